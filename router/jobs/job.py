@@ -1,0 +1,111 @@
+"""A job's life as a table of states, and what the router keeps of each job."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shared.jobs import Done, Failed, JobKind, Payload, TextJob, Tokens
+
+
+class JobState(StrEnum):
+    """Where a job stands. Its moves are in :data:`JOB_MOVES`."""
+
+    QUEUED = "queued"
+    DISPATCHED = "dispatched"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+
+JOB_MOVES: dict[JobState, frozenset[JobState]] = {
+    JobState.QUEUED: frozenset({JobState.DISPATCHED, JobState.FAILED, JobState.CANCELLED}),
+    JobState.DISPATCHED: frozenset({JobState.RUNNING, JobState.QUEUED} | ENDED),
+    JobState.RUNNING: frozenset({JobState.QUEUED} | ENDED),
+    JobState.DONE: frozenset(),
+    JobState.FAILED: frozenset(),
+    JobState.CANCELLED: frozenset(),
+}
+
+
+class IllegalMove(RuntimeError):
+    """A state machine was asked for a move that its table does not have: a defect of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobRequest:
+    """What an endpoint asks the broker for. ``user`` is the API key's name or the client's address."""
+
+    request_id: str
+    user: str
+    model: str
+    kind: JobKind
+    text: TextJob | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One job in the router. ``generated`` holds all token ids so far, so that another worker could go on from there."""
+
+    job_id: str
+    request: JobRequest
+    state: JobState = JobState.QUEUED
+    worker_id: str | None = None
+    attempts: int = 0
+    next_seq: int = 0
+    generated: list[int] = field(default_factory=list)
+    created_s: float = field(default_factory=time.monotonic)
+    dispatched_s: float | None = None
+    first_token_s: float | None = None
+    ended_s: float | None = None
+    done: Done | None = None
+    failed: Failed | None = None
+    _pending: list[Payload] = field(default_factory=list)
+    _waiter: asyncio.Future[None] | None = None
+
+    def move(self, state: JobState) -> None:
+        """Go to ``state``.
+
+        Raises:
+            IllegalMove: the table has no such move.
+        """
+        if state not in JOB_MOVES[self.state]:
+            raise IllegalMove(f"job {self.job_id}: {self.state} to {state}")
+        self.state = state
+        if state in ENDED:
+            self.ended_s = time.monotonic()
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen to the job."""
+        return self.state in ENDED
+
+    def deliver(self, payload: Payload) -> None:
+        """Add an event for the client and wake whoever waits for it."""
+        if isinstance(payload, Tokens):
+            self.generated += payload.token_ids
+            if self.first_token_s is None:
+                self.first_token_s = time.monotonic()
+        elif isinstance(payload, Done):
+            self.done = payload
+        elif isinstance(payload, Failed):
+            self.failed = payload
+        self._pending.append(payload)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next_payloads(self) -> list[Payload]:
+        """All events since the last call, waiting for at least one. Empty once the job has ended and all are taken."""
+        while not self._pending and not self.ended:
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        payloads, self._pending = self._pending, []
+        return payloads

@@ -1,0 +1,72 @@
+"""What one run of the server is told: built once by the command line, read by each process from the run folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shared.jobs import JobKind
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """One served model: the id that requests name, the file, and the engine that runs it.
+
+    ``aliases`` are further ids under which requests may name it. ``options`` belong to the engine.
+    """
+
+    name: str
+    kind: JobKind
+    engine: str
+    path: str
+    aliases: tuple[str, ...] = ()
+    workers: int = 1
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerSettings:
+    """Everything that ``nexa server`` was asked for.
+
+    ``context_tokens`` (``--nctx``) and ``threads`` are 0 for "choose"; ``gpu_layers`` is -1 for "all when there is a
+    GPU". ``queue_limit`` bounds the jobs that wait in the router. ``api_key`` empty means that none is asked for.
+    """
+
+    models: tuple[ModelSettings, ...]
+    run_folder: str
+    host: str = "127.0.0.1"
+    port: int = 8000
+    reload: bool = False
+    context_tokens: int = 0
+    slots: int = 16
+    threads: int = 0
+    gpu_layers: int = -1
+    queue_limit: int = 512
+    max_body_bytes: int = 32 * 1024 * 1024
+    chat_template: str = ""
+    api_key: str = ""
+    drain_timeout_s: float = 30.0
+    log_format: str = "text"
+
+    @property
+    def path(self) -> Path:
+        """Where :meth:`save` writes these settings."""
+        return Path(self.run_folder) / "settings.json"
+
+    def save(self) -> None:
+        """Write the settings into the run folder, readable by the owner only (they hold the key)."""
+        self.path.touch(mode=0o600)
+        self.path.write_text(json.dumps(dataclasses.asdict(self)))
+
+    @classmethod
+    def load(cls, path: Path) -> ServerSettings:
+        """Read what :meth:`save` wrote."""
+        values = json.loads(path.read_text())
+        values["models"] = tuple(
+            ModelSettings(**{**model, "kind": JobKind(model["kind"]), "aliases": tuple(model["aliases"])})
+            for model in values["models"]
+        )
+        return cls(**values)

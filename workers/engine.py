@@ -1,0 +1,70 @@
+"""What the worker's runtime knows of an engine: one small protocol, the same for text, images and speech."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from shared.jobs import JobKind, Payload, TextJob
+from shared.messages import EngineStats
+
+
+@dataclass(frozen=True, slots=True)
+class EngineJob:
+    """A job as an engine gets it. ``generated`` are tokens that an earlier worker already produced and sent."""
+
+    job_id: str
+    kind: JobKind
+    text: TextJob | None
+    generated: list[int] = field(default_factory=list)
+    blobs: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What a loaded engine offers: jobs at once, and the longest context in tokens (0 where that means nothing)."""
+
+    slots: int
+    context_tokens: int
+
+
+Emitted = tuple[str, Payload]
+"""A job's id and what happened to it."""
+
+
+class EngineLoadError(Exception):
+    """The model cannot be loaded; the message is one readable line."""
+
+
+class Engine(Protocol):
+    """A loaded model and the jobs that run on it. All calls come from one thread."""
+
+    def load(self, report: Callable[[float], None]) -> EngineInfo:
+        """Load the model, calling ``report`` with the fraction done (0 to 1).
+
+        Raises:
+            EngineLoadError: the model cannot be loaded.
+        """
+
+    def submit(self, job: EngineJob) -> list[Emitted]:
+        """Take a job.
+
+        Raises:
+            JobError: the job asks for what this engine cannot do.
+        """
+
+    def cancel(self, job_id: str) -> None:
+        """Forget a job and free what it held. Unknown ids are ignored."""
+
+    def has_work(self) -> bool:
+        """Whether :meth:`step` has anything to do."""
+
+    def step(self) -> list[Emitted]:
+        """Advance the running jobs by one step and return what they produced."""
+
+    def stats(self) -> EngineStats:
+        """The load at this moment."""
+
+    def close(self) -> None:
+        """Free the model."""
