@@ -1,0 +1,71 @@
+"""``python -m workers``: one worker process, started by the supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from shared.logging_setup import configure
+from shared.parent import die_with_parent
+from shared.settings import ModelSettings, ServerSettings
+from shared.transport import Endpoints
+from workers.engine import Engine, EngineLoadError
+from workers.runtime import WorkerRuntime
+
+EXIT_CANNOT_LOAD = 3
+
+log = logging.getLogger("nexa.worker")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one worker until it is drained; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    die_with_parent()
+    settings = ServerSettings.load(options.settings)
+    configure(fmt=settings.log_format, process=options.worker_name)
+    model = next(model for model in settings.models if model.name == options.model)
+    runtime = WorkerRuntime(
+        engine=build_engine(model, settings, options.threads),
+        worker_id=options.worker_id,
+        worker_name=options.worker_name,
+        model=model.name,
+        device=options.device,
+        endpoints=Endpoints.in_folder(Path(settings.run_folder)),
+    )
+    try:
+        runtime.run()
+    except EngineLoadError as error:
+        log.error("%s cannot be loaded: %s", model.name, error)
+        return EXIT_CANNOT_LOAD
+    return 0
+
+
+def build_engine(model: ModelSettings, settings: ServerSettings, threads: int) -> Engine:
+    """The engine that a model asks for. Only that engine's libraries are imported."""
+    if model.engine == "llama":
+        from workers.llama.engine import LlamaEngine
+        from workers.llama.options import LlamaOptions
+
+        return LlamaEngine(LlamaOptions.of(model, settings, threads))
+    if model.engine == "echo":
+        from workers.echo import EchoEngine
+
+        return EchoEngine(slots=settings.slots, step_s=float(model.options.get("step_s", 0.0)))
+    raise EngineLoadError(f"there is no engine {model.engine!r} in this version: only text models (GGUF) are served")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workers", description="One worker of nexa server.")
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--worker-name", required=True)
+    parser.add_argument("--worker-id", required=True)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""What a worker has published for each job, kept until the router has acknowledged the job's end.
+
+PUB drops silently, so every event has a sequence number, and any of them can be had again from here.
+"""
+
+from __future__ import annotations
+
+from shared.jobs import Done, Failed, Payload
+from shared.messages import Event
+
+
+class JobJournal:
+    """The events of the jobs that one worker was given, by job id."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, list[Event]] = {}
+        self._router_of: dict[str, str] = {}
+
+    def open(self, job_id: str, router_id: str) -> bool:
+        """Begin a job. False if it is known already, as when a router sends it twice."""
+        if job_id in self._events:
+            return False
+        self._events[job_id] = []
+        self._router_of[job_id] = router_id
+        return True
+
+    def record(self, job_id: str, payload: Payload) -> tuple[str, Event] | None:
+        """Number an event; returns its router and the event, or None when the job was cancelled meanwhile."""
+        events = self._events.get(job_id)
+        if events is None:
+            return None
+        event = Event(job_id, len(events), payload)
+        events.append(event)
+        return self._router_of[job_id], event
+
+    def since(self, job_id: str, first_seq: int) -> list[Event] | None:
+        """The events of a job from ``first_seq`` on; None if the job is unknown."""
+        events = self._events.get(job_id)
+        return None if events is None else events[max(first_seq, 0) :]
+
+    def forget(self, job_id: str) -> None:
+        """Drop a job: its end was acknowledged, or it was cancelled."""
+        self._events.pop(job_id, None)
+        self._router_of.pop(job_id, None)
+
+    def jobs_of_others(self, router_id: str) -> list[str]:
+        """The jobs that belong to another run of a router."""
+        return [job_id for job_id, owner in self._router_of.items() if owner != router_id]
+
+    def last_seqs(self, most: int = 1024) -> dict[str, int]:
+        """The last sequence number of each job that is kept, oldest jobs first; -1 where nothing was published yet."""
+        return {job_id: len(self._events[job_id]) - 1 for job_id in list(self._events)[:most]}
+
+    def unfinished(self) -> int:
+        """How many jobs have not ended."""
+        return sum(not (e and isinstance(e[-1].payload, Done | Failed)) for e in self._events.values())
+
+    def __len__(self) -> int:
+        return len(self._events)

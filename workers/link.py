@@ -1,0 +1,204 @@
+"""A worker's side of the wire: one thread that owns its sockets while the engine's thread computes.
+
+Commands for the engine come out of :attr:`WorkerLink.inbox`; what the engine emits goes in by :meth:`WorkerLink.emit`.
+Numbering, packing and sending happen here, beside the next decode step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import zmq
+
+from shared.messages import (
+    CODEC,
+    HEARTBEAT_INTERVAL_S,
+    HEARTBEAT_TOPIC,
+    Acknowledge,
+    Cancel,
+    Confirm,
+    Drain,
+    Event,
+    Heartbeat,
+    Probe,
+    ProbeEcho,
+    Replay,
+    Replayed,
+    RouterMessage,
+    Step,
+    Submit,
+    router_topic,
+)
+from shared.transport import Endpoints, open_socket
+from shared.wire import WireError
+from workers.engine import Emitted
+from workers.journal import JobJournal
+
+log = logging.getLogger("nexa.worker.link")
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A job from the router with the frames that followed it."""
+
+    message: Submit
+    blobs: list[bytes]
+
+
+Command = Submission | Cancel | Drain
+
+
+class WorkerLink:
+    """Connects one worker with the router and the supervisor.
+
+    ``heartbeat`` builds the current heartbeat from the last sequence numbers of the jobs in the journal.
+    ``on_command`` is called in the link's thread for each command; it must be quick and thread-safe.
+    """
+
+    def __init__(
+        self,
+        worker_id: str,
+        endpoints: Endpoints,
+        heartbeat: Callable[[dict[str, int]], Heartbeat],
+        on_command: Callable[[Command], None],
+    ) -> None:
+        self._worker_id = worker_id
+        self._endpoints = endpoints
+        self._heartbeat = heartbeat
+        self._on_command = on_command
+        self._journal = JobJournal()
+        self._router_ids: dict[str, str] = {}
+        self._outbox: deque[list[Emitted]] = deque()
+        self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK)
+        self._beat_now = False
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+
+    def start(self) -> None:
+        """Connect and begin to send heartbeats."""
+        self._thread.start()
+
+    def emit(self, emitted: list[Emitted]) -> None:
+        """Publish what a step produced. Callable from any thread."""
+        self._outbox.append(emitted)
+        self._wake()
+
+    def beat(self) -> None:
+        """Send a heartbeat at once: the worker's state has changed. Callable from any thread."""
+        self._beat_now = True
+        self._wake()
+
+    def unfinished_jobs(self) -> int:
+        """Jobs that were taken and have not ended."""
+        return self._journal.unfinished()
+
+    def stop(self, timeout_s: float = 2.0) -> None:
+        """Send what is left and close the sockets."""
+        self._stopping = True
+        self._wake()
+        self._thread.join(timeout_s)
+
+    def _wake(self) -> None:
+        os.eventfd_write(self._wake_fd, 1)
+
+    def _run(self) -> None:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._jobs = open_socket(context, zmq.DEALER)
+        self._jobs.setsockopt(zmq.ROUTING_ID, self._worker_id.encode())
+        self._jobs.connect(self._endpoints.jobs)
+        self._bus = open_socket(context, zmq.PUB)
+        self._bus.setsockopt(zmq.LINGER, 500)
+        self._bus.connect(self._endpoints.router_bus)
+        self._bus.connect(self._endpoints.supervisor_bus)
+        try:
+            self._loop()
+        finally:
+            self._jobs.close()
+            self._bus.close()
+            context.term()
+
+    def _loop(self) -> None:
+        poller = zmq.Poller()
+        poller.register(self._jobs, zmq.POLLIN)
+        poller.register(self._wake_fd, zmq.POLLIN)
+        next_beat_s = 0.0
+        while True:
+            stopping = self._stopping
+            self._receive()
+            self._publish()
+            if self._beat_now or time.monotonic() >= next_beat_s:
+                self._beat_now = False
+                self._send_heartbeat()
+                next_beat_s = time.monotonic() + HEARTBEAT_INTERVAL_S
+            if stopping:
+                return
+            poller.poll(max(0.0, next_beat_s - time.monotonic()) * 1000)
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self._wake_fd)
+
+    def _receive(self) -> None:
+        while True:
+            try:
+                frames = self._jobs.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            try:
+                self._handle(CODEC.decode(frames[0]), frames[1:])
+            except WireError as error:
+                log.warning("message ignored", extra={"reason": str(error)})
+
+    def _handle(self, message: RouterMessage, blobs: list[bytes]) -> None:
+        match message:
+            case Submit():
+                if self._journal.open(message.job_id, message.router_id):
+                    self._on_command(Submission(message, blobs))
+            case Cancel():
+                self._cancel(message)
+            case Replay(job_id=job_id, first_seq=first_seq):
+                events = self._journal.since(job_id, first_seq)
+                self._jobs.send(CODEC.encode(Replayed(job_id, events is not None, events or [])))
+            case Acknowledge(job_ids=job_ids):
+                for job_id in job_ids:
+                    self._journal.forget(job_id)
+            case Probe():
+                self._answer_probe(message)
+            case Confirm(router_id=router_id):
+                log.debug("confirmed", extra={"router": router_id})
+            case Drain():
+                self._on_command(message)
+            case _:
+                log.warning("message ignored", extra={"type": type(message).__name__})
+
+    def _cancel(self, message: Cancel) -> None:
+        self._journal.forget(message.job_id)
+        self._on_command(message)
+
+    def _answer_probe(self, probe: Probe) -> None:
+        """Publish the nonce; a router's new run means that the jobs of its earlier run have nobody left to read them."""
+        if self._router_ids.get(probe.router_name, probe.router_id) != probe.router_id:
+            for job_id in self._journal.jobs_of_others(probe.router_id):
+                self._cancel(Cancel(job_id))
+        self._router_ids[probe.router_name] = probe.router_id
+        echo = ProbeEcho(self._worker_id, probe.nonce)
+        self._bus.send_multipart([router_topic(probe.router_id), CODEC.encode(echo)])
+
+    def _publish(self) -> None:
+        while self._outbox:
+            by_router: defaultdict[str, list[Event]] = defaultdict(list)
+            for job_id, payload in self._outbox.popleft():
+                recorded = self._journal.record(job_id, payload)
+                if recorded is not None:
+                    by_router[recorded[0]].append(recorded[1])
+            for router_id, events in by_router.items():
+                self._bus.send_multipart([router_topic(router_id), CODEC.encode(Step(self._worker_id, events))])
+
+    def _send_heartbeat(self) -> None:
+        message = self._heartbeat(self._journal.last_seqs())
+        self._bus.send_multipart([HEARTBEAT_TOPIC, CODEC.encode(message)])

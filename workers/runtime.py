@@ -1,0 +1,129 @@
+"""The loop of a worker process: commands in, engine steps, events out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import signal
+import time
+
+import psutil
+
+from shared.jobs import Failed, JobError
+from shared.messages import Cancel, Drain, EngineStats, Heartbeat, WorkerState
+from shared.transport import Endpoints
+from workers.engine import Emitted, Engine, EngineInfo, EngineJob
+from workers.link import Command, Submission, WorkerLink
+
+log = logging.getLogger("nexa.worker")
+
+
+class WorkerRuntime:
+    """Runs one engine behind a :class:`WorkerLink` until it is drained."""
+
+    def __init__(
+        self, engine: Engine, worker_id: str, worker_name: str, model: str, device: str, endpoints: Endpoints
+    ) -> None:
+        self._engine = engine
+        self._worker_id = worker_id
+        self._worker_name = worker_name
+        self._model = model
+        self._device = device
+        self._process = psutil.Process()
+        self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
+        self._link = WorkerLink(worker_id, endpoints, self._heartbeat, self._commands.put)
+        self._state = WorkerState.LOADING
+        self._loading = 0.0
+        self._info = EngineInfo(slots=0, context_tokens=0)
+        self._stats = EngineStats()
+        self._step_started_s: float | None = None
+
+    def run(self) -> None:
+        """Load the model and serve until drained.
+
+        Raises:
+            EngineLoadError: the model cannot be loaded.
+        """
+        self._link.start()
+        signal.signal(signal.SIGTERM, lambda *_: self._commands.put(Drain()))
+        try:
+            self._info = self._engine.load(self._report_loading)
+            self._set_state(WorkerState.READY)
+            self._serve()
+        finally:
+            self._link.stop()
+            self._engine.close()
+
+    def _serve(self) -> None:
+        while True:
+            emitted = self._take_commands(wait=not self._engine.has_work())
+            if self._engine.has_work():
+                self._step_started_s = time.monotonic()
+                emitted += self._engine.step()
+            if not self._engine.has_work():
+                self._step_started_s = None
+            self._stats = self._engine.stats()
+            if emitted:
+                self._link.emit(emitted)
+            if self._state is WorkerState.DRAINING and not self._engine.has_work():
+                return
+
+    def _take_commands(self, wait: bool) -> list[Emitted]:
+        """Carry out what has arrived; with ``wait``, sleep until something does."""
+        emitted: list[Emitted] = []
+        if wait and self._state is not WorkerState.DRAINING:
+            emitted += self._carry_out(self._commands.get())
+        while True:
+            try:
+                emitted += self._carry_out(self._commands.get_nowait())
+            except queue.Empty:
+                return emitted
+
+    def _carry_out(self, command: Command) -> list[Emitted]:
+        match command:
+            case Submission():
+                return self._submit(command)
+            case Cancel(job_id=job_id):
+                self._engine.cancel(job_id)
+            case Drain():
+                self._set_state(WorkerState.DRAINING)
+        return []
+
+    def _submit(self, submission: Submission) -> list[Emitted]:
+        message = submission.message
+        job = EngineJob(message.job_id, message.kind, message.text, message.generated, submission.blobs)
+        try:
+            return self._engine.submit(job)
+        except JobError as error:
+            return [(message.job_id, error.failed)]
+        except Exception:
+            log.exception("job refused by a defect", extra={"job": message.job_id})
+            return [(message.job_id, Failed(500, "the engine could not take this request; its log has the reason"))]
+
+    def _set_state(self, state: WorkerState) -> None:
+        self._state = state
+        self._link.beat()
+
+    def _report_loading(self, fraction: float) -> None:
+        if fraction - self._loading >= 0.05 or fraction >= 1.0:
+            self._loading = fraction
+            self._link.beat()
+
+    def _heartbeat(self, jobs: dict[str, int]) -> Heartbeat:
+        started_s = self._step_started_s
+        return Heartbeat(
+            worker_id=self._worker_id,
+            worker_name=self._worker_name,
+            model=self._model,
+            pid=os.getpid(),
+            device=self._device,
+            state=self._state,
+            loading=self._loading,
+            slots=self._info.slots,
+            context_tokens=self._info.context_tokens,
+            memory_bytes=self._process.memory_info().rss,
+            busy_s=0.0 if started_s is None else time.monotonic() - started_s,
+            jobs=jobs,
+            stats=self._stats,
+        )
