@@ -1,0 +1,24 @@
+"""How one of our processes starts another: the same interpreter, the same code, wherever the user stands."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+CODE_FOLDER = Path(__file__).resolve().parent.parent
+"""The folder that holds the packages ``router``, ``workers`` and ``shared``."""
+
+
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command line that runs ``module``. ``-P`` keeps folders of the same name where the user stands out of it."""
+    return [sys.executable, "-P", "-m", module, *arguments]
+
+
+def child_environment() -> dict[str, str]:
+    """This process's environment; a checkout that is not installed is put on the module search path."""
+    environment = dict(os.environ)
+    if (CODE_FOLDER / "pyproject.toml").exists():
+        paths = [str(CODE_FOLDER), environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(path for path in paths if path))
+    return environment
