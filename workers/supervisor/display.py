@@ -1,0 +1,135 @@
+"""What the person who started the server sees: each worker's state while it starts, then the address."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from shared.messages import WorkerState
+
+log = logging.getLogger("nexa.supervisor")
+
+_LOADING_STEP = 0.25
+_STYLES = {WorkerState.READY: "green", WorkerState.EXITED: "yellow", WorkerState.FAILED: "red"}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One worker as it is shown. ``loading`` is a fraction."""
+
+    name: str
+    state: WorkerState
+    loading: float
+    device: str
+    detail: str
+
+    @property
+    def state_text(self) -> str:
+        """The state, with the progress of loading."""
+        return f"loading {self.loading:.0%}" if self.state is WorkerState.LOADING else str(self.state)
+
+
+class Display(Protocol):
+    """Shows the workers' states until the server serves, and their changes after that."""
+
+    def update(self, workers: Sequence[WorkerView]) -> None:
+        """The workers as they are now."""
+
+    def serving(self, announcement: str, url: str) -> None:
+        """The server can be used."""
+
+    def close(self) -> None:
+        """Nothing more will be shown live."""
+
+
+class LogDisplay:
+    """One log line for each change of state, and for each quarter of loading."""
+
+    def __init__(self, log_format: str) -> None:
+        self._json = log_format == "json"
+        self._shown: dict[str, tuple[WorkerState, int]] = {}
+
+    def remember(self, workers: Sequence[WorkerView]) -> list[WorkerView]:
+        """Take note of the workers' states; returns those that have changed since."""
+        changed = []
+        for worker in workers:
+            step = int(worker.loading / _LOADING_STEP) if worker.state is WorkerState.LOADING else 0
+            if self._shown.get(worker.name) != (worker.state, step):
+                self._shown[worker.name] = (worker.state, step)
+                changed.append(worker)
+        return changed
+
+    def update(self, workers: Sequence[WorkerView]) -> None:
+        for worker in self.remember(workers):
+            extra = {"worker": worker.name, "device": worker.device}
+            if worker.state in (WorkerState.EXITED, WorkerState.FAILED):
+                level = logging.ERROR if worker.state is WorkerState.FAILED else logging.WARNING
+                log.log(level, "worker %s", worker.state, extra=extra | {"reason": worker.detail})
+            else:
+                log.info("worker %s", worker.state_text, extra=extra)
+
+    def serving(self, announcement: str, url: str) -> None:
+        if self._json:
+            log.info("serving", extra={"url": url})
+        else:
+            print(announcement, file=sys.stderr, flush=True)
+
+    def close(self) -> None:
+        return
+
+
+class LiveDisplay:
+    """A table on a terminal that is redrawn in place; log lines scroll above it. Later changes become log lines."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._later = LogDisplay("text")
+        self._console = console or Console(stderr=True)
+        self._live: Live | None = Live(console=self._console, refresh_per_second=8, redirect_stdout=False)
+        self._live.start()
+
+    def update(self, workers: Sequence[WorkerView]) -> None:
+        if self._live is None:
+            self._later.update(workers)
+        else:
+            self._later.remember(workers)
+            self._live.update(_table(workers))
+
+    def serving(self, announcement: str, url: str) -> None:
+        self.close()
+        self._later.serving(announcement, url)
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+
+def open_display(log_format: str) -> Display:
+    """The display for this stderr: live on a terminal, else log lines."""
+    return LiveDisplay() if log_format == "text" and sys.stderr.isatty() else LogDisplay(log_format)
+
+
+def announcement(url: str, models: Sequence[str], needs_key: bool) -> str:
+    """The address, with one command to try it."""
+    key = ' -H "Authorization: Bearer $NEXA_API_KEY"' if needs_key else ""
+    body = f'{{"model": "{models[0]}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    return (
+        f"\nServing {', '.join(models)} at {url} (Ctrl-C ends it after running requests, twice at once). Try:\n\n"
+        f"  curl {url}/v1/chat/completions{key} -H 'Content-Type: application/json' \\\n    -d '{body}'\n"
+    )
+
+
+def _table(workers: Sequence[WorkerView]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for worker in workers:
+        style = _STYLES.get(worker.state, "")
+        table.add_row(worker.name, Text(worker.state_text, style=style), worker.device, Text(worker.detail))
+    return table

@@ -1,0 +1,83 @@
+"""Why a process ended, in words that say what to do."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+import psutil
+
+EXIT_CANNOT_LOAD = 3
+"""The exit code of a worker whose model cannot be loaded: trying again is of no use."""
+
+_GIB = 1024**3
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryFigures:
+    """Memory at a process's end: what it held when last heard of (0 if never), and the machine's."""
+
+    held_bytes: int
+    available_bytes: int
+    total_bytes: int
+
+    @classmethod
+    def now(cls, held_bytes: int = 0) -> MemoryFigures:
+        """The machine's figures at this moment."""
+        memory = psutil.virtual_memory()
+        return cls(held_bytes, int(memory.available), int(memory.total))
+
+    def __str__(self) -> str:
+        held = f"it held {_gib(self.held_bytes)}, and " if self.held_bytes else ""
+        return f"{held}{_gib(self.available_bytes)} of {_gib(self.total_bytes)} were available"
+
+
+def explain_exit(code: int, loading: bool, memory: MemoryFigures) -> str:
+    """One sentence on an exit.
+
+    Args:
+        code: the exit code; negative for the number of the signal that ended the process.
+        loading: whether the process was still loading its model.
+        memory: for a process that may have been killed for want of memory.
+    """
+    if code >= 0:
+        return _explain_code(code)
+    name = _signal_name(-code)
+    hint = _signal_hint(-code, loading, memory)
+    return f"ended by {name}" + (f": {hint}" if hint else "")
+
+
+def _explain_code(code: int) -> str:
+    if code == EXIT_CANNOT_LOAD:
+        return "the model cannot be loaded"
+    return "ended by itself (exit code 0)" if code == 0 else f"ended with exit code {code}"
+
+
+def _signal_hint(number: int, loading: bool, memory: MemoryFigures) -> str:
+    if number == signal.SIGILL:
+        return (
+            "the engine was built for another CPU; rebuild it with "
+            'CMAKE_ARGS="-DGGML_NATIVE=OFF" pip install --force-reinstall --no-cache-dir '
+            "--no-binary llama-cpp-python llama-cpp-python"
+        )
+    if number == signal.SIGKILL:
+        return (
+            f"likely out of memory ({memory}); a smaller model, a smaller --nctx or fewer --workers need less, "
+            "unless somebody killed it by hand"
+        )
+    if number in (signal.SIGSEGV, signal.SIGBUS) and loading:
+        return "the model file is probably damaged; fetch it again"
+    if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT):
+        return "a crash inside the engine"
+    return ""
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _gib(size_bytes: int) -> str:
+    return f"{size_bytes / _GIB:.1f} GiB"

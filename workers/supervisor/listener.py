@@ -1,0 +1,53 @@
+"""The server's listening socket, opened once by the supervisor and inherited by each run of the router."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+BACKLOG = 2048
+
+
+class CannotListen(Exception):
+    """The address cannot be listened on; the message is one readable line."""
+
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """A listening TCP socket. ``port`` 0 takes any free one.
+
+    Raises:
+        CannotListen: the port is taken or not allowed, or ``host`` is not an address of this machine.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except socket.gaierror as error:
+        raise CannotListen(f"--host {host!r} is not an address: {error.strerror}") from None
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise CannotListen(_reason(error, host, port)) from None
+    listener.setblocking(False)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """The address to give to somebody on this machine."""
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _reason(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is in use by another process; choose another with --port"
+    if error.errno == errno.EACCES:
+        return f"port {port} on {host} is not allowed to this user; choose one from 1024 on with --port"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"--host {host!r} is not an address of this machine"
+    return f"cannot listen on {host} port {port}: {error.strerror}"

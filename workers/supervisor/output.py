@@ -1,0 +1,28 @@
+"""What the children print, passed on to the supervisor's stderr under their names."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import datetime
+
+
+class LineForwarder:
+    """Writes children's lines. A line of our own logging names its process already and passes as it is."""
+
+    def __init__(self, log_format: str) -> None:
+        self._json = log_format == "json"
+
+    def __call__(self, name: str, line: str) -> None:
+        """Pass on one line of the child ``name``."""
+        print(self._as_json(name, line) if self._json else self._as_text(name, line), file=sys.stderr, flush=True)
+
+    def _as_text(self, name: str, line: str) -> str:
+        words = line.split(" ", 2)
+        return line if len(words) > 1 and words[1] == name else f"{name} | {line}"
+
+    def _as_json(self, name: str, line: str) -> str:
+        if line.startswith("{"):
+            return line
+        time = datetime.now().isoformat(timespec="milliseconds")
+        return json.dumps({"time": time, "process": name, "level": "INFO", "message": line}, ensure_ascii=False)

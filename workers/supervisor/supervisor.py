@@ -1,0 +1,194 @@
+"""The `nexa server` process: it owns the router's and the workers' processes and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import sys
+import time
+from enum import Enum, auto
+from functools import partial
+from pathlib import Path
+
+from shared.devices import DeviceAssignment
+from shared.messages import HEARTBEAT_INTERVAL_S, Heartbeat, WorkerState
+from shared.settings import ServerSettings
+from shared.transport import Endpoints
+from workers.supervisor.bus import SupervisorBus
+from workers.supervisor.commands import Launch
+from workers.supervisor.display import Display, WorkerView, announcement
+from workers.supervisor.listener import url_of
+from workers.supervisor.output import LineForwarder
+from workers.supervisor.place import WorkerLimits, WorkerPlace
+from workers.supervisor.reload import restart_on_change
+from workers.supervisor.router_keeper import RouterKeeper
+
+ROUTER_STOP_MARGIN_S = 5.0
+_SHOWN_LINES = 8
+_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+log = logging.getLogger("nexa.supervisor")
+
+
+class _End(Enum):
+    """Why the server ends."""
+
+    ASKED = auto()
+    FAILED = auto()
+
+
+class Supervisor:
+    """Starts, watches, restarts and ends the processes of one server.
+
+    Args:
+        settings: the server's settings; the run folder exists.
+        listener: the listening socket, kept open until draining begins.
+        launch: how children are started.
+        assignments: a device for each worker, in the order of the models.
+        display: shows the workers' states.
+        limits: when a worker counts as hung, and how restarts are spaced.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        listener: socket.socket,
+        launch: Launch,
+        assignments: list[DeviceAssignment],
+        display: Display,
+        limits: WorkerLimits | None = None,
+    ) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._display = display
+        self._url = url_of(listener)
+        self._serving = False
+        self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
+        self._killed_by: int | None = None
+        on_line = LineForwarder(settings.log_format)
+        self.router = RouterKeeper(launch.router, on_line, settings.reload)
+        names = [(model.name, f"{model.name}/{n}") for model in settings.models for n in range(model.workers)]
+        self.places = [
+            WorkerPlace(
+                name=name,
+                model=model,
+                device=assignment.device,
+                launch=partial(launch.worker, model, name, assignment=assignment),
+                limits=limits or WorkerLimits(),
+                on_change=self._changed,
+                on_line=on_line,
+            )
+            for (model, name), assignment in zip(names, assignments, strict=True)
+        ]
+        self._by_name = {place.name: place for place in self.places}
+
+    async def run(self) -> int:
+        """Run the server until it is told to end or nothing of it can run. Returns the exit code."""
+        loop = asyncio.get_running_loop()
+        for number in _STOP_SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, number)
+        self._bus = SupervisorBus(Endpoints.in_folder(Path(self._settings.run_folder)), self._on_heartbeat)
+        keepers = [asyncio.create_task(self._keep_router())]
+        keepers += [asyncio.create_task(place.run()) for place in self.places]
+        watchers = [asyncio.create_task(self._watch())]
+        if self._settings.reload:
+            watchers.append(asyncio.create_task(restart_on_change(self.router.restart)))
+        for task in keepers + watchers:
+            task.add_done_callback(self._on_task_done)
+        try:
+            code = await self._end_well(await self._end)
+            await asyncio.gather(*keepers, return_exceptions=True)
+        finally:
+            for task in watchers:
+                task.cancel()
+            await asyncio.gather(*watchers, return_exceptions=True)
+            self._bus.close()
+        return code
+
+    async def _end_well(self, end: _End) -> int:
+        """End all children; returns the exit code."""
+        self._listener.close()
+        self._display.close()
+        if end is _End.FAILED:
+            self._kill_all()
+            return 1
+        if self._killed_by is None:
+            log.info("draining: running requests are finished, no new ones taken")
+        clean = await self.router.stop(self._settings.drain_timeout_s + ROUTER_STOP_MARGIN_S)
+        clean = all(await asyncio.gather(*(place.stop() for place in self.places))) and clean
+        if self._killed_by is not None:
+            return 128 + self._killed_by
+        if not clean:
+            log.error("some process did not end in time and was killed")
+        return 0 if clean else 1
+
+    async def _keep_router(self) -> None:
+        await self.router.run()
+        if not self._end.done():
+            self._fail(f"the router cannot be kept running: {self.router.detail}", self.router.last_lines)
+
+    async def _watch(self) -> None:
+        """Publish the roster and look for hung workers, again and again."""
+        while True:
+            before_s = time.monotonic()
+            await asyncio.sleep(HEARTBEAT_INTERVAL_S)
+            late = time.monotonic() - before_s > 4 * HEARTBEAT_INTERVAL_S
+            for place in self.places:
+                if late:
+                    place.forgive()
+                place.check()
+            self._publish()
+
+    def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        place = self._by_name.get(heartbeat.worker_name)
+        if place is not None:
+            place.heard(heartbeat)
+
+    def _changed(self) -> None:
+        """Some worker's state changed: tell the router and the user, and see whether anything can still serve."""
+        self._publish()
+        if self._end.done():
+            return
+        self._display.update([WorkerView(p.name, p.state, p.loading, p.device, p.detail) for p in self.places])
+        states = {place.state for place in self.places}
+        if states == {WorkerState.FAILED}:
+            place = self.places[0]
+            self._fail(f"{place.name}: {place.detail}", place.last_lines)
+        elif not self._serving and WorkerState.READY in states <= {WorkerState.READY, WorkerState.FAILED}:
+            self._serving = True
+            models = [model.name for model in self._settings.models]
+            serving = [m for m in models if any(p.model == m and p.state is WorkerState.READY for p in self.places)]
+            self._display.serving(announcement(self._url, serving, bool(self._settings.api_key)), self._url)
+
+    def _publish(self) -> None:
+        self._bus.publish([place.status() for place in self.places])
+
+    def _fail(self, reason: str, last_lines: list[str]) -> None:
+        self._display.close()
+        shown = [f"    {line}" for line in last_lines[-_SHOWN_LINES:]]
+        print("\n".join([f"nexa: {reason}", *(["  its last lines:", *shown] if shown else [])]), file=sys.stderr)
+        self._end.set_result(_End.FAILED)
+
+    def _on_signal(self, number: int) -> None:
+        if not self._end.done():
+            self._end.set_result(_End.ASKED)
+        elif self._killed_by is None:
+            self._killed_by = number
+            self._kill_all()
+
+    def _kill_all(self) -> None:
+        self.router.kill()
+        for place in self.places:
+            place.kill()
+
+    def _on_task_done(self, task: asyncio.Task[None]) -> None:
+        """A task that ended by an exception is a defect: end everything rather than go on half alive."""
+        with contextlib.suppress(asyncio.CancelledError):
+            error = task.exception()
+            if error is not None:
+                log.error("supervisor defect", exc_info=error)
+                if not self._end.done():
+                    self._end.set_result(_End.FAILED)
