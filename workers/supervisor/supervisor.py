@@ -89,7 +89,7 @@ class Supervisor:
         """Run the server until it is told to end or nothing of it can run. Returns the exit code."""
         loop = asyncio.get_running_loop()
         for number in _STOP_SIGNALS:
-            loop.add_signal_handler(number, self._on_signal, number)
+            loop.add_signal_handler(number, self.stop, number)
         self._bus = SupervisorBus(Endpoints.in_folder(Path(self._settings.run_folder)), self._on_heartbeat)
         keepers = [asyncio.create_task(self._keep_router())]
         keepers += [asyncio.create_task(place.run()) for place in self.places]
@@ -172,7 +172,8 @@ class Supervisor:
         print("\n".join([f"nexa: {reason}", *(["  its last lines:", *shown] if shown else [])]), file=sys.stderr)
         self._end.set_result(_End.FAILED)
 
-    def _on_signal(self, number: int) -> None:
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End the server as the signal ``number`` asks for: the first time by draining, the second time at once."""
         if not self._end.done():
             self._end.set_result(_End.ASKED)
         elif self._killed_by is None:

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shared.devices import Gpu, Nvml, _quota_cores, assign, usable_cores
+
+GIB = 1024**3
+
+
+class FakeGpus:
+    """A machine with GPUs of these free bytes."""
+
+    def __init__(self, *free_bytes: int) -> None:
+        self._free_bytes = free_bytes
+
+    def gpus(self) -> list[Gpu]:
+        return [Gpu(i, f"GPU-{i}{i}", "test", 80 * GIB, free) for i, free in enumerate(self._free_bytes)]
+
+
+@pytest.fixture(autouse=True)
+def all_gpus_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_workers_go_round_robin_over_gpus_from_the_most_free_memory() -> None:
+    assigned = assign(4, source=FakeGpus(10 * GIB, 30 * GIB, 20 * GIB), cores=8)
+    assert [a.gpu for a in assigned] == [1, 2, 0, 1]
+    assert [a.env["CUDA_VISIBLE_DEVICES"] for a in assigned] == ["GPU-11", "GPU-22", "GPU-00", "GPU-11"]
+    assert assigned[0].device == "cuda:1"
+
+
+@pytest.mark.parametrize(("workers", "cores", "threads"), [(1, 8, 8), (3, 8, 2), (4, 2, 1)])
+def test_without_gpu_workers_share_the_cores_equally(workers: int, cores: int, threads: int) -> None:
+    assigned = assign(workers, source=FakeGpus(), cores=cores)
+    assert [(a.gpu, a.threads, a.device) for a in assigned] == [(None, threads, "cpu")] * workers
+
+
+def test_given_threads_are_taken() -> None:
+    assert [a.threads for a in assign(2, threads=5, source=FakeGpus(), cores=2)] == [5, 5]
+
+
+def test_workers_on_the_cpu_see_no_gpu() -> None:
+    (assigned,) = assign(1, use_gpu=False, source=FakeGpus(GIB), cores=1)
+    assert assigned.gpu is None
+    assert assigned.env == {"CUDA_VISIBLE_DEVICES": ""}
+
+
+@pytest.mark.parametrize(("visible", "expected"), [("2,0", [2, 0]), ("GPU-11", [1, 1]), ("", [None, None])])
+def test_the_users_choice_of_gpus_is_kept(
+    monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[int | None]
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert [a.gpu for a in assign(2, source=FakeGpus(1, 2, 3), cores=1)] == expected
+
+
+def test_a_machine_without_driver_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    pynvml = pytest.importorskip("pynvml")
+
+    def no_driver() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", no_driver)
+    assert Nvml().gpus() == []
+
+
+def test_cores_are_those_that_this_process_may_use() -> None:
+    assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))
+
+
+@pytest.mark.parametrize(
+    ("text", "cores"), [("max 100000", None), ("250000 100000", 2), ("50000 100000", 1), ("nonsense", None)]
+)
+def test_a_containers_quota_counts_as_whole_cores(tmp_path: Path, text: str, cores: int | None) -> None:
+    (tmp_path / "cpu.max").write_text(text)
+    assert _quota_cores(tmp_path / "cpu.max") == cores

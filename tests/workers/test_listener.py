@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from workers.supervisor.listener import CannotListen, open_listener, url_of
+
+
+def test_a_busy_port_is_named_in_one_line() -> None:
+    with open_listener("127.0.0.1", 0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(CannotListen, match=rf"^port {port} on 127.0.0.1 is in use .* --port$"):
+            open_listener("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_refused() -> None:
+    with pytest.raises(CannotListen, match="not an address of this machine"):
+        open_listener("192.0.2.1", 0)
+
+
+def test_the_address_of_an_open_listener_is_one_that_this_machine_reaches() -> None:
+    with open_listener("0.0.0.0", 0) as listener:
+        assert url_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
