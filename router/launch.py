@@ -1,0 +1,182 @@
+"""From the options of ``nexa server`` to the server's settings, and into the supervisor."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from router.options import OptionError, ServerOptions
+from shared.catalog import resolve
+from shared.interpreter import child_environment, module_command
+from shared.jobs import JobKind
+from shared.model_source import ModelError
+from shared.model_store import ModelStore
+from shared.pull_progress import progress_for
+from shared.settings import ModelSettings, ServerSettings
+from shared.transport import Endpoints
+
+ECHO = "echo"
+SERVED_ENGINES = ("llama", ECHO)
+
+
+class LaunchError(Exception):
+    """The server cannot be started; the message is one readable line."""
+
+
+def launch(options: ServerOptions) -> NoReturn:
+    """Check the options, find the models, and become the supervisor: this returns only by an exception.
+
+    Raises:
+        OptionError: options that do not fit together.
+        LaunchError: the server cannot be started.
+        ModelError, GGUFError: a model cannot be found, fetched or read.
+    """
+    check(options)
+    models = find_models(options)
+    folder = make_run_folder()
+    try:
+        settings = make_settings(options, models, folder)
+        settings.save()
+        command = module_command("workers.supervisor", "--settings", str(settings.path))
+        os.execve(command[0], command, child_environment())
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def check(options: ServerOptions) -> None:
+    """Refuse options that do not fit together.
+
+    Raises:
+        OptionError: no model, ONNX, an open address without a key, or a chat template that is not there.
+    """
+    if options.onnx:
+        raise OptionError("onnx: ONNX models are not served yet; leave the word out to serve GGUF models")
+    if not options.model_path:
+        raise OptionError("no model given; try: nexa server smollm2 (all names: nexa list)")
+    if not options.api_key and not options.insecure and not _is_loopback(options.host):
+        raise OptionError(
+            f"--host {options.host} is open to other machines: set a key (NEXA_API_KEY), "
+            "or --insecure to let anybody in"
+        )
+    template = options.chat_template
+    if template and not Path(template).expanduser().is_file() and ("/" in template or "." in template):
+        raise OptionError(f"--chat-template {template}: no such file")
+
+
+def find_models(options: ServerOptions) -> tuple[ModelSettings, ...]:
+    """Find each model's files, fetching what is only on the hub; equal names get ``-2`` and so on.
+
+    Raises:
+        LaunchError: a model of a kind that is not served yet.
+        OptionError: an alias that fits no model, or is taken.
+        ModelError, GGUFError: a model cannot be found, fetched or read.
+    """
+    store = ModelStore(progress=progress_for())
+    found = [_find_model(spec, store, options.workers) for spec in options.model_path]
+    counts: Counter[str] = Counter()
+    models = []
+    for model in found:
+        counts[model.name] += 1
+        number = counts[model.name]
+        models.append(model if number == 1 else replace(model, name=f"{model.name}-{number}"))
+    return with_aliases(models, options.alias)
+
+
+def with_aliases(models: Sequence[ModelSettings], aliases: Sequence[str]) -> tuple[ModelSettings, ...]:
+    """Give ``MODEL=ALIAS`` (or ``ALIAS``, where one model is served) to the models.
+
+    Raises:
+        OptionError: no such model, or the alias is taken.
+    """
+    served = {model.name: model for model in models}
+    taken = set(served)
+    for entry in aliases:
+        name, separator, alias = entry.rpartition("=")
+        name = name if separator else (models[0].name if len(models) == 1 else "")
+        if name not in served or not alias:
+            raise OptionError(f"--alias {entry}: MODEL=ALIAS is accepted, MODEL being one of {', '.join(served)}")
+        if alias in taken:
+            raise OptionError(f"--alias {entry}: the name {alias} is taken")
+        taken.add(alias)
+        served[name] = replace(served[name], aliases=(*served[name].aliases, alias))
+    return tuple(served.values())
+
+
+def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run_folder: Path) -> ServerSettings:
+    """The settings that every process of the server reads."""
+    template = options.chat_template
+    template_file = Path(template).expanduser()
+    return ServerSettings(
+        models=models,
+        run_folder=str(run_folder),
+        host=options.host,
+        port=options.port,
+        reload=options.reload,
+        context_tokens=options.nctx,
+        slots=options.slots,
+        threads=options.threads,
+        gpu_layers=options.gpu_layers,
+        queue_limit=options.queue_limit,
+        chat_template=str(template_file.resolve()) if template and template_file.is_file() else template,
+        api_key=options.api_key,
+        drain_timeout_s=options.drain_timeout,
+        log_format=options.log_format,
+    )
+
+
+def make_run_folder() -> Path:
+    """A new folder for sockets and settings that only this user can enter, with a path short enough for sockets.
+
+    Raises:
+        LaunchError: there is no place for one.
+    """
+    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
+        if not base:
+            continue
+        try:
+            folder = Path(tempfile.mkdtemp(prefix="nexa-", dir=base))
+        except OSError:
+            continue
+        try:
+            Endpoints.in_folder(folder)
+        except ValueError:
+            folder.rmdir()
+            continue
+        return folder
+    raise LaunchError("no folder for sockets can be made: XDG_RUNTIME_DIR, TMPDIR and /tmp cannot be written to")
+
+
+def _find_model(spec: str, store: ModelStore, workers: int) -> ModelSettings:
+    if spec.partition(":")[0] == ECHO:
+        return _echo_model(spec, workers)
+    try:
+        model = resolve(spec, store)
+    except OSError as error:
+        raise ModelError(f"{spec} cannot be read: {error.strerror or error}") from None
+    if model.engine not in SERVED_ENGINES:
+        raise LaunchError(f"{spec} is a model for the {model.engine} engine; this version serves text models (GGUF)")
+    return ModelSettings(model.name, JobKind(model.kind), model.engine, str(model.path), workers=workers)
+
+
+def _echo_model(spec: str, workers: int) -> ModelSettings:
+    """``echo`` or ``echo:SECONDS``: the engine without a model, which takes that long for a step."""
+    try:
+        step_s = float(spec.partition(":")[2] or 0)
+    except ValueError:
+        raise OptionError(f"model_path {spec!r}: echo and echo:SECONDS are accepted") from None
+    return ModelSettings(ECHO, JobKind.TEXT, ECHO, "", workers=workers, options={"step_s": step_s})
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
