@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import threading
 import time
@@ -139,7 +140,7 @@ class WorkerLink:
                 next_beat_s = time.monotonic() + HEARTBEAT_INTERVAL_S
             if stopping:
                 return
-            poller.poll(max(0.0, next_beat_s - time.monotonic()) * 1000)
+            poller.poll(max(0, math.ceil((next_beat_s - time.monotonic()) * 1000)))
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._wake_fd)
 
@@ -181,7 +182,7 @@ class WorkerLink:
         self._on_command(message)
 
     def _answer_probe(self, probe: Probe) -> None:
-        """Publish the nonce; a router's new run means that the jobs of its earlier run have nobody left to read them."""
+        """Publish the nonce. At a router's new run nobody is left to read the jobs of its earlier run: they end."""
         if self._router_ids.get(probe.router_name, probe.router_id) != probe.router_id:
             for job_id in self._journal.jobs_of_others(probe.router_id):
                 self._cancel(Cancel(job_id))

@@ -1,0 +1,187 @@
+"""Generation that always satisfies a schema or a grammar, by llguidance.
+
+Before each token is drawn, all tokens that the grammar does not allow are masked. Tokens that the grammar forces are
+appended without being drawn. When the token budget is nearly spent, the shortest way to a complete text is taken, so
+that even an answer that was cut short is valid.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.gbnf_to_lark import any_to_lark
+from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
+from numpy.typing import NDArray
+
+from shared.jobs import Constraint, ConstraintKind, JobError
+from workers.llama.schemas import close_objects
+
+JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""One spelling of JSON, the one that models see most: it leaves most tokens forced."""
+
+CLOSING_LIMIT = 512
+"""The longest way out of a grammar that is looked for, in tokens."""
+
+CLOSERS = ('"', "}", "]", "0", "1", "null", "true")
+"""Tokens that lead to the end of a JSON text soonest, best first."""
+
+
+class GrammarCompiler:
+    """Compiles constraints for one vocabulary and keeps the last ones, since clients repeat their schemas."""
+
+    KEPT = 64
+
+    def __init__(self, tokenizer: LLTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
+        closers = [tokenizer.tokenize_str(text) for text in CLOSERS]
+        self._closers = [tokens[0] for tokens in closers if len(tokens) == 1]
+
+    def compile(self, constraint: Constraint) -> TokenConstraint:
+        """The constraint of a request's ``response_format`` or ``grammar``.
+
+        Raises:
+            JobError: 400, with the compiler's words, which name the keyword that is not supported.
+        """
+        match constraint.kind:
+            case ConstraintKind.JSON_OBJECT:
+                grammar, param = schema_grammar({"type": "object"}), "response_format"
+            case ConstraintKind.JSON_SCHEMA:
+                grammar, param = schema_grammar(constraint.value), "response_format"
+            case ConstraintKind.REGEX:
+                grammar, param = LLMatcher.grammar_from_regex(constraint.value), "regex"
+            case ConstraintKind.GRAMMAR:
+                grammar, param = _lark_or_gbnf(constraint.value), "grammar"
+        return self.constrain(grammar, param)
+
+    def constrain(self, grammar: str, param: str) -> TokenConstraint:
+        """A fresh constraint by a llguidance grammar.
+
+        Raises:
+            JobError: 400, naming ``param``, when the grammar cannot be compiled.
+        """
+        matcher = self._compiled.get(grammar)
+        if matcher is None:
+            matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
+            if matcher.is_error():
+                raise JobError(400, f"{param}: {_first_line(matcher.get_error())}", param, "unsupported_schema")
+            self._compiled[grammar] = matcher
+            if len(self._compiled) > self.KEPT:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(grammar)
+        return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._closers)
+
+    def check_schema(self, schema: dict[str, Any], what: str) -> None:
+        """Compile one schema by itself, so that an error can say whose it is.
+
+        Raises:
+            JobError: 400, with ``what`` and the keyword that is not supported.
+        """
+        error = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(json.dumps(schema)), self._tokenizer)
+        if error and not error.startswith("WARNING"):
+            raise JobError(400, f"{what}: {_first_line(error)}", what.split(":")[0], "unsupported_schema")
+
+
+class TokenConstraint:
+    """What the grammar allows next in one sequence."""
+
+    def __init__(self, matcher: LLMatcher, vocab_size: int, closers: list[int]) -> None:
+        self._matcher = matcher
+        self._vocab_size = vocab_size
+        self._closers = closers
+        self._bitmask = allocate_token_bitmask(1, vocab_size)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the text so far satisfies the grammar."""
+        return bool(self._matcher.is_accepting())
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing but the end may follow."""
+        return bool(self._matcher.is_stopped())
+
+    def mask(self, logits: NDArray[np.float32]) -> None:
+        """Set the logits, shape ``(vocabulary,)``, of all tokens that are not allowed next to minus infinity."""
+        logits[: self._vocab_size][~_allowed(self._matcher, self._bitmask, self._vocab_size)] = -np.inf
+        logits[self._vocab_size :] = -np.inf
+
+    def accept(self, token: int) -> None:
+        """The token was chosen.
+
+        Raises:
+            JobError: 500, the grammar's parser reached one of its limits.
+        """
+        if not self._matcher.consume_token(token):
+            raise JobError(500, f"the grammar could not be followed: {_first_line(self._matcher.get_error())}")
+
+    def undo(self) -> None:
+        """Take back the last token."""
+        self._matcher.rollback(1)
+
+    def forced(self) -> list[int]:
+        """The tokens that must follow, none if there is a choice."""
+        return [] if self._matcher.is_stopped() else list(self._matcher.compute_ff_tokens())
+
+    def closing(self) -> list[int] | None:
+        """Tokens that complete the text, by a short way though not always the shortest.
+
+        None if no end was found within :data:`CLOSING_LIMIT` tokens.
+        """
+        matcher = self._matcher.deep_copy()
+        path: list[int] = []
+        while not matcher.is_accepting():
+            if matcher.is_stopped() or len(path) > CLOSING_LIMIT:
+                return None
+            tokens = list(matcher.compute_ff_tokens()) or [self._way_out(matcher)]
+            if not matcher.consume_tokens(tokens):
+                return None
+            path += tokens
+        return path
+
+    def _way_out(self, matcher: LLMatcher) -> int:
+        allowed = _allowed(matcher, self._bitmask, self._vocab_size)
+        for token in self._closers:
+            if allowed[token]:
+                return token
+        return int(np.argmax(allowed))
+
+
+def schema_grammar(schema: Any) -> str:
+    """The llguidance grammar of the JSON texts that fit ``schema``."""
+    closed = close_objects(schema)
+    if closed is True or closed == {}:
+        closed = {"type": ["object", "array", "string", "number", "boolean", "null"]}
+    try:
+        grammar: str = LLMatcher.grammar_from_json_schema(json.dumps(closed), overrides=JSON_STYLE)
+    except ValueError as error:
+        raise JobError(400, f"response_format: {_first_line(str(error))}", "response_format") from None
+    return grammar
+
+
+def tool_schema(schema: Any) -> dict[str, Any]:
+    """A function's ``parameters`` as they stand within a grammar: an object, in our spelling of JSON."""
+    closed = close_objects(schema)
+    return {"type": "object", **closed, "x-guidance": JSON_STYLE}
+
+
+def _lark_or_gbnf(text: str) -> str:
+    try:
+        return str(LLMatcher.grammar_from_lark(any_to_lark(text)))
+    except Exception as error:  # the converter raises whatever its parser does
+        raise JobError(400, f"grammar: neither Lark nor GBNF: {_first_line(str(error))}", "grammar") from None
+
+
+def _allowed(matcher: LLMatcher, bitmask: NDArray[np.int32], vocab_size: int) -> NDArray[np.bool_]:
+    fill_next_token_bitmask(matcher, bitmask, 0)
+    bits = np.unpackbits(bitmask[0].view(np.uint8), bitorder="little", count=vocab_size)
+    return bits.view(np.bool_)
+
+
+def _first_line(text: str) -> str:
+    lines = text.strip().splitlines() or ["no reason given"]
+    return lines[0][:300]

@@ -1,0 +1,116 @@
+"""What happens to a sequence when its next token is chosen: constraint, text, stop conditions, budget."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.jobs import FinishReason, TokenLogprob, Tokens, ToolCallDelta
+from workers.llama.sampling import log_softmax
+from workers.llama.sequence import Sequence
+from workers.llama.vocabulary import Vocabulary
+
+CLOSING_WINDOW = 64
+"""So many tokens before the budget's end, a constrained answer begins to look for its way out."""
+
+
+class Generation:
+    """The rules by which the sequences of one model grow."""
+
+    def __init__(self, vocabulary: Vocabulary, context: int) -> None:
+        self._vocabulary = vocabulary
+        self._context = context
+
+    def advance(
+        self, sequence: Sequence, index: int, logits: NDArray[np.float32]
+    ) -> tuple[Tokens | None, FinishReason | None]:
+        """Draw the next token from the batch's output ``index``, whose logits (changed in place) are given.
+
+        Returns:
+            What there is to send, and why the sequence has ended if it has.
+        """
+        logprobs = None if sequence.job.top_logprobs is None else log_softmax(logits)
+        tokens, reason = self._choose(sequence, index, logits)
+        sent = self._take(sequence, tokens, logprobs)
+        reason = reason or self._limit(sequence)
+        if reason is not None:
+            sent = replace(sent, text=sent.text + sequence.assembler.flush())
+            reason = FinishReason.TOOL_CALLS if sequence.assembler.calls else reason
+        return (sent if sent.token_ids or sent.text else None), reason
+
+    def replay(self, sequence: Sequence, tokens: list[int]) -> FinishReason | None:
+        """Go through tokens that were generated and sent before, so that what follows continues them."""
+        for token in tokens:
+            sequence.sampler.accept(token)
+            if sequence.constraint is not None:
+                sequence.constraint.accept(token)
+        self._take(sequence, tokens, None)
+        if sequence.constraint is not None and sequence.constraint.ended:
+            return FinishReason.STOP
+        return self._limit(sequence)
+
+    def _choose(
+        self, sequence: Sequence, index: int, logits: NDArray[np.float32]
+    ) -> tuple[list[int], FinishReason | None]:
+        """The next token and those that the grammar forces after it, none if the sequence ends here."""
+        constraint = sequence.constraint
+        if constraint is None:
+            if sequence.job.ignore_eos:
+                logits[list(self._vocabulary.ends)] = -np.inf
+            token = sequence.sampler.sample(self._context, index, logits)
+            if token in self._vocabulary.ends and not sequence.job.ignore_eos:
+                return [], FinishReason.STOP
+            return [token], None
+        left = sequence.max_tokens - sequence.generated
+        way_out = constraint.closing() if left <= CLOSING_WINDOW else None
+        constraint.mask(logits)
+        token = sequence.sampler.sample(self._context, index, logits)
+        if token in self._vocabulary.ends:
+            return [], FinishReason.STOP
+        constraint.accept(token)
+        if way_out is not None and not _fits(constraint.closing(), left - 1):
+            constraint.undo()
+            for closing_token in way_out:
+                constraint.accept(closing_token)
+            return way_out, FinishReason.LENGTH
+        forced = constraint.forced()[: left - 1]
+        for token_forced in forced:
+            constraint.accept(token_forced)
+            sequence.sampler.accept(token_forced)
+        return [token, *forced], FinishReason.STOP if constraint.ended else None
+
+    def _take(self, sequence: Sequence, tokens: list[int], logprobs: NDArray[np.float64] | None) -> Tokens:
+        text, deltas, rows = "", list[ToolCallDelta](), list[TokenLogprob]()
+        for position, token in enumerate(tokens):
+            sequence.tokens.append(token)
+            words, calls = sequence.assembler.push(self._vocabulary.piece(token, sequence.special_pieces))
+            text += words
+            deltas += calls
+            if logprobs is not None:
+                rows.append(self._logprob(token, logprobs if position == 0 else None, sequence.job.top_logprobs or 0))
+            if sequence.assembler.stopped:
+                break
+        return Tokens(text, list(tokens), rows, deltas)
+
+    def _limit(self, sequence: Sequence) -> FinishReason | None:
+        if sequence.assembler.stopped:
+            return FinishReason.STOP
+        return FinishReason.LENGTH if sequence.generated >= sequence.max_tokens else None
+
+    def _logprob(self, token: int, logprobs: NDArray[np.float64] | None, top: int) -> TokenLogprob:
+        """A forced token has no distribution: its probability is 1."""
+        raw = self._vocabulary.piece(token, special=True)
+        text = raw.decode("utf-8", "replace")
+        if logprobs is None:
+            return TokenLogprob(text, raw, 0.0)
+        best = np.argpartition(logprobs, -top)[-top:] if top else np.empty(0, np.int64)
+        best = best[np.argsort(-logprobs[best])]
+        pieces = [(self._vocabulary.piece(int(i), special=True), float(logprobs[i])) for i in best]
+        alternatives = [(piece.decode("utf-8", "replace"), piece, value) for piece, value in pieces]
+        return TokenLogprob(text, raw, float(logprobs[token]), alternatives)
+
+
+def _fits(path: list[int] | None, tokens: int) -> bool:
+    return path is not None and len(path) <= tokens

@@ -1,0 +1,243 @@
+"""Which tokens the KV cache holds, for whom, and what leaves it when room is needed.
+
+All sequences share one pool of cells. The tokens in it form a radix tree: a node is a run of cells, and a sequence is
+a path from the root. A new sequence that begins with cached tokens joins the nodes on its way, which costs no cell and
+no copy (``llama_memory_seq_cp`` only marks the cells). Sequences that have ended stay until their cells or their id
+are needed; the least recently used leave first.
+
+The idea of a radix tree over cached prefixes is SGLang's (Zheng et al., 2023, "Efficiently Programming Large Language
+Models using SGLang").
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence as Tokens
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+class KVMemory(Protocol):
+    """The two operations on llama.cpp's memory that the cache needs."""
+
+    def copy_prefix(self, source: int, target: int, length: int) -> None:
+        """Let sequence ``target`` own the first ``length`` tokens of ``source`` as well."""
+
+    def remove(self, sequence: int) -> None:
+        """Take a sequence off all its cells; cells without a sequence are free again."""
+
+
+class CacheFull(Exception):
+    """No cell or no sequence id is left, though all that had ended has been evicted."""
+
+
+@dataclass(slots=True, eq=False)
+class _Node:
+    parent: _Node | None
+    tokens: list[int]
+    sequences: set[int] = field(default_factory=set)
+    children: dict[int, list[_Node]] = field(default_factory=dict)
+
+    def add_child(self, child: _Node) -> None:
+        self.children.setdefault(child.tokens[0], []).append(child)
+
+    def remove_child(self, child: _Node) -> None:
+        siblings = self.children[child.tokens[0]]
+        siblings.remove(child)
+        if not siblings:
+            del self.children[child.tokens[0]]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The longest cached prefix of some tokens: its length, and a sequence that holds it (-1 when it is empty)."""
+
+    length: int
+    sequence: int
+
+
+class KVCache:
+    """Sequence ids and cells of one llama.cpp context.
+
+    ``cells`` is the context's size in tokens and ``sequences`` the number of ids. Models whose memory cannot share a
+    prefix (recurrent ones) are served with ``shareable`` False: then nothing is matched or kept.
+    """
+
+    def __init__(self, memory: KVMemory, cells: int, sequences: int, shareable: bool = True) -> None:
+        self._memory = memory
+        self._cells = cells
+        self._used = 0
+        self._shareable = shareable
+        self._free_ids = list(range(sequences - 1, -1, -1))
+        self._root = _Node(None, [])
+        self._tails: dict[int, _Node] = {}
+        self._kept: OrderedDict[int, None] = OrderedDict()
+
+    @property
+    def used_cells(self) -> int:
+        """Cells that hold a token, of running and of ended sequences."""
+        return self._used
+
+    @property
+    def total_cells(self) -> int:
+        """All cells."""
+        return self._cells
+
+    @property
+    def kept_sequences(self) -> int:
+        """Ended sequences that are kept for their prefix."""
+        return len(self._kept)
+
+    def match(self, tokens: Tokens[int]) -> Match:
+        """The longest prefix of ``tokens`` that is in the cache; what holds it counts as used just now."""
+        length, node = self._walk(tokens)
+        if length == 0:
+            return Match(0, -1)
+        self._touch(node)
+        return Match(length, next(iter(node.sequences)))
+
+    def open(self, tokens: Tokens[int]) -> tuple[int, int]:
+        """Begin a sequence that will hold ``tokens``.
+
+        Returns:
+            Its id, and how many of ``tokens`` it shares with the cache.
+
+        Raises:
+            CacheFull: all ids belong to running sequences.
+        """
+        self.match(tokens)
+        sequence = self._take_id()  # which may evict a part of the match
+        length, node = self._walk(tokens)
+        self._tails[sequence] = self._root
+        if length:
+            source = next(iter(node.sequences))
+            self._join(sequence, node, length)
+            self._memory.copy_prefix(source, sequence, length)
+        return sequence, length
+
+    def reserve(self, cells: int) -> None:
+        """Make room for ``cells`` more tokens.
+
+        Raises:
+            CacheFull: running sequences fill the cache.
+        """
+        while self._cells - self._used < cells:
+            if not self._kept:
+                raise CacheFull(f"{cells} cells are needed, {self._cells - self._used} are free")
+            self._evict_one()
+
+    def extend(self, sequence: int, tokens: Tokens[int]) -> None:
+        """Record that ``tokens`` were decoded at the end of a sequence; room was reserved for them."""
+        if not tokens:
+            return
+        tail = self._tails[sequence]
+        if tail is self._root or tail.children or len(tail.sequences) > 1:
+            node = _Node(tail, list(tokens), {sequence})
+            tail.add_child(node)
+            self._tails[sequence] = node
+        else:
+            tail.tokens.extend(tokens)
+        self._used += len(tokens)
+
+    def keep(self, sequence: int) -> None:
+        """A sequence has ended: keep its tokens for others, unless another sequence holds them all."""
+        tail = self._tails[sequence]
+        if not self._shareable or tail is self._root or len(tail.sequences) > 1:
+            self.release(sequence)
+        else:
+            self._kept[sequence] = None
+
+    def release(self, sequence: int) -> None:
+        """Take a sequence out of the cache and free its id and what only it held."""
+        node: _Node | None = self._tails.pop(sequence)
+        self._kept.pop(sequence, None)
+        self._memory.remove(sequence)
+        self._free_ids.append(sequence)
+        while node is not None and node.parent is not None:
+            node.sequences.discard(sequence)
+            if not node.sequences:
+                self._used -= len(node.tokens)
+                node.parent.remove_child(node)
+            node = node.parent
+
+    def clear_kept(self) -> None:
+        """Evict every ended sequence."""
+        while self._kept:
+            self._evict_one()
+
+    def _walk(self, tokens: Tokens[int]) -> tuple[int, _Node]:
+        """Follow ``tokens`` from the root: how far they are cached, and the node in which the match ends."""
+        node, length = self._root, 0
+        if not self._shareable:
+            return 0, node
+        while length < len(tokens):
+            best, best_length = None, 0
+            for child in node.children.get(tokens[length], ()):
+                common = common_prefix(child.tokens, tokens, length)
+                if common > best_length:
+                    best, best_length = child, common
+            if best is None:
+                break
+            node, length = best, length + best_length
+            if best_length < len(best.tokens):
+                break
+        return length, node
+
+    def _join(self, sequence: int, node: _Node, length: int) -> None:
+        """Put ``sequence`` on the path of ``length`` tokens that ends in ``node``, splitting the node if need be."""
+        above = _depth(node.parent)
+        if length < above + len(node.tokens):
+            node = self._split(node, length - above)
+        self._tails[sequence] = node
+        step: _Node | None = node
+        while step is not None and step.parent is not None:
+            step.sequences.add(sequence)
+            step = step.parent
+
+    def _split(self, node: _Node, at: int) -> _Node:
+        """Cut a node in two; returns the upper part. The lower part stays the same object, so tails stay right."""
+        parent = node.parent
+        assert parent is not None
+        parent.remove_child(node)
+        upper = _Node(parent, node.tokens[:at], set(node.sequences))
+        parent.add_child(upper)
+        node.parent, node.tokens = upper, node.tokens[at:]
+        upper.add_child(node)
+        return upper
+
+    def _take_id(self) -> int:
+        if not self._free_ids:
+            if not self._kept:
+                raise CacheFull("all sequence ids are in use")
+            self._evict_one()
+        return self._free_ids.pop()
+
+    def _touch(self, node: _Node) -> None:
+        for sequence in node.sequences & self._kept.keys():
+            self._kept.move_to_end(sequence)
+
+    def _evict_one(self) -> None:
+        self.release(next(iter(self._kept)))
+
+
+def common_prefix(run: Tokens[int], tokens: Tokens[int], start: int = 0) -> int:
+    """How many tokens of ``run`` equal those of ``tokens`` from ``start`` on, counted from the front."""
+    limit = min(len(run), len(tokens) - start)
+    if run[:limit] == tokens[start : start + limit]:
+        return limit
+    low, high = 0, limit  # run[:low] matches, run[:high] does not
+    while high - low > 1:
+        middle = (low + high) // 2
+        if run[low:middle] == tokens[start + low : start + middle]:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def _depth(node: _Node | None) -> int:
+    depth = 0
+    while node is not None:
+        depth += len(node.tokens)
+        node = node.parent
+    return depth

@@ -1,0 +1,51 @@
+"""What the llama engine is told, fitted from the server's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.settings import ModelSettings, ServerSettings
+
+DEFAULT_CONTEXT = 8192
+"""The context window unless ``--nctx`` is given: the model's own, but no more than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlamaOptions:
+    """One model's options. ``context_tokens`` 0 chooses; ``gpu_layers`` -1 puts all layers on a GPU if there is one.
+
+    ``kv_tokens`` is the size of the shared KV cache, 0 for enough that half of the slots can be busy with 1,024 tokens
+    each, or two sequences fill their context.
+    """
+
+    path: str
+    threads: int
+    slots: int
+    context_tokens: int = 0
+    kv_tokens: int = 0
+    gpu_layers: int = -1
+    chat_template: str = ""
+    batch_tokens: int = 512
+    target_step_s: float = 0.15
+
+    @classmethod
+    def of(cls, model: ModelSettings, settings: ServerSettings, threads: int) -> LlamaOptions:
+        """The options for one model of a server."""
+        return cls(
+            path=model.path,
+            threads=threads,
+            slots=settings.slots,
+            context_tokens=settings.context_tokens,
+            gpu_layers=settings.gpu_layers,
+            chat_template=settings.chat_template,
+            **model.options,
+        )
+
+    def context_for(self, trained_tokens: int) -> int:
+        """The context window in tokens for a model that was trained with ``trained_tokens``."""
+        return self.context_tokens or min(trained_tokens, DEFAULT_CONTEXT)
+
+    def cells_for(self, context_tokens: int) -> int:
+        """The KV cache's size in tokens."""
+        cells = self.kv_tokens or max(2 * context_tokens, 512 * self.slots)
+        return max(cells, context_tokens)

@@ -1,0 +1,48 @@
+"""JSON schemas made ready for constrained generation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+COMBINING = ("$ref", "allOf", "anyOf", "oneOf", "patternProperties", "unevaluatedProperties", "$dynamicRef")
+
+
+def close_objects(schema: Any) -> Any:
+    """A copy of ``schema`` whose objects take no properties beyond those that they list.
+
+    JSON Schema allows any further property unless told otherwise, and small models make use of it without end. What
+    fits the closed schema fits the open one. Objects that are put together from several schemas are left open, as
+    closing one part would contradict another.
+    """
+    if _mentions(schema, "allOf"):
+        return schema
+    return _closed(schema)
+
+
+def _closed(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {
+        key: value if key in ("enum", "const", "default", "examples", "required") else _closed_member(key, value)
+        for key, value in schema.items()
+    }
+    if "properties" in closed and "additionalProperties" not in closed and not any(key in closed for key in COMBINING):
+        closed["additionalProperties"] = False
+    return closed
+
+
+def _closed_member(key: str, value: Any) -> Any:
+    """Below ``properties`` and the like, keys are names and not keywords."""
+    if key in ("properties", "$defs", "definitions", "patternProperties") and isinstance(value, dict):
+        return {name: _closed(schema) for name, schema in value.items()}
+    return _closed(value)
+
+
+def _mentions(schema: Any, keyword: str) -> bool:
+    if isinstance(schema, list):
+        return any(_mentions(item, keyword) for item in schema)
+    if isinstance(schema, dict):
+        return keyword in schema or any(_mentions(value, keyword) for value in schema.values())
+    return False
