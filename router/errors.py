@@ -19,7 +19,7 @@ _TYPES = {
 
 
 class ApiError(Exception):
-    """An error for the client: an HTTP status, a message that names field, value and what is accepted, and the field."""
+    """An error for the client: HTTP status, a message that names field, value and what is accepted, and the field."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.jobs import Done, Failed, JobKind, Payload, TextJob, Tokens
+from shared.jobs import Done, Failed, JobKind, Payload, Started, TextJob, Tokens
 
 
 class JobState(StrEnum):
@@ -50,14 +50,16 @@ class JobRequest:
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One job in the router. ``generated`` holds all token ids so far, so that another worker could go on from there."""
+    """One job in the router. ``generated`` holds all token ids so far: another worker can go on from there."""
 
     job_id: str
     request: JobRequest
     state: JobState = JobState.QUEUED
     worker_id: str | None = None
-    attempts: int = 0
+    crashes: int = 0
     next_seq: int = 0
+    started: bool = False
+    replay_asked_s: float = 0.0
     generated: list[int] = field(default_factory=list)
     created_s: float = field(default_factory=time.monotonic)
     dispatched_s: float | None = None
@@ -87,7 +89,9 @@ class Job:
 
     def deliver(self, payload: Payload) -> None:
         """Add an event for the client and wake whoever waits for it."""
-        if isinstance(payload, Tokens):
+        if isinstance(payload, Started):
+            self.started = True
+        elif isinstance(payload, Tokens):
             self.generated += payload.token_ids
             if self.first_token_s is None:
                 self.first_token_s = time.monotonic()
@@ -96,6 +100,10 @@ class Job:
         elif isinstance(payload, Failed):
             self.failed = payload
         self._pending.append(payload)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let whoever waits for events look again."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 

@@ -1,0 +1,336 @@
+"""Owns every job from acceptance to its end: queueing, dispatch, events, and what to do when a worker dies."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from router.errors import ApiError
+from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.link import RouterLink
+from router.jobs.prefix import prefix_cuts
+from router.jobs.queue import FairQueue
+from router.jobs.workers import Worker, WorkerTable, WorkerView
+from shared.jobs import Done, Failed, JobKind, Started
+from shared.messages import (
+    Acknowledge,
+    Cancel,
+    Confirm,
+    Event,
+    Heartbeat,
+    Probe,
+    ProbeEcho,
+    Replay,
+    Replayed,
+    Roster,
+    Step,
+    Submit,
+    WorkerState,
+)
+from shared.settings import ModelSettings, ServerSettings
+from shared.transport import Endpoints
+
+log = logging.getLogger("nexa.router.jobs")
+
+ROUTER_NAME = "router"
+TICK_S = 0.1
+PROBE_AGAIN_S = 0.2
+LOST_SUBMIT_S = 2.0
+"""A job that its worker does not list so long after it was sent never arrived."""
+
+MOST_CRASHES = 2
+"""A job that was running when so many workers died is taken for the cause and fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """One row of ``GET /v1/models``."""
+
+    name: str
+    kind: JobKind
+    aliases: tuple[str, ...]
+    context_tokens: int
+    ready: bool
+
+
+class Broker:
+    """The jobs of one run of the router."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self._router_id = secrets.token_hex(8)
+        endpoints = Endpoints.in_folder(Path(settings.run_folder))
+        self._link = RouterLink(self._router_id, endpoints, self._on_message)
+        self._workers = WorkerTable()
+        self._queues = {model.name: FairQueue() for model in settings.models}
+        self._jobs: dict[str, Job] = {}
+        self._finish_interval_s = 1.0
+        self._last_finish_s: float | None = None
+        self._ticker: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Bind the sockets and begin to dispatch."""
+        self._link.open()
+        self._ticker = asyncio.create_task(self._tick())
+
+    async def stop(self) -> None:
+        """Cancel what is left and close the sockets."""
+        for job in list(self._jobs.values()):
+            self.cancel(job)
+        if self._ticker is not None:
+            self._ticker.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticker
+        self._link.close()
+
+    def find_model(self, name: str | None, kind: JobKind) -> ModelSettings:
+        """The served model of that name, or the first one of the kind.
+
+        Raises:
+            ApiError: 404, with what is served.
+        """
+        of_kind = [model for model in self.settings.models if model.kind is kind]
+        served = ", ".join(f"{model.name} ({model.kind})" for model in self.settings.models)
+        if not of_kind:
+            raise ApiError(404, f"no {kind} model is served here; served: {served}", "model", "model_not_found")
+        if not name:
+            return of_kind[0]
+        for model in self.settings.models:
+            if name == model.name or name in model.aliases:
+                if model.kind is kind:
+                    return model
+                message = f"model: {name!r} is of kind {model.kind}; this endpoint needs {kind}. Served: {served}"
+                raise ApiError(404, message, "model", "model_not_found")
+        raise ApiError(404, f"model: {name!r} is not served here; served: {served}", "model", "model_not_found")
+
+    def submit(self, request: JobRequest) -> Job:
+        """Accept a job.
+
+        Raises:
+            ApiError: 429 when too many jobs wait, 503 when no worker of the model will ever be ready.
+        """
+        reason = self._workers.hopeless(request.model)
+        if reason is not None:
+            raise ApiError(503, f"model: no worker can serve {request.model!r}: {reason}", "model", "no_worker")
+        waiting = sum(len(queue) for queue in self._queues.values())
+        if waiting >= self.settings.queue_limit:
+            retry_s = max(1, math.ceil(waiting * self._finish_interval_s))
+            message = f"{waiting} requests wait already, which is the limit; try again in about {retry_s} s"
+            raise ApiError(429, message, None, "queue_full", {"Retry-After": str(retry_s)})
+        job = Job(job_id=f"{request.request_id}-{secrets.token_hex(4)}", request=request)
+        self._jobs[job.job_id] = job
+        self._queues[request.model].push(job)
+        self._dispatch(request.model)
+        return job
+
+    def cancel(self, job: Job) -> None:
+        """The client is gone: free what the job holds. Nothing happens to a job that has ended."""
+        if job.ended:
+            return
+        worker = self._workers.get(job.worker_id) if job.worker_id else None
+        job.move(JobState.CANCELLED)
+        self._queues[job.request.model].remove(job)
+        self._jobs.pop(job.job_id, None)
+        if worker is not None:
+            worker.jobs.pop(job.job_id, None)
+            self._link.send(worker.worker_id, Cancel(job.job_id))
+            self._dispatch(job.request.model)
+        job.wake()
+
+    def readiness(self) -> tuple[bool, dict[str, str]]:
+        """Whether every model has a ready worker, and what is missing for those that have none."""
+        missing = {
+            model.name: self._workers.missing(model.name)
+            for model in self.settings.models
+            if not self._has_ready_worker(model.name)
+        }
+        return not missing, missing
+
+    def workers(self) -> list[WorkerView]:
+        """All workers, living and expected."""
+        return self._workers.views()
+
+    def served_models(self) -> list[ServedModel]:
+        """The models of this server."""
+        rows = []
+        for model in self.settings.models:
+            context = max((w.heartbeat.context_tokens for w in self._workers.of_model(model.name)), default=0)
+            ready = self._has_ready_worker(model.name)
+            rows.append(ServedModel(model.name, model.kind, model.aliases, context, ready))
+        return rows
+
+    def _has_ready_worker(self, model: str) -> bool:
+        return any(worker.ready for worker in self._workers.of_model(model))
+
+    def _dispatch(self, model: str) -> None:
+        """Give waiting jobs to workers with room."""
+        queue = self._queues[model]
+        while len(queue) and any(worker.has_room for worker in self._workers.of_model(model)):
+            job = queue.pop()
+            cuts = prefix_cuts(job.request.text) if job.request.text is not None else []
+            worker = self._workers.choose(model, cuts)
+            if worker is None or not self._send(job, worker):
+                queue.push_front(job)
+                return
+            worker.prefixes.remember(cuts)
+
+    def _send(self, job: Job, worker: Worker) -> bool:
+        submit = Submit(job.job_id, self._router_id, job.request.kind, job.request.text, job.generated)
+        if not self._link.send(worker.worker_id, submit):
+            worker.confirmed = False
+            return False
+        job.move(JobState.DISPATCHED)
+        job.worker_id, job.next_seq, job.dispatched_s = worker.worker_id, 0, time.monotonic()
+        worker.jobs[job.job_id] = job
+        return True
+
+    def _on_message(self, message: Any) -> None:
+        match message:
+            case Step():
+                for event in message.events:
+                    self._on_event(message.worker_id, event)
+            case Heartbeat():
+                self._on_heartbeat(message)
+            case ProbeEcho():
+                self._on_probe_echo(message)
+            case Replayed():
+                self._on_replayed(message)
+            case Roster():
+                for worker in self._workers.read_roster(message):
+                    self._lose(worker, "it exited")
+                self._fail_hopeless()
+
+    def _on_event(self, worker_id: str, event: Event) -> None:
+        job = self._jobs.get(event.job_id)
+        if job is None or job.worker_id != worker_id or event.seq < job.next_seq:
+            return
+        if event.seq > job.next_seq:
+            self._ask_replay(job)
+            return
+        job.next_seq += 1
+        payload = event.payload
+        if job.state is JobState.DISPATCHED:
+            job.move(JobState.RUNNING)
+        if isinstance(payload, Done | Failed):
+            self._end(job, payload)
+        elif not (isinstance(payload, Started) and job.started):
+            job.deliver(payload)
+
+    def _end(self, job: Job, payload: Done | Failed) -> None:
+        """The worker has said its last word about a job."""
+        worker = self._workers.get(job.worker_id) if job.worker_id else None
+        self._jobs.pop(job.job_id, None)
+        job.move(JobState.DONE if isinstance(payload, Done) else JobState.FAILED)
+        job.deliver(payload)
+        now_s = time.monotonic()
+        if self._last_finish_s is not None:
+            self._finish_interval_s += 0.1 * (min(now_s - self._last_finish_s, 60.0) - self._finish_interval_s)
+        self._last_finish_s = now_s
+        if worker is not None:
+            worker.jobs.pop(job.job_id, None)
+            self._link.send(worker.worker_id, Acknowledge([job.job_id]))
+            self._dispatch(job.request.model)
+
+    def _ask_replay(self, job: Job) -> None:
+        """Some events were lost on the bus; what follows the gap is ignored until they have come again."""
+        now_s = time.monotonic()
+        if job.worker_id is not None and now_s - job.replay_asked_s >= PROBE_AGAIN_S:
+            job.replay_asked_s = now_s
+            log.warning("events lost; asking again", extra={"job": job.job_id, "from": job.next_seq})
+            self._link.send(job.worker_id, Replay(job.job_id, job.next_seq))
+
+    def _on_replayed(self, message: Replayed) -> None:
+        job = self._jobs.get(message.job_id)
+        if job is None or job.worker_id is None:
+            return
+        if not message.known:
+            self._requeue(job)
+            return
+        for event in message.events:
+            self._on_event(job.worker_id, event)
+
+    def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        worker, replaced = self._workers.hear(heartbeat)
+        for other in replaced:
+            self._lose(other, "it was replaced")
+        if not worker.confirmed:
+            self._probe(worker)
+            return
+        self._compare_jobs(worker, heartbeat)
+        if worker.has_room:
+            self._dispatch(heartbeat.model)
+
+    def _compare_jobs(self, worker: Worker, heartbeat: Heartbeat) -> None:
+        """Find what was lost without a trace: ends of jobs, submissions, cancellations."""
+        now_s = time.monotonic()
+        for job in list(worker.jobs.values()):
+            last_seq = heartbeat.jobs.get(job.job_id)
+            if last_seq is None:
+                if job.dispatched_s is not None and now_s - job.dispatched_s > LOST_SUBMIT_S:
+                    self._requeue(job)
+            elif last_seq >= job.next_seq:
+                self._ask_replay(job)
+        for job_id in heartbeat.jobs:
+            if job_id not in worker.jobs:
+                self._link.send(worker.worker_id, Cancel(job_id))
+
+    def _probe(self, worker: Worker) -> None:
+        now_s = time.monotonic()
+        if worker.heartbeat.state is WorkerState.READY and now_s - worker.probed_s >= PROBE_AGAIN_S:
+            worker.probed_s, worker.probe_nonce = now_s, secrets.randbits(32)
+            self._link.send(worker.worker_id, Probe(ROUTER_NAME, self._router_id, worker.probe_nonce))
+
+    def _on_probe_echo(self, echo: ProbeEcho) -> None:
+        worker = self._workers.get(echo.worker_id)
+        if worker is not None and echo.nonce == worker.probe_nonce and not worker.confirmed:
+            worker.confirmed = True
+            self._link.send(worker.worker_id, Confirm(self._router_id))
+            log.info("worker ready", extra={"worker": worker.heartbeat.worker_name, "pid": worker.heartbeat.pid})
+            self._dispatch(worker.heartbeat.model)
+
+    def _lose(self, worker: Worker, why: str) -> None:
+        """A worker is dead: its jobs go to others, but for those that seem to have killed it."""
+        self._workers.remove(worker)
+        name = worker.heartbeat.worker_name
+        log.warning("worker lost", extra={"worker": name, "reason": why, "jobs": len(worker.jobs)})
+        for job in list(worker.jobs.values()):
+            if job.state is JobState.RUNNING:
+                job.crashes += 1
+            if job.crashes >= MOST_CRASHES:
+                message = f"this request was running when {job.crashes} workers died, so it is not tried again"
+                self._end(job, Failed(500, message, None, "worker_died"))
+            else:
+                self._requeue(job)
+
+    def _requeue(self, job: Job) -> None:
+        """Let another worker go on with a job, from the tokens that have already been sent."""
+        worker = self._workers.get(job.worker_id) if job.worker_id else None
+        if worker is not None:
+            worker.jobs.pop(job.job_id, None)
+        job.worker_id = None
+        job.move(JobState.QUEUED)
+        self._queues[job.request.model].push_front(job)
+        self._dispatch(job.request.model)
+
+    def _fail_hopeless(self) -> None:
+        for name, queue in self._queues.items():
+            reason = self._workers.hopeless(name) if len(queue) else None
+            while reason is not None and len(queue):
+                self._end(queue.pop(), Failed(503, f"no worker can serve {name!r}: {reason}", "model", "no_worker"))
+
+    async def _tick(self) -> None:
+        """What no message sets off: silent workers, probes without an answer."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            for worker in self._workers.silent():
+                self._lose(worker, "its heartbeats stopped")
+            for worker in self._workers.all():
+                if not worker.confirmed:
+                    self._probe(worker)

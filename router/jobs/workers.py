@@ -1,0 +1,191 @@
+"""What the router knows of the workers, by their heartbeats and the supervisor's roster."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from router.jobs.job import Job
+from router.jobs.prefix import PrefixMemory
+from shared.messages import EngineStats, Heartbeat, Roster, WorkerState, WorkerStatus
+
+HEARTBEAT_TIMEOUT_S = 5.0
+"""A worker that was not heard of for so long is taken for lost."""
+
+BUSIER = 4
+"""A worker that holds a prompt's prefix is passed over for one that has so many jobs fewer."""
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """A running worker process. ``confirmed`` once a probe has come back over the bus: then it may be given jobs."""
+
+    heartbeat: Heartbeat
+    heard_s: float
+    confirmed: bool = False
+    probe_nonce: int = 0
+    probed_s: float = 0.0
+    jobs: dict[str, Job] = field(default_factory=dict)
+    prefixes: PrefixMemory = field(default_factory=PrefixMemory)
+
+    @property
+    def worker_id(self) -> str:
+        """The id of this run of the process."""
+        return self.heartbeat.worker_id
+
+    @property
+    def ready(self) -> bool:
+        """Whether it may be given jobs."""
+        return self.confirmed and self.heartbeat.state is WorkerState.READY
+
+    @property
+    def capacity(self) -> int:
+        """Jobs that it is given: what its slots hold and a little more, so that a free slot is filled at once."""
+        return self.heartbeat.slots + max(1, self.heartbeat.slots // 8)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it may be given another job."""
+        return self.ready and len(self.jobs) < self.capacity
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """One row of ``GET /v1/workers``: memory in bytes, KV cache in tokens."""
+
+    name: str
+    model: str
+    state: str
+    pid: int | None
+    device: str | None
+    slots: int
+    running: int
+    queued: int
+    memory_bytes: int
+    kv_used_tokens: int
+    kv_total_tokens: int
+    tokens_per_s: float
+    prompt_tokens: int
+    cached_tokens: int
+    generated_tokens: int
+    preemptions: int
+    restarts: int
+    loading: float
+    detail: str
+
+
+class WorkerTable:
+    """All workers, living and expected."""
+
+    def __init__(self) -> None:
+        self._workers: dict[str, Worker] = {}
+        self._roster: dict[str, WorkerStatus] = {}
+
+    def get(self, worker_id: str) -> Worker | None:
+        """The worker with this id, if it lives."""
+        return self._workers.get(worker_id)
+
+    def all(self) -> list[Worker]:
+        """The living workers."""
+        return list(self._workers.values())
+
+    def hear(self, heartbeat: Heartbeat) -> tuple[Worker, list[Worker]]:
+        """Note a heartbeat; returns its worker and earlier runs in the same place, which must be dead."""
+        now_s = time.monotonic()
+        worker = self._workers.get(heartbeat.worker_id)
+        if worker is None:
+            worker = self._workers[heartbeat.worker_id] = Worker(heartbeat, now_s)
+        worker.heartbeat, worker.heard_s = heartbeat, now_s
+        replaced = [
+            other
+            for other in self._workers.values()
+            if other is not worker and other.heartbeat.worker_name == heartbeat.worker_name
+        ]
+        return worker, replaced
+
+    def read_roster(self, roster: Roster) -> list[Worker]:
+        """Note what the supervisor says; returns the workers that it knows to be dead."""
+        self._roster = {status.worker_name: status for status in roster.workers}
+        gone = (WorkerState.EXITED, WorkerState.FAILED)
+        dead = [status.worker_id for status in roster.workers if status.state in gone]
+        return [self._workers[worker_id] for worker_id in dead if worker_id in self._workers]
+
+    def silent(self) -> list[Worker]:
+        """Workers whose heartbeats have stopped."""
+        earliest_s = time.monotonic() - HEARTBEAT_TIMEOUT_S
+        return [worker for worker in self._workers.values() if worker.heard_s < earliest_s]
+
+    def remove(self, worker: Worker) -> None:
+        """Forget a dead worker."""
+        self._workers.pop(worker.worker_id, None)
+
+    def of_model(self, model: str) -> list[Worker]:
+        """The living workers of a model."""
+        return [worker for worker in self._workers.values() if worker.heartbeat.model == model]
+
+    def hopeless(self, model: str) -> str | None:
+        """Why no worker of this model will ever be ready, or None if one may be."""
+        statuses = [status for status in self._roster.values() if status.model == model]
+        if statuses and all(status.state is WorkerState.FAILED for status in statuses):
+            return statuses[0].detail
+        return None
+
+    def missing(self, model: str) -> str:
+        """What the model waits for, for ``GET /ready``."""
+        states = [self._state_of(status) for status in self._roster.values() if status.model == model]
+        return ", ".join(states) or "no worker has reported yet"
+
+    def choose(self, model: str, cuts: list[bytes]) -> Worker | None:
+        """A worker with room: the one that holds most of the prompt's beginning, unless it is much busier."""
+        free = [worker for worker in self.of_model(model) if worker.has_room]
+        return choose_worker(free, cuts)
+
+    def views(self) -> list[WorkerView]:
+        """A row for each worker, living or expected."""
+        living = {worker.heartbeat.worker_name: worker for worker in self._workers.values()}
+        names = sorted({*living, *self._roster})
+        return [_view(name, living.get(name), self._roster.get(name)) for name in names]
+
+    def _state_of(self, status: WorkerStatus) -> str:
+        worker = self._workers.get(status.worker_id)
+        state = status.state if worker is None else worker.heartbeat.state
+        detail = f" ({status.detail})" if status.detail and state is not WorkerState.READY else ""
+        return f"{status.worker_name} {state}{detail}"
+
+
+def choose_worker(free: Iterable[Worker], cuts: list[bytes]) -> Worker | None:
+    """The best of the workers that have room."""
+    by_load = sorted(free, key=lambda worker: len(worker.jobs) / max(worker.heartbeat.slots, 1))
+    if not by_load:
+        return None
+    calmest = by_load[0]
+    best = max(by_load, key=lambda worker: worker.prefixes.matched(cuts))
+    return calmest if len(best.jobs) - len(calmest.jobs) >= BUSIER else best
+
+
+def _view(name: str, worker: Worker | None, status: WorkerStatus | None) -> WorkerView:
+    beat = worker.heartbeat if worker is not None else None
+    stats = beat.stats if beat is not None else EngineStats()
+    state = beat.state if beat is not None else status.state if status is not None else WorkerState.SPAWNING
+    return WorkerView(
+        name=name,
+        model=beat.model if beat is not None else status.model if status is not None else "",
+        state=str(state),
+        pid=beat.pid if beat is not None else None,
+        device=beat.device if beat is not None else None,
+        slots=beat.slots if beat is not None else 0,
+        running=stats.running,
+        queued=stats.waiting,
+        memory_bytes=beat.memory_bytes if beat is not None else 0,
+        kv_used_tokens=stats.kv_used_tokens,
+        kv_total_tokens=stats.kv_total_tokens,
+        tokens_per_s=stats.tokens_per_s,
+        prompt_tokens=stats.prompt_tokens,
+        cached_tokens=stats.cached_tokens,
+        generated_tokens=stats.generated_tokens,
+        preemptions=stats.preemptions,
+        restarts=status.restarts if status is not None else 0,
+        loading=beat.loading if beat is not None else 0.0,
+        detail=status.detail if status is not None else "",
+    )
