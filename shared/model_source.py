@@ -1,0 +1,117 @@
+"""Where a model comes from: a hub repository, an installed Python package, or a path on this machine."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+MODEL_SUFFIXES = (".gguf", ".safetensors", ".ckpt", ".onnx")
+
+_REPO_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_MODULE_PATTERN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
+
+
+class ModelError(Exception):
+    """Why a model cannot be named, found, fetched or served, in one line for the person who asked for it."""
+
+
+class MissingPackageError(ModelError):
+    """The Python package that ships a model is not installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class HubSource:
+    """``hf:owner/repo[:file-pattern]``; an empty pattern leaves the choice of the file to us."""
+
+    repo: str
+    pattern: str = ""
+
+    def __str__(self) -> str:
+        return f"hf:{self.repo}:{self.pattern}" if self.pattern else f"hf:{self.repo}"
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSource:
+    """``package:module/file``: a file or folder inside an installed Python package."""
+
+    module: str
+    file: str
+
+    def __str__(self) -> str:
+        return f"package:{self.module}/{self.file}"
+
+    @property
+    def distribution(self) -> str:
+        """Name that pip knows the package by (underscores and dashes are one to pip)."""
+        return self.module.partition(".")[0].replace("_", "-")
+
+    def locate(self) -> Path:
+        """Path of the file, found without running any of the package's code.
+
+        Raises :class:`MissingPackageError` when the package, or the file in it, is not here.
+        """
+        spec = importlib.util.find_spec(self.module.partition(".")[0])
+        if spec is None or not spec.submodule_search_locations:
+            raise MissingPackageError(
+                f"the model {self} is part of the Python package {self.distribution}, which is not installed; "
+                f"install it with: pip install {self.distribution}"
+            )
+        inner = PurePosixPath(*self.module.split(".")[1:], self.file)
+        for folder in spec.submodule_search_locations:
+            path = Path(folder, inner)
+            if path.exists():
+                return path
+        raise MissingPackageError(
+            f"the installed Python package {self.distribution} holds no {inner}; "
+            f"another version may: pip install --upgrade {self.distribution}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PathSource:
+    """A file or folder on this machine."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+
+Source = HubSource | PackageSource | PathSource
+
+
+def parse_source(text: str) -> Source:
+    """Read ``hf:owner/repo[:file-pattern]``, ``package:module/file`` or a path.
+
+    Raises :class:`ModelError` when a prefix is there and what follows it is malformed.
+    """
+    scheme, _, rest = text.partition(":")
+    if scheme == "hf":
+        repo, _, pattern = rest.partition(":")
+        if not _REPO_PATTERN.fullmatch(repo) or ".." in repo:
+            raise ModelError(f"{text!r} names no hub repository; accepted is hf:owner/repo[:file-pattern]")
+        return HubSource(repo, pattern)
+    if scheme == "package":
+        module, _, file = rest.partition("/")
+        if not _MODULE_PATTERN.fullmatch(module) or not is_safe_relative(file):
+            raise ModelError(f"{text!r} names no file of a Python package; accepted is package:module/file")
+        return PackageSource(module, file)
+    return PathSource(Path(text).expanduser())
+
+
+def looks_like_path(spec: str) -> bool:
+    """Whether ``spec`` is written like a path: it has a separator, or ends as model files end."""
+    return "/" in spec or "\\" in spec or spec in (".", "..") or spec.lower().endswith(MODEL_SUFFIXES)
+
+
+def is_safe_relative(file: str) -> bool:
+    """Whether ``file`` is a plain relative path that stays inside the folder it is joined to.
+
+    Refused are absolute paths, ``..``, empty and dot components, backslashes, colons (drives and streams on
+    Windows) and control characters.
+    """
+    if not file or len(file) > 1024 or any(ord(char) < 32 or char in "\\:\x7f" for char in file):
+        return False
+    return all(part not in ("", ".", "..") and len(part) <= 255 for part in file.split("/"))
