@@ -1,0 +1,36 @@
+# make serve    set up once, then serve a small chat model that comes with the installation
+# make test     set up once, then run all checks and tests
+
+MODEL ?= smollm2
+ARGS ?=
+CODE = router workers shared tests
+
+.PHONY: serve test setup setup-dev lint unit e2e clean
+
+serve: setup
+	@.venv/bin/nexa server $(MODEL) $(ARGS)
+
+test: lint unit e2e
+
+setup:
+	@scripts/setup.sh
+
+setup-dev:
+	@scripts/setup.sh dev
+
+lint: setup-dev
+	@echo "lint: ruff and mypy (under a minute)"
+	@.venv/bin/ruff check $(CODE)
+	@.venv/bin/ruff format --check $(CODE)
+	@.venv/bin/mypy
+
+unit: setup-dev
+	@echo "unit: tests of the parts (about a minute)"
+	@.venv/bin/python -m pytest --ignore=tests/e2e
+
+e2e: setup-dev
+	@echo "e2e: the whole server with a real model (some minutes)"
+	@.venv/bin/python -m pytest tests/e2e
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# Makes .venv with everything that the server (or, with "dev", its tests) needs. Safe to interrupt and to repeat.
+#
+#   scripts/setup.sh [dev]
+#
+# PYTHON           the interpreter to use (default python3)
+# NEXA_CMAKE_ARGS  flags for compiling llama.cpp (default -DGGML_NATIVE=OFF: runs on every CPU of this kind;
+#                  -DGGML_CUDA=ON for NVIDIA GPUs)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+extra="${1:-}"
+python="${PYTHON:-python3}"
+flags="${NEXA_CMAKE_ARGS:--DGGML_NATIVE=OFF}"
+stamp=".venv/nexa-setup"
+
+say() { echo "setup: $*"; }
+fail() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+check_python() {
+    command -v "$python" >/dev/null || fail "no $python found; install Python 3.11 or later, or set PYTHON"
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "$("$python" --version) is too old; install Python 3.11 or later, or set PYTHON to one"
+    "$python" -c 'import venv, ensurepip' 2>/dev/null ||
+        fail "$python has no venv module; install it (Debian, Ubuntu: apt install python3-venv)"
+}
+
+check_compiler() {
+    command -v "${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null ||
+        fail "no C++ compiler found; install one (Debian, Ubuntu: apt install build-essential; Fedora: gcc-c++)"
+}
+
+hash_of() { "$python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest()[:16])'; }
+
+report_minutes='
+import itertools, time
+for minutes in itertools.count(1):
+    time.sleep(60)
+    print(f"setup: still compiling after {minutes} min")
+'
+
+# What a finished .venv depends on. A folder that was moved needs a new one: its scripts hold the path.
+wanted_state() {
+    { cat pyproject.toml scripts/setup.sh && echo "$flags" && pwd &&
+        "$python" -c 'import sys; print(sys.version, sys.executable)'; } | hash_of
+}
+
+# pip's own cache of wheels does not look at the flags that a wheel was compiled with, so ours lie in a folder of
+# their own, one for each version and flags.
+build_llama() {
+    local requirement folder draft log ticker
+    requirement="$(sed -n 's/^ *"\(llama-cpp-python[^"]*\)".*/\1/p' pyproject.toml)"
+    folder="${XDG_CACHE_HOME:-$HOME/.cache}/nexa/wheels/$(echo "$requirement $flags $(uname -sm)" | hash_of)"
+    if ! compgen -G "$folder/*.whl" >/dev/null; then
+        check_compiler
+        say "compiling llama.cpp ($requirement, $flags): 4 to 8 minutes on 2 cores, once"
+        mkdir -p "$folder"
+        draft="$(mktemp -d "$folder/build.XXXXXX")"
+        log="$draft/log"
+        "$python" -uc "$report_minutes" &
+        ticker=$!
+        # shellcheck disable=SC2064
+        trap "kill $ticker 2>/dev/null || true; rm -rf '$draft'" EXIT
+        CMAKE_ARGS="$flags" .venv/bin/python -m pip wheel --disable-pip-version-check --no-deps --no-cache-dir \
+            --no-binary llama-cpp-python --wheel-dir "$draft" "$requirement" >"$log" 2>&1 ||
+            { tail -n 30 "$log" >&2; fail "llama.cpp could not be compiled; the reason is above"; }
+        mv "$draft"/*.whl "$folder/"
+        kill "$ticker" 2>/dev/null || true
+        rm -rf "$draft"
+        trap - EXIT
+    fi
+    say "installing llama.cpp as compiled with $flags"
+    .venv/bin/python -m pip install --disable-pip-version-check --quiet --force-reinstall --no-deps "$folder"/*.whl
+}
+
+check_python
+state="$(wanted_state)"
+done_state="" done_extra=""
+[[ ! -f "$stamp" ]] || read -r done_state done_extra <"$stamp" || true
+if [[ "$done_state" == "$state" && (-z "$extra" || "$done_extra" == "$extra") && -x .venv/bin/nexa ]]; then
+    exit 0
+fi
+rm -f "$stamp"
+if [[ "$done_state" != "$state" ]]; then
+    say "making .venv with $("$python" --version)"
+    "$python" -m venv --clear .venv
+    build_llama
+fi
+say "installing the packages${extra:+ and those of the tests} (1 to 3 minutes the first time)"
+.venv/bin/python -m pip install --disable-pip-version-check --quiet --editable ".${extra:+[$extra]}"
+echo "$state $extra" >"$stamp"
+say "done"
