@@ -1,0 +1,59 @@
+"""``python -m router``: the front process, started by the supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from router.app import create_app
+from router.jobs.broker import Broker
+from shared.logging_setup import configure
+from shared.parent import die_with_parent
+from shared.settings import ServerSettings
+
+# Longer than clients keep idle connections: a server that closes first makes them trip over a connection reset.
+KEEP_ALIVE_TIMEOUT_S = 75
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve HTTP until a signal ends it; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    if options.fd is not None:
+        die_with_parent()
+    settings = ServerSettings.load(options.settings)
+    configure(fmt=settings.log_format, process="router")
+    server = uvicorn.Server(
+        uvicorn.Config(
+            create_app(Broker(settings)),
+            host=settings.host,
+            port=settings.port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
+            timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
+        )
+    )
+    # The family and type of an inherited socket are asked of the socket itself; uvicorn would take it for a Unix one.
+    server.run(sockets=None if options.fd is None else [socket.socket(fileno=options.fd)])
+    return 0 if server.started else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m router", description="The front process of nexa server.")
+    parser.add_argument("--settings", type=Path, required=True, help="the settings file that the supervisor wrote")
+    parser.add_argument("--fd", type=int, help="a listening socket to inherit; without it, host and port are bound")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""The jobs behind one text request, from their submission to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from router.errors import ApiError
+from router.jobs.broker import Broker
+from router.jobs.job import Job, JobRequest, JobState
+from router.request_log import RequestRecord
+from shared.jobs import Done, JobKind, Payload, TextJob
+
+Batch = tuple[int, list[Payload]]
+
+
+class Generation:
+    """Submits one job a choice and brings their events together. Whoever makes one must :meth:`close` it.
+
+    Raises:
+        ApiError: the model is unknown (404), the queue is full (429) or no worker can do it (503). No job is left over.
+    """
+
+    def __init__(self, broker: Broker, record: RequestRecord, model: str | None, texts: list[TextJob]) -> None:
+        self.model = broker.find_model(model, JobKind.TEXT).name
+        self.created = int(time.time())
+        self.record = record
+        self.jobs: list[Job] = []
+        self._broker = broker
+        self._merged: asyncio.Queue[Batch] = asyncio.Queue()
+        self._readers: list[asyncio.Task[None]] = []
+        record.model = self.model
+        try:
+            for text in texts:
+                request = JobRequest(record.request_id, record.user, self.model, JobKind.TEXT, text)
+                self.jobs.append(broker.submit(request))
+        except BaseException:
+            self.close()
+            raise
+        self._unfinished = len(self.jobs)
+
+    @property
+    def done(self) -> list[Done]:
+        """How each choice ended.
+
+        Raises:
+            ApiError: a choice failed, or was stopped by the server.
+        """
+        ends = []
+        for job in self.jobs:
+            if job.failed is not None:
+                raise ApiError.from_job(job.failed)
+            if job.done is None:
+                raise ApiError(503, "the server stopped this request before it was done; try again")
+            ends.append(job.done)
+        return ends
+
+    async def next_batch(self) -> Batch | None:
+        """A choice's index and its events since its last batch; ``None`` once all choices have ended."""
+        if len(self.jobs) == 1:
+            payloads = await self.jobs[0].next_payloads()
+            return (0, payloads) if payloads else None
+        if not self._readers:
+            self._readers = [asyncio.ensure_future(self._read(choice)) for choice in range(len(self.jobs))]
+        while self._unfinished:
+            choice, payloads = await self._merged.get()
+            if payloads:
+                return choice, payloads
+            self._unfinished -= 1
+        return None
+
+    def close(self) -> None:
+        """Cancel what still runs, which frees its slots, and enter the facts into the request's record."""
+        for reader in self._readers:
+            reader.cancel()
+        for job in self.jobs:
+            self._broker.cancel(job)
+        self._enter_facts()
+
+    async def _read(self, choice: int) -> None:
+        payloads: list[Payload] | None = None
+        while payloads != []:
+            payloads = await self.jobs[choice].next_payloads()
+            self._merged.put_nowait((choice, payloads))
+
+    def _enter_facts(self) -> None:
+        record = self.record
+        ends = [job.done for job in self.jobs if job.done is not None]
+        if ends:
+            record.prompt_tokens = sum(end.prompt_tokens for end in ends)
+            record.cached_tokens = sum(end.cached_tokens for end in ends)
+            record.completion_tokens = sum(end.completion_tokens for end in ends)
+        firsts_s = [job.first_token_s - job.created_s for job in self.jobs if job.first_token_s is not None]
+        record.ttft_s = min(firsts_s, default=None)
+        record.worker = ",".join(dict.fromkeys(job.worker_id for job in self.jobs if job.worker_id)) or None
+        if any(job.state is JobState.FAILED for job in self.jobs):
+            record.outcome = "failed"
+        elif self.jobs:
+            record.outcome = "done" if len(ends) == len(self.jobs) else "cancelled"

@@ -1,0 +1,119 @@
+"""What is known of each request: its id, and its one line in the log. Prompts and answers are never logged."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from router.error_handlers import error_response
+from router.errors import ApiError
+
+log = logging.getLogger("nexa.request")
+
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_QUIET_PATHS = frozenset({"/health", "/ready", "/metrics"})
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """The facts of one request, filled in on its way.
+
+    ``request_id`` is the client's ``X-Request-ID``, if it sent a sane one, and may repeat; ``answer_id`` is ours.
+    ``outcome`` is done, refused, failed or cancelled.
+    """
+
+    answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    request_id: str = ""
+    user: str = ""
+    model: str | None = None
+    worker: str | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    ttft_s: float | None = None
+    outcome: str | None = None
+
+
+def record_of(scope: Scope) -> RequestRecord:
+    """The record of the request that ``scope`` belongs to."""
+    record: RequestRecord = scope["state"]["record"]
+    return record
+
+
+class RequestLog:
+    """ASGI middleware, the outermost: gives each request its record, answers ``X-Request-ID``, and logs its end.
+
+    What nobody handled ends here as a 500 whose message names the request's id, under which the log has the traceback.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        record = _new_record(scope)
+        scope.setdefault("state", {})["record"] = record
+        started_s = time.monotonic()
+        status = 0
+
+        async def send_named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = record.request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_named)
+        except Exception:
+            log.exception("request failed", extra={"id": record.request_id})
+            record.outcome = "failed"
+            if not status:
+                error = ApiError(500, f"the server failed; its log has the reason under {record.request_id}")
+                await error_response(error)(scope, receive, send_named)
+        finally:
+            _write_line(record, scope, status, time.monotonic() - started_s)
+
+
+def _new_record(scope: Scope) -> RequestRecord:
+    record = RequestRecord()
+    asked_for = Headers(scope=scope).get("x-request-id", "")
+    record.request_id = asked_for if _SANE_ID.fullmatch(asked_for) else record.answer_id
+    client = scope.get("client")
+    record.user = client[0] if client else "local"
+    return record
+
+
+def _write_line(record: RequestRecord, scope: Scope, status: int, duration_s: float) -> None:
+    outcome = record.outcome or ("done" if 0 < status < 400 else "refused" if 400 <= status < 500 else "failed")
+    facts: dict[str, Any] = {
+        "id": record.request_id,
+        "user": record.user,
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": status,
+        "model": record.model,
+        "worker": record.worker,
+        "prompt_tokens": record.prompt_tokens,
+        "cached_tokens": record.cached_tokens,
+        "completion_tokens": record.completion_tokens,
+        "ttft_s": record.ttft_s,
+        "duration_s": duration_s,
+        "outcome": outcome,
+    }
+    quiet = scope["path"] in _QUIET_PATHS and outcome == "done"
+    log.log(
+        logging.DEBUG if quiet else logging.INFO,
+        "request",
+        extra={name: fact for name, fact in facts.items() if fact is not None},
+    )

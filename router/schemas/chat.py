@@ -1,0 +1,143 @@
+"""The body of ``POST /v1/chat/completions``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, field_validator
+
+from router.errors import ApiError
+from router.schemas.generation import GenerationRequest
+from router.schemas.messages import Message
+from router.schemas.tools import (
+    MAX_TOOLS,
+    FunctionDefinition,
+    FunctionName,
+    NamedToolChoice,
+    Tool,
+    checked_function_call,
+    checked_functions,
+    checked_tool_choice,
+)
+from shared.jobs import TextJob, ToolChoice
+
+MAX_MESSAGES = 4096
+
+
+class ChatRequest(GenerationRequest):
+    """A chat to be answered, in words or, where tools are given, with calls."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "messages": [{"role": "user", "content": "Tell me a story"}],
+                    "max_tokens": 128,
+                    "temperature": 0.1,
+                    "stream": False,
+                    "stop_words": [],
+                }
+            ]
+        }
+    )
+
+    messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
+    tools: list[Tool] = Field([], max_length=MAX_TOOLS)
+    tool_choice: Literal["auto", "none", "required"] | NamedToolChoice = "auto"
+    parallel_tool_calls: bool = True
+    functions: list[FunctionDefinition] = Field([], max_length=MAX_TOOLS, description="OpenAI's older name of tools.")
+    function_call: Literal["auto", "none"] | FunctionName | None = Field(
+        None, description="OpenAI's older name of tool_choice."
+    )
+    logprobs: bool = False
+    top_logprobs: int | None = Field(None, ge=0, le=20)
+    chat_template_kwargs: dict[str, Any] = Field({}, description="Variables for the model's chat template.")
+
+    @field_validator("tools")
+    @classmethod
+    def _known_tools(cls, given: list[Tool]) -> list[Tool]:
+        checked_functions([tool.function for tool in given])
+        return given
+
+    @field_validator("functions")
+    @classmethod
+    def _known_functions(cls, given: list[FunctionDefinition]) -> list[FunctionDefinition]:
+        checked_functions(given)
+        return given
+
+    @field_validator("tool_choice", mode="before")
+    @classmethod
+    def _known_choice(cls, given: Any) -> Any:
+        return checked_tool_choice(given)
+
+    @field_validator("function_call", mode="before")
+    @classmethod
+    def _known_call(cls, given: Any) -> Any:
+        return checked_function_call(given)
+
+    def callable_functions(self) -> list[FunctionDefinition]:
+        """The functions that may be called, whichever way they were given.
+
+        Raises:
+            ApiError: 400, they were given in both ways.
+        """
+        if self.tools and self.functions:
+            raise ApiError(400, "tools and functions were both given; accepted is one of them", param="functions")
+        return [tool.function for tool in self.tools] or self.functions
+
+    def choice(self) -> tuple[ToolChoice, str | None]:
+        """Whether a call may, must or must not be made, and of which function if one is named.
+
+        Raises:
+            ApiError: 400, a call is demanded of a function that was not given, or ways contradict each other.
+        """
+        if self.function_call is not None and "tool_choice" in self.model_fields_set:
+            raise ApiError(
+                400, "tool_choice and function_call were both given; accepted is one of them", param="function_call"
+            )
+        param = "tool_choice" if self.function_call is None else "function_call"
+        chosen = self.tool_choice if self.function_call is None else self.function_call
+        names = [function.name for function in self.callable_functions()]
+        if isinstance(chosen, str):
+            if not names and chosen == "required":
+                raise ApiError(400, 'tool_choice is "required", and tools is missing or empty', param="tools")
+            return (ToolChoice(chosen) if names else ToolChoice.NONE), None
+        name = chosen.function.name if isinstance(chosen, NamedToolChoice) else chosen.name
+        if name not in names:
+            given = ", ".join(names) or "none"
+            raise ApiError(400, f"{param} names the function {name[:100]!r}; given are: {given[:400]}", param=param)
+        return ToolChoice.NAMED, name
+
+    def to_jobs(self) -> list[TextJob]:
+        """One job for each of the ``n`` choices.
+
+        Raises:
+            ApiError: 400, two parameters contradict each other.
+        """
+        tool_choice, tool_name = self.choice()
+        constraint = self.constraint()
+        if constraint is not None and tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
+            param = "grammar" if self.grammar is not None else "response_format"
+            raise ApiError(400, f"{param} was given where a call is demanded; accepted is one of them", param=param)
+        if self.top_logprobs and not self.logprobs:
+            raise ApiError(
+                400, f"top_logprobs is {self.top_logprobs}; accepted where logprobs is true", param="top_logprobs"
+            )
+        messages = [message.to_wire(f"messages.{place}") for place, message in enumerate(self.messages)]
+        return [
+            TextJob(
+                messages=messages,
+                tools=[function.to_wire() for function in self.callable_functions()],
+                tool_choice=tool_choice,
+                tool_name=tool_name,
+                parallel_tool_calls=self.parallel_tool_calls,
+                template_options=self.chat_template_kwargs,
+                constraint=constraint,
+                sampling=self.sampling(choice),
+                max_tokens=self.token_limit(),
+                stop=self.stops(),
+                top_logprobs=(self.top_logprobs or 0) if self.logprobs else None,
+                ignore_eos=self.ignore_eos,
+            )
+            for choice in range(self.n)
+        ]

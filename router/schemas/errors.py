@@ -1,0 +1,45 @@
+"""The error object, for the API's documentation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+
+class ErrorDetail(BaseModel):
+    """What went wrong. ``message`` names the field, what was given and what is accepted; ``param`` is that field."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class ErrorObject(BaseModel):
+    """OpenAI's error object."""
+
+    error: ErrorDetail
+
+
+_MEANINGS = {
+    400: "The request is wrong: `message` names the field, what was given and what is accepted.",
+    401: "The API key is missing or wrong.",
+    404: "The model is not served.",
+    413: "The body is too large.",
+    429: "The queue is full; `Retry-After` says when to come back.",
+    500: "The server failed.",
+    503: "No worker can do this now.",
+    504: "The deadline passed.",
+}
+
+
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """FastAPI's ``responses`` for these statuses, and for any other."""
+    documented: dict[int | str, dict[str, Any]] = {
+        status: {"model": ErrorObject, "description": _MEANINGS[status]} for status in statuses
+    }
+    return {**documented, "default": {"model": ErrorObject, "description": "Any other error."}}
+
+
+GENERATION_ERRORS = error_responses(400, 401, 404, 413, 429, 500, 503, 504)

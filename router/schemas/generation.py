@@ -1,0 +1,132 @@
+"""The parameters that every text endpoint takes, in both vocabularies."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from router.errors import ApiError
+from router.schemas.base import RequestModel, agreed
+from router.schemas.response_format import ResponseFormat
+from shared.jobs import Constraint, ConstraintKind, Sampling
+
+MAX_CHOICES = 16
+MAX_STOPS = 16
+MAX_STOP_CHARS = 1024
+MAX_LOGIT_BIASES = 4096
+MAX_GRAMMAR_CHARS = 256 * 1024
+MAX_TOKENS = 2**31 - 1
+
+# llama.cpp's seeds are 32 bits wide, and the highest one stands for "random" there.
+_SEEDS = 2**32 - 1
+
+TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
+StopWords = Annotated[str | list[str], Field(description=f"A string, or up to {MAX_STOPS} of them; none is empty.")]
+
+
+class StreamOptions(RequestModel):
+    """``include_usage`` asks for a last chunk with the token counts."""
+
+    include_usage: bool = False
+
+
+class GenerationRequest(RequestModel):
+    """What to draw, how much of it, and in which form to send it."""
+
+    default_max_tokens: ClassVar[int | None] = None
+
+    model: str | None = Field(None, max_length=256, description="Without it, the first served model of this kind.")
+    n: int = Field(1, ge=1, le=MAX_CHOICES, description="Choices per prompt.")
+    stream: bool = False
+    stream_options: StreamOptions = StreamOptions()
+    user: str | None = None
+
+    max_tokens: TokenLimit | None = None
+    max_new_tokens: TokenLimit | None = Field(None, description="The native name of max_tokens.")
+    max_completion_tokens: TokenLimit | None = Field(None, description="OpenAI's newer name of max_tokens.")
+    stop: StopWords | None = None
+    stop_words: StopWords | None = Field(None, description="The native name of stop.")
+    ignore_eos: bool = Field(False, description="Go on after the end-of-sequence token.")
+
+    temperature: float = Field(1.0, ge=0, le=5, description="0 is greedy.")
+    top_k: int = Field(50, ge=-1, le=MAX_TOKENS, description="0 or -1 is off.")
+    top_p: float = Field(1.0, gt=0, le=1, description="1 is off.")
+    min_p: float = Field(0.0, ge=0, le=1, description="0 is off.")
+    repeat_penalty: float | None = Field(None, gt=0, le=10, description="1 (the default) is off.")
+    repetition_penalty: float | None = Field(None, gt=0, le=10, description="Another name of repeat_penalty.")
+    frequency_penalty: float = Field(0.0, ge=-2, le=2)
+    presence_penalty: float = Field(0.0, ge=-2, le=2)
+    seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1, description="Without it (or -1), a random one.")
+    logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] = Field({}, max_length=MAX_LOGIT_BIASES)
+
+    response_format: ResponseFormat | None = None
+    grammar: str | None = Field(
+        None, min_length=1, max_length=MAX_GRAMMAR_CHARS, description="A grammar of the answer, in GBNF or Lark."
+    )
+
+    @field_validator("stop", "stop_words", mode="before")
+    @classmethod
+    def _stops_as_list(cls, given: Any) -> Any:
+        stops = [given] if isinstance(given, str) else given
+        if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
+            raise ValueError(f"accepted is a string or a list of up to {MAX_STOPS} strings")
+        if len(stops) > MAX_STOPS:
+            raise ValueError(f"{len(stops)} stop words; accepted are up to {MAX_STOPS}")
+        if not all(0 < len(stop) <= MAX_STOP_CHARS for stop in stops):
+            raise ValueError(f"a stop word has 1 to {MAX_STOP_CHARS} characters")
+        return stops
+
+    @field_validator("logit_bias")
+    @classmethod
+    def _biases_by_token_id(cls, given: dict[str, float]) -> dict[str, float]:
+        for token_id in given:
+            if not (token_id.isascii() and token_id.isdigit() and int(token_id[:11]) <= MAX_TOKENS):
+                raise ValueError(f"key {token_id[:100]!r}; accepted are token ids, as decimal numbers")
+        return given
+
+    def sampling(self, choice: int = 0) -> Sampling:
+        """How the tokens of one of the ``n`` choices are drawn: each has its own seed, counted up from ``seed``."""
+        return Sampling(
+            temperature=self.temperature,
+            top_k=max(self.top_k, 0),
+            top_p=self.top_p,
+            min_p=self.min_p,
+            repeat_penalty=agreed(
+                {"repeat_penalty": self.repeat_penalty, "repetition_penalty": self.repetition_penalty}
+            )
+            or 1.0,
+            frequency_penalty=self.frequency_penalty,
+            presence_penalty=self.presence_penalty,
+            seed=None if self.seed in (None, -1) else (self.seed + choice) % _SEEDS,
+            logit_bias={int(token_id): bias for token_id, bias in self.logit_bias.items()},
+        )
+
+    def token_limit(self) -> int | None:
+        """The most tokens that may be generated; ``None`` for up to the end of the turn or of the context."""
+        limit = agreed(
+            {
+                "max_tokens": self.max_tokens,
+                "max_new_tokens": self.max_new_tokens,
+                "max_completion_tokens": self.max_completion_tokens,
+            }
+        )
+        return self.default_max_tokens if limit is None else limit
+
+    def stops(self) -> list[str]:
+        """The words that end the answer."""
+        stops: dict[str, str | list[str] | None] = {"stop": self.stop, "stop_words": self.stop_words}
+        return list(agreed(stops) or [])
+
+    def constraint(self) -> Constraint | None:
+        """The restriction on the answer's text, if any.
+
+        Raises:
+            ApiError: 400, both ``grammar`` and ``response_format`` ask for one.
+        """
+        wanted = self.response_format.to_constraint() if self.response_format else None
+        if self.grammar is None:
+            return wanted
+        if wanted is not None:
+            raise ApiError(400, "grammar and response_format were both given; accepted is one of them", param="grammar")
+        return Constraint(ConstraintKind.GRAMMAR, self.grammar)

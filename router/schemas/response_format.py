@@ -1,0 +1,49 @@
+"""``response_format``: the shape that an answer's text must have."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from router.errors import ApiError
+from router.schemas.base import RequestModel
+from shared.jobs import Constraint, ConstraintKind
+
+
+class JsonSchemaFormat(RequestModel):
+    """A named JSON schema. ``strict`` is accepted; the answer satisfies the schema in any case."""
+
+    name: str = Field("answer", max_length=64)
+    description: str | None = None
+    schema_: dict[str, Any] = Field(alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(RequestModel):
+    """``text``, ``json_object`` (any object, or one of ``schema``) or ``json_schema``."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchemaFormat | None = None
+    schema_: dict[str, Any] | None = Field(None, alias="schema")
+
+    def to_constraint(self) -> Constraint | None:
+        """The restriction on the generated text, or ``None`` for plain text.
+
+        Raises:
+            ApiError: 400, the schema is missing.
+        """
+        if self.type == "text":
+            return None
+        if self.type == "json_schema":
+            if self.json_schema is None:
+                raise ApiError(
+                    400,
+                    "response_format.json_schema is missing; with type json_schema it is required: "
+                    '{"name": ..., "schema": {...}}',
+                    param="response_format.json_schema",
+                )
+            return Constraint(ConstraintKind.JSON_SCHEMA, self.json_schema.schema_)
+        if self.schema_ is not None:
+            return Constraint(ConstraintKind.JSON_SCHEMA, self.schema_)
+        return Constraint(ConstraintKind.JSON_OBJECT)

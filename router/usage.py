@@ -1,0 +1,20 @@
+"""OpenAI's ``usage``: the token counts of a request."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from shared.jobs import Done
+
+
+def usage_of(ends: list[Done], choices_per_prompt: int) -> dict[str, Any]:
+    """The sums over all choices, whose order is by prompt; each prompt counts once, by its first choice."""
+    prompts = ends[::choices_per_prompt]
+    prompt_tokens = sum(end.prompt_tokens for end in prompts)
+    completion_tokens = sum(end.completion_tokens for end in ends)
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": sum(end.cached_tokens for end in prompts)},
+    }
