@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from shared import parent
+from shared.interpreter import child_environment
+from shared.parent import PARENT_PID_VARIABLE
+
+CHILD = "from shared.parent import die_with_parent; die_with_parent(); print('alive')"
+
+
+def run_child(parent_pid: int) -> subprocess.CompletedProcess[str]:
+    environment = child_environment() | {PARENT_PID_VARIABLE: str(parent_pid)}
+    return subprocess.run([sys.executable, "-c", CHILD], env=environment, capture_output=True, text=True, timeout=30)
+
+
+def test_a_process_whose_parent_lives_goes_on() -> None:
+    assert run_child(os.getpid()).stdout == "alive\n"
+
+
+def test_a_process_whose_parent_died_before_it_could_ask_ends() -> None:
+    finished = run_child(parent_pid=1 << 30)
+    assert finished.returncode == -signal.SIGKILL
+    assert finished.stdout == ""
+
+
+def test_without_the_kernels_help_a_thread_notices_another_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = threading.Event()
+    monkeypatch.setattr(parent.os, "kill", lambda pid, number: killed.set())
+    monkeypatch.setattr(parent, "_POLL_INTERVAL_S", 0.01)
+    parents = iter([7, 7, 1])
+    monkeypatch.setattr(parent.os, "getppid", lambda: next(parents))
+    started_s = time.monotonic()
+    parent._watch(7)
+    assert killed.is_set()
+    assert time.monotonic() - started_s >= 0.02
