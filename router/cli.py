@@ -12,6 +12,7 @@ from typing import NoReturn
 from router.cli_models import add_parsers
 from router.launch import LaunchError, launch
 from router.options import OptionError, add_options, gather
+from router.run_folder import NoRunFolder
 from shared.gguf_header import GGUFError
 from shared.model_source import ModelError
 
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(words)
     except OptionError as error:
         return _say(error, EXIT_USAGE)
-    except (LaunchError, ModelError, GGUFError, OSError) as error:
+    except (LaunchError, NoRunFolder, ModelError, GGUFError, OSError) as error:
         return _say(error, EXIT_ERROR)
     except KeyboardInterrupt:
         return _say("interrupted", EXIT_INTERRUPTED)

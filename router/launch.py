@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from router.options import OptionError, ServerOptions
+from router.run_folder import make_run_folder
 from shared.catalog import resolve
 from shared.interpreter import child_environment, module_command
 from shared.jobs import JobKind
@@ -20,7 +20,6 @@ from shared.model_source import ModelError
 from shared.model_store import ModelStore
 from shared.pull_progress import progress_for
 from shared.settings import ModelSettings, ServerSettings
-from shared.transport import Endpoints
 
 ECHO = "echo"
 SERVED_ENGINES = ("llama", ECHO)
@@ -35,7 +34,7 @@ def launch(options: ServerOptions) -> NoReturn:
 
     Raises:
         OptionError: options that do not fit together.
-        LaunchError: the server cannot be started.
+        LaunchError, NoRunFolder: the server cannot be started.
         ModelError, GGUFError: a model cannot be found, fetched or read.
     """
     check(options)
@@ -130,28 +129,6 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         drain_timeout_s=options.drain_timeout,
         log_format=options.log_format,
     )
-
-
-def make_run_folder() -> Path:
-    """A new folder for sockets and settings that only this user can enter, with a path short enough for sockets.
-
-    Raises:
-        LaunchError: there is no place for one.
-    """
-    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
-        if not base:
-            continue
-        try:
-            folder = Path(tempfile.mkdtemp(prefix="nexa-", dir=base))
-        except OSError:
-            continue
-        try:
-            Endpoints.in_folder(folder)
-        except ValueError:
-            folder.rmdir()
-            continue
-        return folder
-    raise LaunchError("no folder for sockets can be made: XDG_RUNTIME_DIR, TMPDIR and /tmp cannot be written to")
 
 
 def _find_model(spec: str, store: ModelStore, workers: int) -> ModelSettings:

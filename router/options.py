@@ -125,7 +125,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("insecure", False, _switch, "listen on other than this machine without a key", "network"),
     Option("queue_limit", 512, _whole(1, 1_000_000), "requests that may wait; more are answered 429", "network", "N"),
     Option("drain_timeout", 30.0, _seconds, "seconds that running requests get at the end", "network", "SECONDS"),
-    Option("nctx", 0, _whole(0, 1 << 24), "context window in tokens; 0 takes the model's own", metavar="NCTX"),
+    Option("nctx", 0, _whole(0, 1 << 24), "context window in tokens; 0 chooses by the model", metavar="NCTX"),
     Option("workers", 1, _whole(1, 256), "worker processes per model; with GPUs, one per GPU in turn", metavar="N"),
     Option("slots", 16, _whole(1, 1024), "sequences that a worker runs at once", metavar="N"),
     Option("threads", 0, _whole(0, 1024), "threads per worker; 0 shares the CPU's cores equally", metavar="N"),

@@ -61,10 +61,8 @@ def _signal_hint(number: int, loading: bool, memory: MemoryFigures) -> str:
             "--no-binary llama-cpp-python llama-cpp-python"
         )
     if number == signal.SIGKILL:
-        return (
-            f"likely out of memory ({memory}); a smaller model, a smaller --nctx or fewer --workers need less, "
-            "unless somebody killed it by hand"
-        )
+        advice = "; a smaller model, a smaller --nctx or fewer --workers need less" if memory.held_bytes else ""
+        return f"likely out of memory ({memory}), unless somebody killed it by hand{advice}"
     if number in (signal.SIGSEGV, signal.SIGBUS) and loading:
         return "the model file is probably damaged; fetch it again"
     if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT):
