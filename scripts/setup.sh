@@ -73,7 +73,7 @@ build_llama() {
         trap - EXIT
     fi
     say "installing llama.cpp as compiled with $flags"
-    .venv/bin/python -m pip install --disable-pip-version-check --quiet --force-reinstall --no-deps "$folder"/*.whl
+    .venv/bin/python -m pip install --disable-pip-version-check -qq --force-reinstall --no-deps "$folder"/*.whl
 }
 
 check_python
@@ -90,6 +90,6 @@ if [[ "$done_state" != "$state" ]]; then
     build_llama
 fi
 say "installing the packages${extra:+ and those of the tests} (1 to 3 minutes the first time)"
-.venv/bin/python -m pip install --disable-pip-version-check --quiet --editable ".${extra:+[$extra]}"
+.venv/bin/python -m pip install --disable-pip-version-check -qq --editable ".${extra:+[$extra]}"
 echo "$state $extra" >"$stamp"
 say "done"
