@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from fastapi import FastAPI
+
 from router.errors import ApiError
 from router.jobs.broker import ServedModel
 from router.jobs.job import Job, JobRequest, JobState
@@ -31,16 +33,20 @@ class WorkerView:
 
 @dataclass
 class FakeBroker:
-    """Runs ``script`` for each job, with a turn of the event loop between events; without an end the job goes on."""
+    """Runs ``script`` for each job, with a turn of the event loop between events; without an end the job goes on.
+
+    Raises ``refusal``, if there is one, once it has accepted ``accepts`` jobs.
+    """
 
     settings: ServerSettings = field(default_factory=lambda: ServerSettings(models=(MODEL,), run_folder=""))
     script: Script | Callable[[TextJob], Script] = field(default_factory=lambda: words("Once", " upon"))
     refusal: ApiError | None = None
-    accepts: int = 1000
+    accepts: int = 0
     missing: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     cancelled: list[Job] = field(default_factory=list)
     running: bool = False
+    app: FastAPI | None = None
     _players: set[asyncio.Task[None]] = field(default_factory=set)
 
     def find_model(self, name: str | None, kind: JobKind) -> ModelSettings:
@@ -49,7 +55,7 @@ class FakeBroker:
         raise ApiError(404, f"model: {name!r} is not served here; served: smol", "model", "model_not_found")
 
     def submit(self, request: JobRequest) -> Job:
-        if self.refusal is not None and len(self.jobs) >= self.accepts - 1000:
+        if self.refusal is not None and len(self.jobs) >= self.accepts:
             raise self.refusal
         job = Job(job_id=f"{request.request_id}-{len(self.jobs)}", request=request, worker_id="smol-0")
         self.jobs.append(job)
