@@ -111,7 +111,7 @@ def _write_line(record: RequestRecord, scope: Scope, status: int, duration_s: fl
         "duration_s": duration_s,
         "outcome": outcome,
     }
-    quiet = scope["path"] in _QUIET_PATHS and outcome == "done"
+    quiet = scope["path"] in _QUIET_PATHS
     log.log(
         logging.DEBUG if quiet else logging.INFO,
         "request",
