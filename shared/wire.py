@@ -10,8 +10,9 @@ from __future__ import annotations
 import dataclasses
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum
+from functools import partial
 from typing import Any, TypeVar
 
 import msgpack
@@ -57,7 +58,7 @@ class Codec:
             raise WireError("a message is an array that begins with its version and its type")
         if values[0] != PROTOCOL_VERSION:
             raise WireError(f"protocol version {values[0]!r}; this process speaks {PROTOCOL_VERSION}")
-        return self._read_tagged(values[1:])
+        return self._read_tagged(values[1:], self._code_of)
 
     def _tagged(self, message: Any) -> list[Any]:
         return [self._code_of[type(message)], *self._fields(message)]
@@ -85,12 +86,14 @@ class Codec:
             return self._tagged(value) if tagged else self._fields(value)
         raise TypeError(f"{type(value).__name__} cannot be sent")
 
-    def _read_tagged(self, values: Any) -> Any:
+    def _read_tagged(self, values: Any, accepted: Collection[type]) -> Any:
         if not isinstance(values, list) or not values:
             raise WireError("a typed value is an array that begins with its type code")
         cls = self._codes.get(values[0]) if isinstance(values[0], int) else None
         if cls is None:
             raise WireError(f"unknown message type {values[0]!r}")
+        if cls not in accepted:
+            raise WireError(f"{cls.__name__} cannot stand here")
         return self._reader(cls)(values[1:])
 
     def _reader(self, cls: type) -> Reader:
@@ -140,7 +143,7 @@ class Codec:
         if len(members) == 1:
             inner = self._reader_of(members[0])
         elif all(dataclasses.is_dataclass(a) for a in members):
-            inner = self._read_tagged
+            inner = partial(self._read_tagged, accepted=frozenset(members))
         else:
             raise TypeError("a union in a message is one of dataclasses, or one type and None")
         return (lambda value: None if value is None else inner(value)) if optional else inner
