@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.jobs import Done, Failed, FinishReason, Payload, Tokens
+from workers.journal import JobJournal
+
+DONE = Done(FinishReason.STOP, 1, 0, 1, 0.1)
+
+
+def recorded(*payloads: Payload, job_id: str = "job") -> JobJournal:
+    journal = JobJournal()
+    journal.open(job_id, "router")
+    for payload in payloads:
+        journal.record(job_id, payload)
+    return journal
+
+
+def test_events_are_numbered_from_zero_in_their_own_job() -> None:
+    journal = recorded()
+    journal.open("other", "router")
+    numbers = []
+    for job_id in ("job", "other", "job", "job"):
+        entry = journal.record(job_id, Tokens("a", [1]))
+        assert entry is not None
+        numbers.append((entry[1].job_id, entry[1].seq))
+    assert numbers == [("job", 0), ("other", 0), ("job", 1), ("job", 2)]
+
+
+def test_a_job_sent_twice_is_opened_once_and_keeps_its_events() -> None:
+    journal = recorded(Tokens("a", [1]))
+    assert not journal.open("job", "router")
+    assert len(journal.since("job", 0) or []) == 1
+
+
+@given(st.integers(0, 8), st.integers(-3, 10))
+def test_a_replay_holds_exactly_the_events_from_the_one_that_was_asked_for(count: int, first: int) -> None:
+    journal = recorded(*[Tokens(str(number), [number]) for number in range(count)])
+    events = journal.since("job", first)
+    assert events is not None
+    assert [event.seq for event in events] == list(range(max(first, 0), count))
+    assert [event.payload for event in events] == [Tokens(str(event.seq), [event.seq]) for event in events]
+
+
+def test_an_event_of_a_forgotten_job_goes_nowhere() -> None:
+    journal = recorded(Tokens("a", [1]))
+    journal.forget("job")
+    assert journal.record("job", Tokens("b", [2])) is None
+    assert journal.since("job", 0) is None
+    assert journal.last_seqs() == {}
+    assert len(journal) == 0
+
+
+def test_a_forgotten_job_can_be_opened_again_from_zero() -> None:
+    journal = recorded(Tokens("a", [1]))
+    journal.forget("job")
+    assert journal.open("job", "another router")
+    entry = journal.record("job", Tokens("b", [2]))
+    assert entry is not None
+    assert (entry[0], entry[1].seq) == ("another router", 0)
+
+
+def test_each_event_goes_to_the_router_that_sent_its_job() -> None:
+    journal = recorded()
+    journal.open("other", "another router")
+    owners = [(journal.record(job_id, DONE) or ("", None))[0] for job_id in ("job", "other")]
+    assert owners == ["router", "another router"]
+    assert journal.jobs_of_others("router") == ["other"]
+
+
+@pytest.mark.parametrize("end", [DONE, Failed(500, "no")])
+def test_a_job_is_unfinished_until_its_end_is_recorded(end: Payload) -> None:
+    journal = recorded(Tokens("a", [1]))
+    assert journal.unfinished() == 1
+    journal.record("job", end)
+    assert journal.unfinished() == 0
+    assert len(journal) == 1
+
+
+def test_the_last_numbers_tell_jobs_without_events_from_unknown_ones() -> None:
+    journal = recorded(Tokens("a", [1]), DONE)
+    journal.open("fresh", "router")
+    assert journal.last_seqs() == {"job": 1, "fresh": -1}
+
+
+def test_the_list_of_last_numbers_is_bounded_and_begins_with_the_oldest() -> None:
+    journal = JobJournal()
+    for number in range(10):
+        journal.open(f"job-{number}", "router")
+    assert list(journal.last_seqs(most=3)) == ["job-0", "job-1", "job-2"]

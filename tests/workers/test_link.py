@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+from router_end import RouterEnd
+
+from shared.jobs import Done, FinishReason, Payload, Started, Tokens
+from shared.messages import (
+    CODEC,
+    HEARTBEAT_INTERVAL_S,
+    Acknowledge,
+    Cancel,
+    Drain,
+    EngineStats,
+    Event,
+    Heartbeat,
+    Replay,
+    Replayed,
+    Roster,
+    WorkerState,
+)
+from workers.link import Command, Submission, WorkerLink
+
+DONE = Done(FinishReason.STOP, 3, 0, 3, 0.1)
+
+
+@pytest.fixture
+def router() -> Iterator[RouterEnd]:
+    router = RouterEnd()
+    yield router
+    router.close()
+
+
+class Worker:
+    """A link without an engine: the test is the engine."""
+
+    def __init__(self, router: RouterEnd) -> None:
+        self.commands: list[Command] = []
+        self.link = WorkerLink("worker", router.endpoints, self._heartbeat, self.commands.append)
+        self.link.start()
+
+    @property
+    def submissions(self) -> list[Submission]:
+        return [command for command in self.commands if isinstance(command, Submission)]
+
+    def _heartbeat(self, jobs: dict[str, int]) -> Heartbeat:
+        state, stats = WorkerState.READY, EngineStats()
+        return Heartbeat("worker", "smol-0", "smol", os.getpid(), "cpu", state, 1.0, 4, 100, 0, 0.0, jobs, stats)
+
+
+@pytest.fixture
+def worker(router: RouterEnd) -> Iterator[Worker]:
+    worker = Worker(router)
+    yield worker
+    worker.link.stop()
+
+
+def begin(router: RouterEnd, worker: Worker, job_id: str = "job") -> None:
+    router.probe()
+    router.submit(job_id)
+    router.wait_until(lambda: any(s.message.job_id == job_id for s in worker.submissions), "the submission")
+
+
+def emit_three(router: RouterEnd, worker: Worker, job_id: str = "job") -> list[Event]:
+    """Let a job say three things; returns them as events."""
+    payloads: list[Payload] = [Started(3, 0), Tokens("a ", [0]), DONE]
+    for payload in payloads:
+        worker.link.emit([(job_id, payload)])
+    router.wait_for_end(job_id)
+    return [Event(job_id, seq, payload) for seq, payload in enumerate(payloads)]
+
+
+def test_a_probe_comes_back_over_the_bus(router: RouterEnd, worker: Worker) -> None:
+    router.probe()
+    assert router.echoes[-1].worker_id == "worker"
+
+
+def test_a_job_arrives_with_the_frames_that_follow_it(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker, "first")
+    message = worker.submissions[0].message
+    router.send(message.__class__("second", router.router_id, message.kind, message.text, [7, 8]), b"audio", b"more")
+    router.wait_until(lambda: len(worker.submissions) == 2)
+    assert worker.submissions[1].message.generated == [7, 8]
+    assert worker.submissions[1].blobs == [b"audio", b"more"]
+
+
+def test_events_are_numbered_without_a_gap(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker)
+    assert emit_three(router, worker) == router.events["job"]
+
+
+def test_the_events_of_one_step_come_in_one_message(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker, "a")
+    begin(router, worker, "b")
+    worker.link.emit([("a", Started(1, 0)), ("b", Started(1, 0)), ("a", Tokens("x", [1])), ("a", DONE), ("b", DONE)])
+    router.wait_for_end("b")
+    assert len(router.steps) == 1
+    assert [(event.job_id, event.seq) for event in router.steps[0].events] == [
+        ("a", 0),
+        ("b", 0),
+        ("a", 1),
+        ("a", 2),
+        ("b", 1),
+    ]
+
+
+@pytest.mark.parametrize(("first", "expected"), [(0, [0, 1, 2]), (1, [1, 2]), (2, [2]), (3, [])])
+def test_a_replay_holds_exactly_the_missing_events(
+    router: RouterEnd, worker: Worker, first: int, expected: list[int]
+) -> None:
+    begin(router, worker)
+    events = emit_three(router, worker)
+    router.send(Replay("job", first))
+    router.wait_until(lambda: router.replays, "the replay")
+    replay = router.replays[0]
+    assert (replay.job_id, replay.known) == ("job", True)
+    assert replay.events == [events[seq] for seq in expected]
+
+
+def test_an_acknowledged_job_is_forgotten(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker)
+    emit_three(router, worker)
+    router.wait_for_heartbeat(lambda beat: beat.jobs == {"job": 2})
+    router.send(Acknowledge(["job", "another"]))
+    router.wait_for_heartbeat(lambda beat: beat.jobs == {})
+    router.send(Replay("job", 0))
+    router.wait_until(lambda: router.replays, "the replay")
+    assert (router.replays[0].known, router.replays[0].events) == (False, [])
+
+
+def test_nothing_follows_a_cancelled_job(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker, "gone")
+    begin(router, worker, "stays")
+    worker.link.emit([("gone", Started(1, 0))])
+    router.wait_until(lambda: router.events["gone"])
+    router.send(Cancel("gone"))
+    router.wait_until(lambda: Cancel("gone") in worker.commands)
+    worker.link.emit([("gone", Tokens("x", [1])), ("gone", DONE), ("stays", DONE)])
+    router.wait_for_end("stays")
+    assert [event.seq for event in router.events["gone"]] == [0]
+
+
+def test_a_job_sent_twice_is_handed_on_once(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker, "job")
+    router.submit("job")
+    begin(router, worker, "next")
+    assert [submission.message.job_id for submission in worker.submissions] == ["job", "next"]
+
+
+def test_a_new_run_of_the_router_ends_the_jobs_of_its_earlier_run(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker, "orphan")
+    router.listen_as("run-2")
+    router.probe()
+    router.wait_until(lambda: Cancel("orphan") in worker.commands, "the cancellation")
+    begin(router, worker, "new")
+    router.probe()
+    assert worker.commands.count(Cancel("orphan")) == 1
+    assert Cancel("new") not in worker.commands
+    assert router.wait_for_heartbeat(lambda beat: True).jobs == {"new": -1}
+
+
+def test_a_probe_of_the_same_run_ends_nothing(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker, "job")
+    router.probe()
+    emit_three(router, worker)
+    assert Cancel("job") not in worker.commands
+
+
+def test_heartbeats_list_the_last_number_of_each_job(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker, "told")
+    begin(router, worker, "silent")
+    emit_three(router, worker, "told")
+    beat = router.wait_for_heartbeat(lambda beat: True, count=2)
+    assert beat.jobs == {"told": 2, "silent": -1}
+
+
+def test_a_change_of_state_is_told_at_once(router: RouterEnd, worker: Worker) -> None:
+    router.probe()
+    router.wait_for_heartbeat(lambda beat: True)
+    changes = 20
+    started_s = time.monotonic()
+    for _ in range(changes):
+        before = len(router.heartbeats)
+        worker.link.beat()
+        router.wait_until(lambda before=before: len(router.heartbeats) > before)  # type: ignore[misc]
+    assert time.monotonic() - started_s < changes * HEARTBEAT_INTERVAL_S / 2
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"",
+        b"\x93\x01\x04",
+        b"\xff" * 100,
+        CODEC.encode(Roster([])),
+        CODEC.encode(Replayed("job", True, [])),
+    ],
+)
+def test_what_is_no_command_is_ignored(router: RouterEnd, worker: Worker, garbage: bytes) -> None:
+    begin(router, worker, "before")
+    router.send_raw(garbage, b"blob")
+    begin(router, worker, "after")
+    assert [submission.message.job_id for submission in worker.submissions] == ["before", "after"]
+
+
+def test_a_drain_is_handed_on(router: RouterEnd, worker: Worker) -> None:
+    router.probe()
+    router.send(Drain())
+    router.wait_until(lambda: Drain() in worker.commands)
+
+
+def test_what_was_emitted_before_the_stop_is_still_sent(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker)
+    for seq in range(200):
+        worker.link.emit([("job", Tokens("x", [seq]))])
+    worker.link.emit([("job", DONE)])
+    worker.link.stop()
+    assert [event.seq for event in router.wait_for_end("job")] == list(range(201))
+
+
+def test_unfinished_jobs_are_those_without_an_end(router: RouterEnd, worker: Worker) -> None:
+    begin(router, worker, "a")
+    begin(router, worker, "b")
+    emit_three(router, worker, "a")
+    assert worker.link.unfinished_jobs() == 1

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from router_end import PATIENCE_S, RouterEnd
+
+from shared.jobs import Done, Failed, JobKind, Started, Tokens
+from shared.messages import Cancel, Drain, Submit, WorkerState
+from shared.settings import ModelSettings, ServerSettings
+
+REPOSITORY = Path(__file__).parents[2]
+SLOTS = 2
+
+
+class RunningWorker(RouterEnd):
+    """A worker process with the echo engine, and the router's end of its wire."""
+
+    def __init__(self, step_s: float) -> None:
+        super().__init__()
+        model = ModelSettings("echo", JobKind.TEXT, "echo", "", options={"step_s": step_s})
+        settings = ServerSettings((model,), str(self.folder), slots=SLOTS)
+        settings.save()
+        arguments = ["--settings", str(settings.path), "--model", "echo", "--worker-name", "echo-0"]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "workers", *arguments, "--worker-id", "worker"], cwd=REPOSITORY
+        )
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        super().close()
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[RunningWorker]:
+    worker = RunningWorker(step_s=0.005)
+    yield worker
+    worker.close()
+
+
+@pytest.fixture
+def mortal() -> Iterator[RunningWorker]:
+    """A worker of its own, for a test that ends it."""
+    worker = RunningWorker(step_s=0.02)
+    yield worker
+    worker.close()
+
+
+def test_a_worker_says_what_it_is_once_it_is_loaded(worker: RunningWorker) -> None:
+    beat = worker.wait_for_heartbeat(lambda beat: beat.state is WorkerState.READY)
+    assert (beat.worker_id, beat.worker_name, beat.model) == ("worker", "echo-0", "echo")
+    assert (beat.pid, beat.slots, beat.device) == (worker.process.pid, SLOTS, "cpu")
+    assert beat.context_tokens > 0
+    assert beat.memory_bytes > 1 << 20
+    assert beat.busy_s == 0.0
+
+
+def test_a_job_starts_streams_and_ends_without_a_gap(worker: RunningWorker) -> None:
+    worker.probe()
+    worker.submit("whole", "one two three", max_tokens=4)
+    events = worker.wait_for_end("whole")
+    assert [event.seq for event in events] == list(range(6))
+    started, *tokens, done = [event.payload for event in events]
+    assert started == Started(3, 0)
+    assert tokens == [Tokens("one ", [0]), Tokens("two ", [1]), Tokens("three ", [2]), Tokens("one ", [0])]
+    assert isinstance(done, Done)
+    assert done.completion_tokens == 4
+
+
+def test_a_job_taken_over_goes_on_behind_what_was_generated(worker: RunningWorker) -> None:
+    worker.probe()
+    worker.submit("taken over", "one two three four", max_tokens=4, generated=[0, 1])
+    payloads = [event.payload for event in worker.wait_for_end("taken over")]
+    assert "".join(payload.text for payload in payloads if isinstance(payload, Tokens)) == "three four "
+
+
+def test_a_cancelled_job_frees_its_slot_and_says_no_more(worker: RunningWorker) -> None:
+    worker.probe()
+    for number in range(SLOTS):
+        worker.submit(f"endless-{number}", max_tokens=1_000_000)
+    worker.submit("waits", max_tokens=1)
+    worker.wait_until(lambda: all(worker.events[f"endless-{number}"] for number in range(SLOTS)))
+    assert not worker.events["waits"]
+    worker.send(Cancel("endless-0"))
+    worker.wait_for_end("waits")
+    said = len(worker.events["endless-0"])
+    others = len(worker.events["endless-1"])
+    worker.wait_until(lambda: len(worker.events["endless-1"]) > others + 5)
+    assert len(worker.events["endless-0"]) == said
+    worker.send(Cancel("endless-1"))
+    worker.wait_for_heartbeat(lambda beat: beat.stats.running == 0 and "endless-1" not in beat.jobs)
+
+
+def test_a_job_that_the_engine_refuses_fails_with_its_words(worker: RunningWorker) -> None:
+    worker.probe()
+    worker.send(Submit("picture", worker.router_id, JobKind.IMAGE, None))
+    (event,) = worker.wait_for_end("picture")
+    assert event.payload == Failed(400, "the echo engine takes text, not image", "model")
+
+
+def test_a_refused_job_leaves_the_others_running(worker: RunningWorker) -> None:
+    worker.probe()
+    worker.submit("good", max_tokens=20)
+    worker.send(Submit("bad", worker.router_id, JobKind.SPEECH, None))
+    worker.wait_for_end("bad")
+    assert isinstance(worker.wait_for_end("good")[-1].payload, Done)
+
+
+def test_a_busy_worker_tells_for_how_long_it_has_been_at_its_step(worker: RunningWorker) -> None:
+    worker.probe()
+    worker.submit("busy", max_tokens=1_000_000)
+    beat = worker.wait_for_heartbeat(lambda beat: beat.busy_s > 0)
+    assert beat.busy_s < PATIENCE_S
+    assert beat.stats.running == 1
+    worker.send(Cancel("busy"))
+    worker.wait_for_heartbeat(lambda beat: beat.busy_s == 0.0)
+
+
+def test_a_drained_worker_finishes_what_runs_and_exits(mortal: RunningWorker) -> None:
+    mortal.probe()
+    for number in range(SLOTS + 1):
+        mortal.submit(f"job-{number}", max_tokens=20)
+    mortal.wait_until(lambda: mortal.events["job-0"])
+    mortal.send(Drain())
+    mortal.wait_for_heartbeat(lambda beat: beat.state is WorkerState.DRAINING)
+    for number in range(SLOTS + 1):
+        assert [event.seq for event in mortal.wait_for_end(f"job-{number}")] == list(range(22))
+    assert mortal.process.wait(PATIENCE_S) == 0
+
+
+def test_an_idle_worker_is_drained_by_sigterm(mortal: RunningWorker) -> None:
+    mortal.wait_for_heartbeat(lambda beat: beat.state is WorkerState.READY)
+    mortal.process.send_signal(signal.SIGTERM)
+    assert mortal.process.wait(PATIENCE_S) == 0
