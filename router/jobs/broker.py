@@ -300,24 +300,29 @@ class Broker:
         self._workers.remove(worker)
         name = worker.heartbeat.worker_name
         log.warning("worker lost", extra={"worker": name, "reason": why, "jobs": len(worker.jobs)})
-        for job in list(worker.jobs.values()):
+        for job in reversed(list(worker.jobs.values())):  # each goes to the front of the queue
             if job.state is JobState.RUNNING:
                 job.crashes += 1
             if job.crashes >= MOST_CRASHES:
                 message = f"this request was running when {job.crashes} workers died, so it is not tried again"
                 self._end(job, Failed(500, message, None, "worker_died"))
             else:
-                self._requeue(job)
+                self._put_back(job)
+        if worker.jobs:
+            self._dispatch(worker.heartbeat.model)
 
     def _requeue(self, job: Job) -> None:
         """Let another worker go on with a job, from the tokens that have already been sent."""
+        self._put_back(job)
+        self._dispatch(job.request.model)
+
+    def _put_back(self, job: Job) -> None:
         worker = self._workers.get(job.worker_id) if job.worker_id else None
         if worker is not None:
             worker.jobs.pop(job.job_id, None)
         job.worker_id = None
         job.move(JobState.QUEUED)
         self._queues[job.request.model].push_front(job)
-        self._dispatch(job.request.model)
 
     def _fail_hopeless(self) -> None:
         for name, queue in self._queues.items():
