@@ -136,6 +136,7 @@ class ProbeEcho:
 class Replayed:
     """The events that were asked for again. ``known`` is False when the worker has no such job."""
 
+    worker_id: str
     job_id: str
     known: bool
     events: list[Event]

@@ -164,7 +164,7 @@ class WorkerLink:
                 self._cancel(message)
             case Replay(job_id=job_id, first_seq=first_seq):
                 events = self._journal.since(job_id, first_seq)
-                self._jobs.send(CODEC.encode(Replayed(job_id, events is not None, events or [])))
+                self._jobs.send(CODEC.encode(Replayed(self._worker_id, job_id, events is not None, events or [])))
             case Acknowledge(job_ids=job_ids):
                 for job_id in job_ids:
                     self._journal.forget(job_id)

@@ -248,13 +248,13 @@ class Broker:
 
     def _on_replayed(self, message: Replayed) -> None:
         job = self._jobs.get(message.job_id)
-        if job is None or job.worker_id is None:
+        if job is None or job.worker_id != message.worker_id:
             return
         if not message.known:
             self._requeue(job)
             return
         for event in message.events:
-            self._on_event(job.worker_id, event)
+            self._on_event(message.worker_id, event)
 
     def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
         worker, replaced = self._workers.hear(heartbeat)

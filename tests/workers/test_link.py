@@ -196,7 +196,7 @@ def test_a_change_of_state_is_told_at_once(router: RouterEnd, worker: Worker) ->
         b"\x93\x01\x04",
         b"\xff" * 100,
         CODEC.encode(Roster([])),
-        CODEC.encode(Replayed("job", True, [])),
+        CODEC.encode(Replayed("worker", "job", True, [])),
     ],
 )
 def test_what_is_no_command_is_ignored(router: RouterEnd, worker: Worker, garbage: bytes) -> None:
