@@ -119,5 +119,9 @@ class SocketReader:
                 frames = self._sock.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
                 return
-            self._on_message(frames)
+            try:
+                self._on_message(frames)
+            except Exception:
+                self.wake()  # for those behind it
+                raise
         self.wake()
