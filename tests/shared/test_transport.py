@@ -163,6 +163,30 @@ def test_published_messages_of_the_subscribed_topic_arrive(connect: Connect) -> 
     run(test)
 
 
+def test_a_message_whose_callback_fails_leaves_the_next_ones_readable(connect: Connect) -> None:
+    async def test() -> None:
+        router, dealer = connect(zmq.ROUTER, zmq.DEALER)
+        failures: list[Exception] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context["exception"]))
+        inbox = Inbox()
+
+        def fail_once(frames: list[bytes]) -> None:
+            inbox.put(frames)
+            if frames[1] == b"bad":
+                raise LookupError("a defect")
+
+        dealer.send(b"bad")
+        dealer.send(b"good")
+        dealer.send(b"last")
+        assert router.poll(PATIENCE_MS, zmq.POLLIN)
+        reader = SocketReader(router, fail_once)
+        await inbox.wait_for(3)
+        assert [str(failure) for failure in failures] == ["a defect"]
+        reader.close()
+
+    run(test)
+
+
 def test_a_closed_reader_hands_nothing_over(connect: Connect) -> None:
     async def test() -> None:
         router, dealer = connect(zmq.ROUTER, zmq.DEALER)
