@@ -167,21 +167,17 @@ class KVCache:
 
     def _walk(self, tokens: Tokens[int]) -> tuple[int, _Node]:
         """Follow ``tokens`` from the root: how far they are cached, and the node in which the match ends."""
-        node, length = self._root, 0
-        if not self._shareable:
-            return 0, node
-        while length < len(tokens):
-            best, best_length = None, 0
-            for child in node.children.get(tokens[length], ()):
-                common = common_prefix(child.tokens, tokens, length)
-                if common > best_length:
-                    best, best_length = child, common
-            if best is None:
-                break
-            node, length = best, length + best_length
-            if best_length < len(best.tokens):
-                break
-        return length, node
+        best_length, best = 0, self._root
+        ways = [(0, self._root)] if self._shareable else []
+        while ways:  # equal tokens may lie in several cells, and a way that matches less here may lead further
+            above, node = ways.pop()
+            for child in node.children.get(tokens[above], ()) if above < len(tokens) else ():
+                common = common_prefix(child.tokens, tokens, above)
+                if above + common > best_length:
+                    best_length, best = above + common, child
+                if common == len(child.tokens):
+                    ways.append((above + common, child))
+        return best_length, best
 
     def _join(self, sequence: int, node: _Node, length: int) -> None:
         """Put ``sequence`` on the path of ``length`` tokens that ends in ``node``, splitting the node if need be."""
