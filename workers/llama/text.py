@@ -47,7 +47,7 @@ class TextAssembler:
 
 
 class StopFilter:
-    """Passes text on up to the first stop word."""
+    """Passes text on up to the stop word that is complete first."""
 
     def __init__(self, stop: list[str]) -> None:
         self._stop = stop
@@ -59,7 +59,8 @@ class StopFilter:
         if self.stopped or not self._stop:
             return "" if self.stopped else text
         self._held += text
-        first = min((at for at in (self._held.find(word) for word in self._stop) if at >= 0), default=-1)
+        found = [(at + len(word), at) for word in self._stop if (at := self._held.find(word)) >= 0]
+        _, first = min(found, default=(0, -1))  # the one that is complete first, however the text was split
         self.stopped = first >= 0
         cut = first if self.stopped else len(self._held) - max(_overlap(self._held, word) for word in self._stop)
         released, self._held = self._held[:cut], self._held[cut:]
