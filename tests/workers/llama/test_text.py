@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from splits import pieces_of
+
+from shared.jobs import ToolCallDelta
+from workers.llama.text import StopFilter, TextAssembler
+from workers.llama.tool_calls import HERMES, ToolCallParser
+
+FUZZ = settings(deadline=None)
+MIXED_BYTES = st.lists(st.one_of(st.binary(max_size=3), st.text(max_size=3).map(str.encode))).map(b"".join)
+FEW_LETTERS = st.text("abc", max_size=12)
+STOP_WORDS = st.lists(st.text("abc", min_size=1, max_size=4), max_size=3)
+
+
+def assemble(pieces: list[bytes], stop: list[str]) -> str:
+    """The text that a client gets of these tokens."""
+    assembler = TextAssembler(stop)
+    text = ""
+    for piece in pieces:
+        text += assembler.push(piece)[0]
+        if assembler.stopped:
+            break
+    return text + assembler.flush()
+
+
+def before_stop(text: str, stop: list[str]) -> str:
+    """``text`` up to the stop word that is complete first; the longest one of those that are so at once."""
+    for end in range(len(text) + 1):
+        found = [word for word in stop if text[:end].endswith(word)]
+        if found:
+            return text[: end - max(map(len, found))]
+    return text
+
+
+@FUZZ
+@given(MIXED_BYTES, st.data())
+def test_bytes_split_anywhere_give_the_text_of_the_whole(raw: bytes, data: st.DataObject) -> None:
+    assert assemble(data.draw(pieces_of(raw)), []) == raw.decode("utf-8", "replace")
+
+
+@pytest.mark.parametrize("character", ["é", "…", "🦊"])
+def test_half_a_character_waits_for_the_rest(character: str) -> None:
+    *first, last = [bytes([byte]) for byte in character.encode()]
+    assembler = TextAssembler([])
+    assert [assembler.push(byte)[0] for byte in first] == [""] * len(first)
+    assert assembler.push(last)[0] == character
+
+
+def test_half_a_character_at_the_end_becomes_a_replacement_character() -> None:
+    assert assemble(["é".encode()[:1]], []) == "�"
+
+
+@FUZZ
+@given(FEW_LETTERS, STOP_WORDS, st.data())
+def test_a_text_split_anywhere_ends_before_its_first_stop_word(text: str, stop: list[str], data: st.DataObject) -> None:
+    assert assemble(data.draw(pieces_of(text.encode())), stop) == before_stop(text, stop)
+
+
+@FUZZ
+@given(FEW_LETTERS, STOP_WORDS)
+def test_nothing_is_sent_that_could_still_become_a_stop_word(text: str, stop: list[str]) -> None:
+    stop_filter, sent = StopFilter(stop), ""
+    for at, character in enumerate(text):
+        sent += stop_filter.push(character)
+        if stop_filter.stopped:
+            break
+        held = text[len(sent) : at + 1]
+        assert not held or any(word.startswith(held) for word in stop)
+
+
+@FUZZ
+@given(st.text(max_size=10), st.data())
+def test_words_without_stop_words_are_sent_at_once(text: str, data: st.DataObject) -> None:
+    stop_filter = StopFilter([])
+    assert [stop_filter.push(piece) for piece in text] == list(text)
+    assert not stop_filter.stopped
+
+
+@pytest.mark.parametrize("word", ["\n\n", "Zürich", "🦊🦊", "</s>"])
+def test_a_stop_word_is_found_though_its_bytes_come_one_by_one(word: str) -> None:
+    pieces = [bytes([byte]) for byte in f"before {word} after".encode()]
+    assert assemble(pieces, [word]) == "before "
+
+
+def test_stop_words_do_not_cut_the_arguments_of_calls() -> None:
+    assembler = TextAssembler(["}"], ToolCallParser(HERMES, words_allowed=True))
+    words, deltas = assembler.push(b'Yes. <tool_call>\n{"name": "f", "arguments": {"a": {}}}\n</tool_call>')
+    assert words + assembler.flush() == "Yes."
+    assert deltas == [ToolCallDelta(0, "f", ""), ToolCallDelta(0, None, '{"a": {}}')]
+    assert assembler.calls == 1
+    assert not assembler.stopped
+
+
+@FUZZ
+@given(st.text("<tol_ca>\n ", max_size=20), st.data())
+@example("<tool_call", None)
+def test_words_that_only_look_like_a_call_are_all_sent(text: str, data: st.DataObject | None) -> None:
+    if "<tool_call>" in text:
+        return
+    pieces = [text.encode()] if data is None else data.draw(pieces_of(text.encode()))
+    assembler = TextAssembler([], ToolCallParser(HERMES, words_allowed=True))
+    sent = [assembler.push(piece) for piece in pieces]
+    assert "".join(words for words, _ in sent) + assembler.flush() == text
+    assert not any(deltas for _, deltas in sent)
