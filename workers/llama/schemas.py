@@ -14,9 +14,7 @@ def close_objects(schema: Any) -> Any:
     fits the closed schema fits the open one. Objects that are put together from several schemas are left open, as
     closing one part would contradict another.
     """
-    if _mentions(schema, "allOf"):
-        return schema
-    return _closed(schema)
+    return schema if _joins_schemas(schema) else _closed(schema)
 
 
 def _closed(schema: Any) -> Any:
@@ -40,9 +38,21 @@ def _closed_member(key: str, value: Any) -> Any:
     return _closed(value)
 
 
-def _mentions(schema: Any, keyword: str) -> bool:
+def mentions(schema: Any, keyword: str) -> bool:
+    """Whether a keyword (or a property of that name) is anywhere in a schema."""
     if isinstance(schema, list):
-        return any(_mentions(item, keyword) for item in schema)
+        return any(mentions(item, keyword) for item in schema)
     if isinstance(schema, dict):
-        return keyword in schema or any(_mentions(value, keyword) for value in schema.values())
+        return keyword in schema or any(mentions(value, keyword) for value in schema.values())
     return False
+
+
+def _joins_schemas(schema: Any) -> bool:
+    """Whether some object is put together from several schemas."""
+    if isinstance(schema, list):
+        return any(_joins_schemas(item) for item in schema)
+    if not isinstance(schema, dict):
+        return False
+    own = any(key in schema for key in ("properties", "patternProperties", "required"))
+    joined = "allOf" in schema or (own and any(key in schema for key in ("$ref", "anyOf", "oneOf")))
+    return joined or any(_joins_schemas(value) for value in schema.values())
