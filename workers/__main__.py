@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
 def build_engine(model: ModelSettings, settings: ServerSettings, threads: int) -> Engine:
     """The engine that a model asks for. Only that engine's libraries are imported."""
     if model.engine == "llama":
+        # Threads that spin at each barrier cost several times their worth as soon as another process wants a core.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from workers.llama.engine import LlamaEngine
         from workers.llama.options import LlamaOptions
 

@@ -35,9 +35,15 @@ class Worker:
         return self.heartbeat.worker_id
 
     @property
+    def state(self) -> WorkerState:
+        """Its own state; a loaded worker counts as loading until it is confirmed."""
+        loaded = self.heartbeat.state is WorkerState.READY
+        return WorkerState.LOADING if loaded and not self.confirmed else self.heartbeat.state
+
+    @property
     def ready(self) -> bool:
         """Whether it may be given jobs."""
-        return self.confirmed and self.heartbeat.state is WorkerState.READY
+        return self.state is WorkerState.READY
 
     @property
     def capacity(self) -> int:
@@ -149,7 +155,7 @@ class WorkerTable:
 
     def _state_of(self, status: WorkerStatus) -> str:
         worker = self._workers.get(status.worker_id)
-        state = status.state if worker is None else worker.heartbeat.state
+        state = status.state if worker is None else worker.state
         detail = f" ({status.detail})" if status.detail and state is not WorkerState.READY else ""
         return f"{status.worker_name} {state}{detail}"
 
@@ -167,7 +173,9 @@ def choose_worker(free: Iterable[Worker], cuts: list[bytes]) -> Worker | None:
 def _view(name: str, worker: Worker | None, status: WorkerStatus | None) -> WorkerView:
     beat = worker.heartbeat if worker is not None else None
     stats = beat.stats if beat is not None else EngineStats()
-    state = beat.state if beat is not None else status.state if status is not None else WorkerState.SPAWNING
+    state = status.state if status is not None else WorkerState.SPAWNING
+    if worker is not None:
+        state = worker.state
     return WorkerView(
         name=name,
         model=beat.model if beat is not None else status.model if status is not None else "",

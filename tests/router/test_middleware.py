@@ -58,10 +58,10 @@ def test_a_missing_or_wrong_key_is_401(header: str | None) -> None:
     assert "X-Request-ID" in response.headers
 
 
-def test_the_key_opens() -> None:
+def test_the_key_opens_and_users_stay_apart_by_address() -> None:
     broker = broker_with(api_key="secret")
     assert post(broker, "/v1/completions", COMPLETION, headers={"Authorization": "bearer secret"}).status_code == 200
-    assert broker.jobs[0].request.user == "key"
+    assert broker.jobs[0].request.user == "127.0.0.1"
 
 
 @pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json"])
@@ -69,7 +69,7 @@ def test_no_key_is_needed_for(path: str) -> None:
     assert ask(broker_with(api_key="secret"), "GET", path).status_code == 200
 
 
-def test_without_a_key_users_are_told_apart_by_address() -> None:
+def test_users_are_told_apart_by_address() -> None:
     broker = FakeBroker()
     post(broker, "/v1/completions", COMPLETION)
     assert broker.jobs[0].request.user == "127.0.0.1"

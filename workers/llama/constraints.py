@@ -26,8 +26,9 @@ JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_se
 CLOSING_LIMIT = 512
 """The longest way out of a grammar that is looked for, in tokens."""
 
-CLOSERS = ('"', "}", "]", "0", "1", "null", "true")
-"""Tokens that lead to the end of a JSON text soonest, best first."""
+CLOSERS = (b'"', b"}", b"]")
+DIGITS = tuple(b"%d" % digit for digit in (1, 0, 5, 2, 3, 4, 6, 7, 8, 9))
+"""Tokens that lead to the end of a JSON text soonest. Which digit ends a number depends on its bounds."""
 
 
 class GrammarCompiler:
@@ -38,8 +39,7 @@ class GrammarCompiler:
     def __init__(self, tokenizer: LLTokenizer) -> None:
         self._tokenizer = tokenizer
         self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
-        closers = [tokenizer.tokenize_str(text) for text in CLOSERS]
-        self._closers = [tokens[0] for tokens in closers if len(tokens) == 1]
+        self._ways_out = _ways_out(tokenizer)
 
     def compile(self, constraint: Constraint) -> TokenConstraint:
         """The constraint of a request's ``response_format`` or ``grammar``.
@@ -73,7 +73,7 @@ class GrammarCompiler:
             if len(self._compiled) > self.KEPT:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(grammar)
-        return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._closers)
+        return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._ways_out)
 
     def check_schema(self, schema: dict[str, Any], what: str) -> None:
         """Compile one schema by itself, so that an error can say whose it is.
@@ -89,10 +89,10 @@ class GrammarCompiler:
 class TokenConstraint:
     """What the grammar allows next in one sequence."""
 
-    def __init__(self, matcher: LLMatcher, vocab_size: int, closers: list[int]) -> None:
+    def __init__(self, matcher: LLMatcher, vocab_size: int, ways_out: list[list[int]]) -> None:
         self._matcher = matcher
         self._vocab_size = vocab_size
-        self._closers = closers
+        self._ways_out = ways_out
         self._bitmask = allocate_token_bitmask(1, vocab_size)
 
     @property
@@ -132,23 +132,25 @@ class TokenConstraint:
 
         None if no end was found within :data:`CLOSING_LIMIT` tokens.
         """
+        paths = (self._close(preferred) for preferred in self._ways_out)
+        return next((path for path in paths if path is not None), None)
+
+    def _close(self, preferred: list[int]) -> list[int] | None:
+        """Go to the end, at each choice by the first of the preferred tokens that is allowed."""
         matcher = self._matcher.deep_copy()
         path: list[int] = []
         while not matcher.is_accepting():
             if matcher.is_stopped() or len(path) > CLOSING_LIMIT:
                 return None
-            tokens = list(matcher.compute_ff_tokens()) or [self._way_out(matcher)]
+            tokens = list(matcher.compute_ff_tokens()) or [self._first_allowed(matcher, preferred)]
             if not matcher.consume_tokens(tokens):
                 return None
             path += tokens
         return path
 
-    def _way_out(self, matcher: LLMatcher) -> int:
+    def _first_allowed(self, matcher: LLMatcher, preferred: list[int]) -> int:
         allowed = _allowed(matcher, self._bitmask, self._vocab_size)
-        for token in self._closers:
-            if allowed[token]:
-                return token
-        return int(np.argmax(allowed))
+        return next((token for token in preferred if allowed[token]), int(np.argmax(allowed)))
 
 
 def schema_grammar(schema: Any) -> str:
@@ -180,6 +182,16 @@ def _allowed(matcher: LLMatcher, bitmask: NDArray[np.int32], vocab_size: int) ->
     fill_next_token_bitmask(matcher, bitmask, 0)
     bits = np.unpackbits(bitmask[0].view(np.uint8), bitorder="little", count=vocab_size)
     return bits.view(np.bool_)
+
+
+def _ways_out(tokenizer: LLTokenizer) -> list[list[int]]:
+    """Orders in which to try the closing tokens, one for each digit that may come first."""
+    wanted = {*CLOSERS, *DIGITS}
+    spelt = {tokenizer.decode_bytes([token]): token for token in range(tokenizer.vocab_size)}
+    found = {text: spelt[text] for text in wanted if text in spelt}
+    closers = [found[text] for text in CLOSERS if text in found]
+    digits = [found[text] for text in DIGITS if text in found]
+    return [[*closers, first, *(d for d in digits if d != first)] for first in digits] or [closers]
 
 
 def _first_line(text: str) -> str:

