@@ -26,9 +26,13 @@ JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_se
 CLOSING_LIMIT = 512
 """The longest way out of a grammar that is looked for, in tokens."""
 
-CLOSERS = (b'"', b"}", b"]")
-DIGITS = tuple(b"%d" % digit for digit in (1, 0, 5, 2, 3, 4, 6, 7, 8, 9))
-"""Tokens that lead to the end of a JSON text soonest. Which digit ends a number depends on its bounds."""
+STRUCTURE = '"}],'
+"""Characters that lead to the end of a JSON text soonest. Several of one kind in a row may be of use."""
+
+CLOSERS = dict.fromkeys(STRUCTURE + "1052346789" + "@.-:/a!" + "".join(map(chr, range(32, 127))))
+"""All characters that are tried on the way out, best first: those after the digits are for texts that fit a pattern."""
+
+STRUCTURE_IN_A_ROW = 4
 
 
 class GrammarCompiler:
@@ -39,7 +43,7 @@ class GrammarCompiler:
     def __init__(self, tokenizer: LLTokenizer) -> None:
         self._tokenizer = tokenizer
         self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
-        self._ways_out = _ways_out(tokenizer)
+        self._closers = _closers(tokenizer)
 
     def compile(self, constraint: Constraint) -> TokenConstraint:
         """The constraint of a request's ``response_format`` or ``grammar``.
@@ -73,7 +77,7 @@ class GrammarCompiler:
             if len(self._compiled) > self.KEPT:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(grammar)
-        return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._ways_out)
+        return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._closers)
 
     def check_schema(self, schema: dict[str, Any], what: str) -> None:
         """Compile one schema by itself, so that an error can say whose it is.
@@ -89,10 +93,10 @@ class GrammarCompiler:
 class TokenConstraint:
     """What the grammar allows next in one sequence."""
 
-    def __init__(self, matcher: LLMatcher, vocab_size: int, ways_out: list[list[int]]) -> None:
+    def __init__(self, matcher: LLMatcher, vocab_size: int, closers: NDArray[np.intp]) -> None:
         self._matcher = matcher
         self._vocab_size = vocab_size
-        self._ways_out = ways_out
+        self._closers = closers
         self._bitmask = allocate_token_bitmask(1, vocab_size)
 
     @property
@@ -132,25 +136,32 @@ class TokenConstraint:
 
         None if no end was found within :data:`CLOSING_LIMIT` tokens.
         """
-        paths = (self._close(preferred) for preferred in self._ways_out)
-        return next((path for path in paths if path is not None), None)
-
-    def _close(self, preferred: list[int]) -> list[int] | None:
-        """Go to the end, at each choice by the first of the preferred tokens that is allowed."""
         matcher = self._matcher.deep_copy()
         path: list[int] = []
+        uses = np.zeros(len(self._closers), np.int64)
         while not matcher.is_accepting():
             if matcher.is_stopped() or len(path) > CLOSING_LIMIT:
                 return None
-            tokens = list(matcher.compute_ff_tokens()) or [self._first_allowed(matcher, preferred)]
+            tokens = list(matcher.compute_ff_tokens())
+            if tokens:
+                uses[: len(STRUCTURE)] = 0
+            else:
+                tokens = [self._way_out(matcher, uses)]
             if not matcher.consume_tokens(tokens):
                 return None
             path += tokens
         return path
 
-    def _first_allowed(self, matcher: LLMatcher, preferred: list[int]) -> int:
+    def _way_out(self, matcher: LLMatcher, uses: NDArray[np.int64]) -> int:
+        """The best of the allowed closers that were used least: one that brings no end is not tried for ever."""
         allowed = _allowed(matcher, self._bitmask, self._vocab_size)
-        return next((token for token in preferred if allowed[token]), int(np.argmax(allowed)))
+        possible = np.flatnonzero(allowed[self._closers])
+        if not len(possible):
+            return int(np.argmax(allowed))
+        in_a_row = np.where(possible < len(STRUCTURE), STRUCTURE_IN_A_ROW, 1)
+        best = possible[np.argmin(uses[possible] // in_a_row)]
+        uses[best] += 1
+        return int(self._closers[best])
 
 
 def schema_grammar(schema: Any) -> str:
@@ -184,14 +195,10 @@ def _allowed(matcher: LLMatcher, bitmask: NDArray[np.int32], vocab_size: int) ->
     return bits.view(np.bool_)
 
 
-def _ways_out(tokenizer: LLTokenizer) -> list[list[int]]:
-    """Orders in which to try the closing tokens, one for each digit that may come first."""
-    wanted = {*CLOSERS, *DIGITS}
+def _closers(tokenizer: LLTokenizer) -> NDArray[np.intp]:
+    """The tokens of :data:`CLOSERS`."""
     spelt = {tokenizer.decode_bytes([token]): token for token in range(tokenizer.vocab_size)}
-    found = {text: spelt[text] for text in wanted if text in spelt}
-    closers = [found[text] for text in CLOSERS if text in found]
-    digits = [found[text] for text in DIGITS if text in found]
-    return [[*closers, first, *(d for d in digits if d != first)] for first in digits] or [closers]
+    return np.array([spelt[text.encode()] for text in CLOSERS if text.encode() in spelt], np.intp)
 
 
 def _first_line(text: str) -> str:
