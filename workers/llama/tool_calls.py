@@ -88,10 +88,10 @@ def calls_grammar(
     for i, (name, schema) in enumerate(parameters.items()):
         head = json.dumps(f'{{"name": "{name}", "{tool_format.arguments_key}": ')
         rules += [f'body_{i}: {head} arguments_{i} "}}"', f"arguments_{i}: %json {json.dumps(schema)}"]
-    return "\n".join([*_start_rules(tool_format, words_allowed, marker), *rules])
+    return "\n".join([*_start_rules(tool_format, words_allowed, marker, more), *rules])
 
 
-def _start_rules(tool_format: ToolFormat, words_allowed: bool, marker: Callable[[str], str]) -> list[str]:
+def _start_rules(tool_format: ToolFormat, words_allowed: bool, marker: Callable[[str], str], more: str) -> list[str]:
     if not words_allowed:
         return ["start: calls"]
     trigger = tool_format.trigger
@@ -100,7 +100,7 @@ def _start_rules(tool_format: ToolFormat, words_allowed: bool, marker: Callable[
         return ["start: WORDS? calls | WORDS?", "WORDS: /(?s:.+)/"]
     if not tool_format.words_first:
         return ["start: calls | WORDS", f"WORDS: /(?s:.*)/ & ~/(?s:\\s*{quoted}.*)/"]
-    rest = f"calls_after: {_after_trigger(tool_format, marker)}"
+    rest = f"calls_after: {_after_trigger(tool_format, marker, more)}"
     return [
         "start: WORDS | words_and_trigger calls_after",
         f"WORDS: /(?s:.*)/ & ~/(?s:.*{quoted}.*)/",
@@ -109,11 +109,10 @@ def _start_rules(tool_format: ToolFormat, words_allowed: bool, marker: Callable[
     ]
 
 
-def _after_trigger(tool_format: ToolFormat, marker: Callable[[str], str]) -> str:
+def _after_trigger(tool_format: ToolFormat, marker: Callable[[str], str], more: str) -> str:
     """The rule for the first call once its trigger has been read as the end of the words, and for further calls."""
     left = (tool_format.opening + tool_format.begin)[len(tool_format.trigger) :]
     first = f"{marker(left)} body {marker(tool_format.end)}"
-    more = f"({marker(tool_format.separator)} one){{0,{MOST_CALLS - 1}}}"
     return f"{first} {more} {marker(tool_format.closing)}"
 
 
