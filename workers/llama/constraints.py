@@ -18,7 +18,7 @@ from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from numpy.typing import NDArray
 
 from shared.jobs import Constraint, ConstraintKind, JobError
-from workers.llama.schemas import close_objects
+from workers.llama.schemas import close_objects, mentions
 
 JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """One spelling of JSON, the one that models see most: it leaves most tokens forced."""
@@ -56,6 +56,8 @@ class GrammarCompiler:
                 grammar, param = schema_grammar({"type": "object"}), "response_format"
             case ConstraintKind.JSON_SCHEMA:
                 grammar, param = schema_grammar(constraint.value), "response_format"
+                if mentions(constraint.value, "oneOf"):
+                    self.check_schema(constraint.value, param)
             case ConstraintKind.REGEX:
                 grammar, param = LLMatcher.grammar_from_regex(constraint.value), "regex"
             case ConstraintKind.GRAMMAR:
@@ -80,7 +82,9 @@ class GrammarCompiler:
         return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._closers)
 
     def check_schema(self, schema: dict[str, Any], what: str) -> None:
-        """Compile one schema by itself, so that an error can say whose it is.
+        """Compile one schema as its author wrote it, so that an error can say whose it is.
+
+        Once closed, two members of a ``oneOf`` may exclude each other that both fit a text when they are open.
 
         Raises:
             JobError: 400, with ``what`` and the keyword that is not supported.

@@ -107,9 +107,10 @@ class JobPreparer:
         functions = [tool["function"] for tool in tools]
         if job.tool_choice is ToolChoice.NAMED:
             functions = [function for function in functions if function["name"] == job.tool_name]
-        parameters = {f["name"]: tool_schema(f.get("parameters") or {"properties": {}}) for f in functions}
-        for name, schema in parameters.items():
-            self._compiler.check_schema(schema, f"tools: the parameters of {name!r}")
+        given = {f["name"]: f.get("parameters") or {"properties": {}} for f in functions}
+        for name, schema in given.items():
+            self._compiler.check_schema({"type": "object", **schema}, f"tools: the parameters of {name!r}")
+        parameters = {name: tool_schema(schema) for name, schema in given.items()}
         return calls_grammar(
             self._template.tool_format,
             parameters,
