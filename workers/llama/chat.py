@@ -107,7 +107,7 @@ def load_template(given: str, of_model: str | None, vocabulary: Vocabulary) -> C
     """
     bos, eos = vocabulary.text_of_special(vocabulary.bos), vocabulary.text_of_special(vocabulary.eos)
     if given:
-        return ChatTemplate(BUILTIN_TEMPLATES.get(given, given), bos, eos)
+        return ChatTemplate(BUILTIN_TEMPLATES.get(given, given), bos, eos, stop=BUILTIN_STOPS.get(given, ()))
     if of_model:
         return ChatTemplate(of_model, bos, eos)
     name = guess_template(lambda text: vocabulary.special_token(text) is not None)
