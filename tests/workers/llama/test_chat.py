@@ -49,17 +49,17 @@ def test_options_cannot_take_the_place_of_what_the_server_says() -> None:
     "source",
     [
         "{{ ''.__class__.__mro__[1].__subclasses__() }}",
-        "{{ messages.__class__ }}{{ messages.__class__.__base__ }}",
-        "{{ raise_exception.__globals__ }}",
+        "{{ messages.__class__.__base__ }}",
+        "{{ raise_exception.__globals__.json }}",
         "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
-        "{{ strftime_now.__code__ }}",
+        "{{ strftime_now.__code__.co_consts }}",
         "{{ ''['__class__'].mro() }}",
         "{{ '{0.__class__.__mro__}'.format('') }}",
         "{{ (''|attr('__class__')).mro() }}",
     ],
 )
 def test_a_template_does_not_get_out_of_the_sandbox(source: str) -> None:
-    with pytest.raises(JobError, match="SecurityError|UndefinedError") as refused:
+    with pytest.raises(JobError, match=r"SecurityError|UndefinedError") as refused:
         render(source, user("hi"))
     assert refused.value.failed.status == 400
 
@@ -84,7 +84,7 @@ def test_a_refusal_by_the_template_is_the_clients_error_in_its_words() -> None:
 
 
 def test_a_template_that_fails_says_how() -> None:
-    with pytest.raises(JobError, match="template fails on them .ZeroDivisionError") as refused:
+    with pytest.raises(JobError, match=r"template fails on them .ZeroDivisionError") as refused:
         render("{{ 1 // 0 }}", user("hi"))
     assert refused.value.failed.status == 400
 
@@ -110,7 +110,7 @@ def test_a_developer_message_is_a_system_message() -> None:
 
 def test_parts_of_a_message_are_joined_and_missing_content_is_empty() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
-    messages = [{"role": "user", "content": parts}, {"role": "assistant", "content": None}]
+    messages: list[Message] = [{"role": "user", "content": parts}, {"role": "assistant", "content": None}]
     assert render(LIST_ALL, *messages) == "[user: a\nb][assistant: ]"
 
 
@@ -139,9 +139,8 @@ def test_words_beside_a_call_are_kept() -> None:
 
 
 def test_a_template_that_knows_tools_gets_arguments_as_an_object() -> None:
-    source = (
-        "{{ tools }}{% for m in messages if m.tool_calls %}{{ m.tool_calls[0].function.arguments.city }}{% endfor %}"
-    )
+    show = "{% for m in messages if m.tool_calls %}{{ m.tool_calls[0].function.arguments.city }}{% endfor %}"
+    source = "{{ tools }}" + show
     assert render(source, user("hi"), CALL).endswith("Zürich")
     damaged = {**CALL, "tool_calls": [{"function": {"name": "weather", "arguments": "not JSON"}}]}
     assert render(source.replace("city", "value"), user("hi"), damaged).endswith("not JSON")
