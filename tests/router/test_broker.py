@@ -276,12 +276,11 @@ def test_the_supervisors_word_that_a_worker_died_moves_its_jobs(state: WorkerSta
 
 
 def test_a_worker_whose_heartbeats_stop_loses_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.jobs.workers.HEARTBEAT_TIMEOUT_S", 0.5)
-
     async def test(server: Server) -> None:
         silent = await server.ready_worker("silent", "smol-0")
         job = await server.running_on(silent, 1)
         other = await server.ready_worker("other", "smol-1")
+        monkeypatch.setattr("router.jobs.workers.HEARTBEAT_TIMEOUT_S", 0.5)
         await server.until(lambda: other.submissions, other.beat)
         assert (other.submissions[0].job_id, other.submissions[0].generated) == (job.job_id, [1])
 
@@ -289,14 +288,13 @@ def test_a_worker_whose_heartbeats_stop_loses_its_jobs(monkeypatch: pytest.Monke
 
 
 def test_what_a_lost_worker_still_says_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.jobs.workers.HEARTBEAT_TIMEOUT_S", 0.5)
-
     async def test(server: Server) -> None:
         late = await server.ready_worker("late", "smol-0")
         job = await server.running_on(late, 1)
         other = await server.ready_worker("other", "smol-1", slots=8)
-        await server.until(lambda: job.job_id in other.jobs, other.beat)
-        monkeypatch.undo()
+        with monkeypatch.context() as patch:
+            patch.setattr("router.jobs.workers.HEARTBEAT_TIMEOUT_S", 0.5)
+            await server.until(lambda: job.job_id in other.jobs, other.beat)
         other.say(job.job_id, Started(4, 0))
         events = late.record(job.job_id, *tokens(90, 91), DONE)
         late.publish(events)

@@ -161,10 +161,19 @@ def test_what_a_model_waits_for_is_told_by_place_state_and_reason() -> None:
     assert table.missing("smol") == "smol-0 exited (signal 9), smol-1 loading"
 
 
+def test_a_loaded_worker_counts_as_loading_until_it_is_confirmed() -> None:
+    table = WorkerTable()
+    worker, _ = table.hear(beat("worker"))
+    assert [view.state for view in table.views()] == ["loading"]
+    worker.confirmed = True
+    assert [view.state for view in table.views()] == ["ready"]
+
+
 def test_the_view_joins_heartbeats_and_roster() -> None:
     table = WorkerTable()
     table.read_roster(Roster([status("smol-0", READY, "worker"), status("smol-1", WorkerState.SPAWNING)]))
-    table.hear(beat("worker", "smol-0"))
+    worker, _ = table.hear(beat("worker", "smol-0"))
+    worker.confirmed = True
     table.hear(replace(beat("stranger", "smol-2"), model="other"))
     living, expected, unlisted = table.views()
     assert (living.name, living.state, living.pid, living.running, living.queued) == ("smol-0", "ready", 42, 1, 2)
