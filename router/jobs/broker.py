@@ -48,6 +48,9 @@ LOST_SUBMIT_S = 2.0
 MOST_CRASHES = 2
 """A job that was running when so many workers died is taken for the cause and fails."""
 
+MOST_LOSSES = 5
+"""So does one that so many dead workers had been given, though none had begun it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -301,10 +304,10 @@ class Broker:
         name = worker.heartbeat.worker_name
         log.warning("worker lost", extra={"worker": name, "reason": why, "jobs": len(worker.jobs)})
         for job in reversed(list(worker.jobs.values())):  # each goes to the front of the queue
-            if job.state is JobState.RUNNING:
-                job.crashes += 1
-            if job.crashes >= MOST_CRASHES:
-                message = f"this request was running when {job.crashes} workers died, so it is not tried again"
+            job.losses += 1
+            job.crashes += job.state is JobState.RUNNING
+            if job.crashes >= MOST_CRASHES or job.losses >= MOST_LOSSES:
+                message = f"{job.losses} workers died while they had this request, so it is not tried again"
                 self._end(job, Failed(500, message, None, "worker_died"))
             else:
                 self._put_back(job)

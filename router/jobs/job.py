@@ -57,6 +57,7 @@ class Job:
     state: JobState = JobState.QUEUED
     worker_id: str | None = None
     crashes: int = 0
+    losses: int = 0
     next_seq: int = 0
     started: bool = False
     replay_asked_s: float = 0.0

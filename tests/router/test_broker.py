@@ -323,7 +323,7 @@ def test_a_job_that_was_running_in_two_crashes_fails_and_the_others_live_on() ->
         assert sent == [STARTED, *tokens(1, 2)]
         assert isinstance(failed, Failed)
         assert (failed.status, failed.code) == (500, "worker_died")
-        assert "running when 2 workers died" in failed.message
+        assert "2 workers died" in failed.message
         assert poison.state is JobState.FAILED
         assert [submit.job_id for submit in third.submissions] == [innocent.job_id]
 

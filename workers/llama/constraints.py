@@ -135,16 +135,16 @@ class TokenConstraint:
         """The tokens that must follow, none if there is a choice."""
         return [] if self._matcher.is_stopped() else list(self._matcher.compute_ff_tokens())
 
-    def closing(self) -> list[int] | None:
+    def closing(self, limit: int = CLOSING_LIMIT) -> list[int] | None:
         """Tokens that complete the text, by a short way though not always the shortest.
 
-        None if no end was found within :data:`CLOSING_LIMIT` tokens.
+        None if no end was found within ``limit`` tokens.
         """
         matcher = self._matcher.deep_copy()
         path: list[int] = []
         uses = np.zeros(len(self._closers), np.int64)
         while not matcher.is_accepting():
-            if matcher.is_stopped() or len(path) > CLOSING_LIMIT:
+            if matcher.is_stopped() or len(path) >= limit:
                 return None
             tokens = list(matcher.compute_ff_tokens())
             if tokens:
@@ -154,7 +154,7 @@ class TokenConstraint:
             if not matcher.consume_tokens(tokens):
                 return None
             path += tokens
-        return path
+        return path if len(path) <= limit else None
 
     def _way_out(self, matcher: LLMatcher, uses: NDArray[np.int64]) -> int:
         """The best of the allowed closers that were used least: one that brings no end is not tried for ever."""

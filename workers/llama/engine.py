@@ -79,16 +79,19 @@ class LlamaEngine:
     def step(self) -> list[Emitted]:
         emitted = self._collect()
         pieces = self._scheduler.plan()
+        emitted += self._begin_new(pieces)
+        if emitted:
+            return emitted  # it is out before the decode, which could be this process's last
         if not pieces:
-            if self._preparing and not emitted:
+            if self._preparing:
                 wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
-            return emitted
+            return []
         started_s = time.monotonic()
         computed = self._decode(pieces)
-        if computed is not None:
-            emitted += self._advance_all(pieces, *computed)
-            tokens = sum(piece.length for piece in pieces)
-            self._scheduler.budget.observe(tokens, time.monotonic() - started_s)
+        if computed is None:
+            return []
+        emitted = self._advance_all(pieces, *computed)
+        self._scheduler.budget.observe(sum(piece.length for piece in pieces), time.monotonic() - started_s)
         return emitted
 
     def stats(self) -> EngineStats:
@@ -172,7 +175,7 @@ class LlamaEngine:
         return emitted
 
     def _advance(self, sequence: Sequence, index: int, logits: NDArray[np.float32]) -> list[Emitted]:
-        emitted = self._begin(sequence)
+        emitted: list[Emitted] = []
         tokens, reason = self._generation.advance(sequence, index, logits)
         if sequence.ttft_s == 0.0:
             sequence.ttft_s = time.monotonic() - sequence.received_s
@@ -182,6 +185,9 @@ class LlamaEngine:
             self._retire(sequence)
             emitted.append((sequence.job_id, self._done(sequence, reason)))
         return emitted
+
+    def _begin_new(self, pieces: list[Piece]) -> list[Emitted]:
+        return [event for piece in pieces for event in self._begin(piece.sequence)]
 
     def _begin(self, sequence: Sequence) -> list[Emitted]:
         """The first events of a sequence: that it has started, and its prompt if that is to be echoed."""

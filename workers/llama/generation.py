@@ -64,13 +64,13 @@ class Generation:
                 return [], FinishReason.STOP
             return [token], None
         left = sequence.max_tokens - sequence.generated
-        way_out = constraint.closing() if left <= CLOSING_WINDOW else None
+        way_out = constraint.closing(left) if left <= CLOSING_WINDOW else None
         constraint.mask(logits)
         token = sequence.sampler.sample(self._context, index, logits)
         if token in self._vocabulary.ends:
             return [], FinishReason.STOP
         constraint.accept(token)
-        if way_out is not None and not _fits(constraint.closing(), left - 1):
+        if way_out is not None and constraint.closing(left - 1) is None:
             constraint.undo()
             for closing_token in way_out:
                 constraint.accept(closing_token)
@@ -110,7 +110,3 @@ class Generation:
         pieces = [(self._vocabulary.piece(int(i), special=True), float(logprobs[i])) for i in best]
         alternatives = [(piece.decode("utf-8", "replace"), piece, value) for piece, value in pieces]
         return TokenLogprob(text, raw, float(logprobs[token]), alternatives)
-
-
-def _fits(path: list[int] | None, tokens: int) -> bool:
-    return path is not None and len(path) <= tokens

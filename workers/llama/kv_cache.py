@@ -115,6 +115,12 @@ class KVCache:
             self._memory.copy_prefix(source, sequence, length)
         return sequence, length
 
+    def could_reserve(self, cells: int) -> bool:
+        """Whether :meth:`reserve` would succeed, without evicting anything."""
+        if self._cells - self._used >= cells:
+            return True
+        return self._cells - self._cells_of_running(self._root) >= cells
+
     def reserve(self, cells: int) -> None:
         """Make room for ``cells`` more tokens.
 
@@ -200,6 +206,13 @@ class KVCache:
         node.parent, node.tokens = upper, node.tokens[at:]
         upper.add_child(node)
         return upper
+
+    def _cells_of_running(self, node: _Node) -> int:
+        """Cells at and below ``node`` that some sequence which has not ended holds."""
+        if node is not self._root and node.sequences <= self._kept.keys():
+            return 0
+        children = [child for siblings in node.children.values() for child in siblings]
+        return len(node.tokens) + sum(self._cells_of_running(child) for child in children)
 
     def _take_id(self) -> int:
         if not self._free_ids:

@@ -14,8 +14,8 @@ DEFAULT_CONTEXT = 8192
 class LlamaOptions:
     """One model's options. ``context_tokens`` 0 chooses; ``gpu_layers`` -1 puts all layers on a GPU if there is one.
 
-    ``kv_tokens`` is the size of the shared KV cache, 0 for enough that half of the slots can be busy with 1,024 tokens
-    each, or two sequences fill their context.
+    ``kv_tokens`` is the size of the shared KV cache, 0 for one full context or 512 tokens a slot, whichever is more.
+    Every token that is kept costs time in each step, so more is not better.
     """
 
     path: str
@@ -26,7 +26,7 @@ class LlamaOptions:
     gpu_layers: int = -1
     chat_template: str = ""
     batch_tokens: int = 512
-    target_step_s: float = 0.15
+    target_step_s: float = 0.25
 
     @classmethod
     def of(cls, model: ModelSettings, settings: ServerSettings, threads: int) -> LlamaOptions:
@@ -47,5 +47,5 @@ class LlamaOptions:
 
     def cells_for(self, context_tokens: int) -> int:
         """The KV cache's size in tokens."""
-        cells = self.kv_tokens or max(2 * context_tokens, 512 * self.slots)
+        cells = self.kv_tokens or max(context_tokens, 512 * self.slots)
         return max(cells, context_tokens)

@@ -34,13 +34,13 @@ class PrefillBudget:
     The cost of a token is learnt from the steps themselves, as an exponential moving average.
     """
 
-    SMALLEST = 16
+    SMALLEST = 64
     WEIGHT = 0.2
 
     def __init__(self, largest: int, target_s: float) -> None:
         self._largest = largest
         self._target_s = target_s
-        self._token_s = target_s / 64
+        self._token_s = target_s / 128
 
     def tokens(self, streams_running: bool) -> int:
         """The budget of the next step."""
@@ -60,7 +60,7 @@ class Scheduler:
     ``slots`` bounds the running ones; ``batch_tokens`` is the largest step.
     """
 
-    def __init__(self, cache: KVCache, slots: int, batch_tokens: int, target_step_s: float = 0.15) -> None:
+    def __init__(self, cache: KVCache, slots: int, batch_tokens: int, target_step_s: float = 0.25) -> None:
         self._cache = cache
         self._slots = slots
         self._batch_tokens = batch_tokens
@@ -180,9 +180,9 @@ class Scheduler:
         """Give a sequence its cache id and its cached prefix, if the rest of it will fit beside the running ones."""
         promised = sum(s.pending + HEADROOM for s in self.running)
         fresh = len(sequence.tokens) - self._cache.match(sequence.tokens[:-1]).length
+        if self.running and not self._cache.could_reserve(min(fresh + promised, self._cache.total_cells)):
+            return False
         try:
-            if self.running:
-                self._cache.reserve(min(fresh + promised, self._cache.total_cells))
             sequence.cache_id, sequence.computed = self._cache.open(sequence.tokens[:-1])
         except CacheFull:
             return False
