@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from router.api.dependencies import BrokerDep
 from router.errors import ApiError
-from router.jobs.broker import ServedModel
+from router.jobs.served import ServedModel
 from router.schemas.errors import error_responses
 
 router = APIRouter(tags=["models"])

@@ -8,7 +8,6 @@ import logging
 import math
 import secrets
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +15,30 @@ from router.errors import ApiError
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.link import RouterLink
 from router.jobs.prefix import prefix_cuts
+from router.jobs.probing import Prober
 from router.jobs.queue import FairQueue
+from router.jobs.served import ServedModel, find_model
 from router.jobs.workers import Worker, WorkerTable, WorkerView
 from shared.jobs import Done, Failed, JobKind, Started
 from shared.messages import (
     Acknowledge,
     Cancel,
-    Confirm,
     Event,
     Heartbeat,
-    Probe,
     ProbeEcho,
     Replay,
     Replayed,
     Roster,
     Step,
     Submit,
-    WorkerState,
 )
 from shared.settings import ModelSettings, ServerSettings
 from shared.transport import Endpoints
 
 log = logging.getLogger("nexa.router.jobs")
 
-ROUTER_NAME = "router"
 TICK_S = 0.1
-PROBE_AGAIN_S = 0.2
+REPLAY_AGAIN_S = 0.2
 LOST_SUBMIT_S = 2.0
 """A job that its worker does not list so long after it was sent never arrived."""
 
@@ -50,17 +47,6 @@ MOST_CRASHES = 2
 
 MOST_LOSSES = 5
 """So does one that so many dead workers had been given, though none had begun it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServedModel:
-    """One row of ``GET /v1/models``."""
-
-    name: str
-    kind: JobKind
-    aliases: tuple[str, ...]
-    context_tokens: int
-    ready: bool
 
 
 class Broker:
@@ -72,6 +58,7 @@ class Broker:
         endpoints = Endpoints.in_folder(Path(settings.run_folder))
         self._link = RouterLink(self._router_id, endpoints, self._on_message)
         self._workers = WorkerTable()
+        self._prober = Prober(self._router_id, self._link, self._workers)
         self._queues = {model.name: FairQueue() for model in settings.models}
         self._jobs: dict[str, Job] = {}
         self._finish_interval_s = 1.0
@@ -99,19 +86,7 @@ class Broker:
         Raises:
             ApiError: 404, with what is served.
         """
-        of_kind = [model for model in self.settings.models if model.kind is kind]
-        served = ", ".join(f"{model.name} ({model.kind})" for model in self.settings.models)
-        if not of_kind:
-            raise ApiError(404, f"no {kind} model is served here; served: {served}", "model", "model_not_found")
-        if not name:
-            return of_kind[0]
-        for model in self.settings.models:
-            if name == model.name or name in model.aliases:
-                if model.kind is kind:
-                    return model
-                message = f"model: {name!r} is of kind {model.kind}; this endpoint needs {kind}. Served: {served}"
-                raise ApiError(404, message, "model", "model_not_found")
-        raise ApiError(404, f"model: {name!r} is not served here; served: {served}", "model", "model_not_found")
+        return find_model(self.settings.models, name, kind)
 
     def submit(self, request: JobRequest) -> Job:
         """Accept a job.
@@ -244,7 +219,7 @@ class Broker:
     def _ask_replay(self, job: Job) -> None:
         """Some events were lost on the bus; what follows the gap is ignored until they have come again."""
         now_s = time.monotonic()
-        if job.worker_id is not None and now_s - job.replay_asked_s >= PROBE_AGAIN_S:
+        if job.worker_id is not None and now_s - job.replay_asked_s >= REPLAY_AGAIN_S:
             job.replay_asked_s = now_s
             log.warning("events lost; asking again", extra={"job": job.job_id, "from": job.next_seq})
             self._link.send(job.worker_id, Replay(job.job_id, job.next_seq))
@@ -264,7 +239,7 @@ class Broker:
         for other in replaced:
             self._lose(other, "it was replaced")
         if not worker.confirmed:
-            self._probe(worker)
+            self._prober.probe(worker)
             return
         self._compare_jobs(worker, heartbeat)
         if worker.has_room:
@@ -284,18 +259,9 @@ class Broker:
             if job_id not in worker.jobs:
                 self._link.send(worker.worker_id, Cancel(job_id))
 
-    def _probe(self, worker: Worker) -> None:
-        now_s = time.monotonic()
-        if worker.heartbeat.state is WorkerState.READY and now_s - worker.probed_s >= PROBE_AGAIN_S:
-            worker.probed_s, worker.probe_nonce = now_s, secrets.randbits(32)
-            self._link.send(worker.worker_id, Probe(ROUTER_NAME, self._router_id, worker.probe_nonce))
-
     def _on_probe_echo(self, echo: ProbeEcho) -> None:
-        worker = self._workers.get(echo.worker_id)
-        if worker is not None and echo.nonce == worker.probe_nonce and not worker.confirmed:
-            worker.confirmed = True
-            self._link.send(worker.worker_id, Confirm(self._router_id))
-            log.info("worker ready", extra={"worker": worker.heartbeat.worker_name, "pid": worker.heartbeat.pid})
+        worker = self._prober.confirm(echo)
+        if worker is not None:
             self._dispatch(worker.heartbeat.model)
 
     def _lose(self, worker: Worker, why: str) -> None:
@@ -339,6 +305,4 @@ class Broker:
             await asyncio.sleep(TICK_S)
             for worker in self._workers.silent():
                 self._lose(worker, "its heartbeats stopped")
-            for worker in self._workers.all():
-                if not worker.confirmed:
-                    self._probe(worker)
+            self._prober.probe_all()

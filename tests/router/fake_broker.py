@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from fastapi import FastAPI
 
 from router.errors import ApiError
-from router.jobs.broker import ServedModel
 from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.served import ServedModel
 from shared.jobs import Done, Failed, FinishReason, JobKind, Payload, Started, TextJob, Tokens
 from shared.settings import ModelSettings, ServerSettings
 

@@ -116,7 +116,7 @@ async def collect(job: Job) -> list[Payload]:
 
 @pytest.fixture
 def asks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.jobs.broker.PROBE_AGAIN_S", 0.01)
+    monkeypatch.setattr("router.jobs.broker.REPLAY_AGAIN_S", 0.01)
 
 
 def test_a_job_goes_to_a_worker_and_its_events_to_the_client() -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -14,16 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.engine import EngineLoadError
+from workers.llama.native_log import capture_native_log, last_error
 from workers.llama.options import LlamaOptions
 from workers.llama.vocabulary import Vocabulary
 
-log = logging.getLogger("nexa.llama")
-
 SEQUENCES_KEPT = 48
 """Sequence ids beyond the slots, for ended sequences whose prefix may be wanted again."""
-
-LOG_LEVEL_ERROR = 4
-"""ggml's level of errors, in ``ggml.h``."""
 
 NO_ROOM = 1
 """``llama_decode``'s answer when the batch finds no room in the KV cache; nothing was changed."""
@@ -55,9 +49,7 @@ class LlamaModel:
     """
 
     def __init__(self, options: LlamaOptions, report: Callable[[float], None]) -> None:
-        self._messages: deque[str] = deque(maxlen=5)
-        self._log_callback = llama_cpp.llama_log_callback(self._on_log)
-        llama_cpp.llama_log_set(self._log_callback, ctypes.c_void_p(0))
+        capture_native_log()
         llama_cpp.llama_backend_init()
         self._model = self._load(options, report)
         self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(self._model))
@@ -114,7 +106,7 @@ class LlamaModel:
         params.progress_callback = llama_cpp.llama_progress_callback(on_progress)
         model = llama_cpp.llama_model_load_from_file(options.path.encode(), params)
         if not model:
-            raise EngineLoadError(self._last_error("llama.cpp cannot read the file"))
+            raise EngineLoadError(_with_reason("llama.cpp cannot read the file"))
         return int(model)
 
     def _new_context(self, options: LlamaOptions) -> int:
@@ -129,7 +121,7 @@ class LlamaModel:
         context = llama_cpp.llama_init_from_model(self._model, params)
         if not context:
             problem = f"no memory for a KV cache of {self.cells} tokens (smaller: --nctx, --slots)"
-            raise EngineLoadError(self._last_error(problem))
+            raise EngineLoadError(_with_reason(problem))
         return int(context)
 
     def _warm_up(self) -> None:
@@ -137,14 +129,10 @@ class LlamaModel:
         self.decode([BatchPiece(0, 0, [token], True)])
         self.memory.remove(0)
 
-    def _last_error(self, problem: str) -> str:
-        return f"{problem}: {self._messages[-1]}" if self._messages else problem
 
-    def _on_log(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
-        message = text.decode("utf-8", "replace").strip()
-        if level == LOG_LEVEL_ERROR and message:
-            self._messages.append(message)
-            log.warning("llama.cpp: %s", message)
+def _with_reason(problem: str) -> str:
+    reason = last_error()
+    return f"{problem}: {reason}" if reason else problem
 
 
 class LlamaMemory:

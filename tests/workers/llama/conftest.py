@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ctypes
 import importlib.util
 import warnings
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ import llama_cpp
 import pytest
 
 from workers.llama.constraints import GrammarCompiler
+from workers.llama.native_log import capture_native_log
 from workers.llama.vocabulary import Vocabulary
 
 
@@ -26,18 +26,13 @@ def model_path() -> Path:
 def vocabulary(model_path: Path) -> Iterator[Vocabulary]:
     """The model's vocabulary without its weights."""
 
-    def discard(level: int, text: bytes, _: ctypes.c_void_p) -> None:
-        """llama.cpp's log is of no interest here."""
-
-    callback = llama_cpp.llama_log_callback(discard)
-    llama_cpp.llama_log_set(callback, ctypes.c_void_p(0))
+    capture_native_log()
     params = llama_cpp.llama_model_default_params()
     params.vocab_only = True
     model = llama_cpp.llama_model_load_from_file(str(model_path).encode(), params)
     assert model
     yield Vocabulary(llama_cpp.llama_model_get_vocab(model))
     llama_cpp.llama_model_free(model)
-    llama_cpp.llama_log_set(llama_cpp.llama_log_callback(), ctypes.c_void_p(0))
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,42 @@
+"""The models of this server as clients see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from router.errors import ApiError
+from shared.jobs import JobKind
+from shared.settings import ModelSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """One row of ``GET /v1/models``."""
+
+    name: str
+    kind: JobKind
+    aliases: tuple[str, ...]
+    context_tokens: int
+    ready: bool
+
+
+def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind) -> ModelSettings:
+    """The model of that name or alias, or the first one of the kind when no name is given.
+
+    Raises:
+        ApiError: 404, with what is served.
+    """
+    served = "served: " + ", ".join(f"{model.name} ({model.kind})" for model in models)
+    of_kind = [model for model in models if model.kind is kind]
+    if not of_kind:
+        raise ApiError(404, f"no {kind} model is served here; {served}", "model", "model_not_found")
+    if not name:
+        return of_kind[0]
+    model = next((model for model in models if name == model.name or name in model.aliases), None)
+    if model is None:
+        raise ApiError(404, f"model: {name!r} is not served here; {served}", "model", "model_not_found")
+    if model.kind is not kind:
+        message = f"model: {name!r} is of kind {model.kind}, this endpoint needs {kind}; {served}"
+        raise ApiError(404, message, "model", "model_not_found")
+    return model

@@ -1,0 +1,124 @@
+"""The whole text engine in process, with the real weights: what seeds, pressure and hand-overs promise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.jobs import Done, FinishReason, JobKind, Payload, Sampling, Started, TextJob, Tokens
+from workers.engine import EngineJob
+from workers.llama.engine import LlamaEngine
+from workers.llama.options import LlamaOptions
+
+COUNTING = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,"
+GREEDY = Sampling(temperature=0)
+
+
+def _engine(model_path: Path, **options: int) -> Iterator[LlamaEngine]:
+    loaded = LlamaEngine(LlamaOptions(str(model_path), threads=2, slots=8, context_tokens=512, **options))
+    loaded.load(lambda fraction: None)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture(scope="module")
+def engine(model_path: Path) -> Iterator[LlamaEngine]:
+    yield from _engine(model_path)
+
+
+@pytest.fixture(scope="module")
+def cramped(model_path: Path) -> Iterator[LlamaEngine]:
+    """An engine whose cache holds little more than one context."""
+    yield from _engine(model_path, kv_tokens=512)
+
+
+def run(engine: LlamaEngine, *jobs: TextJob, generated: list[int] | None = None) -> list[list[Payload]]:
+    """The payloads of each job, all submitted at once."""
+    payloads: dict[str, list[Payload]] = {f"job{i}": [] for i in range(len(jobs))}
+    for job_id, job in zip(payloads, jobs, strict=True):
+        engine.submit(EngineJob(job_id, JobKind.TEXT, job, generated or []))
+    while engine.has_work():
+        for job_id, payload in engine.step():
+            payloads[job_id].append(payload)
+    return list(payloads.values())
+
+
+def text_of(payloads: list[Payload]) -> str:
+    return "".join(payload.text for payload in payloads if isinstance(payload, Tokens))
+
+
+def ids_of(payloads: list[Payload]) -> list[int]:
+    return [token for payload in payloads if isinstance(payload, Tokens) for token in payload.token_ids]
+
+
+def test_same_seed_same_text_with_an_empty_cache_and_no_company(engine: LlamaEngine) -> None:
+    texts = []
+    for seed in (7, 7, 8):
+        engine._cache.clear_kept()
+        job = TextJob(prompt="The weather", sampling=Sampling(temperature=1.2, seed=seed), max_tokens=24)
+        texts.append(text_of(run(engine, job)[0]))
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_no_sequence_is_lost_when_the_cache_is_full(cramped: LlamaEngine) -> None:
+    jobs = [TextJob(prompt=f"Tale {i}:", sampling=GREEDY, max_tokens=150, ignore_eos=True) for i in range(8)]
+    answers = run(cramped, *jobs)
+    assert cramped.stats().preemptions > 0
+    for answer in answers:
+        assert isinstance(answer[0], Started)
+        assert len(ids_of(answer)) == 150
+        assert isinstance(answer[-1], Done)
+        assert answer[-1].completion_tokens == 150
+
+
+def test_preempted_text_goes_on_where_it_was(cramped: LlamaEngine) -> None:
+    alone = text_of(run(cramped, TextJob(prompt=COUNTING, sampling=GREEDY, max_tokens=120))[0])
+    before = cramped.stats().preemptions
+    others = [TextJob(prompt=f"Tale {i}:", max_tokens=120, ignore_eos=True) for i in range(6)]
+    job = TextJob(prompt=COUNTING, sampling=GREEDY, max_tokens=120)
+    assert text_of(run(cramped, *others, job)[-1]) == alone
+    assert cramped.stats().preemptions > before
+
+
+@pytest.mark.parametrize("cut", [1, 7, 20])
+def test_another_engine_goes_on_from_the_tokens_already_sent(engine: LlamaEngine, cut: int) -> None:
+    job = TextJob(prompt=COUNTING, sampling=GREEDY, max_tokens=30, stop=["24"])
+    whole = run(engine, job)[0]
+    sent, length = ids_of(whole)[:cut], 0
+    begun, taken = "", list[int]()
+    for payload in whole:
+        if isinstance(payload, Tokens) and len(taken) < cut:
+            begun, taken = begun + payload.text, taken + payload.token_ids
+            length = len(taken)
+    assert length == cut
+    rest = run(engine, job, generated=sent)[0]
+    assert begun + text_of(rest) == text_of(whole)
+    done = rest[-1]
+    assert isinstance(done, Done)
+    assert isinstance(whole[-1], Done)
+    assert done.completion_tokens == whole[-1].completion_tokens
+
+
+def test_a_sequence_that_had_ended_when_its_worker_died_ends_at_once(engine: LlamaEngine) -> None:
+    job = TextJob(prompt=COUNTING, sampling=GREEDY, max_tokens=5)
+    whole = run(engine, job)[0]
+    steps = engine.stats().steps
+    rest = run(engine, job, generated=ids_of(whole))[0]
+    assert [type(payload) for payload in rest] == [Done]
+    assert isinstance(rest[0], Done)
+    assert rest[0].finish_reason is FinishReason.LENGTH
+    assert engine.stats().steps == steps
+
+
+def test_prompts_that_arrive_together_compute_their_common_beginning_once(engine: LlamaEngine) -> None:
+    engine._cache.clear_kept()
+    common = " ".join(f"word{i}" for i in range(60))
+    answers = run(engine, *(TextJob(prompt=f"{common} {i}", sampling=GREEDY, max_tokens=2) for i in range(6)))
+    starts = [answer[0] for answer in answers]
+    assert all(isinstance(start, Started) for start in starts)
+    cached = [start.cached_tokens for start in starts if isinstance(start, Started)]
+    prompt = next(start.prompt_tokens for start in starts if isinstance(start, Started))
+    assert cached[0] == 0
+    assert all(tokens >= prompt - 4 for tokens in cached[1:])
