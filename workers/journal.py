@@ -47,9 +47,9 @@ class JobJournal:
         """The jobs that belong to another run of a router."""
         return [job_id for job_id, owner in self._router_of.items() if owner != router_id]
 
-    def last_seqs(self, most: int = 1024) -> dict[str, int]:
-        """The last sequence number of each job that is kept, oldest jobs first; -1 where nothing was published yet."""
-        return {job_id: len(self._events[job_id]) - 1 for job_id in list(self._events)[:most]}
+    def last_seqs(self) -> dict[str, int]:
+        """The last sequence number of every job that is kept; -1 where nothing was published yet."""
+        return {job_id: len(events) - 1 for job_id, events in self._events.items()}
 
     def unfinished(self) -> int:
         """How many jobs have not ended."""

@@ -107,6 +107,8 @@ class LlamaModel:
         model = llama_cpp.llama_model_load_from_file(options.path.encode(), params)
         if not model:
             raise EngineLoadError(_with_reason("llama.cpp cannot read the file"))
+        if llama_cpp.llama_model_has_encoder(model) or not llama_cpp.llama_model_has_decoder(model):
+            raise EngineLoadError("only models that generate text with a decoder alone are served")
         return int(model)
 
     def _new_context(self, options: LlamaOptions) -> int:
