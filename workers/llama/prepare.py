@@ -74,23 +74,34 @@ class JobPreparer:
             tokens = list(job.prompt_tokens)
         elif job.messages is not None:
             text = self._template.render(job.messages, tools, job.template_options)
+            self._refuse_endless(job, text)
             bos = self._vocabulary.text_of_special(self._vocabulary.bos)
             adds_bos = self._vocabulary.adds_bos and not (bos and text.startswith(bos))
             tokens = self._vocabulary.tokenize(text, add_special=adds_bos, parse_special=True)
         else:
-            tokens = self._vocabulary.tokenize(job.prompt or "", add_special=True, parse_special=True)
+            text = job.prompt or ""
+            self._refuse_endless(job, text)
+            tokens = self._vocabulary.tokenize(text, add_special=True, parse_special=True)
         return tokens or [max(self._vocabulary.bos, 0)]
+
+    def _refuse_endless(self, job: TextJob, text: str) -> None:
+        """A text that cannot fit is not tokenised: that would hold up the jobs behind it for seconds."""
+        fewest = self._vocabulary.fewest_tokens(text)
+        if fewest >= self._context_tokens:
+            raise self._too_long(job, f"at least {fewest}")
 
     def _fit(self, job: TextJob, prompt_length: int) -> int:
         """The most tokens that may be generated."""
         room = self._context_tokens - prompt_length
         if room < 1:
-            param = "prompt" if job.messages is None else "messages"
-            accepted = f"at most {self._context_tokens - 1} fit, with room for an answer"
-            window = f"the context window is {self._context_tokens} tokens"
-            message = f"{param}: {prompt_length} tokens; {window}, so {accepted}"
-            raise JobError(400, message, param, "context_length_exceeded")
+            raise self._too_long(job, str(prompt_length))
         return room if job.max_tokens is None else min(job.max_tokens, room)
+
+    def _too_long(self, job: TextJob, tokens: str) -> JobError:
+        param = "prompt" if job.messages is None else "messages"
+        window = f"the context window is {self._context_tokens} tokens"
+        accepted = f"at most {self._context_tokens - 1} fit, with room for an answer"
+        return JobError(400, f"{param}: {tokens} tokens; {window}, so {accepted}", param, "context_length_exceeded")
 
     def _check_bias(self, job: TextJob) -> None:
         for token in job.sampling.logit_bias:

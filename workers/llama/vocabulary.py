@@ -22,6 +22,7 @@ class Vocabulary:
         self.adds_bos = bool(llama_cpp.llama_vocab_get_add_bos(vocab))
         self.ends = frozenset(token for token in range(self.size) if llama_cpp.llama_vocab_is_eog(vocab, token))
         self._pieces: dict[tuple[int, bool], bytes] = {}
+        self._longest_piece = max(len(self.piece(token, special=True)) for token in range(self.size))
 
     def tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of ``text``.
@@ -37,6 +38,10 @@ class Vocabulary:
             if count >= 0:
                 return tokens[:count]
             room = -count
+
+    def fewest_tokens(self, text: str) -> int:
+        """A number of tokens that ``text`` certainly has, found without tokenising it: all are the longest one."""
+        return len(text) // max(self._longest_piece, 1)
 
     def piece(self, token: int, special: bool = False) -> bytes:
         """The bytes of one token; nothing for a special token unless ``special`` is set."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.jobs import Done, FinishReason, JobKind, Payload, Sampling, Started, TextJob, Tokens
+from shared.jobs import Done, Failed, FinishReason, JobKind, Payload, Sampling, Started, TextJob, Tokens
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
@@ -110,6 +110,15 @@ def test_a_sequence_that_had_ended_when_its_worker_died_ends_at_once(engine: Lla
     assert isinstance(rest[0], Done)
     assert rest[0].finish_reason is FinishReason.LENGTH
     assert engine.stats().steps == steps
+
+
+@pytest.mark.parametrize("prompt", ["word " * 600, "word " * 2_000_000])
+def test_prompt_beyond_the_context_is_refused_with_both_numbers(engine: LlamaEngine, prompt: str) -> None:
+    (refused,) = run(engine, TextJob(prompt=prompt))[0]
+    assert isinstance(refused, Failed)
+    assert (refused.status, refused.param, refused.code) == (400, "prompt", "context_length_exceeded")
+    assert "512" in refused.message
+    assert ("at least" in refused.message) == (len(prompt) > 100_000)
 
 
 def test_prompts_that_arrive_together_compute_their_common_beginning_once(engine: LlamaEngine) -> None:
