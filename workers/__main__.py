@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from pathlib import Path
 
@@ -46,9 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
 def build_engine(model: ModelSettings, settings: ServerSettings, threads: int) -> Engine:
     """The engine that a model asks for. Only that engine's libraries are imported."""
     if model.engine == "llama":
-        # By default threads spin so long at each barrier that decoding becomes several times slower as soon as another
-        # process wants a core; without any spinning one stream becomes three times slower on a calm machine.
-        os.environ.setdefault("GOMP_SPINCOUNT", "1000")
         from workers.llama.engine import LlamaEngine
         from workers.llama.options import LlamaOptions
 

@@ -12,9 +12,6 @@ from workers.llama.sampling import log_softmax
 from workers.llama.sequence import Sequence
 from workers.llama.vocabulary import Vocabulary
 
-CLOSING_WINDOW = 64
-"""So many tokens before the budget's end, a constrained answer begins to look for its way out."""
-
 
 class Generation:
     """The rules by which the sequences of one model grow."""
@@ -64,13 +61,14 @@ class Generation:
                 return [], FinishReason.STOP
             return [token], None
         left = sequence.max_tokens - sequence.generated
-        way_out = constraint.closing(left) if left <= CLOSING_WINDOW else None
+        guard = sequence.closing_guard
+        way_out = None if guard is None else guard.way_out(left)
         constraint.mask(logits)
         token = sequence.sampler.sample(self._context, index, logits)
         if token in self._vocabulary.ends:
             return [], FinishReason.STOP
         constraint.accept(token)
-        if way_out is not None and constraint.closing(left - 1) is None:
+        if guard is not None and way_out is not None and not guard.still_fits(left - 1):
             constraint.undo()
             for closing_token in way_out:
                 constraint.accept(closing_token)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from shared.jobs import JobError, TextJob, ToolChoice
 from workers.engine import EngineJob
 from workers.llama.chat import ChatTemplate
+from workers.llama.closing import ClosingGuard, closing_growth
 from workers.llama.constraints import GrammarCompiler, TokenConstraint, tool_schema
 from workers.llama.sampling import Sampler
 from workers.llama.sequence import Sequence
@@ -55,6 +57,7 @@ class JobPreparer:
             sampler=Sampler(job.sampling, self._vocabulary.size),
             assembler=TextAssembler(stop, parser),
             constraint=constraint,
+            closing_guard=None if constraint is None else ClosingGuard(constraint, _growth(job, tools)),
             special_pieces=bool(tools),
         )
 
@@ -133,6 +136,10 @@ class JobPreparer:
 
 def _offered_tools(job: TextJob) -> list[dict[str, Any]]:
     return [] if job.tool_choice is ToolChoice.NONE else job.tools
+
+
+def _growth(job: TextJob, tools: list[dict[str, Any]]) -> int:
+    return closing_growth(json.dumps(tools if tools else job.constraint and job.constraint.value))
 
 
 def _check_budget(constraint: TokenConstraint, max_tokens: int) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.jobs import FinishReason, TextJob
+from workers.llama.closing import ClosingGuard
 from workers.llama.constraints import TokenConstraint
 from workers.llama.sampling import Sampler
 from workers.llama.text import TextAssembler
@@ -47,6 +48,7 @@ class Sequence:
     sampler: Sampler
     assembler: TextAssembler
     constraint: TokenConstraint | None = None
+    closing_guard: ClosingGuard | None = None
     special_pieces: bool = False
     state: SequenceState = SequenceState.WAITING
     cache_id: int = -1

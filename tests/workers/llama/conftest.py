@@ -5,6 +5,9 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import workers.llama  # noqa: F401: before llama_cpp, as it settles how its threads wait
+
+# isort: split
 import llama_cpp
 import pytest
 
