@@ -5,7 +5,8 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import workers.llama  # noqa: F401: before llama_cpp, as it settles how its threads wait
+# Before llama_cpp: it settles how that library's threads wait.
+import workers.llama  # noqa: F401
 
 # isort: split
 import llama_cpp
