@@ -24,6 +24,7 @@ class CollectedChoice:
     end: Done | None = None
     pieces: list[str] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
+    echoed_chars: int = 0
     calls: dict[int, CollectedCall] = field(default_factory=dict)
 
     @property
@@ -39,6 +40,8 @@ class CollectedChoice:
     def add(self, tokens: Tokens) -> None:
         """Append what one step produced."""
         self.pieces.append(tokens.text)
+        if not tokens.token_ids and not self.logprobs:
+            self.echoed_chars += len(tokens.text)
         self.logprobs += tokens.logprobs
         for delta in tokens.tool_calls:
             call = self.calls.setdefault(delta.index, CollectedCall(name=""))

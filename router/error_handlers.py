@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http
+import re
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,6 +17,8 @@ from router.shown import shown
 
 MAX_NAMED_ERRORS = 5
 CLIENT_CLOSED_REQUEST = 499
+
+_PYDANTIC_OPENING = re.compile(r"^\w+ should (be|have|match) ")
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -52,7 +55,7 @@ def _sentence(found: dict[str, Any]) -> str:
         return f"{path}: {found['ctx']['error']}; given was {shown(found['input'])}"
     if found["type"] in ("model_type", "model_attributes_type", "dict_type"):
         return f"{path}: accepted is an object; given was {shown(found['input'])}"
-    accepted = found["msg"].removeprefix("Input should be ")
+    accepted = _PYDANTIC_OPENING.sub("", found["msg"]).partition(" after validation")[0]
     return f"{path}: accepted is {accepted}; given was {shown(found['input'])}"
 
 

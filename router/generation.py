@@ -18,11 +18,17 @@ class Generation:
     """Submits one job a choice and brings their events together. Whoever makes one must :meth:`close` it.
 
     Raises:
-        ApiError: the model is unknown (404), the queue is full (429) or no worker can do it (503). No job is left over.
+        ApiError: the model is unknown (404), there are more choices than can ever wait (400), the queue is full (429)
+            or no worker can do it (503). No job is left over.
     """
 
     def __init__(self, broker: Broker, record: RequestRecord, model: str | None, texts: list[TextJob]) -> None:
-        self.model = broker.find_model(model, JobKind.TEXT).name
+        served = broker.find_model(model, JobKind.TEXT)
+        most = broker.settings.queue_limit + broker.settings.slots * served.workers
+        if len(texts) > most:
+            accepted = f"accepted are up to {most} over all prompts, since no more may run and wait at once"
+            raise ApiError(400, f"n: {len(texts)} choices are asked for; {accepted}", "n")
+        self.model = served.name
         self.created = int(time.time())
         self.record = record
         self.jobs: list[Job] = []

@@ -25,7 +25,7 @@ def whole_completion(
                 "index": index,
                 "logprobs": None
                 if request.logprobs is None
-                else completion_logprobs(choice.logprobs, request.logprobs),
+                else completion_logprobs(choice.logprobs, request.logprobs, choice.echoed_chars),
                 "finish_reason": choice.finish_reason,
             }
             for index, choice in enumerate(choices)
@@ -64,6 +64,7 @@ class CompletionChunks:
                     logprobs = self._logprobs(choice, payload.logprobs)
                     chunks.append(self._chunk(choice, payload.text, logprobs, "null"))
                 elif payload.text:
+                    self._offsets[choice] += len(payload.text)
                     chunks.append(f"{self._text_prefix}{json_text(payload.text)}{self._plain_suffixes[choice]}")
             elif isinstance(payload, Done):
                 chunks.append(self._chunk(choice, "", "null", json_text(payload.finish_reason.value)))

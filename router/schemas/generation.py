@@ -53,8 +53,8 @@ class GenerationRequest(RequestModel):
     top_k: int = Field(50, ge=-1, le=MAX_TOKENS, description="0 or -1 is off.")
     top_p: float = Field(1.0, gt=0, le=1, description="1 is off.")
     min_p: float = Field(0.0, ge=0, le=1, description="0 is off.")
-    repeat_penalty: float | None = Field(None, gt=0, le=10, description="1 (the default) is off.")
-    repetition_penalty: float | None = Field(None, gt=0, le=10, description="Another name of repeat_penalty.")
+    repeat_penalty: float | None = Field(None, ge=0.01, le=10, description="1 (the default) is off.")
+    repetition_penalty: float | None = Field(None, ge=0.01, le=10, description="Another name of repeat_penalty.")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     presence_penalty: float = Field(0.0, ge=-2, le=2)
     seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1, description="Without it (or -1), a random one.")
@@ -81,7 +81,7 @@ class GenerationRequest(RequestModel):
     @classmethod
     def _biases_by_token_id(cls, given: dict[str, float]) -> dict[str, float]:
         for token_id in given:
-            if not (token_id.isascii() and token_id.isdigit() and int(token_id[:11]) <= MAX_TOKENS):
+            if not (token_id.isascii() and token_id.isdigit() and len(token_id) <= 10 and int(token_id) <= MAX_TOKENS):
                 raise ValueError(f"key {token_id[:100]!r}; accepted are token ids, as decimal numbers")
         return given
 

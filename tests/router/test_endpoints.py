@@ -9,8 +9,9 @@ import pytest
 from router.errors import ApiError
 from router.logprobs import LEAST_LOGPROB
 from shared.jobs import Done, Failed, FinishReason, Started, TextJob, TokenLogprob, Tokens, ToolCallDelta
+from shared.settings import ServerSettings
 from tests.router.client import CHAT, COMPLETION, ask, post
-from tests.router.fake_broker import FakeBroker, words
+from tests.router.fake_broker import MODEL, FakeBroker, words
 
 TOOLS = {"tools": [{"type": "function", "function": {"name": "UserDetail"}}]}
 CALL = [
@@ -97,6 +98,14 @@ def test_logprobs_of_a_completion() -> None:
     }
 
 
+def test_offsets_of_logprobs_count_the_echoed_prompt() -> None:
+    started, *rest = LOGPROBS
+    script = [started, Tokens("Say: ", []), *rest]
+    answer = post(FakeBroker(script=script), "/v1/completions", {**COMPLETION, "logprobs": 2, "echo": True}).json()
+    assert answer["choices"][0]["text"].startswith("Say: Hé")
+    assert answer["choices"][0]["logprobs"]["text_offset"] == [5, 7]
+
+
 def test_logprobs_of_a_chat() -> None:
     body = {**CHAT, "logprobs": True, "top_logprobs": 2}
     answer = post(FakeBroker(script=LOGPROBS), "/v1/chat/completions", body).json()
@@ -141,6 +150,14 @@ def test_choices_already_queued_are_cancelled_when_the_queue_is_full() -> None:
     assert post(broker, "/v1/chat/completions", {**CHAT, "n": 4}).status_code == 429
     assert broker.cancelled == broker.jobs
     assert len(broker.jobs) == 2
+
+
+def test_more_choices_than_can_ever_wait_are_refused_for_good() -> None:
+    settings = ServerSettings(models=(MODEL,), run_folder="", queue_limit=10, slots=4)
+    body = {**COMPLETION, "prompt": ["a"] * 5, "n": 3}
+    response = post(FakeBroker(settings=settings), "/v1/completions", body)
+    assert response.status_code == 400
+    assert response.json()["error"]["message"].startswith("n: 15 choices are asked for; accepted are up to 14")
 
 
 def test_an_unknown_model_is_404() -> None:

@@ -146,6 +146,7 @@ BAD_IN_BOTH: list[tuple[str, Any]] = [
     ("top_k", 1.0),
     ("min_p", 1.1),
     ("repeat_penalty", 0),
+    ("repeat_penalty", 1e-44),
     ("frequency_penalty", 2.1),
     ("presence_penalty", -2.1),
     ("seed", "1"),
@@ -157,6 +158,8 @@ BAD_IN_BOTH: list[tuple[str, Any]] = [
     ("stop_words", ["a"] * 17),
     ("logit_bias", {"the": 1}),
     ("logit_bias", {"-1": 1}),
+    ("logit_bias", {"0" * 11 + "9" * 100: 1}),
+    ("logit_bias", {"0" * 11 + "9" * 5000: 1}),
     ("logit_bias", [1]),
     ("response_format", "json"),
     ("grammar", ""),
@@ -198,6 +201,19 @@ def test_a_bad_value_names_its_field(name: str, value: Any) -> None:
 def test_a_bad_completion_names_its_field(name: str, value: Any) -> None:
     error = refusal(CompletionRequest, {**PROMPT, name: value})
     assert (error.status, error.param) == (400, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("messages", [], "accepted is at least 1 item; given"),
+        ("grammar", "", "accepted is at least 1 character; given"),
+        ("temperature", 6, "accepted is less than or equal to 5; given"),
+        ("functions", [{"name": "a b"}], "accepted is pattern '^[A-Za-z0-9_-]{1,64}$'; given"),
+    ],
+)
+def test_a_bad_value_is_told_in_plain_words(name: str, value: Any, accepted: str) -> None:
+    assert accepted in str(refusal(ChatRequest, {**CHAT, name: value}))
 
 
 def test_no_tokens_are_accepted_with_echo() -> None:

@@ -99,6 +99,7 @@ def test_tool_calls_in_chunks() -> None:
 def test_logprobs_in_chunks() -> None:
     script = [
         Started(1, 0),
+        Tokens("echo", []),
         Tokens("ab", [1], [TokenLogprob("ab", b"ab", -0.5)]),
         Tokens("", [2], [TokenLogprob("c", b"c", -0.25)]),
         Tokens("cd", [3], [TokenLogprob("d", b"d", -0.125)]),
@@ -106,10 +107,10 @@ def test_logprobs_in_chunks() -> None:
     ]
     body = {**COMPLETION, "stream": True, "logprobs": 0}
     chunks = chunks_of(post(FakeBroker(script=script), "/v1/completions", body).text)
-    assert [chunk["choices"][0]["logprobs"]["text_offset"] for chunk in chunks[:-1]] == [[0], [2], [3]]
+    assert [chunk["choices"][0]["logprobs"]["text_offset"] for chunk in chunks[1:-1]] == [[4], [6], [7]]
     body = {**CHAT, "stream": True, "logprobs": True}
     chunks = chunks_of(post(FakeBroker(script=script), "/v1/chat/completions", body).text)
-    assert chunks[2]["choices"][0]["logprobs"]["content"][0]["logprob"] == -0.25
+    assert chunks[3]["choices"][0]["logprobs"]["content"][0]["logprob"] == -0.25
 
 
 def test_an_error_that_comes_first_has_its_own_status() -> None:

@@ -70,7 +70,10 @@ class ChatTemplate:
         Raises:
             JobError: 400, the template refuses these messages, with its own words.
         """
-        prepared = _plain_messages(messages, self.knows_tools)
+        try:
+            prepared = _plain_messages(messages, self.knows_tools)
+        except RecursionError:
+            raise JobError(400, "messages: the arguments of a call are nested too deep", "messages") from None
         if tools and not self.knows_tools:
             prepared = _with_system(prepared, TOOL_PROMPT.format(tools="\n".join(json.dumps(t) for t in tools)))
         try:
@@ -89,7 +92,7 @@ class ChatTemplate:
         if tools and self.knows_tools:
             variables["tools"] = tools
         try:
-            return self._template.render(**variables)
+            return self._template.render(variables)
         except _Refused:
             raise
         except Exception as error:  # whatever an untrusted program may do wrong

@@ -34,6 +34,9 @@ CLOSERS = dict.fromkeys(STRUCTURE + "1052346789" + "@.-:/a!" + "".join(map(chr, 
 
 STRUCTURE_IN_A_ROW = 4
 
+LIMIT_WORDS = ("too many", "limit", "max is", "too large", "too big")
+"""What the parser says where a grammar is beyond one of its limits."""
+
 
 class GrammarCompiler:
     """Compiles constraints for one vocabulary and keeps the last ones, since clients repeat their schemas."""
@@ -74,12 +77,18 @@ class GrammarCompiler:
         if matcher is None:
             matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
             if matcher.is_error():
-                raise JobError(400, f"{param}: {_first_line(matcher.get_error())}", param, "unsupported_schema")
+                raise JobError(400, f"{param}: {_reason(matcher.get_error())}", param, "unsupported_schema")
+            self._try(matcher.deep_copy(), param)
             self._compiled[grammar] = matcher
             if len(self._compiled) > self.KEPT:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(grammar)
-        return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._closers)
+        return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._closers, param)
+
+    def _try(self, matcher: LLMatcher, param: str) -> None:
+        """Take one step: the parser meets some of its limits only then, and a text that can have no end."""
+        constraint = TokenConstraint(matcher, self._tokenizer.vocab_size, self._closers, param)
+        constraint.accept(int(np.argmax(constraint.allowed())))
 
     def check_schema(self, schema: dict[str, Any], what: str) -> None:
         """Compile one schema as its author wrote it, so that an error can say whose it is.
@@ -91,16 +100,17 @@ class GrammarCompiler:
         """
         error = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(json.dumps(schema)), self._tokenizer)
         if error and not error.startswith("WARNING"):
-            raise JobError(400, f"{what}: {_first_line(error)}", what.split(":")[0], "unsupported_schema")
+            raise JobError(400, f"{what}: {_reason(error)}", what.split(":")[0], "unsupported_schema")
 
 
 class TokenConstraint:
-    """What the grammar allows next in one sequence."""
+    """What the grammar allows next in one sequence. ``param`` is the field that the grammar came from."""
 
-    def __init__(self, matcher: LLMatcher, vocab_size: int, closers: NDArray[np.intp]) -> None:
+    def __init__(self, matcher: LLMatcher, vocab_size: int, closers: NDArray[np.intp], param: str) -> None:
         self._matcher = matcher
         self._vocab_size = vocab_size
         self._closers = closers
+        self._param = param
         self._bitmask = allocate_token_bitmask(1, vocab_size)
 
     @property
@@ -114,18 +124,33 @@ class TokenConstraint:
         return bool(self._matcher.is_stopped())
 
     def mask(self, logits: NDArray[np.float32]) -> None:
-        """Set the logits, shape ``(vocabulary,)``, of all tokens that are not allowed next to minus infinity."""
-        logits[: self._vocab_size][~_allowed(self._matcher, self._bitmask, self._vocab_size)] = -np.inf
+        """Set the logits, shape ``(vocabulary,)``, of all tokens that are not allowed next to minus infinity.
+
+        Raises:
+            JobError: as :meth:`allowed`.
+        """
+        logits[: self._vocab_size][~self.allowed()] = -np.inf
         logits[self._vocab_size :] = -np.inf
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Whether each token may come next, shape ``(vocabulary,)``.
+
+        Raises:
+            JobError: nothing may follow though the text is not complete, or the parser reached one of its limits.
+        """
+        allowed = _allowed(self._matcher, self._bitmask, self._vocab_size)
+        if self._matcher.is_error():
+            raise self._failure()
+        return allowed
 
     def accept(self, token: int) -> None:
         """The token was chosen.
 
         Raises:
-            JobError: 500, the grammar's parser reached one of its limits.
+            JobError: 400, the grammar's parser reached one of its limits; 500, the token was not allowed.
         """
         if not self._matcher.consume_token(token):
-            raise JobError(500, f"the grammar could not be followed: {_first_line(self._matcher.get_error())}")
+            raise self._failure()
 
     def undo(self) -> None:
         """Take back the last token."""
@@ -156,6 +181,14 @@ class TokenConstraint:
             path += tokens
         return path if len(path) <= limit else None
 
+    def _failure(self) -> JobError:
+        reason = _reason(self._matcher.get_error())
+        if reason.startswith("NoExtension"):
+            reason = "no text satisfies it"
+        elif not any(word in reason.lower() for word in LIMIT_WORDS):
+            return JobError(500, f"the grammar was not followed: {reason}")
+        return JobError(400, f"{self._param}: {reason}", self._param, "unsupported_schema")
+
     def _way_out(self, matcher: LLMatcher, uses: NDArray[np.int64]) -> int:
         """The best of the allowed closers that were used least: one that brings no end is not tried for ever."""
         allowed = _allowed(matcher, self._bitmask, self._vocab_size)
@@ -176,7 +209,7 @@ def schema_grammar(schema: Any) -> str:
     try:
         grammar: str = LLMatcher.grammar_from_json_schema(json.dumps(closed), overrides=JSON_STYLE)
     except ValueError as error:
-        raise JobError(400, f"response_format: {_first_line(str(error))}", "response_format") from None
+        raise JobError(400, f"response_format: {_reason(str(error))}", "response_format") from None
     return grammar
 
 
@@ -190,7 +223,7 @@ def _lark_or_gbnf(text: str) -> str:
     try:
         return str(LLMatcher.grammar_from_lark(any_to_lark(text)))
     except Exception as error:  # the converter raises whatever its parser does
-        raise JobError(400, f"grammar: neither Lark nor GBNF: {_first_line(str(error))}", "grammar") from None
+        raise JobError(400, f"grammar: neither Lark nor GBNF: {_reason(str(error))}", "grammar") from None
 
 
 def _allowed(matcher: LLMatcher, bitmask: NDArray[np.int32], vocab_size: int) -> NDArray[np.bool_]:
@@ -205,6 +238,11 @@ def _closers(tokenizer: LLTokenizer) -> NDArray[np.intp]:
     return np.array([spelt[text.encode()] for text in CLOSERS if text.encode() in spelt], np.intp)
 
 
-def _first_line(text: str) -> str:
+def _reason(text: str) -> str:
+    """The compiler's reason in one line. That of a pattern stands below a picture of it."""
+    if text.startswith("panic"):
+        return "too large or too complex"
     lines = text.strip().splitlines() or ["no reason given"]
+    if lines[0].startswith("regex parse error"):
+        return f"regex parse error: {lines[-1].removeprefix('error: ')[:300]}"
     return lines[0][:300]

@@ -14,6 +14,9 @@ from shared.jobs import Sampling
 PENALTY_WINDOW = 64
 """``repeat_penalty`` looks at so many of the last tokens, as llama.cpp does by default."""
 
+GREEDY_BELOW = 1e-6
+"""Temperatures below draw like 0; logits divided by far smaller ones would leave the range of 32 bits."""
+
 
 class Sampler:
     """The sampler chain of one sequence.
@@ -45,7 +48,7 @@ class Sampler:
 
 def needs_chain(sampling: Sampling) -> bool:
     """Whether drawing takes more than finding the largest logit."""
-    greedy = sampling.temperature <= 0 or sampling.top_k == 1
+    greedy = sampling.temperature < GREEDY_BELOW or sampling.top_k == 1
     return not greedy or bool(sampling.logit_bias) or penalised(sampling)
 
 
@@ -70,7 +73,7 @@ def _build_chain(sampling: Sampling, vocab_size: int) -> Any:
         window = 1 << 16  # OpenAI's penalties look at the whole answer
         frequency, presence = sampling.frequency_penalty, sampling.presence_penalty
         add(llama_cpp.llama_sampler_init_penalties(vocab_size, window, 1.0, frequency, presence))
-    if sampling.temperature <= 0:
+    if sampling.temperature < GREEDY_BELOW:
         add(llama_cpp.llama_sampler_init_greedy())
         return chain
     if sampling.top_k > 0:

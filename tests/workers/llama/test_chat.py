@@ -45,6 +45,19 @@ def test_options_cannot_take_the_place_of_what_the_server_says() -> None:
     assert render("{{ messages | length }}{{ bos_token }}", user("hi"), messages=[], bos_token="no") == "1<bos>"
 
 
+def test_an_option_may_have_any_name() -> None:
+    template = ChatTemplate("{{ other }}{{ messages[0].content }}", "<bos>", "<eos>")
+    assert template.render([user("hi")], [], {"self": 1, "other": 2}) == "2hi"
+
+
+@pytest.mark.parametrize("source", [LIST_ALL, "{{ tools }}{{ messages[0].tool_calls | tojson }}"])
+def test_arguments_that_are_nested_too_deep_are_the_clients_error(source: str) -> None:
+    function = {"name": "f", "arguments": "[" * 100_000}
+    with pytest.raises(JobError, match="nested too deep") as caught:
+        render(source, {**CALL, "tool_calls": [{"id": "1", "type": "function", "function": function}]})
+    assert caught.value.failed.status == 400
+
+
 @pytest.mark.parametrize(
     "source",
     [

@@ -300,7 +300,7 @@ def test_a_token_is_accepted_if_and_only_if_the_mask_allows_it(
         for token in chance.sample(allowed, min(5, len(allowed))):
             after([*beginning, token], compiler, SCHEMAS[name])
         for token in set(chance.sample(range(vocabulary.size), 10)) - set(allowed):
-            with pytest.raises(JobError, match="the grammar could not be followed"):
+            with pytest.raises(JobError, match="the grammar was not followed"):
                 after([*beginning, token], compiler, SCHEMAS[name])
         beginning += random_walk(constraint, vocabulary, chance, 1)
 
@@ -457,3 +457,32 @@ def test_a_second_call_follows_only_where_parallel_calls_are_allowed(
     assert follow(parallel=True).complete
     with pytest.raises(JobError):
         follow(parallel=False)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "reason"),
+    [
+        (Constraint(ConstraintKind.JSON_SCHEMA, {"$ref": "#"}), "response_format: no text satisfies it"),
+        (
+            Constraint(
+                ConstraintKind.JSON_SCHEMA,
+                {"type": "object", "properties": {"c": {"$ref": "#"}}, "required": ["c"]},
+            ),
+            "response_format: parser error: Too many items",
+        ),
+        (Constraint(ConstraintKind.GRAMMAR, 'root ::= "a" root'), "grammar: parser error: Too many items"),
+        (Constraint(ConstraintKind.GRAMMAR, "start: /((a{1000}){1000}){1000}/"), "grammar: lexer error: too many"),
+    ],
+)
+def test_a_text_without_an_end_is_the_clients_error(
+    compiler: GrammarCompiler, constraint: Constraint, reason: str
+) -> None:
+    with pytest.raises(JobError, match=reason) as caught:
+        compiler.compile(constraint)
+    assert caught.value.failed.status == 400
+
+
+def test_a_wrong_pattern_is_told_in_one_line(compiler: GrammarCompiler) -> None:
+    schema = {"type": "string", "pattern": "(?=a)b"}
+    with pytest.raises(JobError, match=r"^response_format: regex parse error: look-around.* is not supported$"):
+        compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, schema))

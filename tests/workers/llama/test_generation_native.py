@@ -27,6 +27,7 @@ def test_a_greedy_sampler_takes_the_largest_logit(logits: NDArray[np.float32]) -
     ("sampling", "expected"),
     [
         (Sampling(temperature=0.0), False),
+        (Sampling(temperature=1e-40), False),
         (Sampling(temperature=0.7, top_k=1), False),
         (Sampling(temperature=0.7), True),
         (Sampling(temperature=0.0, logit_bias={3: 1.0}), True),
