@@ -12,7 +12,7 @@ from typing import Any
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from router.error_handlers import error_response
+from router.error_handlers import CLIENT_CLOSED_REQUEST, error_response
 from router.errors import ApiError
 
 log = logging.getLogger("nexa.request")
@@ -95,7 +95,7 @@ def _new_record(scope: Scope) -> RequestRecord:
 
 
 def _write_line(record: RequestRecord, scope: Scope, status: int, duration_s: float) -> None:
-    outcome = record.outcome or ("done" if 0 < status < 400 else "refused" if 400 <= status < 500 else "failed")
+    outcome = record.outcome or _outcome_of(status)
     facts: dict[str, Any] = {
         "id": record.request_id,
         "user": record.user,
@@ -117,3 +117,9 @@ def _write_line(record: RequestRecord, scope: Scope, status: int, duration_s: fl
         "request",
         extra={name: fact for name, fact in facts.items() if fact is not None},
     )
+
+
+def _outcome_of(status: int) -> str:
+    if status == CLIENT_CLOSED_REQUEST:
+        return "cancelled"
+    return "done" if 0 < status < 400 else "refused" if 400 <= status < 500 else "failed"

@@ -44,7 +44,7 @@ class ChatRequest(GenerationRequest):
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
     tools: list[Tool] = Field([], max_length=MAX_TOOLS)
     tool_choice: Literal["auto", "none", "required"] | NamedToolChoice = "auto"
-    parallel_tool_calls: bool = True
+    parallel_tool_calls: bool = Field(True, description="A function that tool_choice names is called once only.")
     functions: list[FunctionDefinition] = Field([], max_length=MAX_TOOLS, description="OpenAI's older name of tools.")
     function_call: Literal["auto", "none"] | FunctionName | None = Field(
         None, description="OpenAI's older name of tool_choice."
@@ -130,7 +130,7 @@ class ChatRequest(GenerationRequest):
                 tools=[function.to_wire() for function in self.callable_functions()],
                 tool_choice=tool_choice,
                 tool_name=tool_name,
-                parallel_tool_calls=self.parallel_tool_calls,
+                parallel_tool_calls=self.parallel_tool_calls and tool_choice is not ToolChoice.NAMED,
                 template_options=self.chat_template_kwargs,
                 constraint=constraint,
                 sampling=self.sampling(choice),

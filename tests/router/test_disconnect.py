@@ -47,3 +47,17 @@ def test_a_disconnect_while_queued_cancels(stream: bool) -> None:
         wait_until(lambda: broker.jobs)
         connection.close()
         wait_until(lambda: broker.cancelled)
+
+
+def test_a_disconnect_within_the_body_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="nexa.request")
+    with serving(FakeBroker()) as url:
+        address = urlsplit(url)
+        connection = socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
+        headers = ["Host: nexa", "Content-Type: application/json", "Content-Length: 99"]
+        head = "\r\n".join(["POST /v1/completions HTTP/1.1", *headers, "", ""])
+        connection.sendall(head.encode() + b'{"prompt": "Once')
+        connection.close()
+        wait_until(lambda: any(record.name == "nexa.request" for record in caplog.records))
+    (line,) = [record for record in caplog.records if record.name == "nexa.request"]
+    assert (line.levelname, vars(line)["outcome"]) == ("INFO", "cancelled")

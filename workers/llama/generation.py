@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.jobs import FinishReason, TokenLogprob, Tokens, ToolCallDelta
+from shared.jobs import FinishReason, JobError, TokenLogprob, Tokens, ToolCallDelta
 from workers.llama.sampling import log_softmax
 from workers.llama.sequence import Sequence
 from workers.llama.vocabulary import Vocabulary
@@ -27,11 +27,16 @@ class Generation:
 
         Returns:
             What there is to send, and why the sequence has ended if it has.
+
+        Raises:
+            JobError: 400, the budget is spent within a function call, whose schema asks for more.
         """
         logprobs = None if sequence.job.top_logprobs is None else log_softmax(logits)
         tokens, reason = self._choose(sequence, index, logits)
         sent = self._take(sequence, tokens, logprobs)
         reason = reason or self._limit(sequence)
+        if reason is FinishReason.LENGTH:
+            _refuse_half_a_call(sequence)
         if reason is not None:
             sent = replace(sent, text=sent.text + sequence.assembler.flush())
             reason = FinishReason.TOOL_CALLS if sequence.assembler.calls else reason
@@ -108,3 +113,9 @@ class Generation:
         pieces = [(self._vocabulary.piece(int(i), special=True), float(logprobs[i])) for i in best]
         alternatives = [(piece.decode("utf-8", "replace"), piece, value) for piece, value in pieces]
         return TokenLogprob(text, raw, float(logprobs[token]), alternatives)
+
+
+def _refuse_half_a_call(sequence: Sequence) -> None:
+    if sequence.special_pieces and sequence.constraint is not None and not sequence.constraint.complete:
+        message = f"max_tokens: after {sequence.max_tokens} tokens the call is not complete; its schema asks for more"
+        raise JobError(400, message, "max_tokens")

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from shared.jobs import Done, Failed, FinishReason, JobKind, Payload, Sampling, Started, TextJob, Tokens
+from shared.jobs import (
+    Done,
+    Failed,
+    FinishReason,
+    JobKind,
+    Payload,
+    Sampling,
+    Started,
+    TextJob,
+    Tokens,
+    ToolChoice,
+)
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
@@ -131,3 +142,15 @@ def test_prompts_that_arrive_together_compute_their_common_beginning_once(engine
     prompt = next(start.prompt_tokens for start in starts if isinstance(start, Started))
     assert cached[0] == 0
     assert all(tokens >= prompt - 4 for tokens in cached[1:])
+
+
+@pytest.mark.parametrize("choice", [ToolChoice.REQUIRED, ToolChoice.NAMED])
+def test_a_call_that_cannot_be_complete_within_the_budget_is_refused(engine: LlamaEngine, choice: ToolChoice) -> None:
+    text = {"type": "string", "minLength": 5000}
+    parameters = {"type": "object", "properties": {"text": text}, "required": ["text"]}
+    tool = {"type": "function", "function": {"name": "write", "parameters": parameters}}
+    messages = [{"role": "user", "content": "Write"}]
+    job = TextJob(messages=messages, tools=[tool], tool_choice=choice, tool_name="write", max_tokens=40)
+    (payloads,) = run(engine, job)
+    assert isinstance(payloads[-1], Failed)
+    assert (payloads[-1].status, payloads[-1].param) == (400, "max_tokens")
