@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -101,20 +102,30 @@ class ChatTemplate:
 
 
 def load_template(given: str, of_model: str | None, vocabulary: Vocabulary) -> ChatTemplate:
-    """The template to use: the operator's (a built-in name or Jinja source), else the model's, else a default.
+    """The template to use: the operator's (a built-in name or a Jinja file), else the model's, else a default.
 
     The default is chosen by the model's special tokens.
 
     Raises:
-        ValueError: the template's syntax is wrong.
+        ValueError: the template's syntax is wrong, or it is neither a name nor a file that can be read.
     """
     bos, eos = vocabulary.text_of_special(vocabulary.bos), vocabulary.text_of_special(vocabulary.eos)
     if given:
-        return ChatTemplate(BUILTIN_TEMPLATES.get(given, given), bos, eos, stop=BUILTIN_STOPS.get(given, ()))
+        return ChatTemplate(_source_of(given), bos, eos, stop=BUILTIN_STOPS.get(given, ()))
     if of_model:
         return ChatTemplate(of_model, bos, eos)
     name = guess_template(lambda text: vocabulary.special_token(text) is not None)
     return ChatTemplate(BUILTIN_TEMPLATES[name], bos, eos, stop=BUILTIN_STOPS.get(name, ()))
+
+
+def _source_of(given: str) -> str:
+    if given in BUILTIN_TEMPLATES:
+        return BUILTIN_TEMPLATES[given]
+    try:
+        return Path(given).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        names = ", ".join(BUILTIN_TEMPLATES)
+        raise ValueError(f"the chat template {given!r} is no file that can be read, and none of {names}") from None
 
 
 def _refuse(message: str) -> None:

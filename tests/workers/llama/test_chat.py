@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -215,8 +216,10 @@ def test_a_template_is_guessed_by_the_special_tokens(tokens: set[str], expected:
     assert guess_template(tokens.__contains__) == expected
 
 
-def test_the_operators_template_comes_before_the_models_own(vocabulary: Vocabulary) -> None:
-    given_ = load_template("own: {{ messages[0].content }}", LIST_ALL, vocabulary)
+def test_the_operators_template_comes_before_the_models_own(vocabulary: Vocabulary, tmp_path: Path) -> None:
+    own = tmp_path / "own.jinja"
+    own.write_text("own: {{ messages[0].content }}", "utf-8")
+    given_ = load_template(str(own), LIST_ALL, vocabulary)
     assert given_.render([user("hi")], []) == "own: hi"
     of_model = load_template("", LIST_ALL, vocabulary)
     assert of_model.render([user("hi")], []) == "[user: hi]"
@@ -224,6 +227,11 @@ def test_the_operators_template_comes_before_the_models_own(vocabulary: Vocabula
     assert named.render([user("hi")], []) == "User: hi\nAssistant:"
     guessed = load_template("", None, vocabulary)
     assert guessed.render([user("hi")], []) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Vocabulary) -> None:
+    with pytest.raises(ValueError, match="'chatlm' is no file that can be read, and none of chatml, "):
+        load_template("chatlm", LIST_ALL, vocabulary)
 
 
 def test_the_plain_template_ends_a_turn_by_a_stop_word(vocabulary: Vocabulary) -> None:
