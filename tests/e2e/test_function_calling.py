@@ -45,7 +45,7 @@ def test_documented_call(server: RunningServer) -> None:
     assert message["content"] is None
     assert message["tool_calls"][0]["id"].startswith("call__0_UserDetail_cmpl-")
     assert message["function_call"] == message["tool_calls"][0]["function"]
-    assert json.loads(message["function_call"]["arguments"])["age"] == 25
+    assert json.loads(message["function_call"]["arguments"]) == {"name": "Jason", "age": 25}
 
 
 def test_a_hundred_schemas(server: RunningServer) -> None:

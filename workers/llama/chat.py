@@ -19,14 +19,14 @@ from workers.llama.builtin_templates import BUILTIN_STOPS, BUILTIN_TEMPLATES, gu
 from workers.llama.tool_calls import ToolFormat, format_of
 from workers.llama.vocabulary import Vocabulary
 
-TOOL_PROMPT = """You can call functions to help the user. The functions are given as JSON schemas:
-<tools>
+TOOL_PROMPT = """You can call these functions, given as JSON schemas:
 {tools}
-</tools>
-To call a function, answer with a JSON object that has its name and its arguments, in this form:
+For example, the message "Anna is 31 years old and lives in Rome" and a function Person give:
 <tool_call>
-{{"name": "function name", "arguments": {{"argument": "value"}}}}
-</tool_call>"""
+{{"name": "Person", "arguments": {{"name": "Anna", "age": 31, "city": "Rome"}}}}
+</tool_call>
+Call the function that fits the message, with values from the message."""
+"""For templates that know no tools. Without the example, small models put the function's name into its arguments."""
 
 
 class _Refused(Exception):

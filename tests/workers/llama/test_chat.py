@@ -130,7 +130,7 @@ def test_parts_of_a_message_are_joined_and_missing_content_is_empty() -> None:
 
 def test_tools_are_told_in_words_where_the_template_knows_none() -> None:
     shown = render(LIST_ALL, system("be brief"), user("hi"), tools=[WEATHER])
-    assert shown.startswith("[system: be brief\n\nYou can call functions")
+    assert shown.startswith("[system: be brief\n\nYou can call these functions")
     assert json.dumps(WEATHER) in shown
     assert shown.endswith("[user: hi]")
     assert render(LIST_ALL, user("hi"), tools=[WEATHER]).startswith("[system: You can call functions")
