@@ -13,10 +13,10 @@ from typing import NoReturn
 
 from router.options import OptionError, ServerOptions
 from router.run_folder import make_run_folder
-from shared.catalog import resolve
+from shared.catalog import load_catalog, resolve
 from shared.interpreter import child_environment, module_command
 from shared.jobs import JobKind
-from shared.model_source import ModelError
+from shared.model_source import ModelError, looks_like_path
 from shared.model_store import ModelStore
 from shared.pull_progress import progress_for
 from shared.settings import ModelSettings, ServerSettings
@@ -134,13 +134,20 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
 def _find_model(spec: str, store: ModelStore, workers: int) -> ModelSettings:
     if spec.partition(":")[0] == ECHO:
         return _echo_model(spec, workers)
+    entry = None if looks_like_path(spec) else load_catalog().find(spec)
+    if entry is not None:
+        _check_engine(spec, entry.engine)  # before it is fetched
     try:
         model = resolve(spec, store)
     except OSError as error:
         raise ModelError(f"{spec} cannot be read: {error.strerror or error}") from None
-    if model.engine not in SERVED_ENGINES:
-        raise LaunchError(f"{spec} is a model for the {model.engine} engine; this version serves text models (GGUF)")
+    _check_engine(spec, model.engine)
     return ModelSettings(model.name, JobKind(model.kind), model.engine, str(model.path), workers=workers)
+
+
+def _check_engine(spec: str, engine: str) -> None:
+    if engine not in SERVED_ENGINES:
+        raise LaunchError(f"{spec} is a model for the {engine} engine; this version serves text models (GGUF)")
 
 
 def _echo_model(spec: str, workers: int) -> ModelSettings:
