@@ -133,7 +133,7 @@ def test_tools_are_told_in_words_where_the_template_knows_none() -> None:
     assert shown.startswith("[system: be brief\n\nYou can call these functions")
     assert json.dumps(WEATHER) in shown
     assert shown.endswith("[user: hi]")
-    assert render(LIST_ALL, user("hi"), tools=[WEATHER]).startswith("[system: You can call functions")
+    assert render(LIST_ALL, user("hi"), tools=[WEATHER]).startswith("[system: You can call these functions")
 
 
 def test_tools_are_left_to_a_template_that_knows_them() -> None:
