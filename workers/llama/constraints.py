@@ -41,7 +41,7 @@ LIMIT_WORDS = ("too many", "limit", "max is", "too large", "too big")
 class GrammarCompiler:
     """Compiles constraints for one vocabulary and keeps the last ones, since clients repeat their schemas."""
 
-    KEPT = 64
+    KEPT = 16
 
     def __init__(self, tokenizer: LLTokenizer) -> None:
         self._tokenizer = tokenizer
