@@ -1,15 +1,16 @@
-"""The jobs behind one text request, from their submission to their end."""
+"""The jobs behind one request, from their submission to their end."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 
 from router.errors import ApiError
 from router.jobs.broker import Broker
-from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.job import Blob, Job, JobRequest, JobState
 from router.request_log import RequestRecord
-from shared.jobs import Done, JobKind, Payload, TextJob
+from shared.jobs import Done, Payload, Work, kind_of
 
 Batch = tuple[int, list[Payload]]
 
@@ -17,17 +18,26 @@ Batch = tuple[int, list[Payload]]
 class Generation:
     """Submits one job a choice and brings their events together. Whoever makes one must :meth:`close` it.
 
+    All ``works`` are of one kind; each gets the same ``blobs``.
+
     Raises:
         ApiError: the model is unknown (404), there are more choices than can ever wait (400), the queue is full (429)
             or no worker can do it (503). No job is left over.
     """
 
-    def __init__(self, broker: Broker, record: RequestRecord, model: str | None, texts: list[TextJob]) -> None:
-        served = broker.find_model(model, JobKind.TEXT)
+    def __init__(
+        self,
+        broker: Broker,
+        record: RequestRecord,
+        model: str | None,
+        works: Sequence[Work],
+        blobs: tuple[Blob, ...] = (),
+    ) -> None:
+        served = broker.find_model(model, kind_of(works[0]))
         most = broker.settings.queue_limit + broker.settings.slots * served.workers
-        if len(texts) > most:
+        if len(works) > most:
             accepted = f"accepted are up to {most} over all prompts, since no more may run and wait at once"
-            raise ApiError(400, f"n: {len(texts)} choices are asked for; {accepted}", "n")
+            raise ApiError(400, f"n: {len(works)} choices are asked for; {accepted}", "n")
         self.model = served.name
         self.created = int(time.time())
         self.record = record
@@ -37,8 +47,8 @@ class Generation:
         self._readers: list[asyncio.Task[None]] = []
         record.model = self.model
         try:
-            for text in texts:
-                request = JobRequest(record.request_id, record.user, self.model, JobKind.TEXT, text)
+            for work in works:
+                request = JobRequest(record.request_id, record.user, self.model, work, blobs)
                 self.jobs.append(broker.submit(request))
         except BaseException:
             self.close()

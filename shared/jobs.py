@@ -102,6 +102,68 @@ class TextJob:
     ignore_eos: bool = False
 
 
+class SpeechTask(StrEnum):
+    """What becomes of speech: text in its own language, or in English."""
+
+    TRANSCRIBE = "transcribe"
+    TRANSLATE = "translate"
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechJob:
+    """One recording to write down; the file, in any format that PyAV decodes, is the job's only blob.
+
+    ``language`` is a code such as ``en``, or ``None`` to detect it. ``prompt`` is text that the model takes for what
+    was said before. ``temperature`` 0 is beam search, with higher temperatures where its result is poor (as Whisper does
+    it); any other is sampled at. ``vad`` leaves out what holds no voice.
+    """
+
+    task: SpeechTask = SpeechTask.TRANSCRIBE
+    language: str | None = None
+    prompt: str | None = None
+    temperature: float = 0.0
+    beam_size: int = 5
+    words: bool = False
+    vad: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ImageJob:
+    """``count`` pictures to paint, ``width`` x ``height`` pixels, with seeds counted up from ``seed``.
+
+    Blobs: none for text to image; the input picture for image to image (``has_input``), followed by the mask where
+    there is one (``has_mask``: what is transparent in it is painted anew). ``strength`` (0 to 1) is how far an input picture
+    may be left. ``seed`` -1 draws one. ``sampler`` and ``scheduler`` are names of :mod:`shared.diffusion_names`, or
+    ``None`` for the model's own. ``previews`` is how many pictures are sent on the way.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    width: int = 256
+    height: int = 256
+    count: int = 1
+    steps: int = 20
+    cfg_scale: float = 7.0
+    seed: int = 0
+    strength: float = 0.75
+    sampler: str | None = None
+    scheduler: str | None = None
+    clip_skip: int = 0
+    has_input: bool = False
+    has_mask: bool = False
+    previews: int = 0
+
+
+Work = TextJob | SpeechJob | ImageJob
+
+
+def kind_of(work: Work) -> JobKind:
+    """The kind of engine that ``work`` needs."""
+    if isinstance(work, TextJob):
+        return JobKind.TEXT
+    return JobKind.SPEECH if isinstance(work, SpeechJob) else JobKind.IMAGE
+
+
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
     """The natural log of a token's probability, and of its most likely alternatives, before sampling filters.
@@ -126,7 +188,7 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The prompt is in the model: its length in tokens, and how many of them were found in the KV cache."""
+    """The job has begun. For text, the prompt's length in tokens, and how many of them were found in the KV cache."""
 
     prompt_tokens: int
     cached_tokens: int
@@ -148,15 +210,74 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Steps done out of the steps that the job takes (image denoising, audio segments)."""
+    """Denoising steps done out of those that the job takes, over all its pictures.
+
+    ``preview`` is a PNG of what is there so far, or empty.
+    """
 
     step: int
     steps: int
+    preview: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished picture, counted from 0: ``png`` holds the whole file, with its parameters as metadata."""
+
+    index: int
+    seed: int
+    width: int
+    height: int
+    png: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word of a recording, with the times at which it begins and ends; ``text`` begins with its space."""
+
+    text: str
+    start_s: float
+    end_s: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a recording's text, a sentence or so. ``text`` begins with its space.
+
+    ``chunk`` counts the pieces of audio that went through the model; all segments of one come in one step. The figures
+    are Whisper's: mean log-probability of the tokens, gzip compression ratio of the text, probability of no speech.
+    """
+
+    chunk: int
+    start_s: float
+    end_s: float
+    text: str
+    token_ids: list[int]
+    temperature: float
+    avg_logprob: float
+    compression_ratio: float
+    no_speech_prob: float
+    words: list[Word] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What was found out about a recording as a whole, sent before its :class:`Done`.
+
+    ``language`` is a code, ``und`` where nothing was said and no language was named; ``speech_s`` is how much of
+    ``duration_s`` was taken for speech.
+    """
+
+    language: str
+    language_probability: float
+    duration_s: float
+    speech_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The sequence ended. Token counts are OpenAI's ``usage``; ``ttft_s`` runs from the worker's receipt of the job."""
+    """The job ended well. Token counts are OpenAI's ``usage``; ``ttft_s`` runs from the worker's receipt of the job."""
 
     finish_reason: FinishReason
     prompt_tokens: int
@@ -175,7 +296,7 @@ class Failed:
     code: str | None = None
 
 
-Payload = Started | Tokens | Progress | Done | Failed
+Payload = Started | Tokens | Progress | Picture | Segment | Recording | Done | Failed
 
 
 class JobError(Exception):

@@ -16,7 +16,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.jobs import Done, Failed, JobKind, Progress, Started, TextJob, Tokens
+from shared.jobs import (
+    Done,
+    Failed,
+    ImageJob,
+    Picture,
+    Progress,
+    Recording,
+    Segment,
+    SpeechJob,
+    Started,
+    TextJob,
+    Tokens,
+)
 from shared.wire import Codec
 
 HEARTBEAT_TOPIC = b"heartbeat"
@@ -71,13 +83,16 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A job. ``generated`` are the token ids that an earlier worker had already produced for it."""
+    """A job. The last two fields say what an earlier worker had already sent of it.
+
+    ``generated`` are token ids; ``delivered`` counts whole pieces: pictures, or chunks of a recording.
+    """
 
     job_id: str
     router_id: str
-    kind: JobKind
-    text: TextJob | None
+    work: TextJob | SpeechJob | ImageJob
     generated: list[int] = field(default_factory=list)
+    delivered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +128,7 @@ class Event:
 
     job_id: str
     seq: int
-    payload: Started | Tokens | Progress | Done | Failed
+    payload: Started | Tokens | Progress | Picture | Segment | Recording | Done | Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +237,12 @@ CODEC = Codec(
         22: Progress,
         23: Done,
         24: Failed,
+        25: Picture,
+        26: Segment,
+        27: Recording,
+        30: TextJob,
+        31: SpeechJob,
+        32: ImageJob,
     }
 )
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import zmq
 
-from shared.wire import MAX_FRAME_BYTES
-
 RECONNECT_FIRST_MS = 20
 RECONNECT_MAX_MS = 500
+MAX_BLOB_BYTES = 1024**3
+"""The largest file that may belong to a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def open_socket(
     sock.setsockopt(zmq.LINGER, 0)
     sock.setsockopt(zmq.SNDHWM, 0)
     sock.setsockopt(zmq.RCVHWM, 0)
-    sock.setsockopt(zmq.MAXMSGSIZE, MAX_FRAME_BYTES)
+    sock.setsockopt(zmq.MAXMSGSIZE, MAX_BLOB_BYTES)
     sock.setsockopt(zmq.RECONNECT_IVL, RECONNECT_FIRST_MS)
     sock.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
     if curve is not None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from shared.jobs import Done, Failed, JobKind, TextJob
+from shared.jobs import Done, Failed, TextJob
 from shared.messages import (
     CODEC,
     HEARTBEAT_TOPIC,
@@ -87,7 +87,7 @@ class RouterEnd:
     ) -> None:
         """Send a text job."""
         job = TextJob(prompt=prompt, max_tokens=max_tokens)
-        self.send(Submit(job_id, self.router_id, JobKind.TEXT, job, generated or []))
+        self.send(Submit(job_id, self.router_id, job, generated or []))
 
     def probe(self, router_name: str = "router") -> None:
         """Probe until an echo comes back: from then on nothing that is published is lost."""

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.jobs import Done, FinishReason, JobError, JobKind, Started, TextJob, Tokens
+from shared.jobs import Done, FinishReason, JobError, Started, TextJob, Tokens, kind_of
 from shared.messages import EngineStats
 from workers.engine import Emitted, EngineInfo, EngineJob
 
@@ -43,10 +43,11 @@ class EchoEngine:
         return EngineInfo(slots=self._slots, context_tokens=1 << 20)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
-        if job.kind is not JobKind.TEXT or job.text is None:
-            raise JobError(400, f"the echo engine takes text, not {job.kind}", "model")
-        words = _prompt_of(job.text).split() or ["echo"]
-        tokens = job.text.max_tokens if job.text.max_tokens is not None else DEFAULT_TOKENS
+        text = job.work
+        if not isinstance(text, TextJob):
+            raise JobError(400, f"the echo engine takes text, not {kind_of(text)}", "model")
+        words = _prompt_of(text).split() or ["echo"]
+        tokens = text.max_tokens if text.max_tokens is not None else DEFAULT_TOKENS
         self._waiting.append(_Echo(job.job_id, words, tokens, time.monotonic(), sent=len(job.generated)))
         return []
 

@@ -6,19 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from shared.jobs import JobKind, Payload, TextJob
+from shared.jobs import Payload, Work
 from shared.messages import EngineStats
 
 
 @dataclass(frozen=True, slots=True)
 class EngineJob:
-    """A job as an engine gets it. ``generated`` are tokens that an earlier worker already produced and sent."""
+    """A job as an engine gets it.
+
+    ``generated`` are tokens that an earlier worker already produced and sent; ``delivered`` counts the pictures or the
+    chunks of a recording that one did. ``blobs`` are the files that belong to the job.
+    """
 
     job_id: str
-    kind: JobKind
-    text: TextJob | None
+    work: Work
     generated: list[int] = field(default_factory=list)
-    blobs: list[bytes] = field(default_factory=list)
+    blobs: list[memoryview] = field(default_factory=list)
+    delivered: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,10 @@ Emitted = tuple[str, Payload]
 
 class EngineLoadError(Exception):
     """The model cannot be loaded; the message is one readable line."""
+
+
+class WorkerMustEnd(Exception):
+    """A cancelled job can only be stopped by ending this process; the supervisor starts another one at once."""
 
 
 class Engine(Protocol):
@@ -55,13 +63,20 @@ class Engine(Protocol):
         """
 
     def cancel(self, job_id: str) -> None:
-        """Forget a job and free what it held. Unknown ids are ignored."""
+        """Forget a job and free what it held. Unknown ids are ignored.
+
+        Raises:
+            WorkerMustEnd: the job runs in native code that cannot be interrupted and would take too long.
+        """
 
     def has_work(self) -> bool:
         """Whether :meth:`step` has anything to do."""
 
     def step(self) -> list[Emitted]:
-        """Advance the running jobs by one step and return what they produced."""
+        """Advance the running jobs by one step and return what they produced.
+
+        Where a step takes long, this returns early and often with what there is, so that commands are heard.
+        """
 
     def stats(self) -> EngineStats:
         """The load at this moment."""

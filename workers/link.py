@@ -47,10 +47,10 @@ log = logging.getLogger("nexa.worker.link")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job from the router with the frames that followed it."""
+    """A job from the router with the frames that followed it, where they were received."""
 
     message: Submit
-    blobs: list[bytes]
+    blobs: list[memoryview]
 
 
 Command = Submission | Cancel | Drain
@@ -147,15 +147,15 @@ class WorkerLink:
     def _receive(self) -> None:
         while True:
             try:
-                frames = self._jobs.recv_multipart(zmq.NOBLOCK)
+                frames = self._jobs.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
                 return
             try:
-                self._handle(CODEC.decode(frames[0]), frames[1:])
+                self._handle(CODEC.decode(frames[0].bytes), [frame.buffer for frame in frames[1:]])
             except WireError as error:
                 log.warning("message ignored", extra={"reason": str(error)})
 
-    def _handle(self, message: RouterMessage, blobs: list[bytes]) -> None:
+    def _handle(self, message: RouterMessage, blobs: list[memoryview]) -> None:
         match message:
             case Submit():
                 if self._journal.open(message.job_id, message.router_id):

@@ -92,7 +92,7 @@ class WorkerRuntime:
 
     def _submit(self, submission: Submission) -> list[Emitted]:
         message = submission.message
-        job = EngineJob(message.job_id, message.kind, message.text, message.generated, submission.blobs)
+        job = EngineJob(message.job_id, message.work, message.generated, submission.blobs, message.delivered)
         try:
             return self._engine.submit(job)
         except JobError as error:

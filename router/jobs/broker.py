@@ -19,7 +19,7 @@ from router.jobs.probing import Prober
 from router.jobs.queue import FairQueue
 from router.jobs.served import ServedModel, find_model
 from router.jobs.workers import Worker, WorkerTable, WorkerView
-from shared.jobs import Done, Failed, JobKind, Started
+from shared.jobs import Done, Failed, JobKind, Started, TextJob
 from shared.messages import (
     Acknowledge,
     Cancel,
@@ -152,7 +152,7 @@ class Broker:
         queue = self._queues[model]
         while len(queue) and any(worker.has_room for worker in self._workers.of_model(model)):
             job = queue.pop()
-            cuts = prefix_cuts(job.request.text) if job.request.text is not None else []
+            cuts = prefix_cuts(job.request.work) if isinstance(job.request.work, TextJob) else []
             worker = self._workers.choose(model, cuts)
             if worker is None or not self._send(job, worker):
                 queue.push_front(job)
@@ -160,8 +160,8 @@ class Broker:
             worker.prefixes.remember(cuts)
 
     def _send(self, job: Job, worker: Worker) -> bool:
-        submit = Submit(job.job_id, self._router_id, job.request.kind, job.request.text, job.generated)
-        if not self._link.send(worker.worker_id, submit):
+        submit = Submit(job.job_id, self._router_id, job.request.work, job.generated, job.delivered)
+        if not self._link.send(worker.worker_id, submit, job.request.blobs):
             worker.confirmed = False
             return False
         job.move(JobState.DISPATCHED)

@@ -6,8 +6,11 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
+from mmap import mmap
 
-from shared.jobs import Done, Failed, JobKind, Payload, Started, TextJob, Tokens
+from shared.jobs import Done, Failed, Payload, Picture, Segment, Started, Tokens, Work
+
+Blob = bytes | memoryview | mmap
 
 
 class JobState(StrEnum):
@@ -39,18 +42,26 @@ class IllegalMove(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What an endpoint asks the broker for. ``user`` is the API key's name or the client's address."""
+    """What an endpoint asks the broker for. ``user`` is the API key's name or the client's address.
+
+    ``blobs`` are the files that belong to the work, in memory or mapped into it. They are kept until the job has ended, as
+    another worker may need them.
+    """
 
     request_id: str
     user: str
     model: str
-    kind: JobKind
-    text: TextJob | None = None
+    work: Work
+    blobs: tuple[Blob, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One job in the router. ``generated`` holds all token ids so far: another worker can go on from there."""
+    """One job in the router.
+
+    ``generated`` holds all token ids so far, ``delivered`` counts the pictures or the chunks of a recording: another
+    worker can go on from there.
+    """
 
     job_id: str
     request: JobRequest
@@ -62,6 +73,7 @@ class Job:
     started: bool = False
     replay_asked_s: float = 0.0
     generated: list[int] = field(default_factory=list)
+    delivered: int = 0
     created_s: float = field(default_factory=time.monotonic)
     dispatched_s: float | None = None
     first_token_s: float | None = None
@@ -94,14 +106,23 @@ class Job:
             self.started = True
         elif isinstance(payload, Tokens):
             self.generated += payload.token_ids
-            if self.first_token_s is None:
-                self.first_token_s = time.monotonic()
+            self._note_first()
+        elif isinstance(payload, Segment):
+            self.delivered = payload.chunk + 1
+            self._note_first()
+        elif isinstance(payload, Picture):
+            self.delivered = payload.index + 1
+            self._note_first()
         elif isinstance(payload, Done):
             self.done = payload
         elif isinstance(payload, Failed):
             self.failed = payload
         self._pending.append(payload)
         self.wake()
+
+    def _note_first(self) -> None:
+        if self.first_token_s is None:
+            self.first_token_s = time.monotonic()
 
     def wake(self) -> None:
         """Let whoever waits for events look again."""

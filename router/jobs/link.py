@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import zmq
 
+from router.jobs.job import Blob
 from shared.messages import CODEC, HEARTBEAT_TOPIC, ROSTER_TOPIC, RouterMessage, router_topic
 from shared.transport import Endpoints, SocketReader, open_socket
 from shared.wire import WireError
@@ -39,10 +40,11 @@ class RouterLink:
             SocketReader(self._bus, self._receive),
         ]
 
-    def send(self, worker_id: str, message: RouterMessage) -> bool:
-        """Send to one worker over the jobs socket; False if it is not connected."""
+    def send(self, worker_id: str, message: RouterMessage, blobs: Sequence[Blob] = ()) -> bool:
+        """Send to one worker over the jobs socket, with ``blobs`` as they are; False if it is not connected."""
+        frames = [worker_id.encode(), CODEC.encode(message), *blobs]
         try:
-            self._jobs.send_multipart([worker_id.encode(), CODEC.encode(message)], zmq.NOBLOCK)
+            self._jobs.send_multipart(frames, zmq.NOBLOCK, copy=not blobs)
         except zmq.ZMQError as error:
             log.debug("not sent", extra={"worker": worker_id, "reason": str(error)})
             return False

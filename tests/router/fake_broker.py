@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -39,7 +40,7 @@ class FakeBroker:
     """
 
     settings: ServerSettings = field(default_factory=lambda: ServerSettings(models=(MODEL,), run_folder=""))
-    script: Script | Callable[[TextJob], Script] = field(default_factory=lambda: words("Once", " upon"))
+    script: Script | Callable[[Any], Script] = field(default_factory=lambda: words("Once", " upon"))
     refusal: ApiError | None = None
     accepts: int = 0
     missing: dict[str, str] = field(default_factory=dict)
@@ -89,11 +90,10 @@ class FakeBroker:
     @property
     def texts(self) -> list[TextJob]:
         """What was asked for."""
-        return [job.request.text for job in self.jobs if job.request.text is not None]
+        return [job.request.work for job in self.jobs if isinstance(job.request.work, TextJob)]
 
     async def _play(self, job: Job) -> None:
-        assert job.request.text is not None
-        script = self.script(job.request.text) if callable(self.script) else self.script
+        script = self.script(job.request.work) if callable(self.script) else self.script
         for payload in script:
             await asyncio.sleep(0)
             if job.ended:

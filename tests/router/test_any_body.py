@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from router.schemas.chat import ChatRequest
 from router.schemas.completions import CompletionRequest
 from router.schemas.function_calling import FunctionCallingRequest
-from shared.jobs import JobKind
 from shared.messages import CODEC, Submit
 from tests.router.client import http_client
 from tests.router.fake_broker import FakeBroker
@@ -73,7 +72,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
         if response.status_code != 200:
             assert response.json()["error"]["message"]
         for text in broker.texts:
-            submit = Submit("job", "router", JobKind.TEXT, text)
+            submit = Submit("job", "router", text)
             assert CODEC.decode(CODEC.encode(submit)) == submit
         broker.jobs.clear()
 

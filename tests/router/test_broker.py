@@ -53,7 +53,7 @@ class Server:
         return worker
 
     def submit(self, user: str = "user", prompt: str = "a b c") -> Job:
-        return self.broker.submit(JobRequest("request", user, "smol", JobKind.TEXT, TextJob(prompt=prompt)))
+        return self.broker.submit(JobRequest("request", user, "smol", TextJob(prompt=prompt)))
 
     async def submit_to(self, worker: WorkerEnd, user: str = "user") -> Job:
         """Submit a job and see it arrive."""
@@ -124,7 +124,7 @@ def test_a_job_goes_to_a_worker_and_its_events_to_the_client() -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
         submission = worker.submissions[0]
-        assert (submission.job_id, submission.text, submission.generated) == (job.job_id, job.request.text, [])
+        assert (submission.job_id, submission.work, submission.generated) == (job.job_id, job.request.work, [])
         worker.say(job.job_id, STARTED, *tokens(1, 2))
         worker.say(job.job_id, DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2), DONE]

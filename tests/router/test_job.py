@@ -6,13 +6,13 @@ import itertools
 import pytest
 
 from router.jobs.job import ENDED, JOB_MOVES, IllegalMove, Job, JobRequest, JobState
-from shared.jobs import Done, Failed, FinishReason, JobKind, Payload, Started, Tokens
+from shared.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, Tokens
 
 DONE = Done(FinishReason.STOP, 3, 0, 2, 0.1)
 
 
 def new_job() -> Job:
-    return Job("job", JobRequest("request", "user", "model", JobKind.TEXT))
+    return Job("job", JobRequest("request", "user", "model", TextJob(prompt="")))
 
 
 def test_every_state_is_in_the_table_and_can_be_reached() -> None:

@@ -7,11 +7,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from router.jobs.job import Job, JobRequest
 from router.jobs.queue import FairQueue
-from shared.jobs import JobKind
+from shared.jobs import TextJob
 
 
 def job_of(user: str, number: int = 0) -> Job:
-    return Job(f"{user}-{number}", JobRequest("request", user, "model", JobKind.TEXT))
+    return Job(f"{user}-{number}", JobRequest("request", user, "model", TextJob(prompt="")))
 
 
 def filled(*users: str) -> FairQueue:

@@ -7,7 +7,7 @@ import pytest
 
 from router.jobs.job import Job, JobRequest
 from router.jobs.workers import BUSIER, HEARTBEAT_TIMEOUT_S, Worker, WorkerTable, choose_worker
-from shared.jobs import JobKind
+from shared.jobs import TextJob
 from shared.messages import EngineStats, Heartbeat, Roster, WorkerState, WorkerStatus
 
 READY = WorkerState.READY
@@ -21,7 +21,7 @@ def beat(worker_id: str, name: str = "smol-0", state: WorkerState = READY, slots
 def worker_with(jobs: int, cuts: list[bytes] | None = None, slots: int = 8) -> Worker:
     worker = Worker(beat("worker", slots=slots), heard_s=0.0, confirmed=True)
     for number in range(jobs):
-        worker.jobs[str(number)] = Job(str(number), JobRequest("request", "user", "smol", JobKind.TEXT))
+        worker.jobs[str(number)] = Job(str(number), JobRequest("request", "user", "smol", TextJob(prompt="")))
     worker.prefixes.remember(cuts or [])
     return worker
 

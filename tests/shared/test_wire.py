@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.jobs import Done, Failed, FinishReason, JobKind, Progress, Started, TextJob, Tokens, ToolCallDelta
+from shared.jobs import Done, Failed, FinishReason, Progress, Started, TextJob, Tokens, ToolCallDelta
 from shared.messages import (
     CODEC,
     Acknowledge,
@@ -160,7 +160,7 @@ def test_another_protocol_version_is_refused_by_name(message: Any, version: int)
         ([5, "job", 1.0], "Replay: expected int, got float"),
         ([6, "job"], "Acknowledge: expected list, got str"),
         ([6, [1]], "Acknowledge: expected str, got int"),
-        ([3, "job", "router", "poetry", None, []], "Submit: 'poetry' is not a JobKind"),
+        ([3, "job", "router", [31, "sing", None, None, 0.0, 5, False, True], [], 0], "'sing' is not a SpeechTask"),
         ([10, "worker", [["job", 0, [21, "text"]]]], "Step: Event: Tokens has 4 fields"),
         ([10, "worker", [["job", 0, []]]], "a typed value is an array"),
         ([10, "worker", [["job", 0, [99]]]], "unknown message type 99"),
@@ -221,11 +221,11 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     pickled = pickle.dumps(WritesAFile(marker))
     assert decode_or_wire_error(pickled) is None
     job = TextJob(template_options={"pickle": pickled})
-    assert CODEC.decode(CODEC.encode(Submit("job", "router", JobKind.TEXT, job))).text == job
+    assert CODEC.decode(CODEC.encode(Submit("job", "router", job))).work == job
     assert not marker.exists()
 
 
 def test_an_object_that_is_no_plain_data_is_not_sent() -> None:
     job = TextJob(template_options={"path": Path("/")})
     with pytest.raises(TypeError, match="cannot be sent"):
-        CODEC.encode(Submit("job", "router", JobKind.TEXT, job))
+        CODEC.encode(Submit("job", "router", job))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from router_end import PATIENCE_S, RouterEnd
 
-from shared.jobs import Done, Failed, JobKind, Started, Tokens
+from shared.jobs import Done, Failed, ImageJob, JobKind, SpeechJob, Started, Tokens
 from shared.messages import Cancel, Drain, Submit, WorkerState
 from shared.settings import ModelSettings, ServerSettings
 
@@ -98,7 +98,7 @@ def test_a_cancelled_job_frees_its_slot_and_says_no_more(worker: RunningWorker) 
 
 def test_a_job_that_the_engine_refuses_fails_with_its_words(worker: RunningWorker) -> None:
     worker.probe()
-    worker.send(Submit("picture", worker.router_id, JobKind.IMAGE, None))
+    worker.send(Submit("picture", worker.router_id, ImageJob("a cat")))
     (event,) = worker.wait_for_end("picture")
     assert event.payload == Failed(400, "the echo engine takes text, not image", "model")
 
@@ -106,7 +106,7 @@ def test_a_job_that_the_engine_refuses_fails_with_its_words(worker: RunningWorke
 def test_a_refused_job_leaves_the_others_running(worker: RunningWorker) -> None:
     worker.probe()
     worker.submit("good", max_tokens=20)
-    worker.send(Submit("bad", worker.router_id, JobKind.SPEECH, None))
+    worker.send(Submit("bad", worker.router_id, SpeechJob()))
     worker.wait_for_end("bad")
     assert isinstance(worker.wait_for_end("good")[-1].payload, Done)
 

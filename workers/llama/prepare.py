@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from shared.jobs import JobError, TextJob, ToolChoice
+from shared.jobs import JobError, TextJob, ToolChoice, kind_of
 from workers.engine import EngineJob
 from workers.llama.chat import ChatTemplate
 from workers.llama.closing import ClosingGuard, closing_growth
@@ -34,9 +34,9 @@ class JobPreparer:
         Raises:
             JobError: the job asks for what this model or its context cannot do.
         """
-        job = engine_job.text
-        if job is None:
-            raise JobError(400, f"model: this model answers text requests, not {engine_job.kind} requests", "model")
+        job = engine_job.work
+        if not isinstance(job, TextJob):
+            raise JobError(400, f"model: this model answers text requests, not {kind_of(job)} requests", "model")
         tools = _offered_tools(job)
         prompt = self._prompt_tokens(job, tools)
         max_tokens = self._fit(job, len(prompt))

@@ -11,7 +11,6 @@ from shared.jobs import (
     Done,
     Failed,
     FinishReason,
-    JobKind,
     Payload,
     Sampling,
     Started,
@@ -49,7 +48,7 @@ def run(engine: LlamaEngine, *jobs: TextJob, generated: list[int] | None = None)
     """The payloads of each job, all submitted at once."""
     payloads: dict[str, list[Payload]] = {f"job{i}": [] for i in range(len(jobs))}
     for job_id, job in zip(payloads, jobs, strict=True):
-        engine.submit(EngineJob(job_id, JobKind.TEXT, job, generated or []))
+        engine.submit(EngineJob(job_id, job, generated or []))
     while engine.has_work():
         for job_id, payload in engine.step():
             payloads[job_id].append(payload)
