@@ -114,8 +114,8 @@ class SpeechJob:
     """One recording to write down; the file, in any format that PyAV decodes, is the job's only blob.
 
     ``language`` is a code such as ``en``, or ``None`` to detect it. ``prompt`` is text that the model takes for what
-    was said before. ``temperature`` 0 is beam search, with higher temperatures where its result is poor (as Whisper does
-    it); any other is sampled at. ``vad`` leaves out what holds no voice.
+    was said before. ``temperature`` 0 is beam search, with higher temperatures where its result is poor (as Whisper
+    does it); any other is sampled at. ``vad`` leaves out what holds no voice.
     """
 
     task: SpeechTask = SpeechTask.TRANSCRIBE
@@ -132,8 +132,8 @@ class ImageJob:
     """``count`` pictures to paint, ``width`` x ``height`` pixels, with seeds counted up from ``seed``.
 
     Blobs: none for text to image; the input picture for image to image (``has_input``), followed by the mask where
-    there is one (``has_mask``: what is transparent in it is painted anew). ``strength`` (0 to 1) is how far an input picture
-    may be left. ``seed`` -1 draws one. ``sampler`` and ``scheduler`` are names of :mod:`shared.diffusion_names`, or
+    there is one (``has_mask``: what is transparent in it is painted anew). ``strength`` (0 to 1) is how far an input
+    picture may be left. ``seed`` -1 draws one. ``sampler`` and ``scheduler`` are names of :mod:`shared.diffusion_names`, or
     ``None`` for the model's own. ``previews`` is how many pictures are sent on the way.
     """
 

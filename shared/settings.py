@@ -33,6 +33,10 @@ class ServerSettings:
 
     ``context_tokens`` (``--nctx``) and ``threads`` are 0 for "choose"; ``gpu_layers`` is -1 for "all when there is a
     GPU". ``queue_limit`` bounds the jobs that wait in the router. ``api_key`` empty means that none is asked for.
+    ``max_body_bytes`` is for JSON, ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie in
+    ``media_folder``, and those that they name by URL may come from ``image_hosts`` only. Pictures that were made are kept
+    in ``output_folder`` for at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most
+    ``max_image_side`` pixels.
     """
 
     models: tuple[ModelSettings, ...]
@@ -46,6 +50,13 @@ class ServerSettings:
     gpu_layers: int = -1
     queue_limit: int = 512
     max_body_bytes: int = 32 * 1024 * 1024
+    max_upload_bytes: int = 100 * 1000 * 1000
+    media_folder: str = ""
+    image_hosts: tuple[str, ...] = ()
+    output_folder: str = ""
+    output_keep_s: float = 7 * 86_400.0
+    output_keep_bytes: int = 1000 * 1000 * 1000
+    max_image_side: int = 1024
     chat_template: str = ""
     api_key: str = ""
     drain_timeout_s: float = 30.0
@@ -69,4 +80,5 @@ class ServerSettings:
             ModelSettings(**{**model, "kind": JobKind(model["kind"]), "aliases": tuple(model["aliases"])})
             for model in values["models"]
         )
+        values["image_hosts"] = tuple(values["image_hosts"])
         return cls(**values)

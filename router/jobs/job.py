@@ -44,7 +44,7 @@ class IllegalMove(RuntimeError):
 class JobRequest:
     """What an endpoint asks the broker for. ``user`` is the API key's name or the client's address.
 
-    ``blobs`` are the files that belong to the work, in memory or mapped into it. They are kept until the job has ended, as
+    ``blobs`` are the files that belong to the work, in memory or mapped into it. They are kept until the job has ended:
     another worker may need them.
     """
 

@@ -81,7 +81,7 @@ def test_a_probe_comes_back_over_the_bus(router: RouterEnd, worker: Worker) -> N
 def test_a_job_arrives_with_the_frames_that_follow_it(router: RouterEnd, worker: Worker) -> None:
     begin(router, worker, "first")
     message = worker.submissions[0].message
-    router.send(message.__class__("second", router.router_id, message.kind, message.text, [7, 8]), b"audio", b"more")
+    router.send(message.__class__("second", router.router_id, message.work, [7, 8]), b"audio", b"more")
     router.wait_until(lambda: len(worker.submissions) == 2)
     assert worker.submissions[1].message.generated == [7, 8]
     assert worker.submissions[1].blobs == [b"audio", b"more"]
