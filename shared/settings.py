@@ -33,9 +33,9 @@ class ServerSettings:
 
     ``context_tokens`` (``--nctx``) and ``threads`` are 0 for "choose"; ``gpu_layers`` is -1 for "all when there is a
     GPU". ``queue_limit`` bounds the jobs that wait in the router. ``api_key`` empty means that none is asked for.
-    ``max_body_bytes`` is for JSON, ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie in
-    ``media_folder``, and those that they name by URL may come from ``image_hosts`` only. Pictures that were made are kept
-    in ``output_folder`` for at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most
+    ``max_body_bytes`` is for JSON, ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie
+    in ``media_folder``, and those that they name by URL may come from ``image_hosts`` only. Pictures that were made are
+    kept in ``output_folder`` for at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most
     ``max_image_side`` pixels.
     """
 
