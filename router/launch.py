@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import os
 import shutil
@@ -22,7 +23,14 @@ from shared.pull_progress import progress_for
 from shared.settings import ModelSettings, ServerSettings
 
 ECHO = "echo"
-SERVED_ENGINES = ("llama", ECHO)
+SERVED_ENGINES = ("llama", "diffusion", "whisper", ECHO)
+IMAGE_FILES = ("vae", "taesd", "clip_l", "clip_g", "t5xxl", "lora_folder")
+"""Options that name a part of the image model."""
+
+_EXTRAS = {"diffusion": ("images", "stable_diffusion_cpp"), "whisper": ("speech", "faster_whisper")}
+
+
+MEGABYTE = 1000 * 1000
 
 
 class LaunchError(Exception):
@@ -65,6 +73,10 @@ def check(options: ServerOptions) -> None:
             f"--host {options.host} is open to other machines: set a key (NEXA_API_KEY), "
             "or --insecure to let anybody in"
         )
+    for name in IMAGE_FILES:
+        path = getattr(options, name)
+        if path and not Path(path).expanduser().exists():
+            raise OptionError(f"--{name.replace('_', '-')} {path}: no such file or folder")
     template = options.chat_template
     if template and not Path(template).expanduser().is_file() and ("/" in template or "." in template):
         raise OptionError(f"--chat-template {template}: no such file")
@@ -79,7 +91,7 @@ def find_models(options: ServerOptions) -> tuple[ModelSettings, ...]:
         ModelError, GGUFError: a model cannot be found, fetched or read.
     """
     store = ModelStore(progress=progress_for())
-    found = [_find_model(spec, store, options.workers) for spec in options.model_path]
+    found = [_find_model(spec, store, options) for spec in options.model_path]
     counts: Counter[str] = Counter()
     models = []
     for model in found:
@@ -124,6 +136,13 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         threads=options.threads,
         gpu_layers=options.gpu_layers,
         queue_limit=options.queue_limit,
+        max_upload_bytes=options.max_upload * MEGABYTE,
+        media_folder=str(_data_folder(options.media_folder, "media")),
+        image_hosts=options.image_host,
+        output_folder=str(_data_folder(options.output_folder, "images")),
+        output_keep_s=options.output_hours * 3600.0,
+        output_keep_bytes=options.output_mb * MEGABYTE,
+        max_image_side=options.max_image_side,
         chat_template=str(template_file.resolve()) if template and template_file.is_file() else template,
         api_key=options.api_key,
         drain_timeout_s=options.drain_timeout,
@@ -131,9 +150,9 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
     )
 
 
-def _find_model(spec: str, store: ModelStore, workers: int) -> ModelSettings:
+def _find_model(spec: str, store: ModelStore, options: ServerOptions) -> ModelSettings:
     if spec.partition(":")[0] == ECHO:
-        return _echo_model(spec, workers)
+        return _echo_model(spec, options.workers)
     entry = None if looks_like_path(spec) else load_catalog().find(spec)
     if entry is not None:
         _check_engine(spec, entry.engine)  # before it is fetched
@@ -142,12 +161,35 @@ def _find_model(spec: str, store: ModelStore, workers: int) -> ModelSettings:
     except OSError as error:
         raise ModelError(f"{spec} cannot be read: {error.strerror or error}") from None
     _check_engine(spec, model.engine)
-    return ModelSettings(model.name, JobKind(model.kind), model.engine, str(model.path), workers=workers)
+    parts = _image_files(options) if model.engine == "diffusion" else {}
+    return ModelSettings(
+        model.name, JobKind(model.kind), model.engine, str(model.path), workers=options.workers, options=parts
+    )
 
 
 def _check_engine(spec: str, engine: str) -> None:
     if engine not in SERVED_ENGINES:
-        raise LaunchError(f"{spec} is a model for the {engine} engine; this version serves text models (GGUF)")
+        raise LaunchError(f"{spec} is a model for the {engine} engine, which this version does not have")
+    extra, module = _EXTRAS.get(engine, ("", ""))
+    if module and importlib.util.find_spec(module) is None:
+        raise LaunchError(
+            f"{spec} needs packages that are not installed: run `make setup EXTRAS={extra}` in the source folder, "
+            f"or pip install 'nexa-server[{extra}]'"
+        )
+
+
+def _image_files(options: ServerOptions) -> dict[str, str]:
+    """The parts of the image model that were named, by the names of their options."""
+    named = {name: getattr(options, name) for name in IMAGE_FILES}
+    return {name: str(Path(path).expanduser().resolve()) for name, path in named.items() if path}
+
+
+def _data_folder(given: str, name: str) -> Path:
+    """The folder that was named, or the user's own one for such files."""
+    if given:
+        return Path(given).expanduser().resolve()
+    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(home).expanduser().resolve() / "nexa" / name
 
 
 def _echo_model(spec: str, workers: int) -> ModelSettings:

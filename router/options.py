@@ -40,6 +40,19 @@ class ServerOptions:
     insecure: bool
     queue_limit: int
     drain_timeout: float
+    max_upload: int
+    media_folder: str
+    image_host: tuple[str, ...]
+    output_folder: str
+    output_hours: float
+    output_mb: int
+    max_image_side: int
+    vae: str
+    taesd: str
+    clip_l: str
+    clip_g: str
+    t5xxl: str
+    lora_folder: str
     log_format: str
 
 
@@ -99,14 +112,24 @@ def _whole(low: int, high: int) -> Callable[[Any], int]:
     return read
 
 
-def _seconds(value: Any) -> float:
-    try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = -1.0
-    if not 0 <= seconds <= 86_400:
-        raise ValueError("seconds from 0 to 86400 are accepted")
-    return seconds
+def _number(unit: str, low: float, high: float) -> Callable[[Any], float]:
+    def read(value: Any) -> float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            number = low - 1
+        if not low <= number <= high:
+            raise ValueError(f"{unit} from {low:g} to {high:g} are accepted")
+        return number
+
+    return read
+
+
+def _side(value: Any) -> int:
+    side = _whole(64, 8192)(value)
+    if side % 64:
+        raise ValueError("multiples of 64 are accepted")
+    return side
 
 
 def _one_of(*words: str) -> Callable[[Any], str]:
@@ -124,7 +147,15 @@ OPTIONS: tuple[Option, ...] = (
     Option("api_key", "", _text, "key that clients must send; better given as NEXA_API_KEY", "network", "KEY"),
     Option("insecure", False, _switch, "listen on other than this machine without a key", "network"),
     Option("queue_limit", 512, _whole(1, 1_000_000), "requests that may wait; more are answered 429", "network", "N"),
-    Option("drain_timeout", 30.0, _seconds, "seconds that running requests get at the end", "network", "SECONDS"),
+    Option("max_upload", 100, _whole(1, 1000), "largest file in a request, in megabytes", "network", "MB"),
+    Option(
+        "drain_timeout",
+        30.0,
+        _number("seconds", 0, 86_400),
+        "seconds that running requests get at the end",
+        "network",
+        "SECONDS",
+    ),
     Option("nctx", 0, _whole(0, 1 << 24), "context window in tokens; 0 chooses by the model", metavar="NCTX"),
     Option("workers", 1, _whole(1, 256), "worker processes per model; with GPUs, one per GPU in turn", metavar="N"),
     Option("slots", 16, _whole(1, 1024), "sequences that a worker runs at once", metavar="N"),
@@ -132,6 +163,20 @@ OPTIONS: tuple[Option, ...] = (
     Option("gpu_layers", -1, _whole(-1, 10_000), "model layers on the GPU; -1 is all, 0 none", metavar="N"),
     Option("alias", (), _texts, "further name of a model; ALIAS alone where one is served", metavar="MODEL=ALIAS"),
     Option("chat_template", "", _text, "chat template instead of the model's: a name or a Jinja file", metavar="FILE"),
+    Option("vae", "", _text, "separate VAE of the image model", "pictures", "FILE"),
+    Option("taesd", "", _text, "tiny autoencoder, for quick decoding", "pictures", "FILE"),
+    Option("clip_l", "", _text, "separate CLIP-L text encoder of the image model", "pictures", "FILE"),
+    Option("clip_g", "", _text, "separate CLIP-G text encoder of the image model", "pictures", "FILE"),
+    Option("t5xxl", "", _text, "separate T5 text encoder of the image model", "pictures", "FILE"),
+    Option("lora_folder", "", _text, "where <lora:name:weight> in a prompt finds its files", "pictures", "FOLDER"),
+    Option("max_image_side", 1024, _side, "largest width and height, in pixels", "pictures", "PIXELS"),
+    Option(
+        "media_folder", "", _text, "where image_path finds pictures (default ~/.local/share/nexa/media)", "pictures"
+    ),
+    Option("image_host", (), _texts, "host that pictures may be fetched from by URL", "pictures", "HOST"),
+    Option("output_folder", "", _text, "where pictures are kept (default ~/.local/share/nexa/images)", "pictures"),
+    Option("output_hours", 168.0, _number("hours", 0.01, 1_000_000), "how long they are kept", "pictures", "HOURS"),
+    Option("output_mb", 1000, _whole(1, 100_000_000), "how much of them is kept, in megabytes", "pictures", "MB"),
     Option("reload", False, _switch, "restart the front process when its code changes", "running"),
     Option("log_format", "text", _one_of(*FORMATS), "text or json", "running", "FORMAT"),
 )
@@ -139,7 +184,12 @@ _FILE_ONLY = (
     Option("model_path", (), _texts, "models to serve"),
     Option("onnx", False, _switch, "serve ONNX models"),
 )
-_GROUPS = {"network": "who may ask, and how much", "models": "models and workers", "running": "running"}
+_GROUPS = {
+    "network": "who may ask, and how much",
+    "models": "models and workers",
+    "pictures": "pictures",
+    "running": "running",
+}
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

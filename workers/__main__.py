@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from pathlib import Path
 
+from shared import exit_codes
 from shared.logging_setup import configure
 from shared.parent import die_with_parent
 from shared.settings import ModelSettings, ServerSettings
 from shared.transport import Endpoints
-from workers.engine import Engine, EngineLoadError
+from workers.engine import Engine, EngineLoadError, WorkerMustEnd
 from workers.runtime import WorkerRuntime
-
-EXIT_CANNOT_LOAD = 3
 
 log = logging.getLogger("nexa.worker")
 
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     configure(fmt=settings.log_format, process=options.worker_name)
     model = next(model for model in settings.models if model.name == options.model)
     runtime = WorkerRuntime(
-        engine=build_engine(model, settings, options.threads),
+        engine=build_engine(model, settings, options.threads, options.device),
         worker_id=options.worker_id,
         worker_name=options.worker_name,
         model=model.name,
@@ -38,11 +38,16 @@ def main(arguments: list[str] | None = None) -> int:
         runtime.run()
     except EngineLoadError as error:
         log.error("%s cannot be loaded: %s", model.name, error)
-        return EXIT_CANNOT_LOAD
+        return exit_codes.CANNOT_LOAD
+    except WorkerMustEnd:
+        # Native code is still computing in another thread: an orderly end would pull the library from under it.
+        log.info("ending, to stop a cancelled request")
+        logging.shutdown()
+        os._exit(exit_codes.REPLACE)
     return 0
 
 
-def build_engine(model: ModelSettings, settings: ServerSettings, threads: int) -> Engine:
+def build_engine(model: ModelSettings, settings: ServerSettings, threads: int, device: str) -> Engine:
     """The engine that a model asks for. Only that engine's libraries are imported."""
     if model.engine == "llama":
         from workers.llama.engine import LlamaEngine
@@ -53,7 +58,17 @@ def build_engine(model: ModelSettings, settings: ServerSettings, threads: int) -
         from workers.echo import EchoEngine
 
         return EchoEngine(slots=settings.slots, step_s=float(model.options.get("step_s", 0.0)))
-    raise EngineLoadError(f"there is no engine {model.engine!r} in this version: only text models (GGUF) are served")
+    if model.engine == "whisper":
+        from workers.whisper.engine import WhisperEngine
+        from workers.whisper.options import WhisperOptions
+
+        return WhisperEngine(WhisperOptions.of(model, settings, threads, device))
+    if model.engine == "diffusion":
+        from workers.diffusion.engine import DiffusionEngine
+        from workers.diffusion.options import DiffusionOptions
+
+        return DiffusionEngine(DiffusionOptions.of(model, settings, threads))
+    raise EngineLoadError(f"there is no engine {model.engine!r} in this version")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -44,6 +44,7 @@ class WorkerRuntime:
 
         Raises:
             EngineLoadError: the model cannot be loaded.
+            WorkerMustEnd: a cancelled job can only be stopped by ending this process.
         """
         self._link.start()
         signal.signal(signal.SIGTERM, lambda *_: self._commands.put(Drain()))
@@ -59,8 +60,7 @@ class WorkerRuntime:
         while True:
             emitted = self._take_commands(wait=not self._engine.has_work())
             if self._engine.has_work():
-                self._step_started_s = time.monotonic()
-                emitted += self._engine.step()
+                emitted += self._step()
             if not self._engine.has_work():
                 self._step_started_s = None
             self._stats = self._engine.stats()
@@ -68,6 +68,15 @@ class WorkerRuntime:
                 self._link.emit(emitted)
             if self._state is WorkerState.DRAINING and not self._engine.has_work():
                 return
+
+    def _step(self) -> list[Emitted]:
+        """One call of the engine. Those that do nothing but wait count as one step with what they wait for."""
+        if self._step_started_s is None:
+            self._step_started_s = time.monotonic()
+        emitted = self._engine.step()
+        if emitted or self._engine.stats().steps != self._stats.steps:
+            self._step_started_s = time.monotonic()
+        return emitted
 
     def _take_commands(self, wait: bool) -> list[Emitted]:
         """Carry out what has arrived; with ``wait``, sleep until something does."""

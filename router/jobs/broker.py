@@ -19,7 +19,7 @@ from router.jobs.probing import Prober
 from router.jobs.queue import FairQueue
 from router.jobs.served import ServedModel, find_model
 from router.jobs.workers import Worker, WorkerTable, WorkerView
-from shared.jobs import Done, Failed, JobKind, Started, TextJob
+from shared.jobs import Done, Failed, ImageJob, JobKind, Started, TextJob
 from shared.messages import (
     Acknowledge,
     Cancel,
@@ -113,6 +113,8 @@ class Broker:
         if job.ended:
             return
         worker = self._workers.get(job.worker_id) if job.worker_id else None
+        if worker is not None and job.state is JobState.RUNNING and isinstance(job.request.work, ImageJob):
+            worker.occupied = True
         job.move(JobState.CANCELLED)
         self._queues[job.request.model].remove(job)
         self._jobs.pop(job.job_id, None)

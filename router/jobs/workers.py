@@ -19,7 +19,10 @@ BUSIER = 4
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """A running worker process. ``confirmed`` once a probe has come back over the bus: then it may be given jobs."""
+    """A running worker process. ``confirmed`` once a probe has come back over the bus: then it may be given jobs.
+
+    ``occupied`` while it still computes a picture that was cancelled: it may end itself to be rid of that.
+    """
 
     heartbeat: Heartbeat
     heard_s: float
@@ -28,6 +31,7 @@ class Worker:
     probed_s: float = 0.0
     jobs: dict[str, Job] = field(default_factory=dict)
     prefixes: PrefixMemory = field(default_factory=PrefixMemory)
+    occupied: bool = False
 
     @property
     def worker_id(self) -> str:
@@ -47,13 +51,17 @@ class Worker:
 
     @property
     def capacity(self) -> int:
-        """Jobs that it is given: what its slots hold and a little more, so that a free slot is filled at once."""
-        return self.heartbeat.slots + max(1, self.heartbeat.slots // 8)
+        """Jobs that it is given: what its slots hold and a little more, so that a free slot is filled at once.
+
+        Where there is one slot only, a job takes so long that another one waits better here, where it is safe.
+        """
+        slots = self.heartbeat.slots
+        return slots + max(1, slots // 8) if slots > 1 else slots
 
     @property
     def has_room(self) -> bool:
         """Whether it may be given another job."""
-        return self.ready and len(self.jobs) < self.capacity
+        return self.ready and not self.occupied and len(self.jobs) < self.capacity
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +111,7 @@ class WorkerTable:
         if worker is None:
             worker = self._workers[heartbeat.worker_id] = Worker(heartbeat, now_s)
         worker.heartbeat, worker.heard_s = heartbeat, now_s
+        worker.occupied = worker.occupied and heartbeat.stats.running > 0
         replaced = [
             other
             for other in self._workers.values()

@@ -17,7 +17,7 @@ from worker_end import WorkerEnd
 from router.errors import ApiError
 from router.jobs.broker import Broker
 from router.jobs.job import Job, JobRequest, JobState
-from shared.jobs import Done, Failed, FinishReason, JobKind, Payload, Started, TextJob, Tokens
+from shared.jobs import Done, Failed, FinishReason, ImageJob, JobKind, Payload, Started, TextJob, Tokens
 from shared.messages import Acknowledge, Cancel, Probe, Replay, Replayed, WorkerState
 from shared.settings import ModelSettings, ServerSettings
 from shared.transport import Endpoints
@@ -231,16 +231,17 @@ def test_whatever_the_bus_drops_repeats_or_reorders_the_client_gets_all_once_and
 
 def test_a_replaced_workers_jobs_go_on_where_they_were_on_the_new_one() -> None:
     async def test(server: Server) -> None:
-        old = await server.ready_worker("old", slots=1)
+        old = await server.ready_worker("old", slots=2)
         running = await server.running_on(old, 1, 2)
-        dispatched = await server.submit_to(old)
+        dispatched = [await server.submit_to(old) for _ in range(2)]
         queued = server.submit()
         old.close()
-        new = await server.ready_worker("new", slots=3)
-        await server.until(lambda: len(new.submissions) == 3)
+        new = await server.ready_worker("new", slots=4)
+        await server.until(lambda: len(new.submissions) == 4)
         assert {submit.job_id: submit.generated for submit in new.submissions} == {
             running.job_id: [1, 2],
-            dispatched.job_id: [],
+            dispatched[0].job_id: [],
+            dispatched[1].job_id: [],
             queued.job_id: [],
         }
         new.say(running.job_id, Started(5, 0), *tokens(3), DONE)
@@ -419,15 +420,33 @@ def test_jobs_of_a_model_that_was_given_up_fail_at_once_with_the_reason() -> Non
 
 def test_cancelling_a_running_job_tells_the_worker_and_gives_its_room_to_the_next() -> None:
     async def test(server: Server) -> None:
-        worker = await server.ready_worker(slots=1)
+        worker = await server.ready_worker(slots=2)
         running = await server.running_on(worker, 1)
-        await server.submit_to(worker)
+        for _ in range(2):
+            await server.submit_to(worker)
         queued = server.submit()
         server.broker.cancel(running)
         await server.until(lambda: queued.job_id in worker.jobs)
         assert worker.of_type(Cancel) == [Cancel(running.job_id)]
         assert running.state is JobState.CANCELLED
         assert (await collect(running))[-1] == Tokens("<1>", [1])
+
+    run(test)
+
+
+def test_a_worker_that_still_paints_a_cancelled_picture_gets_no_other_job() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=1)
+        picture = server.broker.submit(JobRequest("request", "user", "smol", ImageJob("a cat"), (b"input",)))
+        await server.until(lambda: picture.job_id in worker.jobs)
+        worker.say(picture.job_id, Started(0, 0))
+        await server.until(lambda: picture.state is JobState.RUNNING)
+        server.broker.cancel(picture)
+        waiting = server.submit()
+        await server.until(lambda: Cancel(picture.job_id) in worker.received)
+        worker.beat(running=1)
+        assert waiting.state is JobState.QUEUED
+        await server.until(lambda: waiting.job_id in worker.jobs, worker.beat)
 
     run(test)
 
@@ -469,15 +488,15 @@ def test_a_worker_is_told_to_drop_a_job_that_nobody_waits_for() -> None:
 
 def test_one_users_many_jobs_do_not_delay_anothers_one() -> None:
     async def test(server: Server) -> None:
-        worker = await server.ready_worker(slots=1)
-        for number in range(2):
+        worker = await server.ready_worker(slots=2)
+        for number in range(3):
             await server.submit_to(worker, user=f"fills {number}")
         for _ in range(10):
             server.submit("busy")
         rare = server.submit("rare")
         for submission in list(worker.submissions):
             worker.say(submission.job_id, STARTED, DONE)
-        await server.until(lambda: len(worker.submissions) == 4)
+        await server.until(lambda: len(worker.submissions) == 6)
         assert rare.job_id in [submit.job_id for submit in worker.submissions]
 
     run(test)

@@ -145,12 +145,14 @@ def test_options_that_are_not_understood_end_with_2_and_one_line(
     assert said in line
 
 
-def test_a_model_of_a_kind_that_is_not_served_is_refused_before_it_is_fetched(
-    capsys: pytest.CaptureFixture[str],
+def test_a_model_whose_engine_is_not_installed_is_refused_before_it_is_fetched(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     code, line = refusal(capsys, "server", "sd1-5")
     assert code == 1
-    assert "sd1-5 is a model for the diffusion engine" in line
+    assert "sd1-5 needs packages that are not installed" in line
+    assert "pip install 'nexa-server[images]'" in line
 
 
 def test_an_unknown_key_of_the_file_is_refused_with_the_nearest(

@@ -68,7 +68,18 @@ def test_nobody_is_chosen_when_nobody_has_room() -> None:
 
 def test_a_worker_has_room_for_its_slots_and_a_little_more() -> None:
     assert [worker_with(jobs, slots=16).has_room for jobs in (16, 17, 18)] == [True, True, False]
-    assert [worker_with(jobs, slots=1).has_room for jobs in (1, 2)] == [True, False]
+    assert [worker_with(jobs, slots=2).has_room for jobs in (2, 3)] == [True, False]
+
+
+def test_a_worker_with_one_slot_gets_one_job_and_none_while_it_is_rid_of_a_cancelled_one() -> None:
+    assert [worker_with(jobs, slots=1).has_room for jobs in (0, 1)] == [True, False]
+    table = WorkerTable()
+    worker, _ = table.hear(beat("worker", slots=1))
+    worker.confirmed = worker.occupied = True
+    table.hear(beat("worker", slots=1))
+    assert not worker.has_room
+    table.hear(replace(beat("worker", slots=1), stats=EngineStats(running=0)))
+    assert worker.has_room
 
 
 def test_a_worker_is_given_jobs_only_when_confirmed_and_ready() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import zmq
 
+from shared import exit_codes
 from shared.messages import CODEC, HEARTBEAT_TOPIC, EngineStats, Heartbeat, WorkerState
 from shared.parent import die_with_parent
 from shared.transport import Endpoints, open_socket
@@ -50,6 +51,8 @@ class Worker:
                 self._beat(age_s)
             if self.behaviour == "dies-when-ready" and age_s > 0.5:
                 return 7
+            if self.behaviour == "asks-to-be-replaced" and age_s > 0.5:
+                return exit_codes.REPLACE
             time.sleep(BEAT_S)
         tell(self.folder, f"{self.name} drained")
         return 0

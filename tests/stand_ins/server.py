@@ -50,11 +50,13 @@ def quick_restarts() -> RestartPolicy:
 LIMITS = WorkerLimits(silence_s=1.0, stop_s=3.0, restarts=quick_restarts)
 
 
-def build_supervisor(launch: StandInLaunch, limits: WorkerLimits = LIMITS) -> Supervisor:
+def build_supervisor(launch: StandInLaunch, limits: WorkerLimits | None = None) -> Supervisor:
     models = tuple(ModelSettings(name, JobKind.TEXT, "echo", "") for name in launch.workers)
     settings = ServerSettings(models, str(launch.folder), port=0, drain_timeout_s=5.0)
     assignments = [DeviceAssignment(None, 1) for _ in models]
-    return Supervisor(settings, open_listener("127.0.0.1", 0), launch, assignments, LogDisplay("text"), limits)
+    return Supervisor(
+        settings, open_listener("127.0.0.1", 0), launch, assignments, LogDisplay("text"), limits or LIMITS
+    )
 
 
 async def serve(folder: Path, router: str, workers: list[str]) -> int:

@@ -7,7 +7,9 @@ import logging
 import pytest
 from rich.console import Console
 
+from shared.jobs import JobKind
 from shared.messages import WorkerState
+from shared.settings import ModelSettings
 from workers.supervisor.display import LiveDisplay, LogDisplay, WorkerView, announcement
 from workers.supervisor.output import LineForwarder
 
@@ -47,9 +49,22 @@ def test_a_live_display_shows_the_state_and_turns_to_log_lines_once_serving(
     assert [record.getMessage() for record in caplog.records] == ["worker exited"]
 
 
+def served(kind: JobKind, name: str = "m") -> ModelSettings:
+    return ModelSettings(name, kind, "echo", "")
+
+
 def test_the_announced_command_asks_for_a_key_where_one_is_needed_without_showing_it() -> None:
-    assert "Authorization" not in announcement("http://h:1", ["m"], needs_key=False)
-    assert "Bearer $NEXA_API_KEY" in announcement("http://h:1", ["m"], needs_key=True)
+    assert "Authorization" not in announcement("http://h:1", [served(JobKind.TEXT)], needs_key=False)
+    assert "Bearer $NEXA_API_KEY" in announcement("http://h:1", [served(JobKind.TEXT)], needs_key=True)
+
+
+def test_a_command_is_announced_for_each_kind_that_is_served() -> None:
+    models = [served(JobKind.SPEECH, "tiny"), served(JobKind.TEXT, "first"), served(JobKind.TEXT, "second")]
+    shown = announcement("http://h:1", models, needs_key=False)
+    assert "curl http://h:1/v1/audio/transcriptions -F file=@recording.mp3 -F model=tiny" in shown
+    assert '{"model": "first", "messages"' in shown
+    assert "txt2img" not in shown
+    assert "curl http://h:1/v1/txt2img" in announcement("http://h:1", [served(JobKind.IMAGE)], needs_key=False)
 
 
 @pytest.mark.parametrize(

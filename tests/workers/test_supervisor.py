@@ -21,6 +21,8 @@ from stand_ins.server import StandInLaunch, build_supervisor
 
 from shared.interpreter import child_environment
 from shared.messages import WorkerState
+from workers.supervisor.place import WorkerLimits
+from workers.supervisor.restarts import RestartPolicy
 from workers.supervisor.supervisor import Supervisor
 
 TIMEOUT_S = 20.0
@@ -57,9 +59,9 @@ def lives(pid: int) -> bool:
 
 
 @asynccontextmanager
-async def running(launch: StandInLaunch) -> AsyncIterator[Supervisor]:
+async def running(launch: StandInLaunch, limits: WorkerLimits | None = None) -> AsyncIterator[Supervisor]:
     """A supervisor in this process; it is drained at the end."""
-    supervisor = build_supervisor(launch)
+    supervisor = build_supervisor(launch, limits)
     task = asyncio.create_task(supervisor.run())
     try:
         yield supervisor
@@ -133,14 +135,39 @@ class TestWorkers:
         self, folder: Path
     ) -> None:
         async def story() -> None:
-            launch = StandInLaunch(folder, "serve", {"bad": f"signal:{int(signal.SIGSEGV)}", "good": "serve"})
+            launch = StandInLaunch(folder, "serve", {"bad": "exit:9", "good": "serve"})
             async with running(launch) as supervisor:
                 bad, good = supervisor.places
                 await until(lambda: bad.state is WorkerState.FAILED, "failed")
                 assert bad.status().restarts == 4
                 assert "given up after 5 failed starts" in bad.detail
-                assert "probably damaged" in bad.detail
+                assert "exit code 9" in bad.detail
                 await until(lambda: good.state is WorkerState.READY, "the other is ready")
+
+        asyncio.run(story())
+
+    @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE])
+    def test_a_native_crash_at_the_first_load_is_not_tried_again(self, folder: Path, number: signal.Signals) -> None:
+        async def story() -> None:
+            launch = StandInLaunch(folder, "serve", {"bad": f"signal:{int(number)}", "good": "serve"})
+            async with running(launch) as supervisor:
+                bad = supervisor.places[0]
+                await until(lambda: bad.state is WorkerState.FAILED, "failed")
+                assert bad.status().restarts == 0
+                assert bad.detail == (
+                    f"ended by {number.name}: the model file is probably damaged, "
+                    "or of a kind that the engine does not know"
+                )
+
+        asyncio.run(story())
+
+    def test_a_worker_that_ends_to_stop_a_cancelled_request_is_replaced_without_a_delay(self, folder: Path) -> None:
+        async def story() -> None:
+            patient = WorkerLimits(restarts=lambda: RestartPolicy(first_delay_s=3600.0, max_delay_s=3600.0))
+            async with running(StandInLaunch(folder, "serve", {"m": "asks-to-be-replaced"}), patient) as supervisor:
+                place = supervisor.places[0]
+                await until(lambda: place.status().restarts >= 2, "restarts")
+                assert place.detail == "ended to stop a cancelled request"
 
         asyncio.run(story())
 

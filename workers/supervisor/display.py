@@ -13,7 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from shared.jobs import JobKind
 from shared.messages import WorkerState
+from shared.settings import ModelSettings
 
 log = logging.getLogger("nexa.supervisor")
 
@@ -117,14 +119,26 @@ def open_display(log_format: str) -> Display:
     return LiveDisplay() if log_format == "text" and sys.stderr.isatty() else LogDisplay(log_format)
 
 
-def announcement(url: str, models: Sequence[str], needs_key: bool) -> str:
-    """The address, with one command to try it."""
+def announcement(url: str, models: Sequence[ModelSettings], needs_key: bool) -> str:
+    """The address, with one command to try it for each kind of model."""
+    names = ", ".join(model.name for model in models)
     key = ' -H "Authorization: Bearer $NEXA_API_KEY"' if needs_key else ""
-    body = f'{{"model": "{models[0]}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
-    return (
-        f"\nServing {', '.join(models)} at {url} (Ctrl-C ends it after running requests, twice at once). Try:\n\n"
-        f"  curl {url}/v1/chat/completions{key} -H 'Content-Type: application/json' \\\n    -d '{body}'\n"
+    of_kind = {model.kind: model.name for model in reversed(models)}
+    commands = [_example(kind, of_kind[kind], url, key) for kind in JobKind if kind in of_kind]
+    return f"\nServing {names} at {url} (Ctrl-C ends it after running requests, twice at once). Try:\n\n" + "\n".join(
+        f"  curl {command}\n" for command in commands
     )
+
+
+def _example(kind: JobKind, model: str, url: str, key: str) -> str:
+    if kind is JobKind.SPEECH:
+        return f"{url}/v1/audio/transcriptions{key} -F file=@recording.mp3 -F model={model}"
+    if kind is JobKind.IMAGE:
+        route, body = "txt2img", f'{{"model": "{model}", "prompt": "A lighthouse at dusk", "response_format": "url"}}'
+    else:
+        route = "chat/completions"
+        body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
+    return f"{url}/v1/{route}{key} -H 'Content-Type: application/json' \\\n    -d '{body}'"
 
 
 def _table(workers: Sequence[WorkerView]) -> Table:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import psutil
 
-EXIT_CANNOT_LOAD = 3
-"""The exit code of a worker whose model cannot be loaded: trying again is of no use."""
+from shared import exit_codes
+
+NATIVE_CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE})
 
 _GIB = 1024**3
 
@@ -47,9 +48,16 @@ def explain_exit(code: int, loading: bool, memory: MemoryFigures) -> str:
     return f"ended by {name}" + (f": {hint}" if hint else "")
 
 
+def is_hopeless(code: int) -> bool:
+    """Whether a worker that ended so at its first load would end so again: its engine refused the model or crashed."""
+    return code == exit_codes.CANNOT_LOAD or -code in NATIVE_CRASHES or -code == signal.SIGILL
+
+
 def _explain_code(code: int) -> str:
-    if code == EXIT_CANNOT_LOAD:
+    if code == exit_codes.CANNOT_LOAD:
         return "the model cannot be loaded"
+    if code == exit_codes.REPLACE:
+        return "ended to stop a cancelled request"
     return "ended by itself (exit code 0)" if code == 0 else f"ended with exit code {code}"
 
 
@@ -63,9 +71,9 @@ def _signal_hint(number: int, loading: bool, memory: MemoryFigures) -> str:
     if number == signal.SIGKILL:
         advice = "; a smaller model, a smaller --nctx or fewer --workers need less" if memory.held_bytes else ""
         return f"likely out of memory ({memory}), unless somebody killed it by hand{advice}"
-    if number in (signal.SIGSEGV, signal.SIGBUS) and loading:
-        return "the model file is probably damaged; fetch it again"
-    if number in (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT):
+    if number in NATIVE_CRASHES and loading:
+        return "the model file is probably damaged, or of a kind that the engine does not know"
+    if number in NATIVE_CRASHES:
         return "a crash inside the engine"
     return ""
 

@@ -8,8 +8,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from shared import exit_codes
+from shared.jobs import JobKind
 from shared.messages import WORKER_MOVES, Heartbeat, WorkerState, WorkerStatus
-from workers.supervisor.exits import EXIT_CANNOT_LOAD, MemoryFigures, explain_exit
+from workers.supervisor.exits import MemoryFigures, explain_exit, is_hopeless
 from workers.supervisor.process import ChildProcess, Command, LineSink
 from workers.supervisor.restarts import RestartPolicy
 
@@ -22,12 +24,20 @@ class ForbiddenMove(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """When a ready worker counts as hung: no heartbeat for ``silence_s``, or one step longer than ``busy_s``."""
+    """When a ready worker counts as hung: no heartbeat for ``silence_s``, or one step longer than ``busy_s``.
+
+    A decode step of text, a batch of speech and a denoising step of a picture take very different times.
+    """
 
     silence_s: float = 10.0
     busy_s: float = 60.0
     stop_s: float = 10.0
     restarts: Callable[[], RestartPolicy] = field(default=RestartPolicy)
+
+    @classmethod
+    def of(cls, kind: JobKind) -> WorkerLimits:
+        """The limits for a worker of that kind."""
+        return cls(busy_s={JobKind.TEXT: 60.0, JobKind.SPEECH: 300.0, JobKind.IMAGE: 900.0}[kind])
 
 
 class WorkerPlace:
@@ -162,14 +172,19 @@ class WorkerPlace:
         loading = self._ready_since_s is None
         self.detail = self._killed_because or explain_exit(code, loading, MemoryFigures.now(self._memory_bytes))
         ready_s = None if self._ready_since_s is None else time.monotonic() - self._ready_since_s
-        delay_s = None if self._stopping.is_set() else self._policy.next_delay_s(ready_s)
+        if self._stopping.is_set():
+            delay_s = None
+        elif code == exit_codes.REPLACE and ready_s is not None:
+            delay_s = 0.0
+        else:
+            delay_s = self._policy.next_delay_s(ready_s)
         first_load = not self._was_ready and self._restarts == 0
         self._move(WorkerState.EXITED)
         if self._stopping.is_set():
             return None
         if delay_s is None:
             self.detail = f"given up after {self._policy.failed_starts} failed starts; the last one {self.detail}"
-        if delay_s is None or (code == EXIT_CANNOT_LOAD and first_load):
+        if delay_s is None or (first_load and is_hopeless(code)):
             self._move(WorkerState.FAILED)
             return None
         return delay_s

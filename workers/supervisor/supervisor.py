@@ -70,14 +70,14 @@ class Supervisor:
         self._killed_by: int | None = None
         on_line = LineForwarder(settings.log_format)
         self.router = RouterKeeper(launch.router, on_line, settings.reload)
-        names = [(model.name, f"{model.name}/{n}") for model in settings.models for n in range(model.workers)]
+        names = [(model, f"{model.name}/{n}") for model in settings.models for n in range(model.workers)]
         self.places = [
             WorkerPlace(
                 name=name,
-                model=model,
+                model=model.name,
                 device=assignment.device,
-                launch=partial(launch.worker, model, name, assignment=assignment),
-                limits=limits or WorkerLimits(),
+                launch=partial(launch.worker, model.name, name, assignment=assignment),
+                limits=limits or WorkerLimits.of(model.kind),
                 on_change=self._changed,
                 on_line=on_line,
             )
@@ -159,8 +159,8 @@ class Supervisor:
             self._fail(f"{place.name}: {place.detail}", place.last_lines)
         elif not self._serving and WorkerState.READY in states <= {WorkerState.READY, WorkerState.FAILED}:
             self._serving = True
-            models = [model.name for model in self._settings.models]
-            serving = [m for m in models if any(p.model == m and p.state is WorkerState.READY for p in self.places)]
+            ready = {place.model for place in self.places if place.state is WorkerState.READY}
+            serving = [model for model in self._settings.models if model.name in ready]
             self._display.serving(announcement(self._url, serving, bool(self._settings.api_key)), self._url)
 
     def _publish(self) -> None:
