@@ -1,0 +1,264 @@
+"""Write a small, complete Stable Diffusion checkpoint with random weights, to try the image engine without a download.
+
+The pictures mean nothing, but text encoder, UNet and autoencoder all run as in a real model. The layout is that of
+SDXS-512 (an SD 1.x UNet without a middle block, and TAESD as the autoencoder), the smallest which stable-diffusion.cpp
+takes from one file. It fixes every shape, so only the types are free: what a matrix product reads is ternary (TQ1_0)
+or Q4_0, while weights of convolutions can only be F16. Of those, only some output channels differ from zero: the rest
+is left as holes in the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import struct
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+F32, F16, Q4_0, TQ1_0 = 0, 1, 2, 34
+"""ggml's numbers of tensor types."""
+
+_BLOCKS = {F32: (1, 4), F16: (1, 2), Q4_0: (32, 18), TQ1_0: (256, 54)}
+"""Elements and bytes of a block of each type."""
+
+_ALIGNMENT_BYTES = 32
+_DENSE_CHANNELS = 32
+
+_TEXT = "cond_stage_model.transformer.text_model."
+_UNET = "model.diffusion_model."
+_TIME_WIDTH = 1280
+_TEXT_WIDTH = 768
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """``shape`` is in ggml's order: the fastest dimension first, for convolutions width, height, input, output.
+
+    Random values have the mean ``mean`` and the standard deviation ``spread``. Only the first ``dense`` of the slowest
+    dimension are written, the others are zero.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    ggml_type: int
+    mean: float = 0.0
+    spread: float = 0.0
+    dense: int | None = None
+
+    @property
+    def dense_elements(self) -> int:
+        """How many elements, counted from the first, may differ from zero."""
+        *row, slowest = self.shape
+        return int(np.prod(row, dtype=np.int64)) * (slowest if self.dense is None else min(self.dense, slowest))
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes in the file, holes included."""
+        elements, size = _BLOCKS[self.ggml_type]
+        return int(np.prod(self.shape, dtype=np.int64)) // elements * size
+
+
+def make_tiny_sd(path: Path, seed: int = 0) -> None:
+    """Write the checkpoint (GGUF) to ``path``, which is there only when it is whole. The same seed, the same bytes."""
+    tensors = list(_tensors())
+    generator = np.random.default_rng(seed)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(_header(tensors))
+            for tensor in tensors:
+                begin = file.tell() + -file.tell() % _ALIGNMENT_BYTES
+                file.seek(begin)
+                file.write(_data(tensor, generator))
+                file.seek(begin + tensor.size_bytes)
+            file.truncate()
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _header(tensors: list[Tensor]) -> bytes:
+    """A GGUF header, padded: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"""
+    metadata = {"general.architecture": "sd1", "general.name": "Tiny Stable Diffusion with random weights"}
+    head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata))
+    for key, value in metadata.items():
+        head += _string(key) + struct.pack("<I", 8) + _string(value)
+    offset = 0
+    for tensor in tensors:
+        dims = tensor.shape
+        head += _string(tensor.name) + struct.pack(f"<I{len(dims)}Q", len(dims), *dims)
+        head += struct.pack("<IQ", tensor.ggml_type, offset)
+        offset += tensor.size_bytes + -tensor.size_bytes % _ALIGNMENT_BYTES
+    return head + b"\0" * (-len(head) % _ALIGNMENT_BYTES)
+
+
+def _string(text: str) -> bytes:
+    data = text.encode()
+    return struct.pack("<Q", len(data)) + data
+
+
+def _data(tensor: Tensor, generator: np.random.Generator) -> bytes:
+    count = tensor.dense_elements
+    if tensor.ggml_type == Q4_0:  # a scale, then 32 numbers from -8 to 7
+        return _random_blocks(count // 32, 16, tensor.spread / 4.61, generator, scale_first=True)
+    if tensor.ggml_type == TQ1_0:  # 256 numbers of -1, 0 and 1, five in a byte, then a scale
+        return _random_blocks(count // 256, 52, tensor.spread / 0.816, generator, scale_first=False)
+    values = generator.standard_normal(count, dtype=np.float32) * np.float32(tensor.spread) + np.float32(tensor.mean)
+    return values.astype("<f2" if tensor.ggml_type == F16 else "<f4").tobytes()
+
+
+def _random_blocks(
+    count: int, number_bytes: int, scale: float, generator: np.random.Generator, *, scale_first: bool
+) -> bytes:
+    """Quantised blocks with one scale for all and random numbers, of which every pattern of bits is a valid one."""
+    blocks = generator.integers(0, 256, (count, number_bytes + 2), dtype=np.uint8)
+    place = slice(0, 2) if scale_first else slice(number_bytes, None)
+    blocks[:, place] = np.frombuffer(np.array(scale, "<f2").tobytes(), np.uint8)
+    return blocks.tobytes()
+
+
+def _tensors() -> Iterator[Tensor]:
+    yield from _text_encoder()
+    yield from _unet()
+    yield from _tiny_autoencoder()
+
+
+def _linear(name: str, inputs: int, outputs: int, bias: bool = True) -> Iterator[Tensor]:
+    yield Tensor(f"{name}.weight", (inputs, outputs), Q4_0 if inputs % 256 else TQ1_0, spread=inputs**-0.5)
+    if bias:
+        yield Tensor(f"{name}.bias", (outputs,), F32, spread=0.02)
+
+
+def _conv(
+    name: str, inputs: int, outputs: int, side: int = 3, bias: float | None = 0.0, gain: float = 1.0
+) -> Iterator[Tensor]:
+    spread = gain * (inputs * side * side) ** -0.5
+    dense = _DENSE_CHANNELS if side > 1 and outputs > 64 else None
+    yield Tensor(f"{name}.weight", (side, side, inputs, outputs), F16, spread=spread, dense=dense)
+    if bias is not None:
+        yield Tensor(f"{name}.bias", (outputs,), F32, mean=bias, spread=0.02)
+
+
+def _norm(name: str, width: int) -> Iterator[Tensor]:
+    yield Tensor(f"{name}.weight", (width,), F32, mean=1.0, spread=0.02)
+    yield Tensor(f"{name}.bias", (width,), F32, spread=0.02)
+
+
+def _text_encoder() -> Iterator[Tensor]:
+    """CLIP ViT-L/14's: 12 layers."""
+    yield Tensor(f"{_TEXT}embeddings.token_embedding.weight", (_TEXT_WIDTH, 49408), Q4_0, spread=1.0)
+    yield Tensor(f"{_TEXT}embeddings.position_embedding.weight", (_TEXT_WIDTH, 77), F16, spread=0.1)
+    for layer in range(12):
+        name = f"{_TEXT}encoder.layers.{layer}."
+        for part in ("q_proj", "k_proj", "v_proj", "out_proj"):
+            yield from _linear(f"{name}self_attn.{part}", _TEXT_WIDTH, _TEXT_WIDTH)
+        yield from _norm(f"{name}layer_norm1", _TEXT_WIDTH)
+        yield from _linear(f"{name}mlp.fc1", _TEXT_WIDTH, 4 * _TEXT_WIDTH)
+        yield from _linear(f"{name}mlp.fc2", 4 * _TEXT_WIDTH, _TEXT_WIDTH)
+        yield from _norm(f"{name}layer_norm2", _TEXT_WIDTH)
+    yield from _norm(f"{_TEXT}final_layer_norm", _TEXT_WIDTH)
+
+
+def _unet() -> Iterator[Tensor]:
+    yield from _linear(f"{_UNET}time_embed.0", 320, _TIME_WIDTH)
+    yield from _linear(f"{_UNET}time_embed.2", _TIME_WIDTH, _TIME_WIDTH)
+    yield from _conv(f"{_UNET}input_blocks.0.0", 4, 320)
+    yield from _residual("input_blocks.1.0", 320, 320)
+    yield from _conv(f"{_UNET}input_blocks.3.0.op", 320, 320)
+    yield from _residual("input_blocks.4.0", 320, 640)
+    yield from _attention("input_blocks.4.1", 640)
+    yield from _conv(f"{_UNET}input_blocks.6.0.op", 640, 640)
+    yield from _residual("input_blocks.7.0", 640, 1280)
+    yield from _attention("input_blocks.7.1", 1280)
+    yield from _residual("output_blocks.0.0", 1280 + 1280, 1280)
+    yield from _attention("output_blocks.0.1", 1280)
+    yield from _residual("output_blocks.1.0", 1280 + 640, 1280)
+    yield from _attention("output_blocks.1.1", 1280)
+    yield from _conv(f"{_UNET}output_blocks.2.1.conv", 1280, 1280)
+    yield from _residual("output_blocks.3.0", 1280 + 640, 640)
+    yield from _attention("output_blocks.3.1", 640)
+    yield from _residual("output_blocks.4.0", 640 + 320, 640)
+    yield from _attention("output_blocks.4.1", 640)
+    yield from _conv(f"{_UNET}output_blocks.5.2.conv", 640, 640)
+    yield from _residual("output_blocks.6.0", 640 + 320, 320)
+    yield from _residual("output_blocks.7.0", 320 + 320, 320)
+    yield from _norm(f"{_UNET}out.0", 320)
+    yield from _conv(f"{_UNET}out.2", 320, 4)
+
+
+def _residual(name: str, inputs: int, outputs: int) -> Iterator[Tensor]:
+    name = _UNET + name
+    yield from _norm(f"{name}.in_layers.0", inputs)
+    yield from _conv(f"{name}.in_layers.2", inputs, outputs)
+    yield from _linear(f"{name}.emb_layers.1", _TIME_WIDTH, outputs)
+    yield from _norm(f"{name}.out_layers.0", outputs)
+    yield from _conv(f"{name}.out_layers.3", outputs, outputs)
+    if inputs != outputs:
+        yield from _conv(f"{name}.skip_connection", inputs, outputs, side=1)
+
+
+def _attention(name: str, width: int) -> Iterator[Tensor]:
+    name = _UNET + name
+    block = f"{name}.transformer_blocks.0"
+    yield from _norm(f"{name}.norm", width)
+    yield from _conv(f"{name}.proj_in", width, width, side=1)
+    for part, context in (("attn1", width), ("attn2", _TEXT_WIDTH)):
+        yield from _linear(f"{block}.{part}.to_q", width, width, bias=False)
+        yield from _linear(f"{block}.{part}.to_k", context, width, bias=False)
+        yield from _linear(f"{block}.{part}.to_v", context, width, bias=False)
+        yield from _linear(f"{block}.{part}.to_out.0", width, width)
+    yield from _linear(f"{block}.ff.net.0.proj", width, 8 * width)
+    yield from _linear(f"{block}.ff.net.2", 4 * width, width)
+    for norm in ("norm1", "norm2", "norm3"):
+        yield from _norm(f"{block}.{norm}", width)
+    yield from _conv(f"{name}.proj_out", width, width, side=1)
+
+
+def _tiny_autoencoder() -> Iterator[Tensor]:
+    """TAESD: https://github.com/madebyollin/taesd"""
+    yield from _conv("tae.encoder.layers.0", 3, 64)
+    for index in range(1, 14):
+        if index in (2, 6, 10):
+            yield from _conv(f"tae.encoder.layers.{index}", 64, 64, bias=None)
+        else:
+            yield from _tiny_block(f"tae.encoder.layers.{index}")
+    yield from _conv("tae.encoder.layers.14", 64, 4)
+    yield from _conv("tae.decoder.layers.0", 4, 64)
+    for index in (2, 3, 4, 7, 8, 9, 12, 13, 14, 17):
+        yield from _tiny_block(f"tae.decoder.layers.{index}")
+    for index in (6, 11, 16):
+        yield from _conv(f"tae.decoder.layers.{index}", 64, 64, bias=None)
+    yield from _conv("tae.decoder.layers.18", 64, 3, bias=0.5, gain=0.2)
+
+
+def _tiny_block(name: str) -> Iterator[Tensor]:
+    for index in (0, 2, 4):
+        yield from _conv(f"{name}.conv.{index}", 64, 64)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="make_tiny_sd.py", description=__doc__.partition("\n")[0])
+    parser.add_argument("out", type=Path, metavar="OUT", help="the file to write, ending in .gguf")
+    parser.add_argument("--seed", type=int, default=0, help="of the random weights (default 0)")
+    options = parser.parse_args(arguments)
+    print(f"writing {options.out} ...", file=sys.stderr)
+    try:
+        make_tiny_sd(options.out, options.seed)
+    except OSError as error:
+        print(f"{options.out} cannot be written: {error.strerror or error}", file=sys.stderr)
+        return 1
+    size = options.out.stat()
+    print(f"done: {size.st_size / 1e6:.0f} MB, {size.st_blocks * 512 / 1e6:.0f} MB on the disk", file=sys.stderr)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
