@@ -16,7 +16,7 @@ from shared.catalog import CatalogEntry, load_catalog
 from shared.gguf_header import GGUFError
 from shared.hub import Hub
 from shared.model_files import ModelKind
-from shared.model_source import HubSource, MissingPackageError, ModelError, PackageSource
+from shared.model_source import HubSource, JoinedSource, MissingPackageError, ModelError, PackageSource
 from shared.model_store import InstalledModel, ModelStore
 from shared.pull_progress import format_bytes, progress_for
 
@@ -106,7 +106,7 @@ def _remove(args: argparse.Namespace) -> int:
 
 def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
     here, size_bytes = False, entry.size_bytes
-    if isinstance(entry.source, HubSource):
+    if isinstance(entry.source, HubSource | JoinedSource):
         installed = store.find(entry)
         here, size_bytes = installed is not None, installed.size_bytes if installed else size_bytes
     elif isinstance(entry.source, PackageSource):

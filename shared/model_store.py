@@ -23,7 +23,8 @@ from shared.gguf_header import GGUFError
 from shared.hub import Hub, HubRepo, PullProgress
 from shared.hub_choice import HubFile, choose_files
 from shared.model_files import Engine, ModelFiles, inspect_model
-from shared.model_source import HubSource, ModelError, PackageSource, is_safe_relative, parse_source
+from shared.model_joining import join_folders
+from shared.model_source import HubSource, JoinedSource, ModelError, PackageSource, is_safe_relative, parse_source
 from shared.pull_progress import SilentProgress
 
 _MANIFEST = "manifest.json"
@@ -79,7 +80,7 @@ class ModelStore:
     def find(self, model: CatalogEntry | HubSource) -> InstalledModel | None:
         """The installed model that comes from the source of ``model``, without asking the hub."""
         source = model.source if isinstance(model, CatalogEntry) else model
-        folder = self._folder(source) if isinstance(source, HubSource) else None
+        folder = self._folder(source) if isinstance(source, HubSource | JoinedSource) else None
         return _read_manifest(folder) if folder is not None and folder.is_dir() else None
 
     def ensure(self, model: CatalogEntry | HubSource) -> ResolvedModel:
@@ -92,7 +93,7 @@ class ModelStore:
         What an installed Python package ships is only looked up. Raises :class:`ModelError`.
         """
         model = entry_or_spec if isinstance(entry_or_spec, CatalogEntry) else _parse_spec(entry_or_spec)
-        if isinstance(model, CatalogEntry) and not isinstance(model.source, HubSource):
+        if isinstance(model, CatalogEntry) and not isinstance(model.source, HubSource | JoinedSource):
             return resolve_entry(model, self)
         return self._ensure(model, progress or self._progress)
 
@@ -131,8 +132,31 @@ class ModelStore:
         found = (self.find(model) or self._pull(model, progress)).resolve()
         return replace(found, name=_name(model))
 
+    def _join(self, entry: CatalogEntry, source: JoinedSource) -> InstalledModel:
+        """Put a model together from the packages that hold its parts."""
+        folders, folder = source.locate(), self._folder(source)
+        with self._locked(folder):
+            present = self.find(entry)
+            if present is not None:
+                return present
+            files = join_folders(folders, folder / "files", entry.sha256)
+            installed = InstalledModel(
+                name=entry.name,
+                source=str(source),
+                commit="",
+                licence=entry.licence,
+                files=files,
+                size_bytes=_folder_bytes(folder / "files"),
+                folder=folder,
+            )
+            self._check(installed)
+            _write_manifest(installed)
+            return installed
+
     def _pull(self, model: CatalogEntry | HubSource, progress: PullProgress) -> InstalledModel:
         source = model.source if isinstance(model, CatalogEntry) else model
+        if isinstance(model, CatalogEntry) and isinstance(source, JoinedSource):
+            return self._join(model, source)
         if not isinstance(source, HubSource):
             raise ModelError(f"{_name(model)} comes from {source}, only hub models can be pulled")
         folder = self._folder(source)
@@ -180,9 +204,10 @@ class ModelStore:
             self._delete(model.folder)
             raise ModelError(f"{model.source} was fetched whole but cannot be served: {error}") from None
 
-    def _folder(self, source: HubSource) -> Path:
+    def _folder(self, source: HubSource | JoinedSource) -> Path:
         """A folder name that people can read and that no other source has."""
-        readable = re.sub(r"[^A-Za-z0-9._-]+", "_", f"{source.repo.replace('/', '--')}--{source.pattern}").strip("-_")
+        name = f"{source.repo.replace('/', '--')}--{source.pattern}" if isinstance(source, HubSource) else str(source)
+        readable = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("-_")
         return self.root / f"{readable[:150]}--{hashlib.sha256(str(source).encode()).hexdigest()[:8]}"
 
     def _delete(self, folder: Path) -> None:
