@@ -1,9 +1,11 @@
 # make serve    set up once, then serve a small chat model that comes with the installation
+# make serve EXTRAS=speech,images MODEL="smollm2 faster-whisper-tiny ./sd.safetensors"
 # make test     set up once, then run all checks and tests
 
 MODEL ?= smollm2
 ARGS ?=
-CODE = router workers shared tests
+EXTRAS ?=
+CODE = router workers shared tests scripts
 
 .PHONY: serve test setup setup-dev lint unit e2e clean
 
@@ -13,7 +15,7 @@ serve: setup
 test: lint unit e2e
 
 setup:
-	@scripts/setup.sh
+	@scripts/setup.sh "$(EXTRAS)"
 
 setup-dev:
 	@scripts/setup.sh dev

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Makes .venv with everything that the server (or, with "dev", its tests) needs. Safe to interrupt and to repeat.
+# Makes .venv with everything that the server needs. Safe to interrupt and to repeat.
 #
-#   scripts/setup.sh [dev]
+#   scripts/setup.sh [EXTRA,...]      speech, whisper-base (a multilingual model), images, dev (tests; has all others)
+#
+# Extras that were set up once stay when others are added.
 #
 # PYTHON           the interpreter to use (default python3)
-# NEXA_CMAKE_ARGS  flags for compiling llama.cpp (default -DGGML_NATIVE=OFF: runs on every CPU of this kind;
-#                  -DGGML_CUDA=ON for NVIDIA GPUs)
+# NEXA_CMAKE_ARGS  flags for compiling llama.cpp and stable-diffusion.cpp (default -DGGML_NATIVE=OFF: runs on every CPU
+#                  of this kind; -DGGML_CUDA=ON for NVIDIA GPUs)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-extra="${1:-}"
+wanted="${1:-}"
 python="${PYTHON:-python3}"
 flags="${NEXA_CMAKE_ARGS:--DGGML_NATIVE=OFF}"
 stamp=".venv/nexa-setup"
@@ -48,15 +50,18 @@ wanted_state() {
         "$python" -c 'import sys; print(sys.version, sys.executable)'; } | hash_of
 }
 
+# All of these extras, comma-separated, each once and in order.
+joined() { echo "$*" | tr ' ,' '\n\n' | sed '/^$/d' | sort -u | paste -sd,; }
+
 # pip's own cache of wheels does not look at the flags that a wheel was compiled with, so ours lie in a folder of
 # their own, one for each version and flags.
-build_llama() {
-    local requirement folder draft log ticker
-    requirement="$(sed -n 's/^ *"\(llama-cpp-python[^"]*\)".*/\1/p' pyproject.toml)"
+build_native() {
+    local package="$1" name="$2" minutes="$3" flags="$4" requirement folder draft log ticker
+    requirement="$(sed -n "s/^ *\"\($package[^\"]*\)\".*/\1/p" pyproject.toml)"
     folder="${XDG_CACHE_HOME:-$HOME/.cache}/nexa/wheels/$(echo "$requirement $flags $(uname -sm)" | hash_of)"
     if ! compgen -G "$folder/*.whl" >/dev/null; then
         check_compiler
-        say "compiling llama.cpp ($requirement, $flags): 4 to 8 minutes on 2 cores, once"
+        say "compiling $name ($requirement, $flags): $minutes minutes on 2 cores, once"
         mkdir -p "$folder"
         draft="$(mktemp -d "$folder/build.XXXXXX")"
         log="$draft/log"
@@ -65,31 +70,38 @@ build_llama() {
         # shellcheck disable=SC2064
         trap "kill $ticker 2>/dev/null || true; rm -rf '$draft'" EXIT
         CMAKE_ARGS="$flags" .venv/bin/python -m pip wheel --disable-pip-version-check --no-deps --no-cache-dir \
-            --no-binary llama-cpp-python --wheel-dir "$draft" "$requirement" >"$log" 2>&1 ||
-            { tail -n 30 "$log" >&2; fail "llama.cpp could not be compiled; the reason is above"; }
+            --no-binary "$package" --wheel-dir "$draft" "$requirement" >"$log" 2>&1 ||
+            { tail -n 30 "$log" >&2; fail "$name could not be compiled; the reason is above"; }
         mv "$draft"/*.whl "$folder/"
         kill "$ticker" 2>/dev/null || true
         rm -rf "$draft"
         trap - EXIT
     fi
-    say "installing llama.cpp as compiled with $flags"
+    say "installing $name as compiled with $flags"
     .venv/bin/python -m pip install --disable-pip-version-check -qq --force-reinstall --no-deps "$folder"/*.whl
 }
 
 check_python
 state="$(wanted_state)"
-done_state="" done_extra=""
-[[ ! -f "$stamp" ]] || read -r done_state done_extra <"$stamp" || true
-if [[ "$done_state" == "$state" && (-z "$extra" || "$done_extra" == "$extra") && -x .venv/bin/nexa ]]; then
+done_state="" done_extras=""
+[[ ! -f "$stamp" ]] || read -r done_state done_extras <"$stamp" || true
+extras="$(joined "$done_extras" "$wanted")"
+for extra in ${extras//,/ }; do
+    grep -q "^$extra = \[" pyproject.toml || fail "there is no extra $extra; accepted are speech, whisper-base, images, dev"
+done
+if [[ "$done_state" == "$state" && "$extras" == "$done_extras" && -x .venv/bin/nexa ]]; then
     exit 0
 fi
-rm -f "$stamp"
 if [[ "$done_state" != "$state" ]]; then
     say "making .venv with $("$python" --version)"
     "$python" -m venv --clear .venv
-    build_llama
+    echo "unfinished $extras" >"$stamp"
+    build_native llama-cpp-python llama.cpp "4 to 8" "$flags"
 fi
-say "installing the packages${extra:+ and those of the tests} (1 to 3 minutes the first time)"
-.venv/bin/python -m pip install --disable-pip-version-check -qq --editable ".${extra:+[$extra]}"
-echo "$state $extra" >"$stamp"
+if [[ ",$extras," =~ ,(images|dev), ]] && ! .venv/bin/python -c 'import stable_diffusion_cpp' 2>/dev/null; then
+    build_native stable-diffusion-cpp-python stable-diffusion.cpp "3 to 5" "${flags//GGML_CUDA/SD_CUDA}"
+fi
+say "installing the packages${extras:+, with those of: $extras} (1 to 3 minutes the first time)"
+.venv/bin/python -m pip install --disable-pip-version-check -qq --editable ".${extras:+[$extras]}"
+echo "$state $extras" >"$stamp"
 say "done"

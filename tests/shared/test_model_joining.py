@@ -90,7 +90,7 @@ def test_wrong_parts_are_joined_anew_at_the_next_try(entry: CatalogEntry, tmp_pa
 def test_packages_that_are_not_installed_are_all_named() -> None:
     source = parse_source("packages:nexa_missing_one/data+nexa_missing_two/data")
     assert isinstance(source, JoinedSource)
-    with pytest.raises(MissingPackageError, match="pip install nexa-missing-one nexa-missing-two$"):
+    with pytest.raises(MissingPackageError, match=r"pip install nexa-missing-one nexa-missing-two$"):
         source.locate()
 
 
