@@ -9,6 +9,9 @@ from router.errors import ApiError
 from shared.jobs import JobKind
 from shared.settings import ModelSettings
 
+EXAMPLES = {JobKind.TEXT: "smollm2", JobKind.IMAGE: "sd1-5", JobKind.SPEECH: "faster-whisper-tiny"}
+"""A model of each kind that everybody can have."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
@@ -30,7 +33,9 @@ def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind)
     served = "served: " + ", ".join(f"{model.name} ({model.kind})" for model in models)
     of_kind = [model for model in models if model.kind is kind]
     if not of_kind:
-        raise ApiError(404, f"no {kind} model is served here; {served}", "model", "model_not_found")
+        names = " ".join(model.name for model in models)
+        remedy = f"the command `nexa server {names} {EXAMPLES[kind]}` would serve one too"
+        raise ApiError(404, f"no {kind} model is served here; {served}; {remedy}", "model", "model_not_found")
     if not name:
         return of_kind[0]
     model = next((model for model in models if name == model.name or name in model.aliases), None)

@@ -1,0 +1,145 @@
+"""How much speech the server writes down a second: requests one after another, and several at once.
+
+    python scripts/bench/speech.py RECORDING [--model faster-whisper-tiny] [--at-once 8] [--rounds 5] [--url URL]
+
+Without ``--url`` it starts ``nexa server MODEL`` on a free port of this machine and ends it again. Both ways take
+turns, so that other work on the machine falls on both; the medians over the rounds and their ratio are printed, and
+with ``--json`` written to a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import platform
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx
+
+START_TIMEOUT_S = 300.0
+REQUEST_TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Medians over the rounds. Speed is seconds of audio per second."""
+
+    model: str
+    audio_s: float
+    at_once: int
+    rounds: int
+    speed_alone: float
+    speed_together: float
+    latency_alone_s: float
+    latency_together_s: float
+    ratio: float
+    machine: str
+
+
+def main() -> int:
+    """Measure, print a table, and return the exit code."""
+    options = _parser().parse_args()
+    recording = options.recording.read_bytes()
+    serving = contextlib.nullcontext(options.url) if options.url else _own_server(options.model)
+    with serving as url, httpx.Client(base_url=url, timeout=REQUEST_TIMEOUT_S) as client:
+        figures = measure(client, recording, options.model, options.at_once, options.rounds)
+    print(f"{figures.audio_s:.1f} s of speech, {figures.model}, {figures.machine}, {figures.rounds} rounds, medians")
+    print(f"{'':>14} {'audio s per s':>14} {'latency s':>10}")
+    print(f"{'one at a time':>14} {figures.speed_alone:14.1f} {figures.latency_alone_s:10.2f}")
+    print(f"{f'{figures.at_once} at once':>14} {figures.speed_together:14.1f} {figures.latency_together_s:10.2f}")
+    print(f"ratio {figures.ratio:.2f}")
+    if options.json:
+        options.json.write_text(json.dumps(asdict(figures), indent=1))
+    return 0
+
+
+def measure(client: httpx.Client, recording: bytes, model: str, at_once: int, rounds: int) -> Figures:
+    """The figures of one server, after one request that is not counted."""
+    _, audio_s = _transcribe(client, recording, model)
+    alone: list[float] = []
+    together: list[float] = []
+    latencies_alone: list[float] = []
+    latencies_together: list[float] = []
+    for _ in range(rounds):
+        for count, speeds, latencies in ((1, alone, latencies_alone), (at_once, together, latencies_together)):
+            began_s = time.monotonic()
+            with ThreadPoolExecutor(count) as threads:
+                waits = [threads.submit(_transcribe, client, recording, model) for _ in range(at_once)]
+                latencies += [wait.result()[0] for wait in waits]
+            speeds.append(at_once * audio_s / (time.monotonic() - began_s))
+    return Figures(
+        model=model,
+        audio_s=audio_s,
+        at_once=at_once,
+        rounds=rounds,
+        speed_alone=statistics.median(alone),
+        speed_together=statistics.median(together),
+        latency_alone_s=statistics.median(latencies_alone),
+        latency_together_s=statistics.median(latencies_together),
+        ratio=statistics.median(b / a for a, b in zip(alone, together, strict=True)),
+        machine=f"{os.cpu_count()} cores, {platform.machine()}",
+    )
+
+
+def _transcribe(client: httpx.Client, recording: bytes, model: str) -> tuple[float, float]:
+    """One request; returns its latency and the recording's duration, both in seconds."""
+    began_s = time.monotonic()
+    answer = client.post(
+        "/v1/audio/transcriptions",
+        files={"file": ("recording", recording)},
+        data={"model": model, "response_format": "verbose_json"},
+    )
+    answer.raise_for_status()
+    return time.monotonic() - began_s, float(answer.json()["duration"])
+
+
+@contextlib.contextmanager
+def _own_server(model: str) -> Iterator[str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "router.cli", "server", model, "--port", str(port)]
+    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _wait_ready(url, server)
+        yield url
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(60)
+
+
+def _wait_ready(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline_s = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline_s and server.poll() is None:
+        with contextlib.suppress(httpx.HTTPError):
+            if httpx.get(f"{url}/ready").status_code == 200:
+                return
+        time.sleep(0.2)
+    sys.exit("bench: the server did not become ready; start it by hand to see why")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Speed of transcriptions, one at a time and at once.")
+    parser.add_argument("recording", type=Path)
+    parser.add_argument("--model", default="faster-whisper-tiny")
+    parser.add_argument("--at-once", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--url", help="a server that runs already")
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
