@@ -1,0 +1,125 @@
+"""The image engine: one picture at a time, painted by stable-diffusion.cpp in a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shared.jobs import Progress, Started
+from shared.messages import EngineStats
+from workers.diffusion.options import DiffusionOptions
+from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError, WorkerMustEnd
+
+if TYPE_CHECKING:
+    from workers.diffusion.native import DiffusionModel
+    from workers.diffusion.order import Order
+    from workers.diffusion.painter import Painter
+
+STEP_WAIT_S = 0.1
+LEAST_RELOAD_S = 1.0
+
+
+class DiffusionEngine:
+    """Serves the image jobs of one model; further ones wait.
+
+    The library cannot be interrupted within a picture. When its job is cancelled, the picture is painted to its end and
+    thrown away if that is quicker than loading the model in a new process; else this process has to end.
+    """
+
+    def __init__(self, options: DiffusionOptions) -> None:
+        self._options = options
+        self._waiting: deque[Order] = deque()
+        self._running: Order | None = None
+        self._cancelled_s = 0.0
+        self._reload_s = LEAST_RELOAD_S
+        self._steps = 0
+        self._model: DiffusionModel | None = None
+        self._painter: Painter | None = None
+
+    def load(self, report: Callable[[float], None]) -> EngineInfo:
+        try:
+            from workers.diffusion.native import DiffusionModel
+            from workers.diffusion.painter import Painter
+        except ImportError as error:
+            raise EngineLoadError(f"{error}; image models need: pip install 'nexa-server[images]'") from None
+        for path in (self._options.model_path, *self._options.files.values()):
+            if not Path(path).exists():
+                raise EngineLoadError(f"{path}: there is no such file")
+        begun_s = time.monotonic()
+        self._model = DiffusionModel(self._options, lambda fraction: report(0.95 * fraction))
+        self._reload_s = max(LEAST_RELOAD_S, time.monotonic() - begun_s)
+        self._painter = Painter(self._model, self._options.model_name)
+        report(1.0)
+        return EngineInfo(slots=1, context_tokens=0)
+
+    def submit(self, job: EngineJob) -> list[Emitted]:
+        from workers.diffusion.order import accept
+
+        self._waiting.append(accept(job, self._options.lora_folder))
+        return []
+
+    def cancel(self, job_id: str) -> None:
+        self._waiting = deque(order for order in self._waiting if order.job_id != job_id)
+        running = self._running
+        if running is not None and running.job_id == job_id and not running.cancelled:
+            running.cancelled = True
+            self._cancelled_s = time.monotonic()
+            self._end_if_too_slow()
+
+    def has_work(self) -> bool:
+        return self._running is not None or bool(self._waiting)
+
+    def step(self) -> list[Emitted]:
+        if self._running is None:
+            if not self._waiting:
+                return []
+            assert self._painter is not None
+            self._running = self._waiting.popleft()
+            self._painter.paint(self._running)
+            return [(self._running.job_id, Started(0, 0))]
+        emitted = self._collect(self._running)
+        if self._running is not None and self._running.cancelled:
+            self._end_if_too_slow()
+        return emitted
+
+    def stats(self) -> EngineStats:
+        return EngineStats(running=int(self._running is not None), waiting=len(self._waiting), steps=self._steps)
+
+    def close(self) -> None:
+        """Free the model; a picture that is in the making is left to the process's end."""
+        if self._model is None or self._painter is None:
+            return
+        if self._running is not None:
+            self._model.let_go()
+            return
+        self._painter.end()
+        self._model.close()
+        self._model = self._painter = None
+
+    def _collect(self, order: Order) -> list[Emitted]:
+        """What has happened to the running order; waits a moment when that is nothing."""
+        assert self._painter is not None
+        emitted: list[Emitted] = []
+        try:
+            event = self._painter.events.get(timeout=STEP_WAIT_S)
+            while event is not None:
+                self._steps += isinstance(event, Progress)
+                if not order.cancelled:
+                    emitted.append((order.job_id, event))
+                event = self._painter.events.get_nowait()
+            self._running = None
+        except queue.Empty:
+            pass
+        return emitted
+
+    def _end_if_too_slow(self) -> None:
+        """Raise when a new process would be there before the cancelled picture is finished."""
+        assert self._painter is not None
+        passed_s = time.monotonic() - self._cancelled_s
+        remaining_s = self._painter.pace.remaining_s()
+        if (remaining_s or 0.0) > self._reload_s or passed_s > 2 * self._reload_s:
+            raise WorkerMustEnd("a cancelled picture would take longer than loading the model again")

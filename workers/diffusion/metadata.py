@@ -1,0 +1,61 @@
+"""Finished pictures as PNG files that say how they were made.
+
+The text chunk ``parameters`` follows the convention that image front ends read: the prompt, the negative prompt, and a
+line of names and values. Source: https://github.com/AUTOMATIC1111/stable-diffusion-webui, ``modules/infotext_utils.py``
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import json
+
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from shared.jobs import ImageJob
+
+
+def png(image: Image.Image, parameters: str = "") -> bytes:
+    """``image`` as a file; text that is not Latin-1 goes into an ``iTXt`` chunk, other text into a ``tEXt`` one."""
+    info = PngInfo()
+    if parameters:
+        info.add_text("parameters", parameters)
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=info)
+    return buffer.getvalue()
+
+
+def parameters(job: ImageJob, seed: int, model: str, sampler: str, scheduler: str) -> str:
+    """The text of one picture of ``job``; ``sampler`` and ``scheduler`` are those that were used."""
+    values: dict[str, str | int | float] = {
+        "Steps": job.steps,
+        "Sampler": sampler,
+        "Schedule type": scheduler,
+        "CFG scale": job.cfg_scale,
+        "Seed": seed,
+        "Size": f"{job.width}x{job.height}",
+        "Model": model,
+    }
+    if job.has_input:
+        values["Denoising strength"] = job.strength
+    if job.clip_skip > 0:
+        values["Clip skip"] = job.clip_skip
+    values["Version"] = f"nexa {_version()}"
+    lines = [job.prompt]
+    if job.negative_prompt:
+        lines.append(f"Negative prompt: {job.negative_prompt}")
+    lines.append(", ".join(f"{name}: {_quoted(value)}" for name, value in values.items()))
+    return "\n".join(lines)
+
+
+def _quoted(value: str | int | float) -> str:
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return json.dumps(text, ensure_ascii=False) if any(c in text for c in ',:\n"') else text
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("nexa-server")
+    except importlib.metadata.PackageNotFoundError:
+        return "from source"

@@ -1,0 +1,215 @@
+"""One model in stable-diffusion.cpp, through the bindings of ``stable_diffusion_cpp`` to its C functions.
+
+Its class ``StableDiffusion`` is not used: it prints to stdout, never frees a picture's memory, and leaves the library
+with a callback that is gone once a call is over.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import stable_diffusion_cpp as sd_cpp
+from PIL import Image, ImageOps
+
+from shared.jobs import ImageJob
+from workers.diffusion.loras import Lora
+from workers.diffusion.native_log import NATIVE_LOG
+from workers.diffusion.options import DiffusionOptions
+from workers.engine import EngineLoadError
+
+_functions: Any = sd_cpp.stable_diffusion_cpp._lib
+_SAMPLERS = {name: value for name, value in sd_cpp.stable_diffusion.SAMPLE_METHOD_MAP.items() if value is not None}
+_SCHEDULERS = {name: value for name, value in sd_cpp.stable_diffusion.SCHEDULER_MAP.items() if value is not None}
+
+_libc = ctypes.CDLL(None)
+_free = _libc.free
+_free.argtypes = [ctypes.c_void_p]
+_free.restype = None
+
+
+class PaintError(Exception):
+    """The library gave no picture; the message is what it said about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """One picture to paint: ``job`` with this ``seed``; ``prompt`` is without its LoRAs, the pictures are decoded."""
+
+    job: ImageJob
+    seed: int
+    prompt: str
+    loras: list[Lora]
+    image: Image.Image | None
+    mask: Image.Image | None
+
+
+@dataclass(slots=True)
+class Listener:
+    """Who is told of a picture's progress.
+
+    ``on_step`` gets a number of steps done and how many there are; ``on_preview`` the number of a step and what is
+    there after it, just before that step is told.
+    """
+
+    on_step: Callable[[int, int], None] = lambda step, steps: None
+    on_preview: Callable[[int, Image.Image], None] = lambda step, image: None
+
+
+class DiffusionModel:
+    """A loaded model. One call at a time; it takes long and lets other threads run meanwhile."""
+
+    def __init__(self, options: DiffusionOptions, report: Callable[[float], None]) -> None:
+        """Load the model, calling ``report`` with the fraction done.
+
+        Raises:
+            EngineLoadError: the model cannot be loaded.
+        """
+        self._listener = Listener(on_step=lambda step, steps: report(min(step / max(steps, 1), 1.0)))
+        # The library keeps these pointers, so they live as long as the model.
+        self._step_callback = sd_cpp.sd_progress_callback(self._on_step)
+        self._preview_callback = sd_cpp.sd_preview_callback(self._on_preview)
+        sd_cpp.sd_set_progress_callback(self._step_callback, ctypes.c_void_p(0))
+        self._context = _load(options)
+        self._listener = Listener()
+
+    def names_of(self, sampler: str | None, scheduler: str | None) -> tuple[str, str]:
+        """The sampler and the scheduler that are used for these, ``None`` being the model's own."""
+        method = _SAMPLERS[sampler] if sampler else sd_cpp.sd_get_default_sample_method(self._context)
+        schedule = _SCHEDULERS[scheduler] if scheduler else sd_cpp.sd_get_default_scheduler(self._context, method)
+        return _name_of(method, _SAMPLERS), _name_of(schedule, _SCHEDULERS)
+
+    def paint(self, painting: Painting, listener: Listener, with_previews: bool) -> Image.Image:
+        """The picture, in the size that the job asks for.
+
+        Raises:
+            PaintError: the library gave none.
+        """
+        job = painting.job
+        parameters, kept = _parameters(painting)
+        self._listener = listener
+        mode = sd_cpp.Preview.PREVIEW_PROJ if with_previews else sd_cpp.Preview.PREVIEW_NONE
+        callback = self._preview_callback if with_previews else None
+        sd_cpp.sd_set_preview_callback(callback, mode, 1, True, False, ctypes.c_void_p(0))
+        NATIVE_LOG.forget_errors()
+        try:
+            found = sd_cpp.generate_image(self._context, ctypes.byref(parameters))
+        finally:
+            self._listener = Listener()
+            del kept
+        image = _taken(found)
+        if image is None:
+            raise PaintError(NATIVE_LOG.error())
+        size = (job.width, job.height)
+        # The library rounds sizes up to what the model can do, and stretches an input picture to that.
+        return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+    def close(self) -> None:
+        """Free the model. No picture may be in the making."""
+        sd_cpp.free_sd_ctx(self._context)
+
+    def let_go(self) -> None:
+        """Keep the library from calling Python, which is about to end, while a picture is still in the making.
+
+        Without a callback for its progress it would print that; so it gets a C function that does nothing instead.
+        """
+        sd_cpp.sd_set_log_callback(None, ctypes.c_void_p(0))
+        sd_cpp.sd_set_progress_callback(ctypes.cast(_libc.labs, ctypes.c_void_p), ctypes.c_void_p(0))
+
+    def _on_step(self, step: int, steps: int, seconds: float, _: ctypes.c_void_p) -> None:
+        self._listener.on_step(step, steps)
+
+    def _on_preview(self, step: int, count: int, frames: Any, is_noisy: bool, _: ctypes.c_void_p) -> None:
+        if count:
+            self._listener.on_preview(abs(step), _picture_of(frames[0]))
+
+
+def _load(options: DiffusionOptions) -> Any:
+    parameters = sd_cpp.sd_ctx_params_t()
+    _functions.sd_ctx_params_init(ctypes.byref(parameters))
+    parameters.vae_decode_only = False  # image to image encodes
+    parameters.free_params_immediately = False  # the next picture needs them
+    parameters.n_threads = options.threads
+    files = {f"{option}_path": path for option, path in options.files.items()}
+    files["diffusion_model_path" if options.is_diffusion_model_only else "model_path"] = options.model_path
+    for name, path in files.items():
+        setattr(parameters, name, os.fsencode(path))
+    NATIVE_LOG.capture()
+    NATIVE_LOG.forget_errors()
+    NATIVE_LOG.verbose = True
+    try:
+        context = sd_cpp.new_sd_ctx(ctypes.byref(parameters))
+    finally:
+        NATIVE_LOG.verbose = False
+    if not context:
+        raise EngineLoadError(NATIVE_LOG.error())
+    if not sd_cpp.sd_ctx_supports_image_generation(context):
+        sd_cpp.free_sd_ctx(context)
+        raise EngineLoadError("the model makes videos, not pictures")
+    return context
+
+
+def _parameters(painting: Painting) -> tuple[Any, list[Any]]:
+    """The library's parameters, and what has to live as long as they do."""
+    job = painting.job
+    parameters = sd_cpp.sd_img_gen_params_t()
+    _functions.sd_img_gen_params_init(ctypes.byref(parameters))
+    parameters.prompt = painting.prompt.encode()
+    parameters.negative_prompt = job.negative_prompt.encode()
+    parameters.clip_skip = job.clip_skip or -1
+    parameters.width, parameters.height = job.width, job.height
+    parameters.strength = job.strength
+    parameters.seed = painting.seed
+    parameters.sample_params.sample_steps = job.steps
+    parameters.sample_params.guidance.txt_cfg = job.cfg_scale
+    if job.sampler:
+        parameters.sample_params.sample_method = _SAMPLERS[job.sampler]
+    if job.scheduler:
+        parameters.sample_params.scheduler = _SCHEDULERS[job.scheduler]
+    kept: list[Any] = []
+    if painting.image is not None:
+        parameters.init_image = _given(painting.image, kept)
+    if painting.mask is not None:
+        parameters.mask_image = _given(painting.mask, kept)
+    loras = (sd_cpp.sd_lora_t * len(painting.loras))(
+        *(sd_cpp.sd_lora_t(False, lora.weight, os.fsencode(lora.path)) for lora in painting.loras)
+    )
+    parameters.loras, parameters.lora_count = loras, len(painting.loras)
+    kept.append(loras)
+    return parameters, kept
+
+
+def _given(image: Image.Image, kept: list[Any]) -> Any:
+    data = image.tobytes()
+    pointer = ctypes.cast(ctypes.c_char_p(data), ctypes.POINTER(ctypes.c_uint8))
+    kept += [data, pointer]
+    return sd_cpp.sd_image_t(image.width, image.height, len(image.getbands()), pointer)
+
+
+def _taken(found: Any) -> Image.Image | None:
+    """The library's only picture; its memory is freed."""
+    if not found:
+        return None
+    try:
+        native = found[0]
+        if not native.data:
+            return None
+        try:
+            return _picture_of(native)
+        finally:
+            _free(native.data)
+    finally:
+        _free(found)
+
+
+def _picture_of(native: Any) -> Image.Image:
+    data = ctypes.string_at(native.data, native.width * native.height * native.channel)
+    mode = {1: "L", 3: "RGB", 4: "RGBA"}[native.channel]
+    return Image.frombytes(mode, (native.width, native.height), data).convert("RGB")
+
+
+def _name_of(value: int, names: dict[str, int]) -> str:
+    return next((name for name, number in names.items() if number == value), "unknown")

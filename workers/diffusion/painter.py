@@ -1,0 +1,121 @@
+"""The thread that paints: one order after another, each step of it an event."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+
+from PIL import Image
+
+from shared.jobs import Done, Failed, FinishReason, Payload, Picture, Progress
+from workers.diffusion.metadata import parameters, png
+from workers.diffusion.native import DiffusionModel, Listener, PaintError, Painting
+from workers.diffusion.native_log import NATIVE_LOG
+from workers.diffusion.order import Order
+from workers.diffusion.pace import Pace
+
+log = logging.getLogger("nexa.worker.diffusion")
+
+
+class Painter:
+    """Paints orders in a thread of its own, for a call of the library lasts as long as a picture.
+
+    ``events`` gets each order's events, and ``None`` when the thread is done with an order, however it ended. ``pace``
+    tells how long the picture that is being painted still takes.
+    """
+
+    def __init__(self, model: DiffusionModel, model_name: str) -> None:
+        self.events: queue.SimpleQueue[Payload | None] = queue.SimpleQueue()
+        self.pace = Pace()
+        self._model = model
+        self._model_name = model_name
+        self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
+        # One thread for all orders: each thread that computes makes a team of its own. It must not hold up the end of
+        # the process, as nothing can stop it within a picture.
+        self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
+        self._thread.start()
+
+    def paint(self, order: Order) -> None:
+        """Begin with ``order`` as soon as the one before is done."""
+        self._orders.put(order)
+
+    def end(self) -> None:
+        """End the thread. To be called when it is done with all orders."""
+        self._orders.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        for order in iter(self._orders.get, None):
+            try:
+                self._paint_all(order)
+            except PaintError as error:
+                self.events.put(Failed(500, f"the picture could not be painted: {error}"))
+            except Exception:
+                log.exception("an order failed", extra={"job": order.job_id})
+                self.events.put(Failed(500, "the engine could not paint this picture; its log tells why"))
+            self.events.put(None)
+
+    def _paint_all(self, order: Order) -> None:
+        job = order.job
+        first_picture_s = 0.0
+        for index in range(order.delivered, job.count):
+            if order.cancelled:
+                return
+            seed = order.seed + index
+            painting = Painting(job, seed, order.prompt, order.loras, order.image, order.mask)
+            self.pace.begin(order.steps, job.width * job.height)
+            steps = _Steps(order, index, self.pace, self.events)
+            image = self._model.paint(painting, Listener(steps.on_step, steps.on_preview), bool(order.preview_steps))
+            steps.finish()
+            self.pace.end()
+            sampler, scheduler = self._model.names_of(job.sampler, job.scheduler)
+            file = png(image, parameters(job, seed, self._model_name, sampler, scheduler))
+            self.events.put(Picture(index, seed, image.width, image.height, file))
+            first_picture_s = first_picture_s or time.monotonic() - order.received_s
+        self.events.put(Done(FinishReason.STOP, 0, 0, 0, first_picture_s))
+
+
+class _Steps:
+    """Turns what the library tells about one picture into an event for each step of its order.
+
+    The library tells of other things too: tensors that it reads for a LoRA, before the steps, and some steps twice.
+    """
+
+    def __init__(self, order: Order, index: int, pace: Pace, events: queue.SimpleQueue[Payload | None]) -> None:
+        self._steps = order.steps
+        self._before = index * order.steps
+        self._total = order.job.count * order.steps
+        self._size = (order.job.width, order.job.height)
+        self._preview_steps = order.preview_steps
+        self._previews: dict[int, bytes] = {}
+        self._pace = pace
+        self._events = events
+        self._done = 0
+        self._sampling = False
+        NATIVE_LOG.on_sampling = self._on_sampling
+
+    def on_step(self, step: int, steps: int) -> None:
+        """The library's progress."""
+        if self._sampling and steps == self._steps and step > self._done:
+            self._pace.step(step)
+            self._emit_up_to(step)
+
+    def on_preview(self, step: int, image: Image.Image) -> None:
+        """What is there after ``step``; it is small, and has to be scaled."""
+        if step in self._preview_steps and step not in self._previews:
+            self._previews[step] = png(image.resize(self._size, Image.Resampling.BICUBIC))
+
+    def finish(self) -> None:
+        """The picture is there, so all of its steps are done."""
+        self._emit_up_to(self._steps)
+
+    def _on_sampling(self) -> None:
+        self._sampling = True
+        self._pace.sampling()
+
+    def _emit_up_to(self, step: int) -> None:
+        for done in range(self._done + 1, step + 1):
+            self._events.put(Progress(self._before + done, self._total, self._previews.get(done, b"")))
+        self._done = max(self._done, step)
