@@ -1,0 +1,238 @@
+"""The speech engine: the pieces of all waiting recordings go through one Whisper model in shared batches."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from shared.jobs import Failed, JobError, Segment, SpeechJob, SpeechTask, Started, kind_of
+from shared.messages import EngineStats
+from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
+from workers.whisper.batching import BatchSize, FairQueue
+from workers.whisper.options import WhisperOptions
+from workers.whisper.pcm import SAMPLE_RATE
+from workers.whisper.preparation import Notice, Opened, Preparation, Prepared, PreparedChunk, Tools
+from workers.whisper.preparing import Preparer
+from workers.whisper.rate import Rate
+from workers.whisper.transcription import Item, Transcription
+
+if TYPE_CHECKING:
+    from workers.whisper.model import SpeechModel
+    from workers.whisper.transcribing import Transcriber
+
+log = logging.getLogger("nexa.whisper")
+
+IDLE_WAIT_S = 0.1
+MODEL_FAILED = Failed(500, "the model failed on this recording; the worker's log tells why")
+
+T = TypeVar("T")
+
+
+class WhisperEngine:
+    """Serves the speech jobs of one Whisper model.
+
+    A thread decodes the recordings and cuts them into chunks of at most 30 s; each step takes a batch of those, in
+    turn from every recording, so that a short one never waits for a long one.
+    """
+
+    def __init__(self, options: WhisperOptions) -> None:
+        self._options = options
+        self._transcriptions: dict[str, Transcription] = {}
+        self._queue: FairQueue[Item] = FairQueue()
+        self._batch_size = BatchSize()
+        self._preparer: Preparer | None = None
+        self._model: SpeechModel | None = None
+        self._rate = Rate()
+        self._steps = 0
+
+    def load(self, report: Callable[[float], None]) -> EngineInfo:
+        report(0.0)
+        try:
+            from workers.whisper.audio import AudioReader
+            from workers.whisper.model import SpeechModel
+            from workers.whisper.transcribing import Transcriber
+            from workers.whisper.voice import detect_speech
+        except ImportError as error:
+            raise EngineLoadError(
+                f"speech needs the package {error.name}; pip install 'nexa-server[speech]' brings it"
+            ) from error
+        self._model = SpeechModel(self._options)
+        self._transcriber: Transcriber = Transcriber(self._model)
+        self._tools = Tools(AudioReader, detect_speech, self._model.features)
+        report(0.7)
+        self._warm_up()
+        self._preparer = Preparer()
+        report(1.0)
+        return EngineInfo(slots=self._options.slots, context_tokens=0)
+
+    def submit(self, job: EngineJob) -> list[Emitted]:
+        work = job.work
+        if not isinstance(work, SpeechJob):
+            raise JobError(
+                400, f"{self._options.model_name} writes down speech, it does not take {kind_of(work)}", "model"
+            )
+        assert self._model is not None
+        assert self._preparer is not None
+        self._check(work, self._model)
+        language = work.language if self._model.multilingual else "en"
+        transcription = Transcription(
+            job.job_id, work, language, self._model.prompt_tokens(work.prompt), time.monotonic(), job.delivered
+        )
+        self._transcriptions[job.job_id] = transcription
+        preparation = Preparation(job.blobs[0], work.vad, job.delivered, language is None, self._tools)
+        self._preparer.add(job.job_id, preparation)
+        return []
+
+    def cancel(self, job_id: str) -> None:
+        self._forget(job_id)
+
+    def has_work(self) -> bool:
+        return bool(self._transcriptions)
+
+    def step(self) -> list[Emitted]:
+        assert self._preparer is not None
+        emitted = [event for job_id, notice in self._preparer.collect() for event in self._note(job_id, notice)]
+        if emitted:
+            return emitted  # it is out before the model's step, which takes long
+        batch = self._queue.take(self._batch_size.limit)
+        if not batch:
+            self._preparer.wait(IDLE_WAIT_S)
+            return []
+        for item in batch:
+            if not item.attempts:
+                self._preparer.taken(item.job_id)
+        started_s = time.monotonic()
+        emitted = self._run(batch)
+        self._batch_size.observe(len(batch), time.monotonic() - started_s)
+        self._steps += 1
+        return emitted
+
+    def stats(self) -> EngineStats:
+        running = sum(transcription.in_work > 0 for transcription in self._transcriptions.values())
+        return EngineStats(
+            running=running,
+            waiting=len(self._transcriptions) - running,
+            generated_tokens=self._rate.total,
+            steps=self._steps,
+            tokens_per_s=self._rate.per_s(),
+        )
+
+    def close(self) -> None:
+        for job_id in list(self._transcriptions):
+            self._forget(job_id)
+        if self._preparer is not None:
+            self._preparer.close()
+        if self._model is not None:
+            self._model.close()
+
+    def _warm_up(self) -> None:
+        """Do everything once, so that the first request pays for no memory and no library that is loaded late."""
+        assert self._model is not None
+        noise = (np.random.default_rng(0).standard_normal(SAMPLE_RATE) * 1000).astype(np.int16)
+        try:
+            self._tools.detect_speech(noise)
+            encoded = self._model.encode([self._tools.features(noise)])
+            start = self._model.start_tokens("en", SpeechTask.TRANSCRIBE, [])
+            self._model.generate(encoded, [start], temperature=0.0, beam_size=5)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise EngineLoadError(
+                f"{self._options.model_path} does not run on {self._options.device}: {reason}"
+            ) from error
+
+    def _check(self, work: SpeechJob, model: SpeechModel) -> None:
+        name = self._options.model_name
+        if not model.multilingual and work.task is SpeechTask.TRANSLATE:
+            raise JobError(
+                400, f"model: {name} knows English only and cannot translate; a multilingual Whisper model can", "model"
+            )
+        if work.language is None or work.language in model.languages:
+            return
+        if not model.multilingual:
+            raise JobError(
+                400,
+                f"language: {work.language!r} was given, but {name} knows English only; accepted is 'en'",
+                "language",
+            )
+        accepted = ", ".join(sorted(model.languages))
+        raise JobError(400, f"language: {name} does not know {work.language!r}; accepted are {accepted}", "language")
+
+    def _note(self, job_id: str, notice: Notice) -> list[Emitted]:
+        """Take up what has become of a recording in preparation."""
+        transcription = self._transcriptions[job_id]
+        match notice:
+            case Opened():
+                return [(job_id, Started(0, 0))]
+            case PreparedChunk():
+                transcription.in_work += 1
+                self._queue.add(Item(transcription, notice))
+                return []
+            case Prepared():
+                transcription.prepared = notice
+                return self._end_if_done(transcription)
+            case Failed():
+                return self._fail(job_id, notice)
+
+    def _run(self, batch: list[Item]) -> list[Emitted]:
+        """One attempt at each chunk of a batch; what comes out poor waits for another one."""
+        emitted: list[Emitted] = []
+        finished: list[Item] = []
+        for item, attempt in self._together(batch, self._transcriber.attempt):
+            if attempt is None:
+                emitted += self._fail(item.job_id, MODEL_FAILED)
+                continue
+            self._rate.count(len(attempt.tokens))
+            if item.temperature is None:
+                finished.append(item)
+            elif item.job_id in self._transcriptions:
+                self._queue.put_back(item)
+        alive = [item for item in finished if item.job_id in self._transcriptions]
+        for item, result in self._together(alive, self._transcriber.finish):
+            emitted += self._fail(item.job_id, MODEL_FAILED) if result is None else self._finish(item, *result)
+        return emitted
+
+    def _together(self, batch: list[Item], work: Callable[[list[Item]], list[T]]) -> list[tuple[Item, T | None]]:
+        """What ``work`` makes of a batch. Where it fails on all together, on each alone, and then None."""
+        try:
+            return list(zip(batch, work(batch), strict=True))
+        except Exception as error:
+            log.warning("the model failed on %d chunks", len(batch), exc_info=error)
+        if len(batch) == 1:
+            return [(batch[0], None)]
+        results = [result for item in batch for result in self._together([item], work)]
+        if all(result is not None for _, result in results):
+            self._batch_size.failed(len(batch))
+        return results
+
+    def _finish(self, item: Item, segments: list[Segment], heard_s: float) -> list[Emitted]:
+        """A chunk is transcribed."""
+        assert self._preparer is not None
+        transcription = self._transcriptions.get(item.job_id)
+        if transcription is None:
+            return []
+        if not transcription.work.vad:
+            self._preparer.go_on(item.job_id, item.chunk.start_s + heard_s)
+        emitted = [(item.job_id, payload) for payload in transcription.finish_chunk(item, segments)]
+        return [*emitted, *self._end_if_done(transcription)]
+
+    def _end_if_done(self, transcription: Transcription) -> list[Emitted]:
+        events = transcription.ending()
+        if events:
+            self._forget(transcription.job_id)
+        return [(transcription.job_id, event) for event in events]
+
+    def _fail(self, job_id: str, failed: Failed) -> list[Emitted]:
+        if job_id not in self._transcriptions:
+            return []
+        self._forget(job_id)
+        return [(job_id, failed)]
+
+    def _forget(self, job_id: str) -> None:
+        self._transcriptions.pop(job_id, None)
+        self._queue.drop(job_id)
+        if self._preparer is not None:
+            self._preparer.drop(job_id)
