@@ -46,6 +46,8 @@ class DiffusionEngine:
             from workers.diffusion.painter import Painter
         except ImportError as error:
             raise EngineLoadError(f"{error}; image models need: pip install 'nexa-server[images]'") from None
+        except (OSError, RuntimeError) as error:  # the package's own library could not be loaded
+            raise EngineLoadError(str(error)) from None
         for path in (self._options.model_path, *self._options.files.values()):
             if not Path(path).exists():
                 raise EngineLoadError(f"{path}: there is no such file")

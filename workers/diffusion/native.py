@@ -112,12 +112,16 @@ class DiffusionModel:
         sd_cpp.free_sd_ctx(self._context)
 
     def let_go(self) -> None:
-        """Keep the library from calling Python, which is about to end, while a picture is still in the making.
+        """Make it safe for the process to end while a picture is in the making.
 
-        Without a callback for its progress it would print that; so it gets a C function that does nothing instead.
+        The library must not call Python then. Without a callback for its progress it would print that, so it gets a C
+        function that does nothing instead. Its destructors must not run either, as its threads would crash: where the
+        C library can (glibc), the process ends right before them, with the status that it was going to have.
         """
         sd_cpp.sd_set_log_callback(None, ctypes.c_void_p(0))
         sd_cpp.sd_set_progress_callback(ctypes.cast(_libc.labs, ctypes.c_void_p), ctypes.c_void_p(0))
+        if hasattr(_libc, "on_exit"):
+            _libc.on_exit(ctypes.cast(_libc._exit, ctypes.c_void_p), None)
 
     def _on_step(self, step: int, steps: int, seconds: float, _: ctypes.c_void_p) -> None:
         self._listener.on_step(step, steps)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import logging
 import re
-from collections import deque
 from collections.abc import Callable
 
 import stable_diffusion_cpp as sd_cpp
@@ -15,6 +14,8 @@ LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
 
 SAMPLING_STARTS = "generating image:"
 """What the library says when it has read everything and begins to denoise a picture."""
+
+KEPT_ERRORS = 3
 
 log = logging.getLogger("nexa.worker.diffusion")
 
@@ -31,7 +32,8 @@ class NativeLog:
     def __init__(self) -> None:
         self.verbose = False
         self.on_sampling: Callable[[], None] = lambda: None
-        self._errors: deque[str] = deque(maxlen=100)
+        self._errors: list[str] = []
+        self._further_errors = 0
         self._callback = sd_cpp.sd_log_callback(self._on_line)
 
     def capture(self) -> None:
@@ -41,22 +43,28 @@ class NativeLog:
     def forget_errors(self) -> None:
         """Begin anew."""
         self._errors.clear()
+        self._further_errors = 0
 
     def error(self) -> str:
         """The errors since the last :meth:`forget_errors` in a line: the first ones, which name the cause."""
-        first = list(dict.fromkeys(self._errors))
-        more = f" (and {len(first) - 3} more errors, see the log)" if len(first) > 3 else ""
-        return "; ".join(first[:3]) + more or "the library gave no reason"
+        more = f" (and {self._further_errors} more errors, see the log)" if self._further_errors else ""
+        return "; ".join(self._errors) + more or "the library gave no reason"
 
     def _on_line(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
         line = _PLACE.sub("", text.decode("utf-8", "replace").strip())
         severity = LEVELS[min(max(level, 0), 3)]
         if severity == logging.ERROR:
-            self._errors.append(line)
+            self._keep(line)
         if severity >= logging.WARNING or (self.verbose and severity == logging.INFO):
             log.log(severity, "stable-diffusion.cpp: %s", line)
         elif line.startswith(SAMPLING_STARTS):
             self.on_sampling()
+
+    def _keep(self, error: str) -> None:
+        if len(self._errors) < KEPT_ERRORS:
+            self._errors.append(error)
+        else:
+            self._further_errors += 1
 
 
 NATIVE_LOG = NativeLog()

@@ -1,0 +1,51 @@
+"""The estimate of how long a picture still takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from workers.diffusion.pace import Pace
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def test_nothing_is_known_before_the_first_step(clock: Clock) -> None:
+    pace = Pace(clock)
+    pace.begin(10, 100)
+    pace.sampling()
+    assert pace.remaining_s() is None
+
+
+def test_the_steps_to_come_take_as_long_as_those_that_are_done(clock: Clock) -> None:
+    pace = Pace(clock)
+    pace.begin(10, 100)
+    pace.sampling()
+    clock.now_s = 4.0
+    pace.step(2)
+    assert pace.remaining_s() == pytest.approx(8 * 2.0 + 2 * 2.0)
+    clock.now_s = 5.0
+    assert pace.remaining_s() == pytest.approx(19.0)
+
+
+def test_the_rest_is_known_from_the_picture_before(clock: Clock) -> None:
+    pace = Pace(clock)
+    for pixels in (100, 200):
+        pace.begin(2, pixels)
+        pace.sampling()
+        for step in (1, 2):
+            clock.now_s += 1.0
+            pace.step(step)
+        if pixels == 100:
+            clock.now_s += 3.0
+            pace.end()
+    assert pace.remaining_s() == pytest.approx(6.0)

@@ -1,0 +1,143 @@
+"""What the engine paints, with a real model of random weights."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from diffusion_jobs import Outcome, image_job, png_of, run
+from PIL import Image
+
+from shared.diffusion_names import SAMPLERS, SCHEDULERS
+from shared.jobs import Done, FinishReason, Picture, Progress, Started
+from workers.diffusion import native
+from workers.diffusion.engine import DiffusionEngine
+
+PHOTO = png_of(Image.radial_gradient("L").resize((64, 64)))
+
+
+def test_names_are_the_library_s() -> None:
+    for names, known in ((SAMPLERS, native._SAMPLERS), (SCHEDULERS, native._SCHEDULERS)):
+        assert list(names) == [name for name in known if not name.endswith("count")]
+
+
+def test_the_same_seed_gives_the_same_pixels_and_another_seed_others(engine: DiffusionEngine) -> None:
+    first, again, other = (run(engine, image_job(seed=seed)) for seed in (7, 7, 8))
+    assert first.pictures[0].png == again.pictures[0].png
+    assert not np.array_equal(first.pixels, other.pixels)
+
+
+def test_the_prompt_and_the_negative_prompt_matter(engine: DiffusionEngine) -> None:
+    plain = run(engine, image_job(cfg_scale=5.0)).pixels
+    assert not np.array_equal(plain, run(engine, image_job(cfg_scale=5.0, prompt="a dog")).pixels)
+    assert not np.array_equal(plain, run(engine, image_job(cfg_scale=5.0, negative_prompt="a dog")).pixels)
+
+
+def test_events_come_in_order_and_count_every_step_of_all_pictures(engine: DiffusionEngine) -> None:
+    outcome = run(engine, image_job(count=2, seed=5))
+    kinds = [type(event) for event in outcome.events]
+    assert kinds == [Started, Progress, Progress, Picture, Progress, Progress, Picture, Done]
+    assert [(event.step, event.steps) for event in outcome.progress] == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert [(picture.index, picture.seed) for picture in outcome.pictures] == [(0, 5), (1, 6)]
+    done = outcome.events[-1]
+    assert isinstance(done, Done)
+    assert done.finish_reason is FinishReason.STOP
+    assert done.ttft_s > 0.0
+
+
+def test_a_step_is_told_while_the_picture_is_still_in_the_making(engine: DiffusionEngine) -> None:
+    engine.submit(image_job(steps=6))
+    batches = []
+    while engine.has_work():
+        batches.append([type(event) for _, event in engine.step()])
+    with_progress = [batch for batch in batches if Progress in batch]
+    assert Picture not in with_progress[0]
+
+
+@pytest.mark.parametrize("sampler", ["euler_a", "heun", "dpm++2s_a", "res_2s"])
+def test_a_step_that_runs_the_model_twice_counts_once(engine: DiffusionEngine, sampler: str) -> None:
+    outcome = run(engine, image_job(sampler=sampler, steps=3))
+    assert [event.step for event in outcome.progress] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("strength", "steps"), [(0.0, 1), (0.5, 3), (0.75, 4), (1.0, 5)])
+def test_an_input_picture_takes_only_the_last_part_of_the_steps(
+    engine: DiffusionEngine, strength: float, steps: int
+) -> None:
+    outcome = run(engine, image_job(blobs=(PHOTO,), has_input=True, strength=strength, steps=5))
+    assert [(event.step, event.steps) for event in outcome.progress] == [(n, steps) for n in range(1, steps + 1)]
+
+
+def test_pictures_that_were_delivered_are_not_painted_again(engine: DiffusionEngine) -> None:
+    whole = run(engine, image_job(count=2, seed=3))
+    rest = run(engine, image_job(count=2, seed=3, delivered=1))
+    assert [picture.index for picture in rest.pictures] == [1]
+    assert rest.pictures[0].png == whole.pictures[1].png
+    assert [event.step for event in rest.progress] == [3, 4]
+
+
+def test_a_drawn_seed_is_told_and_gives_the_same_picture_again(engine: DiffusionEngine) -> None:
+    drawn = run(engine, image_job(seed=-1)).pictures[0]
+    assert 0 <= drawn.seed < 2**31
+    assert np.array_equal(run(engine, image_job(seed=drawn.seed)).pixels, np.asarray(Image.open(io.BytesIO(drawn.png))))
+
+
+@pytest.mark.parametrize("size", [(128, 64), (72, 100)])
+def test_the_picture_has_the_size_that_was_asked_for(engine: DiffusionEngine, size: tuple[int, int]) -> None:
+    picture = run(engine, image_job(width=size[0], height=size[1])).pictures[0]
+    assert (picture.width, picture.height) == size
+    assert Image.open(io.BytesIO(picture.png)).size == size
+
+
+def test_previews_come_with_evenly_spaced_steps(engine: DiffusionEngine) -> None:
+    outcome = run(engine, image_job(steps=6, previews=2))
+    shown = {event.step: event.preview for event in outcome.progress if event.preview}
+    assert sorted(shown) == [2, 4]
+    assert Image.open(io.BytesIO(shown[2])).size == (64, 64)
+    assert shown[2] != shown[4]
+    assert not any(event.preview for event in run(engine, image_job()).progress)
+
+
+def test_an_input_picture_is_kept_the_more_the_smaller_the_strength(engine: DiffusionEngine) -> None:
+    def painted(strength: float, photo: bytes = PHOTO) -> Outcome:
+        return run(engine, image_job(blobs=(photo,), has_input=True, strength=strength, steps=4))
+
+    other = png_of(Image.linear_gradient("L").resize((64, 64)))
+    slight, strong = painted(0.1), painted(0.9)
+    assert not np.array_equal(slight.pixels, painted(0.1, other).pixels)
+    free = run(engine, image_job(steps=4)).pixels
+    assert abs(slight.pixels - free).mean() > abs(strong.pixels - free).mean()
+
+
+def test_a_mask_keeps_what_it_covers(engine: DiffusionEngine) -> None:
+    mask = Image.new("L", (64, 64), "black")
+    mask.paste("white", (0, 0, 32, 64))
+
+    def painted(*blobs: bytes) -> np.ndarray:
+        return run(
+            engine, image_job(blobs=blobs, has_input=True, has_mask=len(blobs) > 1, strength=0.9, steps=4)
+        ).pixels
+
+    nothing = png_of(Image.new("L", (64, 64), "black"))
+    kept, all_new, half = painted(PHOTO, nothing), painted(PHOTO), painted(PHOTO, png_of(mask))
+    assert abs(half - kept)[:, 40:].mean() < abs(half - kept)[:, :24].mean()
+    assert abs(half - all_new)[:, :24].mean() < abs(half - all_new)[:, 40:].mean()
+
+
+@pytest.mark.parametrize("prompt", ["a cat, sitting", "a cat \N{CAT FACE}"])
+def test_the_picture_tells_how_it_was_made(engine: DiffusionEngine, prompt: str) -> None:
+    job = image_job(prompt=prompt, negative_prompt="rain: much", seed=4, sampler="dpm++2m", scheduler="karras")
+    image = Image.open(io.BytesIO(run(engine, job).pictures[0].png))
+    text = image.info["parameters"].splitlines()
+    assert text[:2] == [prompt, "Negative prompt: rain: much"]
+    assert text[2].startswith(
+        "Steps: 2, Sampler: dpm++2m, Schedule type: karras, CFG scale: 1, Seed: 4, Size: 64x64, Model: tiny, Version: "
+    )
+
+
+def test_the_model_s_own_sampler_is_named(engine: DiffusionEngine) -> None:
+    job = image_job(blobs=(PHOTO,), has_input=True, strength=0.5)
+    text = Image.open(io.BytesIO(run(engine, job).pictures[0].png)).info["parameters"]
+    assert "Sampler: euler_a, Schedule type: discrete" in text
+    assert "Denoising strength: 0.5" in text
