@@ -1,0 +1,156 @@
+"""The folder in which finished pictures are kept for a while, so that they can be fetched by their address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import re
+import secrets
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+CLEAN_INTERVAL_S = 600.0
+STALE_PART_S = 600.0
+"""A file that has been in the writing for longer was left behind by a server that ended."""
+
+_NAME = re.compile(r"[0-9a-f]{32}\.png")
+_PART_NAME = re.compile(r"[0-9a-f]{32}\.png\.part")
+
+log = logging.getLogger("nexa.images")
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    path: str
+    saved_s: float
+    size_bytes: int
+
+
+class ImageStore:
+    """Keeps pictures in ``folder`` for at most ``keep_s`` and within ``keep_bytes``, the newest ones rather.
+
+    Only files with names of its own pattern are ever removed. All methods may be called from any thread; they block
+    on the disk. Without a folder (``""``) nothing can be saved.
+    """
+
+    def __init__(self, folder: str, keep_s: float, keep_bytes: int) -> None:
+        self._folder = Path(folder) if folder else None
+        self._keep_s = keep_s
+        self._keep_bytes = keep_bytes
+        self._lock = threading.Lock()
+        self._kept_bytes: int | None = None  # unknown until the folder is looked through
+
+    def save(self, png: bytes) -> str:
+        """Write a picture, whole or not at all, readable by this user only; gives its file name.
+
+        Raises:
+            OSError: it cannot be written, or is larger than all that may be kept.
+        """
+        with self._lock:
+            if self._folder is None:
+                raise OSError(errno.ENOENT, "there is no output folder")
+            if len(png) > self._keep_bytes:
+                reason = f"{len(png)} bytes are more than the {self._keep_bytes} bytes that are kept in all"
+                raise OSError(errno.EFBIG, reason)
+            if self._kept_bytes is None or self._kept_bytes + len(png) > self._keep_bytes:
+                self._clean(len(png))
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            name = f"{secrets.token_hex(16)}.png"
+            _write(self._folder / name, png)
+            self._kept_bytes = (self._kept_bytes or 0) + len(png)
+            return name
+
+    def read(self, name: str) -> bytes | None:
+        """A picture that was saved; ``None`` if there is none of that name (any more)."""
+        if self._folder is None or not _NAME.fullmatch(name):
+            return None
+        try:
+            with open(self._folder / name, "rb", opener=_open_file_itself) as file:
+                return file.read()
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError):
+                log.warning("a picture cannot be read", extra={"picture": name, "reason": str(error)})
+            return None
+
+    def clean(self) -> None:
+        """Remove what is too old, then the oldest until the rest is small enough."""
+        with self._lock:
+            self._clean(0)
+
+    def _clean(self, room_bytes: int) -> None:
+        """Clean so that ``room_bytes`` more are within the bound."""
+        now_s = time.time()
+        pictures, parts = self._entries()
+        for part in parts:
+            if now_s - part.saved_s > STALE_PART_S:
+                _remove(part)
+        pictures.sort(key=lambda entry: entry.saved_s)
+        kept_bytes = sum(entry.size_bytes for entry in pictures)
+        for entry in pictures:
+            too_old = now_s - entry.saved_s > self._keep_s
+            if (too_old or kept_bytes + room_bytes > self._keep_bytes) and _remove(entry):
+                kept_bytes -= entry.size_bytes
+        self._kept_bytes = kept_bytes
+
+    def _entries(self) -> tuple[list[_Entry], list[_Entry]]:
+        """The store's own files: pictures, and what is being written."""
+        pictures: list[_Entry] = []
+        parts: list[_Entry] = []
+        if self._folder is None:
+            return pictures, parts
+        try:
+            with os.scandir(self._folder) as found:
+                for file in found:
+                    kind = (
+                        pictures if _NAME.fullmatch(file.name) else parts if _PART_NAME.fullmatch(file.name) else None
+                    )
+                    if kind is not None and file.is_file(follow_symlinks=False):
+                        with contextlib.suppress(FileNotFoundError):
+                            facts = file.stat(follow_symlinks=False)
+                            kind.append(_Entry(file.path, facts.st_mtime, facts.st_size))
+        except FileNotFoundError:
+            pass  # nothing has been saved yet
+        return pictures, parts
+
+
+async def keep_clean(store: ImageStore) -> None:
+    """Clean ``store`` now and every ``CLEAN_INTERVAL_S``, until cancelled."""
+    while True:
+        try:
+            await asyncio.to_thread(store.clean)
+        except OSError as error:
+            log.warning("the output folder cannot be cleaned", extra={"reason": str(error)})
+        await asyncio.sleep(CLEAN_INTERVAL_S)
+
+
+def _write(path: Path, png: bytes) -> None:
+    part = path.with_name(f"{path.name}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(png)
+        os.replace(part, path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _open_file_itself(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
+def _remove(entry: _Entry) -> bool:
+    """Whether the file is gone."""
+    try:
+        os.unlink(entry.path)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        log.warning("a picture cannot be removed", extra={"picture": entry.path, "reason": str(error)})
+        return False
+    return True
