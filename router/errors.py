@@ -9,6 +9,7 @@ from shared.jobs import Failed
 _TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
+    403: "permission_error",
     404: "not_found_error",
     413: "request_too_large",
     415: "unsupported_media_type",

@@ -25,8 +25,10 @@ class ErrorObject(BaseModel):
 _MEANINGS = {
     400: "The request is wrong: `message` names the field, what was given and what is accepted.",
     401: "The API key is missing or wrong.",
+    403: "A web page of another site sent this form.",
     404: "The model is not served.",
     413: "The body is too large.",
+    415: "The file is no recording, or no picture.",
     429: "The queue is full; `Retry-After` says when to come back.",
     500: "The server failed.",
     503: "No worker can do this now.",
@@ -43,3 +45,4 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 GENERATION_ERRORS = error_responses(400, 401, 404, 413, 429, 500, 503, 504)
+UPLOAD_ERRORS = error_responses(400, 401, 403, 404, 413, 415, 429, 500, 503, 504)

@@ -1,0 +1,133 @@
+"""The forms of ``/v1/audio/transcriptions`` and ``/v1/audio/translations``."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from router.errors import ApiError
+from shared.jobs import SpeechJob, SpeechTask
+
+MAX_PROMPT_CHARS = 4096
+
+_LANGUAGE = re.compile(r"([a-z]{2,3})([-_][a-z0-9]{2,8})*")
+
+
+class TranscriptFormat(StrEnum):
+    """The forms that a transcript can have."""
+
+    JSON = "json"
+    TEXT = "text"
+    SRT = "srt"
+    VTT = "vtt"
+    VERBOSE_JSON = "verbose_json"
+
+
+SUBTITLES = frozenset({TranscriptFormat.SRT, TranscriptFormat.VTT})
+
+
+class SpeechRequest(BaseModel):
+    """What both endpoints take beside the recording. The values arrive as text."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+    model: str | None = Field(None, max_length=256, description="Without it, the first served speech model.")
+    prompt: str | None = Field(None, max_length=MAX_PROMPT_CHARS, description="Text taken for what was said before.")
+    response_format: TranscriptFormat = TranscriptFormat.JSON
+    temperature: float = Field(
+        0.0, ge=0, le=1, description="0 is beam search, and sampling where that comes out badly."
+    )
+    beam_size: int = Field(5, ge=1, le=10)
+    vad_filter: bool = Field(True, description="Leave out what holds no voice.")
+    stream: bool = False
+
+    def check(self) -> None:
+        """Refuse fields that do not fit together.
+
+        Raises:
+            ApiError: 400.
+        """
+        if self.stream and self.response_format in SUBTITLES:
+            raise ApiError(
+                400,
+                f"stream: {self.response_format} is not streamed; accepted with it are json, text and verbose_json",
+                "stream",
+            )
+
+
+class TranslationRequest(SpeechRequest):
+    """A recording to be put into English."""
+
+    language: str | None = Field(None, description="Not accepted: a translation is in English.")
+
+    def to_job(self) -> SpeechJob:
+        """The job.
+
+        Raises:
+            ApiError: 400, fields do not fit together.
+        """
+        self.check()
+        if self.language is not None:
+            raise ApiError(
+                400, "language: translations are into English and take no language; leave it out", "language"
+            )
+        return SpeechJob(
+            SpeechTask.TRANSLATE,
+            prompt=self.prompt,
+            temperature=self.temperature,
+            beam_size=self.beam_size,
+            vad=self.vad_filter,
+        )
+
+
+class TranscriptionRequest(SpeechRequest):
+    """A recording to be written down."""
+
+    language: str | None = Field(None, description="A code such as `en`; without it, it is detected.")
+    timestamp_granularities: list[Literal["segment", "word"]] = Field(
+        [], description="With verbose_json: which times are wanted (segment without it)."
+    )
+
+    @field_validator("language")
+    @classmethod
+    def _language_code(cls, given: str | None) -> str | None:
+        match = _LANGUAGE.fullmatch(given.strip().lower()) if given is not None else None
+        if given is not None and match is None:
+            raise ValueError("accepted is a code such as en or de")
+        return match[1] if match else None
+
+    @property
+    def with_words(self) -> bool:
+        """Whether the times of words are wanted."""
+        return "word" in self.timestamp_granularities
+
+    @property
+    def with_segments(self) -> bool:
+        """Whether the times of segments are wanted."""
+        return "segment" in self.timestamp_granularities or not self.timestamp_granularities
+
+    def to_job(self) -> SpeechJob:
+        """The job.
+
+        Raises:
+            ApiError: 400, fields do not fit together.
+        """
+        self.check()
+        if self.timestamp_granularities and self.response_format is not TranscriptFormat.VERBOSE_JSON:
+            raise ApiError(
+                400,
+                f"timestamp_granularities[] goes with response_format verbose_json, not {self.response_format}",
+                "timestamp_granularities[]",
+            )
+        return SpeechJob(
+            SpeechTask.TRANSCRIBE,
+            language=self.language,
+            prompt=self.prompt,
+            temperature=self.temperature,
+            beam_size=self.beam_size,
+            words=self.with_words,
+            vad=self.vad_filter,
+        )
