@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,14 +10,17 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
-from router.api import chat, completions, function_calling, health, models
+from router.api import audio, chat, completions, function_calling, health, images, models
 from router.auth import ApiKey
 from router.body_limit import BodyLimit
 from router.error_handlers import install_error_handlers
+from router.image_store import ImageStore, keep_clean
 from router.jobs.broker import Broker
 from router.request_log import RequestLog
+from router.uploads import FORM_OVERHEAD_BYTES
 
-DESCRIPTION = "Text generation, chats and function calls on this machine's own models, in OpenAI's words and in ours."
+UPLOAD_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations", "/v1/images/edits", "/v1/img2img")
+DESCRIPTION = "Text, speech and pictures by this machine's own models, in OpenAI's words and in ours."
 
 
 def create_app(broker: Broker) -> FastAPI:
@@ -25,12 +29,18 @@ def create_app(broker: Broker) -> FastAPI:
     Its ``/docs`` page loads its scripts from this server.
     """
 
+    settings = broker.settings
+    image_store = ImageStore(settings.output_folder, settings.output_keep_s, settings.output_keep_bytes)
+
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await broker.start()
+        cleaning = asyncio.ensure_future(keep_clean(image_store))
         try:
             yield
         finally:
+            cleaning.cancel()
+            await asyncio.gather(cleaning, return_exceptions=True)
             await broker.stop()
 
     app = FastAPIOffline(
@@ -41,16 +51,19 @@ def create_app(broker: Broker) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.broker = broker
-    settings = broker.settings
+    app.state.image_store = image_store
     # The schema's padlock only: the middleware below is what checks the key.
     padlock = [Depends(HTTPBearer(auto_error=False))] if settings.api_key else []
-    for module in (completions, chat, function_calling, models):
+    for module in (completions, chat, function_calling, audio, images, models):
         app.include_router(module.router, dependencies=padlock)
     app.include_router(health.router)
     install_error_handlers(app)
     # The last one added is the outermost.
     if settings.api_key:
         app.add_middleware(ApiKey, key=settings.api_key)
-    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    upload_bytes = max(settings.max_upload_bytes, settings.max_body_bytes) + FORM_OVERHEAD_BYTES
+    app.add_middleware(
+        BodyLimit, max_body_bytes=settings.max_body_bytes, limits=dict.fromkeys(UPLOAD_PATHS, upload_bytes)
+    )
     app.add_middleware(RequestLog)
     return app

@@ -6,6 +6,8 @@ import base64
 import struct
 import zlib
 
+from shared.jobs import Done, FinishReason, ImageJob, Payload, Picture, Progress, Started
+
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -21,3 +23,16 @@ def png(grey: int = 128, side: int = 1) -> bytes:
 
 def in_base64(data: bytes) -> str:
     return base64.b64encode(data).decode()
+
+
+def painted(job: ImageJob) -> list[Payload]:
+    """The events of an image job: all its steps, previews after the first ones, and its pictures."""
+    events: list[Payload] = [Started(0, 0)]
+    steps = job.steps * job.count
+    for step in range(1, steps + 1):
+        in_picture = (step - 1) % job.steps + 1
+        events.append(Progress(step, steps, png(step) if in_picture <= job.previews else b""))
+        if in_picture == job.steps:
+            index = step // job.steps - 1
+            events.append(Picture(index, max(job.seed, 0) + index, job.width, job.height, png(index, 8)))
+    return [*events, Done(FinishReason.STOP, 0, 0, 0, 0.1)]

@@ -1,0 +1,221 @@
+"""The bodies of the image endpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import ConfigDict, Field, field_validator
+
+from router.errors import ApiError
+from router.schemas.base import RequestModel, agreed
+from router.shown import shown
+from shared.diffusion_names import SAMPLERS, SCHEDULERS
+from shared.jobs import ImageJob
+
+MAX_PICTURES = 10
+MAX_PROMPT_CHARS = 10_000
+MAX_STEPS = 150
+MAX_CFG_SCALE = 30
+MAX_CLIP_SKIP = 12
+MAX_PREVIEWS = 3
+MAX_SOURCE_CHARS = 256 * 1024 * 1024  # beyond what any body may hold: the limits of bodies and of files are tighter
+SIDE_STEP = 64
+
+# The library's seeds are 64 bits wide and signed; those of further pictures are counted up.
+MAX_SEED = 2**63 - 1 - MAX_PICTURES
+
+_SIZE = re.compile(r"(\d{1,6})x(\d{1,6})", re.ASCII | re.IGNORECASE)
+_AUTO = "auto"
+
+Prompt = Annotated[str, Field(max_length=MAX_PROMPT_CHARS)]
+Sampler = Annotated[str | None, Field(json_schema_extra={"enum": list(SAMPLERS)})]
+Source = Annotated[
+    str,
+    Field(
+        max_length=MAX_SOURCE_CHARS,
+        description="A path in the server's media folder, a data URL, base64, or a URL of a host that the operator "
+        "allows.",
+    ),
+]
+
+
+class ImageRequest(RequestModel):
+    """What to paint, in both vocabularies; the defaults are the native ones."""
+
+    default_side: ClassVar[int] = 256
+
+    model: str | None = Field(None, max_length=256, description="Without it, the first served model of this kind.")
+    prompt: Prompt
+    negative_prompt: Prompt = ""
+    n: int = Field(1, ge=1, le=MAX_PICTURES, description="Pictures, with seeds counted up.")
+    width: int = Field(256, description="Pixels: a multiple of 64, as is height.")
+    height: int = 256
+    size: str | None = Field(None, description="OpenAI's name of width and height: 512x512, or auto.")
+    sample_steps: int = Field(20, ge=1, le=MAX_STEPS, description="Denoising steps.")
+    cfg_scale: float = Field(7.0, ge=0, le=MAX_CFG_SCALE, description="How closely the prompt is followed.")
+    seed: int = Field(0, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer tells.")
+    sampler: Sampler = None
+    sampler_name: Sampler = Field(None, description="Another name of sampler.")
+    sample_method: Sampler = Field(None, description="Another name of sampler.")
+    scheduler: str | None = Field(None, json_schema_extra={"enum": list(SCHEDULERS)})
+    clip_skip: int = Field(0, ge=0, le=MAX_CLIP_SKIP, description="0 is the model's own.")
+    stream: bool = Field(False, description="Send each step's progress, and each picture as soon as it is finished.")
+    previews: int | None = Field(
+        None, ge=0, le=MAX_PREVIEWS, description="Unfinished pictures per picture of a stream."
+    )
+    partial_images: int | None = Field(None, ge=0, le=MAX_PREVIEWS, description="OpenAI's name of previews.")
+    response_format: Literal["b64_json", "url"] = Field(
+        "b64_json", description="url leaves the base64 out; b64_json has the url as well."
+    )
+    output_format: Literal["png"] = "png"
+    user: str | None = None
+
+    @field_validator("prompt", "negative_prompt")
+    @classmethod
+    def _without_nul(cls, given: str) -> str:
+        if "\0" in given:
+            raise ValueError("accepted is text without NUL characters")
+        return given
+
+    @field_validator("sampler", "sampler_name", "sample_method")
+    @classmethod
+    def _known_sampler(cls, given: str | None) -> str | None:
+        return _one_of(SAMPLERS, given)
+
+    @field_validator("scheduler")
+    @classmethod
+    def _known_scheduler(cls, given: str | None) -> str | None:
+        return _one_of(SCHEDULERS, given)
+
+    @field_validator("size")
+    @classmethod
+    def _known_size(cls, given: str | None) -> str | None:
+        if given is not None and given != _AUTO and not _SIZE.fullmatch(given):
+            raise ValueError("accepted are 'auto' and a width and a height, such as '512x512'")
+        return given
+
+    def to_job(self, max_side: int) -> ImageJob:
+        """The work, for a server whose pictures are up to ``max_side`` pixels wide and high.
+
+        Raises:
+            ApiError: 400, two parameters contradict each other, or the size is not accepted.
+        """
+        width, height = self.dimensions(max_side)
+        return ImageJob(
+            prompt=self.prompt,
+            negative_prompt=self.negative_prompt,
+            width=width,
+            height=height,
+            count=self.n,
+            steps=self.sample_steps,
+            cfg_scale=self.cfg_scale,
+            seed=self.seed,
+            sampler=agreed(
+                {"sampler": self.sampler, "sampler_name": self.sampler_name, "sample_method": self.sample_method}
+            ),
+            scheduler=self.scheduler,
+            clip_skip=self.clip_skip,
+            previews=self._previews(),
+        )
+
+    def dimensions(self, max_side: int) -> tuple[int, int]:
+        """Width and height in pixels.
+
+        Raises:
+            ApiError: 400, they are given twice and differ, or one is no multiple of 64 up to ``max_side``.
+        """
+        default = min(self.default_side, max_side)
+        size = _SIZE.fullmatch(self.size or _AUTO)
+        sides = []
+        for place, name in enumerate(("width", "height"), 1):
+            given = getattr(self, name) if name in self.model_fields_set else None
+            side = agreed({name: given, "size": int(size[place]) if size else None})
+            side = default if side is None else side
+            if not SIDE_STEP <= side <= max_side or side % SIDE_STEP:
+                field = name if given is not None else "size"
+                raise ApiError(
+                    400,
+                    f"{field} is {shown(getattr(self, field))}; accepted for each side are multiples of {SIDE_STEP} "
+                    f"from {SIDE_STEP} to {max_side} pixels",
+                    field,
+                )
+            sides.append(side)
+        return sides[0], sides[1]
+
+    def _previews(self) -> int:
+        previews = agreed({"previews": self.previews, "partial_images": self.partial_images}) or 0
+        if previews and not self.stream:
+            field = "partial_images" if self.previews is None else "previews"
+            raise ApiError(400, f"{field} is {previews}; accepted where stream is true", field)
+        return previews
+
+
+class Txt2ImgRequest(ImageRequest):
+    """A picture from words."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "prompt": "A girl, standing in a field of flowers, vivid",
+                    "image_path": "",
+                    "cfg_scale": 7,
+                    "width": 256,
+                    "height": 256,
+                    "sample_steps": 20,
+                    "seed": 0,
+                    "negative_prompt": "",
+                }
+            ]
+        }
+    )
+
+    image_path: Source = Field("", description="Empty: a picture from a picture is what /v1/img2img makes.")
+
+    @field_validator("image_path")
+    @classmethod
+    def _no_input(cls, given: str) -> str:
+        if given.strip():
+            raise ValueError("accepted is nothing; a picture from a picture is what POST /v1/img2img makes")
+        return given
+
+
+class Img2ImgRequest(ImageRequest):
+    """A picture from words and a picture, which comes by ``image_path`` or as an upload."""
+
+    image_path: Source = ""
+    mask_path: Source = Field("", description="As image_path: transparent where to paint anew (or white, if opaque).")
+    strength: float = Field(0.75, gt=0, le=1, description="How far the input picture may be left.")
+
+    def to_job(self, max_side: int) -> ImageJob:
+        """As :meth:`ImageRequest.to_job`, from an input picture; whether there is a mask is known where it is read."""
+        return dataclasses.replace(super().to_job(max_side), strength=self.strength, has_input=True)
+
+
+class GenerationsRequest(Txt2ImgRequest):
+    """As :class:`Txt2ImgRequest`, with OpenAI's defaults."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"prompt": "A lighthouse at dawn", "size": "512x512"}]})
+    default_side: ClassVar[int] = 512
+
+    width: int = Field(512, description="Pixels: a multiple of 64, as is height.")
+    height: int = 512
+    seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer tells.")
+
+
+class EditsRequest(Img2ImgRequest):
+    """As :class:`Img2ImgRequest`, with OpenAI's defaults."""
+
+    default_side: ClassVar[int] = 512
+
+    width: int = Field(512, description="Pixels: a multiple of 64, as is height.")
+    height: int = 512
+    seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer tells.")
+
+
+def _one_of(accepted: tuple[str, ...], given: str | None) -> str | None:
+    if given is not None and given not in accepted:
+        raise ValueError(f"accepted are {', '.join(accepted)}")
+    return given
