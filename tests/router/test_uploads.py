@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import gc
+import mmap
+import os
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.router.client import ask
+from tests.router.fake_broker import FakeBroker
+from tests.router.test_audio import ROUTE, broker_with, upload
+
+LARGE = 3_000_000
+
+
+def open_files() -> int:
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
+
+
+def refused(response: httpx.Response, status: int, param: str | None) -> str:
+    assert response.status_code == status, response.text
+    error: dict[str, Any] = response.json()["error"]
+    assert error["param"] == param
+    return str(error["message"])
+
+
+def test_a_small_file_arrives_as_it_is() -> None:
+    broker = broker_with()
+    assert upload(broker, b"\0sound\xff").status_code == 200
+    assert broker.jobs[0].request.blobs == (b"\0sound\xff",)
+
+
+def test_a_large_file_is_mapped_not_read_and_leaves_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    broker, content = broker_with(), os.urandom(LARGE)
+    assert upload(broker, content).status_code == 200
+    (blob,) = broker.jobs[0].request.blobs
+    assert isinstance(blob, mmap.mmap)
+    assert blob[:] == content
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_closed_with_their_jobs() -> None:
+    upload(broker_with(), bytes(LARGE))
+    before = open_files()
+    for _ in range(3):
+        upload(broker_with(), bytes(LARGE))
+        upload(broker_with(max_upload_bytes=10), bytes(LARGE))
+    assert open_files() <= before
+
+
+def test_a_file_that_is_too_large_is_413() -> None:
+    broker = broker_with(max_upload_bytes=1000)
+    message = refused(upload(broker, bytes(1001)), 413, "file")
+    assert message == "file: the file has 1001 bytes; accepted are up to 1000"
+    assert upload(broker, bytes(1000)).status_code == 200
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
+    broker = broker_with(max_upload_bytes=1000, max_body_bytes=500)
+    response = upload(broker, bytes(1_100_000))
+    assert "accepted are up to 1049576 bytes" in refused(response, 413, None)
+    assert response.headers["Connection"] == "close"
+
+
+def test_json_keeps_its_own_limit() -> None:
+    broker = broker_with(max_upload_bytes=1_000_000, max_body_bytes=500)
+    response = ask(broker, "POST", "/v1/completions", json={"prompt": "x" * 1000})
+    assert "accepted are up to 500 bytes" in refused(response, 413, None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "param", "said"),
+    [
+        ({"json": {"file": "x"}}, "Content-Type", "is 'application/json'; accepted is multipart/form-data"),
+        ({}, "Content-Type", "is missing; accepted is multipart/form-data"),
+        ({"files": {"audio": b"x"}}, "file", "file is missing, and it is required"),
+        ({"files": {"other": b"x"}, "data": {"file": "jfk.flac"}}, "file", "file: the text 'jfk.flac' was given"),
+        ({"files": [("file", b"x"), ("file", b"y")]}, "file", "file: 2 files were given; accepted is one"),
+        ({"files": {"file": b""}}, "file", "file: the file is empty"),
+    ],
+)
+def test_what_is_no_form_with_one_file_is_refused(request_: dict[str, Any], param: str, said: str) -> None:
+    assert said in refused(ask(broker_with(), "POST", ROUTE, **request_), 400, param)
+
+
+def test_a_broken_form_is_refused() -> None:
+    for headers, body in [
+        ({"Content-Type": "multipart/form-data"}, b"x"),
+        ({"Content-Type": "multipart/form-data; boundary=b"}, b"--b\r\nno header\r\n\r\n"),
+        ({"Content-Type": "multipart/form-data; boundary=b"}, b""),
+    ]:
+        assert ask(broker_with(), "POST", ROUTE, headers=headers, content=body).status_code == 400
+
+
+def test_too_many_parts_are_refused() -> None:
+    files = [("file", b"x")] * 5
+    assert "Too many files" in refused(ask(broker_with(), "POST", ROUTE, files=files), 400, None)
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-origin", 200), ("none", 200)])
+def test_a_form_from_another_sites_page_is_refused(site: str, status: int) -> None:
+    broker: FakeBroker = broker_with()
+    files = {"file": b"sound"}
+    assert ask(broker, "POST", ROUTE, files=files, headers={"Sec-Fetch-Site": site}).status_code == status
+    assert len(broker.jobs) == (status == 200)
