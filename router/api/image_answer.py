@@ -108,12 +108,12 @@ async def _whole(painting: Painting) -> bytes:
 
 
 def _whole_json(painting: Painting) -> bytes:
-    entries = [
-        _object({"url": kept.url, "seed": kept.picture.seed, "revised_prompt": None}, kept.base64, kept.base64)
-        for _, kept in sorted(painting.kept.items())
-    ]
     facts = {"created": painting.created, "model": painting.model, "size": painting.size, **_LOOK}
-    return f'{json_text(facts)[:-1]},"data":[{",".join(entries)}]}}'.encode()
+    pieces = [json_text(facts)[:-1], ',"data":[']
+    for number, (_, kept) in enumerate(sorted(painting.kept.items())):
+        fields = {"url": kept.url, "seed": kept.picture.seed, "revised_prompt": None}
+        pieces += [","] * (number > 0) + _object(fields, kept.base64, kept.base64)
+    return "".join([*pieces, "]}"]).encode()
 
 
 class ImageChunks:
@@ -174,17 +174,18 @@ class ImageChunks:
         return self._event("completed", fields, kept.base64, kept.base64)
 
     def _event(self, name: str, fields: dict[str, Any], b64_json: str = "", base64: str = "") -> str:
-        return f"data: {_object({'type': f'{self._kind}.{name}', **fields}, b64_json, base64)}\n\n"
+        event = {"type": f"{self._kind}.{name}", **fields}
+        return "".join(("data: ", *_object(event, b64_json, base64), "\n\n"))
 
 
-def _object(fields: dict[str, Any], b64_json: str, base64: str = "") -> str:
-    """The fields as JSON, with base64 as it is: it needs no escapes, and the encoder would hold up the event loop."""
-    text = json_text(fields)[:-1]
+def _object(fields: dict[str, Any], b64_json: str, base64: str = "") -> list[str]:
+    """The fields as JSON, in pieces, with base64 as it is: it needs no escapes, and copies take time."""
+    pieces = [json_text(fields)[:-1]]
     if b64_json:
-        text += f',"b64_json":"{b64_json}"'
+        pieces += [',"b64_json":"', b64_json, '"']
     if base64:
-        text += f',"base64":"{base64}"'
-    return text + "}"
+        pieces += [',"base64":"', base64, '"']
+    return [*pieces, "}"]
 
 
 def _base64(data: bytes) -> str:

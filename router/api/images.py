@@ -13,13 +13,20 @@ from router.api.dependencies import BrokerDep, RecordDep
 from router.api.image_answer import ImageChunks, Painting, answer_pictures
 from router.disconnect import unless_gone
 from router.errors import ApiError
-from router.image_body import read_body, read_inputs
+from router.image_body import body_docs, read_body, read_inputs
 from router.image_store import ImageStore
 from router.jobs.broker import Broker
 from router.json_body import JsonRoute
 from router.request_log import RequestRecord
-from router.schemas.errors import GENERATION_ERRORS, error_responses
-from router.schemas.images import EditsRequest, GenerationsRequest, Img2ImgRequest, Txt2ImgRequest
+from router.schemas.errors import GENERATION_ERRORS, UPLOAD_ERRORS, error_responses
+from router.schemas.images import (
+    EditsForm,
+    EditsRequest,
+    GenerationsRequest,
+    Img2ImgForm,
+    Img2ImgRequest,
+    Txt2ImgRequest,
+)
 from router.shown import shown
 from shared.jobs import JobKind
 
@@ -59,16 +66,18 @@ async def generations(
     return await _answer(request, Painting(broker, record, body, job, (), store), GENERATION)
 
 
-@router.post("/v1/img2img", response_class=Response, responses=GENERATION_ERRORS)
+@router.post("/v1/img2img", response_class=Response, responses=UPLOAD_ERRORS, openapi_extra=body_docs(Img2ImgRequest))
 async def img2img(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
     """Paint pictures from words and a picture."""
-    return await _edit(request, broker, record, store, Img2ImgRequest)
+    return await _edit(request, broker, record, store, Img2ImgRequest, Img2ImgForm)
 
 
-@router.post("/v1/images/edits", response_class=Response, responses=GENERATION_ERRORS)
+@router.post(
+    "/v1/images/edits", response_class=Response, responses=UPLOAD_ERRORS, openapi_extra=body_docs(EditsRequest)
+)
 async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
     """Paint pictures from words and a picture, in OpenAI's terms."""
-    return await _edit(request, broker, record, store, EditsRequest)
+    return await _edit(request, broker, record, store, EditsRequest, EditsForm)
 
 
 @router.head("/v1/images/{name}", include_in_schema=False)
@@ -86,12 +95,17 @@ async def picture(name: str, store: StoreDep) -> Response:
 
 
 async def _edit(
-    request: Request, broker: Broker, record: RequestRecord, store: ImageStore, model: type[Img2ImgRequest]
+    request: Request,
+    broker: Broker,
+    record: RequestRecord,
+    store: ImageStore,
+    in_json: type[Img2ImgRequest],
+    in_form: type[Img2ImgRequest],
 ) -> Response:
-    body = await read_body(request, model, broker.settings)
+    body, form = await read_body(request, in_json, in_form, broker.settings)
     job = body.to_job(broker.settings.max_image_side)
     broker.find_model(body.model, JobKind.IMAGE)  # before anything is fetched for it
-    blobs = await unless_gone(request.receive, read_inputs(body, broker.settings))
+    blobs = await unless_gone(request.receive, read_inputs(body, form, broker.settings))
     job = dataclasses.replace(job, has_mask=len(blobs) > 1)
     return await _answer(request, Painting(broker, record, body, job, blobs, store), EDIT)
 
