@@ -47,12 +47,15 @@ def test_a_large_file_is_mapped_not_read_and_leaves_no_temporary_file(
 
 
 def test_files_are_closed_with_their_jobs() -> None:
-    upload(broker_with(), bytes(LARGE))
+    broker = broker_with(max_upload_bytes=LARGE)
+    upload(broker, bytes(1))
     before = open_files()
     for _ in range(3):
-        upload(broker_with(), bytes(LARGE))
-        upload(broker_with(max_upload_bytes=10), bytes(LARGE))
-    assert open_files() <= before
+        assert upload(broker, bytes(LARGE)).status_code == 200
+        assert upload(broker, bytes(LARGE + 1)).status_code == 413
+    assert open_files() == before + 3
+    broker.jobs.clear()
+    assert open_files() == before
 
 
 def test_a_file_that_is_too_large_is_413() -> None:
