@@ -391,7 +391,9 @@ def test_an_unknown_model_is_answered_with_what_is_served() -> None:
         with pytest.raises(ApiError, match=r"'large' is not served here; served: smol \(text\)") as refused:
             server.broker.find_model("large", JobKind.TEXT)
         assert refused.value.status == 404
-        with pytest.raises(ApiError, match="no image model is served here") as refused:
+        with pytest.raises(
+            ApiError, match=r"no image model is served here.*`nexa server smol sd1-5` would serve one too"
+        ) as refused:
             server.broker.find_model(None, JobKind.IMAGE)
         assert refused.value.status == 404
         assert server.broker.find_model("small", JobKind.TEXT) is SMOL

@@ -118,6 +118,34 @@ def test_a_template_file_is_given_by_its_whole_path(
     assert settings.chat_template == str((tmp_path / "own.jinja").resolve())
 
 
+def test_pictures_lie_in_the_users_data_folder_unless_others_are_named(
+    started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    settings = settings_of(started, "echo")
+    assert (settings.media_folder, settings.output_folder) == (f"{tmp_path}/nexa/media", f"{tmp_path}/nexa/images")
+    monkeypatch.chdir(tmp_path)
+    settings = settings_of(started, "echo", "--media-folder", "in", "--output-folder", "out")
+    assert (settings.media_folder, settings.output_folder) == (f"{tmp_path}/in", f"{tmp_path}/out")
+
+
+def test_limits_of_uploads_and_pictures(started: dict[str, Any]) -> None:
+    words = ["--max-upload", "5", "--output-hours", "0.5", "--output-mb", "3", "--max-image-side", "512"]
+    settings = settings_of(started, "echo", *words, "--image-host", "a.example", "--image-host", "b.example:81")
+    assert settings.max_upload_bytes == 5_000_000
+    assert (settings.output_keep_s, settings.output_keep_bytes) == (1800.0, 3_000_000)
+    assert settings.max_image_side == 512
+    assert settings.image_hosts == ("a.example", "b.example:81")
+
+
+def test_parts_of_an_image_model_are_given_to_it_alone(started: dict[str, Any], tmp_path: Path) -> None:
+    checkpoint, vae = tmp_path / "sd.safetensors", tmp_path / "vae.safetensors"
+    checkpoint.touch()
+    vae.touch()
+    settings = settings_of(started, str(checkpoint), "echo", "--vae", str(vae))
+    assert [model.options for model in settings.models] == [{"vae": str(vae)}, {"step_s": 0.0}]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -128,6 +156,10 @@ def test_a_template_file_is_given_by_its_whole_path(
         (["server", "echo", "--bogus"], "--bogus"),
         (["server", "echo", "--host", "0.0.0.0"], "--insecure"),
         (["server", "echo", "--chat-template", "none/here.jinja"], "none/here.jinja: no such file"),
+        (["server", "echo", "--vae", "none/here.gguf"], "--vae none/here.gguf: no such file or folder"),
+        (["server", "echo", "--max-image-side", "100"], "multiples of 64 are accepted"),
+        (["server", "echo", "--max-upload", "0"], "whole numbers from 1 to 1000"),
+        (["server", "echo", "--output-hours", "never"], "hours from 0.01 to 1e+06"),
         (["server", "echo", "--log-format", "xml"], "text and json are accepted"),
         (["server", "echo", "echo", "--alias", "x"], "MODEL=ALIAS is accepted"),
         (["server", "echo", "--alias", "nobody=x"], "one of echo"),

@@ -12,7 +12,7 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
         ModelSettings("a", JobKind.TEXT, "llama", "/m.gguf", aliases=("b", "c"), workers=2, options={"x": [1]}),
         ModelSettings("d", JobKind.IMAGE, "diffusion", "/d"),
     )
-    settings = ServerSettings(models, str(tmp_path), port=9, api_key="k", drain_timeout_s=1.5)
+    settings = ServerSettings(models, str(tmp_path), port=9, api_key="k", image_hosts=("h:1", "i"), drain_timeout_s=1.5)
     settings.save()
     assert ServerSettings.load(settings.path) == settings
 
