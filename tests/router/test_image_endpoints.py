@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from router.errors import ApiError
 from shared.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.jobs import Done, Failed, FinishReason, ImageJob, Picture, Started
 from shared.settings import ServerSettings
-from tests.router.client import ask, post
+from tests.router.client import ask, post, serving, wait_until
 from tests.router.fake_broker import MODEL, FakeBroker
 from tests.router.pictures import in_base64, painted, png
 
@@ -358,6 +359,15 @@ def test_nothing_else_can_be_fetched(broker: FakeBroker, tmp_path: Path, name: s
     response = ask(broker, "GET", f"/v1/images/{name}")
     assert response.status_code == 404
     assert response.json()["error"]["type"] == "not_found_error"
+
+
+def test_old_pictures_go_when_the_server_starts(broker: FakeBroker, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    old = tmp_path / "images" / "0123456789abcdef0123456789abcdef.png"
+    old.write_bytes(png())
+    os.utime(old, (0, 0))
+    with serving(broker):
+        wait_until(lambda: not old.exists())
 
 
 def test_the_key_is_needed_for_pictures_too(tmp_path: Path) -> None:

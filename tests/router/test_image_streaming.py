@@ -138,6 +138,25 @@ def test_a_client_that_goes_away_ends_the_job(broker: FakeBroker, stream: bool) 
         assert broker.cancelled == broker.jobs
 
 
+def test_a_client_that_goes_away_ends_the_fetching_of_its_input(
+    broker: FakeBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = []
+
+    async def fetch(*_: object) -> bytes:
+        try:
+            return await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append(True)
+
+    monkeypatch.setattr("router.image_input.fetch_image", fetch)
+    with serving(broker) as url:
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{url}/v1/img2img", json={**CAT, "image_path": "http://example.org/a.png"}, timeout=0.3)
+        wait_until(lambda: ended)
+    assert broker.jobs == []
+
+
 def test_the_event_loop_goes_on_while_a_picture_is_saved(broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> None:
     """Saving waits for an event that only the loop sets."""
     saving, resume = threading.Event(), threading.Event()
