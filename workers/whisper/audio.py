@@ -71,7 +71,13 @@ class AudioReader:
         parts: list[Samples] = []
         wanted = samples
         for _ in range(MAX_PACKETS_A_READ):
-            decoded = self._next_samples()
+            try:
+                decoded = self._next_samples()
+            except JobError:
+                raise
+            except Exception as error:
+                log.debug("a recording could not be decoded", extra={"reason": str(error)})
+                raise not_audio("its sound could not be decoded") from error
             parts += decoded
             wanted -= sum(map(len, decoded))
             if self.ended or wanted <= 0:

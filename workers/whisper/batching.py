@@ -93,7 +93,7 @@ class BatchSize:
         """The most chunks for the next step."""
         if not self._chunk_s:
             return 1
-        return max(1, min(self._ceiling, int(TARGET_STEP_S / self._chunk_s)))
+        return max(1, min(self._ceiling, round(TARGET_STEP_S / self._chunk_s)))
 
     def observe(self, chunks: int, step_s: float) -> None:
         """A step with so many chunks took so long."""
