@@ -41,8 +41,8 @@ def _inside(folder: str, given: str) -> tuple[Path, tuple[str, ...]]:
     """The resolved folder, and the steps from there to the file.
 
     Raises:
-        OSError: there is no such file, or it is elsewhere.
-        ValueError: ``given`` can be no path.
+        OSError: there is no such file.
+        ValueError: ``given`` can be no path, or leads out of the folder.
     """
     if not folder:
         raise FileNotFoundError(given)
@@ -51,8 +51,6 @@ def _inside(folder: str, given: str) -> tuple[Path, tuple[str, ...]]:
     if named.is_absolute() and not (named.is_relative_to(folder) or named.is_relative_to(root)):
         raise FileNotFoundError(given)  # without a look at the disk
     resolved = Path(os.path.realpath(root / named, strict=True))
-    if not resolved.is_relative_to(root) or resolved == root:
-        raise FileNotFoundError(given)
     return root, resolved.relative_to(root).parts
 
 
@@ -61,6 +59,7 @@ def _open(place: tuple[Path, tuple[str, ...]]) -> int:
 
     Raises:
         OSError: there is no such file, or it is a link, a folder, a device or a pipe.
+        ValueError: there are no steps.
     """
     root, (*folders, name) = place
     at = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -169,6 +169,33 @@ def test_a_file_that_becomes_a_link_or_a_pipe_meanwhile_is_not_opened(media: Pat
         router.media_folder._open(place)
 
 
+def test_what_lies_outside_or_is_no_file_is_not_touched(
+    media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To look at some paths mounts things, and to open some devices has effects."""
+    touched = []
+    real_open, real_path = os.open, os.path.realpath
+
+    def note_open(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        touched.append(str(path))
+        return real_open(path, flags, mode, dir_fd=dir_fd)
+
+    def note_path(path: str, *, strict: bool = False) -> str:
+        touched.append(str(path))
+        return real_path(path, strict=strict)
+
+    os.mkfifo(media / "pipe.png")
+    (media / "out.png").symlink_to(tmp_path / "secret.png")
+    monkeypatch.setattr(os, "open", note_open)
+    monkeypatch.setattr(os.path, "realpath", note_path)
+    refused("/net/secret.png", media)
+    refused("pipe.png", media)
+    refused("out.png", media)
+    assert not [path for path in touched if path in ("pipe.png", "out.png") or "secret" in path]
+    assert read("photo.png", media) == PICTURE
+    assert "photo.png" in touched
+
+
 def test_no_descriptor_is_left_open(media: Path) -> None:
     os.mkfifo(media / "pipe.png")
     before = len(os.listdir("/proc/self/fd"))
