@@ -19,7 +19,8 @@ from router.jobs.broker import Broker
 from router.request_log import RequestLog
 from router.uploads import FORM_OVERHEAD_BYTES
 
-UPLOAD_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations", "/v1/images/edits", "/v1/img2img")
+FORM_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations")
+FORM_OR_JSON_PATHS = ("/v1/images/edits", "/v1/img2img")
 DESCRIPTION = "Text, speech and pictures by this machine's own models, in OpenAI's words and in ours."
 
 
@@ -61,9 +62,11 @@ def create_app(broker: Broker) -> FastAPI:
     # The last one added is the outermost.
     if settings.api_key:
         app.add_middleware(ApiKey, key=settings.api_key)
-    upload_bytes = max(settings.max_upload_bytes, settings.max_body_bytes) + FORM_OVERHEAD_BYTES
-    app.add_middleware(
-        BodyLimit, max_body_bytes=settings.max_body_bytes, limits=dict.fromkeys(UPLOAD_PATHS, upload_bytes)
-    )
+    form_bytes = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
+    limits = {
+        **dict.fromkeys(FORM_PATHS, form_bytes),
+        **dict.fromkeys(FORM_OR_JSON_PATHS, max(form_bytes, settings.max_body_bytes)),
+    }
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
     app.add_middleware(RequestLog)
     return app

@@ -6,10 +6,12 @@ import asyncio
 import mmap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from tempfile import SpooledTemporaryFile
+from typing import Any, TypeVar, cast, get_origin
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, QueryParams, UploadFile
 
 from router.error_handlers import validation_error
@@ -22,6 +24,8 @@ MAX_FIELDS = 100
 MAX_FIELD_BYTES = 1024 * 1024
 FORM_OVERHEAD_BYTES = 1024 * 1024
 """What a form may hold beside its largest file."""
+SMALL_FILE_BYTES = 1024 * 1024
+"""Up to here a file is taken into memory: Starlette does not write it to the disk either."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -63,8 +67,8 @@ class Form:
 async def read_form(request: Request, max_file_bytes: int) -> Form:
     """Read a request's form.
 
-    A file of more than 1 MB lies in an unnamed temporary file, which is mapped into memory, not read: it lives as long
-    as the map.
+    A file of more than ``SMALL_FILE_BYTES`` lies in an unnamed temporary file, which is mapped into memory, not read:
+    it lives as long as the map.
 
     Raises:
         ApiError: 400, the body is no such form or a file is empty; 403, another site's page sent it; 413, a file has
@@ -72,10 +76,7 @@ async def read_form(request: Request, max_file_bytes: int) -> Form:
         ClientDisconnect: the client went away.
     """
     refuse_cross_site(request)
-    given = request.headers.get("content-type")
-    if (given or "").split(";")[0].strip().lower() != "multipart/form-data":
-        found = f"is {shown(given)}" if given else "is missing"
-        raise ApiError(400, f"the header Content-Type {found}; accepted is multipart/form-data", "Content-Type")
+    _check_content_type(request.headers.get("content-type"))
     data = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
     try:
         return await asyncio.to_thread(_taken, data, max_file_bytes)
@@ -99,21 +100,13 @@ def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:
     """The parameters that a form and the query string hold. Those without a value count as not given.
 
     Raises:
-        ApiError: 400, a value is not accepted, or form and query string differ.
+        ApiError: 400, a value is not accepted, one field has several, or form and query string differ.
     """
-    values: dict[str, Any] = {}
-    lists = {name for name, info in model.model_fields.items() if _is_list(info.annotation)}
-    in_query = {name: query.getlist(name) for name in query}
-    for source in (in_query, form.texts):
-        for name, texts in _by_field(source).items():
-            kept = [text for text in texts if text]
-            if not kept:
-                continue
-            value = kept if name in lists else kept[-1]
-            if name in values and values[name] != value:
-                message = f"{name} is {shown(values[name])} in the query string and {shown(value)} in the form"
-                raise ApiError(400, f"{message}; give one of them, or both with the same value", name)
-            values[name] = value
+    values = _values(model, {name: query.getlist(name) for name in query})
+    for name, value in _values(model, form.texts).items():
+        if values.setdefault(name, value) != value:
+            message = f"{name} is {shown(values[name])} in the query string and {shown(value)} in the form"
+            raise ApiError(400, f"{message}; give one of them, or both with the same value", name)
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -126,11 +119,25 @@ def form_docs(model: type[BaseModel], **files: str) -> dict[str, Any]:
     A file whose description ends with ``(required)`` is.
     """
     schema = model.model_json_schema()
+    schema = _inlined(schema, schema.get("$defs", {}))
     uploads = {name: {"type": "string", "format": "binary", "description": text} for name, text in files.items()}
     properties = {**uploads, **schema.get("properties", {})}
     required = [*(name for name, text in files.items() if text.endswith("(required)")), *schema.get("required", [])]
     form = {"type": "object", "properties": properties, "required": required}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
+
+
+def _check_content_type(given: str | None) -> None:
+    """Forms are in UTF-8 (RFC 7578, 5.1.2); Python knows charsets that no reader of a form is ready for."""
+    kind, options = parse_options_header(given)
+    if kind != b"multipart/form-data":
+        found = f"is {shown(given)}" if given else "is missing"
+        raise ApiError(400, f"the header Content-Type {found}; accepted is multipart/form-data", "Content-Type")
+    charset = options.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise ApiError(
+            400, f"the header Content-Type names the charset {shown(charset)}; accepted is utf-8", "Content-Type"
+        )
 
 
 def _taken(data: FormData, max_file_bytes: int) -> Form:
@@ -149,21 +156,39 @@ def _blob(name: str, upload: UploadFile, max_file_bytes: int) -> Blob:
         raise ApiError(400, f"{name}: the file is empty", name)
     if size_bytes > max_file_bytes:
         raise ApiError(413, f"{name}: the file has {size_bytes} bytes; accepted are up to {max_file_bytes}", name)
-    spooled = upload.file
+    spooled = cast("SpooledTemporaryFile[bytes]", upload.file)
     spooled.seek(0)
-    if not getattr(spooled, "_rolled", True):
+    if size_bytes <= SMALL_FILE_BYTES:
         return spooled.read()
+    spooled.rollover()
     spooled.flush()
     return mmap.mmap(spooled.fileno(), 0, access=mmap.ACCESS_READ)
 
 
-def _by_field(given: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """By the field's name: a list may be written ``name[]``."""
-    fields: dict[str, list[str]] = {}
-    for name, texts in given.items():
-        fields.setdefault(name.removesuffix("[]"), []).extend(texts)
-    return fields
+def _values(model: type[BaseModel], given: Mapping[str, list[str]]) -> dict[str, Any]:
+    """One text a field, or a list where ``model`` has one, whose name may end with ``[]``; empty texts are left out."""
+    texts: dict[str, list[str]] = {}
+    for name, several in given.items():
+        texts.setdefault(name.removesuffix("[]"), []).extend(text for text in several if text)
+    lists = {name for name, info in model.model_fields.items() if get_origin(info.annotation) is list}
+    values: dict[str, Any] = {}
+    for name, kept in texts.items():
+        if name in lists and kept:
+            values[name] = kept
+        elif kept:
+            if name in model.model_fields and len(set(kept)) > 1:
+                raise ApiError(400, f"{name} was given several times, as {shown(kept)}; accepted is one value", name)
+            values[name] = kept[0]
+    return values
 
 
-def _is_list(annotation: Any) -> bool:
-    return getattr(annotation, "__origin__", None) is list
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """``schema`` with its definitions in the places that refer to them, so that it can stand within a document."""
+    if isinstance(schema, list):
+        return [_inlined(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {name: _inlined(part, definitions) for name, part in schema.items() if name not in ("$defs", "$ref")}
+    if "$ref" in schema:
+        return {**_inlined(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions), **parts}
+    return parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,8 +34,8 @@ class Transcript:
 
     @property
     def usage(self) -> dict[str, Any]:
-        """OpenAI's ``usage`` of a recording."""
-        return {"type": "duration", "seconds": round(self.known.duration_s)}
+        """OpenAI's ``usage`` of a recording: seconds that have begun."""
+        return {"type": "duration", "seconds": math.ceil(round(self.known.duration_s, 3))}
 
     @property
     def known(self) -> Recording:
@@ -67,7 +68,7 @@ async def transcribed(generation: Generation) -> Transcript:
             if isinstance(payload, Failed):
                 raise ApiError.from_job(payload)
             transcript.add(payload)
-    assert generation.done
+    _ = generation.done  # raises unless the job ended well
     return transcript
 
 
@@ -117,6 +118,7 @@ class TranscriptChunks:
 
     def closing(self, generation: Generation) -> str:
         """The whole text."""
+        _ = generation.done  # raises unless the job ended well
         recording = self._transcript.known
         return _event(
             {

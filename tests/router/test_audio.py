@@ -69,6 +69,12 @@ def test_fields_come_in_the_form_or_in_the_query() -> None:
     assert job_of(f"{ROUTE}?language=de", **fields) == wanted
 
 
+def test_a_field_with_two_values_is_refused() -> None:
+    message = refused(upload(broker_with(), language=["en", "de"]), "language")
+    assert message == "language was given several times, as ['en', 'de']; accepted is one value"
+    assert job_of(language=["en", "en"]).language == "en"
+
+
 def test_form_and_query_that_differ_are_refused() -> None:
     message = refused(upload(broker_with(), path=f"{ROUTE}?language=de", language="en"), "language")
     assert message.startswith("language is 'de' in the query string and 'en' in the form")
@@ -133,8 +139,15 @@ def test_subtitles_are_not_streamed(form: str) -> None:
 def test_json() -> None:
     assert upload(broker_with()).json() == {
         "text": " And so my fellow Americans.",
-        "usage": {"type": "duration", "seconds": 62},
+        "usage": {"type": "duration", "seconds": 63},
     }
+
+
+@pytest.mark.parametrize(("duration_s", "seconds"), [(0.0, 0), (0.1, 1), (11.0, 11), (11.0000625, 11), (11.002, 12)])
+def test_a_second_counts_once_it_has_begun(duration_s: float, seconds: int) -> None:
+    broker = broker_with()
+    broker.script = [Started(0, 0), FIRST, Recording("en", 1.0, duration_s, 0.0), DONE]
+    assert upload(broker).json()["usage"] == {"type": "duration", "seconds": seconds}
 
 
 def test_text() -> None:
@@ -177,7 +190,7 @@ def test_verbose_json() -> None:
         "language_probability": 0.9877,
         "duration": 62.25,
         "text": " And so my fellow Americans.",
-        "usage": {"type": "duration", "seconds": 62},
+        "usage": {"type": "duration", "seconds": 63},
     }
 
 
@@ -211,7 +224,7 @@ def test_a_stream_sends_each_segment_and_then_the_whole_text() -> None:
             "text": " And so my fellow Americans.",
             "language": "en",
             "duration": 62.25,
-            "usage": {"type": "duration", "seconds": 62},
+            "usage": {"type": "duration", "seconds": 63},
         },
     ]
 
@@ -247,6 +260,7 @@ def test_the_form_is_documented() -> None:
         schema = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
         assert schema["required"] == ["file"]
         assert {"file", "model", "response_format", "beam_size", "vad_filter"} <= set(schema["properties"])
+        assert schema["properties"]["response_format"]["enum"] == ["json", "text", "srt", "vtt", "verbose_json"]
         assert {"403", "413", "415"} <= set(operation["responses"])
 
 

@@ -1,24 +1,53 @@
+"""Forms with files, over the audio endpoints."""
+
 from __future__ import annotations
 
+import contextlib
 import gc
 import mmap
 import os
+import socket
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
-from tests.router.client import ask
+from router.uploads import FORM_OVERHEAD_BYTES
+from shared.jobs import Started
+from tests.router.client import ask, serving, wait_until
 from tests.router.fake_broker import FakeBroker
 from tests.router.test_audio import ROUTE, broker_with, upload
 
 LARGE = 3_000_000
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+FILE_HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
 
 
 def open_files() -> int:
     gc.collect()
     return len(os.listdir("/proc/self/fd"))
+
+
+def open_file_sizes(folder: Path) -> list[int]:
+    """The sizes of this process's open files in ``folder``, those without a name too."""
+    sizes = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if str(link.readlink()).startswith(str(folder)):
+                sizes.append(link.stat().st_size)
+    return sizes
+
+
+def connect(url: str, path: str, body_bytes: int) -> socket.socket:
+    """A connection on which a form has been announced."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
+    headers = ["Host: nexa", f"Content-Type: {FORM['Content-Type']}", f"Content-Length: {body_bytes}"]
+    connection.sendall("\r\n".join([f"POST {path} HTTP/1.1", *headers, "", ""]).encode())
+    return connection
 
 
 def refused(response: httpx.Response, status: int, param: str | None) -> str:
@@ -70,6 +99,62 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
     response = upload(broker, bytes(1_100_000))
     assert "accepted are up to 1049576 bytes" in refused(response, 413, None)
     assert response.headers["Connection"] == "close"
+
+
+def test_a_body_that_is_too_large_is_refused_as_it_arrives_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    broker = broker_with(max_upload_bytes=LARGE)
+    upload(broker, bytes(1))
+    before = open_files()
+    taken_bytes = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal taken_bytes
+        yield FILE_HEAD
+        while True:
+            taken_bytes += 100_000
+            yield bytes(100_000)
+
+    response = ask(broker, "POST", ROUTE, content=pieces(), headers=FORM)
+    assert f"accepted are up to {LARGE + FORM_OVERHEAD_BYTES} bytes" in refused(response, 413, None)
+    assert taken_bytes == 4_100_000
+    assert open_files() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_upload_that_breaks_off_leaves_no_job_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    caplog.set_level("INFO", logger="nexa.request")
+    broker = broker_with()
+    with serving(broker) as url:
+        connection = connect(url, ROUTE, 2 * LARGE)
+        connection.sendall(FILE_HEAD + bytes(LARGE))
+        wait_until(lambda: any(size_bytes >= LARGE for size_bytes in open_file_sizes(tmp_path)))
+        connection.close()
+        wait_until(lambda: any(record.name == "nexa.request" for record in caplog.records))
+        assert open_file_sizes(tmp_path) == []
+    (line,) = [record for record in caplog.records if record.name == "nexa.request"]
+    assert (line.levelname, vars(line)["outcome"]) == ("INFO", "cancelled")
+    assert broker.jobs == []
+
+
+@pytest.mark.parametrize("stream", [b"true", b"false"])
+def test_a_client_that_goes_away_cancels_its_job(stream: bytes) -> None:
+    broker = broker_with()
+    broker.script = [Started(0, 0)]
+    field = b'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\n' + stream + b"\r\n"
+    body = field + FILE_HEAD + b"sound\r\n--b--\r\n"
+    with serving(broker) as url:
+        connection = connect(url, ROUTE, len(body))
+        connection.sendall(body)
+        wait_until(lambda: broker.jobs)
+        assert not broker.cancelled
+        connection.close()
+        wait_until(lambda: broker.cancelled)
 
 
 def test_json_keeps_its_own_limit() -> None:
