@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
 
-MAX_BATCH = 16
 TARGET_STEP_S = 2.0
 
 
@@ -68,9 +67,8 @@ class FairQueue(Generic[R]):
             for rider in turns[: limit - len(batch)]:
                 self._waiting[rider.job_id].remove(rider)
                 batch.append(rider)
-        self._turn += 1
-        for rider in batch:
-            self._served[rider.job_id] = self._turn
+                self._turn += 1
+                self._served[rider.job_id] = self._turn
         return batch
 
     def _of(self, job_id: str) -> deque[R]:
@@ -84,9 +82,9 @@ class FairQueue(Generic[R]):
 class BatchSize:
     """How many chunks a step takes: as many as fit in about ``TARGET_STEP_S``, as far as was learnt."""
 
-    def __init__(self) -> None:
+    def __init__(self, ceiling: int) -> None:
         self._chunk_s: float | None = None
-        self._ceiling = MAX_BATCH
+        self._ceiling = ceiling
 
     @property
     def limit(self) -> int:

@@ -43,7 +43,7 @@ class WhisperEngine:
         self._options = options
         self._transcriptions: dict[str, Transcription] = {}
         self._queue: FairQueue[Item] = FairQueue()
-        self._batch_size = BatchSize()
+        self._batch_size = BatchSize(options.max_batch)
         self._preparer: Preparer | None = None
         self._model: SpeechModel | None = None
         self._rate = Rate()
@@ -103,7 +103,7 @@ class WhisperEngine:
             self._preparer.wait(IDLE_WAIT_S)
             return []
         for item in batch:
-            if not item.attempts:
+            if not item.attempts and item.earlier is None:
                 self._preparer.taken(item.job_id)
         started_s = time.monotonic()
         emitted = self._run(batch)
@@ -112,7 +112,7 @@ class WhisperEngine:
         return emitted
 
     def stats(self) -> EngineStats:
-        running = sum(transcription.in_work > 0 for transcription in self._transcriptions.values())
+        running = sum(transcription.begun for transcription in self._transcriptions.values())
         return EngineStats(
             running=running,
             waiting=len(self._transcriptions) - running,
@@ -168,6 +168,7 @@ class WhisperEngine:
             case Opened():
                 return [(job_id, Started(0, 0))]
             case PreparedChunk():
+                transcription.begun = True
                 transcription.in_work += 1
                 self._queue.add(Item(transcription, notice))
                 return []
@@ -214,9 +215,15 @@ class WhisperEngine:
         transcription = self._transcriptions.get(item.job_id)
         if transcription is None:
             return []
+        rest = item.rest(segments, heard_s)
+        if rest is not None:
+            self._queue.put_back(rest)
+            return []
         if not transcription.work.vad:
             self._preparer.go_on(item.job_id, item.chunk.start_s + heard_s)
-        emitted = [(item.job_id, payload) for payload in transcription.finish_chunk(item, segments)]
+        emitted = [
+            (item.job_id, payload) for payload in transcription.finish_chunk(item, [*(item.earlier or []), *segments])
+        ]
         return [*emitted, *self._end_if_done(transcription)]
 
     def _end_if_done(self, transcription: Transcription) -> list[Emitted]:

@@ -14,6 +14,7 @@ class WhisperOptions:
     ``model_path`` is a folder with a Whisper model in CTranslate2's format. ``device`` is ``cpu`` or a CUDA device;
     which one that is, is settled by the worker's environment. ``compute_type`` is one of CTranslate2's, or ``default``
     for int8 on a CPU, int8_float16 on a GPU, and the type of the model's own weights where a device cannot do those.
+    ``max_batch`` bounds the chunks of 30 s that go through the model at once, and with them the memory that it takes.
     """
 
     model_path: str
@@ -22,6 +23,7 @@ class WhisperOptions:
     device: str = "cpu"
     compute_type: str = "default"
     slots: int = 16
+    max_batch: int = 16
 
     @classmethod
     def of(cls, model: ModelSettings, settings: ServerSettings, threads: int, device: str) -> WhisperOptions:

@@ -15,13 +15,21 @@ CHUNK_SAMPLES = 30 * SAMPLE_RATE
 Samples = NDArray[np.int16]
 
 
+Region = tuple[int, int]
+"""First sample and the one after the last of a stretch of speech."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a recording of at most 30 s, counted from 0; ``start`` is its first sample's place in the whole."""
+    """A piece of a recording of at most 30 s, counted from 0; ``start`` is its first sample's place in the whole.
+
+    ``speech`` are the stretches of it that were taken for speech, by their places in the whole, where that is known.
+    """
 
     index: int
     start: int
     samples: Samples
+    speech: tuple[Region, ...] = ()
 
     @property
     def start_s(self) -> float:

@@ -22,7 +22,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The pieces of a chunk, and up to where they tell what was said (where a sequential reader goes on)."""
+    """The pieces of a chunk, and up to where they tell what was said (where a sequential reader goes on).
+
+    With ``keep_tail`` that is the last timestamp, even if the model holds the rest for silence.
+    """
 
     pieces: list[Piece]
     heard_s: float
@@ -40,7 +43,7 @@ def split_at_timestamps(tokens: list[int], timestamp_begin: int, duration_s: flo
     heard_s = duration_s
     if tail and (keep_tail or not closed):
         closed.append(Piece(tail_start_s, duration_s, tail))
-    elif closed and _ends_open(tokens, timestamp_begin):
+    elif closed and (keep_tail or _ends_open(tokens, timestamp_begin)):
         heard_s = min(closed[-1].end_s, duration_s)
     clipped = [replace(piece, end_s=min(piece.end_s, duration_s)) for piece in closed]
     pieces = [piece for piece in clipped if piece.end_s > piece.start_s]

@@ -18,12 +18,18 @@ UNDETERMINED = "und"
 """The language of a recording in which nothing is said (ISO 639-2)."""
 
 
+LEAST_REST_S = 2.0
+"""So much speech after the last word that the model wrote is worth another go."""
+
+LEAST_PROGRESS_S = 1.0
+
+
 @dataclass(slots=True)
 class Transcription:
     """A job of the engine.
 
     ``language`` is None until it is detected. ``next_chunk`` is the next one whose segments are emitted: what is
-    finished before its turn is held back.
+    finished before its turn is held back. ``in_work`` counts the chunks that are prepared and not yet transcribed.
     """
 
     job_id: str
@@ -33,6 +39,7 @@ class Transcription:
     received_s: float
     next_chunk: int = 0
     language_probability: float = 1.0
+    begun: bool = False
     in_work: int = 0
     prepared: Prepared | None = None
     generated: int = 0
@@ -69,12 +76,16 @@ class Transcription:
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """A chunk that waits for the model, with what was tried of it; ``encoded`` is kept for another attempt."""
+    """A chunk that waits for the model, with what was tried of it; ``encoded`` is kept for another attempt.
+
+    ``earlier`` are the segments before it, where it is the rest of a chunk.
+    """
 
     transcription: Transcription
     chunk: PreparedChunk
     attempts: list[Attempt] = field(default_factory=list)
     encoded: Encoded | None = None
+    earlier: list[Segment] | None = None
 
     @property
     def job_id(self) -> str:
@@ -85,6 +96,14 @@ class Item:
     def temperature(self) -> float | None:
         """The temperature of the next attempt; None when there is to be none."""
         return self._temperature_after(self.attempts)
+
+    def rest(self, segments: list[Segment], heard_s: float) -> Item | None:
+        """What the model has left out: it may end a text long before the speech ends, and hears the rest when asked."""
+        chunk = self.chunk
+        if chunk.silent or heard_s < LEAST_PROGRESS_S or chunk.speech_after_s(heard_s) < LEAST_REST_S:
+            return None
+        self.transcription.generated += len(self.attempts[-1].tokens)
+        return Item(self.transcription, chunk.rest_after(heard_s), earlier=[*(self.earlier or []), *segments])
 
     def needs_encoded(self, attempt: Attempt) -> bool:
         """Whether the encoder's output is still needed after ``attempt``: for another one, or for times of words."""

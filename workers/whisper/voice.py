@@ -4,35 +4,30 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
-from workers.whisper.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, SampleBuffer, Samples
+from workers.whisper.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region, SampleBuffer, Samples
 
 WINDOW_SAMPLES = 120 * SAMPLE_RATE
 """How much the voice detector hears at once."""
 
+LEAST_CHUNK_SAMPLES = 2 * CHUNK_SAMPLES // 3
+"""A chunk that is full is cut no sooner than after so much of it, unless there is a long pause before."""
+
+LONG_PAUSE_SAMPLES = 2 * SAMPLE_RATE
+
 LEAD_SAMPLES = SAMPLE_RATE
 """How much of a silent end is heard again with the next window, for a voice that begins just there."""
 
-Region = tuple[int, int]
-"""First sample and the one after the last of a stretch of speech."""
-
 DetectSpeech = Callable[[Samples], list[Region]]
-
-
-@dataclass(slots=True)
-class _Open:
-    """The chunk that is being gathered."""
-
-    start: int
-    end: int
 
 
 class VoiceChunker:
     """Gathers neighbouring stretches of speech into chunks of at most 30 s, with the silences between them.
 
+    A chunk that is full ends at the longest pause in its last third, or at a longer one before, so that sentences are
+    rarely cut.
     A stretch that reaches the end of a detector's window is heard again, whole, in the next one: the chunks depend on
     the recording alone, not on how it arrives.
     """
@@ -43,7 +38,7 @@ class VoiceChunker:
         self._buffer = SampleBuffer()
         self._window_start = 0
         self._finished = False
-        self._open: _Open | None = None
+        self._open: list[Region] = []
         self._closed: deque[Chunk] = deque()
         self._count = 0
         self.speech_samples = 0
@@ -70,7 +65,7 @@ class VoiceChunker:
     def exhausted(self) -> bool:
         """Whether all chunks have been taken."""
         whole = self._finished and self._window_start >= self._buffer.end
-        return whole and not self._closed and self._open is None
+        return whole and not self._closed and not self._open
 
     def take(self) -> Chunk | None:
         """The next chunk if there is one, after listening to one more window if that is needed and there."""
@@ -92,26 +87,37 @@ class VoiceChunker:
         for region in regions:
             self._gather(*region)
         if last:
-            self._close()
-        self._buffer.drop_before(self._window_start if self._open is None else self._open.start)
+            self._close(len(self._open))
+        self._buffer.drop_before(self._open[0][0] if self._open else self._window_start)
 
     def _gather(self, start: int, end: int) -> None:
         self.speech_samples += end - start
-        while end - start > CHUNK_SAMPLES:
-            self._close()
-            self._open = _Open(start, start + CHUNK_SAMPLES)
-            start += CHUNK_SAMPLES
-        if self._open is None or end - self._open.start > CHUNK_SAMPLES:
-            self._close()
-            self._open = _Open(start, end)
-        self._open.end = end
+        for cut in range(start, end, CHUNK_SAMPLES):
+            region = (cut, min(cut + CHUNK_SAMPLES, end))
+            while self._open and region[1] - self._open[0][0] > CHUNK_SAMPLES:
+                self._close(self._best_cut(region))
+            self._open.append(region)
 
-    def _close(self) -> None:
-        if self._open is not None:
-            samples = self._buffer.between(self._open.start, self._open.end)
-            self._closed.append(Chunk(self._count, self._open.start, samples))
-            self._count += 1
-        self._open = None
+    def _best_cut(self, following: Region) -> int:
+        """How many of the open stretches make up a chunk, now that ``following`` has no room behind them."""
+        begun = self._open[0][0]
+        starts = [start for start, _ in [*self._open[1:], following]]
+        pauses = {
+            count: start - end
+            for count, (start, (_, end)) in enumerate(zip(starts, self._open, strict=True), 1)
+            if end - begun >= LEAST_CHUNK_SAMPLES or start - end >= LONG_PAUSE_SAMPLES or count == len(self._open)
+        }
+        return max(pauses, key=lambda count: (pauses[count], count))
+
+    def _close(self, count: int) -> None:
+        """Make a chunk of the first ``count`` of the open stretches."""
+        if not count:
+            return
+        speech = tuple(self._open[:count])
+        start, end = speech[0][0], speech[-1][1]
+        self._closed.append(Chunk(self._count, start, self._buffer.between(start, end), speech))
+        self._count += 1
+        del self._open[:count]
 
 
 def detect_speech(samples: Samples) -> list[Region]:

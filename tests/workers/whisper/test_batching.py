@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from workers.whisper.batching import BatchSize, FairQueue
+
+
+@dataclass(eq=False)
+class Chunk:
+    job_id: str
+    index: int
+    key: str = "same"
+
+
+def queue_of(**counts: int) -> FairQueue[Chunk]:
+    queue: FairQueue[Chunk] = FairQueue()
+    for job_id, count in counts.items():
+        for index in range(count):
+            queue.add(Chunk(job_id, index))
+    return queue
+
+
+def names(batch: list[Chunk]) -> list[str]:
+    return [f"{chunk.job_id}{chunk.index}" for chunk in batch]
+
+
+def test_a_batch_takes_from_each_recording_in_turn() -> None:
+    assert names(queue_of(a=5, b=2, c=1).take(6)) == ["a0", "b0", "c0", "a1", "b1", "a2"]
+
+
+def test_the_recording_served_longest_ago_comes_first() -> None:
+    queue = queue_of(a=3, b=3, c=3)
+    assert [names(queue.take(2)) for _ in range(3)] == [["a0", "b0"], ["c0", "a1"], ["b1", "c1"]]
+
+
+def test_a_newcomer_does_not_wait_for_a_long_recording() -> None:
+    queue = queue_of(long=100)
+    queue.take(4)
+    queue.add(Chunk("short", 0))
+    assert names(queue.take(1)) == ["short0"]
+
+
+def test_only_chunks_with_the_same_key_ride_together() -> None:
+    queue = queue_of(a=1)
+    queue.add(Chunk("b", 0, key="other"))
+    queue.add(Chunk("c", 0))
+    assert names(queue.take(8)) == ["a0", "c0"]
+    assert names(queue.take(8)) == ["b0"]
+
+
+def test_what_is_put_back_is_next_of_its_recording() -> None:
+    queue = queue_of(a=2)
+    (first,) = queue.take(1)
+    first.key = "retry"
+    queue.put_back(first)
+    assert names(queue.take(8)) == ["a0"]
+    assert names(queue.take(8)) == ["a1"]
+
+
+def test_a_dropped_recording_is_gone() -> None:
+    queue = queue_of(a=2, b=1)
+    queue.drop("a")
+    assert names(queue.take(8)) == ["b0"]
+    assert queue.take(8) == []
+
+
+def test_the_batch_grows_where_more_chunks_cost_no_more_time() -> None:
+    size = BatchSize(16)
+    assert size.limit == 1
+    for _ in range(10):
+        size.observe(size.limit, 0.3)
+    assert size.limit == 16
+
+
+def test_the_batch_keeps_to_about_two_seconds_where_each_chunk_costs_the_same() -> None:
+    size = BatchSize(16)
+    for _ in range(10):
+        size.observe(size.limit, 0.5 * size.limit)
+    assert size.limit == 4
+
+
+def test_a_slow_device_gets_one_chunk_at_a_time() -> None:
+    size = BatchSize(16)
+    size.observe(1, 30.0)
+    assert size.limit == 1
+
+
+def test_what_was_too_much_is_not_tried_again() -> None:
+    size = BatchSize(16)
+    size.observe(16, 0.1)
+    size.failed(16)
+    assert size.limit == 8

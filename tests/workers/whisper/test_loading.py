@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from shared.jobs import JobKind
+from shared.settings import ModelSettings, ServerSettings
+from workers.engine import EngineLoadError
+from workers.whisper.engine import WhisperEngine
+from workers.whisper.options import WhisperOptions
+
+
+def load_error(folder: Path, **options: str) -> str:
+    with pytest.raises(EngineLoadError) as error:
+        WhisperEngine(WhisperOptions(str(folder), "model", threads=1, **options)).load(lambda fraction: None)
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.fixture
+def copy(english_folder: Path, tmp_path: Path) -> Path:
+    """The model's files, to be damaged."""
+    return Path(shutil.copytree(english_folder, tmp_path / "model"))
+
+
+def test_options_come_from_the_settings() -> None:
+    model = ModelSettings("tiny", JobKind.SPEECH, "whisper", "/models/tiny", options={"compute_type": "float32"})
+    options = WhisperOptions.of(model, ServerSettings((model,), "/run", slots=3), threads=2, device="cuda:1")
+    assert options == WhisperOptions("/models/tiny", "tiny", 2, "cuda:1", "float32", 3)
+    assert not options.on_cpu
+
+
+def test_loading_tells_how_far_it_is(english_folder: Path) -> None:
+    told: list[float] = []
+    engine = WhisperEngine(WhisperOptions(str(english_folder), "model", threads=1, slots=5))
+    info = engine.load(told.append)
+    engine.close()
+    assert (info.slots, info.context_tokens) == (5, 0)
+    assert told[0] == 0.0
+    assert told[-1] == 1.0
+    assert told == sorted(told)
+
+
+@pytest.mark.parametrize("name", ["model.bin", "config.json", "tokenizer.json"])
+def test_a_missing_file_is_named_and_not_fetched(copy: Path, name: str, no_network: Callable[[], list[str]]) -> None:
+    (copy / name).unlink()
+    assert f"it has no {name}" in load_error(copy)
+    assert no_network() == []
+
+
+def test_loading_needs_no_network(english_folder: Path, no_network: Callable[[], list[str]]) -> None:
+    assert not (english_folder / "preprocessor_config.json").exists()
+    engine = WhisperEngine(WhisperOptions(str(english_folder), "model", threads=1))
+    engine.load(lambda fraction: None)
+    engine.close()
+    assert no_network() == []
+
+
+@pytest.mark.parametrize("name", ["model.bin", "tokenizer.json", "vocabulary.txt"])
+def test_a_damaged_file_is_an_error(copy: Path, name: str) -> None:
+    with (copy / name).open("r+b") as file:
+        file.truncate(1000)
+    assert str(copy) in load_error(copy)
+
+
+def test_another_kind_of_model_is_an_error(copy: Path) -> None:
+    (copy / "model.bin").write_bytes(b"\x00" * 4096)
+    assert str(copy) in load_error(copy)
+
+
+def test_a_device_that_is_not_there_is_an_error(english_folder: Path) -> None:
+    import ctranslate2
+
+    if ctranslate2.get_cuda_device_count():
+        pytest.skip("this machine has a GPU")
+    assert "CUDA" in load_error(english_folder, device="cuda:0")
+
+
+def test_the_missing_package_is_named(english_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("workers.whisper.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "faster_whisper", None)
+    message = load_error(english_folder)
+    assert "faster_whisper" in message
+    assert "pip install 'nexa-server[speech]'" in message
+
+
+def test_mel_bands_are_those_of_the_weights_not_of_a_file_beside_them(copy: Path) -> None:
+    (copy / "preprocessor_config.json").write_text(json.dumps({"feature_size": 128}))
+    engine = WhisperEngine(WhisperOptions(str(copy), "model", threads=1))
+    engine.load(lambda fraction: None)
+    engine.close()

@@ -1,0 +1,61 @@
+"""What is heard again where the model ends its text long before the speech ends."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shared.jobs import Segment, SpeechJob
+from workers.whisper.fallback import Attempt
+from workers.whisper.preparation import PreparedChunk
+from workers.whisper.transcription import Item, Transcription
+
+SAID = Segment(3, 100.0, 112.0, " Hello.", [1], 0.0, -0.1, 1.0, 0.0)
+
+
+def chunk(*speech: tuple[float, float], silent: bool = False) -> PreparedChunk:
+    """30 s from 100 s on, whose features count the frames."""
+    features = np.tile(np.arange(3000, dtype=np.float32), (80, 1))
+    return PreparedChunk(3, 100.0, 30.0, features, silent, speech)
+
+
+def item(prepared: PreparedChunk) -> Item:
+    transcription = Transcription("job", SpeechJob(), "en", [], 0.0)
+    return Item(transcription, prepared, [Attempt(0.0, [1, 2], " Hello.", -0.1, 0.0)])
+
+
+def test_speech_after_what_was_written_is_heard_again() -> None:
+    first = item(chunk((100.0, 112.0), (120.0, 130.0)))
+    rest = first.rest([SAID], 12.0)
+    assert rest is not None
+    assert (rest.chunk.index, rest.chunk.start_s, rest.chunk.duration_s) == (3, 112.0, 18.0)
+    assert rest.chunk.features[0, :1800].tolist() == list(range(1200, 3000))
+    assert set(rest.chunk.features[0, 1800:].tolist()) == {0.0}
+    assert (rest.earlier, rest.attempts) == ([SAID], [])
+    assert first.transcription.generated == 2
+
+
+def test_the_rest_of_a_rest_keeps_all_that_was_said() -> None:
+    first = item(chunk((100.0, 130.0)))
+    second = first.rest([SAID], 10.0)
+    assert second is not None
+    second.note(first.attempts[0], None)
+    third = second.rest([SAID], 10.0)
+    assert third is not None
+    assert third.earlier == [SAID, SAID]
+    assert third.chunk.start_s == 120.0
+
+
+def test_little_speech_is_not_worth_it() -> None:
+    assert item(chunk((100.0, 112.0), (128.5, 130.0))).rest([SAID], 12.0) is None
+
+
+def test_where_the_speech_is_not_known_nothing_is_heard_again() -> None:
+    assert item(chunk()).rest([SAID], 12.0) is None
+
+
+def test_no_progress_is_the_end() -> None:
+    assert item(chunk((100.0, 130.0))).rest([], 0.5) is None
+
+
+def test_what_was_delivered_before_is_not_heard_again() -> None:
+    assert item(chunk((100.0, 130.0), silent=True)).rest([], 12.0) is None
