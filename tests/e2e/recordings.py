@@ -11,6 +11,7 @@ import av
 
 DATA = Path(__file__).parents[1] / "data"
 JFK = DATA / "jfk.flac"
+SPANISH = DATA / "spanish.ogg"
 
 
 def words_of(text: str) -> list[str]:

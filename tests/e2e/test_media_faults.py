@@ -17,7 +17,7 @@ TIMES = 8
 
 
 def repeated(times: int) -> bytes:
-    """The recording over and over, with a second of silence after each."""
+    """The recording over and over, with so much silence after each that the model hears one at a time."""
     resampler = av.AudioResampler("s16", "mono", 16_000)
     with av.open(str(JFK)) as reading:
         samples = b"".join(
@@ -30,7 +30,7 @@ def repeated(times: int) -> bytes:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(16_000)
-        file.writeframes((samples + bytes(32_000)) * times)
+        file.writeframes((samples + bytes(12 * 32_000)) * times)
     return target.getvalue()
 
 
