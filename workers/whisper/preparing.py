@@ -72,10 +72,13 @@ class Preparer:
 
     def _work(self) -> None:
         while (turn := self._next_turn()) is not None:
-            job_id, preparation = turn
-            notices = _advance(job_id, preparation)
-            with self._changed:
-                self._file(job_id, preparation, notices)
+            self._take_turn(*turn)
+            turn = None  # while this thread sleeps it must not keep a recording in memory
+
+    def _take_turn(self, job_id: str, preparation: Preparation) -> None:
+        notices = _advance(job_id, preparation)
+        with self._changed:
+            self._file(job_id, preparation, notices)
 
     def _next_turn(self) -> tuple[str, Preparation] | None:
         with self._changed:
