@@ -45,9 +45,10 @@ class AudioReader:
         self._resampled_format: tuple[str, str, int] | None = None
         if not len(data):
             raise not_audio("it is empty")
+        self._file = _MemoryFile(data)
         try:
             self._container = av.open(
-                _MemoryFile(data),
+                self._file,
                 mode="r",
                 options={"format_whitelist": CONTAINERS, "protocol_whitelist": "none"},
                 metadata_errors="ignore",
@@ -56,8 +57,10 @@ class AudioReader:
             self._packets = iter(self._container.demux(streams[0])) if streams else None
         except Exception as error:
             log.debug("a recording could not be opened", extra={"reason": str(error)})
+            self._file.release()
             raise not_audio(f"its {len(data)} bytes are not a recording that can be opened") from error
         if self._packets is None:
+            self.close()
             raise not_audio(f"it is a {self._container.format.long_name} file without an audio track")
 
     def read(self, samples: int) -> Samples:
@@ -87,8 +90,9 @@ class AudioReader:
         return read
 
     def close(self) -> None:
-        """Free the decoder."""
+        """Free the decoder and the file: PyAV's objects refer to each other, and live on until they are collected."""
         self._container.close()
+        self._file.release()
 
     def _next_samples(self) -> list[Samples]:
         """Those of the next packet."""
@@ -158,3 +162,7 @@ class _MemoryFile:
 
     def tell(self) -> int:
         return self._place
+
+    def release(self) -> None:
+        """Let go of the bytes."""
+        self._data = memoryview(b"")

@@ -134,6 +134,7 @@ class Preparation:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+        self._data = memoryview(b"")
 
     def _advance(self) -> list[Notice]:
         if self._reader is None:

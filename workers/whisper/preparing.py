@@ -20,6 +20,7 @@ class Preparer:
         self._turns: deque[str] = deque()
         self._preparations: dict[str, Preparation] = {}
         self._notices: list[tuple[str, Notice]] = []
+        self._current: Preparation | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="prepare", daemon=True)
         self._thread.start()
@@ -34,8 +35,11 @@ class Preparer:
     def drop(self, job_id: str) -> None:
         """Forget a recording, and what was not yet collected of it. Unknown ones are ignored."""
         with self._changed:
-            if self._preparations.pop(job_id, None) is not None:
+            preparation = self._preparations.pop(job_id, None)
+            if preparation is not None:
                 self._turns.remove(job_id)
+                if preparation is not self._current:
+                    preparation.end()
             self._notices = [notice for notice in self._notices if notice[0] != job_id]
 
     def taken(self, job_id: str) -> None:
@@ -78,6 +82,7 @@ class Preparer:
     def _take_turn(self, job_id: str, preparation: Preparation) -> None:
         notices = _advance(job_id, preparation)
         with self._changed:
+            self._current = None
             self._file(job_id, preparation, notices)
 
     def _next_turn(self) -> tuple[str, Preparation] | None:
@@ -88,7 +93,8 @@ class Preparer:
                 return None
             self._turns.remove(job_id)
             self._turns.append(job_id)
-            return job_id, self._preparations[job_id]
+            self._current = self._preparations[job_id]
+            return job_id, self._current
 
     def _runnable(self) -> str | None:
         return next((job_id for job_id in self._turns if self._preparations[job_id].runnable), None)
