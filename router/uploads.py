@@ -143,10 +143,10 @@ def _check_content_type(given: str | None) -> None:
 def _taken(data: FormData, max_file_bytes: int) -> Form:
     form = Form()
     for name, value in data.multi_items():
-        if isinstance(value, UploadFile):
-            form.files.setdefault(name, []).append(_blob(name, value, max_file_bytes))
-        else:
+        if not isinstance(value, UploadFile):
             form.texts.setdefault(name, []).append(value)
+        elif value.filename or value.size:  # browsers send a nameless empty file where none was chosen
+            form.files.setdefault(name, []).append(_blob(name, value, max_file_bytes))
     return form
 
 

@@ -111,7 +111,7 @@ class SpeechTask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpeechJob:
-    """One recording to write down; the file, in any format that PyAV decodes, is the job's only blob.
+    """One recording to write down; the file, in any common audio or video format, is the job's only blob.
 
     ``language`` is a code such as ``en``, or ``None`` to detect it. ``prompt`` is text that the model takes for what
     was said before. ``temperature`` 0 is beam search, with higher temperatures where its result is poor (as Whisper

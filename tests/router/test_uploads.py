@@ -198,3 +198,10 @@ def test_a_form_from_another_sites_page_is_refused(site: str, status: int) -> No
     files = {"file": b"sound"}
     assert ask(broker, "POST", ROUTE, files=files, headers={"Sec-Fetch-Site": site}).status_code == status
     assert len(broker.jobs) == (status == 200)
+
+
+def test_a_file_field_that_a_browsers_user_left_empty_is_not_given() -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n--b--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    response = ask(broker_with(), "POST", ROUTE, headers=headers, content=part)
+    assert "file is missing, and it is required" in refused(response, 400, "file")

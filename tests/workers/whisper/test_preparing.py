@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from shared.jobs import Failed
-from workers.whisper.audio import not_audio
+from shared.jobs import Failed, JobError
+from tests.workers.whisper.recordings import silence, wav
+from workers.whisper.audio import AudioReader, not_audio
 from workers.whisper.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Samples
 from workers.whisper.preparation import (
     LOOK_AHEAD_CHUNKS,
@@ -200,3 +201,31 @@ def test_a_defect_harms_one_recording_only(preparer: Preparer) -> None:
     (failed,) = [notice for _, notice in notices if isinstance(notice, Failed)]
     assert failed.status == 500
     assert [job_id for job_id, notice in notices if isinstance(notice, Prepared)] == ["whole"]
+
+
+def test_a_recording_that_is_dropped_while_it_waits_is_closed_at_once(preparer: Preparer) -> None:
+    readers: list[Reader] = []
+    data = bytearray(100)
+    waiting = Preparation(memoryview(data), True, 0, False, tools(20 * MINUTE, readers=readers))
+    preparer.add("long", waiting)
+    collected(preparer, lambda notices: sum(isinstance(notice, PreparedChunk) for _, notice in notices) >= 8)
+    preparer.drop("long")
+    (reader,) = readers
+    assert isinstance(reader, Loud)
+    assert reader.closed
+    data.clear()  # impossible as long as anybody looks at the bytes
+
+
+def test_a_decoder_that_is_closed_lets_go_of_the_file() -> None:
+    data = bytearray(wav(silence(1.0)))
+    reader = AudioReader(memoryview(data))
+    reader.read(1000)
+    reader.close()
+    data.clear()  # impossible as long as anybody looks at the bytes
+
+
+def test_a_file_that_cannot_be_opened_is_let_go_of() -> None:
+    data = bytearray(b"no recording" * 100)
+    with pytest.raises(JobError):
+        AudioReader(memoryview(data))
+    data.clear()
