@@ -27,7 +27,7 @@ lint: setup-dev
 	@.venv/bin/mypy
 
 unit: setup-dev
-	@echo "unit: tests of the parts (about a minute)"
+	@echo "unit: tests of the parts (two to three minutes)"
 	@.venv/bin/python -m pytest --ignore=tests/e2e
 
 e2e: setup-dev

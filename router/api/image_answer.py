@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import binascii
+import dataclasses
 import logging
+import secrets
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +23,9 @@ from router.json_text import json_text
 from router.request_log import RequestRecord
 from router.schemas.images import ImageRequest
 from shared.jobs import Failed, ImageJob, Payload, Picture, Progress
+
+SEEDS = 2**31
+"""How many seeds are drawn from: as many as image front ends show."""
 
 log = logging.getLogger("nexa.images")
 
@@ -59,6 +64,8 @@ class Painting(Generation):
         blobs: tuple[Blob, ...],
         store: ImageStore,
     ) -> None:
+        if job.seed < 0:  # drawn here, so that a worker that takes over from another one goes on with the same
+            job = dataclasses.replace(job, seed=secrets.randbelow(SEEDS))
         super().__init__(broker, record, body.model, [job], blobs)
         self.body = body
         self.kept: dict[int, KeptPicture] = {}

@@ -1,4 +1,4 @@
-"""Workers of speech and pictures that die, and models that cannot be loaded."""
+"""Workers of speech and pictures that die in the middle of their work."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ import os
 import signal
 import wave
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import av
 from e2e.recordings import JFK, JFK_WORDS, words_of
 from e2e.running_server import RunningServer, running, wait_until
+from tiny_sd import tiny_sd
 
 TIMES = 8
 
@@ -58,3 +61,16 @@ def test_a_transcription_goes_on_when_its_worker_is_killed_and_says_nothing_twic
         said += list(stream)
         assert said == calm
         assert len(said) > 2
+
+
+def test_a_picture_whose_worker_is_killed_is_painted_by_the_next_one(tmp_path: Path) -> None:
+    body = {"prompt": "a cat", "width": 64, "height": 64, "sample_steps": 20, "n": 2, "seed": -1}
+    with running(str(tiny_sd()), "--output-folder", str(tmp_path)) as server, ThreadPoolExecutor(1) as threads:
+        answer = threads.submit(server.post, "/v1/txt2img", body)
+        wait_until(lambda: any(row["running"] for row in server.workers()), "a busy worker")
+        os.kill(server.worker_pids()[0], signal.SIGKILL)
+        first, second = answer.result(120)["data"]
+        assert second["seed"] == first["seed"] + 1
+        again = server.post("/v1/txt2img", {**body, "seed": first["seed"]})["data"]
+        assert [entry["b64_json"] for entry in again] == [first["b64_json"], second["b64_json"]]
+        assert sum(row["restarts"] for row in server.workers()) == 1

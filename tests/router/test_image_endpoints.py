@@ -36,6 +36,11 @@ NATIVE = ["/v1/txt2img", "/v1/img2img"]
 WORDS = ["/v1/txt2img", "/v1/images/generations"]
 
 
+@pytest.fixture(autouse=True)
+def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.api.image_answer.secrets.randbelow", lambda bound: 7)
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> FakeBroker:
     return broker_with(output_folder=str(tmp_path / "images"), media_folder=str(tmp_path / "media"))
@@ -86,7 +91,7 @@ def test_the_documented_body_and_its_defaults_are_one_job(broker: FakeBroker) ->
 
 
 def test_openai_s_defaults(broker: FakeBroker) -> None:
-    expected = ImageJob(prompt="a cat", width=512, height=512, steps=20, cfg_scale=7, seed=-1)
+    expected = ImageJob(prompt="a cat", width=512, height=512, steps=20, cfg_scale=7, seed=7)
     assert job_of(broker, "/v1/images/generations", CAT) == expected
     everything = {
         "quality": "hd",

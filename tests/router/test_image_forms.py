@@ -21,6 +21,11 @@ MASK = ("mask", ("mask.png", png(4), "image/png"))
 LIMIT_BYTES = 3_000_000
 
 
+@pytest.fixture(autouse=True)
+def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.api.image_answer.secrets.randbelow", lambda bound: 7)
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> FakeBroker:
     return broker_with(
@@ -64,7 +69,7 @@ def test_an_upload_with_the_native_defaults(broker: FakeBroker) -> None:
 
 def test_an_upload_with_openai_s_defaults(broker: FakeBroker) -> None:
     job = job_of(broker, form(broker, "/v1/images/edits", IMAGE, MASK))
-    assert job == ImageJob("a cat", width=512, height=512, seed=-1, strength=0.75, has_input=True, has_mask=True)
+    assert job == ImageJob("a cat", width=512, height=512, seed=7, strength=0.75, has_input=True, has_mask=True)
     assert blobs_of(broker) == [png(9), png(4)]
 
 

@@ -17,6 +17,11 @@ from tests.router.pictures import png
 from tests.router.test_image_endpoints import broker_with
 
 
+@pytest.fixture(autouse=True)
+def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.api.image_answer.secrets.randbelow", lambda bound: 7)
+
+
 @pytest.fixture
 def broker(tmp_path: Path) -> FakeBroker:
     return broker_with(output_folder=str(tmp_path))
@@ -37,7 +42,7 @@ def test_pictures(client: openai.OpenAI, broker: FakeBroker) -> None:
     assert answer.output_format == "png"
     work = broker.jobs[0].request.work
     assert isinstance(work, ImageJob)
-    assert (work.width, work.count, work.seed) == (256, 2, -1)
+    assert (work.width, work.count, work.seed) == (256, 2, 7)
 
 
 def test_a_picture_by_its_address(client: openai.OpenAI) -> None:
