@@ -17,7 +17,7 @@ from router.uploads import form_docs, parse_fields, read_form
 
 router = APIRouter(tags=["speech"])
 
-RECORDING = "A recording in any format that FFmpeg decodes (required)"
+RECORDING = "A recording in any common audio or video format (required)"
 
 
 @router.post(
