@@ -16,6 +16,10 @@ from workers.diffusion.pictures import input_picture, mask_picture
 from workers.engine import EngineJob
 
 
+GITS_LEAST_STEPS = 2
+"""The library crashes when this scheduler is asked for fewer."""
+
+
 @dataclass(slots=True)
 class Order:
     """``prompt`` is without its LoRAs, ``seed`` is that of the first picture. ``cancelled`` may be set at any time."""
@@ -60,6 +64,10 @@ def accept(job: EngineJob, lora_folder: str) -> Order:
         raise JobError(400, f"this model makes pictures, not {kind_of(work)}", "model")
     _check_name("sampler", work.sampler, SAMPLERS)
     _check_name("scheduler", work.scheduler, SCHEDULERS)
+    if work.scheduler == "gits" and work.steps < GITS_LEAST_STEPS:
+        raise JobError(
+            400, f"scheduler: gits takes at least {GITS_LEAST_STEPS} steps; sample_steps is {work.steps}", "scheduler"
+        )
     _check_text("prompt", work.prompt)
     _check_text("negative_prompt", work.negative_prompt)
     prompt, loras = take_loras(work.prompt, lora_folder)

@@ -39,6 +39,7 @@ def step_until_progress(engine: DiffusionEngine) -> None:
     [
         (EngineJob("job", TextJob(prompt="hello")), 400, "model"),
         (image_job(sampler="eulr"), 400, "sampler"),
+        (image_job(scheduler="gits", steps=1), 400, "scheduler"),
         (image_job(scheduler="eulr"), 400, "scheduler"),
         (image_job(prompt="a\0b"), 400, "prompt"),
         (image_job(negative_prompt="\ud800"), 400, "negative_prompt"),
