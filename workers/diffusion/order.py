@@ -15,7 +15,6 @@ from workers.diffusion.loras import Lora, take_loras
 from workers.diffusion.pictures import input_picture, mask_picture
 from workers.engine import EngineJob
 
-
 GITS_LEAST_STEPS = 2
 """The library crashes when this scheduler is asked for fewer."""
 
