@@ -20,26 +20,26 @@ from shared.settings import ServerSettings
 
 
 async def read_body(
-    request: Request, in_json: type[Img2ImgRequest], in_form: type[Img2ImgRequest], settings: ServerSettings
+    request: Request, fields: type[Img2ImgRequest], settings: ServerSettings
 ) -> tuple[Img2ImgRequest, Form | None]:
     """The request's parameters, and the form that they were in if it was one.
 
     Raises:
-        ApiError: 400, it is neither JSON nor a form, or not as its model has it; 403, another site's page sent the
+        ApiError: 400, it is neither JSON nor a form, or not as ``fields`` has it; 403, another site's page sent the
             form; 413, it is too large.
     """
     given = request.headers.get("content-type", "")
     kind = given.partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
         form = await read_form(request, settings.max_upload_bytes)
-        return parse_fields(in_form, form, QueryParams()), form
+        return parse_fields(fields, form, QueryParams()), form
     if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
         found = f"is {shown(given)}" if given else "is missing"
         accepted = "accepted are application/json and multipart/form-data"
         raise ApiError(400, f"the header Content-Type {found}; {accepted}", "Content-Type")
     value = parse_json_body(await _body_bytes(request, settings.max_body_bytes))
     try:
-        return in_json.model_validate(value), None
+        return fields.model_validate(value), None
     except ValidationError as error:
         raise validation_error([{**found, "loc": ("body", *found["loc"])} for found in error.errors()]) from None
 

@@ -108,7 +108,7 @@ def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:
             message = f"{name} is {shown(values[name])} in the query string and {shown(value)} in the form"
             raise ApiError(400, f"{message}; give one of them, or both with the same value", name)
     try:
-        return model.model_validate(values)
+        return model.model_validate(values, strict=False)
     except ValidationError as error:
         raise validation_error([{**found, "loc": ("form", *found["loc"])} for found in error.errors()]) from None
 

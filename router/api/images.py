@@ -20,10 +20,8 @@ from router.json_body import JsonRoute
 from router.request_log import RequestRecord
 from router.schemas.errors import GENERATION_ERRORS, UPLOAD_ERRORS, error_responses
 from router.schemas.images import (
-    EditsForm,
     EditsRequest,
     GenerationsRequest,
-    Img2ImgForm,
     Img2ImgRequest,
     Txt2ImgRequest,
 )
@@ -69,7 +67,7 @@ async def generations(
 @router.post("/v1/img2img", response_class=Response, responses=UPLOAD_ERRORS, openapi_extra=body_docs(Img2ImgRequest))
 async def img2img(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
     """Paint pictures from words and a picture."""
-    return await _edit(request, broker, record, store, Img2ImgRequest, Img2ImgForm)
+    return await _edit(request, broker, record, store, Img2ImgRequest)
 
 
 @router.post(
@@ -77,7 +75,7 @@ async def img2img(request: Request, broker: BrokerDep, record: RecordDep, store:
 )
 async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
     """Paint pictures from words and a picture, in OpenAI's terms."""
-    return await _edit(request, broker, record, store, EditsRequest, EditsForm)
+    return await _edit(request, broker, record, store, EditsRequest)
 
 
 @router.head("/v1/images/{name}", include_in_schema=False)
@@ -99,10 +97,9 @@ async def _edit(
     broker: Broker,
     record: RequestRecord,
     store: ImageStore,
-    in_json: type[Img2ImgRequest],
-    in_form: type[Img2ImgRequest],
+    fields: type[Img2ImgRequest],
 ) -> Response:
-    body, form = await read_body(request, in_json, in_form, broker.settings)
+    body, form = await read_body(request, fields, broker.settings)
     job = body.to_job(broker.settings.max_image_side)
     broker.find_model(body.model, JobKind.IMAGE)  # before anything is fetched for it
     blobs = await unless_gone(request.receive, read_inputs(body, form, broker.settings))

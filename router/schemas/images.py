@@ -215,18 +215,6 @@ class EditsRequest(Img2ImgRequest):
     seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer tells.")
 
 
-class Img2ImgForm(Img2ImgRequest):
-    """As :class:`Img2ImgRequest`, of the texts of a form."""
-
-    model_config = ConfigDict(strict=False)
-
-
-class EditsForm(EditsRequest):
-    """As :class:`EditsRequest`, of the texts of a form."""
-
-    model_config = ConfigDict(strict=False)
-
-
 def _one_of(accepted: tuple[str, ...], given: str | None) -> str | None:
     if given is not None and given not in accepted:
         raise ValueError(f"accepted are {', '.join(accepted)}")

@@ -16,6 +16,7 @@ from shared.jobs import ImageJob
 from shared.messages import CODEC, Submit
 from tests.router.client import http_client
 from tests.router.pictures import in_base64, png
+from tests.router.test_any_body import json_values
 from tests.router.test_image_endpoints import broker_with
 
 MODELS = {
@@ -24,11 +25,6 @@ MODELS = {
     "/v1/images/generations": GenerationsRequest,
     "/v1/images/edits": EditsRequest,
 }
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 likely = st.sampled_from(["64x64", "auto", "euler", "lcm", 0, 1, 2, 0.5, 64, 128, True, "../x.png", in_base64(png())])
 
 

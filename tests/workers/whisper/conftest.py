@@ -64,10 +64,10 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
 
     tried: list[str] = []
 
-    def refuse(self: socket.socket, address: object) -> None:
+    def refuse(address: object) -> None:
         tried.append(str(address))
         raise OSError("no network in this test")
 
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: refuse(None, host))  # type: ignore[arg-type]
+    monkeypatch.setattr(socket.socket, "connect", lambda self, address: refuse(address))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: refuse(host))
     return lambda: tried
