@@ -133,7 +133,7 @@ class ImageJob:
 
     Blobs: none for text to image; the input picture for image to image (``has_input``), followed by the mask where
     there is one (``has_mask``: what is transparent in it is painted anew). ``strength`` (0 to 1) is how far an input
-    picture may be left. ``seed`` -1 draws one. ``sampler`` and ``scheduler`` are names of
+    picture may be left. Seeds that clients leave open are drawn before. ``sampler`` and ``scheduler`` are names of
     :mod:`shared.diffusion_names`, or ``None`` for the model's own. ``previews`` is how many pictures are sent on the
     way.
     """

@@ -61,9 +61,10 @@ class WorkerRuntime:
             emitted = self._take_commands(wait=not self._engine.has_work())
             if self._engine.has_work():
                 emitted += self._step()
+            else:
+                self._stats = self._engine.stats()
             if not self._engine.has_work():
                 self._step_started_s = None
-            self._stats = self._engine.stats()
             if emitted:
                 self._link.emit(emitted)
             if self._state is WorkerState.DRAINING and not self._engine.has_work():
@@ -74,8 +75,10 @@ class WorkerRuntime:
         if self._step_started_s is None:
             self._step_started_s = time.monotonic()
         emitted = self._engine.step()
-        if emitted or self._engine.stats().steps != self._stats.steps:
+        stats = self._engine.stats()
+        if emitted or stats.steps != self._stats.steps:
             self._step_started_s = time.monotonic()
+        self._stats = stats
         return emitted
 
     def _take_commands(self, wait: bool) -> list[Emitted]:

@@ -90,6 +90,14 @@ def test_the_documented_body_and_its_defaults_are_one_job(broker: FakeBroker) ->
     assert broker.jobs[-1].request.blobs == ()
 
 
+def test_an_open_seed_is_drawn_before_the_job_is_sent_and_told(broker: FakeBroker) -> None:
+    answer = post(broker, "/v1/txt2img", {**CAT, "seed": -1, "n": 2}).json()
+    work = broker.jobs[-1].request.work
+    assert isinstance(work, ImageJob)
+    assert work.seed == 7
+    assert [entry["seed"] for entry in answer["data"]] == [7, 8]
+
+
 def test_openai_s_defaults(broker: FakeBroker) -> None:
     expected = ImageJob(prompt="a cat", width=512, height=512, steps=20, cfg_scale=7, seed=7)
     assert job_of(broker, "/v1/images/generations", CAT) == expected

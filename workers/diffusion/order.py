@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from dataclasses import dataclass, field
 
@@ -21,13 +20,12 @@ GITS_LEAST_STEPS = 2
 
 @dataclass(slots=True)
 class Order:
-    """``prompt`` is without its LoRAs, ``seed`` is that of the first picture. ``cancelled`` may be set at any time."""
+    """``prompt`` is without its LoRAs. ``cancelled`` may be set at any time."""
 
     job_id: str
     job: ImageJob
     prompt: str
     loras: list[Lora]
-    seed: int
     delivered: int
     image: Image.Image | None = None
     mask: Image.Image | None = None
@@ -70,8 +68,7 @@ def accept(job: EngineJob, lora_folder: str) -> Order:
     _check_text("prompt", work.prompt)
     _check_text("negative_prompt", work.negative_prompt)
     prompt, loras = take_loras(work.prompt, lora_folder)
-    seed = work.seed if work.seed >= 0 else secrets.randbelow(2**31)
-    order = Order(job.job_id, work, prompt, loras, seed, job.delivered)
+    order = Order(job.job_id, work, prompt, loras, job.delivered)
     size = (work.width, work.height)
     if work.has_input:
         order.image = input_picture(_blob(job, 0, "image"), size)

@@ -63,7 +63,7 @@ class Painter:
         for index in range(order.delivered, job.count):
             if order.cancelled:
                 return
-            seed = order.seed + index
+            seed = job.seed + index
             painting = Painting(job, seed, order.prompt, order.loras, order.image, order.mask)
             self.pace.begin(order.steps, job.width * job.height)
             steps = _Steps(order, index, self.pace, self.events)

@@ -77,12 +77,6 @@ def test_pictures_that_were_delivered_are_not_painted_again(engine: DiffusionEng
     assert [event.step for event in rest.progress] == [3, 4]
 
 
-def test_a_drawn_seed_is_told_and_gives_the_same_picture_again(engine: DiffusionEngine) -> None:
-    drawn = run(engine, image_job(seed=-1)).pictures[0]
-    assert 0 <= drawn.seed < 2**31
-    assert np.array_equal(run(engine, image_job(seed=drawn.seed)).pixels, np.asarray(Image.open(io.BytesIO(drawn.png))))
-
-
 @pytest.mark.parametrize("size", [(128, 64), (72, 100)])
 def test_the_picture_has_the_size_that_was_asked_for(engine: DiffusionEngine, size: tuple[int, int]) -> None:
     picture = run(engine, image_job(width=size[0], height=size[1])).pictures[0]
