@@ -1,0 +1,85 @@
+"""The texts that the workloads ask with: always the same for the same seed, never the same for two seeds."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+_WHO = "lighthouse keeper,baker,clockmaker,young pilot,beekeeper,retired sailor,violinist,gardener,librarian,carpenter"
+_WHERE = "harbour,mountain village,desert town,old library,floating market,railway station,snowy island,river delta"
+_WHAT = "finds a letter,repairs a strange machine,loses a bet,hides a secret,meets a rival,builds a bridge,wins a race"
+_HOW = "at midnight,before the storm,with a borrowed key,after ten years,without a word,against all advice"
+_ROOMS = "kitchen,cellar,workshop,attic,garage,study,laundry,greenhouse,hallway,library"
+_THINGS = "boiler,bread oven,bicycle rack,water filter,tool cabinet,projector,sewing machine,printer,ladder,radio"
+_RULES = "is checked on Mondays,must be switched off at night,is lent to neighbours,stays locked,needs oil in spring"
+
+FUNCTION = {
+    "type": "function",
+    "function": {
+        "name": "UserDetail",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "description": "The user's name"},
+                "age": {"type": "integer", "description": "The user's age"},
+            },
+            "required": ["name", "age"],
+        },
+    },
+}
+"""The function of the contract's example of function calling."""
+
+NAMES = "Jason,Maria,Ahmed,Yuki,Olga,Pedro,Ingrid,Kwame,Priya,Liam,Chen,Fatima".split(",")
+
+
+def user(text: str) -> dict[str, str]:
+    """A user's message."""
+    return {"role": "user", "content": text}
+
+
+class Prompts:
+    """Draws texts for one workload of one round."""
+
+    def __init__(self, seed: str) -> None:
+        self._random = random.Random(seed)
+
+    def story(self) -> str:
+        """A short wish for a long answer, about 40 tokens with the chat template."""
+        who, where, what, how = (self._pick(words) for words in (_WHO, _WHERE, _WHAT, _HOW))
+        return f"Write a long story about a {who} in a {where} who {what} {how}. Story {self._random.randrange(10**6)}."
+
+    def question(self) -> str:
+        """A short question about the handbook."""
+        return f"What should I know about the {self._pick(_THINGS)} in the {self._pick(_ROOMS)}? Explain at length."
+
+    def follow_up(self) -> str:
+        """The next thing that a user says in a chat, about 30 tokens."""
+        return f"Now tell me in detail what the {self._pick(_WHO)} in the {self._pick(_WHERE)} thinks, {self._pick(_HOW)}."
+
+    def handbook(self, sentences: int) -> str:
+        """A text of so many sentences, about 15 tokens each."""
+        rows = [
+            f"{number}. The {self._pick(_THINGS)} in the {self._pick(_ROOMS)} {self._pick(_RULES)}."
+            for number in range(1, sentences + 1)
+        ]
+        return f"House rules, edition {self._random.randrange(10**6)}.\n" + "\n".join(rows)
+
+    def person(self) -> str:
+        """A request for the function's call."""
+        return f"Extract {self._random.choice(NAMES)} is {self._random.randrange(18, 90)} years old"
+
+    def _pick(self, words: str) -> str:
+        return self._random.choice(words.split(","))
+
+
+def valid_call(message: dict[str, Any]) -> bool:
+    """Whether a message holds exactly one call of :data:`FUNCTION` with arguments after its schema."""
+    calls = message.get("tool_calls") or []
+    if len(calls) != 1 or calls[0]["function"]["name"] != "UserDetail":
+        return False
+    try:
+        arguments = json.loads(calls[0]["function"]["arguments"])
+    except ValueError:
+        return False
+    return isinstance(arguments, dict) and isinstance(arguments.get("name"), str) and type(arguments.get("age")) is int
