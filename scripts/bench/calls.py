@@ -1,0 +1,61 @@
+"""The function call of the contract's example, the forms in which servers are asked for it, and what a valid call is.
+
+Not every server understands every form: ``llama_cpp.server`` fails unless the function is named, and llama-server
+ignores ``tools`` where the model's chat template does not know them, but keeps to a JSON schema.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+FUNCTION: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "UserDetail",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string", "description": "The user's name"},
+                "age": {"type": "integer", "description": "The user's age"},
+            },
+            "required": ["name", "age"],
+        },
+    },
+}
+NAME: str = FUNCTION["function"]["name"]
+CALL_TOKENS = 128
+
+JSON_SCHEMA = "json_schema"
+CALL_FORMS: dict[str, dict[str, Any]] = {
+    "named": {"tools": [FUNCTION], "tool_choice": {"type": "function", "function": {"name": NAME}}},
+    "required": {"tools": [FUNCTION], "tool_choice": "required"},
+    JSON_SCHEMA: {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": NAME, "schema": FUNCTION["function"]["parameters"]},
+        }
+    },
+}
+"""The fields of a request in each form: two of a function call, and the call's arguments as the answer's text."""
+
+
+def valid(message: dict[str, Any], form: str) -> bool:
+    """Whether an answer's message is what was asked for in that form."""
+    return _satisfies_schema(message.get("content")) if form == JSON_SCHEMA else valid_call(message)
+
+
+def valid_call(message: dict[str, Any]) -> bool:
+    """Whether a message holds exactly one call of :data:`FUNCTION` with arguments after its schema."""
+    calls = message.get("tool_calls") or []
+    if len(calls) != 1 or calls[0]["function"]["name"] != NAME:
+        return False
+    return _satisfies_schema(calls[0]["function"]["arguments"])
+
+
+def _satisfies_schema(text: str | None) -> bool:
+    try:
+        arguments = json.loads(text or "")
+    except ValueError:
+        return False
+    return isinstance(arguments, dict) and isinstance(arguments.get("name"), str) and type(arguments.get("age")) is int

@@ -1,0 +1,79 @@
+"""The picture of a run: how many times better than llama-server each server is, workload by workload."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+
+from scripts.bench.contenders import BARE_LOOP, LLAMA_SERVER
+from scripts.bench.figures import Round, ratios
+from scripts.bench.report import servers_of
+
+MEASURES = [
+    ("a", "tokens_per_s", "(a) one user: tokens/s"),
+    ("b4", "tokens_per_s", "(b) 4 users: tokens/s"),
+    ("b16", "tokens_per_s", "(b) 16 users: tokens/s"),
+    ("b32", "tokens_per_s", "(b) 32 users: tokens/s"),
+    ("c-cold", "total_s", "(c) shared prompt, cold: total time"),
+    ("c-warm", "ttft_p95_s", "(c) shared prompt, warm: TTFT p95"),
+    ("d", "worst_gap_s", "(d) long prompts: worst gap of streams"),
+    ("d", "ttft_p50_s", "(d) long prompts: their TTFT"),
+    ("e", "total_s", "(e) chats: total time"),
+    ("f", "calls_per_s", "(f) function calls: calls/s"),
+    ("f-json", "calls_per_s", "(f) JSON by schema: answers/s"),
+    ("g", "ttft_p95_s", "(g) bursty mix: TTFT p95"),
+    ("g", "answer_p95_s", "(g) bursty mix: whole answer p95"),
+]
+"""Cell, figure and title of each group of bars. Of times the inverse ratio is drawn: longer is always better."""
+
+Bars = dict[str, dict[str, float]]
+
+
+def bars(rounds: Sequence[Round]) -> Bars:
+    """By title and server, how many times better than llama-server; the median over the rounds."""
+    others = [server for server in servers_of(rounds) if server not in (LLAMA_SERVER.name, BARE_LOOP.name)]
+    drawn: Bars = {}
+    for cell, key, title in MEASURES:
+        for server in others:
+            found = ratios(rounds, cell, key, server, LLAMA_SERVER.name)
+            if found and (ratio := statistics.median(found)) > 0:
+                drawn.setdefault(title, {})[server] = ratio if key.endswith("per_s") else 1 / ratio
+    return drawn
+
+
+def draw(rounds: Sequence[Round], heading: str, path: Path) -> bool:
+    """Write the chart as PNG; False if there is nothing to compare. Raises ``ImportError`` without matplotlib."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot, ticker
+
+    drawn = bars(rounds)
+    if not drawn:
+        return False
+    servers = [server for server in servers_of(rounds) if any(server in group for group in drawn.values())]
+    figure, axes = pyplot.subplots(figsize=(11, 1.6 + 0.28 * len(drawn) * (len(servers) + 1)), layout="constrained")
+    height = 0.8 / len(servers)
+    for index, server in enumerate(servers):
+        places = [(row, group[server]) for row, group in enumerate(drawn.values()) if server in group]
+        rows = [row + (index - (len(servers) - 1) / 2) * height for row, _ in places]
+        axes.barh(rows, [ratio - 1 for _, ratio in places], height, left=1, label=server)
+        for row, (_, ratio) in zip(rows, places, strict=True):
+            axes.annotate(f" {ratio:.2f} ", (ratio, row), va="center", ha="left" if ratio >= 1 else "right", fontsize=8)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(ticker.NullFormatter())
+    axes.axvline(1, color="black", linewidth=1)
+    axes.set_yticks(range(len(drawn)), list(drawn))
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.set_xlabel("times better than llama-server (more tokens, or less time); it is the line at 1")
+    figure.legend(loc="outside lower center", ncols=len(servers))
+    axes.set_title(heading, fontsize=8, wrap=True)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+    return True

@@ -1,0 +1,77 @@
+"""One request as its client saw it, and how the answers of OpenAI-compatible servers are read into it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Outcome:
+    """A request's times on the monotonic clock in seconds, its text and its tokens.
+
+    ``arrivals_s`` are the times of the chunks that held text. ``tokens`` comes from the answer's ``usage``; servers
+    that give none while they stream are counted by their chunks of text, which ``counted_by`` tells.
+    """
+
+    sent_s: float
+    arrivals_s: list[float] = field(default_factory=list)
+    ended_s: float = 0.0
+    text: str = ""
+    tokens: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    counted_by: str = "chunks"
+    message: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+
+    @property
+    def ttft_s(self) -> float:
+        """Time to the first text."""
+        return self.arrivals_s[0] - self.sent_s
+
+    @property
+    def answer_s(self) -> float:
+        """Time to the end of the answer."""
+        return self.ended_s - self.sent_s
+
+    @property
+    def gaps_s(self) -> list[float]:
+        """The times between the chunks of text."""
+        return [b - a for a, b in itertools.pairwise(self.arrivals_s)]
+
+    def read_line(self, line: bytes) -> None:
+        """Take in one line of a stream of server-sent events. Raises ``ValueError`` for what is not JSON."""
+        if line.startswith(b"data: {"):
+            self._read_chunk(json.loads(line[6:]))
+        elif line.startswith(b"event: error"):
+            self.error = self.error or "an error event"
+
+    def read_answer(self, answer: dict[str, Any]) -> None:
+        """Take in an answer that came in one piece. Raises ``KeyError`` if it is no chat completion."""
+        self.message = answer["choices"][0]["message"]
+        self.arrivals_s.append(time.monotonic())
+        self._read_usage(answer)
+
+    def _read_chunk(self, chunk: dict[str, Any]) -> None:
+        if chunk.get("error"):
+            self.error = str(chunk["error"])[:200]
+        for choice in chunk.get("choices", ()):
+            content = choice.get("delta", {}).get("content")
+            if content:
+                self.arrivals_s.append(time.monotonic())
+                self.text += content
+                if self.counted_by == "chunks":
+                    self.tokens += 1
+        self._read_usage(chunk)
+
+    def _read_usage(self, answer: dict[str, Any]) -> None:
+        usage = answer.get("usage")
+        if usage:
+            self.counted_by = "usage"
+            self.tokens = usage["completion_tokens"]
+            self.prompt_tokens = usage["prompt_tokens"]
+            self.cached_tokens = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0

@@ -1,0 +1,257 @@
+"""A load test of one server with many kinds of users: chatters, story readers, handbook readers, long prompts, calls.
+
+    locust -f scripts/locustfile.py --host http://127.0.0.1:8000                 with locust's page on port 8089
+    locust -f scripts/locustfile.py --host http://127.0.0.1:8000 --headless --users 26 --spawn-rate 26 --run-time 2m
+
+Arrivals are a Poisson process with bursts and do not wait for answers: each user sends a request every ``--every``
+seconds on average, so the load is users / every. Any OpenAI-compatible server will do. Beside the requests, locust's
+table has two more kinds of rows: ``TTFT``, the time to the first text, and ``token``, the milliseconds a token of the
+whole answer, whose "average size" is the tokens of an answer. Run one process of it (no ``--processes``).
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+from gevent.pool import Group
+from geventhttpclient import HTTPClient
+from locust import User, events, task
+from locust.argument_parser import LocustArgumentParser
+from locust.env import Environment
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from scripts.bench.arrivals import DRAIN_S, arrivals
+from scripts.bench.calls import CALL_FORMS, CALL_TOKENS, valid
+from scripts.bench.figures import cell_of
+from scripts.bench.outcome import Outcome
+from scripts.bench.prompts import Prompts, user
+from scripts.bench.workloads import LONG_SENTENCES, SHARED_SENTENCES, SHARED_TOKENS, STORY_TOKENS, TURN_TOKENS, TURNS
+
+CONNECT_TIMEOUT_S = 60.0
+ANSWER_TIMEOUT_S = 600.0
+
+Messages = list[dict[str, str]]
+
+
+class Run:
+    """The running test: when it began, whether it is ending, and what all requests came to."""
+
+    def __init__(self) -> None:
+        self.began_s = time.monotonic()
+        self.ending_s: float | None = None
+        self.outcomes: list[Outcome] = []
+        self.numbers = itertools.count()
+
+
+run = Run()
+
+
+@events.init_command_line_parser.add_listener
+def add_options(parser: LocustArgumentParser) -> None:
+    """The options of this load test, beside locust's own."""
+    add = parser.add_argument
+    add("--model", default="", env_var="NEXA_LOAD_MODEL", help="the model's name in the requests")
+    add("--key", default="", env_var="NEXA_API_KEY", is_secret=True, help="the server's API key")
+    add("--every", type=float, default=20.0, env_var="NEXA_LOAD_EVERY", help="mean seconds between a user's requests")
+    add("--burst", type=float, default=3.0, env_var="NEXA_LOAD_BURST", help="rate in a burst; 1: no bursts")
+    add("--seed", default="1", env_var="NEXA_LOAD_SEED", help="texts and arrivals are the same for the same seed")
+    add("--call-form", choices=list(CALL_FORMS), default="named", help="how functions are called")
+    add("--cell", default="", include_in_web_ui=False, help="write the figures of the run to this JSON file")
+
+
+@events.test_start.add_listener
+def start(environment: Environment, **_: Any) -> None:
+    """A new run begins, perhaps the next one of the same page."""
+    global run
+    options = environment.parsed_options
+    if options.every <= 0 or options.burst < 1:
+        raise SystemExit("locustfile: --every must be above 0 and --burst at least 1")
+    run = Run()
+
+
+@events.test_stopping.add_listener
+def end(**_: Any) -> None:
+    """No more arrivals; requests that are under way may end."""
+    run.ending_s = time.monotonic()
+
+
+@events.test_stop.add_listener
+def report(environment: Environment, **_: Any) -> None:
+    """Write the cell. Its time ends with the last answer."""
+    if environment.parsed_options.cell:
+        ended_s = max((outcome.ended_s for outcome in run.outcomes), default=time.monotonic())
+        cell = cell_of(run.outcomes, run.began_s, ended_s)
+        Path(environment.parsed_options.cell).write_text(json.dumps(cell.as_dict()))
+
+
+class Person(User):
+    """Sends requests at the times of a process of its own, each in a greenlet of its own."""
+
+    abstract = True
+
+    def on_start(self) -> None:
+        options = self.environment.parsed_options
+        seed = f"{options.seed} {type(self).__name__} {next(run.numbers)}"
+        self.prompts = Prompts(seed)
+        self._under_way = Group()
+        self._arrivals: Iterator[float] = arrivals(1 / options.every, options.burst, seed)
+        self._due = False  # locust runs the task once before the first wait
+
+    def wait_time(self) -> float:
+        """Seconds until the next arrival."""
+        self._due = True
+        return max(0.0, run.began_s + next(self._arrivals) - time.monotonic())
+
+    @task
+    def arrive(self) -> None:
+        """Send a request without waiting for it."""
+        if self._due and run.ending_s is None:
+            self._under_way.spawn(self.ask)
+
+    def on_stop(self) -> None:
+        if run.ending_s is None:  # fewer users from now on: their last requests end by themselves
+            return
+        self._under_way.join(timeout=max(0.0, run.ending_s + DRAIN_S - time.monotonic()))
+        self._under_way.kill()
+
+    def ask(self) -> None:
+        """One request of this kind of user."""
+        raise NotImplementedError
+
+    def stream(self, messages: Messages, max_tokens: int) -> Outcome:
+        """A streamed answer, recorded."""
+        outcome = Outcome(time.monotonic())
+        fields = {"stream": True, "stream_options": {"include_usage": True}}
+        try:
+            self._post(outcome, messages, max_tokens, fields)
+            if not outcome.error and not outcome.text:
+                outcome.error = "the answer is empty"
+        finally:
+            self._record(outcome)
+        return outcome
+
+    def call(self, messages: Messages) -> Outcome:
+        """An answer to a function call, recorded; one that is no valid call has failed."""
+        outcome = Outcome(time.monotonic())
+        form = self.environment.parsed_options.call_form
+        try:
+            self._post(outcome, messages, CALL_TOKENS, CALL_FORMS[form])
+            if not outcome.error and not valid(outcome.message, form):
+                outcome.error = "no valid call"
+        finally:
+            self._record(outcome)
+        return outcome
+
+    def _post(self, outcome: Outcome, messages: Messages, max_tokens: int, fields: dict[str, Any]) -> None:
+        options = self.environment.parsed_options
+        body = {"model": options.model, "messages": messages, "max_tokens": max_tokens, "temperature": 0.0} | fields
+        headers = {"Content-Type": "application/json", "Connection": "close"}
+        if options.key:
+            headers["Authorization"] = f"Bearer {options.key}"
+        base = self.environment.host.rstrip("/").removesuffix("/v1")
+        client = HTTPClient.from_url(base, connection_timeout=CONNECT_TIMEOUT_S, network_timeout=ANSWER_TIMEOUT_S)
+        try:
+            path = f"{client_path(base)}/v1/chat/completions"
+            response = client.post(path, json.dumps(body), headers)
+            if response.status_code != 200:
+                outcome.error = f"{response.status_code}: {response.read().decode('utf-8', 'replace')[:200]}"
+            elif "stream" in fields:
+                while line := response.readline(b"\n"):
+                    outcome.read_line(bytes(line))
+            else:
+                outcome.read_answer(json.loads(response.read()))
+        except gevent.GreenletExit:
+            outcome.error = f"no whole answer {DRAIN_S:.0f} s after the end"
+            raise
+        except (OSError, ValueError, LookupError) as error:
+            outcome.error = repr(error)
+        finally:
+            client.close()
+
+    def _record(self, outcome: Outcome) -> None:
+        outcome.ended_s = time.monotonic()
+        run.outcomes.append(outcome)
+        error = RuntimeError(outcome.error) if outcome.error else None
+        self._fire("POST", 1000 * outcome.answer_s, len(outcome.text), error)
+        if error is None:
+            self._fire("TTFT", 1000 * outcome.ttft_s, 0)
+            self._fire("token", 1000 * outcome.answer_s / max(1, outcome.tokens), outcome.tokens)
+
+    def _fire(self, kind: str, milliseconds: float, size: int, error: Exception | None = None) -> None:
+        self.environment.events.request.fire(
+            request_type=kind,
+            name=type(self).__name__,
+            response_time=milliseconds,
+            response_length=size,
+            exception=error,
+            context={},
+        )
+
+
+def client_path(base: str) -> str:
+    """The path of a base URL, without a slash at its end."""
+    return "/" + rest if (rest := base.partition("://")[2].partition("/")[2]) else ""
+
+
+class Chatter(Person):
+    """Talks with the model, some turns each; a new chat begins when no earlier one waits for its next turn."""
+
+    weight = 4
+
+    def on_start(self) -> None:
+        self._waiting: list[Messages] = []
+        super().on_start()
+
+    def ask(self) -> None:
+        chat = self._waiting.pop(0) if self._waiting else []
+        chat.append(user(self.prompts.follow_up() if chat else self.prompts.story()))
+        answer = self.stream(chat, TURN_TOKENS)
+        chat.append({"role": "assistant", "content": answer.text})
+        if not answer.error and len(chat) < 2 * TURNS:
+            self._waiting.append(chat)
+
+
+class StoryReader(Person):
+    """Wants a story."""
+
+    weight = 3
+
+    def ask(self) -> None:
+        self.stream([user(self.prompts.story())], STORY_TOKENS)
+
+
+class HandbookReader(Person):
+    """Asks about a text of some 650 tokens that all of them share."""
+
+    weight = 3
+
+    def ask(self) -> None:
+        handbook = Prompts(f"handbook {self.environment.parsed_options.seed}").handbook(SHARED_SENTENCES)
+        self.stream([{"role": "system", "content": handbook}, user(self.prompts.question())], SHARED_TOKENS)
+
+
+class LongPrompter(Person):
+    """Sends a text of some 2,000 tokens that nobody sent before."""
+
+    weight = 1
+
+    def ask(self) -> None:
+        text = self.prompts.handbook(LONG_SENTENCES) + "\nWhich rule matters most?"
+        self.stream([user(text)], 16)
+
+
+class Caller(Person):
+    """Has a function called."""
+
+    weight = 2
+
+    def ask(self) -> None:
+        self.call([user(self.prompts.person())])

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import pytest
+
+from scripts.bench.contenders import ALL, BARE_LOOP, LLAMA_CPP_SERVER, LLAMA_SERVER, NEXA, NEXA_2
+from scripts.bench.plan import NAMES, PlanError, chosen_contenders, chosen_workloads, in_turn, workloads_of
+
+
+def test_all_workloads_unless_some_are_chosen() -> None:
+    assert chosen_workloads([]) == ["a", "b4", "b16", "b32", "c", "d", "e", "f", "g"]
+
+
+def test_a_letter_chooses_all_of_its_workloads_in_the_order_of_the_table() -> None:
+    assert chosen_workloads(["f", "b", "b4"]) == ["b4", "b16", "b32", "f"]
+
+
+def test_an_unknown_workload_is_refused_with_the_names_of_the_known() -> None:
+    with pytest.raises(PlanError, match=r"'b5' is no workload; accepted are a, b4"):
+        chosen_workloads(["a", "b5"])
+
+
+@pytest.mark.parametrize(
+    ("contender", "expected"),
+    [
+        (NEXA, NAMES),
+        (LLAMA_SERVER, NAMES),
+        (LLAMA_CPP_SERVER, ["a", "b4", "b16", "b32", "e", "f"]),
+        (NEXA_2, ["b4", "b16", "b32", "c", "e"]),
+        (BARE_LOOP, ["b16"]),
+    ],
+)
+def test_what_each_contender_does(contender: object, expected: list[str]) -> None:
+    assert workloads_of(contender, NAMES) == expected
+
+
+def test_only_chosen_workloads_are_done() -> None:
+    assert workloads_of(NEXA_2, ["a", "b4", "f"]) == ["b4"]
+    assert workloads_of(BARE_LOOP, ["a", "b4", "f"]) == []
+
+
+def test_contenders_by_name_and_by_url() -> None:
+    assert chosen_contenders([], []) == list(ALL)
+    *known, other = chosen_contenders(["llama-server", "nexa"], ["mine=http://10.0.0.2:9000/v1/"])
+    assert known == [NEXA, LLAMA_SERVER]
+    assert (other.name, other.url) == ("mine", "http://10.0.0.2:9000")
+    assert workloads_of(other, NAMES) == NAMES
+
+
+@pytest.mark.parametrize(
+    "given", ["http://10.0.0.2:9000", "nexa=http://10.0.0.2:9000", "mine=10.0.0.2:9000", "=http://x"]
+)
+def test_a_url_needs_a_name_of_its_own(given: str) -> None:
+    with pytest.raises(PlanError, match="NAME=URL"):
+        chosen_contenders([], [given])
+
+
+def test_an_unknown_server_is_refused() -> None:
+    with pytest.raises(PlanError, match="'vllm' is no server; accepted are nexa, llama-server"):
+        chosen_contenders(["vllm"], [])
+
+
+def test_each_round_begins_with_another_contender() -> None:
+    orders = [in_turn(ALL, number) for number in range(len(ALL))]
+    assert {order[0] for order in orders} == set(ALL)
+    assert all(sorted(order, key=ALL.index) == list(ALL) for order in orders)
