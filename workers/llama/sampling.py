@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from typing import Any
 
@@ -10,12 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.jobs import Sampling
+from workers.llama.candidates import Candidates, has_ties, top_k_bound
 
 PENALTY_WINDOW = 64
 """``repeat_penalty`` looks at so many of the last tokens, as llama.cpp does by default."""
 
+ANSWER_WINDOW = 1 << 16
+"""``frequency_penalty`` and ``presence_penalty`` look at the whole answer, as OpenAI's do."""
+
 GREEDY_BELOW = 1e-6
 """Temperatures below draw like 0; logits divided by far smaller ones would leave the range of 32 bits."""
+
+LOWEST = float(np.finfo(np.float32).min)
+"""Tokens with a logit of -inf, such as a grammar's mask leaves, are never drawn."""
 
 
 class Sampler:
@@ -23,27 +31,101 @@ class Sampler:
 
     Order, as in llama.cpp: logit bias, penalties, top-k, top-p, min-p, temperature, and the draw itself. Greedy
     requests without bias or penalties need no chain: the largest logit is taken.
+
+    The chain runs over the few tokens that it could draw where they can be told beforehand (top-k, or min-p alone), and
+    draws the same tokens as it would from the whole vocabulary.
     """
 
     def __init__(self, sampling: Sampling, vocab_size: int) -> None:
-        self._chain = _build_chain(sampling, vocab_size) if needs_chain(sampling) else None
+        self._chain = self._penalties = None
+        if not needs_chain(sampling):
+            return
+        self._chain = _build_chain(sampling)
+        self._bias_tokens = np.array(list(sampling.logit_bias), np.int64)
+        self._bias = np.array(list(sampling.logit_bias.values()), np.float32)
+        if penalised(sampling):
+            self._penalties = _build_penalties(sampling, vocab_size)
+            only_repeat = (sampling.frequency_penalty, sampling.presence_penalty) == (0.0, 0.0)
+            self._window = np.empty(PENALTY_WINDOW if only_repeat else ANSWER_WINDOW, np.int32)
+        self._accepted = 0
+        self._top_k = 1 if sampling.temperature < GREEDY_BELOW else sampling.top_k
+        self._min_p = sampling.min_p if sampling.top_p >= 1.0 else 0.0
+        self._candidates = Candidates()
 
     def sample(self, context: int, index: int, logits: NDArray[np.float32]) -> int:
-        """Draw from the logits of the batch's token ``index``; ``logits`` is the same row, shape ``(vocabulary,)``."""
+        """Draw from a row of logits, shape ``(vocabulary,)``, which is that of the batch's token ``index``.
+
+        The row is changed in place: the logit bias is added.
+        """
         if self._chain is None:
             return int(logits.argmax())
-        return int(llama_cpp.llama_sampler_sample(self._chain, context, index))
+        if self._bias.size:
+            logits[self._bias_tokens] += self._bias
+        if not self._load_few(logits):
+            self._load(np.arange(len(logits)), logits)
+        self._candidates.apply(self._chain)
+        token = self._candidates.selected
+        self.accept(token)
+        return token
 
     def accept(self, token: int) -> None:
         """Count a token that was appended without having been drawn."""
         if self._chain is not None:
             llama_cpp.llama_sampler_accept(self._chain, token)
+        if self._penalties is not None:
+            llama_cpp.llama_sampler_accept(self._penalties, token)
+            self._window[self._accepted % len(self._window)] = token
+            self._accepted += 1
 
     def close(self) -> None:
         """Free the chain."""
-        if self._chain is not None:
-            llama_cpp.llama_sampler_free(self._chain)
-            self._chain = None
+        for chain in (self._chain, self._penalties):
+            if chain is not None:
+                llama_cpp.llama_sampler_free(chain)
+        self._chain = self._penalties = None
+
+    def _load_few(self, logits: NDArray[np.float32]) -> bool:
+        """Make the few tokens that the chain could draw the candidates; False if they cannot be told for sure."""
+        tokens = self._few(logits)
+        if tokens is None or not len(tokens):
+            return False
+        self._load(tokens, logits[tokens])
+        # llama.cpp's partial sort leaves equal logits in an order that depends on where all the others lie
+        return self._top_k == 0 or not has_ties(self._candidates.logits, self._top_k)
+
+    def _load(self, tokens: NDArray[np.int64], logits: NDArray[np.float32]) -> None:
+        self._candidates.fill(tokens, logits)
+        if self._penalties is not None:
+            self._candidates.apply(self._penalties)
+
+    def _few(self, logits: NDArray[np.float32]) -> NDArray[np.int64] | None:
+        """The tokens among which all that the chain could draw are, in order; None if they cannot be told.
+
+        Those that the penalties change are among them, as each could end up anywhere; the bound is that of the others.
+        """
+        if self._penalties is None:
+            bound = self._bound(logits)
+            return None if bound is None else np.flatnonzero(logits >= bound)
+        recent = self._window[: self._accepted]
+        held = logits[recent]
+        logits[recent] = -np.inf
+        bound = self._bound(logits)
+        logits[recent] = held
+        if bound is None:
+            return None
+        chosen = logits >= bound
+        chosen[recent] = held > -np.inf
+        return np.flatnonzero(chosen)
+
+    def _bound(self, logits: NDArray[np.float32]) -> float | None:
+        """What the logit of a token must reach for the chain to draw it; None if the chain could draw any."""
+        if self._top_k > 0:
+            bound = top_k_bound(logits, self._top_k)
+        elif self._min_p > 0.0:
+            bound = float(logits.max()) + math.log(self._min_p) - 1.0  # 1 for llama.cpp's rounding of its own bound
+        else:
+            bound = None
+        return None if bound is None else max(bound, LOWEST)
 
 
 def needs_chain(sampling: Sampling) -> bool:
@@ -57,35 +139,35 @@ def penalised(sampling: Sampling) -> bool:
     return (sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty) != (1.0, 0.0, 0.0)
 
 
-def _build_chain(sampling: Sampling, vocab_size: int) -> Any:
+def _new_chain(samplers: list[Any]) -> Any:
     chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
-
-    def add(sampler: Any) -> None:
+    for sampler in samplers:
         llama_cpp.llama_sampler_chain_add(chain, sampler)
-
-    if sampling.logit_bias:
-        entries = [llama_cpp.llama_logit_bias(token, bias) for token, bias in sampling.logit_bias.items()]
-        array = (llama_cpp.llama_logit_bias * len(entries))(*entries)
-        add(llama_cpp.llama_sampler_init_logit_bias(vocab_size, len(entries), array))
-    if sampling.repeat_penalty != 1.0:
-        add(llama_cpp.llama_sampler_init_penalties(vocab_size, PENALTY_WINDOW, sampling.repeat_penalty, 0.0, 0.0))
-    if (sampling.frequency_penalty, sampling.presence_penalty) != (0.0, 0.0):
-        window = 1 << 16  # OpenAI's penalties look at the whole answer
-        frequency, presence = sampling.frequency_penalty, sampling.presence_penalty
-        add(llama_cpp.llama_sampler_init_penalties(vocab_size, window, 1.0, frequency, presence))
-    if sampling.temperature < GREEDY_BELOW:
-        add(llama_cpp.llama_sampler_init_greedy())
-        return chain
-    if sampling.top_k > 0:
-        add(llama_cpp.llama_sampler_init_top_k(sampling.top_k))
-    if sampling.top_p < 1.0:
-        add(llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1))
-    if sampling.min_p > 0.0:
-        add(llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1))
-    add(llama_cpp.llama_sampler_init_temp(sampling.temperature))
-    seed = secrets.randbits(32) if sampling.seed is None else sampling.seed
-    add(llama_cpp.llama_sampler_init_dist(seed & 0xFFFFFFFF))
     return chain
+
+
+def _build_penalties(sampling: Sampling, vocab_size: int) -> Any:
+    repeat, frequency, presence = sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty
+    samplers = [
+        llama_cpp.llama_sampler_init_penalties(vocab_size, PENALTY_WINDOW, repeat, 0.0, 0.0),
+        llama_cpp.llama_sampler_init_penalties(vocab_size, ANSWER_WINDOW, 1.0, frequency, presence),
+    ]
+    return _new_chain(samplers)
+
+
+def _build_chain(sampling: Sampling) -> Any:
+    """What comes after logit bias and penalties."""
+    if sampling.temperature < GREEDY_BELOW:
+        return _new_chain([llama_cpp.llama_sampler_init_greedy()])
+    seed = secrets.randbits(32) if sampling.seed is None else sampling.seed
+    samplers = [
+        llama_cpp.llama_sampler_init_top_k(sampling.top_k),
+        llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1),
+        llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1),
+        llama_cpp.llama_sampler_init_temp(sampling.temperature),
+        llama_cpp.llama_sampler_init_dist(seed & 0xFFFFFFFF),
+    ]
+    return _new_chain(samplers)
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
