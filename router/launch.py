@@ -137,6 +137,7 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         gpu_layers=options.gpu_layers,
         queue_limit=options.queue_limit,
         max_upload_bytes=options.max_upload * MEGABYTE,
+        cache_ram_bytes=options.cache_ram * MEGABYTE,
         media_folder=str(_data_folder(options.media_folder, "media")),
         image_hosts=options.image_host,
         output_folder=str(_data_folder(options.output_folder, "images")),

@@ -41,6 +41,7 @@ class ServerOptions:
     queue_limit: int
     drain_timeout: float
     max_upload: int
+    cache_ram: int
     media_folder: str
     image_host: tuple[str, ...]
     output_folder: str
@@ -161,6 +162,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("slots", 16, _whole(1, 1024), "sequences that a worker runs at once", metavar="N"),
     Option("threads", 0, _whole(0, 1024), "threads per worker; 0 shares the CPU's cores equally", metavar="N"),
     Option("gpu_layers", -1, _whole(-1, 10_000), "model layers on the GPU; -1 is all, 0 none", metavar="N"),
+    Option(
+        "cache_ram", 1000, _whole(0, 100_000_000), "main memory per text worker for ended chats, in MB", metavar="MB"
+    ),
     Option("alias", (), _texts, "further name of a model; ALIAS alone where one is served", metavar="MODEL=ALIAS"),
     Option("chat_template", "", _text, "chat template instead of the model's: a name or a Jinja file", metavar="FILE"),
     Option("vae", "", _text, "separate VAE of the image model", "pictures", "FILE"),

@@ -32,11 +32,11 @@ class ServerSettings:
     """Everything that ``nexa server`` was asked for.
 
     ``context_tokens`` (``--nctx``) and ``threads`` are 0 for "choose"; ``gpu_layers`` is -1 for "all when there is a
-    GPU". ``queue_limit`` bounds the jobs that wait in the router. ``api_key`` empty means that none is asked for.
-    ``max_body_bytes`` is for JSON, ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie
-    in ``media_folder``, and those that they name by URL may come from ``image_hosts`` only. Pictures that were made are
-    kept in ``output_folder`` for at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most
-    ``max_image_side`` pixels.
+    GPU". ``cache_ram_bytes`` is what a text worker may hold of ended chats in main memory. ``queue_limit`` bounds the
+    jobs that wait in the router. ``api_key`` empty means that none is asked for. ``max_body_bytes`` is for JSON,
+    ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie in ``media_folder``, and those
+    that they name by URL may come from ``image_hosts`` only. Pictures that were made are kept in ``output_folder`` for
+    at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most ``max_image_side`` pixels.
     """
 
     models: tuple[ModelSettings, ...]
@@ -48,6 +48,7 @@ class ServerSettings:
     slots: int = 16
     threads: int = 0
     gpu_layers: int = -1
+    cache_ram_bytes: int = 1000 * 1000 * 1000
     queue_limit: int = 512
     max_body_bytes: int = 32 * 1024 * 1024
     max_upload_bytes: int = 100 * 1000 * 1000

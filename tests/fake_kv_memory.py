@@ -4,36 +4,62 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class FakeKVMemory:
     """A cell is free as soon as no sequence owns it; what is copied is shared, as llama.cpp does it."""
 
     def __init__(self) -> None:
-        self.owned: dict[int, list[int]] = {}
+        self.owned: dict[int, dict[int, int]] = {}
         self.token_of: dict[int, int] = {}
+        self.loads = 0
         self._new_cells = itertools.count()
 
     @property
     def used_cells(self) -> int:
         """Cells that some sequence owns."""
-        return len({cell for cells in self.owned.values() for cell in cells})
+        return len({cell for cells in self.owned.values() for cell in cells.values()})
 
     def tokens(self, sequence: int) -> list[int]:
-        """What a sequence holds."""
-        return [self.token_of[cell] for cell in self.owned.get(sequence, [])]
+        """What a sequence holds, which must be without a hole."""
+        cells = self.owned.get(sequence, {})
+        return [self.token_of[cells[position]] for position in range(len(cells))]
 
     def append(self, sequence: int, tokens: list[int]) -> None:
         """Decode tokens at the end of a sequence, each into a cell of its own."""
-        cells = list(itertools.islice(self._new_cells, len(tokens)))
-        self.token_of.update(zip(cells, tokens, strict=True))
-        self.owned.setdefault(sequence, []).extend(cells)
+        cells = self.owned.setdefault(sequence, {})
+        for token, cell in zip(tokens, itertools.islice(self._new_cells, len(tokens)), strict=True):
+            self.token_of[cell] = token
+            cells[len(cells)] = cell
 
     def copy_prefix(self, source: int, target: int, length: int) -> None:
         """Let ``target`` own the first cells of ``source`` as well."""
-        assert not self.owned.get(target), f"sequence {target} is not empty"
-        assert length <= len(self.owned.get(source, [])), f"sequence {source} is shorter than {length}"
-        self.owned[target] = self.owned[source][:length]
+        cells = self.owned.setdefault(target, {})
+        assert not any(position in cells for position in range(length)), f"sequence {target} has a beginning already"
+        cells.update({position: self.owned[source][position] for position in range(length)})
 
     def remove(self, sequence: int) -> None:
         """Take a sequence off all its cells."""
         self.owned.pop(sequence, None)
+
+    def cut(self, sequence: int, begin: int, end: int) -> None:
+        """Take a sequence off its cells at some positions."""
+        for position in range(begin, end):
+            del self.owned[sequence][position]
+
+    def state_bytes(self, sequence: int) -> int:
+        """Eight bytes a token."""
+        return 8 * len(self.owned[sequence])
+
+    def save(self, sequence: int) -> NDArray[np.uint8]:
+        """The tokens, in order."""
+        return np.array(self.tokens(sequence), np.int64).view(np.uint8)
+
+    def load(self, sequence: int, state: NDArray[np.uint8]) -> bool:
+        """Put the saved tokens into cells of their own."""
+        self.remove(sequence)
+        self.append(sequence, state.view(np.int64).tolist())
+        self.loads += 1
+        return True

@@ -16,6 +16,7 @@ from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
 from workers.llama.chat import load_template
 from workers.llama.constraints import GrammarCompiler
 from workers.llama.generation import Generation
+from workers.llama.host_cache import HostCache
 from workers.llama.kv_cache import KVCache
 from workers.llama.model import NO_ROOM, BatchPiece, DecodeError, LlamaModel
 from workers.llama.options import LlamaOptions
@@ -55,7 +56,9 @@ class LlamaEngine:
         compiler = GrammarCompiler(vocabulary.grammar_tokenizer())
         self._preparer = JobPreparer(vocabulary, template, compiler, model.context_tokens)
         self._generation = Generation(vocabulary, model.context)
-        self._cache = KVCache(model.memory, model.cells, model.sequences, model.shareable)
+        kept_cells = None if model.on_gpu else self._options.kept_tokens
+        host = HostCache(self._options.host_cache_bytes)
+        self._cache = KVCache(model.memory, model.cells, model.sequences, model.shareable, kept_cells, host)
         slots = min(self._options.slots, model.sequences)
         self._scheduler = Scheduler(self._cache, slots, self._options.batch_tokens, self._options.target_step_s)
         report(1.0)

@@ -3,7 +3,8 @@
 All sequences share one pool of cells. The tokens in it form a radix tree: a node is a run of cells, and a sequence is
 a path from the root. A new sequence that begins with cached tokens joins the nodes on its way, which costs no cell and
 no copy (``llama_memory_seq_cp`` only marks the cells). Sequences that have ended stay until their cells or their id
-are needed; the least recently used leave first.
+are needed, or until they take more cells than ``kept_cells`` beside a new sequence; the least recently used leave
+first, into main memory if a :class:`HostCache` is given. A prompt that begins like them brings them back.
 
 The idea of a radix tree over cached prefixes is SGLang's (Zheng et al., 2023, "Efficiently Programming Large Language
 Models using SGLang").
@@ -16,15 +17,33 @@ from collections.abc import Sequence as Tokens
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from workers.llama.host_cache import HostCache, SavedPrefix, State
+from workers.llama.tokens import common_prefix
+
+WORTH_SAVING = 32
+"""A sequence is saved in main memory, or brought back from it, if that spares the prefill of so many tokens."""
+
 
 class KVMemory(Protocol):
-    """The two operations on llama.cpp's memory that the cache needs."""
+    """The operations on llama.cpp's memory that the cache needs."""
 
     def copy_prefix(self, source: int, target: int, length: int) -> None:
         """Let sequence ``target`` own the first ``length`` tokens of ``source`` as well."""
 
     def remove(self, sequence: int) -> None:
         """Take a sequence off all its cells; cells without a sequence are free again."""
+
+    def cut(self, sequence: int, begin: int, end: int) -> None:
+        """Take a sequence off its cells from position ``begin`` to before ``end``."""
+
+    def state_bytes(self, sequence: int) -> int:
+        """The size of what :meth:`save` returns."""
+
+    def save(self, sequence: int) -> State:
+        """A copy of what a sequence's cells hold."""
+
+    def load(self, sequence: int, state: State) -> bool:
+        """Put a copy into free cells, as sequence ``sequence``; False if llama.cpp would not."""
 
 
 class CacheFull(Exception):
@@ -60,12 +79,23 @@ class KVCache:
     """Sequence ids and cells of one llama.cpp context.
 
     ``cells`` is the context's size in tokens and ``sequences`` the number of ids. Models whose memory cannot share a
-    prefix (recurrent ones) are served with ``shareable`` False: then nothing is matched or kept.
+    prefix (recurrent ones) are served with ``shareable`` False: then nothing is matched or kept. Ended sequences keep
+    up to ``kept_cells`` cells of their own while others run; None does not bound them.
     """
 
-    def __init__(self, memory: KVMemory, cells: int, sequences: int, shareable: bool = True) -> None:
+    def __init__(
+        self,
+        memory: KVMemory,
+        cells: int,
+        sequences: int,
+        shareable: bool = True,
+        kept_cells: int | None = None,
+        host: HostCache | None = None,
+    ) -> None:
         self._memory = memory
         self._cells = cells
+        self._kept_cells = cells if kept_cells is None else kept_cells
+        self._host = host if shareable else None
         self._used = 0
         self._shareable = shareable
         self._free_ids = list(range(sequences - 1, -1, -1))
@@ -96,24 +126,28 @@ class KVCache:
         self._touch(node)
         return Match(length, next(iter(node.sequences)))
 
-    def open(self, tokens: Tokens[int]) -> tuple[int, int]:
+    def open(self, tokens: list[int]) -> tuple[int, int]:
         """Begin a sequence that will hold ``tokens``.
 
         Returns:
-            Its id, and how many of ``tokens`` it shares with the cache.
+            Its id, and how many of ``tokens`` it has from the cache or from main memory.
 
         Raises:
             CacheFull: all ids belong to running sequences.
         """
-        self.match(tokens)
+        saved_length, saved = self._saved_beyond(tokens, self.match(tokens).length)
         sequence = self._take_id()  # which may evict a part of the match
         length, node = self._walk(tokens)
         self._tails[sequence] = self._root
+        if saved is None or not self._load(sequence, saved, length, saved_length):
+            saved_length = length
         if length:
             source = next(iter(node.sequences))
             self._join(sequence, node, length)
             self._memory.copy_prefix(source, sequence, length)
-        return sequence, length
+        self.extend(sequence, tokens[length:saved_length])
+        self._trim()
+        return sequence, saved_length
 
     def could_reserve(self, cells: int) -> bool:
         """Whether :meth:`reserve` would succeed, without evicting anything."""
@@ -171,6 +205,32 @@ class KVCache:
         while self._kept:
             self._evict_one()
 
+    def _saved_beyond(self, tokens: list[int], shared: int) -> tuple[int, SavedPrefix | None]:
+        """What main memory has of ``tokens``, if it is worth loading and there are cells for it."""
+        length, saved = (0, None) if self._host is None else self._host.longest(tokens)
+        if saved is None or length - shared < WORTH_SAVING:
+            return 0, None
+        try:
+            self.reserve(len(saved.tokens))
+        except CacheFull:
+            return 0, None
+        return length, saved
+
+    def _load(self, sequence: int, saved: SavedPrefix, begin: int, end: int) -> bool:
+        """Bring back the positions from ``begin`` to before ``end``."""
+        assert self._host is not None
+        self._host.touch(saved)
+        if not self._memory.load(sequence, saved.state):
+            return False
+        self._memory.cut(sequence, end, len(saved.tokens))
+        self._memory.cut(sequence, 0, begin)
+        return True
+
+    def _trim(self) -> None:
+        """Evict ended sequences until the others hold no more cells than allowed."""
+        while self._kept and self._used - self._cells_of_running(self._root) > self._kept_cells:
+            self._evict_one()
+
     def _walk(self, tokens: Tokens[int]) -> tuple[int, _Node]:
         """Follow ``tokens`` from the root: how far they are cached, and the node in which the match ends."""
         best_length, best = 0, self._root
@@ -226,22 +286,32 @@ class KVCache:
             self._kept.move_to_end(sequence)
 
     def _evict_one(self) -> None:
-        self.release(next(iter(self._kept)))
+        sequence = next(iter(self._kept))
+        self._save(sequence)
+        self.release(sequence)
 
+    def _save(self, sequence: int) -> None:
+        """Copy a sequence into main memory, if it is worth that and not there yet."""
+        if self._host is None or self._own_cells(sequence) < WORTH_SAVING:
+            return
+        tokens = self._tokens_of(sequence)
+        if not self._host.holds(tokens) and self._host.has_room_for(self._memory.state_bytes(sequence)):
+            self._host.put(tokens, self._memory.save(sequence))
 
-def common_prefix(run: Tokens[int], tokens: Tokens[int], start: int = 0) -> int:
-    """How many tokens of ``run`` equal those of ``tokens`` from ``start`` on, counted from the front."""
-    limit = min(len(run), len(tokens) - start)
-    if run[:limit] == tokens[start : start + limit]:
-        return limit
-    low, high = 0, limit  # run[:low] matches, run[:high] does not
-    while high - low > 1:
-        middle = (low + high) // 2
-        if run[low:middle] == tokens[start + low : start + middle]:
-            low = middle
-        else:
-            high = middle
-    return low
+    def _own_cells(self, sequence: int) -> int:
+        """Cells that no other sequence holds."""
+        cells, node = 0, self._tails[sequence]
+        while node.parent is not None and len(node.sequences) == 1:
+            cells += len(node.tokens)
+            node = node.parent
+        return cells
+
+    def _tokens_of(self, sequence: int) -> list[int]:
+        runs, node = [], self._tails[sequence]
+        while node.parent is not None:
+            runs.append(node.tokens)
+            node = node.parent
+        return [token for run in reversed(runs) for token in run]
 
 
 def _depth(node: _Node | None) -> int:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.engine import EngineLoadError
+from workers.llama.host_cache import State
 from workers.llama.native_log import capture_native_log, last_error
 from workers.llama.options import LlamaOptions
 from workers.llama.vocabulary import Vocabulary
@@ -61,7 +62,7 @@ class LlamaModel:
         self.sequences = options.slots + (SEQUENCES_KEPT if self.shareable else 0)
         self.sequences = min(self.sequences, int(llama_cpp.llama_max_parallel_sequences()))
         self.context = self._new_context(options)
-        self.memory = LlamaMemory(llama_cpp.llama_get_memory(self.context))
+        self.memory = LlamaMemory(self.context)
         self._batch = _Batch(options.batch_tokens)
         self._warm_up()
 
@@ -97,6 +98,7 @@ class LlamaModel:
     def _load(self, options: LlamaOptions, report: Callable[[float], None]) -> int:
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = options.gpu_layers if llama_cpp.llama_supports_gpu_offload() else 0
+        self.on_gpu = params.n_gpu_layers != 0
         params.use_extra_bufts = False  # the repacked AMX path of a native build dies of SIGILL on some hosts
 
         def on_progress(fraction: float, _: ctypes.c_void_p) -> bool:
@@ -140,14 +142,34 @@ def _with_reason(problem: str) -> str:
 class LlamaMemory:
     """The operations on the KV cache's memory that the cache's bookkeeping asks for."""
 
-    def __init__(self, memory: int) -> None:
-        self._memory = memory
+    def __init__(self, context: int) -> None:
+        self._context = context
+        self._memory = llama_cpp.llama_get_memory(context)
 
     def copy_prefix(self, source: int, target: int, length: int) -> None:
         llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
 
     def remove(self, sequence: int) -> None:
         llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def cut(self, sequence: int, begin: int, end: int) -> None:
+        if begin < end:
+            llama_cpp.llama_memory_seq_rm(self._memory, sequence, begin, end)
+
+    def state_bytes(self, sequence: int) -> int:
+        return int(llama_cpp.llama_state_seq_get_size(self._context, sequence))
+
+    def save(self, sequence: int) -> State:
+        state = np.empty(self.state_bytes(sequence), np.uint8)
+        llama_cpp.llama_state_seq_get_data(self._context, _bytes_of(state), state.nbytes, sequence)
+        return state
+
+    def load(self, sequence: int, state: State) -> bool:
+        return bool(llama_cpp.llama_state_seq_set_data(self._context, _bytes_of(state), state.nbytes, sequence))
+
+
+def _bytes_of(state: State) -> Any:
+    return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
 
 
 class _Batch:

@@ -15,7 +15,8 @@ class LlamaOptions:
     """One model's options. ``context_tokens`` 0 chooses; ``gpu_layers`` -1 puts all layers on a GPU if there is one.
 
     ``kv_tokens`` is the size of the shared KV cache, 0 for one full context or 512 tokens a slot, whichever is more.
-    Every token that is kept costs time in each step, so more is not better.
+    ``host_cache_bytes`` bounds what of ended conversations is kept in main memory; ``kept_tokens`` how many cells they
+    keep in the KV cache beside running sequences: on a CPU each costs time in every step, and a copy is cheaper.
     """
 
     path: str
@@ -26,7 +27,9 @@ class LlamaOptions:
     gpu_layers: int = -1
     chat_template: str = ""
     batch_tokens: int = 512
-    target_step_s: float = 0.25
+    target_step_s: float = 0.35
+    host_cache_bytes: int = 1000 * 1000 * 1000
+    kept_tokens: int = 1024
 
     @classmethod
     def of(cls, model: ModelSettings, settings: ServerSettings, threads: int) -> LlamaOptions:
@@ -37,6 +40,7 @@ class LlamaOptions:
             slots=settings.slots,
             context_tokens=settings.context_tokens,
             gpu_layers=settings.gpu_layers,
+            host_cache_bytes=settings.cache_ram_bytes,
             chat_template=settings.chat_template,
             **model.options,
         )

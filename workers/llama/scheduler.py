@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from workers.llama.kv_cache import CacheFull, KVCache, common_prefix
+from workers.llama.kv_cache import CacheFull, KVCache
 from workers.llama.sequence import Sequence, SequenceState
+from workers.llama.tokens import common_prefix
 
 SHARING_MINIMUM = 16
 """A prompt waits for another one that is filling a common prefix if it saves at least so many tokens."""
@@ -31,10 +32,12 @@ class Piece:
 class PrefillBudget:
     """How many prompt tokens a step may hold: as many as keep it near a target duration while streams run.
 
-    The cost of a token is learnt from the steps themselves, as an exponential moving average.
+    The cost of a token is learnt from the steps themselves, as an exponential moving average. Steps are whole tiles of
+    :data:`TILE` tokens, since llama.cpp computes attention in tiles of so many: one token more costs a tile more.
     """
 
-    SMALLEST = 64
+    TILE = 64
+    LEAST = 16
     WEIGHT = 0.2
 
     def __init__(self, largest: int, target_s: float) -> None:
@@ -42,15 +45,17 @@ class PrefillBudget:
         self._target_s = target_s
         self._token_s = target_s / 128
 
-    def tokens(self, streams_running: bool) -> int:
-        """The budget of the next step."""
-        if not streams_running:
+    def tokens(self, decoding: int) -> int:
+        """The prompt tokens of the next step, which also holds ``decoding`` tokens of running streams."""
+        if not decoding:
             return self._largest
-        return max(self.SMALLEST, min(self._largest, int(self._target_s / self._token_s)))
+        tiles = round(self._target_s / self._token_s / self.TILE)
+        least_tiles = -(-(decoding + self.LEAST) // self.TILE)
+        return max(0, min(max(tiles, least_tiles) * self.TILE, self._largest) - decoding)
 
     def observe(self, tokens: int, duration_s: float) -> None:
-        """Learn from a step that computed ``tokens`` tokens. Steps without prompt pieces tell nothing."""
-        if tokens >= self.SMALLEST:
+        """Learn from a step that computed ``tokens`` tokens. Steps of less than a tile tell nothing."""
+        if tokens >= self.TILE:
             self._token_s += self.WEIGHT * (duration_s / tokens - self._token_s)
 
 
@@ -60,7 +65,7 @@ class Scheduler:
     ``slots`` bounds the running ones; ``batch_tokens`` is the largest step.
     """
 
-    def __init__(self, cache: KVCache, slots: int, batch_tokens: int, target_step_s: float = 0.25) -> None:
+    def __init__(self, cache: KVCache, slots: int, batch_tokens: int, target_step_s: float = 0.35) -> None:
         self._cache = cache
         self._slots = slots
         self._batch_tokens = batch_tokens
@@ -99,7 +104,7 @@ class Scheduler:
                     pieces.append(Piece(sequence, length, length == sequence.pending))
                     room -= length
         pieces = [piece for piece in pieces if piece.sequence.state is SequenceState.DECODE]
-        self._plan_prefill(pieces, min(room, self.budget.tokens(bool(pieces))))
+        self._plan_prefill(pieces, min(room, self.budget.tokens(sum(piece.length for piece in pieces))))
         return pieces
 
     def computed(self, pieces: list[Piece]) -> None:

@@ -6,7 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from workers.llama.kv_cache import CacheFull, KVCache, common_prefix
+from workers.llama import kv_cache
+from workers.llama.host_cache import HostCache
+from workers.llama.kv_cache import WORTH_SAVING, CacheFull, KVCache
+from workers.llama.tokens import common_prefix
 
 CELLS = 24
 SEQUENCES = 5
@@ -23,9 +26,16 @@ def naive_common_prefix(left: list[int], right: list[int]) -> int:
 class Filled:
     """A cache whose sequences are decoded at once into a fake memory."""
 
-    def __init__(self, cells: int = CELLS, sequences: int = SEQUENCES, shareable: bool = True) -> None:
+    def __init__(
+        self,
+        cells: int = CELLS,
+        sequences: int = SEQUENCES,
+        shareable: bool = True,
+        kept_cells: int | None = None,
+        host: HostCache | None = None,
+    ) -> None:
         self.memory = FakeKVMemory()
-        self.cache = KVCache(self.memory, cells, sequences, shareable)
+        self.cache = KVCache(self.memory, cells, sequences, shareable, kept_cells, host)
 
     def open(self, *tokens: int) -> tuple[int, int]:
         """Open a sequence and decode what it does not share; returns its id and how much it shared."""
@@ -42,9 +52,12 @@ class Filled:
 class CacheMachine(RuleBasedStateMachine):
     """Any use of the cache, against a memory that really holds the tokens."""
 
+    def filled_cache(self) -> Filled:
+        return Filled()
+
     @initialize()
     def begin(self) -> None:
-        self.filled = Filled()
+        self.filled = self.filled_cache()
         self.cache, self.memory = self.filled.cache, self.filled.memory
         self.running: dict[int, list[int]] = {}
         self.given: dict[int, list[int]] = {}
@@ -125,6 +138,21 @@ class CacheMachine(RuleBasedStateMachine):
     def an_id_is_either_running_or_kept_or_free(self) -> None:
         assert len(self.running) + self.cache.kept_sequences <= SEQUENCES
 
+
+class HostedCacheMachine(CacheMachine):
+    """The same with a main memory of a few sequences, and with little that ended sequences may keep."""
+
+    def filled_cache(self) -> Filled:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(kv_cache, "WORTH_SAVING", 2)
+        return Filled(kept_cells=6, host=HostCache(8 * 20))
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+
+TestHostedCacheAgainstRealTokens = HostedCacheMachine.TestCase
+TestHostedCacheAgainstRealTokens.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
 
 TestCacheAgainstRealTokens = CacheMachine.TestCase
 TestCacheAgainstRealTokens.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
@@ -208,3 +236,66 @@ def test_a_memory_that_cannot_share_keeps_nothing() -> None:
     filled.cache.keep(sequence)
     assert filled.cache.kept_sequences == 0
     assert filled.cache.used_cells == 3
+
+
+LONG = list(range(100, 100 + 2 * WORTH_SAVING))
+
+
+def hosted(cells: int = 400, kept_cells: int | None = None) -> Filled:
+    return Filled(cells=cells, kept_cells=kept_cells, host=HostCache(1 << 20))
+
+
+def end(filled: Filled, *tokens: int) -> None:
+    sequence, _ = filled.open(*tokens)
+    filled.cache.keep(sequence)
+
+
+def test_what_was_evicted_comes_back_from_main_memory() -> None:
+    filled = hosted()
+    end(filled, *LONG)
+    filled.cache.clear_kept()
+    assert filled.cache.match(LONG).length == 0
+    sequence, had = filled.open(*LONG[:-3], 7, 8)
+    assert had == len(LONG) - 3
+    assert filled.memory.tokens(sequence) == [*LONG[:-3], 7, 8]
+    assert filled.cache.used_cells == filled.memory.used_cells == len(LONG) - 1
+
+
+def test_what_is_still_in_the_cache_is_shared_and_only_the_rest_is_copied() -> None:
+    filled = hosted()
+    end(filled, *LONG, *range(500, 540))
+    filled.cache.clear_kept()
+    running, _ = filled.open(*LONG[:10])
+    sequence, had = filled.open(*LONG, *range(500, 540), 7)
+    assert had == len(LONG) + 40
+    assert filled.cache.used_cells == filled.memory.used_cells == len(LONG) + 41
+    filled.cache.release(running)
+    assert filled.memory.tokens(sequence) == [*LONG, *range(500, 540), 7]
+
+
+def test_ended_sequences_keep_few_cells_beside_a_new_one() -> None:
+    filled = hosted(kept_cells=70)
+    end(filled, *LONG)
+    assert filled.cache.used_cells == len(LONG)  # nothing runs: there is no hurry
+    end(filled, *range(300, 340))
+    filled.open(9)
+    assert filled.cache.match(LONG).length == 0
+    assert filled.cache.match(list(range(300, 340))).length == 40
+    assert filled.open(*LONG)[1] == len(LONG)
+
+
+def test_a_short_beginning_is_not_worth_a_copy() -> None:
+    filled = hosted()
+    end(filled, *LONG[: WORTH_SAVING - 1])
+    end(filled, *LONG)
+    filled.cache.clear_kept()
+    filled.open(*LONG[: WORTH_SAVING - 1])
+    assert filled.memory.loads == 0
+
+
+def test_a_saved_sequence_that_finds_no_cells_is_computed_anew() -> None:
+    filled = hosted(cells=100)
+    end(filled, *LONG)
+    filled.cache.clear_kept()
+    filled.open(*range(500, 560))
+    assert filled.open(*LONG[:40])[1] == 0

@@ -72,6 +72,20 @@ def test_same_seed_same_text_with_an_empty_cache_and_no_company(engine: LlamaEng
     assert texts[0] == texts[1] != texts[2]
 
 
+def test_a_chat_that_left_the_cache_goes_on_from_main_memory(engine: LlamaEngine) -> None:
+    engine._cache.clear_kept()
+    prompt = "One day a fox met a crow that held a piece of cheese in its beak. " * 4
+    first = run(engine, TextJob(prompt=prompt, sampling=GREEDY, max_tokens=24))[0]
+    longer = TextJob(prompt=prompt + text_of(first) + " And then", sampling=GREEDY, max_tokens=24)
+    from_cache = run(engine, longer)[0]
+    engine._cache.clear_kept()
+    assert engine._cache.used_cells == 0
+    from_memory = run(engine, longer)[0]
+    assert isinstance(from_memory[0], Started)
+    assert from_memory[0].cached_tokens > 64
+    assert text_of(from_memory) == text_of(from_cache)
+
+
 def test_no_sequence_is_lost_when_the_cache_is_full(cramped: LlamaEngine) -> None:
     jobs = [TextJob(prompt=f"Tale {i}:", sampling=GREEDY, max_tokens=150, ignore_eos=True) for i in range(8)]
     answers = run(cramped, *jobs)

@@ -121,31 +121,34 @@ def test_tokens_that_a_grammar_forced_are_computed_in_one_step() -> None:
 
 
 def test_the_prefill_budget_without_streams_is_the_whole_batch() -> None:
-    assert PrefillBudget(512, 0.1).tokens(streams_running=False) == 512
+    assert PrefillBudget(512, 0.1).tokens(decoding=0) == 512
 
 
-@pytest.mark.parametrize("token_s", [0.0005, 0.002])
-def test_the_prefill_budget_learns_what_keeps_a_step_near_its_target(token_s: float) -> None:
+@pytest.mark.parametrize(("token_s", "tiles"), [(0.0005, 8), (0.001, 4), (0.002, 2), (0.1, 1)])
+def test_the_prefill_budget_learns_what_keeps_a_step_near_its_target(token_s: float, tiles: int) -> None:
     budget = PrefillBudget(512, 0.25)
     for _ in range(60):
-        tokens = budget.tokens(streams_running=True)
+        tokens = budget.tokens(decoding=4) + 4
+        assert tokens % PrefillBudget.TILE == 0
         budget.observe(tokens, tokens * token_s)
-    assert budget.tokens(streams_running=True) == pytest.approx(0.25 / token_s, rel=0.05)
+    assert budget.tokens(decoding=4) + 4 == tiles * PrefillBudget.TILE
 
 
-@given(st.lists(st.tuples(st.integers(1, 512), st.floats(1e-6, 100.0)), max_size=30))
-def test_the_prefill_budget_stays_within_its_bounds_whatever_steps_take(steps: list[tuple[int, float]]) -> None:
+@given(st.lists(st.tuples(st.integers(1, 512), st.floats(1e-6, 100.0)), max_size=30), st.integers(1, 400))
+def test_the_prefill_budget_stays_within_its_bounds_whatever_steps_take(
+    steps: list[tuple[int, float]], decoding: int
+) -> None:
     budget = PrefillBudget(512, 0.1)
     for tokens, duration_s in steps:
         budget.observe(tokens, duration_s)
-        assert PrefillBudget.SMALLEST <= budget.tokens(streams_running=True) <= 512
+        assert PrefillBudget.LEAST <= budget.tokens(decoding) <= 512 - decoding
 
 
 def test_steps_without_prompts_teach_the_budget_nothing() -> None:
     budget = PrefillBudget(512, 0.1)
-    before = budget.tokens(streams_running=True)
-    budget.observe(PrefillBudget.SMALLEST - 1, 10.0)
-    assert budget.tokens(streams_running=True) == before
+    before = budget.tokens(decoding=4)
+    budget.observe(PrefillBudget.TILE - 1, 10.0)
+    assert budget.tokens(decoding=4) == before
 
 
 def test_prompts_that_arrive_together_wait_for_their_common_prefix_and_share_it() -> None:
