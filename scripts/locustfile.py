@@ -6,13 +6,15 @@
 Arrivals are a Poisson process with bursts and do not wait for answers: each user sends a request every ``--every``
 seconds on average, so the load is users / every. Any OpenAI-compatible server will do. Beside the requests, locust's
 table has two more kinds of rows: ``TTFT``, the time to the first text, and ``token``, the milliseconds a token of the
-whole answer, whose "average size" is the tokens of an answer. Run one process of it (no ``--processes``).
+whole answer, whose "average size" is the tokens of an answer; so the sum of all rows says nothing. When a run ends,
+requests that are under way may still end for a minute. Run one process of it (no ``--processes``).
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import random
 import sys
 import time
 from collections.abc import Iterator
@@ -44,14 +46,15 @@ Messages = list[dict[str, str]]
 class Run:
     """The running test: when it began, whether it is ending, and what all requests came to."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: str) -> None:
+        self.seed = seed or str(random.randrange(10**9))
         self.began_s = time.monotonic()
         self.ending_s: float | None = None
         self.outcomes: list[Outcome] = []
         self.numbers = itertools.count()
 
 
-run = Run()
+run = Run("")
 
 
 @events.init_command_line_parser.add_listener
@@ -59,10 +62,10 @@ def add_options(parser: LocustArgumentParser) -> None:
     """The options of this load test, beside locust's own."""
     add = parser.add_argument
     add("--model", default="", env_var="NEXA_LOAD_MODEL", help="the model's name in the requests")
-    add("--key", default="", env_var="NEXA_API_KEY", is_secret=True, help="the server's API key")
+    add("--key", default="", env_var="NEXA_API_KEY", include_in_web_ui=False, help="API key")
     add("--every", type=float, default=20.0, env_var="NEXA_LOAD_EVERY", help="mean seconds between a user's requests")
     add("--burst", type=float, default=3.0, env_var="NEXA_LOAD_BURST", help="rate in a burst; 1: no bursts")
-    add("--seed", default="1", env_var="NEXA_LOAD_SEED", help="texts and arrivals are the same for the same seed")
+    add("--seed", default="", env_var="NEXA_LOAD_SEED", help="of texts and arrivals; drawn for each run if none")
     add("--call-form", choices=list(CALL_FORMS), default="named", help="how functions are called")
     add("--cell", default="", include_in_web_ui=False, help="write the figures of the run to this JSON file")
 
@@ -74,7 +77,7 @@ def start(environment: Environment, **_: Any) -> None:
     options = environment.parsed_options
     if options.every <= 0 or options.burst < 1:
         raise SystemExit("locustfile: --every must be above 0 and --burst at least 1")
-    run = Run()
+    run = Run(options.seed)
 
 
 @events.test_stopping.add_listener
@@ -96,10 +99,11 @@ class Person(User):
     """Sends requests at the times of a process of its own, each in a greenlet of its own."""
 
     abstract = True
+    host = "http://127.0.0.1:8000"
 
     def on_start(self) -> None:
         options = self.environment.parsed_options
-        seed = f"{options.seed} {type(self).__name__} {next(run.numbers)}"
+        seed = f"{run.seed} {type(self).__name__} {next(run.numbers)}"
         self.prompts = Prompts(seed)
         self._under_way = Group()
         self._arrivals: Iterator[float] = arrivals(1 / options.every, options.burst, seed)
@@ -156,7 +160,7 @@ class Person(User):
         headers = {"Content-Type": "application/json", "Connection": "close"}
         if options.key:
             headers["Authorization"] = f"Bearer {options.key}"
-        base = self.environment.host.rstrip("/").removesuffix("/v1")
+        base = (self.environment.host or self.host).rstrip("/").removesuffix("/v1")
         client = HTTPClient.from_url(base, connection_timeout=CONNECT_TIMEOUT_S, network_timeout=ANSWER_TIMEOUT_S)
         try:
             path = f"{client_path(base)}/v1/chat/completions"
@@ -234,7 +238,7 @@ class HandbookReader(Person):
     weight = 3
 
     def ask(self) -> None:
-        handbook = Prompts(f"handbook {self.environment.parsed_options.seed}").handbook(SHARED_SENTENCES)
+        handbook = Prompts(f"handbook {run.seed}").handbook(SHARED_SENTENCES)
         self.stream([{"role": "system", "content": handbook}, user(self.prompts.question())], SHARED_TOKENS)
 
 

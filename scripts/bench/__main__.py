@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from dataclasses import asdict
 from functools import partial
@@ -34,20 +35,24 @@ RESULTS = "results.json"
 def main() -> int:
     """Run, print and write; returns the exit code, 1 if anything could not be measured."""
     options = _parser().parse_args()
-    if options.report:
-        results = json.loads(options.report.read_text("utf-8"))
-    else:
-        try:
-            bench = _bench(options)
-        except (PlanError, ModelError, GGUFError) as error:
-            sys.exit(f"bench: {error}")
-        about = machine.describe()
-        options.out.mkdir(parents=True, exist_ok=True)
-        save = partial(_save, options.out / RESULTS, bench, about)
-        bench.run(save)
-        results = save()
+    try:
+        results = json.loads(options.report.read_text("utf-8")) if options.report else _measure(options)
+    except (PlanError, ModelError, GGUFError) as error:
+        sys.exit(f"bench: {error}")
     _present(results, options.out)
     return 1 if results["failed"] else 0
+
+
+def _measure(options: argparse.Namespace) -> dict[str, Any]:
+    bench = _bench(options)
+    options.out.mkdir(parents=True, exist_ok=True)
+    save = partial(_save, options.out / RESULTS, bench, machine.describe())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is stopped then, too
+    try:
+        bench.run(save)
+    except KeyboardInterrupt:
+        bench.failed.append("the run was broken off")
+    return save()
 
 
 def _bench(options: argparse.Namespace) -> Bench:
@@ -63,6 +68,8 @@ def _bench(options: argparse.Namespace) -> Bench:
         number_of_rounds=options.rounds,
         bursts=Bursts(options.burst_seconds, options.burst_rate),
         burst_rounds=options.burst_rounds,
+        interleave=options.interleave,
+        seed=options.seed,
         api_key=options.api_key,
     )
 
@@ -73,6 +80,7 @@ def _save(path: Path, bench: Bench, about: dict[str, object]) -> dict[str, Any]:
         "machine": about,
         "setting": asdict(bench.setting) | {"model": bench.setting.model_path.name, "model_path": None},
         "bursts": asdict(bench.bursts),
+        "seed": bench.seed,
         "rounds": bench.rounds,
         "failed": bench.failed,
         "medians": report.median_cells(bench.rounds),
@@ -96,11 +104,13 @@ def _present(results: dict[str, Any], folder: Path) -> None:
         print(f"\nfailed: {text}")
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "table.md").write_text(report.markdown(about, cells, found), "utf-8")
+    written = [RESULTS, "table.md"]
     try:
-        draw(rounds, report.heading(about), folder / "chart.png")
+        if draw(rounds, report.heading(about), folder / "chart.png"):
+            written.append("chart.png")
     except ImportError as error:
         print(f"bench: no chart: {error}", file=sys.stderr)
-    print(f"\nwritten: {folder}/{RESULTS}, table.md, chart.png")
+    print(f"\nwritten in {folder}: {', '.join(written)}")
 
 
 def _words(given: str) -> list[str]:
@@ -123,6 +133,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--burst-seconds", type=float, default=120.0, help="how long workload g sends requests")
     parser.add_argument("--burst-rate", type=float, default=1.0, help="its mean requests a second")
     parser.add_argument("--burst-rounds", type=int, default=1, help="the first rounds, which have workload g")
+    parser.add_argument("--seed", default="1", help="of the texts; a new one for a --url that remembers earlier ones")
+    parser.add_argument("--interleave", action="store_true", help="start the servers anew for each workload")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="folder of the results")
     parser.add_argument("--report", type=Path, metavar="FILE", help="only print and draw an earlier results.json")
     return parser

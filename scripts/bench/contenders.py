@@ -50,7 +50,7 @@ LLAMA_SERVER = Contender("llama-server")
 LLAMA_CPP_SERVER = Contender("llama_cpp.server", batches=False)
 BARE_LOOP = Contender("bare loop", rows=("b16",))
 """No server: the engine's model in a loop of its own, the limit of what a server around it can reach."""
-ALL = (NEXA, LLAMA_SERVER, LLAMA_CPP_SERVER, NEXA_2, BARE_LOOP)
+ALL = (BARE_LOOP, NEXA, LLAMA_SERVER, LLAMA_CPP_SERVER, NEXA_2)
 
 
 class ContenderFailed(Exception):

@@ -31,23 +31,21 @@ def chosen_workloads(words: Sequence[str]) -> list[str]:
 
 
 def chosen_contenders(words: Sequence[str], urls: Sequence[str]) -> list[Contender]:
-    """The servers that words name, all if none, and those that run already, given as ``NAME=URL``.
+    """The servers that words name, all if none, among ours and those that run already, given as ``NAME=URL``.
 
     Raises:
         PlanError: a word names none, or a URL has no name of its own.
     """
     by_name = {contender.name: contender for contender in ALL}
-    for word in words:
-        if word not in by_name:
-            raise PlanError(f"{word!r} is no server; accepted are {', '.join(by_name)}")
-    contenders = [contender for contender in ALL if not words or contender.name in words]
     for given in urls:
         name, _, url = given.partition("=")
         if not name or name in by_name or not url.startswith(("http://", "https://")):
             raise PlanError(f"--url {given}: accepted is NAME=URL with a new name and http:// or https://")
         by_name[name] = Contender(name, url=url.rstrip("/").removesuffix("/v1"))
-        contenders.append(by_name[name])
-    return contenders
+    for word in words:
+        if word not in by_name:
+            raise PlanError(f"{word!r} is no server; accepted are {', '.join(by_name)}")
+    return [contender for contender in by_name.values() if not words or contender.name in words]
 
 
 def workloads_of(contender: Contender, chosen: Sequence[str]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scripts.bench.contenders import BARE_LOOP, LLAMA_CPP_SERVER, LLAMA_SERVER, NEXA, NEXA_2
 from scripts.bench.figures import CellFigures, Round, cells_of, medians
 from scripts.bench.targets import Verdict
 
@@ -66,8 +67,12 @@ LINES = [
 
 
 def servers_of(rounds: Sequence[Round]) -> list[str]:
-    """All that were measured, in the order of their first appearance."""
-    return list(dict.fromkeys(server for figures in rounds for server in figures))
+    """All that were measured, ours first and the bare loop last."""
+    names = dict.fromkeys(server for figures in rounds for server in figures)
+    order = [NEXA.name, LLAMA_SERVER.name, LLAMA_CPP_SERVER.name, NEXA_2.name]
+    known = [name for name in order if name in names]
+    others = [name for name in names if name not in (*order, BARE_LOOP.name)]
+    return [*known, *others, *(name for name in names if name == BARE_LOOP.name)]
 
 
 def median_cells(rounds: Sequence[Round]) -> Round:

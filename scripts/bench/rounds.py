@@ -30,7 +30,9 @@ class WorkloadFailed(Exception):
 class Bench:
     """A run of the benchmark and what it found so far.
 
-    ``rounds`` has the cells of each round; ``failed`` what could not be measured, in words.
+    With ``interleave``, all servers are started anew for each workload, so that what is compared is measured within a
+    minute or two: on machines whose speed drifts. ``rounds`` has the cells of each round; ``failed`` what could not be
+    measured, in words.
     """
 
     contenders: list[Contender]
@@ -39,6 +41,8 @@ class Bench:
     number_of_rounds: int
     bursts: Bursts
     burst_rounds: int = 1
+    interleave: bool = False
+    seed: str = "1"
     api_key: str = ""
     rounds: list[Round] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -48,15 +52,18 @@ class Bench:
         for number in range(self.number_of_rounds):
             self.rounds.append({})
             chosen = [name for name in self.chosen if name != BURSTS or number < self.burst_rounds]
-            for contender in in_turn(self.contenders, number):
-                names = workloads_of(contender, chosen)
-                if names:
-                    _say(f"round {number + 1} of {self.number_of_rounds}: {contender.name}")
-                    self._do(contender, names, self.rounds[-1].setdefault(contender.name, {}))
+            for part, names in enumerate([[name] for name in chosen] if self.interleave else [chosen]):
+                for contender in in_turn(self.contenders, number + part):
+                    self._turn(contender, workloads_of(contender, names))
                     save()
 
+    def _turn(self, contender: Contender, names: list[str]) -> None:
+        if names:
+            _say(f"round {len(self.rounds)} of {self.number_of_rounds}: {contender.name}")
+            self._do(contender, names, self.rounds[-1].setdefault(contender.name, {}))
+
     def _do(self, contender: Contender, names: list[str], cells: Cells) -> None:
-        seed = str(len(self.rounds))
+        seed = f"{self.seed}.{len(self.rounds)}"
         if contender == BARE_LOOP:
             for name in names:
                 self._measure(contender, name, cells, partial(_bare_loop, self.setting, seed))

@@ -40,8 +40,11 @@ def test_only_chosen_workloads_are_done() -> None:
 
 def test_contenders_by_name_and_by_url() -> None:
     assert chosen_contenders([], []) == list(ALL)
-    *known, other = chosen_contenders(["llama-server", "nexa"], ["mine=http://10.0.0.2:9000/v1/"])
+    url = "mine=http://10.0.0.2:9000/v1/"
+    *known, other = chosen_contenders(["llama-server", "nexa", "mine"], [url])
     assert known == [NEXA, LLAMA_SERVER]
+    assert chosen_contenders([], [url]) == [*ALL, other]
+    assert chosen_contenders(["mine"], [url]) == [other]
     assert (other.name, other.url) == ("mine", "http://10.0.0.2:9000")
     assert workloads_of(other, NAMES) == NAMES
 
@@ -55,7 +58,7 @@ def test_a_url_needs_a_name_of_its_own(given: str) -> None:
 
 
 def test_an_unknown_server_is_refused() -> None:
-    with pytest.raises(PlanError, match="'vllm' is no server; accepted are nexa, llama-server"):
+    with pytest.raises(PlanError, match=r"'vllm' is no server; accepted are .*nexa, llama-server"):
         chosen_contenders(["vllm"], [])
 
 

@@ -7,7 +7,16 @@ import pytest
 from scripts.bench.chart import bars
 from scripts.bench.figures import cell_of
 from scripts.bench.outcome import Outcome
-from scripts.bench.report import as_markdown, as_text, figures_table, heading, markdown, median_cells, targets_table
+from scripts.bench.report import (
+    as_markdown,
+    as_text,
+    figures_table,
+    heading,
+    markdown,
+    median_cells,
+    servers_of,
+    targets_table,
+)
 from scripts.bench.targets import TARGETS, verdicts
 
 ABOUT = {
@@ -110,6 +119,11 @@ def test_the_table_has_a_column_for_each_server_and_dashes_for_what_it_did_not_d
     assert ["", "requests / failures", "1 / 0", "1 / 1"] in table
     assert ["", "ITL p50 / p99 / max, ms", "250 / 250 / 250", "250 / 250 / 250"] in table
     assert not any("valid calls" in row[1] for row in table)
+
+
+def test_servers_have_the_same_order_whichever_was_measured_first() -> None:
+    first = {name: {} for name in ("bare loop", "mine", "llama-server")}
+    assert servers_of([first, {"nexa": {}}]) == ["nexa", "llama-server", "mine", "bare loop"]
 
 
 def test_columns_are_aligned_in_text() -> None:

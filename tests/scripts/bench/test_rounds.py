@@ -58,7 +58,7 @@ def test_each_round_has_each_server_alone_with_prompts_of_its_own(servers: Serve
     run.run(lambda: None)
     assert servers.asked == [
         (name, workload, seed)
-        for seed, names in (("1", ("nexa", "llama-server")), ("2", ("llama-server", "nexa")))
+        for seed, names in (("1.1", ("nexa", "llama-server")), ("1.2", ("llama-server", "nexa")))
         for name in names
         for workload in ("a", "e")
     ]
@@ -86,6 +86,19 @@ def test_a_server_without_any_of_the_workloads_is_not_started(servers: Servers) 
     run.run(lambda: None)
     assert run.rounds == [{}]
     assert not servers.asked
+
+
+def test_interleaved_all_servers_do_one_workload_before_the_next(servers: Servers) -> None:
+    run = bench([NEXA, LLAMA_SERVER], ["a", "e"])
+    run.interleave = True
+    run.run(lambda: None)
+    assert [asked[:2] for asked in servers.asked] == [
+        ("nexa", "a"),
+        ("llama-server", "a"),
+        ("llama-server", "e"),
+        ("nexa", "e"),
+    ]
+    assert run.rounds == [{"nexa": {"a": CELL, "e": CELL}, "llama-server": {"a": CELL, "e": CELL}}]
 
 
 def test_results_are_saved_after_each_server(servers: Servers) -> None:
