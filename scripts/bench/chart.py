@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import statistics
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from scripts.bench.contenders import BARE_LOOP, LLAMA_SERVER
 from scripts.bench.figures import Round, ratios
@@ -29,6 +31,9 @@ MEASURES = [
 
 Bars = dict[str, dict[str, float]]
 
+SPACE = 0.6
+"""Between two groups of bars, in bars."""
+
 
 def bars(rounds: Sequence[Round]) -> Bars:
     """By title and server, how many times better than llama-server; the median over the rounds."""
@@ -52,28 +57,44 @@ def draw(rounds: Sequence[Round], heading: str, path: Path) -> bool:
     drawn = bars(rounds)
     if not drawn:
         return False
-    servers = [server for server in servers_of(rounds) if any(server in group for group in drawn.values())]
-    figure, axes = pyplot.subplots(figsize=(11, 1.6 + 0.28 * len(drawn) * (len(servers) + 1)), layout="constrained")
-    height = 0.8 / len(servers)
-    for index, server in enumerate(servers):
-        places = [(row, group[server]) for row, group in enumerate(drawn.values()) if server in group]
-        rows = [row + (index - (len(servers) - 1) / 2) * height for row, _ in places]
-        axes.barh(rows, [ratio - 1 for _, ratio in places], height, left=1, label=server)
-        for row, (_, ratio) in zip(rows, places, strict=True):
-            axes.annotate(f" {ratio:.2f} ", (ratio, row), va="center", ha="left" if ratio >= 1 else "right", fontsize=8)
+    figure, axes = pyplot.subplots(figsize=(11, 2 + 0.3 * _rows(drawn)), layout="constrained")
+    _draw_bars(
+        axes, drawn, [server for server in servers_of(rounds) if any(server in group for group in drawn.values())]
+    )
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter("{x:g}")
     axes.xaxis.set_minor_formatter(ticker.NullFormatter())
     axes.axvline(1, color="black", linewidth=1)
-    axes.set_yticks(range(len(drawn)), list(drawn))
-    axes.invert_yaxis()
-    axes.margins(x=0.12)
+    axes.margins(x=0.12, y=0.02)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
-    axes.set_xlabel("times better than llama-server (more tokens, or less time); it is the line at 1")
-    figure.legend(loc="outside lower center", ncols=len(servers))
-    axes.set_title(heading, fontsize=8, wrap=True)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"times better than {LLAMA_SERVER.name}, the line at 1: more tokens, or less time")
+    figure.legend(loc="outside lower center", ncols=4)
+    figure.suptitle("\n".join(textwrap.wrap(heading, 150)), fontsize=8)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
     return True
+
+
+def _rows(drawn: Bars) -> float:
+    return sum(len(group) + SPACE for group in drawn.values())
+
+
+def _draw_bars(axes: Any, drawn: Bars, servers: list[str]) -> None:
+    """Below each other, a group for each workload with a bar for each server that did it."""
+    rows: dict[str, list[tuple[float, float]]] = {server: [] for server in servers}
+    middles, row = [], 0.0
+    for group in drawn.values():
+        middles.append(row + (len(group) - 1) / 2)
+        for server in (server for server in servers if server in group):
+            rows[server].append((row, group[server]))
+            row += 1
+        row += SPACE
+    for server, places in rows.items():
+        axes.barh([row for row, _ in places], [ratio - 1 for _, ratio in places], 0.9, left=1, label=server)
+        for row, ratio in places:
+            side = "left" if ratio >= 1 else "right"
+            axes.annotate(f" {ratio:.3g} ", (ratio, row), va="center", ha=side, fontsize=8)
+    axes.set_yticks(middles, list(drawn))

@@ -105,7 +105,7 @@ def targets_table(verdicts: Sequence[Verdict]) -> Table:
         limit = f"{'≤' if target.at_most else '≥'} {target.limit:g}"
         ratio, spread = NONE, NONE
         if verdict.ratio is not None:
-            ratio, spread = f"{verdict.ratio:.2f}", f"{verdict.lowest:.2f} to {verdict.highest:.2f}"
+            ratio, spread = f"{verdict.ratio:.3g}", f"{verdict.lowest:.3g} to {verdict.highest:.3g}"
         reached = "yes" if verdict.reached else "no"
         table.append([target.title, target.ours, target.theirs, ratio, spread, limit, reached, verdict.remark])
     return table
