@@ -132,7 +132,7 @@ class Scheduler:
         return sequence
 
     def _plan_prefill(self, pieces: list[Piece], budget: int) -> None:
-        for sequence in [s for s in self.running if s.state is SequenceState.PREFILL]:
+        for sequence in self._filling_order(budget):
             if budget <= 0:
                 return
             if sequence.state is not SequenceState.PREFILL:  # preempted for an older one
@@ -149,6 +149,18 @@ class Scheduler:
                     return
             pieces.append(Piece(sequence, length, length == sequence.pending))
             budget -= length
+
+    def _filling_order(self, budget: int) -> list[Sequence]:
+        """Oldest first, but prompts that are short enough to share half the budget need not wait behind a long one."""
+        filling = [s for s in self.running if s.state is SequenceState.PREFILL]
+        short: list[Sequence] = []
+        room = budget // 2
+        for sequence in sorted(filling[1:], key=lambda s: s.pending):
+            room -= sequence.pending
+            if room < 0:
+                break
+            short.append(sequence)
+        return [*short, *(s for s in filling if s not in short)]
 
     @staticmethod
     def _reserved(pieces: list[Piece]) -> int:

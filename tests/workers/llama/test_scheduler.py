@@ -112,6 +112,35 @@ def test_a_long_prompt_is_filled_in_pieces_of_the_budget() -> None:
     assert len(sizes) <= 5
 
 
+def test_a_short_prompt_does_not_wait_behind_a_long_one() -> None:
+    loop = Loop(batch=32)
+    long = loop.add(numbers(0, 150))
+    loop.step()
+    short = loop.add(numbers(1000, 10))
+    loop.step()
+    assert short.state is DECODE
+    assert long.state is PREFILL
+
+
+def test_a_long_prompt_keeps_half_of_each_step_however_many_short_ones_come() -> None:
+    loop = Loop(slots=4, batch=32, cells=400)
+    long = loop.add(numbers(0, 100))
+    loop.step()
+    for number in range(1, 7):
+        loop.add(numbers(1000 * number, 10), max_tokens=1)
+        before = long.computed
+        loop.step()
+        assert long.state is DECODE or long.computed - before >= 16
+    assert long.state in (DECODE, FINISHED)
+
+
+def test_of_two_long_prompts_the_older_one_is_filled_first() -> None:
+    loop = Loop(batch=32)
+    older, younger = loop.add(numbers(0, 60)), loop.add(numbers(1000, 60))
+    assert lengths(loop.step()) == {older.job_id: 32}
+    assert younger.state is PREFILL
+
+
 def test_tokens_that_a_grammar_forced_are_computed_in_one_step() -> None:
     loop = Loop()
     sequence = loop.add([1, 2], max_tokens=20)
