@@ -7,20 +7,51 @@
 # Extras that were set up once stay when others are added.
 #
 # PYTHON           the interpreter to use (default python3)
-# NEXA_CMAKE_ARGS  flags for compiling llama.cpp and stable-diffusion.cpp (default -DGGML_NATIVE=OFF: runs on every CPU
-#                  of this kind; -DGGML_CUDA=ON for NVIDIA GPUs)
+# NEXA_CMAKE_ARGS  flags for compiling llama.cpp and stable-diffusion.cpp (default: for the CPU at hand;
+#                  -DGGML_NATIVE=OFF: for every x86-64 CPU with AVX2; -DGGML_CUDA=ON: for NVIDIA GPUs)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 wanted="${1:-}"
 python="${PYTHON:-python3}"
-flags="${NEXA_CMAKE_ARGS:--DGGML_NATIVE=OFF}"
 stamp=".venv/nexa-setup"
 
 say() { echo "setup: $*"; }
 fail() {
     echo "setup: $*" >&2
     exit 1
+}
+
+# What GGML_NATIVE=ON would choose by the CPU, but for AMX, which dies of SIGILL on some virtual machines: ggml's names,
+# the flags of /proc/cpuinfo that each takes, and the compiler's for those that older compilers do not know.
+flags_for_cpu() {
+    local has name takes compiler flag state avx512="avx512f avx512bw avx512cd avx512dq avx512vl"
+    echo -n "-DGGML_NATIVE=OFF"
+    has="$(grep -m1 '^flags' /proc/cpuinfo 2>/dev/null)" || return 0
+    while IFS=: read -r name takes compiler; do
+        state=ON
+        for flag in $takes; do
+            [[ "$has " == *" $flag "* ]] || state=OFF
+        done
+        [[ $state == OFF || -z $compiler ]] || compiler_knows "$compiler" || state=OFF
+        echo -n " -DGGML_$name=$state"
+    done <<END
+SSE42:sse4_2
+AVX:avx
+AVX2:avx2
+FMA:fma
+F16C:f16c
+BMI2:bmi2
+AVX_VNNI:avx_vnni:-mavxvnni
+AVX512:$avx512
+AVX512_VBMI:$avx512 avx512vbmi
+AVX512_VNNI:$avx512 avx512_vnni
+AVX512_BF16:$avx512 avx512_bf16:-mavx512bf16
+END
+}
+
+compiler_knows() {
+    ! command -v "${CXX:-c++}" >/dev/null || "${CXX:-c++}" "$1" -E -x c++ /dev/null >/dev/null 2>&1
 }
 
 check_python() {
@@ -52,13 +83,13 @@ wanted_state() {
 }
 
 # All of these extras, comma-separated, each once and in order.
-joined() { echo "$*" | tr ' ,' '\n\n' | sed '/^$/d' | sort -u | paste -sd,; }
+joined() { echo "$*" | tr ' ' , | tr , '\n' | sed '/^$/d' | sort -u | paste -sd,; }
 
 # pip's own cache of wheels does not look at the flags that a wheel was compiled with, so ours lie in a folder of
 # their own, one for each version and flags.
 build_native() {
     local package="$1" name="$2" minutes="$3" flags="$4" requirement folder draft log ticker
-    requirement="$(sed -n "s/^ *\"\($package[^\"]*\)\".*/\1/p" pyproject.toml)"
+    requirement="$(sed -n "s/^ *\"\(${package}[^\"]*\)\".*/\1/p" pyproject.toml)"
     folder="${XDG_CACHE_HOME:-$HOME/.cache}/nexa/wheels/$(echo "$requirement $flags $(uname -sm)" | hash_of)"
     if ! compgen -G "$folder/*.whl" >/dev/null; then
         check_compiler
@@ -82,13 +113,15 @@ build_native() {
     .venv/bin/python -m pip install --disable-pip-version-check -qq --force-reinstall --no-deps "$folder"/*.whl
 }
 
+flags="${NEXA_CMAKE_ARGS:-$(flags_for_cpu)}"
 check_python
 state="$(wanted_state)"
 done_state="" done_extras=""
 [[ ! -f "$stamp" ]] || read -r done_state done_extras <"$stamp" || true
 extras="$(joined "$done_extras" "$wanted")"
 for extra in ${extras//,/ }; do
-    grep -q "^$extra = \[" pyproject.toml || fail "there is no extra $extra; accepted are speech, whisper-base, images, bench, dev"
+    grep -q "^$extra = \[" pyproject.toml ||
+        fail "there is no extra $extra; accepted are speech, whisper-base, images, bench, dev"
 done
 if [[ "$done_state" == "$state" && "$extras" == "$done_extras" && -x .venv/bin/nexa ]]; then
     exit 0

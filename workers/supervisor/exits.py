@@ -64,7 +64,7 @@ def _explain_code(code: int) -> str:
 def _signal_hint(number: int, loading: bool, memory: MemoryFigures) -> str:
     if number == signal.SIGILL:
         return (
-            "the engine was built for another CPU; rebuild it with "
+            "the engine was built for another CPU; rebuild it by running make on this one, or with "
             'CMAKE_ARGS="-DGGML_NATIVE=OFF" pip install --force-reinstall --no-cache-dir '
             "--no-binary llama-cpp-python llama-cpp-python"
         )
