@@ -60,7 +60,9 @@ class LlamaEngine:
         host = HostCache(self._options.host_cache_bytes)
         self._cache = KVCache(model.memory, model.cells, model.sequences, model.shareable, kept_cells, host)
         slots = min(self._options.slots, model.sequences)
-        self._scheduler = Scheduler(self._cache, slots, self._options.batch_tokens, self._options.target_step_s)
+        apart_from = None if model.on_gpu else self._options.apart_from_tokens
+        batch_tokens, target_step_s = self._options.batch_tokens, self._options.target_step_s
+        self._scheduler = Scheduler(self._cache, slots, batch_tokens, target_step_s, apart_from)
         report(1.0)
         return EngineInfo(slots=slots, context_tokens=model.context_tokens)
 

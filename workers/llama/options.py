@@ -16,7 +16,8 @@ class LlamaOptions:
 
     ``kv_tokens`` is the size of the shared KV cache, 0 for one full context or 512 tokens a slot, whichever is more.
     ``host_cache_bytes`` bounds what of ended conversations is kept in main memory; ``kept_tokens`` how many cells they
-    keep in the KV cache beside running sequences: on a CPU each costs time in every step, and a copy is cheaper.
+    keep in the KV cache beside running sequences: on a CPU each costs time in every step, and a copy is cheaper. Beyond
+    ``apart_from_tokens`` in the KV cache a CPU computes streams and prompts in batches of their own.
     """
 
     path: str
@@ -30,6 +31,7 @@ class LlamaOptions:
     target_step_s: float = 0.35
     host_cache_bytes: int = 1000 * 1000 * 1000
     kept_tokens: int = 1024
+    apart_from_tokens: int = 512
 
     @classmethod
     def of(cls, model: ModelSettings, settings: ServerSettings, threads: int) -> LlamaOptions:

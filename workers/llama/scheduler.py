@@ -47,8 +47,6 @@ class PrefillBudget:
 
     def tokens(self, decoding: int) -> int:
         """The prompt tokens of the next step, which also holds ``decoding`` tokens of running streams."""
-        if not decoding:
-            return self._largest
         tiles = round(self._target_s / self._token_s / self.TILE)
         least_tiles = -(-(decoding + self.LEAST) // self.TILE)
         return max(0, min(max(tiles, least_tiles) * self.TILE, self._largest) - decoding)
@@ -62,17 +60,29 @@ class PrefillBudget:
 class Scheduler:
     """The waiting and the running sequences of one worker.
 
-    ``slots`` bounds the running ones; ``batch_tokens`` is the largest step.
+    ``slots`` bounds the running ones; ``batch_tokens`` is the largest batch. Once the cache holds ``apart_from`` tokens,
+    streams and prompts take turns with batches of their own; None for never. llama.cpp's attention on a CPU skips other
+    sequences' cells one by one in a small batch, and by whole tiles in a large one; but a tile that holds tokens of many
+    sequences has to look at the cells of them all.
     """
 
-    def __init__(self, cache: KVCache, slots: int, batch_tokens: int, target_step_s: float = 0.35) -> None:
+    def __init__(
+        self,
+        cache: KVCache,
+        slots: int,
+        batch_tokens: int,
+        target_step_s: float = 0.35,
+        apart_from: int | None = None,
+    ) -> None:
         self._cache = cache
         self._slots = slots
         self._batch_tokens = batch_tokens
+        self._apart_from = cache.total_cells + 1 if apart_from is None else apart_from
         self.budget = PrefillBudget(batch_tokens, target_step_s)
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
         self.preemptions = 0
+        self._prompts_turn = False
 
     def add(self, sequence: Sequence) -> None:
         """Queue a new sequence."""
@@ -94,21 +104,39 @@ class Scheduler:
     def plan(self) -> list[Piece]:
         """Choose the next step's pieces and reserve their cells. Empty only when there is no work."""
         self._admit()
+        if self._apart() and self._prompts_turn:
+            return self._plan_prompts([]) or self._plan_streams()
+        pieces = self._plan_streams()
+        if pieces and self._apart():
+            return pieces
+        return self._plan_prompts(pieces)
+
+    def _apart(self) -> bool:
+        """Whether streams and prompts are computed in batches of their own, in turn."""
+        return self._cache.used_cells >= self._apart_from and len({s.state for s in self.running}) > 1
+
+    def _plan_streams(self) -> list[Piece]:
         pieces: list[Piece] = []
         room = self._batch_tokens
-        decoding = [s for s in self.running if s.state is SequenceState.DECODE]
-        for sequence in decoding:
+        for sequence in [s for s in self.running if s.state is SequenceState.DECODE]:
             if sequence.state is SequenceState.DECODE:  # it may have been preempted for an earlier one
                 length = min(sequence.pending, room)
                 if length and self._make_room(sequence, length + self._reserved(pieces), pieces):
                     pieces.append(Piece(sequence, length, length == sequence.pending))
                     room -= length
-        pieces = [piece for piece in pieces if piece.sequence.state is SequenceState.DECODE]
-        self._plan_prefill(pieces, min(room, self.budget.tokens(sum(piece.length for piece in pieces))))
+        return [piece for piece in pieces if piece.sequence.state is SequenceState.DECODE]
+
+    def _plan_prompts(self, pieces: list[Piece]) -> list[Piece]:
+        """Add pieces of prompts to those of streams."""
+        taken = sum(piece.length for piece in pieces)
+        streams_running = any(s.state is SequenceState.DECODE for s in self.running)
+        budget = self.budget.tokens(taken) if streams_running else self._batch_tokens
+        self._plan_prefill(pieces, min(self._batch_tokens - taken, budget))
         return pieces
 
     def computed(self, pieces: list[Piece]) -> None:
         """The pieces were decoded: record them in the cache, and let complete prompts begin to generate."""
+        self._prompts_turn = all(piece.sequence.state is SequenceState.DECODE for piece in pieces)
         for piece in pieces:
             sequence = piece.sequence
             end = sequence.computed + piece.length

@@ -20,10 +20,12 @@ WAITING, PREFILL, DECODE, FINISHED = SequenceState
 class Loop:
     """The engine's loop with a memory of plain lists in place of a model, which checks every step."""
 
-    def __init__(self, slots: int = 4, cells: int = 200, batch: int = 32, shareable: bool = True) -> None:
+    def __init__(
+        self, slots: int = 4, cells: int = 200, batch: int = 32, shareable: bool = True, apart_from: int | None = None
+    ) -> None:
         self.memory = FakeKVMemory()
         self.cache = KVCache(self.memory, cells, slots + (4 if shareable else 0), shareable)
-        self.scheduler = Scheduler(self.cache, slots, batch)
+        self.scheduler = Scheduler(self.cache, slots, batch, apart_from=apart_from)
         self.slots, self.cells, self.batch = slots, cells, batch
         self.sequences: list[Sequence] = []
         self.times = itertools.count(1)
@@ -149,8 +151,31 @@ def test_tokens_that_a_grammar_forced_are_computed_in_one_step() -> None:
     assert lengths(loop.step()) == {"0": 5}
 
 
-def test_the_prefill_budget_without_streams_is_the_whole_batch() -> None:
-    assert PrefillBudget(512, 0.1).tokens(decoding=0) == 512
+def test_without_streams_the_prompts_get_the_whole_batch() -> None:
+    loop = Loop(batch=512, cells=2000)
+    loop.scheduler.budget.observe(512, 100.0)  # however slow it is
+    loop.add(numbers(0, 1000))
+    assert lengths(loop.step()) == {"0": 512}
+
+
+def test_in_a_filled_cache_streams_and_prompts_take_turns() -> None:
+    loop = Loop(batch=32, apart_from=20)
+    stream = loop.add(numbers(0, 24), max_tokens=50)
+    loop.run_until(stream, DECODE)
+    prompt = loop.add(numbers(1000, 100))
+    steps = []
+    while prompt.state is not DECODE:
+        steps.append(set(lengths(loop.step())))
+    assert {frozenset(step) for step in steps} == {frozenset({stream.job_id}), frozenset({prompt.job_id})}
+    assert all(one != next_one for one, next_one in itertools.pairwise(steps))
+
+
+def test_in_a_cache_with_little_in_it_streams_and_prompts_share_the_step() -> None:
+    loop = Loop(batch=32, apart_from=150)
+    stream = loop.add(numbers(0, 24), max_tokens=50)
+    loop.run_until(stream, DECODE)
+    prompt = loop.add(numbers(1000, 40))
+    assert set(lengths(loop.step())) == {stream.job_id, prompt.job_id}
 
 
 @pytest.mark.parametrize(("token_s", "tiles"), [(0.0005, 8), (0.001, 4), (0.002, 2), (0.1, 1)])
