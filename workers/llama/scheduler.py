@@ -60,10 +60,10 @@ class PrefillBudget:
 class Scheduler:
     """The waiting and the running sequences of one worker.
 
-    ``slots`` bounds the running ones; ``batch_tokens`` is the largest batch. Once the cache holds ``apart_from`` tokens,
-    streams and prompts take turns with batches of their own; None for never. llama.cpp's attention on a CPU skips other
-    sequences' cells one by one in a small batch, and by whole tiles in a large one; but a tile that holds tokens of many
-    sequences has to look at the cells of them all.
+    ``slots`` bounds the running ones; ``batch_tokens`` is the largest batch. Once the cache holds ``apart_from``
+    tokens, streams and prompts take turns with batches of their own; None for never. llama.cpp's attention on a CPU
+    skips other sequences' cells one by one in a small batch, and by whole tiles in a large one; but a tile that holds
+    tokens of many sequences has to look at the cells of them all.
     """
 
     def __init__(
