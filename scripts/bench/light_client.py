@@ -1,0 +1,136 @@
+"""A client that costs next to nothing: it keeps what arrives and when, and reads it once everything is over.
+
+A common HTTP client takes several times longer for a streamed token than the router does, so that it would be what is
+measured.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+STREAM_END = b"0\r\n\r\n"
+"""The last chunk of an HTTP body in chunks. No event ends like this: events end with two line feeds."""
+JSON_END = b"}"
+
+Piece = tuple[float, bytes]
+"""When something arrived (monotonic seconds), and what."""
+
+
+class WrongAnswer(Exception):
+    """An answer is not what the request must be answered with."""
+
+
+class Connection(asyncio.Protocol):
+    """One HTTP connection, on which one request after another may be sent."""
+
+    def __init__(self) -> None:
+        self._pieces: list[Piece] = []
+        self._end = b""
+        self._answered: asyncio.Future[None] | None = None
+
+    @classmethod
+    async def open(cls, host: str, port: int) -> Connection:
+        """A new connection.
+
+        Raises:
+            OSError: nobody listens there.
+        """
+        _, connection = await asyncio.get_running_loop().create_connection(cls, host, port)
+        return connection
+
+    async def ask(self, request: bytes, end: bytes = STREAM_END) -> list[Piece]:
+        """Send a request; returns what came up to ``end``.
+
+        Raises:
+            ConnectionError: the server closed the connection before that.
+        """
+        self._pieces, self._end = [], end
+        self._answered = asyncio.get_running_loop().create_future()
+        self._transport.write(request)
+        await self._answered
+        return self._pieces
+
+    def close(self) -> None:
+        """Hang up."""
+        self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+
+    def data_received(self, data: bytes) -> None:
+        self._pieces.append((time.monotonic(), data))
+        tail = data if len(data) >= len(self._end) else b"".join(piece for _, piece in self._pieces[-len(self._end) :])
+        if tail.endswith(self._end) and self._answered is not None and not self._answered.done():
+            self._answered.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_exception(exc or ConnectionError("the server closed the connection"))
+
+
+def request_bytes(path: str, body: object = None) -> bytes:
+    """An HTTP/1.1 request: a POST of ``body`` as JSON, or a GET where there is none."""
+    data = b"" if body is None else json.dumps(body).encode()
+    lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", "Host: bench"]
+    if data:
+        lines += ["Content-Type: application/json", f"Content-Length: {len(data)}"]
+    return "\r\n".join([*lines, "", ""]).encode() + data
+
+
+@dataclass(frozen=True, slots=True)
+class StreamedAnswer:
+    """A streamed chat as it was understood. ``tokens`` is what ``usage`` says, ``writes`` counts HTTP chunks."""
+
+    text: str
+    tokens: int
+    writes: int
+
+
+def read_stream(pieces: Sequence[Piece]) -> StreamedAnswer:
+    """What a streamed chat says, read strictly.
+
+    Raises:
+        WrongAnswer: the status is not 200, or the stream does not end with its usage and ``[DONE]``.
+    """
+    head, _, body = b"".join(data for _, data in pieces).partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 200 "):
+        raise WrongAnswer((head.partition(b"\r\n")[0] + b": " + body[:300]).decode("utf-8", "replace"))
+    chunks = list(_http_chunks(body))
+    events = b"".join(chunks).decode().split("\n\n")
+    if events[-2:] != ["data: [DONE]", ""]:
+        raise WrongAnswer(f"the stream ends with {events[-2:]}")
+    objects = [json.loads(event.removeprefix("data: ")) for event in events[:-2] if not event.startswith(":")]
+    if not objects or objects[-1].get("usage") is None:
+        raise WrongAnswer(f"the last object has no usage: {objects[-1:]}")
+    deltas = [choice["delta"].get("content", "") for chunk in objects for choice in chunk["choices"]]
+    return StreamedAnswer("".join(deltas), objects[-1]["usage"]["completion_tokens"], len(chunks))
+
+
+def first_text_s(pieces: Sequence[Piece]) -> float:
+    """When the first text of a streamed chat arrived; the chunk with the role is none.
+
+    Raises:
+        WrongAnswer: there is no text.
+    """
+    seen = b""
+    for arrived_s, data in pieces:
+        seen += data
+        if b'"delta":{"content":"' in seen:
+            return arrived_s
+    raise WrongAnswer("the stream has no text")
+
+
+def _http_chunks(body: bytes) -> Iterator[bytes]:
+    at = 0
+    while True:
+        line_end = body.index(b"\r\n", at)
+        size = int(body[at:line_end], 16)
+        if size == 0:
+            return
+        yield body[line_end + 2 : line_end + 2 + size]
+        at = line_end + size + 4
