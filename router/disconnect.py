@@ -18,22 +18,25 @@ class ClientGone(Exception):
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """What ``work`` returns, unless the client of the connection behind ``receive`` goes away first.
 
-    The request's body must have been received. ``work`` is cancelled and waited for in all other cases.
+    The request's body must have been received. ``work`` is cancelled and waited for if the client goes, or the caller
+    is cancelled. It gets a task of its own: in the caller's, each token of a stream would wake it through all layers of
+    the application.
 
     Raises:
         ClientGone: the client went away.
     """
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_disconnected(receive))
+    leaving.add_done_callback(lambda _: working.cancel())
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            return working.result()
-        raise ClientGone
+        return await working
+    except asyncio.CancelledError:
+        caller = asyncio.current_task()
+        if leaving.done() and caller is not None and not caller.cancelling():
+            raise ClientGone from None
+        raise
     finally:
-        working.cancel()
         leaving.cancel()
-        await asyncio.gather(working, leaving, return_exceptions=True)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -75,19 +75,20 @@ class EventStream(Response):
         self._sent_s = time.monotonic()
         keeping_alive = asyncio.ensure_future(self._keep_alive(send))
         try:
-            await self._send_events(send)
+            last = await self._send_events(send)
         except ApiError as error:
-            await _send(send, _error_event(error))
+            last = _error_event(error)
         except OSError:
             raise
         except Exception:
             log.exception("stream failed", extra={"id": self._generation.record.request_id})
-            await _send(send, _error_event(ApiError(500, "the server failed while it streamed this answer")))
+            last = _error_event(ApiError(500, "the server failed while it streamed this answer"))
         finally:
             keeping_alive.cancel()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await _send(send, last, more=False)
 
-    async def _send_events(self, send: Send) -> None:
+    async def _send_events(self, send: Send) -> str:
+        """Send what the generation produces; returns the text that closes the stream."""
         generation, chunks = self._generation, self._chunks
         text = chunks.opening()
         batch = self._first
@@ -95,14 +96,14 @@ class EventStream(Response):
             choice, payloads = batch
             text += chunks.render(choice, payloads)
             if text:
-                await _send(send, text)
+                await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
                 self._sent_s = time.monotonic()
                 text = ""
             last = payloads[-1]
             if isinstance(last, Failed):
                 raise ApiError.from_job(last)
             batch = await generation.next_batch()
-        await _send(send, text + chunks.closing(generation) + DONE_EVENT)
+        return text + chunks.closing(generation) + DONE_EVENT
 
     async def _keep_alive(self, send: Send) -> None:
         """Send a comment whenever nothing else was sent for ``KEEP_ALIVE_INTERVAL_S``."""
@@ -115,8 +116,8 @@ class EventStream(Response):
             await _send(send, ": waiting\n\n")
 
 
-async def _send(send: Send, text: str) -> None:
-    await send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+async def _send(send: Send, text: str, more: bool = True) -> None:
+    await send({"type": "http.response.body", "body": text.encode(), "more_body": more})
 
 
 def _error_event(error: ApiError) -> str:

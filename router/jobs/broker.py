@@ -19,7 +19,7 @@ from router.jobs.probing import Prober
 from router.jobs.queue import FairQueue
 from router.jobs.served import ServedModel, find_model
 from router.jobs.workers import Worker, WorkerTable, WorkerView
-from shared.jobs import Done, Failed, ImageJob, JobKind, Started, TextJob
+from shared.jobs import Done, Failed, ImageJob, JobKind, Started, TextJob, Tokens
 from shared.messages import (
     Acknowledge,
     Cancel,
@@ -198,7 +198,9 @@ class Broker:
         payload = event.payload
         if job.state is JobState.DISPATCHED:
             job.move(JobState.RUNNING)
-        if isinstance(payload, Done | Failed):
+        if isinstance(payload, Tokens):  # nearly all of them are
+            job.deliver(payload)
+        elif isinstance(payload, Done | Failed):
             self._end(job, payload)
         elif not (isinstance(payload, Started) and job.started):
             job.deliver(payload)

@@ -82,6 +82,7 @@ class Job:
     failed: Failed | None = None
     _pending: list[Payload] = field(default_factory=list)
     _waiter: asyncio.Future[None] | None = None
+    _loop: asyncio.AbstractEventLoop | None = None
 
     def move(self, state: JobState) -> None:
         """Go to ``state``.
@@ -102,11 +103,11 @@ class Job:
 
     def deliver(self, payload: Payload) -> None:
         """Add an event for the client and wake whoever waits for it."""
-        if isinstance(payload, Started):
-            self.started = True
-        elif isinstance(payload, Tokens):
+        if isinstance(payload, Tokens):  # nearly all of them are
             self.generated += payload.token_ids
             self._note_first()
+        elif isinstance(payload, Started):
+            self.started = True
         elif isinstance(payload, Segment):
             self.delivered = payload.chunk + 1
             self._note_first()
@@ -131,8 +132,10 @@ class Job:
 
     async def next_payloads(self) -> list[Payload]:
         """All events since the last call, waiting for at least one. Empty once the job has ended and all are taken."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()  # kept, as asking for it is a system call
         while not self._pending and not self.ended:
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             try:
                 await self._waiter
             finally:

@@ -225,6 +225,17 @@ def test_a_pickle_is_never_opened(tmp_path: Path) -> None:
     assert not marker.exists()
 
 
+def test_an_object_that_is_none_of_a_unions_members_is_not_sent() -> None:
+    with pytest.raises(TypeError, match="Cancel cannot be sent here"):
+        CODEC.encode(Step("worker", [Event("job", 0, Cancel("another job"))]))  # type: ignore[arg-type]
+
+
+def test_tuples_and_enums_among_the_values_of_a_client_are_plain_data() -> None:
+    job = TextJob(template_options={"sizes": (1, 2), "reason": FinishReason.STOP})
+    received = CODEC.decode(CODEC.encode(Submit("job", "router", job))).work
+    assert received.template_options == {"sizes": [1, 2], "reason": "stop"}
+
+
 def test_an_object_that_is_no_plain_data_is_not_sent() -> None:
     job = TextJob(template_options={"path": Path("/")})
     with pytest.raises(TypeError, match="cannot be sent"):
