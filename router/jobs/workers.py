@@ -7,14 +7,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from router.jobs.job import Job
-from router.jobs.prefix import PrefixMemory
+from router.jobs.prefix import Cut, PrefixMemory
 from shared.messages import EngineStats, Heartbeat, Roster, WorkerState, WorkerStatus
 
 HEARTBEAT_TIMEOUT_S = 5.0
 """A worker that was not heard of for so long is taken for lost."""
 
+WORTH_A_JOB = 128
+"""So many characters of a prompt that a worker holds outweigh one more job that it has than another worker."""
+
 BUSIER = 4
-"""A worker that holds a prompt's prefix is passed over for one that has so many jobs fewer."""
+"""However much of a prompt a worker holds, it is passed over for one that has more than so many jobs fewer."""
 
 
 @dataclass(slots=True, eq=False)
@@ -151,7 +154,7 @@ class WorkerTable:
         states = [self._state_of(status) for status in self._roster.values() if status.model == model]
         return ", ".join(states) or "no worker has reported yet"
 
-    def choose(self, model: str, cuts: list[bytes]) -> Worker | None:
+    def choose(self, model: str, cuts: list[Cut]) -> Worker | None:
         """A worker with room: the one that holds most of the prompt's beginning, unless it is much busier."""
         free = [worker for worker in self.of_model(model) if worker.has_room]
         return choose_worker(free, cuts)
@@ -169,14 +172,15 @@ class WorkerTable:
         return f"{status.worker_name} {state}{detail}"
 
 
-def choose_worker(free: Iterable[Worker], cuts: list[bytes]) -> Worker | None:
-    """The best of the workers that have room."""
-    by_load = sorted(free, key=lambda worker: len(worker.jobs) / max(worker.heartbeat.slots, 1))
-    if not by_load:
-        return None
-    calmest = by_load[0]
-    best = max(by_load, key=lambda worker: worker.prefixes.matched(cuts))
-    return calmest if len(best.jobs) - len(calmest.jobs) >= BUSIER else best
+def choose_worker(free: Iterable[Worker], cuts: list[Cut]) -> Worker | None:
+    """The best of the workers that have room: the least busy one, where a prefix that it holds counts as jobs less."""
+
+    def preference(worker: Worker) -> tuple[float, int]:
+        held = worker.prefixes.matched(cuts)
+        load = len(worker.jobs) - min(held / WORTH_A_JOB, BUSIER)
+        return load / max(worker.heartbeat.slots, 1), -held
+
+    return min(free, key=preference, default=None)
 
 
 def _view(name: str, worker: Worker | None, status: WorkerStatus | None) -> WorkerView:

@@ -24,7 +24,14 @@ def test_conversations_share_the_cuts_of_the_messages_that_they_share(
     shared = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
     memory = PrefixMemory()
     memory.remember(prefix_cuts(TextJob(messages=left)))
-    assert memory.matched(prefix_cuts(TextJob(messages=right))) == 1 + shared  # the tools are the first cut
+    cuts = prefix_cuts(TextJob(messages=right))
+    assert memory.matched(cuts) == cuts[shared].characters  # the tools are the first cut
+
+
+def test_nothing_in_common_is_worth_nothing() -> None:
+    memory = PrefixMemory()
+    memory.remember(prefix_cuts(chat("one")))
+    assert memory.matched(prefix_cuts(chat("other"))) == 0
 
 
 def test_the_next_turn_of_a_conversation_begins_with_the_cuts_of_the_last() -> None:
@@ -35,7 +42,7 @@ def test_the_next_turn_of_a_conversation_begins_with_the_cuts_of_the_last() -> N
 
 def test_other_tools_are_another_beginning() -> None:
     plain, with_tools = prefix_cuts(chat("hi")), prefix_cuts(chat("hi", tools=[{"type": "function"}]))
-    assert not set(plain) & set(with_tools)
+    assert not {cut.digest for cut in plain} & {cut.digest for cut in with_tools}
 
 
 def test_the_order_of_a_messages_keys_does_not_count() -> None:
@@ -48,7 +55,7 @@ def test_long_texts_share_their_whole_blocks() -> None:
     beginning = "x" * (3 * BLOCK_CHARACTERS)
     memory = PrefixMemory()
     memory.remember(prefix_cuts(TextJob(prompt=beginning + "one end")))
-    assert memory.matched(prefix_cuts(TextJob(prompt=beginning + "another end"))) == 3
+    assert memory.matched(prefix_cuts(TextJob(prompt=beginning + "another end"))) == 3 * BLOCK_CHARACTERS
 
 
 def test_texts_that_differ_early_share_nothing_though_their_ends_are_equal() -> None:
@@ -61,7 +68,7 @@ def test_texts_that_differ_early_share_nothing_though_their_ends_are_equal() -> 
 def test_prompts_of_token_ids_are_compared_too() -> None:
     memory = PrefixMemory()
     memory.remember(prefix_cuts(TextJob(prompt_tokens=[1, 2, 3])))
-    assert memory.matched(prefix_cuts(TextJob(prompt_tokens=[1, 2, 3]))) == 1
+    assert memory.matched(prefix_cuts(TextJob(prompt_tokens=[1, 2, 3]))) == len("[1, 2, 3]")
     assert memory.matched(prefix_cuts(TextJob(prompt_tokens=[1, 2, 4]))) == 0
 
 
@@ -75,5 +82,5 @@ def test_the_prompts_that_came_last_are_remembered() -> None:
     memory.remember(used_again)
     for number in range(REMEMBERED_CUTS // 2 + 1):
         memory.remember(prefix_cuts(TextJob(prompt=f"newer {number}")))
-    assert memory.matched(used_again[1:]) == 1
+    assert memory.matched(used_again[1:]) == used_again[1].characters
     assert memory.matched(old[1:]) == 0

@@ -6,11 +6,13 @@ from dataclasses import replace
 import pytest
 
 from router.jobs.job import Job, JobRequest
-from router.jobs.workers import BUSIER, HEARTBEAT_TIMEOUT_S, Worker, WorkerTable, choose_worker
+from router.jobs.prefix import Cut
+from router.jobs.workers import BUSIER, HEARTBEAT_TIMEOUT_S, WORTH_A_JOB, Worker, WorkerTable, choose_worker
 from shared.jobs import TextJob
 from shared.messages import EngineStats, Heartbeat, Roster, WorkerState, WorkerStatus
 
 READY = WorkerState.READY
+SHORT, LONG, WHOLE = Cut(b"a", 2 * WORTH_A_JOB), Cut(b"b", 3 * WORTH_A_JOB), Cut(b"c", 100 * WORTH_A_JOB)
 
 
 def beat(worker_id: str, name: str = "smol-0", state: WorkerState = READY, slots: int = 8) -> Heartbeat:
@@ -18,7 +20,7 @@ def beat(worker_id: str, name: str = "smol-0", state: WorkerState = READY, slots
     return Heartbeat(worker_id, name, "smol", 42, "cpu", state, 1.0, slots, 2048, 1 << 20, 0.0, {}, stats)
 
 
-def worker_with(jobs: int, cuts: list[bytes] | None = None, slots: int = 8) -> Worker:
+def worker_with(jobs: int, cuts: list[Cut] | None = None, slots: int = 8) -> Worker:
     worker = Worker(beat("worker", slots=slots), heard_s=0.0, confirmed=True)
     for number in range(jobs):
         worker.jobs[str(number)] = Job(str(number), JobRequest("request", "user", "smol", TextJob(prompt="")))
@@ -42,13 +44,18 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
 
 
 def test_the_worker_that_holds_most_of_the_prompt_is_chosen() -> None:
-    short, long, none = worker_with(0, [b"a"]), worker_with(1, [b"a", b"b"]), worker_with(0)
-    assert choose_worker([none, short, long], [b"a", b"b", b"c"]) is long
+    short, long, none = worker_with(0, [SHORT]), worker_with(1, [SHORT, LONG]), worker_with(0)
+    assert choose_worker([none, short, long], [SHORT, LONG, WHOLE]) is long
 
 
 def test_without_a_cached_prefix_the_calmest_worker_is_chosen() -> None:
     busy, calm = worker_with(3), worker_with(1)
-    assert choose_worker([busy, calm], [b"a"]) is calm
+    assert choose_worker([busy, calm], [SHORT]) is calm
+
+
+def test_a_short_prefix_is_no_reason_to_leave_an_idle_worker_idle() -> None:
+    greeted, idle = worker_with(1, [Cut(b"a", WORTH_A_JOB // 2)]), worker_with(0)
+    assert choose_worker([greeted, idle], [Cut(b"a", WORTH_A_JOB // 2), LONG]) is idle
 
 
 def test_load_is_measured_by_the_slots() -> None:
@@ -56,14 +63,14 @@ def test_load_is_measured_by_the_slots() -> None:
     assert choose_worker([nearly_full, half_full], []) is half_full
 
 
-@pytest.mark.parametrize("lead", [BUSIER - 1, BUSIER])
+@pytest.mark.parametrize("lead", [BUSIER, BUSIER + 1])
 def test_a_cached_prefix_is_given_up_for_a_worker_that_is_much_calmer(lead: int) -> None:
-    holder, calm = worker_with(1 + lead, [b"a"]), worker_with(1)
-    assert choose_worker([holder, calm], [b"a"]) is (calm if lead >= BUSIER else holder)
+    holder, calm = worker_with(1 + lead, [WHOLE]), worker_with(1)
+    assert choose_worker([holder, calm], [WHOLE]) is (calm if lead > BUSIER else holder)
 
 
 def test_nobody_is_chosen_when_nobody_has_room() -> None:
-    assert choose_worker([], [b"a"]) is None
+    assert choose_worker([], [SHORT]) is None
 
 
 def test_a_worker_has_room_for_its_slots_and_a_little_more() -> None:
