@@ -119,6 +119,8 @@ class LlamaEngine:
         if job.generated:
             sequence.replayed = self._generation.replay(sequence, job.generated)
             sequence.started = True
+        else:
+            self._generation.open(sequence)
         return sequence
 
     def _collect(self) -> list[Emitted]:
@@ -184,6 +186,9 @@ class LlamaEngine:
         tokens, reason = self._generation.advance(sequence, index, logits)
         if sequence.ttft_s == 0.0:
             sequence.ttft_s = time.monotonic() - sequence.received_s
+        if sequence.opening is not None:
+            emitted.append((sequence.job_id, sequence.opening))
+            sequence.opening = None
         if tokens is not None:
             emitted.append((sequence.job_id, tokens))
         if reason is not None:

@@ -42,6 +42,21 @@ class Generation:
             reason = FinishReason.TOOL_CALLS if sequence.assembler.calls else reason
         return (sent if sent.token_ids or sent.text else None), reason
 
+    def open(self, sequence: Sequence) -> None:
+        """Put the tokens with which the grammar makes every answer begin behind the prompt, to be computed with it.
+
+        Answers grow step by step from their first token where its probability is asked for, or stop words are given.
+        """
+        constraint = sequence.constraint
+        if constraint is None or sequence.job.top_logprobs is not None or sequence.job.stop:
+            return
+        forced = constraint.forced()[: sequence.max_tokens - 1]
+        for token in forced[:-1]:  # the last one may be the end of all
+            constraint.accept(token)
+            sequence.sampler.accept(token)
+        if len(forced) > 1:
+            sequence.opening = self._take(sequence, forced[:-1], None)
+
     def replay(self, sequence: Sequence, tokens: list[int]) -> FinishReason | None:
         """Go through tokens that were generated and sent before, so that what follows continues them."""
         for token in tokens:

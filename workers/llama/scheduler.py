@@ -232,7 +232,7 @@ class Scheduler:
         except CacheFull:
             return False
         if not sequence.started:
-            sequence.cached_tokens = sequence.computed
+            sequence.cached_tokens = min(sequence.computed, sequence.prompt_length)
         sequence.move(SequenceState.PREFILL)
         self.running.append(sequence)
         return True

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.jobs import FinishReason, TextJob
+from shared.jobs import FinishReason, TextJob, Tokens
 from workers.llama.closing import ClosingGuard
 from workers.llama.constraints import TokenConstraint
 from workers.llama.sampling import Sampler
@@ -38,6 +38,7 @@ class Sequence:
     decoding, the last token (and any tokens that a grammar forced) are not computed yet. ``max_tokens`` bounds the
     generated tokens; the engine has fitted it to the context. ``special_pieces`` is set where the text needs the
     spelling of special tokens, as tool calls do. ``replayed`` tells why a sequence that was taken over had ended.
+    ``opening`` is what a grammar forced before anything was drawn, until it is sent: it is computed with the prompt.
     """
 
     job_id: str
@@ -56,6 +57,7 @@ class Sequence:
     cached_tokens: int = 0
     started: bool = False
     replayed: FinishReason | None = None
+    opening: Tokens | None = None
     preemptions: int = 0
     received_s: float = field(default_factory=time.monotonic)
     ttft_s: float = 0.0

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shared.jobs import (
+    Constraint,
+    ConstraintKind,
     Done,
     Failed,
     FinishReason,
@@ -167,3 +171,74 @@ def test_a_call_that_cannot_be_complete_within_the_budget_is_refused(engine: Lla
     (payloads,) = run(engine, job)
     assert isinstance(payloads[-1], Failed)
     assert (payloads[-1].status, payloads[-1].param) == (400, "max_tokens")
+
+
+NAMED_CALL = TextJob(
+    messages=[{"role": "user", "content": "Jason is 25 years old"}],
+    tools=[
+        {
+            "type": "function",
+            "function": {
+                "name": "UserDetail",
+                "parameters": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}, "kind": {"const": "user"}},
+                    "required": ["name", "kind"],
+                },
+            },
+        }
+    ],
+    tool_choice=ToolChoice.NAMED,
+    tool_name="UserDetail",
+    sampling=GREEDY,
+    max_tokens=80,
+)
+
+
+def test_what_a_grammar_forces_at_the_start_is_computed_with_the_prompt(engine: LlamaEngine) -> None:
+    engine._cache.clear_kept()
+    before = engine.stats()
+    (payloads,) = run(engine, NAMED_CALL)
+    started, opening, first_drawn, done = payloads[0], payloads[1], payloads[2], payloads[-1]
+    assert isinstance(started, Started)
+    assert isinstance(opening, Tokens)
+    assert isinstance(first_drawn, Tokens)
+    assert isinstance(done, Done)
+    assert len(opening.token_ids) > 10
+    assert opening.tool_calls[0].name == "UserDetail"
+    assert done.completion_tokens == len(ids_of(payloads))
+    assert started.cached_tokens <= started.prompt_tokens
+    steps = engine.stats().steps - before.steps
+    assert steps < done.completion_tokens - len(opening.token_ids) + 3
+
+
+@pytest.mark.parametrize("options", [{"top_logprobs": 1}, {"stop": ["never"]}, {"max_tokens": 79}])
+def test_a_call_is_the_same_with_and_without_its_opening(engine: LlamaEngine, options: dict[str, Any]) -> None:
+    """With probabilities or stop words nothing is put behind the prompt."""
+    with_opening, other = run(engine, NAMED_CALL)[0], run(engine, replace(NAMED_CALL, **options))[0]
+    assert ids_of(with_opening)[:20] == ids_of(other)[:20]
+    rows = [row for payload in other if isinstance(payload, Tokens) for row in payload.logprobs]
+    assert len(rows) == (len(ids_of(other)) if "top_logprobs" in options else 0)
+
+
+@pytest.mark.parametrize("cut", [1, 2])
+def test_a_call_goes_on_elsewhere_from_its_opening(engine: LlamaEngine, cut: int) -> None:
+    whole = run(engine, NAMED_CALL)[0]
+    sent = ids_of(whole[: 1 + cut])
+    rest = run(engine, NAMED_CALL, generated=sent)[0]
+    assert sent + ids_of(rest) == ids_of(whole)
+
+
+@pytest.mark.parametrize("max_tokens", [1, 2, 3])
+def test_a_text_that_is_forced_as_a_whole_keeps_to_its_budget(engine: LlamaEngine, max_tokens: int) -> None:
+    constraint = Constraint(ConstraintKind.REGEX, "yes yes yes")
+    job = TextJob(prompt="Well?", constraint=constraint, sampling=GREEDY, max_tokens=max_tokens)
+    (payloads,) = run(engine, job)
+    done = payloads[-1]
+    if max_tokens < 3:
+        assert isinstance(done, Failed)
+        assert done.param == "max_tokens"
+    else:
+        assert isinstance(done, Done)
+        assert text_of(payloads) == "yes yes yes"
+        assert done.finish_reason is FinishReason.STOP
