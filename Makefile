@@ -1,7 +1,7 @@
 # make serve    set up once, then serve a small chat model that comes with the installation
 # make serve EXTRAS=speech,images MODEL="smollm2 faster-whisper-tiny ./sd.safetensors"
 # make test     set up once, then run all checks and tests
-# make bench    set up once, then measure this server and others on the same model (about an hour on 2 cores)
+# make bench    set up once, then measure this server and others on the same model (half an hour on 2 cores)
 # make bench ARGS="--rounds 1 --only a,b16 --servers nexa,llama-server"
 
 MODEL ?= smollm2

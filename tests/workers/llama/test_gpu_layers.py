@@ -1,0 +1,61 @@
+"""What reaches llama.cpp where it says that it can use a GPU; the model itself is loaded on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import llama_cpp
+import pytest
+
+from workers.llama.engine import LlamaEngine
+from workers.llama.options import LlamaOptions
+
+
+@pytest.fixture
+def asked_layers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of layers that models were asked to be loaded with."""
+    asked: list[int] = []
+    load = llama_cpp.llama_model_load_from_file
+
+    def load_and_note(path: bytes, params: Any) -> Any:
+        asked.append(params.n_gpu_layers)
+        return load(path, params)
+
+    monkeypatch.setattr(llama_cpp, "llama_model_load_from_file", load_and_note)
+    return asked
+
+
+@contextmanager
+def loaded(model_path: Path, gpu_layers: int) -> Iterator[LlamaEngine]:
+    options = LlamaOptions(str(model_path), threads=2, slots=2, context_tokens=256, gpu_layers=gpu_layers)
+    engine = LlamaEngine(options)
+    engine.load(lambda fraction: None)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.mark.parametrize("layers", [-1, 7])
+def test_with_a_gpu_the_layers_go_there_and_ended_chats_stay_in_the_cache(
+    monkeypatch: pytest.MonkeyPatch, model_path: Path, asked_layers: list[int], layers: int
+) -> None:
+    monkeypatch.setattr(llama_cpp, "llama_supports_gpu_offload", lambda: True)
+    with loaded(model_path, layers) as engine:
+        assert asked_layers == [layers]
+        assert engine._cache._kept_cells == engine._cache.total_cells
+        assert engine._scheduler._apart_from > engine._cache.total_cells
+
+
+@pytest.mark.parametrize(("offload", "layers"), [(False, -1), (False, 7), (True, 0)])
+def test_without_a_gpu_or_layers_for_it_all_is_done_as_for_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, model_path: Path, asked_layers: list[int], offload: bool, layers: int
+) -> None:
+    monkeypatch.setattr(llama_cpp, "llama_supports_gpu_offload", lambda: offload)
+    with loaded(model_path, layers) as engine:
+        assert asked_layers == [0]
+        assert engine._cache._kept_cells == engine._options.kept_tokens
+        assert engine._scheduler._apart_from == engine._options.apart_from_tokens
