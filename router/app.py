@@ -10,11 +10,12 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
-from router.api import audio, chat, completions, function_calling, health, images, models
+from router.api import audio, chat, completions, function_calling, health, images, jobs, models
 from router.auth import ApiKey
 from router.body_limit import BodyLimit
 from router.error_handlers import install_error_handlers
 from router.image_store import ImageStore, keep_clean
+from router.job_registry import JobRegistry
 from router.jobs.broker import Broker
 from router.request_log import RequestLog
 from router.uploads import FORM_OVERHEAD_BYTES
@@ -32,6 +33,7 @@ def create_app(broker: Broker) -> FastAPI:
 
     settings = broker.settings
     image_store = ImageStore(settings.output_folder, settings.output_keep_s, settings.output_keep_bytes)
+    job_registry = JobRegistry(settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -40,6 +42,7 @@ def create_app(broker: Broker) -> FastAPI:
         try:
             yield
         finally:
+            job_registry.close()
             cleaning.cancel()
             await asyncio.gather(cleaning, return_exceptions=True)
             await broker.stop()
@@ -53,9 +56,10 @@ def create_app(broker: Broker) -> FastAPI:
     )
     app.state.broker = broker
     app.state.image_store = image_store
+    app.state.job_registry = job_registry
     # The schema's padlock only: the middleware below is what checks the key.
     padlock = [Depends(HTTPBearer(auto_error=False))] if settings.api_key else []
-    for module in (completions, chat, function_calling, audio, images, models):
+    for module in (completions, chat, function_calling, audio, images, models, jobs):
         app.include_router(module.router, dependencies=padlock)
     app.include_router(health.router)
     install_error_handlers(app)

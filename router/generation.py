@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from router.error_handlers import CLIENT_CLOSED_REQUEST
 from router.errors import ApiError
 from router.jobs.broker import Broker
 from router.jobs.job import Blob, Job, JobRequest, JobState
@@ -20,6 +21,8 @@ class Generation:
 
     All ``works`` are of one kind; each gets the same ``blobs``.
 
+    ``on_close`` is called once it is closed, and is None from then on. ``cancelled`` says that its user cancelled it.
+
     Raises:
         ApiError: the model is unknown (404), there are more choices than can ever wait (400), the queue is full (429)
             or no worker can do it (503). No job is left over.
@@ -33,7 +36,8 @@ class Generation:
         works: Sequence[Work],
         blobs: tuple[Blob, ...] = (),
     ) -> None:
-        served = broker.find_model(model, kind_of(works[0]))
+        self.kind = kind_of(works[0])
+        served = broker.find_model(model, self.kind)
         most = broker.settings.queue_limit + broker.settings.slots * served.workers
         if len(works) > most:
             accepted = f"accepted are up to {most} over all prompts, since no more may run and wait at once"
@@ -41,6 +45,8 @@ class Generation:
         self.model = served.name
         self.created = int(time.time())
         self.record = record
+        self.cancelled = False
+        self.on_close: Callable[[], None] | None = None
         self.jobs: list[Job] = []
         self._broker = broker
         self._merged: asyncio.Queue[Batch] = asyncio.Queue()
@@ -60,12 +66,16 @@ class Generation:
         """How each choice ended.
 
         Raises:
-            ApiError: a choice failed, or was stopped by the server.
+            ApiError: a choice failed, or was stopped by its user or by the server.
         """
         ends = []
         for job in self.jobs:
             if job.failed is not None:
                 raise ApiError.from_job(job.failed)
+            if job.done is None and self.cancelled:
+                message = f"this request was cancelled by DELETE /v1/jobs/{self.record.answer_id}"
+                # Not 409: clients try that one again by themselves.
+                raise ApiError(CLIENT_CLOSED_REQUEST, message, code="cancelled")
             if job.done is None:
                 raise ApiError(503, "the server stopped this request before it was done; try again")
             ends.append(job.done)
@@ -85,6 +95,13 @@ class Generation:
             self._unfinished -= 1
         return None
 
+    def cancel(self) -> None:
+        """Its user wants no more of it: what still runs is stopped, and whoever reads the events gets to know why."""
+        if not all(job.ended for job in self.jobs):
+            self.cancelled = True
+            for job in self.jobs:
+                self._broker.cancel(job)
+
     def close(self) -> None:
         """Cancel what still runs, which frees its slots, and enter the facts into the request's record."""
         for reader in self._readers:
@@ -92,6 +109,9 @@ class Generation:
         for job in self.jobs:
             self._broker.cancel(job)
         self._enter_facts()
+        if self.on_close is not None:
+            on_close, self.on_close = self.on_close, None
+            on_close()
 
     async def _read(self, choice: int) -> None:
         payloads: list[Payload] | None = None

@@ -146,6 +146,7 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         max_image_side=options.max_image_side,
         chat_template=str(template_file.resolve()) if template and template_file.is_file() else template,
         api_key=options.api_key,
+        resume_timeout_s=options.resume_timeout,
         drain_timeout_s=options.drain_timeout,
         log_format=options.log_format,
     )

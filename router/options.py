@@ -39,6 +39,7 @@ class ServerOptions:
     api_key: str
     insecure: bool
     queue_limit: int
+    resume_timeout: float
     drain_timeout: float
     max_upload: int
     cache_ram: int
@@ -149,6 +150,14 @@ OPTIONS: tuple[Option, ...] = (
     Option("insecure", False, _switch, "listen on other than this machine without a key", "network"),
     Option("queue_limit", 512, _whole(1, 1_000_000), "requests that may wait; more are answered 429", "network", "N"),
     Option("max_upload", 100, _whole(1, 1000), "largest file in a request, in megabytes", "network", "MB"),
+    Option(
+        "resume_timeout",
+        60.0,
+        _number("seconds", 1, 86_400),
+        "seconds that a resumable stream waits for its client",
+        "network",
+        "SECONDS",
+    ),
     Option(
         "drain_timeout",
         30.0,

@@ -27,7 +27,8 @@ class RequestRecord:
     """The facts of one request, filled in on its way.
 
     ``request_id`` is the client's ``X-Request-ID``, if it sent a sane one, and may repeat; ``answer_id`` is ours.
-    ``outcome`` is done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the API key.
+    ``outcome`` is done, refused, failed, cancelled or, of a resumable stream that goes on without its client, detached.
+    ``limits`` and ``admin`` are those of the API key.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)

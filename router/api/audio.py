@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from router.api.answering import answer_in_chunks
+from router.api.answering import RESUMABLE, answer_in_chunks, gathered
 from router.api.audio_answer import TranscriptChunks, transcribed, whole_transcript
 from router.api.dependencies import BrokerDep, RecordDep
-from router.disconnect import unless_gone
 from router.generation import Generation
 from router.jobs.broker import Broker
 from router.request_log import RequestRecord
@@ -24,6 +23,7 @@ RECORDING = "A recording in any common audio or video format (required)"
     "/v1/audio/transcriptions",
     response_class=Response,
     responses=UPLOAD_ERRORS,
+    dependencies=RESUMABLE,
     openapi_extra=form_docs(TranscriptionRequest, file=RECORDING),
 )
 async def transcribe(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
@@ -35,6 +35,7 @@ async def transcribe(request: Request, broker: BrokerDep, record: RecordDep) -> 
     "/v1/audio/translations",
     response_class=Response,
     responses=UPLOAD_ERRORS,
+    dependencies=RESUMABLE,
     openapi_extra=form_docs(TranslationRequest, file=RECORDING),
 )
 async def translate(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
@@ -55,8 +56,5 @@ async def _answer(
     generation = Generation(broker, record, wanted.model, [job], (recording,))
     if wanted.stream:
         return await answer_in_chunks(request, generation, TranscriptChunks())
-    try:
-        transcript = await unless_gone(request.receive, transcribed(generation))
-        return whole_transcript(wanted, job.task, transcript)
-    finally:
-        generation.close()
+    transcript = await gathered(request, generation, transcribed(generation))
+    return whole_transcript(wanted, job.task, transcript)

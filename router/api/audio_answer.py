@@ -93,11 +93,11 @@ class TranscriptChunks:
     def __init__(self) -> None:
         self._transcript = Transcript()
 
-    def opening(self) -> str:
+    def opening(self) -> list[str]:
         """Nothing."""
-        return ""
+        return []
 
-    def render(self, choice: int, payloads: Sequence[Payload]) -> str:
+    def render(self, choice: int, payloads: Sequence[Payload]) -> list[str]:
         """An event for each segment."""
         events = []
         for payload in payloads:
@@ -114,21 +114,20 @@ class TranscriptChunks:
                         }
                     )
                 )
-        return "".join(events)
+        return events
 
-    def closing(self, generation: Generation) -> str:
+    def closing(self, generation: Generation) -> list[str]:
         """The whole text."""
         _ = generation.done  # raises unless the job ended well
         recording = self._transcript.known
-        return _event(
-            {
-                "type": "transcript.text.done",
-                "text": self._transcript.text,
-                "language": recording.language,
-                "duration": round(recording.duration_s, 3),
-                "usage": self._transcript.usage,
-            }
-        )
+        done = {
+            "type": "transcript.text.done",
+            "text": self._transcript.text,
+            "language": recording.language,
+            "duration": round(recording.duration_s, 3),
+            "usage": self._transcript.usage,
+        }
+        return [_event(done)]
 
 
 def _verbose(request: SpeechRequest, task: SpeechTask, transcript: Transcript) -> dict[str, Any]:

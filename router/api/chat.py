@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from router.api.answering import answer_in_chunks, answer_whole
+from router.api.answering import RESUMABLE, answer_in_chunks, answer_whole
 from router.api.chat_answer import ChatChunks, whole_chat
 from router.api.dependencies import BrokerDep, RecordDep
 from router.generation import Generation
@@ -15,7 +15,7 @@ from router.schemas.errors import GENERATION_ERRORS
 router = APIRouter(route_class=JsonRoute, tags=["text"])
 
 
-@router.post("/v1/chat/completions", response_class=Response, responses=GENERATION_ERRORS)
+@router.post("/v1/chat/completions", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
 async def chat(body: ChatRequest, request: Request, broker: BrokerDep, record: RecordDep) -> Response:
     """Answer a chat, in words or, where `tools` are given, with calls."""
     generation = Generation(broker, record, body.model, body.to_jobs())

@@ -48,12 +48,12 @@ class ChatChunks:
         self._plain_suffix = f',"logprobs":null,"finish_reason":null}}]{self._tail}'
         self._content_suffix = "}" + self._plain_suffix
 
-    def opening(self) -> str:
+    def opening(self) -> list[str]:
         """The role, for each choice."""
         role = '{"role":"assistant","content":""}'
-        return "".join(f"{prefix}{role}{self._plain_suffix}" for prefix in self._delta_prefixes)
+        return [f"{prefix}{role}{self._plain_suffix}" for prefix in self._delta_prefixes]
 
-    def render(self, choice: int, payloads: list[Payload]) -> str:
+    def render(self, choice: int, payloads: list[Payload]) -> list[str]:
         """A chunk for each step that produced text, for each piece of a call, and for the end."""
         chunks = []
         for payload in payloads:
@@ -63,26 +63,27 @@ class ChatChunks:
                     chunks.append(self._chunk(choice, f'{{"content":{json_text(payload.text)}}}', logprobs, "null"))
                 elif payload.text:
                     chunks.append(f"{self._content_prefixes[choice]}{json_text(payload.text)}{self._content_suffix}")
-                chunks += [self._call_chunk(choice, delta) for delta in payload.tool_calls]
+                for delta in payload.tool_calls:
+                    chunks += self._call_chunks(choice, delta)
             elif isinstance(payload, Done):
                 chunks.append(self._chunk(choice, "{}", "null", json_text(payload.finish_reason.value)))
-        return "".join(chunks)
+        return chunks
 
-    def closing(self, generation: Generation) -> str:
+    def closing(self, generation: Generation) -> list[str]:
         """The token counts, if they were asked for."""
         ends = generation.done
         if not self._include_usage:
-            return ""
+            return []
         usage = json_text(usage_of(ends, self._choices_per_prompt))
-        return f'data: {self._head},"choices":[],"usage":{usage}}}\n\n'
+        return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
 
-    def _call_chunk(self, choice: int, delta: ToolCallDelta) -> str:
-        chunks = ""
+    def _call_chunks(self, choice: int, delta: ToolCallDelta) -> list[str]:
+        chunks = []
         if delta.name is not None:
             call = _call(self._answer_id, choice, delta.index, CollectedCall(delta.name))
-            chunks = self._tool_delta(choice, {"index": delta.index, **call})
+            chunks.append(self._tool_delta(choice, {"index": delta.index, **call}))
         if delta.arguments:
-            chunks += self._tool_delta(choice, {"index": delta.index, "function": {"arguments": delta.arguments}})
+            chunks.append(self._tool_delta(choice, {"index": delta.index, "function": {"arguments": delta.arguments}}))
         return chunks
 
     def _tool_delta(self, choice: int, piece: dict[str, Any]) -> str:

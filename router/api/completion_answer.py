@@ -51,11 +51,11 @@ class CompletionChunks:
         self._finish_prefix = ',"finish_reason":'
         self._finish_suffix = f"}}]{tail}"
 
-    def opening(self) -> str:
+    def opening(self) -> list[str]:
         """Nothing: the first chunk has text already."""
-        return ""
+        return []
 
-    def render(self, choice: int, payloads: list[Payload]) -> str:
+    def render(self, choice: int, payloads: list[Payload]) -> list[str]:
         """A chunk for each step that produced text, and one for the end."""
         chunks = []
         for payload in payloads:
@@ -68,15 +68,15 @@ class CompletionChunks:
                     chunks.append(f"{self._text_prefix}{json_text(payload.text)}{self._plain_suffixes[choice]}")
             elif isinstance(payload, Done):
                 chunks.append(self._chunk(choice, "", "null", json_text(payload.finish_reason.value)))
-        return "".join(chunks)
+        return chunks
 
-    def closing(self, generation: Generation) -> str:
+    def closing(self, generation: Generation) -> list[str]:
         """The token counts, if they were asked for."""
         ends = generation.done
         if not self._include_usage:
-            return ""
+            return []
         usage = json_text(usage_of(ends, self._choices_per_prompt))
-        return f'data: {self._head},"choices":[],"usage":{usage}}}\n\n'
+        return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
 
     def _chunk(self, choice: int, text: str, logprobs: str, finish_reason: str) -> str:
         return (

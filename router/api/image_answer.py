@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from router.disconnect import unless_gone
+from router.api.answering import gathered
 from router.errors import ApiError
 from router.generation import Batch, Generation
 from router.image_store import ImageStore
@@ -99,10 +99,7 @@ class Painting(Generation):
 
 async def answer_pictures(request: Request, painting: Painting) -> Response:
     """All pictures in one JSON object, once the last one is finished."""
-    try:
-        return Response(await unless_gone(request.receive, _whole(painting)), media_type="application/json")
-    finally:
-        painting.close()
+    return Response(await gathered(request, painting, _whole(painting)), media_type="application/json")
 
 
 async def _whole(painting: Painting) -> bytes:
@@ -132,11 +129,11 @@ class ImageChunks:
         self._finished = 0
         self._previews = 0
 
-    def opening(self) -> str:
+    def opening(self) -> list[str]:
         """Nothing: all events come from the job."""
-        return ""
+        return []
 
-    def render(self, choice: int, payloads: list[Payload]) -> str:
+    def render(self, choice: int, payloads: list[Payload]) -> list[str]:
         """The events for each step, each preview and each finished picture."""
         events = []
         for payload in payloads:
@@ -146,12 +143,12 @@ class ImageChunks:
                     events.append(self._partial(payload))
             elif isinstance(payload, Picture):
                 events.append(self._completed(self._painting.kept.pop(payload.index)))
-        return "".join(events)
+        return events
 
-    def closing(self, generation: Generation) -> str:
+    def closing(self, generation: Generation) -> list[str]:
         """Nothing; each picture has been sent."""
         _ = generation.done  # raises unless the job ended well
-        return ""
+        return []
 
     def _partial(self, progress: Progress) -> str:
         fields = {

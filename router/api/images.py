@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from router.api.answering import answer_in_chunks
+from router.api.answering import RESUMABLE, answer_in_chunks
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.image_answer import ImageChunks, Painting, answer_pictures
 from router.disconnect import unless_gone
@@ -46,7 +46,7 @@ def image_store_of(request: Request) -> ImageStore:
 StoreDep = Annotated[ImageStore, Depends(image_store_of)]
 
 
-@json_router.post("/v1/txt2img", response_class=Response, responses=GENERATION_ERRORS)
+@json_router.post("/v1/txt2img", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
 async def txt2img(
     body: Txt2ImgRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
 ) -> Response:
@@ -55,7 +55,7 @@ async def txt2img(
     return await _answer(request, Painting(broker, record, body, job, (), store), GENERATION)
 
 
-@json_router.post("/v1/images/generations", response_class=Response, responses=GENERATION_ERRORS)
+@json_router.post("/v1/images/generations", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
 async def generations(
     body: GenerationsRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
 ) -> Response:
@@ -64,14 +64,24 @@ async def generations(
     return await _answer(request, Painting(broker, record, body, job, (), store), GENERATION)
 
 
-@router.post("/v1/img2img", response_class=Response, responses=UPLOAD_ERRORS, openapi_extra=body_docs(Img2ImgRequest))
+@router.post(
+    "/v1/img2img",
+    response_class=Response,
+    responses=UPLOAD_ERRORS,
+    dependencies=RESUMABLE,
+    openapi_extra=body_docs(Img2ImgRequest),
+)
 async def img2img(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
     """Paint pictures from words and a picture."""
     return await _edit(request, broker, record, store, Img2ImgRequest)
 
 
 @router.post(
-    "/v1/images/edits", response_class=Response, responses=UPLOAD_ERRORS, openapi_extra=body_docs(EditsRequest)
+    "/v1/images/edits",
+    response_class=Response,
+    responses=UPLOAD_ERRORS,
+    dependencies=RESUMABLE,
+    openapi_extra=body_docs(EditsRequest),
 )
 async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
     """Paint pictures from words and a picture, in OpenAI's terms."""

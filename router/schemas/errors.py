@@ -27,9 +27,11 @@ _MEANINGS = {
     401: "The API key is missing or wrong.",
     403: "A web page of another site sent this form.",
     404: "The model is not served.",
+    410: "The events that were asked for are not kept any more.",
     413: "The body is too large.",
     415: "The file is no recording, or no picture.",
     429: "The queue is full; `Retry-After` says when to come back.",
+    499: "The request was cancelled by `DELETE /v1/jobs/{id}`.",
     500: "The server failed.",
     503: "No worker can do this now.",
     504: "The deadline passed.",
@@ -44,5 +46,5 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {**documented, "default": {"model": ErrorObject, "description": "Any other error."}}
 
 
-GENERATION_ERRORS = error_responses(400, 401, 404, 413, 429, 500, 503, 504)
-UPLOAD_ERRORS = error_responses(400, 401, 403, 404, 413, 415, 429, 500, 503, 504)
+GENERATION_ERRORS = error_responses(400, 401, 404, 413, 429, 499, 500, 503, 504)
+UPLOAD_ERRORS = error_responses(400, 401, 403, 404, 413, 415, 429, 499, 500, 503, 504)

@@ -101,7 +101,7 @@ def read_stream(pieces: Sequence[Piece]) -> StreamedAnswer:
     if not head.startswith(b"HTTP/1.1 200 "):
         raise WrongAnswer((head.partition(b"\r\n")[0] + b": " + body[:300]).decode("utf-8", "replace"))
     chunks = list(_http_chunks(body))
-    events = b"".join(chunks).decode().split("\n\n")
+    events = [_without_id(event) for event in b"".join(chunks).decode().split("\n\n")]
     if events[-2:] != ["data: [DONE]", ""]:
         raise WrongAnswer(f"the stream ends with {events[-2:]}")
     objects = [json.loads(event.removeprefix("data: ")) for event in events[:-2] if not event.startswith(":")]
@@ -123,6 +123,10 @@ def first_text_s(pieces: Sequence[Piece]) -> float:
         if b'"delta":{"content":"' in seen:
             return arrived_s
     raise WrongAnswer("the stream has no text")
+
+
+def _without_id(event: str) -> str:
+    return "\n".join(line for line in event.split("\n") if not line.startswith("id: "))
 
 
 def _http_chunks(body: bytes) -> Iterator[bytes]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-import json
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from router.image_store import ImageStore
 from shared.jobs import Failed, Picture, Progress, Started
+from tests.event_stream import chunks_in
 from tests.router.client import http_client, post, serving, wait_until
 from tests.router.fake_broker import FakeBroker
 from tests.router.pictures import png
@@ -28,18 +28,11 @@ def broker(tmp_path: Path) -> FakeBroker:
     return broker_with(output_folder=str(tmp_path))
 
 
-def events_of(text: str) -> list[dict[str, Any]]:
-    """The objects of a stream that ends well."""
-    events = text.removesuffix("\n\n").split("\n\n")
-    assert events[-1] == "data: [DONE]"
-    return [json.loads(event.removeprefix("data: ")) for event in events[:-1]]
-
-
 def streamed(broker: FakeBroker, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
     response = post(broker, path, body)
     assert response.status_code == 200, response.text
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
-    return events_of(response.text)
+    return chunks_in(response.text)
 
 
 @pytest.mark.parametrize(
@@ -176,4 +169,4 @@ def test_the_event_loop_goes_on_while_a_picture_is_saved(broker: FakeBroker, mon
             resume.set()
             return (await asking).text
 
-    assert events_of(asyncio.run(go()))[-1]["url"] == "/v1/images/name.png"
+    assert chunks_in(asyncio.run(go()))[-1]["url"] == "/v1/images/name.png"

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 import pytest
 
 import router.streaming
 from shared.jobs import Done, Failed, FinishReason, Started, TokenLogprob, Tokens, ToolCallDelta
+from tests.event_stream import chunks_in, events_in
 from tests.router.client import CHAT, COMPLETION, http_client, post
 from tests.router.fake_broker import FakeBroker, words
 
 USAGE = {"stream": True, "stream_options": {"include_usage": True}}
-
-
-def chunks_of(text: str) -> list[dict[str, Any]]:
-    """The objects of a stream that ends well."""
-    events = text.removesuffix("\n\n").split("\n\n")
-    assert events[-1] == "data: [DONE]"
-    return [json.loads(event.removeprefix("data: ")) for event in events[:-1]]
 
 
 async def stopped_after(broker: FakeBroker, silence_s: float) -> str:
@@ -37,7 +30,7 @@ def test_a_chat_in_chunks() -> None:
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert response.headers["cache-control"] == "no-cache"
     assert response.headers["x-accel-buffering"] == "no"
-    chunks = chunks_of(response.text)
+    chunks = chunks_in(response.text)
     assert [chunk["choices"][0]["delta"] for chunk in chunks] == [
         {"role": "assistant", "content": ""},
         {"content": "Once"},
@@ -51,14 +44,14 @@ def test_a_chat_in_chunks() -> None:
 
 
 def test_a_completion_in_chunks() -> None:
-    chunks = chunks_of(post(FakeBroker(), "/v1/completions", {**COMPLETION, "stream": True}).text)
+    chunks = chunks_in(post(FakeBroker(), "/v1/completions", {**COMPLETION, "stream": True}).text)
     assert [chunk["choices"][0]["text"] for chunk in chunks] == ["Once", " upon", ""]
     assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
 
 
 @pytest.mark.parametrize(("path", "body"), [("/v1/completions", COMPLETION), ("/v1/chat/completions", CHAT)])
 def test_usage_comes_last_if_asked_for(path: str, body: dict[str, Any]) -> None:
-    chunks = chunks_of(post(FakeBroker(), path, {**body, **USAGE, "n": 2}).text)
+    chunks = chunks_in(post(FakeBroker(), path, {**body, **USAGE, "n": 2}).text)
     assert chunks[-1]["choices"] == []
     assert chunks[-1]["usage"]["completion_tokens"] == 4
     assert chunks[-1]["usage"]["prompt_tokens"] == 7
@@ -66,7 +59,7 @@ def test_usage_comes_last_if_asked_for(path: str, body: dict[str, Any]) -> None:
 
 
 def test_choices_come_interleaved() -> None:
-    chunks = chunks_of(post(FakeBroker(), "/v1/completions", {**COMPLETION, "stream": True, "n": 2}).text)
+    chunks = chunks_in(post(FakeBroker(), "/v1/completions", {**COMPLETION, "stream": True, "n": 2}).text)
     assert [chunk["choices"][0]["index"] for chunk in chunks] == [0, 1, 0, 1, 0, 1]
 
 
@@ -74,7 +67,7 @@ def test_any_text_survives() -> None:
     text = 'line\u2028end\x85 "quoted" \\ \n\r\t\x00 ünï 🦊 </script>'
     response = post(FakeBroker(script=words(text)), "/v1/completions", {**COMPLETION, "stream": True})
     assert len(response.text.splitlines()) == len(response.content.splitlines())
-    assert chunks_of(response.text)[0]["choices"][0]["text"] == text
+    assert chunks_in(response.text)[0]["choices"][0]["text"] == text
 
 
 def test_tool_calls_in_chunks() -> None:
@@ -84,7 +77,7 @@ def test_tool_calls_in_chunks() -> None:
         Tokens("", [2], tool_calls=[ToolCallDelta(0, None, '": 1}'), ToolCallDelta(1, "g", "")]),
         Done(FinishReason.TOOL_CALLS, 3, 0, 2, 0.1),
     ]
-    chunks = chunks_of(post(FakeBroker(script=script), "/v1/chat/completions", {**CHAT, "stream": True}).text)
+    chunks = chunks_in(post(FakeBroker(script=script), "/v1/chat/completions", {**CHAT, "stream": True}).text)
     pieces = [chunk["choices"][0]["delta"]["tool_calls"][0] for chunk in chunks[1:-1]]
     answer = chunks[0]["id"].removeprefix("chat")
     assert pieces == [
@@ -106,10 +99,10 @@ def test_logprobs_in_chunks() -> None:
         Done(FinishReason.LENGTH, 1, 0, 3, 0.1),
     ]
     body = {**COMPLETION, "stream": True, "logprobs": 0}
-    chunks = chunks_of(post(FakeBroker(script=script), "/v1/completions", body).text)
+    chunks = chunks_in(post(FakeBroker(script=script), "/v1/completions", body).text)
     assert [chunk["choices"][0]["logprobs"]["text_offset"] for chunk in chunks[1:-1]] == [[4], [6], [7]]
     body = {**CHAT, "stream": True, "logprobs": True}
-    chunks = chunks_of(post(FakeBroker(script=script), "/v1/chat/completions", body).text)
+    chunks = chunks_in(post(FakeBroker(script=script), "/v1/chat/completions", body).text)
     assert chunks[3]["choices"][0]["logprobs"]["content"][0]["logprob"] == -0.25
 
 
@@ -124,11 +117,10 @@ def test_a_later_error_is_an_event_that_ends_the_stream() -> None:
     broker = FakeBroker(script=[Started(1, 0), Tokens("Once", [1]), Failed(500, "the worker died twice")])
     response = post(broker, "/v1/completions", {**COMPLETION, "stream": True})
     assert response.status_code == 200
-    *_, text, error = response.text.removesuffix("\n\n").split("\n\n")
-    assert '"text":"Once"' in text
-    kind, data = error.split("\n")
-    assert kind == "event: error"
-    assert json.loads(data.removeprefix("data: "))["error"]["message"] == "the worker died twice"
+    text, error = events_in(response.text)
+    assert text.json["choices"][0]["text"] == "Once"
+    assert (error.id, error.kind) == (2, "error")
+    assert error.json["error"]["message"] == "the worker died twice"
     assert "[DONE]" not in response.text
 
 
@@ -145,3 +137,24 @@ def test_a_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(router.streaming, "KEEP_ALIVE_INTERVAL_S", 0.02)
     broker = FakeBroker(script=[Started(1, 0)])
     assert asyncio.run(stopped_after(broker, 0.1)).count(": waiting\n\n") >= 2
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/completions", COMPLETION), ("/v1/chat/completions", CHAT)])
+def test_each_event_has_its_number(path: str, body: dict[str, Any]) -> None:
+    text = post(FakeBroker(script=words(*"abcdefgh")), path, {**body, **USAGE, "n": 3}).text
+    events = events_in(text)
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    assert [event.data for event in events if event.data == "[DONE]"] == [events[-1].data]
+
+
+def test_comments_have_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router.streaming, "KEEP_ALIVE_INTERVAL_S", 0.02)
+    blocks = asyncio.run(stopped_after(FakeBroker(script=[Started(1, 0)]), 0.1)).split("\n\n")
+    assert ": waiting" in blocks
+    assert [block.split("\n")[0] for block in blocks if "waiting" not in block] == ["id: 1", ""]
+
+
+def test_a_stream_names_its_job() -> None:
+    response = post(FakeBroker(), "/v1/completions", {**COMPLETION, "stream": True})
+    (answer_id,) = {chunk["id"] for chunk in chunks_in(response.text)}
+    assert answer_id == "cmpl-" + response.headers["X-Job-Id"]

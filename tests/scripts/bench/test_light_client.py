@@ -64,6 +64,11 @@ def test_a_stream_is_read_to_its_usage() -> None:
     assert (answer.text, answer.tokens, answer.writes) == ("Once upon", 2, 3)
 
 
+def test_events_may_have_ids() -> None:
+    events = [b"id: %d\n%s" % (number, event) for number, event in enumerate((ROLE, ONCE, UPON, USAGE, DONE))]
+    assert read_stream(one_piece(*events)).text == "Once upon"
+
+
 def test_a_comment_that_keeps_the_connection_alive_is_no_event() -> None:
     assert read_stream(one_piece(ROLE, b": waiting\n\n", ONCE, USAGE, DONE)).text == "Once"
 

@@ -1,0 +1,35 @@
+"""The answers of ``/v1/jobs``."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from router.job_registry import EntryState
+from shared.jobs import JobKind
+
+
+class JobObject(BaseModel):
+    """A request that runs, or whose stream is kept for its client."""
+
+    id: str = Field(description="The answer's own id: the header `X-Job-Id` of a stream.")
+    object: Literal["job"] = "job"
+    request_id: str = Field(description="The header `X-Request-ID`.")
+    user: str = Field(description="The API key's name, or the client's address.")
+    model: str
+    kind: JobKind
+    state: EntryState
+    created: int = Field(description="Unix time in seconds.")
+    choices: int = Field(description="How many answers are generated at once.")
+    tokens: int = Field(description="Tokens generated so far, over all choices.")
+    resumable: bool
+    connected: bool = Field(description="Whether a client waits for the answer or reads it.")
+    last_event_id: int | None = Field(description="The newest event of a resumable stream; 0 before the first one.")
+
+
+class JobList(BaseModel):
+    """All jobs that one may see, the oldest first."""
+
+    object: Literal["list"] = "list"
+    data: list[JobObject]
