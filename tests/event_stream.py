@@ -86,6 +86,7 @@ class Connection:
         self.status = self._response.status
         self.headers = self._response.headers
         self._arrived = b""
+        self._is_cut = False
 
     @property
     def text(self) -> str:
@@ -98,6 +99,11 @@ class Connection:
             pass
         return events_in(self.text)[:count]
 
+    def read_some(self) -> str:
+        """Read what comes next; returns all of the body so far."""
+        self._read()
+        return self.text
+
     def read_to_end(self) -> str:
         """Read until the server ends the answer; returns its body."""
         while self._read():
@@ -106,6 +112,9 @@ class Connection:
 
     def cut(self) -> None:
         """Drop the connection, as a network does."""
+        if self._is_cut:
+            return
+        self._is_cut = True
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, CUT)
         self._response.close()
         self._socket.close()

@@ -19,6 +19,7 @@ class PacedBroker(FakeBroker):
     async def _play(self, job: Job) -> None:
         script = self.script(job.request.work) if callable(self.script) else self.script
         for number, payload in enumerate(script):
+            await asyncio.sleep(0)
             while number >= self.allowed and not job.ended:
                 await asyncio.sleep(0.001)
             if job.ended:
