@@ -36,7 +36,6 @@ class KeptStream:
         self.generation = generation
         self.log = EventLog(limit_bytes)
         self.reader: object | None = self  # until the first one, which is on its way
-| None = None
         self.detached_s = time.monotonic()
         self._chunks = chunks
         self._timeout_s = timeout_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
@@ -21,7 +21,7 @@ RegistryDep = Annotated[JobRegistry, Depends(registry_of)]
 EventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, description="The last event that has arrived.")]
 After = Annotated[int | None, Query(ge=0, description="The same, for clients that cannot set the header.")]
 
-_EVENTS = {
+_EVENTS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {}}, "description": "The events that follow, live to the end."},
     204: {"description": "The stream has ended, and its client has all of it."},
 }
