@@ -63,7 +63,9 @@ class EventLog:
             message = f"Last-Event-ID: {after} was given, and the last event is {self.last_id}; accepted are 0 to that"
             raise ApiError(400, message, "Last-Event-ID")
         if after < self._first_id - 1:
-            message = f"the events {after + 1} to {self._first_id - 1} of this job are not kept any more: it made too many"
+            message = (
+                f"the events {after + 1} to {self._first_id - 1} of this job are not kept any more: it made too many"
+            )
             raise ApiError(410, message, "Last-Event-ID", "events_dropped")
 
     def read(self, after: int) -> tuple[int, bytes]:

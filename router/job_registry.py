@@ -102,7 +102,9 @@ class JobRegistry:
         """
         entry = self._entries.get(job_id)
         if entry is None or not _may_see(asking, entry):
-            message = f"there is no job {shown(job_id)} of yours; one that has ended is kept for a while if it is resumable"
+            message = (
+                f"there is no job {shown(job_id)} of yours; one that has ended is kept for a while if it is resumable"
+            )
             raise ApiError(404, message, "job_id", "job_not_found")
         return entry
 
@@ -111,7 +113,7 @@ class JobRegistry:
         return [entry for entry in self._entries.values() if _may_see(asking, entry)]
 
     def cancel(self, entry: Entry) -> None:
-        """Stop a request; whoever waits for its answer gets to know. Kept events of one that has ended are forgotten."""
+        """Stop a request, of which whoever waits for its answer gets to know; forget one that has ended."""
         if not entry.ended:
             entry.generation.cancel()
         elif entry.stream is not None:

@@ -36,9 +36,9 @@ class ServerSettings:
     jobs that wait in the router. ``api_key`` empty means that none is asked for. ``max_body_bytes`` is for JSON,
     ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie in ``media_folder``, and those
     that they name by URL may come from ``image_hosts`` only. Pictures that were made are kept in ``output_folder`` for
-    at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most ``max_image_side`` pixels. Of each
-    user at most ``resume_streams`` resumable streams are kept, of each at most ``resume_log_bytes`` of events, and for
-    ``resume_timeout_s`` without a client.
+    at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most ``max_image_side`` pixels. Of
+    each user at most ``resume_streams`` resumable streams are kept, of each about ``resume_log_bytes`` of events, and
+    for ``resume_timeout_s`` without a client.
     """
 
     models: tuple[ModelSettings, ...]

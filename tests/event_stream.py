@@ -36,12 +36,14 @@ def events_in(text: str) -> list[StreamEvent]:
     for block in text.split("\n\n")[:-1]:
         if block.startswith(":"):
             continue
-        fields = [line.split(": ", 1) for line in block.split("\n")]
+        fields = [tuple(line.split(": ", 1)) for line in block.split("\n")]
         names = [name for name, _ in fields]
         assert len(names) == len(set(names)), block
         assert set(names) <= {"id", "event", "data"}, block
-        found = dict((name, value) for name, value in fields)
-        events.append(StreamEvent(int(found["id"]) if "id" in found else None, found.get("event", "message"), found["data"]))
+        found = dict(fields)
+        events.append(
+            StreamEvent(int(found["id"]) if "id" in found else None, found.get("event", "message"), found["data"])
+        )
     return events
 
 
@@ -77,7 +79,12 @@ class Connection:
         self._socket.bind((source, 0))
         self._socket.connect((address.hostname, address.port))
         data = b"" if body is None else json.dumps(body).encode()
-        fields = {"Host": "nexa", "Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}
+        fields = {
+            "Host": "nexa",
+            "Content-Type": "application/json",
+            "Content-Length": str(len(data)),
+            **(headers or {}),
+        }
         method = "GET" if body is None else "POST"
         head = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items()), "", ""]
         self._socket.sendall("\r\n".join(head).encode() + data)

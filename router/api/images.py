@@ -55,7 +55,9 @@ async def txt2img(
     return await _answer(request, Painting(broker, record, body, job, (), store), GENERATION)
 
 
-@json_router.post("/v1/images/generations", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
+@json_router.post(
+    "/v1/images/generations", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE
+)
 async def generations(
     body: GenerationsRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
 ) -> Response:

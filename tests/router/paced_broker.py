@@ -20,7 +20,7 @@ class PacedBroker(FakeBroker):
         script = self.script(job.request.work) if callable(self.script) else self.script
         for number, payload in enumerate(script):
             await asyncio.sleep(0)
-            while number >= self.allowed and not job.ended:
+            while number >= self.allowed and not job.ended:  # noqa: ASYNC110 - another thread raises it
                 await asyncio.sleep(0.001)
             if job.ended:
                 return

@@ -69,7 +69,10 @@ def paced(allowed: int = 0, **changes: Any) -> PacedBroker:
 
 def test_a_job_is_described() -> None:
     broker = paced()
-    with serving(broker) as url, asking(url, "/v1/completions", {**COMPLETION, "n": 2}, **{"X-Request-ID": "r1"}) as asked:
+    with (
+        serving(broker) as url,
+        asking(url, "/v1/completions", {**COMPLETION, "n": 2}, **{"X-Request-ID": "r1"}) as asked,
+    ):
         wait_until(lambda: jobs_at(url))
         (job,) = jobs_at(url)
         assert re.fullmatch("[0-9a-f]{32}", job["id"])
@@ -144,13 +147,13 @@ def test_a_stream_that_is_cancelled_before_it_begins_is_a_499_too() -> None:
 
 def test_openais_client_does_not_try_a_cancelled_request_again() -> None:
     broker = paced()
-    with serving(broker) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=2) as client:
-        with ThreadPoolExecutor(1) as pool:
-            asked = pool.submit(client.completions.create, model="smol", prompt="x")
-            wait_until(lambda: jobs_at(url))
-            httpx.delete(f"{url}/v1/jobs/{jobs_at(url)[0]['id']}").raise_for_status()
-            with pytest.raises(openai.APIStatusError, match="cancelled"):
-                asked.result()
+    with serving(broker) as url, ThreadPoolExecutor(1) as pool:
+        client = openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=2)
+        asked = pool.submit(client.completions.create, model="smol", prompt="x")
+        wait_until(lambda: jobs_at(url))
+        httpx.delete(f"{url}/v1/jobs/{jobs_at(url)[0]['id']}").raise_for_status()
+        with pytest.raises(openai.APIStatusError, match="cancelled"):
+            asked.result()
     assert len(broker.jobs) == 1
 
 
@@ -206,7 +209,10 @@ def test_one_sees_ones_own_jobs_and_an_administrator_all() -> None:
     broker = paced()
     with serving(broker) as url:
         transport = httpx.HTTPTransport(local_address="127.0.0.2")
-        with asking(url, "/v1/completions", COMPLETION) as own, httpx.Client(base_url=url, transport=transport) as other:
+        with (
+            asking(url, "/v1/completions", COMPLETION) as own,
+            httpx.Client(base_url=url, transport=transport) as other,
+        ):
             ours = threading.Thread(target=other.post, args=("/v1/completions",), kwargs={"json": COMPLETION})
             ours.start()
             wait_until(lambda: len(broker.jobs) == 2)

@@ -250,22 +250,21 @@ def test_it_is_nobody_elses_business() -> None:
 def test_the_oldest_detached_stream_makes_room() -> None:
     broker = paced(resume_streams=2)
     broker.allowed = 3
-    with serving(broker) as url:
-        with ask(url) as first, ask(url) as second:
-            first.read_events(2)
-            second.read_events(2)
-            third = httpx.post(f"{url}/v1/completions", json=STREAM, headers=RESUMABLE)
-            assert (third.status_code, third.json()["error"]["code"]) == (429, "too_many_streams")
-            assert broker.cancelled == [broker.jobs.pop()]
-            broker.cancelled.clear()
-            second.cut()
-            wait_until(lambda: not (job_of(url, second.headers["X-Job-Id"]) or {})["connected"])
-            with ask(url) as fourth:
-                wait_until(lambda: broker.cancelled == [broker.jobs[1]])
-                assert job_of(url, second.headers["X-Job-Id"]) is None
-                broker.allowed = 100
-                for connection in (first, fourth):
-                    assert len(chunks_in(connection.read_to_end())) == EVENTS - 1
+    with serving(broker) as url, ask(url) as first, ask(url) as second:
+        first.read_events(2)
+        second.read_events(2)
+        third = httpx.post(f"{url}/v1/completions", json=STREAM, headers=RESUMABLE)
+        assert (third.status_code, third.json()["error"]["code"]) == (429, "too_many_streams")
+        assert broker.cancelled == [broker.jobs.pop()]
+        broker.cancelled.clear()
+        second.cut()
+        wait_until(lambda: not (job_of(url, second.headers["X-Job-Id"]) or {})["connected"])
+        with ask(url) as fourth:
+            wait_until(lambda: broker.cancelled == [broker.jobs[1]])
+            assert job_of(url, second.headers["X-Job-Id"]) is None
+            broker.allowed = 100
+            for connection in (first, fourth):
+                assert len(chunks_in(connection.read_to_end())) == EVENTS - 1
 
 
 def endless(size: int, count: int) -> list[Payload]:
@@ -349,7 +348,11 @@ def test_the_log_says_what_became_of_it(caplog: pytest.LogCaptureFixture) -> Non
 
     def lines() -> list[tuple[str, str | None]]:
         records = [record for record in caplog.records if record.name == "nexa.request"]
-        return [(record.getMessage(), vars(record).get("outcome")) for record in records if vars(record).get("path") in (None, "/v1/completions")]
+        return [
+            (record.getMessage(), vars(record).get("outcome"))
+            for record in records
+            if vars(record).get("path") in (None, "/v1/completions")
+        ]
 
     with caplog.at_level("INFO", logger="nexa.request"), detached(broker):
         wait_until(lambda: lines() == [("request", "detached")])
