@@ -187,7 +187,7 @@ class EventStream(EventResponse):
         """Free the slots."""
         self._generation.close()
 
-    async def _write(self, events: list[str]) -> None:
+    def _write(self, events: list[str]) -> Awaitable[None]:
         text = numbered(events, self._last_id)
         self._last_id += len(events)
-        await self.put(text.encode())
+        return self.put(text.encode())
