@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import router.streaming
-from router.jobs.job import JobState
+from router.api.completion_answer import CompletionChunks
+from router.event_log import EventLog
+from router.generation import Generation
+from router.jobs.job import Job, JobState
 from router.request_log import RequestRecord
+from router.resumable import KeptStream
+from router.schemas.completions import CompletionRequest
 from shared.jobs import Failed, Payload, Started, Tokens
 from tests.event_stream import Connection, StreamEvent, chunks_in, events_in
 from tests.router.client import CHAT, COMPLETION, serving, wait_until
@@ -313,6 +319,28 @@ def test_a_reader_that_keeps_up_may_have_any_amount_but_not_twice() -> None:
         response = httpx.get(f"{url}/v1/jobs/{job_id}/events")
         assert (response.status_code, response.json()["error"]["code"]) == (410, "events_dropped")
         assert len(events_in(httpx.get(f"{url}/v1/jobs/{job_id}/events?after=495").text)) == 7
+
+
+def test_what_a_reader_asks_for_again_stays_until_it_is_sent_again() -> None:
+    async def go() -> tuple[EventLog, list[Job]]:
+        broker = PacedBroker(script=endless(1000, 100), allowed=31)
+        body = CompletionRequest(prompt="x")
+        generation = Generation(broker, RequestRecord(), None, body.to_jobs())  # type: ignore[arg-type]
+        stream = KeptStream(generation, CompletionChunks(body, generation), 50_000, 60.0, lambda: None)
+        stream.attach("one who reads", 0)
+        while stream.log.last_id < 30:
+            await stream.log.changed()
+        stream.log.sent_id = 30
+        stream.attach("one who begins anew and does not read", 10)
+        broker.allowed = 101
+        while not stream.log.ended:
+            await stream.log.changed()
+        stream.close()
+        return stream.log, broker.cancelled
+
+    log, cancelled = asyncio.run(go())
+    assert len(cancelled) == 1
+    assert log.read(10)[1].startswith(b"id: 11\n")
 
 
 def test_a_cancelled_stream_says_so_to_whoever_comes_back() -> None:
