@@ -6,6 +6,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,8 +28,8 @@ class RequestRecord:
     """The facts of one request, filled in on its way.
 
     ``request_id`` is the client's ``X-Request-ID``, if it sent a sane one, and may repeat; ``answer_id`` is ours.
-    ``outcome`` is done, refused, failed, cancelled or, of a resumable stream that goes on without its client, detached.
-    ``limits`` and ``admin`` are those of the API key.
+    ``outcome`` is done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the API key. While a
+    request is ``detached``, it goes on without its connection, and whoever ends it calls :meth:`end`.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -43,6 +44,22 @@ class RequestRecord:
     outcome: str | None = None
     limits: UserLimits = UNLIMITED
     admin: bool = False
+    detached: bool = False
+    _write_end: Callable[[], None] | None = None
+
+    def connection_over(self, write_end: Callable[[], None]) -> None:
+        """The connection is over: ``write_end`` is called now or, while the request is detached, at its end."""
+        if self.detached:
+            self._write_end = write_end
+        else:
+            write_end()
+
+    def end(self) -> None:
+        """A request that may have been detached is over."""
+        self.detached = False
+        if self._write_end is not None:
+            write_end, self._write_end = self._write_end, None
+            write_end()
 
 
 def record_of(scope: Scope) -> RequestRecord:
@@ -86,7 +103,7 @@ class RequestLog:
                 error = ApiError(500, f"the server failed; its log has the reason under {record.request_id}")
                 await error_response(error)(scope, receive, send_named)
         finally:
-            _write_line(record, scope, status, time.monotonic() - started_s)
+            record.connection_over(lambda: _write_line(record, scope, status, time.monotonic() - started_s))
 
 
 def _new_record(scope: Scope) -> RequestRecord:

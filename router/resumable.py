@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 
@@ -13,8 +12,6 @@ from router.errors import ApiError
 from router.event_log import EventLog
 from router.generation import Generation
 from router.streaming import ChunkWriter, EventResponse, error_event, write_events
-
-log = logging.getLogger("nexa.request")
 
 
 class KeptStream:
@@ -60,6 +57,8 @@ class KeptStream:
 
     def detach(self, reader: object) -> None:
         """A reader has gone."""
+        if not self.log.ended:
+            self.generation.record.detached = True
         if self.reader is reader:
             self.reader = None
             self._expect_reader()
@@ -72,7 +71,7 @@ class KeptStream:
         if self._timer is not None:
             self._timer.cancel()
         self._pump.cancel()
-        self.generation.close()
+        self._end_generation()
         self.log.end()
         self._on_close()
 
@@ -86,13 +85,14 @@ class KeptStream:
 
     async def _run(self) -> None:
         closing = await write_events(self.generation, self._chunks, None, self._write)
-        self.generation.close()
+        self._end_generation()
         self.log.end(closing)
         if self.reader is None:
             self._expect_reader()
-            record = self.generation.record
-            facts = {"id": record.request_id, "outcome": record.outcome, "completion_tokens": record.completion_tokens}
-            log.info("stream ended without its client", extra=facts)
+
+    def _end_generation(self) -> None:
+        self.generation.close()
+        self.generation.record.end()
 
     async def _write(self, events: list[str]) -> None:
         self.log.append(events)
@@ -140,6 +140,4 @@ class KeptEvents(EventResponse):
 
     def leave(self) -> None:
         """Let the stream wait for another reader."""
-        if not self._stream.log.ended:
-            self._stream.generation.record.outcome = "detached"
         self._stream.detach(self)

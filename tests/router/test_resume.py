@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,10 +22,10 @@ from router.jobs.job import Job, JobState
 from router.request_log import RequestRecord
 from router.resumable import KeptStream
 from router.schemas.completions import CompletionRequest
-from shared.jobs import Failed, Payload, Started, Tokens
+from shared.jobs import Done, Failed, FinishReason, Payload, Started, Tokens
 from tests.event_stream import Connection, StreamEvent, chunks_in, events_in
 from tests.router.client import CHAT, COMPLETION, serving, wait_until
-from tests.router.fake_broker import words
+from tests.router.fake_broker import FakeBroker, words
 from tests.router.paced_broker import PacedBroker
 
 STREAM = {**COMPLETION, "stream": True}
@@ -371,22 +371,76 @@ def test_a_silent_reader_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(events_in(connection.read_to_end())) == EVENTS - 3
 
 
-def test_the_log_says_what_became_of_it(caplog: pytest.LogCaptureFixture) -> None:
-    broker = paced()
+@pytest.mark.parametrize(("timeout_s", "outcome"), [(60.0, "done"), (1.0, "cancelled")])
+def test_its_one_line_in_the_log_tells_how_it_ended(
+    caplog: pytest.LogCaptureFixture, timeout_s: float, outcome: str
+) -> None:
+    broker = paced(resume_timeout_s=timeout_s)
 
-    def lines() -> list[tuple[str, str | None]]:
-        records = [record for record in caplog.records if record.name == "nexa.request"]
-        return [
-            (record.getMessage(), vars(record).get("outcome"))
-            for record in records
-            if vars(record).get("path") in (None, "/v1/completions")
-        ]
+    def lines() -> list[dict[str, Any]]:
+        return [vars(record) for record in caplog.records if vars(record).get("path") == "/v1/completions"]
 
-    with caplog.at_level("INFO", logger="nexa.request"), detached(broker):
-        wait_until(lambda: lines() == [("request", "detached")])
-        broker.allowed = 100
-        wait_until(lambda: len(lines()) == 2)
-        assert lines()[1] == ("stream ended without its client", "done")
+    with caplog.at_level("INFO", logger="nexa.request"), detached(broker) as (url, job_id):
+        if outcome == "done":
+            assert lines() == []
+            broker.allowed = 100
+        wait_until(lines)
+        wait_until(lambda: outcome == "done" or job_of(url, job_id) is None)
+    (line,) = lines()
+    assert (line["outcome"], line["status"]) == (outcome, 200)
+    assert line.get("completion_tokens") == (len(TEXTS) if outcome == "done" else None)
+
+
+class Timers:
+    """Takes the place of the event loop's timers."""
+
+    def __init__(self) -> None:
+        self.set: list[tuple[float, Callable[[], None]]] = []
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timers.Handle:
+        self.set.append((delay_s, callback))
+        return Timers.Handle(self, self.set[-1])
+
+    @dataclasses.dataclass
+    class Handle:
+        timers: Timers
+        entry: tuple[float, Callable[[], None]]
+
+        def cancel(self) -> None:
+            if self.entry in self.timers.set:
+                self.timers.set.remove(self.entry)
+
+
+def test_the_time_runs_from_the_disconnect_and_anew_from_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    timers, closed = Timers(), []
+
+    async def go() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "call_later", timers.call_later)
+        broker = FakeBroker(script=[Started(1, 0), Tokens("a", [1])])
+        body = CompletionRequest(prompt="x")
+        generation = Generation(broker, RequestRecord(), None, body.to_jobs())  # type: ignore[arg-type]
+        stream = KeptStream(generation, CompletionChunks(body, generation), 1000, 7.0, lambda: closed.append(True))
+        assert len(timers.set) == 1  # should the first reader never come
+        stream.attach("reader", 0)
+        assert timers.set == []
+        await stream.log.changed()
+        stream.detach("reader")
+        (at_disconnect,) = timers.set
+        (job,) = broker.jobs
+        job.move(JobState.DONE)
+        job.deliver(Done(FinishReason.STOP, 1, 0, 1, 0.1))
+        while not stream.log.ended:
+            await stream.log.changed()
+        await asyncio.sleep(0)
+        (at_end,) = timers.set
+        assert at_end is not at_disconnect
+        assert at_end[0] == at_disconnect[0] == 7.0
+        assert not closed
+        at_end[1]()
+        assert closed
+        assert timers.set == []
+
+    asyncio.run(go())
 
 
 @pytest.mark.parametrize("choices", [1, 3])
