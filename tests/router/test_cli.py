@@ -138,6 +138,11 @@ def test_limits_of_uploads_and_pictures(started: dict[str, Any]) -> None:
     assert settings.image_hosts == ("a.example", "b.example:81")
 
 
+def test_how_long_a_resumable_stream_waits_for_its_client(started: dict[str, Any]) -> None:
+    assert settings_of(started, "echo").resume_timeout_s == 60.0
+    assert settings_of(started, "echo", "--resume-timeout", "2.5").resume_timeout_s == 2.5
+
+
 def test_parts_of_an_image_model_are_given_to_it_alone(started: dict[str, Any], tmp_path: Path) -> None:
     checkpoint, vae = tmp_path / "sd.safetensors", tmp_path / "vae.safetensors"
     checkpoint.touch()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from router.request_log import RequestRecord
 from shared.jobs import Failed
 from tests.router.client import CHAT, COMPLETION, ask, post
 from tests.router.fake_broker import FakeBroker
@@ -146,6 +147,23 @@ def test_a_request_leaves_one_line_without_its_prompt(caplog: pytest.LogCaptureF
     assert {name: fields[name] for name in expected} == expected
     assert 0 <= fields["ttft_s"] <= fields["duration_s"]
     assert "story" not in str(fields)
+
+
+def test_the_end_of_a_detached_request_waits_for_whoever_ends_it() -> None:
+    record, written = RequestRecord(detached=True), []
+    record.connection_over(lambda: written.append("line"))
+    assert written == []
+    record.end()
+    assert written == ["line"]
+    record.end()
+    assert written == ["line"]
+
+
+def test_a_detached_request_may_end_before_its_connection_does() -> None:
+    record, written = RequestRecord(detached=True), []
+    record.end()
+    record.connection_over(lambda: written.append("line"))
+    assert written == ["line"]
 
 
 @pytest.mark.parametrize(
