@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
-from router.api import audio, chat, completions, function_calling, health, images, jobs, models
+from router.api import audio, chat, completions, function_calling, health, images, jobs, models, workers_admin
 from router.auth import ApiKey
 from router.body_limit import BodyLimit
 from router.error_handlers import install_error_handlers
@@ -62,6 +62,7 @@ def create_app(broker: Broker) -> FastAPI:
     for module in (completions, chat, function_calling, audio, images, models, jobs):
         app.include_router(module.router, dependencies=padlock)
     app.include_router(health.router)
+    app.include_router(workers_admin.router)
     install_error_handlers(app)
     # The last one added is the outermost.
     if settings.api_key:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from router.cli_models import add_parsers
+from router import cli_control, cli_models
 from router.launch import LaunchError, launch
 from router.options import OptionError, add_options, gather
 from router.run_folder import NoRunFolder
@@ -82,7 +82,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     add_options(server)
     server.add_argument("--config", metavar="FILE", help="TOML file with options")
     server.add_argument("--version", action="version", version=f"nexa {_version()}")
-    add_parsers(subparsers)
+    cli_models.add_parsers(subparsers)
+    cli_control.add_parsers(subparsers)
     return parser, server
 
 

@@ -62,7 +62,8 @@ class Sampling:
     """How the next token is drawn from the model's distribution.
 
     ``temperature`` 0 is greedy. ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch the respective filter off.
-    ``seed`` ``None`` draws a random one. ``logit_bias`` maps token ids to a number added to their logit.
+    ``seed`` ``None`` draws a random one; the router draws those that clients leave open, so that another worker can go
+    on with the same draws. ``logit_bias`` maps token ids to a number added to their logit.
     """
 
     temperature: float = 1.0

@@ -4,6 +4,9 @@ Jobs socket (ROUTER in the router, DEALER in each worker), router to worker: :cl
 :class:`Submit`, :class:`Cancel`, :class:`Replay`, :class:`Acknowledge`, :class:`Drain`. Worker to router:
 :class:`Replayed`.
 
+Control socket (PULL in the supervisor, PUSH in the router): :class:`DrainWorker`, :class:`RestartWorkers`. What comes
+of them is told by the roster.
+
 Event bus (PUB in each worker and in the supervisor, SUB in the router and in the supervisor), two frames
 ``[topic, message]``: :class:`Step` and :class:`ProbeEcho` under the router's own topic, :class:`Heartbeat` under
 ``HEARTBEAT_TOPIC``, :class:`Roster` under ``ROSTER_TOPIC``.
@@ -41,13 +44,17 @@ def router_topic(router_id: str) -> bytes:
 
 
 class WorkerState(StrEnum):
-    """A worker's life. Its moves are in :data:`WORKER_MOVES`."""
+    """A worker's life. Its moves are in :data:`WORKER_MOVES`.
+
+    ``DRAINED`` (taken out by an operator) and ``FAILED`` (given up) last until an operator asks for a restart.
+    """
 
     SPAWNING = "spawning"
     LOADING = "loading"
     READY = "ready"
     DRAINING = "draining"
     EXITED = "exited"
+    DRAINED = "drained"
     FAILED = "failed"
 
 
@@ -56,8 +63,9 @@ WORKER_MOVES: dict[WorkerState, frozenset[WorkerState]] = {
     WorkerState.LOADING: frozenset({WorkerState.READY, WorkerState.EXITED, WorkerState.FAILED}),
     WorkerState.READY: frozenset({WorkerState.DRAINING, WorkerState.EXITED, WorkerState.FAILED}),
     WorkerState.DRAINING: frozenset({WorkerState.EXITED}),
-    WorkerState.EXITED: frozenset({WorkerState.SPAWNING, WorkerState.FAILED}),
-    WorkerState.FAILED: frozenset(),
+    WorkerState.EXITED: frozenset({WorkerState.SPAWNING, WorkerState.DRAINED, WorkerState.FAILED}),
+    WorkerState.DRAINED: frozenset({WorkerState.SPAWNING}),
+    WorkerState.FAILED: frozenset({WorkerState.SPAWNING}),
 }
 
 
@@ -83,9 +91,11 @@ class Confirm:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A job. The last two fields say what an earlier worker had already sent of it.
+    """A job. The last three fields say what an earlier worker had already sent of it.
 
-    ``generated`` are token ids; ``delivered`` counts whole pieces: pictures, or chunks of a recording.
+    ``generated`` are token ids; ``delivered`` counts whole pieces: pictures, or chunks of a recording; ``begun`` is its
+    :class:`Started`, with which a text's ``echo`` has been sent too. ``job_id`` is another one for each worker that the
+    job is given to, so that nothing that an earlier one still says is taken for this one's.
     """
 
     job_id: str
@@ -93,6 +103,7 @@ class Submit:
     work: TextJob | SpeechJob | ImageJob
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
+    begun: Started | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +210,10 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """What the supervisor knows of one place for a worker; ``detail`` explains the last exit."""
+    """What the supervisor knows of one place for a worker.
+
+    ``detail`` explains the last exit; ``last_lines`` is what a worker that was given up wrote last.
+    """
 
     worker_name: str
     model: str
@@ -207,6 +221,7 @@ class WorkerStatus:
     state: WorkerState
     restarts: int
     detail: str
+    last_lines: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +229,20 @@ class Roster:
     """All workers that the supervisor keeps, published when one changes and every ``HEARTBEAT_INTERVAL_S``."""
 
     workers: list[WorkerStatus]
+
+
+@dataclass(frozen=True, slots=True)
+class DrainWorker:
+    """An operator wants this worker to finish its jobs, end, and stay out."""
+
+    worker_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartWorkers:
+    """An operator wants these workers replaced by fresh ones, one at a time for each model."""
+
+    worker_names: list[str]
 
 
 HEARTBEAT_INTERVAL_S = 0.5
@@ -232,6 +261,8 @@ CODEC = Codec(
         12: Replayed,
         13: Heartbeat,
         14: Roster,
+        15: DrainWorker,
+        16: RestartWorkers,
         20: Started,
         21: Tokens,
         22: Progress,
@@ -248,3 +279,4 @@ CODEC = Codec(
 
 RouterMessage = Probe | Confirm | Submit | Cancel | Replay | Acknowledge | Drain
 WorkerMessage = Step | ProbeEcho | Replayed | Heartbeat
+ControlMessage = DrainWorker | RestartWorkers

@@ -24,12 +24,14 @@ class Endpoints:
     """The addresses of one server.
 
     ``jobs`` is bound by the router's ROUTER socket, ``router_bus`` by its SUB socket and ``supervisor_bus`` by the
-    supervisor's; workers connect to all three, so that whoever restarts finds the others again by itself.
+    supervisor's; workers connect to all three, so that whoever restarts finds the others again by itself. ``control``
+    is bound by the supervisor's PULL socket, for the router.
     """
 
     jobs: str
     router_bus: str
     supervisor_bus: str
+    control: str
 
     @classmethod
     def in_folder(cls, run_folder: Path) -> Endpoints:
@@ -38,7 +40,7 @@ class Endpoints:
         Raises:
             ValueError: the path is too long for a Unix socket.
         """
-        names = [run_folder / name for name in ("jobs", "events", "supervisor")]
+        names = [run_folder / name for name in ("jobs", "events", "supervisor", "control")]
         for name in names:
             if len(str(name)) > zmq.IPC_PATH_MAX_LEN:
                 raise ValueError(f"{name} is too long for a socket's path: at most {zmq.IPC_PATH_MAX_LEN} bytes")

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 import msgpack
 
-PROTOCOL_VERSION = 2
+PROTOCOL_VERSION = 3
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 """The longest packed message; files that belong to a job follow it as frames of their own."""
 

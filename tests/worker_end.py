@@ -110,6 +110,10 @@ class WorkerEnd:
         status = WorkerStatus(self.name, "smol", worker_id or self.worker_id, state, 0, detail)
         self._publish(ROSTER_TOPIC, Roster([status]))
 
+    def publish_all(self, roster: Roster) -> None:
+        """Play the supervisor, with all its workers."""
+        self._publish(ROSTER_TOPIC, roster)
+
     def _publish(self, topic: bytes, message: Any) -> None:
         self._bus.send_multipart([topic, CODEC.encode(message)])
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from shared.jobs import Payload, Work
+from shared.jobs import Payload, Started, Work
 from shared.messages import EngineStats
 
 
@@ -15,7 +15,8 @@ class EngineJob:
     """A job as an engine gets it.
 
     ``generated`` are tokens that an earlier worker already produced and sent; ``delivered`` counts the pictures or the
-    chunks of a recording that one did. ``blobs`` are the files that belong to the job.
+    chunks of a recording that one did; ``begun`` is what the first one said at the start. ``blobs`` are the files that
+    belong to the job.
     """
 
     job_id: str
@@ -23,6 +24,7 @@ class EngineJob:
     generated: list[int] = field(default_factory=list)
     blobs: list[memoryview] = field(default_factory=list)
     delivered: int = 0
+    begun: Started | None = None
 
 
 @dataclass(frozen=True, slots=True)

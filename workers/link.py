@@ -41,6 +41,7 @@ from shared.transport import Endpoints, open_socket
 from shared.wire import WireError
 from workers.engine import Emitted
 from workers.journal import JobJournal
+from workers.unreliable import open_bus
 
 log = logging.getLogger("nexa.worker.link")
 
@@ -100,6 +101,10 @@ class WorkerLink:
         """Jobs that were taken and have not ended."""
         return self._journal.unfinished()
 
+    def kept_jobs(self) -> int:
+        """Jobs that run, or whose end the router has not acknowledged."""
+        return len(self._journal)
+
     def stop(self, timeout_s: float = 2.0) -> None:
         """Send what is left and close the sockets."""
         self._stopping = True
@@ -114,7 +119,7 @@ class WorkerLink:
         self._jobs = open_socket(context, zmq.DEALER)
         self._jobs.setsockopt(zmq.ROUTING_ID, self._worker_id.encode())
         self._jobs.connect(self._endpoints.jobs)
-        self._bus = open_socket(context, zmq.PUB)
+        self._bus = open_bus(context)
         self._bus.setsockopt(zmq.LINGER, 500)
         self._bus.connect(self._endpoints.router_bus)
         self._bus.connect(self._endpoints.supervisor_bus)

@@ -16,11 +16,14 @@ from shared.transport import Endpoints
 from workers.engine import Emitted, Engine, EngineInfo, EngineJob
 from workers.link import Command, Submission, WorkerLink
 
+ACKNOWLEDGE_WAIT_S = 1.0
+ACKNOWLEDGE_POLL_S = 0.01
+
 log = logging.getLogger("nexa.worker")
 
 
 class WorkerRuntime:
-    """Runs one engine behind a :class:`WorkerLink` until it is drained."""
+    """Runs one engine behind a :class:`WorkerLink` until it is drained and the router has acknowledged all ends."""
 
     def __init__(
         self, engine: Engine, worker_id: str, worker_name: str, model: str, device: str, endpoints: Endpoints
@@ -38,6 +41,7 @@ class WorkerRuntime:
         self._info = EngineInfo(slots=0, context_tokens=0)
         self._stats = EngineStats()
         self._step_started_s: float | None = None
+        self._finished_s: float | None = None
 
     def run(self) -> None:
         """Load the model and serve until drained.
@@ -67,8 +71,23 @@ class WorkerRuntime:
                 self._step_started_s = None
             if emitted:
                 self._link.emit(emitted)
-            if self._state is WorkerState.DRAINING and not self._engine.has_work():
+            if self._state is WorkerState.DRAINING and not self._engine.has_work() and self._may_end():
                 return
+
+    def _may_end(self) -> bool:
+        """Whether the router has all that this worker had to say; one that does not answer is not waited for long.
+
+        It may ask for events again that were lost, and a job may still be on its way here.
+        """
+        if not self._commands.empty():
+            self._finished_s = None
+            return False
+        if self._finished_s is None:
+            self._finished_s = time.monotonic()
+        if not self._link.kept_jobs() or time.monotonic() - self._finished_s > ACKNOWLEDGE_WAIT_S:
+            return True
+        time.sleep(ACKNOWLEDGE_POLL_S)
+        return False
 
     def _step(self) -> list[Emitted]:
         """One call of the engine. Those that do nothing but wait count as one step with what they wait for."""
@@ -104,7 +123,8 @@ class WorkerRuntime:
 
     def _submit(self, submission: Submission) -> list[Emitted]:
         message = submission.message
-        job = EngineJob(message.job_id, message.work, message.generated, submission.blobs, message.delivered)
+        blobs = submission.blobs
+        job = EngineJob(message.job_id, message.work, message.generated, blobs, message.delivered, message.begun)
         try:
             return self._engine.submit(job)
         except JobError as error:

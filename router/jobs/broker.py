@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from router.errors import ApiError
+from router.jobs.control import WorkerControl
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.link import RouterLink
 from router.jobs.prefix import prefix_cuts
@@ -38,6 +39,9 @@ from shared.transport import Endpoints
 log = logging.getLogger("nexa.router.jobs")
 
 TICK_S = 0.1
+STALLED_S = 2.0
+"""A router that itself stood still for so long (a machine that slept) has heard nobody, which is not their fault."""
+
 REPLAY_AGAIN_S = 0.2
 LOST_SUBMIT_S = 2.0
 """A job that its worker does not list so long after it was sent never arrived."""
@@ -58,6 +62,7 @@ class Broker:
         endpoints = Endpoints.in_folder(Path(settings.run_folder))
         self._link = RouterLink(self._router_id, endpoints, self._on_message)
         self._workers = WorkerTable()
+        self.control = WorkerControl(self._workers, self._link)
         self._prober = Prober(self._router_id, self._link, self._workers)
         self._queues = {model.name: FairQueue() for model in settings.models}
         self._jobs: dict[str, Job] = {}
@@ -162,7 +167,8 @@ class Broker:
             worker.prefixes.remember(cuts)
 
     def _send(self, job: Job, worker: Worker) -> bool:
-        submit = Submit(job.job_id, self._router_id, job.request.work, job.generated, job.delivered)
+        work, generated = job.request.work, job.generated
+        submit = Submit(job.job_id, self._router_id, work, generated, job.delivered, job.begun)
         if not self._link.send(worker.worker_id, submit, job.request.blobs):
             worker.confirmed = False
             return False
@@ -295,6 +301,9 @@ class Broker:
             worker.jobs.pop(job.job_id, None)
         job.worker_id = None
         job.move(JobState.QUEUED)
+        self._jobs.pop(job.job_id, None)
+        job.next_attempt()
+        self._jobs[job.job_id] = job
         self._queues[job.request.model].push_front(job)
 
     def _fail_hopeless(self) -> None:
@@ -303,10 +312,24 @@ class Broker:
             while reason is not None and len(queue):
                 self._end(queue.pop(), Failed(503, f"no worker can serve {name!r}: {reason}", "model", "no_worker"))
 
+    def _clear(self, worker: Worker) -> None:
+        """A worker that is to end has had its time: its jobs go on in others."""
+        jobs = list(worker.jobs.values())
+        log.info("jobs moved", extra={"worker": worker.heartbeat.worker_name, "jobs": len(jobs)})
+        for job in reversed(jobs):
+            self._link.send(worker.worker_id, Cancel(job.job_id))
+            self._put_back(job)
+        self._dispatch(worker.heartbeat.model)
+
     async def _tick(self) -> None:
         """What no message sets off: silent workers, probes without an answer."""
         while True:
+            before_s = time.monotonic()
             await asyncio.sleep(TICK_S)
+            if time.monotonic() - before_s > STALLED_S:
+                self._workers.forgive()
+            for worker in self._workers.overdue(self.settings.drain_timeout_s):
+                self._clear(worker)
             for worker in self._workers.silent():
                 self._lose(worker, "its heartbeats stopped")
             self._prober.probe_all()

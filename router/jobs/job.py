@@ -64,17 +64,18 @@ class Job:
     """One job in the router.
 
     ``generated`` holds all token ids so far, ``delivered`` counts the pictures or the chunks of a recording: another
-    worker can go on from there.
+    worker can go on from there. ``job_id`` changes with each worker that it is given to, ``attempt`` of them so far.
     """
 
     job_id: str
     request: JobRequest
     state: JobState = JobState.QUEUED
     worker_id: str | None = None
+    attempt: int = 0
     crashes: int = 0
     losses: int = 0
     next_seq: int = 0
-    started: bool = False
+    begun: Started | None = None
     replay_asked_s: float = 0.0
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
@@ -105,13 +106,23 @@ class Job:
         """Whether nothing more will happen to the job."""
         return self.state in ENDED
 
+    @property
+    def started(self) -> bool:
+        """Whether some worker has begun it."""
+        return self.begun is not None
+
+    def next_attempt(self) -> None:
+        """Take another id, for another worker: what the one before still says is about a job that nobody knows."""
+        self.attempt += 1
+        self.job_id = f"{self.job_id.partition('#')[0]}#{self.attempt}"
+
     def deliver(self, payload: Payload) -> None:
         """Add an event for the client and wake whoever waits for it."""
         if isinstance(payload, Tokens):  # nearly all of them are
             self.generated += payload.token_ids
             self._note_first()
         elif isinstance(payload, Started):
-            self.started = True
+            self.begun = payload
         elif isinstance(payload, Segment):
             self.delivered = payload.chunk + 1
             self._note_first()

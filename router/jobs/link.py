@@ -9,7 +9,7 @@ from typing import Any
 import zmq
 
 from router.jobs.job import Blob
-from shared.messages import CODEC, HEARTBEAT_TOPIC, ROSTER_TOPIC, RouterMessage, router_topic
+from shared.messages import CODEC, HEARTBEAT_TOPIC, ROSTER_TOPIC, ControlMessage, RouterMessage, router_topic
 from shared.transport import Endpoints, SocketReader, open_socket
 from shared.wire import WireError
 
@@ -17,7 +17,7 @@ log = logging.getLogger("nexa.router.link")
 
 
 class RouterLink:
-    """Binds both sockets and hands every message that arrives to ``on_message``."""
+    """Binds both sockets and hands every message that arrives to ``on_message``; orders go to the supervisor."""
 
     def __init__(self, router_id: str, endpoints: Endpoints, on_message: Callable[[Any], None]) -> None:
         self._router_id = router_id
@@ -35,6 +35,8 @@ class RouterLink:
         for topic in (HEARTBEAT_TOPIC, ROSTER_TOPIC, router_topic(self._router_id)):
             self._bus.setsockopt(zmq.SUBSCRIBE, topic)
         self._bus.bind(self._endpoints.router_bus)
+        self._control = open_socket(self._context, zmq.PUSH)
+        self._control.connect(self._endpoints.control)
         self._readers = [
             SocketReader(self._jobs, self._receive),
             SocketReader(self._bus, self._receive),
@@ -52,12 +54,17 @@ class RouterLink:
             self._readers[0].wake()
         return True
 
+    def tell_supervisor(self, order: ControlMessage) -> None:
+        """Send an operator's order; it waits for the supervisor if that is not there yet."""
+        self._control.send(CODEC.encode(order), zmq.NOBLOCK)
+
     def close(self) -> None:
         """Stop reading and close the sockets."""
         for reader in self._readers:
             reader.close()
         self._jobs.close()
         self._bus.close()
+        self._control.close()
         self._context.term()
 
     def _receive(self, frames: list[bytes]) -> None:

@@ -16,6 +16,9 @@ HEARTBEAT_TIMEOUT_S = 5.0
 WORTH_A_JOB = 128
 """So many characters of a prompt that a worker holds outweigh one more job that it has than another worker."""
 
+SHOWN_LINES = 3
+"""So many of the last lines of a worker that was given up are part of an error message; all are in its row."""
+
 BUSIER = 4
 """However much of a prompt a worker holds, it is passed over for one that has more than so many jobs fewer."""
 
@@ -35,6 +38,7 @@ class Worker:
     jobs: dict[str, Job] = field(default_factory=dict)
     prefixes: PrefixMemory = field(default_factory=PrefixMemory)
     occupied: bool = False
+    draining_since_s: float | None = None
 
     @property
     def worker_id(self) -> str:
@@ -69,7 +73,10 @@ class Worker:
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """One row of ``GET /v1/workers``: memory in bytes, KV cache in tokens."""
+    """One row of ``GET /v1/workers``: memory in bytes, KV cache in tokens.
+
+    ``detail`` explains the last exit; ``last_lines`` is what a worker that was given up wrote last.
+    """
 
     name: str
     model: str
@@ -90,6 +97,7 @@ class WorkerView:
     restarts: int
     loading: float
     detail: str
+    last_lines: list[str]
 
 
 class WorkerTable:
@@ -115,6 +123,8 @@ class WorkerTable:
             worker = self._workers[heartbeat.worker_id] = Worker(heartbeat, now_s)
         worker.heartbeat, worker.heard_s = heartbeat, now_s
         worker.occupied = worker.occupied and heartbeat.stats.running > 0
+        if heartbeat.state is WorkerState.DRAINING and worker.draining_since_s is None:
+            worker.draining_since_s = now_s
         replaced = [
             other
             for other in self._workers.values()
@@ -125,7 +135,7 @@ class WorkerTable:
     def read_roster(self, roster: Roster) -> list[Worker]:
         """Note what the supervisor says; returns the workers that it knows to be dead."""
         self._roster = {status.worker_name: status for status in roster.workers}
-        gone = (WorkerState.EXITED, WorkerState.FAILED)
+        gone = (WorkerState.EXITED, WorkerState.DRAINED, WorkerState.FAILED)
         dead = [status.worker_id for status in roster.workers if status.state in gone]
         return [self._workers[worker_id] for worker_id in dead if worker_id in self._workers]
 
@@ -133,6 +143,21 @@ class WorkerTable:
         """Workers whose heartbeats have stopped."""
         earliest_s = time.monotonic() - HEARTBEAT_TIMEOUT_S
         return [worker for worker in self._workers.values() if worker.heard_s < earliest_s]
+
+    def forgive(self) -> None:
+        """Start to count silence anew: the router itself was not listening."""
+        now_s = time.monotonic()
+        for worker in self._workers.values():
+            worker.heard_s = now_s
+
+    def overdue(self, drain_timeout_s: float) -> list[Worker]:
+        """Workers that are to end and have had their time to finish their jobs."""
+        latest_s = time.monotonic() - drain_timeout_s
+        return [
+            worker
+            for worker in self._workers.values()
+            if worker.jobs and worker.draining_since_s is not None and worker.draining_since_s <= latest_s
+        ]
 
     def remove(self, worker: Worker) -> None:
         """Forget a dead worker."""
@@ -145,8 +170,8 @@ class WorkerTable:
     def hopeless(self, model: str) -> str | None:
         """Why no worker of this model will ever be ready, or None if one may be."""
         statuses = [status for status in self._roster.values() if status.model == model]
-        if statuses and all(status.state is WorkerState.FAILED for status in statuses):
-            return statuses[0].detail
+        if statuses and all(status.state in (WorkerState.FAILED, WorkerState.DRAINED) for status in statuses):
+            return "; ".join(dict.fromkeys(_reason(status) for status in statuses))
         return None
 
     def missing(self, model: str) -> str:
@@ -168,7 +193,7 @@ class WorkerTable:
     def _state_of(self, status: WorkerStatus) -> str:
         worker = self._workers.get(status.worker_id)
         state = status.state if worker is None else worker.state
-        detail = f" ({status.detail})" if status.detail and state is not WorkerState.READY else ""
+        detail = f" ({_reason(status)})" if status.detail and state is not WorkerState.READY else ""
         return f"{status.worker_name} {state}{detail}"
 
 
@@ -181,6 +206,13 @@ def choose_worker(free: Iterable[Worker], cuts: list[Cut]) -> Worker | None:
         return load / max(worker.heartbeat.slots, 1), -held
 
     return min(free, key=preference, default=None)
+
+
+def _reason(status: WorkerStatus) -> str:
+    """Why a worker is not there, with the last that it wrote if it was given up."""
+    if not status.last_lines:
+        return status.detail
+    return f"{status.detail}; it wrote last: {' / '.join(status.last_lines[-SHOWN_LINES:])}"
 
 
 def _view(name: str, worker: Worker | None, status: WorkerStatus | None) -> WorkerView:
@@ -209,4 +241,5 @@ def _view(name: str, worker: Worker | None, status: WorkerStatus | None) -> Work
         restarts=status.restarts if status is not None else 0,
         loading=beat.loading if beat is not None else 0.0,
         detail=status.detail if status is not None else "",
+        last_lines=status.last_lines if status is not None else [],
     )

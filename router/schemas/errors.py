@@ -25,8 +25,9 @@ class ErrorObject(BaseModel):
 _MEANINGS = {
     400: "The request is wrong: `message` names the field, what was given and what is accepted.",
     401: "The API key is missing or wrong.",
-    403: "A web page of another site sent this form.",
+    403: "The caller is not permitted to do this.",
     404: "The model is not served.",
+    409: "Things stand in a way that does not allow it.",
     410: "The events that were asked for are not kept any more.",
     413: "The body is too large.",
     415: "The file is no recording, or no picture.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -86,7 +87,10 @@ class GenerationRequest(RequestModel):
         return given
 
     def sampling(self, choice: int = 0) -> Sampling:
-        """How the tokens of one of the ``n`` choices are drawn: each has its own seed, counted up from ``seed``."""
+        """How the tokens of one of the ``n`` choices are drawn: each has its own seed, counted up from ``seed``.
+
+        An open seed is drawn here, once: a worker that takes the request over has to draw as the first one did.
+        """
         return Sampling(
             temperature=self.temperature,
             top_k=max(self.top_k, 0),
@@ -98,7 +102,7 @@ class GenerationRequest(RequestModel):
             or 1.0,
             frequency_penalty=self.frequency_penalty,
             presence_penalty=self.presence_penalty,
-            seed=None if self.seed in (None, -1) else (self.seed + choice) % _SEEDS,
+            seed=secrets.randbelow(_SEEDS) if self.seed in (None, -1) else (self.seed + choice) % _SEEDS,
             logit_bias={int(token_id): bias for token_id, bias in self.logit_bias.items()},
         )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -51,6 +52,69 @@ def test_stream_survives_its_worker(pair: RunningServer) -> None:
             os.kill(busy[0], signal.SIGKILL)
     assert killed
     assert text == calm
+
+
+COUNTING = {"prompt": "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,", "max_tokens": 100, "ignore_eos": True}
+LIST = {
+    "type": "object",
+    "properties": {"numbers": {"type": "array", "items": {"type": "integer"}, "minItems": 25, "maxItems": 25}},
+    "required": ["numbers"],
+}
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {**COUNTING, "temperature": 0.5, "top_k": 5, "seed": 11, "logprobs": 1},
+        {**COUNTING, "temperature": 0, "stop": ["47"], "logprobs": 2},
+        {
+            "prompt": "Numbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11.",
+            "temperature": 0,
+            "max_tokens": 200,
+            "response_format": {"type": "json_schema", "json_schema": {"name": "list", "schema": LIST}},
+            "logprobs": 0,
+        },
+    ],
+    ids=["sampled", "stop words", "schema"],
+)
+def test_all_of_an_answer_survives_its_worker(pair: RunningServer, asked: dict[str, Any]) -> None:
+    """Draws, stop words, grammar, probabilities of each token, and usage."""
+    body = {**asked, "stream_options": {"include_usage": True}}
+    calm = _collect(pair.stream("/v1/completions", body))
+    seen: list[dict[str, Any]] = []
+    for chunk in pair.stream("/v1/completions", body):
+        seen.append(chunk)
+        if len(seen) == 12:
+            busy = wait_until(lambda: [row["pid"] for row in pair.workers() if row["running"]], "one worker is busy")
+            os.kill(busy[0], signal.SIGKILL)
+    cut = _collect(seen)
+    assert (cut.text, cut.tokens, cut.reasons) == (calm.text, calm.tokens, calm.reasons)
+    assert (cut.usage["prompt_tokens"], cut.usage["completion_tokens"]) == (
+        calm.usage["prompt_tokens"],
+        calm.usage["completion_tokens"],
+    )
+    assert len(cut.tokens) == cut.usage["completion_tokens"]
+
+
+@dataclass
+class Collected:
+    """What a stream came to."""
+
+    text: str
+    tokens: list[str]
+    reasons: list[str]
+    usage: dict[str, Any]
+
+
+def _collect(chunks: Iterable[dict[str, Any]]) -> Collected:
+    collected = Collected("", [], [], {})
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            collected.text += choice["text"]
+            collected.tokens += (choice["logprobs"] or {}).get("tokens", [])
+            collected.reasons += [choice["finish_reason"]] if choice["finish_reason"] else []
+        collected.usage = chunk["usage"] or collected.usage
+    return collected
 
 
 def test_queued_jobs_of_a_dead_worker_are_done_elsewhere(pair: RunningServer) -> None:

@@ -292,16 +292,17 @@ def test_what_a_lost_worker_still_says_is_not_heard(monkeypatch: pytest.MonkeyPa
     async def test(server: Server) -> None:
         late = await server.ready_worker("late", "smol-0")
         job = await server.running_on(late, 1)
+        late_id = job.job_id
         other = await server.ready_worker("other", "smol-1", slots=8)
         with monkeypatch.context() as patch:
             patch.setattr("router.jobs.workers.HEARTBEAT_TIMEOUT_S", 0.5)
             await server.until(lambda: job.job_id in other.jobs, other.beat)
         other.say(job.job_id, Started(4, 0))
-        events = late.record(job.job_id, *tokens(90, 91), DONE)
+        events = late.record(late_id, *tokens(90, 91), DONE)
         late.publish(events)
-        late.send(Replayed("late", job.job_id, True, late.jobs[job.job_id]))
-        late.send(Replayed("late", job.job_id, False, []))
-        await server.until(lambda: Cancel(job.job_id) in late.received, late.beat)  # it knows this job no more
+        late.send(Replayed("late", late_id, True, late.jobs[late_id]))
+        late.send(Replayed("late", late_id, False, []))
+        await server.until(lambda: Cancel(late_id) in late.received, late.beat)  # it knows this job no more
         other.say(job.job_id, *tokens(2), DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
         assert len(other.submissions) == 1

@@ -31,6 +31,11 @@ def refusal(model: type[CompletionRequest] | type[ChatRequest], body: dict[str, 
     raise AssertionError(f"{body} was accepted")
 
 
+@pytest.fixture(autouse=True)
+def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.schemas.generation.secrets.randbelow", lambda bound: 7)
+
+
 def completion(**parameters: Any) -> list[TextJob]:
     return CompletionRequest.model_validate({**PROMPT, **parameters}).to_jobs()
 
@@ -41,7 +46,8 @@ def chat(**parameters: Any) -> list[TextJob]:
 
 def test_completion_defaults_are_the_documented_ones() -> None:
     (job,) = completion()
-    assert job == TextJob(prompt="Tell me a story", max_tokens=128, sampling=Sampling(temperature=1, top_k=50, top_p=1))
+    sampling = Sampling(temperature=1, top_k=50, top_p=1, seed=7)
+    assert job == TextJob(prompt="Tell me a story", max_tokens=128, sampling=sampling)
 
 
 def test_chat_runs_to_the_end_of_the_turn() -> None:
@@ -125,6 +131,11 @@ def test_each_form_of_prompt(prompt: Any, prompts: list[Any]) -> None:
 def test_choices_are_counted_by_prompt_and_have_seeds_of_their_own() -> None:
     jobs = completion(prompt=["a", "b"], n=2, seed=10)
     assert [(job.prompt, job.sampling.seed) for job in jobs] == [("a", 10), ("a", 11), ("b", 10), ("b", 11)]
+
+
+@pytest.mark.parametrize("seed", [None, -1])
+def test_an_open_seed_is_drawn_once_for_all_workers(seed: int | None) -> None:
+    assert [job.sampling.seed for job in completion(n=2, seed=seed)] == [7, 7]
 
 
 BAD_IN_BOTH: list[tuple[str, Any]] = [

@@ -198,3 +198,41 @@ def test_the_view_joins_heartbeats_and_roster() -> None:
     assert (living.kv_used_tokens, living.memory_bytes, living.restarts) == (30, 1 << 20, 3)
     assert (expected.name, expected.state, expected.pid, expected.slots) == ("smol-1", "spawning", None, 0)
     assert (unlisted.name, unlisted.model, unlisted.restarts) == ("smol-2", "other", 0)
+
+
+def test_a_model_whose_workers_are_all_given_up_or_taken_out_is_hopeless_for_all_their_reasons() -> None:
+    table = WorkerTable()
+    failed = replace(status("smol-0", WorkerState.FAILED, detail="signal 4"), last_lines=["a", "b", "no such tensor"])
+    drained = status("smol-1", WorkerState.DRAINED, detail="drained")
+    table.read_roster(Roster([failed, drained]))
+    assert table.hopeless("smol") == "signal 4; it wrote last: a / b / no such tensor; drained"
+    assert table.missing("smol") == "smol-0 failed (signal 4; it wrote last: a / b / no such tensor), smol-1 drained (drained)"
+    assert [view.last_lines for view in table.views()] == [["a", "b", "no such tensor"], []]
+
+
+def test_a_drained_place_has_no_living_worker() -> None:
+    table = WorkerTable()
+    worker, _ = table.hear(beat("worker"))
+    assert table.read_roster(Roster([status("smol-0", WorkerState.DRAINED, "worker")])) == [worker]
+
+
+def test_a_worker_that_is_to_end_is_overdue_once_its_time_is_over(clock: Callable[[float], None]) -> None:
+    table = WorkerTable()
+    table.hear(beat("worker"))
+    worker, _ = table.hear(beat("worker", state=WorkerState.DRAINING))
+    idle, _ = table.hear(beat("idle", "smol-1", state=WorkerState.DRAINING))
+    worker.jobs["job"] = Job("job", JobRequest("request", "user", "smol", TextJob(prompt="")))
+    clock(1009.0)
+    table.hear(beat("worker", state=WorkerState.DRAINING))
+    assert table.overdue(10.0) == []
+    clock(1010.0)
+    assert table.overdue(10.0) == [worker]
+    assert idle.draining_since_s == 1000.0
+
+
+def test_workers_are_forgiven_what_the_router_itself_did_not_hear(clock: Callable[[float], None]) -> None:
+    table = WorkerTable()
+    table.hear(beat("worker"))
+    clock(1000.0 + 100 * HEARTBEAT_TIMEOUT_S)
+    table.forgive()
+    assert table.silent() == []

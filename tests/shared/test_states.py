@@ -12,8 +12,8 @@ def test_every_state_of_a_worker_is_in_the_table_and_can_be_reached() -> None:
     assert reached == set(WorkerState)
 
 
-def test_a_worker_that_is_given_up_stays_so() -> None:
-    assert [state for state, moves in WORKER_MOVES.items() if not moves] == [WorkerState.FAILED]
+def test_a_worker_that_was_given_up_or_taken_out_can_only_be_started_afresh() -> None:
+    assert WORKER_MOVES[WorkerState.FAILED] == WORKER_MOVES[WorkerState.DRAINED] == {WorkerState.SPAWNING}
 
 
 def test_a_worker_takes_jobs_only_after_loading_and_none_after_draining() -> None:

@@ -27,11 +27,15 @@ CHILD = Path(__file__).with_name("child.py")
 
 @dataclass
 class StandInLaunch:
-    """Starts stand-ins. ``workers`` gives each model's behaviour, and can be changed between starts."""
+    """Starts stand-ins. ``workers`` gives each model's behaviour, and can be changed between starts.
+
+    Each model has ``count`` workers.
+    """
 
     folder: Path
     router_behaviour: str
     workers: dict[str, str]
+    count: int = 1
 
     def router(self) -> Command:
         return self._command("router", self.router_behaviour)
@@ -51,9 +55,9 @@ LIMITS = WorkerLimits(silence_s=1.0, stop_s=3.0, restarts=quick_restarts)
 
 
 def build_supervisor(launch: StandInLaunch, limits: WorkerLimits | None = None) -> Supervisor:
-    models = tuple(ModelSettings(name, JobKind.TEXT, "echo", "") for name in launch.workers)
+    models = tuple(ModelSettings(name, JobKind.TEXT, "echo", "", workers=launch.count) for name in launch.workers)
     settings = ServerSettings(models, str(launch.folder), port=0, drain_timeout_s=5.0)
-    assignments = [DeviceAssignment(None, 1) for _ in models]
+    assignments = [DeviceAssignment(None, 1) for _ in range(len(models) * launch.count)]
     return Supervisor(
         settings, open_listener("127.0.0.1", 0), launch, assignments, LogDisplay("text"), limits or LIMITS
     )

@@ -10,7 +10,7 @@ import pytest
 from router_end import PATIENCE_S, RouterEnd
 
 from shared.jobs import Done, Failed, ImageJob, JobKind, SpeechJob, Started, Tokens
-from shared.messages import Cancel, Drain, Submit, WorkerState
+from shared.messages import Acknowledge, Cancel, Drain, Replay, Submit, WorkerState
 from shared.settings import ModelSettings, ServerSettings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -136,4 +136,16 @@ def test_a_drained_worker_finishes_what_runs_and_exits(mortal: RunningWorker) ->
 def test_an_idle_worker_is_drained_by_sigterm(mortal: RunningWorker) -> None:
     mortal.wait_for_heartbeat(lambda beat: beat.state is WorkerState.READY)
     mortal.process.send_signal(signal.SIGTERM)
+    assert mortal.process.wait(PATIENCE_S) == 0
+
+
+def test_a_drained_worker_repeats_what_was_lost_until_its_end_is_acknowledged(mortal: RunningWorker) -> None:
+    mortal.probe()
+    mortal.submit("job", max_tokens=20)
+    mortal.send(Drain())
+    mortal.wait_for_end("job")
+    mortal.send(Replay("job", 0))
+    mortal.wait_until(lambda: mortal.replays, "the replay")
+    assert [event.seq for event in mortal.replays[0].events] == list(range(22))
+    mortal.send(Acknowledge(["job"]))
     assert mortal.process.wait(PATIENCE_S) == 0

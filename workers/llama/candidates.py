@@ -53,6 +53,12 @@ class Candidates:
         self._memory["logit"][:count] = logits
         self._native.size, self._native.selected, self._native.sorted = count, -1, False
 
+    def draw(self, seed: int) -> None:
+        """Select one of the candidates by their probabilities."""
+        sampler = llama_cpp.llama_sampler_init_dist(seed)
+        self.apply(sampler)
+        llama_cpp.llama_sampler_free(sampler)
+
     def apply(self, sampler: Any) -> None:
         """Run a native sampler over the candidates."""
         llama_cpp.llama_sampler_apply(sampler, ctypes.byref(self._native))

@@ -116,6 +116,8 @@ class LlamaEngine:
     def _prepare(self, job: EngineJob, received_s: float) -> Sequence:
         sequence = self._preparer.prepare(job)
         sequence.received_s = received_s
+        if job.begun is not None:
+            sequence.started, sequence.cached_tokens = True, job.begun.cached_tokens
         if job.generated:
             sequence.replayed = self._generation.replay(sequence, job.generated)
             sequence.started = True

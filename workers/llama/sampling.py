@@ -1,4 +1,9 @@
-"""Drawing the next token: llama.cpp's native sampler chain, one for each sequence."""
+"""Drawing the next token: llama.cpp's native sampler chain, one for each sequence.
+
+Each draw has a random number of its own, by the request's seed and the number of tokens before it, and by nothing else:
+a worker that takes a sequence over draws as the one before it would have drawn. llama.cpp's own generator could not be
+wound on to where that one stopped, as it passes over draws that leave no choice; it is seeded anew for each draw.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +27,8 @@ ANSWER_WINDOW = 1 << 16
 GREEDY_BELOW = 1e-6
 """Temperatures below draw like 0; logits divided by far smaller ones would leave the range of 32 bits."""
 
+_MASK_64 = (1 << 64) - 1
+
 LOWEST = float(np.finfo(np.float32).min)
 """Tokens with a logit of -inf, such as a grammar's mask leaves, are never drawn."""
 
@@ -38,16 +45,18 @@ class Sampler:
 
     def __init__(self, sampling: Sampling, vocab_size: int) -> None:
         self._chain = self._penalties = None
+        self._accepted = 0  # tokens of the answer so far, drawn and appended
         if not needs_chain(sampling):
             return
         self._chain = _build_chain(sampling)
+        self._random = sampling.temperature >= GREEDY_BELOW
+        self._seed = secrets.randbits(32) if sampling.seed is None else sampling.seed
         self._bias_tokens = np.array(list(sampling.logit_bias), np.int64)
         self._bias = np.array(list(sampling.logit_bias.values()), np.float32)
         if penalised(sampling):
             self._penalties = _build_penalties(sampling, vocab_size)
             only_repeat = (sampling.frequency_penalty, sampling.presence_penalty) == (0.0, 0.0)
             self._window = np.empty(PENALTY_WINDOW if only_repeat else ANSWER_WINDOW, np.int32)
-        self._accepted = 0
         self._top_k = 1 if sampling.temperature < GREEDY_BELOW else sampling.top_k
         self._min_p = sampling.min_p if sampling.top_p >= 1.0 else 0.0
         self._candidates = Candidates()
@@ -64,18 +73,18 @@ class Sampler:
         if not self._load_few(logits):
             self._load(np.arange(len(logits)), logits)
         self._candidates.apply(self._chain)
+        if self._random:
+            self._candidates.draw(draw_seed(self._seed, self._accepted))
         token = self._candidates.selected
         self.accept(token)
         return token
 
     def accept(self, token: int) -> None:
-        """Count a token that was appended without having been drawn."""
-        if self._chain is not None:
-            llama_cpp.llama_sampler_accept(self._chain, token)
+        """Count a token that was appended, drawn or not."""
         if self._penalties is not None:
             llama_cpp.llama_sampler_accept(self._penalties, token)
             self._window[self._accepted % len(self._window)] = token
-            self._accepted += 1
+        self._accepted += 1
 
     def close(self) -> None:
         """Free the chain."""
@@ -156,16 +165,14 @@ def _build_penalties(sampling: Sampling, vocab_size: int) -> Any:
 
 
 def _build_chain(sampling: Sampling) -> Any:
-    """What comes after logit bias and penalties."""
+    """What comes after logit bias and penalties, up to the draw."""
     if sampling.temperature < GREEDY_BELOW:
         return _new_chain([llama_cpp.llama_sampler_init_greedy()])
-    seed = secrets.randbits(32) if sampling.seed is None else sampling.seed
     samplers = [
         llama_cpp.llama_sampler_init_top_k(sampling.top_k),
         llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1),
         llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1),
         llama_cpp.llama_sampler_init_temp(sampling.temperature),
-        llama_cpp.llama_sampler_init_dist(seed & 0xFFFFFFFF),
     ]
     return _new_chain(samplers)
 
@@ -175,3 +182,14 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
     shifted: NDArray[np.float64] = logits.astype(np.float64) - float(logits.max())
     shifted -= np.log(np.exp(shifted).sum())
     return shifted
+
+
+def draw_seed(seed: int, position: int) -> int:
+    """The seed of the draw that follows ``position`` tokens: splitmix64 (Steele et al. 2014) at that place.
+
+    It is below 2**32 - 1, which stands for a random seed in llama.cpp.
+    """
+    state = (seed + (position + 1) * 0x9E3779B97F4A7C15) & _MASK_64
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK_64
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK_64
+    return (state ^ (state >> 31)) % 0xFFFFFFFF

@@ -7,6 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from shared import exit_codes
 from shared.jobs import JobKind
@@ -15,11 +16,20 @@ from workers.supervisor.exits import MemoryFigures, explain_exit, is_hopeless
 from workers.supervisor.process import ChildProcess, Command, LineSink
 from workers.supervisor.restarts import RestartPolicy
 
-_ENDED = frozenset({WorkerState.EXITED, WorkerState.FAILED})
+_ENDED = frozenset({WorkerState.EXITED, WorkerState.DRAINED, WorkerState.FAILED})
+_TOLD_LINES = 8
 
 
 class ForbiddenMove(Exception):
     """A change of state that :data:`WORKER_MOVES` does not have: a defect."""
+
+
+class _Order(Enum):
+    """What an operator wants to happen once the worker has ended."""
+
+    NONE = auto()
+    STAY_OUT = auto()
+    COME_BACK = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +51,7 @@ class WorkerLimits:
 
 
 class WorkerPlace:
-    """Keeps one worker running: starts it, follows its heartbeats, replaces it when it dies or hangs.
+    """Keeps one worker running: starts it, follows its heartbeats, replaces it when it dies, hangs, or is to.
 
     Args:
         name: the worker's name, the same over restarts.
@@ -78,7 +88,10 @@ class WorkerPlace:
         self._worker_id = ""
         self._restarts = 0
         self._was_ready = False
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._order = _Order.NONE
+        self._roused = asyncio.Event()  # the pause before the next start is over
+        self._moved = asyncio.Event()  # another one after each change of state
         self._killed_because = ""
         self._ready_since_s: float | None = None
         self._heard_s = 0.0
@@ -96,20 +109,39 @@ class WorkerPlace:
 
     def status(self) -> WorkerStatus:
         """What the router is told."""
-        return WorkerStatus(self.name, self.model, self._worker_id, self.state, self._restarts, self.detail)
+        lines = self.last_lines[-_TOLD_LINES:] if self.state is WorkerState.FAILED else []
+        detail = self.detail
+        return WorkerStatus(self.name, self.model, self._worker_id, self.state, self._restarts, detail, lines)
 
     async def run(self) -> None:
-        """Keep a worker here until :meth:`stop`, :meth:`kill`, or until restarting is given up."""
-        while not self._stopping.is_set():
+        """Keep a worker here until :meth:`stop` or :meth:`kill`; one that was given up, after a :meth:`restart`."""
+        while not self._stopping:
             code = await self._run_once()
-            delay_s = self._after_exit(code)
-            if delay_s is None:
+            if not await self._pause(self._after_exit(code)):
                 return
-            try:
-                await asyncio.wait_for(self._stopping.wait(), delay_s)
-            except TimeoutError:
-                self._restarts += 1
-                self._move(WorkerState.SPAWNING)
+            self._move(WorkerState.SPAWNING)
+
+    async def drain(self, timeout_s: float) -> None:
+        """End the worker after what it is doing, or after ``timeout_s``. None follows it until :meth:`restart`."""
+        self._order = _Order.STAY_OUT
+        self._roused.set()
+        await self._end_child(timeout_s)
+
+    async def restart(self, timeout_s: float) -> bool:
+        """Replace the worker, after what it is doing or after ``timeout_s``; start one where there is none.
+
+        Returns once the new one is ready (True), or has been given up or overtaken by another order.
+        """
+        self._order = _Order.COME_BACK
+        self._policy = self._limits.restarts()
+        self._roused.set()
+        former_id = self._worker_id
+        await self._end_child(timeout_s)
+        while not self._stopping and self._order is not _Order.STAY_OUT:
+            if self._worker_id != former_id and self.state in (WorkerState.READY, WorkerState.FAILED):
+                break
+            await self._moved.wait()
+        return self.state is WorkerState.READY
 
     def heard(self, heartbeat: Heartbeat) -> None:
         """Take a heartbeat of this place's worker; those of earlier runs are ignored."""
@@ -136,19 +168,28 @@ class WorkerPlace:
 
     async def stop(self) -> bool:
         """End the worker for good, after what it is doing if it serves. Returns whether it ended by itself."""
-        self._stopping.set()
+        self._end_pauses()
+        return await self._end_child(self._limits.stop_s)
+
+    def kill(self) -> None:
+        """End the worker for good, now."""
+        self._end_pauses()
+        if self._child is not None:
+            self._child.kill()
+
+    def _end_pauses(self) -> None:
+        self._stopping = True
+        self._roused.set()
+        self._moved.set()
+
+    async def _end_child(self, timeout_s: float) -> bool:
+        """End the process that there is. Returns whether it ended by itself, as far as it had anything to finish."""
         if self._child is None:
             return True
         if self.state not in (WorkerState.READY, WorkerState.DRAINING):
             self._child.kill()
             return True
-        return await self._child.end(self._limits.stop_s)
-
-    def kill(self) -> None:
-        """End the worker for good, now."""
-        self._stopping.set()
-        if self._child is not None:
-            self._child.kill()
+        return await self._child.end(timeout_s)
 
     async def _run_once(self) -> int:
         """Start a worker and wait for its end; returns its exit code."""
@@ -160,7 +201,7 @@ class WorkerPlace:
         except OSError as error:
             self.last_lines = [f"cannot be started: {error}"]
             return 1
-        if self._stopping.is_set():
+        if self._stopping or self._order is not _Order.NONE:
             self._child.kill()
         code = await self._child.wait()
         self.last_lines = self._child.last_lines
@@ -168,26 +209,40 @@ class WorkerPlace:
         return code
 
     def _after_exit(self, code: int) -> float | None:
-        """Record an exit; returns the delay before the next start, or None where there is none."""
+        """Record an exit; returns the delay before the next start, or None where there is none by itself."""
         loading = self._ready_since_s is None
         self.detail = self._killed_because or explain_exit(code, loading, MemoryFigures.now(self._memory_bytes))
+        if self._stopping or self._order is not _Order.NONE:
+            self._move(WorkerState.EXITED)
+            return None
         ready_s = None if self._ready_since_s is None else time.monotonic() - self._ready_since_s
-        if self._stopping.is_set():
-            delay_s = None
-        elif code == exit_codes.REPLACE and ready_s is not None:
-            delay_s = 0.0
-        else:
-            delay_s = self._policy.next_delay_s(ready_s)
+        replaces = code == exit_codes.REPLACE and ready_s is not None
+        delay_s = 0.0 if replaces else self._policy.next_delay_s(ready_s)
         first_load = not self._was_ready and self._restarts == 0
         self._move(WorkerState.EXITED)
-        if self._stopping.is_set():
-            return None
         if delay_s is None:
             self.detail = f"given up after {self._policy.failed_starts} failed starts; the last one {self.detail}"
         if delay_s is None or (first_load and is_hopeless(code)):
             self._move(WorkerState.FAILED)
             return None
         return delay_s
+
+    async def _pause(self, delay_s: float | None) -> bool:
+        """Wait for the next start: for so long, or for an order. False if there is no next one."""
+        while not self._stopping:
+            if self._order is _Order.COME_BACK:
+                self._order = _Order.NONE
+                return True
+            if self._order is _Order.STAY_OUT and self.state is WorkerState.EXITED:
+                self.detail = f"drained; nexa restart {self.name} starts it again"
+                self._move(WorkerState.DRAINED)
+            self._roused.clear()
+            try:
+                await asyncio.wait_for(self._roused.wait(), delay_s if self.state is WorkerState.EXITED else None)
+            except TimeoutError:
+                self._restarts += 1
+                return True
+        return False
 
     def _follow(self, state: WorkerState) -> bool:
         """Move to the state that the worker tells; it may have passed LOADING unheard. Returns whether it moved."""
@@ -209,6 +264,8 @@ class WorkerPlace:
         if state is WorkerState.READY:
             self._ready_since_s = self._heard_s = time.monotonic()
             self._was_ready = True
+        self._moved.set()
+        self._moved = asyncio.Event()
         self._on_change()
 
     def _replace(self, reason: str) -> None:

@@ -21,6 +21,7 @@ from workers.supervisor.bus import SupervisorBus
 from workers.supervisor.commands import Launch
 from workers.supervisor.display import Display, WorkerView, announcement
 from workers.supervisor.listener import url_of
+from workers.supervisor.orders import Orders
 from workers.supervisor.output import LineForwarder
 from workers.supervisor.place import WorkerLimits, WorkerPlace
 from workers.supervisor.reload import restart_on_change
@@ -84,13 +85,15 @@ class Supervisor:
             for (model, name), assignment in zip(names, assignments, strict=True)
         ]
         self._by_name = {place.name: place for place in self.places}
+        self._orders = Orders(self.places, settings.drain_timeout_s, self._on_task_done)
 
     async def run(self) -> int:
         """Run the server until it is told to end or nothing of it can run. Returns the exit code."""
         loop = asyncio.get_running_loop()
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self.stop, number)
-        self._bus = SupervisorBus(Endpoints.in_folder(Path(self._settings.run_folder)), self._on_heartbeat)
+        endpoints = Endpoints.in_folder(Path(self._settings.run_folder))
+        self._bus = SupervisorBus(endpoints, self._on_heartbeat, self._orders.take)
         keepers = [asyncio.create_task(self._keep_router())]
         keepers += [asyncio.create_task(place.run()) for place in self.places]
         watchers = [asyncio.create_task(self._watch())]
@@ -105,6 +108,7 @@ class Supervisor:
             for task in watchers:
                 task.cancel()
             await asyncio.gather(*watchers, return_exceptions=True)
+            await self._orders.close()
             self._bus.close()
         return code
 

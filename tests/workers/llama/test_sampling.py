@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shared.jobs import Sampling
-from workers.llama.sampling import ANSWER_WINDOW, GREEDY_BELOW, PENALTY_WINDOW, Sampler
+from workers.llama.sampling import ANSWER_WINDOW, GREEDY_BELOW, PENALTY_WINDOW, Sampler, draw_seed
 
 NO_CONTEXT = 0
 DRAWS = 6
@@ -22,7 +22,7 @@ Logits = NDArray[np.float32]
 
 
 class WholeVocabulary:
-    """What ``llama_sampler_sample`` does with one chain of all samplers, without a context."""
+    """What ``llama_sampler_sample`` does with one chain of all samplers, without a context, seeded for each draw."""
 
     def __init__(self, sampling: Sampling, vocab_size: int) -> None:
         self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
@@ -33,25 +33,31 @@ class WholeVocabulary:
         self._add(llama_cpp.llama_sampler_init_logit_bias(vocab_size, len(bias), bias_array))
         self._add(llama_cpp.llama_sampler_init_penalties(vocab_size, PENALTY_WINDOW, repeat, 0.0, 0.0))
         self._add(llama_cpp.llama_sampler_init_penalties(vocab_size, ANSWER_WINDOW, 1.0, frequency, presence))
-        if sampling.temperature < GREEDY_BELOW:
+        self._seed, self._accepted = sampling.seed or 0, 0
+        self._random = sampling.temperature >= GREEDY_BELOW
+        if not self._random:
             self._add(llama_cpp.llama_sampler_init_greedy())
             return
         self._add(llama_cpp.llama_sampler_init_top_k(sampling.top_k))
         self._add(llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1))
         self._add(llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1))
         self._add(llama_cpp.llama_sampler_init_temp(sampling.temperature))
-        self._add(llama_cpp.llama_sampler_init_dist(sampling.seed))
 
     def sample(self, logits: Logits) -> int:
         data = (llama_cpp.llama_token_data * len(logits))(*((i, float(x), 0.0) for i, x in enumerate(logits)))
         array = llama_cpp.llama_token_data_array(data, len(logits), -1, False)
         llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(array))
+        if self._random:
+            draw = llama_cpp.llama_sampler_init_dist(draw_seed(self._seed, self._accepted))
+            llama_cpp.llama_sampler_apply(draw, ctypes.byref(array))
+            llama_cpp.llama_sampler_free(draw)
         token = int(data[array.selected].id)
         self.accept(token)
         return token
 
     def accept(self, token: int) -> None:
         llama_cpp.llama_sampler_accept(self._chain, token)
+        self._accepted += 1
 
     def close(self) -> None:
         llama_cpp.llama_sampler_free(self._chain)
@@ -180,3 +186,49 @@ def test_equal_logits_are_all_drawn() -> None:
     logits[[10, 2000, 4999]] = 1.0
     assert {sampler.sample(NO_CONTEXT, 0, logits.copy()) for _ in range(60)} == {10, 2000, 4999}
     sampler.close()
+
+
+@settings(deadline=None, max_examples=100)
+@given(SAMPLINGS, rows(), st.integers(0, 2**32 - 1))
+def test_a_sampler_that_takes_over_draws_as_the_first_one_would_have(
+    sampling: Sampling, logits: list[Logits], seed: int
+) -> None:
+    """Some tokens are drawn and some forced; the second one is only told which tokens there were."""
+    size, random = len(logits[0]), np.random.default_rng(seed)
+    first = Sampler(sampling, size)
+    cut = int(random.integers(0, len(logits) + 1))
+    tokens: list[int] = []
+    second = None
+    for position, row in enumerate(logits):
+        if position == cut:
+            second = Sampler(sampling, size)
+            for token in tokens:
+                second.accept(token)
+        tokens.append(first.sample(NO_CONTEXT, 0, row.copy()))
+        if second is not None:
+            assert second.sample(NO_CONTEXT, 0, row.copy()) == tokens[-1]
+        if random.integers(0, 2):
+            tokens.append(int(random.integers(0, size)))
+            first.accept(tokens[-1])
+            if second is not None:
+                second.accept(tokens[-1])
+    first.close()
+    if second is not None:
+        second.close()
+
+
+def test_draws_fall_as_often_on_a_token_as_its_probability_says() -> None:
+    """Numbers that depend on the position alone are as good as a generator's: over positions, and over seeds."""
+    logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
+    count = 4000
+    one = Sampler(Sampling(seed=11), len(logits))
+    over_positions = [one.sample(NO_CONTEXT, 0, logits.copy()) for _ in range(count)]
+    one.close()
+    over_seeds = []
+    for seed in range(count):
+        sampler = Sampler(Sampling(seed=seed), len(logits))
+        over_seeds.append(sampler.sample(NO_CONTEXT, 0, logits.copy()))
+        sampler.close()
+    for drawn in (over_positions, over_seeds):
+        shares = np.bincount(drawn, minlength=4) / count
+        assert np.abs(shares - [0.5, 0.3, 0.15, 0.05]).max() < 0.03  # four standard deviations

@@ -1,0 +1,138 @@
+"""``nexa drain`` and ``nexa restart``: workers of a running server, by way of its HTTP port."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+POLL_INTERVAL_S = 0.25
+REQUEST_TIMEOUT_S = 10.0
+
+Row = dict[str, Any]
+
+
+class ControlError(Exception):
+    """The server cannot be reached or refuses; the message is one readable line."""
+
+
+def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommands; each sets ``func(args) -> exit code``."""
+    drain = subparsers.add_parser(
+        "drain",
+        help="take a worker of a running server out",
+        description="Take a worker of a running server out: it gets no new request, finishes its running ones (those "
+        "that take longer than the server's --drain-timeout go on in another worker), ends, and stays out until "
+        "`nexa restart` brings it back. Waits until it is out.",
+    )
+    drain.add_argument("worker", metavar="WORKER", help="its name in /v1/workers, such as smollm2/0")
+    restart = subparsers.add_parser(
+        "restart",
+        help="replace workers of a running server",
+        description="Replace workers of a running server by fresh ones, one at a time for each model, without a failed "
+        "request. Also brings back a worker that was drained or given up. Waits until the new ones serve.",
+    )
+    restart.add_argument("worker", metavar="WORKER", nargs="?", help="its name in /v1/workers; without it, all in turn")
+    for parser, command in ((drain, _drain), (restart, _restart)):
+        parser.add_argument("--url", default=DEFAULT_URL, help=f"the server's address (default {DEFAULT_URL})")
+        parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="give up waiting (600)")
+        parser.set_defaults(func=_one_line_errors(command))
+
+
+class Server:
+    """The running server. The key is that of ``NEXA_API_KEY``."""
+
+    def __init__(self, url: str, environment: Mapping[str, str]) -> None:
+        key = environment.get("NEXA_API_KEY")
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._client = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=REQUEST_TIMEOUT_S)
+
+    def order(self, path: str) -> list[Row]:
+        """Give an order; returns the workers that it is about, as they were before it.
+
+        Raises:
+            ControlError: the server refuses, or is not there.
+        """
+        return self._rows(self._client.build_request("POST", path))
+
+    def workers(self) -> list[Row]:
+        """All workers as they are now.
+
+        Raises:
+            ControlError: the server refuses, or is not there.
+        """
+        return self._rows(self._client.build_request("GET", "/v1/workers"))
+
+    def wait(self, reached: Callable[[Row], bool], former: list[Row], timeout_s: float) -> None:
+        """Wait until all the workers in ``former`` have reached what is asked for, saying each change of state.
+
+        Raises:
+            ControlError: a worker failed, it takes too long, or the server is gone.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        shown = {row["name"]: row["state"] for row in former}
+        while True:
+            rows = [row for row in self.workers() if row["name"] in shown]
+            for row in rows:
+                name, state = row["name"], row["state"]
+                if shown[name] == state:
+                    continue
+                shown[name] = state
+                print(f"{name} {state}", file=sys.stderr)
+                if state == "failed":
+                    raise ControlError(" / ".join([f"{name} failed: {row['detail']}", *row["last_lines"]]))
+            if all(reached(row) for row in rows):
+                return
+            if time.monotonic() > deadline_s:
+                raise ControlError(f"not done after {timeout_s:.0f} s; the server goes on with it")
+            time.sleep(POLL_INTERVAL_S)
+
+    def _rows(self, request: httpx.Request) -> list[Row]:
+        try:
+            answer = self._client.send(request)
+        except httpx.HTTPError as error:
+            raise ControlError(f"no server answers at {self._client.base_url} ({error}); --url names another") from None
+        try:
+            body = answer.json()
+            if answer.is_success:
+                return list(body["data"])
+            reason = body["error"]["message"]
+        except (ValueError, KeyError, TypeError):
+            reason = "that is no nexa server, or one of another version"
+        raise ControlError(f"{self._client.base_url} answers {answer.status_code}: {reason}")
+
+
+def _drain(args: argparse.Namespace) -> int:
+    server = Server(args.url, os.environ)
+    former = server.order(f"/v1/workers/{quote(args.worker)}/drain")
+    server.wait(lambda row: row["state"] == "drained", former, args.timeout)
+    print(f"{args.worker} is out; nexa restart {args.worker} brings it back")
+    return 0
+
+
+def _restart(args: argparse.Namespace) -> int:
+    server = Server(args.url, os.environ)
+    path = "/v1/workers/restart" if args.worker is None else f"/v1/workers/{quote(args.worker)}/restart"
+    former = server.order(path)
+    pids = {row["name"]: row["pid"] for row in former}
+    server.wait(lambda row: row["state"] == "ready" and row["pid"] != pids[row["name"]], former, args.timeout)
+    print(f"{', '.join(pids)}: restarted")
+    return 0
+
+
+def _one_line_errors(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
+    def run(args: argparse.Namespace) -> int:
+        try:
+            return command(args)
+        except ControlError as error:
+            print(f"nexa: {error}", file=sys.stderr)
+            return 1
+
+    return run

@@ -1,0 +1,142 @@
+"""Which answer is right: worked out for the echo engine, taken from a calm run for a model.
+
+A model's greedy text may differ from its calm run for a reason that is no fault: a batch of another shape adds up the
+same products in another order, and where two tokens are all but equally likely the other one wins. Such a difference is
+told from a fault by the calm run's own probabilities: at the first token that differs, its two best candidates must have
+been within :data:`NEAR_TIE` of each other. Whatever is lost, repeated or out of order begins anywhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from scripts.chaos_parts.clients import Answer
+
+NEAR_TIE = 0.1
+"""Of log-probabilities. Batches of other shapes were seen to move them by some hundredths."""
+
+SUBJECTS = ("the fox", "the sea", "a clock", "the baker", "winter", "a small ship", "the king", "music")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A request's body without ``stream``, and its name in reports."""
+
+    name: str
+    body: dict[str, Any]
+
+
+class Answers(Protocol):
+    """What clients ask for, and what they must get."""
+
+    def task(self, name: str, chooser: random.Random) -> Task:
+        """Something to ask for."""
+
+    def problem(self, task: Task, answer: Answer) -> str:
+        """What is wrong with an answer; empty if nothing is."""
+
+
+class EchoAnswers:
+    """The echo engine repeats the words of the prompt up to the number of tokens asked for."""
+
+    async def prepare(self, session: aiohttp.ClientSession, url: str) -> None:
+        """Nothing has to be known beforehand."""
+
+    def task(self, name: str, chooser: random.Random) -> Task:
+        words = [name, *(f"w{chooser.randrange(10_000)}" for _ in range(chooser.randrange(3, 30)))]
+        body = {"model": "echo", "prompt": " ".join(words), "max_tokens": chooser.randrange(5, 120), "temperature": 0}
+        return Task(name, body)
+
+    def problem(self, task: Task, answer: Answer) -> str:
+        words, count = task.body["prompt"].split(), task.body["max_tokens"]
+        expected = "".join(f"{words[index % len(words)]} " for index in range(count))
+        return _unfinished(answer, count) or _different(expected, answer.text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Calm:
+    """A calm run's text, its tokens, and by how much each was likelier than the next one."""
+
+    text: str
+    tokens: list[str]
+    margins: list[float]
+    completion_tokens: int
+
+
+@dataclass(slots=True)
+class ModelAnswers:
+    """Greedy continuations of a few prompts, which a model was asked for before anything was harmed."""
+
+    model: str
+    ties: int = 0
+    _calm: dict[str, _Calm] = field(default_factory=dict)
+    _bodies: list[dict[str, Any]] = field(default_factory=list)
+
+    async def prepare(self, session: aiohttp.ClientSession, url: str) -> None:
+        """Ask for every text once, one by one."""
+        for number, subject in enumerate(SUBJECTS):
+            prompt = f"Once upon a time, {subject}" if number % 2 else f"Here is a list of facts about {subject}:\n1."
+            body = {"model": self.model, "prompt": prompt, "max_tokens": 24 + 12 * number, "temperature": 0}
+            self._bodies.append(body)
+            async with session.post(f"{url}/v1/completions", json={**body, "logprobs": 2}) as response:
+                answer = await response.json()
+            choice = answer["choices"][0]
+            rows = [sorted(top.values(), reverse=True) for top in choice["logprobs"]["top_logprobs"]]
+            margins = [row[0] - row[1] if len(row) > 1 else float("inf") for row in rows]
+            tokens = choice["logprobs"]["tokens"]
+            self._calm[prompt] = _Calm(choice["text"], tokens, margins, answer["usage"]["completion_tokens"])
+        await asyncio.sleep(0)
+
+    def task(self, name: str, chooser: random.Random) -> Task:
+        return Task(name, chooser.choice(self._bodies))
+
+    def problem(self, task: Task, answer: Answer) -> str:
+        calm = self._calm[task.body["prompt"]]
+        unfinished = _unfinished(answer, None)
+        if unfinished or answer.text == calm.text:
+            return unfinished or _miscounted(answer, calm.completion_tokens)
+        margin = _margin_at_difference(calm, answer.text)
+        if margin > NEAR_TIE:
+            return f"{_different(calm.text, answer.text)}; the token there was likelier than the next one by {margin:.2f}"
+        self.ties += 1
+        return ""
+
+
+def _unfinished(answer: Answer, tokens: int | None) -> str:
+    if answer.status != 200 or answer.error:
+        return f"status {answer.status}: {answer.error}"
+    if not answer.ended or answer.finish_reasons != 1:
+        return f"ended {answer.ended}, {answer.finish_reasons} finish reasons"
+    return "" if tokens is None else _miscounted(answer, tokens)
+
+
+def _miscounted(answer: Answer, tokens: int) -> str:
+    return "" if answer.completion_tokens == tokens else f"{answer.completion_tokens} tokens counted, not {tokens}"
+
+
+def _different(expected: str, text: str) -> str:
+    if text == expected:
+        return ""
+    at = _first_difference(expected, text)
+    return f"differs at character {at}: {text[at : at + 40]!r} in place of {expected[at : at + 40]!r}"
+
+
+def _first_difference(one: str, other: str) -> int:
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _margin_at_difference(calm: _Calm, text: str) -> float:
+    """By how much the calm run's token at the first difference was likelier than the next one."""
+    at, length = _first_difference(calm.text, text), 0
+    for token, margin in zip(calm.tokens, calm.margins, strict=True):
+        length += len(token)
+        if length > at:
+            return margin
+    return float("inf")

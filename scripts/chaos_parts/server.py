@@ -1,0 +1,150 @@
+"""The server that is harmed: its processes, what they hold, and how it says it is."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+START_TIMEOUT_S = 180.0
+STOP_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a process holds: resident memory in bytes, and open file descriptors."""
+
+    rss_bytes: int
+    descriptors: int
+
+
+class ChaosServer:
+    """``nexa server MODEL --workers 2`` on a free port of 127.0.0.1, with a bus that loses messages."""
+
+    def __init__(self, models: list[str], drop: float, delay: float, seed: int, options: list[str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._log = tempfile.NamedTemporaryFile(prefix="nexa-chaos-", suffix=".log", delete=False)  # noqa: SIM115
+        self.log_path = self._log.name
+        chaos = {"NEXA_CHAOS_DROP": str(drop), "NEXA_CHAOS_DELAY": str(delay), "NEXA_CHAOS_SEED": str(seed)}
+        arguments = ["server", *models, "--workers", "2", "--port", str(self.port), *options]
+        self.process = psutil.Popen(
+            [sys.executable, "-m", "router.cli", *arguments],
+            cwd=REPOSITORY,
+            env={**os.environ, **chaos, "PYTHONPATH": str(REPOSITORY)},
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def output(self) -> str:
+        """What the server's processes have written."""
+        return Path(self.log_path).read_text(errors="replace")
+
+    async def wait_ready(self, session: aiohttp.ClientSession) -> None:
+        """Wait until both workers of each model are ready.
+
+        Raises:
+            RuntimeError: the server ended, or takes too long.
+        """
+
+        async def ready() -> bool:
+            if self.process.poll() is not None:
+                raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.output()}")
+            rows = await self.workers(session)
+            return len(rows) >= 2 and all(row["state"] == "ready" for row in rows)
+
+        if not await reached(ready, START_TIMEOUT_S):
+            raise RuntimeError(f"not ready in {START_TIMEOUT_S:.0f} s; the server wrote:\n{self.output()[-4000:]}")
+
+    async def workers(self, session: aiohttp.ClientSession) -> list[dict[str, Any]]:
+        """The rows of ``/v1/workers``; none while nobody answers."""
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
+            async with session.get(f"{self.url}/v1/workers", timeout=aiohttp.ClientTimeout(5)) as answer:
+                rows: list[dict[str, Any]] = (await answer.json())["data"]
+                return rows
+        return []
+
+    def worker_processes(self) -> list[psutil.Process]:
+        """The workers' processes."""
+        return [process for process in self._children() if self._role(process).startswith("worker")]
+
+    def router_process(self) -> psutil.Process | None:
+        """The router's process, if there is one now."""
+        return next((process for process in self._children() if self._role(process) == "router"), None)
+
+    def figures(self) -> dict[str, Figures]:
+        """What each process holds, by its role."""
+        found = {}
+        for process in [self.process, *self._children()]:
+            with contextlib.suppress(psutil.Error):
+                figures = Figures(process.memory_info().rss, process.num_fds())
+                found[self._role(process)] = figures
+        return found
+
+    def stop(self) -> tuple[int, list[int]]:
+        """End it by SIGTERM; returns its exit code and the processes that it has left behind, which are killed."""
+        children = self._children()
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                child.send_signal(signal.SIGCONT)
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            code = self.process.wait(STOP_TIMEOUT_S)
+        except psutil.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            code = self.process.wait()
+        _, alive = psutil.wait_procs(children, timeout=3)
+        for process in alive:
+            process.kill()
+        self._log.close()
+        return code, [process.pid for process in alive]
+
+    def _children(self) -> list[psutil.Process]:
+        try:
+            children: list[psutil.Process] = self.process.children()
+        except psutil.Error:
+            return []
+        return [child for child in children if self._role(child)]
+
+    def _role(self, process: psutil.Process) -> str:
+        """``supervisor``, ``router`` or ``worker NAME``; empty for a process that has just ended, or just begun."""
+        if process.pid == self.process.pid:
+            return "supervisor"
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()
+            if process.status() == psutil.STATUS_ZOMBIE or "-m" not in words:
+                return ""
+            if words[words.index("-m") + 1] == "router":
+                return "router"
+            if "--worker-name" in words:
+                return f"worker {words[words.index('--worker-name') + 1]}"
+        return ""
+
+
+async def reached(condition: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
+    """Poll until a condition holds; False if it does not within ``timeout_s``."""
+    deadline_s = time.monotonic() + timeout_s
+    while not await condition():
+        if time.monotonic() > deadline_s:
+            return False
+        await asyncio.sleep(0.1)
+    return True

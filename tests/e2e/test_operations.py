@@ -1,0 +1,204 @@
+"""What an operator does to a running server: drain, restart, end; no request fails by it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from e2e.running_server import RunningServer, running, wait_until
+
+PATIENCE = {"drain": "3"}
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[RunningServer]:
+    """Two workers of the echo engine, which take 20 ms a step."""
+    with running("--workers", "2", "--drain-timeout", PATIENCE["drain"], "echo:0.02") as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _both_ready(pair: RunningServer) -> None:
+    wait_until(lambda: pair.status("/ready") == 200 and len(pair.worker_pids()) == 2, "both workers are ready")
+
+
+def nexa(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command, run to its end."""
+    return subprocess.run([sys.executable, "-m", "router.cli", *words], capture_output=True, text=True, timeout=120)
+
+
+def request(name: str, count: int) -> dict[str, Any]:
+    return {"prompt": f"{name} says this", "max_tokens": count}
+
+
+def expected(name: str, count: int) -> str:
+    words = request(name, count)["prompt"].split()
+    return "".join(f"{words[index % len(words)]} " for index in range(count))
+
+
+def text_of(server: RunningServer, name: str, count: int) -> str:
+    chunks = server.stream("/v1/completions", request(name, count))
+    return "".join(chunk["choices"][0]["text"] for chunk in chunks)
+
+
+def test_a_drained_worker_is_out_and_its_streams_go_on_elsewhere(pair: RunningServer) -> None:
+    """The short ones end where they are; the long ones are moved when the time is over."""
+    with ThreadPoolExecutor(8) as pool:
+        counts = [60, 400] * 4
+        texts = [pool.submit(text_of, pair, f"client{n}", count) for n, count in enumerate(counts)]
+        wait_until(lambda: sum(row["running"] for row in pair.workers()) == 8, "all run")
+        done = nexa("drain", "echo/0", "--url", pair.url)
+        assert done.returncode == 0, done.stderr
+        assert "echo/0 is out" in done.stdout
+        states = {row["name"]: row["state"] for row in pair.workers()}
+        assert states == {"echo/0": "drained", "echo/1": "ready"}
+        assert [text.result() for text in texts] == [expected(f"client{n}", c) for n, c in enumerate(counts)]
+    assert text_of(pair, "later", 5) == expected("later", 5)
+    refused = nexa("drain", "echo/1", "--url", pair.url)
+    assert refused.returncode == 1
+    assert "only worker that echo has left" in refused.stderr
+    back = nexa("restart", "echo/0", "--url", pair.url)
+    assert back.returncode == 0, back.stderr
+
+
+def test_a_rolling_restart_replaces_all_workers_and_fails_no_request(pair: RunningServer) -> None:
+    former = set(pair.worker_pids())
+    stopping = threading.Event()
+
+    def load(name: str) -> int:
+        """Ask for one text after the other."""
+        done = 0
+        while not stopping.is_set():
+            assert text_of(pair, f"{name}-{done}", 40) == expected(f"{name}-{done}", 40)
+            done += 1
+        return done
+
+    with ThreadPoolExecutor(6) as pool:
+        clients = [pool.submit(load, f"client{n}") for n in range(6)]
+        restarted = nexa("restart", "--url", pair.url)
+        stopping.set()
+        assert all(client.result() for client in clients)
+    assert restarted.returncode == 0, restarted.stderr
+    assert "echo/0, echo/1: restarted" in restarted.stdout
+    assert not set(pair.worker_pids()) & former
+
+
+def test_a_single_worker_is_restarted_while_requests_wait() -> None:
+    with running("--drain-timeout", "1", "echo:0.02") as server, ThreadPoolExecutor(2) as pool:
+        long = pool.submit(text_of, server, "long", 200)
+        wait_until(lambda: server.workers()[0]["running"] == 1, "it runs")
+        restarting = pool.submit(nexa, "restart", "echo/0", "--url", server.url)
+        wait_until(lambda: server.status("/ready") == 503, "it is out")
+        assert text_of(server, "late", 5) == expected("late", 5)
+        assert long.result() == expected("long", 200)
+        assert restarting.result().returncode == 0
+
+
+@pytest.mark.parametrize("words", [("drain", "nobody/7"), ("restart", "nobody/7")])
+def test_a_name_that_is_no_worker_is_refused_with_those_that_are(pair: RunningServer, words: tuple[str, str]) -> None:
+    refused = nexa(*words, "--url", pair.url)
+    assert refused.returncode == 1
+    assert refused.stderr.count("\n") == 1
+    assert "no worker 'nobody/7'; the workers are: echo/0, echo/1" in refused.stderr
+
+
+def test_a_server_that_is_not_there_is_one_line() -> None:
+    refused = nexa("drain", "echo/0", "--url", "http://127.0.0.1:9")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("nexa: no server answers at http://127.0.0.1:9")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_a_worker_that_hangs_is_replaced_and_its_streams_go_on_elsewhere(pair: RunningServer) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        texts = [pool.submit(text_of, pair, f"client{n}", 300) for n in range(8)]
+        wait_until(lambda: sum(row["running"] for row in pair.workers()) == 8, "all run")
+        hanging = pair.workers()[0]["pid"]
+        os.kill(hanging, signal.SIGSTOP)
+        assert [text.result() for text in texts] == [expected(f"client{n}", 300) for n in range(8)]
+    wait_until(lambda: not psutil.pid_exists(hanging) and len(pair.worker_pids()) == 2, "another one is in its place")
+    assert "no sign of life" in next(row["detail"] for row in pair.workers() if row["name"] == "echo/0")
+
+
+def test_a_worker_that_was_only_slow_goes_on_without_a_mix_up(pair: RunningServer) -> None:
+    """It is given up after five seconds and comes back after seven, still at work on what others have taken over."""
+    with ThreadPoolExecutor(8) as pool:
+        texts = [pool.submit(text_of, pair, f"client{n}", 500) for n in range(8)]
+        wait_until(lambda: sum(row["running"] for row in pair.workers()) == 8, "all run")
+        slow = pair.workers()[0]["pid"]
+        os.kill(slow, signal.SIGSTOP)
+        wait_until(lambda: slow not in [row["pid"] for row in pair.workers()], "the router has given it up")
+        os.kill(slow, signal.SIGCONT)
+        assert [text.result() for text in texts] == [expected(f"client{n}", 500) for n in range(8)]
+    wait_until(lambda: pair.idle() and slow in pair.worker_pids(), "it serves again, without a job")
+
+
+def test_sigterm_lets_streams_end_and_takes_no_more() -> None:
+    server = RunningServer("--drain-timeout", "30", "echo:0.02")
+    try:
+        server.wait_ready()
+        with ThreadPoolExecutor(3) as pool:
+            texts = [pool.submit(text_of, server, f"client{n}", 150) for n in range(3)]
+            wait_until(lambda: server.workers()[0]["running"] == 3, "all run")
+            server.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: not _answers(server), "nobody listens any more")
+            assert [text.result() for text in texts] == [expected(f"client{n}", 150) for n in range(3)]
+        assert server.process.wait(30) == 0
+    finally:
+        server.stop()
+
+
+def test_sigterm_does_not_wait_longer_than_the_drain_timeout() -> None:
+    server = RunningServer("--drain-timeout", "1", "echo:0.05")
+    try:
+        server.wait_ready()
+        stream = server.stream("/v1/completions", request("endless", 100_000))
+        next(stream)
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises((httpx.HTTPError, AssertionError)):
+            list(stream)
+        assert server.process.wait(30) == 0
+    finally:
+        server.stop()
+
+
+def test_a_killed_supervisor_leaves_no_process_and_no_folder_to_stumble_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    runtime = Path(os.environ.get("TMPDIR", "/tmp")) / f"nx{os.getpid()}"
+    runtime.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime))
+    server = RunningServer("--workers", "2", "echo:0.02")
+    try:
+        server.wait_ready()
+        children = [psutil.Process(pid) for pid in server.children()]
+        (left,) = runtime.glob("nexa-*")
+        server.process.kill()
+        server.process.wait()
+        wait_until(lambda: not any(child.is_running() for child in children), "router and workers have ended")
+        with running("echo:0.02") as second:
+            (folder,) = runtime.glob("nexa-*")
+            assert folder != left
+            assert text_of(second, "after", 3) == expected("after", 3)
+        assert list(runtime.glob("nexa-*")) == []
+    finally:
+        server.stop()
+        runtime.rmdir()
+
+
+def _answers(server: RunningServer) -> bool:
+    try:
+        httpx.get(f"{server.url}/health", timeout=5)
+    except httpx.HTTPError:
+        return False
+    return True

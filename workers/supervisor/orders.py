@@ -1,0 +1,75 @@
+"""What operators ask of running workers: to be taken out, or replaced one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from shared.messages import ControlMessage, DrainWorker, RestartWorkers
+from workers.supervisor.place import WorkerPlace
+
+END_MARGIN_S = 5.0
+"""A worker that is drained gets so much more than its jobs do: these are moved to others when their time is over."""
+
+log = logging.getLogger("nexa.supervisor")
+
+
+class Orders:
+    """Carries out orders beside everything else. Of one model, one worker at a time is restarted.
+
+    Args:
+        places: the workers' places.
+        drain_timeout_s: how long jobs may go on in a worker that is to end.
+        on_done: told of each task that has ended.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[WorkerPlace],
+        drain_timeout_s: float,
+        on_done: Callable[[asyncio.Task[None]], None],
+    ) -> None:
+        self._places = {place.name: place for place in places}
+        self._timeout_s = drain_timeout_s + END_MARGIN_S
+        self._on_done = on_done
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take(self, order: ControlMessage) -> None:
+        """Begin with an order. Names that no place has are ignored."""
+        match order:
+            case DrainWorker(worker_name=name):
+                if name in self._places:
+                    self._begin(self._places[name].drain(self._timeout_s))
+            case RestartWorkers(worker_names=names):
+                by_model: defaultdict[str, list[WorkerPlace]] = defaultdict(list)
+                for name in names:
+                    if name in self._places:
+                        by_model[self._places[name].model].append(self._places[name])
+                for model, places in by_model.items():
+                    self._begin(self._restart_in_turn(model, places))
+
+    async def close(self) -> None:
+        """Leave what is not finished."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _restart_in_turn(self, model: str, places: list[WorkerPlace]) -> None:
+        """Each once the one before it serves again: a model that does not load takes down no worker that serves."""
+        async with self._turns[model]:
+            for place in places:
+                log.info("restarting", extra={"worker": place.name})
+                if not await place.restart(self._timeout_s):
+                    log.error("not restarted", extra={"worker": place.name, "reason": place.detail})
+                    return
+
+    def _begin(self, order: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(order)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._on_done)
