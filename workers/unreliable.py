@@ -27,13 +27,13 @@ log = logging.getLogger("nexa.worker.link")
 class Bus(Protocol):
     """What a worker's link does with its PUB socket."""
 
-    def setsockopt(self, option: int, value: int) -> None:
+    def setsockopt(self, option: int, value: int, /) -> None:
         """As that of a socket."""
 
-    def connect(self, address: str) -> object:
+    def connect(self, address: str, /) -> object:
         """As that of a socket."""
 
-    def send_multipart(self, frames: Sequence[bytes]) -> object:
+    def send_multipart(self, frames: Sequence[bytes], /) -> object:
         """As that of a socket."""
 
     def close(self) -> None:

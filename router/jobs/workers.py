@@ -171,7 +171,7 @@ class WorkerTable:
         """Why no worker of this model will ever be ready, or None if one may be."""
         statuses = [status for status in self._roster.values() if status.model == model]
         if statuses and all(status.state in (WorkerState.FAILED, WorkerState.DRAINED) for status in statuses):
-            return "; ".join(dict.fromkeys(_reason(status) for status in statuses))
+            return "; ".join(filter(None, dict.fromkeys(_reason(status) for status in statuses)))
         return None
 
     def missing(self, model: str) -> str:

@@ -20,9 +20,7 @@ async def check_calm(server: ChaosServer, session: aiohttp.ClientSession, record
 
     async def calm() -> bool:
         rows = await server.workers(session)
-        return len(rows) >= 2 and all(
-            row["state"] == "ready" and row["running"] == row["queued"] == 0 for row in rows
-        )
+        return len(rows) >= 2 and all(row["state"] == "ready" and row["running"] == row["queued"] == 0 for row in rows)
 
     if not await reached(calm, CALM_TIMEOUT_S):
         rows = [

@@ -1,9 +1,9 @@
 """Which answer is right: worked out for the echo engine, taken from a calm run for a model.
 
 A model's greedy text may differ from its calm run for a reason that is no fault: a batch of another shape adds up the
-same products in another order, and where two tokens are all but equally likely the other one wins. Such a difference is
-told from a fault by the calm run's own probabilities: at the first token that differs, its two best candidates must have
-been within :data:`NEAR_TIE` of each other. Whatever is lost, repeated or out of order begins anywhere else.
+same products in another order, and where two tokens are all but equally likely the other one wins. Such a difference
+is told from a fault by the calm run's own probabilities: at the first token that differs, its two best candidates must
+have been within :data:`NEAR_TIE` of each other. Whatever is lost, repeated or out of order begins anywhere else.
 """
 
 from __future__ import annotations
@@ -103,7 +103,9 @@ class ModelAnswers:
             return unfinished or _miscounted(answer, calm.completion_tokens)
         margin = _margin_at_difference(calm, answer.text)
         if margin > NEAR_TIE:
-            return f"{_different(calm.text, answer.text)}; the token there was likelier than the next one by {margin:.2f}"
+            return (
+                f"{_different(calm.text, answer.text)}; the token there was likelier than the next one by {margin:.2f}"
+            )
         self.ties += 1
         return ""
 

@@ -206,7 +206,10 @@ def test_a_model_whose_workers_are_all_given_up_or_taken_out_is_hopeless_for_all
     drained = status("smol-1", WorkerState.DRAINED, detail="drained")
     table.read_roster(Roster([failed, drained]))
     assert table.hopeless("smol") == "signal 4; it wrote last: a / b / no such tensor; drained"
-    assert table.missing("smol") == "smol-0 failed (signal 4; it wrote last: a / b / no such tensor), smol-1 drained (drained)"
+    assert (
+        table.missing("smol")
+        == "smol-0 failed (signal 4; it wrote last: a / b / no such tensor), smol-1 drained (drained)"
+    )
     assert [view.last_lines for view in table.views()] == [["a", "b", "no such tensor"], []]
 
 

@@ -160,7 +160,7 @@ def test_another_protocol_version_is_refused_by_name(message: Any, version: int)
         ([5, "job", 1.0], "Replay: expected int, got float"),
         ([6, "job"], "Acknowledge: expected list, got str"),
         ([6, [1]], "Acknowledge: expected str, got int"),
-        ([3, "job", "router", [31, "sing", None, None, 0.0, 5, False, True], [], 0], "'sing' is not a SpeechTask"),
+        ([3, "job", "router", [31, "sing", None, None, 0.0, 5, False, True], [], 0, None], "'sing' is not a Speech"),
         ([10, "worker", [["job", 0, [21, "text"]]]], "Step: Event: Tokens has 4 fields"),
         ([10, "worker", [["job", 0, []]]], "a typed value is an array"),
         ([10, "worker", [["job", 0, [99]]]], "unknown message type 99"),

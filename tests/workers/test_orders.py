@@ -7,10 +7,10 @@ from pathlib import Path
 
 import zmq
 from stand_ins.server import StandInLaunch
-from tests.workers.test_supervisor import folder, pids, ready_with_router, running, until
 
 from shared.messages import CODEC, DrainWorker, RestartWorkers, WorkerState
 from shared.transport import Endpoints, open_socket
+from tests.workers.test_supervisor import folder, pids, ready_with_router, running, until
 from workers.supervisor.place import WorkerLimits
 from workers.supervisor.restarts import RestartPolicy
 from workers.supervisor.supervisor import Supervisor
