@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,14 +17,15 @@ import httpx
 import psutil
 import pytest
 from e2e.running_server import RunningServer, running, wait_until
+from e2e.test_start_up import WEIGHTS
 
-PATIENCE = {"drain": "3"}
+DRAIN_TIMEOUT = "3"
 
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[RunningServer]:
     """Two workers of the echo engine, which take 20 ms a step."""
-    with running("--workers", "2", "--drain-timeout", PATIENCE["drain"], "echo:0.02") as server:
+    with running("--workers", "2", "--drain-timeout", DRAIN_TIMEOUT, "echo:0.02") as server:
         yield server
 
 
@@ -141,6 +143,34 @@ def test_a_worker_that_was_only_slow_goes_on_without_a_mix_up(pair: RunningServe
         os.kill(slow, signal.SIGCONT)
         assert [text.result() for text in texts] == [expected(f"client{n}", 500) for n in range(8)]
     wait_until(lambda: pair.idle() and slow in pair.worker_pids(), "it serves again, without a job")
+
+
+def test_a_worker_that_cannot_start_any_more_is_shown_with_its_last_lines_and_can_be_brought_back(
+    tmp_path: Path,
+) -> None:
+    weights, away = tmp_path / "small.gguf", tmp_path / "away.gguf"
+    shutil.copyfile(WEIGHTS, weights)
+    with running("echo", str(weights), "--nctx", "1024") as server:
+
+        def row() -> dict[str, Any]:
+            return next(row for row in server.workers() if row["name"] == "small/0")
+
+        weights.rename(away)
+        os.kill(row()["pid"], signal.SIGKILL)
+        wait_until(lambda: row()["state"] == "failed", "it is given up")
+        assert "given up after 5 failed starts" in row()["detail"]
+        assert any("small cannot be loaded" in line for line in row()["last_lines"])
+        unready = server.client.get("/ready")
+        assert unready.status_code == 503
+        assert "small/0 failed (given up after 5 failed starts" in unready.json()["missing"]["small"]
+        assert "small cannot be loaded" in unready.json()["missing"]["small"]
+        refused = server.client.post("/v1/completions", json={**request("no", 5), "model": "small"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "no_worker")
+        assert text_of(server, "others", 5) == expected("others", 5)
+        away.rename(weights)
+        back = nexa("restart", "small/0", "--url", server.url)
+        assert back.returncode == 0, back.stderr
+        assert server.post("/v1/completions", {**request("yes", 5), "model": "small"})["result"]
 
 
 def test_sigterm_lets_streams_end_and_takes_no_more() -> None:

@@ -1,0 +1,145 @@
+"""What a second worker has to know of a sequence: draws, grammar, stop words, held text, calls, budget.
+
+A text that goes on elsewhere can differ for two reasons. State may be lost, which is a fault; and the tokens so far are
+computed in one batch there and not one by one, which adds up the same products in another order. Here the second one is
+shut out: the logits are a function of the tokens and nothing else. So the rest must be equal to the bit, at every cut.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from shared.jobs import (
+    Constraint,
+    ConstraintKind,
+    FinishReason,
+    Sampling,
+    Started,
+    TextJob,
+    Tokens,
+    ToolChoice,
+)
+from workers.engine import EngineJob
+from workers.llama.engine import LlamaEngine
+from workers.llama.options import LlamaOptions
+
+SAMPLED = Sampling(temperature=1.3, seed=5)
+PENALISED = Sampling(temperature=0.9, seed=6, top_k=0, repeat_penalty=1.3, presence_penalty=0.7, frequency_penalty=0.2)
+CITY = Constraint(
+    ConstraintKind.JSON_SCHEMA,
+    {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string"},
+            "kind": {"enum": ["town", "village", "capital"]},
+            "people": {"type": "array", "items": {"type": "integer"}, "maxItems": 3},
+        },
+        "required": ["city", "kind", "people"],
+    },
+)
+PROPERTIES = {"name": {"type": "string"}, "age": {"type": "integer"}}
+PARAMETERS = {"type": "object", "properties": PROPERTIES, "required": ["name", "age"]}
+TOOL = {"type": "function", "function": {"name": "UserDetail", "parameters": PARAMETERS}}
+CALL = {
+    "prompt": None,
+    "messages": [{"role": "user", "content": "Jason is 25 years old"}],
+    "tools": [TOOL],
+    "tool_choice": ToolChoice.REQUIRED,
+}
+
+Answer = list[Tokens | FinishReason]
+
+
+@pytest.fixture(scope="module")
+def engine(model_path: Path) -> Iterator[LlamaEngine]:
+    loaded = LlamaEngine(LlamaOptions(str(model_path), threads=2, slots=2, context_tokens=512))
+    loaded.load(lambda fraction: None)
+    yield loaded
+    loaded.close()
+
+
+def logits_after(tokens: list[int], size: int) -> NDArray[np.float32]:
+    """Those of a model that is nothing but a hash."""
+    seed = zlib.crc32(np.array(tokens, np.int64).tobytes())
+    return np.random.default_rng(seed).normal(0, 4, size).astype(np.float32)
+
+
+def answer(
+    engine: LlamaEngine, job: TextJob, generated: list[int] | None = None, begun: Started | None = None
+) -> Answer:
+    """All that is sent of a job from ``generated`` on, and why it ended."""
+    sequence = engine._prepare(EngineJob("job", job, generated or [], begun=begun), 0.0)
+    assert engine._model is not None
+    size = engine._model.vocabulary.size
+    said: Answer = []
+    reason = sequence.replayed
+    while reason is None:
+        tokens, reason = engine._generation.advance(sequence, 0, logits_after(sequence.tokens, size))
+        said += [part for part in (sequence.opening, tokens) if part is not None]
+        sequence.opening = None
+    sequence.sampler.close()
+    return [*said, reason]
+
+
+@pytest.mark.parametrize("top_logprobs", [None, 2])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sampling": SAMPLED},
+        {"sampling": PENALISED},
+        {"sampling": PENALISED, "ignore_eos": True},
+        {"sampling": SAMPLED, "stop": ["ou", " th", "zing"]},
+        {"sampling": SAMPLED, "constraint": CITY},
+        {"sampling": PENALISED, "constraint": CITY, "max_tokens": 30},
+        {"sampling": SAMPLED, **CALL},
+        {"sampling": Sampling(temperature=0), "constraint": CITY},
+    ],
+    ids=["sampled", "penalised", "endless", "stop words", "schema", "closed in time", "call", "greedy"],
+)
+def test_an_answer_cut_anywhere_goes_on_as_if_it_had_not_been(
+    engine: LlamaEngine, changes: dict[str, Any], top_logprobs: int | None
+) -> None:
+    job = TextJob(**{"prompt": "The largest city", "max_tokens": 60, "top_logprobs": top_logprobs, **changes})
+    whole = answer(engine, job)
+    cuts = range(len(whole) - 1)  # the end comes with the last tokens
+    assert len(cuts) > 4
+    for cut in cuts:
+        sent = whole[:cut]
+        generated = [token for tokens in sent if isinstance(tokens, Tokens) for token in tokens.token_ids]
+        assert sent + answer(engine, job, generated, Started(7, 0)) == whole, f"cut after {cut} events"
+
+
+def test_text_that_was_held_back_is_sent_by_whoever_knows_what_becomes_of_it(engine: LlamaEngine) -> None:
+    """Half a character, or what may begin a stop word."""
+    assert engine._model is not None
+    vocabulary = engine._model.vocabulary
+    job = TextJob(prompt="Say", max_tokens=40, sampling=SAMPLED, stop=["never comes up"])
+    wave = vocabulary.tokenize("\N{WAVING HAND SIGN}", add_special=False, parse_special=False)
+    assert len(wave) > 1
+    sequence = engine._prepare(EngineJob("job", job, wave[:-1]), 0.0)
+    text, _ = sequence.assembler.push(vocabulary.piece(wave[-1], special=False))
+    assert text == "\N{WAVING HAND SIGN}"
+    beginning = vocabulary.tokenize("never comes", add_special=False, parse_special=False)
+    sequence = engine._prepare(EngineJob("job", job, beginning), 0.0)
+    text, _ = sequence.assembler.push(b" dust")
+    assert text == "never comes dust"
+
+
+def test_an_echo_is_not_sent_again_where_nothing_else_had_been(engine: LlamaEngine) -> None:
+    """A worker that dies between a job's start and its first token leaves no tokens behind, only its start."""
+    job = TextJob(prompt="Once upon a time", max_tokens=3, sampling=Sampling(temperature=0), echo=True)
+    for begun, echoed in ((None, True), (Started(5, 2), False)):
+        engine.submit(EngineJob("job", job, begun=begun))
+        said = []
+        while engine.has_work():
+            said += [payload for _, payload in engine.step()]
+        texts = [payload.text for payload in said if isinstance(payload, Tokens)]
+        assert ("Once upon a time" in texts) is echoed
+        assert any(isinstance(payload, Started) for payload in said) is echoed
