@@ -51,6 +51,7 @@ async def _run(options: argparse.Namespace) -> int:
     server = ChaosServer(models, options.drop, options.delay, options.seed, settings)
     echo = options.model.partition(":")[0] == "echo"
     answers = EchoAnswers() if echo else ModelAnswers(options.model)
+    calm_ties = 0
     before: dict[str, Figures] = {}
     after: dict[str, Figures] = {}
     try:
@@ -58,6 +59,7 @@ async def _run(options: argparse.Namespace) -> int:
             await server.wait_ready(session)
             await answers.prepare(session, server.url)
             await _load(server, answers, record, options, WARM_UP_S, harm=False)
+            calm_ties = len(answers.margins) if isinstance(answers, ModelAnswers) else 0
             await check_calm(server, session, record)
         before = server.figures()
         await _load(server, answers, record, options, options.seconds, harm=True)
@@ -67,7 +69,7 @@ async def _run(options: argparse.Namespace) -> int:
     finally:
         check_end(server, record)
     _count_losses(server, record)
-    print(table(record, before, after, answers.ties if isinstance(answers, ModelAnswers) else None))
+    print(table(record, before, after, _ties(answers, calm_ties)))
     if record.violations:
         print(f"the server's log: {server.log_path}")
     return 1 if record.violations else 0
@@ -114,6 +116,14 @@ def _count_losses(server: ChaosServer, record: Record) -> None:
             facts = dict(part.split("=", 1) for part in line.split() if "=" in part)
             record.faults["messages lost on the wire (at least)"] += int(facts.get("dropped", 0))
             record.faults["messages delayed on the wire (at least)"] += int(facts.get("delayed", 0))
+
+
+def _ties(answers: EchoAnswers | ModelAnswers, calm: int) -> str:
+    """How many texts took another turn at a near-tie, and how near, before any harm was done and after."""
+    if isinstance(answers, EchoAnswers):
+        return ""
+    parts = {"before any harm": answers.margins[:calm], "after": answers.margins[calm:]}
+    return ", ".join(f"{len(part)} {when} (largest {max(part, default=0):.2f})" for when, part in parts.items())
 
 
 def _session() -> aiohttp.ClientSession:

@@ -63,15 +63,15 @@ def check_end(server: ChaosServer, record: Record) -> None:
         record.violation(f"processes outlived the server: {left}")
 
 
-def table(record: Record, before: dict[str, Figures], after: dict[str, Figures], ties: int | None) -> str:
+def table(record: Record, before: dict[str, Figures], after: dict[str, Figures], ties: str) -> str:
     """The result for people to read."""
     lines = ["", "faults injected"]
     lines += [f"  {count:6}  {kind}" for kind, count in sorted(record.faults.items())]
     lines += [f"       -  {kind}: {why}" for kind, why in sorted(record.skipped.items())]
     lines += ["requests"]
     lines += [f"  {count:6}  {kind}" for kind, count in sorted(record.requests.items())]
-    if ties is not None:
-        lines += [f"  {ties:6}  of them with another text from a near-tie on, by the batch's arithmetic"]
+    if ties:
+        lines += [f"texts that differ from a near-tie on, by the arithmetic of their batch: {ties}"]
     lines += [f"longest pause seen by a client: {record.longest_pause_s:.1f} s ({record.longest_pause_of})"]
     lines += ["held before and after          memory (MiB)   descriptors"]
     for role, figures in sorted(before.items()):

@@ -1,0 +1,70 @@
+"""How a right answer is told from a wrong one, and arithmetic from a fault."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from scripts.chaos_parts.clients import Answer
+from scripts.chaos_parts.expected import EchoAnswers, ModelAnswers, Task, _Calm
+
+CALM = _Calm(
+    "one two three",
+    ["one", " two", " three"],
+    [{"one": -0.1, "six": -3.0}, {" two": -0.7, " twoscore": -0.75, " ten": -4.0}, {" three": -0.5, " four": -0.6}],
+)
+
+
+def whole(text: str, tokens: int = 3) -> Answer:
+    return Answer(200, text, 1, tokens, ended=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (lambda text: text, False),
+        (lambda text: text[2:], True),
+        (lambda text: text + "more ", True),
+        (lambda text: text.replace(" ", "  ", 1), True),
+    ],
+)
+def test_an_echo_has_to_be_exact(change: object, wrong: bool) -> None:
+    answers = EchoAnswers()
+    task = answers.task("client", random.Random(3))
+    words, count = task.body["prompt"].split(), task.body["max_tokens"]
+    text = "".join(f"{words[index % len(words)]} " for index in range(count))
+    assert bool(answers.problem(task, whole(change(text), count))) is wrong  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(500, error="two workers died"),
+        Answer(200, "one two three", 1, 3, ended=False),
+        Answer(200, "one two three", 2, 3, ended=True),
+        Answer(200, "one two three", 1, 2, ended=True),
+    ],
+)
+def test_an_answer_has_one_end_and_the_right_count(answer: Answer) -> None:
+    assert _model().problem(_task(), answer)
+
+
+@pytest.mark.parametrize("text", ["one two three", "one two four", "one twoscore ago"])
+def test_another_turn_at_a_near_tie_is_arithmetic(text: str) -> None:
+    assert _model().problem(_task(), whole(text)) == ""
+
+
+@pytest.mark.parametrize("text", ["two three", "one one two", "one three", "one ten", "six", "one two", ""])
+def test_what_is_lost_repeated_or_unlikely_is_a_fault(text: str) -> None:
+    assert _model().problem(_task(), whole(text))
+
+
+def _model() -> ModelAnswers:
+    answers = ModelAnswers("model")
+    answers._calm["Count"] = CALM
+    return answers
+
+
+def _task() -> Task:
+    return Task("client-1", {"prompt": "Count", "max_tokens": 3})
