@@ -31,7 +31,7 @@ from scripts.make_tiny_sd import make_tiny_sd
 
 SPEECH_MODEL = "faster-whisper-tiny"
 FINISH_TIMEOUT_S = 180.0
-WARM_UP_S = 2.0
+WARM_UP_S = {"echo": 2.0, "model": 10.0}
 
 
 def main(words: list[str] | None = None) -> int:
@@ -58,7 +58,7 @@ async def _run(options: argparse.Namespace) -> int:
         async with _session() as session:
             await server.wait_ready(session)
             await answers.prepare(session, server.url)
-            await _load(server, answers, record, options, WARM_UP_S, harm=False)
+            await _load(server, answers, record, options, WARM_UP_S["echo" if echo else "model"], harm=False)
             calm_ties = len(answers.margins) if isinstance(answers, ModelAnswers) else 0
             await check_calm(server, session, record)
         before = server.figures()
