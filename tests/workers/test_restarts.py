@@ -37,7 +37,9 @@ def test_restarting_is_given_up_only_after_five_failed_starts_in_a_row(lives: li
             return
 
 
-def test_failed_is_the_only_end_and_every_other_state_can_exit() -> None:
-    assert [state for state, moves in WORKER_MOVES.items() if not moves] == [WorkerState.FAILED]
-    for state in set(WorkerState) - {WorkerState.EXITED, WorkerState.FAILED}:
+def test_what_does_not_run_can_only_be_started_again_and_all_else_can_exit() -> None:
+    at_rest = {WorkerState.DRAINED, WorkerState.FAILED}
+    for state in at_rest:
+        assert WORKER_MOVES[state] == {WorkerState.SPAWNING}
+    for state in set(WorkerState) - at_rest - {WorkerState.EXITED}:
         assert WorkerState.EXITED in WORKER_MOVES[state]
