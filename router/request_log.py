@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.error_handlers import CLIENT_CLOSED_REQUEST, error_response
 from router.errors import ApiError
+from router.jobs.limits import UNLIMITED, UserLimits
 
 log = logging.getLogger("nexa.request")
 
@@ -26,7 +27,7 @@ class RequestRecord:
     """The facts of one request, filled in on its way.
 
     ``request_id`` is the client's ``X-Request-ID``, if it sent a sane one, and may repeat; ``answer_id`` is ours.
-    ``outcome`` is done, refused, failed or cancelled.
+    ``outcome`` is done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the API key.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -39,6 +40,8 @@ class RequestRecord:
     completion_tokens: int | None = None
     ttft_s: float | None = None
     outcome: str | None = None
+    limits: UserLimits = UNLIMITED
+    admin: bool = False
 
 
 def record_of(scope: Scope) -> RequestRecord:

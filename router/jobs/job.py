@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from mmap import mmap
 
+from router.jobs.limits import UNLIMITED, Priority, UserLimits
 from shared.jobs import Done, Failed, Payload, Picture, Segment, Started, Tokens, Work
 
 Blob = bytes | memoryview | mmap
@@ -45,7 +46,7 @@ class JobRequest:
     """What an endpoint asks the broker for. ``user`` is the API key's name or the client's address.
 
     ``blobs`` are the files that belong to the work, in memory or mapped into it. They are kept until the job has ended:
-    another worker may need them.
+    another worker may need them. ``timeout_s`` is the time from acceptance after which the job is given up.
     """
 
     request_id: str
@@ -53,6 +54,9 @@ class JobRequest:
     model: str
     work: Work
     blobs: tuple[Blob, ...] = ()
+    limits: UserLimits = UNLIMITED
+    priority: Priority = Priority.INTERACTIVE
+    timeout_s: float | None = None
 
 
 @dataclass(slots=True, eq=False)
