@@ -10,14 +10,16 @@ from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
-from router.api import audio, chat, completions, function_calling, health, images, models
+from router.api import audio, chat, completions, function_calling, health, images, metrics, models
 from router.auth import ApiKey
 from router.body_limit import BodyLimit
 from router.error_handlers import install_error_handlers
 from router.image_store import ImageStore, keep_clean
 from router.jobs.broker import Broker
+from router.metrics import Metrics
 from router.request_log import RequestLog
 from router.uploads import FORM_OVERHEAD_BYTES
+from shared.devices import Nvml
 
 FORM_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations")
 FORM_OR_JSON_PATHS = ("/v1/images/edits", "/v1/img2img")
@@ -53,9 +55,11 @@ def create_app(broker: Broker) -> FastAPI:
     )
     app.state.broker = broker
     app.state.image_store = image_store
+    app.state.gpus = Nvml()
+    app.state.metrics = counted = Metrics(settings.models)
     # The schema's padlock only: the middleware below is what checks the key.
     padlock = [Depends(HTTPBearer(auto_error=False))] if settings.api_key else []
-    for module in (completions, chat, function_calling, audio, images, models):
+    for module in (completions, chat, function_calling, audio, images, models, metrics):
         app.include_router(module.router, dependencies=padlock)
     app.include_router(health.router)
     install_error_handlers(app)
@@ -68,5 +72,5 @@ def create_app(broker: Broker) -> FastAPI:
         **dict.fromkeys(FORM_OR_JSON_PATHS, max(form_bytes, settings.max_body_bytes)),
     }
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, observers=[counted])
     return app

@@ -9,7 +9,7 @@ from enum import StrEnum
 from mmap import mmap
 
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
-from shared.jobs import Done, Failed, Payload, Picture, Segment, Started, Tokens, Work
+from shared.jobs import Done, Failed, Payload, Picture, Recording, Segment, Started, Tokens, Work
 
 Blob = bytes | memoryview | mmap
 
@@ -64,7 +64,7 @@ class Job:
     """One job in the router.
 
     ``generated`` holds all token ids so far, ``delivered`` counts the pictures or the chunks of a recording: another
-    worker can go on from there.
+    worker can go on from there. ``audio_s`` is the length of the recording, once that is known.
     """
 
     job_id: str
@@ -78,6 +78,7 @@ class Job:
     replay_asked_s: float = 0.0
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
+    audio_s: float = 0.0
     created_s: float = field(default_factory=time.monotonic)
     dispatched_s: float | None = None
     first_token_s: float | None = None
@@ -118,6 +119,8 @@ class Job:
         elif isinstance(payload, Picture):
             self.delivered = payload.index + 1
             self._note_first()
+        elif isinstance(payload, Recording):
+            self.audio_s = payload.duration_s
         elif isinstance(payload, Done):
             self.done = payload
         elif isinstance(payload, Failed):
