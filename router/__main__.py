@@ -12,6 +12,7 @@ import uvicorn
 
 from router.app import create_app
 from router.jobs.broker import Broker
+from router.protocol import GuardedProtocol, drop_stalled
 from shared.logging_setup import configure
 from shared.parent import die_with_parent
 from shared.settings import ServerSettings
@@ -33,18 +34,23 @@ def main(arguments: list[str] | None = None) -> int:
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=GuardedProtocol,
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
+            ssl_certfile=settings.ssl_certfile or None,
+            ssl_keyfile=settings.ssl_keyfile or None,
             timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
         )
     )
+    listener = None if options.fd is None else socket.socket(fileno=options.fd)
+    if listener is not None:
+        drop_stalled(listener, GuardedProtocol.limits.read_timeout_s)
     # The family and type of an inherited socket are asked of the socket itself; uvicorn would take it for a Unix one.
-    server.run(sockets=None if options.fd is None else [socket.socket(fileno=options.fd)])
+    server.run(sockets=None if listener is None else [listener])
     return 0 if server.started else 1
 
 

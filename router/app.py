@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
 from router.api import audio, chat, completions, function_calling, health, images, metrics, models
 from router.auth import ApiKey
@@ -23,6 +24,7 @@ from shared.devices import Nvml
 
 FORM_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations")
 FORM_OR_JSON_PATHS = ("/v1/images/edits", "/v1/img2img")
+EXPOSED_HEADERS = ("X-Request-ID", "Retry-After", "X-Queue-Position")
 DESCRIPTION = "Text, speech and pictures by this machine's own models, in OpenAI's words and in ours."
 
 
@@ -73,4 +75,12 @@ def create_app(broker: Broker) -> FastAPI:
     }
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
     app.add_middleware(RequestLog, observers=[counted])
+    if settings.cors_origins:  # outside of all others: their errors are for web pages too, and a preflight has no key
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED_HEADERS,
+        )
     return app

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from shared.logging_setup import FORMATS
 
@@ -38,6 +39,9 @@ class ServerOptions:
     chat_template: str
     api_key: str
     insecure: bool
+    cors_origin: tuple[str, ...]
+    ssl_certfile: str
+    ssl_keyfile: str
     queue_limit: int
     drain_timeout: float
     max_upload: int
@@ -133,6 +137,15 @@ def _side(value: Any) -> int:
     return side
 
 
+def _origins(value: Any) -> tuple[str, ...]:
+    origins = _texts(value)
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError("origins such as https://chat.example:3000, without a path, and * are accepted")
+    return origins
+
+
 def _one_of(*words: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in words:
@@ -147,6 +160,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("port", 8000, _whole(0, 65535), "TCP port; 0 takes any free one", "network"),
     Option("api_key", "", _text, "key that clients must send; better given as NEXA_API_KEY", "network", "KEY"),
     Option("insecure", False, _switch, "listen on other than this machine without a key", "network"),
+    Option("cors_origin", (), _origins, "origin whose web pages may call this server; * is any", "network", "ORIGIN"),
+    Option("ssl_certfile", "", _text, "certificate chain (PEM), to serve HTTPS", "network", "FILE"),
+    Option("ssl_keyfile", "", _text, "its private key (PEM), if not in the same file", "network", "FILE"),
     Option("queue_limit", 512, _whole(1, 1_000_000), "requests that may wait; more are answered 429", "network", "N"),
     Option("max_upload", 100, _whole(1, 1000), "largest file in a request, in megabytes", "network", "MB"),
     Option(

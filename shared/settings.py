@@ -37,6 +37,7 @@ class ServerSettings:
     ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie in ``media_folder``, and those
     that they name by URL may come from ``image_hosts`` only. Pictures that were made are kept in ``output_folder`` for
     at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most ``max_image_side`` pixels.
+    Web pages of ``cors_origins`` may call the server. With ``ssl_certfile`` it serves HTTPS.
     """
 
     models: tuple[ModelSettings, ...]
@@ -60,6 +61,9 @@ class ServerSettings:
     max_image_side: int = 1024
     chat_template: str = ""
     api_key: str = ""
+    cors_origins: tuple[str, ...] = ()
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
     drain_timeout_s: float = 30.0
     log_format: str = "text"
 
@@ -82,4 +86,5 @@ class ServerSettings:
             for model in values["models"]
         )
         values["image_hosts"] = tuple(values["image_hosts"])
+        values["cors_origins"] = tuple(values["cors_origins"])
         return cls(**values)
