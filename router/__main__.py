@@ -13,6 +13,7 @@ import uvicorn
 from router.app import create_app
 from router.jobs.broker import Broker
 from router.protocol import GuardedProtocol, drop_stalled
+from router.telemetry import open_tracing
 from shared.logging_setup import configure
 from shared.parent import die_with_parent
 from shared.settings import ServerSettings
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     configure(fmt=settings.log_format, process="router")
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(Broker(settings)),
+            create_app(Broker(settings), open_tracing(settings.otlp_endpoint)),
             host=settings.host,
             port=settings.port,
             loop="uvloop",

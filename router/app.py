@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
@@ -22,14 +23,17 @@ from router.request_log import RequestLog
 from router.uploads import FORM_OVERHEAD_BYTES
 from shared.devices import Nvml
 
+if TYPE_CHECKING:
+    from router.tracing import Tracing
+
 FORM_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations")
 FORM_OR_JSON_PATHS = ("/v1/images/edits", "/v1/img2img")
 EXPOSED_HEADERS = ("X-Request-ID", "Retry-After", "X-Queue-Position")
 DESCRIPTION = "Text, speech and pictures by this machine's own models, in OpenAI's words and in ours."
 
 
-def create_app(broker: Broker) -> FastAPI:
-    """The application around ``broker``, which it starts and stops with itself.
+def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
+    """The application around ``broker``, which it starts and stops with itself, and ``tracing``, which it closes.
 
     Its ``/docs`` page loads its scripts from this server.
     """
@@ -47,6 +51,8 @@ def create_app(broker: Broker) -> FastAPI:
             cleaning.cancel()
             await asyncio.gather(cleaning, return_exceptions=True)
             await broker.stop()
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
 
     app = FastAPIOffline(
         redoc_url=None,
@@ -74,7 +80,7 @@ def create_app(broker: Broker) -> FastAPI:
         **dict.fromkeys(FORM_OR_JSON_PATHS, max(form_bytes, settings.max_body_bytes)),
     }
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
-    app.add_middleware(RequestLog, observers=[counted])
+    app.add_middleware(RequestLog, observers=[counted] if tracing is None else [counted, tracing])
     if settings.cors_origins:  # outside of all others: their errors are for web pages too, and a preflight has no key
         app.add_middleware(
             CORSMiddleware,

@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from router.options import OptionError, ServerOptions
 from router.run_folder import make_run_folder
+from router.telemetry import HOW_TO_INSTALL, installed
 from router.tls import CertificateError, check_certificate
 from shared.catalog import load_catalog, resolve
 from shared.interpreter import child_environment, module_command
@@ -63,8 +64,8 @@ def check(options: ServerOptions) -> None:
     """Refuse options that do not fit together.
 
     Raises:
-        OptionError: no model, ONNX, an open address without a key, a certificate that cannot be used, or a chat
-            template that is not there.
+        OptionError: no model, ONNX, an open address without a key, a certificate that cannot be used, traces without
+            their packages, or a chat template that is not there.
     """
     if options.onnx:
         raise OptionError("onnx: ONNX models are not served yet; leave the word out to serve GGUF models")
@@ -79,6 +80,8 @@ def check(options: ServerOptions) -> None:
         check_certificate(_file(options.ssl_certfile), _file(options.ssl_keyfile))
     except CertificateError as error:
         raise OptionError(str(error)) from None
+    if options.otlp_endpoint and not installed():
+        raise OptionError(f"--otlp-endpoint needs packages that are not installed: {HOW_TO_INSTALL}")
     for name in IMAGE_FILES:
         path = getattr(options, name)
         if path and not Path(path).expanduser().exists():
@@ -155,6 +158,7 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         cors_origins=options.cors_origin,
         ssl_certfile=_file(options.ssl_certfile),
         ssl_keyfile=_file(options.ssl_keyfile),
+        otlp_endpoint=options.otlp_endpoint,
         drain_timeout_s=options.drain_timeout,
         log_format=options.log_format,
     )

@@ -42,6 +42,7 @@ class ServerOptions:
     cors_origin: tuple[str, ...]
     ssl_certfile: str
     ssl_keyfile: str
+    otlp_endpoint: str
     queue_limit: int
     drain_timeout: float
     max_upload: int
@@ -146,6 +147,13 @@ def _origins(value: Any) -> tuple[str, ...]:
     return origins
 
 
+def _base_url(value: Any) -> str:
+    url = _text(value)
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        raise ValueError("a URL such as http://127.0.0.1:4318 is accepted")
+    return url
+
+
 def _one_of(*words: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in words:
@@ -198,6 +206,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("output_hours", 168.0, _number("hours", 0.01, 1_000_000), "how long they are kept", "pictures", "HOURS"),
     Option("output_mb", 1000, _whole(1, 100_000_000), "how much of them is kept, in megabytes", "pictures", "MB"),
     Option("reload", False, _switch, "restart the front process when its code changes", "running"),
+    Option("otlp_endpoint", "", _base_url, "OpenTelemetry collector for traces (OTLP over HTTP)", "running", "URL"),
     Option("log_format", "text", _one_of(*FORMATS), "text or json", "running", "FORMAT"),
 )
 _FILE_ONLY = (

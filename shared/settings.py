@@ -37,7 +37,8 @@ class ServerSettings:
     ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie in ``media_folder``, and those
     that they name by URL may come from ``image_hosts`` only. Pictures that were made are kept in ``output_folder`` for
     at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most ``max_image_side`` pixels.
-    Web pages of ``cors_origins`` may call the server. With ``ssl_certfile`` it serves HTTPS.
+    Web pages of ``cors_origins`` may call the server. With ``ssl_certfile`` it serves HTTPS. Traces go to
+    ``otlp_endpoint``, a base URL.
     """
 
     models: tuple[ModelSettings, ...]
@@ -64,6 +65,7 @@ class ServerSettings:
     cors_origins: tuple[str, ...] = ()
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
+    otlp_endpoint: str = ""
     drain_timeout_s: float = 30.0
     log_format: str = "text"
 
