@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
@@ -18,6 +19,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from router.errors import ApiError
+
+SPARE_FILES = 128
+"""What the router opens besides its clients' connections: sockets to workers, uploads, pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +196,21 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._read_timer is not None:
             self._read_timer.cancel()
             self._read_timer = None
+
+
+def affordable(limits: EdgeLimits) -> EdgeLimits:
+    """The limits with no more connections than this process may have files open, less ``SPARE_FILES``.
+
+    The process is allowed as many files first as it may allow itself: the usual 1024 are for older programs.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = limits.connections + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return limits
+    return replace(limits, connections=max(1, min(limits.connections, soft - SPARE_FILES)))
 
 
 def guarded_protocol(limits: EdgeLimits) -> type[GuardedProtocol]:

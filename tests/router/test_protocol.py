@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import resource
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import httpx
 import pytest
 import uvicorn
 
-from router.protocol import EdgeLimits, drop_stalled, guarded_protocol
+from router.protocol import SPARE_FILES, EdgeLimits, affordable, drop_stalled, guarded_protocol
 from shared.jobs import Started, Tokens
 from tests.router.client import COMPLETION, app_of, wait_until
 from tests.router.fake_broker import FakeBroker
@@ -204,3 +205,23 @@ def test_connections_beyond_the_limit_are_503() -> None:
         first.close()
         wait_until(lambda: len(server.server.server_state.connections) == 1)
         assert server.answers() == 200
+
+
+@pytest.mark.parametrize(
+    ("allowed", "connections", "raised_to"),
+    [
+        ((1024, 4096), 4096 - SPARE_FILES, 4096),
+        ((1024, 1 << 20), 10_000, 10_000 + SPARE_FILES),
+        ((1 << 20, 1 << 20), 10_000, None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 10_000, None),
+        ((64, 64), 1, 64),
+    ],
+)
+def test_connections_are_bounded_by_the_files_that_may_be_open(
+    allowed: tuple[int, int], connections: int, raised_to: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: allowed)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: raised.append(pair))
+    assert affordable(EdgeLimits()).connections == connections
+    assert raised == ([] if raised_to is None else [(raised_to, allowed[1])])
