@@ -182,6 +182,15 @@ def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str) -> None
         wait_until(lambda: not server.server.server_state.connections)
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux's kernel does this")
+def test_a_reader_that_stops_before_it_holds_anything_up_ends_too() -> None:
+    script = [Started(1, 0), Tokens("word " * 8000, [1])]  # 40 kB: more than the client takes, less than a write buffer
+    body = json.dumps({**COMPLETION, "stream": True}).encode()
+    request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with edge(QUICK, FakeBroker(script=script)) as server, server.connect(request, receive_buffer=4096):
+        wait_until(lambda: server.broker.cancelled)
+
+
 def test_an_open_stream_outlives_all_timeouts_while_it_is_read() -> None:
     body = json.dumps({**COMPLETION, "stream": True}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
