@@ -12,6 +12,8 @@ import uvicorn
 
 from router.app import create_app
 from router.jobs.broker import Broker
+from router.protocol import EdgeLimits, affordable, drop_stalled, guarded_protocol
+from router.telemetry import open_tracing
 from shared.logging_setup import configure
 from shared.parent import die_with_parent
 from shared.settings import ServerSettings
@@ -27,24 +29,30 @@ def main(arguments: list[str] | None = None) -> int:
         die_with_parent()
     settings = ServerSettings.load(options.settings)
     configure(fmt=settings.log_format, process="router")
+    limits = affordable(EdgeLimits())
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(Broker(settings)),
+            create_app(Broker(settings), open_tracing(settings.otlp_endpoint)),
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http="httptools",
+            http=guarded_protocol(limits),
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
+            ssl_certfile=settings.ssl_certfile or None,
+            ssl_keyfile=settings.ssl_keyfile or None,
             timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
         )
     )
+    listener = None if options.fd is None else socket.socket(fileno=options.fd)
+    if listener is not None:
+        drop_stalled(listener, limits.read_timeout_s)
     # The family and type of an inherited socket are asked of the socket itself; uvicorn would take it for a Unix one.
-    server.run(sockets=None if options.fd is None else [socket.socket(fileno=options.fd)])
+    server.run(sockets=None if listener is None else [listener])
     return 0 if server.started else 1
 
 

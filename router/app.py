@@ -5,28 +5,47 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
 
-from router.api import audio, chat, completions, function_calling, health, images, jobs, models, workers_admin
+from router.api import (
+    audio,
+    chat,
+    completions,
+    function_calling,
+    health,
+    images,
+    jobs,
+    metrics,
+    models,
+    workers_admin,
+)
 from router.auth import ApiKey
 from router.body_limit import BodyLimit
 from router.error_handlers import install_error_handlers
 from router.image_store import ImageStore, keep_clean
 from router.job_registry import JobRegistry
 from router.jobs.broker import Broker
+from router.metrics import Metrics
 from router.request_log import RequestLog
 from router.uploads import FORM_OVERHEAD_BYTES
+from shared.devices import Nvml
+
+if TYPE_CHECKING:
+    from router.tracing import Tracing
 
 FORM_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations")
 FORM_OR_JSON_PATHS = ("/v1/images/edits", "/v1/img2img")
+EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position")
 DESCRIPTION = "Text, speech and pictures by this machine's own models, in OpenAI's words and in ours."
 
 
-def create_app(broker: Broker) -> FastAPI:
-    """The application around ``broker``, which it starts and stops with itself.
+def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
+    """The application around ``broker``, which it starts and stops with itself, and ``tracing``, which it closes.
 
     Its ``/docs`` page loads its scripts from this server.
     """
@@ -46,6 +65,8 @@ def create_app(broker: Broker) -> FastAPI:
             cleaning.cancel()
             await asyncio.gather(cleaning, return_exceptions=True)
             await broker.stop()
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
 
     app = FastAPIOffline(
         redoc_url=None,
@@ -57,9 +78,11 @@ def create_app(broker: Broker) -> FastAPI:
     app.state.broker = broker
     app.state.image_store = image_store
     app.state.job_registry = job_registry
+    app.state.gpus = Nvml()
+    app.state.metrics = counted = Metrics(settings.models)
     # The schema's padlock only: the middleware below is what checks the key.
     padlock = [Depends(HTTPBearer(auto_error=False))] if settings.api_key else []
-    for module in (completions, chat, function_calling, audio, images, models, jobs):
+    for module in (completions, chat, function_calling, audio, images, models, jobs, metrics):
         app.include_router(module.router, dependencies=padlock)
     app.include_router(health.router)
     app.include_router(workers_admin.router)
@@ -73,5 +96,13 @@ def create_app(broker: Broker) -> FastAPI:
         **dict.fromkeys(FORM_OR_JSON_PATHS, max(form_bytes, settings.max_body_bytes)),
     }
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
-    app.add_middleware(RequestLog)
+    app.add_middleware(RequestLog, observers=[counted] if tracing is None else [counted, tracing])
+    if settings.cors_origins:  # outside of all others: their errors are for web pages too, and a preflight has no key
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("*",),
+            expose_headers=EXPOSED_HEADERS,
+        )
     return app

@@ -121,6 +121,7 @@ class Generation:
 
     def _enter_facts(self) -> None:
         record = self.record
+        record.jobs = self.jobs
         ends = [job.done for job in self.jobs if job.done is not None]
         if ends:
             record.prompt_tokens = sum(end.prompt_tokens for end in ends)

@@ -14,6 +14,8 @@ from typing import NoReturn
 
 from router.options import OptionError, ServerOptions
 from router.run_folder import make_run_folder
+from router.telemetry import HOW_TO_INSTALL, installed
+from router.tls import CertificateError, check_certificate
 from shared.catalog import load_catalog, resolve
 from shared.interpreter import child_environment, module_command
 from shared.jobs import JobKind
@@ -62,7 +64,8 @@ def check(options: ServerOptions) -> None:
     """Refuse options that do not fit together.
 
     Raises:
-        OptionError: no model, ONNX, an open address without a key, or a chat template that is not there.
+        OptionError: no model, ONNX, an open address without a key, a certificate that cannot be used, traces without
+            their packages, or a chat template that is not there.
     """
     if options.onnx:
         raise OptionError("onnx: ONNX models are not served yet; leave the word out to serve GGUF models")
@@ -73,6 +76,12 @@ def check(options: ServerOptions) -> None:
             f"--host {options.host} is open to other machines: set a key (NEXA_API_KEY), "
             "or --insecure to let anybody in"
         )
+    try:
+        check_certificate(_file(options.ssl_certfile), _file(options.ssl_keyfile))
+    except CertificateError as error:
+        raise OptionError(str(error)) from None
+    if options.otlp_endpoint and not installed():
+        raise OptionError(f"--otlp-endpoint needs packages that are not installed: {HOW_TO_INSTALL}")
     for name in IMAGE_FILES:
         path = getattr(options, name)
         if path and not Path(path).expanduser().exists():
@@ -147,6 +156,10 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         chat_template=str(template_file.resolve()) if template and template_file.is_file() else template,
         api_key=options.api_key,
         resume_timeout_s=options.resume_timeout,
+        cors_origins=options.cors_origin,
+        ssl_certfile=_file(options.ssl_certfile),
+        ssl_keyfile=_file(options.ssl_keyfile),
+        otlp_endpoint=options.otlp_endpoint,
         drain_timeout_s=options.drain_timeout,
         log_format=options.log_format,
     )
@@ -184,6 +197,11 @@ def _image_files(options: ServerOptions) -> dict[str, str]:
     """The parts of the image model that were named, by the names of their options."""
     named = {name: getattr(options, name) for name in IMAGE_FILES}
     return {name: str(Path(path).expanduser().resolve()) for name, path in named.items() if path}
+
+
+def _file(given: str) -> str:
+    """The whole path of a file that was named, or nothing."""
+    return str(Path(given).expanduser().resolve()) if given else ""
 
 
 def _data_folder(given: str, name: str) -> Path:

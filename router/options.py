@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from shared.logging_setup import FORMATS
 
@@ -38,6 +39,10 @@ class ServerOptions:
     chat_template: str
     api_key: str
     insecure: bool
+    cors_origin: tuple[str, ...]
+    ssl_certfile: str
+    ssl_keyfile: str
+    otlp_endpoint: str
     queue_limit: int
     resume_timeout: float
     drain_timeout: float
@@ -134,6 +139,22 @@ def _side(value: Any) -> int:
     return side
 
 
+def _origins(value: Any) -> tuple[str, ...]:
+    origins = _texts(value)
+    for origin in origins:
+        parts = urlsplit(origin)
+        if origin != "*" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
+            raise ValueError("origins such as https://chat.example:3000, without a path, and * are accepted")
+    return origins
+
+
+def _base_url(value: Any) -> str:
+    url = _text(value)
+    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
+        raise ValueError("a URL such as http://127.0.0.1:4318 is accepted")
+    return url
+
+
 def _one_of(*words: str) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in words:
@@ -148,6 +169,9 @@ OPTIONS: tuple[Option, ...] = (
     Option("port", 8000, _whole(0, 65535), "TCP port; 0 takes any free one", "network"),
     Option("api_key", "", _text, "key that clients must send; better given as NEXA_API_KEY", "network", "KEY"),
     Option("insecure", False, _switch, "listen on other than this machine without a key", "network"),
+    Option("cors_origin", (), _origins, "origin whose web pages may call this server; * is any", "network", "ORIGIN"),
+    Option("ssl_certfile", "", _text, "certificate chain (PEM), to serve HTTPS", "network", "FILE"),
+    Option("ssl_keyfile", "", _text, "its private key (PEM), if not in the same file", "network", "FILE"),
     Option("queue_limit", 512, _whole(1, 1_000_000), "requests that may wait; more are answered 429", "network", "N"),
     Option("max_upload", 100, _whole(1, 1000), "largest file in a request, in megabytes", "network", "MB"),
     Option(
@@ -191,6 +215,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("output_hours", 168.0, _number("hours", 0.01, 1_000_000), "how long they are kept", "pictures", "HOURS"),
     Option("output_mb", 1000, _whole(1, 100_000_000), "how much of them is kept, in megabytes", "pictures", "MB"),
     Option("reload", False, _switch, "restart the front process when its code changes", "running"),
+    Option("otlp_endpoint", "", _base_url, "OpenTelemetry collector for traces (OTLP over HTTP)", "running", "URL"),
     Option("log_format", "text", _one_of(*FORMATS), "text or json", "running", "FORMAT"),
 )
 _FILE_ONLY = (

@@ -6,15 +6,16 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.error_handlers import CLIENT_CLOSED_REQUEST, error_response
 from router.errors import ApiError
+from router.jobs.job import Job
 from router.jobs.limits import UNLIMITED, UserLimits
 
 log = logging.getLogger("nexa.request")
@@ -28,8 +29,9 @@ class RequestRecord:
     """The facts of one request, filled in on its way.
 
     ``request_id`` is the client's ``X-Request-ID``, if it sent a sane one, and may repeat; ``answer_id`` is ours.
-    ``outcome`` is done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the API key. While a
-    request is ``detached``, it goes on without its connection, and whoever ends it calls :meth:`end`.
+    ``outcome`` is done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the API key. ``jobs`` are
+    those of the request, once it has ended. While a request is ``detached``, it goes on without its connection, and
+    whoever ends it calls :meth:`end`.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -44,6 +46,7 @@ class RequestRecord:
     outcome: str | None = None
     limits: UserLimits = UNLIMITED
     admin: bool = False
+    jobs: Sequence[Job] = ()
     detached: bool = False
     _write_end: Callable[[], None] | None = None
 
@@ -62,6 +65,30 @@ class RequestRecord:
             write_end()
 
 
+@dataclass(frozen=True, slots=True)
+class FinishedRequest:
+    """A request that has ended, for those who count it.
+
+    ``endpoint`` is the path as it was declared, ``other`` where there is none. It took from ``started_s`` (monotonic)
+    on for ``duration_s``.
+    """
+
+    record: RequestRecord
+    scope: Scope
+    endpoint: str
+    status: int
+    outcome: str
+    started_s: float
+    duration_s: float
+
+
+class RequestObserver(Protocol):
+    """Is told of each request's end, on the event loop, once its answer has been sent."""
+
+    def finished(self, request: FinishedRequest) -> None:
+        """A request has ended."""
+
+
 def record_of(scope: Scope) -> RequestRecord:
     """The record of the request that ``scope`` belongs to."""
     record: RequestRecord = scope["state"]["record"]
@@ -72,10 +99,12 @@ class RequestLog:
     """ASGI middleware, the outermost: gives each request its record, answers ``X-Request-ID``, and logs its end.
 
     What nobody handled ends here as a 500 whose message names the request's id, under which the log has the traceback.
+    The ``observers`` are told of each request's end.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, observers: Sequence[RequestObserver] = ()) -> None:
         self._app = app
+        self._observers = observers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -103,7 +132,16 @@ class RequestLog:
                 error = ApiError(500, f"the server failed; its log has the reason under {record.request_id}")
                 await error_response(error)(scope, receive, send_named)
         finally:
-            record.connection_over(lambda: _write_line(record, scope, status, time.monotonic() - started_s))
+            record.connection_over(lambda: self._end(record, scope, status, started_s))
+
+    def _end(self, record: RequestRecord, scope: Scope, status: int, started_s: float) -> None:
+        """The request is over: its line in the log, and word to the observers."""
+        duration_s = time.monotonic() - started_s
+        outcome = record.outcome or _outcome_of(status)
+        _write_line(record, scope, status, outcome, duration_s)
+        ended = FinishedRequest(record, scope, _endpoint_of(scope), status, outcome, started_s, duration_s)
+        for observer in self._observers:
+            observer.finished(ended)
 
 
 def _new_record(scope: Scope) -> RequestRecord:
@@ -115,8 +153,7 @@ def _new_record(scope: Scope) -> RequestRecord:
     return record
 
 
-def _write_line(record: RequestRecord, scope: Scope, status: int, duration_s: float) -> None:
-    outcome = record.outcome or _outcome_of(status)
+def _write_line(record: RequestRecord, scope: Scope, status: int, outcome: str, duration_s: float) -> None:
     facts: dict[str, Any] = {
         "id": record.request_id,
         "user": record.user,
@@ -138,6 +175,12 @@ def _write_line(record: RequestRecord, scope: Scope, status: int, duration_s: fl
         "request",
         extra={name: fact for name, fact in facts.items() if fact is not None},
     )
+
+
+def _endpoint_of(scope: Scope) -> str:
+    """The path of the route that was found: one of those declared, never what a client made up."""
+    path = getattr(scope.get("route"), "path", None)
+    return path if isinstance(path, str) else "other"
 
 
 def _outcome_of(status: int) -> str:

@@ -87,9 +87,14 @@ async def read_form(request: Request, max_file_bytes: int) -> Form:
 def refuse_cross_site(request: Request) -> None:
     """Refuse a form that a page of another site has sent: browsers let any page do that, unlike JSON.
 
+    Pages that the operator has named (``--cors-origin``) may.
+
     Raises:
         ApiError: 403.
     """
+    named = request.app.state.broker.settings.cors_origins
+    if "*" in named or request.headers.get("origin", "") in named:
+        return
     if request.headers.get("sec-fetch-site", "").lower() == "cross-site":
         raise ApiError(
             403, "this form was sent by a web page of another site (Sec-Fetch-Site: cross-site), which is refused"

@@ -121,7 +121,7 @@ done_state="" done_extras=""
 extras="$(joined "$done_extras" "$wanted")"
 for extra in ${extras//,/ }; do
     grep -q "^$extra = \[" pyproject.toml ||
-        fail "there is no extra $extra; accepted are speech, whisper-base, images, bench, dev"
+        fail "there is no extra $extra; accepted are speech, whisper-base, images, telemetry, bench, dev"
 done
 if [[ "$done_state" == "$state" && "$extras" == "$done_extras" && -x .venv/bin/nexa ]]; then
     exit 0

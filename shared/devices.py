@@ -19,13 +19,17 @@ _CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU as the driver describes it. ``index`` is NVML's (PCI bus order)."""
+    """One GPU as the driver describes it. ``index`` is NVML's (PCI bus order).
+
+    ``busy_ratio`` is the share of the last moments in which it worked, None where the driver does not tell.
+    """
 
     index: int
     uuid: str
     name: str
     total_bytes: int
     free_bytes: int
+    busy_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,4 +137,13 @@ def _describe(pynvml: Any, index: int) -> Gpu:
         name=str(pynvml.nvmlDeviceGetName(handle)),
         total_bytes=int(memory.total),
         free_bytes=int(memory.free),
+        busy_ratio=_busy_ratio(pynvml, handle),
     )
+
+
+def _busy_ratio(pynvml: Any, handle: Any) -> float | None:
+    """Some devices do not tell, slices of a GPU (MIG) for example."""
+    try:
+        return int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100
+    except pynvml.NVMLError:
+        return None

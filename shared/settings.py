@@ -38,7 +38,8 @@ class ServerSettings:
     that they name by URL may come from ``image_hosts`` only. Pictures that were made are kept in ``output_folder`` for
     at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most ``max_image_side`` pixels. Of
     each user at most ``resume_streams`` resumable streams are kept, of each about ``resume_log_bytes`` of events, and
-    for ``resume_timeout_s`` without a client.
+    for ``resume_timeout_s`` without a client. Web pages of ``cors_origins`` may call the server. With ``ssl_certfile``
+    it serves HTTPS. Traces go to ``otlp_endpoint``, a base URL.
     """
 
     models: tuple[ModelSettings, ...]
@@ -65,6 +66,10 @@ class ServerSettings:
     resume_timeout_s: float = 60.0
     resume_log_bytes: int = 8 * 1000 * 1000
     resume_streams: int = 8
+    cors_origins: tuple[str, ...] = ()
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+    otlp_endpoint: str = ""
     drain_timeout_s: float = 30.0
     log_format: str = "text"
 
@@ -87,4 +92,5 @@ class ServerSettings:
             for model in values["models"]
         )
         values["image_hosts"] = tuple(values["image_hosts"])
+        values["cors_origins"] = tuple(values["cors_origins"])
         return cls(**values)

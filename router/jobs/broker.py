@@ -8,6 +8,7 @@ import logging
 import math
 import secrets
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,16 @@ MOST_LOSSES = 5
 
 
 class Broker:
-    """The jobs of one run of the router."""
+    """The jobs of one run of the router.
+
+    ``failovers`` counts the jobs that were taken from one worker to be given to another, ``worker_losses`` the workers
+    that were lost, each by model.
+    """
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
+        self.failovers: Counter[str] = Counter()
+        self.worker_losses: Counter[str] = Counter()
         self._router_id = secrets.token_hex(8)
         endpoints = Endpoints.in_folder(Path(settings.run_folder))
         self._link = RouterLink(self._router_id, endpoints, self._on_message)
@@ -141,6 +148,10 @@ class Broker:
     def workers(self) -> list[WorkerView]:
         """All workers, living and expected."""
         return self._workers.views()
+
+    def queue_lengths(self) -> dict[str, int]:
+        """How many jobs wait for a worker, by model."""
+        return {model: len(queue) for model, queue in self._queues.items()}
 
     def served_models(self) -> list[ServedModel]:
         """The models of this server."""
@@ -277,6 +288,7 @@ class Broker:
     def _lose(self, worker: Worker, why: str) -> None:
         """A worker is dead: its jobs go to others, but for those that seem to have killed it."""
         self._workers.remove(worker)
+        self.worker_losses[worker.heartbeat.model] += 1
         name = worker.heartbeat.worker_name
         log.warning("worker lost", extra={"worker": name, "reason": why, "jobs": len(worker.jobs)})
         for job in reversed(list(worker.jobs.values())):  # each goes to the front of the queue
@@ -300,6 +312,7 @@ class Broker:
         if worker is not None:
             worker.jobs.pop(job.job_id, None)
         job.worker_id = None
+        self.failovers[job.request.model] += 1
         job.move(JobState.QUEUED)
         self._jobs.pop(job.job_id, None)
         job.next_attempt()

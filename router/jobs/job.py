@@ -9,7 +9,7 @@ from enum import StrEnum
 from mmap import mmap
 
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
-from shared.jobs import Done, Failed, Payload, Picture, Segment, Started, Tokens, Work
+from shared.jobs import Done, Failed, Payload, Picture, Recording, Segment, Started, Tokens, Work
 
 Blob = bytes | memoryview | mmap
 
@@ -65,6 +65,7 @@ class Job:
 
     ``generated`` holds all token ids so far, ``delivered`` counts the pictures or the chunks of a recording: another
     worker can go on from there. ``job_id`` changes with each worker that it is given to, ``attempt`` of them so far.
+    ``audio_s`` is the length of the recording, once that is known.
     """
 
     job_id: str
@@ -79,6 +80,7 @@ class Job:
     replay_asked_s: float = 0.0
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
+    audio_s: float = 0.0
     created_s: float = field(default_factory=time.monotonic)
     dispatched_s: float | None = None
     first_token_s: float | None = None
@@ -129,6 +131,8 @@ class Job:
         elif isinstance(payload, Picture):
             self.delivered = payload.index + 1
             self._note_first()
+        elif isinstance(payload, Recording):
+            self.audio_s = payload.duration_s
         elif isinstance(payload, Done):
             self.done = payload
         elif isinstance(payload, Failed):

@@ -161,6 +161,11 @@ def test_parts_of_an_image_model_are_given_to_it_alone(started: dict[str, Any], 
         (["server", "echo", "--bogus"], "--bogus"),
         (["server", "echo", "--host", "0.0.0.0"], "--insecure"),
         (["server", "echo", "--chat-template", "none/here.jinja"], "none/here.jinja: no such file"),
+        (["server", "echo", "--ssl-certfile", "none/here.pem"], "none/here.pem: No such file"),
+        (["server", "echo", "--ssl-keyfile", "none/here.pem"], "--ssl-keyfile needs --ssl-certfile"),
+        (["server", "echo", "--cors-origin", "chat.example"], "origins such as https://chat.example:3000"),
+        (["server", "echo", "--cors-origin", "https://chat.example/"], "without a path"),
+        (["server", "echo", "--otlp-endpoint", "collector:4318"], "a URL such as http://127.0.0.1:4318"),
         (["server", "echo", "--vae", "none/here.gguf"], "--vae none/here.gguf: no such file or folder"),
         (["server", "echo", "--max-image-side", "100"], "multiples of 64 are accepted"),
         (["server", "echo", "--max-upload", "0"], "whole numbers from 1 to 1000"),
@@ -190,6 +195,15 @@ def test_a_model_whose_engine_is_not_installed_is_refused_before_it_is_fetched(
     assert code == 1
     assert "sd1-5 needs packages that are not installed" in line
     assert "pip install 'nexa-server[images]'" in line
+
+
+def test_traces_without_their_packages_are_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, line = refusal(capsys, "server", "echo", "--otlp-endpoint", "http://127.0.0.1:4318")
+    assert code == 2
+    assert "pip install 'nexa-server[telemetry]'" in line
 
 
 def test_an_unknown_key_of_the_file_is_refused_with_the_nearest(

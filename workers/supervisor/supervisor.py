@@ -65,7 +65,7 @@ class Supervisor:
         self._settings = settings
         self._listener = listener
         self._display = display
-        self._url = url_of(listener)
+        self._url = url_of(listener, "https" if settings.ssl_certfile else "http")
         self._serving = False
         self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
         self._killed_by: int | None = None

@@ -1,0 +1,46 @@
+"""What ``GET /metrics`` says of the machine: CPU and memory of this server's processes, use of its GPUs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import psutil
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from shared.devices import GpuSource, visible_gpus
+
+
+def process_families(pids: Mapping[str, int]) -> list[Metric]:
+    """CPU time, memory and threads of processes, given by name; those that have ended are left out."""
+    labels = ("process",)
+    cpu = CounterMetricFamily("nexa_process_cpu_seconds", "CPU time used, user and system.", labels=labels)
+    memory = GaugeMetricFamily("nexa_process_resident_memory_bytes", "Resident memory.", labels=labels)
+    threads = GaugeMetricFamily("nexa_process_threads", "Threads.", labels=labels)
+    for name, pid in pids.items():
+        try:
+            process = psutil.Process(pid)
+            with process.oneshot():
+                times = process.cpu_times()
+                figures = (times.user + times.system, process.memory_info().rss, process.num_threads())
+        except psutil.Error:
+            continue
+        cpu.add_metric((name,), figures[0])
+        memory.add_metric((name,), figures[1])
+        threads.add_metric((name,), figures[2])
+    return [cpu, memory, threads]
+
+
+def gpu_families(source: GpuSource) -> list[Metric]:
+    """Use and memory of the GPUs that this server may use; what a driver does not tell is left out."""
+    labels = ("gpu", "name")
+    busy = GaugeMetricFamily("nexa_gpu_utilization_ratio", "Share of time in which the GPU worked.", labels=labels)
+    used = GaugeMetricFamily("nexa_gpu_memory_used_bytes", "Memory in use, by all processes.", labels=labels)
+    total = GaugeMetricFamily("nexa_gpu_memory_total_bytes", "Memory that the GPU has.", labels=labels)
+    for gpu in visible_gpus(source):
+        values = (str(gpu.index), gpu.name)
+        if gpu.busy_ratio is not None:
+            busy.add_metric(values, gpu.busy_ratio)
+        used.add_metric(values, gpu.total_bytes - gpu.free_bytes)
+        total.add_metric(values, gpu.total_bytes)
+    return [busy, used, total]

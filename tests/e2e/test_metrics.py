@@ -1,0 +1,38 @@
+"""Figures of a whole server: what Prometheus reads after real requests."""
+
+from __future__ import annotations
+
+from e2e.running_server import RunningServer, running, wait_until
+from prometheus_client.parser import text_string_to_metric_families
+
+
+def figures(server: RunningServer) -> dict[tuple[str, str], float]:
+    """Each sample's value by its name and the value of its label worker, process or model."""
+    found = {}
+    for family in text_string_to_metric_families(server.client.get("/metrics").text):
+        for sample in family.samples:
+            labels = sample.labels
+            key = labels.get("worker") or labels.get("process") or labels.get("model") or ""
+            found[sample.name, key] = sample.value
+    return found
+
+
+def test_a_servers_figures_after_its_requests() -> None:
+    with running("echo", "--workers", "2") as server:
+        for _ in range(3):
+            server.post("/v1/completions", {"prompt": "one two three", "max_tokens": 5})
+        seen = figures(server)
+        assert seen["nexa_time_to_first_token_seconds_count", "echo"] == 3
+        assert seen["nexa_request_queue_time_seconds_count", "echo"] == 3
+        assert seen["nexa_model_ready", "echo"] == 1
+        generated = seen["nexa_generation_tokens_total", "echo"]
+        assert generated > 0
+        workers = [view["name"] for view in server.workers()]
+
+        def counted() -> bool:
+            seen = figures(server)
+            return sum(seen["nexa_worker_generation_tokens_total", worker] for worker in workers) == generated
+
+        wait_until(counted, "the workers' heartbeats have told of all tokens")
+        for process in ("router", "supervisor", *workers):
+            assert seen["nexa_process_resident_memory_bytes", process] > 1 << 20
