@@ -62,7 +62,8 @@ def check(options: ServerOptions) -> None:
     """Refuse options that do not fit together.
 
     Raises:
-        OptionError: no model, ONNX, an open address without a key, or a chat template that is not there.
+        OptionError: no model, ONNX, an open address without a key, timeouts that contradict each other, or a chat
+            template that is not there.
     """
     if options.onnx:
         raise OptionError("onnx: ONNX models are not served yet; leave the word out to serve GGUF models")
@@ -72,6 +73,11 @@ def check(options: ServerOptions) -> None:
         raise OptionError(
             f"--host {options.host} is open to other machines: set a key (NEXA_API_KEY), "
             "or --insecure to let anybody in"
+        )
+    if options.default_timeout > options.max_timeout:
+        raise OptionError(
+            f"--default-timeout {options.default_timeout:g}: accepted are seconds up to --max-timeout "
+            f"({options.max_timeout:g}), and 0"
         )
     for name in IMAGE_FILES:
         path = getattr(options, name)
@@ -136,6 +142,8 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         threads=options.threads,
         gpu_layers=options.gpu_layers,
         queue_limit=options.queue_limit,
+        default_timeout_s=options.default_timeout,
+        max_timeout_s=options.max_timeout,
         max_upload_bytes=options.max_upload * MEGABYTE,
         cache_ram_bytes=options.cache_ram * MEGABYTE,
         media_folder=str(_data_folder(options.media_folder, "media")),

@@ -39,6 +39,8 @@ class ServerOptions:
     api_key: str
     insecure: bool
     queue_limit: int
+    default_timeout: float
+    max_timeout: float
     drain_timeout: float
     max_upload: int
     cache_ram: int
@@ -147,7 +149,30 @@ OPTIONS: tuple[Option, ...] = (
     Option("port", 8000, _whole(0, 65535), "TCP port; 0 takes any free one", "network"),
     Option("api_key", "", _text, "key that clients must send; better given as NEXA_API_KEY", "network", "KEY"),
     Option("insecure", False, _switch, "listen on other than this machine without a key", "network"),
-    Option("queue_limit", 512, _whole(1, 1_000_000), "requests that may wait; more are answered 429", "network", "N"),
+    Option(
+        "queue_limit",
+        512,
+        _whole(1, 1_000_000),
+        "requests that may wait for a model; more are answered 429",
+        "network",
+        "N",
+    ),
+    Option(
+        "default_timeout",
+        0.0,
+        _number("seconds", 0, 86_400),
+        "seconds that a request without a timeout may take; 0 sets no limit",
+        "network",
+        "SECONDS",
+    ),
+    Option(
+        "max_timeout",
+        600.0,
+        _number("seconds", 0.001, 86_400),
+        "largest timeout that a request may ask for, in seconds",
+        "network",
+        "SECONDS",
+    ),
     Option("max_upload", 100, _whole(1, 1000), "largest file in a request, in megabytes", "network", "MB"),
     Option(
         "drain_timeout",

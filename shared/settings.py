@@ -33,10 +33,12 @@ class ServerSettings:
 
     ``context_tokens`` (``--nctx``) and ``threads`` are 0 for "choose"; ``gpu_layers`` is -1 for "all when there is a
     GPU". ``cache_ram_bytes`` is what a text worker may hold of ended chats in main memory. ``queue_limit`` bounds the
-    jobs that wait in the router. ``api_key`` empty means that none is asked for. ``max_body_bytes`` is for JSON,
-    ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie in ``media_folder``, and those
-    that they name by URL may come from ``image_hosts`` only. Pictures that were made are kept in ``output_folder`` for
-    at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most ``max_image_side`` pixels.
+    jobs that wait in the router for one model. A request may ask to be done within up to ``max_timeout_s``; one that
+    asks for nothing gets ``default_timeout_s`` (0: as long as it takes). ``api_key`` empty means that none is asked
+    for. ``max_body_bytes`` is for JSON, ``max_upload_bytes`` for a file in a form. Pictures that requests name by path
+    lie in ``media_folder``, and those that they name by URL may come from ``image_hosts`` only. Pictures that were made
+    are kept in ``output_folder`` for at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at
+    most ``max_image_side`` pixels.
     """
 
     models: tuple[ModelSettings, ...]
@@ -50,6 +52,8 @@ class ServerSettings:
     gpu_layers: int = -1
     cache_ram_bytes: int = 1000 * 1000 * 1000
     queue_limit: int = 512
+    default_timeout_s: float = 0.0
+    max_timeout_s: float = 600.0
     max_body_bytes: int = 32 * 1024 * 1024
     max_upload_bytes: int = 100 * 1000 * 1000
     media_folder: str = ""

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from mmap import mmap
 
+from router.jobs.cost import estimated_cost
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
-from shared.jobs import Done, Failed, Payload, Picture, Segment, Started, Tokens, Work
+from shared.jobs import Done, Failed, Payload, Picture, Recording, Segment, Started, Tokens, Work
 
 Blob = bytes | memoryview | mmap
 
@@ -64,7 +65,9 @@ class Job:
     """One job in the router.
 
     ``generated`` holds all token ids so far, ``delivered`` counts the pictures or the chunks of a recording: another
-    worker can go on from there.
+    worker can go on from there. ``wire_id`` is the job's name on the wire. ``begun`` is what the first worker said of
+    the prompt. Costs are those of :mod:`router.jobs.cost`: what was estimated, and what the user has been charged.
+    ``queue_position`` is where the job stood when it was accepted, 0 if a worker got it at once.
     """
 
     job_id: str
@@ -84,9 +87,27 @@ class Job:
     ended_s: float | None = None
     done: Done | None = None
     failed: Failed | None = None
+    begun: Started | None = None
+    recording_s: float | None = None
+    estimated_cost: float = 0.0
+    charged_cost: float = 0.0
+    queue_position: int = 0
+    wire_id: str = ""
+    deadline: asyncio.TimerHandle | None = None
+    _renames: int = 0
     _pending: list[Payload] = field(default_factory=list)
     _waiter: asyncio.Future[None] | None = None
     _loop: asyncio.AbstractEventLoop | None = None
+
+    def __post_init__(self) -> None:
+        self.wire_id = self.wire_id or self.job_id
+        blob_bytes = sum(map(len, self.request.blobs))
+        self.estimated_cost = self.estimated_cost or estimated_cost(self.request.work, blob_bytes)
+
+    def rename(self) -> None:
+        """Take another name on the wire: what a worker still says of the job under the old one is about nothing."""
+        self._renames += 1
+        self.wire_id = f"{self.job_id}.{self._renames}"
 
     def move(self, state: JobState) -> None:
         """Go to ``state``.
@@ -111,13 +132,15 @@ class Job:
             self.generated += payload.token_ids
             self._note_first()
         elif isinstance(payload, Started):
-            self.started = True
+            self.started, self.begun = True, payload
         elif isinstance(payload, Segment):
             self.delivered = payload.chunk + 1
             self._note_first()
         elif isinstance(payload, Picture):
             self.delivered = payload.index + 1
             self._note_first()
+        elif isinstance(payload, Recording):
+            self.recording_s = payload.duration_s
         elif isinstance(payload, Done):
             self.done = payload
         elif isinstance(payload, Failed):
