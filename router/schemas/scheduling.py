@@ -43,4 +43,4 @@ class SchedulingFields(BaseModel):
         return self.timeout
 
 
-NOTHING_ASKED = SchedulingFields()
+NOTHING_ASKED = SchedulingFields.model_validate({})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -24,42 +24,54 @@ def echo() -> Iterator[RunningServer]:
 
 def _client(server: RunningServer, address: str) -> httpx.Client:
     """A client that comes from one address: users without a key are told apart by it."""
-    return httpx.Client(
-        base_url=server.url,
-        transport=httpx.HTTPTransport(local_address=address, limits=httpx.Limits(max_connections=None)),
-        timeout=120.0,
-    )
+    return httpx.Client(base_url=server.url, transport=httpx.HTTPTransport(local_address=address), timeout=120.0)
 
 
-def test_the_one_request_begins_before_the_others_are_done(echo: RunningServer) -> None:
-    ended: list[int] = []
-    lock = threading.Lock()
+def _async_client(server: RunningServer, address: str) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=None)
+    transport = httpx.AsyncHTTPTransport(local_address=address, limits=limits)
+    return httpx.AsyncClient(base_url=server.url, transport=transport, timeout=120.0)
 
-    def ask(client: httpx.Client, number: int) -> str:
-        answer = client.post("/v1/completions", json={"prompt": f"w{number}", "max_tokens": 50})
-        with lock:
-            ended.append(number)
-        assert answer.status_code == 200, answer.text
-        text: str = answer.json()["result"]
-        return text
 
-    def full() -> bool:
-        return bool(echo.workers()[0]["running"] == SLOTS)
+def _all_run(server: RunningServer) -> bool:
+    return bool(server.workers()[0]["running"] == SLOTS)
 
-    with _client(echo, BUSY) as busy, _client(echo, RARE) as rare, ThreadPoolExecutor(REQUESTS) as pool:
-        asked = [pool.submit(ask, busy, number) for number in range(REQUESTS)]
-        wait_until(full, "the first user's requests run")
-        before = len(ended)
-        with rare.stream("POST", "/v1/completions", json={"prompt": "rare", "max_tokens": 5, "stream": True}) as stream:
-            lines = stream.iter_lines()
-            first = next(line for line in lines if line)
-            while_waiting = len(ended) - before
-            assert first.startswith("data: ")  # it was not even told that it waits
-            assert "data: [DONE]" in list(lines)
-        # A request of the first user takes 50 steps; without room being made, one or more would have ended before.
-        assert while_waiting <= 2 * SLOTS
-        answers = [job.result() for job in asked]
-    assert answers == [f"w{number} " * 50 for number in range(REQUESTS)]  # nothing is lost where room was made
+
+def test_the_one_request_is_answered_before_any_of_the_two_hundred(echo: RunningServer) -> None:
+    body = {"prompt": "w", "max_tokens": 1000}  # 1,000 steps: none ends while the other user's five are taken
+
+    async def test() -> None:
+        async with _async_client(echo, BUSY) as busy, _async_client(echo, RARE) as rare:
+            asked = [asyncio.ensure_future(busy.post("/v1/completions", json=body)) for _ in range(REQUESTS)]
+            try:
+                await asyncio.to_thread(wait_until, lambda: _all_run(echo), "the first user's requests run")
+                for _ in range(3):
+                    answer = await rare.post("/v1/completions", json={"prompt": "rare", "max_tokens": 5})
+                    assert answer.json()["result"] == "rare " * 5
+                    assert not any(request.done() for request in asked)
+            finally:
+                for request in asked:
+                    request.cancel()
+                await asyncio.gather(*asked, return_exceptions=True)
+
+    asyncio.run(test())
+    wait_until(echo.idle, "all slots are free again", 20)
+
+
+def test_requests_that_make_room_lose_nothing(echo: RunningServer) -> None:
+    with _client(echo, BUSY) as busy, _client(echo, RARE) as rare, ThreadPoolExecutor(3 * SLOTS) as pool:
+
+        def ask(number: int) -> str:
+            words = " ".join(f"{number}-{at}" for at in range(60))
+            answer = busy.post("/v1/completions", json={"prompt": words, "max_tokens": 60})
+            assert answer.json()["result"] == words + " "
+            return words
+
+        asked = [pool.submit(ask, number) for number in range(3 * SLOTS)]
+        wait_until(lambda: _all_run(echo), "the first user's requests run")
+        for _ in range(5):
+            rare.post("/v1/completions", json={"prompt": "rare", "max_tokens": 2}).raise_for_status()
+        assert len({request.result() for request in asked}) == 3 * SLOTS
 
 
 def test_a_waiting_stream_is_told_its_place_and_expires_in_time(echo: RunningServer) -> None:

@@ -12,7 +12,7 @@ from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import Priority, UserLimits
 from router.request_log import RequestLog
 from shared.jobs import Done, Failed
-from tests.router.client import CHAT, COMPLETION, ask, http_client, post
+from tests.router.client import CHAT, COMPLETION, app_of, ask, http_client, post
 from tests.router.fake_broker import FakeBroker, words
 
 STREAM = {**COMPLETION, "stream": True}
@@ -49,14 +49,12 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def until(condition: Any) -> None:
     async with asyncio.timeout(20):
-        while not condition():
+        while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
 
 async def sent_by(broker: FakeBroker, body: dict[str, Any]) -> tuple[list[dict[str, Any]], asyncio.Task[None], Any]:
     """The ASGI messages of a request, as they are sent, its task, and an event by which its client goes away."""
-    from tests.router.client import app_of
-
     messages: list[dict[str, Any]] = []
     gone = asyncio.Event()
     request = httpx.Request("POST", "http://nexa/v1/completions", json=body)
