@@ -159,6 +159,10 @@ class WorkerTable:
         states = [self._state_of(status) for status in self._roster.values() if status.model == model]
         return ", ".join(states) or "no worker has reported yet"
 
+    def choose(self, model: str, cuts: list[Cut]) -> Worker | None:
+        """A worker with room: the one that holds most of the prompt's beginning, unless it is much busier."""
+        return choose_worker(self.with_room(model), cuts)
+
     def with_room(self, model: str) -> list[Worker]:
         """The workers of a model that may be given another job."""
         return [worker for worker in self.of_model(model) if worker.has_room]
