@@ -10,7 +10,9 @@ from router.error_handlers import CLIENT_CLOSED_REQUEST
 from router.errors import ApiError
 from router.jobs.broker import Broker
 from router.jobs.job import Blob, Job, JobRequest, JobState
+from router.jobs.limits import lower_priority
 from router.request_log import RequestRecord
+from router.schemas.scheduling import NOTHING_ASKED, SchedulingFields
 from shared.jobs import Done, Payload, Work, kind_of
 
 Batch = tuple[int, list[Payload]]
@@ -19,13 +21,13 @@ Batch = tuple[int, list[Payload]]
 class Generation:
     """Submits one job a choice and brings their events together. Whoever makes one must :meth:`close` it.
 
-    All ``works`` are of one kind; each gets the same ``blobs``.
+    All ``works`` are of one kind; each gets the same ``blobs``. ``scheduling`` is what the request says of its urgency.
 
     ``on_close`` is called once it is closed, and is None from then on. ``cancelled`` says that its user cancelled it.
 
     Raises:
-        ApiError: the model is unknown (404), there are more choices than can ever wait (400), the queue is full (429)
-            or no worker can do it (503). No job is left over.
+        ApiError: the model is unknown (404), there are more choices than can ever wait or more time is asked for than
+            allowed (400), the queue is full (429) or no worker can do it (503). No job is left over.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class Generation:
         model: str | None,
         works: Sequence[Work],
         blobs: tuple[Blob, ...] = (),
+        scheduling: SchedulingFields = NOTHING_ASKED,
     ) -> None:
         self.kind = kind_of(works[0])
         served = broker.find_model(model, self.kind)
@@ -42,6 +45,8 @@ class Generation:
         if len(works) > most:
             accepted = f"accepted are up to {most} over all prompts, since no more may run and wait at once"
             raise ApiError(400, f"n: {len(works)} choices are asked for; {accepted}", "n")
+        timeout_s = scheduling.timeout_s(broker.settings.default_timeout_s, broker.settings.max_timeout_s)
+        priority = lower_priority(scheduling.asked_priority(), record.limits.priority)
         self.model = served.name
         self.created = int(time.time())
         self.record = record
@@ -54,12 +59,27 @@ class Generation:
         record.model = self.model
         try:
             for work in works:
-                request = JobRequest(record.request_id, record.user, self.model, work, blobs)
-                self.jobs.append(broker.submit(request))
+                self.jobs.append(
+                    broker.submit(
+                        JobRequest(
+                            record.request_id, record.user, self.model, work, blobs, record.limits, priority, timeout_s
+                        )
+                    )
+                )
         except BaseException:
             self.close()
             raise
         self._unfinished = len(self.jobs)
+
+    @property
+    def queue_position(self) -> int:
+        """Where the first choice stood in the queue when it was accepted; 0 if it was begun at once."""
+        return self.jobs[0].queue_position
+
+    def position(self) -> int:
+        """Where the first choice to be begun stands in the queue now; 0 if one is begun."""
+        positions = [self._broker.position(job) if job.state is JobState.QUEUED else 0 for job in self.jobs]
+        return min(positions)
 
     @property
     def done(self) -> list[Done]:

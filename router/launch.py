@@ -65,7 +65,7 @@ def check(options: ServerOptions) -> None:
 
     Raises:
         OptionError: no model, ONNX, an open address without a key, a certificate that cannot be used, traces without
-            their packages, or a chat template that is not there.
+            their packages, timeouts that contradict each other, or a chat template that is not there.
     """
     if options.onnx:
         raise OptionError("onnx: ONNX models are not served yet; leave the word out to serve GGUF models")
@@ -82,6 +82,11 @@ def check(options: ServerOptions) -> None:
         raise OptionError(str(error)) from None
     if options.otlp_endpoint and not installed():
         raise OptionError(f"--otlp-endpoint needs packages that are not installed: {HOW_TO_INSTALL}")
+    if options.default_timeout > options.max_timeout:
+        raise OptionError(
+            f"--default-timeout {options.default_timeout:g}: accepted are seconds up to --max-timeout "
+            f"({options.max_timeout:g}), and 0"
+        )
     for name in IMAGE_FILES:
         path = getattr(options, name)
         if path and not Path(path).expanduser().exists():
@@ -145,6 +150,8 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         threads=options.threads,
         gpu_layers=options.gpu_layers,
         queue_limit=options.queue_limit,
+        default_timeout_s=options.default_timeout,
+        max_timeout_s=options.max_timeout,
         max_upload_bytes=options.max_upload * MEGABYTE,
         cache_ram_bytes=options.cache_ram * MEGABYTE,
         media_folder=str(_data_folder(options.media_folder, "media")),

@@ -45,6 +45,8 @@ class ServerOptions:
     otlp_endpoint: str
     queue_limit: int
     resume_timeout: float
+    default_timeout: float
+    max_timeout: float
     drain_timeout: float
     max_upload: int
     cache_ram: int
@@ -172,7 +174,30 @@ OPTIONS: tuple[Option, ...] = (
     Option("cors_origin", (), _origins, "origin whose web pages may call this server; * is any", "network", "ORIGIN"),
     Option("ssl_certfile", "", _text, "certificate chain (PEM), to serve HTTPS", "network", "FILE"),
     Option("ssl_keyfile", "", _text, "its private key (PEM), if not in the same file", "network", "FILE"),
-    Option("queue_limit", 512, _whole(1, 1_000_000), "requests that may wait; more are answered 429", "network", "N"),
+    Option(
+        "queue_limit",
+        512,
+        _whole(1, 1_000_000),
+        "requests that may wait for a model; more are answered 429",
+        "network",
+        "N",
+    ),
+    Option(
+        "default_timeout",
+        0.0,
+        _number("seconds", 0, 86_400),
+        "seconds that a request without a timeout may take; 0 sets no limit",
+        "network",
+        "SECONDS",
+    ),
+    Option(
+        "max_timeout",
+        600.0,
+        _number("seconds", 0.001, 86_400),
+        "largest timeout that a request may ask for, in seconds",
+        "network",
+        "SECONDS",
+    ),
     Option("max_upload", 100, _whole(1, 1000), "largest file in a request, in megabytes", "network", "MB"),
     Option(
         "resume_timeout",

@@ -16,6 +16,7 @@ from router.job_registry import JobRegistry
 from router.json_text import json_text
 from router.resumable import KeptEvents
 from router.streaming import ChunkWriter, EventStream
+from router.waiting import QueuedStream, first_batch, position_header
 from shared.jobs import Failed
 
 R = TypeVar("R")
@@ -51,7 +52,8 @@ async def answer_whole(
 ) -> Response:
     """The answer in one JSON object, which ``write`` makes of the request's body and the gathered choices."""
     choices = await gathered(request, generation, collect(generation))
-    return Response(json_text(write(body, generation, choices)), media_type="application/json")
+    text = json_text(write(body, generation, choices))
+    return Response(text, headers=position_header(generation), media_type="application/json")
 
 
 async def gathered(request: Request, generation: Generation, work: Coroutine[Any, Any, T]) -> T:
@@ -71,14 +73,21 @@ async def gathered(request: Request, generation: Generation, work: Coroutine[Any
 async def answer_in_chunks(request: Request, generation: Generation, chunks: ChunkWriter) -> Response:
     """The answer as an event stream.
 
-    Nothing is sent before the first event of a job, so that an error that comes first has its own HTTP status. Only a
-    resumable stream begins at once: its client has to know the job's id, however long it waits.
+    Nothing is sent before the first event of a job, so that an error that comes first has its own HTTP status, unless
+    the client has waited for long enough in the queue to want to know where it stands. Only a resumable stream begins
+    at once: its client has to know the job's id, however long it waits.
     """
     try:
         if request.state.resumable:
             return KeptEvents(registry_of(request).keep(generation, chunks))
         registry_of(request).add(generation)
-        first = await unless_gone(request.receive, generation.next_batch())
+        if generation.queue_position:
+            taking = await unless_gone(request.receive, first_batch(generation))
+            if not taking.done():
+                return QueuedStream(generation, taking, lambda first: EventStream(generation, chunks, first))
+            first = taking.result()
+        else:
+            first = await unless_gone(request.receive, generation.next_batch())
         if first is None:
             _ = generation.done  # raises, since nothing was done
         elif isinstance(first[1][0], Failed):

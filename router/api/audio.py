@@ -13,6 +13,7 @@ from router.request_log import RequestRecord
 from router.schemas.audio import TranscriptionRequest, TranslationRequest
 from router.schemas.errors import UPLOAD_ERRORS
 from router.uploads import form_docs, parse_fields, read_form
+from router.waiting import position_header
 
 router = APIRouter(tags=["speech"])
 
@@ -53,8 +54,10 @@ async def _answer(
     recording = form.required_file("file")
     wanted = parse_fields(fields, form, request.query_params)
     job = wanted.to_job()
-    generation = Generation(broker, record, wanted.model, [job], (recording,))
+    generation = Generation(broker, record, wanted.model, [job], (recording,), wanted)
     if wanted.stream:
         return await answer_in_chunks(request, generation, TranscriptChunks())
     transcript = await gathered(request, generation, transcribed(generation))
-    return whole_transcript(wanted, job.task, transcript)
+    response = whole_transcript(wanted, job.task, transcript)
+    response.headers.update(position_header(generation))
+    return response

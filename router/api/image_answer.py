@@ -22,6 +22,7 @@ from router.jobs.job import Blob
 from router.json_text import json_text
 from router.request_log import RequestRecord
 from router.schemas.images import ImageRequest
+from router.waiting import position_header
 from shared.jobs import Failed, ImageJob, Payload, Picture, Progress
 
 SEEDS = 2**31
@@ -66,7 +67,7 @@ class Painting(Generation):
     ) -> None:
         if job.seed < 0:  # drawn here, so that a worker that takes over from another one goes on with the same
             job = dataclasses.replace(job, seed=secrets.randbelow(SEEDS))
-        super().__init__(broker, record, body.model, [job], blobs)
+        super().__init__(broker, record, body.model, [job], blobs, body)
         self.body = body
         self.kept: dict[int, KeptPicture] = {}
         self.size = f"{job.width}x{job.height}"
@@ -99,7 +100,8 @@ class Painting(Generation):
 
 async def answer_pictures(request: Request, painting: Painting) -> Response:
     """All pictures in one JSON object, once the last one is finished."""
-    return Response(await gathered(request, painting, _whole(painting)), media_type="application/json")
+    body = await gathered(request, painting, _whole(painting))
+    return Response(body, headers=position_header(painting), media_type="application/json")
 
 
 async def _whole(painting: Painting) -> bytes:

@@ -87,6 +87,7 @@ def _job(entry: Entry) -> JobObject:
         created=generation.created,
         choices=len(generation.jobs),
         tokens=sum(len(job.generated) for job in generation.jobs),
+        position=generation.position() or None,
         resumable=stream is not None,
         connected=stream is None or stream.reader is not None,
         last_event_id=stream.log.last_id if stream is not None else None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import math
 import secrets
 import time
 from collections import Counter
@@ -13,15 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from router.errors import ApiError
+from router.jobs.admission import Pace, check_queue, check_user
 from router.jobs.control import WorkerControl
+from router.jobs.dispatch import Dispatcher
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.link import RouterLink
-from router.jobs.prefix import prefix_cuts
 from router.jobs.probing import Prober
-from router.jobs.queue import FairQueue
 from router.jobs.served import ServedModel, find_model
 from router.jobs.workers import Worker, WorkerTable, WorkerView
-from shared.jobs import Done, Failed, ImageJob, JobKind, Started, TextJob, Tokens
+from shared.jobs import Done, Failed, ImageJob, JobKind, Started, Tokens
 from shared.messages import (
     Acknowledge,
     Cancel,
@@ -32,7 +31,6 @@ from shared.messages import (
     Replayed,
     Roster,
     Step,
-    Submit,
 )
 from shared.settings import ModelSettings, ServerSettings
 from shared.transport import Endpoints
@@ -71,10 +69,11 @@ class Broker:
         self._workers = WorkerTable()
         self.control = WorkerControl(self._workers, self._link)
         self._prober = Prober(self._router_id, self._link, self._workers)
-        self._queues = {model.name: FairQueue() for model in settings.models}
-        self._jobs: dict[str, Job] = {}
-        self._finish_interval_s = 1.0
-        self._last_finish_s: float | None = None
+        self._dispatcher = Dispatcher(
+            [model.name for model in settings.models], self._router_id, self._link, self._workers
+        )
+        self._jobs = self._dispatcher.jobs
+        self._paces = {model.name: Pace() for model in settings.models}
         self._ticker: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -104,37 +103,75 @@ class Broker:
         """Accept a job.
 
         Raises:
-            ApiError: 429 when too many jobs wait, 503 when no worker of the model will ever be ready.
+            ApiError: 429 when too many jobs wait, of all users or of this one; 503 when no worker of the model will
+                ever be ready.
         """
         reason = self._workers.hopeless(request.model)
         if reason is not None:
             raise ApiError(503, f"model: no worker can serve {request.model!r}: {reason}", "model", "no_worker")
-        waiting = sum(len(queue) for queue in self._queues.values())
-        if waiting >= self.settings.queue_limit:
-            retry_s = max(1, math.ceil(waiting * self._finish_interval_s))
-            message = f"{waiting} requests wait already, which is the limit; try again in about {retry_s} s"
-            raise ApiError(429, message, None, "queue_full", {"Retry-After": str(retry_s)})
+        queue, pace = self._dispatcher.queues[request.model], self._paces[request.model]
+        check_queue(queue, pace, self.settings.queue_limit, request)
+        pace.begin()
         job = Job(job_id=f"{request.request_id}-{secrets.token_hex(4)}", request=request)
-        self._jobs[job.job_id] = job
-        self._queues[request.model].push(job)
-        self._dispatch(request.model)
+        self._dispatcher.add(job)
+        if job.state is JobState.QUEUED:
+            try:
+                check_user(queue, pace, self._dispatcher.tally, request)
+            except ApiError:
+                self.cancel(job)
+                raise
+            job.queue_position = queue.position(job)
+        if request.timeout_s is not None:
+            job.deadline = asyncio.get_running_loop().call_later(request.timeout_s, self._expire, job)
         return job
+
+    def position(self, job: Job) -> int:
+        """About how many jobs have their turn before this one does, itself included; 0 if it does not wait."""
+        waits = job.state is JobState.QUEUED
+        return self._dispatcher.queues[job.request.model].position(job) if waits else 0
 
     def cancel(self, job: Job) -> None:
         """The client is gone: free what the job holds. Nothing happens to a job that has ended."""
+        if not job.ended:
+            self._stop_early(job)
+
+    def _expire(self, job: Job) -> None:
+        """The time of a job has passed."""
         if job.ended:
             return
-        worker = self._workers.get(job.worker_id) if job.worker_id else None
-        if worker is not None and job.state is JobState.RUNNING and isinstance(job.request.work, ImageJob):
-            worker.occupied = True
-        job.move(JobState.CANCELLED)
-        self._queues[job.request.model].remove(job)
-        self._jobs.pop(job.job_id, None)
+        where = "it still waited in the queue" if job.state is JobState.QUEUED else "it was still running"
+        message = (
+            f"timeout: the request was not done within {job.request.timeout_s:g} s ({where}), which `timeout` or, "
+            f"without it, the server's --default-timeout gave it; accepted are up to {self.settings.max_timeout_s:g} s"
+        )
+        self._stop_early(job, Failed(504, message, "timeout", "deadline_exceeded"))
+
+    def _stop_early(self, job: Job, failed: Failed | None = None) -> None:
+        """End a job that its worker, if it has one, is not done with."""
+        running = job.state is JobState.RUNNING
+        worker = self._close(job, failed)
         if worker is not None:
-            worker.jobs.pop(job.job_id, None)
-            self._link.send(worker.worker_id, Cancel(job.job_id))
-            self._dispatch(job.request.model)
+            worker.occupied = worker.occupied or (running and isinstance(job.request.work, ImageJob))
+            self._link.send(worker.worker_id, Cancel(job.wire_id))
+            self._dispatcher.dispatch_after(job)
         job.wake()
+
+    def _close(self, job: Job, end: Done | Failed | None) -> Worker | None:
+        """A job ends, without a word if it was cancelled; returns the worker that had it."""
+        if job.deadline is not None:
+            job.deadline.cancel()
+        worker = self._dispatcher.take_out(job)
+        if end is None:
+            job.move(JobState.CANCELLED)
+        else:
+            job.move(JobState.DONE if isinstance(end, Done) else JobState.FAILED)
+            job.deliver(end)
+        pace = self._paces[job.request.model]
+        if isinstance(end, Done):
+            pace.note_end(job.estimated_cost)
+        if self._dispatcher.queues[job.request.model].idle:
+            pace.rest()
+        return worker
 
     def readiness(self) -> tuple[bool, dict[str, str]]:
         """Whether every model has a ready worker, and what is missing for those that have none."""
@@ -151,7 +188,7 @@ class Broker:
 
     def queue_lengths(self) -> dict[str, int]:
         """How many jobs wait for a worker, by model."""
-        return {model: len(queue) for model, queue in self._queues.items()}
+        return {model: len(queue) for model, queue in self._dispatcher.queues.items()}
 
     def served_models(self) -> list[ServedModel]:
         """The models of this server."""
@@ -164,29 +201,6 @@ class Broker:
 
     def _has_ready_worker(self, model: str) -> bool:
         return any(worker.ready for worker in self._workers.of_model(model))
-
-    def _dispatch(self, model: str) -> None:
-        """Give waiting jobs to workers with room."""
-        queue = self._queues[model]
-        while len(queue) and any(worker.has_room for worker in self._workers.of_model(model)):
-            job = queue.pop()
-            cuts = prefix_cuts(job.request.work) if isinstance(job.request.work, TextJob) else []
-            worker = self._workers.choose(model, cuts)
-            if worker is None or not self._send(job, worker):
-                queue.push_front(job)
-                return
-            worker.prefixes.remember(cuts)
-
-    def _send(self, job: Job, worker: Worker) -> bool:
-        work, generated = job.request.work, job.generated
-        submit = Submit(job.job_id, self._router_id, work, generated, job.delivered, job.begun)
-        if not self._link.send(worker.worker_id, submit, job.request.blobs):
-            worker.confirmed = False
-            return False
-        job.move(JobState.DISPATCHED)
-        job.worker_id, job.next_seq, job.dispatched_s = worker.worker_id, 0, time.monotonic()
-        worker.jobs[job.job_id] = job
-        return True
 
     def _on_message(self, message: Any) -> None:
         match message:
@@ -224,18 +238,10 @@ class Broker:
 
     def _end(self, job: Job, payload: Done | Failed) -> None:
         """The worker has said its last word about a job."""
-        worker = self._workers.get(job.worker_id) if job.worker_id else None
-        self._jobs.pop(job.job_id, None)
-        job.move(JobState.DONE if isinstance(payload, Done) else JobState.FAILED)
-        job.deliver(payload)
-        now_s = time.monotonic()
-        if self._last_finish_s is not None:
-            self._finish_interval_s += 0.1 * (min(now_s - self._last_finish_s, 60.0) - self._finish_interval_s)
-        self._last_finish_s = now_s
+        worker = self._close(job, payload)
         if worker is not None:
-            worker.jobs.pop(job.job_id, None)
-            self._link.send(worker.worker_id, Acknowledge([job.job_id]))
-            self._dispatch(job.request.model)
+            self._link.send(worker.worker_id, Acknowledge([job.wire_id]))
+            self._dispatcher.dispatch_after(job)
 
     def _ask_replay(self, job: Job) -> None:
         """Some events were lost on the bus; what follows the gap is ignored until they have come again."""
@@ -243,7 +249,7 @@ class Broker:
         if job.worker_id is not None and now_s - job.replay_asked_s >= REPLAY_AGAIN_S:
             job.replay_asked_s = now_s
             log.warning("events lost; asking again", extra={"job": job.job_id, "from": job.next_seq})
-            self._link.send(job.worker_id, Replay(job.job_id, job.next_seq))
+            self._link.send(job.worker_id, Replay(job.wire_id, job.next_seq))
 
     def _on_replayed(self, message: Replayed) -> None:
         job = self._jobs.get(message.job_id)
@@ -264,13 +270,14 @@ class Broker:
             return
         self._compare_jobs(worker, heartbeat)
         if worker.has_room:
-            self._dispatch(heartbeat.model)
+            self._dispatcher.dispatch(heartbeat.model)
 
     def _compare_jobs(self, worker: Worker, heartbeat: Heartbeat) -> None:
         """Find what was lost without a trace: ends of jobs, submissions, cancellations."""
         now_s = time.monotonic()
         for job in list(worker.jobs.values()):
-            last_seq = heartbeat.jobs.get(job.job_id)
+            self._dispatcher.queues[job.request.model].settle(job)
+            last_seq = heartbeat.jobs.get(job.wire_id)
             if last_seq is None:
                 if job.dispatched_s is not None and now_s - job.dispatched_s > LOST_SUBMIT_S:
                     self._requeue(job)
@@ -283,7 +290,7 @@ class Broker:
     def _on_probe_echo(self, echo: ProbeEcho) -> None:
         worker = self._prober.confirm(echo)
         if worker is not None:
-            self._dispatch(worker.heartbeat.model)
+            self._dispatcher.dispatch(worker.heartbeat.model)
 
     def _lose(self, worker: Worker, why: str) -> None:
         """A worker is dead: its jobs go to others, but for those that seem to have killed it."""
@@ -300,39 +307,31 @@ class Broker:
             else:
                 self._put_back(job)
         if worker.jobs:
-            self._dispatch(worker.heartbeat.model)
+            self._dispatcher.dispatch(worker.heartbeat.model)
 
     def _requeue(self, job: Job) -> None:
         """Let another worker go on with a job, from the tokens that have already been sent."""
         self._put_back(job)
-        self._dispatch(job.request.model)
+        self._dispatcher.dispatch(job.request.model)
 
     def _put_back(self, job: Job) -> None:
-        worker = self._workers.get(job.worker_id) if job.worker_id else None
-        if worker is not None:
-            worker.jobs.pop(job.job_id, None)
-        job.worker_id = None
         self.failovers[job.request.model] += 1
-        job.move(JobState.QUEUED)
-        self._jobs.pop(job.job_id, None)
-        job.next_attempt()
-        self._jobs[job.job_id] = job
-        self._queues[job.request.model].push_front(job)
+        self._dispatcher.put_back(job)
 
     def _fail_hopeless(self) -> None:
-        for name, queue in self._queues.items():
+        for name, queue in self._dispatcher.queues.items():
             reason = self._workers.hopeless(name) if len(queue) else None
-            while reason is not None and len(queue):
-                self._end(queue.pop(), Failed(503, f"no worker can serve {name!r}: {reason}", "model", "no_worker"))
+            for job in list(queue) if reason is not None else ():
+                self._end(job, Failed(503, f"no worker can serve {name!r}: {reason}", "model", "no_worker"))
 
     def _clear(self, worker: Worker) -> None:
         """A worker that is to end has had its time: its jobs go on in others."""
         jobs = list(worker.jobs.values())
         log.info("jobs moved", extra={"worker": worker.heartbeat.worker_name, "jobs": len(jobs)})
         for job in reversed(jobs):
-            self._link.send(worker.worker_id, Cancel(job.job_id))
+            self._link.send(worker.worker_id, Cancel(job.wire_id))
             self._put_back(job)
-        self._dispatch(worker.heartbeat.model)
+        self._dispatcher.dispatch(worker.heartbeat.model)
 
     async def _tick(self) -> None:
         """What no message sets off: silent workers, probes without an answer."""

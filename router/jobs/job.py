@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from mmap import mmap
 
+from router.jobs.cost import estimated_cost
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
 from shared.jobs import Done, Failed, Payload, Picture, Recording, Segment, Started, Tokens, Work
 
@@ -64,15 +65,16 @@ class Job:
     """One job in the router.
 
     ``generated`` holds all token ids so far, ``delivered`` counts the pictures or the chunks of a recording: another
-    worker can go on from there. ``job_id`` changes with each worker that it is given to, ``attempt`` of them so far.
-    ``audio_s`` is the length of the recording, once that is known.
+    worker can go on from there. ``wire_id`` is the job's name on the wire, another one each time that it is taken from
+    a worker. ``begun`` is what the first worker said of the prompt, ``audio_s`` the length of the recording, once that
+    is known. Costs are those of :mod:`router.jobs.cost`: what was estimated, and what the user has been charged.
+    ``queue_position`` is where the job stood when it was accepted, 0 if a worker got it at once.
     """
 
     job_id: str
     request: JobRequest
     state: JobState = JobState.QUEUED
     worker_id: str | None = None
-    attempt: int = 0
     crashes: int = 0
     losses: int = 0
     next_seq: int = 0
@@ -87,9 +89,25 @@ class Job:
     ended_s: float | None = None
     done: Done | None = None
     failed: Failed | None = None
+    estimated_cost: float = 0.0
+    charged_cost: float = 0.0
+    queue_position: int = 0
+    wire_id: str = ""
+    deadline: asyncio.TimerHandle | None = None
+    _renames: int = 0
     _pending: list[Payload] = field(default_factory=list)
     _waiter: asyncio.Future[None] | None = None
     _loop: asyncio.AbstractEventLoop | None = None
+
+    def __post_init__(self) -> None:
+        self.wire_id = self.wire_id or self.job_id
+        blob_bytes = sum(map(len, self.request.blobs))
+        self.estimated_cost = self.estimated_cost or estimated_cost(self.request.work, blob_bytes)
+
+    def rename(self) -> None:
+        """Take another name on the wire: what a worker still says of the job under the old one is about nothing."""
+        self._renames += 1
+        self.wire_id = f"{self.job_id}.{self._renames}"
 
     def move(self, state: JobState) -> None:
         """Go to ``state``.
@@ -112,11 +130,6 @@ class Job:
     def started(self) -> bool:
         """Whether some worker has begun it."""
         return self.begun is not None
-
-    def next_attempt(self) -> None:
-        """Take another id, for another worker: what the one before still says is about a job that nobody knows."""
-        self.attempt += 1
-        self.job_id = f"{self.job_id.partition('#')[0]}#{self.attempt}"
 
     def deliver(self, payload: Payload) -> None:
         """Add an event for the client and wake whoever waits for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,3 +24,36 @@ class UserLimits:
 
 
 UNLIMITED = UserLimits()
+
+
+def lower_priority(asked: Priority, allowed: Priority) -> Priority:
+    """What a job gets: what its request asks for, unless its user is allowed less."""
+    return Priority.BATCH if Priority.BATCH in (asked, allowed) else Priority.INTERACTIVE
+
+
+class UserTally:
+    """How many jobs each user has in the queues and with workers, over all models."""
+
+    def __init__(self) -> None:
+        self._queued: Counter[str] = Counter()
+        self._running: Counter[str] = Counter()
+
+    def queued(self, user: str) -> int:
+        """The user's jobs that wait."""
+        return self._queued.get(user, 0)
+
+    def running(self, user: str) -> int:
+        """The user's jobs that workers have."""
+        return self._running.get(user, 0)
+
+    def may_run(self, user: str, limits: UserLimits) -> bool:
+        """Whether a worker may be given one more job of this user."""
+        return limits.max_running is None or self.running(user) < limits.max_running
+
+    def change(self, user: str, queued: int = 0, running: int = 0) -> None:
+        """Count jobs in (positive) or out."""
+        for counter, change in ((self._queued, queued), (self._running, running)):
+            if change:
+                counter[user] += change
+                if not counter[user]:
+                    del counter[user]

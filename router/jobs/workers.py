@@ -70,6 +70,11 @@ class Worker:
         """Whether it may be given another job."""
         return self.ready and not self.occupied and len(self.jobs) < self.capacity
 
+    @property
+    def has_slot(self) -> bool:
+        """Whether a job that it is given now runs at once."""
+        return self.has_room and len(self.jobs) < self.heartbeat.slots
+
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
@@ -181,8 +186,11 @@ class WorkerTable:
 
     def choose(self, model: str, cuts: list[Cut]) -> Worker | None:
         """A worker with room: the one that holds most of the prompt's beginning, unless it is much busier."""
-        free = [worker for worker in self.of_model(model) if worker.has_room]
-        return choose_worker(free, cuts)
+        return choose_worker(self.with_room(model), cuts)
+
+    def with_room(self, model: str) -> list[Worker]:
+        """The workers of a model that may be given another job."""
+        return [worker for worker in self.of_model(model) if worker.has_room]
 
     def views(self) -> list[WorkerView]:
         """A row for each worker, living or expected."""

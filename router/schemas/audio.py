@@ -6,9 +6,10 @@ import re
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from router.errors import ApiError
+from router.schemas.scheduling import SchedulingFields
 from shared.jobs import SpeechJob, SpeechTask
 
 MAX_PROMPT_CHARS = 4096
@@ -29,7 +30,7 @@ class TranscriptFormat(StrEnum):
 SUBTITLES = frozenset({TranscriptFormat.SRT, TranscriptFormat.VTT})
 
 
-class SpeechRequest(BaseModel):
+class SpeechRequest(SchedulingFields):
     """What both endpoints take beside the recording. The values arrive as text."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from router.errors import ApiError
 from router.schemas.base import RequestModel, agreed
 from router.schemas.response_format import ResponseFormat
+from router.schemas.scheduling import SchedulingFields
 from shared.jobs import Constraint, ConstraintKind, Sampling
 
 MAX_CHOICES = 16
@@ -32,7 +33,7 @@ class StreamOptions(RequestModel):
     include_usage: bool = False
 
 
-class GenerationRequest(RequestModel):
+class GenerationRequest(RequestModel, SchedulingFields):
     """What to draw, how much of it, and in which form to send it."""
 
     default_max_tokens: ClassVar[int | None] = None

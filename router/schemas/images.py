@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from router.errors import ApiError
 from router.schemas.base import RequestModel, agreed
+from router.schemas.scheduling import SchedulingFields
 from router.shown import shown
 from shared.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.jobs import ImageJob
@@ -41,7 +42,7 @@ Source = Annotated[
 ]
 
 
-class ImageRequest(RequestModel):
+class ImageRequest(RequestModel, SchedulingFields):
     """What to paint, in both vocabularies; the defaults are the native ones."""
 
     default_side: ClassVar[int] = 256

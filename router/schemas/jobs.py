@@ -23,6 +23,7 @@ class JobObject(BaseModel):
     created: int = Field(description="Unix time in seconds.")
     choices: int = Field(description="How many answers are generated at once.")
     tokens: int = Field(description="Tokens generated so far, over all choices.")
+    position: int | None = Field(description="About how many waiting jobs have their turn before it, itself included.")
     resumable: bool
     connected: bool = Field(description="Whether a client waits for the answer or reads it.")
     last_event_id: int | None = Field(description="The newest event of a resumable stream; 0 before the first one.")

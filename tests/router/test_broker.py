@@ -58,13 +58,13 @@ class Server:
     async def submit_to(self, worker: WorkerEnd, user: str = "user") -> Job:
         """Submit a job and see it arrive."""
         job = self.submit(user)
-        await self.until(lambda: job.job_id in worker.jobs)
+        await self.until(lambda: job.wire_id in worker.jobs)
         return job
 
     async def running_on(self, worker: WorkerEnd, *ids: int) -> Job:
         """A job of which the worker has sent these tokens."""
         job = await self.submit_to(worker)
-        worker.say(job.job_id, STARTED, *tokens(*ids))
+        worker.say(job.wire_id, STARTED, *tokens(*ids))
         await self.until(lambda: job.generated == list(ids))
         return job
 
@@ -80,7 +80,7 @@ class Server:
     async def round_trip(self, worker: WorkerEnd) -> None:
         """Wait until the router has dealt with everything that this worker has published."""
         job = await self.submit_to(worker, user="round trip")
-        worker.say(job.job_id, Failed(400, "seen"))
+        worker.say(job.wire_id, Failed(400, "seen"))
         await self.until(lambda: job.ended)
 
 
@@ -124,12 +124,12 @@ def test_a_job_goes_to_a_worker_and_its_events_to_the_client() -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
         submission = worker.submissions[0]
-        assert (submission.job_id, submission.work, submission.generated) == (job.job_id, job.request.work, [])
-        worker.say(job.job_id, STARTED, *tokens(1, 2))
-        worker.say(job.job_id, DONE)
+        assert (submission.job_id, submission.work, submission.generated) == (job.wire_id, job.request.work, [])
+        worker.say(job.wire_id, STARTED, *tokens(1, 2))
+        worker.say(job.wire_id, DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
         assert job.state is JobState.DONE
-        await server.until(lambda: Acknowledge([job.job_id]) in worker.received)
+        await server.until(lambda: Acknowledge([job.wire_id]) in worker.received)
 
     run(test)
 
@@ -145,7 +145,7 @@ def test_no_job_is_sent_before_the_probe_has_come_back() -> None:
         worker.echo(worker.of_type(Probe)[-1].nonce + 1)
         worker.answers_probes = True
         await server.until(lambda: worker.submissions, worker.beat)
-        assert worker.submissions[0].job_id == job.job_id
+        assert worker.submissions[0].job_id == job.wire_id
         order = [type(message).__name__ for message in worker.received if not isinstance(message, Probe)]
         assert order[:2] == ["Confirm", "Submit"]
 
@@ -167,12 +167,12 @@ def test_events_lost_in_the_middle_are_asked_for_and_come_in_order() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
-        worker.say(job.job_id, STARTED, *tokens(1))
-        worker.record(job.job_id, *tokens(2, 3))  # lost
-        worker.say(job.job_id, *tokens(4))
-        worker.say(job.job_id, *tokens(5), DONE)
+        worker.say(job.wire_id, STARTED, *tokens(1))
+        worker.record(job.wire_id, *tokens(2, 3))  # lost
+        worker.say(job.wire_id, *tokens(4))
+        worker.say(job.wire_id, *tokens(5), DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2, 3, 4, 5), DONE]
-        assert worker.of_type(Replay)[0] == Replay(job.job_id, 2)
+        assert worker.of_type(Replay)[0] == Replay(job.wire_id, 2)
 
     run(test)
 
@@ -181,10 +181,10 @@ def test_a_lost_end_is_noticed_by_the_next_heartbeat() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.running_on(worker, 1)
-        worker.record(job.job_id, *tokens(2), DONE)  # lost
+        worker.record(job.wire_id, *tokens(2), DONE)  # lost
         worker.beat()
         assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
-        assert worker.of_type(Replay) == [Replay(job.job_id, 2)]
+        assert worker.of_type(Replay) == [Replay(job.wire_id, 2)]
 
     run(test)
 
@@ -194,7 +194,7 @@ def test_a_lost_replay_is_asked_for_again(asks_again_at_once: None) -> None:
         worker = await server.ready_worker()
         worker.answers_replays = False
         job = await server.running_on(worker, 1)
-        worker.record(job.job_id, DONE)  # lost
+        worker.record(job.wire_id, DONE)  # lost
         await server.until(lambda: len(worker.of_type(Replay)) >= 2, worker.beat)
         worker.answers_replays = True
         await server.until(lambda: job.ended, worker.beat)
@@ -219,7 +219,7 @@ def test_whatever_the_bus_drops_repeats_or_reorders_the_client_gets_all_once_and
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
-        events = worker.record(job.job_id, *payloads)
+        events = worker.record(job.wire_id, *payloads)
         for seq in arrivals:
             worker.publish([events[seq]])
         await server.until(lambda: job.ended, worker.beat)
@@ -239,12 +239,12 @@ def test_a_replaced_workers_jobs_go_on_where_they_were_on_the_new_one() -> None:
         new = await server.ready_worker("new", slots=4)
         await server.until(lambda: len(new.submissions) == 4)
         assert {submit.job_id: submit.generated for submit in new.submissions} == {
-            running.job_id: [1, 2],
-            dispatched[0].job_id: [],
-            dispatched[1].job_id: [],
-            queued.job_id: [],
+            running.wire_id: [1, 2],
+            dispatched[0].wire_id: [],
+            dispatched[1].wire_id: [],
+            queued.wire_id: [],
         }
-        new.say(running.job_id, Started(5, 0), *tokens(3), DONE)
+        new.say(running.wire_id, Started(5, 0), *tokens(3), DONE)
         assert await collect(running) == [STARTED, *tokens(1, 2, 3), DONE]  # the second start is not told
 
     run(test)
@@ -257,7 +257,7 @@ def test_jobs_of_a_dead_worker_come_before_those_that_waited_and_in_their_order(
         old.close()
         new = await server.ready_worker("new", slots=4)
         await server.until(lambda: len(new.submissions) == 4)
-        assert [submit.job_id for submit in new.submissions] == [job.job_id for job in jobs]
+        assert [submit.job_id for submit in new.submissions] == [job.wire_id for job in jobs]
 
     run(test)
 
@@ -271,7 +271,7 @@ def test_the_supervisors_word_that_a_worker_died_moves_its_jobs(state: WorkerSta
         other.name = "smol-0"  # the roster is about the first place
         other.publish_roster(state, "signal 11", worker_id="dying")
         await server.until(lambda: other.submissions)
-        assert (other.submissions[0].job_id, other.submissions[0].generated) == (job.job_id, [1])
+        assert (other.submissions[0].job_id, other.submissions[0].generated) == (job.wire_id, [1])
 
     run(test)
 
@@ -283,7 +283,7 @@ def test_a_worker_whose_heartbeats_stop_loses_its_jobs(monkeypatch: pytest.Monke
         other = await server.ready_worker("other", "smol-1")
         monkeypatch.setattr("router.jobs.workers.HEARTBEAT_TIMEOUT_S", 0.5)
         await server.until(lambda: other.submissions, other.beat)
-        assert (other.submissions[0].job_id, other.submissions[0].generated) == (job.job_id, [1])
+        assert (other.submissions[0].job_id, other.submissions[0].generated) == (job.wire_id, [1])
 
     run(test)
 
@@ -292,18 +292,18 @@ def test_what_a_lost_worker_still_says_is_not_heard(monkeypatch: pytest.MonkeyPa
     async def test(server: Server) -> None:
         late = await server.ready_worker("late", "smol-0")
         job = await server.running_on(late, 1)
-        late_id = job.job_id
+        late_id = job.wire_id
         other = await server.ready_worker("other", "smol-1", slots=8)
         with monkeypatch.context() as patch:
             patch.setattr("router.jobs.workers.HEARTBEAT_TIMEOUT_S", 0.5)
-            await server.until(lambda: job.job_id in other.jobs, other.beat)
-        other.say(job.job_id, Started(4, 0))
+            await server.until(lambda: job.wire_id in other.jobs, other.beat)
+        other.say(job.wire_id, Started(4, 0))
         events = late.record(late_id, *tokens(90, 91), DONE)
         late.publish(events)
         late.send(Replayed("late", late_id, True, late.jobs[late_id]))
         late.send(Replayed("late", late_id, False, []))
         await server.until(lambda: Cancel(late_id) in late.received, late.beat)  # it knows this job no more
-        other.say(job.job_id, *tokens(2), DONE)
+        other.say(job.wire_id, *tokens(2), DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
         assert len(other.submissions) == 1
 
@@ -317,7 +317,7 @@ def test_a_job_that_was_running_in_two_crashes_fails_and_the_others_live_on() ->
         innocent = await server.submit_to(first)
         second = await server.ready_worker("second")
         await server.until(lambda: len(second.jobs) == 2)
-        second.say(poison.job_id, STARTED, *tokens(2))
+        second.say(poison.wire_id, STARTED, *tokens(2))
         await server.until(lambda: poison.generated == [1, 2])
         third = await server.ready_worker("third")
         await server.until(lambda: third.submissions)
@@ -327,7 +327,7 @@ def test_a_job_that_was_running_in_two_crashes_fails_and_the_others_live_on() ->
         assert (failed.status, failed.code) == (500, "worker_died")
         assert "2 workers died" in failed.message
         assert poison.state is JobState.FAILED
-        assert [submit.job_id for submit in third.submissions] == [innocent.job_id]
+        assert [submit.job_id for submit in third.submissions] == [innocent.wire_id]
 
     run(test)
 
@@ -338,10 +338,10 @@ def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.Monke
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
-        del worker.jobs[job.job_id]  # as if it had not come
+        del worker.jobs[job.wire_id]  # as if it had not come
         await server.until(lambda: len(worker.submissions) == 2, worker.beat)
-        assert worker.submissions[1].job_id == job.job_id
-        worker.say(job.job_id, STARTED, DONE)
+        assert worker.submissions[1].job_id == job.wire_id
+        worker.say(job.wire_id, STARTED, DONE)
         assert await collect(job) == [STARTED, DONE]
 
     run(test)
@@ -351,8 +351,8 @@ def test_a_job_that_its_worker_does_not_know_goes_on_from_what_was_sent() -> Non
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.running_on(worker, 1)
-        lost = worker.record(job.job_id, *tokens(2, 3))
-        del worker.jobs[job.job_id]
+        lost = worker.record(job.wire_id, *tokens(2, 3))
+        del worker.jobs[job.wire_id]
         worker.publish(lost[1:])  # a gap, but the worker has forgotten what was in it
         await server.until(lambda: len(worker.submissions) == 2)
         assert worker.submissions[1].generated == [1]
@@ -429,8 +429,8 @@ def test_cancelling_a_running_job_tells_the_worker_and_gives_its_room_to_the_nex
             await server.submit_to(worker)
         queued = server.submit()
         server.broker.cancel(running)
-        await server.until(lambda: queued.job_id in worker.jobs)
-        assert worker.of_type(Cancel) == [Cancel(running.job_id)]
+        await server.until(lambda: queued.wire_id in worker.jobs)
+        assert worker.of_type(Cancel) == [Cancel(running.wire_id)]
         assert running.state is JobState.CANCELLED
         assert (await collect(running))[-1] == Tokens("<1>", [1])
 
@@ -441,15 +441,15 @@ def test_a_worker_that_still_paints_a_cancelled_picture_gets_no_other_job() -> N
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=1)
         picture = server.broker.submit(JobRequest("request", "user", "smol", ImageJob("a cat"), (b"input",)))
-        await server.until(lambda: picture.job_id in worker.jobs)
-        worker.say(picture.job_id, Started(0, 0))
+        await server.until(lambda: picture.wire_id in worker.jobs)
+        worker.say(picture.wire_id, Started(0, 0))
         await server.until(lambda: picture.state is JobState.RUNNING)
         server.broker.cancel(picture)
         waiting = server.submit()
-        await server.until(lambda: Cancel(picture.job_id) in worker.received)
+        await server.until(lambda: Cancel(picture.wire_id) in worker.received)
         worker.beat(running=1)
         assert waiting.state is JobState.QUEUED
-        await server.until(lambda: waiting.job_id in worker.jobs, worker.beat)
+        await server.until(lambda: waiting.wire_id in worker.jobs, worker.beat)
 
     run(test)
 
@@ -459,8 +459,8 @@ def test_a_job_cancelled_in_the_queue_is_never_sent() -> None:
         gone, stays = server.submit(), server.submit()
         server.broker.cancel(gone)
         worker = await server.ready_worker()
-        await server.until(lambda: stays.job_id in worker.jobs)
-        assert [submit.job_id for submit in worker.submissions] == [stays.job_id]
+        await server.until(lambda: stays.wire_id in worker.jobs)
+        assert [submit.job_id for submit in worker.submissions] == [stays.wire_id]
         assert worker.of_type(Cancel) == []
 
     run(test)
@@ -470,7 +470,7 @@ def test_cancelling_an_ended_job_does_nothing() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
-        worker.say(job.job_id, STARTED, DONE)
+        worker.say(job.wire_id, STARTED, DONE)
         await server.until(lambda: job.ended)
         server.broker.cancel(job)
         await server.round_trip(worker)
@@ -500,7 +500,7 @@ def test_one_users_many_jobs_do_not_delay_anothers_one() -> None:
         for submission in list(worker.submissions):
             worker.say(submission.job_id, STARTED, DONE)
         await server.until(lambda: len(worker.submissions) == 6)
-        assert rare.job_id in [submit.job_id for submit in worker.submissions]
+        assert rare.wire_id in [submit.job_id for submit in worker.submissions]
 
     run(test)
 
@@ -512,8 +512,8 @@ def test_a_conversation_returns_to_the_worker_that_has_its_beginning() -> None:
 
         async def place_of(prompt: str) -> WorkerEnd:
             job = server.submit(prompt=prompt)
-            await server.until(lambda: any(job.job_id in worker.jobs for worker in workers))
-            return next(worker for worker in workers if job.job_id in worker.jobs)
+            await server.until(lambda: any(job.wire_id in worker.jobs for worker in workers))
+            return next(worker for worker in workers if job.wire_id in worker.jobs)
 
         holder = await place_of(beginning)
         assert await place_of("something else") is not holder
@@ -540,7 +540,7 @@ def test_garbage_on_either_socket_is_ignored() -> None:
         for garbage in (b"", b"\xff\xff", b"\x93\x01\x0a\xc0"):
             worker.send(garbage)
         job = await server.submit_to(worker)
-        worker.say(job.job_id, STARTED, DONE)
+        worker.say(job.wire_id, STARTED, DONE)
         assert await collect(job) == [STARTED, DONE]
 
     run(test)

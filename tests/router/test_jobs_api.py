@@ -87,6 +87,7 @@ def test_a_job_is_described() -> None:
             "state": "queued",
             "choices": 2,
             "tokens": 0,
+            "position": None,
             "resumable": False,
             "connected": True,
             "last_event_id": None,

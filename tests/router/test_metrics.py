@@ -45,6 +45,7 @@ VIEW = WorkerView(
     restarts=1,
     loading=1.0,
     detail="",
+    last_lines=[],
 )
 
 

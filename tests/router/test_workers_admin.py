@@ -164,8 +164,8 @@ def test_a_worker_that_drains_gets_no_new_job_and_finishes_its_own() -> None:
         await server.until(lambda: any(row.state == "draining" for row in server.broker.workers()), ending.beat)
         waiting = server.submit()
         other = await server.ready_worker("other", "smol-1")
-        await server.until(lambda: waiting.job_id in other.jobs, other.beat)
-        ending.say(job.job_id, *tokens(2), DONE)
+        await server.until(lambda: waiting.wire_id in other.jobs, other.beat)
+        ending.say(job.wire_id, *tokens(2), DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
         assert len(ending.submissions) == 1
 
@@ -176,7 +176,7 @@ def test_jobs_that_outlast_the_drain_timeout_go_on_in_another_worker() -> None:
     async def test(server: Server) -> None:
         ending = await server.ready_worker("ending", "smol-0")
         job = await server.running_on(ending, 1, 2)
-        first_id = job.job_id
+        first_id = job.wire_id
         other = await server.ready_worker("other", "smol-1")
         server.broker.settings = ServerSettings((MODEL,), server.settings.run_folder, drain_timeout_s=0.2)
         ending.state = WorkerState.DRAINING
@@ -184,9 +184,9 @@ def test_jobs_that_outlast_the_drain_timeout_go_on_in_another_worker() -> None:
         assert Cancel(first_id) in ending.received
         submission = other.submissions[0]
         assert (submission.generated, submission.begun) == ([1, 2], STARTED)
-        assert submission.job_id == job.job_id != first_id
+        assert submission.job_id == job.wire_id != first_id
         assert (job.crashes, job.losses) == (0, 0)
-        other.say(job.job_id, Started(5, 0), *tokens(3), DONE)
+        other.say(job.wire_id, Started(5, 0), *tokens(3), DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2, 3), DONE]
 
     run(test)
@@ -198,13 +198,13 @@ def test_a_job_that_comes_back_to_the_same_worker_is_not_mixed_up_with_its_first
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.running_on(worker, 1, 2)
-        first_id = job.job_id
+        first_id = job.wire_id
         server.broker._lose(server.broker._workers.all()[0], "its heartbeats stopped")
         worker.received.clear()
         await server.until(lambda: worker.submissions, worker.beat)
         assert worker.submissions[0].generated == [1, 2]
         worker.say(first_id, *tokens(3, 4))  # what it had begun with
-        worker.say(job.job_id, Started(5, 0), *tokens(3), DONE)
+        worker.say(job.wire_id, Started(5, 0), *tokens(3), DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2, 3), DONE]
         await server.until(lambda: Cancel(first_id) in worker.received, worker.beat)
 

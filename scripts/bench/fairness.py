@@ -1,0 +1,109 @@
+"""One user's first token beside another user's 200 requests: ``python -m scripts.bench.fairness``.
+
+Both are told apart by their addresses (127.0.0.1 and 127.0.0.2). The light user asks one request after the other, first
+on an idle server, then while the heavy user's requests fill all slots and the queue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import statistics
+from pathlib import Path
+from typing import Self
+
+import aiohttp
+
+from scripts.bench.client import REQUEST_TIMEOUT_S, BenchClient
+from scripts.bench.contenders import NEXA, Setting, running
+from scripts.bench.outcome import Outcome
+
+HEAVY, LIGHT = "127.0.0.1", "127.0.0.2"
+HEAVY_TOKENS, LIGHT_TOKENS = 400, 8
+RUNNING_FIRST = 8
+"""The light user begins once so many of the heavy one's requests stream."""
+
+
+class AddressedClient(BenchClient):
+    """A client whose connections come from one address of this machine."""
+
+    def __init__(self, url: str, model: str, address: str) -> None:
+        super().__init__(url, model)
+        self._address = address
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True, limit=0, local_addr=(self._address, 0)),
+            timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
+        )
+        return self
+
+
+async def ask_in_turn(client: BenchClient, count: int, name: str) -> list[Outcome]:
+    """The light user's requests, each a question of its own."""
+    outcomes = []
+    for number in range(count):
+        question = f"{name} {number}: what is {number} and {number}? Say it in words."
+        outcome = await client.stream([{"role": "user", "content": question}], LIGHT_TOKENS)
+        if outcome.error:
+            raise SystemExit(f"a request failed: {outcome.error}")
+        outcomes.append(outcome)
+    return outcomes
+
+
+async def beside(heavy: BenchClient, light: BenchClient, requests: int, count: int) -> tuple[list[Outcome], float]:
+    """The light user's requests beside the heavy one's, and the median gap between the heavy one's tokens."""
+    outcomes = [Outcome(0.0) for _ in range(requests)]
+    tasks = [
+        asyncio.ensure_future(
+            heavy.stream_into(
+                outcome, [{"role": "user", "content": f"Write story {number}."}], HEAVY_TOKENS, ignore_eos=True
+            )
+        )
+        for number, outcome in enumerate(outcomes)
+    ]
+    try:
+        while sum(len(outcome.arrivals_s) > 1 for outcome in outcomes) < RUNNING_FIRST:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+        asked = await ask_in_turn(light, count, "beside")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return asked, statistics.median(gap for outcome in outcomes for gap in outcome.gaps_s)
+
+
+async def measure(url: str, requests: int, count: int) -> None:
+    """Print the figures of one server."""
+    async with AddressedClient(url, "", HEAVY) as heavy, AddressedClient(url, "", LIGHT) as light:
+        await ask_in_turn(light, 2, "warm-up")
+        idle = [outcome.ttft_s for outcome in await ask_in_turn(light, count, "idle")]
+        asked, step_s = await beside(heavy, light, requests, count)
+    busy = [outcome.ttft_s for outcome in asked]
+    limit_s = 2 * statistics.median(idle) + step_s
+    print(f"TTFT on an idle server:          median {_ms(statistics.median(idle))}, worst {_ms(max(idle))}")
+    print(f"TTFT beside {requests} requests:        median {_ms(statistics.median(busy))}, worst {_ms(max(busy))}")
+    print(f"a step of the busy server:       {_ms(step_s)}")
+    print(f"twice idle and one step:         {_ms(limit_s)}")
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1000:.0f} ms"
+
+
+def main() -> None:
+    """Start a server, measure it and stop it."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.fairness", description=__doc__)
+    parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--requests", type=int, default=200, help="the heavy user's requests")
+    parser.add_argument("--count", type=int, default=10, help="the light user's requests")
+    parser.add_argument("--slots", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    setting = Setting(Path(options.model), options.threads, 2048, options.slots)
+    with running(NEXA, setting) as url:
+        asyncio.run(measure(url, options.requests, options.count))
+
+
+if __name__ == "__main__":
+    main()
