@@ -22,8 +22,8 @@ def operator_only(request: Request, broker: BrokerDep, record: RecordDep) -> Non
     address = request.client.host if request.client else ""
     without_key = not broker.settings.api_key and record.user == address
     if not (record.admin or (without_key and _is_loopback(address))):
-        accepted = "accepted is a key made with --admin" if not without_key else "accepted are calls from this machine"
-        raise ApiError(403, f"this is for the server's operator; {accepted}", code="not_permitted")
+        who = "calls from this machine" if without_key else "keys that may administer it"
+        raise ApiError(403, f"this is for the server's operator; accepted are {who}", code="not_permitted")
 
 
 router = APIRouter(tags=["server"], dependencies=[Depends(operator_only)])

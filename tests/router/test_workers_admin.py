@@ -85,9 +85,17 @@ def test_without_keys_others_may_not(path: str) -> None:
 def test_a_key_may_only_if_it_administers(client: tuple[str, int]) -> None:
     refused, none = post("/v1/workers/restart", client, "secret", "secret", admin=False)
     assert (refused.status_code, none) == (403, [])
-    assert "--admin" in refused.json()["error"]["message"]
+    assert "may administer" in refused.json()["error"]["message"]
     accepted, orders = post("/v1/workers/restart", client, "secret", "secret", admin=True)
     assert (accepted.status_code, orders) == (202, [("restart", None)])
+
+
+@pytest.mark.parametrize("client", [LOCAL, REMOTE])
+def test_the_one_key_of_the_server_administers(client: tuple[str, int]) -> None:
+    answer, orders = post("/v1/workers/restart", client, "secret", "secret")
+    assert (answer.status_code, orders) == (202, [("restart", None)])
+    wrong, none = post("/v1/workers/restart", client, "secret", "guess")
+    assert (wrong.status_code, none) == (401, [])
 
 
 class SupervisorEnd:
