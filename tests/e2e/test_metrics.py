@@ -29,10 +29,12 @@ def test_a_servers_figures_after_its_requests() -> None:
         assert generated > 0
         workers = [view["name"] for view in server.workers()]
 
-        def counted() -> bool:
+        def all_told() -> dict[tuple[str, str], float] | None:
             seen = figures(server)
-            return sum(seen["nexa_worker_generation_tokens_total", worker] for worker in workers) == generated
+            known = all(("nexa_process_resident_memory_bytes", worker) in seen for worker in workers)
+            tokens = [seen.get(("nexa_worker_generation_tokens_total", worker), 0) for worker in workers]
+            return seen if known and sum(tokens) == generated else None
 
-        wait_until(counted, "the workers' heartbeats have told of all tokens")
+        seen = wait_until(all_told, "both workers' heartbeats have come and told of all tokens")
         for process in ("router", "supervisor", *workers):
             assert seen["nexa_process_resident_memory_bytes", process] > 1 << 20

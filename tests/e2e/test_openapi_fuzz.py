@@ -1,0 +1,77 @@
+"""Requests that are made up from the server's own OpenAPI document: none fails in the server, and every status and
+content type that comes back is documented."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from e2e.running_server import RunningServer, running
+from hypothesis import HealthCheck, settings
+from schemathesis import Case
+from schemathesis.schemas import BaseSchema
+from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+
+from router.app import create_app
+from router.jobs.broker import Broker
+from shared.settings import ServerSettings
+
+CHECKS = [status_code_conformance, content_type_conformance]
+CALM = [*HealthCheck]
+TIMEOUT_S = 120.0
+MOST = {"max_tokens": 8, "max_new_tokens": 8, "max_completion_tokens": 8, "n": 2, "best_of": 2, "beam_size": 2}
+
+
+def _document(every_field: bool) -> BaseSchema:
+    """The document, without the orders that take workers out. ``every_field``: with requests for each single rule."""
+    app = create_app(Broker(ServerSettings(models=(), run_folder="unused")))
+    document: BaseSchema = schemathesis.openapi.from_dict(app.openapi())
+    document.config.phases.coverage.enabled = every_field
+    return document.exclude(path_regex="/v1/workers/.*(drain|restart)")
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[RunningServer]:
+    with running("echo") as ready:
+        yield ready
+
+
+@_document(every_field=True).parametrize()
+@settings(max_examples=20, deadline=None, suppress_health_check=CALM, derandomize=True)
+def test_no_request_fails_in_the_server_and_every_answer_is_documented(case: Case, echo: RunningServer) -> None:
+    _ask(case, echo)
+
+
+@_document(every_field=False).include(path_regex="completions|function").parametrize()
+@settings(max_examples=6, deadline=None, suppress_health_check=CALM, derandomize=True)
+def test_nor_does_one_that_reaches_a_model(case: Case, server: RunningServer) -> None:
+    _ask(case, server)
+
+
+def _ask(case: Case, server: RunningServer) -> None:
+    _make_cheap(case)
+    response = case.call(base_url=server.url, timeout=TIMEOUT_S)
+    assert response.status_code < 500, response.text
+    case.validate_response(response, checks=CHECKS)
+
+
+def _make_cheap(case: Case) -> None:
+    """Bound what is too much, and what would be by default; all else stays as it was made up.
+
+    A deadline that has passed is a 504, as it should be; so that none does, all are late.
+    """
+    body: Any = case.body
+    if not isinstance(body, dict):
+        return
+    for name, most in MOST.items():
+        value = body.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and value > most:
+            body[name] = most
+    limited = bool(body.keys() & {"max_tokens", "max_new_tokens", "max_completion_tokens"})
+    if not limited and ("completions" in case.path or "function" in case.path):
+        body["max_tokens"] = 8
+    timeout = body.get("timeout")
+    if isinstance(timeout, int | float) and not isinstance(timeout, bool) and 0 < timeout < TIMEOUT_S:
+        body["timeout"] = TIMEOUT_S
