@@ -229,6 +229,8 @@ def _view(name: str, worker: Worker | None, status: WorkerStatus | None) -> Work
     state = status.state if status is not None else WorkerState.SPAWNING
     if worker is not None:
         state = worker.state
+    elif state is WorkerState.READY:  # so says the supervisor, but this router cannot give it jobs yet
+        state = WorkerState.LOADING
     return WorkerView(
         name=name,
         model=beat.model if beat is not None else status.model if status is not None else "",

@@ -239,3 +239,13 @@ def test_workers_are_forgiven_what_the_router_itself_did_not_hear(clock: Callabl
     clock(1000.0 + 100 * HEARTBEAT_TIMEOUT_S)
     table.forgive()
     assert table.silent() == []
+
+
+def test_a_worker_that_only_the_supervisor_knows_as_ready_is_not_shown_as_ready(clock: Callable[[float], None]) -> None:
+    table = WorkerTable()
+    table.read_roster(Roster([status("smol-0", READY, "one")]))
+    assert [view.state for view in table.views()] == ["loading"]
+    worker, _ = table.hear(beat("one"))
+    assert [view.state for view in table.views()] == ["loading"]
+    worker.confirmed = True
+    assert [view.state for view in table.views()] == ["ready"]
