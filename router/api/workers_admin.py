@@ -13,16 +13,21 @@ from router.jobs.workers import WorkerView
 from router.schemas.errors import error_responses
 
 
-def operator_only(request: Request, broker: BrokerDep, record: RecordDep) -> None:
-    """Let in a key that may administer the server; where no key is asked for, callers on this machine.
+def operator_only(request: Request, record: RecordDep) -> None:
+    """Let in keys that may administer the server, and callers on this machine who have no key of their own.
+
+    The server's one key is everybody's: it lets callers on this machine in, as where no key is asked for. Browsers put
+    an ``Origin`` on each POST that a page sends, and any page may send these, as they have no body.
 
     Raises:
         ApiError: 403.
     """
+    if "origin" in request.headers:
+        raise ApiError(403, "orders to workers are not taken from web pages", code="not_permitted")
     address = request.client.host if request.client else ""
-    without_key = not broker.settings.api_key and record.user == address
-    if not (record.admin or (without_key and _is_loopback(address))):
-        who = "calls from this machine" if without_key else "keys that may administer it"
+    nameless = record.user == address
+    if not (record.admin or (nameless and _is_loopback(address))):
+        who = "calls from this machine" if nameless else "keys that may administer it"
         raise ApiError(403, f"this is for the server's operator; accepted are {who}", code="not_permitted")
 
 

@@ -39,7 +39,12 @@ class Control:
 
 
 def post(
-    path: str, client: tuple[str, int] = LOCAL, api_key: str = "", given: str = "", admin: bool | None = None
+    path: str,
+    client: tuple[str, int] = LOCAL,
+    api_key: str = "",
+    given: str = "",
+    admin: bool | None = None,
+    origin: str = "",
 ) -> tuple[httpx.Response, list[tuple[str, str | None]]]:
     """The answer to an order, and what arrived of it."""
     broker = FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", api_key=api_key))
@@ -54,6 +59,7 @@ def post(
     async def go() -> httpx.Response:
         transport = httpx.ASGITransport(app=app, client=client)
         headers = {"Authorization": f"Bearer {given}"} if given else {}
+        headers |= {"Origin": origin} if origin else {}
         async with httpx.AsyncClient(transport=transport, base_url="http://nexa") as http:
             return await http.post(path, headers=headers)
 
@@ -90,12 +96,20 @@ def test_a_key_may_only_if_it_administers(client: tuple[str, int]) -> None:
     assert (accepted.status_code, orders) == (202, [("restart", None)])
 
 
-@pytest.mark.parametrize("client", [LOCAL, REMOTE])
-def test_the_one_key_of_the_server_administers(client: tuple[str, int]) -> None:
-    answer, orders = post("/v1/workers/restart", client, "secret", "secret")
-    assert (answer.status_code, orders) == (202, [("restart", None)])
-    wrong, none = post("/v1/workers/restart", client, "secret", "guess")
-    assert (wrong.status_code, none) == (401, [])
+@pytest.mark.parametrize(
+    ("client", "given", "status"), [(LOCAL, "secret", 202), (REMOTE, "secret", 403), (LOCAL, "guess", 401)]
+)
+def test_the_key_that_all_share_lets_callers_on_this_machine_give_orders(
+    client: tuple[str, int], given: str, status: int
+) -> None:
+    answer, orders = post("/v1/workers/restart", client, "secret", given)
+    assert answer.status_code == status
+    assert orders == ([("restart", None)] if status == 202 else [])
+
+
+def test_web_pages_give_no_orders() -> None:
+    answer, orders = post("/v1/workers/restart", origin="http://127.0.0.1:8000")
+    assert (answer.status_code, orders) == (403, [])
 
 
 class SupervisorEnd:
