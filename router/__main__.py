@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 import socket
 import sys
@@ -12,11 +13,14 @@ import uvicorn
 
 from router.app import create_app
 from router.jobs.broker import Broker
+from router.keys.database import KeyFileError
 from router.protocol import EdgeLimits, affordable, drop_stalled, guarded_protocol
 from router.telemetry import open_tracing
 from shared.logging_setup import configure
 from shared.parent import die_with_parent
 from shared.settings import ServerSettings
+
+log = logging.getLogger("nexa.router")
 
 # Longer than clients keep idle connections: a server that closes first makes them trip over a connection reset.
 KEEP_ALIVE_TIMEOUT_S = 75
@@ -30,9 +34,14 @@ def main(arguments: list[str] | None = None) -> int:
     settings = ServerSettings.load(options.settings)
     configure(fmt=settings.log_format, process="router")
     limits = affordable(EdgeLimits())
+    try:
+        app = create_app(Broker(settings), open_tracing(settings.otlp_endpoint))
+    except KeyFileError as error:
+        log.error("%s", error)
+        return 1
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(Broker(settings), open_tracing(settings.otlp_endpoint)),
+            app,
             host=settings.host,
             port=settings.port,
             loop="uvloop",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import Depends, FastAPI
@@ -22,17 +23,22 @@ from router.api import (
     jobs,
     metrics,
     models,
+    usage,
     workers_admin,
 )
-from router.auth import ApiKey
+from router.auth import Authentication
 from router.body_limit import BodyLimit
 from router.error_handlers import install_error_handlers
 from router.image_store import ImageStore, keep_clean
 from router.job_registry import JobRegistry
 from router.jobs.broker import Broker
+from router.keys.access import Access
+from router.keys.store import KeyStore
+from router.keys.usage import UsageStore
 from router.metrics import Metrics
-from router.request_log import RequestLog
+from router.request_log import RequestLog, RequestObserver
 from router.uploads import FORM_OVERHEAD_BYTES
+from router.usage_log import UsageLog
 from shared.devices import Nvml
 
 if TYPE_CHECKING:
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
 FORM_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations")
 FORM_OR_JSON_PATHS = ("/v1/images/edits", "/v1/img2img")
 EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position")
+KEY_FILE_WAIT_S = 0.25  # the event loop waits with it
 DESCRIPTION = "Text, speech and pictures by this machine's own models, in OpenAI's words and in ours."
 
 
@@ -48,10 +55,16 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     """The application around ``broker``, which it starts and stops with itself, and ``tracing``, which it closes.
 
     Its ``/docs`` page loads its scripts from this server.
-    """
 
+    Raises:
+        KeyFileError: the key file cannot be used.
+    """
     settings = broker.settings
     image_store = ImageStore(settings.output_folder, settings.output_keep_s, settings.output_keep_bytes)
+    key_file = Path(settings.key_file) if settings.key_file else None
+    key_store = KeyStore.open(key_file, KEY_FILE_WAIT_S)
+    usage_log = UsageLog(UsageStore.open(key_file))
+    access = Access(key_store, settings.api_key, settings.key_required, settings.insecure)
     job_registry = JobRegistry(settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams)
 
     @asynccontextmanager
@@ -65,6 +78,8 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
             cleaning.cancel()
             await asyncio.gather(cleaning, return_exceptions=True)
             await broker.stop()
+            await usage_log.close()
+            key_store.close()
             if tracing is not None:
                 await asyncio.to_thread(tracing.close)
 
@@ -79,24 +94,26 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     app.state.image_store = image_store
     app.state.job_registry = job_registry
     app.state.gpus = Nvml()
+    app.state.usage_log = usage_log
     app.state.metrics = counted = Metrics(settings.models)
     # The schema's padlock only: the middleware below is what checks the key.
-    padlock = [Depends(HTTPBearer(auto_error=False))] if settings.api_key else []
-    for module in (completions, chat, function_calling, audio, images, models, jobs, metrics):
+    padlock = [Depends(HTTPBearer(auto_error=False))] if access.needs_key else []
+    for module in (completions, chat, function_calling, audio, images, models, jobs, usage, workers_admin, metrics):
         app.include_router(module.router, dependencies=padlock)
     app.include_router(health.router)
-    app.include_router(workers_admin.router)
     install_error_handlers(app)
+    observers: list[RequestObserver] = [counted, usage_log]
+    if tracing is not None:
+        observers.append(tracing)
     # The last one added is the outermost.
-    if settings.api_key:
-        app.add_middleware(ApiKey, key=settings.api_key)
+    app.add_middleware(Authentication, access=access)
     form_bytes = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
     limits = {
         **dict.fromkeys(FORM_PATHS, form_bytes),
         **dict.fromkeys(FORM_OR_JSON_PATHS, max(form_bytes, settings.max_body_bytes)),
     }
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
-    app.add_middleware(RequestLog, observers=[counted] if tracing is None else [counted, tracing])
+    app.add_middleware(RequestLog, observers=observers)
     if settings.cors_origins:  # outside of all others: their errors are for web pages too, and a preflight has no key
         app.add_middleware(
             CORSMiddleware,

@@ -1,44 +1,66 @@
-"""The API key, where the operator has set one."""
+"""The API key of each request: whose it is, and whether it needs one."""
 
 from __future__ import annotations
 
-import hmac
+import logging
+import sqlite3
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from router.error_handlers import error_response
 from router.errors import ApiError
+from router.keys.access import Access
+from router.request_log import record_of
+
+log = logging.getLogger("nexa.auth")
 
 OPEN_PATHS = frozenset({"/health", "/docs", "/openapi.json"})
 OPEN_PREFIX = "/static-offline-docs/"
 
 
-class ApiKey:
-    """ASGI middleware: 401 for requests without ``Authorization: Bearer <key>``.
+class Authentication:
+    """ASGI middleware: enters the user of ``Authorization: Bearer <key>`` into the request's record, or answers 401.
 
-    ``/health`` and the documentation are open: a browser cannot send the header for a page. As all share the one key,
-    users are still told apart by their address, and it makes nobody an administrator.
+    A key of its own makes a request its user's, with that key's limits; the server's one key, which all share, lets
+    users in who are told apart by their addresses, and makes nobody an administrator. Where no key is needed, one that
+    is not known is ignored, since OpenAI's clients always send one. ``/health`` and the documentation are open: a
+    browser cannot send the header for a page.
     """
 
-    def __init__(self, app: ASGIApp, key: str) -> None:
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._key = key.encode()
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or scope["path"].startswith(OPEN_PREFIX):
-            await self._app(scope, receive, send)
-            return
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS and not scope["path"].startswith(OPEN_PREFIX):
+            refusal = self._judge(scope)
+            if refusal is not None:
+                await error_response(refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _judge(self, scope: Scope) -> ApiError | None:
+        """Why the request is refused, or None; what its key says is entered into its record."""
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode("latin-1"), self._key):
-            await self._app(scope, receive, send)
-            return
-        problem = "the API key is wrong" if given else "no API key was given"
-        error = ApiError(
+        given = given.strip() if scheme.lower() == "bearer" else ""
+        try:
+            key = self._access.find(given)
+            if key is not None:
+                record = record_of(scope)
+                record.user = record.key_name = key.name
+                record.limits, record.admin = key.limits, key.admin
+                return None
+            if self._access.is_shared(given) or not self._access.needs_key:
+                return None
+        except sqlite3.Error:
+            log.exception("the key file cannot be read")
+            return ApiError(503, "the server cannot read its API keys; its log has the reason")
+        problem = "the API key is wrong, or was revoked" if given else "no API key was given"
+        return ApiError(
             401,
-            f"{problem}; accepted is the header Authorization: Bearer <key> with the server's key",
+            f"{problem}; accepted is the header Authorization: Bearer <key> with a key of this server",
             code="invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )
-        await error_response(error)(scope, receive, send)

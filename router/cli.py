@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from router import cli_control, cli_models
+from router import cli_control, cli_keys, cli_models
 from router.launch import LaunchError, launch
 from router.options import OptionError, add_options, gather
 from router.run_folder import NoRunFolder
@@ -84,6 +84,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     server.add_argument("--version", action="version", version=f"nexa {_version()}")
     cli_models.add_parsers(subparsers)
     cli_control.add_parsers(subparsers)
+    cli_keys.add_parsers(subparsers)
     return parser, server
 
 

@@ -22,6 +22,7 @@ class Generation:
     """Submits one job a choice and brings their events together. Whoever makes one must :meth:`close` it.
 
     All ``works`` are of one kind; each gets the same ``blobs``. ``scheduling`` is what the request says of its urgency.
+    ``choices_per_prompt`` jobs in a row have the same prompt.
 
     ``on_close`` is called once it is closed, and is None from then on. ``cancelled`` says that its user cancelled it.
 
@@ -38,6 +39,7 @@ class Generation:
         works: Sequence[Work],
         blobs: tuple[Blob, ...] = (),
         scheduling: SchedulingFields = NOTHING_ASKED,
+        choices_per_prompt: int = 1,
     ) -> None:
         self.kind = kind_of(works[0])
         served = broker.find_model(model, self.kind)
@@ -57,6 +59,7 @@ class Generation:
         self._merged: asyncio.Queue[Batch] = asyncio.Queue()
         self._readers: list[asyncio.Task[None]] = []
         record.model = self.model
+        record.choices_per_prompt = choices_per_prompt
         try:
             for work in works:
                 self.jobs.append(

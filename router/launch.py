@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import ipaddress
 import os
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from router.data_folder import data_path
+from router.keys.database import FILE_NAME as KEY_FILE_NAME
+from router.keys.database import KeyFileError
+from router.keys.store import KeyStore
 from router.options import OptionError, ServerOptions
 from router.run_folder import make_run_folder
 from router.telemetry import HOW_TO_INSTALL, installed
@@ -71,11 +77,7 @@ def check(options: ServerOptions) -> None:
         raise OptionError("onnx: ONNX models are not served yet; leave the word out to serve GGUF models")
     if not options.model_path:
         raise OptionError("no model given; try: nexa server smollm2 (all names: nexa list)")
-    if not options.api_key and not options.insecure and not _is_loopback(options.host):
-        raise OptionError(
-            f"--host {options.host} is open to other machines: set a key (NEXA_API_KEY), "
-            "or --insecure to let anybody in"
-        )
+    needs_key(options)
     try:
         check_certificate(_file(options.ssl_certfile), _file(options.ssl_keyfile))
     except CertificateError as error:
@@ -94,6 +96,29 @@ def check(options: ServerOptions) -> None:
     template = options.chat_template
     if template and not Path(template).expanduser().is_file() and ("/" in template or "." in template):
         raise OptionError(f"--chat-template {template}: no such file")
+
+
+def needs_key(options: ServerOptions) -> bool:
+    """Whether requests without a key will be refused: where there is one, and on an address that others reach.
+
+    Raises:
+        OptionError: an open address without a key, or a key file that cannot be used.
+    """
+    try:
+        with contextlib.closing(KeyStore.open(data_path(options.key_file, KEY_FILE_NAME))) as store:
+            made, in_force = store.any_made(), bool(store.keys())
+    except (KeyFileError, sqlite3.Error) as error:
+        raise OptionError(f"{error} (--key-file names another)") from None
+    if options.api_key:
+        return True
+    if options.insecure:
+        return False
+    if not _is_loopback(options.host) and not in_force:
+        raise OptionError(
+            f"--host {options.host} is open to other machines: make a key (nexa key create NAME), set one for all "
+            "(NEXA_API_KEY), or give --insecure to let anybody in"
+        )
+    return made or not _is_loopback(options.host)
 
 
 def find_models(options: ServerOptions) -> tuple[ModelSettings, ...]:
@@ -154,14 +179,17 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         max_timeout_s=options.max_timeout,
         max_upload_bytes=options.max_upload * MEGABYTE,
         cache_ram_bytes=options.cache_ram * MEGABYTE,
-        media_folder=str(_data_folder(options.media_folder, "media")),
+        media_folder=str(data_path(options.media_folder, "media")),
         image_hosts=options.image_host,
-        output_folder=str(_data_folder(options.output_folder, "images")),
+        output_folder=str(data_path(options.output_folder, "images")),
         output_keep_s=options.output_hours * 3600.0,
         output_keep_bytes=options.output_mb * MEGABYTE,
         max_image_side=options.max_image_side,
         chat_template=str(template_file.resolve()) if template and template_file.is_file() else template,
         api_key=options.api_key,
+        key_file=str(data_path(options.key_file, KEY_FILE_NAME)),
+        key_required=needs_key(options),
+        insecure=options.insecure,
         resume_timeout_s=options.resume_timeout,
         cors_origins=options.cors_origin,
         ssl_certfile=_file(options.ssl_certfile),
@@ -209,14 +237,6 @@ def _image_files(options: ServerOptions) -> dict[str, str]:
 def _file(given: str) -> str:
     """The whole path of a file that was named, or nothing."""
     return str(Path(given).expanduser().resolve()) if given else ""
-
-
-def _data_folder(given: str, name: str) -> Path:
-    """The folder that was named, or the user's own one for such files."""
-    if given:
-        return Path(given).expanduser().resolve()
-    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser().resolve() / "nexa" / name
 
 
 def _echo_model(spec: str, workers: int) -> ModelSettings:

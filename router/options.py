@@ -38,6 +38,7 @@ class ServerOptions:
     alias: tuple[str, ...]
     chat_template: str
     api_key: str
+    key_file: str
     insecure: bool
     cors_origin: tuple[str, ...]
     ssl_certfile: str
@@ -170,7 +171,8 @@ OPTIONS: tuple[Option, ...] = (
     Option("host", "127.0.0.1", _text, "address to listen on", "network"),
     Option("port", 8000, _whole(0, 65535), "TCP port; 0 takes any free one", "network"),
     Option("api_key", "", _text, "key that clients must send; better given as NEXA_API_KEY", "network", "KEY"),
-    Option("insecure", False, _switch, "listen on other than this machine without a key", "network"),
+    Option("key_file", "", _text, "keys and usage (default ~/.local/share/nexa/keys.sqlite3)", "network", "FILE"),
+    Option("insecure", False, _switch, "let callers in without a key, on other than this machine too", "network"),
     Option("cors_origin", (), _origins, "origin whose web pages may call this server; * is any", "network", "ORIGIN"),
     Option("ssl_certfile", "", _text, "certificate chain (PEM), to serve HTTPS", "network", "FILE"),
     Option("ssl_keyfile", "", _text, "its private key (PEM), if not in the same file", "network", "FILE"),

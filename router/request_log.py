@@ -29,14 +29,16 @@ class RequestRecord:
     """The facts of one request, filled in on its way.
 
     ``request_id`` is the client's ``X-Request-ID``, if it sent a sane one, and may repeat; ``answer_id`` is ours.
-    ``outcome`` is done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the API key. ``jobs`` are
-    those of the request, once it has ended. While a request is ``detached``, it goes on without its connection, and
-    whoever ends it calls :meth:`end`.
+    ``user`` is ``key_name``, that of the API key that is the user's own, or else the client's address. ``outcome`` is
+    done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the key. ``jobs`` are those of the
+    request, once it has ended, ``choices_per_prompt`` for each prompt. While a request is ``detached``, it goes on
+    without its connection, and whoever ends it calls :meth:`end`.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     request_id: str = ""
     user: str = ""
+    key_name: str = ""
     model: str | None = None
     worker: str | None = None
     prompt_tokens: int | None = None
@@ -47,6 +49,7 @@ class RequestRecord:
     limits: UserLimits = UNLIMITED
     admin: bool = False
     jobs: Sequence[Job] = ()
+    choices_per_prompt: int = 1
     detached: bool = False
     _write_end: Callable[[], None] | None = None
 

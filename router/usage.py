@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.jobs import Done
+from router.generation import Generation
 
 
-def usage_of(ends: list[Done], choices_per_prompt: int) -> dict[str, Any]:
-    """The sums over all choices, whose order is by prompt; each prompt counts once, by its first choice."""
-    prompts = ends[::choices_per_prompt]
+def usage_of(generation: Generation) -> dict[str, Any]:
+    """The sums over all choices; each prompt counts once, by its first choice.
+
+    Raises:
+        ApiError: a choice did not come to its end.
+    """
+    ends = generation.done
+    prompts = ends[:: generation.record.choices_per_prompt]
     prompt_tokens = sum(end.prompt_tokens for end in prompts)
     completion_tokens = sum(end.completion_tokens for end in ends)
     return {

@@ -34,11 +34,13 @@ class ServerSettings:
     ``context_tokens`` (``--nctx``) and ``threads`` are 0 for "choose"; ``gpu_layers`` is -1 for "all when there is a
     GPU". ``cache_ram_bytes`` is what a text worker may hold of ended chats in main memory. ``queue_limit`` bounds the
     jobs that wait in the router for one model. A request may ask to be done within up to ``max_timeout_s``; one that
-    asks for nothing gets ``default_timeout_s`` (0: as long as it takes). ``api_key`` empty means that none is asked
-    for. ``max_body_bytes`` is for JSON, ``max_upload_bytes`` for a file in a form. Pictures that requests name by path
-    lie in ``media_folder``, and those that they name by URL may come from ``image_hosts`` only. Pictures that were made
-    are kept in ``output_folder`` for at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at
-    most ``max_image_side`` pixels. Of each user at most ``resume_streams`` resumable streams are kept, of each about
+    asks for nothing gets ``default_timeout_s`` (0: as long as it takes). ``api_key`` is a key that all may share,
+    ``key_file`` (empty: memory) has those with names and what was used; ``key_required`` refuses those who have none
+    from the start, otherwise as soon as a key is made, unless ``insecure`` lets them in. ``max_body_bytes`` is for
+    JSON, ``max_upload_bytes`` for a file in a form. Pictures that requests name by path lie in ``media_folder``, and
+    those that they name by URL may come from ``image_hosts`` only. Pictures that were made are kept in
+    ``output_folder`` for at most ``output_keep_s`` and within ``output_keep_bytes``; their sides are at most
+    ``max_image_side`` pixels. Of each user at most ``resume_streams`` resumable streams are kept, of each about
     ``resume_log_bytes`` of events, and for ``resume_timeout_s`` without a client. Web pages of ``cors_origins`` may
     call the server. With ``ssl_certfile`` it serves HTTPS. Traces go to ``otlp_endpoint``, a base URL.
     """
@@ -66,6 +68,9 @@ class ServerSettings:
     max_image_side: int = 1024
     chat_template: str = ""
     api_key: str = ""
+    key_file: str = ""
+    key_required: bool = False
+    insecure: bool = False
     resume_timeout_s: float = 60.0
     resume_log_bytes: int = 8 * 1000 * 1000
     resume_streams: int = 8

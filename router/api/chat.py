@@ -18,7 +18,7 @@ router = APIRouter(route_class=JsonRoute, tags=["text"])
 @router.post("/v1/chat/completions", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
 async def chat(body: ChatRequest, request: Request, broker: BrokerDep, record: RecordDep) -> Response:
     """Answer a chat, in words or, where `tools` are given, with calls."""
-    generation = Generation(broker, record, body.model, body.to_jobs(), scheduling=body)
+    generation = Generation(broker, record, body.model, body.to_jobs(), scheduling=body, choices_per_prompt=body.n)
     if body.stream:
         return await answer_in_chunks(request, generation, ChatChunks(body, generation))
     return await answer_whole(request, generation, body, whole_chat)

@@ -27,7 +27,7 @@ def whole_chat(request: ChatRequest, generation: Generation, choices: list[Colle
             }
             for index, choice in enumerate(choices)
         ],
-        "usage": usage_of(generation.done, request.n),
+        "usage": usage_of(generation),
     }
 
 
@@ -35,7 +35,6 @@ class ChatChunks:
     """Writes ``chat.completion.chunk`` objects. All but the delta is the same for all of a choice's chunks."""
 
     def __init__(self, request: ChatRequest, generation: Generation) -> None:
-        self._choices_per_prompt = request.n
         self._with_logprobs = request.logprobs
         self._include_usage = request.stream_options.include_usage
         self._answer_id = generation.record.answer_id
@@ -71,10 +70,10 @@ class ChatChunks:
 
     def closing(self, generation: Generation) -> list[str]:
         """The token counts, if they were asked for."""
-        ends = generation.done
+        _ = generation.done  # raises, if a choice did not come to its end
         if not self._include_usage:
             return []
-        usage = json_text(usage_of(ends, self._choices_per_prompt))
+        usage = json_text(usage_of(generation))
         return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
 
     def _call_chunks(self, choice: int, delta: ToolCallDelta) -> list[str]:

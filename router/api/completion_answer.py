@@ -30,7 +30,7 @@ def whole_completion(
             }
             for index, choice in enumerate(choices)
         ],
-        "usage": usage_of(generation.done, request.n),
+        "usage": usage_of(generation),
         "result": choices[0].text,
     }
 
@@ -39,7 +39,6 @@ class CompletionChunks:
     """Writes ``text_completion`` chunks. All of a chunk but its text is the same for all of a choice's chunks."""
 
     def __init__(self, request: CompletionRequest, generation: Generation) -> None:
-        self._choices_per_prompt = request.n
         self._alternatives = request.logprobs
         self._include_usage = request.stream_options.include_usage
         self._head = json_text(_head(generation))[:-1]
@@ -72,10 +71,10 @@ class CompletionChunks:
 
     def closing(self, generation: Generation) -> list[str]:
         """The token counts, if they were asked for."""
-        ends = generation.done
+        _ = generation.done  # raises, if a choice did not come to its end
         if not self._include_usage:
             return []
-        usage = json_text(usage_of(ends, self._choices_per_prompt))
+        usage = json_text(usage_of(generation))
         return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
 
     def _chunk(self, choice: int, text: str, logprobs: str, finish_reason: str) -> str:

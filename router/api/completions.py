@@ -18,7 +18,7 @@ router = APIRouter(route_class=JsonRoute, tags=["text"])
 @router.post("/v1/completions", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
 async def complete(body: CompletionRequest, request: Request, broker: BrokerDep, record: RecordDep) -> Response:
     """Continue a prompt. The answer is OpenAI's `text_completion`; `result` is the first choice's text."""
-    generation = Generation(broker, record, body.model, body.to_jobs(), scheduling=body)
+    generation = Generation(broker, record, body.model, body.to_jobs(), scheduling=body, choices_per_prompt=body.n)
     if body.stream:
         return await answer_in_chunks(request, generation, CompletionChunks(body, generation))
     return await answer_whole(request, generation, body, whole_completion)

@@ -1,7 +1,8 @@
-"""What endpoints are handed: the broker of jobs and the record of the request."""
+"""What endpoints are handed: the broker of jobs, the record of the request, and whether the operator sent it."""
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -21,5 +22,24 @@ def request_record(request: Request) -> RequestRecord:
     return record_of(request.scope)
 
 
-BrokerDep = Annotated[Broker, Depends(broker_of)]
 RecordDep = Annotated[RequestRecord, Depends(request_record)]
+
+
+def is_operator(request: Request, record: RecordDep) -> bool:
+    """Whether the caller may administer the server: by its key, or on this machine without a key of its own.
+
+    The server's one key is everybody's: it lets callers on this machine be operators, as where no key is asked for.
+    """
+    address = request.client.host if request.client else ""
+    return record.admin or (not record.key_name and _is_loopback(address))
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+BrokerDep = Annotated[Broker, Depends(broker_of)]
+OperatorDep = Annotated[bool, Depends(is_operator)]

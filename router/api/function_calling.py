@@ -20,7 +20,7 @@ async def call_function(
     body: FunctionCallingRequest, request: Request, broker: BrokerDep, record: RecordDep
 ) -> Response:
     """Call the most appropriate of `tools`. The arguments always satisfy the function's schema."""
-    generation = Generation(broker, record, body.model, body.to_jobs(), scheduling=body)
+    generation = Generation(broker, record, body.model, body.to_jobs(), scheduling=body, choices_per_prompt=body.n)
     if body.stream:
         return await answer_in_chunks(request, generation, ChatChunks(body, generation))
     return await answer_whole(request, generation, body, whole_chat)

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from router.api.dependencies import BrokerDep, RecordDep
+from router.api.dependencies import BrokerDep, OperatorDep, RecordDep
 from router.errors import ApiError
 from router.jobs.workers import WorkerView
 from router.schemas.errors import error_responses
 
 
-def operator_only(request: Request, record: RecordDep) -> None:
-    """Let in keys that may administer the server, and callers on this machine who have no key of their own.
-
-    The server's one key is everybody's: it lets callers on this machine in, as where no key is asked for. Browsers put
-    an ``Origin`` on each POST that a page sends, and any page may send these, as they have no body.
+def operator_only(request: Request, record: RecordDep, operator: OperatorDep) -> None:
+    """Let in the operator only, and no web page: any page may send a POST without a body, with an ``Origin`` on it.
 
     Raises:
         ApiError: 403.
     """
     if "origin" in request.headers:
         raise ApiError(403, "orders to workers are not taken from web pages", code="not_permitted")
-    address = request.client.host if request.client else ""
-    nameless = record.user == address
-    if not (record.admin or (nameless and _is_loopback(address))):
-        who = "calls from this machine" if nameless else "keys that may administer it"
+    if not operator:
+        who = "keys that may administer it" if record.key_name else "calls from this machine"
         raise ApiError(403, f"this is for the server's operator; accepted are {who}", code="not_permitted")
 
 
@@ -58,10 +52,3 @@ def _told(views: list[WorkerView]) -> dict[str, Any]:
     """The workers concerned, with the state and the process that each had when the order was given."""
     rows = [{"name": view.name, "model": view.model, "state": view.state, "pid": view.pid} for view in views]
     return {"object": "list", "data": rows}
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False

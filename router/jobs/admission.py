@@ -90,7 +90,5 @@ def check_user(queue: FairQueue, pace: Pace, tally: UserTally, request: JobReque
     waiting = tally.queued(request.user) - 1
     cost = queue.waiting_cost(request.user) * queue.waiting_users()
     retry_s = pace.seconds_for(cost, waiting * queue.waiting_users())
-    message = (
-        f"{waiting} of your requests wait already, and your key's max_queued is {most}; try again in about {retry_s} s"
-    )
+    message = f"{waiting} of your requests wait, and your key's limit is queued={most}; try again in about {retry_s} s"
     raise ApiError(429, message, None, "user_queue_full", {"Retry-After": str(retry_s)})

@@ -69,9 +69,10 @@ def running(contender: Contender, setting: Setting) -> Iterator[str]:
         return
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             _command(contender, setting, port),
+            env={**os.environ, "NEXA_KEY_FILE": f"{folder}/keys.sqlite3"},  # the user's own keys do not count here
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

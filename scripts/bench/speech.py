@@ -19,6 +19,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -110,14 +111,15 @@ def _own_server(model: str) -> Iterator[str]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "router.cli", "server", model, "--port", str(port)]
-    server = subprocess.Popen(command, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_ready(url, server)
-        yield url
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(60)
+    with tempfile.TemporaryDirectory() as folder:  # the user's own keys do not count here
+        server = subprocess.Popen([*command, "--key-file", f"{folder}/keys.sqlite3"], stderr=subprocess.DEVNULL)
+        try:
+            _wait_ready(url, server)
+            yield url
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(60)
 
 
 def _wait_ready(url: str, server: subprocess.Popen[bytes]) -> None:

@@ -42,12 +42,14 @@ class ChaosServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = tempfile.NamedTemporaryFile(prefix="nexa-chaos-", suffix=".log", delete=False)  # noqa: SIM115
         self.log_path = self._log.name
+        self._folder = tempfile.TemporaryDirectory(prefix="nexa-chaos-")
+        keys = {"NEXA_KEY_FILE": f"{self._folder.name}/keys.sqlite3"}  # not the user's own
         chaos = {"NEXA_CHAOS_DROP": str(drop), "NEXA_CHAOS_DELAY": str(delay), "NEXA_CHAOS_SEED": str(seed)}
         arguments = ["server", *models, "--workers", "2", "--port", str(self.port), *options]
         self.process = psutil.Popen(
             [sys.executable, "-m", "router.cli", *arguments],
             cwd=REPOSITORY,
-            env={**os.environ, **chaos, "PYTHONPATH": str(REPOSITORY)},
+            env={**os.environ, **chaos, **keys, "PYTHONPATH": str(REPOSITORY)},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -116,6 +118,7 @@ class ChaosServer:
         for process in alive:
             process.kill()
         self._log.close()
+        self._folder.cleanup()
         return code, [process.pid for process in alive]
 
     def _children(self) -> list[psutil.Process]:

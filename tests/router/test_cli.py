@@ -25,6 +25,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("NEXA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NEXA_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("NEXA_KEY_FILE", str(tmp_path / "keys.sqlite3"))
 
 
 @pytest.fixture
@@ -109,6 +110,35 @@ def test_an_open_address_is_allowed_with_a_key_or_by_word(
     assert settings_of(started, "echo", "--host", "0.0.0.0").api_key == "secret"
 
 
+def test_a_key_with_a_name_opens_an_open_address_while_it_is_in_force(
+    started: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["key", "create", "bob"]) == 0
+    assert settings_of(started, "echo", "--host", "0.0.0.0").key_required
+    assert main(["key", "revoke", "bob"]) == 0
+    assert main(["server", "echo", "--host", "0.0.0.0"]) == 2
+    assert "nexa key create NAME" in capsys.readouterr().err
+
+
+def test_a_key_is_needed_where_there_is_one_unless_anybody_is_let_in(
+    started: dict[str, Any],
+) -> None:
+    assert not settings_of(started, "echo").key_required
+    assert settings_of(started, "echo", "--api-key", "secret").key_required
+    assert main(["key", "create", "bob"]) == 0
+    assert settings_of(started, "echo").key_required
+    assert not settings_of(started, "echo", "--insecure").key_required
+
+
+def test_keys_lie_in_the_users_data_folder_unless_another_file_is_named(
+    started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEXA_KEY_FILE")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert settings_of(started, "echo").key_file == f"{tmp_path}/nexa/keys.sqlite3"
+    assert settings_of(started, "echo", "--key-file", str(tmp_path / "own")).key_file == str(tmp_path / "own")
+
+
 def test_a_template_file_is_given_by_its_whole_path(
     started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +190,7 @@ def test_parts_of_an_image_model_are_given_to_it_alone(started: dict[str, Any], 
         (["server", "echo", "--workers", "0"], "--workers: '0' given"),
         (["server", "echo", "--bogus"], "--bogus"),
         (["server", "echo", "--host", "0.0.0.0"], "--insecure"),
+        (["server", "echo", "--key-file", "/dev/null/keys"], "--key-file names another"),
         (["server", "echo", "--chat-template", "none/here.jinja"], "none/here.jinja: no such file"),
         (["server", "echo", "--ssl-certfile", "none/here.pem"], "none/here.pem: No such file"),
         (["server", "echo", "--ssl-keyfile", "none/here.pem"], "--ssl-keyfile needs --ssl-certfile"),

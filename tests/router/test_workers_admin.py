@@ -54,7 +54,7 @@ def post(
     if admin is not None:
         from router.api.dependencies import request_record
 
-        app.dependency_overrides[request_record] = lambda: RequestRecord(user="key", admin=admin)
+        app.dependency_overrides[request_record] = lambda: RequestRecord(user="key", key_name="key", admin=admin)
 
     async def go() -> httpx.Response:
         transport = httpx.ASGITransport(app=app, client=client)

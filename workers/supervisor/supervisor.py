@@ -165,7 +165,7 @@ class Supervisor:
             self._serving = True
             ready = {place.model for place in self.places if place.state is WorkerState.READY}
             serving = [model for model in self._settings.models if model.name in ready]
-            self._display.serving(announcement(self._url, serving, bool(self._settings.api_key)), self._url)
+            self._display.serving(announcement(self._url, serving, self._settings.key_required), self._url)
 
     def _publish(self) -> None:
         self._bus.publish([place.status() for place in self.places])

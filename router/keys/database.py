@@ -1,0 +1,131 @@
+"""The SQLite file that holds the API keys and what they have used.
+
+The server, other servers on this machine and ``nexa key`` may have it open at the same time: it is in WAL mode, where
+readers do not wait for a writer and what was written survives the death of the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+FILE_NAME = "keys.sqlite3"
+WAIT_FOR_OTHERS_S = 5.0
+"""How long a connection waits for another process's write, unless it is told otherwise."""
+
+IN_MEMORY = ":memory:"
+_APPLICATION_ID = 0x6E657861  # "nexa"
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE key (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    digest BLOB NOT NULL,
+    admin INTEGER NOT NULL,
+    max_running INTEGER,
+    max_queued INTEGER,
+    priority TEXT NOT NULL,
+    created_s INTEGER NOT NULL,
+    revoked_s INTEGER
+);
+CREATE UNIQUE INDEX key_in_force ON key (name) WHERE revoked_s IS NULL;
+CREATE TABLE usage (
+    day TEXT NOT NULL,
+    key TEXT NOT NULL,
+    model TEXT NOT NULL,
+    requests INTEGER NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    cached_tokens INTEGER NOT NULL,
+    completion_tokens INTEGER NOT NULL,
+    images INTEGER NOT NULL,
+    audio_s REAL NOT NULL,
+    PRIMARY KEY (day, key, model)
+) WITHOUT ROWID;
+"""
+
+
+class KeyFileError(Exception):
+    """The key file cannot be used; the message is one readable line."""
+
+
+def connect(path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> sqlite3.Connection:
+    """Open the key file, or one in memory; it is made, readable by its owner only, if it is not there.
+
+    The connection may be handed from thread to thread, but be used by one at a time. ``wait_s`` is how long a statement
+    waits for another process.
+
+    Raises:
+        KeyFileError: the file cannot be made or opened, is none of ours, or is of a newer version.
+    """
+    try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _make_private(path)
+        name = IN_MEMORY if path is None else path
+        database = sqlite3.connect(name, timeout=wait_s, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise KeyFileError(f"the key file {path} cannot be opened: {_reason(error)}") from None
+    try:
+        _prepare(database, path)
+    except sqlite3.Error as error:
+        database.close()
+        raise KeyFileError(f"the key file {path} cannot be used: {_reason(error)}") from None
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+@contextlib.contextmanager
+def writing(database: sqlite3.Connection) -> Iterator[None]:
+    """A transaction that no other writer comes between; undone if its block raises."""
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        database.rollback()
+        raise
+    database.commit()
+
+
+def _make_private(path: Path) -> None:
+    """Make the file if it is not there. One that is there must not be opened: closing it would end SQLite's locks.
+
+    https://www.sqlite.org/howtocorrupt.html, section 2.2
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _prepare(database: sqlite3.Connection, path: Path | None) -> None:
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = NORMAL")
+    if _number(database, "application_id") != _APPLICATION_ID:
+        with writing(database):  # two processes may have found it empty
+            _create(database, path)
+    version = _number(database, "user_version")
+    if version > _VERSION:
+        raise KeyFileError(f"the key file {path} is of version {version}; this program knows up to {_VERSION}")
+
+
+def _create(database: sqlite3.Connection, path: Path | None) -> None:
+    if _number(database, "application_id") == _APPLICATION_ID:
+        return
+    if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        raise KeyFileError(f"{path} is another program's database, not a key file")
+    for statement in filter(str.strip, _SCHEMA.split(";")):
+        database.execute(statement)
+    database.execute(f"PRAGMA user_version = {_VERSION}")
+    database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+
+
+def _number(database: sqlite3.Connection, pragma: str) -> int:
+    number: int = database.execute(f"PRAGMA {pragma}").fetchone()[0]
+    return number
+
+
+def _reason(error: OSError | sqlite3.Error) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)

@@ -1,0 +1,143 @@
+"""API keys: made, listed, revoked, and found again by the secret that a client sends."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import ipaddress
+import re
+import secrets
+import sqlite3
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from router.jobs.limits import UNLIMITED, Priority, UserLimits
+from router.keys.database import WAIT_FOR_OTHERS_S, KeyFileError, connect, writing
+
+PREFIX = "nexa"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_COLUMNS = "id, name, admin, max_running, max_queued, priority, created_s, revoked_s"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """What is known of a key. Times are Unix times; ``revoked_s`` is None while the key is in force."""
+
+    key_id: str
+    name: str
+    admin: bool
+    limits: UserLimits
+    created_s: int
+    revoked_s: int | None = None
+
+
+class KeyStore:
+    """The keys in a key file.
+
+    A key is ``nexa-<id>-<secret>``. The secret has 256 random bits, so that a plain SHA-256 of the key, which is all
+    that is stored, cannot be turned back into it; a slow hash is for secrets that people make up.
+    """
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> Self:
+        """The keys in the file at ``path``, which is made if it is not there; without one, in memory.
+
+        Raises:
+            KeyFileError: it cannot be used.
+        """
+        return cls(connect(path, wait_s))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def create(self, name: str, limits: UserLimits = UNLIMITED, admin: bool = False) -> str:
+        """Make a key; returns it. It cannot be had a second time.
+
+        Raises:
+            KeyFileError: the name is not accepted, or has a key already.
+        """
+        if not _NAME.fullmatch(name) or _is_address(name):
+            accepted = "1 to 64 letters, digits, dots, dashes and underscores are accepted, but no address"
+            raise KeyFileError(f"the key's name {name!r}: {accepted}")
+        key_id = secrets.token_hex(6)
+        key = f"{PREFIX}-{key_id}-{secrets.token_urlsafe(32)}"
+        row = (
+            key_id,
+            name,
+            _digest(key),
+            admin,
+            limits.max_running,
+            limits.max_queued,
+            limits.priority.value,
+            int(time.time()),
+        )
+        try:
+            with writing(self._database):
+                self._database.execute("INSERT INTO key VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
+        except sqlite3.IntegrityError:
+            raise KeyFileError(f"there is a key named {name} already; revoke it first, or take another name") from None
+        return key
+
+    def revoke(self, name: str) -> None:
+        """Let a key open nothing any more, from the next request on.
+
+        Raises:
+            KeyFileError: no key in force has this name.
+        """
+        with writing(self._database):
+            revoked = self._database.execute(
+                "UPDATE key SET revoked_s = ? WHERE name = ? AND revoked_s IS NULL", (int(time.time()), name)
+            ).rowcount
+        if not revoked:
+            names = ", ".join(key.name for key in self.keys()) or "none"
+            raise KeyFileError(f"no key is named {name}; there are: {names}")
+
+    def keys(self, revoked: bool = False) -> list[StoredKey]:
+        """The keys in force, or those that were ``revoked``, the oldest first."""
+        condition = "IS NOT NULL" if revoked else "IS NULL"
+        rows = self._database.execute(
+            f"SELECT {_COLUMNS} FROM key WHERE revoked_s {condition} ORDER BY created_s, rowid"
+        )
+        return [_stored(row) for row in rows]
+
+    def any_made(self) -> bool:
+        """Whether a key was ever made, be it revoked since."""
+        return self._database.execute("SELECT 1 FROM key LIMIT 1").fetchone() is not None
+
+    def find(self, given: str) -> StoredKey | None:
+        """The key in force that ``given`` is, compared in constant time; None if it is none."""
+        prefix, _, rest = given.partition("-")
+        key_id = rest.partition("-")[0]
+        if prefix != PREFIX:
+            return None
+        row = self._database.execute(
+            f"SELECT {_COLUMNS}, digest FROM key WHERE id = ? AND revoked_s IS NULL", (key_id,)
+        ).fetchone()
+        if row is None or not hmac.compare_digest(row[-1], _digest(given)):
+            return None
+        return _stored(row[:-1])
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _stored(row: tuple[str, str, int, int | None, int | None, str, int, int | None]) -> StoredKey:
+    key_id, name, admin, max_running, max_queued, priority, created_s, revoked_s = row
+    limits = UserLimits(max_running, max_queued, Priority(priority))
+    return StoredKey(key_id, name, bool(admin), limits, created_s, revoked_s)
+
+
+def _is_address(name: str) -> bool:
+    """Users without a key are called by their addresses."""
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name == "local"
+    return True

@@ -1,0 +1,191 @@
+"""API keys in their file: what is stored, what is found, and who else may have the file open."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from router.jobs.limits import Priority, UserLimits
+from router.keys.access import Access
+from router.keys.database import KeyFileError, connect
+from router.keys.store import KeyStore
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "keys.sqlite3"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[KeyStore]:
+    opened = KeyStore.open(path)
+    yield opened
+    opened.close()
+
+
+def test_a_key_is_found_again_with_all_that_was_said_of_it(store: KeyStore) -> None:
+    limits = UserLimits(2, 5, Priority.BATCH)
+    found = store.find(store.create("bob", limits, admin=True))
+    assert found is not None
+    assert (found.name, found.limits, found.admin, found.revoked_s) == ("bob", limits, True, None)
+    assert store.keys() == [found]
+
+
+def test_of_a_key_only_a_hash_is_kept(store: KeyStore, path: Path) -> None:
+    key = store.create("bob")
+    store.close()
+    secret = key.split("-", 2)[2]
+    files = b"".join(file.read_bytes() for file in path.parent.iterdir())
+    assert len(secret) >= 43
+    assert secret.encode() not in files
+
+
+def test_the_file_is_its_owners_only(store: KeyStore, path: Path) -> None:
+    store.create("bob")
+    assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
+
+
+def test_what_is_not_quite_a_key_is_not_found(store: KeyStore) -> None:
+    key = store.create("bob")
+    prefix, key_id, secret = key.split("-", 2)
+    other = store.create("ann").split("-", 2)[2]
+    wrong = ["", "x", prefix, f"{prefix}-{key_id}", f"{prefix}-{key_id}-", key[:-1], key + "x", key.upper(), f" {key}"]
+    wrong += [f"{prefix}-{key_id}-{other}", f"{prefix}--{secret}", f"{prefix}-%-{secret}", f"{prefix}-{key_id}-\xff"]
+    assert [store.find(given) for given in wrong] == [None] * len(wrong)
+
+
+def test_a_revoked_key_opens_nothing_and_its_name_is_free_again(store: KeyStore) -> None:
+    old = store.create("bob")
+    store.revoke("bob")
+    assert store.find(old) is None
+    new = store.create("bob")
+    assert store.find(old) is None
+    assert store.find(new) is not None
+    assert [key.name for key in store.keys(revoked=True)] == ["bob"]
+    assert all(key.revoked_s is not None for key in store.keys(revoked=True))
+
+
+def test_another_process_sees_a_change_at_once(store: KeyStore, path: Path) -> None:
+    other = KeyStore.open(path)
+    key = store.create("bob")
+    assert other.find(key) is not None
+    store.revoke("bob")
+    assert other.find(key) is None
+    other.close()
+
+
+def test_a_name_has_one_key(store: KeyStore) -> None:
+    store.create("bob")
+    with pytest.raises(KeyFileError, match="bob already"):
+        store.create("bob")
+
+
+@pytest.mark.parametrize("name", ["", "a b", "ä", "-x", "x" * 65, "../x", "127.0.0.1", "::1", "local", "a\n"])
+def test_a_name_cannot_be_mistaken_for_anything_else(store: KeyStore, name: str) -> None:
+    with pytest.raises(KeyFileError, match="accepted"):
+        store.create(name)
+    assert not store.any_made()
+
+
+def test_revoking_what_is_not_there_names_what_is(store: KeyStore) -> None:
+    store.create("bob")
+    with pytest.raises(KeyFileError, match="no key is named ann; there are: bob"):
+        store.revoke("ann")
+
+
+def test_many_may_make_the_file_at_once(path: Path) -> None:
+    failures: list[Exception] = []
+
+    def make(number: int) -> None:
+        try:
+            own = KeyStore.open(path)
+            own.create(f"user{number}")
+            own.close()
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=make, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    opened = KeyStore.open(path)
+    assert len(opened.keys()) == 8
+    opened.close()
+
+
+def test_another_process_that_closes_the_file_takes_nothing_from_those_that_have_it_open(path: Path) -> None:
+    """A lock that this process lost would let the other one delete the log that this one goes on writing."""
+    opened = [KeyStore.open(path), KeyStore.open(path)]
+    for name in ("bob", "ann"):
+        opened[0].create(name)
+        code = "import sys, sqlite3; sqlite3.connect(sys.argv[1]).execute('SELECT name FROM key').fetchall()"
+        subprocess.run([sys.executable, "-c", code, str(path)], check=True)
+    seen = subprocess.run(
+        [sys.executable, "-m", "router.cli", "key", "list", "--json", "--key-file", str(path)],
+        check=True,
+        capture_output=True,
+    )
+    assert [key["name"] for key in json.loads(seen.stdout)] == ["bob", "ann"]
+    for store in opened:
+        store.close()
+
+
+def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite3"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE key (mine)")
+    other.close()
+    with pytest.raises(KeyFileError, match="another program's"):
+        connect(path)
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but a text of some length" * 20, b"\0" * 5000])
+def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_bytes(content)
+    with pytest.raises(KeyFileError, match=re.escape("notes.txt")):
+        connect(path)
+    assert path.read_bytes() == content
+
+
+def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
+    database = connect(path)
+    database.execute("PRAGMA user_version = 9")
+    database.close()
+    with pytest.raises(KeyFileError, match="version 9; this program knows up to 1"):
+        connect(path)
+
+
+def test_a_folder_that_cannot_be_made_is_one_readable_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(KeyFileError, match="cannot be opened"):
+        connect(tmp_path / "file" / "keys.sqlite3")
+
+
+def test_the_first_key_closes_the_server_and_revoking_it_does_not_open_it(store: KeyStore) -> None:
+    access = Access(store)
+    assert not access.needs_key
+    store.create("bob")
+    assert access.needs_key
+    store.revoke("bob")
+    assert access.needs_key
+
+
+@pytest.mark.parametrize(
+    ("settings", "needed"),
+    [({"api_key": "x"}, True), ({"required": True}, True), ({"insecure": True}, False)],
+)
+def test_the_operator_has_the_first_word(store: KeyStore, settings: dict[str, bool], needed: bool) -> None:
+    assert Access(store, **settings).needs_key is needed  # type: ignore[arg-type]
+    store.create("bob")
+    assert Access(store, **settings).needs_key is needed  # type: ignore[arg-type]
