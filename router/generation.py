@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from router.error_handlers import CLIENT_CLOSED_REQUEST
 from router.errors import ApiError
@@ -13,7 +14,7 @@ from router.jobs.job import Blob, Job, JobRequest, JobState
 from router.jobs.limits import lower_priority
 from router.request_log import RequestRecord
 from router.schemas.scheduling import NOTHING_ASKED, SchedulingFields
-from shared.jobs import Done, Payload, Work, kind_of
+from shared.jobs import Done, Payload, TextJob, Work, kind_of
 
 Batch = tuple[int, list[Payload]]
 
@@ -60,6 +61,8 @@ class Generation:
         self._readers: list[asyncio.Task[None]] = []
         record.model = self.model
         record.choices_per_prompt = choices_per_prompt
+        if broker.settings.log_prompts:
+            record.prompts = [_prompt_of(work) for work in works[::choices_per_prompt]]
         try:
             for work in works:
                 self.jobs.append(
@@ -157,3 +160,10 @@ class Generation:
             record.outcome = "failed"
         elif self.jobs:
             record.outcome = "done" if len(ends) == len(self.jobs) else "cancelled"
+
+
+def _prompt_of(work: Work) -> Any:
+    """What the request says to the model: text, token ids or a chat's messages."""
+    if isinstance(work, TextJob):
+        return next(given for given in (work.prompt, work.prompt_tokens, work.messages, "") if given is not None)
+    return work.prompt

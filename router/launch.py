@@ -197,6 +197,7 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
         otlp_endpoint=options.otlp_endpoint,
         drain_timeout_s=options.drain_timeout,
         log_format=options.log_format,
+        log_prompts=options.log_prompts,
     )
 
 

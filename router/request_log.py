@@ -1,4 +1,4 @@
-"""What is known of each request: its id, and its one line in the log. Prompts and answers are never logged."""
+"""What is known of each request: its id, and its one line in the log, which has prompts only on demand."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class RequestRecord:
     ``request_id`` is the client's ``X-Request-ID``, if it sent a sane one, and may repeat; ``answer_id`` is ours.
     ``user`` is ``key_name``, that of the API key that is the user's own, or else the client's address. ``outcome`` is
     done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the key. ``jobs`` are those of the
-    request, once it has ended, ``choices_per_prompt`` for each prompt. While a request is ``detached``, it goes on
-    without its connection, and whoever ends it calls :meth:`end`.
+    request, once it has ended, ``choices_per_prompt`` for each prompt; ``prompts`` is empty unless they are to be
+    logged. While a request is ``detached``, it goes on without its connection, and whoever ends it calls :meth:`end`.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -50,6 +50,7 @@ class RequestRecord:
     admin: bool = False
     jobs: Sequence[Job] = ()
     choices_per_prompt: int = 1
+    prompts: Sequence[Any] = ()
     detached: bool = False
     _write_end: Callable[[], None] | None = None
 
@@ -171,6 +172,7 @@ def _write_line(record: RequestRecord, scope: Scope, status: int, outcome: str, 
         "ttft_s": record.ttft_s,
         "duration_s": duration_s,
         "outcome": outcome,
+        "prompts": record.prompts or None,
     }
     quiet = scope["path"] in _QUIET_PATHS
     log.log(

@@ -57,7 +57,7 @@ class UsageLog:
 
     async def close(self) -> None:
         """Write what is left, and close the file."""
-        if self._writer is not None:
+        if self._writer is not None and not self._writer.done():
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
         try:

@@ -80,6 +80,7 @@ class ServerSettings:
     otlp_endpoint: str = ""
     drain_timeout_s: float = 30.0
     log_format: str = "text"
+    log_prompts: bool = False
 
     @property
     def path(self) -> Path:

@@ -149,6 +149,21 @@ def test_a_request_leaves_one_line_without_its_prompt(caplog: pytest.LogCaptureF
     assert "story" not in str(fields)
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "prompts"),
+    [
+        ("/v1/chat/completions", {**CHAT, "n": 2}, [CHAT["messages"]]),
+        ("/v1/completions", {"prompt": ["a story\nof old", "b"]}, ["a story\nof old", "b"]),
+        ("/v1/completions", {"prompt": [1, 2]}, [[1, 2]]),
+    ],
+)
+def test_prompts_are_logged_where_that_is_asked_for(
+    path: str, body: Any, prompts: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    post(broker_with(log_prompts=True), path, body)
+    assert line(caplog)["prompts"] == prompts
+
+
 def test_the_end_of_a_detached_request_waits_for_whoever_ends_it() -> None:
     record, written = RequestRecord(detached=True), []
     record.connection_over(lambda: written.append("line"))

@@ -1,0 +1,257 @@
+"""Serve text, speech and pictures to mixed clients for a while, and see that no process grows.
+
+    python -m scripts.soak                     ten minutes of smollm2, a speech model and a small image model
+    python -m scripts.soak --minutes 60 --json soak.json
+
+Every few seconds the resident memory and the open file descriptors of each process are read. What grew by more than
+5 % and 8 MB from the second quarter of the time to the last one counts as a leak, and so does any descriptor more than
+a few: exit code 1. The first quarter is left to the caches, which fill up to their limits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import statistics
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from scripts.chaos_parts.server import REPOSITORY, ChaosServer, Figures
+from scripts.make_tiny_sd import make_tiny_sd
+
+RECORDING = REPOSITORY / "tests" / "data" / "jfk.flac"
+SPEECH_MODEL = "faster-whisper-tiny"
+SAMPLE_INTERVAL_S = 5.0
+ANSWER_TIMEOUT_S = 300.0
+MEGABYTE = 1000 * 1000
+GROWTH, GROWTH_BYTES, GROWTH_DESCRIPTORS = 1.05, 8 * MEGABYTE, 8
+WORDS = "the old house by the river had a garden where nobody had walked since the war".split()  # noqa: SIM905
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "UserDetail",
+        "parameters": {
+            "type": "object",
+            "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+            "required": ["name", "age"],
+        },
+    },
+}
+
+Samples = list[dict[str, Figures]]
+
+
+class Load:
+    """The clients, and what their requests came to. ``failures`` are the answers that should have been others."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str, seed: int) -> None:
+        self._session = session
+        self._url = url
+        self._random = random.Random(seed)
+        self.requests: Counter[str] = Counter()
+        self.failures: list[str] = []
+
+    def clients(self) -> list[Callable[[], Awaitable[None]]]:
+        """One endless kind of request for each client."""
+        return [
+            *[self._chat] * 4,
+            *[self._completion] * 2,
+            self._call,
+            self._leave,
+            self._resumable,
+            self._garbage,
+            *[self._speech] * 2,
+            self._picture,
+        ]
+
+    def _text(self, words: int) -> str:
+        return " ".join(self._random.choices(WORDS, k=words))
+
+    async def _chat(self) -> None:
+        """A chat of some turns, streamed."""
+        messages = [{"role": "user", "content": self._text(self._random.choice([10, 40, 300]))}]
+        for _ in range(self._random.randint(1, 4)):
+            body = {"messages": messages, "max_tokens": 40, "stream": True, "temperature": 0.8}
+            text = await self._ask("chat", "/v1/chat/completions", json=body)
+            messages = [*messages, {"role": "assistant", "content": text[:200]}]
+            messages.append({"role": "user", "content": self._text(10)})
+
+    async def _completion(self) -> None:
+        body = {"prompt": self._text(30), "max_tokens": 30, "n": self._random.choice([1, 2]), "logprobs": 2}
+        await self._ask("completion", "/v1/completions", json=body)
+
+    async def _call(self) -> None:
+        body = {"messages": [{"role": "user", "content": "Extract Jason is 25 years old"}], "tools": [TOOL]}
+        await self._ask("function call", "/v1/function-calling", json=body)
+
+    async def _speech(self) -> None:
+        form = aiohttp.FormData({"model": SPEECH_MODEL})
+        form.add_field("file", RECORDING.read_bytes(), filename="speech.flac")
+        await self._ask("speech", "/v1/audio/transcriptions", data=form)
+
+    async def _picture(self) -> None:
+        body = {"prompt": self._text(8), "width": 128, "height": 128, "sample_steps": 2}
+        await self._ask("picture", "/v1/txt2img", json=body)
+
+    async def _leave(self) -> None:
+        """Go away in the middle of a stream."""
+        body = {"prompt": self._text(20), "max_tokens": 500, "ignore_eos": True, "stream": True}
+        async with self._session.post(f"{self._url}/v1/completions", json=body) as answer:
+            await answer.content.readline()
+            await asyncio.sleep(self._random.random())
+        self.requests["left"] += 1
+
+    async def _resumable(self) -> None:
+        """Lose the connection of a resumable stream, and read on."""
+        body = {"prompt": self._text(20), "max_tokens": 60, "ignore_eos": True, "stream": True}
+        headers = {"X-Resumable": "true"}
+        async with self._session.post(f"{self._url}/v1/completions", json=body, headers=headers) as answer:
+            job_id = answer.headers.get("X-Job-Id", "")
+            await answer.content.readline()
+        async with self._session.get(f"{self._url}/v1/jobs/{job_id}/events?after=1") as answer:
+            text = await answer.text()
+            if "[DONE]" not in text:
+                self.failures.append(f"resumed: {answer.status} {text[-200:]}")
+        self.requests["resumed"] += 1
+
+    async def _garbage(self) -> None:
+        """What must be refused."""
+        bodies = [b"{", b"[]", b'{"prompt": 7}', b'{"prompt": "a", "max_tokens": -1}', b"\xff" * 10_000]
+        headers = {"Content-Type": "application/json"}
+        url = f"{self._url}/v1/completions"
+        async with self._session.post(url, data=self._random.choice(bodies), headers=headers) as answer:
+            if answer.status != 400:
+                self.failures.append(f"garbage: {answer.status}")
+            await answer.read()
+        self.requests["refused"] += 1
+        await asyncio.sleep(0.2)
+
+    async def _ask(self, kind: str, path: str, **body: Any) -> str:
+        async with self._session.post(f"{self._url}{path}", **body) as answer:
+            text = await answer.text()
+        if answer.status != 200 or "event: error" in text:
+            self.failures.append(f"{kind}: {answer.status} {text[-200:]}")
+        self.requests[kind] += 1
+        return text
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run it; returns 1 when a process grew or an answer was wrong."""
+    options = _parser().parse_args(words)
+    return asyncio.run(_run(options))
+
+
+async def _run(options: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="nexa-soak-") as folder:
+        painter = Path(folder) / "painter.gguf"
+        make_tiny_sd(painter)
+        settings = ["--workers", "1", "--nctx", "2048", "--cache-ram", "100", "--output-folder", folder]
+        settings += ["--output-mb", "10"]
+        server = ChaosServer([options.model, SPEECH_MODEL, str(painter)], 0.0, 0.0, 0, settings)
+        try:
+            timeout = aiohttp.ClientTimeout(ANSWER_TIMEOUT_S)
+            connector = aiohttp.TCPConnector(limit=0)
+            async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
+                await server.wait_ready(session)
+                load = Load(session, server.url, options.seed)
+                samples = await _serve(server, load, options.minutes * 60)
+        finally:
+            code, left = server.stop()
+    grown = _growth(samples)
+    print(_table(samples, load))
+    problems = [*grown, *load.failures[:10]]
+    if code or left:
+        problems.append(f"the server ended with {code} and left {len(left)} processes")
+    for problem in problems:
+        print(problem)
+    if problems:
+        print(f"the server's log: {server.log_path}")
+    if options.json:
+        rows = [{role: [each.rss_bytes, each.descriptors] for role, each in sample.items()} for sample in samples]
+        options.json.write_text(json.dumps({"interval_s": SAMPLE_INTERVAL_S, "samples": rows}))
+    return 1 if problems else 0
+
+
+async def _serve(server: ChaosServer, load: Load, seconds: float) -> Samples:
+    """Let all clients work for so long; returns what each process held meanwhile."""
+    stopping = asyncio.Event()
+
+    async def repeat(ask: Callable[[], Awaitable[None]]) -> None:
+        while not stopping.is_set():
+            await ask()
+
+    clients = [asyncio.ensure_future(repeat(ask)) for ask in load.clients()]
+    loop = asyncio.get_running_loop()
+    end_s = loop.time() + seconds
+    samples = []
+    while (left_s := end_s - loop.time()) > 0:
+        done, _ = await asyncio.wait(clients, timeout=min(SAMPLE_INTERVAL_S, left_s))
+        for client in done:
+            client.result()  # none ends before it is told to
+        samples.append(server.figures())
+        print(f"{left_s:6.0f} s left, {load.requests.total()} requests", end="\r", file=sys.stderr)
+    print(file=sys.stderr)
+    stopping.set()
+    await asyncio.gather(*clients)
+    return samples
+
+
+def quarters(samples: Samples, role: str) -> tuple[list[Figures], list[Figures]]:
+    """What a process held in the second quarter of the time, and in the last."""
+    held = [sample[role] for sample in samples if role in sample]
+    quarter = max(1, len(held) // 4)
+    return held[quarter : 2 * quarter], held[-quarter:]
+
+
+def _growth(samples: Samples) -> list[str]:
+    """A line for each process that grew, or was replaced."""
+    lines = []
+    for role in samples[0]:
+        early, late = quarters(samples, role)
+        early_bytes, late_bytes = (statistics.median(each.rss_bytes for each in part) for part in (early, late))
+        if late_bytes > early_bytes * GROWTH and late_bytes > early_bytes + GROWTH_BYTES:
+            lines.append(f"{role} grew from {early_bytes / MEGABYTE:.1f} to {late_bytes / MEGABYTE:.1f} MB")
+        early_open, late_open = (statistics.median(each.descriptors for each in part) for part in (early, late))
+        if late_open > early_open + GROWTH_DESCRIPTORS:
+            lines.append(f"{role} went from {early_open:.0f} to {late_open:.0f} open descriptors")
+        if role not in samples[-1]:
+            lines.append(f"{role} is gone")
+    return lines
+
+
+def _table(samples: Samples, load: Load) -> str:
+    lines = [", ".join(f"{count} {kind}" for kind, count in sorted(load.requests.items()))]
+    lines.append(
+        f"{'process':28}{'first':>9}{'2nd quarter':>13}{'last quarter':>14}{'most':>9}{'end':>9}  MB; descriptors"
+    )
+    for role in samples[0]:
+        held = [sample[role] for sample in samples if role in sample]
+        early, late = quarters(samples, role)
+        medians = [statistics.median(each.rss_bytes for each in part) for part in (early, late)]
+        most = max(each.rss_bytes for each in held)
+        figures = [held[0].rss_bytes, *medians, most, held[-1].rss_bytes]
+        cells = [f"{figure / MEGABYTE:.1f}" for figure in figures]
+        opened = f"{held[0].descriptors} to {held[-1].descriptors}, most {max(each.descriptors for each in held)}"
+        lines.append(f"{role:28}{cells[0]:>9}{cells[1]:>13}{cells[2]:>14}{cells[3]:>9}{cells[4]:>9}  {opened}")
+    return "\n".join(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scripts.soak", description=__doc__.splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--model", default="smollm2", help="the text model (default smollm2)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="also write all samples here")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
