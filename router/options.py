@@ -245,9 +245,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("reload", False, _switch, "restart the front process when its code changes", "running"),
     Option("otlp_endpoint", "", _base_url, "OpenTelemetry collector for traces (OTLP over HTTP)", "running", "URL"),
     Option("log_format", "text", _one_of(*FORMATS), "text or json", "running", "FORMAT"),
-    Option(
-        "log_prompts", False, _switch, "write prompts into the log, which has none otherwise", "running"
-    ),
+    Option("log_prompts", False, _switch, "write prompts into the log, which has none otherwise", "running"),
 )
 _FILE_ONLY = (
     Option("model_path", (), _texts, "models to serve"),

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -90,7 +91,7 @@ def error_event(error: ApiError) -> str:
     return f"event: error\ndata: {json_text(error.body())}\n\n"
 
 
-class EventResponse(Response):
+class EventResponse(Response, ABC):
     """An ASGI response of server-sent events, with a comment whenever it was silent for ``KEEP_ALIVE_INTERVAL_S``.
 
     It ends as soon as the client goes away.
@@ -109,13 +110,13 @@ class EventResponse(Response):
         )
         self._sent_s = 0.0
 
+    @abstractmethod
     async def send_events(self) -> bytes:
         """Send all but the end, by :meth:`put`; returns the end."""
-        raise NotImplementedError
 
+    @abstractmethod
     def leave(self) -> None:
         """The response is over, whole or not."""
-        raise NotImplementedError
 
     async def put(self, body: bytes, more: bool = True) -> None:
         """Send some events.

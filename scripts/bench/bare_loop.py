@@ -89,7 +89,7 @@ def step(model: LlamaModel, pieces: list[tuple[Stream, int]]) -> None:
         for stream, length in pieces
     ]
     wanted = [stream for stream, length in pieces if length == stream.pending]
-    _, logits = model.decode(batch)
+    logits = model.decode(batch)
     for stream, length in pieces:
         stream.computed += length
     likeliest = logits.argmax(axis=1).tolist()

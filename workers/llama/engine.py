@@ -55,7 +55,7 @@ class LlamaEngine:
             raise EngineLoadError(f"{error}; another one can be given by --chat-template") from None
         compiler = GrammarCompiler(vocabulary.grammar_tokenizer())
         self._preparer = JobPreparer(vocabulary, template, compiler, model.context_tokens)
-        self._generation = Generation(vocabulary, model.context)
+        self._generation = Generation(vocabulary)
         kept_cells = None if model.on_gpu else self._options.kept_tokens
         host = HostCache(self._options.host_cache_bytes)
         self._cache = KVCache(model.memory, model.cells, model.sequences, model.shareable, kept_cells, host)
@@ -92,10 +92,10 @@ class LlamaEngine:
                 wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
             return []
         started_s = time.monotonic()
-        computed = self._decode(pieces)
-        if computed is None:
+        logits = self._decode(pieces)
+        if logits is None:
             return []
-        emitted = self._advance_all(pieces, *computed)
+        emitted = self._advance_all(pieces, logits)
         self._scheduler.budget.observe(sum(piece.length for piece in pieces), time.monotonic() - started_s)
         return emitted
 
@@ -149,7 +149,7 @@ class LlamaEngine:
             self._scheduler.add(sequence)
         return emitted
 
-    def _decode(self, pieces: list[Piece]) -> tuple[list[int], NDArray[np.float32]] | None:
+    def _decode(self, pieces: list[Piece]) -> NDArray[np.float32] | None:
         """Run the batch; None if it found no room, after making some."""
         assert self._model is not None
         batch = [
@@ -167,15 +167,15 @@ class LlamaEngine:
             self._scheduler.preempt_youngest()
             return None
 
-    def _advance_all(self, pieces: list[Piece], outputs: list[int], logits: NDArray[np.float32]) -> list[Emitted]:
+    def _advance_all(self, pieces: list[Piece], logits: NDArray[np.float32]) -> list[Emitted]:
         self._scheduler.computed(pieces)
         emitted: list[Emitted] = []
         generated = 0
         wanted = [piece.sequence for piece in pieces if piece.wants_logits]
-        for sequence, index, row in zip(wanted, outputs, logits, strict=True):
+        for sequence, row in zip(wanted, logits, strict=True):
             before = sequence.generated
             try:
-                emitted += self._advance(sequence, index, row)
+                emitted += self._advance(sequence, row)
             except JobError as error:
                 self._retire(sequence)
                 emitted.append((sequence.job_id, error.failed))
@@ -183,9 +183,9 @@ class LlamaEngine:
         self._throughput.count(sum(piece.length for piece in pieces), generated)
         return emitted
 
-    def _advance(self, sequence: Sequence, index: int, logits: NDArray[np.float32]) -> list[Emitted]:
+    def _advance(self, sequence: Sequence, logits: NDArray[np.float32]) -> list[Emitted]:
         emitted: list[Emitted] = []
-        tokens, reason = self._generation.advance(sequence, index, logits)
+        tokens, reason = self._generation.advance(sequence, logits)
         if sequence.ttft_s == 0.0:
             sequence.ttft_s = time.monotonic() - sequence.received_s
         if sequence.opening is not None:

@@ -16,14 +16,11 @@ from workers.llama.vocabulary import Vocabulary
 class Generation:
     """The rules by which the sequences of one model grow."""
 
-    def __init__(self, vocabulary: Vocabulary, context: int) -> None:
+    def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._context = context
 
-    def advance(
-        self, sequence: Sequence, index: int, logits: NDArray[np.float32]
-    ) -> tuple[Tokens | None, FinishReason | None]:
-        """Draw the next token from the batch's output ``index``, whose logits (changed in place) are given.
+    def advance(self, sequence: Sequence, logits: NDArray[np.float32]) -> tuple[Tokens | None, FinishReason | None]:
+        """Draw the next token from logits, shape ``(vocabulary,)``, which are changed in place.
 
         Returns:
             What there is to send, and why the sequence has ended if it has.
@@ -32,7 +29,7 @@ class Generation:
             JobError: 400, the budget is spent within a function call, whose schema asks for more.
         """
         logprobs = None if sequence.job.top_logprobs is None else log_softmax(logits)
-        tokens, reason = self._choose(sequence, index, logits)
+        tokens, reason = self._choose(sequence, logits)
         sent = self._take(sequence, tokens, logprobs)
         reason = reason or self._limit(sequence)
         if reason is FinishReason.LENGTH:
@@ -68,15 +65,13 @@ class Generation:
             return FinishReason.STOP
         return self._limit(sequence)
 
-    def _choose(
-        self, sequence: Sequence, index: int, logits: NDArray[np.float32]
-    ) -> tuple[list[int], FinishReason | None]:
+    def _choose(self, sequence: Sequence, logits: NDArray[np.float32]) -> tuple[list[int], FinishReason | None]:
         """The next token and those that the grammar forces after it, none if the sequence ends here."""
         constraint = sequence.constraint
         if constraint is None:
             if sequence.job.ignore_eos:
                 logits[list(self._vocabulary.ends)] = -np.inf
-            token = sequence.sampler.sample(self._context, index, logits)
+            token = sequence.sampler.sample(logits)
             if token in self._vocabulary.ends and not sequence.job.ignore_eos:
                 return [], FinishReason.STOP
             return [token], None
@@ -84,7 +79,7 @@ class Generation:
         guard = sequence.closing_guard
         way_out = None if guard is None else guard.way_out(left)
         constraint.mask(logits)
-        token = sequence.sampler.sample(self._context, index, logits)
+        token = sequence.sampler.sample(logits)
         if token in self._vocabulary.ends:
             return [], FinishReason.STOP
         constraint.accept(token)

@@ -71,12 +71,12 @@ class LlamaModel:
         template = llama_cpp.llama_model_chat_template(self._model, None)
         return template.decode("utf-8", "replace") if template else None
 
-    def decode(self, pieces: list[BatchPiece]) -> tuple[list[int], NDArray[np.float32]]:
+    def decode(self, pieces: list[BatchPiece]) -> NDArray[np.float32]:
         """Compute a batch.
 
         Returns:
-            For each piece that wants logits, the index of its last token in the batch; and these tokens' logits, shape
-            ``(pieces that want them, vocabulary)``, in llama.cpp's own memory, valid until the next call.
+            The logits of the last token of each piece that wants them, shape ``(pieces that want them, vocabulary)``,
+            in llama.cpp's own memory, valid until the next call.
 
         Raises:
             DecodeError: nothing was computed.
@@ -86,9 +86,9 @@ class LlamaModel:
         if code != 0:
             raise DecodeError(int(code))
         if not outputs:
-            return outputs, np.empty((0, self.vocabulary.size), np.float32)
+            return np.empty((0, self.vocabulary.size), np.float32)
         pointer = llama_cpp.llama_get_logits(self.context)
-        return outputs, np.ctypeslib.as_array(pointer, shape=(len(outputs), self.vocabulary.size))
+        return np.ctypeslib.as_array(pointer, shape=(outputs, self.vocabulary.size))
 
     def close(self) -> None:
         """Free context and weights."""
@@ -192,9 +192,8 @@ class _Batch:
     def _point(self, field: str, array: NDArray[Any], item: Any) -> None:
         setattr(self.native, field, array.ctypes.data_as(ctypes.POINTER(item)))
 
-    def fill(self, pieces: list[BatchPiece]) -> list[int]:
-        """Lay out the pieces; returns the batch indices whose logits are wanted."""
-        outputs: list[int] = []
+    def fill(self, pieces: list[BatchPiece]) -> int:
+        """Lay out the pieces; returns how many tokens' logits are wanted."""
         end = 0
         for piece in pieces:
             start, end = end, end + len(piece.tokens)
@@ -204,6 +203,5 @@ class _Batch:
             self._wanted[start:end] = 0
             if piece.wants_logits:
                 self._wanted[end - 1] = 1
-                outputs.append(end - 1)
         self.native.n_tokens = end
-        return outputs
+        return sum(piece.wants_logits for piece in pieces)

@@ -61,11 +61,8 @@ class Sampler:
         self._min_p = sampling.min_p if sampling.top_p >= 1.0 else 0.0
         self._candidates = Candidates()
 
-    def sample(self, context: int, index: int, logits: NDArray[np.float32]) -> int:
-        """Draw from a row of logits, shape ``(vocabulary,)``, which is that of the batch's token ``index``.
-
-        The row is changed in place: the logit bias is added.
-        """
+    def sample(self, logits: NDArray[np.float32]) -> int:
+        """Draw from a row of logits, shape ``(vocabulary,)``. It is changed in place: the logit bias is added."""
         if self._chain is None:
             return int(logits.argmax())
         if self._bias.size:

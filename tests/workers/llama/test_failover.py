@@ -81,7 +81,7 @@ def answer(
     said: Answer = []
     reason = sequence.replayed
     while reason is None:
-        tokens, reason = engine._generation.advance(sequence, 0, logits_after(sequence.tokens, size))
+        tokens, reason = engine._generation.advance(sequence, logits_after(sequence.tokens, size))
         said += [part for part in (sequence.opening, tokens) if part is not None]
         sequence.opening = None
     sequence.sampler.close()

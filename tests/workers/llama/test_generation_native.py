@@ -10,14 +10,13 @@ from shared.jobs import Sampling
 from workers.llama.sampling import Sampler, log_softmax, needs_chain
 
 ROWS = st.lists(st.floats(-50, 50, width=32), min_size=2, max_size=20).map(lambda row: np.array(row, np.float32))
-NO_CONTEXT = 0
 
 
 @settings(deadline=None)
 @given(ROWS)
 def test_a_greedy_sampler_takes_the_largest_logit(logits: NDArray[np.float32]) -> None:
     sampler = Sampler(Sampling(temperature=0.0), vocab_size=len(logits))
-    token = sampler.sample(NO_CONTEXT, 0, logits)
+    token = sampler.sample(logits)
     assert logits[token] == logits.max()
     sampler.accept(token)
     sampler.close()

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from shared.jobs import Sampling
 from workers.llama.sampling import ANSWER_WINDOW, GREEDY_BELOW, PENALTY_WINDOW, Sampler, draw_seed
 
-NO_CONTEXT = 0
 DRAWS = 6
 Logits = NDArray[np.float32]
 
@@ -105,7 +104,7 @@ def test_draws_are_those_from_the_whole_vocabulary(
         sampler.accept(token)
         reference.accept(token)
     for row in logits:
-        assert sampler.sample(NO_CONTEXT, 0, row.copy()) == reference.sample(row)
+        assert sampler.sample(row.copy()) == reference.sample(row)
         forced = int(random.integers(0, size))
         sampler.accept(forced)
         reference.accept(forced)
@@ -118,7 +117,7 @@ def test_min_p_alone_keeps_all_tokens_up_to_its_bound() -> None:
     sampling = Sampling(seed=1, top_k=0, min_p=0.5)
     sampler, reference = Sampler(sampling, len(logits)), WholeVocabulary(sampling, len(logits))
     for _ in range(20):
-        assert sampler.sample(NO_CONTEXT, 0, logits.copy()) == reference.sample(logits)
+        assert sampler.sample(logits.copy()) == reference.sample(logits)
     sampler.close()
     reference.close()
 
@@ -156,7 +155,7 @@ def test_few_candidates_are_looked_at_where_they_can_be_told(sizes: list[int], s
     sampler = Sampler(replace(sampling, seed=1), len(logits))
     for token in range(0, 2000, 50):
         sampler.accept(token)
-    sampler.sample(NO_CONTEXT, 0, logits)
+    sampler.sample(logits)
     sampler.close()
     assert (max(sizes) < 300) is few
 
@@ -166,7 +165,7 @@ def test_masked_tokens_are_no_candidates(sizes: list[int]) -> None:
     logits[:30] = np.linspace(0, 1, 30)
     sampler = Sampler(Sampling(repeat_penalty=1.1), len(logits))
     sampler.accept(40_000)
-    assert sampler.sample(NO_CONTEXT, 0, logits) < 30
+    assert sampler.sample(logits) < 30
     sampler.close()
     assert max(sizes) == 30
 
@@ -176,7 +175,7 @@ def test_a_mask_that_leaves_one_token_leaves_no_choice() -> None:
     logits[4321] = -30.0
     sampler = Sampler(Sampling(seed=1, repeat_penalty=1.5), len(logits))
     for _ in range(3):
-        assert sampler.sample(NO_CONTEXT, 0, logits.copy()) == 4321
+        assert sampler.sample(logits.copy()) == 4321
     sampler.close()
 
 
@@ -184,7 +183,7 @@ def test_equal_logits_are_all_drawn() -> None:
     sampler = Sampler(Sampling(seed=1, top_k=4000), vocab_size=5000)
     logits = np.full(5000, -np.inf, np.float32)
     logits[[10, 2000, 4999]] = 1.0
-    assert {sampler.sample(NO_CONTEXT, 0, logits.copy()) for _ in range(60)} == {10, 2000, 4999}
+    assert {sampler.sample(logits.copy()) for _ in range(60)} == {10, 2000, 4999}
     sampler.close()
 
 
@@ -204,9 +203,9 @@ def test_a_sampler_that_takes_over_draws_as_the_first_one_would_have(
             second = Sampler(sampling, size)
             for token in tokens:
                 second.accept(token)
-        tokens.append(first.sample(NO_CONTEXT, 0, row.copy()))
+        tokens.append(first.sample(row.copy()))
         if second is not None:
-            assert second.sample(NO_CONTEXT, 0, row.copy()) == tokens[-1]
+            assert second.sample(row.copy()) == tokens[-1]
         if random.integers(0, 2):
             tokens.append(int(random.integers(0, size)))
             first.accept(tokens[-1])
@@ -222,12 +221,12 @@ def test_draws_fall_as_often_on_a_token_as_its_probability_says() -> None:
     logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
     count = 4000
     one = Sampler(Sampling(seed=11), len(logits))
-    over_positions = [one.sample(NO_CONTEXT, 0, logits.copy()) for _ in range(count)]
+    over_positions = [one.sample(logits.copy()) for _ in range(count)]
     one.close()
     over_seeds = []
     for seed in range(count):
         sampler = Sampler(Sampling(seed=seed), len(logits))
-        over_seeds.append(sampler.sample(NO_CONTEXT, 0, logits.copy()))
+        over_seeds.append(sampler.sample(logits.copy()))
         sampler.close()
     for drawn in (over_positions, over_seeds):
         shares = np.bincount(drawn, minlength=4) / count
