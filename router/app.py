@@ -98,9 +98,10 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     app.state.metrics = counted = Metrics(settings.models)
     # The schema's padlock only: the middleware below is what checks the key.
     padlock = [Depends(HTTPBearer(auto_error=False))] if access.needs_key else []
-    for module in (completions, chat, function_calling, audio, images, models, jobs, usage, workers_admin, metrics):
+    kinds = (completions, chat, function_calling, audio, images)
+    for module in (*kinds, models, jobs, usage, health, workers_admin, metrics):
         app.include_router(module.router, dependencies=padlock)
-    app.include_router(health.router)
+    app.include_router(health.open_router)
     install_error_handlers(app)
     observers: list[RequestObserver] = [counted, usage_log]
     if tracing is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import resource
 import socket
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from router.errors import ApiError
+
+log = logging.getLogger("nexa.connection")
 
 SPARE_FILES = 128
 """What the router opens besides its clients' connections: sockets to workers, uploads, pictures."""
@@ -167,6 +170,7 @@ class GuardedProtocol(HttpToolsProtocol):
         answering = cycle is not None and cycle.response_started and not cycle.response_complete
         if not answering:
             self.transport.write(_raw_response(error))
+        self._note_end(str(error), error.status)
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
@@ -190,7 +194,13 @@ class GuardedProtocol(HttpToolsProtocol):
         if before_bytes - self.transport.get_write_buffer_size() >= self.limits.progress_bytes:
             self._watch_reader()
         else:
+            self._note_end("its client has stopped reading")
             self.transport.abort()  # close() would wait for what is never read
+
+    def _note_end(self, reason: str, status: int | None = None) -> None:
+        """One line in the log, since there is no request that would leave one."""
+        facts = {"user": self.client[0] if self.client else "local", "status": status, "reason": reason}
+        log.info("connection ended", extra={name: fact for name, fact in facts.items() if fact is not None})
 
     def _stop_read_timer(self) -> None:
         if self._read_timer is not None:

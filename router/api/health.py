@@ -13,9 +13,11 @@ from router.errors import ApiError
 from router.schemas.errors import error_responses
 
 router = APIRouter(tags=["server"])
+open_router = APIRouter(tags=["server"])
+"""What no key is needed for."""
 
 
-@router.get("/health")
+@open_router.get("/health")
 async def health() -> dict[str, str]:
     """This process lives."""
     return {"status": "ok"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import resource
 import socket
 import threading
@@ -90,11 +91,13 @@ def error_of(answer: bytes) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("sent", [b"POST /v1/comp", HEAD, HEAD + b"X-Slow: a"])
-def test_headers_that_do_not_end_are_408(sent: bytes) -> None:
-    with edge(QUICK) as server, server.connect(sent) as connection:
+def test_headers_that_do_not_end_are_408(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "nexa.connection"), edge(QUICK) as server, server.connect(sent) as connection:
         status, message = error_of(rest(connection))
         assert status == 408
         assert "headers" in message
+    (line,) = (vars(record) for record in caplog.records if record.name == "nexa.connection")
+    assert (line["user"], line["status"], line["reason"]) == ("127.0.0.1", 408, message)
 
 
 def test_headers_that_trickle_have_no_more_time() -> None:
@@ -173,13 +176,16 @@ def test_what_is_no_http_is_an_error_object() -> None:
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str) -> None:
+def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "nexa.connection")
     script = [Started(1, 0), *(Tokens("word " * 4000, [1]) for _ in range(1000))]  # 20 MB, and then it goes on
     body = json.dumps({**COMPLETION, "stream": True}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
     with edge(QUICK, FakeBroker(script=script), loop) as server, server.connect(request, receive_buffer=4096):
         wait_until(lambda: server.broker.cancelled)
         wait_until(lambda: not server.server.server_state.connections)
+    reasons = [vars(line)["reason"] for line in caplog.records if line.name == "nexa.connection"]
+    assert reasons == ["its client has stopped reading"]
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux's kernel does this")
