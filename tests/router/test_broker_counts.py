@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.router.test_broker import Server, run
+from tests.router.broker_server import Server, run
 
 
 def test_a_lost_worker_and_the_jobs_that_it_had_are_counted() -> None:

@@ -13,7 +13,7 @@ from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import Priority, UserLimits
 from shared.jobs import Done, Failed, ImageJob, TextJob
 from shared.messages import Cancel
-from tests.router.test_broker import DONE, STARTED, Server, collect, run, tokens
+from tests.router.broker_server import DONE, STARTED, Server, collect, run, tokens
 
 
 def submit(server: Server, user: str, **request: Any) -> Job:

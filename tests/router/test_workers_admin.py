@@ -17,8 +17,8 @@ from shared.jobs import Started
 from shared.messages import CODEC, Cancel, DrainWorker, RestartWorkers, Roster, WorkerState, WorkerStatus
 from shared.settings import ServerSettings
 from shared.transport import Endpoints, open_socket
+from tests.router.broker_server import DONE, STARTED, Server, collect, run, tokens
 from tests.router.fake_broker import MODEL, FakeBroker
-from tests.router.test_broker import DONE, STARTED, Server, collect, run, tokens
 
 LOCAL, REMOTE = ("127.0.0.1", 50000), ("192.168.1.7", 50000)
 
