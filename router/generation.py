@@ -74,6 +74,7 @@ class Generation:
                 )
         except BaseException:
             self.close()
+            record.jobs = ()  # it was not accepted
             raise
         self._unfinished = len(self.jobs)
 

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from router.app import create_app
+from router.errors import ApiError
 from router.jobs.limits import Priority, UserLimits
 from router.keys.store import KeyStore
 from router.keys.usage import UsageStore
@@ -32,8 +33,10 @@ class Server:
         self.broker = FakeBroker(ServerSettings(models=(MODEL,), run_folder="", key_file=str(path), **settings))
         self.app = create_app(self.broker)  # type: ignore[arg-type]
 
-    def ask(self, *requests: tuple[str, str, str], client: tuple[str, int] = REMOTE) -> list[httpx.Response]:
-        """The answers to requests (method, path, key), one after the other."""
+    def ask(
+        self, *requests: tuple[str, str, str], client: tuple[str, int] = REMOTE, **body: Any
+    ) -> list[httpx.Response]:
+        """The answers to requests (method, path, key), one after the other; ``body`` is more to POST."""
 
         async def go() -> list[httpx.Response]:
             transport = httpx.ASGITransport(app=self.app, client=client)
@@ -41,8 +44,8 @@ class Server:
                 answers = []
                 for method, path, key in requests:
                     headers = {"Authorization": f"Bearer {key}"} if key else {}
-                    body = COMPLETION if method == "POST" else None
-                    answers.append(await http.request(method, path, headers=headers, json=body))
+                    json = {**COMPLETION, **body} if method == "POST" else None
+                    answers.append(await http.request(method, path, headers=headers, json=json))
                 return answers
 
         return asyncio.run(go())
@@ -128,6 +131,14 @@ def test_a_user_sees_the_usage_of_its_own_key(server: Server) -> None:
     assert [(row["model"], row["requests"]) for row in server.usage(bob, "?by=model&key=bob")] == [("smol", 2)]
     answer = server.ask(("GET", "/v1/usage?key=ann", bob))[0]
     assert (answer.status_code, answer.json()["error"]["param"]) == (403, "key")
+
+
+def test_what_was_not_accepted_is_no_usage(server: Server) -> None:
+    server.broker.refusal, server.broker.accepts = ApiError(429, "full"), 1
+    key = server.store.create("bob")
+    assert server.ask(("POST", "/v1/completions", key), n=2)[0].status_code == 429
+    assert len(server.broker.cancelled) == 1
+    assert server.usage(key) == []
 
 
 def test_an_administrator_sees_all_usage(server: Server) -> None:
