@@ -43,7 +43,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         type=_limits,
         default={},
         metavar="running=N,queued=N",
-        help="how many requests it may have running, and how many waiting (else: 429)",
+        help="how many requests it may have running, and how many waiting (else: 429); each of n choices counts",
     )
     create.add_argument(
         "--priority",
