@@ -19,8 +19,11 @@ import aiohttp
 if TYPE_CHECKING:
     from scripts.chaos_parts.clients import Answer
 
-NEAR_TIE = 0.3
-"""Of log-probabilities. Batches of other shapes were seen to move those of a 4-bit model by up to 0.2."""
+NEAR_TIE = 1.0
+"""Of log-probabilities. Other shapes of batches move those of the embedded 4-bit model against each other by up to
+0.51, with a standard deviation of 0.14; loads without any harm have shown up to 0.43. Of a thousand texts that have
+lost or repeated a token, about twenty would pass (``python -m scripts.chaos_parts.arithmetic``).
+"""
 
 SUBJECTS = ("the fox", "the sea", "a clock", "the baker", "winter", "a small ship", "the king", "music")
 
@@ -60,8 +63,14 @@ class EchoAnswers:
         return _unfinished(answer, count) or _different(expected, answer.text)
 
 
+def greedy_requests() -> list[tuple[str, int]]:
+    """What a model is asked for: prompts, and how many tokens."""
+    beginnings = ("Here is a list of facts about {}:\n1.", "Once upon a time, {}")
+    return [(beginnings[number % 2].format(subject), 24 + 12 * number) for number, subject in enumerate(SUBJECTS)]
+
+
 @dataclass(frozen=True, slots=True)
-class _Calm:
+class Calm:
     """A calm run's text, its tokens, and the best candidates at each, with their log-probabilities."""
 
     text: str
@@ -75,17 +84,16 @@ class ModelAnswers:
 
     model: str
     margins: list[float] = field(default_factory=list)
-    _calm: dict[str, _Calm] = field(default_factory=dict)
+    _calm: dict[str, Calm] = field(default_factory=dict)
     _bodies: list[dict[str, Any]] = field(default_factory=list)
 
     async def prepare(self, session: aiohttp.ClientSession, url: str) -> None:
         """Ask for every text once, one by one."""
-        for number, subject in enumerate(SUBJECTS):
-            prompt = f"Once upon a time, {subject}" if number % 2 else f"Here is a list of facts about {subject}:\n1."
+        for prompt, count in greedy_requests():
             body = {
                 "model": self.model,
                 "prompt": prompt,
-                "max_tokens": 24 + 12 * number,
+                "max_tokens": count,
                 "temperature": 0,
                 "ignore_eos": True,
             }
@@ -95,7 +103,7 @@ class ModelAnswers:
             choice = answer["choices"][0]
             tokens = choice["logprobs"]["tokens"]
             candidates = choice["logprobs"]["top_logprobs"]
-            self._calm[prompt] = _Calm(choice["text"], tokens, candidates)
+            self._calm[prompt] = Calm(choice["text"], tokens, candidates)
         await asyncio.sleep(0)
 
     def task(self, name: str, chooser: random.Random) -> Task:
@@ -106,7 +114,7 @@ class ModelAnswers:
         unfinished = _unfinished(answer, task.body["max_tokens"])
         if unfinished or answer.text == calm.text:
             return unfinished
-        margin = _margin_at_difference(calm, answer.text)
+        margin = margin_at_difference(calm, answer.text)
         if margin > NEAR_TIE:
             return f"{_different(calm.text, answer.text)}; what stands there was less likely by {margin:.2f}"
         self.margins.append(margin)
@@ -134,7 +142,7 @@ def _first_difference(one: str, other: str) -> int:
     return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
-def _margin_at_difference(calm: _Calm, text: str) -> float:
+def margin_at_difference(calm: Calm, text: str) -> float:
     """How much likelier the calm run's token was than what stands in its place; infinite if that was unlikely.
 
     The first character that differs may belong to the token after: one of two tokens can be the other's beginning.

@@ -7,9 +7,9 @@ import random
 import pytest
 
 from scripts.chaos_parts.clients import Answer
-from scripts.chaos_parts.expected import EchoAnswers, ModelAnswers, Task, _Calm
+from scripts.chaos_parts.expected import Calm, EchoAnswers, ModelAnswers, Task
 
-CALM = _Calm(
+CALM = Calm(
     "one two three",
     ["one", " two", " three"],
     [{"one": -0.1, "six": -3.0}, {" two": -0.7, " twoscore": -0.75, " ten": -4.0}, {" three": -0.5, " four": -0.6}],

@@ -1,0 +1,32 @@
+"""How the share of faults that would pass for arithmetic is counted, and how far candidates have moved."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from scripts.chaos_parts.arithmetic import mistaken, moved
+from scripts.chaos_parts.expected import Calm
+
+WORDS = ["one", "two", "three", "four"]
+
+
+def calm(candidates: list[dict[str, float]]) -> Calm:
+    return Calm("".join(WORDS), WORDS, candidates)
+
+
+def test_faults_are_told_where_the_next_word_was_unlikely() -> None:
+    sure = [{word: -0.1, **{other: -9.0 for other in WORDS if other != word}} for word in WORDS]
+    assert mistaken([calm(sure)]) == (0, 8)
+
+
+def test_faults_pass_where_the_next_word_was_as_likely() -> None:
+    unsure = [dict.fromkeys(WORDS, -1.4) for _ in WORDS]
+    passed, count = mistaken([calm(unsure)])
+    assert (passed > 0, count) == (True, 8)
+
+
+def test_a_candidate_that_has_caught_up_has_moved_so_far() -> None:
+    before = np.log(np.array([[0.5, 0.3, 0.1, 0.05, 0.03, 0.02]], np.float32))
+    after = np.log(np.array([[0.4, 0.4, 0.1, 0.05, 0.03, 0.02]], np.float32))
+    assert moved([before], [after]).tolist() == [pytest.approx(np.log(5 / 3))]
