@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import importlib.metadata
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
 from router import cli_control, cli_keys, cli_models
+from router.cli_control import ControlError
+from router.keys.database import KeyFileError
 from router.launch import LaunchError, launch
 from router.options import OptionError, add_options, gather
 from router.run_folder import NoRunFolder
@@ -19,6 +22,9 @@ from shared.model_source import ModelError
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+
+FORESEEN = (LaunchError, NoRunFolder, ModelError, GGUFError, KeyFileError, ControlError, sqlite3.Error, OSError)
+"""Errors of the commands whose message is one readable line."""
 
 _USAGE = (
     "nexa server [-h] [--host HOST] [--port PORT] [--reload] [--nctx NCTX] [--workers N] [options]\n"
@@ -52,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(words)
     except OptionError as error:
         return _say(error, EXIT_USAGE)
-    except (LaunchError, NoRunFolder, ModelError, GGUFError, OSError) as error:
+    except FORESEEN as error:
         return _say(error, EXIT_ERROR)
     except KeyboardInterrupt:
         return _say("interrupted", EXIT_INTERRUPTED)

@@ -43,7 +43,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     for parser, command in ((drain, _drain), (restart, _restart)):
         parser.add_argument("--url", default=DEFAULT_URL, help=f"the server's address (default {DEFAULT_URL})")
         parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="give up waiting (600)")
-        parser.set_defaults(func=_one_line_errors(command))
+        parser.set_defaults(func=command)
 
 
 class Server:
@@ -125,14 +125,3 @@ def _restart(args: argparse.Namespace) -> int:
     server.wait(lambda row: row["state"] == "ready" and row["pid"] != pids[row["name"]], former, args.timeout)
     print(f"{', '.join(pids)}: restarted")
     return 0
-
-
-def _one_line_errors(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    def run(args: argparse.Namespace) -> int:
-        try:
-            return command(args)
-        except ControlError as error:
-            print(f"nexa: {error}", file=sys.stderr)
-            return 1
-
-    return run

@@ -7,9 +7,7 @@ import contextlib
 import datetime
 import json
 import os
-import sqlite3
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from rich.table import Table
 
 from router.data_folder import data_path
 from router.jobs.limits import Priority, UserLimits
-from router.keys.database import FILE_NAME, KeyFileError
+from router.keys.database import FILE_NAME
 from router.keys.store import KeyStore, StoredKey
 from router.keys.usage import GroupBy, UsageRow, UsageStore
 
@@ -71,7 +69,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
             metavar="FILE",
             help="the server's --key-file, if it has one (or NEXA_KEY_FILE)",
         )
-        parser.set_defaults(func=_one_line_errors(command))
+        parser.set_defaults(func=command)
 
 
 def _create(args: argparse.Namespace) -> int:
@@ -181,14 +179,3 @@ def _print_table(headings: tuple[str, ...], rows: list[list[str]], text_columns:
         table.add_row(*row)
     width = None if sys.stdout.isatty() else 200
     Console(width=width, markup=False, highlight=False, emoji=False).print(table)
-
-
-def _one_line_errors(command: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    def run(args: argparse.Namespace) -> int:
-        try:
-            return command(args)
-        except (KeyFileError, sqlite3.Error) as error:
-            print(f"nexa: {' '.join(str(error).split())}", file=sys.stderr)
-            return 1
-
-    return run

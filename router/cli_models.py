@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import get_args
 
@@ -19,8 +18,6 @@ from shared.model_files import ModelKind
 from shared.model_source import HubSource, JoinedSource, MissingPackageError, ModelError, PackageSource
 from shared.model_store import InstalledModel, ModelStore
 from shared.pull_progress import format_bytes, progress_for
-
-Command = Callable[[argparse.Namespace], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +38,17 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     """Add the subcommands; each sets ``func(args) -> exit code``."""
     pull = subparsers.add_parser("pull", help="download models", description="Download models, or go on with it.")
     pull.add_argument("names", nargs="+", metavar="NAME", help="a name of `nexa list`, or hf:owner/repo[:file-pattern]")
-    pull.set_defaults(func=_one_line_errors(_pull))
+    pull.set_defaults(func=_pull)
 
     listing = subparsers.add_parser("list", help="list models", description="List models by name and what is here.")
     listing.add_argument("--json", action="store_true", help="print a JSON array")
     listing.add_argument("--kind", choices=get_args(ModelKind), help="only models of this kind")
-    listing.set_defaults(func=_one_line_errors(_list))
+    listing.set_defaults(func=_list)
 
     remove = subparsers.add_parser("rm", help="delete a downloaded model", description="Delete a downloaded model.")
     remove.add_argument("name", metavar="NAME", help="a name of `nexa list`, or hf:owner/repo[:file-pattern]")
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
-    remove.set_defaults(func=_one_line_errors(_remove))
+    remove.set_defaults(func=_remove)
 
 
 def list_rows(store: ModelStore, kind: str | None = None) -> list[ModelRow]:
@@ -126,19 +123,3 @@ def _installed_row(model: InstalledModel) -> ModelRow:
     except (ModelError, GGUFError, OSError) as error:
         kind, note = "", str(error)
     return ModelRow(model.name, (), kind, model.size_bytes, model.licence, True, model.source, note)
-
-
-def _one_line_errors(command: Command) -> Command:
-    """Let ``command`` end in one line on stderr and exit code 1, never in a traceback, for errors that it foresees."""
-
-    def run(args: argparse.Namespace) -> int:
-        try:
-            return command(args)
-        except (ModelError, GGUFError, OSError) as error:
-            print(f"nexa: {' '.join(str(error).split())}", file=sys.stderr)
-            return 1
-        except KeyboardInterrupt:
-            print("nexa: interrupted", file=sys.stderr)
-            return 130
-
-    return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 from collections.abc import Iterator
@@ -12,19 +11,14 @@ import pytest
 from gguf_builder import build_gguf
 from hub_server import FakeRepo, HubServer, serve_hub
 
-from router.cli_models import add_parsers
+from router.cli import main
 from shared.pull_progress import BarProgress, LineProgress, format_bytes, progress_for
 
 MODEL = build_gguf(tensors=[("t", (64, 64))])
 
 
 def nexa(*words: str) -> int:
-    parser = argparse.ArgumentParser(prog="nexa")
-    add_parsers(parser.add_subparsers(required=True))
-    args = parser.parse_args(words)
-    code = args.func(args)
-    assert isinstance(code, int)
-    return code
+    return main(list(words))
 
 
 @pytest.fixture
