@@ -19,6 +19,8 @@ import pytest
 from e2e.running_server import RunningServer, running, wait_until
 from e2e.test_start_up import WEIGHTS
 
+import shared
+
 DRAIN_TIMEOUT = "3"
 
 
@@ -171,6 +173,20 @@ def test_a_worker_that_cannot_start_any_more_is_shown_with_its_last_lines_and_ca
         back = nexa("restart", "small/0", "--url", server.url)
         assert back.returncode == 0, back.stderr
         assert server.post("/v1/completions", {**request("yes", 5), "model": "small"})["result"]
+
+
+def test_a_change_of_the_code_restarts_the_front_process_and_no_model_is_loaded_again() -> None:
+    with running("--reload", "echo") as server:
+        router, workers = server.router_pid(), server.worker_pids()
+
+        def noticed() -> bool:
+            Path(shared.__file__).write_bytes(Path(shared.__file__).read_bytes())
+            return "code changed" in server.output()
+
+        wait_until(noticed, "a change is noticed")
+        wait_until(lambda: server.status("/ready") == 200 and server.router_pid() != router, "another router serves")
+        assert server.worker_pids() == workers
+        assert server.post("/v1/completions", request("anna", 3))["choices"][0]["text"] == expected("anna", 3)
 
 
 def test_sigterm_lets_streams_end_and_takes_no_more() -> None:
