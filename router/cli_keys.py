@@ -18,10 +18,13 @@ from rich.table import Table
 from router.data_folder import data_path
 from router.jobs.limits import Priority, UserLimits
 from router.keys.database import FILE_NAME
-from router.keys.store import KeyStore, StoredKey
+from router.keys.store import KeyStore, StoredKey, is_name
 from router.keys.usage import GroupBy, UsageRow, UsageStore
 
-LIMIT_NAMES = ("running", "queued")
+LIMITS = {"running": 1, "queued": 0}
+"""What can be limited, and the least of it: a key with nothing running would be good for nothing."""
+
+MOST_DIGITS = 9
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -54,9 +57,9 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     listing = commands.add_parser("list", help="list the keys", description="List the keys, without their secrets.")
     listing.add_argument("--revoked", action="store_true", help="those that were revoked")
     revoke = commands.add_parser("revoke", help="let a key open nothing any more", description="Revoke a key.")
-    revoke.add_argument("name", metavar="NAME")
+    revoke.add_argument("name", type=_name, metavar="NAME")
     usage = commands.add_parser("usage", help="what keys have used", description="What keys have used, in UTC days.")
-    usage.add_argument("name", metavar="NAME", nargs="?", help="only this key")
+    usage.add_argument("name", type=_name, metavar="NAME", nargs="?", help="only this key")
     usage.add_argument("--by", type=GroupBy, choices=list(GroupBy), default=GroupBy.KEY, help="tell days, models apart")
     usage.add_argument("--since", type=_date, metavar="YYYY-MM-DD", help="first day")
     usage.add_argument("--until", type=_date, metavar="YYYY-MM-DD", help="last day, included")
@@ -120,13 +123,21 @@ def _limits(text: str) -> dict[str, int]:
     limits = {}
     for part in text.split(","):
         name, _, number = part.partition("=")
-        # Without one that runs a key would be good for nothing; none that waits is a limit like others.
-        if name not in LIMIT_NAMES or not number.isascii() or not number.isdigit() or int(number) < (name == "running"):
+        sane = number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS
+        if name not in LIMITS or not sane or int(number) < LIMITS[name]:
             raise argparse.ArgumentTypeError(
-                f"{text!r} given; running=N (from 1), queued=N (from 0), or both with a comma are accepted"
+                f"{text!r} given; running=N (from 1), queued=N (from 0), or both with a comma are accepted, "
+                f"with numbers of up to {MOST_DIGITS} digits"
             )
         limits[name] = int(number)
     return limits
+
+
+def _name(text: str) -> str:
+    """A name that a key may have: nothing else can be asked for."""
+    if not is_name(text):
+        raise argparse.ArgumentTypeError(f"{text!r} given; names that `nexa key list` shows are accepted")
+    return text
 
 
 def _date(text: str) -> datetime.date:

@@ -62,7 +62,7 @@ class KeyStore:
         Raises:
             KeyFileError: the name is not accepted, or has a key already.
         """
-        if not _NAME.fullmatch(name) or _is_address(name):
+        if not is_name(name):
             accepted = "1 to 64 letters, digits, dots, dashes and underscores are accepted, but no address"
             raise KeyFileError(f"the key's name {name!r}: {accepted}")
         key_id = secrets.token_hex(6)
@@ -122,6 +122,11 @@ class KeyStore:
         if row is None or not hmac.compare_digest(row[-1], _digest(given)):
             return None
         return _stored(row[:-1])
+
+
+def is_name(text: str) -> bool:
+    """Whether a key may have this name."""
+    return _NAME.fullmatch(text) is not None and not _is_address(text)
 
 
 def _digest(key: str) -> bytes:

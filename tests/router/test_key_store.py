@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -185,7 +186,7 @@ def test_the_first_key_closes_the_server_and_revoking_it_does_not_open_it(store:
     ("settings", "needed"),
     [({"api_key": "x"}, True), ({"required": True}, True), ({"insecure": True}, False)],
 )
-def test_the_operator_has_the_first_word(store: KeyStore, settings: dict[str, bool], needed: bool) -> None:
-    assert Access(store, **settings).needs_key is needed  # type: ignore[arg-type]
+def test_the_operator_has_the_first_word(store: KeyStore, settings: dict[str, Any], needed: bool) -> None:
+    assert Access(store, **settings).needs_key is needed
     store.create("bob")
-    assert Access(store, **settings).needs_key is needed  # type: ignore[arg-type]
+    assert Access(store, **settings).needs_key is needed

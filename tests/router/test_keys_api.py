@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -114,13 +114,15 @@ def test_a_key_file_that_cannot_be_read_is_503_and_opens_nothing(
     assert key not in caplog.text
 
 
-def test_only_a_key_that_may_gives_orders(server: Server) -> None:
-    server.broker.control = contextlib.nullcontext()  # type: ignore[attr-defined]
-    server.broker.control.restart = lambda name: []  # type: ignore[attr-defined]
+def test_only_a_key_that_may_gives_orders(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    restarted: list[str | None] = []
+    control = SimpleNamespace(restart=lambda name: restarted.append(name) or [])
+    monkeypatch.setattr(server.broker, "control", control, raising=False)
     user, admin = server.store.create("bob"), server.store.create("ann", admin=True)
     orders = [("POST", "/v1/workers/restart", key) for key in (user, admin)]
     assert [answer.status_code for answer in server.ask(*orders)] == [403, 202]
     assert server.ask(orders[0], client=("127.0.0.1", 1))[0].status_code == 403
+    assert restarted == [None]
 
 
 def test_a_user_sees_the_usage_of_its_own_key(server: Server) -> None:
