@@ -12,10 +12,10 @@ from pathlib import Path
 import uvicorn
 
 from router.app import create_app
+from router.http.connection import EdgeLimits, affordable, drop_stalled, guarded_protocol
 from router.jobs.broker import Broker
 from router.keys.database import KeyFileError
-from router.protocol import EdgeLimits, affordable, drop_stalled, guarded_protocol
-from router.telemetry import open_tracing
+from router.telemetry.setup import open_tracing
 from shared.logging_setup import configure
 from shared.parent import die_with_parent
 from shared.settings import ServerSettings

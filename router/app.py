@@ -13,36 +13,27 @@ from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
-from router.api import (
-    audio,
-    chat,
-    completions,
-    function_calling,
-    health,
-    images,
-    jobs,
-    metrics,
-    models,
-    usage,
-    workers_admin,
-)
-from router.auth import Authentication
-from router.body_limit import BodyLimit
-from router.error_handlers import install_error_handlers
-from router.image_store import ImageStore, keep_clean
-from router.job_registry import JobRegistry
+from router.answers.registry import JobRegistry
+from router.api.admin import health, jobs, metrics, models, usage, workers
+from router.api.audio import endpoints as audio
+from router.api.images import endpoints as images
+from router.api.text import chat, completions, function_calling
+from router.http.body_limit import BodyLimit
+from router.http.error_handlers import install_error_handlers
+from router.http.forms import FORM_OVERHEAD_BYTES
+from router.http.request_log import RequestLog, RequestObserver
+from router.images.store import ImageStore, keep_clean
 from router.jobs.broker import Broker
 from router.keys.access import Access
+from router.keys.authentication import Authentication
 from router.keys.store import KeyStore
 from router.keys.usage import UsageStore
-from router.metrics import Metrics
-from router.request_log import RequestLog, RequestObserver
-from router.uploads import FORM_OVERHEAD_BYTES
-from router.usage_log import UsageLog
+from router.keys.usage_log import UsageLog
+from router.telemetry.request_metrics import Metrics
 from shared.devices import Nvml
 
 if TYPE_CHECKING:
-    from router.tracing import Tracing
+    from router.telemetry.tracing import Tracing
 
 FORM_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations")
 FORM_OR_JSON_PATHS = ("/v1/images/edits", "/v1/img2img")
@@ -99,7 +90,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     # The schema's padlock only: the middleware below is what checks the key.
     padlock = [Depends(HTTPBearer(auto_error=False))] if access.needs_key else []
     kinds = (completions, chat, function_calling, audio, images)
-    for module in (*kinds, models, jobs, usage, health, workers_admin, metrics):
+    for module in (*kinds, models, jobs, usage, health, workers, metrics):
         app.include_router(module.router, dependencies=padlock)
     app.include_router(health.open_router)
     install_error_handlers(app)

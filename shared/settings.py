@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.jobs import JobKind
+from shared.wire.jobs import JobKind
 
 
 @dataclass(frozen=True, slots=True)

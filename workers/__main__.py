@@ -12,7 +12,7 @@ from shared import exit_codes
 from shared.logging_setup import configure
 from shared.parent import die_with_parent
 from shared.settings import ModelSettings, ServerSettings
-from shared.transport import Endpoints
+from shared.wire.transport import Endpoints
 from workers.engine import Engine, EngineLoadError, WorkerMustEnd
 from workers.runtime import WorkerRuntime
 
@@ -55,7 +55,7 @@ def build_engine(model: ModelSettings, settings: ServerSettings, threads: int, d
 
         return LlamaEngine(LlamaOptions.of(model, settings, threads))
     if model.engine == "echo":
-        from workers.echo import EchoEngine
+        from workers.testing.echo import EchoEngine
 
         return EchoEngine(slots=settings.slots, step_s=float(model.options.get("step_s", 0.0)))
     if model.engine == "whisper":

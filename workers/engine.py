@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from shared.jobs import Payload, Started, Work
-from shared.messages import EngineStats
+from shared.wire.jobs import Payload, Started, Work
+from shared.wire.messages import EngineStats
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ PUB drops silently, so every event has a sequence number, and any of them can be
 
 from __future__ import annotations
 
-from shared.jobs import Done, Failed, Payload
-from shared.messages import Event
+from shared.wire.jobs import Done, Failed, Payload
+from shared.wire.messages import Event
 
 
 class JobJournal:

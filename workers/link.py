@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import zmq
 
-from shared.messages import (
+from shared.wire.codec import WireError
+from shared.wire.messages import (
     CODEC,
     HEARTBEAT_INTERVAL_S,
     HEARTBEAT_TOPIC,
@@ -37,11 +38,10 @@ from shared.messages import (
     Submit,
     router_topic,
 )
-from shared.transport import Endpoints, open_socket
-from shared.wire import WireError
+from shared.wire.transport import Endpoints, open_socket
 from workers.engine import Emitted
 from workers.journal import JobJournal
-from workers.unreliable import open_bus
+from workers.testing.unreliable import open_bus
 
 log = logging.getLogger("nexa.worker.link")
 

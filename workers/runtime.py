@@ -10,9 +10,9 @@ import time
 
 import psutil
 
-from shared.jobs import Failed, JobError
-from shared.messages import Cancel, Drain, EngineStats, Heartbeat, WorkerState
-from shared.transport import Endpoints
+from shared.wire.jobs import Failed, JobError
+from shared.wire.messages import Cancel, Drain, EngineStats, Heartbeat, WorkerState
+from shared.wire.transport import Endpoints
 from workers.engine import Emitted, Engine, EngineInfo, EngineJob
 from workers.link import Command, Submission, WorkerLink
 

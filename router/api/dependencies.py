@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from router.http.request_log import RequestRecord, record_of
 from router.jobs.broker import Broker
-from router.request_log import RequestRecord, record_of
 
 
 def broker_of(request: Request) -> Broker:

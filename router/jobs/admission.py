@@ -6,10 +6,10 @@ import math
 import time
 from collections import deque
 
-from router.errors import ApiError
+from router.jobs.fairness.queue import FairQueue
 from router.jobs.job import JobRequest
 from router.jobs.limits import UserTally
-from router.jobs.queue import FairQueue
+from router.schemas.errors import ApiError
 
 MOST_RETRY_S = 3600
 UNKNOWN_JOB_S = 1.0

@@ -11,17 +11,18 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from router.errors import ApiError
 from router.jobs.admission import Pace, check_queue, check_user
-from router.jobs.control import WorkerControl
 from router.jobs.dispatch import Dispatcher
 from router.jobs.job import Job, JobRequest, JobState
-from router.jobs.link import RouterLink
-from router.jobs.probing import Prober
 from router.jobs.served import ServedModel, find_model
-from router.jobs.workers import Worker, WorkerTable, WorkerView
-from shared.jobs import Done, Failed, ImageJob, JobKind, Started, Tokens
-from shared.messages import (
+from router.jobs.workers.control import WorkerControl
+from router.jobs.workers.link import RouterLink
+from router.jobs.workers.probing import Prober
+from router.jobs.workers.table import Worker, WorkerTable, WorkerView
+from router.schemas.errors import ApiError
+from shared.settings import ModelSettings, ServerSettings
+from shared.wire.jobs import Done, Failed, ImageJob, JobKind, Started, Tokens
+from shared.wire.messages import (
     Acknowledge,
     Cancel,
     Event,
@@ -32,8 +33,7 @@ from shared.messages import (
     Roster,
     Step,
 )
-from shared.settings import ModelSettings, ServerSettings
-from shared.transport import Endpoints
+from shared.wire.transport import Endpoints
 
 log = logging.getLogger("nexa.router.jobs")
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from router.jobs.fairness.preemption import choose_victims
+from router.jobs.fairness.queue import FairQueue
 from router.jobs.job import Job, JobState
 from router.jobs.limits import Priority, UserTally
-from router.jobs.link import RouterLink
-from router.jobs.preemption import choose_victims
-from router.jobs.prefix import prefix_cuts
-from router.jobs.queue import FairQueue
-from router.jobs.workers import Worker, WorkerTable, choose_worker
-from shared.jobs import TextJob
-from shared.messages import Cancel, Submit
+from router.jobs.workers.link import RouterLink
+from router.jobs.workers.prefix import prefix_cuts
+from router.jobs.workers.table import Worker, WorkerTable, choose_worker
+from shared.wire.jobs import TextJob
+from shared.wire.messages import Cancel, Submit
 
 
 class Dispatcher:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from router.errors import ApiError
-from shared.jobs import JobKind
+from router.schemas.errors import ApiError
 from shared.settings import ModelSettings
+from shared.wire.jobs import JobKind
 
 EXAMPLES = {JobKind.TEXT: "smollm2", JobKind.IMAGE: "sd1-5", JobKind.SPEECH: "faster-whisper-tiny"}
 """A model of each kind that everybody can have."""

@@ -8,9 +8,9 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from router.errors import ApiError
+from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
-from shared.jobs import SpeechJob, SpeechTask
+from shared.wire.jobs import SpeechJob, SpeechTask
 
 MAX_PROMPT_CHARS = 4096
 

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from router.errors import ApiError
-from router.shown import shown
+from router.schemas.errors import ApiError
+from router.schemas.shown import shown
 
 T = TypeVar("T")
 

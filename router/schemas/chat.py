@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from router.errors import ApiError
+from router.schemas.errors import ApiError
 from router.schemas.generation import GenerationRequest
 from router.schemas.messages import Message
 from router.schemas.tools import (
@@ -19,7 +19,7 @@ from router.schemas.tools import (
     checked_functions,
     checked_tool_choice,
 )
-from shared.jobs import TextJob, ToolChoice
+from shared.wire.jobs import TextJob, ToolChoice
 
 MAX_MESSAGES = 4096
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, field_validator
 
-from router.errors import ApiError
+from router.schemas.errors import ApiError
 from router.schemas.generation import MAX_TOKENS, GenerationRequest
-from shared.jobs import TextJob
+from shared.wire.jobs import TextJob
 
 MAX_PROMPTS = 256
 _PROMPTS = "a string, a list of strings, a list of token ids, or a list of such lists"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from router.errors import ApiError
 from router.schemas.chat import ChatRequest
-from shared.jobs import ToolChoice
+from router.schemas.errors import ApiError
+from shared.wire.jobs import ToolChoice
 
 
 class FunctionCallingRequest(ChatRequest):

@@ -7,11 +7,11 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from router.errors import ApiError
 from router.schemas.base import RequestModel, agreed
+from router.schemas.errors import ApiError
 from router.schemas.response_format import ResponseFormat
 from router.schemas.scheduling import SchedulingFields
-from shared.jobs import Constraint, ConstraintKind, Sampling
+from shared.wire.jobs import Constraint, ConstraintKind, Sampling
 
 MAX_CHOICES = 16
 MAX_STOPS = 16

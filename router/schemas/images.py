@@ -8,12 +8,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from router.errors import ApiError
 from router.schemas.base import RequestModel, agreed
+from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
-from router.shown import shown
-from shared.diffusion_names import SAMPLERS, SCHEDULERS
-from shared.jobs import ImageJob
+from router.schemas.shown import shown
+from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
+from shared.wire.jobs import ImageJob
 
 MAX_PICTURES = 10
 MAX_PROMPT_CHARS = 10_000

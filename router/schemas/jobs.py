@@ -6,8 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from router.job_registry import EntryState
-from shared.jobs import JobKind
+from router.answers.registry import EntryState
+from shared.wire.jobs import JobKind
 
 
 class JobObject(BaseModel):

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from router.errors import ApiError
 from router.schemas.base import RequestModel
+from router.schemas.errors import ApiError
 
 MAX_PARTS = 1024
 MAX_TOOL_CALLS = 128

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from router.errors import ApiError
 from router.schemas.base import RequestModel
-from shared.jobs import Constraint, ConstraintKind
+from router.schemas.errors import ApiError
+from shared.wire.jobs import Constraint, ConstraintKind
 
 
 class JsonSchemaFormat(RequestModel):

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from router.errors import ApiError
 from router.jobs.limits import Priority
-from router.shown import shown
+from router.schemas.errors import ApiError
+from router.schemas.shown import shown
 
 
 class SchedulingFields(BaseModel):

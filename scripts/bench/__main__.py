@@ -24,10 +24,10 @@ from scripts.bench.contenders import Setting
 from scripts.bench.plan import PlanError, chosen_contenders, chosen_workloads
 from scripts.bench.rounds import Bench
 from scripts.bench.targets import verdicts
-from shared.catalog import resolve
-from shared.gguf_header import GGUFError
-from shared.model_source import ModelError
-from shared.model_store import ModelStore
+from shared.gguf.header import GGUFError
+from shared.hub.store import ModelStore
+from shared.models.catalog import resolve
+from shared.models.source import ModelError
 
 RESULTS = "results.json"
 

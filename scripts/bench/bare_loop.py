@@ -21,8 +21,8 @@ from scripts.bench.figures import cell_of
 from scripts.bench.outcome import Outcome
 from scripts.bench.prompts import Prompts, user
 from scripts.bench.workloads import STORY_TOKENS
-from workers.llama.chat import load_template
-from workers.llama.model import BatchPiece, LlamaModel
+from workers.llama.chat.rendering import load_template
+from workers.llama.native.model import BatchPiece, LlamaModel
 from workers.llama.options import LlamaOptions
 
 USERS = 16

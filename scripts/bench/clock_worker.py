@@ -12,14 +12,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from shared.jobs import Tokens
-from shared.messages import EngineStats
 from shared.parent import die_with_parent
 from shared.settings import ServerSettings
-from shared.transport import Endpoints
-from workers.echo import EchoEngine
+from shared.wire.jobs import Tokens
+from shared.wire.messages import EngineStats
+from shared.wire.transport import Endpoints
 from workers.engine import Emitted, EngineInfo, EngineJob
 from workers.runtime import WorkerRuntime
+from workers.testing.echo import EchoEngine
 
 
 class ClockEngine:

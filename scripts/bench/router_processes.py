@@ -18,8 +18,8 @@ from pathlib import Path
 import psutil
 
 from shared.interpreter import child_environment, module_command
-from shared.jobs import JobKind
 from shared.settings import ModelSettings, ServerSettings
+from shared.wire.jobs import JobKind
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0

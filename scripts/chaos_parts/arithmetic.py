@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scripts.chaos_parts.expected import NEAR_TIE, Calm, greedy_requests, margin_at_difference
-from shared.catalog import resolve
-from shared.model_store import ModelStore
-from workers.llama.model import BatchPiece, LlamaModel
+from shared.hub.store import ModelStore
+from shared.models.catalog import resolve
+from workers.llama.native.model import BatchPiece, LlamaModel
 from workers.llama.options import LlamaOptions
-from workers.llama.sampling import log_softmax
+from workers.llama.sampling.sampler import log_softmax
 
 CANDIDATES = 5
 CLOSE = 1.5

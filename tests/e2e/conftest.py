@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from e2e.running_server import RunningServer, running
-from tiny_sd import tiny_sd
+
+from tests.support.running_server import RunningServer, running
+from tests.support.tiny_sd import tiny_sd
 
 
 @pytest.fixture(scope="session")

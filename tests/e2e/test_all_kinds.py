@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from e2e.recordings import JFK, JFK_WORDS, words_of
-from e2e.running_server import RunningServer
+from tests.support.recordings import JFK, JFK_WORDS, words_of
+from tests.support.running_server import RunningServer
 
 CHAT = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 8}
 PICTURE = {"prompt": "a cat", "width": 64, "height": 64, "sample_steps": 2}

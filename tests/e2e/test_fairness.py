@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.running_server import RunningServer, running, wait_until
+
+from tests.support.running_server import RunningServer, running, wait_until
 
 BUSY, RARE = "127.0.0.1", "127.0.0.2"
 SLOTS = 4

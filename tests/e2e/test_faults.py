@@ -12,7 +12,8 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from e2e.running_server import RunningServer, running, wait_until
+
+from tests.support.running_server import RunningServer, running, wait_until
 
 STORY: dict[str, Any] = {"prompt": "Once upon a time", "max_tokens": 60, "temperature": 0, "ignore_eos": True}
 

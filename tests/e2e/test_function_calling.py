@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jsonschema
-from e2e.running_server import RunningServer
+
+from tests.support.running_server import RunningServer
 
 USER_DETAIL = {
     "name": "UserDetail",

@@ -10,9 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.running_server import RunningServer, running, wait_until
 from PIL import Image
-from tiny_sd import tiny_sd
+
+from tests.support.running_server import RunningServer, running, wait_until
+from tests.support.tiny_sd import tiny_sd
 
 SMALL = {"prompt": "a lighthouse", "width": 64, "height": 64, "sample_steps": 2}
 

@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import openai
 import pytest
-from e2e.running_server import RunningServer, running, wait_until
+
+from tests.support.running_server import RunningServer, running, wait_until
 
 
 class KeyedServer:

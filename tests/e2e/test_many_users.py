@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.running_server import RunningServer, wait_until
+
+from tests.support.running_server import RunningServer, wait_until
 
 LONG_PROMPT = " ".join(f"item{i}" for i in range(820))
 

@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
-from e2e.recordings import JFK, JFK_WORDS, words_of
-from e2e.running_server import RunningServer, running, wait_until
-from tiny_sd import tiny_sd
+
+from tests.support.recordings import JFK, JFK_WORDS, words_of
+from tests.support.running_server import RunningServer, running, wait_until
+from tests.support.tiny_sd import tiny_sd
 
 TIMES = 8
 

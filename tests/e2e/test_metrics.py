@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from e2e.running_server import RunningServer, running, wait_until
 from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.running_server import RunningServer, running, wait_until
 
 
 def figures(server: RunningServer) -> dict[tuple[str, str], float]:

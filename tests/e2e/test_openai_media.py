@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import openai
 import pytest
-from e2e.recordings import JFK, JFK_WORDS, words_of
-from e2e.running_server import RunningServer
 from openai import OpenAI
 from PIL import Image
+
+from tests.support.recordings import JFK, JFK_WORDS, words_of
+from tests.support.running_server import RunningServer
 
 
 @pytest.fixture(scope="module")

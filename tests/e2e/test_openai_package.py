@@ -7,7 +7,8 @@ from typing import Any
 
 import openai
 import pytest
-from e2e.running_server import RunningServer
+
+from tests.support.running_server import RunningServer
 
 WEATHER: Any = {
     "type": "function",

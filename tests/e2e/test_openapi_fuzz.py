@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import schemathesis
-from e2e.running_server import RunningServer, running
 from hypothesis import HealthCheck, settings
 from schemathesis import Case
 from schemathesis.schemas import BaseSchema
@@ -17,6 +16,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, status_c
 from router.app import create_app
 from router.jobs.broker import Broker
 from shared.settings import ServerSettings
+from tests.support.running_server import RunningServer, running
 
 CHECKS = [status_code_conformance, content_type_conformance]
 CALM = [*HealthCheck]

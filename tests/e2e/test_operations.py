@@ -16,10 +16,10 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from e2e.running_server import RunningServer, running, wait_until
-from e2e.test_start_up import WEIGHTS
 
 import shared
+from tests.e2e.test_start_up import WEIGHTS
+from tests.support.running_server import RunningServer, running, wait_until
 
 DRAIN_TIMEOUT = "3"
 

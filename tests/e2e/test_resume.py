@@ -5,9 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from e2e.running_server import RunningServer, wait_until
-
-from tests.event_stream import Connection, StreamEvent, events_in
+from tests.support.event_stream import Connection, StreamEvent, events_in
+from tests.support.running_server import RunningServer, wait_until
 
 COUNTING: dict[str, Any] = {
     "prompt": "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,",

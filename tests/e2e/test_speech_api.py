@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from e2e.recordings import JFK, JFK_WORDS, SPANISH, encoded, words_of
-from e2e.running_server import RunningServer
+
+from tests.support.recordings import JFK, JFK_WORDS, SPANISH, encoded, words_of
+from tests.support.running_server import RunningServer
 
 ROUTE = "/v1/audio/transcriptions"
 

@@ -7,7 +7,8 @@ import math
 from typing import Any
 
 import pytest
-from e2e.running_server import RunningServer
+
+from tests.support.running_server import RunningServer
 
 GREEDY = {"temperature": 0}
 COUNTING = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,"

@@ -3,8 +3,8 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from shared.jobs import JobKind
 from shared.settings import ModelSettings, ServerSettings
+from shared.wire.jobs import JobKind
 
 
 def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.jobs import Done, Failed, FinishReason, Payload, Tokens
+from shared.wire.jobs import Done, Failed, FinishReason, Payload, Tokens
 from workers.journal import JobJournal
 
 DONE = Done(FinishReason.STOP, 1, 0, 1, 0.1)

@@ -5,10 +5,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from router_end import RouterEnd
 
-from shared.jobs import Done, FinishReason, Payload, Started, Tokens
-from shared.messages import (
+from shared.wire.jobs import Done, FinishReason, Payload, Started, Tokens
+from shared.wire.messages import (
     CODEC,
     HEARTBEAT_INTERVAL_S,
     Acknowledge,
@@ -22,6 +21,7 @@ from shared.messages import (
     Roster,
     WorkerState,
 )
+from tests.support.router.router_end import RouterEnd
 from workers.link import Command, Submission, WorkerLink
 
 DONE = Done(FinishReason.STOP, 3, 0, 3, 0.1)

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from router_end import PATIENCE_S, RouterEnd
 
-from shared.jobs import Done, Failed, ImageJob, JobKind, SpeechJob, Started, Tokens
-from shared.messages import Acknowledge, Cancel, Drain, Replay, Submit, WorkerState
 from shared.settings import ModelSettings, ServerSettings
+from shared.wire.jobs import Done, Failed, ImageJob, JobKind, SpeechJob, Started, Tokens
+from shared.wire.messages import Acknowledge, Cancel, Drain, Replay, Submit, WorkerState
+from tests.support.router.router_end import PATIENCE_S, RouterEnd
 
 REPOSITORY = Path(__file__).parents[2]
 SLOTS = 2

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.jobs import Progress, Started
-from shared.messages import EngineStats
+from shared.wire.jobs import Progress, Started
+from shared.wire.messages import EngineStats
 from workers.diffusion.options import DiffusionOptions
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError, WorkerMustEnd
 

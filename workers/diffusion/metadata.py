@@ -13,7 +13,7 @@ import json
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from shared.jobs import ImageJob
+from shared.wire.jobs import ImageJob
 
 
 def png(image: Image.Image, parameters: str = "") -> bytes:

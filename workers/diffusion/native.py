@@ -15,7 +15,7 @@ from typing import Any
 import stable_diffusion_cpp as sd_cpp
 from PIL import Image, ImageOps
 
-from shared.jobs import ImageJob
+from shared.wire.jobs import ImageJob
 from workers.diffusion.loras import Lora
 from workers.diffusion.native_log import NATIVE_LOG
 from workers.diffusion.options import DiffusionOptions

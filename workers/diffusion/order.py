@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from shared.diffusion_names import SAMPLERS, SCHEDULERS
-from shared.jobs import ImageJob, JobError, kind_of
+from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
+from shared.wire.jobs import ImageJob, JobError, kind_of
 from workers.diffusion.loras import Lora, take_loras
 from workers.diffusion.pictures import input_picture, mask_picture
 from workers.engine import EngineJob

@@ -10,17 +10,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.jobs import Done, Failed, FinishReason, JobError, Started, Tokens
-from shared.messages import EngineStats
+from shared.wire.jobs import Done, Failed, FinishReason, JobError, Started, Tokens
+from shared.wire.messages import EngineStats
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
-from workers.llama.chat import load_template
-from workers.llama.constraints import GrammarCompiler
+from workers.llama.cache.host_cache import HostCache
+from workers.llama.cache.kv_cache import KVCache
+from workers.llama.chat.rendering import load_template
+from workers.llama.constraints.constraint import GrammarCompiler
 from workers.llama.generation import Generation
-from workers.llama.host_cache import HostCache
-from workers.llama.kv_cache import KVCache
-from workers.llama.model import NO_ROOM, BatchPiece, DecodeError, LlamaModel
+from workers.llama.native.model import NO_ROOM, BatchPiece, DecodeError, LlamaModel
 from workers.llama.options import LlamaOptions
-from workers.llama.prepare import JobPreparer
+from workers.llama.preparation import JobPreparer
 from workers.llama.scheduler import Piece, Scheduler
 from workers.llama.sequence import Sequence
 from workers.llama.throughput import Throughput

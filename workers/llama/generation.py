@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.jobs import FinishReason, JobError, TokenLogprob, Tokens, ToolCallDelta
-from workers.llama.sampling import log_softmax
+from shared.wire.jobs import FinishReason, JobError, TokenLogprob, Tokens, ToolCallDelta
+from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.sampling.sampler import log_softmax
 from workers.llama.sequence import Sequence
-from workers.llama.vocabulary import Vocabulary
 
 
 class Generation:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from workers.llama.kv_cache import CacheFull, KVCache
+from workers.llama.cache.kv_cache import CacheFull, KVCache
+from workers.llama.cache.tokens import common_prefix
 from workers.llama.sequence import Sequence, SequenceState
-from workers.llama.tokens import common_prefix
 
 SHARING_MINIMUM = 16
 """A prompt waits for another one that is filling a common prefix if it saves at least so many tokens."""

@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.jobs import FinishReason, TextJob, Tokens
-from workers.llama.closing import ClosingGuard
-from workers.llama.constraints import TokenConstraint
-from workers.llama.sampling import Sampler
+from shared.wire.jobs import FinishReason, TextJob, Tokens
+from workers.llama.constraints.closing import ClosingGuard
+from workers.llama.constraints.constraint import TokenConstraint
+from workers.llama.sampling.sampler import Sampler
 from workers.llama.text import TextAssembler
 
 

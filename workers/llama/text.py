@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import codecs
 
-from shared.jobs import ToolCallDelta
-from workers.llama.tool_calls import ToolCallParser
+from shared.wire.jobs import ToolCallDelta
+from workers.llama.chat.tool_calls import ToolCallParser
 
 
 class TextAssembler:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from shared.messages import EngineStats
+from shared.wire.messages import EngineStats
 
 WINDOW_S = 5.0
 

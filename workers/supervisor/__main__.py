@@ -13,9 +13,9 @@ from pathlib import Path
 from shared.devices import assign
 from shared.logging_setup import configure
 from shared.settings import ServerSettings
-from workers.supervisor.commands import ModuleLaunch
 from workers.supervisor.display import open_display
 from workers.supervisor.listener import CannotListen, open_listener
+from workers.supervisor.processes.commands import ModuleLaunch
 from workers.supervisor.supervisor import Supervisor
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import zmq
 
-from shared.messages import (
+from shared.wire.codec import WireError
+from shared.wire.messages import (
     CODEC,
     HEARTBEAT_TOPIC,
     ROSTER_TOPIC,
@@ -19,8 +20,7 @@ from shared.messages import (
     Roster,
     WorkerStatus,
 )
-from shared.transport import Endpoints, SocketReader, open_socket
-from shared.wire import WireError
+from shared.wire.transport import Endpoints, SocketReader, open_socket
 
 log = logging.getLogger("nexa.supervisor")
 

@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from shared.jobs import JobKind
-from shared.messages import WorkerState
 from shared.settings import ModelSettings
+from shared.wire.jobs import JobKind
+from shared.wire.messages import WorkerState
 
 log = logging.getLogger("nexa.supervisor")
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from shared.messages import ControlMessage, DrainWorker, RestartWorkers
+from shared.wire.messages import ControlMessage, DrainWorker, RestartWorkers
 from workers.supervisor.place import WorkerPlace
 
 END_MARGIN_S = 5.0

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from shared import exit_codes
-from shared.jobs import JobKind
-from shared.messages import WORKER_MOVES, Heartbeat, WorkerState, WorkerStatus
-from workers.supervisor.exits import MemoryFigures, explain_exit, is_hopeless
-from workers.supervisor.process import ChildProcess, Command, LineSink
-from workers.supervisor.restarts import RestartPolicy
+from shared.wire.jobs import JobKind
+from shared.wire.messages import WORKER_MOVES, Heartbeat, WorkerState, WorkerStatus
+from workers.supervisor.processes.exits import MemoryFigures, explain_exit, is_hopeless
+from workers.supervisor.processes.process import ChildProcess, Command, LineSink
+from workers.supervisor.processes.restarts import RestartPolicy
 
 _ENDED = frozenset({WorkerState.EXITED, WorkerState.DRAINED, WorkerState.FAILED})
 _TOLD_LINES = 8

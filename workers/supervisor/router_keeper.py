@@ -8,8 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from workers.supervisor.exits import MemoryFigures, explain_exit
-from workers.supervisor.process import ChildProcess, Command, LineSink
+from workers.supervisor.processes.exits import MemoryFigures, explain_exit
+from workers.supervisor.processes.process import ChildProcess, Command, LineSink
 
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 10.0

@@ -14,16 +14,16 @@ from functools import partial
 from pathlib import Path
 
 from shared.devices import DeviceAssignment
-from shared.messages import HEARTBEAT_INTERVAL_S, Heartbeat, WorkerState
 from shared.settings import ServerSettings
-from shared.transport import Endpoints
+from shared.wire.messages import HEARTBEAT_INTERVAL_S, Heartbeat, WorkerState
+from shared.wire.transport import Endpoints
 from workers.supervisor.bus import SupervisorBus
-from workers.supervisor.commands import Launch
 from workers.supervisor.display import Display, WorkerView, announcement
 from workers.supervisor.listener import url_of
 from workers.supervisor.orders import Orders
-from workers.supervisor.output import LineForwarder
 from workers.supervisor.place import WorkerLimits, WorkerPlace
+from workers.supervisor.processes.commands import Launch
+from workers.supervisor.processes.output import LineForwarder
 from workers.supervisor.reload import restart_on_change
 from workers.supervisor.router_keeper import RouterKeeper
 

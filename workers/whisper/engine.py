@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from shared.jobs import Failed, JobError, Segment, SpeechJob, SpeechTask, Started, kind_of
-from shared.messages import EngineStats
+from shared.wire.jobs import Failed, JobError, Segment, SpeechJob, SpeechTask, Started, kind_of
+from shared.wire.messages import EngineStats
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
+from workers.whisper.audio.pcm import SAMPLE_RATE
+from workers.whisper.audio.preparation import Notice, Opened, Preparation, Prepared, PreparedChunk, Tools
+from workers.whisper.audio.preparation_thread import Preparer
 from workers.whisper.batching import BatchSize, FairQueue
 from workers.whisper.options import WhisperOptions
-from workers.whisper.pcm import SAMPLE_RATE
-from workers.whisper.preparation import Notice, Opened, Preparation, Prepared, PreparedChunk, Tools
-from workers.whisper.preparing import Preparer
 from workers.whisper.rate import Rate
-from workers.whisper.transcription import Item, Transcription
+from workers.whisper.transcription.recording import Item, Transcription
 
 if TYPE_CHECKING:
-    from workers.whisper.model import SpeechModel
-    from workers.whisper.transcribing import Transcriber
+    from workers.whisper.transcription.model import SpeechModel
+    from workers.whisper.transcription.step import Transcriber
 
 log = logging.getLogger("nexa.whisper")
 
@@ -52,10 +52,10 @@ class WhisperEngine:
     def load(self, report: Callable[[float], None]) -> EngineInfo:
         report(0.0)
         try:
-            from workers.whisper.audio import AudioReader
-            from workers.whisper.model import SpeechModel
-            from workers.whisper.transcribing import Transcriber
-            from workers.whisper.voice import detect_speech
+            from workers.whisper.audio.decoding import AudioReader
+            from workers.whisper.audio.voice import detect_speech
+            from workers.whisper.transcription.model import SpeechModel
+            from workers.whisper.transcription.step import Transcriber
         except ImportError as error:
             raise EngineLoadError(
                 f"speech needs the package {error.name}; pip install 'nexa-server[speech]' brings it"

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tiny_sd import tiny_sd
 
+from tests.support.tiny_sd import tiny_sd
 from workers.diffusion.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from diffusion_jobs import finish, image_job, run
 
 from scripts import make_tiny_sd
-from shared.jobs import Done, Failed, JobError, Progress, TextJob
+from shared.wire.jobs import Done, Failed, JobError, Progress, TextJob
+from tests.support.workers.diffusion_jobs import finish, image_job, run
 from workers.diffusion import native
 from workers.diffusion.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
@@ -180,7 +180,7 @@ def test_a_checkpoint_that_kills_the_process_leaves_the_library_s_last_words(tmp
 
 def test_a_process_ends_in_order_while_a_picture_is_in_the_making(checkpoint: Path) -> None:
     code = (
-        "from workers.engine import EngineJob; from shared.jobs import ImageJob, Progress\n"
+        "from workers.engine import EngineJob; from shared.wire.jobs import ImageJob, Progress\n"
         "engine.submit(EngineJob('a', ImageJob('a cat', width=64, height=64, steps=500)))\n"
         "while not any(isinstance(event, Progress) for _, event in engine.step()): pass\n"
         "engine.close()\n"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shared.jobs import JobKind
 from shared.settings import ModelSettings, ServerSettings
+from shared.wire.jobs import JobKind
 from workers.diffusion.options import DiffusionOptions
 
 

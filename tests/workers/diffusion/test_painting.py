@@ -6,11 +6,11 @@ import io
 
 import numpy as np
 import pytest
-from diffusion_jobs import Outcome, image_job, png_of, run
 from PIL import Image
 
-from shared.diffusion_names import SAMPLERS, SCHEDULERS
-from shared.jobs import Done, FinishReason, Picture, Progress, Started
+from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
+from shared.wire.jobs import Done, FinishReason, Picture, Progress, Started
+from tests.support.workers.diffusion_jobs import Outcome, image_job, png_of, run
 from workers.diffusion import native
 from workers.diffusion.engine import DiffusionEngine
 

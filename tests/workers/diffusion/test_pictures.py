@@ -6,10 +6,10 @@ import struct
 import zlib
 
 import pytest
-from diffusion_jobs import png_of
 from PIL import Image
 
-from shared.jobs import JobError
+from shared.wire.jobs import JobError
+from tests.support.workers.diffusion_jobs import png_of
 from workers.diffusion.pictures import input_picture, mask_picture
 
 

@@ -12,9 +12,9 @@ import workers.llama  # noqa: F401
 import llama_cpp
 import pytest
 
-from workers.llama.constraints import GrammarCompiler
-from workers.llama.native_log import capture_native_log
-from workers.llama.vocabulary import Vocabulary
+from workers.llama.constraints.constraint import GrammarCompiler
+from workers.llama.native.log import capture_native_log
+from workers.llama.native.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="session")

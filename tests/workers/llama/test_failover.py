@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.jobs import (
+from shared.wire.jobs import (
     Constraint,
     ConstraintKind,
     FinishReason,

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from shared.jobs import Sampling
-from workers.llama.sampling import Sampler, log_softmax, needs_chain
+from shared.wire.jobs import Sampling
+from workers.llama.sampling.sampler import Sampler, log_softmax, needs_chain
 
 ROWS = st.lists(st.floats(-50, 50, width=32), min_size=2, max_size=20).map(lambda row: np.array(row, np.float32))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from shared.jobs import (
+from shared.wire.jobs import (
     Constraint,
     ConstraintKind,
     Done,

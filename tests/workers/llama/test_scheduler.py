@@ -3,13 +3,13 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from fake_kv_memory import FakeKVMemory
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.jobs import Sampling, TextJob
-from workers.llama.kv_cache import KVCache
-from workers.llama.sampling import Sampler
+from shared.wire.jobs import Sampling, TextJob
+from tests.support.workers.fake_kv_memory import FakeKVMemory
+from workers.llama.cache.kv_cache import KVCache
+from workers.llama.sampling.sampler import Sampler
 from workers.llama.scheduler import SHARING_MINIMUM, Piece, PrefillBudget, Scheduler
 from workers.llama.sequence import Sequence, SequenceState
 from workers.llama.text import TextAssembler

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
-from shared.jobs import Sampling, TextJob
-from workers.llama.sampling import Sampler
+from shared.wire.jobs import Sampling, TextJob
+from workers.llama.sampling.sampler import Sampler
 from workers.llama.sequence import SEQUENCE_MOVES, Sequence, SequenceState
 from workers.llama.text import TextAssembler
 

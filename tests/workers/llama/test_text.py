@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from splits import pieces_of
 
-from shared.jobs import ToolCallDelta
+from shared.wire.jobs import ToolCallDelta
+from tests.support.workers.splits import pieces_of
+from workers.llama.chat.tool_calls import HERMES, ToolCallParser
 from workers.llama.text import StopFilter, TextAssembler
-from workers.llama.tool_calls import HERMES, ToolCallParser
 
 FUZZ = settings(deadline=None)
 MIXED_BYTES = st.lists(st.one_of(st.binary(max_size=3), st.text(max_size=3).map(str.encode))).map(b"".join)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from workers.whisper.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region, SampleBuffer, Samples
-from workers.whisper.sequential import SequentialChunker
-from workers.whisper.voice import VoiceChunker, detect_speech
+from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region, SampleBuffer, Samples
+from workers.whisper.audio.sequential import SequentialChunker
+from workers.whisper.audio.voice import VoiceChunker, detect_speech
 
 WINDOW_S = 60
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.jobs import Done, Failed, FinishReason, JobError, Recording, SpeechJob, SpeechTask, Started, TextJob
-from tests.workers.whisper.recordings import (
+from shared.wire.jobs import Done, Failed, FinishReason, JobError, Recording, SpeechJob, SpeechTask, Started, TextJob
+from tests.support.workers.recordings import (
     JFK,
     JFK_WORDS,
     decoded,
@@ -25,11 +25,11 @@ from tests.workers.whisper.recordings import (
     words_of,
 )
 from workers.engine import EngineJob
+from workers.whisper.audio.pcm import SAMPLE_RATE
 from workers.whisper.engine import WhisperEngine
 from workers.whisper.options import WhisperOptions
-from workers.whisper.pcm import SAMPLE_RATE
-from workers.whisper.transcribing import Transcriber
-from workers.whisper.transcription import Item
+from workers.whisper.transcription.recording import Item
+from workers.whisper.transcription.step import Transcriber
 
 FORMATS = [
     ("mp3", "libmp3lame", 44_100),

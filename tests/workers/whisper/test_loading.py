@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.jobs import JobKind
 from shared.settings import ModelSettings, ServerSettings
+from shared.wire.jobs import JobKind
 from workers.engine import EngineLoadError
 from workers.whisper.engine import WhisperEngine
 from workers.whisper.options import WhisperOptions

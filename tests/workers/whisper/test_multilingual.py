@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.jobs import Done, JobError, Recording, SpeechJob, SpeechTask, Started
-from tests.workers.whisper.recordings import (
+from shared.wire.jobs import Done, JobError, Recording, SpeechJob, SpeechTask, Started
+from tests.support.workers.recordings import (
     JFK,
     JFK_WORDS,
     SPANISH,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from shared.jobs import Segment, SpeechJob
-from workers.whisper.fallback import Attempt
-from workers.whisper.preparation import PreparedChunk
-from workers.whisper.transcription import Item, Transcription
+from shared.wire.jobs import Segment, SpeechJob
+from workers.whisper.audio.preparation import PreparedChunk
+from workers.whisper.transcription.fallback import Attempt
+from workers.whisper.transcription.recording import Item, Transcription
 
 SAID = Segment(3, 100.0, 112.0, " Hello.", [1], 0.0, -0.1, 1.0, 0.0)
 

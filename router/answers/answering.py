@@ -1,0 +1,98 @@
+"""The way that every endpoint answers: submit, wait for the first event, then stream or gather."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, TypeVar
+
+from fastapi import Depends, Header, Request
+from starlette.responses import Response
+
+from router.answers.collecting import CollectedChoice, collect
+from router.answers.event_stream import ChunkWriter, EventStream
+from router.answers.queue_wait import QueuedStream, first_batch, position_header
+from router.answers.registry import JobRegistry
+from router.answers.resumable import KeptEvents
+from router.answers.submission import Generation
+from router.http.disconnect import unless_gone
+from router.http.json_text import json_text
+from router.schemas.errors import ApiError
+from shared.wire.jobs import Failed
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+_RESUMABLE_HELP = (
+    "A streamed answer goes on when the connection is lost, and can be read on at `GET /v1/jobs/{id}/events`, the id "
+    "being that of the answer's header `X-Job-Id`."
+)
+
+
+def _note_resumable(
+    request: Request, x_resumable: Annotated[bool, Header(alias="X-Resumable", description=_RESUMABLE_HELP)] = False
+) -> None:
+    request.state.resumable = x_resumable
+
+
+RESUMABLE = [Depends(_note_resumable)]
+"""The dependency of an endpoint whose streams can be resumed."""
+
+
+def registry_of(request: Request) -> JobRegistry:
+    """The application's running requests."""
+    registry: JobRegistry = request.app.state.job_registry
+    return registry
+
+
+async def answer_whole(
+    request: Request,
+    generation: Generation,
+    body: R,
+    write: Callable[[R, Generation, list[CollectedChoice]], dict[str, Any]],
+) -> Response:
+    """The answer in one JSON object, which ``write`` makes of the request's body and the gathered choices."""
+    choices = await gathered(request, generation, collect(generation))
+    text = json_text(write(body, generation, choices))
+    return Response(text, headers=position_header(generation), media_type="application/json")
+
+
+async def gathered(request: Request, generation: Generation, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` makes of a generation's events. The generation is closed then.
+
+    Raises:
+        ClientGone: the client went away.
+        ApiError: a choice failed, or was stopped by its user or by the server.
+    """
+    registry_of(request).add(generation)
+    try:
+        return await unless_gone(request.receive, work)
+    finally:
+        generation.close()
+
+
+async def answer_in_chunks(request: Request, generation: Generation, chunks: ChunkWriter) -> Response:
+    """The answer as an event stream.
+
+    Nothing is sent before the first event of a job, so that an error that comes first has its own HTTP status, unless
+    the client has waited for long enough in the queue to want to know where it stands. Only a resumable stream begins
+    at once: its client has to know the job's id, however long it waits.
+    """
+    try:
+        if request.state.resumable:
+            return KeptEvents(registry_of(request).keep(generation, chunks))
+        registry_of(request).add(generation)
+        if generation.queue_position:
+            taking = await unless_gone(request.receive, first_batch(generation))
+            if not taking.done():
+                return QueuedStream(generation, taking, lambda first: EventStream(generation, chunks, first))
+            first = taking.result()
+        else:
+            first = await unless_gone(request.receive, generation.next_batch())
+        if first is None:
+            _ = generation.done  # raises, since nothing was done
+        elif isinstance(first[1][0], Failed):
+            raise ApiError.from_job(first[1][0])
+    except BaseException:
+        generation.close()
+        raise
+    return EventStream(generation, chunks, first)

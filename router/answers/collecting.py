@@ -1,0 +1,68 @@
+"""Answers that are sent whole: the events of each choice, gathered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from router.answers.submission import Generation
+from router.schemas.errors import ApiError
+from shared.wire.jobs import Done, Failed, TokenLogprob, Tokens
+
+
+@dataclass(slots=True)
+class CollectedCall:
+    """A tool call; ``arguments`` is JSON text."""
+
+    name: str
+    arguments: str = ""
+
+
+@dataclass(slots=True)
+class CollectedChoice:
+    """All that one choice produced."""
+
+    end: Done | None = None
+    pieces: list[str] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+    echoed_chars: int = 0
+    calls: dict[int, CollectedCall] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """The choice's text."""
+        return "".join(self.pieces)
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the choice ended, in OpenAI's words."""
+        return self.end.finish_reason.value if self.end else None
+
+    def add(self, tokens: Tokens) -> None:
+        """Append what one step produced."""
+        self.pieces.append(tokens.text)
+        if not tokens.token_ids and not self.logprobs:
+            self.echoed_chars += len(tokens.text)
+        self.logprobs += tokens.logprobs
+        for delta in tokens.tool_calls:
+            call = self.calls.setdefault(delta.index, CollectedCall(name=""))
+            call.name += delta.name or ""
+            call.arguments += delta.arguments
+
+
+async def collect(generation: Generation) -> list[CollectedChoice]:
+    """Wait for the end of all choices.
+
+    Raises:
+        ApiError: a choice failed, or was stopped by the server.
+    """
+    choices = [CollectedChoice() for _ in generation.jobs]
+    while (batch := await generation.next_batch()) is not None:
+        choice, payloads = batch
+        for payload in payloads:
+            if isinstance(payload, Tokens):
+                choices[choice].add(payload)
+            elif isinstance(payload, Failed):
+                raise ApiError.from_job(payload)
+    for choice, end in enumerate(generation.done):
+        choices[choice].end = end
+    return choices

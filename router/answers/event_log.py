@@ -1,0 +1,110 @@
+"""The events of one stream, kept for a reader who may come back: numbered, as bytes, and bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from router.answers.event_stream import numbered
+from router.schemas.errors import ApiError
+
+SEND_BYTES = 64 * 1024
+"""About so much is given to a reader at once."""
+
+
+class EventLog:
+    """Holds the newest events, up to about ``limit_bytes`` of them.
+
+    ``sent_id`` is the last event that the present reader was sent. Where the limit is passed, the oldest events leave,
+    but none that is still to be sent: whoever appends looks whether the log is :attr:`full`.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self.limit_bytes = limit_bytes
+        self.held_bytes = 0
+        self.ended = False
+        self.sent_id = 0
+        self._events: list[bytes] = []
+        self._first_id = 1
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    @property
+    def last_id(self) -> int:
+        """The id of the newest event; 0 before there is one."""
+        return self._first_id + len(self._events) - 1
+
+    @property
+    def full(self) -> bool:
+        """Whether more is held than may be. The newest event does not count: a picture may be larger than the limit."""
+        return self.held_bytes > self.limit_bytes + len(self._events[-1]) if self._events else False
+
+    def append(self, events: Sequence[str]) -> None:
+        """Add some events, which get their ids here."""
+        for event in events:
+            data = numbered([event], self.last_id).encode()
+            self._events.append(data)
+            self.held_bytes += len(data)
+        if self.held_bytes > self.limit_bytes:
+            self._drop_sent()
+        self.wake()
+
+    def end(self, events: Sequence[str] = ()) -> None:
+        """Add the last events."""
+        self.ended = True
+        self.append(events)
+
+    def check(self, after: int) -> None:
+        """Whether the events after that one can be read.
+
+        Raises:
+            ApiError: 400, there is no such event yet; 410, what follows it is not kept any more.
+        """
+        if after > self.last_id:
+            message = f"Last-Event-ID: {after} was given, and the last event is {self.last_id}; accepted are 0 to that"
+            raise ApiError(400, message, "Last-Event-ID")
+        if after < self._first_id - 1:
+            message = (
+                f"the events {after + 1} to {self._first_id - 1} of this job are not kept any more: it made too many"
+            )
+            raise ApiError(410, message, "Last-Event-ID", "events_dropped")
+
+    def read(self, after: int) -> tuple[int, bytes]:
+        """Events that follow one, and the id of the last of them; empty when there is none yet.
+
+        Raises:
+            ApiError: as :meth:`check`.
+        """
+        self.check(after)
+        taken: list[bytes] = []
+        taken_bytes = 0
+        at = after - self._first_id + 1
+        while at < len(self._events) and taken_bytes < SEND_BYTES:
+            taken.append(self._events[at])
+            taken_bytes += len(self._events[at])
+            at += 1
+        return after + len(taken), b"".join(taken)
+
+    async def changed(self) -> None:
+        """Wait until the log has grown or ended, or :meth:`wake` was called."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiting.discard(waiter)
+
+    def wake(self) -> None:
+        """Let all that wait look again."""
+        for waiter in self._waiting:
+            if not waiter.done():
+                waiter.set_result(None)
+        self._waiting.clear()
+
+    def _drop_sent(self) -> None:
+        """Make room, by a quarter of the limit so as not to do it for each event."""
+        count = 0
+        while self.held_bytes > self.limit_bytes * 3 // 4 and self._first_id + count <= self.sent_id:
+            self.held_bytes -= len(self._events[count])
+            count += 1
+        del self._events[:count]
+        self._first_id += count

@@ -1,0 +1,194 @@
+"""Answers as server-sent events, made for many small ones.
+
+An event stream is written by hand here, since it is the router's hot path: each batch of a job's events becomes one
+piece of text and one ASGI message, and only the text of the tokens is encoded anew. Every event has an id, counted from
+1 within its stream; comments have none.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from router.answers.submission import Batch, Generation
+from router.http.disconnect import ClientGone, unless_gone
+from router.http.json_text import json_text
+from router.schemas.errors import ApiError
+from shared.wire.jobs import Failed, Payload
+
+KEEP_ALIVE_INTERVAL_S = 15.0
+DONE_EVENT = "data: [DONE]\n\n"
+
+log = logging.getLogger("nexa.request")
+
+
+class ChunkWriter(Protocol):
+    """Turns events into an endpoint's chunks, each in the event stream format (``data: {...}`` and a blank line)."""
+
+    def opening(self) -> list[str]:
+        """What comes before all events."""
+
+    def render(self, choice: int, payloads: list[Payload]) -> list[str]:
+        """The chunks for some events of a choice; may be empty."""
+
+    def closing(self, generation: Generation) -> list[str]:
+        """What comes after the last event, other than ``[DONE]``."""
+
+
+async def write_events(
+    generation: Generation,
+    chunks: ChunkWriter,
+    first: Batch | None,
+    write: Callable[[list[str]], Awaitable[None]],
+) -> list[str]:
+    """Give a stream's events to ``write`` as they come; returns those that close it: ``[DONE]``, or an error.
+
+    ``first`` is the generation's first batch, where it has been taken already.
+
+    Raises:
+        ClientGone: ``write`` says that nobody is left to read.
+    """
+    try:
+        events = chunks.opening()
+        batch = first or await generation.next_batch()
+        while batch is not None:
+            choice, payloads = batch
+            events += chunks.render(choice, payloads)
+            if events:
+                await write(events)
+                events = []
+            last = payloads[-1]
+            if isinstance(last, Failed):
+                raise ApiError.from_job(last)
+            batch = await generation.next_batch()
+        return [*events, *chunks.closing(generation), DONE_EVENT]
+    except ApiError as error:
+        return [error_event(error)]
+    except ClientGone:
+        raise
+    except Exception:
+        log.exception("stream failed", extra={"id": generation.record.request_id})
+        return [error_event(ApiError(500, "the server failed while it streamed this answer"))]
+
+
+def numbered(events: Sequence[str], last_id: int) -> str:
+    """The text of some events, whose ids go on from ``last_id``."""
+    if len(events) == 1:  # as nearly always
+        return f"id: {last_id + 1}\n{events[0]}"
+    return "".join([f"id: {number}\n{event}" for number, event in enumerate(events, last_id + 1)])
+
+
+def error_event(error: ApiError) -> str:
+    """An ``error`` event that holds an OpenAI error object."""
+    return f"event: error\ndata: {json_text(error.body())}\n\n"
+
+
+class EventResponse(Response, ABC):
+    """An ASGI response of server-sent events, with a comment whenever it was silent for ``KEEP_ALIVE_INTERVAL_S``.
+
+    It ends as soon as the client goes away.
+    """
+
+    def __init__(self, job_id: str) -> None:
+        self.status_code = 200
+        self.background = None
+        self.init_headers(
+            {
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-cache",
+                "X-Accel-Buffering": "no",
+                "X-Job-Id": job_id,
+            }
+        )
+        self._sent_s = 0.0
+
+    @abstractmethod
+    async def send_events(self) -> bytes:
+        """Send all but the end, by :meth:`put`; returns the end."""
+
+    @abstractmethod
+    def leave(self) -> None:
+        """The response is over, whole or not."""
+
+    async def put(self, body: bytes, more: bool = True) -> None:
+        """Send some events.
+
+        Raises:
+            ClientGone: nobody is left to read them.
+        """
+        try:
+            await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        except OSError:
+            raise ClientGone from None
+        self._sent_s = time.monotonic()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the whole stream."""
+        self._send = send
+        try:
+            await unless_gone(receive, self._send_all())
+        except ClientGone:
+            pass  # nobody is left to tell
+        finally:
+            self.leave()
+
+    async def _send_all(self) -> None:
+        try:
+            await self._send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        except OSError:
+            raise ClientGone from None
+        self._sent_s = time.monotonic()
+        keeping_alive = asyncio.ensure_future(self._keep_alive())
+        try:
+            end = await self.send_events()
+        finally:
+            keeping_alive.cancel()
+        await self.put(end, more=False)
+
+    async def _keep_alive(self) -> None:
+        """Send a comment whenever nothing else was sent for ``KEEP_ALIVE_INTERVAL_S``."""
+        while True:
+            due_s = self._sent_s + KEEP_ALIVE_INTERVAL_S - time.monotonic()
+            if due_s > 0:
+                await asyncio.sleep(due_s)
+                continue
+            self._sent_s = time.monotonic()
+            with contextlib.suppress(ClientGone):
+                await self.put(b": waiting\n\n")
+
+
+class EventStream(EventResponse):
+    """Streams a generation, of which the first batch has been taken already.
+
+    An error on the way is sent as an ``error`` event, and ends the stream. A client that goes away ends the generation
+    at once.
+    """
+
+    def __init__(self, generation: Generation, chunks: ChunkWriter, first: Batch | None) -> None:
+        super().__init__(generation.record.answer_id)
+        self._generation = generation
+        self._chunks = chunks
+        self._first = first
+        self._last_id = 0
+
+    async def send_events(self) -> bytes:
+        """Send what the generation produces."""
+        closing = await write_events(self._generation, self._chunks, self._first, self._write)
+        return numbered(closing, self._last_id).encode()
+
+    def leave(self) -> None:
+        """Free the slots."""
+        self._generation.close()
+
+    def _write(self, events: list[str]) -> Awaitable[None]:
+        text = numbered(events, self._last_id)
+        self._last_id += len(events)
+        return self.put(text.encode())

@@ -1,0 +1,158 @@
+"""Who has which request running, and which streams are kept for their clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from router.answers.event_stream import ChunkWriter
+from router.answers.resumable import KeptStream
+from router.answers.submission import Generation
+from router.http.request_log import RequestRecord
+from router.jobs.job import JobState
+from router.schemas.errors import ApiError
+from router.schemas.shown import shown
+
+MOST_STREAMS = 64
+"""So many streams are kept over all users."""
+
+
+class EntryState(StrEnum):
+    """Where a request stands, all of its choices together. It is queued until one of them has begun."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A request that runs, or whose events are kept. Its id is that of the answer."""
+
+    generation: Generation
+    stream: KeptStream | None = None
+
+    @property
+    def job_id(self) -> str:
+        """The id under which clients know it."""
+        return self.generation.record.answer_id
+
+    @property
+    def user(self) -> str:
+        """Whose it is."""
+        return self.generation.record.user
+
+    @property
+    def state(self) -> EntryState:
+        """Where it stands."""
+        states = {job.state for job in self.generation.jobs}
+        if states <= {JobState.QUEUED, JobState.DISPATCHED}:
+            return EntryState.QUEUED
+        if not self.ended:
+            return EntryState.RUNNING
+        if JobState.FAILED in states:
+            return EntryState.FAILED
+        return EntryState.CANCELLED if JobState.CANCELLED in states else EntryState.DONE
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing to cancel any more."""
+        return all(job.ended for job in self.generation.jobs)
+
+
+class JobRegistry:
+    """The requests of this run of the router, by the ids of their answers.
+
+    Of each user at most ``streams_per_user`` streams are kept, each for ``timeout_s`` without a reader and with at most
+    about ``log_bytes`` of events.
+    """
+
+    def __init__(self, timeout_s: float, log_bytes: int, streams_per_user: int) -> None:
+        self._timeout_s = timeout_s
+        self._log_bytes = log_bytes
+        self._streams_per_user = streams_per_user
+        self._entries: dict[str, Entry] = {}
+
+    def add(self, generation: Generation) -> None:
+        """Note a request until it is closed."""
+        job_id = generation.record.answer_id
+        self._entries[job_id] = Entry(generation)
+        generation.on_close = lambda: self._forget(job_id)
+
+    def keep(self, generation: Generation, chunks: ChunkWriter) -> KeptStream:
+        """Note a request whose stream goes on without its client. The registry closes it.
+
+        Raises:
+            ApiError: 429, too many streams are kept, and clients read them all.
+        """
+        job_id = generation.record.answer_id
+        self._make_room(generation.record.user)
+        stream = KeptStream(generation, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id))
+        self._entries[job_id] = Entry(generation, stream)
+        return stream
+
+    def find(self, job_id: str, asking: RequestRecord) -> Entry:
+        """The request with this id, for its own user or an administrator.
+
+        Raises:
+            ApiError: 404, there is none, or it is another user's.
+        """
+        entry = self._entries.get(job_id)
+        if entry is None or not _may_see(asking, entry):
+            message = (
+                f"there is no job {shown(job_id)} of yours; one that has ended is kept for a while if it is resumable"
+            )
+            raise ApiError(404, message, "job_id", "job_not_found")
+        return entry
+
+    def visible(self, asking: RequestRecord) -> list[Entry]:
+        """The requests of a user, or all of them for an administrator; the oldest first."""
+        return [entry for entry in self._entries.values() if _may_see(asking, entry)]
+
+    def cancel(self, entry: Entry) -> None:
+        """Stop a request, of which whoever waits for its answer gets to know; forget one that has ended."""
+        if not entry.ended:
+            entry.generation.cancel()
+        elif entry.stream is not None:
+            entry.stream.close()
+
+    def close(self) -> None:
+        """Stop all streams that are kept."""
+        for stream in self._streams():
+            stream.close()
+
+    def _forget(self, job_id: str) -> None:
+        self._entries.pop(job_id, None)
+
+    def _make_room(self, user: str) -> None:
+        """Let the streams that are needed least go, so that one more can be kept."""
+        own = [entry.stream for entry in self._entries.values() if entry.user == user and entry.stream is not None]
+        _close_oldest(own, self._streams_per_user, f"you have {len(own)} resumable streams, which is the limit")
+        streams = self._streams()
+        _close_oldest(streams, MOST_STREAMS, f"{len(streams)} resumable streams are open, which is the limit")
+
+    def _streams(self) -> list[KeptStream]:
+        return [entry.stream for entry in self._entries.values() if entry.stream is not None]
+
+
+def _may_see(asking: RequestRecord, entry: Entry) -> bool:
+    return asking.admin or entry.user == asking.user
+
+
+def _close_oldest(streams: Iterable[KeptStream], limit: int, refusal: str) -> None:
+    """Close detached streams until fewer than ``limit`` are left: first those that were sent whole, then the oldest.
+
+    Raises:
+        ApiError: 429, clients read them all.
+    """
+    kept = list(streams)
+    while len(kept) >= limit:
+        detached = [stream for stream in kept if stream.reader is None]
+        if not detached:
+            raise ApiError(429, f"{refusal}; try again without X-Resumable, or later", code="too_many_streams")
+        oldest = min(detached, key=lambda stream: (not stream.sent_whole, stream.detached_s))
+        oldest.close()
+        kept.remove(oldest)

@@ -1,0 +1,170 @@
+"""The jobs behind one request, from their submission to their end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from router.http.error_handlers import CLIENT_CLOSED_REQUEST
+from router.http.request_log import RequestRecord
+from router.jobs.broker import Broker
+from router.jobs.job import Blob, Job, JobRequest, JobState
+from router.jobs.limits import lower_priority
+from router.schemas.errors import ApiError
+from router.schemas.scheduling import NOTHING_ASKED, SchedulingFields
+from shared.wire.jobs import Done, Payload, TextJob, Work, kind_of
+
+Batch = tuple[int, list[Payload]]
+
+
+class Generation:
+    """Submits one job a choice and brings their events together. Whoever makes one must :meth:`close` it.
+
+    All ``works`` are of one kind; each gets the same ``blobs``. ``scheduling`` is what the request says of its urgency.
+    ``choices_per_prompt`` jobs in a row have the same prompt.
+
+    ``on_close`` is called once it is closed, and is None from then on. ``cancelled`` says that its user cancelled it.
+
+    Raises:
+        ApiError: the model is unknown (404), there are more choices than can ever wait or more time is asked for than
+            allowed (400), the queue is full (429) or no worker can do it (503). No job is left over.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        record: RequestRecord,
+        model: str | None,
+        works: Sequence[Work],
+        blobs: tuple[Blob, ...] = (),
+        scheduling: SchedulingFields = NOTHING_ASKED,
+        choices_per_prompt: int = 1,
+    ) -> None:
+        self.kind = kind_of(works[0])
+        served = broker.find_model(model, self.kind)
+        most = broker.settings.queue_limit + broker.settings.slots * served.workers
+        if len(works) > most:
+            accepted = f"accepted are up to {most} over all prompts, since no more may run and wait at once"
+            raise ApiError(400, f"n: {len(works)} choices are asked for; {accepted}", "n")
+        timeout_s = scheduling.timeout_s(broker.settings.default_timeout_s, broker.settings.max_timeout_s)
+        priority = lower_priority(scheduling.asked_priority(), record.limits.priority)
+        self.model = served.name
+        self.created = int(time.time())
+        self.record = record
+        self.cancelled = False
+        self.on_close: Callable[[], None] | None = None
+        self.jobs: list[Job] = []
+        self._broker = broker
+        self._merged: asyncio.Queue[Batch] = asyncio.Queue()
+        self._readers: list[asyncio.Task[None]] = []
+        record.model = self.model
+        record.choices_per_prompt = choices_per_prompt
+        if broker.settings.log_prompts:
+            record.prompts = [_prompt_of(work) for work in works[::choices_per_prompt]]
+        try:
+            for work in works:
+                self.jobs.append(
+                    broker.submit(
+                        JobRequest(
+                            record.request_id, record.user, self.model, work, blobs, record.limits, priority, timeout_s
+                        )
+                    )
+                )
+        except BaseException:
+            self.close()
+            record.jobs = ()  # it was not accepted
+            raise
+        self._unfinished = len(self.jobs)
+
+    @property
+    def queue_position(self) -> int:
+        """Where the first choice stood in the queue when it was accepted; 0 if it was begun at once."""
+        return self.jobs[0].queue_position
+
+    def position(self) -> int:
+        """Where the first choice to be begun stands in the queue now; 0 if one is begun."""
+        positions = [self._broker.position(job) if job.state is JobState.QUEUED else 0 for job in self.jobs]
+        return min(positions)
+
+    @property
+    def done(self) -> list[Done]:
+        """How each choice ended.
+
+        Raises:
+            ApiError: a choice failed, or was stopped by its user or by the server.
+        """
+        ends = []
+        for job in self.jobs:
+            if job.failed is not None:
+                raise ApiError.from_job(job.failed)
+            if job.done is None and self.cancelled:
+                message = f"this request was cancelled by DELETE /v1/jobs/{self.record.answer_id}"
+                # Not 409: clients try that one again by themselves.
+                raise ApiError(CLIENT_CLOSED_REQUEST, message, code="cancelled")
+            if job.done is None:
+                raise ApiError(503, "the server stopped this request before it was done; try again")
+            ends.append(job.done)
+        return ends
+
+    async def next_batch(self) -> Batch | None:
+        """A choice's index and its events since its last batch; ``None`` once all choices have ended."""
+        if len(self.jobs) == 1:
+            payloads = await self.jobs[0].next_payloads()
+            return (0, payloads) if payloads else None
+        if not self._readers:
+            self._readers = [asyncio.ensure_future(self._read(choice)) for choice in range(len(self.jobs))]
+        while self._unfinished:
+            choice, payloads = await self._merged.get()
+            if payloads:
+                return choice, payloads
+            self._unfinished -= 1
+        return None
+
+    def cancel(self) -> None:
+        """Its user wants no more of it: what still runs is stopped, and whoever reads the events gets to know why."""
+        if not all(job.ended for job in self.jobs):
+            self.cancelled = True
+            for job in self.jobs:
+                self._broker.cancel(job)
+
+    def close(self) -> None:
+        """Cancel what still runs, which frees its slots, and enter the facts into the request's record."""
+        for reader in self._readers:
+            reader.cancel()
+        for job in self.jobs:
+            self._broker.cancel(job)
+        self._enter_facts()
+        if self.on_close is not None:
+            on_close, self.on_close = self.on_close, None
+            on_close()
+
+    async def _read(self, choice: int) -> None:
+        payloads: list[Payload] | None = None
+        while payloads != []:
+            payloads = await self.jobs[choice].next_payloads()
+            self._merged.put_nowait((choice, payloads))
+
+    def _enter_facts(self) -> None:
+        record = self.record
+        record.jobs = self.jobs
+        ends = [job.done for job in self.jobs if job.done is not None]
+        if ends:
+            record.prompt_tokens = sum(end.prompt_tokens for end in ends)
+            record.cached_tokens = sum(end.cached_tokens for end in ends)
+            record.completion_tokens = sum(end.completion_tokens for end in ends)
+        firsts_s = [job.first_token_s - job.created_s for job in self.jobs if job.first_token_s is not None]
+        record.ttft_s = min(firsts_s, default=None)
+        record.worker = ",".join(dict.fromkeys(job.worker_id for job in self.jobs if job.worker_id)) or None
+        if any(job.state is JobState.FAILED for job in self.jobs):
+            record.outcome = "failed"
+        elif self.jobs:
+            record.outcome = "done" if len(ends) == len(self.jobs) else "cancelled"
+
+
+def _prompt_of(work: Work) -> Any:
+    """What the request says to the model: text, token ids or a chat's messages."""
+    if isinstance(work, TextJob):
+        return next(given for given in (work.prompt, work.prompt_tokens, work.messages, "") if given is not None)
+    return work.prompt

@@ -1,0 +1,39 @@
+"""``GET /health``, ``GET /ready``, ``GET /v1/workers``: how the server is."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse, Response
+
+from router.api.dependencies import BrokerDep
+from router.schemas.errors import ApiError, error_responses
+
+router = APIRouter(tags=["server"])
+open_router = APIRouter(tags=["server"])
+"""What no key is needed for."""
+
+
+@open_router.get("/health")
+async def health() -> dict[str, str]:
+    """This process lives."""
+    return {"status": "ok"}
+
+
+@router.get("/ready", response_class=JSONResponse, responses=error_responses(401, 503))
+async def ready(broker: BrokerDep) -> Response:
+    """Whether every served model has a ready worker; 503 with what is missing otherwise."""
+    is_ready, missing = broker.readiness()
+    if is_ready:
+        return JSONResponse({"status": "ready"})
+    lacks = "; ".join(f"{model}: {reason}" for model, reason in missing.items())
+    error = ApiError(503, f"not ready: {lacks}", code="not_ready")
+    return JSONResponse({"status": "not ready", "missing": missing, **error.body()}, 503)
+
+
+@router.get("/v1/workers", responses=error_responses(401))
+async def workers(broker: BrokerDep) -> dict[str, Any]:
+    """Every worker: its model, process, device, state and load."""
+    return {"object": "list", "data": [dataclasses.asdict(view) for view in broker.workers()]}

@@ -1,0 +1,54 @@
+"""``GET /metrics``: figures for Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable
+
+from fastapi import APIRouter, Request, Response
+from prometheus_client import Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from router.api.dependencies import BrokerDep
+from router.schemas.errors import error_responses
+from router.telemetry.request_metrics import Metrics
+from router.telemetry.system_metrics import gpu_families, process_families
+from router.telemetry.worker_metrics import broker_families
+from shared.devices import GpuSource
+
+router = APIRouter(tags=["server"])
+
+
+class Scrape(Collector):
+    """All that one answer holds: what was counted, and what was read for it."""
+
+    def __init__(self, metrics: Metrics, read: list[Metric], pids: dict[str, int], gpus: GpuSource) -> None:
+        self._metrics = metrics
+        self._read = read
+        self._pids = pids
+        self._gpus = gpus
+
+    def collect(self) -> Iterable[Metric]:
+        """The metrics, in the order in which they are written."""
+        yield from self._metrics.registry.collect()
+        yield from self._read
+        yield from process_families(self._pids)
+        yield from gpu_families(self._gpus)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}, **error_responses(401)},
+)
+async def metrics(request: Request, broker: BrokerDep) -> Response:
+    """Figures of requests, workers, processes and GPUs, in Prometheus' text format."""
+    families = broker_families(broker)
+    workers = {view.name: view.pid for view in broker.workers() if view.pid}
+    pids = {"router": os.getpid(), "supervisor": os.getppid(), **workers}
+    scrape = Scrape(request.app.state.metrics, families, pids, request.app.state.gpus)
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    # In a thread: a driver may take its time to answer.
+    return Response(await asyncio.to_thread(encode, scrape), headers={"Content-Type": content_type})

@@ -1,0 +1,46 @@
+"""``GET /v1/models``: what is served."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from fastapi import APIRouter
+
+from router.api.dependencies import BrokerDep
+from router.jobs.served import ServedModel
+from router.schemas.errors import ApiError, error_responses
+
+router = APIRouter(tags=["models"])
+
+_STARTED = int(time.time())
+
+
+@router.get("/v1/models", responses=error_responses(401))
+async def list_models(broker: BrokerDep) -> dict[str, Any]:
+    """All served models."""
+    return {"object": "list", "data": [_model(served) for served in broker.served_models()]}
+
+
+@router.get("/v1/models/{model:path}", responses=error_responses(401, 404))
+async def show_model(model: str, broker: BrokerDep) -> dict[str, Any]:
+    """One served model, by its name or an alias."""
+    served_models = broker.served_models()
+    for served in served_models:
+        if model == served.name or model in served.aliases:
+            return _model(served)
+    names = ", ".join(served.name for served in served_models)
+    raise ApiError(404, f"there is no model {model[:100]!r}; served are: {names}", "model", "model_not_found")
+
+
+def _model(served: ServedModel) -> dict[str, Any]:
+    return {
+        "id": served.name,
+        "object": "model",
+        "created": _STARTED,
+        "owned_by": "nexa",
+        "kind": served.kind.value,
+        "ready": served.ready,
+        "context_length": served.context_tokens,
+        "aliases": list(served.aliases),
+    }

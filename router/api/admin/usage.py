@@ -1,0 +1,58 @@
+"""``GET /v1/usage``: what one's own key has used; administrators see all keys."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import sqlite3
+from dataclasses import asdict
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+
+from router.api.dependencies import OperatorDep, RecordDep
+from router.keys.usage import GroupBy, UsageRow
+from router.keys.usage_log import UsageLog
+from router.schemas.errors import ApiError, error_responses
+from router.schemas.shown import shown
+from router.schemas.usage import UsageList, UsageObject
+
+log = logging.getLogger("nexa.usage")
+
+router = APIRouter(tags=["server"])
+
+By = Annotated[GroupBy, Query(description="What the sums of a key are told apart by, `key` for nothing else.")]
+Key = Annotated[str | None, Query(max_length=64, description="Only this key; empty: requests without their own.")]
+Since = Annotated[datetime.date | None, Query(description="First day, in UTC: YYYY-MM-DD.")]
+Until = Annotated[datetime.date | None, Query(description="Last day, included.")]
+
+
+@router.get("/v1/usage", responses=error_responses(400, 401, 403, 503))
+async def usage(
+    request: Request,
+    record: RecordDep,
+    operator: OperatorDep,
+    by: By = GroupBy.KEY,
+    key: Key = None,
+    since: Since = None,
+    until: Until = None,
+) -> UsageList:
+    """Requests, tokens, pictures and seconds of audio, summed.
+
+    One's own; administrators, and callers on the server's machine without a key of their own, see those of all.
+    """
+    if not operator:
+        if key not in (None, record.key_name):
+            raise ApiError(403, f"key is {shown(key)}; accepted is your own", "key", "not_permitted")
+        key = record.key_name
+    usage_log: UsageLog = request.app.state.usage_log
+    try:
+        rows = await usage_log.sums(by, key, since, until)
+    except sqlite3.Error:
+        log.exception("usage cannot be read")
+        raise ApiError(503, "usage cannot be read; the server's log has the reason") from None
+    return UsageList(data=[_object(row) for row in rows])
+
+
+def _object(row: UsageRow) -> UsageObject:
+    return UsageObject(key=row.key or None, day=row.day, model=row.model, **asdict(row.usage))

@@ -1,0 +1,63 @@
+"""``POST /v1/audio/transcriptions`` and ``POST /v1/audio/translations``: speech, written down."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from router.answers.answering import RESUMABLE, answer_in_chunks, gathered
+from router.answers.queue_wait import position_header
+from router.answers.submission import Generation
+from router.api.audio.transcript import TranscriptChunks, transcribed, whole_transcript
+from router.api.dependencies import BrokerDep, RecordDep
+from router.http.forms import form_docs, parse_fields, read_form
+from router.http.request_log import RequestRecord
+from router.jobs.broker import Broker
+from router.schemas.audio import TranscriptionRequest, TranslationRequest
+from router.schemas.errors import UPLOAD_ERRORS
+
+router = APIRouter(tags=["speech"])
+
+RECORDING = "A recording in any common audio or video format (required)"
+
+
+@router.post(
+    "/v1/audio/transcriptions",
+    response_class=Response,
+    responses=UPLOAD_ERRORS,
+    dependencies=RESUMABLE,
+    openapi_extra=form_docs(TranscriptionRequest, file=RECORDING),
+)
+async def transcribe(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
+    """Write a recording down in its own language. All fields but the file may come in the query string instead."""
+    return await _answer(request, broker, record, TranscriptionRequest)
+
+
+@router.post(
+    "/v1/audio/translations",
+    response_class=Response,
+    responses=UPLOAD_ERRORS,
+    dependencies=RESUMABLE,
+    openapi_extra=form_docs(TranslationRequest, file=RECORDING),
+)
+async def translate(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
+    """Write a recording down in English. All fields but the file may come in the query string instead."""
+    return await _answer(request, broker, record, TranslationRequest)
+
+
+async def _answer(
+    request: Request,
+    broker: Broker,
+    record: RequestRecord,
+    fields: type[TranscriptionRequest] | type[TranslationRequest],
+) -> Response:
+    form = await read_form(request, broker.settings.max_upload_bytes)
+    recording = form.required_file("file")
+    wanted = parse_fields(fields, form, request.query_params)
+    job = wanted.to_job()
+    generation = Generation(broker, record, wanted.model, [job], (recording,), wanted)
+    if wanted.stream:
+        return await answer_in_chunks(request, generation, TranscriptChunks())
+    transcript = await gathered(request, generation, transcribed(generation))
+    response = whole_transcript(wanted, job.task, transcript)
+    response.headers.update(position_header(generation))
+    return response

@@ -1,0 +1,179 @@
+"""Answers to speech requests: OpenAI's objects, plain text, subtitles, and events."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import PlainTextResponse, Response
+
+from router.answers.submission import Generation
+from router.api.audio.subtitles import srt, vtt
+from router.http.json_text import json_text
+from router.schemas.audio import SpeechRequest, TranscriptFormat, TranscriptionRequest
+from router.schemas.errors import ApiError
+from shared.wire.jobs import Failed, Payload, Recording, Segment, SpeechTask
+
+FRAMES_A_SECOND = 100
+"""Whisper's spectrogram has frames of 10 ms; ``seek`` counts them."""
+
+
+@dataclass(slots=True)
+class Transcript:
+    """What was said, and what was found out about the recording."""
+
+    segments: list[Segment] = field(default_factory=list)
+    recording: Recording | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole text, with the space that Whisper puts before each segment."""
+        return "".join(segment.text for segment in self.segments)
+
+    @property
+    def usage(self) -> dict[str, Any]:
+        """OpenAI's ``usage`` of a recording: seconds that have begun."""
+        return {"type": "duration", "seconds": math.ceil(round(self.known.duration_s, 3))}
+
+    @property
+    def known(self) -> Recording:
+        """What was found out about the recording.
+
+        Raises:
+            ApiError: 503, the server stopped before it was.
+        """
+        if self.recording is None:
+            raise ApiError(503, "the server stopped this request before it was done; try again")
+        return self.recording
+
+    def add(self, payload: Payload) -> None:
+        """Take an event."""
+        if isinstance(payload, Segment):
+            self.segments.append(payload)
+        elif isinstance(payload, Recording):
+            self.recording = payload
+
+
+async def transcribed(generation: Generation) -> Transcript:
+    """Wait for the end of a job.
+
+    Raises:
+        ApiError: it failed, or was stopped by the server.
+    """
+    transcript = Transcript()
+    while (batch := await generation.next_batch()) is not None:
+        for payload in batch[1]:
+            if isinstance(payload, Failed):
+                raise ApiError.from_job(payload)
+            transcript.add(payload)
+    _ = generation.done  # raises unless the job ended well
+    return transcript
+
+
+def whole_transcript(request: SpeechRequest, task: SpeechTask, transcript: Transcript) -> Response:
+    """The answer in the form that was asked for."""
+    match request.response_format:
+        case TranscriptFormat.TEXT:
+            return PlainTextResponse(transcript.text.strip() + "\n")
+        case TranscriptFormat.SRT:
+            return Response(srt(transcript.segments), media_type="application/x-subrip; charset=utf-8")
+        case TranscriptFormat.VTT:
+            return Response(vtt(transcript.segments), media_type="text/vtt; charset=utf-8")
+        case TranscriptFormat.VERBOSE_JSON:
+            return _json(_verbose(request, task, transcript))
+        case _:
+            return _json({"text": transcript.text, "usage": transcript.usage})
+
+
+class TranscriptChunks:
+    """Writes OpenAI's transcript events: one delta a segment, with its times, and the whole text at the end."""
+
+    def __init__(self) -> None:
+        self._transcript = Transcript()
+
+    def opening(self) -> list[str]:
+        """Nothing."""
+        return []
+
+    def render(self, choice: int, payloads: Sequence[Payload]) -> list[str]:
+        """An event for each segment."""
+        events = []
+        for payload in payloads:
+            self._transcript.add(payload)
+            if isinstance(payload, Segment):
+                events.append(
+                    _event(
+                        {
+                            "type": "transcript.text.delta",
+                            "delta": payload.text,
+                            "id": len(self._transcript.segments) - 1,
+                            "start": round(payload.start_s, 3),
+                            "end": round(payload.end_s, 3),
+                        }
+                    )
+                )
+        return events
+
+    def closing(self, generation: Generation) -> list[str]:
+        """The whole text."""
+        _ = generation.done  # raises unless the job ended well
+        recording = self._transcript.known
+        done = {
+            "type": "transcript.text.done",
+            "text": self._transcript.text,
+            "language": recording.language,
+            "duration": round(recording.duration_s, 3),
+            "usage": self._transcript.usage,
+        }
+        return [_event(done)]
+
+
+def _verbose(request: SpeechRequest, task: SpeechTask, transcript: Transcript) -> dict[str, Any]:
+    recording = transcript.known
+    answer: dict[str, Any] = {
+        "task": task.value,
+        "language": recording.language,
+        "language_probability": round(recording.language_probability, 4),
+        "duration": round(recording.duration_s, 3),
+        "text": transcript.text,
+    }
+    wanted = request if isinstance(request, TranscriptionRequest) else None
+    if wanted is not None and wanted.with_words:
+        answer["words"] = [
+            {
+                "word": word.text.strip(),
+                "start": round(word.start_s, 3),
+                "end": round(word.end_s, 3),
+                "probability": round(word.probability, 4),
+            }
+            for segment in transcript.segments
+            for word in segment.words
+        ]
+    if wanted is None or wanted.with_segments:
+        answer["segments"] = [_segment(number, segment) for number, segment in enumerate(transcript.segments)]
+    return {**answer, "usage": transcript.usage}
+
+
+def _segment(number: int, segment: Segment) -> dict[str, Any]:
+    return {
+        "id": number,
+        "seek": round(segment.start_s * FRAMES_A_SECOND),
+        "start": round(segment.start_s, 3),
+        "end": round(segment.end_s, 3),
+        "text": segment.text,
+        "tokens": segment.token_ids,
+        "temperature": segment.temperature,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob,
+    }
+
+
+def _json(answer: dict[str, Any]) -> Response:
+    return Response(json_text(answer), media_type="application/json")
+
+
+def _event(event: dict[str, Any]) -> str:
+    return f"data: {json_text(event)}\n\n"

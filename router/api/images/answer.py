@@ -1,0 +1,198 @@
+"""Answers with pictures: whole, and as the events of a stream."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import dataclasses
+import logging
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Request
+from starlette.responses import Response
+
+from router.answers.answering import gathered
+from router.answers.queue_wait import position_header
+from router.answers.submission import Batch, Generation
+from router.http.json_text import json_text
+from router.http.request_log import RequestRecord
+from router.images.store import ImageStore
+from router.jobs.broker import Broker
+from router.jobs.job import Blob
+from router.schemas.errors import ApiError
+from router.schemas.images import ImageRequest
+from shared.wire.jobs import Failed, ImageJob, Payload, Picture, Progress
+
+SEEDS = 2**31
+"""How many seeds are drawn from: as many as image front ends show."""
+
+log = logging.getLogger("nexa.images")
+
+# Pictures are not counted in tokens; OpenAI's clients read these fields all the same.
+_USAGE = {
+    "input_tokens": 0,
+    "output_tokens": 0,
+    "total_tokens": 0,
+    "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
+}
+_LOOK = {"output_format": "png", "background": "opaque", "quality": "auto"}
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPicture:
+    """A finished picture. ``url`` is ``None`` where it could not be saved, ``base64`` empty where it is not wanted."""
+
+    picture: Picture
+    url: str | None
+    base64: str
+
+
+class Painting(Generation):
+    """The one job of an image request. Its pictures are saved and encoded as they come, in a thread.
+
+    Raises:
+        ApiError: as :class:`Generation`.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        record: RequestRecord,
+        body: ImageRequest,
+        job: ImageJob,
+        blobs: tuple[Blob, ...],
+        store: ImageStore,
+    ) -> None:
+        if job.seed < 0:  # drawn here, so that a worker that takes over from another one goes on with the same
+            job = dataclasses.replace(job, seed=secrets.randbelow(SEEDS))
+        super().__init__(broker, record, body.model, [job], blobs, body)
+        self.body = body
+        self.kept: dict[int, KeptPicture] = {}
+        self.size = f"{job.width}x{job.height}"
+        self._store = store
+        self._only_url = body.response_format == "url"
+
+    async def next_batch(self) -> Batch | None:
+        """As :meth:`Generation.next_batch`; every picture of the batch is in ``kept`` by then.
+
+        Raises:
+            ApiError: 500, only the address of a picture is wanted, and it cannot be saved.
+        """
+        batch = await super().next_batch()
+        for payload in batch[1] if batch else ():
+            if isinstance(payload, Picture):
+                self.kept[payload.index] = await asyncio.to_thread(self._keep, payload)
+        return batch
+
+    def _keep(self, picture: Picture) -> KeptPicture:
+        try:
+            url = f"/v1/images/{self._store.save(picture.png)}"
+        except OSError as error:
+            log.warning("a picture cannot be kept", extra={"id": self.record.request_id, "reason": str(error)})
+            if self._only_url:
+                message = "the picture cannot be saved, so it has no url; ask with response_format b64_json"
+                raise ApiError(500, message, "response_format") from None
+            return KeptPicture(picture, None, _base64(picture.png))
+        return KeptPicture(picture, url, "" if self._only_url else _base64(picture.png))
+
+
+async def answer_pictures(request: Request, painting: Painting) -> Response:
+    """All pictures in one JSON object, once the last one is finished."""
+    body = await gathered(request, painting, _whole(painting))
+    return Response(body, headers=position_header(painting), media_type="application/json")
+
+
+async def _whole(painting: Painting) -> bytes:
+    while (batch := await painting.next_batch()) is not None:
+        last = batch[1][-1]
+        if isinstance(last, Failed):
+            raise ApiError.from_job(last)
+    _ = painting.done  # raises unless the job ended well
+    return await asyncio.to_thread(_whole_json, painting)
+
+
+def _whole_json(painting: Painting) -> bytes:
+    facts = {"created": painting.created, "model": painting.model, "size": painting.size, **_LOOK}
+    pieces = [json_text(facts)[:-1], ',"data":[']
+    for number, (_, kept) in enumerate(sorted(painting.kept.items())):
+        fields = {"url": kept.url, "seed": kept.picture.seed, "revised_prompt": None}
+        pieces += [","] * (number > 0) + _object(fields, kept.base64, kept.base64)
+    return "".join([*pieces, "]}"]).encode()
+
+
+class ImageChunks:
+    """Writes OpenAI's image events, whose types begin with ``kind``, and one of our own for each denoising step."""
+
+    def __init__(self, kind: str, painting: Painting) -> None:
+        self._kind = kind
+        self._painting = painting
+        self._finished = 0
+        self._previews = 0
+
+    def opening(self) -> list[str]:
+        """Nothing: all events come from the job."""
+        return []
+
+    def render(self, choice: int, payloads: list[Payload]) -> list[str]:
+        """The events for each step, each preview and each finished picture."""
+        events = []
+        for payload in payloads:
+            if isinstance(payload, Progress):
+                events.append(self._event("progress", {"step": payload.step, "steps": payload.steps}))
+                if payload.preview:
+                    events.append(self._partial(payload))
+            elif isinstance(payload, Picture):
+                events.append(self._completed(self._painting.kept.pop(payload.index)))
+        return events
+
+    def closing(self, generation: Generation) -> list[str]:
+        """Nothing; each picture has been sent."""
+        _ = generation.done  # raises unless the job ended well
+        return []
+
+    def _partial(self, progress: Progress) -> str:
+        fields = {
+            "partial_image_index": self._previews,
+            "index": self._finished,
+            "step": progress.step,
+            "steps": progress.steps,
+            "created_at": self._painting.created,
+            "size": self._painting.size,
+            **_LOOK,
+        }
+        self._previews += 1
+        return self._event("partial_image", fields, _base64(progress.preview))
+
+    def _completed(self, kept: KeptPicture) -> str:
+        picture = kept.picture
+        self._finished, self._previews = picture.index + 1, 0
+        fields = {
+            "index": picture.index,
+            "url": kept.url,
+            "seed": picture.seed,
+            "created_at": self._painting.created,
+            "size": f"{picture.width}x{picture.height}",
+            **_LOOK,
+            "usage": _USAGE,
+        }
+        return self._event("completed", fields, kept.base64, kept.base64)
+
+    def _event(self, name: str, fields: dict[str, Any], b64_json: str = "", base64: str = "") -> str:
+        event = {"type": f"{self._kind}.{name}", **fields}
+        return "".join(("data: ", *_object(event, b64_json, base64), "\n\n"))
+
+
+def _object(fields: dict[str, Any], b64_json: str, base64: str = "") -> list[str]:
+    """The fields as JSON, in pieces, with base64 as it is: it needs no escapes, and copies take time."""
+    pieces = [json_text(fields)[:-1]]
+    if b64_json:
+        pieces += [',"b64_json":"', b64_json, '"']
+    if base64:
+        pieces += [',"base64":"', base64, '"']
+    return [*pieces, "}"]
+
+
+def _base64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode("ascii")

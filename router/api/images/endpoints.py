@@ -1,0 +1,127 @@
+"""``POST /v1/txt2img``, ``POST /v1/img2img``, OpenAI's image endpoints, and ``GET /v1/images/{name}``."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from router.answers.answering import RESUMABLE, answer_in_chunks
+from router.api.dependencies import BrokerDep, RecordDep
+from router.api.images.answer import ImageChunks, Painting, answer_pictures
+from router.http.disconnect import unless_gone
+from router.http.json_body import JsonRoute
+from router.http.request_log import RequestRecord
+from router.images.body import body_docs, read_body, read_inputs
+from router.images.store import ImageStore
+from router.jobs.broker import Broker
+from router.schemas.errors import GENERATION_ERRORS, UPLOAD_ERRORS, ApiError, error_responses
+from router.schemas.images import (
+    EditsRequest,
+    GenerationsRequest,
+    Img2ImgRequest,
+    Txt2ImgRequest,
+)
+from router.schemas.shown import shown
+from shared.wire.jobs import JobKind
+
+GENERATION = "image_generation"
+EDIT = "image_edit"
+
+PICTURE_HEADERS = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
+
+router = APIRouter(tags=["images"])
+json_router = APIRouter(route_class=JsonRoute)
+
+
+def image_store_of(request: Request) -> ImageStore:
+    """Where this server keeps its pictures."""
+    store: ImageStore = request.app.state.image_store
+    return store
+
+
+StoreDep = Annotated[ImageStore, Depends(image_store_of)]
+
+
+@json_router.post("/v1/txt2img", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
+async def txt2img(
+    body: Txt2ImgRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
+) -> Response:
+    """Paint pictures from words."""
+    job = body.to_job(broker.settings.max_image_side)
+    return await _answer(request, Painting(broker, record, body, job, (), store), GENERATION)
+
+
+@json_router.post(
+    "/v1/images/generations", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE
+)
+async def generations(
+    body: GenerationsRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
+) -> Response:
+    """Paint pictures from words, in OpenAI's terms."""
+    job = body.to_job(broker.settings.max_image_side)
+    return await _answer(request, Painting(broker, record, body, job, (), store), GENERATION)
+
+
+@router.post(
+    "/v1/img2img",
+    response_class=Response,
+    responses=UPLOAD_ERRORS,
+    dependencies=RESUMABLE,
+    openapi_extra=body_docs(Img2ImgRequest),
+)
+async def img2img(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
+    """Paint pictures from words and a picture."""
+    return await _edit(request, broker, record, store, Img2ImgRequest)
+
+
+@router.post(
+    "/v1/images/edits",
+    response_class=Response,
+    responses=UPLOAD_ERRORS,
+    dependencies=RESUMABLE,
+    openapi_extra=body_docs(EditsRequest),
+)
+async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
+    """Paint pictures from words and a picture, in OpenAI's terms."""
+    return await _edit(request, broker, record, store, EditsRequest)
+
+
+@router.head("/v1/images/{name}", include_in_schema=False)
+@router.get(
+    "/v1/images/{name}",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}, **error_responses(401, 404)},
+)
+async def picture(name: str, store: StoreDep) -> Response:
+    """A finished picture, as long as it is kept."""
+    png = await asyncio.to_thread(store.read, name)
+    if png is None:
+        raise ApiError(404, f"there is no picture {shown(name)}; finished ones are kept for a while only", "name")
+    return Response(png, media_type="image/png", headers=PICTURE_HEADERS)
+
+
+async def _edit(
+    request: Request,
+    broker: Broker,
+    record: RequestRecord,
+    store: ImageStore,
+    fields: type[Img2ImgRequest],
+) -> Response:
+    body, form = await read_body(request, fields, broker.settings)
+    job = body.to_job(broker.settings.max_image_side)
+    broker.find_model(body.model, JobKind.IMAGE)  # before anything is fetched for it
+    blobs = await unless_gone(request.receive, read_inputs(body, form, broker.settings))
+    job = dataclasses.replace(job, has_mask=len(blobs) > 1)
+    return await _answer(request, Painting(broker, record, body, job, blobs, store), EDIT)
+
+
+async def _answer(request: Request, painting: Painting, kind: str) -> Response:
+    if painting.body.stream:
+        return await answer_in_chunks(request, painting, ImageChunks(kind, painting))
+    return await answer_pictures(request, painting)
+
+
+router.include_router(json_router)

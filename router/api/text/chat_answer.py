@@ -1,0 +1,125 @@
+"""Answers to chats: OpenAI's ``chat.completion``, whole and in chunks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from router.answers.collecting import CollectedCall, CollectedChoice
+from router.answers.submission import Generation
+from router.answers.usage import usage_of
+from router.api.text.logprobs import chat_logprobs
+from router.http.json_text import json_text
+from router.schemas.chat import ChatRequest
+from shared.wire.jobs import Done, Payload, Tokens, ToolCallDelta
+
+
+def whole_chat(request: ChatRequest, generation: Generation, choices: list[CollectedChoice]) -> dict[str, Any]:
+    """The answer in one object."""
+    answer_id = generation.record.answer_id
+    return {
+        **_head(generation, "chat.completion"),
+        "choices": [
+            {
+                "index": index,
+                "message": _message(answer_id, index, choice),
+                "logprobs": chat_logprobs(choice.logprobs) if request.logprobs else None,
+                "finish_reason": choice.finish_reason,
+            }
+            for index, choice in enumerate(choices)
+        ],
+        "usage": usage_of(generation),
+    }
+
+
+class ChatChunks:
+    """Writes ``chat.completion.chunk`` objects. All but the delta is the same for all of a choice's chunks."""
+
+    def __init__(self, request: ChatRequest, generation: Generation) -> None:
+        self._with_logprobs = request.logprobs
+        self._include_usage = request.stream_options.include_usage
+        self._answer_id = generation.record.answer_id
+        self._head = json_text(_head(generation, "chat.completion.chunk"))[:-1]
+        self._tail = ',"usage":null}\n\n' if self._include_usage else "}\n\n"
+        self._delta_prefixes = [
+            f'data: {self._head},"choices":[{{"index":{choice},"delta":' for choice in range(len(generation.jobs))
+        ]
+        self._content_prefixes = [prefix + '{"content":' for prefix in self._delta_prefixes]
+        self._plain_suffix = f',"logprobs":null,"finish_reason":null}}]{self._tail}'
+        self._content_suffix = "}" + self._plain_suffix
+
+    def opening(self) -> list[str]:
+        """The role, for each choice."""
+        role = '{"role":"assistant","content":""}'
+        return [f"{prefix}{role}{self._plain_suffix}" for prefix in self._delta_prefixes]
+
+    def render(self, choice: int, payloads: list[Payload]) -> list[str]:
+        """A chunk for each step that produced text, for each piece of a call, and for the end."""
+        chunks = []
+        for payload in payloads:
+            if isinstance(payload, Tokens):
+                if payload.logprobs and self._with_logprobs:
+                    logprobs = json_text(chat_logprobs(payload.logprobs))
+                    chunks.append(self._chunk(choice, f'{{"content":{json_text(payload.text)}}}', logprobs, "null"))
+                elif payload.text:
+                    chunks.append(f"{self._content_prefixes[choice]}{json_text(payload.text)}{self._content_suffix}")
+                for delta in payload.tool_calls:
+                    chunks += self._call_chunks(choice, delta)
+            elif isinstance(payload, Done):
+                chunks.append(self._chunk(choice, "{}", "null", json_text(payload.finish_reason.value)))
+        return chunks
+
+    def closing(self, generation: Generation) -> list[str]:
+        """The token counts, if they were asked for."""
+        _ = generation.done  # raises, if a choice did not come to its end
+        if not self._include_usage:
+            return []
+        usage = json_text(usage_of(generation))
+        return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
+
+    def _call_chunks(self, choice: int, delta: ToolCallDelta) -> list[str]:
+        chunks = []
+        if delta.name is not None:
+            call = _call(self._answer_id, choice, delta.index, CollectedCall(delta.name))
+            chunks.append(self._tool_delta(choice, {"index": delta.index, **call}))
+        if delta.arguments:
+            chunks.append(self._tool_delta(choice, {"index": delta.index, "function": {"arguments": delta.arguments}}))
+        return chunks
+
+    def _tool_delta(self, choice: int, piece: dict[str, Any]) -> str:
+        return f"{self._delta_prefixes[choice]}{json_text({'tool_calls': [piece]})}{self._plain_suffix}"
+
+    def _chunk(self, choice: int, delta: str, logprobs: str, finish_reason: str) -> str:
+        ending = f',"logprobs":{logprobs},"finish_reason":{finish_reason}}}]{self._tail}'
+        return f"{self._delta_prefixes[choice]}{delta}{ending}"
+
+
+def _head(generation: Generation, kind: str) -> dict[str, Any]:
+    return {
+        "id": f"chatcmpl-{generation.record.answer_id}",
+        "object": kind,
+        "created": generation.created,
+        "model": generation.model,
+    }
+
+
+def _message(answer_id: str, choice: int, collected: CollectedChoice) -> dict[str, Any]:
+    """The assistant's turn. The first call is repeated as ``function_call``, OpenAI's older name."""
+    if not collected.calls:
+        return {"role": "assistant", "content": collected.text}
+    calls = [_call(answer_id, choice, index, call) for index, call in sorted(collected.calls.items())]
+    return {
+        "role": "assistant",
+        "content": collected.text or None,
+        "tool_calls": calls,
+        "function_call": calls[0]["function"],
+    }
+
+
+def _call(answer_id: str, choice: int, index: int, call: CollectedCall) -> dict[str, Any]:
+    """A call with an id that no other call of this server has."""
+    suffix = f"-{choice}" if choice else ""
+    return {
+        "id": f"call__{index}_{call.name}_cmpl-{answer_id}{suffix}",
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments},
+    }

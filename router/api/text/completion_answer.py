@@ -1,0 +1,98 @@
+"""Answers of ``/v1/completions``: OpenAI's ``text_completion``, whole and in chunks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from router.answers.collecting import CollectedChoice
+from router.answers.submission import Generation
+from router.answers.usage import usage_of
+from router.api.text.logprobs import completion_logprobs
+from router.http.json_text import json_text
+from router.schemas.completions import CompletionRequest
+from shared.wire.jobs import Done, Payload, TokenLogprob, Tokens
+
+
+def whole_completion(
+    request: CompletionRequest, generation: Generation, choices: list[CollectedChoice]
+) -> dict[str, Any]:
+    """The answer in one object. ``result`` is the native name of the first choice's text."""
+    return {
+        **_head(generation),
+        "choices": [
+            {
+                "text": choice.text,
+                "index": index,
+                "logprobs": None
+                if request.logprobs is None
+                else completion_logprobs(choice.logprobs, request.logprobs, choice.echoed_chars),
+                "finish_reason": choice.finish_reason,
+            }
+            for index, choice in enumerate(choices)
+        ],
+        "usage": usage_of(generation),
+        "result": choices[0].text,
+    }
+
+
+class CompletionChunks:
+    """Writes ``text_completion`` chunks. All of a chunk but its text is the same for all of a choice's chunks."""
+
+    def __init__(self, request: CompletionRequest, generation: Generation) -> None:
+        self._alternatives = request.logprobs
+        self._include_usage = request.stream_options.include_usage
+        self._head = json_text(_head(generation))[:-1]
+        self._offsets = [0] * len(generation.jobs)
+        tail = ',"usage":null}\n\n' if self._include_usage else "}\n\n"
+        self._text_prefix = f'data: {self._head},"choices":[{{"text":'
+        self._choice_prefixes = [f',"index":{choice},"logprobs":' for choice in range(len(generation.jobs))]
+        self._plain_suffixes = [f'{prefix}null,"finish_reason":null}}]{tail}' for prefix in self._choice_prefixes]
+        self._finish_prefix = ',"finish_reason":'
+        self._finish_suffix = f"}}]{tail}"
+
+    def opening(self) -> list[str]:
+        """Nothing: the first chunk has text already."""
+        return []
+
+    def render(self, choice: int, payloads: list[Payload]) -> list[str]:
+        """A chunk for each step that produced text, and one for the end."""
+        chunks = []
+        for payload in payloads:
+            if isinstance(payload, Tokens):
+                if payload.logprobs and self._alternatives is not None:
+                    logprobs = self._logprobs(choice, payload.logprobs)
+                    chunks.append(self._chunk(choice, payload.text, logprobs, "null"))
+                elif payload.text:
+                    self._offsets[choice] += len(payload.text)
+                    chunks.append(f"{self._text_prefix}{json_text(payload.text)}{self._plain_suffixes[choice]}")
+            elif isinstance(payload, Done):
+                chunks.append(self._chunk(choice, "", "null", json_text(payload.finish_reason.value)))
+        return chunks
+
+    def closing(self, generation: Generation) -> list[str]:
+        """The token counts, if they were asked for."""
+        _ = generation.done  # raises, if a choice did not come to its end
+        if not self._include_usage:
+            return []
+        usage = json_text(usage_of(generation))
+        return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
+
+    def _chunk(self, choice: int, text: str, logprobs: str, finish_reason: str) -> str:
+        return (
+            f"{self._text_prefix}{json_text(text)}{self._choice_prefixes[choice]}{logprobs}"
+            f"{self._finish_prefix}{finish_reason}{self._finish_suffix}"
+        )
+
+    def _logprobs(self, choice: int, tokens: list[TokenLogprob]) -> str:
+        offset = self._offsets[choice]
+        self._offsets[choice] += sum(len(token.text) for token in tokens)
+        return json_text(completion_logprobs(tokens, self._alternatives or 0, offset))
+
+
+def _head(generation: Generation) -> dict[str, Any]:
+    return {
+        "id": f"cmpl-{generation.record.answer_id}",
+        "object": "text_completion",
+        "created": generation.created,
+        "model": generation.model,
+    }

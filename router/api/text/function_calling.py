@@ -1,0 +1,26 @@
+"""``POST /v1/function-calling``: a chat, answered with a call."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request, Response
+
+from router.answers.answering import RESUMABLE, answer_in_chunks, answer_whole
+from router.answers.submission import Generation
+from router.api.dependencies import BrokerDep, RecordDep
+from router.api.text.chat_answer import ChatChunks, whole_chat
+from router.http.json_body import JsonRoute
+from router.schemas.errors import GENERATION_ERRORS
+from router.schemas.function_calling import FunctionCallingRequest
+
+router = APIRouter(route_class=JsonRoute, tags=["text"])
+
+
+@router.post("/v1/function-calling", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
+async def call_function(
+    body: FunctionCallingRequest, request: Request, broker: BrokerDep, record: RecordDep
+) -> Response:
+    """Call the most appropriate of `tools`. The arguments always satisfy the function's schema."""
+    generation = Generation(broker, record, body.model, body.to_jobs(), scheduling=body, choices_per_prompt=body.n)
+    if body.stream:
+        return await answer_in_chunks(request, generation, ChatChunks(body, generation))
+    return await answer_whole(request, generation, body, whole_chat)

@@ -1,0 +1,192 @@
+"""``nexa key``: API keys with names, and what they have used. A running server heeds all of it at once."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from router.cli.data_folder import data_path
+from router.jobs.limits import Priority, UserLimits
+from router.keys.database import FILE_NAME
+from router.keys.store import KeyStore, StoredKey, is_name
+from router.keys.usage import GroupBy, UsageRow, UsageStore
+
+LIMITS = {"running": 1, "queued": 0}
+"""What can be limited, and the least of it: a key with nothing running would be good for nothing."""
+
+MOST_DIGITS = 9
+
+
+def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommands; each sets ``func(args) -> exit code``."""
+    key = subparsers.add_parser(
+        "key", help="API keys and their usage", description="API keys with names, which a running server heeds at once."
+    )
+    commands = key.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    create = commands.add_parser(
+        "create",
+        help="make a key and show it, once",
+        description="Make a key and print it; only a hash of it is kept. Once there is a key, requests need one.",
+    )
+    create.add_argument("name", metavar="NAME", help="whose key it is, as logs and usage call it")
+    create.add_argument(
+        "--limit",
+        type=_limits,
+        default={},
+        metavar="running=N,queued=N",
+        help="how many requests it may have running, and how many waiting (else: 429); each of n choices counts",
+    )
+    create.add_argument(
+        "--priority",
+        type=Priority,
+        choices=list(Priority),
+        default=Priority.INTERACTIVE,
+        help="the highest that its requests get (default interactive)",
+    )
+    create.add_argument("--admin", action="store_true", help="it may order workers, and see all jobs and all usage")
+    listing = commands.add_parser("list", help="list the keys", description="List the keys, without their secrets.")
+    listing.add_argument("--revoked", action="store_true", help="those that were revoked")
+    revoke = commands.add_parser("revoke", help="let a key open nothing any more", description="Revoke a key.")
+    revoke.add_argument("name", type=_name, metavar="NAME")
+    usage = commands.add_parser("usage", help="what keys have used", description="What keys have used, in UTC days.")
+    usage.add_argument("name", type=_name, metavar="NAME", nargs="?", help="only this key")
+    usage.add_argument("--by", type=GroupBy, choices=list(GroupBy), default=GroupBy.KEY, help="tell days, models apart")
+    usage.add_argument("--since", type=_date, metavar="YYYY-MM-DD", help="first day")
+    usage.add_argument("--until", type=_date, metavar="YYYY-MM-DD", help="last day, included")
+    for parser in (listing, usage):
+        parser.add_argument("--json", action="store_true", help="print a JSON array")
+    for parser, command in ((create, _create), (listing, _list), (revoke, _revoke), (usage, _usage)):
+        parser.add_argument(
+            "--key-file",
+            default=os.environ.get("NEXA_KEY_FILE", ""),
+            metavar="FILE",
+            help="the server's --key-file, if it has one (or NEXA_KEY_FILE)",
+        )
+        parser.set_defaults(func=command)
+
+
+def _create(args: argparse.Namespace) -> int:
+    limits = UserLimits(args.limit.get("running"), args.limit.get("queued"), args.priority)
+    with contextlib.closing(KeyStore.open(_path(args))) as store:
+        key = store.create(args.name, limits, args.admin)
+    print("This key is shown only once; clients send it as Authorization: Bearer KEY (api_key):", file=sys.stderr)
+    print(key)
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    with contextlib.closing(KeyStore.open(_path(args))) as store:
+        keys = store.keys(revoked=args.revoked)
+    if args.json:
+        print(json.dumps([_shown_key(key) for key in keys], indent=1))
+        return 0
+    headings = ("NAME", "ID", "LIMIT", "PRIORITY", "ADMIN", "REVOKED" if args.revoked else "CREATED")
+    _print_table(headings, [_key_cells(key) for key in keys])
+    return 0
+
+
+def _revoke(args: argparse.Namespace) -> int:
+    with contextlib.closing(KeyStore.open(_path(args))) as store:
+        store.revoke(args.name)
+    print(f"{args.name}'s key is revoked")
+    return 0
+
+
+def _usage(args: argparse.Namespace) -> int:
+    with contextlib.closing(UsageStore.open(_path(args))) as store:
+        rows = store.sums(args.by, args.name, args.since, args.until)
+    if args.json:
+        print(json.dumps([_shown_usage(row) for row in rows], indent=1))
+        return 0
+    further = [] if args.by is GroupBy.KEY else [args.by.value.upper()]
+    headings = ("KEY", *further, "REQUESTS", "TOKENS IN", "CACHED", "TOKENS OUT", "IMAGES", "AUDIO")
+    _print_table(headings, [_usage_cells(row, args.by) for row in rows], text_columns=1 + len(further))
+    return 0
+
+
+def _path(args: argparse.Namespace) -> Path:
+    return data_path(args.key_file, FILE_NAME)
+
+
+def _limits(text: str) -> dict[str, int]:
+    """``running=N,queued=N``, both or one of them."""
+    limits = {}
+    for part in text.split(","):
+        name, _, number = part.partition("=")
+        sane = number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS
+        if name not in LIMITS or not sane or int(number) < LIMITS[name]:
+            raise argparse.ArgumentTypeError(
+                f"{text!r} given; running=N (from 1), queued=N (from 0), or both with a comma are accepted, "
+                f"with numbers of up to {MOST_DIGITS} digits"
+            )
+        limits[name] = int(number)
+    return limits
+
+
+def _name(text: str) -> str:
+    """A name that a key may have: nothing else can be asked for."""
+    if not is_name(text):
+        raise argparse.ArgumentTypeError(f"{text!r} given; names that `nexa key list` shows are accepted")
+    return text
+
+
+def _date(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} given; a day such as 2026-01-31 is accepted") from None
+
+
+def _shown_key(key: StoredKey) -> dict[str, Any]:
+    return {
+        "name": key.name,
+        "id": key.key_id,
+        "max_running": key.limits.max_running,
+        "max_queued": key.limits.max_queued,
+        "priority": key.limits.priority,
+        "admin": key.admin,
+        "created": key.created_s,
+        "revoked": key.revoked_s,
+    }
+
+
+def _key_cells(key: StoredKey) -> list[str]:
+    limits = {"running": key.limits.max_running, "queued": key.limits.max_queued}
+    limit = ",".join(f"{name}={number}" for name, number in limits.items() if number is not None)
+    when_s = key.created_s if key.revoked_s is None else key.revoked_s
+    when = datetime.datetime.fromtimestamp(when_s).isoformat(" ", "minutes")
+    return [key.name, key.key_id, limit or "-", key.limits.priority, "yes" if key.admin else "-", when]
+
+
+def _shown_usage(row: UsageRow) -> dict[str, Any]:
+    day = None if row.day is None else row.day.isoformat()
+    return {"key": row.key or None, "day": day, "model": row.model, **asdict(row.usage)}
+
+
+def _usage_cells(row: UsageRow, by: GroupBy) -> list[str]:
+    used = row.usage
+    counts = (used.requests, used.prompt_tokens, used.cached_tokens, used.completion_tokens, used.images)
+    further = {GroupBy.KEY: [], GroupBy.DAY: [str(row.day)], GroupBy.MODEL: [str(row.model)]}[by]
+    return [row.key or "(no key of their own)", *further, *(f"{count:,}" for count in counts), f"{used.audio_s:,.0f} s"]
+
+
+def _print_table(headings: tuple[str, ...], rows: list[list[str]], text_columns: int | None = None) -> None:
+    """Print a table; its columns after the first ``text_columns`` are numbers."""
+    table = Table(box=None, pad_edge=False)
+    for index, heading in enumerate(headings):
+        numbers = text_columns is not None and index >= text_columns
+        table.add_column(heading, justify="right" if numbers else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, markup=False, highlight=False, emoji=False).print(table)

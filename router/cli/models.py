@@ -1,0 +1,125 @@
+"""``nexa pull``, ``nexa list`` and ``nexa rm``: the models on this machine and those that can be had by name."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from typing import get_args
+
+from rich.console import Console
+from rich.table import Table
+
+from shared.gguf.header import GGUFError
+from shared.hub.client import Hub
+from shared.hub.progress import format_bytes, progress_for
+from shared.hub.store import InstalledModel, ModelStore
+from shared.models.catalog import CatalogEntry, load_catalog
+from shared.models.files import ModelKind
+from shared.models.source import HubSource, JoinedSource, MissingPackageError, ModelError, PackageSource
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A line of ``nexa list``, with the field names of its JSON; ``kind`` is empty when files cannot be recognised."""
+
+    name: str
+    aliases: tuple[str, ...]
+    kind: str
+    size_bytes: int
+    licence: str
+    here: bool
+    source: str
+    note: str = ""
+
+
+def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommands; each sets ``func(args) -> exit code``."""
+    pull = subparsers.add_parser("pull", help="download models", description="Download models, or go on with it.")
+    pull.add_argument("names", nargs="+", metavar="NAME", help="a name of `nexa list`, or hf:owner/repo[:file-pattern]")
+    pull.set_defaults(func=_pull)
+
+    listing = subparsers.add_parser("list", help="list models", description="List models by name and what is here.")
+    listing.add_argument("--json", action="store_true", help="print a JSON array")
+    listing.add_argument("--kind", choices=get_args(ModelKind), help="only models of this kind")
+    listing.set_defaults(func=_list)
+
+    remove = subparsers.add_parser("rm", help="delete a downloaded model", description="Delete a downloaded model.")
+    remove.add_argument("name", metavar="NAME", help="a name of `nexa list`, or hf:owner/repo[:file-pattern]")
+    remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    remove.set_defaults(func=_remove)
+
+
+def list_rows(store: ModelStore, kind: str | None = None) -> list[ModelRow]:
+    """The catalog's models in its order, then those in ``store`` that it does not name."""
+    entries = list(load_catalog())
+    rows = [_entry_row(entry, store) for entry in entries]
+    sources = {row.source for row in rows}
+    rows += [_installed_row(model) for model in store.installed() if model.source not in sources]
+    return [row for row in rows if kind is None or row.kind == kind]
+
+
+def _pull(args: argparse.Namespace) -> int:
+    store = ModelStore(hub=Hub(), progress=progress_for(sys.stderr))
+    for name in args.names:
+        model = store.pull(name)
+        print(f"{model.name} is ready: {model.path}")
+    return 0
+
+
+def _list(args: argparse.Namespace) -> int:
+    rows = list_rows(ModelStore(), args.kind)
+    if args.json:
+        print(json.dumps([asdict(row) for row in rows], indent=1))
+        return 0
+    table = Table(box=None, pad_edge=False)
+    for heading in ("NAME", "KIND"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("SIZE", justify="right", no_wrap=True)
+    table.add_column("LICENCE", no_wrap=True)
+    table.add_column("HERE", no_wrap=True)
+    table.add_column("SOURCE", overflow="fold")
+    for row in rows:
+        here = "yes" if row.here else "-"
+        table.add_row(row.name, row.kind, format_bytes(row.size_bytes), row.licence, here, row.source)
+    width = None if sys.stdout.isatty() else 200
+    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+    return 0
+
+
+def _remove(args: argparse.Namespace) -> int:
+    store = ModelStore()
+    model = store.find_installed(args.name)
+    if not args.yes:
+        if not sys.stdin.isatty():
+            raise ModelError(f"rm {args.name} needs a terminal to ask on, or -y")
+        if input(f"Delete {model.name} ({format_bytes(model.size_bytes)}) from {model.folder}? [y/N] ").lower() != "y":
+            return 1
+    store.remove(args.name)
+    print(f"{model.name} is deleted, {format_bytes(model.size_bytes)} are free again")
+    return 0
+
+
+def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
+    here, size_bytes = False, entry.size_bytes
+    if isinstance(entry.source, HubSource | JoinedSource):
+        installed = store.find(entry)
+        here, size_bytes = installed is not None, installed.size_bytes if installed else size_bytes
+    elif isinstance(entry.source, PackageSource):
+        try:
+            here = entry.source.locate().exists()
+        except MissingPackageError:
+            here = False
+    return ModelRow(
+        entry.name, entry.aliases, entry.kind, size_bytes, entry.licence, here, str(entry.source), entry.note
+    )
+
+
+def _installed_row(model: InstalledModel) -> ModelRow:
+    try:
+        kind: str = model.resolve().kind
+        note = ""
+    except (ModelError, GGUFError, OSError) as error:
+        kind, note = "", str(error)
+    return ModelRow(model.name, (), kind, model.size_bytes, model.licence, True, model.source, note)

@@ -1,0 +1,74 @@
+"""The private folder of one run of the server: its sockets and its settings."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from shared.wire.transport import Endpoints
+
+_PREFIX = "nexa-"
+_LOCK = "lock"
+
+
+class NoRunFolder(Exception):
+    """There is no place for a run folder; the message is one readable line."""
+
+
+def make_run_folder() -> Path:
+    """A new folder that only this user can enter, with a path short enough for sockets.
+
+    It is locked for as long as this process lives, whatever program it executes. Folders of servers that were killed
+    are not locked any more and are removed.
+
+    Raises:
+        NoRunFolder: no folder for temporary files can be written to.
+    """
+    for base in _bases():
+        try:
+            folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        except OSError:
+            continue
+        try:
+            Endpoints.in_folder(folder)
+        except ValueError:
+            folder.rmdir()
+            continue
+        _lock(folder)
+        _remove_abandoned(base)
+        return folder
+    raise NoRunFolder("no folder for sockets can be made: XDG_RUNTIME_DIR, TMPDIR and /tmp cannot be written to")
+
+
+def _bases() -> Iterator[Path]:
+    for base in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
+        if base:
+            yield Path(base)
+
+
+def _lock(folder: Path) -> None:
+    descriptor = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.set_inheritable(descriptor, True)  # kept over exec; the supervisor's children are not given it
+
+
+def _remove_abandoned(base: Path) -> None:
+    """Remove this user's run folders that no process has locked. One without a lock file is only being made."""
+    for lock in base.glob(f"{_PREFIX}*/{_LOCK}"):
+        try:
+            if lock.parent.is_symlink() or lock.parent.stat().st_uid != os.getuid():
+                continue
+            descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
+        except BlockingIOError:
+            pass
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,50 @@
+"""Bodies that are too large are refused before they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from router.http.error_handlers import error_response
+from router.schemas.errors import ApiError
+
+
+class BodyLimit:
+    """ASGI middleware: 413 for a body of more than ``max_body_bytes``, by its Content-Length or as it arrives.
+
+    ``limits`` has other limits for some paths, those that take files.
+    """
+
+    def __init__(self, app: ASGIApp, max_body_bytes: int, limits: Mapping[str, int] | None = None) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._limits = limits or {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._limits.get(scope["path"], self._max_body_bytes)
+        announced = Headers(scope=scope).get("content-length", "0")
+        if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
+            await error_response(_too_large(f"{announced[:20]} bytes", limit))(scope, receive, send)
+            return
+        received_bytes = 0
+
+        async def receive_counted() -> Message:
+            nonlocal received_bytes
+            message = await receive()
+            if message["type"] == "http.request":
+                received_bytes += len(message.get("body", b""))
+                if received_bytes > limit:
+                    raise _too_large(f"more than {received_bytes - 1} bytes", limit)
+            return message
+
+        await self._app(scope, receive_counted, send)
+
+
+def _too_large(given: str, limit: int) -> ApiError:
+    return ApiError(413, f"the body has {given}; accepted are up to {limit} bytes", headers={"Connection": "close"})

@@ -1,0 +1,87 @@
+"""Every error as an OpenAI error object."""
+
+from __future__ import annotations
+
+import http
+import re
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response
+
+from router.http.disconnect import ClientGone
+from router.schemas.errors import ApiError
+from router.schemas.shown import shown
+
+MAX_NAMED_ERRORS = 5
+CLIENT_CLOSED_REQUEST = 499
+
+_PYDANTIC_OPENING = re.compile(r"^\w+ should (be|have|match) ")
+
+
+def install_error_handlers(app: FastAPI) -> None:
+    """Let ``app`` answer all its errors as OpenAI error objects."""
+    app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientGone, _on_client_gone)
+    app.add_exception_handler(ClientDisconnect, _on_client_gone)
+
+
+def error_response(error: ApiError) -> Response:
+    """The response that tells a client of ``error``."""
+    return JSONResponse(error.body(), error.status, error.headers)
+
+
+def validation_error(errors: list[dict[str, Any]]) -> ApiError:
+    """Pydantic's findings as one error: its ``param`` is the first field at fault, its message names up to five."""
+    sentences = [_sentence(found) for found in errors[:MAX_NAMED_ERRORS]]
+    if len(errors) > MAX_NAMED_ERRORS:
+        sentences.append(f"and {len(errors) - MAX_NAMED_ERRORS} more")
+    return ApiError(400, "; ".join(sentences), param=_path(errors[0]) or None)
+
+
+def _path(found: dict[str, Any]) -> str:
+    """The dotted path of the field, without the place (body, query) that FastAPI puts before it."""
+    return ".".join(str(step)[:100] for step in found["loc"][1:])
+
+
+def _sentence(found: dict[str, Any]) -> str:
+    path = _path(found) or "the body"
+    if found["type"] == "missing":
+        return f"{path} is missing, and it is required"
+    if found["type"] == "value_error":
+        return f"{path}: {found['ctx']['error']}; given was {shown(found['input'])}"
+    if found["type"] in ("model_type", "model_attributes_type", "dict_type"):
+        return f"{path}: accepted is an object; given was {shown(found['input'])}"
+    accepted = _PYDANTIC_OPENING.sub("", found["msg"]).partition(" after validation")[0]
+    return f"{path}: accepted is {accepted}; given was {shown(found['input'])}"
+
+
+async def _on_api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error_response(error)
+
+
+async def _on_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return error_response(validation_error(list(error.errors())))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    headers = dict(error.headers or {})
+    where = f"{request.method} {shown(request.url.path)}"
+    if error.status_code == http.HTTPStatus.NOT_FOUND:
+        return error_response(ApiError(404, f"there is no {where}; GET /docs shows what there is", headers=headers))
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        accepted = headers.get("Allow", "another method")
+        return error_response(ApiError(405, f"there is no {where}; accepted is {accepted}", headers=headers))
+    return error_response(ApiError(error.status_code, str(error.detail), headers=headers))
+
+
+async def _on_client_gone(request: Request, error: Exception) -> Response:
+    return Response(status_code=CLIENT_CLOSED_REQUEST)

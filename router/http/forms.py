@@ -1,0 +1,199 @@
+"""Multipart forms: fields and files from a request, within limits, and no file in the router's memory."""
+
+from __future__ import annotations
+
+import asyncio
+import mmap
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from tempfile import SpooledTemporaryFile
+from typing import Any, TypeVar, cast, get_origin
+
+from fastapi import Request
+from pydantic import BaseModel, ValidationError
+from python_multipart.multipart import parse_options_header
+from starlette.datastructures import FormData, QueryParams, UploadFile
+
+from router.http.error_handlers import validation_error
+from router.jobs.job import Blob
+from router.schemas.errors import ApiError
+from router.schemas.shown import shown
+
+MAX_FILES = 4
+MAX_FIELDS = 100
+MAX_FIELD_BYTES = 1024 * 1024
+FORM_OVERHEAD_BYTES = 1024 * 1024
+"""What a form may hold beside its largest file."""
+SMALL_FILE_BYTES = 1024 * 1024
+"""Up to here a file is taken into memory: Starlette does not write it to the disk either."""
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form that was read: texts and files by name, in the order in which they came."""
+
+    texts: dict[str, list[str]] = field(default_factory=dict)
+    files: dict[str, list[Blob]] = field(default_factory=dict)
+
+    def file(self, *names: str) -> Blob | None:
+        """The one file under any of these names, or None.
+
+        Raises:
+            ApiError: 400, there are several, or the name came with a text.
+        """
+        found = [blob for name in names for blob in self.files.get(name, [])]
+        if len(found) > 1:
+            raise ApiError(400, f"{names[0]}: {len(found)} files were given; accepted is one", names[0])
+        for name in names:
+            if name in self.texts:
+                given = shown(self.texts[name][0])
+                raise ApiError(400, f"{name}: the text {given} was given; accepted is a file, with a file name", name)
+        return found[0] if found else None
+
+    def required_file(self, name: str) -> Blob:
+        """The one file under this name.
+
+        Raises:
+            ApiError: 400, there is none, or there are several.
+        """
+        blob = self.file(name)
+        if blob is None:
+            raise ApiError(400, f"{name} is missing, and it is required: a file in the form", name)
+        return blob
+
+
+async def read_form(request: Request, max_file_bytes: int) -> Form:
+    """Read a request's form.
+
+    A file of more than ``SMALL_FILE_BYTES`` lies in an unnamed temporary file, which is mapped into memory, not read:
+    it lives as long as the map.
+
+    Raises:
+        ApiError: 400, the body is no such form or a file is empty; 403, another site's page sent it; 413, a file has
+            more than ``max_file_bytes``.
+        ClientDisconnect: the client went away.
+    """
+    refuse_cross_site(request)
+    _check_content_type(request.headers.get("content-type"))
+    data = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
+    try:
+        return await asyncio.to_thread(_taken, data, max_file_bytes)
+    finally:
+        await data.close()
+
+
+def refuse_cross_site(request: Request) -> None:
+    """Refuse a form that a page of another site has sent: browsers let any page do that, unlike JSON.
+
+    Pages that the operator has named (``--cors-origin``) may.
+
+    Raises:
+        ApiError: 403.
+    """
+    named = request.app.state.broker.settings.cors_origins
+    if "*" in named or request.headers.get("origin", "") in named:
+        return
+    if request.headers.get("sec-fetch-site", "").lower() == "cross-site":
+        raise ApiError(
+            403, "this form was sent by a web page of another site (Sec-Fetch-Site: cross-site), which is refused"
+        )
+
+
+def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:
+    """The parameters that a form and the query string hold. Those without a value count as not given.
+
+    Raises:
+        ApiError: 400, a value is not accepted, one field has several, or form and query string differ.
+    """
+    values = _values(model, {name: query.getlist(name) for name in query})
+    for name, value in _values(model, form.texts).items():
+        if values.setdefault(name, value) != value:
+            message = f"{name} is {shown(values[name])} in the query string and {shown(value)} in the form"
+            raise ApiError(400, f"{message}; give one of them, or both with the same value", name)
+    try:
+        return model.model_validate(values, strict=False)
+    except ValidationError as error:
+        raise validation_error([{**found, "loc": ("form", *found["loc"])} for found in error.errors()]) from None
+
+
+def form_docs(model: type[BaseModel], **files: str) -> dict[str, Any]:
+    """FastAPI's ``openapi_extra`` for a form with the fields of ``model`` and ``files``, a description by each name.
+
+    A file whose description ends with ``(required)`` is.
+    """
+    schema = model.model_json_schema()
+    schema = _inlined(schema, schema.get("$defs", {}))
+    uploads = {name: {"type": "string", "format": "binary", "description": text} for name, text in files.items()}
+    properties = {**uploads, **schema.get("properties", {})}
+    required = [*(name for name, text in files.items() if text.endswith("(required)")), *schema.get("required", [])]
+    form = {"type": "object", "properties": properties, "required": required}
+    return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
+
+
+def _check_content_type(given: str | None) -> None:
+    """Forms are in UTF-8 (RFC 7578, 5.1.2); Python knows charsets that no reader of a form is ready for."""
+    kind, options = parse_options_header(given)
+    if kind != b"multipart/form-data":
+        found = f"is {shown(given)}" if given else "is missing"
+        raise ApiError(400, f"the header Content-Type {found}; accepted is multipart/form-data", "Content-Type")
+    charset = options.get(b"charset", b"utf-8").decode("latin-1")
+    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise ApiError(
+            400, f"the header Content-Type names the charset {shown(charset)}; accepted is utf-8", "Content-Type"
+        )
+
+
+def _taken(data: FormData, max_file_bytes: int) -> Form:
+    form = Form()
+    for name, value in data.multi_items():
+        if not isinstance(value, UploadFile):
+            form.texts.setdefault(name, []).append(value)
+        elif value.filename or value.size:  # browsers send a nameless empty file where none was chosen
+            form.files.setdefault(name, []).append(_blob(name, value, max_file_bytes))
+    return form
+
+
+def _blob(name: str, upload: UploadFile, max_file_bytes: int) -> Blob:
+    size_bytes = upload.size or 0
+    if not size_bytes:
+        raise ApiError(400, f"{name}: the file is empty", name)
+    if size_bytes > max_file_bytes:
+        raise ApiError(413, f"{name}: the file has {size_bytes} bytes; accepted are up to {max_file_bytes}", name)
+    spooled = cast("SpooledTemporaryFile[bytes]", upload.file)
+    spooled.seek(0)
+    if size_bytes <= SMALL_FILE_BYTES:
+        return spooled.read()
+    spooled.rollover()
+    spooled.flush()
+    return mmap.mmap(spooled.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _values(model: type[BaseModel], given: Mapping[str, list[str]]) -> dict[str, Any]:
+    """One text a field, or a list where ``model`` has one, whose name may end with ``[]``; empty texts are left out."""
+    texts: dict[str, list[str]] = {}
+    for name, several in given.items():
+        texts.setdefault(name.removesuffix("[]"), []).extend(text for text in several if text)
+    lists = {name for name, info in model.model_fields.items() if get_origin(info.annotation) is list}
+    values: dict[str, Any] = {}
+    for name, kept in texts.items():
+        if name in lists and kept:
+            values[name] = kept
+        elif kept:
+            if name in model.model_fields and len(set(kept)) > 1:
+                raise ApiError(400, f"{name} was given several times, as {shown(kept)}; accepted is one value", name)
+            values[name] = kept[0]
+    return values
+
+
+def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
+    """``schema`` with its definitions in the places that refer to them, so that it can stand within a document."""
+    if isinstance(schema, list):
+        return [_inlined(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    parts = {name: _inlined(part, definitions) for name, part in schema.items() if name not in ("$defs", "$ref")}
+    if "$ref" in schema:
+        return {**_inlined(definitions[schema["$ref"].removeprefix("#/$defs/")], definitions), **parts}
+    return parts

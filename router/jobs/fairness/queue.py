@@ -1,0 +1,202 @@
+"""The jobs that wait for a worker, fair between users in what their jobs cost."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterator
+
+from router.jobs.fairness.cost import cost_so_far
+from router.jobs.fairness.counters import VirtualCounters
+from router.jobs.job import Job
+from router.jobs.limits import Priority, UserTally
+
+WEIGHTS = {Priority.INTERACTIVE: 1.0, Priority.BATCH: 0.1}
+"""The shares of the two priorities where both have work: batch work gets one part in eleven."""
+
+
+class FairQueue:
+    """Weighted fair queueing over the cost of jobs (:mod:`router.jobs.fairness.cost`), for one model.
+
+    The next job is of the priority, and within it of the user, with the least virtual counter
+    (:class:`~router.jobs.fairness.counters.VirtualCounters`): so a hundred jobs of one user do not delay another's one,
+    and a user of long prompts gets fewer jobs done than one of short ones. A user none of whose jobs runs goes before
+    those of whom some do, whatever the counters say: a share of nothing is no share. A job is charged with an estimate
+    when it leaves the queue, so that many that leave at once count at once, and with what it really costs by
+    :meth:`settle` and :meth:`finish`. A user who may run no more jobs (``max_running``) is passed over until one ends.
+
+    A job is in the queue, or out of it with a worker, until :meth:`remove` or :meth:`finish`: it counts as its user's
+    work for so long.
+    """
+
+    def __init__(self, tally: UserTally | None = None) -> None:
+        self._tally = tally or UserTally()
+        self._priorities = VirtualCounters()
+        self._users = {priority: VirtualCounters() for priority in Priority}
+        self._waiting: dict[Priority, dict[str, deque[Job]]] = {priority: {} for priority in Priority}
+        self._returned: deque[Job] = deque()
+        self._running: Counter[str] = Counter()
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Job]:
+        yield from self._returned
+        for users in self._waiting.values():
+            for jobs in users.values():
+                yield from jobs
+
+    @property
+    def idle(self) -> bool:
+        """Whether no job waits here and no worker has one from here."""
+        return self._priorities.idle
+
+    def push(self, job: Job) -> None:
+        """Add a new job behind those of the same user."""
+        self._priorities.enter(job.request.priority)
+        self._users[job.request.priority].enter(job.request.user)
+        self._waiting_of(job).append(job)
+        self._count_in(job)
+
+    def push_front(self, job: Job) -> None:
+        """Add a job again that has left the queue and must go on as soon as can be: it is the next one."""
+        self._charge_to(job, cost_so_far(job))
+        self._returned.appendleft(job)
+        self._count_running(job, -1)
+        self._count_in(job)
+
+    def put_back(self, job: Job) -> None:
+        """Add a job again that has made room for another user's: it is the next one of its own user."""
+        self._charge_to(job, cost_so_far(job))
+        self._waiting_of(job).appendleft(job)
+        self._count_running(job, -1)
+        self._count_in(job)
+
+    def peek(self) -> Job | None:
+        """The job whose turn it is; None if none waits, or only those of users who may run no more."""
+        if self._returned:
+            return self._returned[0]
+        for priority in sorted(Priority, key=lambda priority: (self._priorities[priority], priority is Priority.BATCH)):
+            job = self._next_of(priority)
+            if job is not None:
+                return job
+        return None
+
+    def pop(self) -> Job:
+        """Take the job whose turn it is, and charge its user.
+
+        Raises:
+            IndexError: no job waits that may run.
+        """
+        job = self.peek()
+        if job is None:
+            raise IndexError("no job waits that may run")
+        self.start(job)
+        return job
+
+    def start(self, job: Job) -> None:
+        """Take a certain waiting job, and charge its user, as it goes to a worker."""
+        self._take(job)
+        self._charge_to(job, max(job.estimated_cost, job.charged_cost))
+        self._count_running(job, 1)
+
+    def remove(self, job: Job) -> bool:
+        """Take a certain job out for good; False if it does not wait here."""
+        if not self._take(job):
+            return False
+        self._leave(job)
+        return True
+
+    def settle(self, job: Job) -> None:
+        """Charge a job that runs for more than was estimated."""
+        cost = cost_so_far(job)
+        if cost > job.charged_cost:
+            self._charge_to(job, cost)
+
+    def finish(self, job: Job) -> None:
+        """A job that had left the queue has ended: charge what it has really cost."""
+        self._charge_to(job, cost_so_far(job))
+        self._count_running(job, -1)
+        self._leave(job)
+
+    def waiting_cost(self, user: str | None = None) -> float:
+        """What the jobs that wait will cost by the estimates, of one user or of all."""
+        return sum(job.estimated_cost for job in self if user is None or job.request.user == user)
+
+    def running(self, user: str) -> int:
+        """How many of a user's jobs from here workers have."""
+        return self._running.get(user, 0)
+
+    def has_waiting(self, user: str) -> bool:
+        """Whether a job of this user waits."""
+        return any(user in users for users in self._waiting.values())
+
+    def waiting_users(self) -> int:
+        """How many users have jobs that wait."""
+        return len({user for users in self._waiting.values() for user in users})
+
+    def position(self, job: Job) -> int:
+        """About how many jobs have their turn before this one does, itself included; 0 if it does not wait here.
+
+        Users are taken to go on by turns, with one job each: what their jobs cost is known afterwards only.
+        """
+        if job in self._returned:
+            return self._returned.index(job) + 1
+        users = self._waiting[job.request.priority]
+        own = users.get(job.request.user)
+        if own is None or job not in own:
+            return 0
+        rank = own.index(job)
+        counters = self._users[job.request.priority]
+        mine = (self.running(job.request.user) > 0, counters[job.request.user])
+        others = ((jobs, (self.running(user) > 0, counters[user])) for user, jobs in users.items() if jobs is not own)
+        ahead = sum(min(len(jobs), rank + (theirs < mine)) for jobs, theirs in others) + len(self._returned)
+        if job.request.priority is Priority.BATCH:
+            ahead += sum(map(len, self._waiting[Priority.INTERACTIVE].values()))
+        return ahead + rank + 1
+
+    def _next_of(self, priority: Priority) -> Job | None:
+        users, counters, tally = self._waiting[priority], self._users[priority], self._tally
+        allowed = (user for user, jobs in users.items() if tally.may_run(user, jobs[0].request.limits))
+        user = min(allowed, key=lambda user: (self.running(user) > 0, counters[user]), default=None)
+        return None if user is None else users[user][0]
+
+    def _waiting_of(self, job: Job) -> deque[Job]:
+        return self._waiting[job.request.priority].setdefault(job.request.user, deque())
+
+    def _count_in(self, job: Job) -> None:
+        self._count += 1
+        self._tally.change(job.request.user, queued=1)
+
+    def _count_running(self, job: Job, change: int) -> None:
+        user = job.request.user
+        self._running[user] += change
+        if not self._running[user]:
+            del self._running[user]
+        self._tally.change(user, running=change)
+
+    def _take(self, job: Job) -> bool:
+        users = self._waiting[job.request.priority]
+        jobs = users.get(job.request.user)
+        if jobs is not None and job in jobs:
+            jobs.remove(job)
+            if not jobs:
+                del users[job.request.user]
+        elif job in self._returned:
+            self._returned.remove(job)
+        else:
+            return False
+        self._count -= 1
+        self._tally.change(job.request.user, queued=-1)
+        return True
+
+    def _leave(self, job: Job) -> None:
+        self._users[job.request.priority].leave(job.request.user)
+        self._priorities.leave(job.request.priority)
+
+    def _charge_to(self, job: Job, cost: float) -> None:
+        """Let ``cost`` be what has been charged for a job."""
+        added, job.charged_cost = cost - job.charged_cost, cost
+        priority = job.request.priority
+        self._users[priority].charge(job.request.user, added)
+        self._priorities.charge(priority, added / WEIGHTS[priority])

@@ -1,0 +1,79 @@
+"""The router's side of the wire: the jobs socket that workers connect to, and the bus on which they publish."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import zmq
+
+from router.jobs.job import Blob
+from shared.wire.codec import WireError
+from shared.wire.messages import CODEC, HEARTBEAT_TOPIC, ROSTER_TOPIC, ControlMessage, RouterMessage, router_topic
+from shared.wire.transport import Endpoints, SocketReader, open_socket
+
+log = logging.getLogger("nexa.router.link")
+
+
+class RouterLink:
+    """Binds both sockets and hands every message that arrives to ``on_message``; orders go to the supervisor."""
+
+    def __init__(self, router_id: str, endpoints: Endpoints, on_message: Callable[[Any], None]) -> None:
+        self._router_id = router_id
+        self._endpoints = endpoints
+        self._on_message = on_message
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+
+    def open(self) -> None:
+        """Bind and begin to read. Needs a running event loop."""
+        self._jobs = open_socket(self._context, zmq.ROUTER)
+        self._jobs.setsockopt(zmq.ROUTER_MANDATORY, 1)
+        self._jobs.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self._jobs.bind(self._endpoints.jobs)
+        self._bus = open_socket(self._context, zmq.SUB)
+        for topic in (HEARTBEAT_TOPIC, ROSTER_TOPIC, router_topic(self._router_id)):
+            self._bus.setsockopt(zmq.SUBSCRIBE, topic)
+        self._bus.bind(self._endpoints.router_bus)
+        self._control = open_socket(self._context, zmq.PUSH)
+        self._control.connect(self._endpoints.control)
+        self._readers = [
+            SocketReader(self._jobs, self._receive),
+            SocketReader(self._bus, self._receive),
+        ]
+
+    def send(self, worker_id: str, message: RouterMessage, blobs: Sequence[Blob] = ()) -> bool:
+        """Send to one worker over the jobs socket, with ``blobs`` as they are; False if it is not connected."""
+        frames = [worker_id.encode(), CODEC.encode(message), *blobs]
+        try:
+            self._jobs.send_multipart(frames, zmq.NOBLOCK, copy=not blobs)
+        except zmq.ZMQError as error:
+            log.debug("not sent", extra={"worker": worker_id, "reason": str(error)})
+            return False
+        finally:
+            self._readers[0].wake()
+        return True
+
+    def tell_supervisor(self, order: ControlMessage) -> None:
+        """Send an operator's order; it waits for the supervisor if that is not there yet."""
+        self._control.send(CODEC.encode(order), zmq.NOBLOCK)
+
+    def close(self) -> None:
+        """Stop reading and close the sockets."""
+        for reader in self._readers:
+            reader.close()
+        self._jobs.close()
+        self._bus.close()
+        self._control.close()
+        self._context.term()
+
+    def _receive(self, frames: list[bytes]) -> None:
+        """Both sockets put one frame before the message: the sender's id, or the topic."""
+        if len(frames) < 2:
+            return
+        try:
+            message = CODEC.decode(frames[1])
+        except WireError as error:
+            log.warning("message ignored", extra={"reason": str(error)})
+            return
+        self._on_message(message)

@@ -1,0 +1,112 @@
+"""Counts what each request used, for its key, and keeps the sums in the key file."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import logging
+import sqlite3
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from router.http.request_log import FinishedRequest
+from router.jobs.job import Job
+from router.keys.usage import GroupBy, Usage, UsageOf, UsageRow, UsageStore
+from shared.wire.jobs import ImageJob
+
+log = logging.getLogger("nexa.usage")
+
+GATHER_S = 0.2
+"""Requests that end within this time are written together."""
+RETRY_S = 5.0
+
+
+class UsageLog:
+    """Writes usage behind the requests' backs: a full disk costs no request, its sums wait until there is room.
+
+    What is written survives the death of the process at once; the last ``GATHER_S`` may be lost with it.
+    """
+
+    def __init__(self, store: UsageStore) -> None:
+        self._store = store
+        self._unwritten: dict[UsageOf, Usage] = {}
+        self._writer: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "usage")  # one: it alone uses the store
+
+    def finished(self, request: FinishedRequest) -> None:
+        """Count a request that has ended, if it was accepted."""
+        record = request.record
+        if not record.jobs or record.model is None:
+            return
+        of = UsageOf(datetime.datetime.now(datetime.UTC).date(), record.key_name, record.model)
+        self._count(of, usage_of_jobs(record.jobs, record.choices_per_prompt))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.ensure_future(self._write_soon())
+
+    async def sums(
+        self, by: GroupBy, key: str | None, since: datetime.date | None, until: datetime.date | None
+    ) -> list[UsageRow]:
+        """The sums, with all requests that have ended; see :meth:`UsageStore.sums`.
+
+        Raises:
+            sqlite3.Error: they cannot be written or read.
+        """
+        await self._write()
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.sums, by, key, since, until)
+
+    async def close(self) -> None:
+        """Write what is left, and close the file."""
+        if self._writer is not None and not self._writer.done():
+            self._writer.cancel()
+            await asyncio.gather(self._writer, return_exceptions=True)
+        try:
+            await self._write()
+        except sqlite3.Error:
+            log.exception("usage cannot be written, and is lost: %s", self._unwritten)
+        self._thread.shutdown()
+        self._store.close()
+
+    def _count(self, of: UsageOf, usage: Usage) -> None:
+        self._unwritten.setdefault(of, Usage()).add(usage)
+
+    async def _write_soon(self) -> None:
+        wait_s = GATHER_S
+        while self._unwritten:
+            await asyncio.sleep(wait_s)
+            try:
+                await self._write()
+            except sqlite3.Error as error:
+                log.error("usage cannot be written, another attempt follows in %g s: %s", RETRY_S, error)
+                wait_s = RETRY_S
+
+    async def _write(self) -> None:
+        # Shielded: the thread goes on when its waiter is cancelled, and what it writes must not be written again.
+        await asyncio.shield(asyncio.ensure_future(self._write_all()))
+
+    async def _write_all(self) -> None:
+        async with self._turn:
+            taken, self._unwritten = self._unwritten, {}
+            if not taken:
+                return
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._thread, self._store.add, taken)
+            except sqlite3.Error:
+                for of, usage in taken.items():
+                    self._count(of, usage)
+                raise
+
+
+def usage_of_jobs(jobs: Sequence[Job], choices_per_prompt: int) -> Usage:
+    """What a request's jobs used, be they ended or cancelled; each prompt counts once, by its first choice."""
+    used = Usage(requests=1)
+    for index, job in enumerate(jobs):
+        prompt = job.done or job.begun
+        if prompt is not None and index % choices_per_prompt == 0:
+            used.prompt_tokens += prompt.prompt_tokens
+            used.cached_tokens += prompt.cached_tokens
+        used.completion_tokens += len(job.generated) if job.done is None else job.done.completion_tokens
+        used.audio_s += job.audio_s
+        if isinstance(job.request.work, ImageJob):
+            used.images += job.delivered
+    return used

@@ -1,0 +1,105 @@
+"""What ``GET /metrics`` says of requests: histograms of their times and counts of what they cost.
+
+A request is observed once, at its end, however many tokens it streams. Names and units follow vLLM and OpenTelemetry;
+labels are bounded: models are those that are served, and paths that no endpoint has count as ``other``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+from router.http.request_log import FinishedRequest
+from router.jobs.job import Job
+from shared.settings import ModelSettings
+from shared.wire.jobs import ImageJob
+
+PREFIX = "nexa"
+LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
+ITL_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """The histograms and counters of one application, in a registry of its own."""
+
+    def __init__(self, models: Sequence[ModelSettings]) -> None:
+        self.registry = CollectorRegistry()
+        self._kinds = {model.name: model.kind.value for model in models}
+        self._ttft = self._histogram(
+            "time_to_first_token_seconds", "Acceptance of a request to its first token, segment or picture."
+        )
+        self._itl = self._histogram(
+            "inter_token_latency_seconds",
+            "Mean time between the tokens of one choice, (end - first token) / (tokens - 1), observed at its end.",
+            ITL_BUCKETS_S,
+        )
+        self._e2e = self._histogram(
+            "e2e_request_latency_seconds", "Arrival of a request that was answered in full to the end of its answer."
+        )
+        self._queue_time = self._histogram(
+            "request_queue_time_seconds", "Acceptance of a request to when a worker is given its first job."
+        )
+        labels = ("endpoint", "model", "kind", "outcome", "status")
+        self._requests = Counter("requests", "Requests that have ended.", labels, PREFIX, registry=self.registry)
+        self._prompt_tokens = self._counter("prompt_tokens", "Tokens of the prompts of jobs that were done.")
+        self._cached_tokens = self._counter("cached_prompt_tokens", "Those of them that the KV cache already held.")
+        self._generation_tokens = self._counter("generation_tokens", "Tokens generated for clients.")
+        self._images = self._counter("images", "Pictures painted for clients.")
+        self._audio = self._counter("audio_seconds", "Length of the recordings that were transcribed, in seconds.")
+
+    def finished(self, request: FinishedRequest) -> None:
+        """Count a request that has ended."""
+        model = request.record.model or ""
+        kind = self._kinds.get(model, "")
+        self._requests.labels(request.endpoint, model, kind, request.outcome, str(request.status)).inc()
+        if not model:
+            return
+        if request.record.ttft_s is not None:
+            self._ttft.labels(model).observe(request.record.ttft_s)
+        if request.outcome == "done":
+            self._e2e.labels(model).observe(request.duration_s)
+        queued_s = [wait_s for job in request.record.jobs if (wait_s := queue_time_s(job)) is not None]
+        if queued_s:
+            self._queue_time.labels(model).observe(min(queued_s))
+        for job in request.record.jobs:
+            self._count_job(model, job)
+
+    def _count_job(self, model: str, job: Job) -> None:
+        tokens = len(job.generated)
+        if job.done is not None:
+            tokens = job.done.completion_tokens
+            self._prompt_tokens.labels(model).inc(job.done.prompt_tokens)
+            self._cached_tokens.labels(model).inc(job.done.cached_tokens)
+            if tokens > 1 and job.first_token_s is not None and job.ended_s is not None:
+                self._itl.labels(model).observe((job.ended_s - job.first_token_s) / (tokens - 1))
+        self._generation_tokens.labels(model).inc(tokens)
+        self._audio.labels(model).inc(job.audio_s)
+        if isinstance(job.request.work, ImageJob):
+            self._images.labels(model).inc(job.delivered)
+
+    def _histogram(self, name: str, help_text: str, buckets: Sequence[float] = LATENCY_BUCKETS_S) -> Histogram:
+        made = Histogram(name, help_text, ("model",), PREFIX, registry=self.registry, buckets=buckets)
+        self._show_zeros(made)
+        return made
+
+    def _counter(self, name: str, help_text: str) -> Counter:
+        made = Counter(name, help_text, ("model",), PREFIX, registry=self.registry)
+        self._show_zeros(made)
+        return made
+
+    def _show_zeros(self, metric: Histogram | Counter) -> None:
+        """Export each model from the start: a rate needs a first value to begin from."""
+        for model in self._kinds:
+            metric.labels(model)
+
+
+def queue_time_s(job: Job) -> float | None:
+    """Seconds from a job's acceptance to its dispatch; None while it waits.
+
+    A job that a worker lost is dispatched again: its first token bounds what can be said of the first time.
+    """
+    if job.dispatched_s is None:
+        return None
+    dispatched_s = job.dispatched_s if job.first_token_s is None else min(job.dispatched_s, job.first_token_s)
+    return dispatched_s - job.created_s

@@ -1,0 +1,40 @@
+"""Whether and where traces go, known without loading OpenTelemetry."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from router.telemetry.tracing import Tracing
+
+STANDARD_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+HOW_TO_INSTALL = "pip install 'nexa-server[telemetry]', or `make setup EXTRAS=telemetry` in the source folder"
+
+log = logging.getLogger("nexa.tracing")
+
+
+def installed() -> bool:
+    """Whether the packages of the extra ``telemetry`` are here."""
+    try:
+        return all(
+            importlib.util.find_spec(name) is not None
+            for name in ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
+        )
+    except ModuleNotFoundError:
+        return False
+
+
+def open_tracing(endpoint: str) -> Tracing | None:
+    """Traces to ``endpoint``, or to where OpenTelemetry's own variables say; None where neither says anything."""
+    named = next((name for name in STANDARD_VARIABLES if os.environ.get(name)), None)
+    if not endpoint and named is None:
+        return None
+    if not installed():
+        log.warning("no traces are sent: packages are missing", extra={"asked_by": named, "remedy": HOW_TO_INSTALL})
+        return None
+    from router.telemetry.tracing import Tracing
+
+    return Tracing.to(endpoint)

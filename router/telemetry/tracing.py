@@ -1,0 +1,135 @@
+"""OpenTelemetry traces: one server span for each request, with a child for each phase of its jobs.
+
+Spans are made at a request's end, from the times that were noted anyway: nothing is added to the path of a token. Names
+are those of OpenTelemetry's HTTP and GenAI conventions. Prompts and answers are never part of a span.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from starlette.datastructures import Headers
+
+from router.http.request_log import FinishedRequest
+from router.jobs.job import Job
+
+TRACES_PATH = "/v1/traces"
+UNTRACED = frozenset({"/health", "/ready", "/metrics"})
+OPERATIONS = {"/v1/chat/completions": "chat", "/v1/function-calling": "chat", "/v1/completions": "text_completion"}
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+
+
+class Tracing:
+    """Makes a trace of each finished request with ``provider``, which it closes."""
+
+    def __init__(self, provider: TracerProvider) -> None:
+        self._provider = provider
+        self._tracer = provider.get_tracer("nexa.router")
+        self._propagator = TraceContextTextMapPropagator()
+
+    @classmethod
+    def to(cls, endpoint: str) -> Tracing:
+        """Traces sent in batches, by a thread, to an OTLP collector: ``http://host:4318``, say.
+
+        Without an endpoint OpenTelemetry's own variables are asked; its other ones (headers, sampler) count too.
+        """
+        if endpoint and not endpoint.endswith(TRACES_PATH):
+            endpoint = endpoint.rstrip("/") + TRACES_PATH
+        name = os.environ.get("OTEL_SERVICE_NAME", "nexa-server")
+        provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint or None)))
+        return cls(provider)
+
+    def close(self) -> None:
+        """Send what is left. May block for as long as the exporter waits for its collector."""
+        self._provider.shutdown()
+
+    def finished(self, request: FinishedRequest) -> None:
+        """Make the spans of a request that has ended."""
+        if request.endpoint in UNTRACED:
+            return
+        clock = _Clock()
+        method = request.scope["method"] if request.scope["method"] in METHODS else "_OTHER"
+        headers = Headers(scope=request.scope)
+        carrier = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
+        span = self._tracer.start_span(
+            method if request.endpoint == "other" else f"{method} {request.endpoint}",
+            context=self._propagator.extract(carrier),
+            kind=trace.SpanKind.SERVER,
+            attributes=_attributes(request, method),
+            start_time=clock.epoch_ns(request.started_s),
+        )
+        if request.status >= 500 or request.outcome == "failed":
+            span.set_status(trace.StatusCode.ERROR)
+        within = trace.set_span_in_context(span)
+        for choice, job in enumerate(request.record.jobs):
+            for name, start_s, end_s in _phases(job):
+                child = self._tracer.start_span(
+                    name, within, attributes={"nexa.choice": choice}, start_time=clock.epoch_ns(start_s)
+                )
+                child.end(clock.epoch_ns(end_s))
+        span.end(clock.epoch_ns(request.started_s + request.duration_s))
+
+
+class _Clock:
+    """Turns monotonic times into nanoseconds since the epoch."""
+
+    def __init__(self) -> None:
+        self._offset_s = time.time() - time.monotonic()
+
+    def epoch_ns(self, monotonic_s: float) -> int:
+        return int((monotonic_s + self._offset_s) * 1e9)
+
+
+def _phases(job: Job) -> list[tuple[str, float, float]]:
+    """The phases that a job has gone through: name, start and end.
+
+    Where a lost job was dispatched again later than its first token, the first time is not known any more, and waiting
+    and prefill are one phase.
+    """
+    ended_s = time.monotonic() if job.ended_s is None else job.ended_s
+    phases = []
+    first_s, dispatched_s = job.first_token_s, job.dispatched_s
+    prefilled_s = ended_s if first_s is None else first_s
+    if dispatched_s is None or dispatched_s > prefilled_s:
+        phases.append(("queue", job.created_s, prefilled_s))
+    else:
+        phases += [("queue", job.created_s, dispatched_s), ("prefill", dispatched_s, prefilled_s)]
+    if first_s is not None:
+        phases.append(("decode", first_s, ended_s))
+    return phases
+
+
+def _attributes(request: FinishedRequest, method: str) -> dict[str, Any]:
+    record = request.record
+    ends = [job.done for job in record.jobs if job.done is not None]
+    attributes: dict[str, Any] = {
+        "http.request.method": method,
+        "http.route": None if request.endpoint == "other" else request.endpoint,
+        "http.response.status_code": request.status or None,
+        "url.scheme": request.scope.get("scheme"),
+        "nexa.request_id": record.request_id,
+        "nexa.outcome": request.outcome,
+    }
+    if record.model is not None:
+        attributes |= {
+            "gen_ai.operation.name": OPERATIONS.get(request.endpoint, "generate_content"),
+            "gen_ai.provider.name": "nexa",
+            "gen_ai.request.model": record.model,
+            "gen_ai.response.model": record.model,
+            "gen_ai.response.finish_reasons": [end.finish_reason.value for end in ends] or None,
+            "gen_ai.usage.input_tokens": record.prompt_tokens,
+            "gen_ai.usage.cache_read.input_tokens": record.cached_tokens,
+            "gen_ai.usage.output_tokens": record.completion_tokens,
+            "gen_ai.server.time_to_first_token": record.ttft_s,
+            "nexa.worker": record.worker,
+        }
+    return {name: value for name, value in attributes.items() if value is not None}

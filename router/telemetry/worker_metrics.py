@@ -1,0 +1,92 @@
+"""What ``GET /metrics`` says of models and workers: read from the broker when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from router.jobs.broker import Broker
+from router.jobs.workers.table import WorkerView
+from shared.wire.messages import WorkerState
+
+Figure = Callable[[WorkerView], float]
+
+_GAUGES: tuple[tuple[str, str, Figure], ...] = (
+    ("nexa_num_requests_running", "Sequences or jobs that the worker runs.", lambda view: view.running),
+    ("nexa_num_requests_waiting", "Jobs that wait within the worker.", lambda view: view.queued),
+    ("nexa_kv_cache_used_tokens", "Tokens that the KV cache holds.", lambda view: view.kv_used_tokens),
+    ("nexa_kv_cache_capacity_tokens", "Tokens that the KV cache can hold.", lambda view: view.kv_total_tokens),
+    (
+        "nexa_kv_cache_usage_ratio",
+        "Share of the KV cache that is used, 0 to 1.",
+        lambda view: view.kv_used_tokens / view.kv_total_tokens if view.kv_total_tokens else 0.0,
+    ),
+    ("nexa_worker_slots", "Sequences that the worker can run at once.", lambda view: view.slots),
+    ("nexa_worker_tokens_per_second", "Tokens that the worker generates a second now.", lambda view: view.tokens_per_s),
+)
+_COUNTERS: tuple[tuple[str, str, Figure], ...] = (
+    (
+        "nexa_prefix_cache_queries",
+        "Prompt tokens that were looked up in the prefix cache, since the worker's start.",
+        lambda view: view.prompt_tokens,
+    ),
+    (
+        "nexa_prefix_cache_hits",
+        "Prompt tokens that the prefix cache held, since the worker's start.",
+        lambda view: view.cached_tokens,
+    ),
+    (
+        "nexa_worker_generation_tokens",
+        "Tokens that the worker generated since its start.",
+        lambda view: view.generated_tokens,
+    ),
+    (
+        "nexa_num_preemptions",
+        "Sequences put back because the KV cache was full, since the worker's start.",
+        lambda view: view.preemptions,
+    ),
+    ("nexa_worker_restarts", "Restarts of the worker's process.", lambda view: view.restarts),
+)
+
+
+def broker_families(broker: Broker) -> list[Metric]:
+    """All metrics of models and workers, as they are now. To be called on the broker's event loop."""
+    return [*_model_families(broker), *worker_families(broker.workers())]
+
+
+def worker_families(views: Sequence[WorkerView]) -> list[Metric]:
+    """The metrics of some workers."""
+    families: list[Metric] = []
+    for name, help_text, figure in _GAUGES:
+        gauge = GaugeMetricFamily(name, help_text, labels=("model", "worker"))
+        for view in views:
+            gauge.add_metric((view.model, view.name), figure(view))
+        families.append(gauge)
+    for name, help_text, figure in _COUNTERS:
+        counter = CounterMetricFamily(name, help_text, labels=("model", "worker"))
+        for view in views:
+            counter.add_metric((view.model, view.name), figure(view))
+        families.append(counter)
+    states = GaugeMetricFamily("nexa_worker_state", "1 for the worker's state.", labels=("model", "worker", "state"))
+    for view in views:
+        for state in WorkerState:
+            states.add_metric((view.model, view.name, state.value), float(state.value == view.state))
+    return [*families, states]
+
+
+def _model_families(broker: Broker) -> list[Metric]:
+    waiting = GaugeMetricFamily("nexa_queue_length", "Jobs that wait in the router.", labels=("model",))
+    for model, length in broker.queue_lengths().items():
+        waiting.add_metric((model,), length)
+    ready = GaugeMetricFamily("nexa_model_ready", "1 if the model has a ready worker.", labels=("model",))
+    failovers = CounterMetricFamily(
+        "nexa_failovers", "Jobs taken from one worker to be given to another.", labels=("model",)
+    )
+    losses = CounterMetricFamily("nexa_worker_losses", "Workers that ended or fell silent.", labels=("model",))
+    for served in broker.served_models():
+        ready.add_metric((served.name,), float(served.ready))
+        failovers.add_metric((served.name,), broker.failovers[served.name])
+        losses.add_metric((served.name,), broker.worker_losses[served.name])
+    return [waiting, ready, failovers, losses]

@@ -1,0 +1,244 @@
+"""The model hub: list a repository's files and fetch one of them, whole and checked, or say in one line why not.
+
+``HF_ENDPOINT`` and ``HF_TOKEN`` are respected. The transfer is our own loop over ``huggingface_hub``'s HTTP session:
+its ``hf_hub_download`` (2.x) keeps nothing of a download that was broken off, and checks no hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from huggingface_hub import HfApi, constants, get_session, get_token, hf_hub_url
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+
+from shared.hub.choice import HubFile
+from shared.models.source import ModelError
+
+_CHUNK_BYTES = 1 << 20
+_TIMEOUT_S = 30.0
+_ATTEMPTS = 5
+_SPARE_DISK_BYTES = 64 * 1024 * 1024
+
+
+class HubError(ModelError):
+    """A repository or file of the hub that could not be had."""
+
+
+class PullProgress(Protocol):
+    """Who is told how a download goes. ``done_bytes`` is what an earlier, broken download left."""
+
+    def start(self, name: str, total_bytes: int, done_bytes: int) -> None: ...
+
+    def advance(self, count_bytes: int) -> None: ...
+
+    def finish(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HubRepo:
+    """One commit of a repository: its files, and the licence that its card names (empty when it names none)."""
+
+    repo: str
+    commit: str
+    files: tuple[HubFile, ...]
+    licence: str
+
+
+class _Interrupted(Exception):
+    """The connection ended before the file did; what came is kept."""
+
+
+class Hub:
+    """A client of one hub. ``retry_delay_s`` is the pause before a second attempt, doubled while nothing arrives."""
+
+    def __init__(self, endpoint: str | None = None, token: str | None = None, retry_delay_s: float = 1.0) -> None:
+        self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
+        self._token = token
+        self._retry_delay_s = retry_delay_s
+
+    def repo(self, repo: str) -> HubRepo:
+        """List the files of the newest commit of ``repo``. Raises :class:`HubError`."""
+        with self._hub_errors(repo):
+            info = HfApi(endpoint=self.endpoint, token=self._token).model_info(
+                repo, files_metadata=True, timeout=_TIMEOUT_S
+            )
+        files: list[HubFile] = []
+        for sibling in info.siblings or []:
+            if sibling.size is None:
+                raise HubError(f"the hub at {self.endpoint} lists no size for {sibling.rfilename[:100]!r} of {repo}")
+            sha256 = sibling.lfs.sha256 if sibling.lfs else None
+            git_sha1 = None if sibling.lfs else sibling.blob_id
+            files.append(HubFile(sibling.rfilename, sibling.size, sha256, git_sha1))
+        if not info.sha:
+            raise HubError(f"the hub at {self.endpoint} names no commit of {repo}")
+        licence = info.card_data.get("license") if info.card_data else None
+        return HubRepo(repo, info.sha, tuple(files), licence if isinstance(licence, str) else "")
+
+    def download(self, repo: HubRepo, file: HubFile, target: Path, progress: PullProgress) -> None:
+        """Fetch ``file`` to ``target``, going on where an earlier attempt broke off.
+
+        Bytes arrive under another name beside ``target``, which appears only when size and hash are right. The caller
+        answers for ``target``: ``file.path`` is the hub's word. Raises :class:`HubError`.
+        """
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            if _find_damage(file, target) is None:
+                return
+            target.unlink()
+        content_id = file.sha256 or file.git_sha1 or repo.commit
+        partial = target.with_name(f"{target.name[:150]}.{content_id[:16]}.part")
+        with partial.open("ab+") as out:
+            size_bytes = out.seek(0, os.SEEK_END)
+            if size_bytes > file.size_bytes:
+                out.truncate(0)
+                size_bytes = 0
+            self._check_disk(target.parent, file.size_bytes - size_bytes, file.path)
+            progress.start(file.path, file.size_bytes, size_bytes)
+            try:
+                self._fill(repo, file, out, progress)
+            finally:
+                progress.finish()
+        damage = _find_damage(file, partial)
+        if damage:
+            partial.unlink()
+            raise HubError(f"{file.path} of {repo.repo} arrived damaged: {damage}; it was discarded, pull it again")
+        partial.replace(target)
+
+    def _fill(self, repo: HubRepo, file: HubFile, out: BinaryIO, progress: PullProgress) -> None:
+        """Append to ``out`` until it is whole; attempts that bring nothing are counted, the others are not."""
+        failures = 0
+        while (done_bytes := out.seek(0, os.SEEK_END)) < file.size_bytes:
+            with self._hub_errors(repo.repo, file.path):
+                try:
+                    self._stream(repo, file, out, progress)
+                    cause = "the connection ended early"
+                except _Interrupted as error:
+                    cause = str(error)
+            failures = 0 if out.seek(0, os.SEEK_END) > done_bytes else failures + 1
+            if failures >= _ATTEMPTS:
+                raise HubError(
+                    f"download of {file.path} from {repo.repo} stopped at {done_bytes:,} of {file.size_bytes:,} bytes "
+                    f"({cause}); run it again to go on from there"
+                )
+            if out.tell() < file.size_bytes:
+                time.sleep(self._retry_delay_s * 2**failures)
+
+    def _stream(self, repo: HubRepo, file: HubFile, out: BinaryIO, progress: PullProgress) -> None:
+        url = hf_hub_url(repo.repo, file.path, revision=repo.commit, endpoint=self.endpoint)
+        headers = {"Accept-Encoding": "identity", "User-Agent": "nexa-server"}
+        token = self._token or get_token()
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        done_bytes = out.tell()
+        if done_bytes:
+            headers["Range"] = f"bytes={done_bytes}-"
+        try:
+            with get_session().stream(
+                "GET", url, headers=headers, timeout=_TIMEOUT_S, follow_redirects=True
+            ) as response:
+                if response.status_code >= 500:
+                    raise _Interrupted(f"the hub answered {response.status_code}")
+                if response.status_code >= 400:
+                    code = response.headers.get("X-Error-Code")
+                    raise HubError(self._refusal(repo.repo, file.path, response.status_code, code))
+                if done_bytes and response.status_code != 206:
+                    out.truncate(0)
+                    progress.advance(-done_bytes)
+                    done_bytes = 0
+                for chunk in response.iter_bytes():  # a chunk size would lose what is buffered when the line drops
+                    done_bytes += len(chunk)
+                    if done_bytes > file.size_bytes:
+                        out.truncate(0)
+                        raise HubError(
+                            f"{file.path} of {repo.repo} is longer than the {file.size_bytes:,} bytes listed"
+                        )
+                    out.write(chunk)
+                    progress.advance(len(chunk))
+        except Exception as error:
+            if _is_transport_error(error):
+                raise _Interrupted(_one_line(error)) from error
+            raise
+
+    def _check_disk(self, folder: Path, needed_bytes: int, name: str) -> None:
+        free_bytes = shutil.disk_usage(folder).free
+        if needed_bytes and needed_bytes + _SPARE_DISK_BYTES > free_bytes:
+            raise HubError(
+                f"not enough disk space for {name}: {needed_bytes:,} bytes are needed in {folder}, "
+                f"{free_bytes:,} are free; set NEXA_MODELS to a folder on a larger disk"
+            )
+
+    @contextmanager
+    def _hub_errors(self, repo: str, file: str = "") -> Iterator[None]:
+        """Turn what ``huggingface_hub`` raises into one-line :class:`HubError`."""
+        what = f"{file} of {repo}" if file else repo
+        try:
+            yield
+        except OfflineModeIsEnabled:
+            raise HubError(f"cannot fetch {what}: HF_HUB_OFFLINE is set") from None
+        except HfHubHTTPError as error:
+            code = error.response.headers.get("X-Error-Code")
+            raise HubError(self._refusal(repo, file, error.response.status_code, code)) from None
+        except HFValidationError as error:
+            raise HubError(f"{repo!r} is no name of a hub repository: {_one_line(error)}") from None
+        except (ValueError, TypeError, KeyError) as error:
+            raise HubError(
+                f"the answer of {self.endpoint} for {what} is not that of a model hub: {_one_line(error)}"
+            ) from None
+        except Exception as error:
+            if not _is_transport_error(error):
+                raise
+            raise HubError(f"cannot reach the hub at {self.endpoint} for {what}: {_one_line(error)}") from None
+
+    def _refusal(self, repo: str, file: str, status: int, code: str | None) -> str:
+        """Explain an HTTP error of the hub; ``code`` is its ``X-Error-Code``, which a 401 for no such repo lacks."""
+        if code == "GatedRepo":
+            return (
+                f"{repo} is gated: accept its terms at {self.endpoint}/{repo}, then set HF_TOKEN to a token of "
+                "that account"
+            )
+        if code == "EntryNotFound" or (status == 404 and file):
+            return f"hub repository {repo} has no file {file}"
+        if status in (401, 404):
+            return f"the hub at {self.endpoint} has no model {repo}, or it is private (then set HF_TOKEN)"
+        what = f"{file} of {repo}" if file else repo
+        if status == 403:
+            return f"the hub refused {what} (403): set HF_TOKEN to a token that may read it"
+        if status == 429:
+            return f"the hub asks us to wait (429) before it sends {what}; setting HF_TOKEN raises its limit"
+        return f"the hub at {self.endpoint} answered {status} for {what}"
+
+
+def _find_damage(file: HubFile, path: Path) -> str | None:
+    """How the bytes at ``path`` differ from what the hub lists for ``file``, or None when they do not."""
+    size_bytes = path.stat().st_size
+    if size_bytes != file.size_bytes:
+        return f"it has {size_bytes:,} bytes, the hub lists {file.size_bytes:,}"
+    if file.sha256:
+        expected, digest = file.sha256, hashlib.sha256()
+    elif file.git_sha1:
+        expected, digest = file.git_sha1, hashlib.sha1(b"blob %d\0" % size_bytes, usedforsecurity=False)
+    else:
+        return None
+    with path.open("rb") as data:
+        while chunk := data.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    if digest.hexdigest() == expected.lower():
+        return None
+    return f"its {digest.name} is {digest.hexdigest()[:12]}..., the hub lists {expected[:12]}..."
+
+
+def _is_transport_error(error: Exception) -> bool:
+    """Whether ``error`` comes from the HTTP client, which is httpx or its successor, by huggingface_hub's version."""
+    return type(error).__module__.partition(".")[0] in ("httpx", "httpx2") and not isinstance(error, HfHubHTTPError)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

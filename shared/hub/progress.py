@@ -1,0 +1,118 @@
+"""Show how a download goes: bars on a terminal, a line every few seconds in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TextIO
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from shared.hub.client import PullProgress
+
+LINE_INTERVAL_S = 5.0
+
+
+class SilentProgress:
+    """Shows nothing."""
+
+    def start(self, name: str, total_bytes: int, done_bytes: int) -> None:
+        """A file begins."""
+
+    def advance(self, count_bytes: int) -> None:
+        """Bytes have arrived (negative: were given up)."""
+
+    def finish(self) -> None:
+        """The file has ended, well or not."""
+
+
+class BarProgress:
+    """One bar a file, for a terminal."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._console = Console(file=stream)
+        self._progress: Progress | None = None
+        self._task = TaskID(0)
+
+    def start(self, name: str, total_bytes: int, done_bytes: int) -> None:
+        """Draw a bar for the file ``name``."""
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._progress.start()
+        self._task = self._progress.add_task(name, total=total_bytes, completed=done_bytes)
+
+    def advance(self, count_bytes: int) -> None:
+        """Move the bar."""
+        if self._progress is not None:
+            self._progress.advance(self._task, count_bytes)
+
+    def finish(self) -> None:
+        """Leave the bar as it is."""
+        if self._progress is not None:
+            self._progress.stop()
+            self._progress = None
+
+
+class LineProgress:
+    """A line at a file's start and end and every ``interval_s`` between, for logs and pipes."""
+
+    def __init__(self, stream: TextIO, interval_s: float = LINE_INTERVAL_S) -> None:
+        self._stream = stream
+        self._interval_s = interval_s
+        self._name = ""
+        self._total_bytes = self._done_bytes = 0
+        self._printed_at_s = 0.0
+
+    def start(self, name: str, total_bytes: int, done_bytes: int) -> None:
+        """Print the first line."""
+        self._name, self._total_bytes, self._done_bytes = name, total_bytes, done_bytes
+        self._print()
+
+    def advance(self, count_bytes: int) -> None:
+        """Print a line when the last one is old enough."""
+        self._done_bytes += count_bytes
+        if time.monotonic() - self._printed_at_s >= self._interval_s:
+            self._print()
+
+    def finish(self) -> None:
+        """Print the last line."""
+        self._print()
+
+    def _print(self) -> None:
+        self._printed_at_s = time.monotonic()
+        percent = 100 * self._done_bytes // self._total_bytes if self._total_bytes else 100
+        print(
+            f"{self._name}: {format_bytes(self._done_bytes)} of {format_bytes(self._total_bytes)} ({percent} %)",
+            file=self._stream,
+            flush=True,
+        )
+
+
+def progress_for(stream: TextIO = sys.stderr) -> PullProgress:
+    """Bars when ``stream`` is a terminal, lines when it is not."""
+    return BarProgress(stream) if stream.isatty() else LineProgress(stream)
+
+
+def format_bytes(size_bytes: int) -> str:
+    """``size_bytes`` for people, in powers of ten as disks and hubs count: ``98.4 MB``."""
+    size = float(size_bytes)
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.2f} GB"

@@ -1,0 +1,282 @@
+"""Every message that crosses a process border, and nothing else.
+
+Jobs socket (ROUTER in the router, DEALER in each worker), router to worker: :class:`Probe`, :class:`Confirm`,
+:class:`Submit`, :class:`Cancel`, :class:`Replay`, :class:`Acknowledge`, :class:`Drain`. Worker to router:
+:class:`Replayed`.
+
+Control socket (PULL in the supervisor, PUSH in the router): :class:`DrainWorker`, :class:`RestartWorkers`. What comes
+of them is told by the roster.
+
+Event bus (PUB in each worker and in the supervisor, SUB in the router and in the supervisor), two frames
+``[topic, message]``: :class:`Step` and :class:`ProbeEcho` under the router's own topic, :class:`Heartbeat` under
+``HEARTBEAT_TOPIC``, :class:`Roster` under ``ROSTER_TOPIC``.
+
+Bulk bytes of a job (audio, images) follow :class:`Submit` as further frames.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from shared.wire.codec import Codec
+from shared.wire.jobs import (
+    Done,
+    Failed,
+    ImageJob,
+    Picture,
+    Progress,
+    Recording,
+    Segment,
+    SpeechJob,
+    Started,
+    TextJob,
+    Tokens,
+)
+
+HEARTBEAT_TOPIC = b"heartbeat"
+ROSTER_TOPIC = b"roster"
+
+
+def router_topic(router_id: str) -> bytes:
+    """The topic under which workers publish what one router's jobs produce."""
+    return b"router/" + router_id.encode()
+
+
+class WorkerState(StrEnum):
+    """A worker's life. Its moves are in :data:`WORKER_MOVES`.
+
+    ``DRAINED`` (taken out by an operator) and ``FAILED`` (given up) last until an operator asks for a restart.
+    """
+
+    SPAWNING = "spawning"
+    LOADING = "loading"
+    READY = "ready"
+    DRAINING = "draining"
+    EXITED = "exited"
+    DRAINED = "drained"
+    FAILED = "failed"
+
+
+WORKER_MOVES: dict[WorkerState, frozenset[WorkerState]] = {
+    WorkerState.SPAWNING: frozenset({WorkerState.LOADING, WorkerState.EXITED, WorkerState.FAILED}),
+    WorkerState.LOADING: frozenset({WorkerState.READY, WorkerState.EXITED, WorkerState.FAILED}),
+    WorkerState.READY: frozenset({WorkerState.DRAINING, WorkerState.EXITED, WorkerState.FAILED}),
+    WorkerState.DRAINING: frozenset({WorkerState.EXITED}),
+    WorkerState.EXITED: frozenset({WorkerState.SPAWNING, WorkerState.DRAINED, WorkerState.FAILED}),
+    WorkerState.DRAINED: frozenset({WorkerState.SPAWNING}),
+    WorkerState.FAILED: frozenset({WorkerState.SPAWNING}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Asks a worker to publish ``nonce`` on the bus, to prove that its events reach this router.
+
+    ``router_id`` names this run of the router; ``router_name`` stays the same over its restarts, so that a worker can
+    drop the jobs of an earlier run.
+    """
+
+    router_name: str
+    router_id: str
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """The probe arrived: the worker will now be given jobs."""
+
+    router_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """A job. The last three fields say what an earlier worker had already sent of it.
+
+    ``generated`` are token ids; ``delivered`` counts whole pieces: pictures, or chunks of a recording; ``begun`` is its
+    :class:`Started`, with which a text's ``echo`` has been sent too. ``job_id`` is another one for each worker that the
+    job is given to, so that nothing that an earlier one still says is taken for this one's.
+    """
+
+    job_id: str
+    router_id: str
+    work: TextJob | SpeechJob | ImageJob
+    generated: list[int] = field(default_factory=list)
+    delivered: int = 0
+    begun: Started | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop a job and free its slot. No event follows."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Send again the events of a job from ``first_seq`` on."""
+
+    job_id: str
+    first_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """These jobs' ends have arrived: their events may be forgotten."""
+
+    job_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """Take no new job, finish those that run, then exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event of a job. ``seq`` counts from 0 without gaps."""
+
+    job_id: str
+    seq: int
+    payload: Started | Tokens | Progress | Picture | Segment | Recording | Done | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step of a worker produced for the jobs of one router."""
+
+    worker_id: str
+    events: list[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeEcho:
+    """The answer to a :class:`Probe`, on the bus."""
+
+    worker_id: str
+    nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The events that were asked for again. ``known`` is False when the worker has no such job."""
+
+    worker_id: str
+    job_id: str
+    known: bool
+    events: list[Event]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStats:
+    """An engine's load: sequences, KV cache in tokens, and totals since it was loaded."""
+
+    running: int = 0
+    waiting: int = 0
+    kv_used_tokens: int = 0
+    kv_total_tokens: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated_tokens: int = 0
+    steps: int = 0
+    preemptions: int = 0
+    tokens_per_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """A worker's state, published every ``HEARTBEAT_INTERVAL_S`` and at each change of state.
+
+    ``worker_id`` is unique to a run of a worker process; ``worker_name`` is its place (model and index) and stays over
+    restarts. ``jobs`` gives the last sequence number of each job whose end is not acknowledged, so that a router
+    notices when the end itself was lost. ``busy_s`` is the time since the last finished step while there is work.
+    """
+
+    worker_id: str
+    worker_name: str
+    model: str
+    pid: int
+    device: str
+    state: WorkerState
+    loading: float
+    slots: int
+    context_tokens: int
+    memory_bytes: int
+    busy_s: float
+    jobs: dict[str, int]
+    stats: EngineStats
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatus:
+    """What the supervisor knows of one place for a worker.
+
+    ``detail`` explains the last exit; ``last_lines`` is what a worker that was given up wrote last.
+    """
+
+    worker_name: str
+    model: str
+    worker_id: str
+    state: WorkerState
+    restarts: int
+    detail: str
+    last_lines: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """All workers that the supervisor keeps, published when one changes and every ``HEARTBEAT_INTERVAL_S``."""
+
+    workers: list[WorkerStatus]
+
+
+@dataclass(frozen=True, slots=True)
+class DrainWorker:
+    """An operator wants this worker to finish its jobs, end, and stay out."""
+
+    worker_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestartWorkers:
+    """An operator wants these workers replaced by fresh ones, one at a time for each model."""
+
+    worker_names: list[str]
+
+
+HEARTBEAT_INTERVAL_S = 0.5
+
+CODEC = Codec(
+    {
+        1: Probe,
+        2: Confirm,
+        3: Submit,
+        4: Cancel,
+        5: Replay,
+        6: Acknowledge,
+        7: Drain,
+        10: Step,
+        11: ProbeEcho,
+        12: Replayed,
+        13: Heartbeat,
+        14: Roster,
+        15: DrainWorker,
+        16: RestartWorkers,
+        20: Started,
+        21: Tokens,
+        22: Progress,
+        23: Done,
+        24: Failed,
+        25: Picture,
+        26: Segment,
+        27: Recording,
+        30: TextJob,
+        31: SpeechJob,
+        32: ImageJob,
+    }
+)
+
+RouterMessage = Probe | Confirm | Submit | Cancel | Replay | Acknowledge | Drain
+WorkerMessage = Step | ProbeEcho | Replayed | Heartbeat
+ControlMessage = DrainWorker | RestartWorkers

@@ -1,0 +1,93 @@
+"""Which kept streams make room for others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from router.answers import registry as job_registry
+from router.answers.registry import JobRegistry
+from router.answers.resumable import KeptStream
+from router.answers.submission import Generation
+from router.api.text.completion_answer import CompletionChunks
+from router.http.request_log import RequestRecord
+from router.schemas.completions import CompletionRequest
+from router.schemas.errors import ApiError
+from shared.wire.jobs import Started
+from tests.support.router.fake_broker import FakeBroker, words
+
+ANYBODY = RequestRecord(admin=True)
+Keep = Callable[..., KeptStream]
+
+
+def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None]]) -> None:
+    """Run a test of a registry that keeps so many streams a user; ``keep`` has it keep another."""
+
+    async def go() -> None:
+        registry = JobRegistry(60.0, 1000, limit)
+        body = CompletionRequest(prompt="x")
+
+        def keep(user: str = "ann", ends: bool = False) -> KeptStream:
+            broker = FakeBroker(script=words("Once") if ends else [Started(1, 0)])
+            generation = Generation(broker, RequestRecord(user=user), None, body.to_jobs())  # type: ignore[arg-type]
+            return registry.keep(generation, CompletionChunks(body, generation))
+
+        await test(registry, keep)
+        registry.close()
+        assert registry.visible(ANYBODY) == []
+
+    asyncio.run(go())
+
+
+def leave(stream: KeptStream) -> None:
+    stream.attach("reader", 0)
+    stream.detach("reader")
+
+
+def kept_in(registry: JobRegistry) -> list[KeptStream | None]:
+    return [entry.stream for entry in registry.visible(ANYBODY)]
+
+
+def test_what_was_sent_whole_goes_first_and_then_the_one_that_was_left_first() -> None:
+    async def test(registry: JobRegistry, keep: Keep) -> None:
+        second, first, whole = keep(), keep(), keep(ends=True)
+        leave(first)
+        leave(second)
+        while not whole.log.ended:
+            await whole.log.changed()
+        leave(whole)
+        whole.log.sent_id = whole.log.last_id
+        added = []
+        for expected in ([second, first], [second], []):
+            added.append(keep())
+            assert kept_in(registry) == [*expected, *added]
+        assert all(stream.generation.jobs[0].ended for stream in (first, second))
+
+    with_registry(3, test)
+
+
+def test_one_whose_first_reader_is_on_its_way_stays() -> None:
+    async def test(registry: JobRegistry, keep: Keep) -> None:
+        stream = keep()
+        with pytest.raises(ApiError, match="you have 1 resumable streams, which is the limit") as caught:
+            keep()
+        assert caught.value.status == 429
+        assert kept_in(registry) == [stream]
+
+    with_registry(1, test)
+
+
+def test_users_do_not_take_each_others_room_until_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_registry, "MOST_STREAMS", 3)
+
+    async def test(registry: JobRegistry, keep: Keep) -> None:
+        streams = [keep("ann"), keep("bob"), keep("cid")]
+        with pytest.raises(ApiError, match="3 resumable streams are open"):
+            keep("dan")
+        leave(streams[1])
+        last = keep("dan")
+        assert kept_in(registry) == [streams[0], streams[2], last]
+
+    with_registry(1, test)

@@ -1,0 +1,295 @@
+"""Transcriptions and translations: what becomes of a form, and the answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import openai
+import pytest
+
+from shared.settings import ServerSettings
+from shared.wire.jobs import (
+    Done,
+    Failed,
+    FinishReason,
+    Payload,
+    Recording,
+    Segment,
+    SpeechJob,
+    SpeechTask,
+    Started,
+    Word,
+)
+from tests.support.router.client import ask, serving
+from tests.support.router.fake_broker import MODEL, FakeBroker
+
+ROUTE = "/v1/audio/transcriptions"
+TRANSLATIONS = "/v1/audio/translations"
+DONE = Done(FinishReason.STOP, 0, 0, 9, 0.2)
+FIRST = Segment(
+    0, 0.0, 1.5, " And so", [1, 2], 0.0, -0.25, 1.25, 0.125, [Word(" And", 0.0, 0.5, 0.9), Word(" so", 0.5, 1.5, 1.0)]
+)
+SECOND = Segment(1, 61.5, 62.0, " my fellow Americans.", [3], 0.2, -0.5, 1.5, 0.25, [Word(" my", 61.5, 62.0, 0.8)])
+RECORDING = Recording("en", 0.987654, 62.25, 2.0)
+SCRIPT: list[Payload] = [Started(0, 0), FIRST, SECOND, RECORDING, DONE]
+
+
+def broker_with(**changes: Any) -> FakeBroker:
+    return FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", **changes), script=list(SCRIPT))
+
+
+def upload(broker: FakeBroker, content: bytes = b"sound", path: str = ROUTE, **fields: Any) -> httpx.Response:
+    return ask(broker, "POST", path, files={"file": ("a.mp3", content)}, data=fields)
+
+
+def job_of(path: str = ROUTE, **fields: Any) -> SpeechJob:
+    """The job that a form becomes."""
+    broker = broker_with()
+    response = upload(broker, path=path, **fields)
+    assert response.status_code == 200, response.text
+    (job,) = broker.jobs
+    assert isinstance(job.request.work, SpeechJob)
+    return job.request.work
+
+
+def refused(response: httpx.Response, param: str) -> str:
+    assert response.status_code == 400, response.text
+    error = response.json()["error"]
+    assert error["param"] == param
+    return str(error["message"])
+
+
+def events_of(response: httpx.Response) -> list[dict[str, Any]]:
+    lines = [line.removeprefix("data: ") for line in response.text.splitlines() if line.startswith("data: ")]
+    assert lines.pop() == "[DONE]"
+    return [json.loads(line) for line in lines]
+
+
+def test_the_documented_defaults() -> None:
+    assert job_of() == SpeechJob(SpeechTask.TRANSCRIBE, None, None, 0.0, 5, False, True)
+    assert job_of(TRANSLATIONS) == SpeechJob(SpeechTask.TRANSLATE, None, None, 0.0, 5, False, True)
+
+
+def test_fields_come_in_the_form_or_in_the_query() -> None:
+    wanted = SpeechJob(SpeechTask.TRANSCRIBE, "de", "Herr Müller", 0.4, 2, False, False)
+    fields = {"language": "de", "prompt": "Herr Müller", "temperature": "0.4", "beam_size": "2", "vad_filter": "false"}
+    assert job_of(**fields) == wanted
+    assert job_of(ROUTE + "?" + str(httpx.QueryParams(fields))) == wanted
+    assert job_of(f"{ROUTE}?language=de", **fields) == wanted
+
+
+def test_a_field_with_two_values_is_refused() -> None:
+    message = refused(upload(broker_with(), language=["en", "de"]), "language")
+    assert message == "language was given several times, as ['en', 'de']; accepted is one value"
+    assert job_of(language=["en", "en"]).language == "en"
+
+
+def test_form_and_query_that_differ_are_refused() -> None:
+    message = refused(upload(broker_with(), path=f"{ROUTE}?language=de", language="en"), "language")
+    assert message.startswith("language is 'de' in the query string and 'en' in the form")
+
+
+@pytest.mark.parametrize(
+    ("given", "code"), [("EN", "en"), ("en-US", "en"), ("zh_Hans", "zh"), ("yue", "yue"), ("", None)]
+)
+def test_languages_are_codes(given: str, code: str | None) -> None:
+    assert job_of(language=given).language == code
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("language", "english"),
+        ("language", "e"),
+        ("response_format", "docx"),
+        ("temperature", "1.1"),
+        ("temperature", "warm"),
+        ("temperature", "nan"),
+        ("beam_size", "0"),
+        ("beam_size", "11"),
+        ("beam_size", "2.5"),
+        ("vad_filter", "perhaps"),
+        ("stream", "maybe"),
+        ("prompt", "x" * 5000),
+        ("model", "x" * 300),
+    ],
+)
+def test_values_that_are_not_accepted_are_named(field: str, value: str) -> None:
+    message = refused(upload(broker_with(), **{field: value}), field)
+    assert message.startswith(f"{field}: ")
+    assert "accepted" in message
+
+
+@pytest.mark.parametrize("name", ["timestamp_granularities[]", "timestamp_granularities"])
+def test_times_of_words_are_asked_for_with_either_spelling(name: str) -> None:
+    assert job_of(response_format="verbose_json", **{name: ["segment", "word"]}).words
+
+
+def test_granularities_go_with_verbose_json_only() -> None:
+    message = refused(upload(broker_with(), **{"timestamp_granularities[]": "word"}), "timestamp_granularities[]")
+    assert "goes with response_format verbose_json, not json" in message
+
+
+def test_an_unknown_granularity_is_refused() -> None:
+    fields = {"timestamp_granularities[]": "syllable", "response_format": "verbose_json"}
+    refused(upload(broker_with(), **fields), "timestamp_granularities.0")
+
+
+def test_translations_take_no_language() -> None:
+    message = refused(upload(broker_with(), path=TRANSLATIONS, language="de"), "language")
+    assert "translations are into English and take no language" in message
+
+
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+def test_subtitles_are_not_streamed(form: str) -> None:
+    assert f"{form} is not streamed" in refused(upload(broker_with(), stream="true", response_format=form), "stream")
+
+
+def test_json() -> None:
+    assert upload(broker_with()).json() == {
+        "text": " And so my fellow Americans.",
+        "usage": {"type": "duration", "seconds": 63},
+    }
+
+
+@pytest.mark.parametrize(("duration_s", "seconds"), [(0.0, 0), (0.1, 1), (11.0, 11), (11.0000625, 11), (11.002, 12)])
+def test_a_second_counts_once_it_has_begun(duration_s: float, seconds: int) -> None:
+    broker = broker_with()
+    broker.script = [Started(0, 0), FIRST, Recording("en", 1.0, duration_s, 0.0), DONE]
+    assert upload(broker).json()["usage"] == {"type": "duration", "seconds": seconds}
+
+
+def test_text() -> None:
+    response = upload(broker_with(), response_format="text")
+    assert response.text == "And so my fellow Americans.\n"
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+def test_subtitles() -> None:
+    response = upload(broker_with(), response_format="srt")
+    assert response.headers["content-type"] == "application/x-subrip; charset=utf-8"
+    assert response.text == (
+        "1\n00:00:00,000 --> 00:00:01,500\nAnd so\n\n2\n00:01:01,500 --> 00:01:02,000\nmy fellow Americans.\n\n"
+    )
+    response = upload(broker_with(), response_format="vtt")
+    assert response.headers["content-type"] == "text/vtt; charset=utf-8"
+    assert response.text.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nAnd so\n\n")
+
+
+def test_verbose_json() -> None:
+    answer = upload(broker_with(), response_format="verbose_json").json()
+    first = answer["segments"][0]
+    assert first == {
+        "id": 0,
+        "seek": 0,
+        "start": 0.0,
+        "end": 1.5,
+        "text": " And so",
+        "tokens": [1, 2],
+        "temperature": 0.0,
+        "avg_logprob": -0.25,
+        "compression_ratio": 1.25,
+        "no_speech_prob": 0.125,
+    }
+    assert (answer["segments"][1]["id"], answer["segments"][1]["seek"]) == (1, 6150)
+    del answer["segments"]
+    assert answer == {
+        "task": "transcribe",
+        "language": "en",
+        "language_probability": 0.9877,
+        "duration": 62.25,
+        "text": " And so my fellow Americans.",
+        "usage": {"type": "duration", "seconds": 63},
+    }
+
+
+def test_verbose_json_with_the_times_of_words_alone() -> None:
+    fields = {"response_format": "verbose_json", "timestamp_granularities[]": "word"}
+    answer = upload(broker_with(), **fields).json()
+    assert "segments" not in answer
+    assert answer["words"][0] == {"word": "And", "start": 0.0, "end": 0.5, "probability": 0.9}
+    assert [word["word"] for word in answer["words"]] == ["And", "so", "my"]
+
+
+def test_a_translation_says_so() -> None:
+    answer = upload(broker_with(), path=TRANSLATIONS, response_format="verbose_json").json()
+    assert answer["task"] == "translate"
+    assert len(answer["segments"]) == 2
+
+
+def test_nothing_said_is_an_empty_text() -> None:
+    broker = broker_with()
+    broker.script = [Started(0, 0), Recording("und", 0.0, 3.0, 0.0), DONE]
+    assert upload(broker).json()["text"] == ""
+    assert upload(broker, response_format="verbose_json").json()["segments"] == []
+
+
+def test_a_stream_sends_each_segment_and_then_the_whole_text() -> None:
+    assert events_of(upload(broker_with(), stream="true")) == [
+        {"type": "transcript.text.delta", "delta": " And so", "id": 0, "start": 0.0, "end": 1.5},
+        {"type": "transcript.text.delta", "delta": " my fellow Americans.", "id": 1, "start": 61.5, "end": 62.0},
+        {
+            "type": "transcript.text.done",
+            "text": " And so my fellow Americans.",
+            "language": "en",
+            "duration": 62.25,
+            "usage": {"type": "duration", "seconds": 63},
+        },
+    ]
+
+
+@pytest.mark.parametrize("stream", ["true", "false"])
+def test_an_error_of_the_worker_has_its_own_status(stream: str) -> None:
+    broker = broker_with()
+    broker.script = [Failed(415, "file: it is no recording", "file")]
+    response = upload(broker, stream=stream)
+    assert response.status_code == 415
+    assert response.json()["error"] == {
+        "message": "file: it is no recording",
+        "type": "unsupported_media_type",
+        "param": "file",
+        "code": None,
+    }
+
+
+def test_an_error_within_a_stream_is_an_event_and_ends_it() -> None:
+    broker = broker_with()
+    broker.script = [Started(0, 0), FIRST, Failed(500, "two workers died")]
+    text = upload(broker, stream="true").text
+    assert "transcript.text.delta" in text
+    assert "event: error\ndata: " in text
+    assert "two workers died" in text
+    assert "[DONE]" not in text
+
+
+def test_the_form_is_documented() -> None:
+    document = ask(FakeBroker(), "GET", "/openapi.json").json()
+    for path in (ROUTE, TRANSLATIONS):
+        operation = document["paths"][path]["post"]
+        schema = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+        assert schema["required"] == ["file"]
+        assert {"file", "model", "response_format", "beam_size", "vad_filter"} <= set(schema["properties"])
+        assert schema["properties"]["response_format"]["enum"] == ["json", "text", "srt", "vtt", "verbose_json"]
+        assert {"403", "413", "415"} <= set(operation["responses"])
+
+
+def test_openais_client() -> None:
+    broker = broker_with()
+    with serving(broker) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
+        file = ("a.mp3", b"sound")
+        create = client.audio.transcriptions.create
+        assert create(model="smol", file=file).text == " And so my fellow Americans."
+        verbose = create(
+            model="smol", file=file, response_format="verbose_json", timestamp_granularities=["word", "segment"]
+        )
+        assert [word.word for word in verbose.words or []] == ["And", "so", "my"]
+        assert [segment.text for segment in verbose.segments or []] == [" And so", " my fellow Americans."]
+        assert create(model="smol", file=file, response_format="srt").startswith("1\n00:00:00,000")
+        events = list(create(model="smol", file=file, stream=True))
+        assert [event.type for event in events] == ["transcript.text.delta"] * 2 + ["transcript.text.done"]
+        translated = client.audio.translations.create(model="smol", file=file)
+        assert translated.text == " And so my fellow Americans."
+        with pytest.raises(openai.BadRequestError, match="beam_size"):
+            create(model="smol", file=file, extra_body={"beam_size": 99})

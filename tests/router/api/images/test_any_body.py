@@ -1,0 +1,61 @@
+"""Whatever a client sends to the image endpoints, the answer is 200 or a 4xx error object."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.schemas.images import EditsRequest, GenerationsRequest, Img2ImgRequest, Txt2ImgRequest
+from shared.wire.jobs import ImageJob
+from shared.wire.messages import CODEC, Submit
+from tests.router.api.images.test_endpoints import broker_with
+from tests.router.http.test_any_body import json_values
+from tests.support.router.client import http_client
+from tests.support.router.pictures import in_base64, png
+
+MODELS = {
+    "/v1/txt2img": Txt2ImgRequest,
+    "/v1/img2img": Img2ImgRequest,
+    "/v1/images/generations": GenerationsRequest,
+    "/v1/images/edits": EditsRequest,
+}
+likely = st.sampled_from(["64x64", "auto", "euler", "lcm", 0, 1, 2, 0.5, 64, 128, True, "../x.png", in_base64(png())])
+
+
+@pytest.mark.parametrize("path", sorted(MODELS))
+def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
+    sources = st.just(in_base64(png())) | json_values if "edit" in path or "img2img" in path else st.just("")
+    base = st.fixed_dictionaries({"prompt": st.text() | json_values, "image_path": sources})
+    changes = st.dictionaries(st.sampled_from(sorted(MODELS[path].model_fields)), likely | json_values, max_size=3)
+    seen: set[int] = set()
+
+    with tempfile.TemporaryDirectory() as folder:
+        broker = broker_with(output_folder=folder, media_folder=folder)
+
+        @settings(max_examples=100, deadline=None)
+        @given(st.builds(lambda body, extra: {**body, **extra}, base, changes) | json_values)
+        def check(body: Any) -> None:
+            async def go() -> Any:
+                async with http_client(broker) as client:
+                    headers = {"Content-Type": "application/json"}
+                    return await client.post(path, content=json.dumps(body), headers=headers)
+
+            response = asyncio.run(go())
+            seen.add(response.status_code)
+            assert response.status_code in (200, 400, 404, 415), response.text
+            if response.status_code != 200:
+                assert response.json()["error"]["message"]
+            for job in broker.jobs:
+                assert isinstance(job.request.work, ImageJob)
+                submit = Submit("job", "router", job.request.work)
+                assert CODEC.decode(CODEC.encode(submit)) == submit
+            broker.jobs.clear()
+
+        check()
+    assert {200, 400} <= seen

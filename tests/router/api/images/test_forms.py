@@ -1,0 +1,243 @@
+"""Input pictures in forms, and what else the bodies of img2img and edits may be."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from shared.wire.jobs import ImageJob
+from tests.router.api.images.test_endpoints import CAT, INPUT, broker_with
+from tests.support.router.client import ask, http_client, post
+from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.pictures import in_base64, png
+
+BOTH = ["/v1/img2img", "/v1/images/edits"]
+IMAGE = ("image", ("photo.png", png(9), "image/png"))
+MASK = ("mask", ("mask.png", png(4), "image/png"))
+LIMIT_BYTES = 3_000_000
+
+
+@pytest.fixture(autouse=True)
+def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.api.images.answer.secrets.randbelow", lambda bound: 7)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> FakeBroker:
+    return broker_with(
+        output_folder=str(tmp_path / "images"),
+        media_folder=str(tmp_path / "media"),
+        max_upload_bytes=LIMIT_BYTES,
+        max_body_bytes=1_000_000,
+    )
+
+
+def form(broker: FakeBroker, path: str, *files: Any, **request: Any) -> httpx.Response:
+    """The response to a form with a prompt, these files, and other fields as ``data``."""
+    data = {**CAT, **request.pop("data", {})}
+    return ask(broker, "POST", path, files=list(files), data=data, **request)
+
+
+def job_of(broker: FakeBroker, response: httpx.Response) -> ImageJob:
+    assert response.status_code == 200, response.text
+    work = broker.jobs[-1].request.work
+    assert isinstance(work, ImageJob)
+    return work
+
+
+def refused(broker: FakeBroker, response: httpx.Response, param: str | None, status: int = 400) -> str:
+    assert response.status_code == status, response.text
+    error = response.json()["error"]
+    assert error["param"] == param
+    assert broker.jobs == []
+    return str(error["message"])
+
+
+def blobs_of(broker: FakeBroker) -> list[bytes]:
+    return [bytes(memoryview(blob)) for blob in broker.jobs[-1].request.blobs]
+
+
+def test_an_upload_with_the_native_defaults(broker: FakeBroker) -> None:
+    job = job_of(broker, form(broker, "/v1/img2img", IMAGE))
+    assert job == ImageJob("a cat", width=256, height=256, steps=20, cfg_scale=7, seed=0, strength=0.75, has_input=True)
+    assert blobs_of(broker) == [png(9)]
+
+
+def test_an_upload_with_openai_s_defaults(broker: FakeBroker) -> None:
+    job = job_of(broker, form(broker, "/v1/images/edits", IMAGE, MASK))
+    assert job == ImageJob("a cat", width=512, height=512, seed=7, strength=0.75, has_input=True, has_mask=True)
+    assert blobs_of(broker) == [png(9), png(4)]
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_fields_of_a_form_are_texts(broker: FakeBroker, path: str) -> None:
+    data = {
+        "width": "64",
+        "height": "128",
+        "size": "",
+        "n": "2",
+        "sample_steps": "3",
+        "cfg_scale": "2.5",
+        "seed": "7",
+        "strength": "0.25",
+        "sampler_name": "lcm",
+        "stream": "true",
+        "partial_images": "1",
+        "response_format": "b64_json",
+        "quality": "high",
+    }
+    job = job_of(broker, form(broker, path, IMAGE, data=data))
+    assert job == ImageJob(
+        "a cat",
+        width=64,
+        height=128,
+        count=2,
+        steps=3,
+        cfg_scale=2.5,
+        seed=7,
+        strength=0.25,
+        sampler="lcm",
+        previews=1,
+        has_input=True,
+    )
+
+
+def test_the_answer_to_a_form_is_the_same(broker: FakeBroker) -> None:
+    (entry,) = form(broker, "/v1/img2img", IMAGE).json()["data"]
+    (same,) = post(broker, "/v1/img2img", INPUT).json()["data"]
+    assert entry["b64_json"] == same["b64_json"]
+    text = form(broker, "/v1/images/edits", IMAGE, data={"stream": "true"}).text
+    assert '"type":"image_edit.completed"' in text
+    assert text.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("name", ["image", "image[]", "image_path"])
+def test_names_of_the_file(broker: FakeBroker, path: str, name: str) -> None:
+    job_of(broker, form(broker, path, (name, IMAGE[1])))
+    assert blobs_of(broker) == [png(9)]
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_a_form_may_name_its_picture_too(broker: FakeBroker, tmp_path: Path, path: str) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "photo.png").write_bytes(png(3))
+    assert job_of(broker, form(broker, path, MASK, data={"image_path": "photo.png"})).has_mask
+    assert blobs_of(broker) == [png(3), png(4)]
+    assert job_of(broker, form(broker, path, IMAGE, data={"mask_path": in_base64(png(5))})).has_mask
+    assert blobs_of(broker) == [png(9), png(5)]
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_json_is_taken_too(broker: FakeBroker, path: str) -> None:
+    assert job_of(broker, post(broker, path, INPUT)).has_input
+
+
+def test_a_large_upload_does_not_lie_in_memory(broker: FakeBroker) -> None:
+    data = png(1) + bytes(2_000_000)
+    job_of(broker, form(broker, "/v1/img2img", ("image", ("photo.png", data))))
+    (blob,) = broker.jobs[-1].request.blobs
+    assert type(blob).__name__ == "mmap"
+    assert blobs_of(broker) == [data]
+
+
+@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize(
+    ("files", "data", "param", "told"),
+    [
+        ([MASK], {}, "image_path", "image_path is missing"),
+        ([IMAGE, IMAGE], {}, "image", "accepted is one"),
+        ([("image[]", IMAGE[1]), ("image[]", IMAGE[1])], {}, "image", "accepted is one"),
+        ([IMAGE, ("image_path", IMAGE[1])], {}, "image", "accepted is one"),
+        ([IMAGE, MASK, MASK], {}, "mask", "accepted is one"),
+        ([IMAGE], {"image_path": "photo.png"}, "image_path", "both given"),
+        ([IMAGE, MASK], {"mask_path": "photo.png"}, "mask_path", "both given"),
+        ([MASK], {"image": "photo.png"}, "image", "a file"),
+        ([("image", ("photo.png", b""))], {}, "image", "empty"),
+        ([IMAGE], {"prompt": ""}, "prompt", "required"),
+        ([IMAGE], {"prompt": "a\0b"}, "prompt", "NUL"),
+        ([IMAGE], {"width": "100"}, "width", "multiples of 64"),
+        ([IMAGE], {"width": "wide"}, "width", "integer"),
+        ([IMAGE], {"cfg_scale": "nan"}, "cfg_scale", "number"),
+        ([IMAGE], {"strength": "0"}, "strength", "greater than 0"),
+        ([IMAGE], {"output_format": "webp"}, "output_format", "'png'"),
+        ([IMAGE], {"partial_images": "1"}, "partial_images", "stream"),
+        ([MASK], {"image_path": "../photo.png"}, "image_path", "'..'"),
+    ],
+)
+def test_what_is_not_accepted_is_refused_by_name(
+    broker: FakeBroker, path: str, files: list[Any], data: dict[str, str], param: str, told: str
+) -> None:
+    assert told in refused(broker, form(broker, path, *files, data=data), param)
+
+
+def test_an_upload_that_is_too_large(broker: FakeBroker) -> None:
+    large = ("image", ("photo.png", bytes(LIMIT_BYTES + 1)))
+    assert f"up to {LIMIT_BYTES}" in refused(broker, form(broker, "/v1/img2img", large), "image", 413)
+
+
+def test_json_has_its_own_limit_where_uploads_may_be_larger(broker: FakeBroker) -> None:
+    body = {**CAT, "image_path": in_base64(bytes(1_000_000))}
+    assert "up to that in JSON" in refused(broker, post(broker, "/v1/img2img", body), None, 413)
+
+    async def go() -> httpx.Response:
+        async def pieces() -> Any:
+            for _ in range(200):
+                yield b" " * 10_000
+
+        async with http_client(broker) as client:
+            headers = {"Content-Type": "application/json"}
+            return await client.post("/v1/img2img", content=pieces(), headers=headers)
+
+    refused(broker, asyncio.run(go()), None, 413)
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_a_form_of_another_site_is_refused(broker: FakeBroker, path: str) -> None:
+    response = form(broker, path, IMAGE, headers={"Sec-Fetch-Site": "cross-site"})
+    assert "another site" in refused(broker, response, None, 403)
+
+
+@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize("kind", [None, "text/plain", "application/x-www-form-urlencoded", "application/jsonx"])
+def test_other_types_are_refused(broker: FakeBroker, path: str, kind: str | None) -> None:
+    headers = {"Content-Type": kind} if kind else {}
+    response = ask(broker, "POST", path, content=b'{"prompt": "a cat"}', headers=headers)
+    assert "multipart/form-data" in refused(broker, response, "Content-Type")
+
+
+@pytest.mark.parametrize("body", [[], "x", 5, True])
+def test_json_that_is_no_object(broker: FakeBroker, body: Any) -> None:
+    assert "object" in refused(broker, post(broker, "/v1/img2img", body), None)
+
+
+def test_broken_json_and_forms(broker: FakeBroker) -> None:
+    for kind, content in (
+        ("application/json", b"{"),
+        ("application/json", b""),
+        ("multipart/form-data", b"x"),
+        ("multipart/form-data; boundary=x", b"no form"),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n\r\n',
+        ),
+    ):
+        response = ask(broker, "POST", "/v1/img2img", content=content, headers={"Content-Type": kind})
+        assert response.status_code == 400, (kind, content, response.text)
+        assert response.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("path", BOTH)
+def test_both_bodies_are_in_the_schema(broker: FakeBroker, path: str) -> None:
+    operation = ask(broker, "GET", "/openapi.json").json()["paths"][path]["post"]
+    content = operation["requestBody"]["content"]
+    assert set(content) == {"application/json", "multipart/form-data"}
+    in_form = content["multipart/form-data"]["schema"]["properties"]
+    assert in_form["image"]["format"] == "binary"
+    assert in_form["strength"]["default"] == 0.75
+    assert content["application/json"]["schema"]["properties"]["image_path"]["type"] == "string"
+    assert {"400", "403", "413", "415", "429"} <= set(operation["responses"])

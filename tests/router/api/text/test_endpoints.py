@@ -1,0 +1,212 @@
+"""The endpoints' answers, whole."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from router.api.text.logprobs import LEAST_LOGPROB
+from router.schemas.errors import ApiError
+from shared.settings import ServerSettings
+from shared.wire.jobs import Done, Failed, FinishReason, Started, TextJob, TokenLogprob, Tokens, ToolCallDelta
+from tests.support.router.client import CHAT, COMPLETION, ask, post
+from tests.support.router.fake_broker import MODEL, FakeBroker, words
+
+TOOLS = {"tools": [{"type": "function", "function": {"name": "UserDetail"}}]}
+CALL = [
+    Started(316, 0),
+    Tokens("", [1], tool_calls=[ToolCallDelta(0, "UserDetail", "")]),
+    Tokens("", [2], tool_calls=[ToolCallDelta(0, None, '{"name": "Jason"')]),
+    Tokens("", [3], tool_calls=[ToolCallDelta(0, None, ', "age": 25}')]),
+    Done(FinishReason.TOOL_CALLS, 316, 0, 15, 0.1),
+]
+LOGPROBS = [
+    Started(1, 0),
+    Tokens("Hé", [1], [TokenLogprob("Hé", "Hé".encode(), -0.5, [("Hé", "Hé".encode(), -0.5), ("He", b"He", -1.0)])]),
+    Tokens("!", [2], [TokenLogprob("!", b"!", float("-inf"), [("?", b"?", -0.1)])]),
+    Done(FinishReason.STOP, 1, 0, 2, 0.1),
+]
+
+
+def test_a_completion_has_both_vocabularies() -> None:
+    answer = post(FakeBroker(), "/v1/completions", COMPLETION).json()
+    assert answer["result"] == "Once upon"
+    assert answer["object"] == "text_completion"
+    assert answer["model"] == "smol"
+    assert answer["id"].startswith("cmpl-")
+    assert answer["choices"] == [{"text": "Once upon", "index": 0, "logprobs": None, "finish_reason": "stop"}]
+    assert answer["usage"] == {
+        "prompt_tokens": 7,
+        "completion_tokens": 2,
+        "total_tokens": 9,
+        "prompt_tokens_details": {"cached_tokens": 3},
+    }
+
+
+def test_a_chat() -> None:
+    answer = post(FakeBroker(), "/v1/chat/completions", {**CHAT, "model": "gpt-4o"}).json()
+    assert answer["object"] == "chat.completion"
+    assert answer["choices"] == [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Once upon"},
+            "logprobs": None,
+            "finish_reason": "stop",
+        }
+    ]
+    assert "result" not in answer
+
+
+def test_a_function_call_is_as_documented() -> None:
+    answer = post(FakeBroker(script=CALL), "/v1/function-calling", {**CHAT, **TOOLS}).json()
+    (choice,) = answer["choices"]
+    message = choice["message"]
+    assert choice["finish_reason"] == "tool_calls"
+    assert message["content"] is None
+    (call,) = message["tool_calls"]
+    assert call["id"] == "call__0_UserDetail_" + answer["id"].removeprefix("chat")
+    assert call["type"] == "function"
+    assert call["function"] == {"name": "UserDetail", "arguments": '{"name": "Jason", "age": 25}'}
+    assert message["function_call"] == call["function"]
+    assert answer["usage"]["total_tokens"] == 331
+
+
+def test_several_prompts_and_choices() -> None:
+    def script(job: TextJob) -> list[object]:
+        return words(f"{job.prompt}{job.sampling.seed}")  # type: ignore[return-value]
+
+    broker = FakeBroker(script=script)  # type: ignore[arg-type]
+    answer = post(broker, "/v1/completions", {"prompt": ["a", "b"], "n": 2, "seed": 5}).json()
+    assert [(choice["index"], choice["text"]) for choice in answer["choices"]] == [
+        (0, "a5"),
+        (1, "a6"),
+        (2, "b5"),
+        (3, "b6"),
+    ]
+    assert answer["usage"]["prompt_tokens"] == 2 * 7
+    assert answer["usage"]["completion_tokens"] == 4
+
+
+def test_logprobs_of_a_completion() -> None:
+    answer = post(FakeBroker(script=LOGPROBS), "/v1/completions", {**COMPLETION, "logprobs": 2}).json()
+    assert answer["choices"][0]["logprobs"] == {
+        "tokens": ["Hé", "!"],
+        "token_logprobs": [-0.5, LEAST_LOGPROB],
+        "top_logprobs": [{"Hé": -0.5, "He": -1.0}, {"?": -0.1, "!": LEAST_LOGPROB}],
+        "text_offset": [0, 2],
+    }
+
+
+def test_offsets_of_logprobs_count_the_echoed_prompt() -> None:
+    started, *rest = LOGPROBS
+    script = [started, Tokens("Say: ", []), *rest]
+    answer = post(FakeBroker(script=script), "/v1/completions", {**COMPLETION, "logprobs": 2, "echo": True}).json()
+    assert answer["choices"][0]["text"].startswith("Say: Hé")
+    assert answer["choices"][0]["logprobs"]["text_offset"] == [5, 7]
+
+
+def test_logprobs_of_a_chat() -> None:
+    body = {**CHAT, "logprobs": True, "top_logprobs": 2}
+    answer = post(FakeBroker(script=LOGPROBS), "/v1/chat/completions", body).json()
+    first = answer["choices"][0]["logprobs"]["content"][0]
+    assert first["token"] == "Hé"
+    assert first["bytes"] == [72, 195, 169]
+    assert first["top_logprobs"][1] == {"token": "He", "logprob": -1.0, "bytes": [72, 101]}
+
+
+def test_a_failed_job_is_an_error_with_its_status() -> None:
+    broker = FakeBroker(
+        script=[Started(1, 0), Failed(400, "the prompt is too long", "prompt", "context_length_exceeded")]
+    )
+    response = post(broker, "/v1/completions", COMPLETION)
+    assert response.status_code == 400
+    assert response.json()["error"] == {
+        "message": "the prompt is too long",
+        "type": "invalid_request_error",
+        "param": "prompt",
+        "code": "context_length_exceeded",
+    }
+
+
+def test_one_failed_choice_cancels_the_others() -> None:
+    def script(job: TextJob) -> list[object]:
+        return [Failed(500, "broken")] if job.sampling.seed == 1 else [Started(1, 0)]
+
+    broker = FakeBroker(script=script)  # type: ignore[arg-type]
+    assert post(broker, "/v1/completions", {**COMPLETION, "n": 3, "seed": 0}).status_code == 500
+    assert len(broker.cancelled) == 2
+
+
+def test_a_full_queue_says_when_to_come_back() -> None:
+    broker = FakeBroker(refusal=ApiError(429, "the queue is full", headers={"Retry-After": "3"}))
+    response = post(broker, "/v1/chat/completions", CHAT)
+    assert response.status_code == 429
+    assert response.headers["Retry-After"] == "3"
+
+
+def test_choices_already_queued_are_cancelled_when_the_queue_is_full() -> None:
+    broker = FakeBroker(refusal=ApiError(429, "the queue is full"), accepts=2, script=[])
+    assert post(broker, "/v1/chat/completions", {**CHAT, "n": 4}).status_code == 429
+    assert broker.cancelled == broker.jobs
+    assert len(broker.jobs) == 2
+
+
+def test_more_choices_than_can_ever_wait_are_refused_for_good() -> None:
+    settings = ServerSettings(models=(MODEL,), run_folder="", queue_limit=10, slots=4)
+    body = {**COMPLETION, "prompt": ["a"] * 5, "n": 3}
+    response = post(FakeBroker(settings=settings), "/v1/completions", body)
+    assert response.status_code == 400
+    assert response.json()["error"]["message"].startswith("n: 15 choices are asked for; accepted are up to 14")
+
+
+def test_an_unknown_model_is_404() -> None:
+    response = post(FakeBroker(), "/v1/completions", {**COMPLETION, "model": "gpt-9"})
+    assert response.status_code == 404
+    assert response.json()["error"]["param"] == "model"
+
+
+def test_models() -> None:
+    listed = ask(FakeBroker(), "GET", "/v1/models").json()
+    (model,) = listed["data"]
+    assert listed["object"] == "list"
+    assert {key: model[key] for key in ("id", "object", "kind", "ready", "context_length", "aliases")} == {
+        "id": "smol",
+        "object": "model",
+        "kind": "text",
+        "ready": True,
+        "context_length": 2048,
+        "aliases": ["gpt-4o", "small"],
+    }
+    assert ask(FakeBroker(), "GET", "/v1/models/small").json() == model
+    assert ask(FakeBroker(), "GET", "/v1/models/a/b").status_code == 404
+
+
+def test_health_and_readiness() -> None:
+    waiting = FakeBroker(missing={"smol": "its worker is loading"})
+    assert ask(waiting, "GET", "/health").status_code == 200
+    assert ask(FakeBroker(), "GET", "/ready").status_code == 200
+    response = ask(waiting, "GET", "/ready")
+    assert response.status_code == 503
+    assert response.json()["missing"] == {"smol": "its worker is loading"}
+
+
+def test_workers() -> None:
+    assert ask(FakeBroker(), "GET", "/v1/workers").json()["data"] == [{"name": "smol-0", "pid": 4711}]
+
+
+def test_docs_load_nothing_from_elsewhere() -> None:
+    page = ask(FakeBroker(), "GET", "/docs").text
+    assert "://" not in page
+    assert ask(FakeBroker(), "GET", "/static-offline-docs/swagger-ui-bundle.js").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/v1/completions", "/v1/chat/completions", "/v1/function-calling"])
+def test_the_documented_example_is_in_the_schema_and_works(path: str) -> None:
+    schema = ask(FakeBroker(), "GET", "/openapi.json").json()
+    operation = schema["paths"][path]["post"]
+    name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+    (example,) = schema["components"]["schemas"][name]["examples"]
+    assert post(FakeBroker(), path, example).status_code == 200
+    assert {"400", "401", "404", "413", "429", "503", "504"} <= set(operation["responses"])
+    assert "422" not in json.dumps(operation["responses"])

@@ -1,0 +1,134 @@
+"""``nexa key`` as an operator sees it: output, exit codes, one line for an error."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.cli.main import main
+from router.jobs.limits import Priority, UserLimits
+from router.keys.store import KeyStore
+from router.keys.usage import NO_KEY, Usage, UsageOf, UsageStore
+
+DAY, NEXT_DAY = datetime.date(2026, 1, 31), datetime.date(2026, 2, 1)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "keys.sqlite3"
+    monkeypatch.setenv("NEXA_KEY_FILE", str(path))
+    return path
+
+
+@pytest.fixture
+def used(path: Path) -> None:
+    store = UsageStore.open(path)
+    store.add(
+        {
+            UsageOf(DAY, "bob", "smollm2"): Usage(2, 1000, 400, 30),
+            UsageOf(NEXT_DAY, "bob", "painter"): Usage(1, images=4),
+            UsageOf(DAY, NO_KEY, "whisper"): Usage(1, audio_s=61.5),
+        }
+    )
+    store.close()
+
+
+def rows(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    assert main(["key", *words, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_new_key_stands_alone_on_the_output_and_opens(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "create", "bob", "--limit", "running=2,queued=0", "--priority", "batch", "--admin"]) == 0
+    out, err = capsys.readouterr()
+    (key,) = out.splitlines()
+    assert "only once" in err
+    assert key not in err
+    store = KeyStore.open(path)
+    found = store.find(key)
+    store.close()
+    assert found is not None
+    assert (found.limits, found.admin) == (UserLimits(2, 0, Priority.BATCH), True)
+
+
+def test_keys_are_listed_without_their_secrets(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["key", "create", "bob", "--limit", "queued=3"])
+    key = capsys.readouterr().out.strip()
+    assert main(["key", "list"]) == 0
+    table = capsys.readouterr().out
+    assert "bob" in table
+    assert "queued=3" in table
+    assert key.split("-", 2)[2] not in table
+    (row,) = rows(capsys, "list")
+    assert (row["name"], row["max_running"], row["max_queued"], row["admin"]) == ("bob", None, 3, False)
+
+
+def test_a_revoked_key_moves_to_the_other_list(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["key", "create", "bob"])
+    assert main(["key", "revoke", "bob"]) == 0
+    capsys.readouterr()
+    assert rows(capsys, "list") == []
+    assert [row["name"] for row in rows(capsys, "list", "--revoked")] == ["bob"]
+    assert main(["key", "list", "--revoked"]) == 0
+    assert "REVOKED" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("used")
+def test_usage_is_summed_by_key_and_told_apart_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+    assert [(row["key"], row["requests"], row["audio_s"]) for row in rows(capsys, "usage")] == [
+        (None, 1, 61.5),
+        ("bob", 3, 0.0),
+    ]
+    assert [(row["day"], row["images"]) for row in rows(capsys, "usage", "bob", "--by", "day")] == [
+        ("2026-01-31", 0),
+        ("2026-02-01", 4),
+    ]
+    assert [row["model"] for row in rows(capsys, "usage", "--by", "model", "--since", "2026-02-01")] == ["painter"]
+
+
+@pytest.mark.usefixtures("used")
+@pytest.mark.parametrize(("by", "further"), [("key", []), ("day", ["2026-01-31"]), ("model", ["smollm2"])])
+def test_usage_is_a_table_too(capsys: pytest.CaptureFixture[str], by: str, further: list[str]) -> None:
+    assert main(["key", "usage", "--by", by, "--until", "2026-01-31"]) == 0
+    heading, nobody, bob = capsys.readouterr().out.splitlines()
+    assert heading.split("  ")[0] == "KEY"
+    assert nobody.startswith("(no key of their own)")
+    assert nobody.endswith("62 s")
+    assert bob.split() == ["bob", *further, "2", "1,000", "400", "30", "0", "0", "s"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["create", "a b"], 1, "'a b'"),
+        (["revoke", "bob"], 1, "no key is named bob; there are: none"),
+        (["create", "bob", "--limit", "running=0"], 2, "running=N (from 1)"),
+        (["create", "bob", "--limit", "most=3"], 2, "'most=3' given"),
+        (["create", "bob", "--limit", "running"], 2, "'running' given"),
+        (["create", "bob", "--limit", "running=12345678901234567890"], 2, "up to 9 digits"),
+        (["create", "b\udcff"], 1, "the key's name"),
+        (["revoke", "b\udcff"], 2, "names that `nexa key list` shows"),
+        (["usage", "b\udcff"], 2, "names that `nexa key list` shows"),
+        (["create", "bob", "--priority", "high"], 2, "--priority"),
+        (["usage", "--since", "yesterday"], 2, "'yesterday' given"),
+        ([], 2, "COMMAND"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    path: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
+) -> None:
+    assert main(["key", *words]) == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("nexa: ")
+    assert said in line
+
+
+def test_a_file_that_is_no_key_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "notes").write_text("some text")
+    assert main(["key", "list", "--key-file", str(tmp_path / "notes")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "notes" in line

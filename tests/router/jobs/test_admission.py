@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from router.jobs.admission import MOST_RETRY_S, REMEMBERED_ENDS, Pace, check_queue
+from router.jobs.fairness.queue import FairQueue
+from router.jobs.job import Job, JobRequest
+from router.schemas.errors import ApiError
+from shared.wire.jobs import TextJob
+
+
+class Clock:
+    """The monotonic clock, set by hand."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "monotonic", clock)
+    return clock
+
+
+def request_of(user: str) -> JobRequest:
+    return JobRequest("request", user, "model", TextJob(prompt="", max_tokens=50))
+
+
+def test_the_pace_is_the_cost_of_what_was_done_a_second(clock: Clock) -> None:
+    pace = Pace()
+    pace.begin()
+    for _ in range(10):
+        clock.now_s += 2
+        pace.note_end(100)
+    assert pace.seconds_for(1000, 7) == 20
+
+
+def test_only_the_last_ends_count(clock: Clock) -> None:
+    pace = Pace()
+    pace.begin()
+    for seconds in [1.0] * REMEMBERED_ENDS + [10.0] * (REMEMBERED_ENDS + 1):
+        clock.now_s += seconds
+        pace.note_end(10)
+    assert pace.seconds_for(100, 7) == 100
+
+
+def test_the_time_without_work_does_not_count(clock: Clock) -> None:
+    pace = Pace()
+    pace.begin()
+    clock.now_s += 1
+    pace.note_end(100)
+    pace.rest()
+    clock.now_s += 10_000
+    assert pace.seconds_for(500, 7) == 5
+    pace.begin()
+    clock.now_s += 4
+    pace.note_end(100)
+    assert pace.seconds_for(500, 7) == 20
+
+
+def test_before_anything_has_ended_a_job_is_taken_for_a_second_and_never_more_than_an_hour(clock: Clock) -> None:
+    assert Pace().seconds_for(10_000, 7) == 7
+    assert Pace().seconds_for(1, 0) == 1
+    assert Pace().seconds_for(1, 10**9) == MOST_RETRY_S
+
+
+def test_a_full_queue_still_has_places_for_users_who_have_none_in_it(clock: Clock) -> None:
+    queue, pace = FairQueue(), Pace()
+    pace.begin()
+    for number in range(16):
+        check_queue(queue, pace, 16, request_of("busy"))
+        queue.push(Job(f"{number}", request_of("busy")))
+    clock.now_s += 1
+    pace.note_end(10)
+    with pytest.raises(ApiError, match="16 requests wait already, which is the limit") as refused:
+        check_queue(queue, pace, 16, request_of("busy"))
+    assert refused.value.headers == {"Retry-After": "160"}
+    for user in ("one", "two"):
+        check_queue(queue, pace, 16, request_of(user))
+        queue.push(Job(user, request_of(user)))
+    with pytest.raises(ApiError, match="18 requests wait"):
+        check_queue(queue, pace, 16, request_of("three"))

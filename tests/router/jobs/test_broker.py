@@ -1,0 +1,256 @@
+"""The life of a job in the broker, from its acceptance to its end."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from router.jobs.job import JobRequest, JobState
+from router.schemas.errors import ApiError
+from shared.wire.jobs import Failed, ImageJob, JobKind, Started, Tokens
+from shared.wire.messages import Acknowledge, Cancel, Probe, WorkerState
+from tests.support.router.broker_server import DONE, SMOL, STARTED, Server, collect, run, serving, tokens
+from tests.support.workers.worker_end import WorkerEnd
+
+
+def test_a_job_goes_to_a_worker_and_its_events_to_the_client() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        job = await server.submit_to(worker)
+        submission = worker.submissions[0]
+        assert (submission.job_id, submission.work, submission.generated) == (job.wire_id, job.request.work, [])
+        worker.say(job.wire_id, STARTED, *tokens(1, 2))
+        worker.say(job.wire_id, DONE)
+        assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
+        assert job.state is JobState.DONE
+        await server.until(lambda: Acknowledge([job.wire_id]) in worker.received)
+
+    run(test)
+
+
+def test_no_job_is_sent_before_the_probe_has_come_back() -> None:
+    async def test(server: Server) -> None:
+        worker = server.new_worker()
+        worker.answers_probes = False
+        job = server.submit()
+        await server.until(lambda: len(worker.of_type(Probe)) >= 2, worker.beat)
+        assert worker.submissions == []
+        assert not worker.confirmed
+        worker.echo(worker.of_type(Probe)[-1].nonce + 1)
+        worker.answers_probes = True
+        await server.until(lambda: worker.submissions, worker.beat)
+        assert worker.submissions[0].job_id == job.wire_id
+        order = [type(message).__name__ for message in worker.received if not isinstance(message, Probe)]
+        assert order[:2] == ["Confirm", "Submit"]
+
+    run(test)
+
+
+def test_a_worker_that_still_loads_is_not_probed() -> None:
+    async def test(server: Server) -> None:
+        loading = server.new_worker("loading", "smol-0")
+        loading.state = WorkerState.LOADING
+        await server.until(lambda: any(view.state == "loading" for view in server.broker.workers()), loading.beat)
+        await server.ready_worker("ready", "smol-1")
+        assert loading.received == []
+
+    run(test)
+
+
+def test_a_full_queue_is_refused_with_the_time_to_try_again() -> None:
+    async def test(server: Server) -> None:
+        for _ in range(3):
+            server.submit()
+        with pytest.raises(ApiError, match="3 requests wait already") as refused:
+            server.submit()
+        assert (refused.value.status, refused.value.code) == (429, "queue_full")
+        assert int(refused.value.headers["Retry-After"]) >= 1
+
+    run(test, queue_limit=3)
+
+
+def test_jobs_that_a_worker_has_taken_do_not_fill_the_queue() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=2)
+        for _ in range(3):
+            await server.submit_to(worker)
+        server.submit()
+        with pytest.raises(ApiError):
+            server.submit()
+        worker.say(worker.submissions[0].job_id, STARTED, DONE)
+        await server.until(lambda: len(worker.submissions) == 4)
+        server.submit()
+
+    run(test, queue_limit=1)
+
+
+def test_an_unknown_model_is_answered_with_what_is_served() -> None:
+    async def test(server: Server) -> None:
+        with pytest.raises(ApiError, match=r"'large' is not served here; served: smol \(text\)") as refused:
+            server.broker.find_model("large", JobKind.TEXT)
+        assert refused.value.status == 404
+        with pytest.raises(
+            ApiError, match=r"no image model is served here.*`nexa server smol sd1-5` would serve one too"
+        ) as refused:
+            server.broker.find_model(None, JobKind.IMAGE)
+        assert refused.value.status == 404
+        assert server.broker.find_model("small", JobKind.TEXT) is SMOL
+        assert server.broker.find_model(None, JobKind.TEXT) is SMOL
+
+    run(test)
+
+
+def test_jobs_of_a_model_that_was_given_up_fail_at_once_with_the_reason() -> None:
+    async def test(server: Server) -> None:
+        waiting = server.submit()
+        worker = server.new_worker()
+        await server.until(
+            lambda: waiting.ended, lambda: worker.publish_roster(WorkerState.FAILED, "the file is damaged")
+        )
+        (failed,) = await collect(waiting)
+        assert isinstance(failed, Failed)
+        assert (failed.status, failed.code) == (503, "no_worker")
+        assert "the file is damaged" in failed.message
+        with pytest.raises(ApiError, match="the file is damaged") as refused:
+            server.submit()
+        assert refused.value.status == 503
+
+    run(test)
+
+
+def test_cancelling_a_running_job_tells_the_worker_and_gives_its_room_to_the_next() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=2)
+        running = await server.running_on(worker, 1)
+        for _ in range(2):
+            await server.submit_to(worker)
+        queued = server.submit()
+        server.broker.cancel(running)
+        await server.until(lambda: queued.wire_id in worker.jobs)
+        assert worker.of_type(Cancel) == [Cancel(running.wire_id)]
+        assert running.state is JobState.CANCELLED
+        assert (await collect(running))[-1] == Tokens("<1>", [1])
+
+    run(test)
+
+
+def test_a_worker_that_still_paints_a_cancelled_picture_gets_no_other_job() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=1)
+        picture = server.broker.submit(JobRequest("request", "user", "smol", ImageJob("a cat"), (b"input",)))
+        await server.until(lambda: picture.wire_id in worker.jobs)
+        worker.say(picture.wire_id, Started(0, 0))
+        await server.until(lambda: picture.state is JobState.RUNNING)
+        server.broker.cancel(picture)
+        waiting = server.submit()
+        await server.until(lambda: Cancel(picture.wire_id) in worker.received)
+        worker.beat(running=1)
+        assert waiting.state is JobState.QUEUED
+        await server.until(lambda: waiting.wire_id in worker.jobs, worker.beat)
+
+    run(test)
+
+
+def test_a_job_cancelled_in_the_queue_is_never_sent() -> None:
+    async def test(server: Server) -> None:
+        gone, stays = server.submit(), server.submit()
+        server.broker.cancel(gone)
+        worker = await server.ready_worker()
+        await server.until(lambda: stays.wire_id in worker.jobs)
+        assert [submit.job_id for submit in worker.submissions] == [stays.wire_id]
+        assert worker.of_type(Cancel) == []
+
+    run(test)
+
+
+def test_cancelling_an_ended_job_does_nothing() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        job = await server.submit_to(worker)
+        worker.say(job.wire_id, STARTED, DONE)
+        await server.until(lambda: job.ended)
+        server.broker.cancel(job)
+        await server.round_trip(worker)
+        assert job.state is JobState.DONE
+        assert worker.of_type(Cancel) == []
+
+    run(test)
+
+
+def test_a_worker_is_told_to_drop_a_job_that_nobody_waits_for() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        worker.jobs["of an earlier time"] = []
+        await server.until(lambda: Cancel("of an earlier time") in worker.received, worker.beat)
+
+    run(test)
+
+
+def test_one_users_many_jobs_do_not_delay_anothers_one() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=2)
+        for number in range(3):
+            await server.submit_to(worker, user=f"fills {number}")
+        for _ in range(10):
+            server.submit("busy")
+        rare = server.submit("rare")
+        for submission in list(worker.submissions):
+            worker.say(submission.job_id, STARTED, DONE)
+        await server.until(lambda: len(worker.submissions) == 6)
+        assert rare.wire_id in [submit.job_id for submit in worker.submissions]
+
+    run(test)
+
+
+def test_a_conversation_returns_to_the_worker_that_has_its_beginning() -> None:
+    async def test(server: Server) -> None:
+        workers = [await server.ready_worker("a", "smol-0", 4), await server.ready_worker("b", "smol-1", 4)]
+        beginning = "once upon a time " * 40
+
+        async def place_of(prompt: str) -> WorkerEnd:
+            job = server.submit(prompt=prompt)
+            await server.until(lambda: any(job.wire_id in worker.jobs for worker in workers))
+            return next(worker for worker in workers if job.wire_id in worker.jobs)
+
+        holder = await place_of(beginning)
+        assert await place_of("something else") is not holder
+        assert [await place_of(beginning + str(turn)) for turn in range(3)] == [holder] * 3
+
+    run(test)
+
+
+def test_the_server_is_ready_when_each_model_has_a_confirmed_worker() -> None:
+    async def test(server: Server) -> None:
+        assert server.broker.readiness() == (False, {"smol": "no worker has reported yet"})
+        assert [model.ready for model in server.broker.served_models()] == [False]
+        await server.ready_worker()
+        assert server.broker.readiness() == (True, {})
+        (model,) = server.broker.served_models()
+        assert (model.name, model.aliases, model.context_tokens, model.ready) == ("smol", ("small",), 2048, True)
+
+    run(test)
+
+
+def test_garbage_on_either_socket_is_ignored() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        for garbage in (b"", b"\xff\xff", b"\x93\x01\x0a\xc0"):
+            worker.send(garbage)
+        job = await server.submit_to(worker)
+        worker.say(job.wire_id, STARTED, DONE)
+        assert await collect(job) == [STARTED, DONE]
+
+    run(test)
+
+
+def test_stopping_cancels_what_runs() -> None:
+    async def test() -> None:
+        async with serving() as server:
+            worker = await server.ready_worker()
+            job = await server.running_on(worker, 1)
+            reader = asyncio.ensure_future(collect(job))
+        assert await reader == [STARTED, *tokens(1)]
+        assert job.state is JobState.CANCELLED
+
+    asyncio.run(test())

@@ -1,0 +1,28 @@
+"""The broker's counts of what goes wrong with workers, and of what waits."""
+
+from __future__ import annotations
+
+from tests.support.router.broker_server import Server, run
+
+
+def test_a_lost_worker_and_the_jobs_that_it_had_are_counted() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        await server.running_on(worker, 1)
+        await server.submit_to(worker)
+        await server.ready_worker("worker-again")
+        await server.until(lambda: server.broker.worker_losses["smol"] == 1)
+        assert server.broker.failovers["smol"] == 2
+
+    run(test)
+
+
+def test_what_waits_is_counted_by_model() -> None:
+    async def test(server: Server) -> None:
+        server.submit()
+        server.submit()
+        assert server.broker.queue_lengths() == {"smol": 2}
+        await server.ready_worker()
+        await server.until(lambda: server.broker.queue_lengths() == {"smol": 0})
+
+    run(test)

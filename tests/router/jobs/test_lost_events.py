@@ -1,0 +1,82 @@
+"""What the bus loses, repeats or reorders is asked for again, and reaches the client once and in order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.wire.jobs import Payload
+from shared.wire.messages import Replay
+from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
+
+
+@pytest.fixture
+def asks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.jobs.broker.REPLAY_AGAIN_S", 0.01)
+
+
+def test_events_lost_in_the_middle_are_asked_for_and_come_in_order() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        job = await server.submit_to(worker)
+        worker.say(job.wire_id, STARTED, *tokens(1))
+        worker.record(job.wire_id, *tokens(2, 3))  # lost
+        worker.say(job.wire_id, *tokens(4))
+        worker.say(job.wire_id, *tokens(5), DONE)
+        assert await collect(job) == [STARTED, *tokens(1, 2, 3, 4, 5), DONE]
+        assert worker.of_type(Replay)[0] == Replay(job.wire_id, 2)
+
+    run(test)
+
+
+def test_a_lost_end_is_noticed_by_the_next_heartbeat() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        job = await server.running_on(worker, 1)
+        worker.record(job.wire_id, *tokens(2), DONE)  # lost
+        worker.beat()
+        assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
+        assert worker.of_type(Replay) == [Replay(job.wire_id, 2)]
+
+    run(test)
+
+
+def test_a_lost_replay_is_asked_for_again(asks_again_at_once: None) -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        worker.answers_replays = False
+        job = await server.running_on(worker, 1)
+        worker.record(job.wire_id, DONE)  # lost
+        await server.until(lambda: len(worker.of_type(Replay)) >= 2, worker.beat)
+        worker.answers_replays = True
+        await server.until(lambda: job.ended, worker.beat)
+        assert await collect(job) == [STARTED, *tokens(1), DONE]
+
+    run(test)
+
+
+@pytest.mark.usefixtures("asks_again_at_once")
+@settings(
+    deadline=None,
+    max_examples=25,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(st.integers(0, 6), st.data())
+def test_whatever_the_bus_drops_repeats_or_reorders_the_client_gets_all_once_and_in_order(
+    count: int, data: st.DataObject
+) -> None:
+    payloads: list[Payload] = [STARTED, *tokens(*range(count)), DONE]
+    arrivals = data.draw(st.lists(st.integers(0, len(payloads) - 1), max_size=2 * len(payloads)))
+
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        job = await server.submit_to(worker)
+        events = worker.record(job.wire_id, *payloads)
+        for seq in arrivals:
+            worker.publish([events[seq]])
+        await server.until(lambda: job.ended, worker.beat)
+        assert await collect(job) == payloads
+        assert job.generated == list(range(count))
+
+    run(test)

@@ -1,0 +1,141 @@
+"""What becomes of the jobs of a worker that died, fell silent or never got them."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.jobs.job import JobState
+from shared.wire.jobs import Failed, Started
+from shared.wire.messages import Cancel, Replayed, WorkerState
+from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
+
+
+def test_a_replaced_workers_jobs_go_on_where_they_were_on_the_new_one() -> None:
+    async def test(server: Server) -> None:
+        old = await server.ready_worker("old", slots=2)
+        running = await server.running_on(old, 1, 2)
+        dispatched = [await server.submit_to(old) for _ in range(2)]
+        queued = server.submit()
+        old.close()
+        new = await server.ready_worker("new", slots=4)
+        await server.until(lambda: len(new.submissions) == 4)
+        assert {submit.job_id: submit.generated for submit in new.submissions} == {
+            running.wire_id: [1, 2],
+            dispatched[0].wire_id: [],
+            dispatched[1].wire_id: [],
+            queued.wire_id: [],
+        }
+        new.say(running.wire_id, Started(5, 0), *tokens(3), DONE)
+        assert await collect(running) == [STARTED, *tokens(1, 2, 3), DONE]  # the second start is not told
+
+    run(test)
+
+
+def test_jobs_of_a_dead_worker_come_before_those_that_waited_and_in_their_order() -> None:
+    async def test(server: Server) -> None:
+        old = await server.ready_worker("old", slots=2)
+        jobs = [await server.submit_to(old) for _ in range(3)] + [server.submit()]
+        old.close()
+        new = await server.ready_worker("new", slots=4)
+        await server.until(lambda: len(new.submissions) == 4)
+        assert [submit.job_id for submit in new.submissions] == [job.wire_id for job in jobs]
+
+    run(test)
+
+
+@pytest.mark.parametrize("state", [WorkerState.EXITED, WorkerState.FAILED])
+def test_the_supervisors_word_that_a_worker_died_moves_its_jobs(state: WorkerState) -> None:
+    async def test(server: Server) -> None:
+        dying = await server.ready_worker("dying", "smol-0")
+        job = await server.running_on(dying, 1)
+        other = await server.ready_worker("other", "smol-1")
+        other.name = "smol-0"  # the roster is about the first place
+        other.publish_roster(state, "signal 11", worker_id="dying")
+        await server.until(lambda: other.submissions)
+        assert (other.submissions[0].job_id, other.submissions[0].generated) == (job.wire_id, [1])
+
+    run(test)
+
+
+def test_a_worker_whose_heartbeats_stop_loses_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(server: Server) -> None:
+        silent = await server.ready_worker("silent", "smol-0")
+        job = await server.running_on(silent, 1)
+        other = await server.ready_worker("other", "smol-1")
+        monkeypatch.setattr("router.jobs.workers.table.HEARTBEAT_TIMEOUT_S", 0.5)
+        await server.until(lambda: other.submissions, other.beat)
+        assert (other.submissions[0].job_id, other.submissions[0].generated) == (job.wire_id, [1])
+
+    run(test)
+
+
+def test_what_a_lost_worker_still_says_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(server: Server) -> None:
+        late = await server.ready_worker("late", "smol-0")
+        job = await server.running_on(late, 1)
+        late_id = job.wire_id
+        other = await server.ready_worker("other", "smol-1", slots=8)
+        with monkeypatch.context() as patch:
+            patch.setattr("router.jobs.workers.table.HEARTBEAT_TIMEOUT_S", 0.5)
+            await server.until(lambda: job.wire_id in other.jobs, other.beat)
+        other.say(job.wire_id, Started(4, 0))
+        events = late.record(late_id, *tokens(90, 91), DONE)
+        late.publish(events)
+        late.send(Replayed("late", late_id, True, late.jobs[late_id]))
+        late.send(Replayed("late", late_id, False, []))
+        await server.until(lambda: Cancel(late_id) in late.received, late.beat)  # it knows this job no more
+        other.say(job.wire_id, *tokens(2), DONE)
+        assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
+        assert len(other.submissions) == 1
+
+    run(test)
+
+
+def test_a_job_that_was_running_in_two_crashes_fails_and_the_others_live_on() -> None:
+    async def test(server: Server) -> None:
+        first = await server.ready_worker("first")
+        poison = await server.running_on(first, 1)
+        innocent = await server.submit_to(first)
+        second = await server.ready_worker("second")
+        await server.until(lambda: len(second.jobs) == 2)
+        second.say(poison.wire_id, STARTED, *tokens(2))
+        await server.until(lambda: poison.generated == [1, 2])
+        third = await server.ready_worker("third")
+        await server.until(lambda: third.submissions)
+        *sent, failed = await collect(poison)
+        assert sent == [STARTED, *tokens(1, 2)]
+        assert isinstance(failed, Failed)
+        assert (failed.status, failed.code) == (500, "worker_died")
+        assert "2 workers died" in failed.message
+        assert poison.state is JobState.FAILED
+        assert [submit.job_id for submit in third.submissions] == [innocent.wire_id]
+
+    run(test)
+
+
+def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.jobs.broker.LOST_SUBMIT_S", 0.05)
+
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        job = await server.submit_to(worker)
+        del worker.jobs[job.wire_id]  # as if it had not come
+        await server.until(lambda: len(worker.submissions) == 2, worker.beat)
+        assert worker.submissions[1].job_id == job.wire_id
+        worker.say(job.wire_id, STARTED, DONE)
+        assert await collect(job) == [STARTED, DONE]
+
+    run(test)
+
+
+def test_a_job_that_its_worker_does_not_know_goes_on_from_what_was_sent() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        job = await server.running_on(worker, 1)
+        lost = worker.record(job.wire_id, *tokens(2, 3))
+        del worker.jobs[job.wire_id]
+        worker.publish(lost[1:])  # a gap, but the worker has forgotten what was in it
+        await server.until(lambda: len(worker.submissions) == 2)
+        assert worker.submissions[1].generated == [1]
+
+    run(test)

@@ -1,0 +1,213 @@
+"""Users, priorities, limits and deadlines, through a broker and workers that are played by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.limits import Priority, UserLimits
+from router.schemas.errors import ApiError
+from shared.wire.jobs import Done, Failed, ImageJob, TextJob
+from shared.wire.messages import Cancel
+from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
+from tests.support.workers.worker_end import WorkerEnd
+
+
+def submit(server: Server, user: str, **request: Any) -> Job:
+    wanted = JobRequest("request", user, "smol", TextJob(prompt="a b c"))
+    return server.broker.submit(dataclasses.replace(wanted, **request))
+
+
+async def fill(server: Server, worker: WorkerEnd, user: str, count: int) -> list[Job]:
+    """Jobs of one user, as many as the worker takes of them; all slots run."""
+    jobs = [submit(server, user) for _ in range(count)]
+    taken = [job for job in jobs if job.state is not JobState.QUEUED]
+    await server.until(lambda: all(job.wire_id in worker.jobs for job in taken))
+    for job in taken[: worker.slots]:
+        worker.say(job.wire_id, STARTED, *tokens(1))
+    await server.until(lambda: all(job.generated for job in taken[: worker.slots]))
+    return jobs
+
+
+def test_a_user_with_nothing_running_gets_a_slot_at_once_though_another_one_has_all() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=4)
+        busy = await fill(server, worker, "busy", 20)
+        rare = submit(server, "rare")
+        await server.until(lambda: rare.wire_id in worker.jobs)
+        order = [type(message).__name__ for message in worker.received[-4:]]
+        assert order == ["Cancel", "Cancel", "Submit", "Submit"]
+        assert worker.submissions[-2].job_id == rare.job_id  # before it, only jobs that fill three of four slots
+        kept = [job for job in busy if job.state is JobState.RUNNING]
+        assert kept == busy[:3]
+        # What had a slot goes on from its first token, as the next one of its user.
+        assert worker.submissions[-1].work == busy[3].request.work
+        assert worker.submissions[-1].generated == [1]
+        assert busy[3].state is JobState.DISPATCHED
+
+    run(test)
+
+
+def test_what_a_worker_still_says_of_a_job_that_made_room_is_not_heard() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=2)
+        busy = await fill(server, worker, "busy", 2)
+        events = list(worker.jobs[busy[1].wire_id])
+        submit(server, "rare")
+        await server.until(lambda: busy[1].wire_id != busy[1].job_id and busy[1].wire_id in worker.jobs)
+        assert worker.of_type(Cancel) == [Cancel(busy[1].job_id)]
+        late = [dataclasses.replace(events[-1], seq=len(events), payload=payload) for payload in (*tokens(9), DONE)]
+        worker.publish(late)
+        worker.publish([dataclasses.replace(event, seq=seq) for seq, event in enumerate(late)])
+        worker.say(busy[1].wire_id, STARTED, *tokens(2), DONE)
+        assert await collect(busy[1]) == [STARTED, *tokens(1, 2), DONE]
+
+    run(test)
+
+
+def test_a_free_slot_is_taken_before_a_busy_workers_room() -> None:
+    async def test(server: Server) -> None:
+        one = await server.ready_worker("one", "smol-0", slots=2)
+        two = await server.ready_worker("two", "smol-1", slots=4)
+        for _ in range(5):
+            submit(server, "busy")
+        await server.until(lambda: len(one.jobs) + len(two.jobs) == 5)
+        rare = submit(server, "rare")
+        await server.until(lambda: rare.wire_id in one.jobs or rare.wire_id in two.jobs)
+        holder = one if rare.wire_id in one.jobs else two
+        assert len(holder.jobs) <= holder.slots
+        assert one.of_type(Cancel) == two.of_type(Cancel) == []
+
+    run(test)
+
+
+def test_one_job_each_is_never_taken_away_and_batch_work_takes_nothing_away() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=2)
+        for user in "abc":
+            await server.submit_to(worker, user)
+        assert submit(server, "d").state is JobState.QUEUED
+        other = await server.ready_worker("other", "smol-1", slots=2)
+        await server.until(lambda: other.submissions)
+        await fill(server, other, "d", 2)
+        late = submit(server, "night", priority=Priority.BATCH)
+        assert late.state is JobState.QUEUED
+        assert worker.of_type(Cancel) == other.of_type(Cancel) == []
+
+    run(test)
+
+
+def test_a_picture_is_not_interrupted() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=2)
+        for _ in range(3):
+            submit(server, "busy", work=ImageJob("a cat"))
+        await server.until(lambda: len(worker.jobs) == 3)
+        assert submit(server, "rare").state is JobState.QUEUED
+        worker.say(worker.submissions[0].job_id, STARTED, DONE)
+        await server.until(lambda: len(worker.submissions) == 4)
+        assert worker.of_type(Cancel) == []
+
+    run(test)
+
+
+def test_jobs_beyond_a_users_limit_wait_though_slots_are_free_and_go_on_when_one_ends() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=4)
+        limits = UserLimits(max_running=2)
+        jobs = [submit(server, "limited", limits=limits) for _ in range(3)]
+        await server.submit_to(worker, "other")
+        assert [job.state for job in jobs] == [JobState.DISPATCHED, JobState.DISPATCHED, JobState.QUEUED]
+        worker.say(jobs[0].wire_id, STARTED, DONE)
+        await server.until(lambda: jobs[2].wire_id in worker.jobs)
+
+    run(test)
+
+
+def test_more_than_a_user_may_queue_is_refused_with_the_limit_and_others_are_not() -> None:
+    async def test(server: Server) -> None:
+        limits = UserLimits(max_queued=2)
+        for _ in range(2):
+            submit(server, "limited", limits=limits)
+        with pytest.raises(ApiError, match="2 of your requests wait, and your key's limit is queued=2") as refused:
+            submit(server, "limited", limits=limits)
+        assert (refused.value.status, refused.value.code) == (429, "user_queue_full")
+        assert int(refused.value.headers["Retry-After"]) >= 1
+        assert submit(server, "other").state is JobState.QUEUED
+
+    run(test)
+
+
+def test_who_may_queue_nothing_may_still_run() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=2)
+        limits = UserLimits(max_running=1, max_queued=0)
+        job = submit(server, "limited", limits=limits)
+        with pytest.raises(ApiError, match="queued=0"):
+            submit(server, "limited", limits=limits)
+        await server.until(lambda: job.wire_id in worker.jobs)
+        worker.say(job.wire_id, STARTED, DONE)
+        await server.until(lambda: job.ended)
+        assert submit(server, "limited", limits=limits).state is JobState.DISPATCHED
+
+    run(test)
+
+
+def test_a_job_whose_time_passes_in_the_queue_ends_with_504() -> None:
+    async def test(server: Server) -> None:
+        job = submit(server, "user", timeout_s=0.05)
+        (failed,) = await collect(job)
+        assert isinstance(failed, Failed)
+        assert (failed.status, failed.code, failed.param) == (504, "deadline_exceeded", "timeout")
+        assert "`timeout`" in failed.message
+        assert "0.05 s (it still waited in the queue)" in failed.message
+        worker = await server.ready_worker()
+        after = await server.submit_to(worker)
+        assert [submission.job_id for submission in worker.submissions] == [after.job_id]
+
+    run(test)
+
+
+def test_a_job_whose_time_passes_while_it_runs_frees_its_slot() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=1)
+        job = submit(server, "user", timeout_s=0.3)
+        await server.until(lambda: job.wire_id in worker.jobs)
+        worker.say(job.wire_id, STARTED, *tokens(1))
+        waiting = submit(server, "user")
+        *sent, failed = await collect(job)
+        assert sent == [STARTED, *tokens(1)]
+        assert isinstance(failed, Failed)
+        assert (failed.status, "it was still running" in failed.message) == (504, True)
+        await server.until(lambda: waiting.wire_id in worker.jobs)
+        assert Cancel(job.wire_id) in worker.received
+
+    run(test)
+
+
+def test_a_job_that_is_done_in_time_does_not_expire() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        job = submit(server, "user", timeout_s=30.0)
+        await server.until(lambda: job.wire_id in worker.jobs)
+        worker.say(job.wire_id, STARTED, DONE)
+        assert isinstance((await collect(job))[-1], Done)
+        assert job.deadline is not None
+        assert job.deadline.cancelled()
+
+    run(test)
+
+
+def test_a_waiting_job_knows_where_it_stands() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=1)
+        running = await server.submit_to(worker, "a")
+        jobs = [submit(server, user) for user in ("a", "a", "b")]
+        assert running.queue_position == server.broker.position(running) == 0
+        assert [job.queue_position for job in jobs] == [1, 2, 1]
+        assert [server.broker.position(job) for job in jobs] == [2, 3, 1]
+
+    run(test)

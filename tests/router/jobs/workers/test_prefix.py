@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from router.jobs.workers.prefix import BLOCK_CHARACTERS, REMEMBERED_CUTS, PrefixMemory, prefix_cuts
+from shared.wire.jobs import TextJob
+
+MESSAGES = st.lists(
+    st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": st.text(max_size=3)}), max_size=5
+)
+
+
+def chat(*texts: str, tools: list[dict[str, Any]] | None = None) -> TextJob:
+    return TextJob(messages=[{"role": "user", "content": text} for text in texts], tools=tools or [])
+
+
+@given(MESSAGES, MESSAGES)
+def test_conversations_share_the_cuts_of_the_messages_that_they_share(
+    left: list[dict[str, Any]], right: list[dict[str, Any]]
+) -> None:
+    shared = next((i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right)))
+    memory = PrefixMemory()
+    memory.remember(prefix_cuts(TextJob(messages=left)))
+    cuts = prefix_cuts(TextJob(messages=right))
+    assert memory.matched(cuts) == cuts[shared].characters  # the tools are the first cut
+
+
+def test_nothing_in_common_is_worth_nothing() -> None:
+    memory = PrefixMemory()
+    memory.remember(prefix_cuts(chat("one")))
+    assert memory.matched(prefix_cuts(chat("other"))) == 0
+
+
+def test_the_next_turn_of_a_conversation_begins_with_the_cuts_of_the_last() -> None:
+    before, after = prefix_cuts(chat("hi", "hello")), prefix_cuts(chat("hi", "hello", "more"))
+    assert after[: len(before)] == before
+    assert len(after) == len(before) + 1
+
+
+def test_other_tools_are_another_beginning() -> None:
+    plain, with_tools = prefix_cuts(chat("hi")), prefix_cuts(chat("hi", tools=[{"type": "function"}]))
+    assert not {cut.digest for cut in plain} & {cut.digest for cut in with_tools}
+
+
+def test_the_order_of_a_messages_keys_does_not_count() -> None:
+    one = TextJob(messages=[{"role": "user", "content": "hi"}])
+    other = TextJob(messages=[{"content": "hi", "role": "user"}])
+    assert prefix_cuts(one) == prefix_cuts(other)
+
+
+def test_long_texts_share_their_whole_blocks() -> None:
+    beginning = "x" * (3 * BLOCK_CHARACTERS)
+    memory = PrefixMemory()
+    memory.remember(prefix_cuts(TextJob(prompt=beginning + "one end")))
+    assert memory.matched(prefix_cuts(TextJob(prompt=beginning + "another end"))) == 3 * BLOCK_CHARACTERS
+
+
+def test_texts_that_differ_early_share_nothing_though_their_ends_are_equal() -> None:
+    end = "x" * (3 * BLOCK_CHARACTERS)
+    memory = PrefixMemory()
+    memory.remember(prefix_cuts(TextJob(prompt="a" + end)))
+    assert memory.matched(prefix_cuts(TextJob(prompt="b" + end))) == 0
+
+
+def test_prompts_of_token_ids_are_compared_too() -> None:
+    memory = PrefixMemory()
+    memory.remember(prefix_cuts(TextJob(prompt_tokens=[1, 2, 3])))
+    assert memory.matched(prefix_cuts(TextJob(prompt_tokens=[1, 2, 3]))) == len("[1, 2, 3]")
+    assert memory.matched(prefix_cuts(TextJob(prompt_tokens=[1, 2, 4]))) == 0
+
+
+def test_the_prompts_that_came_last_are_remembered() -> None:
+    memory = PrefixMemory()
+    old, used_again = prefix_cuts(chat("old")), prefix_cuts(chat("used again"))
+    memory.remember(old)
+    memory.remember(used_again)
+    for number in range(REMEMBERED_CUTS // 2):
+        memory.remember(prefix_cuts(TextJob(prompt=f"new {number}")))
+    memory.remember(used_again)
+    for number in range(REMEMBERED_CUTS // 2 + 1):
+        memory.remember(prefix_cuts(TextJob(prompt=f"newer {number}")))
+    assert memory.matched(used_again[1:]) == used_again[1].characters
+    assert memory.matched(old[1:]) == 0

@@ -1,0 +1,188 @@
+"""Requests with keys of their own: who they are, what they may, and what they see of usage."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from router.app import create_app
+from router.jobs.limits import Priority, UserLimits
+from router.keys.store import KeyStore
+from router.keys.usage import UsageStore
+from router.schemas.errors import ApiError
+from shared.settings import ServerSettings
+from tests.support.router.client import COMPLETION
+from tests.support.router.fake_broker import MODEL, FakeBroker
+
+REMOTE = ("192.168.1.7", 50000)
+
+
+class Server:
+    """An application with a key file, and the requests that it gets."""
+
+    def __init__(self, path: Path, **settings: Any) -> None:
+        self.path = path
+        self.store = KeyStore.open(path)
+        self.broker = FakeBroker(ServerSettings(models=(MODEL,), run_folder="", key_file=str(path), **settings))
+        self.app = create_app(self.broker)  # type: ignore[arg-type]
+
+    def ask(
+        self, *requests: tuple[str, str, str], client: tuple[str, int] = REMOTE, **body: Any
+    ) -> list[httpx.Response]:
+        """The answers to requests (method, path, key), one after the other; ``body`` is more to POST."""
+
+        async def go() -> list[httpx.Response]:
+            transport = httpx.ASGITransport(app=self.app, client=client)
+            async with httpx.AsyncClient(transport=transport, base_url="http://nexa") as http:
+                answers = []
+                for method, path, key in requests:
+                    headers = {"Authorization": f"Bearer {key}"} if key else {}
+                    json = {**COMPLETION, **body} if method == "POST" else None
+                    answers.append(await http.request(method, path, headers=headers, json=json))
+                return answers
+
+        return asyncio.run(go())
+
+    def status(self, key: str, method: str = "GET", path: str = "/v1/models") -> int:
+        return self.ask((method, path, key))[0].status_code
+
+    def usage(self, key: str, query: str = "", client: tuple[str, int] = REMOTE) -> list[dict[str, Any]]:
+        (answer,) = self.ask(("GET", f"/v1/usage{query}", key), client=client)
+        assert answer.status_code == 200, answer.text
+        rows: list[dict[str, Any]] = answer.json()["data"]
+        return rows
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path / "keys")
+    yield made
+    made.store.close()
+
+
+def test_a_key_names_its_user_and_sets_the_limits(server: Server) -> None:
+    limits = UserLimits(2, 5, Priority.BATCH)
+    key = server.store.create("bob", limits)
+    assert server.status(key, "POST", "/v1/completions") == 200
+    request = server.broker.jobs[0].request
+    assert (request.user, request.limits, request.priority) == ("bob", limits, Priority.BATCH)
+
+
+def test_keys_made_and_revoked_count_from_the_next_request_on(server: Server) -> None:
+    assert server.status("") == 200
+    key = server.store.create("bob")
+    assert [server.status(""), server.status("wrong"), server.status(key)] == [401, 401, 200]
+    server.store.revoke("bob")
+    assert [server.status(""), server.status(key)] == [401, 401]
+
+
+def test_the_shared_key_and_those_with_names_open_side_by_side(tmp_path: Path) -> None:
+    server = Server(tmp_path / "keys", api_key="shared")
+    key = server.store.create("bob")
+    assert [server.status(given) for given in ("shared", key, "other", "")] == [200, 200, 401, 401]
+
+
+def test_an_insecure_server_lets_in_whom_it_does_not_know(tmp_path: Path) -> None:
+    server = Server(tmp_path / "keys", insecure=True)
+    key = server.store.create("bob")
+    server.ask(*[("POST", "/v1/completions", given) for given in ("", "x", key)])
+    assert [job.request.user for job in server.broker.jobs] == [REMOTE[0], REMOTE[0], "bob"]
+
+
+def test_an_open_address_without_any_key_lets_nobody_in(tmp_path: Path) -> None:
+    assert Server(tmp_path / "keys", key_required=True).status("") == 401
+
+
+def test_a_key_file_that_cannot_be_read_is_503_and_opens_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = server.store.create("bob")
+
+    def broken(*_: Any) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    monkeypatch.setattr(KeyStore, "find", broken)
+    assert server.status(key) == 503
+    assert "disk I/O error" in caplog.text
+    assert key not in caplog.text
+
+
+def test_only_a_key_that_may_gives_orders(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    restarted: list[str | None] = []
+    control = SimpleNamespace(restart=lambda name: restarted.append(name) or [])
+    monkeypatch.setattr(server.broker, "control", control, raising=False)
+    user, admin = server.store.create("bob"), server.store.create("ann", admin=True)
+    orders = [("POST", "/v1/workers/restart", key) for key in (user, admin)]
+    assert [answer.status_code for answer in server.ask(*orders)] == [403, 202]
+    assert server.ask(orders[0], client=("127.0.0.1", 1))[0].status_code == 403
+    assert restarted == [None]
+
+
+def test_a_user_sees_the_usage_of_its_own_key(server: Server) -> None:
+    bob, ann = server.store.create("bob"), server.store.create("ann")
+    server.ask(("POST", "/v1/completions", bob), ("POST", "/v1/completions", bob), ("POST", "/v1/completions", ann))
+    sums = {"requests": 2, "prompt_tokens": 14, "cached_tokens": 6, "completion_tokens": 4, "images": 0, "audio_s": 0.0}
+    assert server.usage(bob) == [{"object": "usage", "key": "bob", "day": None, "model": None, **sums}]
+    assert [(row["model"], row["requests"]) for row in server.usage(bob, "?by=model&key=bob")] == [("smol", 2)]
+    answer = server.ask(("GET", "/v1/usage?key=ann", bob))[0]
+    assert (answer.status_code, answer.json()["error"]["param"]) == (403, "key")
+
+
+def test_what_was_not_accepted_is_no_usage(server: Server) -> None:
+    server.broker.refusal, server.broker.accepts = ApiError(429, "full"), 1
+    key = server.store.create("bob")
+    assert server.ask(("POST", "/v1/completions", key), n=2)[0].status_code == 429
+    assert len(server.broker.cancelled) == 1
+    assert server.usage(key) == []
+
+
+def test_an_administrator_sees_all_usage(server: Server) -> None:
+    bob, admin = server.store.create("bob"), server.store.create("root", admin=True)
+    server.ask(("POST", "/v1/completions", bob), ("POST", "/v1/completions", admin))
+    assert [row["key"] for row in server.usage(admin)] == ["bob", "root"]
+    assert [row["key"] for row in server.usage(admin, "?key=bob")] == ["bob"]
+
+
+def test_without_keys_one_sees_the_sum_of_all_who_have_none(server: Server) -> None:
+    server.ask(("POST", "/v1/completions", ""))
+    assert [(row["key"], row["requests"]) for row in server.usage("")] == [(None, 1)]
+    assert [row["key"] for row in server.usage("", client=("127.0.0.1", 1))] == [None]
+
+
+@pytest.mark.parametrize(("query", "param"), [("by=year", "by"), ("since=2026-13-01", "since"), ("until=now", "until")])
+def test_a_wrong_question_about_usage_is_400_and_names_the_field(server: Server, query: str, param: str) -> None:
+    answer = server.ask(("GET", f"/v1/usage?{query}", ""))[0]
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
+
+
+def test_usage_is_there_after_a_restart(tmp_path: Path) -> None:
+    server = Server(tmp_path / "keys")
+    key = server.store.create("bob")
+
+    async def live() -> None:
+        async with server.app.router.lifespan_context(server.app):
+            transport = httpx.ASGITransport(app=server.app, client=REMOTE)
+            async with httpx.AsyncClient(transport=transport, base_url="http://nexa") as http:
+                await http.post("/v1/completions", json=COMPLETION, headers={"Authorization": f"Bearer {key}"})
+
+    asyncio.run(live())
+    store = UsageStore.open(tmp_path / "keys")
+    assert [(row.key, row.usage.requests) for row in store.sums()] == [("bob", 1)]
+    store.close()
+    assert Server(tmp_path / "keys").usage(key)[0]["requests"] == 1
+
+
+def test_the_document_has_a_padlock_where_a_key_is_needed(tmp_path: Path, server: Server) -> None:
+    def unlocked(app: Any) -> set[str]:
+        paths = app.openapi()["paths"]
+        return {path for path, methods in paths.items() for method in methods.values() if "security" not in method}
+
+    assert "/v1/completions" in unlocked(server.app)
+    assert unlocked(Server(tmp_path / "other", key_required=True).app) == {"/health"}

@@ -1,0 +1,155 @@
+"""What requests used is counted for their keys, kept, and waits for room where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import sqlite3
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.http.request_log import FinishedRequest, RequestRecord
+from router.jobs.job import Job, JobRequest, JobState
+from router.keys import usage_log as module
+from router.keys.usage import NO_KEY, GroupBy, Usage, UsageOf, UsageStore
+from router.keys.usage_log import UsageLog, usage_of_jobs
+from shared.wire.jobs import Done, FinishReason, ImageJob, Picture, Recording, Started, TextJob, Tokens
+
+TODAY = datetime.datetime.now(datetime.UTC).date()
+DAY, NEXT_DAY = datetime.date(2026, 1, 31), datetime.date(2026, 2, 1)
+
+
+def job(*payloads: Any, work: Any = None) -> Job:
+    made = Job("j", JobRequest("r", "u", "m", work or TextJob(prompt="Once upon")))
+    made.move(JobState.DISPATCHED)
+    for payload in payloads:
+        made.deliver(payload)
+    return made
+
+
+def whole(prompt: int, cached: int, tokens: int) -> Job:
+    return job(Started(prompt, cached), Done(FinishReason.STOP, prompt, cached, tokens, 0.1))
+
+
+def finished(*jobs: Job, key: str = NO_KEY, model: str | None = "m", choices: int = 1) -> FinishedRequest:
+    record = RequestRecord(key_name=key, model=model, jobs=jobs, choices_per_prompt=choices)
+    return FinishedRequest(record, {}, "/v1/completions", 200, "done", 0.0, 1.0)
+
+
+async def until(condition: Callable[[], Any]) -> None:
+    while not condition():  # noqa: ASYNC110 - another thread writes
+        await asyncio.sleep(0.005)
+
+
+def test_each_prompt_counts_once_and_each_choice_by_itself() -> None:
+    jobs = [whole(10, 4, 3), whole(10, 10, 5), whole(20, 0, 7), whole(20, 20, 1)]
+    assert usage_of_jobs(jobs, choices_per_prompt=2) == Usage(1, 30, 4, 16)
+
+
+def test_what_was_cancelled_counts_as_far_as_it_came() -> None:
+    assert usage_of_jobs([job(Started(10, 2), Tokens("a b", [1, 2]))], 1) == Usage(1, 10, 2, 2)
+    assert usage_of_jobs([job()], 1) == Usage(requests=1)
+
+
+def test_pictures_and_recordings_count() -> None:
+    pictures = job(Picture(0, b"", 1, 64, 64), Picture(1, b"", 2, 64, 64), work=ImageJob(prompt="a"))
+    assert usage_of_jobs([pictures], 1).images == 2
+    assert usage_of_jobs([job(Recording("en", 1.0, 12.5, 11.0))], 1).audio_s == 12.5
+
+
+def test_sums_are_kept_by_key_model_and_day(tmp_path: Path) -> None:
+    store = UsageStore.open(tmp_path / "k")
+    store.add({UsageOf(DAY, "bob", "m"): Usage(1, 10, 4, 3), UsageOf(DAY, NO_KEY, "m"): Usage(1, 1, 0, 1)})
+    store.add({UsageOf(DAY, "bob", "m"): Usage(2, 5, 0, 1, 1, 0.5), UsageOf(NEXT_DAY, "bob", "n"): Usage(1, 1, 1, 1)})
+    store.close()
+    store = UsageStore.open(tmp_path / "k")
+    assert store.sums() == [(NO_KEY, None, None, Usage(1, 1, 0, 1)), ("bob", None, None, Usage(4, 16, 5, 5, 1, 0.5))]
+    assert [row.usage.requests for row in store.sums(key="bob", by=GroupBy.DAY)] == [3, 1]
+    assert [(row.day, row.model) for row in store.sums(key="bob", by=GroupBy.DAY)] == [(DAY, None), (NEXT_DAY, None)]
+    assert [row.model for row in store.sums(key="bob", by=GroupBy.MODEL)] == ["m", "n"]
+    assert [row.usage.requests for row in store.sums(key="bob", since=NEXT_DAY)] == [1]
+    assert [row.usage.requests for row in store.sums(key="bob", until=DAY)] == [3]
+    assert store.sums(key="ann") == []
+    store.close()
+
+
+def test_two_servers_may_count_into_one_file(tmp_path: Path) -> None:
+    stores = [UsageStore.open(tmp_path / "k") for _ in range(2)]
+    for _ in range(5):
+        for store in stores:
+            store.add({UsageOf(DAY, "bob", "m"): Usage(1, 10, 0, 1)})
+    assert stores[0].sums()[0].usage == Usage(10, 100, 0, 10)
+    for store in stores:
+        store.close()
+
+
+def test_a_request_is_counted_soon_and_for_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.0)
+    reader = UsageStore.open(tmp_path / "k")
+
+    async def go() -> None:
+        log = UsageLog(UsageStore.open(tmp_path / "k"))
+        log.finished(finished(whole(10, 4, 3), key="bob"))
+        log.finished(finished(model=None))  # refused: it had no jobs
+        await until(lambda: reader.sums())
+        await log.close()
+
+    asyncio.run(asyncio.wait_for(go(), 10))
+    assert reader.sums(by=GroupBy.DAY) == [("bob", TODAY, None, Usage(1, 10, 4, 3))]
+    reader.close()
+
+
+def test_sums_have_what_is_not_written_yet(tmp_path: Path) -> None:
+    async def go() -> None:
+        log = UsageLog(UsageStore.open(tmp_path / "k"))
+        log.finished(finished(whole(10, 4, 3), key="bob"))
+        assert (await log.sums(GroupBy.KEY, "bob", None, None))[0].usage == Usage(1, 10, 4, 3)
+        assert (await log.sums(GroupBy.KEY, "bob", None, None))[0].usage == Usage(1, 10, 4, 3)
+        await log.close()
+
+    asyncio.run(go())
+
+
+class FullDisk(UsageStore):
+    """Has room only after some attempts."""
+
+    full = 2
+
+    def add(self, used: Mapping[UsageOf, Usage]) -> None:
+        self.full -= 1
+        if self.full >= 0:
+            raise sqlite3.OperationalError("database or disk is full")
+        super().add(used)
+
+
+def test_what_cannot_be_written_waits_and_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.0)
+    monkeypatch.setattr(module, "RETRY_S", 0.0)
+    reader = UsageStore.open(tmp_path / "k")
+
+    async def go() -> None:
+        log = UsageLog(FullDisk.open(tmp_path / "k"))
+        log.finished(finished(whole(10, 4, 3), key="bob"))
+        await asyncio.sleep(0)
+        log.finished(finished(whole(1, 0, 1), key="bob"))
+        await until(lambda: sum(row.usage.requests for row in reader.sums()) == 2)
+        await log.close()
+
+    asyncio.run(asyncio.wait_for(go(), 10))
+    assert reader.sums()[0].usage == Usage(2, 11, 4, 4)
+    reader.close()
+
+
+def test_closing_writes_what_is_left(tmp_path: Path) -> None:
+    async def go() -> None:
+        log = UsageLog(UsageStore.open(tmp_path / "k"))
+        log.finished(finished(whole(10, 4, 3), key="bob"))
+        await log.close()
+
+    asyncio.run(go())
+    reader = UsageStore.open(tmp_path / "k")
+    assert reader.sums()[0].usage == Usage(1, 10, 4, 3)
+    reader.close()

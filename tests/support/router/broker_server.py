@@ -1,0 +1,110 @@
+"""A real broker, and the workers' ends of its sockets, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from router.jobs.broker import Broker
+from router.jobs.job import Job, JobRequest
+from shared.settings import ModelSettings, ServerSettings
+from shared.wire.jobs import Done, Failed, FinishReason, JobKind, Payload, Started, TextJob, Tokens
+from shared.wire.transport import Endpoints
+from tests.support.workers.worker_end import WorkerEnd
+
+PATIENCE_S = 20.0
+STARTED = Started(3, 0)
+DONE = Done(FinishReason.STOP, 3, 0, 3, 0.1)
+SMOL = ModelSettings("smol", JobKind.TEXT, "echo", "", aliases=("small",))
+
+
+def tokens(*ids: int) -> list[Payload]:
+    return [Tokens(f"<{token}>", [token]) for token in ids]
+
+
+class Server:
+    """A broker and the workers that a test makes."""
+
+    def __init__(self, folder: Path, queue_limit: int) -> None:
+        self.settings = ServerSettings((SMOL,), str(folder), queue_limit=queue_limit)
+        self.broker = Broker(self.settings)
+        self.workers: list[WorkerEnd] = []
+
+    def new_worker(self, worker_id: str = "worker", name: str = "smol-0", slots: int = 2) -> WorkerEnd:
+        """A worker that the router does not know yet."""
+        worker = WorkerEnd(Endpoints.in_folder(Path(self.settings.run_folder)), worker_id, name, slots)
+        self.workers.append(worker)
+        return worker
+
+    async def ready_worker(self, worker_id: str = "worker", name: str = "smol-0", slots: int = 2) -> WorkerEnd:
+        """A worker that the router has confirmed."""
+        worker = self.new_worker(worker_id, name, slots)
+        await self.until(lambda: worker.confirmed, worker.beat)
+        return worker
+
+    def submit(self, user: str = "user", prompt: str = "a b c") -> Job:
+        return self.broker.submit(JobRequest("request", user, "smol", TextJob(prompt=prompt)))
+
+    async def submit_to(self, worker: WorkerEnd, user: str = "user") -> Job:
+        """Submit a job and see it arrive."""
+        job = self.submit(user)
+        await self.until(lambda: job.wire_id in worker.jobs)
+        return job
+
+    async def running_on(self, worker: WorkerEnd, *ids: int) -> Job:
+        """A job of which the worker has sent these tokens."""
+        job = await self.submit_to(worker)
+        worker.say(job.wire_id, STARTED, *tokens(*ids))
+        await self.until(lambda: job.generated == list(ids))
+        return job
+
+    async def until(self, condition: Callable[[], Any], meanwhile: Callable[[], None] | None = None) -> None:
+        """Wait for a condition; ``meanwhile`` is done again and again."""
+        deadline_s = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline_s, "what was waited for did not happen"
+            if meanwhile is not None:
+                meanwhile()
+            await asyncio.sleep(0.005)
+
+    async def round_trip(self, worker: WorkerEnd) -> None:
+        """Wait until the router has dealt with everything that this worker has published."""
+        job = await self.submit_to(worker, user="round trip")
+        worker.say(job.wire_id, Failed(400, "seen"))
+        await self.until(lambda: job.ended)
+
+
+@asynccontextmanager
+async def serving(queue_limit: int = 100) -> AsyncIterator[Server]:
+    folder = Path(tempfile.mkdtemp(prefix="nx"))  # pytest's folders are too long for Unix sockets
+    server = Server(folder, queue_limit)
+    await server.broker.start()
+    try:
+        yield server
+    finally:
+        await server.broker.stop()
+        for worker in server.workers:
+            worker.close()
+        shutil.rmtree(folder)
+
+
+def run(test: Callable[[Server], Awaitable[None]], queue_limit: int = 100) -> None:
+    async def in_server() -> None:
+        async with serving(queue_limit) as server:
+            await test(server)
+
+    asyncio.run(in_server())
+
+
+async def collect(job: Job) -> list[Payload]:
+    """Everything that a client is sent, up to the end."""
+    payloads: list[Payload] = []
+    while new := await asyncio.wait_for(job.next_payloads(), PATIENCE_S):
+        payloads += new
+    return payloads

@@ -1,0 +1,103 @@
+"""A broker whose jobs follow a script, through the real :class:`Job`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import FastAPI
+
+from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.served import ServedModel
+from router.schemas.errors import ApiError
+from shared.settings import ModelSettings, ServerSettings
+from shared.wire.jobs import Done, Failed, FinishReason, JobKind, Payload, Started, TextJob, Tokens
+
+MODEL = ModelSettings(name="smol", kind=JobKind.TEXT, engine="echo", path="", aliases=("gpt-4o", "small"))
+
+Script = list[Payload]
+
+
+def words(*texts: str, finish: FinishReason = FinishReason.STOP, prompt_tokens: int = 7, cached: int = 3) -> Script:
+    """A job that produces these texts, one a step."""
+    steps: Script = [Tokens(text, [index]) for index, text in enumerate(texts)]
+    return [Started(prompt_tokens, cached), *steps, Done(finish, prompt_tokens, cached, len(texts), 0.01)]
+
+
+@dataclass(frozen=True)
+class WorkerView:
+    name: str = "smol-0"
+    pid: int = 4711
+
+
+@dataclass
+class FakeBroker:
+    """Runs ``script`` for each job, with a turn of the event loop between events; without an end the job goes on.
+
+    Raises ``refusal``, if there is one, once it has accepted ``accepts`` jobs.
+    """
+
+    settings: ServerSettings = field(default_factory=lambda: ServerSettings(models=(MODEL,), run_folder=""))
+    script: Script | Callable[[Any], Script] = field(default_factory=lambda: words("Once", " upon"))
+    refusal: ApiError | None = None
+    accepts: int = 0
+    missing: dict[str, str] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)
+    cancelled: list[Job] = field(default_factory=list)
+    running: bool = False
+    app: FastAPI | None = None
+    _players: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def find_model(self, name: str | None, kind: JobKind) -> ModelSettings:
+        if name in (None, MODEL.name, *MODEL.aliases):
+            return MODEL
+        raise ApiError(404, f"model: {name!r} is not served here; served: smol", "model", "model_not_found")
+
+    def submit(self, request: JobRequest) -> Job:
+        if self.refusal is not None and len(self.jobs) >= self.accepts:
+            raise self.refusal
+        job = Job(job_id=f"{request.request_id}-{len(self.jobs)}", request=request, worker_id="smol-0")
+        self.jobs.append(job)
+        job.move(JobState.DISPATCHED)
+        player = asyncio.ensure_future(self._play(job))
+        self._players.add(player)
+        player.add_done_callback(self._players.discard)
+        return job
+
+    def cancel(self, job: Job) -> None:
+        if not job.ended:
+            job.move(JobState.CANCELLED)
+            self.cancelled.append(job)
+            job.wake()
+
+    def readiness(self) -> tuple[bool, dict[str, str]]:
+        return not self.missing, self.missing
+
+    def workers(self) -> list[WorkerView]:
+        return [WorkerView()]
+
+    def served_models(self) -> list[ServedModel]:
+        return [ServedModel(MODEL.name, MODEL.kind, MODEL.aliases, 2048, not self.missing)]
+
+    async def start(self) -> None:
+        self.running = True
+
+    async def stop(self) -> None:
+        self.running = False
+
+    @property
+    def texts(self) -> list[TextJob]:
+        """What was asked for."""
+        return [job.request.work for job in self.jobs if isinstance(job.request.work, TextJob)]
+
+    async def _play(self, job: Job) -> None:
+        script = self.script(job.request.work) if callable(self.script) else self.script
+        for payload in script:
+            await asyncio.sleep(0)
+            if job.ended:
+                return
+            if isinstance(payload, Done | Failed):
+                job.move(JobState.DONE if isinstance(payload, Done) else JobState.FAILED)
+            job.deliver(payload)

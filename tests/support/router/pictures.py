@@ -1,0 +1,38 @@
+"""Pictures for tests, as bytes."""
+
+from __future__ import annotations
+
+import base64
+import struct
+import zlib
+
+from shared.wire.jobs import Done, FinishReason, ImageJob, Payload, Picture, Progress, Started
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+def png(grey: int = 128, side: int = 1) -> bytes:
+    """A real PNG of one colour. Format: https://www.w3.org/TR/png-3/."""
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    rows = (b"\0" + bytes([grey]) * side) * side
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return _SIGNATURE + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+
+
+def in_base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def painted(job: ImageJob) -> list[Payload]:
+    """The events of an image job: all its steps, previews after the first ones, and its pictures."""
+    events: list[Payload] = [Started(0, 0)]
+    steps = job.steps * job.count
+    for step in range(1, steps + 1):
+        in_picture = (step - 1) % job.steps + 1
+        events.append(Progress(step, steps, png(step) if in_picture <= job.previews else b""))
+        if in_picture == job.steps:
+            index = step // job.steps - 1
+            events.append(Picture(index, max(job.seed, 0) + index, job.width, job.height, png(index, 8)))
+    return [*events, Done(FinishReason.STOP, 0, 0, 0, 0.1)]

@@ -1,0 +1,117 @@
+"""Recordings for the tests of the speech engine, and what is said of them."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import numpy as np
+
+from shared.wire.jobs import Payload, Segment, SpeechJob
+from workers.engine import EngineJob
+from workers.whisper.audio.decoding import AudioReader
+from workers.whisper.audio.pcm import SAMPLE_RATE, Samples
+from workers.whisper.engine import WhisperEngine
+
+DATA = Path(__file__).parents[2] / "data"
+JFK = (DATA / "jfk.flac").read_bytes()
+SPANISH = (DATA / "spanish.ogg").read_bytes()
+JFK_WORDS = "and so my fellow americans ask not what your country can do for you ask what you can do for your country"
+
+
+def decoded(data: bytes) -> Samples:
+    """All samples of a recording."""
+    reader = AudioReader(memoryview(data))
+    parts = []
+    while not reader.ended:
+        parts.append(reader.read(SAMPLE_RATE))
+    return np.concatenate(parts)
+
+
+def silence(seconds: float) -> Samples:
+    """Nothing at all, for so long."""
+    return np.zeros(round(seconds * SAMPLE_RATE), np.int16)
+
+
+def encoded(
+    samples: Samples, container: str, codec: str, rate: int = 48_000, layout: str = "stereo", picture: bool = False
+) -> bytes:
+    """A file with these sounds, and a black picture if wanted."""
+    out = io.BytesIO()
+    with av.open(out, "w", format=container) as file:
+        video = file.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p") if picture else None
+        stream = file.add_stream(codec, rate=rate, layout=layout)
+        stream.codec_context.open()
+        if video is not None:
+            black = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))
+            file.mux(video.encode(black))
+            file.mux(video.encode(None))
+        for frame in _frames(samples, stream):
+            frame.pts = None
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return out.getvalue()
+
+
+def wav(samples: Samples) -> bytes:
+    """A plain 16 kHz WAV file."""
+    return encoded(samples, "wav", "pcm_s16le", rate=SAMPLE_RATE, layout="mono")
+
+
+def silent_video() -> bytes:
+    """A film without an audio track."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp4") as file:
+        video = file.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p")
+        file.mux(video.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))
+        file.mux(video.encode(None))
+    return out.getvalue()
+
+
+def submit(engine: WhisperEngine, job_id: str, data: bytes, work: SpeechJob, delivered: int = 0) -> None:
+    """Give a recording to the engine."""
+    assert engine.submit(EngineJob(job_id, work, blobs=[memoryview(data)], delivered=delivered)) == []
+
+
+def run(engine: WhisperEngine, *jobs: tuple[bytes, SpeechJob], delivered: int = 0) -> list[list[Payload]]:
+    """The payloads of each job, all submitted at once."""
+    payloads: dict[str, list[Payload]] = {f"job{i}": [] for i in range(len(jobs))}
+    for job_id, (data, work) in zip(payloads, jobs, strict=True):
+        submit(engine, job_id, data, work, delivered)
+    while engine.has_work():
+        for job_id, payload in engine.step():
+            payloads[job_id].append(payload)
+    return list(payloads.values())
+
+
+def transcribe(engine: WhisperEngine, data: bytes, work: SpeechJob | None = None) -> list[Payload]:
+    """The payloads of one job."""
+    return run(engine, (data, work or SpeechJob()))[0]
+
+
+def segments_of(payloads: list[Payload]) -> list[Segment]:
+    return [payload for payload in payloads if isinstance(payload, Segment)]
+
+
+def text_of(payloads: list[Payload]) -> str:
+    return "".join(segment.text for segment in segments_of(payloads))
+
+
+def words_of(payloads: list[Payload]) -> str:
+    """The text in small letters, without punctuation."""
+    return " ".join(re.findall(r"[\w']+", text_of(payloads).lower()))
+
+
+def _frames(samples: Samples, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    context = stream.codec_context
+    resampler = av.AudioResampler(
+        format=context.format, layout=context.layout, rate=context.rate, frame_size=context.frame_size or 1024
+    )
+    frame = av.AudioFrame.from_ndarray(samples[None], format="s16", layout="mono")
+    frame.sample_rate = SAMPLE_RATE
+    if len(samples):
+        yield from resampler.resample(frame)
+        yield from resampler.resample(None)

@@ -1,0 +1,73 @@
+"""A supervisor over stand-ins, in a process of its own: ``server.py RUN_FOLDER ROUTER WORKER [WORKER ...]``.
+
+Also what tests that run a supervisor within their own process build it from.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.devices import DeviceAssignment
+from shared.interpreter import child_environment
+from shared.logging_setup import configure
+from shared.settings import ModelSettings, ServerSettings
+from shared.wire.jobs import JobKind
+from workers.supervisor.display import LogDisplay
+from workers.supervisor.listener import open_listener
+from workers.supervisor.place import WorkerLimits
+from workers.supervisor.processes.process import Command
+from workers.supervisor.processes.restarts import RestartPolicy
+from workers.supervisor.supervisor import Supervisor
+
+CHILD = Path(__file__).with_name("child.py")
+
+
+@dataclass
+class StandInLaunch:
+    """Starts stand-ins. ``workers`` gives each model's behaviour, and can be changed between starts.
+
+    Each model has ``count`` workers.
+    """
+
+    folder: Path
+    router_behaviour: str
+    workers: dict[str, str]
+    count: int = 1
+
+    def router(self) -> Command:
+        return self._command("router", self.router_behaviour)
+
+    def worker(self, model: str, worker_name: str, worker_id: str, assignment: DeviceAssignment) -> Command:
+        return self._command("worker", self.workers[model], worker_name, worker_id)
+
+    def _command(self, role: str, behaviour: str, *more: str) -> Command:
+        return Command([sys.executable, str(CHILD), role, behaviour, str(self.folder), *more], child_environment())
+
+
+def quick_restarts() -> RestartPolicy:
+    return RestartPolicy(first_delay_s=0.01, max_delay_s=0.05)
+
+
+LIMITS = WorkerLimits(silence_s=1.0, stop_s=3.0, restarts=quick_restarts)
+
+
+def build_supervisor(launch: StandInLaunch, limits: WorkerLimits | None = None) -> Supervisor:
+    models = tuple(ModelSettings(name, JobKind.TEXT, "echo", "", workers=launch.count) for name in launch.workers)
+    settings = ServerSettings(models, str(launch.folder), port=0, drain_timeout_s=5.0)
+    assignments = [DeviceAssignment(None, 1) for _ in range(len(models) * launch.count)]
+    return Supervisor(
+        settings, open_listener("127.0.0.1", 0), launch, assignments, LogDisplay("text"), limits or LIMITS
+    )
+
+
+async def serve(folder: Path, router: str, workers: list[str]) -> int:
+    launch = StandInLaunch(folder, router, {f"m{n}": behaviour for n, behaviour in enumerate(workers)})
+    return await build_supervisor(launch).run()
+
+
+if __name__ == "__main__":
+    configure(process="nexa")
+    sys.exit(asyncio.run(serve(Path(sys.argv[1]), sys.argv[2], sys.argv[3:])))

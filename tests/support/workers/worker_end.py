@@ -1,0 +1,138 @@
+"""A worker's end of the wire, played by hand: a DEALER and a PUB socket, on the loop of the router under test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import zmq
+
+from shared.wire.jobs import Payload
+from shared.wire.messages import (
+    CODEC,
+    HEARTBEAT_TOPIC,
+    ROSTER_TOPIC,
+    Acknowledge,
+    Cancel,
+    Confirm,
+    EngineStats,
+    Event,
+    Heartbeat,
+    Probe,
+    ProbeEcho,
+    Replay,
+    Replayed,
+    Roster,
+    Step,
+    Submit,
+    WorkerState,
+    WorkerStatus,
+    router_topic,
+)
+from shared.wire.transport import Endpoints, SocketReader, open_socket
+
+
+class WorkerEnd:
+    """Answers probes and replays unless told not to; everything else a test does itself."""
+
+    def __init__(self, endpoints: Endpoints, worker_id: str = "worker", name: str = "smol-0", slots: int = 2) -> None:
+        self.worker_id = worker_id
+        self.name = name
+        self.slots = slots
+        self.state = WorkerState.READY
+        self.answers_probes = True
+        self.answers_replays = True
+        self.received: list[Any] = []
+        self.jobs: dict[str, list[Event]] = {}
+        self.router_id = ""
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._dealer = open_socket(self._context, zmq.DEALER)
+        self._dealer.setsockopt(zmq.ROUTING_ID, worker_id.encode())
+        self._dealer.connect(endpoints.jobs)
+        self._bus = open_socket(self._context, zmq.PUB)
+        self._bus.connect(endpoints.router_bus)
+        self._reader = SocketReader(self._dealer, self._receive)
+
+    def close(self) -> None:
+        """Go away without a word."""
+        if not self._dealer.closed:
+            self._reader.close()
+            self._context.destroy(linger=0)
+
+    @property
+    def submissions(self) -> list[Submit]:
+        """The jobs that came, in order."""
+        return self.of_type(Submit)
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the router has confirmed its probe."""
+        return any(isinstance(message, Confirm) for message in self.received)
+
+    def of_type(self, kind: type[Any]) -> list[Any]:
+        """The messages of one type that came, in order."""
+        return [message for message in self.received if isinstance(message, kind)]
+
+    def beat(self, running: int | None = None) -> None:
+        """Publish a heartbeat that lists all jobs neither acknowledged nor cancelled; all run, unless said."""
+        jobs = {job_id: len(events) - 1 for job_id, events in self.jobs.items()}
+        stats = EngineStats(running=len(jobs) if running is None else running)
+        place = (self.worker_id, self.name, "smol", os.getpid(), "cpu", self.state, 1.0)
+        self._publish(HEARTBEAT_TOPIC, Heartbeat(*place, self.slots, 2048, 1 << 20, 0.0, jobs, stats))
+
+    def say(self, job_id: str, *payloads: Payload) -> None:
+        """Record events and publish them in one step."""
+        self.publish(self.record(job_id, *payloads))
+
+    def record(self, job_id: str, *payloads: Payload) -> list[Event]:
+        """Number events without publishing them, as if the bus had lost them."""
+        events = self.jobs[job_id]
+        new = [Event(job_id, len(events) + at, payload) for at, payload in enumerate(payloads)]
+        events += new
+        return new
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Publish events in one step, whatever their numbers."""
+        self._publish(router_topic(self.router_id), Step(self.worker_id, list(events)))
+
+    def echo(self, nonce: int) -> None:
+        """Publish an answer to a probe."""
+        self._publish(router_topic(self.router_id), ProbeEcho(self.worker_id, nonce))
+
+    def send(self, message: Any) -> None:
+        """Send over the jobs socket."""
+        self._dealer.send(message if isinstance(message, bytes) else CODEC.encode(message))
+        self._reader.wake()
+
+    def publish_roster(self, state: WorkerState, detail: str = "", worker_id: str | None = None) -> None:
+        """Play the supervisor, which says how this worker is."""
+        status = WorkerStatus(self.name, "smol", worker_id or self.worker_id, state, 0, detail)
+        self._publish(ROSTER_TOPIC, Roster([status]))
+
+    def publish_all(self, roster: Roster) -> None:
+        """Play the supervisor, with all its workers."""
+        self._publish(ROSTER_TOPIC, roster)
+
+    def _publish(self, topic: bytes, message: Any) -> None:
+        self._bus.send_multipart([topic, CODEC.encode(message)])
+
+    def _receive(self, frames: list[bytes]) -> None:
+        message = CODEC.decode(frames[0])
+        self.received.append(message)
+        match message:
+            case Probe():
+                self.router_id = message.router_id
+                if self.answers_probes:
+                    self.echo(message.nonce)
+            case Submit():
+                self.jobs.setdefault(message.job_id, [])
+            case Cancel():
+                self.jobs.pop(message.job_id, None)
+            case Acknowledge():
+                for job_id in message.job_ids:
+                    self.jobs.pop(job_id, None)
+            case Replay() if self.answers_replays:
+                events = self.jobs.get(message.job_id)
+                found = [] if events is None else events[message.first_seq :]
+                self.send(Replayed(self.worker_id, message.job_id, events is not None, found))

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import numpy as np
+
+from workers.llama.cache.host_cache import HostCache
+
+
+def state(size: int) -> np.ndarray:
+    return np.zeros(size, np.uint8)
+
+
+def test_the_longest_common_beginning_is_found() -> None:
+    cache = HostCache(100)
+    cache.put([1, 2, 3], state(10))
+    cache.put([1, 2, 4, 5], state(10))
+    length, saved = cache.longest([1, 2, 4, 9])
+    assert length == 3
+    assert saved is not None
+    assert saved.tokens == [1, 2, 4, 5]
+    assert cache.longest([2, 1]) == (0, None)
+
+
+def test_of_equal_matches_the_shortest_is_taken_as_it_takes_the_least_room() -> None:
+    cache = HostCache(100)
+    cache.put([1, 2, 3, 4, 5, 6], state(10))
+    cache.put([1, 2, 9], state(10))
+    length, saved = cache.longest([1, 2])
+    assert length == 2
+    assert saved is not None
+    assert saved.tokens == [1, 2, 9]
+
+
+def test_a_longer_sequence_replaces_its_beginnings() -> None:
+    cache = HostCache(100)
+    cache.put([1, 2], state(10))
+    cache.put([1, 3], state(10))
+    cache.put([1, 2, 3], state(20))
+    assert len(cache) == 2
+    assert cache.used_bytes == 30
+
+
+def test_what_was_used_longest_ago_leaves_when_the_bytes_are_spent() -> None:
+    cache = HostCache(30)
+    for token in (1, 2, 3):
+        cache.put([token, token], state(10))
+    assert cache.holds([1])  # wanted again, so 2 is the oldest now
+    cache.put([4, 4], state(10))
+    assert [cache.longest([token])[0] for token in (1, 2, 3, 4)] == [1, 0, 1, 1]
+    assert cache.used_bytes == 30
+
+
+def test_a_state_larger_than_all_room_is_not_taken() -> None:
+    assert not HostCache(30).has_room_for(31)
+    assert HostCache(30).has_room_for(30)
+    assert not HostCache(0).has_room_for(1)
+
+
+def test_holding_means_all_of_the_tokens() -> None:
+    cache = HostCache(100)
+    cache.put([1, 2, 3], state(10))
+    assert cache.holds([1, 2])
+    assert cache.holds([1, 2, 3])
+    assert not cache.holds([1, 2, 3, 4])

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.support.workers.fake_kv_memory import FakeKVMemory
+from workers.llama.cache import kv_cache
+from workers.llama.cache.host_cache import HostCache
+from workers.llama.cache.kv_cache import WORTH_SAVING, CacheFull, KVCache
+from workers.llama.cache.tokens import common_prefix
+
+CELLS = 24
+SEQUENCES = 5
+TOKENS = st.lists(st.integers(0, 2), max_size=10)
+
+
+def naive_common_prefix(left: list[int], right: list[int]) -> int:
+    length = 0
+    while length < min(len(left), len(right)) and left[length] == right[length]:
+        length += 1
+    return length
+
+
+class Filled:
+    """A cache whose sequences are decoded at once into a fake memory."""
+
+    def __init__(
+        self,
+        cells: int = CELLS,
+        sequences: int = SEQUENCES,
+        shareable: bool = True,
+        kept_cells: int | None = None,
+        host: HostCache | None = None,
+    ) -> None:
+        self.memory = FakeKVMemory()
+        self.cache = KVCache(self.memory, cells, sequences, shareable, kept_cells, host)
+
+    def open(self, *tokens: int) -> tuple[int, int]:
+        """Open a sequence and decode what it does not share; returns its id and how much it shared."""
+        sequence, shared = self.cache.open(list(tokens))
+        self.extend(sequence, *tokens[shared:])
+        return sequence, shared
+
+    def extend(self, sequence: int, *tokens: int) -> None:
+        self.cache.reserve(len(tokens))
+        self.memory.append(sequence, list(tokens))
+        self.cache.extend(sequence, list(tokens))
+
+
+class CacheMachine(RuleBasedStateMachine):
+    """Any use of the cache, against a memory that really holds the tokens."""
+
+    def filled_cache(self) -> Filled:
+        return Filled()
+
+    @initialize()
+    def begin(self) -> None:
+        self.filled = self.filled_cache()
+        self.cache, self.memory = self.filled.cache, self.filled.memory
+        self.running: dict[int, list[int]] = {}
+        self.given: dict[int, list[int]] = {}
+
+    def live(self) -> list[list[int]]:
+        """What the sequences in memory hold, ended ones included."""
+        return [self.memory.tokens(sequence) for sequence in self.memory.owned]
+
+    @rule(tokens=TOKENS, decoded=st.integers(0, 10))
+    def open(self, tokens: list[int], decoded: int) -> None:
+        try:
+            sequence, shared = self.cache.open(tokens)
+        except CacheFull:
+            assert len(self.running) == SEQUENCES
+            return
+        assert sequence not in self.running
+        assert 0 <= sequence < SEQUENCES
+        assert self.memory.tokens(sequence) == tokens[:shared]
+        self.running[sequence] = tokens[:shared]
+        self.grow(sequence, tokens[shared : shared + decoded])
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data(), tokens=TOKENS)
+    def extend(self, data: st.DataObject, tokens: list[int]) -> None:
+        self.grow(data.draw(st.sampled_from(sorted(self.running))), tokens)
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def keep(self, data: st.DataObject) -> None:
+        sequence = data.draw(st.sampled_from(sorted(self.running)))
+        self.cache.keep(sequence)
+        del self.running[sequence]
+
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def release(self, data: st.DataObject) -> None:
+        sequence = data.draw(st.sampled_from(sorted(self.running)))
+        self.cache.release(sequence)
+        del self.running[sequence]
+        assert self.memory.tokens(sequence) == []
+
+    @rule()
+    def clear_kept(self) -> None:
+        self.cache.clear_kept()
+        assert self.cache.kept_sequences == 0
+        assert set(self.memory.owned) <= set(self.running)
+
+    @rule(tokens=TOKENS)
+    def match(self, tokens: list[int]) -> None:
+        match = self.cache.match(tokens)
+        assert match.length == max((naive_common_prefix(held, tokens) for held in self.live()), default=0)
+        if match.length:
+            assert self.memory.tokens(match.sequence)[: match.length] == tokens[: match.length]
+        else:
+            assert match.sequence == -1
+
+    def grow(self, sequence: int, tokens: list[int]) -> None:
+        try:
+            self.cache.reserve(len(tokens))
+        except CacheFull:
+            assert self.cache.kept_sequences == 0
+            assert self.memory.used_cells + len(tokens) > CELLS
+            return
+        assert self.memory.used_cells + len(tokens) <= CELLS
+        self.memory.append(sequence, tokens)
+        self.cache.extend(sequence, tokens)
+        self.running[sequence] = self.running[sequence] + tokens
+
+    @invariant()
+    def running_sequences_hold_what_they_were_given(self) -> None:
+        assert {sequence: self.memory.tokens(sequence) for sequence in self.running} == self.running
+
+    @invariant()
+    def used_cells_are_counted_rightly(self) -> None:
+        assert self.cache.used_cells == self.memory.used_cells <= CELLS
+
+    @invariant()
+    def an_id_is_either_running_or_kept_or_free(self) -> None:
+        assert len(self.running) + self.cache.kept_sequences <= SEQUENCES
+
+
+class HostedCacheMachine(CacheMachine):
+    """The same with a main memory of a few sequences, and with little that ended sequences may keep."""
+
+    def filled_cache(self) -> Filled:
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(kv_cache, "WORTH_SAVING", 2)
+        return Filled(kept_cells=6, host=HostCache(8 * 20))
+
+    def teardown(self) -> None:
+        self.patch.undo()
+
+
+TestHostedCacheAgainstRealTokens = HostedCacheMachine.TestCase
+TestHostedCacheAgainstRealTokens.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+
+TestCacheAgainstRealTokens = CacheMachine.TestCase
+TestCacheAgainstRealTokens.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+
+
+@settings(deadline=None)
+@given(TOKENS, TOKENS, st.data())
+def test_a_common_prefix_is_what_counting_gives(run: list[int], tokens: list[int], data: st.DataObject) -> None:
+    start = data.draw(st.integers(0, len(tokens)))
+    assert common_prefix(run, tokens, start) == naive_common_prefix(run, tokens[start:])
+
+
+def test_a_prompt_shares_what_a_running_sequence_holds() -> None:
+    filled = Filled()
+    filled.open(1, 2, 3, 4)
+    _, shared = filled.open(1, 2, 5)
+    assert shared == 2
+    assert filled.cache.used_cells == 5
+
+
+def test_a_prompt_shares_what_an_ended_sequence_held() -> None:
+    filled = Filled()
+    sequence, _ = filled.open(1, 2, 3)
+    filled.cache.keep(sequence)
+    assert filled.open(1, 2, 3, 4)[1] == 3
+
+
+def test_the_longest_of_several_beginnings_is_shared() -> None:
+    filled = Filled()
+    first, _ = filled.cache.open([1, 2, 3])  # two prompts that arrive together fill cells of their own
+    second, _ = filled.cache.open([1, 2, 3])
+    filled.extend(first, 1, 2)
+    filled.open(1, 2)  # ends where the first one stands, so that what follows there is a run of its own
+    filled.extend(first, 3, 4)
+    filled.extend(second, 1, 2, 3, 9)
+    assert filled.cache.match([1, 2, 3, 4]).length == 4
+
+
+def test_what_was_used_longest_ago_leaves_first() -> None:
+    filled = Filled(cells=6)
+    for token in (1, 2, 3):
+        sequence, _ = filled.open(token, token)
+        filled.cache.keep(sequence)
+    filled.cache.match([1, 1])  # 1 is wanted again, so 2 is now the oldest
+    filled.cache.reserve(2)
+    assert [filled.cache.match([token, token]).length for token in (1, 2, 3)] == [2, 0, 2]
+
+
+def test_running_sequences_are_never_evicted() -> None:
+    filled = Filled(cells=4)
+    filled.open(1, 2, 3)
+    with pytest.raises(CacheFull, match="2 cells are needed, 1 are free"):
+        filled.cache.reserve(2)
+    assert filled.cache.match([1, 2, 3]).length == 3
+
+
+def test_an_id_is_taken_from_an_ended_sequence_when_none_is_free() -> None:
+    filled = Filled(sequences=2)
+    ended, _ = filled.open(1)
+    filled.cache.keep(ended)
+    filled.open(2)
+    assert filled.open(3)[0] == ended
+    with pytest.raises(CacheFull, match="all sequence ids are in use"):
+        filled.cache.open([4])
+
+
+def test_an_ended_sequence_that_another_holds_wholly_gives_its_id_back() -> None:
+    filled = Filled()
+    short, _ = filled.open(1, 2)
+    filled.open(1, 2, 3)
+    filled.cache.keep(short)
+    assert filled.cache.kept_sequences == 0
+    assert filled.cache.used_cells == 3
+
+
+def test_a_memory_that_cannot_share_keeps_nothing() -> None:
+    filled = Filled(shareable=False)
+    sequence, _ = filled.open(1, 2, 3)
+    assert filled.cache.match([1, 2, 3]).length == 0
+    assert filled.open(1, 2, 3)[1] == 0
+    filled.cache.keep(sequence)
+    assert filled.cache.kept_sequences == 0
+    assert filled.cache.used_cells == 3
+
+
+LONG = list(range(100, 100 + 2 * WORTH_SAVING))
+
+
+def hosted(cells: int = 400, kept_cells: int | None = None) -> Filled:
+    return Filled(cells=cells, kept_cells=kept_cells, host=HostCache(1 << 20))
+
+
+def end(filled: Filled, *tokens: int) -> None:
+    sequence, _ = filled.open(*tokens)
+    filled.cache.keep(sequence)
+
+
+def test_what_was_evicted_comes_back_from_main_memory() -> None:
+    filled = hosted()
+    end(filled, *LONG)
+    filled.cache.clear_kept()
+    assert filled.cache.match(LONG).length == 0
+    sequence, had = filled.open(*LONG[:-3], 7, 8)
+    assert had == len(LONG) - 3
+    assert filled.memory.tokens(sequence) == [*LONG[:-3], 7, 8]
+    assert filled.cache.used_cells == filled.memory.used_cells == len(LONG) - 1
+
+
+def test_what_is_still_in_the_cache_is_shared_and_only_the_rest_is_copied() -> None:
+    filled = hosted()
+    end(filled, *LONG, *range(500, 540))
+    filled.cache.clear_kept()
+    running, _ = filled.open(*LONG[:10])
+    sequence, had = filled.open(*LONG, *range(500, 540), 7)
+    assert had == len(LONG) + 40
+    assert filled.cache.used_cells == filled.memory.used_cells == len(LONG) + 41
+    filled.cache.release(running)
+    assert filled.memory.tokens(sequence) == [*LONG, *range(500, 540), 7]
+
+
+def test_ended_sequences_keep_few_cells_beside_a_new_one() -> None:
+    filled = hosted(kept_cells=70)
+    end(filled, *LONG)
+    assert filled.cache.used_cells == len(LONG)  # nothing runs: there is no hurry
+    end(filled, *range(300, 340))
+    filled.open(9)
+    assert filled.cache.match(LONG).length == 0
+    assert filled.cache.match(list(range(300, 340))).length == 40
+    assert filled.open(*LONG)[1] == len(LONG)
+
+
+def test_a_short_beginning_is_not_worth_a_copy() -> None:
+    filled = hosted()
+    end(filled, *LONG[: WORTH_SAVING - 1])
+    end(filled, *LONG)
+    filled.cache.clear_kept()
+    filled.open(*LONG[: WORTH_SAVING - 1])
+    assert filled.memory.loads == 0
+
+
+def test_a_saved_sequence_that_finds_no_cells_is_computed_anew() -> None:
+    filled = hosted(cells=100)
+    end(filled, *LONG)
+    filled.cache.clear_kept()
+    filled.open(*range(500, 560))
+    assert filled.open(*LONG[:40])[1] == 0

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.wire.jobs import JobError
+from workers.llama.chat.builtin_templates import BUILTIN_TEMPLATES, guess_template
+from workers.llama.chat.rendering import ChatTemplate, load_template
+from workers.llama.chat.tool_calls import HERMES, LLAMA3, MISTRAL
+from workers.llama.native.vocabulary import Vocabulary
+
+Message = dict[str, Any]
+LIST_ALL = "{% for m in messages %}[{{ m.role }}: {{ m.content }}]{% endfor %}"
+WEATHER: Message = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+CALL: Message = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Zürich"}'}}],
+}
+RESULT: Message = {"role": "tool", "tool_call_id": "1", "content": "sunny"}
+
+
+def user(text: str) -> Message:
+    return {"role": "user", "content": text}
+
+
+def system(text: str) -> Message:
+    return {"role": "system", "content": text}
+
+
+def render(source: str, *messages: Message, tools: list[Message] | None = None, **options: Any) -> str:
+    return ChatTemplate(source, "<bos>", "<eos>").render(list(messages), tools or [], options)
+
+
+def test_a_template_sees_messages_special_tokens_options_and_that_an_answer_is_wanted() -> None:
+    source = "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ add_generation_prompt }}{{ enable_thinking }}"
+    assert render(source, user("hi"), enable_thinking=False) == "<bos>hi<eos>TrueFalse"
+
+
+def test_options_cannot_take_the_place_of_what_the_server_says() -> None:
+    assert render("{{ messages | length }}{{ bos_token }}", user("hi"), messages=[], bos_token="no") == "1<bos>"
+
+
+def test_an_option_may_have_any_name() -> None:
+    template = ChatTemplate("{{ other }}{{ messages[0].content }}", "<bos>", "<eos>")
+    assert template.render([user("hi")], [], {"self": 1, "other": 2}) == "2hi"
+
+
+@pytest.mark.parametrize("source", [LIST_ALL, "{{ tools }}{{ messages[0].tool_calls | tojson }}"])
+def test_arguments_that_are_nested_too_deep_are_the_clients_error(source: str) -> None:
+    function = {"name": "f", "arguments": "[" * 100_000}
+    with pytest.raises(JobError, match="nested too deep") as caught:
+        render(source, {**CALL, "tool_calls": [{"id": "1", "type": "function", "function": function}]})
+    assert caught.value.failed.status == 400
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+        "{{ messages.__class__.__base__ }}",
+        "{{ raise_exception.__globals__.json }}",
+        "{{ cycler.__init__.__globals__.os.popen('id').read() }}",
+        "{{ strftime_now.__code__.co_consts }}",
+        "{{ ''['__class__'].mro() }}",
+        "{{ '{0.__class__.__mro__}'.format('') }}",
+        "{{ (''|attr('__class__')).mro() }}",
+    ],
+)
+def test_a_template_does_not_get_out_of_the_sandbox(source: str) -> None:
+    with pytest.raises(JobError, match=r"SecurityError|UndefinedError") as refused:
+        render(source, user("hi"))
+    assert refused.value.failed.status == 400
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ messages.append(1) }}", "{{ messages.clear() }}", "{{ messages[0].update(role='x') }}", "{{ tools.pop() }}"],
+)
+def test_a_template_cannot_change_what_it_is_given(source: str) -> None:
+    messages, tools = [user("hi")], [WEATHER]
+    with pytest.raises(JobError, match="SecurityError"):
+        ChatTemplate(source, "", "").render(messages, tools)
+    assert (messages, tools) == ([user("hi")], [WEATHER])
+
+
+def test_a_refusal_by_the_template_is_the_clients_error_in_its_words() -> None:
+    source = "{{ raise_exception('roles must alternate') }}"
+    for messages in ([user("hi")], [system("be brief"), user("hi")]):
+        with pytest.raises(JobError, match=r"^messages: .* says: roles must alternate$") as refused:
+            render(source, *messages)
+        assert (refused.value.failed.status, refused.value.failed.param) == (400, "messages")
+
+
+def test_a_template_that_fails_says_how() -> None:
+    with pytest.raises(JobError, match=r"template fails on them .ZeroDivisionError") as refused:
+        render("{{ 1 // 0 }}", user("hi"))
+    assert refused.value.failed.status == 400
+
+
+def test_a_template_with_wrong_syntax_is_refused_when_it_is_read() -> None:
+    with pytest.raises(ValueError, match="the chat template cannot be read"):
+        ChatTemplate("{% if %}", "", "")
+
+
+def test_text_that_looks_like_a_template_stays_text() -> None:
+    assert render(LIST_ALL, user("{{ 1 + 1 }}{% endfor %}")) == "[user: {{ 1 + 1 }}{% endfor %}]"
+
+
+def test_a_system_message_that_the_template_refuses_goes_before_the_first_user_message() -> None:
+    source = "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}" + LIST_ALL
+    assert render(source, system("be brief"), user("hi"), user("more")) == "[user: be brief\n\nhi][user: more]"
+    assert render(source, system("be brief")) == "[user: be brief]"
+
+
+def test_a_developer_message_is_a_system_message() -> None:
+    assert render(LIST_ALL, {"role": "developer", "content": "x"}) == "[system: x]"
+
+
+def test_parts_of_a_message_are_joined_and_missing_content_is_empty() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    messages: list[Message] = [{"role": "user", "content": parts}, {"role": "assistant", "content": None}]
+    assert render(LIST_ALL, *messages) == "[user: a\nb][assistant: ]"
+
+
+def test_tools_are_told_in_words_where_the_template_knows_none() -> None:
+    shown = render(LIST_ALL, system("be brief"), user("hi"), tools=[WEATHER])
+    assert shown.startswith("[system: be brief\n\nYou can call these functions")
+    assert json.dumps(WEATHER) in shown
+    assert shown.endswith("[user: hi]")
+    assert render(LIST_ALL, user("hi"), tools=[WEATHER]).startswith("[system: You can call these functions")
+
+
+def test_tools_are_left_to_a_template_that_knows_them() -> None:
+    source = "{{ tools | tojson if tools else 'none' }}" + LIST_ALL
+    assert render(source, user("hi"), tools=[WEATHER]) == json.dumps([WEATHER]) + "[user: hi]"
+    assert render(source, user("hi")) == "none[user: hi]"
+
+
+def test_calls_and_their_results_are_told_in_words_where_the_template_knows_no_tools() -> None:
+    call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Z\\u00fcrich"}}\n</tool_call>'
+    shown = render(LIST_ALL, user("hi"), CALL, RESULT)
+    assert shown == f"[user: hi][assistant: {call}][user: <tool_response>\nsunny\n</tool_response>]"
+
+
+def test_words_beside_a_call_are_kept() -> None:
+    assert "[assistant: Wait.\n<tool_call>" in render(LIST_ALL, user("hi"), {**CALL, "content": "Wait."})
+
+
+def test_a_template_that_knows_tools_gets_arguments_as_an_object() -> None:
+    show = "{% for m in messages if m.tool_calls %}{{ m.tool_calls[0].function.arguments.city }}{% endfor %}"
+    source = "{{ tools }}" + show
+    assert render(source, user("hi"), CALL).endswith("Zürich")
+    damaged = {**CALL, "tool_calls": [{"function": {"name": "weather", "arguments": "not JSON"}}]}
+    assert render(source.replace("city", "value"), user("hi"), damaged).endswith("not JSON")
+
+
+def test_the_messages_that_were_given_are_not_changed() -> None:
+    messages = [{"role": "developer", "content": [{"type": "text", "text": "a"}]}, CALL, RESULT]
+    before = json.dumps(messages)
+    ChatTemplate(LIST_ALL, "", "").render(messages, [WEATHER])
+    assert json.dumps(messages) == before
+
+
+@pytest.mark.parametrize("name", BUILTIN_TEMPLATES)
+@settings(deadline=None, max_examples=20)
+@given(
+    turns=st.lists(st.text(max_size=10), min_size=1, max_size=4),
+    instructions=st.none() | st.text("ab", min_size=1, max_size=5),
+)
+def test_a_builtin_template_holds_every_message_in_order(name: str, turns: list[str], instructions: str | None) -> None:
+    roles = ("user", "assistant")
+    messages = [{"role": roles[at % 2], "content": f"({at}{text})"} for at, text in enumerate(turns)]
+    if instructions is not None:
+        messages.insert(0, system(f"(S{instructions})"))
+    shown = render(BUILTIN_TEMPLATES[name], *messages)
+    places = [shown.find(message["content"]) for message in messages]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("chatml", "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"),
+        ("llama2", "<bos>[INST] <<SYS>>\nS\n<</SYS>>\n\nU [/INST]"),
+        (
+            "llama3",
+            "<bos><|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>\n\n"
+            "U<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        ),
+        ("gemma", "<bos><start_of_turn>user\nS\n\nU<end_of_turn>\n<start_of_turn>model\n"),
+        ("zephyr", "<|system|>\nS<eos>\n<|user|>\nU<eos>\n<|assistant|>\n"),
+        ("plain", "S\n\nUser: U\nAssistant:"),
+    ],
+)
+def test_a_builtin_template_is_spelt_as_its_models_were_trained(name: str, expected: str) -> None:
+    assert render(BUILTIN_TEMPLATES[name], system("S"), user("U")) == expected
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ({"<|im_start|>"}, "chatml"),
+        ({"<|start_header_id|>"}, "llama3"),
+        ({"<start_of_turn>"}, "gemma"),
+        (set[str](), "plain"),
+    ],
+)
+def test_a_template_is_guessed_by_the_special_tokens(tokens: set[str], expected: str) -> None:
+    assert guess_template(tokens.__contains__) == expected
+
+
+def test_the_operators_template_comes_before_the_models_own(vocabulary: Vocabulary, tmp_path: Path) -> None:
+    own = tmp_path / "own.jinja"
+    own.write_text("own: {{ messages[0].content }}", "utf-8")
+    given_ = load_template(str(own), LIST_ALL, vocabulary)
+    assert given_.render([user("hi")], []) == "own: hi"
+    of_model = load_template("", LIST_ALL, vocabulary)
+    assert of_model.render([user("hi")], []) == "[user: hi]"
+    named = load_template("plain", LIST_ALL, vocabulary)
+    assert named.render([user("hi")], []) == "User: hi\nAssistant:"
+    guessed = load_template("", None, vocabulary)
+    assert guessed.render([user("hi")], []) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+
+
+def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Vocabulary) -> None:
+    with pytest.raises(ValueError, match="'chatlm' is no file that can be read, and none of chatml, "):
+        load_template("chatlm", LIST_ALL, vocabulary)
+
+
+def test_the_plain_template_ends_a_turn_by_a_stop_word(vocabulary: Vocabulary) -> None:
+    assert load_template("plain", None, vocabulary).stop == ["\nUser:"]
+
+
+def test_the_format_of_calls_follows_the_template() -> None:
+    assert ChatTemplate(LIST_ALL, "", "").tool_format is HERMES
+    assert ChatTemplate("{{ tools }}[TOOL_CALLS]", "", "").tool_format is MISTRAL
+    assert ChatTemplate('{{ tools }}"parameters" ipython', "", "").tool_format is LLAMA3

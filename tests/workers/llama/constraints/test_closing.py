@@ -1,0 +1,93 @@
+"""The guard over a constrained answer's token budget."""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.wire.jobs import Constraint, ConstraintKind
+from workers.llama.constraints.closing import ClosingGuard, closing_growth
+from workers.llama.constraints.constraint import GrammarCompiler
+from workers.llama.native.vocabulary import Vocabulary
+
+
+class Brackets:
+    """A text of open brackets, each of which takes one token to close; counts how often its way out is looked for."""
+
+    def __init__(self) -> None:
+        self.open = 0
+        self.looks = 0
+
+    def closing(self, limit: int) -> list[int] | None:
+        self.looks += 1
+        return [0] * self.open if self.open <= limit else None
+
+
+@given(st.integers(1, 400), st.lists(st.integers(0, 5), min_size=400, max_size=400))
+def test_no_choice_of_tokens_leaves_an_answer_open(budget: int, openings: list[int]) -> None:
+    text = Brackets()
+    guard = ClosingGuard(text, growth=5)
+    left = budget
+    for opened in openings:
+        if left == 0:
+            break
+        way_out = guard.way_out(left)
+        before = text.open
+        text.open += opened
+        if way_out is not None and not guard.still_fits(left - 1):
+            text.open = before
+            assert len(way_out) <= left
+            return
+        left -= 1
+    assert text.open <= left
+
+
+def test_a_large_budget_is_looked_at_rarely() -> None:
+    text = Brackets()
+    guard = ClosingGuard(text, growth=50)
+    for left in range(8000, 2000, -1):
+        if guard.way_out(left) is not None:
+            assert guard.still_fits(left - 1)
+    assert text.looks < 300
+
+
+LONG_ITEMS: dict[str, Any] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {f"a_rather_long_property_name_{i}": {"type": "string", "minLength": 9} for i in range(8)},
+        "required": [f"a_rather_long_property_name_{i}" for i in range(8)],
+    },
+}
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("budget", [90, 200, 330])
+def test_items_that_take_many_tokens_are_begun_only_if_they_can_be_ended(
+    compiler: GrammarCompiler, vocabulary: Vocabulary, seed: int, budget: int
+) -> None:
+    """An item takes over a hundred tokens: far more than are left when it is time to stop."""
+    draw = random.Random(seed)
+    constraint = compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, LONG_ITEMS))
+    guard = ClosingGuard(constraint, closing_growth(json.dumps(LONG_ITEMS)))
+    tokens: list[int] = []
+    while len(tokens) < budget and not constraint.ended:
+        left = budget - len(tokens)
+        way_out = guard.way_out(left)
+        allowed = [int(i) for i in constraint.allowed().nonzero()[0] if int(i) not in vocabulary.ends]
+        token = draw.choice(allowed)
+        constraint.accept(token)
+        if way_out is not None and not guard.still_fits(left - 1):
+            tokens += way_out
+            break
+        forced = constraint.forced()[: left - 1]
+        for forced_token in forced:
+            constraint.accept(forced_token)
+        tokens += [token, *forced]
+    assert len(tokens) <= budget
+    assert isinstance(json.loads(b"".join(vocabulary.piece(token) for token in tokens)), list)

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from workers.supervisor.processes.exits import MemoryFigures, explain_exit, is_hopeless
+
+GIB = 1024**3
+MEMORY = MemoryFigures(held_bytes=3 * GIB, available_bytes=GIB // 2, total_bytes=8 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("code", "loading", "words"),
+    [
+        (0, False, ["exit code 0"]),
+        (3, True, ["the model cannot be loaded"]),
+        (4, False, ["ended to stop a cancelled request"]),
+        (7, False, ["exit code 7"]),
+        (-signal.SIGABRT, True, ["SIGABRT", "of a kind that the engine does not know"]),
+        (-signal.SIGILL, False, ["SIGILL", "another CPU", "-DGGML_NATIVE=OFF"]),
+        (-signal.SIGKILL, False, ["SIGKILL", "out of memory", "held 3.0 GiB", "0.5 GiB of 8.0 GiB"]),
+        (-signal.SIGSEGV, True, ["SIGSEGV", "model file is probably damaged"]),
+        (-signal.SIGSEGV, False, ["SIGSEGV", "crash inside the engine"]),
+        (-signal.SIGTERM, False, ["SIGTERM"]),
+        (-250, False, ["signal 250"]),
+    ],
+)
+def test_an_exit_is_explained(code: int, loading: bool, words: list[str]) -> None:
+    explained = explain_exit(code, loading, MEMORY)
+    assert [word for word in words if word not in explained] == []
+
+
+def test_only_a_refused_model_and_native_crashes_are_hopeless_at_the_first_load() -> None:
+    assert [code for code in range(-64, 10) if is_hopeless(code)] == sorted(
+        [-signal.SIGSEGV, -signal.SIGFPE, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, 3]
+    )
+
+
+def test_memory_figures_of_this_machine_are_sound() -> None:
+    memory = MemoryFigures.now(held_bytes=5)
+    assert memory.held_bytes == 5
+    assert 0 < memory.available_bytes <= memory.total_bytes
+
+
+def test_what_was_never_heard_of_is_not_said_to_hold_nothing() -> None:
+    assert "held" not in str(MemoryFigures(0, GIB, 2 * GIB))

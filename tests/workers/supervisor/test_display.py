@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+
+import pytest
+from rich.console import Console
+
+from shared.settings import ModelSettings
+from shared.wire.jobs import JobKind
+from shared.wire.messages import WorkerState
+from workers.supervisor.display import LiveDisplay, LogDisplay, WorkerView, announcement
+from workers.supervisor.processes.output import LineForwarder
+
+
+def view(state: WorkerState, loading: float = 0.0, detail: str = "") -> WorkerView:
+    return WorkerView("m/0", state, loading, "cpu", detail)
+
+
+def test_each_change_and_each_quarter_of_loading_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
+    display = LogDisplay("text")
+    with caplog.at_level(logging.INFO):
+        for worker in [view(WorkerState.SPAWNING)] * 2 + [view(WorkerState.LOADING, n / 10) for n in range(6)]:
+            display.update([worker])
+        display.update([view(WorkerState.EXITED, detail="ended by SIGKILL")])
+    assert [record.getMessage() for record in caplog.records] == [
+        "worker spawning",
+        "worker loading 0%",
+        "worker loading 30%",
+        "worker loading 50%",
+        "worker exited",
+    ]
+    assert vars(caplog.records[-1])["reason"] == "ended by SIGKILL"
+
+
+def test_a_live_display_shows_the_state_and_turns_to_log_lines_once_serving(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = io.StringIO()
+    display = LiveDisplay(Console(file=screen, force_terminal=True, width=80))
+    display.update([view(WorkerState.READY)])
+    display.serving("Serving m", "http://x")
+    assert "ready" in screen.getvalue()
+    assert "Serving m" in capsys.readouterr().err
+    with caplog.at_level(logging.INFO):
+        display.update([view(WorkerState.READY)])
+        display.update([view(WorkerState.EXITED)])
+    assert [record.getMessage() for record in caplog.records] == ["worker exited"]
+
+
+def served(kind: JobKind, name: str = "m") -> ModelSettings:
+    return ModelSettings(name, kind, "echo", "")
+
+
+def test_the_announced_command_asks_for_a_key_where_one_is_needed_without_showing_it() -> None:
+    assert "Authorization" not in announcement("http://h:1", [served(JobKind.TEXT)], needs_key=False)
+    assert "Bearer $NEXA_API_KEY" in announcement("http://h:1", [served(JobKind.TEXT)], needs_key=True)
+
+
+def test_a_command_is_announced_for_each_kind_that_is_served() -> None:
+    models = [served(JobKind.SPEECH, "tiny"), served(JobKind.TEXT, "first"), served(JobKind.TEXT, "second")]
+    shown = announcement("http://h:1", models, needs_key=False)
+    assert "curl http://h:1/v1/audio/transcriptions -F file=@recording.mp3 -F model=tiny" in shown
+    assert '{"model": "first", "messages"' in shown
+    assert "txt2img" not in shown
+    assert "curl http://h:1/v1/txt2img" in announcement("http://h:1", [served(JobKind.IMAGE)], needs_key=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("2026-01-01T00:00:00.000 m/0 INFO hello", "2026-01-01T00:00:00.000 m/0 INFO hello\n"),
+        ("llama: something", "m/0 | llama: something\n"),
+    ],
+)
+def test_a_childs_line_is_shown_under_its_name(capsys: pytest.CaptureFixture[str], line: str, shown: str) -> None:
+    LineForwarder("text")("m/0", line)
+    assert capsys.readouterr().err == shown
+
+
+def test_json_logs_stay_json_whatever_a_child_prints(capsys: pytest.CaptureFixture[str]) -> None:
+    forward = LineForwarder("json")
+    forward("m/0", '{"message": "own"}')
+    forward("m/0", "plain")
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert [line["message"] for line in lines] == ["own", "plain"]
+    assert lines[1]["process"] == "m/0"

@@ -1,0 +1,279 @@
+"""The supervisor with real processes: stand-ins that start, serve, crash, hang and end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from shared.interpreter import child_environment
+from shared.wire.messages import WorkerState
+from tests.support.workers.stand_ins import server as stand_in_server
+from tests.support.workers.stand_ins.server import StandInLaunch, build_supervisor
+from workers.supervisor.place import WorkerLimits
+from workers.supervisor.processes.restarts import RestartPolicy
+from workers.supervisor.supervisor import Supervisor
+
+TIMEOUT_S = 20.0
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A run folder with a path short enough for sockets."""
+    with tempfile.TemporaryDirectory(prefix="nexa-test-", dir="/tmp") as path:
+        yield Path(path)
+
+
+def wait_until(condition: Callable[[], object], what: str) -> None:
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline_s, f"not in {TIMEOUT_S:.0f} s: {what}"
+        time.sleep(0.02)
+
+
+async def until(condition: Callable[[], object], what: str) -> None:
+    deadline_s = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < deadline_s, f"not in {TIMEOUT_S:.0f} s: {what}"
+        await asyncio.sleep(0.02)
+
+
+def pids(folder: Path, role: str) -> list[int]:
+    path = folder / f"{role}.pids"
+    return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+
+
+def lives(pid: int) -> bool:
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+
+
+@asynccontextmanager
+async def running(launch: StandInLaunch, limits: WorkerLimits | None = None) -> AsyncIterator[Supervisor]:
+    """A supervisor in this process; it is drained at the end."""
+    supervisor = build_supervisor(launch, limits)
+    task = asyncio.create_task(supervisor.run())
+    try:
+        yield supervisor
+    finally:
+        if not task.done():
+            supervisor.stop()
+        await task
+
+
+async def ready_with_router(supervisor: Supervisor, folder: Path) -> None:
+    await until(lambda: all(place.state is WorkerState.READY for place in supervisor.places), "all ready")
+    await until(lambda: pids(folder, "router"), "a router")
+
+
+def start_server(folder: Path, router: str, *workers: str) -> subprocess.Popen[str]:
+    arguments = [sys.executable, stand_in_server.__file__, str(folder), router, *workers]
+    return subprocess.Popen(arguments, env=child_environment(), stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def server(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts servers in processes of their own and sees to their end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(router: str, *workers: str) -> subprocess.Popen[str]:
+        started.append(start_server(folder, router, *workers))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_for_line(process: subprocess.Popen[str], text: str) -> str:
+    """Read what the server says until a line has ``text``."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if text in line:
+            return line
+    raise AssertionError(f"the server ended without {text!r}")
+
+
+class TestWorkers:
+    def test_a_worker_that_is_killed_is_replaced_while_the_router_lives_on(self, folder: Path) -> None:
+        async def story() -> None:
+            async with running(StandInLaunch(folder, "serve", {"m": "serve"})) as supervisor:
+                await ready_with_router(supervisor, folder)
+                place, router = supervisor.places[0], supervisor.router.pid
+                first_id = place.status().worker_id
+                os.kill(place.pid or 0, signal.SIGKILL)
+                await until(lambda: place.status().restarts == 1 and place.state is WorkerState.READY, "a new worker")
+                assert place.status().worker_id != first_id
+                assert "SIGKILL" in place.detail
+                assert "likely out of memory" in place.detail
+                assert supervisor.router.pid == router
+
+        asyncio.run(story())
+
+    @pytest.mark.parametrize(("behaviour", "reason"), [("silent", "no sign of life"), ("busy", "one step took more")])
+    def test_a_worker_that_hangs_is_replaced(self, folder: Path, behaviour: str, reason: str) -> None:
+        async def story() -> None:
+            async with running(StandInLaunch(folder, "serve", {"m": behaviour})) as supervisor:
+                place = supervisor.places[0]
+                await until(lambda: place.status().restarts, "a replacement")
+                assert reason in place.detail
+
+        asyncio.run(story())
+
+    def test_five_failed_starts_fail_the_worker_with_its_last_lines_and_the_other_model_serves(
+        self, folder: Path
+    ) -> None:
+        async def story() -> None:
+            launch = StandInLaunch(folder, "serve", {"bad": "exit:9", "good": "serve"})
+            async with running(launch) as supervisor:
+                bad, good = supervisor.places
+                await until(lambda: bad.state is WorkerState.FAILED, "failed")
+                assert bad.status().restarts == 4
+                assert "given up after 5 failed starts" in bad.detail
+                assert "exit code 9" in bad.detail
+                await until(lambda: good.state is WorkerState.READY, "the other is ready")
+
+        asyncio.run(story())
+
+    @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE])
+    def test_a_native_crash_at_the_first_load_is_not_tried_again(self, folder: Path, number: signal.Signals) -> None:
+        async def story() -> None:
+            launch = StandInLaunch(folder, "serve", {"bad": f"signal:{int(number)}", "good": "serve"})
+            async with running(launch) as supervisor:
+                bad = supervisor.places[0]
+                await until(lambda: bad.state is WorkerState.FAILED, "failed")
+                assert bad.status().restarts == 0
+                assert bad.detail == (
+                    f"ended by {number.name}: the model file is probably damaged, "
+                    "or of a kind that the engine does not know"
+                )
+
+        asyncio.run(story())
+
+    def test_a_worker_that_ends_to_stop_a_cancelled_request_is_replaced_without_a_delay(self, folder: Path) -> None:
+        async def story() -> None:
+            patient = WorkerLimits(restarts=lambda: RestartPolicy(first_delay_s=3600.0, max_delay_s=3600.0))
+            async with running(StandInLaunch(folder, "serve", {"m": "asks-to-be-replaced"}), patient) as supervisor:
+                place = supervisor.places[0]
+                await until(lambda: place.status().restarts >= 2, "restarts")
+                assert place.detail == "ended to stop a cancelled request"
+
+        asyncio.run(story())
+
+    def test_a_worker_that_crashes_once_ready_is_not_given_up(self, folder: Path) -> None:
+        async def story() -> None:
+            async with running(StandInLaunch(folder, "serve", {"m": "dies-when-ready"})) as supervisor:
+                await until(lambda: supervisor.places[0].status().restarts >= 2, "restarts")
+                assert supervisor.places[0].state is not WorkerState.FAILED
+
+        asyncio.run(story())
+
+    def test_a_model_that_cannot_be_loaded_after_a_crash_is_tried_again(self, folder: Path) -> None:
+        async def story() -> None:
+            launch = StandInLaunch(folder, "serve", {"m": "serve"})
+            async with running(launch) as supervisor:
+                await ready_with_router(supervisor, folder)
+                place = supervisor.places[0]
+                launch.workers["m"] = "cannot-load"
+                os.kill(place.pid or 0, signal.SIGKILL)
+                await until(lambda: place.detail == "the model cannot be loaded", "a failed load")
+                launch.workers["m"] = "serve"
+                await until(lambda: place.state is WorkerState.READY, "ready again")
+
+        asyncio.run(story())
+
+
+class TestRouter:
+    def test_a_router_that_is_killed_is_replaced_and_workers_keep_running(self, folder: Path) -> None:
+        async def story() -> None:
+            async with running(StandInLaunch(folder, "serve", {"m": "serve"})) as supervisor:
+                await ready_with_router(supervisor, folder)
+                worker = supervisor.places[0].pid
+                os.kill(supervisor.router.pid or 0, signal.SIGKILL)
+                await until(lambda: len(pids(folder, "router")) == 2, "a second router")
+                assert supervisor.places[0].pid == worker
+
+        asyncio.run(story())
+
+    def test_a_reload_replaces_the_router_and_counts_as_no_death(self, folder: Path) -> None:
+        async def story() -> None:
+            async with running(StandInLaunch(folder, "serve", {"m": "serve"})) as supervisor:
+                await ready_with_router(supervisor, folder)
+                for number in range(2, 8):
+                    await supervisor.router.restart()
+                    await until(lambda number=number: len(pids(folder, "router")) == number, "another router")
+                assert supervisor.router.detail == ""
+
+        asyncio.run(story())
+
+    def test_a_router_that_keeps_dying_ends_the_server(self, server: Callable[..., subprocess.Popen[str]]) -> None:
+        process = server("crash", "serve")
+        _, said = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 1
+        assert "nexa: the router cannot be kept running: ended with exit code 1" in said
+        assert said.rstrip().endswith("cannot import something")
+
+
+class TestEnd:
+    def test_a_model_that_cannot_be_loaded_ends_the_server_with_its_reason(
+        self, folder: Path, server: Callable[..., subprocess.Popen[str]]
+    ) -> None:
+        process = server("serve", "cannot-load")
+        _, said = process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 1
+        assert "nexa: m0/0: the model cannot be loaded" in said
+        assert said.rstrip().endswith("no such tensor")
+        assert len(pids(folder, "worker")) == 1
+        assert not any(lives(pid) for pid in pids(folder, "router"))
+
+    def test_sigterm_drains_the_router_before_the_workers(
+        self, folder: Path, server: Callable[..., subprocess.Popen[str]]
+    ) -> None:
+        process = server("serve", "serve")
+        wait_for_line(process, "Serving")
+        wait_until(lambda: pids(folder, "router"), "a router")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 0
+        assert (folder / "story").read_text().splitlines() == ["router drained", "m0/0 drained"]
+
+    def test_a_second_signal_ends_all_at_once(self, folder: Path, server: Callable[..., subprocess.Popen[str]]) -> None:
+        process = server("serve", "stubborn")
+        wait_for_line(process, "Serving")
+        process.send_signal(signal.SIGINT)
+        wait_for_line(process, "draining")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=TIMEOUT_S)
+        assert process.returncode == 128 + signal.SIGINT
+        assert not any(lives(pid) for pid in pids(folder, "worker") + pids(folder, "router"))
+
+    def test_no_child_outlives_a_supervisor_that_is_killed(
+        self, folder: Path, server: Callable[..., subprocess.Popen[str]]
+    ) -> None:
+        process = server("serve", "serve", "stubborn")
+        wait_for_line(process, "Serving")
+        wait_until(lambda: pids(folder, "router"), "a router")
+        children = pids(folder, "worker") + pids(folder, "router")
+        assert len(children) == 3
+        process.kill()
+        wait_until(lambda: not any(lives(pid) for pid in children), "the children's end")
+
+    def test_the_address_is_announced_with_a_command_that_reaches_the_listening_socket(
+        self, server: Callable[..., subprocess.Popen[str]]
+    ) -> None:
+        process = server("serve", "serve")
+        address = wait_for_line(process, "Serving").split("http://")[1].split()[0]
+        host, port = address.split(":")
+        socket.create_connection((host, int(port)), timeout=TIMEOUT_S).close()
+        assert address in wait_for_line(process, "curl")

@@ -1,0 +1,231 @@
+"""The preparing of recordings, with stand-ins for decoder, detector and features."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from shared.wire.jobs import Failed, JobError
+from tests.support.workers.recordings import silence, wav
+from workers.whisper.audio.decoding import AudioReader, not_audio
+from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Samples
+from workers.whisper.audio.preparation import (
+    LOOK_AHEAD_CHUNKS,
+    Features,
+    Notice,
+    Opened,
+    Preparation,
+    Prepared,
+    PreparedChunk,
+    Reader,
+    Tools,
+)
+from workers.whisper.audio.preparation_thread import Preparer
+from workers.whisper.audio.voice import Region
+
+MINUTE = 60 * SAMPLE_RATE
+
+
+class Loud:
+    """A recording in which somebody speaks without a pause."""
+
+    def __init__(self, samples: int) -> None:
+        self._left = samples
+        self.ended = False
+        self.closed = False
+
+    def read(self, samples: int) -> Samples:
+        part = min(samples, self._left)
+        self._left -= part
+        self.ended = self._left == 0
+        return np.ones(part, np.int16)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def everything(samples: Samples) -> list[Region]:
+    return [(at, min(at + CHUNK_SAMPLES, len(samples))) for at in range(0, len(samples), CHUNK_SAMPLES)]
+
+
+def no_features(samples: Samples) -> Features:
+    return np.zeros((1, 1), np.float32)
+
+
+def tools(
+    samples: int, detect: Callable[[Samples], list[Region]] = everything, readers: list[Reader] | None = None
+) -> Tools:
+    def open_recording(data: memoryview) -> Reader:
+        reader = Loud(samples)
+        if readers is not None:
+            readers.append(reader)
+        return reader
+
+    return Tools(open_recording, detect, no_features)
+
+
+def prepare(
+    samples: int, vad: bool = True, delivered: int = 0, needs_one: bool = False, with_tools: Tools | None = None
+) -> Preparation:
+    return Preparation(memoryview(b"x"), vad, delivered, needs_one, with_tools or tools(samples))
+
+
+def all_notices(preparation: Preparation) -> list[Notice]:
+    notices: list[Notice] = []
+    while preparation.runnable:
+        notices += preparation.advance()
+    return notices
+
+
+@pytest.fixture
+def preparer() -> Iterator[Preparer]:
+    started = Preparer()
+    yield started
+    started.close()
+
+
+def collected(preparer: Preparer, enough: Callable[[list[tuple[str, Notice]]], bool]) -> list[tuple[str, Notice]]:
+    """What the preparer tells until there is enough of it."""
+    notices: list[tuple[str, Notice]] = []
+    while not enough(notices):
+        preparer.wait(10)
+        arrived = preparer.collect()
+        assert arrived, f"no more after {notices}"
+        notices += arrived
+    return notices
+
+
+def test_a_recording_is_opened_cut_and_measured() -> None:
+    first, *chunks, last = all_notices(prepare(MINUTE + SAMPLE_RATE))
+    assert first == Opened()
+    assert [chunk.duration_s for chunk in chunks if isinstance(chunk, PreparedChunk)] == [30, 30, 1]
+    assert last == Prepared(61, 61)
+
+
+def test_only_a_few_chunks_are_prepared_ahead() -> None:
+    preparation = prepare(60 * MINUTE)
+    ahead = 0
+    while preparation.runnable:
+        ahead += sum(isinstance(notice, PreparedChunk) for notice in preparation.advance())
+        preparation.ahead = ahead
+    assert ahead == LOOK_AHEAD_CHUNKS
+
+
+def test_delivered_chunks_are_passed_over() -> None:
+    chunks = [notice for notice in all_notices(prepare(2 * MINUTE, delivered=3)) if isinstance(notice, PreparedChunk)]
+    assert [(chunk.index, chunk.start_s, chunk.silent) for chunk in chunks] == [(3, 90, False)]
+
+
+def test_where_all_is_delivered_the_last_chunk_tells_the_language() -> None:
+    notices = all_notices(prepare(MINUTE, delivered=2, needs_one=True))
+    assert [(chunk.index, chunk.silent) for chunk in notices if isinstance(chunk, PreparedChunk)] == [(1, True)]
+    assert not any(isinstance(notice, PreparedChunk) for notice in all_notices(prepare(MINUTE, delivered=2)))
+
+
+def test_without_voice_detection_each_chunk_waits_for_the_one_before() -> None:
+    preparation = prepare(MINUTE, vad=False, delivered=1)
+    (first,) = [notice for notice in all_notices(preparation) if isinstance(notice, PreparedChunk)]
+    assert (first.index, first.silent) == (0, True)
+    preparation.go_on_at = 28.0
+    (second,) = all_notices(preparation)
+    assert isinstance(second, PreparedChunk)
+    assert (second.index, second.start_s, second.silent) == (1, 28.0, False)
+    preparation.go_on_at = 60.0
+    assert all_notices(preparation) == [Prepared(60, 60)]
+
+
+def test_a_file_without_sound_is_the_end_of_its_preparation() -> None:
+    def refuse(data: memoryview) -> Reader:
+        raise not_audio("it is a poem")
+
+    preparation = prepare(0, with_tools=Tools(refuse, everything, no_features))
+    (failed,) = all_notices(preparation)
+    assert isinstance(failed, Failed)
+    assert failed.status == 415
+
+
+def test_recordings_are_prepared_in_turn(preparer: Preparer) -> None:
+    both_are_there = threading.Event()
+
+    def detect(samples: Samples) -> list[Region]:
+        assert both_are_there.wait(10)
+        return everything(samples)
+
+    preparer.add("long", prepare(0, with_tools=tools(60 * MINUTE, detect)))
+    preparer.add("short", prepare(SAMPLE_RATE))
+    both_are_there.set()
+    notices = collected(preparer, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
+    (end,) = [at for at, (_, notice) in enumerate(notices) if isinstance(notice, Prepared)]
+    assert notices[end][0] == "short"
+    assert sum(job_id == "long" for job_id, _ in notices[:end]) <= 4
+
+
+def test_what_the_model_takes_is_replaced(preparer: Preparer) -> None:
+    preparer.add("long", prepare(60 * MINUTE))
+    collected(preparer, lambda so_far: len(so_far) == 1 + LOOK_AHEAD_CHUNKS)
+    preparer.taken("long")
+    ((_, chunk),) = collected(preparer, bool)
+    assert isinstance(chunk, PreparedChunk)
+    assert chunk.index == LOOK_AHEAD_CHUNKS
+
+
+def test_nothing_more_is_heard_of_a_dropped_recording(preparer: Preparer) -> None:
+    listening, dropped = threading.Event(), threading.Event()
+    readers: list[Reader] = []
+
+    def detect(samples: Samples) -> list[Region]:
+        listening.set()
+        assert dropped.wait(10)
+        return everything(samples)
+
+    preparer.add("gone", prepare(0, with_tools=tools(SAMPLE_RATE, detect, readers)))
+    assert listening.wait(10)
+    preparer.drop("gone")
+    preparer.add("next", prepare(SAMPLE_RATE))
+    dropped.set()
+    notices = collected(preparer, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
+    assert {job_id for job_id, _ in notices} == {"next"}
+    assert [reader.closed for reader in readers if isinstance(reader, Loud)] == [True]
+
+
+def test_a_defect_harms_one_recording_only(preparer: Preparer) -> None:
+    def fail(samples: Samples) -> list[Region]:
+        raise RuntimeError("a defect")
+
+    preparer.add("broken", prepare(0, with_tools=tools(SAMPLE_RATE, fail)))
+    preparer.add("whole", prepare(SAMPLE_RATE))
+    notices = collected(preparer, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
+    (failed,) = [notice for _, notice in notices if isinstance(notice, Failed)]
+    assert failed.status == 500
+    assert [job_id for job_id, notice in notices if isinstance(notice, Prepared)] == ["whole"]
+
+
+def test_a_recording_that_is_dropped_while_it_waits_is_closed_at_once(preparer: Preparer) -> None:
+    readers: list[Reader] = []
+    data = bytearray(100)
+    waiting = Preparation(memoryview(data), True, 0, False, tools(20 * MINUTE, readers=readers))
+    preparer.add("long", waiting)
+    collected(preparer, lambda notices: sum(isinstance(notice, PreparedChunk) for _, notice in notices) >= 8)
+    preparer.drop("long")
+    (reader,) = readers
+    assert isinstance(reader, Loud)
+    assert reader.closed
+    data.clear()  # impossible as long as anybody looks at the bytes
+
+
+def test_a_decoder_that_is_closed_lets_go_of_the_file() -> None:
+    data = bytearray(wav(silence(1.0)))
+    reader = AudioReader(memoryview(data))
+    reader.read(1000)
+    reader.close()
+    data.clear()  # impossible as long as anybody looks at the bytes
+
+
+def test_a_file_that_cannot_be_opened_is_let_go_of() -> None:
+    data = bytearray(b"no recording" * 100)
+    with pytest.raises(JobError):
+        AudioReader(memoryview(data))
+    data.clear()

@@ -1,0 +1,150 @@
+"""From a job to a sequence: render, tokenise, compile the constraint, and check that it fits."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from shared.wire.jobs import JobError, TextJob, ToolChoice, kind_of
+from workers.engine import EngineJob
+from workers.llama.chat.rendering import ChatTemplate
+from workers.llama.chat.tool_calls import ToolCallParser, calls_grammar
+from workers.llama.constraints.closing import ClosingGuard, closing_growth
+from workers.llama.constraints.constraint import GrammarCompiler, TokenConstraint, tool_schema
+from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.sampling.sampler import Sampler
+from workers.llama.sequence import Sequence
+from workers.llama.text import TextAssembler
+
+
+class JobPreparer:
+    """Makes the sequences of one model. Holds no state of jobs, so it may run beside the decode loop."""
+
+    def __init__(
+        self, vocabulary: Vocabulary, template: ChatTemplate, compiler: GrammarCompiler, context_tokens: int
+    ) -> None:
+        self._vocabulary = vocabulary
+        self._template = template
+        self._compiler = compiler
+        self._context_tokens = context_tokens
+
+    def prepare(self, engine_job: EngineJob) -> Sequence:
+        """A sequence that can be scheduled.
+
+        Raises:
+            JobError: the job asks for what this model or its context cannot do.
+        """
+        job = engine_job.work
+        if not isinstance(job, TextJob):
+            raise JobError(400, f"model: this model answers text requests, not {kind_of(job)} requests", "model")
+        tools = _offered_tools(job)
+        prompt = self._prompt_tokens(job, tools)
+        max_tokens = self._fit(job, len(prompt))
+        self._check_bias(job)
+        constraint = self._constraint(job, tools)
+        if constraint is not None:
+            _check_budget(constraint, max_tokens)
+        parser = None
+        if tools:
+            parser = ToolCallParser(self._template.tool_format, words_allowed=job.tool_choice is ToolChoice.AUTO)
+        stop = job.stop + (self._template.stop if job.messages is not None else [])
+        return Sequence(
+            job_id=engine_job.job_id,
+            job=job,
+            tokens=prompt,
+            prompt_length=len(prompt),
+            max_tokens=max_tokens,
+            sampler=Sampler(job.sampling, self._vocabulary.size),
+            assembler=TextAssembler(stop, parser),
+            constraint=constraint,
+            closing_guard=None if constraint is None else ClosingGuard(constraint, _growth(job, tools)),
+            special_pieces=bool(tools),
+        )
+
+    def prompt_text(self, sequence: Sequence) -> str:
+        """The prompt of a sequence as text, for ``echo``."""
+        if sequence.job.prompt is not None:
+            return sequence.job.prompt
+        pieces = [self._vocabulary.piece(token) for token in sequence.tokens[: sequence.prompt_length]]
+        return b"".join(pieces).decode("utf-8", "replace")
+
+    def _prompt_tokens(self, job: TextJob, tools: list[dict[str, Any]]) -> list[int]:
+        if job.prompt_tokens is not None:
+            for token in job.prompt_tokens:
+                if not 0 <= token < self._vocabulary.size:
+                    accepted = f"token ids from 0 to {self._vocabulary.size - 1} are accepted"
+                    raise JobError(400, f"prompt: {token} is not a token of this model; {accepted}", "prompt")
+            tokens = list(job.prompt_tokens)
+        elif job.messages is not None:
+            text = self._template.render(job.messages, tools, job.template_options)
+            self._refuse_endless(job, text)
+            bos = self._vocabulary.text_of_special(self._vocabulary.bos)
+            adds_bos = self._vocabulary.adds_bos and not (bos and text.startswith(bos))
+            tokens = self._vocabulary.tokenize(text, add_special=adds_bos, parse_special=True)
+        else:
+            text = job.prompt or ""
+            self._refuse_endless(job, text)
+            tokens = self._vocabulary.tokenize(text, add_special=True, parse_special=True)
+        return tokens or [max(self._vocabulary.bos, 0)]
+
+    def _refuse_endless(self, job: TextJob, text: str) -> None:
+        """A text that cannot fit is not tokenised: that would hold up the jobs behind it for seconds."""
+        fewest = self._vocabulary.fewest_tokens(text)
+        if fewest >= self._context_tokens:
+            raise self._too_long(job, f"at least {fewest}")
+
+    def _fit(self, job: TextJob, prompt_length: int) -> int:
+        """The most tokens that may be generated."""
+        room = self._context_tokens - prompt_length
+        if room < 1:
+            raise self._too_long(job, str(prompt_length))
+        return room if job.max_tokens is None else min(job.max_tokens, room)
+
+    def _too_long(self, job: TextJob, tokens: str) -> JobError:
+        param = "prompt" if job.messages is None else "messages"
+        window = f"the context window is {self._context_tokens} tokens"
+        accepted = f"at most {self._context_tokens - 1} fit, with room for an answer"
+        return JobError(400, f"{param}: {tokens} tokens; {window}, so {accepted}", param, "context_length_exceeded")
+
+    def _check_bias(self, job: TextJob) -> None:
+        for token in job.sampling.logit_bias:
+            if not 0 <= token < self._vocabulary.size:
+                accepted = f"token ids from 0 to {self._vocabulary.size - 1} are accepted"
+                raise JobError(400, f"logit_bias: {token} is not a token of this model; {accepted}", "logit_bias")
+
+    def _constraint(self, job: TextJob, tools: list[dict[str, Any]]) -> TokenConstraint | None:
+        if tools:
+            return self._compiler.constrain(self._calls_grammar(job, tools), "tools")
+        return None if job.constraint is None else self._compiler.compile(job.constraint)
+
+    def _calls_grammar(self, job: TextJob, tools: list[dict[str, Any]]) -> str:
+        functions = [tool["function"] for tool in tools]
+        if job.tool_choice is ToolChoice.NAMED:
+            functions = [function for function in functions if function["name"] == job.tool_name]
+        given = {f["name"]: f.get("parameters") or {"properties": {}} for f in functions}
+        for name, schema in given.items():
+            self._compiler.check_schema({"type": "object", **schema}, f"tools: the parameters of {name!r}")
+        parameters = {name: tool_schema(schema) for name, schema in given.items()}
+        return calls_grammar(
+            self._template.tool_format,
+            parameters,
+            parallel=job.parallel_tool_calls,
+            words_allowed=job.tool_choice is ToolChoice.AUTO,
+            special_token=self._vocabulary.special_token,
+        )
+
+
+def _offered_tools(job: TextJob) -> list[dict[str, Any]]:
+    return [] if job.tool_choice is ToolChoice.NONE else job.tools
+
+
+def _growth(job: TextJob, tools: list[dict[str, Any]]) -> int:
+    return closing_growth(json.dumps(tools if tools else job.constraint and job.constraint.value))
+
+
+def _check_budget(constraint: TokenConstraint, max_tokens: int) -> None:
+    """An answer that cannot be complete within its budget is refused, not cut off."""
+    shortest = constraint.closing()
+    if shortest is not None and len(shortest) > max_tokens:
+        needed = f"an answer that satisfies the schema takes about {len(shortest)} tokens"
+        raise JobError(400, f"max_tokens: {max_tokens} are left for the answer; {needed}", "max_tokens")

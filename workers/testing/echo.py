@@ -1,0 +1,107 @@
+"""An engine without a model: it answers with the words of the prompt at a set pace.
+
+It serves to load and to measure the router and the wire by themselves, and to test them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.wire.jobs import Done, FinishReason, JobError, Started, TextJob, Tokens, kind_of
+from shared.wire.messages import EngineStats
+from workers.engine import Emitted, EngineInfo, EngineJob
+
+DEFAULT_TOKENS = 16
+
+
+@dataclass(slots=True)
+class _Echo:
+    job_id: str
+    words: list[str]
+    tokens: int
+    received_s: float
+    sent: int = 0
+    ttft_s: float = 0.0
+
+
+class EchoEngine:
+    """Emits one word a step for each of up to ``slots`` jobs, and ``step_s`` seconds pass between steps."""
+
+    def __init__(self, slots: int = 16, step_s: float = 0.0) -> None:
+        self._slots = slots
+        self._step_s = step_s
+        self._running: list[_Echo] = []
+        self._waiting: deque[_Echo] = deque()
+        self._steps = 0
+        self._generated = 0
+
+    def load(self, report: Callable[[float], None]) -> EngineInfo:
+        report(1.0)
+        return EngineInfo(slots=self._slots, context_tokens=1 << 20)
+
+    def submit(self, job: EngineJob) -> list[Emitted]:
+        text = job.work
+        if not isinstance(text, TextJob):
+            raise JobError(400, f"the echo engine takes text, not {kind_of(text)}", "model")
+        words = _prompt_of(text).split() or ["echo"]
+        tokens = text.max_tokens if text.max_tokens is not None else DEFAULT_TOKENS
+        self._waiting.append(_Echo(job.job_id, words, tokens, time.monotonic(), sent=len(job.generated)))
+        return []
+
+    def cancel(self, job_id: str) -> None:
+        self._running = [echo for echo in self._running if echo.job_id != job_id]
+        self._waiting = deque(echo for echo in self._waiting if echo.job_id != job_id)
+
+    def has_work(self) -> bool:
+        return bool(self._running or self._waiting)
+
+    def step(self) -> list[Emitted]:
+        if self._step_s:
+            time.sleep(self._step_s)
+        self._steps += 1
+        emitted: list[Emitted] = []
+        while self._waiting and len(self._running) < self._slots:
+            echo = self._waiting.popleft()
+            self._running.append(echo)
+            emitted.append((echo.job_id, Started(len(echo.words), 0)))
+        for echo in list(self._running):
+            emitted += self._advance(echo)
+        return emitted
+
+    def stats(self) -> EngineStats:
+        return EngineStats(
+            running=len(self._running),
+            waiting=len(self._waiting),
+            generated_tokens=self._generated,
+            steps=self._steps,
+        )
+
+    def close(self) -> None:
+        self._running.clear()
+        self._waiting.clear()
+
+    def _advance(self, echo: _Echo) -> list[Emitted]:
+        emitted: list[Emitted] = []
+        if echo.sent < echo.tokens:
+            if echo.sent == 0:
+                echo.ttft_s = time.monotonic() - echo.received_s
+            index = echo.sent % len(echo.words)
+            emitted.append((echo.job_id, Tokens(echo.words[index] + " ", [index])))
+            echo.sent += 1
+            self._generated += 1
+        if echo.sent >= echo.tokens:
+            self._running.remove(echo)
+            done = Done(FinishReason.LENGTH, len(echo.words), 0, echo.sent, echo.ttft_s)
+            emitted.append((echo.job_id, done))
+        return emitted
+
+
+def _prompt_of(job: TextJob) -> str:
+    if job.messages:
+        return " ".join(str(message.get("content") or "") for message in job.messages)
+    if job.prompt is not None:
+        return job.prompt
+    return " ".join(str(token) for token in job.prompt_tokens or [])

@@ -1,0 +1,119 @@
+"""The thread that prepares recordings for the model, in turn, while the model works on others."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+
+from shared.wire.jobs import Failed
+from workers.whisper.audio.preparation import Notice, Preparation, PreparedChunk
+
+log = logging.getLogger("nexa.whisper")
+
+
+class Preparer:
+    """Gives each recording in preparation one slice of work after the other, round-robin."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._turns: deque[str] = deque()
+        self._preparations: dict[str, Preparation] = {}
+        self._notices: list[tuple[str, Notice]] = []
+        self._current: Preparation | None = None
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="prepare", daemon=True)
+        self._thread.start()
+
+    def add(self, job_id: str, preparation: Preparation) -> None:
+        """Take a recording."""
+        with self._changed:
+            self._preparations[job_id] = preparation
+            self._turns.append(job_id)
+            self._changed.notify_all()
+
+    def drop(self, job_id: str) -> None:
+        """Forget a recording, and what was not yet collected of it. Unknown ones are ignored."""
+        with self._changed:
+            preparation = self._preparations.pop(job_id, None)
+            if preparation is not None:
+                self._turns.remove(job_id)
+                if preparation is not self._current:
+                    preparation.end()
+            self._notices = [notice for notice in self._notices if notice[0] != job_id]
+
+    def taken(self, job_id: str) -> None:
+        """A chunk of a recording went to the model: another one may be prepared."""
+        with self._changed:
+            if job_id in self._preparations:
+                self._preparations[job_id].ahead -= 1
+                self._changed.notify_all()
+
+    def go_on(self, job_id: str, start_s: float) -> None:
+        """The next chunk of a recording without voice detection begins at ``start_s``."""
+        with self._changed:
+            if job_id in self._preparations:
+                self._preparations[job_id].go_on_at = start_s
+                self._changed.notify_all()
+
+    def collect(self) -> list[tuple[str, Notice]]:
+        """What has happened since the last call, in order."""
+        with self._changed:
+            notices, self._notices = self._notices, []
+            return notices
+
+    def wait(self, timeout_s: float) -> None:
+        """Sleep until there is something to collect, at most so long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._notices, timeout_s)
+
+    def close(self) -> None:
+        """End the thread, after the slice that it is at."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _work(self) -> None:
+        while (turn := self._next_turn()) is not None:
+            self._take_turn(*turn)
+            turn = None  # while this thread sleeps it must not keep a recording in memory
+
+    def _take_turn(self, job_id: str, preparation: Preparation) -> None:
+        notices = _advance(job_id, preparation)
+        with self._changed:
+            self._current = None
+            self._file(job_id, preparation, notices)
+
+    def _next_turn(self) -> tuple[str, Preparation] | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._closed or self._runnable() is not None)
+            job_id = None if self._closed else self._runnable()
+            if job_id is None:
+                return None
+            self._turns.remove(job_id)
+            self._turns.append(job_id)
+            self._current = self._preparations[job_id]
+            return job_id, self._current
+
+    def _runnable(self) -> str | None:
+        return next((job_id for job_id in self._turns if self._preparations[job_id].runnable), None)
+
+    def _file(self, job_id: str, preparation: Preparation, notices: list[Notice]) -> None:
+        """Keep what a slice brought, unless the recording was dropped meanwhile."""
+        if self._preparations.get(job_id) is not preparation:
+            preparation.end()
+            return
+        preparation.ahead += sum(isinstance(notice, PreparedChunk) for notice in notices)
+        self._notices += [(job_id, notice) for notice in notices]
+        if notices:
+            self._changed.notify_all()
+
+
+def _advance(job_id: str, preparation: Preparation) -> list[Notice]:
+    try:
+        return preparation.advance()
+    except Exception:
+        log.exception("a recording could not be prepared", extra={"job": job_id})
+        preparation.end()
+        return [Failed(500, "the engine could not prepare this recording; its log tells why")]

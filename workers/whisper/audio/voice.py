@@ -1,0 +1,132 @@
+"""Cut a recording into the chunks that hold voices."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+
+from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region, SampleBuffer, Samples
+
+WINDOW_SAMPLES = 120 * SAMPLE_RATE
+"""How much the voice detector hears at once."""
+
+LEAST_CHUNK_SAMPLES = 2 * CHUNK_SAMPLES // 3
+"""A chunk that is full is cut no sooner than after so much of it, unless there is a long pause before."""
+
+LONG_PAUSE_SAMPLES = 2 * SAMPLE_RATE
+
+LEAD_SAMPLES = SAMPLE_RATE
+"""How much of a silent end is heard again with the next window, for a voice that begins just there."""
+
+DetectSpeech = Callable[[Samples], list[Region]]
+
+
+class VoiceChunker:
+    """Gathers neighbouring stretches of speech into chunks of at most 30 s, with the silences between them.
+
+    A chunk that is full ends at the longest pause in its last third, or at a longer one before, so that sentences are
+    rarely cut.
+    A stretch that reaches the end of a detector's window is heard again, whole, in the next one: the chunks depend on
+    the recording alone, not on how it arrives.
+    """
+
+    def __init__(self, detect: DetectSpeech, window_samples: int = WINDOW_SAMPLES) -> None:
+        self._detect = detect
+        self._window_samples = window_samples
+        self._buffer = SampleBuffer()
+        self._window_start = 0
+        self._finished = False
+        self._open: list[Region] = []
+        self._closed: deque[Chunk] = deque()
+        self._count = 0
+        self.speech_samples = 0
+
+    def add(self, samples: Samples) -> None:
+        """Take what follows of the recording."""
+        self._buffer.append(samples)
+
+    def finish(self) -> None:
+        """There is no more."""
+        self._finished = True
+
+    @property
+    def wants_audio(self) -> bool:
+        """Whether more of the recording is needed for the next chunk."""
+        return not self._finished and not self._closed and self._buffer.end - self._window_start < self._window_samples
+
+    @property
+    def waits(self) -> bool:
+        """Never: the next chunk does not depend on the text of the one before."""
+        return False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether all chunks have been taken."""
+        whole = self._finished and self._window_start >= self._buffer.end
+        return whole and not self._closed and not self._open
+
+    def take(self) -> Chunk | None:
+        """The next chunk if there is one, after listening to one more window if that is needed and there."""
+        if not self._closed and not self.wants_audio and not self.exhausted:
+            self._listen()
+        return self._closed.popleft() if self._closed else None
+
+    def _listen(self) -> None:
+        start = self._window_start
+        end = min(start + self._window_samples, self._buffer.end)
+        last = self._finished and end == self._buffer.end
+        regions = [(start + first, start + after) for first, after in self._detect(self._buffer.between(start, end))]
+        if last:
+            self._window_start = end
+        elif regions and regions[-1][1] >= end and regions[-1][0] > start:
+            self._window_start = regions.pop()[0]
+        else:
+            self._window_start = max(end - LEAD_SAMPLES, regions[-1][1] if regions else start + 1)
+        for region in regions:
+            self._gather(*region)
+        if last:
+            self._close(len(self._open))
+        self._buffer.drop_before(self._open[0][0] if self._open else self._window_start)
+
+    def _gather(self, start: int, end: int) -> None:
+        self.speech_samples += end - start
+        for cut in range(start, end, CHUNK_SAMPLES):
+            region = (cut, min(cut + CHUNK_SAMPLES, end))
+            while self._open and region[1] - self._open[0][0] > CHUNK_SAMPLES:
+                self._close(self._best_cut(region))
+            self._open.append(region)
+
+    def _best_cut(self, following: Region) -> int:
+        """How many of the open stretches make up a chunk, now that ``following`` has no room behind them."""
+        begun = self._open[0][0]
+        starts = [start for start, _ in [*self._open[1:], following]]
+        pauses = {
+            count: start - end
+            for count, (start, (_, end)) in enumerate(zip(starts, self._open, strict=True), 1)
+            if end - begun >= LEAST_CHUNK_SAMPLES or start - end >= LONG_PAUSE_SAMPLES or count == len(self._open)
+        }
+        return max(pauses, key=lambda count: (pauses[count], count))
+
+    def _close(self, count: int) -> None:
+        """Make a chunk of the first ``count`` of the open stretches."""
+        if not count:
+            return
+        speech = tuple(self._open[:count])
+        start, end = speech[0][0], speech[-1][1]
+        self._closed.append(Chunk(self._count, start, self._buffer.between(start, end), speech))
+        self._count += 1
+        del self._open[:count]
+
+
+def detect_speech(samples: Samples) -> list[Region]:
+    """The stretches of speech of at most 30 s that Silero's detector finds, cut at short pauses where they are longer.
+
+    The detector is the one that faster-whisper brings; it runs on one CPU thread, about 5 s for an hour of audio.
+    """
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions(max_speech_duration_s=CHUNK_SAMPLES / SAMPLE_RATE, min_silence_duration_ms=160)
+    found = get_speech_timestamps(samples.astype(np.float32) / 32768.0, options)
+    return [(int(region["start"]), int(region["end"])) for region in found]

@@ -1,0 +1,129 @@
+"""One recording's way through the model: its language, its chunks in work, and its texts in their order."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from shared.wire.jobs import Done, FinishReason, Payload, Recording, Segment, SpeechJob
+from workers.whisper.audio.preparation import Prepared, PreparedChunk
+from workers.whisper.transcription.fallback import Attempt, next_temperature
+
+if TYPE_CHECKING:
+    from workers.whisper.transcription.model import Encoded
+
+UNDETERMINED = "und"
+"""The language of a recording in which nothing is said (ISO 639-2)."""
+
+
+LEAST_REST_S = 2.0
+"""So much speech after the last word that the model wrote is worth another go."""
+
+LEAST_PROGRESS_S = 1.0
+
+
+@dataclass(slots=True)
+class Transcription:
+    """A job of the engine.
+
+    ``language`` is None until it is detected. ``next_chunk`` is the next one whose segments are emitted: what is
+    finished before its turn is held back. ``in_work`` counts the chunks that are prepared and not yet transcribed.
+    """
+
+    job_id: str
+    work: SpeechJob
+    language: str | None
+    prompt: list[int]
+    received_s: float
+    next_chunk: int = 0
+    language_probability: float = 1.0
+    begun: bool = False
+    in_work: int = 0
+    prepared: Prepared | None = None
+    generated: int = 0
+    ttft_s: float | None = None
+    _held: dict[int, list[Segment]] = field(default_factory=dict)
+
+    def finish_chunk(self, item: Item, segments: list[Segment]) -> list[Payload]:
+        """A chunk is transcribed; the segments that can now be emitted."""
+        self.in_work -= 1
+        if item.chunk.silent:
+            return []
+        self._held[item.chunk.index] = segments
+        self.generated += len(item.attempts[-1].tokens)
+        emitted: list[Payload] = []
+        while self.next_chunk in self._held:
+            emitted += self._held.pop(self.next_chunk)
+            self.next_chunk += 1
+        if emitted and self.ttft_s is None:
+            self.ttft_s = time.monotonic() - self.received_s
+        return emitted
+
+    def ending(self) -> list[Payload]:
+        """The last events, once all chunks are transcribed; empty before."""
+        if self.prepared is None or self.in_work:
+            return []
+        language = self.language or UNDETERMINED
+        probability = self.language_probability if self.language else 0.0
+        ttft_s = self.ttft_s if self.ttft_s is not None else time.monotonic() - self.received_s
+        return [
+            Recording(language, probability, self.prepared.duration_s, self.prepared.speech_s),
+            Done(FinishReason.STOP, 0, 0, self.generated, ttft_s),
+        ]
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A chunk that waits for the model, with what was tried of it; ``encoded`` is kept for another attempt.
+
+    ``earlier`` are the segments before it, where it is the rest of a chunk.
+    """
+
+    transcription: Transcription
+    chunk: PreparedChunk
+    attempts: list[Attempt] = field(default_factory=list)
+    encoded: Encoded | None = None
+    earlier: list[Segment] | None = None
+
+    @property
+    def job_id(self) -> str:
+        """The job that it belongs to."""
+        return self.transcription.job_id
+
+    @property
+    def temperature(self) -> float | None:
+        """The temperature of the next attempt; None when there is to be none."""
+        return self._temperature_after(self.attempts)
+
+    def rest(self, segments: list[Segment], heard_s: float) -> Item | None:
+        """What the model has left out: it may end a text long before the speech ends, and hears the rest when asked."""
+        chunk = self.chunk
+        if chunk.silent or heard_s < LEAST_PROGRESS_S or chunk.speech_after_s(heard_s) < LEAST_REST_S:
+            return None
+        self.transcription.generated += len(self.attempts[-1].tokens)
+        return Item(self.transcription, chunk.rest_after(heard_s), earlier=[*(self.earlier or []), *segments])
+
+    def needs_encoded(self, attempt: Attempt) -> bool:
+        """Whether the encoder's output is still needed after ``attempt``: for another one, or for times of words."""
+        return self.wants_words or self._temperature_after([*self.attempts, attempt]) is not None
+
+    def note(self, attempt: Attempt, encoded: Encoded | None) -> None:
+        """An attempt was made."""
+        self.attempts.append(attempt)
+        self.encoded = encoded
+
+    @property
+    def wants_words(self) -> bool:
+        """Whether the times of its words are asked for."""
+        return self.transcription.work.words
+
+    @property
+    def key(self) -> Hashable:
+        """What all items of a batch have in common: the way of decoding, and where their text begins."""
+        beam_size = 1 if self.temperature else self.transcription.work.beam_size
+        return beam_size, self.temperature, len(self.transcription.prompt), self.encoded is None
+
+    def _temperature_after(self, attempts: list[Attempt]) -> float | None:
+        return next_temperature(self.transcription.work.temperature, attempts)

@@ -1,0 +1,129 @@
+"""One step of the model: a batch of chunks of several recordings becomes segments of text."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from shared.wire.jobs import Segment, SpeechTask, Word
+from workers.whisper.transcription.fallback import Attempt, Verdict, choose, judge
+from workers.whisper.transcription.model import Encoded, SpeechModel
+from workers.whisper.transcription.recording import Item
+from workers.whisper.transcription.splitting import Piece, split_at_timestamps
+from workers.whisper.transcription.words import TimedWord, fit_words, share_words
+
+
+@dataclass(slots=True)
+class Draft:
+    """What is made of a chunk; ``heard_s`` is up to where, in seconds from its beginning."""
+
+    item: Item
+    attempt: Attempt
+    pieces: list[Piece]
+    heard_s: float
+    words: list[list[TimedWord]] = field(default_factory=list)
+
+    @property
+    def language_and_task(self) -> tuple[str, SpeechTask]:
+        """In which language the text is to be read."""
+        transcription = self.item.transcription
+        assert transcription.language is not None
+        return transcription.language, transcription.work.task
+
+
+class Transcriber:
+    """Runs batches of chunks through a model."""
+
+    def __init__(self, model: SpeechModel) -> None:
+        self._model = model
+
+    def attempt(self, batch: list[Item]) -> list[Attempt]:
+        """Make the next attempt at each chunk of a batch of one key."""
+        encoded = self._encode(batch)
+        self._detect_languages(batch, encoded)
+        temperature = batch[0].temperature
+        assert temperature is not None
+        starts = [self._start(item) for item in batch]
+        attempts = self._model.generate(encoded, starts, temperature, batch[0].transcription.work.beam_size)
+        for row, (item, attempt) in enumerate(zip(batch, attempts, strict=True)):
+            item.note(attempt, encoded.take([row]) if item.needs_encoded(attempt) else None)
+        return attempts
+
+    def finish(self, batch: list[Item]) -> list[tuple[list[Segment], float]]:
+        """The segments of chunks that need no further attempt, and up to where, in its seconds, each was heard."""
+        drafts = [self._draft(item) for item in batch]
+        wanting: defaultdict[tuple[str, SpeechTask], list[Draft]] = defaultdict(list)
+        for draft in drafts:
+            if draft.item.wants_words and draft.pieces:
+                wanting[draft.language_and_task].append(draft)
+        for (language, task), group in wanting.items():
+            self._add_words(group, language, task)
+        return [(self._segments(draft), draft.heard_s) for draft in drafts]
+
+    def _encode(self, batch: list[Item]) -> Encoded:
+        kept = [item.encoded for item in batch if item.encoded is not None]
+        return Encoded.joined(kept) if kept else self._model.encode([item.chunk.features for item in batch])
+
+    def _detect_languages(self, batch: list[Item], encoded: Encoded) -> None:
+        """Settle the language of each recording of which this is the first chunk, if it was not named."""
+        firsts: dict[str, int] = {}
+        for row, item in enumerate(batch):
+            if item.transcription.language is None:
+                firsts.setdefault(item.job_id, row)
+        if not firsts:
+            return
+        rows = list(firsts.values())
+        for row, (language, probability) in zip(rows, self._model.detect_languages(encoded.take(rows)), strict=True):
+            batch[row].transcription.language = language
+            batch[row].transcription.language_probability = probability
+
+    def _start(self, item: Item) -> list[int]:
+        transcription = item.transcription
+        assert transcription.language is not None
+        return self._model.start_tokens(transcription.language, transcription.work.task, transcription.prompt)
+
+    def _draft(self, item: Item) -> Draft:
+        attempt = choose(item.attempts)
+        duration_s = item.chunk.duration_s
+        if judge(attempt) is Verdict.SILENCE:
+            return Draft(item, attempt, [], duration_s)
+        split = split_at_timestamps(
+            attempt.tokens, self._model.timestamp_begin, duration_s, keep_tail=item.transcription.work.vad
+        )
+        pieces = [piece for piece in split.pieces if self._model.text_of(piece.tokens).strip()]
+        return Draft(item, attempt, pieces, split.heard_s)
+
+    def _add_words(self, drafts: list[Draft], language: str, task: SpeechTask) -> None:
+        texts = [[self._model.text_tokens(piece.tokens) for piece in draft.pieces] for draft in drafts]
+        encoded = Encoded.joined([draft.item.encoded for draft in drafts if draft.item.encoded is not None])
+        durations_s = [draft.item.chunk.duration_s for draft in drafts]
+        joined = [[token for tokens in pieces for token in tokens] for pieces in texts]
+        timed = self._model.align(encoded, language, task, joined, durations_s)
+        for draft, pieces, words in zip(drafts, texts, timed, strict=True):
+            shares = share_words(words, [len(tokens) for tokens in pieces])
+            fitted = [fit_words(piece, share) for piece, share in zip(draft.pieces, shares, strict=True)]
+            draft.pieces = [piece for piece, _ in fitted]
+            draft.words = [share for _, share in fitted]
+
+    def _segments(self, draft: Draft) -> list[Segment]:
+        words = draft.words or [[] for _ in draft.pieces]
+        return [self._segment(draft, piece, share) for piece, share in zip(draft.pieces, words, strict=True)]
+
+    def _segment(self, draft: Draft, piece: Piece, words: list[TimedWord]) -> Segment:
+        chunk, attempt = draft.item.chunk, draft.attempt
+
+        def at(time_s: float) -> float:
+            return round(chunk.start_s + min(time_s, chunk.duration_s), 3)
+
+        return Segment(
+            chunk=chunk.index,
+            start_s=at(piece.start_s),
+            end_s=at(piece.end_s),
+            text=self._model.text_of(piece.tokens),
+            token_ids=piece.tokens,
+            temperature=attempt.temperature,
+            avg_logprob=attempt.avg_logprob,
+            compression_ratio=attempt.compression_ratio,
+            no_speech_prob=attempt.no_speech_prob,
+            words=[Word(word.text, at(word.start_s), at(word.end_s), word.probability) for word in words],
+        )
