@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from router.cli import control, keys, models
 from router.cli.control import ControlError
-from router.cli.launch import LaunchError, launch
+from router.cli.launch import launch
 from router.cli.options import OptionError, add_options, gather
 from router.cli.run_folder import NoRunFolder
 from router.keys.database import KeyFileError
@@ -23,7 +23,7 @@ EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-FORESEEN = (LaunchError, NoRunFolder, ModelError, GGUFError, KeyFileError, ControlError, sqlite3.Error, OSError)
+FORESEEN = (NoRunFolder, ModelError, GGUFError, KeyFileError, ControlError, sqlite3.Error, OSError)
 """Errors of the commands whose message is one readable line."""
 
 _USAGE = (
