@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 import shared
-from tests.e2e.test_start_up import WEIGHTS
 from tests.support.running_server import RunningServer, running, wait_until
+from tests.support.weights import WEIGHTS
 
 DRAIN_TIMEOUT = "3"
 

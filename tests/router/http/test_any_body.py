@@ -14,6 +14,7 @@ from router.schemas.chat import ChatRequest
 from router.schemas.completions import CompletionRequest
 from router.schemas.function_calling import FunctionCallingRequest
 from shared.wire.messages import CODEC, Submit
+from tests.support.any_json import json_values
 from tests.support.router.client import http_client
 from tests.support.router.fake_broker import FakeBroker
 
@@ -22,11 +23,6 @@ MODELS = {
     "/v1/chat/completions": ChatRequest,
     "/v1/function-calling": FunctionCallingRequest,
 }
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
-    max_leaves=8,
-)
 messages = st.lists(
     st.fixed_dictionaries(
         {"role": st.sampled_from(["user", "assistant", "tool", "system"]), "content": st.text() | json_values}

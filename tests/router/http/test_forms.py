@@ -17,9 +17,9 @@ import pytest
 
 from router.http.forms import FORM_OVERHEAD_BYTES
 from shared.wire.jobs import Started
-from tests.router.api.audio.test_endpoints import ROUTE, broker_with, upload
 from tests.support.router.client import ask, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.speech_requests import ROUTE, speech_broker, upload
 
 LARGE = 3_000_000
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}
@@ -58,7 +58,7 @@ def refused(response: httpx.Response, status: int, param: str | None) -> str:
 
 
 def test_a_small_file_arrives_as_it_is() -> None:
-    broker = broker_with()
+    broker = speech_broker()
     assert upload(broker, b"\0sound\xff").status_code == 200
     assert broker.jobs[0].request.blobs == (b"\0sound\xff",)
 
@@ -67,7 +67,7 @@ def test_a_large_file_is_mapped_not_read_and_leaves_no_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    broker, content = broker_with(), os.urandom(LARGE)
+    broker, content = speech_broker(), os.urandom(LARGE)
     assert upload(broker, content).status_code == 200
     (blob,) = broker.jobs[0].request.blobs
     assert isinstance(blob, mmap.mmap)
@@ -76,7 +76,7 @@ def test_a_large_file_is_mapped_not_read_and_leaves_no_temporary_file(
 
 
 def test_files_are_closed_with_their_jobs() -> None:
-    broker = broker_with(max_upload_bytes=LARGE)
+    broker = speech_broker(max_upload_bytes=LARGE)
     upload(broker, bytes(1))
     before = open_files()
     for _ in range(3):
@@ -88,14 +88,14 @@ def test_files_are_closed_with_their_jobs() -> None:
 
 
 def test_a_file_that_is_too_large_is_413() -> None:
-    broker = broker_with(max_upload_bytes=1000)
+    broker = speech_broker(max_upload_bytes=1000)
     message = refused(upload(broker, bytes(1001)), 413, "file")
     assert message == "file: the file has 1001 bytes; accepted are up to 1000"
     assert upload(broker, bytes(1000)).status_code == 200
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
-    broker = broker_with(max_upload_bytes=1000, max_body_bytes=500)
+    broker = speech_broker(max_upload_bytes=1000, max_body_bytes=500)
     response = upload(broker, bytes(1_100_000))
     assert "accepted are up to 1049576 bytes" in refused(response, 413, None)
     assert response.headers["Connection"] == "close"
@@ -105,7 +105,7 @@ def test_a_body_that_is_too_large_is_refused_as_it_arrives_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    broker = broker_with(max_upload_bytes=LARGE)
+    broker = speech_broker(max_upload_bytes=LARGE)
     upload(broker, bytes(1))
     before = open_files()
     taken_bytes = 0
@@ -129,7 +129,7 @@ def test_an_upload_that_breaks_off_leaves_no_job_and_no_file(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     caplog.set_level("INFO", logger="nexa.request")
-    broker = broker_with()
+    broker = speech_broker()
     with serving(broker) as url:
         connection = connect(url, ROUTE, 2 * LARGE)
         connection.sendall(FILE_HEAD + bytes(LARGE))
@@ -144,7 +144,7 @@ def test_an_upload_that_breaks_off_leaves_no_job_and_no_file(
 
 @pytest.mark.parametrize("stream", [b"true", b"false"])
 def test_a_client_that_goes_away_cancels_its_job(stream: bytes) -> None:
-    broker = broker_with()
+    broker = speech_broker()
     broker.script = [Started(0, 0)]
     field = b'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\n' + stream + b"\r\n"
     body = field + FILE_HEAD + b"sound\r\n--b--\r\n"
@@ -158,7 +158,7 @@ def test_a_client_that_goes_away_cancels_its_job(stream: bytes) -> None:
 
 
 def test_json_keeps_its_own_limit() -> None:
-    broker = broker_with(max_upload_bytes=1_000_000, max_body_bytes=500)
+    broker = speech_broker(max_upload_bytes=1_000_000, max_body_bytes=500)
     response = ask(broker, "POST", "/v1/completions", json={"prompt": "x" * 1000})
     assert "accepted are up to 500 bytes" in refused(response, 413, None)
 
@@ -175,7 +175,7 @@ def test_json_keeps_its_own_limit() -> None:
     ],
 )
 def test_what_is_no_form_with_one_file_is_refused(request_: dict[str, Any], param: str, said: str) -> None:
-    assert said in refused(ask(broker_with(), "POST", ROUTE, **request_), 400, param)
+    assert said in refused(ask(speech_broker(), "POST", ROUTE, **request_), 400, param)
 
 
 def test_a_broken_form_is_refused() -> None:
@@ -184,17 +184,17 @@ def test_a_broken_form_is_refused() -> None:
         ({"Content-Type": "multipart/form-data; boundary=b"}, b"--b\r\nno header\r\n\r\n"),
         ({"Content-Type": "multipart/form-data; boundary=b"}, b""),
     ]:
-        assert ask(broker_with(), "POST", ROUTE, headers=headers, content=body).status_code == 400
+        assert ask(speech_broker(), "POST", ROUTE, headers=headers, content=body).status_code == 400
 
 
 def test_too_many_parts_are_refused() -> None:
     files = [("file", b"x")] * 5
-    assert "Too many files" in refused(ask(broker_with(), "POST", ROUTE, files=files), 400, None)
+    assert "Too many files" in refused(ask(speech_broker(), "POST", ROUTE, files=files), 400, None)
 
 
 @pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-origin", 200), ("none", 200)])
 def test_a_form_from_another_sites_page_is_refused(site: str, status: int) -> None:
-    broker: FakeBroker = broker_with()
+    broker: FakeBroker = speech_broker()
     files = {"file": b"sound"}
     assert ask(broker, "POST", ROUTE, files=files, headers={"Sec-Fetch-Site": site}).status_code == status
     assert len(broker.jobs) == (status == 200)
@@ -203,5 +203,5 @@ def test_a_form_from_another_sites_page_is_refused(site: str, status: int) -> No
 def test_a_file_field_that_a_browsers_user_left_empty_is_not_given() -> None:
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n--b--\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
-    response = ask(broker_with(), "POST", ROUTE, headers=headers, content=part)
+    response = ask(speech_broker(), "POST", ROUTE, headers=headers, content=part)
     assert "file is missing, and it is required" in refused(response, 400, "file")

@@ -7,7 +7,6 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections import Counter
 from typing import Any
 
 import httpx
@@ -17,54 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from router.http.request_log import FinishedRequest, RequestRecord
 from router.jobs.job import Job, JobRequest, JobState
-from router.jobs.workers.table import WorkerView
 from router.telemetry.request_metrics import Metrics, queue_time_s
 from router.telemetry.system_metrics import gpu_families, process_families
-from shared.devices import Gpu
 from shared.wire.jobs import Done, Failed, FinishReason, Recording, Started, TextJob, Tokens
 from tests.support.router.client import CHAT, COMPLETION, app_of, ask, http_client, post
 from tests.support.router.fake_broker import MODEL, FakeBroker, words
-
-VIEW = WorkerView(
-    name="smol-0",
-    model="smol",
-    state="ready",
-    pid=os.getpid(),
-    device="cuda:0",
-    slots=16,
-    running=3,
-    queued=2,
-    memory_bytes=1,
-    kv_used_tokens=512,
-    kv_total_tokens=2048,
-    tokens_per_s=70.5,
-    prompt_tokens=1000,
-    cached_tokens=600,
-    generated_tokens=400,
-    preemptions=5,
-    restarts=1,
-    loading=1.0,
-    detail="",
-    last_lines=[],
-)
-
-
-class WatchedBroker(FakeBroker):
-    """One worker that runs, another that has not come up, and the counts of the broker itself."""
-
-    failovers = Counter({"smol": 4})
-    worker_losses = Counter({"smol": 2})
-
-    def workers(self) -> list[Any]:
-        return [VIEW, dataclasses.replace(VIEW, name="smol-1", state="exited", pid=None, kv_total_tokens=0)]
-
-    def queue_lengths(self) -> dict[str, int]:
-        return {"smol": 7}
-
-
-class FakeGpus:
-    def gpus(self) -> list[Gpu]:
-        return [Gpu(0, "GPU-0", "H100", 100, 30, 0.75), Gpu(1, "GPU-1", "H100 slice", 50, 50)]
+from tests.support.router.watched_broker import FakeGpus, WatchedBroker
 
 
 def values(text: str) -> dict[str, float]:

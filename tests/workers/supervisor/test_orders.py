@@ -10,12 +10,10 @@ import zmq
 from shared.wire.messages import CODEC, DrainWorker, RestartWorkers, WorkerState
 from shared.wire.transport import Endpoints, open_socket
 from tests.support.workers.stand_ins.server import StandInLaunch
-from tests.workers.supervisor.test_supervisor import folder, pids, ready_with_router, running, until
+from tests.support.workers.supervised import pids, ready_with_router, running, until
 from workers.supervisor.place import WorkerLimits
 from workers.supervisor.processes.restarts import RestartPolicy
 from workers.supervisor.supervisor import Supervisor
-
-__all__ = ["folder"]
 
 
 class Operator:

@@ -8,72 +8,18 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from shared.interpreter import child_environment
 from shared.wire.messages import WorkerState
 from tests.support.workers.stand_ins import server as stand_in_server
-from tests.support.workers.stand_ins.server import StandInLaunch, build_supervisor
+from tests.support.workers.stand_ins.server import StandInLaunch
+from tests.support.workers.supervised import TIMEOUT_S, lives, pids, ready_with_router, running, until, wait_until
 from workers.supervisor.place import WorkerLimits
 from workers.supervisor.processes.restarts import RestartPolicy
-from workers.supervisor.supervisor import Supervisor
-
-TIMEOUT_S = 20.0
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A run folder with a path short enough for sockets."""
-    with tempfile.TemporaryDirectory(prefix="nexa-test-", dir="/tmp") as path:
-        yield Path(path)
-
-
-def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s, f"not in {TIMEOUT_S:.0f} s: {what}"
-        time.sleep(0.02)
-
-
-async def until(condition: Callable[[], object], what: str) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline_s, f"not in {TIMEOUT_S:.0f} s: {what}"
-        await asyncio.sleep(0.02)
-
-
-def pids(folder: Path, role: str) -> list[int]:
-    path = folder / f"{role}.pids"
-    return [int(pid) for pid in path.read_text().split()] if path.exists() else []
-
-
-def lives(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-
-
-@asynccontextmanager
-async def running(launch: StandInLaunch, limits: WorkerLimits | None = None) -> AsyncIterator[Supervisor]:
-    """A supervisor in this process; it is drained at the end."""
-    supervisor = build_supervisor(launch, limits)
-    task = asyncio.create_task(supervisor.run())
-    try:
-        yield supervisor
-    finally:
-        if not task.done():
-            supervisor.stop()
-        await task
-
-
-async def ready_with_router(supervisor: Supervisor, folder: Path) -> None:
-    await until(lambda: all(place.state is WorkerState.READY for place in supervisor.places), "all ready")
-    await until(lambda: pids(folder, "router"), "a router")
 
 
 def start_server(folder: Path, router: str, *workers: str) -> subprocess.Popen[str]:

@@ -19,12 +19,12 @@ from router.answers.registry import JobRegistry
 from router.http.request_log import RequestRecord
 from router.schemas.errors import ApiError
 from shared.wire.jobs import Failed, Started, Tokens
-from tests.router.api.audio.test_endpoints import SCRIPT as SPEECH
-from tests.router.api.images.test_endpoints import CAT, INPUT, broker_with
 from tests.support.event_stream import Connection, chunks_in, events_in
 from tests.support.router.client import CHAT, COMPLETION, ask, post, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker, words
+from tests.support.router.image_requests import CAT, INPUT, image_broker
 from tests.support.router.paced_broker import PacedBroker
+from tests.support.router.speech_requests import SCRIPT as SPEECH
 
 STREAM = {**COMPLETION, "stream": True}
 RESUMABLE = {"X-Resumable": "true"}
@@ -160,7 +160,7 @@ def test_openais_client_does_not_try_a_cancelled_request_again() -> None:
 
 @pytest.mark.parametrize("path", [*JSON_PATHS, *SPEECH_PATHS])
 def test_every_kind_of_request_can_be_cancelled(path: str, tmp_path: Path) -> None:
-    broker = broker_with(output_folder=str(tmp_path))
+    broker = image_broker(output_folder=str(tmp_path))
     broker.script = [Started(1, 0)]
     data: dict[str, Any] = {"json": JSON_PATHS[path]} if path in JSON_PATHS else {"files": {"file": ("a.mp3", b"x")}}
     with serving(broker) as url, ThreadPoolExecutor(1) as pool:
@@ -179,7 +179,7 @@ def same_for_all(text: str) -> list[Any]:
 
 @pytest.mark.parametrize("path", [*JSON_PATHS, *SPEECH_PATHS])
 def test_every_kind_of_stream_is_the_same_when_it_is_resumable(path: str, tmp_path: Path) -> None:
-    broker = broker_with(output_folder=str(tmp_path))
+    broker = image_broker(output_folder=str(tmp_path))
     if path in SPEECH_PATHS:
         broker.script = list(SPEECH)
         data: dict[str, Any] = {"files": {"file": ("a.mp3", b"x")}, "data": {"stream": "true"}}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from router.schemas.audio import TranscriptionRequest
 from shared.wire.jobs import SpeechJob
 from shared.wire.messages import CODEC, Submit
-from tests.router.api.audio.test_endpoints import ROUTE, TRANSLATIONS, broker_with
 from tests.support.router.client import http_client
+from tests.support.router.speech_requests import ROUTE, TRANSLATIONS, speech_broker
 
 NAMES = [*TranscriptionRequest.model_fields, "timestamp_granularities[]", "other"]
 SOUND = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nsound\r\n'
@@ -47,7 +47,7 @@ def bodies(draw: st.DrawFn) -> bytes:
 @pytest.mark.parametrize("path", [ROUTE, TRANSLATIONS])
 def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
     seen: set[int] = set()
-    broker = broker_with()
+    broker = speech_broker()
 
     @settings(max_examples=200, deadline=None)
     @given(bodies(), content_types, st.dictionaries(st.sampled_from(NAMES), values, max_size=2))
@@ -75,7 +75,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
 @pytest.mark.parametrize("charset", ["undefined", "a\0b", "utf-7", "latin-1", '"utf-16"'])
 def test_forms_are_in_utf_8(charset: str) -> None:
     async def go() -> Any:
-        async with http_client(broker_with()) as client:
+        async with http_client(speech_broker()) as client:
             headers = {"Content-Type": f"multipart/form-data; boundary=b; charset={charset}"}
             return await client.post(ROUTE, content=SOUND + b"--b--\r\n", headers=headers)
 

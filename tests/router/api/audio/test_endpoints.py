@@ -9,44 +9,28 @@ import httpx
 import openai
 import pytest
 
-from shared.settings import ServerSettings
 from shared.wire.jobs import (
-    Done,
     Failed,
-    FinishReason,
-    Payload,
     Recording,
-    Segment,
     SpeechJob,
     SpeechTask,
     Started,
-    Word,
 )
 from tests.support.router.client import ask, serving
-from tests.support.router.fake_broker import MODEL, FakeBroker
-
-ROUTE = "/v1/audio/transcriptions"
-TRANSLATIONS = "/v1/audio/translations"
-DONE = Done(FinishReason.STOP, 0, 0, 9, 0.2)
-FIRST = Segment(
-    0, 0.0, 1.5, " And so", [1, 2], 0.0, -0.25, 1.25, 0.125, [Word(" And", 0.0, 0.5, 0.9), Word(" so", 0.5, 1.5, 1.0)]
+from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.speech_requests import (
+    DONE,
+    FIRST,
+    ROUTE,
+    TRANSLATIONS,
+    speech_broker,
+    upload,
 )
-SECOND = Segment(1, 61.5, 62.0, " my fellow Americans.", [3], 0.2, -0.5, 1.5, 0.25, [Word(" my", 61.5, 62.0, 0.8)])
-RECORDING = Recording("en", 0.987654, 62.25, 2.0)
-SCRIPT: list[Payload] = [Started(0, 0), FIRST, SECOND, RECORDING, DONE]
-
-
-def broker_with(**changes: Any) -> FakeBroker:
-    return FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", **changes), script=list(SCRIPT))
-
-
-def upload(broker: FakeBroker, content: bytes = b"sound", path: str = ROUTE, **fields: Any) -> httpx.Response:
-    return ask(broker, "POST", path, files={"file": ("a.mp3", content)}, data=fields)
 
 
 def job_of(path: str = ROUTE, **fields: Any) -> SpeechJob:
     """The job that a form becomes."""
-    broker = broker_with()
+    broker = speech_broker()
     response = upload(broker, path=path, **fields)
     assert response.status_code == 200, response.text
     (job,) = broker.jobs
@@ -81,13 +65,13 @@ def test_fields_come_in_the_form_or_in_the_query() -> None:
 
 
 def test_a_field_with_two_values_is_refused() -> None:
-    message = refused(upload(broker_with(), language=["en", "de"]), "language")
+    message = refused(upload(speech_broker(), language=["en", "de"]), "language")
     assert message == "language was given several times, as ['en', 'de']; accepted is one value"
     assert job_of(language=["en", "en"]).language == "en"
 
 
 def test_form_and_query_that_differ_are_refused() -> None:
-    message = refused(upload(broker_with(), path=f"{ROUTE}?language=de", language="en"), "language")
+    message = refused(upload(speech_broker(), path=f"{ROUTE}?language=de", language="en"), "language")
     assert message.startswith("language is 'de' in the query string and 'en' in the form")
 
 
@@ -117,7 +101,7 @@ def test_languages_are_codes(given: str, code: str | None) -> None:
     ],
 )
 def test_values_that_are_not_accepted_are_named(field: str, value: str) -> None:
-    message = refused(upload(broker_with(), **{field: value}), field)
+    message = refused(upload(speech_broker(), **{field: value}), field)
     assert message.startswith(f"{field}: ")
     assert "accepted" in message
 
@@ -128,27 +112,27 @@ def test_times_of_words_are_asked_for_with_either_spelling(name: str) -> None:
 
 
 def test_granularities_go_with_verbose_json_only() -> None:
-    message = refused(upload(broker_with(), **{"timestamp_granularities[]": "word"}), "timestamp_granularities[]")
+    message = refused(upload(speech_broker(), **{"timestamp_granularities[]": "word"}), "timestamp_granularities[]")
     assert "goes with response_format verbose_json, not json" in message
 
 
 def test_an_unknown_granularity_is_refused() -> None:
     fields = {"timestamp_granularities[]": "syllable", "response_format": "verbose_json"}
-    refused(upload(broker_with(), **fields), "timestamp_granularities.0")
+    refused(upload(speech_broker(), **fields), "timestamp_granularities.0")
 
 
 def test_translations_take_no_language() -> None:
-    message = refused(upload(broker_with(), path=TRANSLATIONS, language="de"), "language")
+    message = refused(upload(speech_broker(), path=TRANSLATIONS, language="de"), "language")
     assert "translations are into English and take no language" in message
 
 
 @pytest.mark.parametrize("form", ["srt", "vtt"])
 def test_subtitles_are_not_streamed(form: str) -> None:
-    assert f"{form} is not streamed" in refused(upload(broker_with(), stream="true", response_format=form), "stream")
+    assert f"{form} is not streamed" in refused(upload(speech_broker(), stream="true", response_format=form), "stream")
 
 
 def test_json() -> None:
-    assert upload(broker_with()).json() == {
+    assert upload(speech_broker()).json() == {
         "text": " And so my fellow Americans.",
         "usage": {"type": "duration", "seconds": 63},
     }
@@ -156,30 +140,30 @@ def test_json() -> None:
 
 @pytest.mark.parametrize(("duration_s", "seconds"), [(0.0, 0), (0.1, 1), (11.0, 11), (11.0000625, 11), (11.002, 12)])
 def test_a_second_counts_once_it_has_begun(duration_s: float, seconds: int) -> None:
-    broker = broker_with()
+    broker = speech_broker()
     broker.script = [Started(0, 0), FIRST, Recording("en", 1.0, duration_s, 0.0), DONE]
     assert upload(broker).json()["usage"] == {"type": "duration", "seconds": seconds}
 
 
 def test_text() -> None:
-    response = upload(broker_with(), response_format="text")
+    response = upload(speech_broker(), response_format="text")
     assert response.text == "And so my fellow Americans.\n"
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
 
 
 def test_subtitles() -> None:
-    response = upload(broker_with(), response_format="srt")
+    response = upload(speech_broker(), response_format="srt")
     assert response.headers["content-type"] == "application/x-subrip; charset=utf-8"
     assert response.text == (
         "1\n00:00:00,000 --> 00:00:01,500\nAnd so\n\n2\n00:01:01,500 --> 00:01:02,000\nmy fellow Americans.\n\n"
     )
-    response = upload(broker_with(), response_format="vtt")
+    response = upload(speech_broker(), response_format="vtt")
     assert response.headers["content-type"] == "text/vtt; charset=utf-8"
     assert response.text.startswith("WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nAnd so\n\n")
 
 
 def test_verbose_json() -> None:
-    answer = upload(broker_with(), response_format="verbose_json").json()
+    answer = upload(speech_broker(), response_format="verbose_json").json()
     first = answer["segments"][0]
     assert first == {
         "id": 0,
@@ -207,27 +191,27 @@ def test_verbose_json() -> None:
 
 def test_verbose_json_with_the_times_of_words_alone() -> None:
     fields = {"response_format": "verbose_json", "timestamp_granularities[]": "word"}
-    answer = upload(broker_with(), **fields).json()
+    answer = upload(speech_broker(), **fields).json()
     assert "segments" not in answer
     assert answer["words"][0] == {"word": "And", "start": 0.0, "end": 0.5, "probability": 0.9}
     assert [word["word"] for word in answer["words"]] == ["And", "so", "my"]
 
 
 def test_a_translation_says_so() -> None:
-    answer = upload(broker_with(), path=TRANSLATIONS, response_format="verbose_json").json()
+    answer = upload(speech_broker(), path=TRANSLATIONS, response_format="verbose_json").json()
     assert answer["task"] == "translate"
     assert len(answer["segments"]) == 2
 
 
 def test_nothing_said_is_an_empty_text() -> None:
-    broker = broker_with()
+    broker = speech_broker()
     broker.script = [Started(0, 0), Recording("und", 0.0, 3.0, 0.0), DONE]
     assert upload(broker).json()["text"] == ""
     assert upload(broker, response_format="verbose_json").json()["segments"] == []
 
 
 def test_a_stream_sends_each_segment_and_then_the_whole_text() -> None:
-    assert events_of(upload(broker_with(), stream="true")) == [
+    assert events_of(upload(speech_broker(), stream="true")) == [
         {"type": "transcript.text.delta", "delta": " And so", "id": 0, "start": 0.0, "end": 1.5},
         {"type": "transcript.text.delta", "delta": " my fellow Americans.", "id": 1, "start": 61.5, "end": 62.0},
         {
@@ -242,7 +226,7 @@ def test_a_stream_sends_each_segment_and_then_the_whole_text() -> None:
 
 @pytest.mark.parametrize("stream", ["true", "false"])
 def test_an_error_of_the_worker_has_its_own_status(stream: str) -> None:
-    broker = broker_with()
+    broker = speech_broker()
     broker.script = [Failed(415, "file: it is no recording", "file")]
     response = upload(broker, stream=stream)
     assert response.status_code == 415
@@ -255,7 +239,7 @@ def test_an_error_of_the_worker_has_its_own_status(stream: str) -> None:
 
 
 def test_an_error_within_a_stream_is_an_event_and_ends_it() -> None:
-    broker = broker_with()
+    broker = speech_broker()
     broker.script = [Started(0, 0), FIRST, Failed(500, "two workers died")]
     text = upload(broker, stream="true").text
     assert "transcript.text.delta" in text
@@ -276,7 +260,7 @@ def test_the_form_is_documented() -> None:
 
 
 def test_openais_client() -> None:
-    broker = broker_with()
+    broker = speech_broker()
     with serving(broker) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
         file = ("a.mp3", b"sound")
         create = client.audio.transcriptions.create

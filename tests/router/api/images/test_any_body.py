@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from router.schemas.images import EditsRequest, GenerationsRequest, Img2ImgRequest, Txt2ImgRequest
 from shared.wire.jobs import ImageJob
 from shared.wire.messages import CODEC, Submit
-from tests.router.api.images.test_endpoints import broker_with
-from tests.router.http.test_any_body import json_values
+from tests.support.any_json import json_values
 from tests.support.router.client import http_client
+from tests.support.router.image_requests import image_broker
 from tests.support.router.pictures import in_base64, png
 
 MODELS = {
@@ -36,7 +36,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
     seen: set[int] = set()
 
     with tempfile.TemporaryDirectory() as folder:
-        broker = broker_with(output_folder=folder, media_folder=folder)
+        broker = image_broker(output_folder=folder, media_folder=folder)
 
         @settings(max_examples=100, deadline=None)
         @given(st.builds(lambda body, extra: {**body, **extra}, base, changes) | json_values)

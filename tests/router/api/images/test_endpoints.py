@@ -13,11 +13,11 @@ import pytest
 
 from router.schemas.errors import ApiError
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
-from shared.settings import ServerSettings
 from shared.wire.jobs import Done, Failed, FinishReason, ImageJob, Picture, Started
 from tests.support.router.client import ask, post, serving, wait_until
-from tests.support.router.fake_broker import MODEL, FakeBroker
-from tests.support.router.pictures import in_base64, painted, png
+from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.image_requests import CAT, INPUT, image_broker
+from tests.support.router.pictures import in_base64, png
 
 DOCUMENTED = {
     "prompt": "A girl, standing in a field of flowers, vivid",
@@ -29,8 +29,6 @@ DOCUMENTED = {
     "seed": 0,
     "negative_prompt": "",
 }
-CAT = {"prompt": "a cat"}
-INPUT = {**CAT, "image_path": "data:image/png;base64," + in_base64(png(9))}
 DONE = Done(FinishReason.STOP, 0, 0, 0, 0.1)
 NATIVE = ["/v1/txt2img", "/v1/img2img"]
 WORDS = ["/v1/txt2img", "/v1/images/generations"]
@@ -43,11 +41,7 @@ def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> FakeBroker:
-    return broker_with(output_folder=str(tmp_path / "images"), media_folder=str(tmp_path / "media"))
-
-
-def broker_with(**changes: Any) -> FakeBroker:
-    return FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", **changes), script=painted)
+    return image_broker(output_folder=str(tmp_path / "images"), media_folder=str(tmp_path / "media"))
 
 
 def body_of(path: str) -> dict[str, Any]:
@@ -115,7 +109,7 @@ def test_openai_s_defaults(broker: FakeBroker) -> None:
         "model": None,
     }
     assert job_of(broker, "/v1/images/generations", {**CAT, **everything}) == expected
-    assert job_of(broker_with(max_image_side=320), "/v1/images/generations", CAT).width == 320
+    assert job_of(image_broker(max_image_side=320), "/v1/images/generations", CAT).width == 320
 
 
 def test_every_parameter_reaches_the_job(broker: FakeBroker) -> None:
@@ -318,7 +312,7 @@ def test_pictures_that_cannot_be_kept_are_answered_all_the_same(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    broker = broker_with(output_folder=str(tmp_path / "file"))
+    broker = image_broker(output_folder=str(tmp_path / "file"))
     (entry,) = post(broker, "/v1/txt2img", CAT).json()["data"]
     assert entry["url"] is None
     assert base64.b64decode(entry["b64_json"]) == png(0, 8)
@@ -328,7 +322,7 @@ def test_pictures_that_cannot_be_kept_are_answered_all_the_same(
 
 def test_an_address_that_cannot_be_given_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    broker = broker_with(output_folder=str(tmp_path / "file"))
+    broker = image_broker(output_folder=str(tmp_path / "file"))
     broker.script = [Started(0, 0), Picture(0, 0, 64, 64, png())]
     response = post(broker, "/v1/txt2img", {**CAT, "n": 2, "response_format": "url"})
     assert response.status_code == 500
@@ -384,7 +378,7 @@ def test_old_pictures_go_when_the_server_starts(broker: FakeBroker, tmp_path: Pa
 
 
 def test_the_key_is_needed_for_pictures_too(tmp_path: Path) -> None:
-    broker = broker_with(output_folder=str(tmp_path), api_key="secret")
+    broker = image_broker(output_folder=str(tmp_path), api_key="secret")
     key = {"Authorization": "Bearer secret"}
     (entry,) = post(broker, "/v1/txt2img", CAT, headers=key).json()["data"]
     assert ask(broker, "GET", entry["url"]).status_code == 401

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from shared.wire.jobs import ImageJob
-from tests.router.api.images.test_endpoints import CAT, INPUT, broker_with
 from tests.support.router.client import ask, http_client, post
 from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.image_requests import CAT, INPUT, image_broker
 from tests.support.router.pictures import in_base64, png
 
 BOTH = ["/v1/img2img", "/v1/images/edits"]
@@ -28,7 +28,7 @@ def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> FakeBroker:
-    return broker_with(
+    return image_broker(
         output_folder=str(tmp_path / "images"),
         media_folder=str(tmp_path / "media"),
         max_upload_bytes=LIMIT_BYTES,

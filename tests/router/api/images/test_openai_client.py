@@ -11,9 +11,9 @@ import openai
 import pytest
 
 from shared.wire.jobs import ImageJob
-from tests.router.api.images.test_endpoints import broker_with
 from tests.support.router.client import serving
 from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.image_requests import image_broker
 from tests.support.router.pictures import png
 
 
@@ -24,7 +24,7 @@ def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def broker(tmp_path: Path) -> FakeBroker:
-    return broker_with(output_folder=str(tmp_path))
+    return image_broker(output_folder=str(tmp_path))
 
 
 @pytest.fixture

@@ -14,10 +14,10 @@ import pytest
 
 from router.images.store import ImageStore
 from shared.wire.jobs import Failed, Picture, Progress, Started
-from tests.router.api.images.test_endpoints import CAT, INPUT, broker_with
 from tests.support.event_stream import chunks_in
 from tests.support.router.client import http_client, post, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.image_requests import CAT, INPUT, image_broker
 from tests.support.router.pictures import png
 
 STREAM = {**CAT, "stream": True}
@@ -25,7 +25,7 @@ STREAM = {**CAT, "stream": True}
 
 @pytest.fixture
 def broker(tmp_path: Path) -> FakeBroker:
-    return broker_with(output_folder=str(tmp_path))
+    return image_broker(output_folder=str(tmp_path))
 
 
 def streamed(broker: FakeBroker, path: str, body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -111,7 +111,7 @@ def test_a_later_error_is_an_event_that_ends_the_stream(broker: FakeBroker) -> N
 
 def test_an_address_that_cannot_be_given_ends_the_stream_and_the_job(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    broker = broker_with(output_folder=str(tmp_path / "file"))
+    broker = image_broker(output_folder=str(tmp_path / "file"))
     broker.script = [Started(0, 0), Progress(1, 2), Picture(0, 0, 64, 64, png())]
     text = post(broker, "/v1/txt2img", {**STREAM, "n": 2, "response_format": "url"}).text
     assert "event: error\n" in text
