@@ -13,7 +13,7 @@ from router.answers.event_stream import ChunkWriter, EventStream
 from router.answers.queue_wait import QueuedStream, first_batch, position_header
 from router.answers.registry import JobRegistry
 from router.answers.resumable import KeptEvents
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.http.disconnect import unless_gone
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
@@ -46,31 +46,31 @@ def registry_of(request: Request) -> JobRegistry:
 
 async def answer_whole(
     request: Request,
-    generation: Generation,
+    submitted: SubmittedRequest,
     body: R,
-    write: Callable[[R, Generation, list[CollectedChoice]], dict[str, Any]],
+    write: Callable[[R, SubmittedRequest, list[CollectedChoice]], dict[str, Any]],
 ) -> Response:
     """The answer in one JSON object, which ``write`` makes of the request's body and the gathered choices."""
-    choices = await gathered(request, generation, collect(generation))
-    text = json_text(write(body, generation, choices))
-    return Response(text, headers=position_header(generation), media_type="application/json")
+    choices = await gathered(request, submitted, collect(submitted))
+    text = json_text(write(body, submitted, choices))
+    return Response(text, headers=position_header(submitted), media_type="application/json")
 
 
-async def gathered(request: Request, generation: Generation, work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` makes of a generation's events. The generation is closed then.
+async def gathered(request: Request, submitted: SubmittedRequest, work: Coroutine[Any, Any, T]) -> T:
+    """What ``work`` makes of a request's events. The request is closed then.
 
     Raises:
         ClientGone: the client went away.
         ApiError: a choice failed, or was stopped by its user or by the server.
     """
-    registry_of(request).add(generation)
+    registry_of(request).add(submitted)
     try:
         return await unless_gone(request.receive, work)
     finally:
-        generation.close()
+        submitted.close()
 
 
-async def answer_in_chunks(request: Request, generation: Generation, chunks: ChunkWriter) -> Response:
+async def answer_in_chunks(request: Request, submitted: SubmittedRequest, chunks: ChunkWriter) -> Response:
     """The answer as an event stream.
 
     Nothing is sent before the first event of a job, so that an error that comes first has its own HTTP status, unless
@@ -79,20 +79,20 @@ async def answer_in_chunks(request: Request, generation: Generation, chunks: Chu
     """
     try:
         if request.state.resumable:
-            return KeptEvents(registry_of(request).keep(generation, chunks))
-        registry_of(request).add(generation)
-        if generation.queue_position:
-            taking = await unless_gone(request.receive, first_batch(generation))
+            return KeptEvents(registry_of(request).keep(submitted, chunks))
+        registry_of(request).add(submitted)
+        if submitted.queue_position:
+            taking = await unless_gone(request.receive, first_batch(submitted))
             if not taking.done():
-                return QueuedStream(generation, taking, lambda first: EventStream(generation, chunks, first))
+                return QueuedStream(submitted, taking, lambda first: EventStream(submitted, chunks, first))
             first = taking.result()
         else:
-            first = await unless_gone(request.receive, generation.next_batch())
+            first = await unless_gone(request.receive, submitted.next_batch())
         if first is None:
-            _ = generation.done  # raises, since nothing was done
+            _ = submitted.done  # raises, since nothing was done
         elif isinstance(first[1][0], Failed):
             raise ApiError.from_job(first[1][0])
     except BaseException:
-        generation.close()
+        submitted.close()
         raise
-    return EventStream(generation, chunks, first)
+    return EventStream(submitted, chunks, first)

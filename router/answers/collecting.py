@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.schemas.errors import ApiError
 from shared.wire.jobs import Done, Failed, TokenLogprob, Tokens
 
@@ -49,20 +49,20 @@ class CollectedChoice:
             call.arguments += delta.arguments
 
 
-async def collect(generation: Generation) -> list[CollectedChoice]:
+async def collect(submitted: SubmittedRequest) -> list[CollectedChoice]:
     """Wait for the end of all choices.
 
     Raises:
         ApiError: a choice failed, or was stopped by the server.
     """
-    choices = [CollectedChoice() for _ in generation.jobs]
-    while (batch := await generation.next_batch()) is not None:
+    choices = [CollectedChoice() for _ in submitted.jobs]
+    while (batch := await submitted.next_batch()) is not None:
         choice, payloads = batch
         for payload in payloads:
             if isinstance(payload, Tokens):
                 choices[choice].add(payload)
             elif isinstance(payload, Failed):
                 raise ApiError.from_job(payload)
-    for choice, end in enumerate(generation.done):
+    for choice, end in enumerate(submitted.done):
         choices[choice].end = end
     return choices

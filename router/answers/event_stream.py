@@ -18,7 +18,7 @@ from typing import Protocol
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from router.answers.submission import Batch, Generation
+from router.answers.submission import Batch, SubmittedRequest
 from router.http.disconnect import ClientGone, unless_gone
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
@@ -39,26 +39,26 @@ class ChunkWriter(Protocol):
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
         """The chunks for some events of a choice; may be empty."""
 
-    def closing(self, generation: Generation) -> list[str]:
+    def closing(self, submitted: SubmittedRequest) -> list[str]:
         """What comes after the last event, other than ``[DONE]``."""
 
 
 async def write_events(
-    generation: Generation,
+    submitted: SubmittedRequest,
     chunks: ChunkWriter,
     first: Batch | None,
     write: Callable[[list[str]], Awaitable[None]],
 ) -> list[str]:
     """Give a stream's events to ``write`` as they come; returns those that close it: ``[DONE]``, or an error.
 
-    ``first`` is the generation's first batch, where it has been taken already.
+    ``first`` is the submitted's first batch, where it has been taken already.
 
     Raises:
         ClientGone: ``write`` says that nobody is left to read.
     """
     try:
         events = chunks.opening()
-        batch = first or await generation.next_batch()
+        batch = first or await submitted.next_batch()
         while batch is not None:
             choice, payloads = batch
             events += chunks.render(choice, payloads)
@@ -68,14 +68,14 @@ async def write_events(
             last = payloads[-1]
             if isinstance(last, Failed):
                 raise ApiError.from_job(last)
-            batch = await generation.next_batch()
-        return [*events, *chunks.closing(generation), DONE_EVENT]
+            batch = await submitted.next_batch()
+        return [*events, *chunks.closing(submitted), DONE_EVENT]
     except ApiError as error:
         return [error_event(error)]
     except ClientGone:
         raise
     except Exception:
-        log.exception("stream failed", extra={"id": generation.record.request_id})
+        log.exception("stream failed", extra={"id": submitted.record.request_id})
         return [error_event(ApiError(500, "the server failed while it streamed this answer"))]
 
 
@@ -166,27 +166,27 @@ class EventResponse(Response, ABC):
 
 
 class EventStream(EventResponse):
-    """Streams a generation, of which the first batch has been taken already.
+    """Streams a request, of which the first batch has been taken already.
 
-    An error on the way is sent as an ``error`` event, and ends the stream. A client that goes away ends the generation
+    An error on the way is sent as an ``error`` event, and ends the stream. A client that goes away ends the request
     at once.
     """
 
-    def __init__(self, generation: Generation, chunks: ChunkWriter, first: Batch | None) -> None:
-        super().__init__(generation.record.answer_id)
-        self._generation = generation
+    def __init__(self, submitted: SubmittedRequest, chunks: ChunkWriter, first: Batch | None) -> None:
+        super().__init__(submitted.record.answer_id)
+        self._submitted = submitted
         self._chunks = chunks
         self._first = first
         self._last_id = 0
 
     async def send_events(self) -> bytes:
-        """Send what the generation produces."""
-        closing = await write_events(self._generation, self._chunks, self._first, self._write)
+        """Send what the request produces."""
+        closing = await write_events(self._submitted, self._chunks, self._first, self._write)
         return numbered(closing, self._last_id).encode()
 
     def leave(self) -> None:
         """Free the slots."""
-        self._generation.close()
+        self._submitted.close()
 
     def _write(self, events: list[str]) -> Awaitable[None]:
         text = numbered(events, self._last_id)

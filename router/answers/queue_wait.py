@@ -12,7 +12,7 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from router.answers.submission import Batch, Generation
+from router.answers.submission import Batch, SubmittedRequest
 from router.http.disconnect import ClientGone, unless_gone
 
 POSITION_HEADER = "X-Queue-Position"
@@ -26,20 +26,20 @@ KEEP_ALIVE_TELLS = 15
 MakeStream = Callable[[Batch | None], Response]
 
 
-def position_header(generation: Generation) -> dict[str, str]:
+def position_header(submitted: SubmittedRequest) -> dict[str, str]:
     """The header of an answer in one piece."""
-    return {POSITION_HEADER: str(generation.queue_position)}
+    return {POSITION_HEADER: str(submitted.queue_position)}
 
 
-async def first_batch(generation: Generation) -> asyncio.Task[Batch | None]:
-    """Wait for a generation's first batch, or until it has waited in the queue for longer than clients are patient.
+async def first_batch(submitted: SubmittedRequest) -> asyncio.Task[Batch | None]:
+    """Wait for a request's first batch, or until it has waited in the queue for longer than clients are patient.
 
     The task that is returned is done in the first case; in the second it goes on.
     """
-    taking = asyncio.ensure_future(generation.next_batch())
+    taking = asyncio.ensure_future(submitted.next_batch())
     try:
-        await asyncio.wait({taking}, timeout=PATIENCE_S if generation.position() else None)
-        if not taking.done() and not generation.position():
+        await asyncio.wait({taking}, timeout=PATIENCE_S if submitted.position() else None)
+        if not taking.done() and not submitted.position():
             await asyncio.wait({taking})
     except BaseException:
         taking.cancel()
@@ -54,11 +54,11 @@ class QueuedStream(Response):
     queue is the stream's: its HTTP status has been sent.
     """
 
-    def __init__(self, generation: Generation, taking: asyncio.Task[Batch | None], make: MakeStream) -> None:
+    def __init__(self, submitted: SubmittedRequest, taking: asyncio.Task[Batch | None], make: MakeStream) -> None:
         self.status_code = 200
         self.background = None
         self.raw_headers = list(make(None).raw_headers)
-        self._generation = generation
+        self._submitted = submitted
         self._taking = taking
         self._make = make
 
@@ -78,7 +78,7 @@ class QueuedStream(Response):
     async def _tell_until_first(self, send: Send) -> Batch | None:
         told, since = 0, 0
         while not self._taking.done():
-            position = self._generation.position()
+            position = self._submitted.position()
             since += 1
             if position and (position != told or since >= KEEP_ALIVE_TELLS):
                 comment = f": queued at position {position}\n\n"
@@ -89,7 +89,7 @@ class QueuedStream(Response):
 
     def _give_up(self) -> None:
         self._taking.cancel()
-        self._generation.close()
+        self._submitted.close()
 
 
 def _without_start(send: Send) -> Send:

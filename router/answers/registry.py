@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from router.answers.event_stream import ChunkWriter
 from router.answers.resumable import KeptStream
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.http.request_log import RequestRecord
 from router.jobs.job import JobState
 from router.schemas.errors import ApiError
@@ -32,23 +32,23 @@ class EntryState(StrEnum):
 class Entry:
     """A request that runs, or whose events are kept. Its id is that of the answer."""
 
-    generation: Generation
+    submitted: SubmittedRequest
     stream: KeptStream | None = None
 
     @property
     def job_id(self) -> str:
         """The id under which clients know it."""
-        return self.generation.record.answer_id
+        return self.submitted.record.answer_id
 
     @property
     def user(self) -> str:
         """Whose it is."""
-        return self.generation.record.user
+        return self.submitted.record.user
 
     @property
     def state(self) -> EntryState:
         """Where it stands."""
-        states = {job.state for job in self.generation.jobs}
+        states = {job.state for job in self.submitted.jobs}
         if states <= {JobState.QUEUED, JobState.DISPATCHED}:
             return EntryState.QUEUED
         if not self.ended:
@@ -60,7 +60,7 @@ class Entry:
     @property
     def ended(self) -> bool:
         """Whether there is nothing to cancel any more."""
-        return all(job.ended for job in self.generation.jobs)
+        return all(job.ended for job in self.submitted.jobs)
 
 
 class JobRegistry:
@@ -76,22 +76,22 @@ class JobRegistry:
         self._streams_per_user = streams_per_user
         self._entries: dict[str, Entry] = {}
 
-    def add(self, generation: Generation) -> None:
+    def add(self, submitted: SubmittedRequest) -> None:
         """Note a request until it is closed."""
-        job_id = generation.record.answer_id
-        self._entries[job_id] = Entry(generation)
-        generation.on_close = lambda: self._forget(job_id)
+        job_id = submitted.record.answer_id
+        self._entries[job_id] = Entry(submitted)
+        submitted.on_close = lambda: self._forget(job_id)
 
-    def keep(self, generation: Generation, chunks: ChunkWriter) -> KeptStream:
+    def keep(self, submitted: SubmittedRequest, chunks: ChunkWriter) -> KeptStream:
         """Note a request whose stream goes on without its client. The registry closes it.
 
         Raises:
             ApiError: 429, too many streams are kept, and clients read them all.
         """
-        job_id = generation.record.answer_id
-        self._make_room(generation.record.user)
-        stream = KeptStream(generation, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id))
-        self._entries[job_id] = Entry(generation, stream)
+        job_id = submitted.record.answer_id
+        self._make_room(submitted.record.user)
+        stream = KeptStream(submitted, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id))
+        self._entries[job_id] = Entry(submitted, stream)
         return stream
 
     def find(self, job_id: str, asking: RequestRecord) -> Entry:
@@ -115,7 +115,7 @@ class JobRegistry:
     def cancel(self, entry: Entry) -> None:
         """Stop a request, of which whoever waits for its answer gets to know; forget one that has ended."""
         if not entry.ended:
-            entry.generation.cancel()
+            entry.submitted.cancel()
         elif entry.stream is not None:
             entry.stream.close()
 

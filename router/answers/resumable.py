@@ -10,12 +10,12 @@ from starlette.types import Receive, Scope, Send
 
 from router.answers.event_log import EventLog
 from router.answers.event_stream import ChunkWriter, EventResponse, error_event, write_events
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.schemas.errors import ApiError
 
 
 class KeptStream:
-    """A generation whose events are rendered into a log, at the pace of the worker; readers are served from there.
+    """A request whose events are rendered into a log, at the pace of the worker; readers are served from there.
 
     There is one reader at a time, since a client that comes back may be quicker than the news that its old connection
     is dead: the latest one takes over. For ``timeout_s`` after the last reader has gone, and after the end, the stream
@@ -24,13 +24,13 @@ class KeptStream:
 
     def __init__(
         self,
-        generation: Generation,
+        submitted: SubmittedRequest,
         chunks: ChunkWriter,
         limit_bytes: int,
         timeout_s: float,
         on_close: Callable[[], None],
     ) -> None:
-        self.generation = generation
+        self.submitted = submitted
         self.log = EventLog(limit_bytes)
         self.reader: object | None = self  # until the first one, which is on its way
         self.detached_s = time.monotonic()
@@ -58,7 +58,7 @@ class KeptStream:
     def detach(self, reader: object) -> None:
         """A reader has gone."""
         if not self.log.ended:
-            self.generation.record.detached = True
+            self.submitted.record.detached = True
         if self.reader is reader:
             self.reader = None
             self._expect_reader()
@@ -71,7 +71,7 @@ class KeptStream:
         if self._timer is not None:
             self._timer.cancel()
         self._pump.cancel()
-        self._end_generation()
+        self._end_request()
         self.log.end()
         self._on_close()
 
@@ -84,15 +84,15 @@ class KeptStream:
             self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self.close)
 
     async def _run(self) -> None:
-        closing = await write_events(self.generation, self._chunks, None, self._write)
-        self._end_generation()
+        closing = await write_events(self.submitted, self._chunks, None, self._write)
+        self._end_request()
         self.log.end(closing)
         if self.reader is None:
             self._expect_reader()
 
-    def _end_generation(self) -> None:
-        self.generation.close()
-        self.generation.record.end()
+    def _end_request(self) -> None:
+        self.submitted.close()
+        self.submitted.record.end()
 
     async def _write(self, events: list[str]) -> None:
         self.log.append(events)
@@ -109,7 +109,7 @@ class KeptEvents(EventResponse):
     """
 
     def __init__(self, stream: KeptStream, after: int = 0) -> None:
-        super().__init__(stream.generation.record.answer_id)
+        super().__init__(stream.submitted.record.answer_id)
         self._stream = stream
         self._after = after
 

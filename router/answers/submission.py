@@ -19,7 +19,7 @@ from shared.wire.jobs import Done, Payload, TextJob, Work, kind_of
 Batch = tuple[int, list[Payload]]
 
 
-class Generation:
+class SubmittedRequest:
     """Submits one job a choice and brings their events together. Whoever makes one must :meth:`close` it.
 
     All ``works`` are of one kind; each gets the same ``blobs``. ``scheduling`` is what the request says of its urgency.

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 
 
-def usage_of(generation: Generation) -> dict[str, Any]:
+def usage_of(submitted: SubmittedRequest) -> dict[str, Any]:
     """The sums over all choices; each prompt counts once, by its first choice.
 
     Raises:
         ApiError: a choice did not come to its end.
     """
-    ends = generation.done
-    prompts = ends[:: generation.record.choices_per_prompt]
+    ends = submitted.done
+    prompts = ends[:: submitted.record.choices_per_prompt]
     prompt_tokens = sum(end.prompt_tokens for end in prompts)
     completion_tokens = sum(end.completion_tokens for end in ends)
     return {

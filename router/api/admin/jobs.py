@@ -75,18 +75,18 @@ async def read_events(
 
 
 def _job(entry: Entry) -> JobObject:
-    generation, stream = entry.generation, entry.stream
+    submitted, stream = entry.submitted, entry.stream
     return JobObject(
         id=entry.job_id,
-        request_id=generation.record.request_id,
+        request_id=submitted.record.request_id,
         user=entry.user,
-        model=generation.model,
-        kind=generation.kind,
+        model=submitted.model,
+        kind=submitted.kind,
         state=entry.state,
-        created=generation.created,
-        choices=len(generation.jobs),
-        tokens=sum(len(job.generated) for job in generation.jobs),
-        position=generation.position() or None,
+        created=submitted.created,
+        choices=len(submitted.jobs),
+        tokens=sum(len(job.generated) for job in submitted.jobs),
+        position=submitted.position() or None,
         resumable=stream is not None,
         connected=stream is None or stream.reader is not None,
         last_event_id=stream.log.last_id if stream is not None else None,

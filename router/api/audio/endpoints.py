@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from router.answers.answering import RESUMABLE, answer_in_chunks, gathered
 from router.answers.queue_wait import position_header
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.api.audio.transcript import TranscriptChunks, transcribed, whole_transcript
 from router.api.dependencies import BrokerDep, RecordDep
 from router.http.forms import form_docs, parse_fields, read_form
@@ -54,10 +54,10 @@ async def _answer(
     recording = form.required_file("file")
     wanted = parse_fields(fields, form, request.query_params)
     job = wanted.to_job()
-    generation = Generation(broker, record, wanted.model, [job], (recording,), wanted)
+    submitted = SubmittedRequest(broker, record, wanted.model, [job], (recording,), wanted)
     if wanted.stream:
-        return await answer_in_chunks(request, generation, TranscriptChunks())
-    transcript = await gathered(request, generation, transcribed(generation))
+        return await answer_in_chunks(request, submitted, TranscriptChunks())
+    transcript = await gathered(request, submitted, transcribed(submitted))
     response = whole_transcript(wanted, job.task, transcript)
-    response.headers.update(position_header(generation))
+    response.headers.update(position_header(submitted))
     return response

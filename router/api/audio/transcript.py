@@ -9,7 +9,7 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
 
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.api.audio.subtitles import srt, vtt
 from router.http.json_text import json_text
 from router.schemas.audio import SpeechRequest, TranscriptFormat, TranscriptionRequest
@@ -56,19 +56,19 @@ class Transcript:
             self.recording = payload
 
 
-async def transcribed(generation: Generation) -> Transcript:
+async def transcribed(submitted: SubmittedRequest) -> Transcript:
     """Wait for the end of a job.
 
     Raises:
         ApiError: it failed, or was stopped by the server.
     """
     transcript = Transcript()
-    while (batch := await generation.next_batch()) is not None:
+    while (batch := await submitted.next_batch()) is not None:
         for payload in batch[1]:
             if isinstance(payload, Failed):
                 raise ApiError.from_job(payload)
             transcript.add(payload)
-    _ = generation.done  # raises unless the job ended well
+    _ = submitted.done  # raises unless the job ended well
     return transcript
 
 
@@ -116,9 +116,9 @@ class TranscriptChunks:
                 )
         return events
 
-    def closing(self, generation: Generation) -> list[str]:
+    def closing(self, submitted: SubmittedRequest) -> list[str]:
         """The whole text."""
-        _ = generation.done  # raises unless the job ended well
+        _ = submitted.done  # raises unless the job ended well
         recording = self._transcript.known
         done = {
             "type": "transcript.text.done",

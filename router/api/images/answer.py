@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from router.answers.answering import gathered
 from router.answers.queue_wait import position_header
-from router.answers.submission import Batch, Generation
+from router.answers.submission import Batch, SubmittedRequest
 from router.http.json_text import json_text
 from router.http.request_log import RequestRecord
 from router.images.store import ImageStore
@@ -49,11 +49,11 @@ class KeptPicture:
     base64: str
 
 
-class Painting(Generation):
+class SubmittedImages(SubmittedRequest):
     """The one job of an image request. Its pictures are saved and encoded as they come, in a thread.
 
     Raises:
-        ApiError: as :class:`Generation`.
+        ApiError: as :class:`SubmittedRequest`.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Painting(Generation):
         self._only_url = body.response_format == "url"
 
     async def next_batch(self) -> Batch | None:
-        """As :meth:`Generation.next_batch`; every picture of the batch is in ``kept`` by then.
+        """As :meth:`SubmittedRequest.next_batch`; every picture of the batch is in ``kept`` by then.
 
         Raises:
             ApiError: 500, only the address of a picture is wanted, and it cannot be saved.
@@ -98,25 +98,25 @@ class Painting(Generation):
         return KeptPicture(picture, url, "" if self._only_url else _base64(picture.png))
 
 
-async def answer_pictures(request: Request, painting: Painting) -> Response:
+async def answer_pictures(request: Request, submitted: SubmittedImages) -> Response:
     """All pictures in one JSON object, once the last one is finished."""
-    body = await gathered(request, painting, _whole(painting))
-    return Response(body, headers=position_header(painting), media_type="application/json")
+    body = await gathered(request, submitted, _whole(submitted))
+    return Response(body, headers=position_header(submitted), media_type="application/json")
 
 
-async def _whole(painting: Painting) -> bytes:
-    while (batch := await painting.next_batch()) is not None:
+async def _whole(submitted: SubmittedImages) -> bytes:
+    while (batch := await submitted.next_batch()) is not None:
         last = batch[1][-1]
         if isinstance(last, Failed):
             raise ApiError.from_job(last)
-    _ = painting.done  # raises unless the job ended well
-    return await asyncio.to_thread(_whole_json, painting)
+    _ = submitted.done  # raises unless the job ended well
+    return await asyncio.to_thread(_whole_json, submitted)
 
 
-def _whole_json(painting: Painting) -> bytes:
-    facts = {"created": painting.created, "model": painting.model, "size": painting.size, **_LOOK}
+def _whole_json(submitted: SubmittedImages) -> bytes:
+    facts = {"created": submitted.created, "model": submitted.model, "size": submitted.size, **_LOOK}
     pieces = [json_text(facts)[:-1], ',"data":[']
-    for number, (_, kept) in enumerate(sorted(painting.kept.items())):
+    for number, (_, kept) in enumerate(sorted(submitted.kept.items())):
         fields = {"url": kept.url, "seed": kept.picture.seed, "revised_prompt": None}
         pieces += [","] * (number > 0) + _object(fields, kept.base64, kept.base64)
     return "".join([*pieces, "]}"]).encode()
@@ -125,9 +125,9 @@ def _whole_json(painting: Painting) -> bytes:
 class ImageChunks:
     """Writes OpenAI's image events, whose types begin with ``kind``, and one of our own for each denoising step."""
 
-    def __init__(self, kind: str, painting: Painting) -> None:
+    def __init__(self, kind: str, submitted: SubmittedImages) -> None:
         self._kind = kind
-        self._painting = painting
+        self._painting = submitted
         self._finished = 0
         self._previews = 0
 
@@ -147,9 +147,9 @@ class ImageChunks:
                 events.append(self._completed(self._painting.kept.pop(payload.index)))
         return events
 
-    def closing(self, generation: Generation) -> list[str]:
+    def closing(self, submitted: SubmittedRequest) -> list[str]:
         """Nothing; each picture has been sent."""
-        _ = generation.done  # raises unless the job ended well
+        _ = submitted.done  # raises unless the job ended well
         return []
 
     def _partial(self, progress: Progress) -> str:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from router.answers.answering import RESUMABLE, answer_in_chunks
 from router.api.dependencies import BrokerDep, RecordDep
-from router.api.images.answer import ImageChunks, Painting, answer_pictures
+from router.api.images.answer import ImageChunks, SubmittedImages, answer_pictures
 from router.http.disconnect import unless_gone
 from router.http.json_body import JsonRoute
 from router.http.request_log import RequestRecord
@@ -51,7 +51,7 @@ async def txt2img(
 ) -> Response:
     """Paint pictures from words."""
     job = body.to_job(broker.settings.max_image_side)
-    return await _answer(request, Painting(broker, record, body, job, (), store), GENERATION)
+    return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
 
 
 @json_router.post(
@@ -62,7 +62,7 @@ async def generations(
 ) -> Response:
     """Paint pictures from words, in OpenAI's terms."""
     job = body.to_job(broker.settings.max_image_side)
-    return await _answer(request, Painting(broker, record, body, job, (), store), GENERATION)
+    return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
 
 
 @router.post(
@@ -115,13 +115,13 @@ async def _edit(
     broker.find_model(body.model, JobKind.IMAGE)  # before anything is fetched for it
     blobs = await unless_gone(request.receive, read_inputs(body, form, broker.settings))
     job = dataclasses.replace(job, has_mask=len(blobs) > 1)
-    return await _answer(request, Painting(broker, record, body, job, blobs, store), EDIT)
+    return await _answer(request, SubmittedImages(broker, record, body, job, blobs, store), EDIT)
 
 
-async def _answer(request: Request, painting: Painting, kind: str) -> Response:
-    if painting.body.stream:
-        return await answer_in_chunks(request, painting, ImageChunks(kind, painting))
-    return await answer_pictures(request, painting)
+async def _answer(request: Request, submitted: SubmittedImages, kind: str) -> Response:
+    if submitted.body.stream:
+        return await answer_in_chunks(request, submitted, ImageChunks(kind, submitted))
+    return await answer_pictures(request, submitted)
 
 
 router.include_router(json_router)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from router.answers.collecting import CollectedCall, CollectedChoice
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.answers.usage import usage_of
 from router.api.text.logprobs import chat_logprobs
 from router.http.json_text import json_text
@@ -13,11 +13,11 @@ from router.schemas.chat import ChatRequest
 from shared.wire.jobs import Done, Payload, Tokens, ToolCallDelta
 
 
-def whole_chat(request: ChatRequest, generation: Generation, choices: list[CollectedChoice]) -> dict[str, Any]:
+def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]) -> dict[str, Any]:
     """The answer in one object."""
-    answer_id = generation.record.answer_id
+    answer_id = submitted.record.answer_id
     return {
-        **_head(generation, "chat.completion"),
+        **_head(submitted, "chat.completion"),
         "choices": [
             {
                 "index": index,
@@ -27,21 +27,21 @@ def whole_chat(request: ChatRequest, generation: Generation, choices: list[Colle
             }
             for index, choice in enumerate(choices)
         ],
-        "usage": usage_of(generation),
+        "usage": usage_of(submitted),
     }
 
 
 class ChatChunks:
     """Writes ``chat.completion.chunk`` objects. All but the delta is the same for all of a choice's chunks."""
 
-    def __init__(self, request: ChatRequest, generation: Generation) -> None:
+    def __init__(self, request: ChatRequest, submitted: SubmittedRequest) -> None:
         self._with_logprobs = request.logprobs
         self._include_usage = request.stream_options.include_usage
-        self._answer_id = generation.record.answer_id
-        self._head = json_text(_head(generation, "chat.completion.chunk"))[:-1]
+        self._answer_id = submitted.record.answer_id
+        self._head = json_text(_head(submitted, "chat.completion.chunk"))[:-1]
         self._tail = ',"usage":null}\n\n' if self._include_usage else "}\n\n"
         self._delta_prefixes = [
-            f'data: {self._head},"choices":[{{"index":{choice},"delta":' for choice in range(len(generation.jobs))
+            f'data: {self._head},"choices":[{{"index":{choice},"delta":' for choice in range(len(submitted.jobs))
         ]
         self._content_prefixes = [prefix + '{"content":' for prefix in self._delta_prefixes]
         self._plain_suffix = f',"logprobs":null,"finish_reason":null}}]{self._tail}'
@@ -68,12 +68,12 @@ class ChatChunks:
                 chunks.append(self._chunk(choice, "{}", "null", json_text(payload.finish_reason.value)))
         return chunks
 
-    def closing(self, generation: Generation) -> list[str]:
+    def closing(self, submitted: SubmittedRequest) -> list[str]:
         """The token counts, if they were asked for."""
-        _ = generation.done  # raises, if a choice did not come to its end
+        _ = submitted.done  # raises, if a choice did not come to its end
         if not self._include_usage:
             return []
-        usage = json_text(usage_of(generation))
+        usage = json_text(usage_of(submitted))
         return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
 
     def _call_chunks(self, choice: int, delta: ToolCallDelta) -> list[str]:
@@ -93,12 +93,12 @@ class ChatChunks:
         return f"{self._delta_prefixes[choice]}{delta}{ending}"
 
 
-def _head(generation: Generation, kind: str) -> dict[str, Any]:
+def _head(submitted: SubmittedRequest, kind: str) -> dict[str, Any]:
     return {
-        "id": f"chatcmpl-{generation.record.answer_id}",
+        "id": f"chatcmpl-{submitted.record.answer_id}",
         "object": kind,
-        "created": generation.created,
-        "model": generation.model,
+        "created": submitted.created,
+        "model": submitted.model,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from router.answers.collecting import CollectedChoice
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.answers.usage import usage_of
 from router.api.text.logprobs import completion_logprobs
 from router.http.json_text import json_text
@@ -14,11 +14,11 @@ from shared.wire.jobs import Done, Payload, TokenLogprob, Tokens
 
 
 def whole_completion(
-    request: CompletionRequest, generation: Generation, choices: list[CollectedChoice]
+    request: CompletionRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]
 ) -> dict[str, Any]:
     """The answer in one object. ``result`` is the native name of the first choice's text."""
     return {
-        **_head(generation),
+        **_head(submitted),
         "choices": [
             {
                 "text": choice.text,
@@ -30,7 +30,7 @@ def whole_completion(
             }
             for index, choice in enumerate(choices)
         ],
-        "usage": usage_of(generation),
+        "usage": usage_of(submitted),
         "result": choices[0].text,
     }
 
@@ -38,14 +38,14 @@ def whole_completion(
 class CompletionChunks:
     """Writes ``text_completion`` chunks. All of a chunk but its text is the same for all of a choice's chunks."""
 
-    def __init__(self, request: CompletionRequest, generation: Generation) -> None:
+    def __init__(self, request: CompletionRequest, submitted: SubmittedRequest) -> None:
         self._alternatives = request.logprobs
         self._include_usage = request.stream_options.include_usage
-        self._head = json_text(_head(generation))[:-1]
-        self._offsets = [0] * len(generation.jobs)
+        self._head = json_text(_head(submitted))[:-1]
+        self._offsets = [0] * len(submitted.jobs)
         tail = ',"usage":null}\n\n' if self._include_usage else "}\n\n"
         self._text_prefix = f'data: {self._head},"choices":[{{"text":'
-        self._choice_prefixes = [f',"index":{choice},"logprobs":' for choice in range(len(generation.jobs))]
+        self._choice_prefixes = [f',"index":{choice},"logprobs":' for choice in range(len(submitted.jobs))]
         self._plain_suffixes = [f'{prefix}null,"finish_reason":null}}]{tail}' for prefix in self._choice_prefixes]
         self._finish_prefix = ',"finish_reason":'
         self._finish_suffix = f"}}]{tail}"
@@ -69,12 +69,12 @@ class CompletionChunks:
                 chunks.append(self._chunk(choice, "", "null", json_text(payload.finish_reason.value)))
         return chunks
 
-    def closing(self, generation: Generation) -> list[str]:
+    def closing(self, submitted: SubmittedRequest) -> list[str]:
         """The token counts, if they were asked for."""
-        _ = generation.done  # raises, if a choice did not come to its end
+        _ = submitted.done  # raises, if a choice did not come to its end
         if not self._include_usage:
             return []
-        usage = json_text(usage_of(generation))
+        usage = json_text(usage_of(submitted))
         return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
 
     def _chunk(self, choice: int, text: str, logprobs: str, finish_reason: str) -> str:
@@ -89,10 +89,10 @@ class CompletionChunks:
         return json_text(completion_logprobs(tokens, self._alternatives or 0, offset))
 
 
-def _head(generation: Generation) -> dict[str, Any]:
+def _head(submitted: SubmittedRequest) -> dict[str, Any]:
     return {
-        "id": f"cmpl-{generation.record.answer_id}",
+        "id": f"cmpl-{submitted.record.answer_id}",
         "object": "text_completion",
-        "created": generation.created,
-        "model": generation.model,
+        "created": submitted.created,
+        "model": submitted.model,
     }

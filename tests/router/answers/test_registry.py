@@ -10,7 +10,7 @@ import pytest
 from router.answers import registry as job_registry
 from router.answers.registry import JobRegistry
 from router.answers.resumable import KeptStream
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.api.text.completion_answer import CompletionChunks
 from router.http.request_log import RequestRecord
 from router.schemas.completions import CompletionRequest
@@ -31,8 +31,8 @@ def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None
 
         def keep(user: str = "ann", ends: bool = False) -> KeptStream:
             broker = FakeBroker(script=words("Once") if ends else [Started(1, 0)])
-            generation = Generation(broker, RequestRecord(user=user), None, body.to_jobs())  # type: ignore[arg-type]
-            return registry.keep(generation, CompletionChunks(body, generation))
+            submitted = SubmittedRequest(broker, RequestRecord(user=user), None, body.to_jobs())  # type: ignore[arg-type]
+            return registry.keep(submitted, CompletionChunks(body, submitted))
 
         await test(registry, keep)
         registry.close()
@@ -63,7 +63,7 @@ def test_what_was_sent_whole_goes_first_and_then_the_one_that_was_left_first() -
         for expected in ([second, first], [second], []):
             added.append(keep())
             assert kept_in(registry) == [*expected, *added]
-        assert all(stream.generation.jobs[0].ended for stream in (first, second))
+        assert all(stream.submitted.jobs[0].ended for stream in (first, second))
 
     with_registry(3, test)
 

@@ -12,7 +12,7 @@ import pytest
 
 from router.answers.event_log import EventLog
 from router.answers.resumable import KeptStream
-from router.answers.submission import Generation
+from router.answers.submission import SubmittedRequest
 from router.api.text.completion_answer import CompletionChunks
 from router.http.request_log import RequestRecord
 from router.jobs.job import Job, JobState
@@ -140,8 +140,8 @@ def test_what_a_reader_asks_for_again_stays_until_it_is_sent_again() -> None:
     async def go() -> tuple[EventLog, list[Job]]:
         broker = PacedBroker(script=endless(1000, 100), allowed=31)
         body = CompletionRequest(prompt="x")
-        generation = Generation(broker, RequestRecord(), None, body.to_jobs())  # type: ignore[arg-type]
-        stream = KeptStream(generation, CompletionChunks(body, generation), 50_000, 60.0, lambda: None)
+        submitted = SubmittedRequest(broker, RequestRecord(), None, body.to_jobs())  # type: ignore[arg-type]
+        stream = KeptStream(submitted, CompletionChunks(body, submitted), 50_000, 60.0, lambda: None)
         stream.attach("one who reads", 0)
         while stream.log.last_id < 30:
             await stream.log.changed()
@@ -212,8 +212,8 @@ def test_the_time_runs_from_the_disconnect_and_anew_from_the_end(monkeypatch: py
         monkeypatch.setattr(asyncio.get_running_loop(), "call_later", timers.call_later)
         broker = FakeBroker(script=[Started(1, 0), Tokens("a", [1])])
         body = CompletionRequest(prompt="x")
-        generation = Generation(broker, RequestRecord(), None, body.to_jobs())  # type: ignore[arg-type]
-        stream = KeptStream(generation, CompletionChunks(body, generation), 1000, 7.0, lambda: closed.append(True))
+        submitted = SubmittedRequest(broker, RequestRecord(), None, body.to_jobs())  # type: ignore[arg-type]
+        stream = KeptStream(submitted, CompletionChunks(body, submitted), 1000, 7.0, lambda: closed.append(True))
         assert len(timers.set) == 1  # should the first reader never come
         stream.attach("reader", 0)
         assert timers.set == []
