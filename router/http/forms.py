@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, QueryParams, UploadFile
 
+from router.http.content_type import FORM, check_content_type
 from router.http.error_handlers import validation_error
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
@@ -76,7 +77,9 @@ async def read_form(request: Request, max_file_bytes: int) -> Form:
         ClientDisconnect: the client went away.
     """
     refuse_cross_site(request)
-    _check_content_type(request.headers.get("content-type"))
+    content_type = request.headers.get("content-type")
+    check_content_type(content_type, FORM)
+    _check_charset(content_type)
     data = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
     try:
         return await asyncio.to_thread(_taken, data, max_file_bytes)
@@ -132,17 +135,12 @@ def form_docs(model: type[BaseModel], **files: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
 
 
-def _check_content_type(given: str | None) -> None:
-    """Forms are in UTF-8 (RFC 7578, 5.1.2); Python knows charsets that no reader of a form is ready for."""
-    kind, options = parse_options_header(given)
-    if kind != b"multipart/form-data":
-        found = f"is {shown(given)}" if given else "is missing"
-        raise ApiError(400, f"the header Content-Type {found}; accepted is multipart/form-data", "Content-Type")
+def _check_charset(content_type: str | None) -> None:
+    """Forms are in UTF-8 (RFC 7578, 5.1.2); some of Python's other charsets would break the form parser."""
+    _, options = parse_options_header(content_type)
     charset = options.get(b"charset", b"utf-8").decode("latin-1")
     if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
-        raise ApiError(
-            400, f"the header Content-Type names the charset {shown(charset)}; accepted is utf-8", "Content-Type"
-        )
+        raise ApiError(400, f"Content-Type: expected the charset utf-8, got {shown(charset)}", "Content-Type")
 
 
 def _taken(data: FormData, max_file_bytes: int) -> Form:

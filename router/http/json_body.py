@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from router.http.content_type import JSON, check_content_type
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 
@@ -27,7 +28,7 @@ class JsonRoute(APIRoute):
 
         async def handle(request: Request) -> Response:
             parsed = _ParsedRequest(request.scope, request.receive)
-            _check_content_type(parsed.headers.get("content-type"))
+            check_content_type(parsed.headers.get("content-type"), JSON)
             parsed.parsed = parse_json_body(await parsed.body())
             return await handler(parsed)
 
@@ -68,14 +69,6 @@ def parse_json_body(body: bytes) -> Any:
     if "\\u" in text:
         _check_surrogates(value)
     return value
-
-
-def _check_content_type(given: str | None) -> None:
-    """Only JSON's own type: a web page of another origin cannot send that one without the browser asking first."""
-    kind = (given or "").split(";")[0].strip().lower()
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        found = f"is {shown(given)}" if given else "is missing"
-        raise ApiError(400, f"the header Content-Type {found}; accepted is application/json", param="Content-Type")
 
 
 def _int64(digits: str) -> int:

@@ -8,6 +8,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 
+from router.http.content_type import FORM, JSON, check_content_type
 from router.http.error_handlers import validation_error
 from router.http.forms import Form, form_docs, parse_fields, read_form
 from router.http.json_body import parse_json_body
@@ -15,7 +16,6 @@ from router.images.input import read_image
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
 from router.schemas.images import Img2ImgRequest
-from router.schemas.shown import shown
 from shared.settings import ServerSettings
 
 
@@ -28,15 +28,9 @@ async def read_body(
         ApiError: 400, it is neither JSON nor a form, or not as ``fields`` has it; 403, another site's page sent the
             form; 413, it is too large.
     """
-    given = request.headers.get("content-type", "")
-    kind = given.partition(";")[0].strip().lower()
-    if kind == "multipart/form-data":
+    if check_content_type(request.headers.get("content-type"), JSON, FORM) == FORM:
         form = await read_form(request, settings.max_upload_bytes)
         return parse_fields(fields, form, QueryParams()), form
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        found = f"is {shown(given)}" if given else "is missing"
-        accepted = "accepted are application/json and multipart/form-data"
-        raise ApiError(400, f"the header Content-Type {found}; {accepted}", "Content-Type")
     value = parse_json_body(await _body_bytes(request, settings.max_body_bytes))
     try:
         return fields.model_validate(value), None

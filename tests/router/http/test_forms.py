@@ -166,8 +166,8 @@ def test_json_keeps_its_own_limit() -> None:
 @pytest.mark.parametrize(
     ("request_", "param", "said"),
     [
-        ({"json": {"file": "x"}}, "Content-Type", "is 'application/json'; accepted is multipart/form-data"),
-        ({}, "Content-Type", "is missing; accepted is multipart/form-data"),
+        ({"json": {"file": "x"}}, "Content-Type", "expected multipart/form-data, got 'application/json'"),
+        ({}, "Content-Type", "Content-Type is required: multipart/form-data"),
         ({"files": {"audio": b"x"}}, "file", "file is missing, and it is required"),
         ({"files": {"other": b"x"}, "data": {"file": "jfk.flac"}}, "file", "file: the text 'jfk.flac' was given"),
         ({"files": [("file", b"x"), ("file", b"y")]}, "file", "file: 2 files were given; accepted is one"),
