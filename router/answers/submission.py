@@ -154,7 +154,7 @@ class SubmittedRequest:
             record.prompt_tokens = sum(end.prompt_tokens for end in ends)
             record.cached_tokens = sum(end.cached_tokens for end in ends)
             record.completion_tokens = sum(end.completion_tokens for end in ends)
-        firsts_s = [job.first_token_s - job.created_s for job in self.jobs if job.first_token_s is not None]
+        firsts_s = [job.first_token_at_s - job.created_at_s for job in self.jobs if job.first_token_at_s is not None]
         record.ttft_s = min(firsts_s, default=None)
         record.worker = ",".join(dict.fromkeys(job.worker_id for job in self.jobs if job.worker_id)) or None
         if any(job.state is JobState.FAILED for job in self.jobs):

@@ -11,14 +11,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from router.jobs.admission import Pace, check_queue, check_user
+from router.jobs.admission import check_queue, check_user
 from router.jobs.dispatch import Dispatcher
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.served import ServedModel, find_model
+from router.jobs.service_rate import ServiceRate
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.probing import Prober
-from router.jobs.workers.table import Worker, WorkerTable, WorkerView
+from router.jobs.workers.table import Worker, WorkerRow, WorkerTable
 from router.schemas.errors import ApiError
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import Done, Failed, ImageJob, JobKind, Started, Tokens
@@ -73,7 +74,7 @@ class Broker:
             [model.name for model in settings.models], self._router_id, self._link, self._workers
         )
         self._jobs = self._dispatcher.jobs
-        self._paces = {model.name: Pace() for model in settings.models}
+        self._rates = {model.name: ServiceRate() for model in settings.models}
         self._ticker: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -109,14 +110,14 @@ class Broker:
         reason = self._workers.hopeless(request.model)
         if reason is not None:
             raise ApiError(503, f"model: no worker can serve {request.model!r}: {reason}", "model", "no_worker")
-        queue, pace = self._dispatcher.queues[request.model], self._paces[request.model]
-        check_queue(queue, pace, self.settings.queue_limit, request)
-        pace.begin()
+        queue, rate = self._dispatcher.queues[request.model], self._rates[request.model]
+        check_queue(queue, rate, self.settings.queue_limit, request)
+        rate.resume()
         job = Job(job_id=f"{request.request_id}-{secrets.token_hex(4)}", request=request)
         self._dispatcher.add(job)
         if job.state is JobState.QUEUED:
             try:
-                check_user(queue, pace, self._dispatcher.tally, request)
+                check_user(queue, rate, self._dispatcher.tally, request)
             except ApiError:
                 self.cancel(job)
                 raise
@@ -166,11 +167,11 @@ class Broker:
         else:
             job.move(JobState.DONE if isinstance(end, Done) else JobState.FAILED)
             job.deliver(end)
-        pace = self._paces[job.request.model]
+        rate = self._rates[job.request.model]
         if isinstance(end, Done):
-            pace.note_end(job.estimated_cost)
+            rate.add(job.estimated_cost)
         if self._dispatcher.queues[job.request.model].idle:
-            pace.rest()
+            rate.pause()
         return worker
 
     def readiness(self) -> tuple[bool, dict[str, str]]:
@@ -182,9 +183,9 @@ class Broker:
         }
         return not missing, missing
 
-    def workers(self) -> list[WorkerView]:
+    def workers(self) -> list[WorkerRow]:
         """All workers, living and expected."""
-        return self._workers.views()
+        return self._workers.rows()
 
     def queue_lengths(self) -> dict[str, int]:
         """How many jobs wait for a worker, by model."""
@@ -246,8 +247,8 @@ class Broker:
     def _ask_replay(self, job: Job) -> None:
         """Some events were lost on the bus; what follows the gap is ignored until they have come again."""
         now_s = time.monotonic()
-        if job.worker_id is not None and now_s - job.replay_asked_s >= REPLAY_AGAIN_S:
-            job.replay_asked_s = now_s
+        if job.worker_id is not None and now_s - job.replay_asked_at_s >= REPLAY_AGAIN_S:
+            job.replay_asked_at_s = now_s
             log.warning("events lost; asking again", extra={"job": job.job_id, "from": job.next_seq})
             self._link.send(job.worker_id, Replay(job.wire_id, job.next_seq))
 
@@ -279,7 +280,7 @@ class Broker:
             self._dispatcher.queues[job.request.model].settle(job)
             last_seq = heartbeat.jobs.get(job.wire_id)
             if last_seq is None:
-                if job.dispatched_s is not None and now_s - job.dispatched_s > LOST_SUBMIT_S:
+                if job.dispatched_at_s is not None and now_s - job.dispatched_at_s > LOST_SUBMIT_S:
                     self._requeue(job)
             elif last_seq >= job.next_seq:
                 self._ask_replay(job)

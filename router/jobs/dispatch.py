@@ -116,7 +116,7 @@ class Dispatcher:
             return False
         self.queues[job.request.model].start(job)
         job.move(JobState.DISPATCHED)
-        job.worker_id, job.next_seq, job.dispatched_s = worker.worker_id, 0, time.monotonic()
+        job.worker_id, job.next_seq, job.dispatched_at_s = worker.worker_id, 0, time.monotonic()
         worker.jobs[job.wire_id] = job
         return True
 

@@ -79,14 +79,14 @@ class Job:
     losses: int = 0
     next_seq: int = 0
     begun: Started | None = None
-    replay_asked_s: float = 0.0
+    replay_asked_at_s: float = 0.0
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
     audio_s: float = 0.0
-    created_s: float = field(default_factory=time.monotonic)
-    dispatched_s: float | None = None
-    first_token_s: float | None = None
-    ended_s: float | None = None
+    created_at_s: float = field(default_factory=time.monotonic)
+    dispatched_at_s: float | None = None
+    first_token_at_s: float | None = None
+    ended_at_s: float | None = None
     done: Done | None = None
     failed: Failed | None = None
     estimated_cost: float = 0.0
@@ -119,7 +119,7 @@ class Job:
             raise IllegalMove(f"job {self.job_id}: {self.state} to {state}")
         self.state = state
         if state in ENDED:
-            self.ended_s = time.monotonic()
+            self.ended_at_s = time.monotonic()
 
     @property
     def ended(self) -> bool:
@@ -154,8 +154,8 @@ class Job:
         self.wake()
 
     def _note_first(self) -> None:
-        if self.first_token_s is None:
-            self.first_token_s = time.monotonic()
+        if self.first_token_at_s is None:
+            self.first_token_at_s = time.monotonic()
 
     def wake(self) -> None:
         """Let whoever waits for events look again."""

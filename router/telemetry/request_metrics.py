@@ -71,8 +71,8 @@ class Metrics:
             tokens = job.done.completion_tokens
             self._prompt_tokens.labels(model).inc(job.done.prompt_tokens)
             self._cached_tokens.labels(model).inc(job.done.cached_tokens)
-            if tokens > 1 and job.first_token_s is not None and job.ended_s is not None:
-                self._itl.labels(model).observe((job.ended_s - job.first_token_s) / (tokens - 1))
+            if tokens > 1 and job.first_token_at_s is not None and job.ended_at_s is not None:
+                self._itl.labels(model).observe((job.ended_at_s - job.first_token_at_s) / (tokens - 1))
         self._generation_tokens.labels(model).inc(tokens)
         self._audio.labels(model).inc(job.audio_s)
         if isinstance(job.request.work, ImageJob):
@@ -99,7 +99,7 @@ def queue_time_s(job: Job) -> float | None:
 
     A job that a worker lost is dispatched again: its first token bounds what can be said of the first time.
     """
-    if job.dispatched_s is None:
+    if job.dispatched_at_s is None:
         return None
-    dispatched_s = job.dispatched_s if job.first_token_s is None else min(job.dispatched_s, job.first_token_s)
-    return dispatched_s - job.created_s
+    at_s = job.dispatched_at_s if job.first_token_at_s is None else min(job.dispatched_at_s, job.first_token_at_s)
+    return at_s - job.created_at_s

@@ -95,16 +95,16 @@ def _phases(job: Job) -> list[tuple[str, float, float]]:
     Where a lost job was dispatched again later than its first token, the first time is not known any more, and waiting
     and prefill are one phase.
     """
-    ended_s = time.monotonic() if job.ended_s is None else job.ended_s
+    ended_at_s = time.monotonic() if job.ended_at_s is None else job.ended_at_s
     phases = []
-    first_s, dispatched_s = job.first_token_s, job.dispatched_s
-    prefilled_s = ended_s if first_s is None else first_s
-    if dispatched_s is None or dispatched_s > prefilled_s:
-        phases.append(("queue", job.created_s, prefilled_s))
+    first_at_s, dispatched_at_s = job.first_token_at_s, job.dispatched_at_s
+    prefilled_at_s = ended_at_s if first_at_s is None else first_at_s
+    if dispatched_at_s is None or dispatched_at_s > prefilled_at_s:
+        phases.append(("queue", job.created_at_s, prefilled_at_s))
     else:
-        phases += [("queue", job.created_s, dispatched_s), ("prefill", dispatched_s, prefilled_s)]
-    if first_s is not None:
-        phases.append(("decode", first_s, ended_s))
+        phases += [("queue", job.created_at_s, dispatched_at_s), ("prefill", dispatched_at_s, prefilled_at_s)]
+    if first_at_s is not None:
+        phases.append(("decode", first_at_s, ended_at_s))
     return phases
 
 

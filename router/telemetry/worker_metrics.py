@@ -8,10 +8,10 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from router.jobs.broker import Broker
-from router.jobs.workers.table import WorkerView
+from router.jobs.workers.table import WorkerRow
 from shared.wire.messages import WorkerState
 
-Figure = Callable[[WorkerView], float]
+Figure = Callable[[WorkerRow], float]
 
 _GAUGES: tuple[tuple[str, str, Figure], ...] = (
     ("nexa_num_requests_running", "Sequences or jobs that the worker runs.", lambda view: view.running),
@@ -56,7 +56,7 @@ def broker_families(broker: Broker) -> list[Metric]:
     return [*_model_families(broker), *worker_families(broker.workers())]
 
 
-def worker_families(views: Sequence[WorkerView]) -> list[Metric]:
+def worker_families(views: Sequence[WorkerRow]) -> list[Metric]:
     """The metrics of some workers."""
     families: list[Metric] = []
     for name, help_text, figure in _GAUGES:

@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from router.api.dependencies import BrokerDep, OperatorDep, RecordDep
-from router.jobs.workers.table import WorkerView
+from router.jobs.workers.table import WorkerRow
 from router.schemas.errors import ApiError, error_responses
 
 
@@ -47,7 +47,7 @@ async def drain(name: str, broker: BrokerDep) -> dict[str, Any]:
     return _told(broker.control.drain(name))
 
 
-def _told(views: list[WorkerView]) -> dict[str, Any]:
+def _told(views: list[WorkerRow]) -> dict[str, Any]:
     """The workers concerned, with the state and the process that each had when the order was given."""
     rows = [{"name": view.name, "model": view.model, "state": view.state, "pid": view.pid} for view in views]
     return {"object": "list", "data": rows}

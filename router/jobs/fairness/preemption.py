@@ -53,4 +53,4 @@ def _victims_on(worker: Worker, having: Counter[str]) -> list[Job]:
 
 
 def _readiness(job: Job, having: Counter[str]) -> tuple[bool, int, float]:
-    return job.request.priority is Priority.BATCH, having[job.request.user], job.dispatched_s or 0.0
+    return job.request.priority is Priority.BATCH, having[job.request.user], job.dispatched_at_s or 0.0

@@ -82,18 +82,6 @@ class FairQueue:
                 return job
         return None
 
-    def pop(self) -> Job:
-        """Take the job whose turn it is, and charge its user.
-
-        Raises:
-            IndexError: no job waits that may run.
-        """
-        job = self.peek()
-        if job is None:
-            raise IndexError("no job waits that may run")
-        self.start(job)
-        return job
-
     def start(self, job: Job) -> None:
         """Take a certain waiting job, and charge its user, as it goes to a worker."""
         self._take(job)

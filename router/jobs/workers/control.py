@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from router.jobs.workers.link import RouterLink
-from router.jobs.workers.table import WorkerTable, WorkerView
+from router.jobs.workers.table import WorkerRow, WorkerTable
 from router.schemas.errors import ApiError
 from shared.wire.messages import DrainWorker, RestartWorkers, WorkerState
 
@@ -17,36 +17,36 @@ class WorkerControl:
         self._workers = workers
         self._link = link
 
-    def drain(self, name: str) -> list[WorkerView]:
+    def drain(self, name: str) -> list[WorkerRow]:
         """Have a worker finish its jobs, end, and stay out. Returns the worker as it is now.
 
         Raises:
             ApiError: 404, there is no such worker; 409, no other one could serve its model.
         """
-        views = self._workers.views()
-        view = _find(views, name)
-        others = [other for other in views if other.model == view.model and other.name != name]
+        rows = self._workers.rows()
+        row = _find(rows, name)
+        others = [other for other in rows if other.model == row.model and other.name != name]
         if all(other.state in _OUT for other in others):
-            message = f"{name} is the only worker that {view.model} has left; nexa restart {name} replaces it instead"
+            message = f"{name} is the only worker that {row.model} has left; nexa restart {name} replaces it instead"
             raise ApiError(409, message, "name", "last_worker")
         self._link.tell_supervisor(DrainWorker(name))
-        return [view]
+        return [row]
 
-    def restart(self, name: str | None) -> list[WorkerView]:
+    def restart(self, name: str | None) -> list[WorkerRow]:
         """Have a worker, or all in turn, replaced by fresh ones. Returns these workers as they are now.
 
         Raises:
             ApiError: 404, there is no such worker.
         """
-        views = self._workers.views()
-        chosen = views if name is None else [_find(views, name)]
-        self._link.tell_supervisor(RestartWorkers([view.name for view in chosen]))
+        rows = self._workers.rows()
+        chosen = rows if name is None else [_find(rows, name)]
+        self._link.tell_supervisor(RestartWorkers([row.name for row in chosen]))
         return chosen
 
 
-def _find(views: list[WorkerView], name: str) -> WorkerView:
-    view = next((view for view in views if view.name == name), None)
-    if view is None:
-        names = ", ".join(view.name for view in views)
+def _find(rows: list[WorkerRow], name: str) -> WorkerRow:
+    row = next((row for row in rows if row.name == name), None)
+    if row is None:
+        names = ", ".join(row.name for row in rows)
         raise ApiError(404, f"there is no worker {name[:100]!r}; the workers are: {names}", "name", "worker_not_found")
-    return view
+    return row

@@ -32,8 +32,8 @@ class Prober:
         """Send a probe to a loaded worker that is not confirmed, unless one is on its way."""
         now_s = time.monotonic()
         loaded = worker.heartbeat.state is WorkerState.READY
-        if loaded and not worker.confirmed and now_s - worker.probed_s >= PROBE_AGAIN_S:
-            worker.probed_s, worker.probe_nonce = now_s, secrets.randbits(32)
+        if loaded and not worker.confirmed and now_s - worker.probed_at_s >= PROBE_AGAIN_S:
+            worker.probed_at_s, worker.probe_nonce = now_s, secrets.randbits(32)
             self._link.send(worker.worker_id, Probe(ROUTER_NAME, self._router_id, worker.probe_nonce))
 
     def probe_all(self) -> None:

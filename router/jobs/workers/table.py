@@ -31,14 +31,14 @@ class Worker:
     """
 
     heartbeat: Heartbeat
-    heard_s: float
+    heard_at_s: float
     confirmed: bool = False
     probe_nonce: int = 0
-    probed_s: float = 0.0
+    probed_at_s: float = 0.0
     jobs: dict[str, Job] = field(default_factory=dict)
     prefixes: PrefixMemory = field(default_factory=PrefixMemory)
     occupied: bool = False
-    draining_since_s: float | None = None
+    draining_at_s: float | None = None
 
     @property
     def worker_id(self) -> str:
@@ -77,7 +77,7 @@ class Worker:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerView:
+class WorkerRow:
     """One row of ``GET /v1/workers``: memory in bytes, KV cache in tokens.
 
     ``detail`` explains the last exit; ``last_lines`` is what a worker that was given up wrote last.
@@ -126,10 +126,10 @@ class WorkerTable:
         worker = self._workers.get(heartbeat.worker_id)
         if worker is None:
             worker = self._workers[heartbeat.worker_id] = Worker(heartbeat, now_s)
-        worker.heartbeat, worker.heard_s = heartbeat, now_s
+        worker.heartbeat, worker.heard_at_s = heartbeat, now_s
         worker.occupied = worker.occupied and heartbeat.stats.running > 0
-        if heartbeat.state is WorkerState.DRAINING and worker.draining_since_s is None:
-            worker.draining_since_s = now_s
+        if heartbeat.state is WorkerState.DRAINING and worker.draining_at_s is None:
+            worker.draining_at_s = now_s
         replaced = [
             other
             for other in self._workers.values()
@@ -147,13 +147,13 @@ class WorkerTable:
     def silent(self) -> list[Worker]:
         """Workers whose heartbeats have stopped."""
         earliest_s = time.monotonic() - HEARTBEAT_TIMEOUT_S
-        return [worker for worker in self._workers.values() if worker.heard_s < earliest_s]
+        return [worker for worker in self._workers.values() if worker.heard_at_s < earliest_s]
 
     def forgive(self) -> None:
         """Start to count silence anew: the router itself was not listening."""
         now_s = time.monotonic()
         for worker in self._workers.values():
-            worker.heard_s = now_s
+            worker.heard_at_s = now_s
 
     def overdue(self, drain_timeout_s: float) -> list[Worker]:
         """Workers that are to end and have had their time to finish their jobs."""
@@ -161,7 +161,7 @@ class WorkerTable:
         return [
             worker
             for worker in self._workers.values()
-            if worker.jobs and worker.draining_since_s is not None and worker.draining_since_s <= latest_s
+            if worker.jobs and worker.draining_at_s is not None and worker.draining_at_s <= latest_s
         ]
 
     def remove(self, worker: Worker) -> None:
@@ -184,19 +184,15 @@ class WorkerTable:
         states = [self._state_of(status) for status in self._roster.values() if status.model == model]
         return ", ".join(states) or "no worker has reported yet"
 
-    def choose(self, model: str, cuts: list[Cut]) -> Worker | None:
-        """A worker with room: the one that holds most of the prompt's beginning, unless it is much busier."""
-        return choose_worker(self.with_room(model), cuts)
-
     def with_room(self, model: str) -> list[Worker]:
         """The workers of a model that may be given another job."""
         return [worker for worker in self.of_model(model) if worker.has_room]
 
-    def views(self) -> list[WorkerView]:
+    def rows(self) -> list[WorkerRow]:
         """A row for each worker, living or expected."""
         living = {worker.heartbeat.worker_name: worker for worker in self._workers.values()}
         names = sorted({*living, *self._roster})
-        return [_view(name, living.get(name), self._roster.get(name)) for name in names]
+        return [_row(name, living.get(name), self._roster.get(name)) for name in names]
 
     def _state_of(self, status: WorkerStatus) -> str:
         worker = self._workers.get(status.worker_id)
@@ -223,7 +219,7 @@ def _reason(status: WorkerStatus) -> str:
     return f"{status.detail}; it wrote last: {' / '.join(status.last_lines[-SHOWN_LINES:])}"
 
 
-def _view(name: str, worker: Worker | None, status: WorkerStatus | None) -> WorkerView:
+def _row(name: str, worker: Worker | None, status: WorkerStatus | None) -> WorkerRow:
     beat = worker.heartbeat if worker is not None else None
     stats = beat.stats if beat is not None else EngineStats()
     state = status.state if status is not None else WorkerState.SPAWNING
@@ -231,7 +227,7 @@ def _view(name: str, worker: Worker | None, status: WorkerStatus | None) -> Work
         state = worker.state
     elif state is WorkerState.READY:  # so says the supervisor, but this router cannot give it jobs yet
         state = WorkerState.LOADING
-    return WorkerView(
+    return WorkerRow(
         name=name,
         model=beat.model if beat is not None else status.model if status is not None else "",
         state=str(state),

@@ -61,7 +61,7 @@ def test_times_are_those_of_the_job() -> None:
     for state in (JobState.DISPATCHED, JobState.RUNNING, JobState.DONE):
         job.move(state)
     job.deliver(Done(FinishReason.STOP, 7, 3, 5, 0.01))
-    job.created_s, job.dispatched_s, job.first_token_s, job.ended_s = 100.0, 103.0, 104.0, 106.0
+    job.created_at_s, job.dispatched_at_s, job.first_token_at_s, job.ended_at_s = 100.0, 103.0, 104.0, 106.0
     record = RequestRecord(model="smol", ttft_s=4.0, jobs=[job])
     metrics = Metrics([MODEL])
     metrics.finished(FinishedRequest(record, {}, "/v1/completions", 200, "done", 99.0, 8.0))
@@ -73,13 +73,13 @@ def test_times_are_those_of_the_job() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dispatched_s", "first_token_s", "waited_s"), [(None, None, None), (103.0, None, 3.0), (110.0, 104.0, 4.0)]
+    ("dispatched_at_s", "first_token_at_s", "waited_s"), [(None, None, None), (103.0, None, 3.0), (110.0, 104.0, 4.0)]
 )
 def test_the_time_in_the_queue_ends_at_the_first_dispatch(
-    dispatched_s: float | None, first_token_s: float | None, waited_s: float | None
+    dispatched_at_s: float | None, first_token_at_s: float | None, waited_s: float | None
 ) -> None:
-    job = Job("j", JobRequest("r", "user", "smol", TextJob(prompt="a")), created_s=100.0)
-    job.dispatched_s, job.first_token_s = dispatched_s, first_token_s
+    job = Job("j", JobRequest("r", "user", "smol", TextJob(prompt="a")), created_at_s=100.0)
+    job.dispatched_at_s, job.first_token_at_s = dispatched_at_s, first_token_at_s
     assert queue_time_s(job) == waited_s
 
 

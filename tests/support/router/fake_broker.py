@@ -27,7 +27,7 @@ def words(*texts: str, finish: FinishReason = FinishReason.STOP, prompt_tokens: 
 
 
 @dataclass(frozen=True)
-class WorkerView:
+class WorkerRow:
     name: str = "smol-0"
     pid: int = 4711
 
@@ -75,8 +75,8 @@ class FakeBroker:
     def readiness(self) -> tuple[bool, dict[str, str]]:
         return not self.missing, self.missing
 
-    def workers(self) -> list[WorkerView]:
-        return [WorkerView()]
+    def workers(self) -> list[WorkerRow]:
+        return [WorkerRow()]
 
     def served_models(self) -> list[ServedModel]:
         return [ServedModel(MODEL.name, MODEL.kind, MODEL.aliases, 2048, not self.missing)]

@@ -7,11 +7,11 @@ import os
 from collections import Counter
 from typing import Any
 
-from router.jobs.workers.table import WorkerView
+from router.jobs.workers.table import WorkerRow
 from shared.devices import Gpu
 from tests.support.router.fake_broker import FakeBroker
 
-VIEW = WorkerView(
+VIEW = WorkerRow(
     name="smol-0",
     model="smol",
     state="ready",

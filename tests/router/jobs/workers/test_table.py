@@ -21,7 +21,7 @@ def beat(worker_id: str, name: str = "smol-0", state: WorkerState = READY, slots
 
 
 def worker_with(jobs: int, cuts: list[Cut] | None = None, slots: int = 8) -> Worker:
-    worker = Worker(beat("worker", slots=slots), heard_s=0.0, confirmed=True)
+    worker = Worker(beat("worker", slots=slots), heard_at_s=0.0, confirmed=True)
     for number in range(jobs):
         worker.jobs[str(number)] = Job(str(number), JobRequest("request", "user", "smol", TextJob(prompt="")))
     worker.prefixes.remember(cuts or [])
@@ -98,12 +98,12 @@ def test_a_worker_is_given_jobs_only_when_confirmed_and_ready() -> None:
     assert not worker.has_room
 
 
-def test_the_table_chooses_only_workers_of_the_model() -> None:
+def test_only_workers_of_the_model_have_room_for_it() -> None:
     table = WorkerTable()
     worker, _ = table.hear(beat("worker"))
     worker.confirmed = True
-    assert table.choose("smol", []) is worker
-    assert table.choose("other", []) is None
+    assert table.with_room("smol") == [worker]
+    assert table.with_room("other") == []
 
 
 def test_a_second_heartbeat_is_of_the_same_worker() -> None:
@@ -182,18 +182,18 @@ def test_what_a_model_waits_for_is_told_by_place_state_and_reason() -> None:
 def test_a_loaded_worker_counts_as_loading_until_it_is_confirmed() -> None:
     table = WorkerTable()
     worker, _ = table.hear(beat("worker"))
-    assert [view.state for view in table.views()] == ["loading"]
+    assert [row.state for row in table.rows()] == ["loading"]
     worker.confirmed = True
-    assert [view.state for view in table.views()] == ["ready"]
+    assert [row.state for row in table.rows()] == ["ready"]
 
 
-def test_the_view_joins_heartbeats_and_roster() -> None:
+def test_a_row_joins_heartbeats_and_roster() -> None:
     table = WorkerTable()
     table.read_roster(Roster([status("smol-0", READY, "worker"), status("smol-1", WorkerState.SPAWNING)]))
     worker, _ = table.hear(beat("worker", "smol-0"))
     worker.confirmed = True
     table.hear(replace(beat("stranger", "smol-2"), model="other"))
-    living, expected, unlisted = table.views()
+    living, expected, unlisted = table.rows()
     assert (living.name, living.state, living.pid, living.running, living.queued) == ("smol-0", "ready", 42, 1, 2)
     assert (living.kv_used_tokens, living.memory_bytes, living.restarts) == (30, 1 << 20, 3)
     assert (expected.name, expected.state, expected.pid, expected.slots) == ("smol-1", "spawning", None, 0)
@@ -210,7 +210,7 @@ def test_a_model_whose_workers_are_all_given_up_or_taken_out_is_hopeless_for_all
         table.missing("smol")
         == "smol-0 failed (signal 4; it wrote last: a / b / no such tensor), smol-1 drained (drained)"
     )
-    assert [view.last_lines for view in table.views()] == [["a", "b", "no such tensor"], []]
+    assert [row.last_lines for row in table.rows()] == [["a", "b", "no such tensor"], []]
 
 
 def test_a_drained_place_has_no_living_worker() -> None:
@@ -230,7 +230,7 @@ def test_a_worker_that_is_to_end_is_overdue_once_its_time_is_over(clock: Callabl
     assert table.overdue(10.0) == []
     clock(1010.0)
     assert table.overdue(10.0) == [worker]
-    assert idle.draining_since_s == 1000.0
+    assert idle.draining_at_s == 1000.0
 
 
 def test_workers_are_forgiven_what_the_router_itself_did_not_hear(clock: Callable[[float], None]) -> None:
@@ -244,8 +244,8 @@ def test_workers_are_forgiven_what_the_router_itself_did_not_hear(clock: Callabl
 def test_a_worker_that_only_the_supervisor_knows_as_ready_is_not_shown_as_ready(clock: Callable[[float], None]) -> None:
     table = WorkerTable()
     table.read_roster(Roster([status("smol-0", READY, "one")]))
-    assert [view.state for view in table.views()] == ["loading"]
+    assert [row.state for row in table.rows()] == ["loading"]
     worker, _ = table.hear(beat("one"))
-    assert [view.state for view in table.views()] == ["loading"]
+    assert [row.state for row in table.rows()] == ["loading"]
     worker.confirmed = True
-    assert [view.state for view in table.views()] == ["ready"]
+    assert [row.state for row in table.rows()] == ["ready"]
