@@ -75,7 +75,12 @@ def _find_model(spec: str, store: ModelStore, options: ServerOptions) -> ModelSe
     _check_engine(spec, model.engine)
     parts = _image_files(options) if model.engine == "diffusion" else {}
     return ModelSettings(
-        model.name, JobKind(model.kind), model.engine, str(model.path), workers=options.workers, options=parts
+        name=model.name,
+        kind=JobKind(model.kind),
+        engine=model.engine,
+        path=str(model.path),
+        workers=options.workers,
+        options=parts,
     )
 
 
@@ -102,4 +107,6 @@ def _echo_model(spec: str, workers: int) -> ModelSettings:
         step_s = float(spec.partition(":")[2] or 0)
     except ValueError:
         raise OptionError(f"model_path {spec!r}: echo and echo:SECONDS are accepted") from None
-    return ModelSettings(ECHO, JobKind.TEXT, ECHO, "", workers=workers, options={"step_s": step_s})
+    return ModelSettings(
+        name=ECHO, kind=JobKind.TEXT, engine=ECHO, path="", workers=workers, options={"step_s": step_s}
+    )

@@ -59,8 +59,15 @@ def running_router(slots: int, step_s: float = 0.0, worker_module: str = "worker
             contextlib.ExitStack() as stack,
         ):
             host, port = listener.getsockname()
-            model = ModelSettings(MODEL, JobKind.TEXT, "echo", "", options={"step_s": step_s})
-            settings = ServerSettings((model,), str(folder), host, port, slots=slots, output_folder=str(folder / "out"))
+            model = ModelSettings(name=MODEL, kind=JobKind.TEXT, engine="echo", path="", options={"step_s": step_s})
+            settings = ServerSettings(
+                models=(model,),
+                run_folder=str(folder),
+                host=host,
+                port=port,
+                slots=slots,
+                output_folder=str(folder / "out"),
+            )
             settings.save()
             where = ["--settings", str(settings.path)]
             router = _start(stack, log, "router", [*where, "--fd", str(listener.fileno())], (listener.fileno(),))

@@ -9,15 +9,25 @@ from shared.wire.jobs import JobKind
 
 def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
     models = (
-        ModelSettings("a", JobKind.TEXT, "llama", "/m.gguf", aliases=("b", "c"), workers=2, options={"x": [1]}),
-        ModelSettings("d", JobKind.IMAGE, "diffusion", "/d"),
+        ModelSettings(
+            name="a",
+            kind=JobKind.TEXT,
+            engine="llama",
+            path="/m.gguf",
+            aliases=("b", "c"),
+            workers=2,
+            options={"x": [1]},
+        ),
+        ModelSettings(name="d", kind=JobKind.IMAGE, engine="diffusion", path="/d"),
     )
-    settings = ServerSettings(models, str(tmp_path), port=9, api_key="k", image_hosts=("h:1", "i"), drain_timeout_s=1.5)
+    settings = ServerSettings(
+        models=models, run_folder=str(tmp_path), port=9, api_key="k", image_hosts=("h:1", "i"), drain_timeout_s=1.5
+    )
     settings.save()
     assert ServerSettings.load(settings.path) == settings
 
 
 def test_the_file_with_the_key_is_its_owners_alone(tmp_path: Path) -> None:
-    settings = ServerSettings((), str(tmp_path), api_key="secret")
+    settings = ServerSettings(models=(), run_folder=str(tmp_path), api_key="secret")
     settings.save()
     assert stat.S_IMODE(settings.path.stat().st_mode) == 0o600

@@ -22,8 +22,8 @@ class RunningWorker(RouterEnd):
 
     def __init__(self, step_s: float) -> None:
         super().__init__()
-        model = ModelSettings("echo", JobKind.TEXT, "echo", "", options={"step_s": step_s})
-        settings = ServerSettings((model,), str(self.folder), slots=SLOTS)
+        model = ModelSettings(name="echo", kind=JobKind.TEXT, engine="echo", path="", options={"step_s": step_s})
+        settings = ServerSettings(models=(model,), run_folder=str(self.folder), slots=SLOTS)
         settings.save()
         arguments = ["--settings", str(settings.path), "--model", "echo", "--worker-name", "echo-0"]
         self.process = subprocess.Popen(

@@ -190,7 +190,7 @@ def test_an_unknown_priority_is_refused_with_those_that_are_accepted() -> None:
 
 def test_a_request_without_a_timeout_gets_the_servers() -> None:
     broker = FakeBroker()
-    broker.settings = type(broker.settings)(broker.settings.models, "", default_timeout_s=7.0)
+    broker.settings = type(broker.settings)(models=broker.settings.models, run_folder="", default_timeout_s=7.0)
     post(broker, "/v1/completions", COMPLETION)
     assert broker.jobs[0].request.timeout_s == 7.0
 

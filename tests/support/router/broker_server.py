@@ -21,7 +21,7 @@ from tests.support.workers.worker_end import WorkerEnd
 PATIENCE_S = 20.0
 STARTED = Started(3, 0)
 DONE = Done(FinishReason.STOP, 3, 0, 3, 0.1)
-SMOL = ModelSettings("smol", JobKind.TEXT, "echo", "", aliases=("small",))
+SMOL = ModelSettings(name="smol", kind=JobKind.TEXT, engine="echo", path="", aliases=("small",))
 
 
 def tokens(*ids: int) -> list[Payload]:
@@ -32,7 +32,7 @@ class Server:
     """A broker and the workers that a test makes."""
 
     def __init__(self, folder: Path, queue_limit: int) -> None:
-        self.settings = ServerSettings((SMOL,), str(folder), queue_limit=queue_limit)
+        self.settings = ServerSettings(models=(SMOL,), run_folder=str(folder), queue_limit=queue_limit)
         self.broker = Broker(self.settings)
         self.workers: list[WorkerEnd] = []
 

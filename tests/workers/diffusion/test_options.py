@@ -8,7 +8,9 @@ from workers.diffusion.options import DiffusionOptions
 
 
 def options(**values: str) -> DiffusionOptions:
-    model = ModelSettings("sd", JobKind.IMAGE, "diffusion", "/models/sd.gguf", options=dict(values))
+    model = ModelSettings(
+        name="sd", kind=JobKind.IMAGE, engine="diffusion", path="/models/sd.gguf", options=dict(values)
+    )
     return DiffusionOptions.of(model, ServerSettings(models=(model,), run_folder="/run"), threads=3)
 
 

@@ -50,7 +50,7 @@ def test_a_live_display_shows_the_state_and_turns_to_log_lines_once_serving(
 
 
 def served(kind: JobKind, name: str = "m") -> ModelSettings:
-    return ModelSettings(name, kind, "echo", "")
+    return ModelSettings(name=name, kind=kind, engine="echo", path="")
 
 
 def test_the_announced_command_asks_for_a_key_where_one_is_needed_without_showing_it() -> None:

@@ -30,8 +30,12 @@ def copy(english_folder: Path, tmp_path: Path) -> Path:
 
 
 def test_options_come_from_the_settings() -> None:
-    model = ModelSettings("tiny", JobKind.SPEECH, "whisper", "/models/tiny", options={"compute_type": "float32"})
-    options = WhisperOptions.of(model, ServerSettings((model,), "/run", slots=3), threads=2, device="cuda:1")
+    model = ModelSettings(
+        name="tiny", kind=JobKind.SPEECH, engine="whisper", path="/models/tiny", options={"compute_type": "float32"}
+    )
+    options = WhisperOptions.of(
+        model, ServerSettings(models=(model,), run_folder="/run", slots=3), threads=2, device="cuda:1"
+    )
     assert options == WhisperOptions("/models/tiny", "tiny", 2, "cuda:1", "float32", 3)
     assert not options.on_cpu
 

@@ -200,7 +200,9 @@ def test_jobs_that_outlast_the_drain_timeout_go_on_in_another_worker() -> None:
         job = await server.running_on(ending, 1, 2)
         first_id = job.wire_id
         other = await server.ready_worker("other", "smol-1")
-        server.broker.settings = ServerSettings((MODEL,), server.settings.run_folder, drain_timeout_s=0.2)
+        server.broker.settings = ServerSettings(
+            models=(MODEL,), run_folder=server.settings.run_folder, drain_timeout_s=0.2
+        )
         ending.state = WorkerState.DRAINING
         await server.until(lambda: other.submissions, lambda: (ending.beat(), other.beat()))  # type: ignore[func-returns-value]
         assert Cancel(first_id) in ending.received

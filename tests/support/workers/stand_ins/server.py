@@ -55,8 +55,11 @@ LIMITS = WorkerLimits(silence_s=1.0, stop_s=3.0, restarts=quick_restarts)
 
 
 def build_supervisor(launch: StandInLaunch, limits: WorkerLimits | None = None) -> Supervisor:
-    models = tuple(ModelSettings(name, JobKind.TEXT, "echo", "", workers=launch.count) for name in launch.workers)
-    settings = ServerSettings(models, str(launch.folder), port=0, drain_timeout_s=5.0)
+    models = tuple(
+        ModelSettings(name=name, kind=JobKind.TEXT, engine="echo", path="", workers=launch.count)
+        for name in launch.workers
+    )
+    settings = ServerSettings(models=models, run_folder=str(launch.folder), port=0, drain_timeout_s=5.0)
     assignments = [DeviceAssignment(None, 1) for _ in range(len(models) * launch.count)]
     return Supervisor(
         settings, open_listener("127.0.0.1", 0), launch, assignments, LogDisplay("text"), limits or LIMITS
