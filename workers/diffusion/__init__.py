@@ -1,7 +1,19 @@
-"""The image engine. Importing anything of it settles how ggml's threads wait, which is read when that is loaded."""
+"""The image engine: stable-diffusion.cpp, one picture at a time.
+
+The life of a picture:
+
+1. ``engine`` receives the job. ``order`` checks it, takes LoRA tags out of the prompt (``loras``) and decodes the input
+   picture and mask (``pictures``). Orders wait their turn in ``engine``.
+2. ``painter`` runs the order in its own thread and turns the library's progress into events. ``step_timer`` estimates
+   the time left, which decides whether a cancelled picture is finished and discarded or the process ends.
+3. ``native`` calls the library; ``native_log`` keeps its errors.
+4. ``metadata`` writes the picture as PNG with the parameters that produced it.
+
+Importing this package sets how ggml's threads wait: libgomp reads the variable when it is loaded.
+"""
 
 import os
 
-# By default threads spin so long at each barrier that every step becomes several times slower as soon as another
-# process wants a core; without any spinning it becomes slower on a calm machine.
+# With the default, threads spin at each barrier long enough to make a step several times slower as soon as another
+# process wants a core. Without any spinning, a step is slower on an idle machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")

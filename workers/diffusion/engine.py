@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from workers.diffusion.painter import Painter
 
 STEP_WAIT_S = 0.1
-LEAST_RELOAD_S = 1.0
+MIN_RELOAD_S = 1.0
 
 
 class DiffusionEngine:
@@ -34,8 +34,8 @@ class DiffusionEngine:
         self._options = options
         self._waiting: deque[Order] = deque()
         self._running: Order | None = None
-        self._cancelled_s = 0.0
-        self._reload_s = LEAST_RELOAD_S
+        self._cancelled_at_s = 0.0
+        self._reload_s = MIN_RELOAD_S
         self._steps = 0
         self._model: DiffusionModel | None = None
         self._painter: Painter | None = None
@@ -51,9 +51,9 @@ class DiffusionEngine:
         for path in (self._options.model_path, *self._options.files.values()):
             if not Path(path).exists():
                 raise EngineLoadError(f"{path}: there is no such file")
-        begun_s = time.monotonic()
+        began_at_s = time.monotonic()
         self._model = DiffusionModel(self._options, lambda fraction: report(0.95 * fraction))
-        self._reload_s = max(LEAST_RELOAD_S, time.monotonic() - begun_s)
+        self._reload_s = max(MIN_RELOAD_S, time.monotonic() - began_at_s)
         self._painter = Painter(self._model, self._options.model_name)
         report(1.0)
         return EngineInfo(slots=1, context_tokens=0)
@@ -69,7 +69,7 @@ class DiffusionEngine:
         running = self._running
         if running is not None and running.job_id == job_id and not running.cancelled:
             running.cancelled = True
-            self._cancelled_s = time.monotonic()
+            self._cancelled_at_s = time.monotonic()
             self._end_if_too_slow()
 
     def has_work(self) -> bool:
@@ -121,7 +121,7 @@ class DiffusionEngine:
     def _end_if_too_slow(self) -> None:
         """Raise when a new process would be there before the cancelled picture is finished."""
         assert self._painter is not None
-        passed_s = time.monotonic() - self._cancelled_s
-        remaining_s = self._painter.pace.remaining_s()
+        passed_s = time.monotonic() - self._cancelled_at_s
+        remaining_s = self._painter.timer.remaining_s()
         if (remaining_s or 0.0) > self._reload_s or passed_s > 2 * self._reload_s:
             raise WorkerMustEnd("a cancelled picture would take longer than loading the model again")

@@ -14,7 +14,7 @@ from workers.diffusion.loras import Lora, take_loras
 from workers.diffusion.pictures import input_picture, mask_picture
 from workers.engine import EngineJob
 
-GITS_LEAST_STEPS = 2
+MIN_GITS_STEPS = 2
 """The library crashes when this scheduler is asked for fewer."""
 
 
@@ -29,7 +29,7 @@ class Order:
     delivered: int
     image: Image.Image | None = None
     mask: Image.Image | None = None
-    received_s: float = field(default_factory=time.monotonic)
+    received_at_s: float = field(default_factory=time.monotonic)
     cancelled: bool = False
 
     @property
@@ -61,9 +61,9 @@ def accept(job: EngineJob, lora_folder: str) -> Order:
         raise JobError(400, f"this model makes pictures, not {kind_of(work)}", "model")
     _check_name("sampler", work.sampler, SAMPLERS)
     _check_name("scheduler", work.scheduler, SCHEDULERS)
-    if work.scheduler == "gits" and work.steps < GITS_LEAST_STEPS:
+    if work.scheduler == "gits" and work.steps < MIN_GITS_STEPS:
         raise JobError(
-            400, f"scheduler: gits takes at least {GITS_LEAST_STEPS} steps; sample_steps is {work.steps}", "scheduler"
+            400, f"scheduler: gits takes at least {MIN_GITS_STEPS} steps; sample_steps is {work.steps}", "scheduler"
         )
     _check_text("prompt", work.prompt)
     _check_text("negative_prompt", work.negative_prompt)

@@ -14,7 +14,7 @@ from workers.diffusion.metadata import parameters, png
 from workers.diffusion.native import DiffusionModel, Listener, PaintError, Painting
 from workers.diffusion.native_log import NATIVE_LOG
 from workers.diffusion.order import Order
-from workers.diffusion.pace import Pace
+from workers.diffusion.step_timer import StepTimer
 
 log = logging.getLogger("nexa.worker.diffusion")
 
@@ -22,13 +22,13 @@ log = logging.getLogger("nexa.worker.diffusion")
 class Painter:
     """Paints orders in a thread of its own, for a call of the library lasts as long as a picture.
 
-    ``events`` gets each order's events, and ``None`` when the thread is done with an order, however it ended. ``pace``
+    ``events`` gets each order's events, and ``None`` when the thread is done with an order, however it ended. ``timer``
     tells how long the picture that is being painted still takes.
     """
 
     def __init__(self, model: DiffusionModel, model_name: str) -> None:
         self.events: queue.SimpleQueue[Payload | None] = queue.SimpleQueue()
-        self.pace = Pace()
+        self.timer = StepTimer()
         self._model = model
         self._model_name = model_name
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
@@ -65,15 +65,15 @@ class Painter:
                 return
             seed = job.seed + index
             painting = Painting(job, seed, order.prompt, order.loras, order.image, order.mask)
-            self.pace.begin(order.steps, job.width * job.height)
-            steps = _Steps(order, index, self.pace, self.events)
+            self.timer.begin(order.steps, job.width * job.height)
+            steps = _Steps(order, index, self.timer, self.events)
             image = self._model.paint(painting, Listener(steps.on_step, steps.on_preview), bool(order.preview_steps))
             steps.finish()
-            self.pace.end()
+            self.timer.end()
             sampler, scheduler = self._model.names_of(job.sampler, job.scheduler)
             file = png(image, parameters(job, seed, self._model_name, sampler, scheduler))
             self.events.put(Picture(index, seed, image.width, image.height, file))
-            first_picture_s = first_picture_s or time.monotonic() - order.received_s
+            first_picture_s = first_picture_s or time.monotonic() - order.received_at_s
         self.events.put(Done(FinishReason.STOP, 0, 0, 0, first_picture_s))
 
 
@@ -83,14 +83,14 @@ class _Steps:
     The library tells of other things too: tensors that it reads for a LoRA, before the steps, and some steps twice.
     """
 
-    def __init__(self, order: Order, index: int, pace: Pace, events: queue.SimpleQueue[Payload | None]) -> None:
+    def __init__(self, order: Order, index: int, timer: StepTimer, events: queue.SimpleQueue[Payload | None]) -> None:
         self._steps = order.steps
         self._before = index * order.steps
         self._total = order.job.count * order.steps
         self._size = (order.job.width, order.job.height)
         self._preview_steps = order.preview_steps
         self._previews: dict[int, bytes] = {}
-        self._pace = pace
+        self._timer = timer
         self._events = events
         self._done = 0
         self._sampling = False
@@ -99,7 +99,7 @@ class _Steps:
     def on_step(self, step: int, steps: int) -> None:
         """The library's progress."""
         if self._sampling and steps == self._steps and step > self._done:
-            self._pace.step(step)
+            self._timer.step(step)
             self._emit_up_to(step)
 
     def on_preview(self, step: int, image: Image.Image) -> None:
@@ -113,7 +113,7 @@ class _Steps:
 
     def _on_sampling(self) -> None:
         self._sampling = True
-        self._pace.sampling()
+        self._timer.sampling()
 
     def _emit_up_to(self, step: int) -> None:
         for done in range(self._done + 1, step + 1):

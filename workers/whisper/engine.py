@@ -12,13 +12,14 @@ import numpy as np
 from shared.wire.jobs import Failed, JobError, Segment, SpeechJob, SpeechTask, Started, kind_of
 from shared.wire.messages import EngineStats
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
+from workers.whisper.audio.notices import Notice, Opened, Prepared, PreparedChunk
 from workers.whisper.audio.pcm import SAMPLE_RATE
-from workers.whisper.audio.preparation import Notice, Opened, Preparation, Prepared, PreparedChunk, Tools
-from workers.whisper.audio.preparation_thread import Preparer
-from workers.whisper.batching import BatchSize, FairQueue
+from workers.whisper.audio.preparation import Preparation, Tools
+from workers.whisper.audio.preparation_thread import PreparationThread
 from workers.whisper.options import WhisperOptions
 from workers.whisper.rate import Rate
-from workers.whisper.transcription.recording import Item, Transcription
+from workers.whisper.transcription.batching import BatchSize, ChunkQueue
+from workers.whisper.transcription.recording import PendingChunk, Transcription
 
 if TYPE_CHECKING:
     from workers.whisper.transcription.model import SpeechModel
@@ -42,9 +43,9 @@ class WhisperEngine:
     def __init__(self, options: WhisperOptions) -> None:
         self._options = options
         self._transcriptions: dict[str, Transcription] = {}
-        self._queue: FairQueue[Item] = FairQueue()
+        self._queue: ChunkQueue[PendingChunk] = ChunkQueue()
         self._batch_size = BatchSize(options.max_batch)
-        self._preparer: Preparer | None = None
+        self._preparation: PreparationThread | None = None
         self._model: SpeechModel | None = None
         self._rate = Rate()
         self._steps = 0
@@ -52,8 +53,8 @@ class WhisperEngine:
     def load(self, report: Callable[[float], None]) -> EngineInfo:
         report(0.0)
         try:
-            from workers.whisper.audio.decoding import AudioReader
-            from workers.whisper.audio.voice import detect_speech
+            from workers.whisper.audio.decoder import AudioDecoder
+            from workers.whisper.audio.voice_chunker import detect_speech
             from workers.whisper.transcription.model import SpeechModel
             from workers.whisper.transcription.step import Transcriber
         except ImportError as error:
@@ -62,10 +63,10 @@ class WhisperEngine:
             ) from error
         self._model = SpeechModel(self._options)
         self._transcriber: Transcriber = Transcriber(self._model)
-        self._tools = Tools(AudioReader, detect_speech, self._model.features)
+        self._tools = Tools(AudioDecoder, detect_speech, self._model.features)
         report(0.7)
         self._warm_up()
-        self._preparer = Preparer()
+        self._preparation = PreparationThread()
         report(1.0)
         return EngineInfo(slots=self._options.slots, context_tokens=0)
 
@@ -76,7 +77,7 @@ class WhisperEngine:
                 400, f"{self._options.model_name} writes down speech, it does not take {kind_of(work)}", "model"
             )
         assert self._model is not None
-        assert self._preparer is not None
+        assert self._preparation is not None
         self._check(work, self._model)
         language = work.language if self._model.multilingual else "en"
         transcription = Transcription(
@@ -84,7 +85,7 @@ class WhisperEngine:
         )
         self._transcriptions[job.job_id] = transcription
         preparation = Preparation(job.blobs[0], work.vad, job.delivered, language is None, self._tools)
-        self._preparer.add(job.job_id, preparation)
+        self._preparation.add(job.job_id, preparation)
         return []
 
     def cancel(self, job_id: str) -> None:
@@ -94,20 +95,20 @@ class WhisperEngine:
         return bool(self._transcriptions)
 
     def step(self) -> list[Emitted]:
-        assert self._preparer is not None
-        emitted = [event for job_id, notice in self._preparer.collect() for event in self._note(job_id, notice)]
+        assert self._preparation is not None
+        emitted = [event for job_id, notice in self._preparation.collect() for event in self._note(job_id, notice)]
         if emitted:
             return emitted  # it is out before the model's step, which takes long
         batch = self._queue.take(self._batch_size.limit)
         if not batch:
-            self._preparer.wait(IDLE_WAIT_S)
+            self._preparation.wait(IDLE_WAIT_S)
             return []
         for item in batch:
             if not item.attempts and item.earlier is None:
-                self._preparer.taken(item.job_id)
-        started_s = time.monotonic()
+                self._preparation.taken(item.job_id)
+        started_at_s = time.monotonic()
         emitted = self._run(batch)
-        self._batch_size.observe(len(batch), time.monotonic() - started_s)
+        self._batch_size.observe(len(batch), time.monotonic() - started_at_s)
         self._steps += 1
         return emitted
 
@@ -124,8 +125,8 @@ class WhisperEngine:
     def close(self) -> None:
         for job_id in list(self._transcriptions):
             self._forget(job_id)
-        if self._preparer is not None:
-            self._preparer.close()
+        if self._preparation is not None:
+            self._preparation.close()
         if self._model is not None:
             self._model.close()
 
@@ -170,7 +171,7 @@ class WhisperEngine:
             case PreparedChunk():
                 transcription.begun = True
                 transcription.in_work += 1
-                self._queue.add(Item(transcription, notice))
+                self._queue.add(PendingChunk(transcription, notice))
                 return []
             case Prepared():
                 transcription.prepared = notice
@@ -178,10 +179,10 @@ class WhisperEngine:
             case Failed():
                 return self._fail(job_id, notice)
 
-    def _run(self, batch: list[Item]) -> list[Emitted]:
+    def _run(self, batch: list[PendingChunk]) -> list[Emitted]:
         """One attempt at each chunk of a batch; what comes out poor waits for another one."""
         emitted: list[Emitted] = []
-        finished: list[Item] = []
+        finished: list[PendingChunk] = []
         for item, attempt in self._together(batch, self._transcriber.attempt):
             if attempt is None:
                 emitted += self._fail(item.job_id, MODEL_FAILED)
@@ -196,7 +197,9 @@ class WhisperEngine:
             emitted += self._fail(item.job_id, MODEL_FAILED) if result is None else self._finish(item, *result)
         return emitted
 
-    def _together(self, batch: list[Item], work: Callable[[list[Item]], list[T]]) -> list[tuple[Item, T | None]]:
+    def _together(
+        self, batch: list[PendingChunk], work: Callable[[list[PendingChunk]], list[T]]
+    ) -> list[tuple[PendingChunk, T | None]]:
         """What ``work`` makes of a batch. Where it fails on all together, on each alone, and then None."""
         try:
             return list(zip(batch, work(batch), strict=True))
@@ -209,9 +212,9 @@ class WhisperEngine:
             self._batch_size.failed(len(batch))
         return results
 
-    def _finish(self, item: Item, segments: list[Segment], heard_s: float) -> list[Emitted]:
+    def _finish(self, item: PendingChunk, segments: list[Segment], heard_s: float) -> list[Emitted]:
         """A chunk is transcribed."""
-        assert self._preparer is not None
+        assert self._preparation is not None
         transcription = self._transcriptions.get(item.job_id)
         if transcription is None:
             return []
@@ -220,7 +223,7 @@ class WhisperEngine:
             self._queue.put_back(rest)
             return []
         if not transcription.work.vad:
-            self._preparer.go_on(item.job_id, item.chunk.start_s + heard_s)
+            self._preparation.go_on(item.job_id, item.chunk.start_s + heard_s)
         emitted = [
             (item.job_id, payload) for payload in transcription.finish_chunk(item, [*(item.earlier or []), *segments])
         ]
@@ -241,5 +244,5 @@ class WhisperEngine:
     def _forget(self, job_id: str) -> None:
         self._transcriptions.pop(job_id, None)
         self._queue.drop(job_id)
-        if self._preparer is not None:
-            self._preparer.drop(job_id)
+        if self._preparation is not None:
+            self._preparation.drop(job_id)

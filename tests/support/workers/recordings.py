@@ -12,7 +12,7 @@ import numpy as np
 
 from shared.wire.jobs import Payload, Segment, SpeechJob
 from workers.engine import EngineJob
-from workers.whisper.audio.decoding import AudioReader
+from workers.whisper.audio.decoder import AudioDecoder
 from workers.whisper.audio.pcm import SAMPLE_RATE, Samples
 from workers.whisper.engine import WhisperEngine
 
@@ -24,10 +24,10 @@ JFK_WORDS = "and so my fellow americans ask not what your country can do for you
 
 def decoded(data: bytes) -> Samples:
     """All samples of a recording."""
-    reader = AudioReader(memoryview(data))
+    decoder = AudioDecoder(memoryview(data))
     parts = []
-    while not reader.ended:
-        parts.append(reader.read(SAMPLE_RATE))
+    while not decoder.ended:
+        parts.append(decoder.read(SAMPLE_RATE))
     return np.concatenate(parts)
 
 

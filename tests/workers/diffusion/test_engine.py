@@ -15,7 +15,7 @@ from tests.support.workers.diffusion_jobs import finish, image_job, run
 from workers.diffusion import native
 from workers.diffusion.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
-from workers.diffusion.pace import Pace
+from workers.diffusion.step_timer import StepTimer
 from workers.engine import EngineJob, EngineLoadError, WorkerMustEnd
 
 
@@ -104,7 +104,7 @@ def test_a_cancelled_picture_that_turns_out_to_be_slow_ends_the_process(
     calm_engine._reload_s = 0.01
     calm_engine.submit(image_job("long", steps=12))
     step_until_progress(calm_engine)
-    monkeypatch.setattr(Pace, "remaining_s", lambda pace: None)
+    monkeypatch.setattr(StepTimer, "remaining_s", lambda timer: None)
     calm_engine.cancel("long")
     with pytest.raises(WorkerMustEnd):
         finish(calm_engine)

@@ -28,7 +28,7 @@ from workers.engine import EngineJob
 from workers.whisper.audio.pcm import SAMPLE_RATE
 from workers.whisper.engine import WhisperEngine
 from workers.whisper.options import WhisperOptions
-from workers.whisper.transcription.recording import Item
+from workers.whisper.transcription.recording import PendingChunk
 from workers.whisper.transcription.step import Transcriber
 
 FORMATS = [
@@ -226,7 +226,7 @@ def test_where_the_model_fails_on_one_recording_the_others_go_on(
 ) -> None:
     attempt = Transcriber.attempt
 
-    def fail_on_one(self: Transcriber, batch: list[Item]) -> object:
+    def fail_on_one(self: Transcriber, batch: list[PendingChunk]) -> object:
         if any(item.job_id == "job1" for item in batch):
             raise RuntimeError("this one is too much")
         return attempt(self, batch)
@@ -247,7 +247,7 @@ def test_a_batch_that_is_too_much_for_the_device_is_taken_apart(
     attempt = Transcriber.attempt
     sizes = []
 
-    def no_room_for_two(self: Transcriber, batch: list[Item]) -> object:
+    def no_room_for_two(self: Transcriber, batch: list[PendingChunk]) -> object:
         sizes.append(len(batch))
         if len(batch) > 1:
             raise RuntimeError("out of memory")

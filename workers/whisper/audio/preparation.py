@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from shared.wire.jobs import Failed, JobError
+from shared.wire.jobs import JobError
+from workers.whisper.audio.notices import Features, Notice, Opened, Prepared, PreparedChunk
 from workers.whisper.audio.pcm import SAMPLE_RATE, Chunk, Samples
-from workers.whisper.audio.sequential import SequentialChunker
-from workers.whisper.audio.voice import DetectSpeech, VoiceChunker
+from workers.whisper.audio.sequential_chunker import SequentialChunker
+from workers.whisper.audio.voice_chunker import DetectSpeech, VoiceChunker
 
 SLICE_SAMPLES = 30 * SAMPLE_RATE
 """How much is decoded at a time before another recording has its turn."""
@@ -20,58 +18,9 @@ SLICE_SAMPLES = 30 * SAMPLE_RATE
 LOOK_AHEAD_CHUNKS = 8
 """No more is prepared of a recording while so many of its chunks wait for the model."""
 
-FRAMES_A_SECOND = 100
 
-Features = NDArray[np.float32]
-"""A chunk's log-Mel spectrogram, as many mel bands as the model was trained with x 3000 frames of 10 ms."""
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedChunk:
-    """A chunk ready for the model. The text of a ``silent`` one was delivered before, and is not emitted again.
-
-    ``speech`` are the times, in the recording, of the stretches that were taken for speech, where that is known.
-    """
-
-    index: int
-    start_s: float
-    duration_s: float
-    features: Features
-    silent: bool
-    speech: tuple[tuple[float, float], ...] = ()
-
-    def speech_after_s(self, heard_s: float) -> float:
-        """How many seconds of speech there are later than ``heard_s`` after the chunk's beginning."""
-        heard_to_s = self.start_s + heard_s
-        return sum(max(0.0, end_s - max(start_s, heard_to_s)) for start_s, end_s in self.speech)
-
-    def rest_after(self, heard_s: float) -> PreparedChunk:
-        """The chunk without its first ``heard_s`` seconds, filled up with silence."""
-        frames = round(heard_s * FRAMES_A_SECOND)
-        rest = np.full_like(self.features, self.features.min())
-        rest[:, : rest.shape[1] - frames] = self.features[:, frames:]
-        return replace(self, start_s=self.start_s + heard_s, duration_s=self.duration_s - heard_s, features=rest)
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """The file is a recording."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """All chunks were handed over; ``speech_s`` of ``duration_s`` were taken for speech."""
-
-    duration_s: float
-    speech_s: float
-
-
-Notice = Opened | PreparedChunk | Prepared | Failed
-"""What becomes of a recording in preparation; nothing follows the last two."""
-
-
-class Reader(Protocol):
-    """A recording being decoded; see :class:`workers.whisper.audio.decoding.AudioReader`."""
+class Decoder(Protocol):
+    """A recording being decoded; see :class:`workers.whisper.audio.decoder.AudioDecoder`."""
 
     ended: bool
 
@@ -86,7 +35,7 @@ class Reader(Protocol):
 class Tools:
     """What preparing takes: a decoder, a detector of speech and the model's features."""
 
-    open: Callable[[memoryview], Reader]
+    open: Callable[[memoryview], Decoder]
     detect_speech: DetectSpeech
     features: Callable[[Samples], Features]
 
@@ -103,7 +52,7 @@ class Preparation:
         self._tools = tools
         self._delivered = delivered
         self._needs_one = needs_one
-        self._reader: Reader | None = None
+        self._decoder: Decoder | None = None
         self._chunker: VoiceChunker | SequentialChunker = (
             VoiceChunker(tools.detect_speech) if vad else SequentialChunker()
         )
@@ -131,30 +80,30 @@ class Preparation:
     def end(self) -> None:
         """Free what is held; nothing more will be asked."""
         self._ended = True
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        if self._decoder is not None:
+            self._decoder.close()
+            self._decoder = None
         self._data = memoryview(b"")
 
     def _advance(self) -> list[Notice]:
-        if self._reader is None:
-            self._reader = self._tools.open(self._data)
+        if self._decoder is None:
+            self._decoder = self._tools.open(self._data)
             return [Opened()]
         if self.go_on_at is not None and isinstance(self._chunker, SequentialChunker):
             self._chunker.go_on(round(self.go_on_at * SAMPLE_RATE))
             self.go_on_at = None
         if self._chunker.wants_audio:
-            self._decode(self._reader)
+            self._decode(self._decoder)
         chunk = self._chunker.take()
         if chunk is not None:
             return self._hand_over(chunk)
         return self._finish() if self._chunker.exhausted else []
 
-    def _decode(self, reader: Reader) -> None:
-        samples = reader.read(SLICE_SAMPLES)
+    def _decode(self, decoder: Decoder) -> None:
+        samples = decoder.read(SLICE_SAMPLES)
         self._decoded += len(samples)
         self._chunker.add(samples)
-        if reader.ended:
+        if decoder.ended:
             self._chunker.finish()
 
     def _hand_over(self, chunk: Chunk) -> list[Notice]:

@@ -7,12 +7,13 @@ import threading
 from collections import deque
 
 from shared.wire.jobs import Failed
-from workers.whisper.audio.preparation import Notice, Preparation, PreparedChunk
+from workers.whisper.audio.notices import Notice, PreparedChunk
+from workers.whisper.audio.preparation import Preparation
 
 log = logging.getLogger("nexa.whisper")
 
 
-class Preparer:
+class PreparationThread:
     """Gives each recording in preparation one slice of work after the other, round-robin."""
 
     def __init__(self) -> None:

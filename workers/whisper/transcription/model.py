@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from shared.wire.jobs import SpeechTask
 from workers.engine import EngineLoadError
+from workers.whisper.audio.notices import Features
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, Samples
-from workers.whisper.audio.preparation import Features
 from workers.whisper.options import WhisperOptions
 from workers.whisper.transcription.fallback import Attempt
 from workers.whisper.transcription.words import TimedWord

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shared.wire.jobs import Done, FinishReason, Payload, Recording, Segment, SpeechJob
-from workers.whisper.audio.preparation import Prepared, PreparedChunk
+from workers.whisper.audio.notices import Prepared, PreparedChunk
 from workers.whisper.transcription.fallback import Attempt, next_temperature
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ UNDETERMINED = "und"
 """The language of a recording in which nothing is said (ISO 639-2)."""
 
 
-LEAST_REST_S = 2.0
+MIN_REST_S = 2.0
 """So much speech after the last word that the model wrote is worth another go."""
 
-LEAST_PROGRESS_S = 1.0
+MIN_PROGRESS_S = 1.0
 
 
 @dataclass(slots=True)
@@ -36,7 +36,7 @@ class Transcription:
     work: SpeechJob
     language: str | None
     prompt: list[int]
-    received_s: float
+    received_at_s: float
     next_chunk: int = 0
     language_probability: float = 1.0
     begun: bool = False
@@ -46,7 +46,7 @@ class Transcription:
     ttft_s: float | None = None
     _held: dict[int, list[Segment]] = field(default_factory=dict)
 
-    def finish_chunk(self, item: Item, segments: list[Segment]) -> list[Payload]:
+    def finish_chunk(self, item: PendingChunk, segments: list[Segment]) -> list[Payload]:
         """A chunk is transcribed; the segments that can now be emitted."""
         self.in_work -= 1
         if item.chunk.silent:
@@ -58,7 +58,7 @@ class Transcription:
             emitted += self._held.pop(self.next_chunk)
             self.next_chunk += 1
         if emitted and self.ttft_s is None:
-            self.ttft_s = time.monotonic() - self.received_s
+            self.ttft_s = time.monotonic() - self.received_at_s
         return emitted
 
     def ending(self) -> list[Payload]:
@@ -67,7 +67,7 @@ class Transcription:
             return []
         language = self.language or UNDETERMINED
         probability = self.language_probability if self.language else 0.0
-        ttft_s = self.ttft_s if self.ttft_s is not None else time.monotonic() - self.received_s
+        ttft_s = self.ttft_s if self.ttft_s is not None else time.monotonic() - self.received_at_s
         return [
             Recording(language, probability, self.prepared.duration_s, self.prepared.speech_s),
             Done(FinishReason.STOP, 0, 0, self.generated, ttft_s),
@@ -75,7 +75,7 @@ class Transcription:
 
 
 @dataclass(slots=True, eq=False)
-class Item:
+class PendingChunk:
     """A chunk that waits for the model, with what was tried of it; ``encoded`` is kept for another attempt.
 
     ``earlier`` are the segments before it, where it is the rest of a chunk.
@@ -97,13 +97,13 @@ class Item:
         """The temperature of the next attempt; None when there is to be none."""
         return self._temperature_after(self.attempts)
 
-    def rest(self, segments: list[Segment], heard_s: float) -> Item | None:
+    def rest(self, segments: list[Segment], heard_s: float) -> PendingChunk | None:
         """What the model has left out: it may end a text long before the speech ends, and hears the rest when asked."""
         chunk = self.chunk
-        if chunk.silent or heard_s < LEAST_PROGRESS_S or chunk.speech_after_s(heard_s) < LEAST_REST_S:
+        if chunk.silent or heard_s < MIN_PROGRESS_S or chunk.speech_after_s(heard_s) < MIN_REST_S:
             return None
         self.transcription.generated += len(self.attempts[-1].tokens)
-        return Item(self.transcription, chunk.rest_after(heard_s), earlier=[*(self.earlier or []), *segments])
+        return PendingChunk(self.transcription, chunk.rest_after(heard_s), earlier=[*(self.earlier or []), *segments])
 
     def needs_encoded(self, attempt: Attempt) -> bool:
         """Whether the encoder's output is still needed after ``attempt``: for another one, or for times of words."""

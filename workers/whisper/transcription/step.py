@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from shared.wire.jobs import Segment, SpeechTask, Word
 from workers.whisper.transcription.fallback import Attempt, Verdict, choose, judge
 from workers.whisper.transcription.model import Encoded, SpeechModel
-from workers.whisper.transcription.recording import Item
-from workers.whisper.transcription.splitting import Piece, split_at_timestamps
+from workers.whisper.transcription.recording import PendingChunk
+from workers.whisper.transcription.timestamps import TimedText, split_at_timestamps
 from workers.whisper.transcription.words import TimedWord, fit_words, share_words
 
 
@@ -17,9 +17,9 @@ from workers.whisper.transcription.words import TimedWord, fit_words, share_word
 class Draft:
     """What is made of a chunk; ``heard_s`` is up to where, in seconds from its beginning."""
 
-    item: Item
+    item: PendingChunk
     attempt: Attempt
-    pieces: list[Piece]
+    pieces: list[TimedText]
     heard_s: float
     words: list[list[TimedWord]] = field(default_factory=list)
 
@@ -37,7 +37,7 @@ class Transcriber:
     def __init__(self, model: SpeechModel) -> None:
         self._model = model
 
-    def attempt(self, batch: list[Item]) -> list[Attempt]:
+    def attempt(self, batch: list[PendingChunk]) -> list[Attempt]:
         """Make the next attempt at each chunk of a batch of one key."""
         encoded = self._encode(batch)
         self._detect_languages(batch, encoded)
@@ -49,7 +49,7 @@ class Transcriber:
             item.note(attempt, encoded.take([row]) if item.needs_encoded(attempt) else None)
         return attempts
 
-    def finish(self, batch: list[Item]) -> list[tuple[list[Segment], float]]:
+    def finish(self, batch: list[PendingChunk]) -> list[tuple[list[Segment], float]]:
         """The segments of chunks that need no further attempt, and up to where, in its seconds, each was heard."""
         drafts = [self._draft(item) for item in batch]
         wanting: defaultdict[tuple[str, SpeechTask], list[Draft]] = defaultdict(list)
@@ -60,11 +60,11 @@ class Transcriber:
             self._add_words(group, language, task)
         return [(self._segments(draft), draft.heard_s) for draft in drafts]
 
-    def _encode(self, batch: list[Item]) -> Encoded:
+    def _encode(self, batch: list[PendingChunk]) -> Encoded:
         kept = [item.encoded for item in batch if item.encoded is not None]
         return Encoded.joined(kept) if kept else self._model.encode([item.chunk.features for item in batch])
 
-    def _detect_languages(self, batch: list[Item], encoded: Encoded) -> None:
+    def _detect_languages(self, batch: list[PendingChunk], encoded: Encoded) -> None:
         """Settle the language of each recording of which this is the first chunk, if it was not named."""
         firsts: dict[str, int] = {}
         for row, item in enumerate(batch):
@@ -77,12 +77,12 @@ class Transcriber:
             batch[row].transcription.language = language
             batch[row].transcription.language_probability = probability
 
-    def _start(self, item: Item) -> list[int]:
+    def _start(self, item: PendingChunk) -> list[int]:
         transcription = item.transcription
         assert transcription.language is not None
         return self._model.start_tokens(transcription.language, transcription.work.task, transcription.prompt)
 
-    def _draft(self, item: Item) -> Draft:
+    def _draft(self, item: PendingChunk) -> Draft:
         attempt = choose(item.attempts)
         duration_s = item.chunk.duration_s
         if judge(attempt) is Verdict.SILENCE:
@@ -109,7 +109,7 @@ class Transcriber:
         words = draft.words or [[] for _ in draft.pieces]
         return [self._segment(draft, piece, share) for piece, share in zip(draft.pieces, words, strict=True)]
 
-    def _segment(self, draft: Draft, piece: Piece, words: list[TimedWord]) -> Segment:
+    def _segment(self, draft: Draft, piece: TimedText, words: list[TimedWord]) -> Segment:
         chunk, attempt = draft.item.chunk, draft.attempt
 
         def at(time_s: float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from workers.whisper.transcription.splitting import Piece
+from workers.whisper.transcription.timestamps import TimedText
 
 MAX_STRAY_S = 0.5
 """A piece's first or last word may reach so far beyond the piece's own timestamps, and then moves them.
@@ -38,7 +38,7 @@ def share_words(words: list[TimedWord], token_counts: list[int]) -> list[list[Ti
     return shares
 
 
-def fit_words(piece: Piece, words: list[TimedWord]) -> tuple[Piece, list[TimedWord]]:
+def fit_words(piece: TimedText, words: list[TimedWord]) -> tuple[TimedText, list[TimedWord]]:
     """Bring a piece's times and those of its words into agreement."""
     if not words:
         return piece, words

@@ -10,21 +10,12 @@ import pytest
 
 from shared.wire.jobs import Failed, JobError
 from tests.support.workers.recordings import silence, wav
-from workers.whisper.audio.decoding import AudioReader, not_audio
+from workers.whisper.audio.decoder import AudioDecoder, not_audio
+from workers.whisper.audio.notices import Features, Notice, Opened, Prepared, PreparedChunk
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Samples
-from workers.whisper.audio.preparation import (
-    LOOK_AHEAD_CHUNKS,
-    Features,
-    Notice,
-    Opened,
-    Preparation,
-    Prepared,
-    PreparedChunk,
-    Reader,
-    Tools,
-)
-from workers.whisper.audio.preparation_thread import Preparer
-from workers.whisper.audio.voice import Region
+from workers.whisper.audio.preparation import LOOK_AHEAD_CHUNKS, Decoder, Preparation, Tools
+from workers.whisper.audio.preparation_thread import PreparationThread
+from workers.whisper.audio.voice_chunker import Region
 
 MINUTE = 60 * SAMPLE_RATE
 
@@ -56,13 +47,13 @@ def no_features(samples: Samples) -> Features:
 
 
 def tools(
-    samples: int, detect: Callable[[Samples], list[Region]] = everything, readers: list[Reader] | None = None
+    samples: int, detect: Callable[[Samples], list[Region]] = everything, decoders: list[Decoder] | None = None
 ) -> Tools:
-    def open_recording(data: memoryview) -> Reader:
-        reader = Loud(samples)
-        if readers is not None:
-            readers.append(reader)
-        return reader
+    def open_recording(data: memoryview) -> Decoder:
+        decoder = Loud(samples)
+        if decoders is not None:
+            decoders.append(decoder)
+        return decoder
 
     return Tools(open_recording, detect, no_features)
 
@@ -81,18 +72,20 @@ def all_notices(preparation: Preparation) -> list[Notice]:
 
 
 @pytest.fixture
-def preparer() -> Iterator[Preparer]:
-    started = Preparer()
+def thread() -> Iterator[PreparationThread]:
+    started = PreparationThread()
     yield started
     started.close()
 
 
-def collected(preparer: Preparer, enough: Callable[[list[tuple[str, Notice]]], bool]) -> list[tuple[str, Notice]]:
-    """What the preparer tells until there is enough of it."""
+def collected(
+    thread: PreparationThread, enough: Callable[[list[tuple[str, Notice]]], bool]
+) -> list[tuple[str, Notice]]:
+    """What the thread tells until there is enough of it."""
     notices: list[tuple[str, Notice]] = []
     while not enough(notices):
-        preparer.wait(10)
-        arrived = preparer.collect()
+        thread.wait(10)
+        arrived = thread.collect()
         assert arrived, f"no more after {notices}"
         notices += arrived
     return notices
@@ -138,7 +131,7 @@ def test_without_voice_detection_each_chunk_waits_for_the_one_before() -> None:
 
 
 def test_a_file_without_sound_is_the_end_of_its_preparation() -> None:
-    def refuse(data: memoryview) -> Reader:
+    def refuse(data: memoryview) -> Decoder:
         raise not_audio("it is a poem")
 
     preparation = prepare(0, with_tools=Tools(refuse, everything, no_features))
@@ -147,85 +140,85 @@ def test_a_file_without_sound_is_the_end_of_its_preparation() -> None:
     assert failed.status == 415
 
 
-def test_recordings_are_prepared_in_turn(preparer: Preparer) -> None:
+def test_recordings_are_prepared_in_turn(thread: PreparationThread) -> None:
     both_are_there = threading.Event()
 
     def detect(samples: Samples) -> list[Region]:
         assert both_are_there.wait(10)
         return everything(samples)
 
-    preparer.add("long", prepare(0, with_tools=tools(60 * MINUTE, detect)))
-    preparer.add("short", prepare(SAMPLE_RATE))
+    thread.add("long", prepare(0, with_tools=tools(60 * MINUTE, detect)))
+    thread.add("short", prepare(SAMPLE_RATE))
     both_are_there.set()
-    notices = collected(preparer, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
+    notices = collected(thread, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
     (end,) = [at for at, (_, notice) in enumerate(notices) if isinstance(notice, Prepared)]
     assert notices[end][0] == "short"
     assert sum(job_id == "long" for job_id, _ in notices[:end]) <= 4
 
 
-def test_what_the_model_takes_is_replaced(preparer: Preparer) -> None:
-    preparer.add("long", prepare(60 * MINUTE))
-    collected(preparer, lambda so_far: len(so_far) == 1 + LOOK_AHEAD_CHUNKS)
-    preparer.taken("long")
-    ((_, chunk),) = collected(preparer, bool)
+def test_what_the_model_takes_is_replaced(thread: PreparationThread) -> None:
+    thread.add("long", prepare(60 * MINUTE))
+    collected(thread, lambda so_far: len(so_far) == 1 + LOOK_AHEAD_CHUNKS)
+    thread.taken("long")
+    ((_, chunk),) = collected(thread, bool)
     assert isinstance(chunk, PreparedChunk)
     assert chunk.index == LOOK_AHEAD_CHUNKS
 
 
-def test_nothing_more_is_heard_of_a_dropped_recording(preparer: Preparer) -> None:
+def test_nothing_more_is_heard_of_a_dropped_recording(thread: PreparationThread) -> None:
     listening, dropped = threading.Event(), threading.Event()
-    readers: list[Reader] = []
+    decoders: list[Decoder] = []
 
     def detect(samples: Samples) -> list[Region]:
         listening.set()
         assert dropped.wait(10)
         return everything(samples)
 
-    preparer.add("gone", prepare(0, with_tools=tools(SAMPLE_RATE, detect, readers)))
+    thread.add("gone", prepare(0, with_tools=tools(SAMPLE_RATE, detect, decoders)))
     assert listening.wait(10)
-    preparer.drop("gone")
-    preparer.add("next", prepare(SAMPLE_RATE))
+    thread.drop("gone")
+    thread.add("next", prepare(SAMPLE_RATE))
     dropped.set()
-    notices = collected(preparer, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
+    notices = collected(thread, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
     assert {job_id for job_id, _ in notices} == {"next"}
-    assert [reader.closed for reader in readers if isinstance(reader, Loud)] == [True]
+    assert [decoder.closed for decoder in decoders if isinstance(decoder, Loud)] == [True]
 
 
-def test_a_defect_harms_one_recording_only(preparer: Preparer) -> None:
+def test_a_defect_harms_one_recording_only(thread: PreparationThread) -> None:
     def fail(samples: Samples) -> list[Region]:
         raise RuntimeError("a defect")
 
-    preparer.add("broken", prepare(0, with_tools=tools(SAMPLE_RATE, fail)))
-    preparer.add("whole", prepare(SAMPLE_RATE))
-    notices = collected(preparer, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
+    thread.add("broken", prepare(0, with_tools=tools(SAMPLE_RATE, fail)))
+    thread.add("whole", prepare(SAMPLE_RATE))
+    notices = collected(thread, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
     (failed,) = [notice for _, notice in notices if isinstance(notice, Failed)]
     assert failed.status == 500
     assert [job_id for job_id, notice in notices if isinstance(notice, Prepared)] == ["whole"]
 
 
-def test_a_recording_that_is_dropped_while_it_waits_is_closed_at_once(preparer: Preparer) -> None:
-    readers: list[Reader] = []
+def test_a_recording_that_is_dropped_while_it_waits_is_closed_at_once(thread: PreparationThread) -> None:
+    decoders: list[Decoder] = []
     data = bytearray(100)
-    waiting = Preparation(memoryview(data), True, 0, False, tools(20 * MINUTE, readers=readers))
-    preparer.add("long", waiting)
-    collected(preparer, lambda notices: sum(isinstance(notice, PreparedChunk) for _, notice in notices) >= 8)
-    preparer.drop("long")
-    (reader,) = readers
-    assert isinstance(reader, Loud)
-    assert reader.closed
+    waiting = Preparation(memoryview(data), True, 0, False, tools(20 * MINUTE, decoders=decoders))
+    thread.add("long", waiting)
+    collected(thread, lambda notices: sum(isinstance(notice, PreparedChunk) for _, notice in notices) >= 8)
+    thread.drop("long")
+    (decoder,) = decoders
+    assert isinstance(decoder, Loud)
+    assert decoder.closed
     data.clear()  # impossible as long as anybody looks at the bytes
 
 
 def test_a_decoder_that_is_closed_lets_go_of_the_file() -> None:
     data = bytearray(wav(silence(1.0)))
-    reader = AudioReader(memoryview(data))
-    reader.read(1000)
-    reader.close()
+    decoder = AudioDecoder(memoryview(data))
+    decoder.read(1000)
+    decoder.close()
     data.clear()  # impossible as long as anybody looks at the bytes
 
 
 def test_a_file_that_cannot_be_opened_is_let_go_of() -> None:
     data = bytearray(b"no recording" * 100)
     with pytest.raises(JobError):
-        AudioReader(memoryview(data))
+        AudioDecoder(memoryview(data))
     data.clear()

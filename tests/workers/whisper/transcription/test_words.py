@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from workers.whisper.transcription.splitting import Piece
+from workers.whisper.transcription.timestamps import TimedText
 from workers.whisper.transcription.words import TimedWord, fit_words, share_words
 
 
@@ -19,12 +19,12 @@ def test_a_piece_without_words_gets_none() -> None:
 
 
 def test_a_piece_lasts_as_long_as_its_words() -> None:
-    piece, words = fit_words(Piece(0.0, 4.0, [1]), [word(" one", 0.4, 1.0), word(" two", 1.0, 3.7)])
+    piece, words = fit_words(TimedText(0.0, 4.0, [1]), [word(" one", 0.4, 1.0), word(" two", 1.0, 3.7)])
     assert (piece.start_s, piece.end_s) == (0.4, 3.7)
     assert [(each.start_s, each.end_s) for each in words] == [(0.4, 1.0), (1.0, 3.7)]
 
 
 def test_a_word_that_reaches_far_into_a_pause_is_cut_off_at_the_piece() -> None:
-    piece, words = fit_words(Piece(3.0, 5.0, [1]), [word(" one", 0.4, 3.4), word(" two", 3.4, 9.0)])
+    piece, words = fit_words(TimedText(3.0, 5.0, [1]), [word(" one", 0.4, 3.4), word(" two", 3.4, 9.0)])
     assert [(each.start_s, each.end_s) for each in words] == [(3.0, 3.4), (3.4, 5.0)]
     assert (piece.start_s, piece.end_s) == (3.0, 5.0)

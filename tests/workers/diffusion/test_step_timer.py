@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workers.diffusion.pace import Pace
+from workers.diffusion.step_timer import StepTimer
 
 
 class Clock:
@@ -20,32 +20,32 @@ def clock() -> Clock:
 
 
 def test_nothing_is_known_before_the_first_step(clock: Clock) -> None:
-    pace = Pace(clock)
-    pace.begin(10, 100)
-    pace.sampling()
-    assert pace.remaining_s() is None
+    timer = StepTimer(clock)
+    timer.begin(10, 100)
+    timer.sampling()
+    assert timer.remaining_s() is None
 
 
 def test_the_steps_to_come_take_as_long_as_those_that_are_done(clock: Clock) -> None:
-    pace = Pace(clock)
-    pace.begin(10, 100)
-    pace.sampling()
+    timer = StepTimer(clock)
+    timer.begin(10, 100)
+    timer.sampling()
     clock.now_s = 4.0
-    pace.step(2)
-    assert pace.remaining_s() == pytest.approx(8 * 2.0 + 2 * 2.0)
+    timer.step(2)
+    assert timer.remaining_s() == pytest.approx(8 * 2.0 + 2 * 2.0)
     clock.now_s = 5.0
-    assert pace.remaining_s() == pytest.approx(19.0)
+    assert timer.remaining_s() == pytest.approx(19.0)
 
 
 def test_the_rest_is_known_from_the_picture_before(clock: Clock) -> None:
-    pace = Pace(clock)
+    timer = StepTimer(clock)
     for pixels in (100, 200):
-        pace.begin(2, pixels)
-        pace.sampling()
+        timer.begin(2, pixels)
+        timer.sampling()
         for step in (1, 2):
             clock.now_s += 1.0
-            pace.step(step)
+            timer.step(step)
         if pixels == 100:
             clock.now_s += 3.0
-            pace.end()
-    assert pace.remaining_s() == pytest.approx(6.0)
+            timer.end()
+    assert timer.remaining_s() == pytest.approx(6.0)

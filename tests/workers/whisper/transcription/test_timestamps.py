@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from workers.whisper.transcription.splitting import Piece, Split, split_at_timestamps
+from workers.whisper.transcription.timestamps import Split, TimedText, split_at_timestamps
 
 
 def split(tokens: list[int], duration_s: float = 10.0, keep_tail: bool = True) -> Split:
@@ -11,7 +11,7 @@ def split(tokens: list[int], duration_s: float = 10.0, keep_tail: bool = True) -
 
 def test_two_timestamps_in_a_row_end_one_piece_and_begin_another() -> None:
     pieces = split([1000, 1, 2, 1050, 1050, 3, 1100]).pieces
-    assert pieces == [Piece(0.0, 1.0, [1000, 1, 2, 1050]), Piece(1.0, 2.0, [1050, 3, 1100])]
+    assert pieces == [TimedText(0.0, 1.0, [1000, 1, 2, 1050]), TimedText(1.0, 2.0, [1050, 3, 1100])]
 
 
 def test_a_pause_between_pieces_belongs_to_neither() -> None:
@@ -25,7 +25,7 @@ def test_a_single_timestamp_at_the_end_says_that_all_was_heard() -> None:
 
 def test_a_tail_is_kept_up_to_the_end_of_the_chunk() -> None:
     result = split([1000, 1, 1050, 1050, 2, 3])
-    assert result.pieces[-1] == Piece(1.0, 10.0, [1050, 2, 3])
+    assert result.pieces[-1] == TimedText(1.0, 10.0, [1050, 2, 3])
     assert result.heard_s == 10.0
 
 
@@ -41,7 +41,7 @@ def test_a_pair_at_the_end_says_where_to_go_on() -> None:
 
 def test_a_tail_that_is_all_there_is_is_kept_in_any_case() -> None:
     result = split([1000, 1, 2], keep_tail=False)
-    assert result == Split([Piece(0.0, 10.0, [1000, 1, 2])], 10.0)
+    assert result == Split([TimedText(0.0, 10.0, [1000, 1, 2])], 10.0)
 
 
 def test_a_chunk_always_advances() -> None:
@@ -50,7 +50,7 @@ def test_a_chunk_always_advances() -> None:
 
 def test_what_is_heard_after_the_end_of_the_sound_is_dropped() -> None:
     result = split([1000, 1, 1500, 1500, 2, 1600], duration_s=9.0)
-    assert result.pieces == [Piece(0.0, 9.0, [1000, 1, 1500])]
+    assert result.pieces == [TimedText(0.0, 9.0, [1000, 1, 1500])]
 
 
 def test_no_tokens_are_no_pieces() -> None:

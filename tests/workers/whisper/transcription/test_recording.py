@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from shared.wire.jobs import Segment, SpeechJob
-from workers.whisper.audio.preparation import PreparedChunk
+from workers.whisper.audio.notices import PreparedChunk
 from workers.whisper.transcription.fallback import Attempt
-from workers.whisper.transcription.recording import Item, Transcription
+from workers.whisper.transcription.recording import PendingChunk, Transcription
 
 SAID = Segment(3, 100.0, 112.0, " Hello.", [1], 0.0, -0.1, 1.0, 0.0)
 
@@ -18,9 +18,9 @@ def chunk(*speech: tuple[float, float], silent: bool = False) -> PreparedChunk:
     return PreparedChunk(3, 100.0, 30.0, features, silent, speech)
 
 
-def item(prepared: PreparedChunk) -> Item:
+def item(prepared: PreparedChunk) -> PendingChunk:
     transcription = Transcription("job", SpeechJob(), "en", [], 0.0)
-    return Item(transcription, prepared, [Attempt(0.0, [1, 2], " Hello.", -0.1, 0.0)])
+    return PendingChunk(transcription, prepared, [Attempt(0.0, [1, 2], " Hello.", -0.1, 0.0)])
 
 
 def test_speech_after_what_was_written_is_heard_again() -> None:

@@ -31,7 +31,7 @@ MIN_RATE_HZ = 1000
 MAX_PACKETS_A_READ = 10_000
 
 
-class AudioReader:
+class AudioDecoder:
     """One recording being decoded to 16 kHz mono. Damaged packets are skipped; a torn end is the end.
 
     Raises:

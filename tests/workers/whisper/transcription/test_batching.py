@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from workers.whisper.batching import BatchSize, FairQueue
+from workers.whisper.transcription.batching import BatchSize, ChunkQueue
 
 
 @dataclass(eq=False)
@@ -12,8 +12,8 @@ class Chunk:
     key: str = "same"
 
 
-def queue_of(**counts: int) -> FairQueue[Chunk]:
-    queue: FairQueue[Chunk] = FairQueue()
+def queue_of(**counts: int) -> ChunkQueue[Chunk]:
+    queue: ChunkQueue[Chunk] = ChunkQueue()
     for job_id, count in counts.items():
         for index in range(count):
             queue.add(Chunk(job_id, index))

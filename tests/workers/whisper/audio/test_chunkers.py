@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region, SampleBuffer, Samples
-from workers.whisper.audio.sequential import SequentialChunker
-from workers.whisper.audio.voice import VoiceChunker, detect_speech
+from workers.whisper.audio.sequential_chunker import SequentialChunker
+from workers.whisper.audio.voice_chunker import VoiceChunker, detect_speech
 
 WINDOW_S = 60
 

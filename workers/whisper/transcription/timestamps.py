@@ -12,7 +12,7 @@ MIN_PROGRESS_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TimedText:
     """Text between two timestamps; times are relative to the chunk, ``tokens`` include the timestamps."""
 
     start_s: float
@@ -27,7 +27,7 @@ class Split:
     With ``keep_tail`` that is the last timestamp, even if the model holds the rest for silence.
     """
 
-    pieces: list[Piece]
+    pieces: list[TimedText]
     heard_s: float
 
 
@@ -42,7 +42,7 @@ def split_at_timestamps(tokens: list[int], timestamp_begin: int, duration_s: flo
     closed, tail, tail_start_s = _walk(tokens, timestamp_begin)
     heard_s = duration_s
     if tail and (keep_tail or not closed):
-        closed.append(Piece(tail_start_s, duration_s, tail))
+        closed.append(TimedText(tail_start_s, duration_s, tail))
     elif closed and (keep_tail or _ends_open(tokens, timestamp_begin)):
         heard_s = min(closed[-1].end_s, duration_s)
     clipped = [replace(piece, end_s=min(piece.end_s, duration_s)) for piece in closed]
@@ -50,9 +50,9 @@ def split_at_timestamps(tokens: list[int], timestamp_begin: int, duration_s: flo
     return Split(pieces, heard_s if heard_s >= MIN_PROGRESS_S else duration_s)
 
 
-def _walk(tokens: list[int], timestamp_begin: int) -> tuple[list[Piece], list[int], float]:
+def _walk(tokens: list[int], timestamp_begin: int) -> tuple[list[TimedText], list[int], float]:
     """The pieces that a timestamp closes, then the tokens after the last of them that hold text, and their start."""
-    closed: list[Piece] = []
+    closed: list[TimedText] = []
     current: list[int] = []
     start_s = 0.0
     has_text = False
@@ -63,7 +63,7 @@ def _walk(tokens: list[int], timestamp_begin: int) -> tuple[list[Piece], list[in
             continue
         time_s = (token - timestamp_begin) * TIMESTAMP_STEP_S
         if has_text:
-            closed.append(Piece(start_s, time_s, current))
+            closed.append(TimedText(start_s, time_s, current))
             has_text = False
             current = []
         else:

@@ -13,7 +13,7 @@ import pytest
 
 from shared.wire.jobs import Failed, JobError
 from tests.support.workers.recordings import JFK, decoded, encoded, silent_video, wav
-from workers.whisper.audio.decoding import AudioReader
+from workers.whisper.audio.decoder import AudioDecoder
 from workers.whisper.audio.pcm import SAMPLE_RATE
 
 FORMATS = [
@@ -61,9 +61,9 @@ def test_the_sound_of_a_film_is_read() -> None:
 
 
 def test_a_recording_is_read_a_little_at_a_time() -> None:
-    reader = AudioReader(memoryview(JFK))
-    assert SAMPLE_RATE <= len(reader.read(SAMPLE_RATE)) < 2 * SAMPLE_RATE
-    assert not reader.ended
+    decoder = AudioDecoder(memoryview(JFK))
+    assert SAMPLE_RATE <= len(decoder.read(SAMPLE_RATE)) < 2 * SAMPLE_RATE
+    assert not decoder.ended
 
 
 def test_a_torn_file_is_read_up_to_where_it_is_torn() -> None:
@@ -125,7 +125,7 @@ def test_a_session_description_opens_no_socket(monkeypatch: pytest.MonkeyPatch) 
 
     def read() -> None:
         with pytest.raises(JobError):
-            AudioReader(memoryview(description.encode()))
+            AudioDecoder(memoryview(description.encode()))
         done.set()
 
     threading.Thread(target=read, daemon=True).start()

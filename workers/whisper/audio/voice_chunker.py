@@ -12,7 +12,7 @@ from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region,
 WINDOW_SAMPLES = 120 * SAMPLE_RATE
 """How much the voice detector hears at once."""
 
-LEAST_CHUNK_SAMPLES = 2 * CHUNK_SAMPLES // 3
+MIN_CHUNK_SAMPLES = 2 * CHUNK_SAMPLES // 3
 """A chunk that is full is cut no sooner than after so much of it, unless there is a long pause before."""
 
 LONG_PAUSE_SAMPLES = 2 * SAMPLE_RATE
@@ -105,7 +105,7 @@ class VoiceChunker:
         pauses = {
             count: start - end
             for count, (start, (_, end)) in enumerate(zip(starts, self._open, strict=True), 1)
-            if end - begun >= LEAST_CHUNK_SAMPLES or start - end >= LONG_PAUSE_SAMPLES or count == len(self._open)
+            if end - begun >= MIN_CHUNK_SAMPLES or start - end >= LONG_PAUSE_SAMPLES or count == len(self._open)
         }
         return max(pauses, key=lambda count: (pauses[count], count))
 

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 TARGET_STEP_S = 2.0
 
 
-class Rider(Protocol):
+class Batchable(Protocol):
     """What can be put in a batch: those with the same ``key`` can ride together."""
 
     @property
@@ -21,62 +21,58 @@ class Rider(Protocol):
         """What all of a batch must have in common."""
 
 
-R = TypeVar("R", bound=Rider)
+C = TypeVar("C", bound=Batchable)
 
 
-class FairQueue(Generic[R]):
+class ChunkQueue(Generic[C]):
     """Chunks that wait for the model, by recording; the one that was served longest ago comes first."""
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[R]] = {}
+        self._waiting: dict[str, deque[C]] = {}
         self._served: dict[str, int] = {}
         self._turn = 0
 
-    def add(self, rider: R) -> None:
+    def add(self, chunk: C) -> None:
         """Queue a chunk behind those of its recording."""
-        self._of(rider.job_id).append(rider)
+        self._of(chunk.job_id).append(chunk)
 
-    def put_back(self, rider: R) -> None:
+    def put_back(self, chunk: C) -> None:
         """Queue a chunk before those of its recording."""
-        self._of(rider.job_id).appendleft(rider)
+        self._of(chunk.job_id).appendleft(chunk)
 
     def drop(self, job_id: str) -> None:
         """Forget a recording. Unknown ones are ignored."""
         self._waiting.pop(job_id, None)
         self._served.pop(job_id, None)
 
-    def waiting(self) -> set[str]:
-        """The recordings of which chunks wait."""
-        return {job_id for job_id, riders in self._waiting.items() if riders}
-
-    def take(self, limit: int) -> list[R]:
+    def take(self, limit: int) -> list[C]:
         """Up to ``limit`` chunks that can ride together, one of each recording in turn until none is left.
 
         The first chunk of the recording that was served longest ago says with what the others must agree.
         """
-        in_order_of_arrival = [job_id for job_id, riders in self._waiting.items() if riders]
+        in_order_of_arrival = [job_id for job_id, chunks in self._waiting.items() if chunks]
         order = sorted(in_order_of_arrival, key=self._served.__getitem__)
         if not order:
             return []
         key = self._waiting[order[0]][0].key
-        batch: list[R] = []
+        batch: list[C] = []
         while len(batch) < limit:
-            turns = [rider for job_id in order if (rider := self._first_with(job_id, key)) is not None]
+            turns = [chunk for job_id in order if (chunk := self._first_with(job_id, key)) is not None]
             if not turns:
                 break
-            for rider in turns[: limit - len(batch)]:
-                self._waiting[rider.job_id].remove(rider)
-                batch.append(rider)
+            for chunk in turns[: limit - len(batch)]:
+                self._waiting[chunk.job_id].remove(chunk)
+                batch.append(chunk)
                 self._turn += 1
-                self._served[rider.job_id] = self._turn
+                self._served[chunk.job_id] = self._turn
         return batch
 
-    def _of(self, job_id: str) -> deque[R]:
+    def _of(self, job_id: str) -> deque[C]:
         self._served.setdefault(job_id, 0)
         return self._waiting.setdefault(job_id, deque())
 
-    def _first_with(self, job_id: str, key: Hashable) -> R | None:
-        return next((rider for rider in self._waiting[job_id] if rider.key == key), None)
+    def _first_with(self, job_id: str, key: Hashable) -> C | None:
+        return next((chunk for chunk in self._waiting[job_id] if chunk.key == key), None)
 
 
 class BatchSize:
