@@ -8,23 +8,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from shared.wire.jobs import JobKind
+from shared.kinds import JobKind
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
     """One served model: the id that requests name, the file, and the engine that runs it.
 
-    ``aliases`` are further ids under which requests may name it. ``options`` belong to the engine.
+    It runs jobs of all its ``kinds``. ``aliases`` are further ids under which requests may name it. ``options`` belong
+    to the engine.
     """
 
     name: str
-    kind: JobKind
+    kinds: tuple[JobKind, ...]
     engine: str
     path: str
     aliases: tuple[str, ...] = ()
     workers: int = 1
     options: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> ModelSettings:
+        """The settings that :meth:`ServerSettings.save` wrote."""
+        kinds = tuple(JobKind(kind) for kind in values["kinds"])
+        return cls(**{**values, "kinds": kinds, "aliases": tuple(values["aliases"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +103,7 @@ class ServerSettings:
     def load(cls, path: Path) -> ServerSettings:
         """Read what :meth:`save` wrote."""
         values = json.loads(path.read_text())
-        values["models"] = tuple(
-            ModelSettings(**{**model, "kind": JobKind(model["kind"]), "aliases": tuple(model["aliases"])})
-            for model in values["models"]
-        )
+        values["models"] = tuple(ModelSettings.from_json(model) for model in values["models"])
         values["image_hosts"] = tuple(values["image_hosts"])
         values["cors_origins"] = tuple(values["cors_origins"])
         return cls(**values)

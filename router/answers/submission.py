@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST
 from router.http.request_log import RequestRecord
@@ -14,7 +14,8 @@ from router.jobs.job import Blob, Job, JobRequest, JobState
 from router.jobs.limits import lower_priority
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import NOTHING_ASKED, SchedulingFields
-from shared.wire.jobs import Done, Payload, TextJob, Work, kind_of
+from shared.kinds import kind_of
+from shared.wire.jobs import Done, ImageJob, Payload, SpeechJob, TextJob, Work
 
 Batch = tuple[int, list[Payload]]
 
@@ -60,6 +61,7 @@ class SubmittedRequest:
         self._merged: asyncio.Queue[Batch] = asyncio.Queue()
         self._readers: list[asyncio.Task[None]] = []
         record.model = self.model
+        record.kind = self.kind
         record.choices_per_prompt = choices_per_prompt
         if broker.settings.log_prompts:
             record.prompts = [_prompt_of(work) for work in works[::choices_per_prompt]]
@@ -165,6 +167,10 @@ class SubmittedRequest:
 
 def _prompt_of(work: Work) -> Any:
     """What the request says to the model: text, token ids or a chat's messages."""
-    if isinstance(work, TextJob):
-        return next(given for given in (work.prompt, work.prompt_tokens, work.messages, "") if given is not None)
-    return work.prompt
+    match work:
+        case TextJob():
+            return next(given for given in (work.prompt, work.prompt_tokens, work.messages, "") if given is not None)
+        case ImageJob() | SpeechJob():
+            return work.prompt
+        case other:
+            assert_never(other)

@@ -11,10 +11,10 @@ from pathlib import Path
 from router.cli.options import OptionError, ServerOptions
 from shared.hub.progress import progress_for
 from shared.hub.store import ModelStore
+from shared.kinds import JobKind
 from shared.models.catalog import load_catalog, resolve
 from shared.models.source import ModelError, looks_like_path
 from shared.settings import ModelSettings
-from shared.wire.jobs import JobKind
 
 ECHO = "echo"
 SERVED_ENGINES = ("llama", "diffusion", "whisper", ECHO)
@@ -76,7 +76,7 @@ def _find_model(spec: str, store: ModelStore, options: ServerOptions) -> ModelSe
     parts = _image_files(options) if model.engine == "diffusion" else {}
     return ModelSettings(
         name=model.name,
-        kind=JobKind(model.kind),
+        kinds=(JobKind(model.kind),),
         engine=model.engine,
         path=str(model.path),
         workers=options.workers,
@@ -108,5 +108,5 @@ def _echo_model(spec: str, workers: int) -> ModelSettings:
     except ValueError:
         raise OptionError(f"model_path {spec!r}: echo and echo:SECONDS are accepted") from None
     return ModelSettings(
-        name=ECHO, kind=JobKind.TEXT, engine=ECHO, path="", workers=workers, options={"step_s": step_s}
+        name=ECHO, kinds=(JobKind.TEXT,), engine=ECHO, path="", workers=workers, options={"step_s": step_s}
     )

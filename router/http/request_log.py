@@ -17,6 +17,7 @@ from router.http.error_handlers import CLIENT_CLOSED_REQUEST, error_response
 from router.jobs.job import Job
 from router.jobs.limits import UNLIMITED, UserLimits
 from router.schemas.errors import ApiError
+from shared.kinds import JobKind
 
 log = logging.getLogger("nexa.request")
 
@@ -40,6 +41,7 @@ class RequestRecord:
     user: str = ""
     key_name: str = ""
     model: str | None = None
+    kind: JobKind | None = None
     worker: str | None = None
     prompt_tokens: int | None = None
     cached_tokens: int | None = None

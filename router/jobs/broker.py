@@ -21,8 +21,9 @@ from router.jobs.workers.link import RouterLink
 from router.jobs.workers.probing import Prober
 from router.jobs.workers.table import Worker, WorkerRow, WorkerTable
 from router.schemas.errors import ApiError
+from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import Done, Failed, ImageJob, JobKind, Started, Tokens
+from shared.wire.jobs import Done, Failed, ImageJob, Started, Tokens
 from shared.wire.messages import (
     Acknowledge,
     Cancel,
@@ -197,7 +198,7 @@ class Broker:
         for model in self.settings.models:
             context = max((w.heartbeat.context_tokens for w in self._workers.of_model(model.name)), default=0)
             ready = self._has_ready_worker(model.name)
-            rows.append(ServedModel(model.name, model.kind, model.aliases, context, ready))
+            rows.append(ServedModel(model.name, model.kinds, model.aliases, context, ready))
         return rows
 
     def _has_ready_worker(self, model: str) -> bool:

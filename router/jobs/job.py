@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from mmap import mmap
 
-from router.jobs.fairness.cost import estimated_cost
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
+from shared.kinds import estimated_cost
 from shared.wire.jobs import Done, Failed, Payload, Picture, Recording, Segment, Started, Tokens, Work
 
 Blob = bytes | memoryview | mmap
@@ -67,7 +67,7 @@ class Job:
     ``generated`` holds all token ids so far, ``delivered`` counts the pictures or the chunks of a recording: another
     worker can go on from there. ``wire_id`` is the job's name on the wire, another one each time that it is taken from
     a worker. ``begun`` is what the first worker said of the prompt, ``audio_s`` the length of the recording, once that
-    is known. Costs are those of :mod:`router.jobs.fairness.cost`: the estimate, and what the user has been charged.
+    is known. Costs are those of :mod:`shared.costs`: the estimate, and what the user has been charged.
     ``queue_position`` is where the job stood when it was accepted, 0 if a worker got it at once.
     """
 

@@ -6,11 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router.schemas.errors import ApiError
+from shared.kinds import KINDS, JobKind
 from shared.settings import ModelSettings
-from shared.wire.jobs import JobKind
-
-EXAMPLES = {JobKind.TEXT: "smollm2", JobKind.IMAGE: "sd1-5", JobKind.SPEECH: "faster-whisper-tiny"}
-"""A model of each kind that everybody can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +15,7 @@ class ServedModel:
     """One row of ``GET /v1/models``."""
 
     name: str
-    kind: JobKind
+    kinds: tuple[JobKind, ...]
     aliases: tuple[str, ...]
     context_tokens: int
     ready: bool
@@ -30,18 +27,18 @@ def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind)
     Raises:
         ApiError: 404, with what is served.
     """
-    served = "served: " + ", ".join(f"{model.name} ({model.kind})" for model in models)
-    of_kind = [model for model in models if model.kind is kind]
+    served = "served: " + ", ".join(f"{model.name} ({', '.join(model.kinds)})" for model in models)
+    of_kind = [model for model in models if kind in model.kinds]
     if not of_kind:
         names = " ".join(model.name for model in models)
-        remedy = f"the command `nexa server {names} {EXAMPLES[kind]}` would serve one too"
+        remedy = f"the command `nexa server {names} {KINDS[kind].example_model}` would serve one too"
         raise ApiError(404, f"no {kind} model is served here; {served}; {remedy}", "model", "model_not_found")
     if not name:
         return of_kind[0]
     model = next((model for model in models if name == model.name or name in model.aliases), None)
     if model is None:
         raise ApiError(404, f"model: {name!r} is not served here; {served}", "model", "model_not_found")
-    if model.kind is not kind:
-        message = f"model: {name!r} is of kind {model.kind}, this endpoint needs {kind}; {served}"
+    if kind not in model.kinds:
+        message = f"model: {name!r} is of kind {', '.join(model.kinds)}, this endpoint needs {kind}; {served}"
         raise ApiError(404, message, "model", "model_not_found")
     return model

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from router.answers.registry import EntryState
-from shared.wire.jobs import JobKind
+from shared.kinds import JobKind
 
 
 class JobObject(BaseModel):

@@ -25,7 +25,7 @@ class Metrics:
 
     def __init__(self, models: Sequence[ModelSettings]) -> None:
         self.registry = CollectorRegistry()
-        self._kinds = {model.name: model.kind.value for model in models}
+        self._models = [model.name for model in models]
         self._ttft = self._histogram(
             "time_to_first_token_seconds", "Acceptance of a request to its first token, segment or picture."
         )
@@ -51,7 +51,7 @@ class Metrics:
     def finished(self, request: FinishedRequest) -> None:
         """Count a request that has ended."""
         model = request.record.model or ""
-        kind = self._kinds.get(model, "")
+        kind = request.record.kind or ""
         self._requests.labels(request.endpoint, model, kind, request.outcome, str(request.status)).inc()
         if not model:
             return
@@ -90,7 +90,7 @@ class Metrics:
 
     def _show_zeros(self, metric: Histogram | Counter) -> None:
         """Export each model from the start: a rate needs a first value to begin from."""
-        for model in self._kinds:
+        for model in self._models:
             metric.labels(model)
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import psutil
 
 from shared.interpreter import child_environment, module_command
+from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import JobKind
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 10.0
@@ -59,7 +59,7 @@ def running_router(slots: int, step_s: float = 0.0, worker_module: str = "worker
             contextlib.ExitStack() as stack,
         ):
             host, port = listener.getsockname()
-            model = ModelSettings(name=MODEL, kind=JobKind.TEXT, engine="echo", path="", options={"step_s": step_s})
+            model = ModelSettings(name=MODEL, kinds=(JobKind.TEXT,), engine="echo", path="", options={"step_s": step_s})
             settings = ServerSettings(
                 models=(model,),
                 run_folder=str(folder),

@@ -11,14 +11,6 @@ from enum import StrEnum
 from typing import Any
 
 
-class JobKind(StrEnum):
-    """The kinds of work that an engine can be asked for."""
-
-    TEXT = "text"
-    IMAGE = "image"
-    SPEECH = "speech"
-
-
 class ToolChoice(StrEnum):
     """Whether an answer may, must or must not call a tool. ``NAMED`` goes with :attr:`TextJob.tool_name`."""
 
@@ -157,13 +149,6 @@ class ImageJob:
 
 
 Work = TextJob | SpeechJob | ImageJob
-
-
-def kind_of(work: Work) -> JobKind:
-    """The kind of engine that ``work`` needs."""
-    if isinstance(work, TextJob):
-        return JobKind.TEXT
-    return JobKind.SPEECH if isinstance(work, SpeechJob) else JobKind.IMAGE
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,22 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
+from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import JobKind
 
 
 def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
     models = (
         ModelSettings(
             name="a",
-            kind=JobKind.TEXT,
+            kinds=(JobKind.TEXT,),
             engine="llama",
             path="/m.gguf",
             aliases=("b", "c"),
             workers=2,
             options={"x": [1]},
         ),
-        ModelSettings(name="d", kind=JobKind.IMAGE, engine="diffusion", path="/d"),
+        ModelSettings(name="d", kinds=(JobKind.IMAGE, JobKind.TEXT), engine="diffusion", path="/d"),
     )
     settings = ServerSettings(
         models=models, run_folder=str(tmp_path), port=9, api_key="k", image_hosts=("h:1", "i"), drain_timeout_s=1.5

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import Done, Failed, ImageJob, JobKind, SpeechJob, Started, Tokens
+from shared.wire.jobs import Done, Failed, ImageJob, SpeechJob, Started, Tokens
 from shared.wire.messages import Acknowledge, Cancel, Drain, Replay, Submit, WorkerState
 from tests.support.router.router_end import PATIENCE_S, RouterEnd
 
@@ -22,7 +23,7 @@ class RunningWorker(RouterEnd):
 
     def __init__(self, step_s: float) -> None:
         super().__init__()
-        model = ModelSettings(name="echo", kind=JobKind.TEXT, engine="echo", path="", options={"step_s": step_s})
+        model = ModelSettings(name="echo", kinds=(JobKind.TEXT,), engine="echo", path="", options={"step_s": step_s})
         settings = ServerSettings(models=(model,), run_folder=str(self.folder), slots=SLOTS)
         settings.save()
         arguments = ["--settings", str(settings.path), "--model", "echo", "--worker-name", "echo-0"]

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
-from shared.wire.jobs import ImageJob, JobError, kind_of
+from shared.kinds import kind_of
+from shared.wire.jobs import ImageJob, JobError
 from workers.diffusion.loras import Lora, take_loras
 from workers.diffusion.pictures import input_picture, mask_picture
 from workers.engine import EngineJob

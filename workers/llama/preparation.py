@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from shared.wire.jobs import JobError, TextJob, ToolChoice, kind_of
+from shared.kinds import kind_of
+from shared.wire.jobs import JobError, TextJob, ToolChoice
 from workers.engine import EngineJob
 from workers.llama.chat.rendering import ChatTemplate
 from workers.llama.chat.tool_calls import ToolCallParser, calls_grammar

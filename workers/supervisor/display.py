@@ -6,15 +6,15 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, assert_never
 
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from shared.kinds import JobKind
 from shared.settings import ModelSettings
-from shared.wire.jobs import JobKind
 from shared.wire.messages import WorkerState
 
 log = logging.getLogger("nexa.supervisor")
@@ -123,7 +123,7 @@ def announcement(url: str, models: Sequence[ModelSettings], needs_key: bool) -> 
     """The address, with one command to try it for each kind of model."""
     names = ", ".join(model.name for model in models)
     key = ' -H "Authorization: Bearer $NEXA_API_KEY"' if needs_key else ""
-    of_kind = {model.kind: model.name for model in reversed(models)}
+    of_kind = {kind: model.name for model in reversed(models) for kind in model.kinds}
     commands = [_example(kind, of_kind[kind], url, key) for kind in JobKind if kind in of_kind]
     return f"\nServing {names} at {url} (Ctrl-C ends it after running requests, twice at once). Try:\n\n" + "\n".join(
         f"  curl {command}\n" for command in commands
@@ -131,14 +131,21 @@ def announcement(url: str, models: Sequence[ModelSettings], needs_key: bool) -> 
 
 
 def _example(kind: JobKind, model: str, url: str, key: str) -> str:
-    if kind is JobKind.SPEECH:
-        return f"{url}/v1/audio/transcriptions{key} -F file=@recording.mp3 -F model={model}"
-    if kind is JobKind.IMAGE:
-        route, body = "txt2img", f'{{"model": "{model}", "prompt": "A lighthouse at dusk", "response_format": "url"}}'
-    else:
-        route = "chat/completions"
-        body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
-    return f"{url}/v1/{route}{key} -H 'Content-Type: application/json' \\\n    -d '{body}'"
+    match kind:
+        case JobKind.TEXT:
+            messages = '[{"role": "user", "content": "Hello"}]'
+            return _json_example(f"{url}/v1/chat/completions{key}", f'{{"model": "{model}", "messages": {messages}}}')
+        case JobKind.IMAGE:
+            body = f'{{"model": "{model}", "prompt": "A lighthouse at dusk", "response_format": "url"}}'
+            return _json_example(f"{url}/v1/txt2img{key}", body)
+        case JobKind.SPEECH:
+            return f"{url}/v1/audio/transcriptions{key} -F file=@recording.mp3 -F model={model}"
+        case other:
+            assert_never(other)
+
+
+def _json_example(target: str, body: str) -> str:
+    return f"{target} -H 'Content-Type: application/json' \\\n    -d '{body}'"
 
 
 def _table(workers: Sequence[WorkerView]) -> Table:

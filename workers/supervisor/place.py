@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from shared import exit_codes
-from shared.wire.jobs import JobKind
+from shared.kinds import JobKind, max_step_s
 from shared.wire.messages import WORKER_MOVES, Heartbeat, WorkerState, WorkerStatus
 from workers.supervisor.processes.exits import MemoryFigures, explain_exit, is_hopeless
 from workers.supervisor.processes.process import ChildProcess, Command, LineSink
@@ -45,9 +45,9 @@ class WorkerLimits:
     restarts: Callable[[], RestartPolicy] = field(default=RestartPolicy)
 
     @classmethod
-    def of(cls, kind: JobKind) -> WorkerLimits:
-        """The limits for a worker of that kind."""
-        return cls(busy_s={JobKind.TEXT: 60.0, JobKind.SPEECH: 300.0, JobKind.IMAGE: 900.0}[kind])
+    def of(cls, kinds: Iterable[JobKind]) -> WorkerLimits:
+        """The limits for a worker that serves ``kinds``."""
+        return cls(busy_s=max_step_s(kinds))
 
 
 class WorkerPlace:

@@ -78,7 +78,7 @@ class Supervisor:
                 model=model.name,
                 device=assignment.device,
                 launch=partial(launch.worker, model.name, name, assignment=assignment),
-                limits=limits or WorkerLimits.of(model.kind),
+                limits=limits or WorkerLimits.of(model.kinds),
                 on_change=self._changed,
                 on_line=on_line,
             )

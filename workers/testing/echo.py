@@ -10,7 +10,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.wire.jobs import Done, FinishReason, JobError, Started, TextJob, Tokens, kind_of
+from shared.kinds import kind_of
+from shared.wire.jobs import Done, FinishReason, JobError, Started, TextJob, Tokens
 from shared.wire.messages import EngineStats
 from workers.engine import Emitted, EngineInfo, EngineJob
 

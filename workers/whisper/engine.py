@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from shared.wire.jobs import Failed, JobError, Segment, SpeechJob, SpeechTask, Started, kind_of
+from shared.kinds import kind_of
+from shared.wire.jobs import Failed, JobError, Segment, SpeechJob, SpeechTask, Started
 from shared.wire.messages import EngineStats
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
 from workers.whisper.audio.notices import Notice, Opened, Prepared, PreparedChunk

@@ -25,7 +25,7 @@ from router.schemas.images import (
     Txt2ImgRequest,
 )
 from router.schemas.shown import shown
-from shared.wire.jobs import JobKind
+from shared.kinds import JobKind
 
 GENERATION = "image_generation"
 EDIT = "image_edit"

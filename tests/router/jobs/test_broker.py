@@ -8,7 +8,8 @@ import pytest
 
 from router.jobs.job import JobRequest, JobState
 from router.schemas.errors import ApiError
-from shared.wire.jobs import Failed, ImageJob, JobKind, Started, Tokens
+from shared.kinds import JobKind
+from shared.wire.jobs import Failed, ImageJob, Started, Tokens
 from shared.wire.messages import Acknowledge, Cancel, Probe, WorkerState
 from tests.support.router.broker_server import DONE, SMOL, STARTED, Server, collect, run, serving, tokens
 from tests.support.workers.worker_end import WorkerEnd

@@ -13,15 +13,16 @@ from typing import Any
 
 from router.jobs.broker import Broker
 from router.jobs.job import Job, JobRequest
+from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import Done, Failed, FinishReason, JobKind, Payload, Started, TextJob, Tokens
+from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, Tokens
 from shared.wire.transport import Endpoints
 from tests.support.workers.worker_end import WorkerEnd
 
 PATIENCE_S = 20.0
 STARTED = Started(3, 0)
 DONE = Done(FinishReason.STOP, 3, 0, 3, 0.1)
-SMOL = ModelSettings(name="smol", kind=JobKind.TEXT, engine="echo", path="", aliases=("small",))
+SMOL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="", aliases=("small",))
 
 
 def tokens(*ids: int) -> list[Payload]:

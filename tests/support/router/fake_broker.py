@@ -12,10 +12,11 @@ from fastapi import FastAPI
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.served import ServedModel
 from router.schemas.errors import ApiError
+from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import Done, Failed, FinishReason, JobKind, Payload, Started, TextJob, Tokens
+from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, Tokens
 
-MODEL = ModelSettings(name="smol", kind=JobKind.TEXT, engine="echo", path="", aliases=("gpt-4o", "small"))
+MODEL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="", aliases=("gpt-4o", "small"))
 
 Script = list[Payload]
 
@@ -79,7 +80,7 @@ class FakeBroker:
         return [WorkerRow()]
 
     def served_models(self) -> list[ServedModel]:
-        return [ServedModel(MODEL.name, MODEL.kind, MODEL.aliases, 2048, not self.missing)]
+        return [ServedModel(MODEL.name, MODEL.kinds, MODEL.aliases, 2048, not self.missing)]
 
     async def start(self) -> None:
         self.running = True

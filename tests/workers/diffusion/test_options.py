@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import JobKind
 from workers.diffusion.options import DiffusionOptions
 
 
 def options(**values: str) -> DiffusionOptions:
     model = ModelSettings(
-        name="sd", kind=JobKind.IMAGE, engine="diffusion", path="/models/sd.gguf", options=dict(values)
+        name="sd", kinds=(JobKind.IMAGE,), engine="diffusion", path="/models/sd.gguf", options=dict(values)
     )
     return DiffusionOptions.of(model, ServerSettings(models=(model,), run_folder="/run"), threads=3)
 

@@ -7,8 +7,8 @@ import logging
 import pytest
 from rich.console import Console
 
+from shared.kinds import JobKind
 from shared.settings import ModelSettings
-from shared.wire.jobs import JobKind
 from shared.wire.messages import WorkerState
 from workers.supervisor.display import LiveDisplay, LogDisplay, WorkerView, announcement
 from workers.supervisor.processes.output import LineForwarder
@@ -49,8 +49,8 @@ def test_a_live_display_shows_the_state_and_turns_to_log_lines_once_serving(
     assert [record.getMessage() for record in caplog.records] == ["worker exited"]
 
 
-def served(kind: JobKind, name: str = "m") -> ModelSettings:
-    return ModelSettings(name=name, kind=kind, engine="echo", path="")
+def served(*kinds: JobKind, name: str = "m") -> ModelSettings:
+    return ModelSettings(name=name, kinds=kinds, engine="echo", path="")
 
 
 def test_the_announced_command_asks_for_a_key_where_one_is_needed_without_showing_it() -> None:
@@ -59,12 +59,19 @@ def test_the_announced_command_asks_for_a_key_where_one_is_needed_without_showin
 
 
 def test_a_command_is_announced_for_each_kind_that_is_served() -> None:
-    models = [served(JobKind.SPEECH, "tiny"), served(JobKind.TEXT, "first"), served(JobKind.TEXT, "second")]
+    models = [
+        served(JobKind.SPEECH, name="tiny"),
+        served(JobKind.TEXT, name="first"),
+        served(JobKind.TEXT, name="second"),
+    ]
     shown = announcement("http://h:1", models, needs_key=False)
     assert "curl http://h:1/v1/audio/transcriptions -F file=@recording.mp3 -F model=tiny" in shown
     assert '{"model": "first", "messages"' in shown
     assert "txt2img" not in shown
     assert "curl http://h:1/v1/txt2img" in announcement("http://h:1", [served(JobKind.IMAGE)], needs_key=False)
+    both = announcement("http://h:1", [served(JobKind.TEXT, JobKind.SPEECH)], needs_key=False)
+    assert "/v1/chat/completions" in both
+    assert "/v1/audio/transcriptions" in both
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import JobKind
 from workers.engine import EngineLoadError
 from workers.whisper.engine import WhisperEngine
 from workers.whisper.options import WhisperOptions
@@ -31,7 +31,7 @@ def copy(english_folder: Path, tmp_path: Path) -> Path:
 
 def test_options_come_from_the_settings() -> None:
     model = ModelSettings(
-        name="tiny", kind=JobKind.SPEECH, engine="whisper", path="/models/tiny", options={"compute_type": "float32"}
+        name="tiny", kinds=(JobKind.SPEECH,), engine="whisper", path="/models/tiny", options={"compute_type": "float32"}
     )
     options = WhisperOptions.of(
         model, ServerSettings(models=(model,), run_folder="/run", slots=3), threads=2, device="cuda:1"

@@ -170,10 +170,11 @@ def test_models() -> None:
     listed = ask(FakeBroker(), "GET", "/v1/models").json()
     (model,) = listed["data"]
     assert listed["object"] == "list"
-    assert {key: model[key] for key in ("id", "object", "kind", "ready", "context_length", "aliases")} == {
+    assert {key: model[key] for key in ("id", "object", "kind", "kinds", "ready", "context_length", "aliases")} == {
         "id": "smol",
         "object": "model",
         "kind": "text",
+        "kinds": ["text"],
         "ready": True,
         "context_length": 2048,
         "aliases": ["gpt-4o", "small"],

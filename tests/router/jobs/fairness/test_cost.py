@@ -1,28 +1,12 @@
 from __future__ import annotations
 
-import pytest
-
-from router.jobs.fairness.cost import MOST_GUESSED_TOKENS, cost_so_far, estimated_cost
+from router.jobs.fairness.cost import cost_so_far
 from router.jobs.job import Job, JobRequest
 from shared.wire.jobs import ImageJob, Recording, SpeechJob, Started, TextJob, Tokens, Work
 
 
 def job_of(work: Work, *blobs: bytes) -> Job:
     return Job("job", JobRequest("request", "user", "model", work, blobs))
-
-
-@pytest.mark.parametrize(
-    ("work", "cost"),
-    [
-        (TextJob(prompt="x" * 400, max_tokens=50), 100 + 2 * 50),
-        (TextJob(prompt_tokens=[1] * 30, max_tokens=1), 30 + 2),
-        (TextJob(messages=[{"role": "u", "content": [{"text": "x" * 39}]}], max_tokens=1), 10 + 2),
-        (TextJob(prompt="", max_tokens=100_000), 2 * MOST_GUESSED_TOKENS),
-        (ImageJob("a cat", width=256, height=512, steps=20, count=2), 2 * 20 * 4 * 8),
-    ],
-)
-def test_the_estimate_before_a_job_runs(work: Work, cost: float) -> None:
-    assert estimated_cost(work) == cost
 
 
 def test_a_recording_is_estimated_by_its_size_and_counted_by_its_length() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from shared.devices import DeviceAssignment
 from shared.interpreter import child_environment
+from shared.kinds import JobKind
 from shared.logging_setup import configure
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import JobKind
 from workers.supervisor.display import LogDisplay
 from workers.supervisor.listener import open_listener
 from workers.supervisor.place import WorkerLimits
@@ -56,7 +56,7 @@ LIMITS = WorkerLimits(silence_s=1.0, stop_s=3.0, restarts=quick_restarts)
 
 def build_supervisor(launch: StandInLaunch, limits: WorkerLimits | None = None) -> Supervisor:
     models = tuple(
-        ModelSettings(name=name, kind=JobKind.TEXT, engine="echo", path="", workers=launch.count)
+        ModelSettings(name=name, kinds=(JobKind.TEXT,), engine="echo", path="", workers=launch.count)
         for name in launch.workers
     )
     settings = ServerSettings(models=models, run_folder=str(launch.folder), port=0, drain_timeout_s=5.0)

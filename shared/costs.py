@@ -1,0 +1,68 @@
+"""What a job costs a worker. The unit is one prompt token that has to be computed.
+
+The weights of text are those of Sheng et al. 2024, "Fairness in Serving Large Language Models": a generated token
+counts double, as it takes a sequence's place in a whole decode step. Prompt tokens found in the KV cache are free. A
+denoising step costs one for each patch of 64 x 64 pixels. A second of audio costs 50, the number of positions that it
+takes in Whisper's encoder. Users share the workers of one model, so only the costs of one kind of job are compared.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from shared.wire.jobs import ImageJob, SpeechJob, TextJob
+
+GENERATED_TOKEN = 2.0
+PATCH_PIXELS = 64 * 64
+AUDIO_SECOND = 50.0
+
+CHARACTERS_PER_TOKEN = 4
+DEFAULT_ANSWER_TOKENS = 256
+"""Assumed length of an answer without ``max_tokens``."""
+
+MAX_ANSWER_TOKENS = 512
+"""Assumed length of an answer with a higher ``max_tokens``: few answers reach it."""
+
+BYTES_PER_AUDIO_SECOND = 16_000
+"""Of a recording compressed to 128 kbit/s."""
+
+
+def estimate_text(work: TextJob, _blob_bytes: int = 0) -> float:
+    """Cost of a sequence before it runs, at least 1."""
+    answer = DEFAULT_ANSWER_TOKENS if work.max_tokens is None else min(work.max_tokens, MAX_ANSWER_TOKENS)
+    return max(1.0, _prompt_tokens(work) + GENERATED_TOKEN * answer)
+
+
+def estimate_images(work: ImageJob, _blob_bytes: int = 0) -> float:
+    """Cost of all pictures of a job, at least 1."""
+    return work.count * work.steps * max(1, math.ceil(work.width * work.height / PATCH_PIXELS))
+
+
+def estimate_speech(_work: SpeechJob, blob_bytes: int = 0) -> float:
+    """Cost of a recording of ``blob_bytes`` whose length is not known yet, at least 1."""
+    return max(1.0, blob_bytes / BYTES_PER_AUDIO_SECOND * AUDIO_SECOND)
+
+
+def _prompt_tokens(work: TextJob) -> float:
+    if work.prompt_tokens is not None:
+        return len(work.prompt_tokens)
+    if work.prompt is not None:
+        return len(work.prompt) / CHARACTERS_PER_TOKEN
+    return _characters([*(work.messages or ()), *work.tools]) / CHARACTERS_PER_TOKEN
+
+
+def _characters(values: Sequence[Any]) -> int:
+    """Length of all strings in a list of JSON values, at any depth."""
+    characters = 0
+    left = list(values)
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            characters += len(value)
+        elif isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return characters

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import pytest
+
+from router.jobs.served import find_model
+from router.schemas.errors import ApiError
+from shared.kinds import JobKind
+from shared.settings import ModelSettings
+
+PAINTER = ModelSettings(name="painter", kinds=(JobKind.IMAGE,), engine="echo", path="")
+BOTH = ModelSettings(name="both", kinds=(JobKind.TEXT, JobKind.SPEECH), engine="echo", path="", aliases=("other",))
+
+
+@pytest.mark.parametrize("kind", [JobKind.TEXT, JobKind.SPEECH])
+@pytest.mark.parametrize("name", [None, "both", "other"])
+def test_a_model_of_two_kinds_is_found_for_each(kind: JobKind, name: str | None) -> None:
+    assert find_model((PAINTER, BOTH), name, kind) is BOTH
+
+
+def test_a_model_of_other_kinds_is_refused_with_its_kinds() -> None:
+    with pytest.raises(ApiError, match=r"'both' is of kind text, speech, this endpoint needs image"):
+        find_model((PAINTER, BOTH), "both", JobKind.IMAGE)
