@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
+from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
 from router.http.connection import EdgeLimits, affordable, drop_stalled, guarded_protocol
 from router.jobs.broker import Broker
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     configure(fmt=settings.log_format, process="router")
     limits = affordable(EdgeLimits())
     try:
-        app = create_app(Broker(settings), open_tracing(settings.otlp_endpoint))
+        app = create_app(Broker(settings), open_tracing(settings.otlp_endpoint, OPERATIONS, QUIET_PATHS))
     except KeyFileError as error:
         log.error("%s", error)
         return 1

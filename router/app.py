@@ -1,12 +1,13 @@
-"""The HTTP application: endpoints, middleware and the broker that they share."""
+"""The HTTP application: endpoints, middleware and what they share."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
@@ -14,10 +15,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 
 from router.answers.registry import JobRegistry
-from router.api.admin import health, jobs, metrics, models, usage, workers
-from router.api.audio import endpoints as audio
-from router.api.images import endpoints as images
-from router.api.text import chat, completions, function_calling
+from router.api.families import FAMILIES, OPEN_PATHS, QUIET_PATHS, body_limits
 from router.http.body_limit import BodyLimit
 from router.http.error_handlers import install_error_handlers
 from router.http.forms import FORM_OVERHEAD_BYTES
@@ -31,19 +29,18 @@ from router.keys.usage import UsageStore
 from router.keys.usage_log import UsageLog
 from router.telemetry.request_metrics import Metrics
 from shared.devices import Nvml
+from shared.settings import ServerSettings
 
 if TYPE_CHECKING:
     from router.telemetry.tracing import Tracing
 
-FORM_PATHS = ("/v1/audio/transcriptions", "/v1/audio/translations")
-FORM_OR_JSON_PATHS = ("/v1/images/edits", "/v1/img2img")
 EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position")
 KEY_FILE_WAIT_S = 0.25  # the event loop waits with it
-DESCRIPTION = "Text, speech and pictures by this machine's own models, in OpenAI's words and in ours."
+DESCRIPTION = "Text, speech and image models of this machine, through OpenAI's API and a native one."
 
 
 def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
-    """The application around ``broker``, which it starts and stops with itself, and ``tracing``, which it closes.
+    """The application around ``broker``, which it starts and stops, and ``tracing``, which it closes.
 
     Its ``/docs`` page loads its scripts from this server.
 
@@ -51,62 +48,95 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
         KeyFileError: the key file cannot be used.
     """
     settings = broker.settings
-    image_store = ImageStore(settings.output_folder, settings.output_keep_s, settings.output_keep_bytes)
-    key_file = Path(settings.key_file) if settings.key_file else None
-    key_store = KeyStore.open(key_file, KEY_FILE_WAIT_S)
-    usage_log = UsageLog(UsageStore.open(key_file))
-    access = Access(key_store, settings.api_key, settings.key_required, settings.insecure)
-    job_registry = JobRegistry(settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await broker.start()
-        cleaning = asyncio.ensure_future(keep_clean(image_store))
-        try:
-            yield
-        finally:
-            job_registry.close()
-            cleaning.cancel()
-            await asyncio.gather(cleaning, return_exceptions=True)
-            await broker.stop()
-            await usage_log.close()
-            key_store.close()
-            if tracing is not None:
-                await asyncio.to_thread(tracing.close)
-
+    parts = _Parts.open(broker, tracing)
+    access = Access(parts.key_store, settings.api_key, settings.key_required, settings.insecure)
     app = FastAPIOffline(
         redoc_url=None,
         title="nexa server",
         description=DESCRIPTION,
-        lifespan=lifespan,
+        lifespan=lambda _: parts.running(),
         separate_input_output_schemas=False,
     )
-    app.state.broker = broker
-    app.state.image_store = image_store
-    app.state.job_registry = job_registry
-    app.state.gpus = Nvml()
-    app.state.usage_log = usage_log
-    app.state.metrics = counted = Metrics(settings.models)
-    # The schema's padlock only: the middleware below is what checks the key.
-    padlock = [Depends(HTTPBearer(auto_error=False))] if access.needs_key else []
-    kinds = (completions, chat, function_calling, audio, images)
-    for module in (*kinds, models, jobs, usage, health, workers, metrics):
-        app.include_router(module.router, dependencies=padlock)
-    app.include_router(health.open_router)
+    parts.attach_to(app)
+    _add_endpoints(app, access.needs_key)
     install_error_handlers(app)
-    observers: list[RequestObserver] = [counted, usage_log]
+    observers: list[RequestObserver] = [parts.metrics, parts.usage_log]
     if tracing is not None:
         observers.append(tracing)
-    # The last one added is the outermost.
-    app.add_middleware(Authentication, access=access)
-    form_bytes = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
-    limits = {
-        **dict.fromkeys(FORM_PATHS, form_bytes),
-        **dict.fromkeys(FORM_OR_JSON_PATHS, max(form_bytes, settings.max_body_bytes)),
-    }
+    _add_middleware(app, settings, access, observers)
+    return app
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the application owns while it runs."""
+
+    broker: Broker
+    tracing: Tracing | None
+    key_store: KeyStore
+    usage_log: UsageLog
+    image_store: ImageStore
+    job_registry: JobRegistry
+    metrics: Metrics
+
+    @classmethod
+    def open(cls, broker: Broker, tracing: Tracing | None) -> Self:
+        settings = broker.settings
+        key_file = Path(settings.key_file) if settings.key_file else None
+        return cls(
+            broker,
+            tracing,
+            KeyStore.open(key_file, KEY_FILE_WAIT_S),
+            UsageLog(UsageStore.open(key_file)),
+            ImageStore(settings.output_folder, settings.output_keep_s, settings.output_keep_bytes),
+            JobRegistry(settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams),
+            Metrics(settings.models),
+        )
+
+    def attach_to(self, app: FastAPI) -> None:
+        """Let endpoints find them in ``app.state``."""
+        app.state.broker = self.broker
+        app.state.image_store = self.image_store
+        app.state.job_registry = self.job_registry
+        app.state.usage_log = self.usage_log
+        app.state.metrics = self.metrics
+        app.state.gpus = Nvml()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Start and, at the end, stop everything."""
+        await self.broker.start()
+        cleaning = asyncio.ensure_future(keep_clean(self.image_store))
+        try:
+            yield
+        finally:
+            self.job_registry.close()
+            cleaning.cancel()
+            await asyncio.gather(cleaning, return_exceptions=True)
+            await self.broker.stop()
+            await self.usage_log.close()
+            self.key_store.close()
+            if self.tracing is not None:
+                await asyncio.to_thread(self.tracing.close)
+
+
+def _add_endpoints(app: FastAPI, needs_key: bool) -> None:
+    # The padlock in the documentation only; the middleware checks the key.
+    padlock = [Depends(HTTPBearer(auto_error=False))] if needs_key else []
+    for family in FAMILIES:
+        for router in family.routers:
+            app.include_router(router, dependencies=padlock)
+        for router in family.open_routers:
+            app.include_router(router)
+
+
+def _add_middleware(app: FastAPI, settings: ServerSettings, access: Access, observers: list[RequestObserver]) -> None:
+    """Add all middleware, the innermost first."""
+    limits = body_limits(settings.max_body_bytes, settings.max_upload_bytes + FORM_OVERHEAD_BYTES)
+    app.add_middleware(Authentication, access=access, open_paths=OPEN_PATHS)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
-    app.add_middleware(RequestLog, observers=observers)
-    if settings.cors_origins:  # outside of all others: their errors are for web pages too, and a preflight has no key
+    app.add_middleware(RequestLog, observers=observers, quiet_paths=QUIET_PATHS)
+    if settings.cors_origins:  # the outermost: web pages read all errors, and a preflight request has no key
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
@@ -114,4 +144,3 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
             allow_headers=("*",),
             expose_headers=EXPOSED_HEADERS,
         )
-    return app

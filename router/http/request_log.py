@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -22,7 +22,6 @@ from shared.kinds import JobKind
 log = logging.getLogger("nexa.request")
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-_QUIET_PATHS = frozenset({"/health", "/ready", "/metrics"})
 
 
 @dataclass(slots=True)
@@ -105,12 +104,15 @@ class RequestLog:
     """ASGI middleware, the outermost: gives each request its record, answers ``X-Request-ID``, and logs its end.
 
     What nobody handled ends here as a 500 whose message names the request's id, under which the log has the traceback.
-    The ``observers`` are told of each request's end.
+    The ``observers`` are told of each request's end. Requests of ``quiet_paths`` are logged at level debug only.
     """
 
-    def __init__(self, app: ASGIApp, observers: Sequence[RequestObserver] = ()) -> None:
+    def __init__(
+        self, app: ASGIApp, observers: Sequence[RequestObserver] = (), quiet_paths: Set[str] = frozenset()
+    ) -> None:
         self._app = app
         self._observers = observers
+        self._quiet_paths = quiet_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -144,7 +146,8 @@ class RequestLog:
         """The request is over: its line in the log, and word to the observers."""
         duration_s = time.monotonic() - started_s
         outcome = record.outcome or _outcome_of(status)
-        _write_line(record, scope, status, outcome, duration_s)
+        level = logging.DEBUG if scope["path"] in self._quiet_paths else logging.INFO
+        log.log(level, "request", extra=_facts(record, scope, status, outcome, duration_s))
         ended = FinishedRequest(record, scope, _endpoint_of(scope), status, outcome, started_s, duration_s)
         for observer in self._observers:
             observer.finished(ended)
@@ -159,7 +162,8 @@ def _new_record(scope: Scope) -> RequestRecord:
     return record
 
 
-def _write_line(record: RequestRecord, scope: Scope, status: int, outcome: str, duration_s: float) -> None:
+def _facts(record: RequestRecord, scope: Scope, status: int, outcome: str, duration_s: float) -> dict[str, Any]:
+    """What the log says of a request, without what is unknown."""
     facts: dict[str, Any] = {
         "id": record.request_id,
         "user": record.user,
@@ -176,12 +180,7 @@ def _write_line(record: RequestRecord, scope: Scope, status: int, outcome: str, 
         "outcome": outcome,
         "prompts": record.prompts or None,
     }
-    quiet = scope["path"] in _QUIET_PATHS
-    log.log(
-        logging.DEBUG if quiet else logging.INFO,
-        "request",
-        extra={name: fact for name, fact in facts.items() if fact is not None},
-    )
+    return {name: fact for name, fact in facts.items() if fact is not None}
 
 
 def _endpoint_of(scope: Scope) -> str:

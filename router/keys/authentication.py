@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Set
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,8 +16,8 @@ from router.schemas.errors import ApiError
 
 log = logging.getLogger("nexa.auth")
 
-OPEN_PATHS = frozenset({"/health", "/docs", "/openapi.json"})
-OPEN_PREFIX = "/static-offline-docs/"
+DOCUMENTATION_PATHS = frozenset({"/docs", "/openapi.json"})
+DOCUMENTATION_PREFIX = "/static-offline-docs/"
 
 
 class Authentication:
@@ -24,22 +25,26 @@ class Authentication:
 
     A key of its own makes a request its user's, with that key's limits; the server's one key, which all share, lets
     users in who are told apart by their addresses, and makes nobody an administrator. Where no key is needed, one that
-    is not known is ignored, since OpenAI's clients always send one. ``/health`` and the documentation are open: a
-    browser cannot send the header for a page.
+    is not known is ignored, since OpenAI's clients always send one. The ``open_paths`` need no key, nor does the
+    documentation: a browser cannot send the header for a page.
     """
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, open_paths: Set[str] = frozenset()) -> None:
         self._app = app
         self._access = access
+        self._open_paths = open_paths | DOCUMENTATION_PATHS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS and not scope["path"].startswith(OPEN_PREFIX):
+        if scope["type"] == "http" and not self._is_open(scope["path"]):
             refusal = self._judge(scope)
             if refusal is not None:
                 await error_response(refusal)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    def _is_open(self, path: str) -> bool:
+        return path in self._open_paths or path.startswith(DOCUMENTATION_PREFIX)
 
     def _judge(self, scope: Scope) -> ApiError | None:
         """Why the request is refused, or None; what its key says is entered into its record."""

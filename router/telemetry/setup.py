@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,8 +28,11 @@ def installed() -> bool:
         return False
 
 
-def open_tracing(endpoint: str) -> Tracing | None:
-    """Traces to ``endpoint``, or to where OpenTelemetry's own variables say; None where neither says anything."""
+def open_tracing(endpoint: str, operations: Mapping[str, str], quiet_paths: Set[str]) -> Tracing | None:
+    """Traces to ``endpoint``, or else to where OpenTelemetry's own variables point; None if neither is set.
+
+    ``operations`` and ``quiet_paths`` are those of :class:`Tracing`.
+    """
     named = next((name for name in STANDARD_VARIABLES if os.environ.get(name)), None)
     if not endpoint and named is None:
         return None
@@ -37,4 +41,4 @@ def open_tracing(endpoint: str) -> Tracing | None:
         return None
     from router.telemetry.tracing import Tracing
 
-    return Tracing.to(endpoint)
+    return Tracing.to(endpoint, operations, quiet_paths)

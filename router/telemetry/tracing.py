@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping, Set
 from typing import Any
 
 from opentelemetry import trace
@@ -22,21 +23,26 @@ from router.http.request_log import FinishedRequest
 from router.jobs.job import Job
 
 TRACES_PATH = "/v1/traces"
-UNTRACED = frozenset({"/health", "/ready", "/metrics"})
-OPERATIONS = {"/v1/chat/completions": "chat", "/v1/function-calling": "chat", "/v1/completions": "text_completion"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
 
 
 class Tracing:
-    """Makes a trace of each finished request with ``provider``, which it closes."""
+    """Makes a trace of each finished request with ``provider``, which it closes.
 
-    def __init__(self, provider: TracerProvider) -> None:
+    ``operations`` maps paths to ``gen_ai.operation.name``. Requests of ``quiet_paths`` are not traced.
+    """
+
+    def __init__(
+        self, provider: TracerProvider, operations: Mapping[str, str], quiet_paths: Set[str] = frozenset()
+    ) -> None:
         self._provider = provider
+        self._operations = operations
+        self._quiet_paths = quiet_paths
         self._tracer = provider.get_tracer("nexa.router")
         self._propagator = TraceContextTextMapPropagator()
 
     @classmethod
-    def to(cls, endpoint: str) -> Tracing:
+    def to(cls, endpoint: str, operations: Mapping[str, str], quiet_paths: Set[str]) -> Tracing:
         """Traces sent in batches, by a thread, to an OTLP collector: ``http://host:4318``, say.
 
         Without an endpoint OpenTelemetry's own variables are asked; its other ones (headers, sampler) count too.
@@ -46,7 +52,7 @@ class Tracing:
         name = os.environ.get("OTEL_SERVICE_NAME", "nexa-server")
         provider = TracerProvider(resource=Resource.create({SERVICE_NAME: name}))
         provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint or None)))
-        return cls(provider)
+        return cls(provider, operations, quiet_paths)
 
     def close(self) -> None:
         """Send what is left. May block for as long as the exporter waits for its collector."""
@@ -54,7 +60,7 @@ class Tracing:
 
     def finished(self, request: FinishedRequest) -> None:
         """Make the spans of a request that has ended."""
-        if request.endpoint in UNTRACED:
+        if request.endpoint in self._quiet_paths:
             return
         clock = _Clock()
         method = request.scope["method"] if request.scope["method"] in METHODS else "_OTHER"
@@ -64,7 +70,7 @@ class Tracing:
             method if request.endpoint == "other" else f"{method} {request.endpoint}",
             context=self._propagator.extract(carrier),
             kind=trace.SpanKind.SERVER,
-            attributes=_attributes(request, method),
+            attributes=self._attributes(request, method),
             start_time=clock.epoch_ns(request.started_s),
         )
         if request.status >= 500 or request.outcome == "failed":
@@ -77,6 +83,32 @@ class Tracing:
                 )
                 child.end(clock.epoch_ns(end_s))
         span.end(clock.epoch_ns(request.started_s + request.duration_s))
+
+    def _attributes(self, request: FinishedRequest, method: str) -> dict[str, Any]:
+        record = request.record
+        ends = [job.done for job in record.jobs if job.done is not None]
+        attributes: dict[str, Any] = {
+            "http.request.method": method,
+            "http.route": None if request.endpoint == "other" else request.endpoint,
+            "http.response.status_code": request.status or None,
+            "url.scheme": request.scope.get("scheme"),
+            "nexa.request_id": record.request_id,
+            "nexa.outcome": request.outcome,
+        }
+        if record.model is not None:
+            attributes |= {
+                "gen_ai.operation.name": self._operations.get(request.endpoint, "generate_content"),
+                "gen_ai.provider.name": "nexa",
+                "gen_ai.request.model": record.model,
+                "gen_ai.response.model": record.model,
+                "gen_ai.response.finish_reasons": [end.finish_reason.value for end in ends] or None,
+                "gen_ai.usage.input_tokens": record.prompt_tokens,
+                "gen_ai.usage.cache_read.input_tokens": record.cached_tokens,
+                "gen_ai.usage.output_tokens": record.completion_tokens,
+                "gen_ai.server.time_to_first_token": record.ttft_s,
+                "nexa.worker": record.worker,
+            }
+        return {name: value for name, value in attributes.items() if value is not None}
 
 
 class _Clock:
@@ -106,30 +138,3 @@ def _phases(job: Job) -> list[tuple[str, float, float]]:
     if first_at_s is not None:
         phases.append(("decode", first_at_s, ended_at_s))
     return phases
-
-
-def _attributes(request: FinishedRequest, method: str) -> dict[str, Any]:
-    record = request.record
-    ends = [job.done for job in record.jobs if job.done is not None]
-    attributes: dict[str, Any] = {
-        "http.request.method": method,
-        "http.route": None if request.endpoint == "other" else request.endpoint,
-        "http.response.status_code": request.status or None,
-        "url.scheme": request.scope.get("scheme"),
-        "nexa.request_id": record.request_id,
-        "nexa.outcome": request.outcome,
-    }
-    if record.model is not None:
-        attributes |= {
-            "gen_ai.operation.name": OPERATIONS.get(request.endpoint, "generate_content"),
-            "gen_ai.provider.name": "nexa",
-            "gen_ai.request.model": record.model,
-            "gen_ai.response.model": record.model,
-            "gen_ai.response.finish_reasons": [end.finish_reason.value for end in ends] or None,
-            "gen_ai.usage.input_tokens": record.prompt_tokens,
-            "gen_ai.usage.cache_read.input_tokens": record.cached_tokens,
-            "gen_ai.usage.output_tokens": record.completion_tokens,
-            "gen_ai.server.time_to_first_token": record.ttft_s,
-            "nexa.worker": record.worker,
-        }
-    return {name: value for name, value in attributes.items() if value is not None}

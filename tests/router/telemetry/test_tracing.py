@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
 from router.telemetry.setup import STANDARD_VARIABLES, open_tracing
 from router.telemetry.tracing import Tracing
@@ -33,7 +34,7 @@ class Traced:
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self.kept))
         self.broker = broker or FakeBroker()
-        self.broker.app = create_app(self.broker, Tracing(provider))  # type: ignore[arg-type]
+        self.broker.app = create_app(self.broker, Tracing(provider, OPERATIONS, QUIET_PATHS))  # type: ignore[arg-type]
 
     @property
     def request_span(self) -> ReadableSpan:
@@ -131,7 +132,7 @@ def test_what_only_watches_is_not_traced() -> None:
 
 
 def test_no_traces_without_an_endpoint() -> None:
-    assert open_tracing("") is None
+    assert open_tracing("", OPERATIONS, QUIET_PATHS) is None
 
 
 @pytest.fixture
@@ -165,7 +166,8 @@ def test_the_collector_has_all_spans_once_the_server_has_stopped(
     if by_variable:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
     broker = FakeBroker()
-    broker.app = create_app(broker, open_tracing("" if by_variable else address))  # type: ignore[arg-type]
+    tracing = open_tracing("" if by_variable else address, OPERATIONS, QUIET_PATHS)
+    broker.app = create_app(broker, tracing)  # type: ignore[arg-type]
     post(broker, "/v1/completions", COMPLETION)
     assert got == []
     with serving(broker):

@@ -1,0 +1,33 @@
+"""What a family of endpoints declares about itself, for the application that serves it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fastapi import APIRouter
+from starlette.routing import Route
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointFamily:
+    """Endpoints that belong together, and what middleware and traces must know of their paths.
+
+    All paths are exact and have no parameters. The ``open_routers`` need no API key. Requests of ``form_paths`` are
+    multipart forms and those of ``form_or_json_paths`` may be, so that their bodies may be larger. ``operations`` maps
+    paths to OpenTelemetry's ``gen_ai.operation.name``. ``quiet_paths`` are polled by monitoring: their requests are
+    logged at level debug only, and not traced.
+    """
+
+    routers: tuple[APIRouter, ...] = ()
+    open_routers: tuple[APIRouter, ...] = ()
+    form_paths: frozenset[str] = frozenset()
+    form_or_json_paths: frozenset[str] = frozenset()
+    operations: Mapping[str, str] = field(default_factory=dict)
+    quiet_paths: frozenset[str] = frozenset()
+
+    @property
+    def open_paths(self) -> frozenset[str]:
+        """The paths that need no API key: those of routes declared on the ``open_routers`` themselves."""
+        routes = [route for router in self.open_routers for route in router.routes]
+        return frozenset(route.path for route in routes if isinstance(route, Route))

@@ -1,0 +1,11 @@
+"""The image endpoints, as the application sees them."""
+
+from __future__ import annotations
+
+from router.api.endpoint_family import EndpointFamily
+from router.api.images import endpoints
+
+IMAGES = EndpointFamily(
+    routers=(endpoints.router,),
+    form_or_json_paths=frozenset({"/v1/images/edits", "/v1/img2img"}),
+)
