@@ -10,6 +10,7 @@ from mmap import mmap
 
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
 from shared.kinds import estimated_cost
+from shared.states import move
 from shared.wire.jobs import Done, Failed, Payload, Picture, Recording, Segment, Started, Tokens, Work
 
 Blob = bytes | memoryview | mmap
@@ -36,10 +37,6 @@ JOB_MOVES: dict[JobState, frozenset[JobState]] = {
     JobState.FAILED: frozenset(),
     JobState.CANCELLED: frozenset(),
 }
-
-
-class IllegalMove(RuntimeError):
-    """A state machine was asked for a move that its table does not have: a defect of the caller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +110,9 @@ class Job:
         """Go to ``state``.
 
         Raises:
-            IllegalMove: the table has no such move.
+            shared.states.IllegalMove: the table has no such move.
         """
-        if state not in JOB_MOVES[self.state]:
-            raise IllegalMove(f"job {self.job_id}: {self.state} to {state}")
-        self.state = state
+        self.state = move(JOB_MOVES, self.state, state, f"job {self.job_id}")
         if state in ENDED:
             self.ended_at_s = time.monotonic()
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from shared.states import move
 from shared.wire.jobs import FinishReason, TextJob, Tokens
 from workers.llama.constraints.closing import ClosingGuard
 from workers.llama.constraints.constraint import TokenConstraint
@@ -74,6 +75,4 @@ class Sequence:
 
     def move(self, state: SequenceState) -> None:
         """Go to ``state``, which must be one of the allowed moves."""
-        if state not in SEQUENCE_MOVES[self.state]:
-            raise RuntimeError(f"sequence {self.job_id}: {self.state} to {state}")
-        self.state = state
+        self.state = move(SEQUENCE_MOVES, self.state, state, f"sequence {self.job_id}")

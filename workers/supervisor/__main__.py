@@ -8,14 +8,18 @@ import shutil
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
-from shared.devices import assign
+from shared.devices import DeviceAssignment, assign
 from shared.logging_setup import configure
 from shared.settings import ServerSettings
+from workers.supervisor.commands import router_command, worker_command
 from workers.supervisor.display import open_display
 from workers.supervisor.listener import CannotListen, open_listener
-from workers.supervisor.processes.commands import ModuleLaunch
+from workers.supervisor.placing.local import LocalPlacer
+from workers.supervisor.processes.output import LineForwarder
+from workers.supervisor.replica import worker_names
 from workers.supervisor.supervisor import Supervisor
 
 
@@ -39,13 +43,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def _serve(settings: ServerSettings, listener: socket.socket) -> int:
-    assignments = assign(
-        workers=sum(model.workers for model in settings.models),
-        threads=settings.threads,
-        use_gpu=settings.gpu_layers != 0,
-    )
-    launch = ModuleLaunch(settings, listener.fileno())
-    return await Supervisor(settings, listener, launch, assignments, open_display(settings.log_format)).run()
+    on_line = LineForwarder(settings.log_format)
+    router = partial(router_command, settings, listener.fileno())
+    placer = LocalPlacer(partial(worker_command, settings), _assignments(settings), on_line)
+    return await Supervisor(settings, listener, router, placer, open_display(settings.log_format), on_line).run()
+
+
+def _assignments(settings: ServerSettings) -> dict[str, DeviceAssignment]:
+    """A device for each worker, by name."""
+    names = [name for model in settings.models for name in worker_names(model)]
+    assignments = assign(len(names), threads=settings.threads, use_gpu=settings.gpu_layers != 0)
+    return dict(zip(names, assignments, strict=True))
 
 
 if __name__ == "__main__":

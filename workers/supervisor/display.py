@@ -24,13 +24,13 @@ _STYLES = {WorkerState.READY: "green", WorkerState.EXITED: "yellow", WorkerState
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerView:
+class WorkerLine:
     """One worker as it is shown. ``loading`` is a fraction."""
 
     name: str
     state: WorkerState
     loading: float
-    device: str
+    location: str
     detail: str
 
     @property
@@ -42,7 +42,7 @@ class WorkerView:
 class Display(Protocol):
     """Shows the workers' states until the server serves, and their changes after that."""
 
-    def update(self, workers: Sequence[WorkerView]) -> None:
+    def update(self, workers: Sequence[WorkerLine]) -> None:
         """The workers as they are now."""
 
     def serving(self, announcement: str, url: str) -> None:
@@ -59,7 +59,7 @@ class LogDisplay:
         self._json = log_format == "json"
         self._shown: dict[str, tuple[WorkerState, int]] = {}
 
-    def remember(self, workers: Sequence[WorkerView]) -> list[WorkerView]:
+    def remember(self, workers: Sequence[WorkerLine]) -> list[WorkerLine]:
         """Take note of the workers' states; returns those that have changed since."""
         changed = []
         for worker in workers:
@@ -69,9 +69,9 @@ class LogDisplay:
                 changed.append(worker)
         return changed
 
-    def update(self, workers: Sequence[WorkerView]) -> None:
+    def update(self, workers: Sequence[WorkerLine]) -> None:
         for worker in self.remember(workers):
-            extra = {"worker": worker.name, "device": worker.device}
+            extra = {"worker": worker.name} | ({"device": worker.location} if worker.location else {})
             if worker.state in (WorkerState.EXITED, WorkerState.FAILED):
                 level = logging.ERROR if worker.state is WorkerState.FAILED else logging.WARNING
                 log.log(level, "worker %s", worker.state, extra=extra | {"reason": worker.detail})
@@ -97,7 +97,7 @@ class LiveDisplay:
         self._live: Live | None = Live(console=self._console, refresh_per_second=8, redirect_stdout=False)
         self._live.start()
 
-    def update(self, workers: Sequence[WorkerView]) -> None:
+    def update(self, workers: Sequence[WorkerLine]) -> None:
         if self._live is None:
             self._later.update(workers)
         else:
@@ -148,9 +148,9 @@ def _json_example(target: str, body: str) -> str:
     return f"{target} -H 'Content-Type: application/json' \\\n    -d '{body}'"
 
 
-def _table(workers: Sequence[WorkerView]) -> Table:
+def _table(workers: Sequence[WorkerLine]) -> Table:
     table = Table.grid(padding=(0, 2))
     for worker in workers:
         style = _STYLES.get(worker.state, "")
-        table.add_row(worker.name, Text(worker.state_text, style=style), worker.device, Text(worker.detail))
+        table.add_row(worker.name, Text(worker.state_text, style=style), worker.location, Text(worker.detail))
     return table

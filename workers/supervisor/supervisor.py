@@ -9,22 +9,21 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from enum import Enum, auto
-from functools import partial
 from pathlib import Path
 
-from shared.devices import DeviceAssignment
 from shared.settings import ServerSettings
 from shared.wire.messages import HEARTBEAT_INTERVAL_S, Heartbeat, WorkerState
 from shared.wire.transport import Endpoints
 from workers.supervisor.bus import SupervisorBus
-from workers.supervisor.display import Display, WorkerView, announcement
+from workers.supervisor.display import Display, WorkerLine, announcement
 from workers.supervisor.listener import url_of
 from workers.supervisor.orders import Orders
-from workers.supervisor.place import WorkerLimits, WorkerPlace
-from workers.supervisor.processes.commands import Launch
-from workers.supervisor.processes.output import LineForwarder
+from workers.supervisor.placing.placer import Placer
+from workers.supervisor.processes.process import Command, LineSink
 from workers.supervisor.reload import restart_on_change
+from workers.supervisor.replica import Replica, WorkerLimits, worker_names
 from workers.supervisor.router_keeper import RouterKeeper
 
 ROUTER_STOP_MARGIN_S = 5.0
@@ -47,9 +46,10 @@ class Supervisor:
     Args:
         settings: the server's settings; the run folder exists.
         listener: the listening socket, kept open until draining begins.
-        launch: how children are started.
-        assignments: a device for each worker, in the order of the models.
+        router_command: the command line that starts the router.
+        placer: starts the workers.
         display: shows the workers' states.
+        on_line: called with each line of the router's output.
         limits: when a worker counts as hung, and how restarts are spaced.
     """
 
@@ -57,9 +57,10 @@ class Supervisor:
         self,
         settings: ServerSettings,
         listener: socket.socket,
-        launch: Launch,
-        assignments: list[DeviceAssignment],
+        router_command: Callable[[], Command],
+        placer: Placer,
         display: Display,
+        on_line: LineSink,
         limits: WorkerLimits | None = None,
     ) -> None:
         self._settings = settings
@@ -69,23 +70,14 @@ class Supervisor:
         self._serving = False
         self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
         self._killed_by: int | None = None
-        on_line = LineForwarder(settings.log_format)
-        self.router = RouterKeeper(launch.router, on_line, settings.reload)
-        names = [(model, f"{model.name}/{n}") for model in settings.models for n in range(model.workers)]
-        self.places = [
-            WorkerPlace(
-                name=name,
-                model=model.name,
-                device=assignment.device,
-                launch=partial(launch.worker, model.name, name, assignment=assignment),
-                limits=limits or WorkerLimits.of(model.kinds),
-                on_change=self._changed,
-                on_line=on_line,
-            )
-            for (model, name), assignment in zip(names, assignments, strict=True)
+        self.router = RouterKeeper(router_command, on_line, settings.reload)
+        self.replicas = [
+            Replica(name, model.name, placer, limits or WorkerLimits.of(model.kinds), self._changed)
+            for model in settings.models
+            for name in worker_names(model)
         ]
-        self._by_name = {place.name: place for place in self.places}
-        self._orders = Orders(self.places, settings.drain_timeout_s, self._on_task_done)
+        self._by_name = {replica.name: replica for replica in self.replicas}
+        self._orders = Orders(self.replicas, settings.drain_timeout_s, self._on_task_done)
 
     async def run(self) -> int:
         """Run the server until it is told to end or nothing of it can run. Returns the exit code."""
@@ -95,7 +87,7 @@ class Supervisor:
         endpoints = Endpoints.in_folder(Path(self._settings.run_folder))
         self._bus = SupervisorBus(endpoints, self._on_heartbeat, self._orders.take)
         keepers = [asyncio.create_task(self._keep_router())]
-        keepers += [asyncio.create_task(place.run()) for place in self.places]
+        keepers += [asyncio.create_task(replica.run()) for replica in self.replicas]
         watchers = [asyncio.create_task(self._watch())]
         if self._settings.reload:
             watchers.append(asyncio.create_task(restart_on_change(self.router.restart)))
@@ -122,7 +114,7 @@ class Supervisor:
         if self._killed_by is None:
             log.info("draining: running requests are finished, no new ones taken")
         clean = await self.router.stop(self._settings.drain_timeout_s + ROUTER_STOP_MARGIN_S)
-        clean = all(await asyncio.gather(*(place.stop() for place in self.places))) and clean
+        clean = all(await asyncio.gather(*(replica.stop() for replica in self.replicas))) and clean
         if self._killed_by is not None:
             return 128 + self._killed_by
         if not clean:
@@ -140,35 +132,35 @@ class Supervisor:
             before_s = time.monotonic()
             await asyncio.sleep(HEARTBEAT_INTERVAL_S)
             late = time.monotonic() - before_s > 4 * HEARTBEAT_INTERVAL_S
-            for place in self.places:
+            for replica in self.replicas:
                 if late:
-                    place.forgive()
-                place.check()
+                    replica.forgive()
+                replica.check()
             self._publish()
 
     def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        place = self._by_name.get(heartbeat.worker_name)
-        if place is not None:
-            place.heard(heartbeat)
+        replica = self._by_name.get(heartbeat.worker_name)
+        if replica is not None:
+            replica.heard(heartbeat)
 
     def _changed(self) -> None:
         """Some worker's state changed: tell the router and the user, and see whether anything can still serve."""
         self._publish()
         if self._end.done():
             return
-        self._display.update([WorkerView(p.name, p.state, p.loading, p.device, p.detail) for p in self.places])
-        states = {place.state for place in self.places}
+        self._display.update([WorkerLine(r.name, r.state, r.loading, r.location, r.detail) for r in self.replicas])
+        states = {replica.state for replica in self.replicas}
         if states == {WorkerState.FAILED}:
-            place = self.places[0]
-            self._fail(f"{place.name}: {place.detail}", place.last_lines)
+            replica = self.replicas[0]
+            self._fail(f"{replica.name}: {replica.detail}", replica.last_lines)
         elif not self._serving and WorkerState.READY in states <= {WorkerState.READY, WorkerState.FAILED}:
             self._serving = True
-            ready = {place.model for place in self.places if place.state is WorkerState.READY}
+            ready = {replica.model for replica in self.replicas if replica.state is WorkerState.READY}
             serving = [model for model in self._settings.models if model.name in ready]
             self._display.serving(announcement(self._url, serving, self._settings.key_required), self._url)
 
     def _publish(self) -> None:
-        self._bus.publish([place.status() for place in self.places])
+        self._bus.publish([replica.status() for replica in self.replicas])
 
     def _fail(self, reason: str, last_lines: list[str]) -> None:
         self._display.close()
@@ -186,8 +178,8 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         self.router.kill()
-        for place in self.places:
-            place.kill()
+        for replica in self.replicas:
+            replica.kill()
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         """A task that ended by an exception is a defect: end everything rather than go on half alive."""

@@ -5,7 +5,8 @@ import itertools
 
 import pytest
 
-from router.jobs.job import ENDED, JOB_MOVES, IllegalMove, Job, JobRequest, JobState
+from router.jobs.job import ENDED, JOB_MOVES, Job, JobRequest, JobState
+from shared.states import IllegalMove
 from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, Tokens
 
 DONE = Done(FinishReason.STOP, 3, 0, 2, 0.1)

@@ -12,7 +12,7 @@ import psutil
 
 from shared.wire.messages import WorkerState
 from tests.support.workers.stand_ins.server import StandInLaunch, build_supervisor
-from workers.supervisor.place import WorkerLimits
+from workers.supervisor.replica import WorkerLimits
 from workers.supervisor.supervisor import Supervisor
 
 TIMEOUT_S = 20.0
@@ -55,5 +55,5 @@ async def running(launch: StandInLaunch, limits: WorkerLimits | None = None) -> 
 
 
 async def ready_with_router(supervisor: Supervisor, folder: Path) -> None:
-    await until(lambda: all(place.state is WorkerState.READY for place in supervisor.places), "all ready")
+    await until(lambda: all(replica.state is WorkerState.READY for replica in supervisor.replicas), "all ready")
     await until(lambda: pids(folder, "router"), "a router")

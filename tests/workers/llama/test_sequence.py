@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from shared.states import IllegalMove
 from shared.wire.jobs import Sampling, TextJob
 from workers.llama.sampling.sampler import Sampler
 from workers.llama.sequence import SEQUENCE_MOVES, Sequence, SequenceState
@@ -38,7 +39,7 @@ def test_a_move_is_made_if_it_is_in_the_table_and_raises_otherwise(start: Sequen
         sequence.move(target)
         assert sequence.state is target
     else:
-        with pytest.raises(RuntimeError, match=f"sequence job: {start} to {target}"):
+        with pytest.raises(IllegalMove, match=f"sequence job: {start} to {target}"):
             sequence.move(target)
         assert sequence.state is start
 

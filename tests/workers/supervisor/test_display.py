@@ -10,12 +10,12 @@ from rich.console import Console
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
 from shared.wire.messages import WorkerState
-from workers.supervisor.display import LiveDisplay, LogDisplay, WorkerView, announcement
+from workers.supervisor.display import LiveDisplay, LogDisplay, WorkerLine, announcement
 from workers.supervisor.processes.output import LineForwarder
 
 
-def view(state: WorkerState, loading: float = 0.0, detail: str = "") -> WorkerView:
-    return WorkerView("m/0", state, loading, "cpu", detail)
+def view(state: WorkerState, loading: float = 0.0, detail: str = "") -> WorkerLine:
+    return WorkerLine("m/0", state, loading, "cpu", detail)
 
 
 def test_each_change_and_each_quarter_of_loading_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:

@@ -11,8 +11,8 @@ from shared.wire.messages import CODEC, DrainWorker, RestartWorkers, WorkerState
 from shared.wire.transport import Endpoints, open_socket
 from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import pids, ready_with_router, running, until
-from workers.supervisor.place import WorkerLimits
-from workers.supervisor.processes.restarts import RestartPolicy
+from workers.supervisor.replica import WorkerLimits
+from workers.supervisor.restarts import RestartPolicy
 from workers.supervisor.supervisor import Supervisor
 
 
@@ -41,7 +41,7 @@ def drained(folder: Path) -> list[str]:
 
 
 def ready(supervisor: Supervisor) -> bool:
-    return all(place.state is WorkerState.READY for place in supervisor.places)
+    return all(replica.state is WorkerState.READY for replica in supervisor.replicas)
 
 
 def test_a_drained_worker_ends_and_stays_out_until_it_is_restarted(folder: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_drained_worker_ends_and_stays_out_until_it_is_restarted(folder: Path)
         async with running(StandInLaunch(folder, "serve", {"m": "serve", "n": "serve"})) as supervisor:
             operator = Operator(folder)
             await ready_with_router(supervisor, folder)
-            first, second = supervisor.places
+            first, second = supervisor.replicas
             former_id = first.status().worker_id
             operator.send_garbage()
             operator.order(DrainWorker("no such worker"))
@@ -73,16 +73,16 @@ def test_workers_of_a_model_are_restarted_one_after_the_other(folder: Path) -> N
         async with running(launch) as supervisor:
             operator = Operator(folder)
             await ready_with_router(supervisor, folder)
-            former = [place.status().worker_id for place in supervisor.places]
+            former = [replica.status().worker_id for replica in supervisor.replicas]
             serving: list[int] = []
 
             def all_new() -> bool:
-                states = [place.state for place in supervisor.places]
+                states = [replica.state for replica in supervisor.replicas]
                 serving.append(states.count(WorkerState.READY))
-                new = [place.status().worker_id for place in supervisor.places]
+                new = [replica.status().worker_id for replica in supervisor.replicas]
                 return ready(supervisor) and not set(new) & set(former)
 
-            operator.order(RestartWorkers([place.name for place in supervisor.places]))
+            operator.order(RestartWorkers([replica.name for replica in supervisor.replicas]))
             await until(all_new, "three new workers")
             assert min(serving) == 2
             assert drained(folder) == ["m/0", "m/1", "m/2"]
@@ -97,7 +97,7 @@ def test_a_model_that_does_not_load_any_more_takes_no_other_worker_down(folder: 
         async with running(launch) as supervisor:
             operator = Operator(folder)
             await ready_with_router(supervisor, folder)
-            first, second = supervisor.places
+            first, second = supervisor.replicas
             former_id = second.status().worker_id
             launch.workers["m"] = "exit:9"
             operator.order(RestartWorkers(["m/0", "m/1"]))
@@ -118,11 +118,11 @@ def test_a_worker_that_waits_for_its_next_start_is_restarted_at_once(folder: Pat
         launch = StandInLaunch(folder, "serve", {"m": "dies-when-ready", "n": "serve"})
         async with running(launch, patient) as supervisor:
             operator = Operator(folder)
-            place = supervisor.places[0]
-            await until(lambda: place.state is WorkerState.EXITED, "its end")
+            replica = supervisor.replicas[0]
+            await until(lambda: replica.state is WorkerState.EXITED, "its end")
             launch.workers["m"] = "serve"
             operator.order(RestartWorkers(["m/0"]))
-            await until(lambda: place.state is WorkerState.READY, "ready")
+            await until(lambda: replica.state is WorkerState.READY, "ready")
             operator.close()
 
     asyncio.run(story())
@@ -132,7 +132,7 @@ def test_the_last_lines_of_a_worker_that_was_given_up_are_told(folder: Path) -> 
     async def story() -> None:
         launch = StandInLaunch(folder, "serve", {"bad": "cannot-load", "good": "serve"})
         async with running(launch) as supervisor:
-            bad, good = supervisor.places
+            bad, good = supervisor.replicas
             await until(lambda: bad.state is WorkerState.FAILED, "failed")
             assert bad.status().last_lines == ["no such tensor"]
             await until(lambda: good.state is WorkerState.READY, "ready")

@@ -18,8 +18,8 @@ from shared.wire.messages import WorkerState
 from tests.support.workers.stand_ins import server as stand_in_server
 from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import TIMEOUT_S, lives, pids, ready_with_router, running, until, wait_until
-from workers.supervisor.place import WorkerLimits
-from workers.supervisor.processes.restarts import RestartPolicy
+from workers.supervisor.replica import WorkerLimits
+from workers.supervisor.restarts import RestartPolicy
 
 
 def start_server(folder: Path, router: str, *workers: str) -> subprocess.Popen[str]:
@@ -56,13 +56,14 @@ class TestWorkers:
         async def story() -> None:
             async with running(StandInLaunch(folder, "serve", {"m": "serve"})) as supervisor:
                 await ready_with_router(supervisor, folder)
-                place, router = supervisor.places[0], supervisor.router.pid
-                first_id = place.status().worker_id
-                os.kill(place.pid or 0, signal.SIGKILL)
-                await until(lambda: place.status().restarts == 1 and place.state is WorkerState.READY, "a new worker")
-                assert place.status().worker_id != first_id
-                assert "SIGKILL" in place.detail
-                assert "likely out of memory" in place.detail
+                replica, router = supervisor.replicas[0], supervisor.router.pid
+                first_id = replica.status().worker_id
+                os.kill(pids(folder, "worker")[-1], signal.SIGKILL)
+                await until(lambda: replica.status().restarts == 1, "a restart")
+                await until(lambda: replica.state is WorkerState.READY, "a new worker")
+                assert replica.status().worker_id != first_id
+                assert "SIGKILL" in replica.detail
+                assert "likely out of memory" in replica.detail
                 assert supervisor.router.pid == router
 
         asyncio.run(story())
@@ -71,9 +72,9 @@ class TestWorkers:
     def test_a_worker_that_hangs_is_replaced(self, folder: Path, behaviour: str, reason: str) -> None:
         async def story() -> None:
             async with running(StandInLaunch(folder, "serve", {"m": behaviour})) as supervisor:
-                place = supervisor.places[0]
-                await until(lambda: place.status().restarts, "a replacement")
-                assert reason in place.detail
+                replica = supervisor.replicas[0]
+                await until(lambda: replica.status().restarts, "a replacement")
+                assert reason in replica.detail
 
         asyncio.run(story())
 
@@ -83,7 +84,7 @@ class TestWorkers:
         async def story() -> None:
             launch = StandInLaunch(folder, "serve", {"bad": "exit:9", "good": "serve"})
             async with running(launch) as supervisor:
-                bad, good = supervisor.places
+                bad, good = supervisor.replicas
                 await until(lambda: bad.state is WorkerState.FAILED, "failed")
                 assert bad.status().restarts == 4
                 assert "given up after 5 failed starts" in bad.detail
@@ -97,7 +98,7 @@ class TestWorkers:
         async def story() -> None:
             launch = StandInLaunch(folder, "serve", {"bad": f"signal:{int(number)}", "good": "serve"})
             async with running(launch) as supervisor:
-                bad = supervisor.places[0]
+                bad = supervisor.replicas[0]
                 await until(lambda: bad.state is WorkerState.FAILED, "failed")
                 assert bad.status().restarts == 0
                 assert bad.detail == (
@@ -111,17 +112,17 @@ class TestWorkers:
         async def story() -> None:
             patient = WorkerLimits(restarts=lambda: RestartPolicy(first_delay_s=3600.0, max_delay_s=3600.0))
             async with running(StandInLaunch(folder, "serve", {"m": "asks-to-be-replaced"}), patient) as supervisor:
-                place = supervisor.places[0]
-                await until(lambda: place.status().restarts >= 2, "restarts")
-                assert place.detail == "ended to stop a cancelled request"
+                replica = supervisor.replicas[0]
+                await until(lambda: replica.status().restarts >= 2, "restarts")
+                assert replica.detail == "ended to stop a cancelled request"
 
         asyncio.run(story())
 
     def test_a_worker_that_crashes_once_ready_is_not_given_up(self, folder: Path) -> None:
         async def story() -> None:
             async with running(StandInLaunch(folder, "serve", {"m": "dies-when-ready"})) as supervisor:
-                await until(lambda: supervisor.places[0].status().restarts >= 2, "restarts")
-                assert supervisor.places[0].state is not WorkerState.FAILED
+                await until(lambda: supervisor.replicas[0].status().restarts >= 2, "restarts")
+                assert supervisor.replicas[0].state is not WorkerState.FAILED
 
         asyncio.run(story())
 
@@ -130,12 +131,12 @@ class TestWorkers:
             launch = StandInLaunch(folder, "serve", {"m": "serve"})
             async with running(launch) as supervisor:
                 await ready_with_router(supervisor, folder)
-                place = supervisor.places[0]
+                replica = supervisor.replicas[0]
                 launch.workers["m"] = "cannot-load"
-                os.kill(place.pid or 0, signal.SIGKILL)
-                await until(lambda: place.detail == "the model cannot be loaded", "a failed load")
+                os.kill(pids(folder, "worker")[-1], signal.SIGKILL)
+                await until(lambda: replica.detail == "the model cannot be loaded", "a failed load")
                 launch.workers["m"] = "serve"
-                await until(lambda: place.state is WorkerState.READY, "ready again")
+                await until(lambda: replica.state is WorkerState.READY, "ready again")
 
         asyncio.run(story())
 
@@ -145,10 +146,11 @@ class TestRouter:
         async def story() -> None:
             async with running(StandInLaunch(folder, "serve", {"m": "serve"})) as supervisor:
                 await ready_with_router(supervisor, folder)
-                worker = supervisor.places[0].pid
+                workers = pids(folder, "worker")
                 os.kill(supervisor.router.pid or 0, signal.SIGKILL)
                 await until(lambda: len(pids(folder, "router")) == 2, "a second router")
-                assert supervisor.places[0].pid == worker
+                assert pids(folder, "worker") == workers
+                assert supervisor.replicas[0].state is WorkerState.READY
 
         asyncio.run(story())
 

@@ -17,9 +17,12 @@ from shared.logging_setup import configure
 from shared.settings import ModelSettings, ServerSettings
 from workers.supervisor.display import LogDisplay
 from workers.supervisor.listener import open_listener
-from workers.supervisor.place import WorkerLimits
+from workers.supervisor.placing.local import LocalPlacer
+from workers.supervisor.placing.placer import WorkerSpec
+from workers.supervisor.processes.output import LineForwarder
 from workers.supervisor.processes.process import Command
-from workers.supervisor.processes.restarts import RestartPolicy
+from workers.supervisor.replica import WorkerLimits, worker_names
+from workers.supervisor.restarts import RestartPolicy
 from workers.supervisor.supervisor import Supervisor
 
 CHILD = Path(__file__).with_name("child.py")
@@ -40,8 +43,8 @@ class StandInLaunch:
     def router(self) -> Command:
         return self._command("router", self.router_behaviour)
 
-    def worker(self, model: str, worker_name: str, worker_id: str, assignment: DeviceAssignment) -> Command:
-        return self._command("worker", self.workers[model], worker_name, worker_id)
+    def worker(self, spec: WorkerSpec, assignment: DeviceAssignment) -> Command:
+        return self._command("worker", self.workers[spec.model], spec.worker_name, spec.worker_id)
 
     def _command(self, role: str, behaviour: str, *more: str) -> Command:
         return Command([sys.executable, str(CHILD), role, behaviour, str(self.folder), *more], child_environment())
@@ -60,10 +63,11 @@ def build_supervisor(launch: StandInLaunch, limits: WorkerLimits | None = None) 
         for name in launch.workers
     )
     settings = ServerSettings(models=models, run_folder=str(launch.folder), port=0, drain_timeout_s=5.0)
-    assignments = [DeviceAssignment(None, 1) for _ in range(len(models) * launch.count)]
-    return Supervisor(
-        settings, open_listener("127.0.0.1", 0), launch, assignments, LogDisplay("text"), limits or LIMITS
-    )
+    assignments = {name: DeviceAssignment(None, 1) for model in models for name in worker_names(model)}
+    on_line = LineForwarder("text")
+    placer = LocalPlacer(launch.worker, assignments, on_line)
+    listener = open_listener("127.0.0.1", 0)
+    return Supervisor(settings, listener, launch.router, placer, LogDisplay("text"), on_line, limits or LIMITS)
 
 
 async def serve(folder: Path, router: str, workers: list[str]) -> int:

@@ -1,4 +1,4 @@
-"""One place for a worker: the process that fills it now, its state, and its restarts."""
+"""One replica of a model: its state, the worker that runs it now, and that worker's restarts."""
 
 from __future__ import annotations
 
@@ -9,19 +9,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from shared import exit_codes
 from shared.kinds import JobKind, max_step_s
+from shared.settings import ModelSettings
+from shared.states import move
 from shared.wire.messages import WORKER_MOVES, Heartbeat, WorkerState, WorkerStatus
-from workers.supervisor.processes.exits import MemoryFigures, explain_exit, is_hopeless
-from workers.supervisor.processes.process import ChildProcess, Command, LineSink
-from workers.supervisor.processes.restarts import RestartPolicy
+from workers.supervisor.placing.placer import Exit, PlacedWorker, PlacementError, Placer, WorkerSpec
+from workers.supervisor.restarts import RestartPolicy
 
 _ENDED = frozenset({WorkerState.EXITED, WorkerState.DRAINED, WorkerState.FAILED})
-_TOLD_LINES = 8
-
-
-class ForbiddenMove(Exception):
-    """A change of state that :data:`WORKER_MOVES` does not have: a defect."""
+_MAX_REPORTED_LINES = 8
 
 
 class _Order(Enum):
@@ -50,74 +46,69 @@ class WorkerLimits:
         return cls(busy_s=max_step_s(kinds))
 
 
-class WorkerPlace:
-    """Keeps one worker running: starts it, follows its heartbeats, replaces it when it dies, hangs, or is to.
+def worker_names(model: ModelSettings) -> list[str]:
+    """The names of a model's workers."""
+    return [f"{model.name}/{n}" for n in range(model.workers)]
+
+
+class Replica:
+    """Keeps one worker of a model running: starts it, follows its heartbeats, replaces it when it dies or hangs.
 
     Args:
         name: the worker's name, the same over restarts.
         model: the model that it serves.
-        launch: the command for a given worker id.
+        placer: starts its workers.
         limits: when a worker counts as hung, and how restarts are spaced.
         on_change: called after each change of state or of loading progress.
-        on_line: given each line of the worker's output.
     """
 
     def __init__(
-        self,
-        name: str,
-        model: str,
-        device: str,
-        launch: Callable[[str], Command],
-        limits: WorkerLimits,
-        on_change: Callable[[], None],
-        on_line: LineSink,
+        self, name: str, model: str, placer: Placer, limits: WorkerLimits, on_change: Callable[[], None]
     ) -> None:
         self.name = name
         self.model = model
-        self.device = device
         self.state = WorkerState.SPAWNING
         self.loading = 0.0
         self.detail = ""
         self.last_lines: list[str] = []
-        self._launch = launch
+        self._placer = placer
         self._limits = limits
         self._policy = limits.restarts()
         self._on_change = on_change
-        self._on_line = on_line
-        self._child: ChildProcess | None = None
+        self._worker: PlacedWorker | None = None
+        self._location = ""
         self._worker_id = ""
         self._restarts = 0
         self._was_ready = False
         self._stopping = False
         self._order = _Order.NONE
-        self._roused = asyncio.Event()  # the pause before the next start is over
-        self._moved = asyncio.Event()  # another one after each change of state
+        self._roused = asyncio.Event()  # ends the pause before the next start
+        self._moved = asyncio.Event()  # replaced at each change of state
         self._killed_because = ""
-        self._ready_since_s: float | None = None
-        self._heard_s = 0.0
-        self._memory_bytes = 0
+        self._ready_at_s: float | None = None
+        self._heard_at_s = 0.0
 
     @property
-    def pid(self) -> int | None:
-        """The worker's process id while there is one."""
-        return self._child.pid if self._child else None
+    def location(self) -> str:
+        """Where the worker runs, or the one before it ran."""
+        return self._location if self._worker is None else self._worker.location
 
     @property
     def ended(self) -> bool:
-        """Whether no process fills the place."""
+        """Whether no worker runs."""
         return self.state in _ENDED
 
     def status(self) -> WorkerStatus:
-        """What the router is told."""
-        lines = self.last_lines[-_TOLD_LINES:] if self.state is WorkerState.FAILED else []
+        """The replica as the router sees it."""
+        lines = self.last_lines[-_MAX_REPORTED_LINES:] if self.state is WorkerState.FAILED else []
         detail = self.detail
         return WorkerStatus(self.name, self.model, self._worker_id, self.state, self._restarts, detail, lines)
 
     async def run(self) -> None:
         """Keep a worker here until :meth:`stop` or :meth:`kill`; one that was given up, after a :meth:`restart`."""
         while not self._stopping:
-            code = await self._run_once()
-            if not await self._pause(self._after_exit(code)):
+            ended = await self._run_once()
+            if not await self._pause(self._after_exit(ended)):
                 return
             self._move(WorkerState.SPAWNING)
 
@@ -125,7 +116,7 @@ class WorkerPlace:
         """End the worker after what it is doing, or after ``timeout_s``. None follows it until :meth:`restart`."""
         self._order = _Order.STAY_OUT
         self._roused.set()
-        await self._end_child(timeout_s)
+        await self._end_worker(timeout_s)
 
     async def restart(self, timeout_s: float) -> bool:
         """Replace the worker, after what it is doing or after ``timeout_s``; start one where there is none.
@@ -136,7 +127,7 @@ class WorkerPlace:
         self._policy = self._limits.restarts()
         self._roused.set()
         former_id = self._worker_id
-        await self._end_child(timeout_s)
+        await self._end_worker(timeout_s)
         while not self._stopping and self._order is not _Order.STAY_OUT:
             if self._worker_id != former_id and self.state in (WorkerState.READY, WorkerState.FAILED):
                 break
@@ -144,11 +135,12 @@ class WorkerPlace:
         return self.state is WorkerState.READY
 
     def heard(self, heartbeat: Heartbeat) -> None:
-        """Take a heartbeat of this place's worker; those of earlier runs are ignored."""
+        """Take a heartbeat of the worker; those of earlier runs are ignored."""
         if heartbeat.worker_id != self._worker_id or self.ended:
             return
-        self._heard_s = time.monotonic()
-        self._memory_bytes = heartbeat.memory_bytes
+        self._heard_at_s = time.monotonic()
+        if self._worker is not None:
+            self._worker.observe(heartbeat)
         moved = self._follow(heartbeat.state)
         if moved or heartbeat.loading != self.loading:
             self.loading = heartbeat.loading
@@ -158,71 +150,71 @@ class WorkerPlace:
 
     def check(self) -> None:
         """Replace a ready worker that has fallen silent."""
-        silent_s = time.monotonic() - self._heard_s
+        silent_s = time.monotonic() - self._heard_at_s
         if self.state is WorkerState.READY and silent_s > self._limits.silence_s:
             self._replace(f"no sign of life for {silent_s:.0f} s; the worker was stopped")
 
     def forgive(self) -> None:
         """Start to count silence anew: the supervisor itself was not listening."""
-        self._heard_s = time.monotonic()
+        self._heard_at_s = time.monotonic()
 
     async def stop(self) -> bool:
         """End the worker for good, after what it is doing if it serves. Returns whether it ended by itself."""
         self._end_pauses()
-        return await self._end_child(self._limits.stop_s)
+        return await self._end_worker(self._limits.stop_s)
 
     def kill(self) -> None:
         """End the worker for good, now."""
         self._end_pauses()
-        if self._child is not None:
-            self._child.kill()
+        if self._worker is not None:
+            self._worker.kill()
 
     def _end_pauses(self) -> None:
         self._stopping = True
         self._roused.set()
         self._moved.set()
 
-    async def _end_child(self, timeout_s: float) -> bool:
+    async def _end_worker(self, timeout_s: float) -> bool:
         """End the process that there is. Returns whether it ended by itself, as far as it had anything to finish."""
-        if self._child is None:
+        if self._worker is None:
             return True
         if self.state not in (WorkerState.READY, WorkerState.DRAINING):
-            self._child.kill()
+            self._worker.kill()
             return True
-        return await self._child.end(timeout_s)
+        return await self._worker.end(timeout_s)
 
-    async def _run_once(self) -> int:
-        """Start a worker and wait for its end; returns its exit code."""
+    async def _run_once(self) -> Exit:
+        """Start a worker and wait for its end."""
         self._worker_id = f"{self.name}.{secrets.token_hex(4)}"
-        self.loading, self._ready_since_s, self._memory_bytes, self._killed_because = 0.0, None, 0, ""
+        self.loading, self._ready_at_s, self._killed_because = 0.0, None, ""
         self._on_change()
         try:
-            self._child = await ChildProcess.spawn(self.name, self._launch(self._worker_id), self._on_line)
-        except OSError as error:
-            self.last_lines = [f"cannot be started: {error}"]
-            return 1
+            worker = await self._placer.place(WorkerSpec(self.model, self.name, self._worker_id))
+        except PlacementError as error:
+            self.last_lines = []
+            return Exit(str(error))
+        self._worker = worker
         if self._stopping or self._order is not _Order.NONE:
-            self._child.kill()
-        code = await self._child.wait()
-        self.last_lines = self._child.last_lines
-        self._child = None
-        return code
+            worker.kill()
+        ended = await worker.wait()
+        self._location, self.last_lines = worker.location, worker.last_lines
+        self._worker = None
+        return ended
 
-    def _after_exit(self, code: int) -> float | None:
+    def _after_exit(self, ended: Exit) -> float | None:
         """Record an exit; returns the delay before the next start, or None where there is none by itself."""
-        loading = self._ready_since_s is None
-        self.detail = self._killed_because or explain_exit(code, loading, MemoryFigures.now(self._memory_bytes))
+        self.detail = self._killed_because or ended.reason
         if self._stopping or self._order is not _Order.NONE:
             self._move(WorkerState.EXITED)
             return None
-        ready_s = None if self._ready_since_s is None else time.monotonic() - self._ready_since_s
-        replaces = code == exit_codes.REPLACE and ready_s is not None
+        ready_s = None if self._ready_at_s is None else time.monotonic() - self._ready_at_s
+        replaces = ended.replace and ready_s is not None
         delay_s = 0.0 if replaces else self._policy.next_delay_s(ready_s)
         first_load = not self._was_ready and self._restarts == 0
         self._move(WorkerState.EXITED)
         if delay_s is None:
             self.detail = f"given up after {self._policy.failed_starts} failed starts; the last one {self.detail}"
-        if delay_s is None or (first_load and is_hopeless(code)):
+        if delay_s is None or (first_load and ended.hopeless):
             self._move(WorkerState.FAILED)
             return None
         return delay_s
@@ -258,17 +250,15 @@ class WorkerPlace:
         return True
 
     def _move(self, state: WorkerState) -> None:
-        if state not in WORKER_MOVES[self.state]:
-            raise ForbiddenMove(f"{self.name}: {self.state} to {state}")
-        self.state = state
+        self.state = move(WORKER_MOVES, self.state, state, f"worker {self.name}")
         if state is WorkerState.READY:
-            self._ready_since_s = self._heard_s = time.monotonic()
+            self._ready_at_s = self._heard_at_s = time.monotonic()
             self._was_ready = True
         self._moved.set()
         self._moved = asyncio.Event()
         self._on_change()
 
     def _replace(self, reason: str) -> None:
-        if self._child is not None and not self._killed_because:
+        if self._worker is not None and not self._killed_because:
             self._killed_because = reason
-            self._child.kill()
+            self._worker.kill()

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.wire.messages import WORKER_MOVES, WorkerState
-from workers.supervisor.processes.restarts import RestartPolicy
+from workers.supervisor.restarts import RestartPolicy
 
 
 def test_delays_double_from_a_fifth_of_a_second_to_ten_seconds() -> None:

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+from shared import exit_codes
+from shared.devices import DeviceAssignment
+from shared.wire.messages import EngineStats, Heartbeat, WorkerState
+from workers.supervisor.placing.local import LocalPlacer, LocalWorker
+from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
+from workers.supervisor.processes.process import Command
+
+SPEC = WorkerSpec("m", "m/0", "m/0.1")
+GIB = 1024**3
+
+
+async def place(*arguments: str) -> LocalWorker:
+    def command(spec: WorkerSpec, assignment: DeviceAssignment) -> Command:
+        return Command(arguments, os.environ)
+
+    return await LocalPlacer(command, {"m/0": DeviceAssignment(2, 1)}, lambda name, line: None).place(SPEC)
+
+
+async def exit_of(program: str, *heartbeats: Heartbeat) -> tuple[Exit, LocalWorker]:
+    worker = await place(sys.executable, "-c", program)
+    for heartbeat in heartbeats:
+        worker.observe(heartbeat)
+    return await worker.wait(), worker
+
+
+def beat(state: WorkerState) -> Heartbeat:
+    return Heartbeat("m/0.1", "m/0", "m", 1, "cuda:2", state, 1.0, 1, 1, 3 * GIB, 0.0, {}, EngineStats())
+
+
+def test_a_worker_runs_on_its_device_and_its_output_is_kept() -> None:
+    exit_, worker = asyncio.run(exit_of("print('loading'); print('no such tensor')"))
+    assert worker.location == "cuda:2"
+    assert worker.last_lines == ["loading", "no such tensor"]
+    assert exit_.reason == "ended by itself (exit code 0)"
+
+
+def test_exit_codes_become_flags() -> None:
+    refused, _ = asyncio.run(exit_of(f"raise SystemExit({exit_codes.CANNOT_LOAD})"))
+    replaced, _ = asyncio.run(exit_of(f"raise SystemExit({exit_codes.REPLACE})"))
+    assert (refused.hopeless, refused.replace) == (True, False)
+    assert (replaced.hopeless, replaced.replace) == (False, True)
+
+
+def test_a_crash_is_explained_by_what_the_worker_did_last() -> None:
+    crash = f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})"
+    loading, _ = asyncio.run(exit_of(crash, beat(WorkerState.LOADING)))
+    serving, _ = asyncio.run(exit_of(crash, beat(WorkerState.LOADING), beat(WorkerState.READY)))
+    assert "model file is probably damaged" in loading.reason
+    assert "a crash inside the engine" in serving.reason
+
+
+def test_a_killed_worker_is_explained_by_the_memory_that_it_held() -> None:
+    killed, _ = asyncio.run(exit_of(f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})", beat(WorkerState.READY)))
+    assert "it held 3.0 GiB" in killed.reason
+
+
+def test_a_program_that_does_not_exist_cannot_be_placed() -> None:
+    with pytest.raises(PlacementError, match="No such file"):
+        asyncio.run(place("/no/such/program"))

@@ -1,0 +1,28 @@
+"""The command lines of the supervisor's children."""
+
+from __future__ import annotations
+
+from shared.devices import DeviceAssignment
+from shared.interpreter import child_environment, module_command
+from shared.settings import ServerSettings
+from workers.supervisor.placing.placer import WorkerSpec
+from workers.supervisor.processes.process import Command
+
+
+def router_command(settings: ServerSettings, listener_fd: int) -> Command:
+    """``python -m router``, which inherits the listening socket's descriptor."""
+    arguments = ["--settings", str(settings.path), "--fd", str(listener_fd)]
+    return Command(module_command("router", *arguments), child_environment(), (listener_fd,))
+
+
+def worker_command(settings: ServerSettings, spec: WorkerSpec, assignment: DeviceAssignment) -> Command:
+    """``python -m workers`` on the device of ``assignment``."""
+    arguments = [
+        *("--settings", str(settings.path)),
+        *("--model", spec.model),
+        *("--worker-name", spec.worker_name),
+        *("--worker-id", spec.worker_id),
+        *("--threads", str(assignment.threads)),
+        *("--device", assignment.device),
+    ]
+    return Command(module_command("workers", *arguments), child_environment() | assignment.env)

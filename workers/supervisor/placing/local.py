@@ -1,0 +1,84 @@
+"""Workers as processes of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from shared import exit_codes
+from shared.devices import DeviceAssignment
+from shared.wire.messages import Heartbeat, WorkerState
+from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
+from workers.supervisor.processes.exits import MemoryFigures, explain_exit, is_hopeless
+from workers.supervisor.processes.process import ChildProcess, Command, LineSink
+
+
+class LocalPlacer:
+    """Starts workers as child processes, each on its own device.
+
+    Args:
+        command: the command line that starts a worker on a device.
+        assignments: the device of each worker, by name.
+        on_line: called with each line of a worker's output.
+    """
+
+    def __init__(
+        self,
+        command: Callable[[WorkerSpec, DeviceAssignment], Command],
+        assignments: Mapping[str, DeviceAssignment],
+        on_line: LineSink,
+    ) -> None:
+        self._command = command
+        self._assignments = assignments
+        self._on_line = on_line
+
+    async def place(self, spec: WorkerSpec) -> LocalWorker:
+        """Start a worker's process.
+
+        Raises:
+            PlacementError: it cannot be started.
+        """
+        assignment = self._assignments[spec.worker_name]
+        try:
+            child = await ChildProcess.spawn(spec.worker_name, self._command(spec, assignment), self._on_line)
+        except OSError as error:
+            raise PlacementError(f"the process cannot be started: {error}") from None
+        return LocalWorker(child, assignment.device)
+
+
+class LocalWorker:
+    """A worker's process. Its exit is explained by its exit code, and by memory as last reported."""
+
+    def __init__(self, child: ChildProcess, device: str) -> None:
+        self._child = child
+        self._device = device
+        self._loading = True
+        self._memory_bytes = 0
+
+    @property
+    def location(self) -> str:
+        """The device."""
+        return self._device
+
+    @property
+    def last_lines(self) -> list[str]:
+        """The last lines of output, oldest first."""
+        return self._child.last_lines
+
+    def observe(self, heartbeat: Heartbeat) -> None:
+        """Note how much memory the process holds, and whether it still loads its model."""
+        self._memory_bytes = heartbeat.memory_bytes
+        self._loading = heartbeat.state is WorkerState.LOADING
+
+    async def wait(self) -> Exit:
+        """Wait for the process to end and explain its exit code."""
+        code = await self._child.wait()
+        reason = explain_exit(code, self._loading, MemoryFigures.now(self._memory_bytes))
+        return Exit(reason, hopeless=is_hopeless(code), replace=code == exit_codes.REPLACE)
+
+    async def end(self, timeout_s: float) -> bool:
+        """SIGTERM, then SIGKILL after ``timeout_s``. Returns whether SIGTERM was enough."""
+        return await self._child.end(timeout_s)
+
+    def kill(self) -> None:
+        """End the process and its children (SIGKILL)."""
+        self._child.kill()
