@@ -13,6 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from router.http.disconnect import ClientGone
+from router.jobs.refusals import Refused
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 
@@ -25,6 +26,7 @@ _PYDANTIC_OPENING = re.compile(r"^\w+ should (be|have|match) ")
 def install_error_handlers(app: FastAPI) -> None:
     """Let ``app`` answer all its errors as OpenAI error objects."""
     app.add_exception_handler(ApiError, _on_api_error)
+    app.add_exception_handler(Refused, _on_refused)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientGone, _on_client_gone)
@@ -64,6 +66,11 @@ def _sentence(found: dict[str, Any]) -> str:
 async def _on_api_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return error_response(error)
+
+
+async def _on_refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)
+    return error_response(ApiError.from_refusal(error))
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from router.jobs.fairness.queue import FairQueue
 from router.jobs.job import JobRequest
 from router.jobs.limits import UserTally
+from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.service_rate import ServiceRate
-from router.schemas.errors import ApiError
 
 RESERVED_PART = 8
 """Beyond the limit, users who have no job in the queue find one place for each so many that the limit allows."""
@@ -16,7 +16,7 @@ def check_queue(queue: FairQueue, rate: ServiceRate, limit: int, request: JobReq
     """Refuse a job for which the model's queue has no place.
 
     Raises:
-        ApiError: 429, with ``Retry-After``: the time that all jobs in the queue will take.
+        Refused: with the time that all jobs in the queue will take.
     """
     waiting = len(queue)
     if waiting < limit:
@@ -25,14 +25,14 @@ def check_queue(queue: FairQueue, rate: ServiceRate, limit: int, request: JobReq
         return
     retry_s = rate.seconds_for(queue.waiting_cost(), waiting)
     message = f"{waiting} requests wait already, which is the limit; try again in about {retry_s} s"
-    raise ApiError(429, message, None, "queue_full", {"Retry-After": str(retry_s)})
+    raise Refused(RefusalReason.QUEUE_FULL, message, retry_after_s=retry_s)
 
 
 def check_user(queue: FairQueue, rate: ServiceRate, tally: UserTally, request: JobRequest) -> None:
     """Refuse a job that has come into the queue though its user has as many there as the key allows.
 
     Raises:
-        ApiError: 429, with ``Retry-After``: the time that this user's share of the queue will take.
+        Refused: with the time that this user's share of the queue will take.
     """
     most = request.limits.max_queued
     if most is None or tally.queued(request.user) <= most:
@@ -41,4 +41,4 @@ def check_user(queue: FairQueue, rate: ServiceRate, tally: UserTally, request: J
     cost = queue.waiting_cost(request.user) * queue.waiting_users()
     retry_s = rate.seconds_for(cost, waiting * queue.waiting_users())
     message = f"{waiting} of your requests wait, and your key's limit is queued={most}; try again in about {retry_s} s"
-    raise ApiError(429, message, None, "user_queue_full", {"Retry-After": str(retry_s)})
+    raise Refused(RefusalReason.USER_QUEUE_FULL, message, retry_after_s=retry_s)

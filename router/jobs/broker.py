@@ -14,13 +14,13 @@ from typing import Any
 from router.jobs.admission import check_queue, check_user
 from router.jobs.dispatch import Dispatcher
 from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.served import ServedModel, find_model
 from router.jobs.service_rate import ServiceRate
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.probing import Prober
 from router.jobs.workers.table import Worker, WorkerRow, WorkerTable
-from router.schemas.errors import ApiError
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import Done, Failed, ImageJob, Started, Tokens
@@ -97,7 +97,7 @@ class Broker:
         """The served model of that name, or the first one of the kind.
 
         Raises:
-            ApiError: 404, with what is served.
+            Refused: no such model is served; the message lists those that are.
         """
         return find_model(self.settings.models, name, kind)
 
@@ -105,12 +105,12 @@ class Broker:
         """Accept a job.
 
         Raises:
-            ApiError: 429 when too many jobs wait, of all users or of this one; 503 when no worker of the model will
-                ever be ready.
+            Refused: too many jobs wait, of all users or of this one, or no worker of the model will ever be ready.
         """
         reason = self._workers.hopeless(request.model)
         if reason is not None:
-            raise ApiError(503, f"model: no worker can serve {request.model!r}: {reason}", "model", "no_worker")
+            message = f"model: no worker can serve {request.model!r}: {reason}"
+            raise Refused(RefusalReason.NO_WORKER, message, "model")
         queue, rate = self._dispatcher.queues[request.model], self._rates[request.model]
         check_queue(queue, rate, self.settings.queue_limit, request)
         rate.resume()
@@ -119,7 +119,7 @@ class Broker:
         if job.state is JobState.QUEUED:
             try:
                 check_user(queue, rate, self._dispatcher.tally, request)
-            except ApiError:
+            except Refused:
                 self.cancel(job)
                 raise
             job.queue_position = queue.position(job)

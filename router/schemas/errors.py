@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from router.jobs.refusals import RefusalReason, Refused
 from shared.wire.jobs import Failed
 
 _TYPES = {
@@ -18,6 +19,15 @@ _TYPES = {
     429: "rate_limit_error",
     503: "service_unavailable",
     504: "timeout_error",
+}
+
+_REFUSAL_STATUSES = {
+    RefusalReason.MODEL_NOT_FOUND: 404,
+    RefusalReason.WORKER_NOT_FOUND: 404,
+    RefusalReason.LAST_WORKER: 409,
+    RefusalReason.NO_WORKER: 503,
+    RefusalReason.QUEUE_FULL: 429,
+    RefusalReason.USER_QUEUE_FULL: 429,
 }
 
 
@@ -42,6 +52,12 @@ class ApiError(Exception):
     def from_job(cls, failed: Failed) -> ApiError:
         """The error that ended a job."""
         return cls(failed.status, failed.message, failed.param, failed.code)
+
+    @classmethod
+    def from_refusal(cls, refused: Refused) -> ApiError:
+        """The error for a job or an order that was refused."""
+        headers = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
+        return cls(_REFUSAL_STATUSES[refused.reason], str(refused), refused.field, refused.reason.value, headers)
 
     def body(self) -> dict[str, Any]:
         """The OpenAI error object."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.table import WorkerRow, WorkerTable
-from router.schemas.errors import ApiError
 from shared.wire.messages import DrainWorker, RestartWorkers, WorkerState
 
 _OUT = frozenset({WorkerState.DRAINING, WorkerState.DRAINED, WorkerState.FAILED})
@@ -21,14 +21,14 @@ class WorkerControl:
         """Have a worker finish its jobs, end, and stay out. Returns the worker as it is now.
 
         Raises:
-            ApiError: 404, there is no such worker; 409, no other one could serve its model.
+            Refused: there is no such worker, or no other one could serve its model.
         """
         rows = self._workers.rows()
         row = _find(rows, name)
         others = [other for other in rows if other.model == row.model and other.name != name]
         if all(other.state in _OUT for other in others):
             message = f"{name} is the only worker that {row.model} has left; nexa restart {name} replaces it instead"
-            raise ApiError(409, message, "name", "last_worker")
+            raise Refused(RefusalReason.LAST_WORKER, message, "name")
         self._link.tell_supervisor(DrainWorker(name))
         return [row]
 
@@ -36,7 +36,7 @@ class WorkerControl:
         """Have a worker, or all in turn, replaced by fresh ones. Returns these workers as they are now.
 
         Raises:
-            ApiError: 404, there is no such worker.
+            Refused: there is no such worker.
         """
         rows = self._workers.rows()
         chosen = rows if name is None else [_find(rows, name)]
@@ -48,5 +48,6 @@ def _find(rows: list[WorkerRow], name: str) -> WorkerRow:
     row = next((row for row in rows if row.name == name), None)
     if row is None:
         names = ", ".join(row.name for row in rows)
-        raise ApiError(404, f"there is no worker {name[:100]!r}; the workers are: {names}", "name", "worker_not_found")
+        message = f"there is no worker {name[:100]!r}; the workers are: {names}"
+        raise Refused(RefusalReason.WORKER_NOT_FOUND, message, "name")
     return row

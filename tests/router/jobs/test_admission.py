@@ -7,8 +7,8 @@ import pytest
 from router.jobs.admission import check_queue
 from router.jobs.fairness.queue import FairQueue
 from router.jobs.job import Job, JobRequest
+from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.service_rate import MAX_RECENT_ENDS, MAX_RETRY_S, ServiceRate
-from router.schemas.errors import ApiError
 from shared.wire.jobs import TextJob
 
 
@@ -79,11 +79,11 @@ def test_a_full_queue_still_has_places_for_users_who_have_none_in_it(clock: Cloc
         queue.push(Job(f"{number}", request_of("busy")))
     clock.now_s += 1
     rate.add(10)
-    with pytest.raises(ApiError, match="16 requests wait already, which is the limit") as refused:
+    with pytest.raises(Refused, match="16 requests wait already, which is the limit") as refused:
         check_queue(queue, rate, 16, request_of("busy"))
-    assert refused.value.headers == {"Retry-After": "160"}
+    assert (refused.value.reason, refused.value.retry_after_s) == (RefusalReason.QUEUE_FULL, 160)
     for user in ("one", "two"):
         check_queue(queue, rate, 16, request_of(user))
         queue.push(Job(user, request_of(user)))
-    with pytest.raises(ApiError, match="18 requests wait"):
+    with pytest.raises(Refused, match="18 requests wait"):
         check_queue(queue, rate, 16, request_of("three"))

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from router.jobs.job import JobRequest, JobState
-from router.schemas.errors import ApiError
+from router.jobs.refusals import RefusalReason, Refused
 from shared.kinds import JobKind
 from shared.wire.jobs import Failed, ImageJob, Started, Tokens
 from shared.wire.messages import Acknowledge, Cancel, Probe, WorkerState
@@ -63,10 +63,11 @@ def test_a_full_queue_is_refused_with_the_time_to_try_again() -> None:
     async def test(server: Server) -> None:
         for _ in range(3):
             server.submit()
-        with pytest.raises(ApiError, match="3 requests wait already") as refused:
+        with pytest.raises(Refused, match="3 requests wait already") as refused:
             server.submit()
-        assert (refused.value.status, refused.value.code) == (429, "queue_full")
-        assert int(refused.value.headers["Retry-After"]) >= 1
+        assert refused.value.reason is RefusalReason.QUEUE_FULL
+        assert refused.value.retry_after_s is not None
+        assert refused.value.retry_after_s >= 1
 
     run(test, queue_limit=3)
 
@@ -77,7 +78,7 @@ def test_jobs_that_a_worker_has_taken_do_not_fill_the_queue() -> None:
         for _ in range(3):
             await server.submit_to(worker)
         server.submit()
-        with pytest.raises(ApiError):
+        with pytest.raises(Refused):
             server.submit()
         worker.say(worker.submissions[0].job_id, STARTED, DONE)
         await server.until(lambda: len(worker.submissions) == 4)
@@ -88,14 +89,14 @@ def test_jobs_that_a_worker_has_taken_do_not_fill_the_queue() -> None:
 
 def test_an_unknown_model_is_answered_with_what_is_served() -> None:
     async def test(server: Server) -> None:
-        with pytest.raises(ApiError, match=r"'large' is not served here; served: smol \(text\)") as refused:
+        with pytest.raises(Refused, match=r"'large' is not served here; served: smol \(text\)") as refused:
             server.broker.find_model("large", JobKind.TEXT)
-        assert refused.value.status == 404
+        assert refused.value.reason is RefusalReason.MODEL_NOT_FOUND
         with pytest.raises(
-            ApiError, match=r"no image model is served here.*`nexa server smol sd1-5` would serve one too"
+            Refused, match=r"no image model is served here.*`nexa server smol sd1-5` would serve one too"
         ) as refused:
             server.broker.find_model(None, JobKind.IMAGE)
-        assert refused.value.status == 404
+        assert refused.value.reason is RefusalReason.MODEL_NOT_FOUND
         assert server.broker.find_model("small", JobKind.TEXT) is SMOL
         assert server.broker.find_model(None, JobKind.TEXT) is SMOL
 
@@ -113,9 +114,9 @@ def test_jobs_of_a_model_that_was_given_up_fail_at_once_with_the_reason() -> Non
         assert isinstance(failed, Failed)
         assert (failed.status, failed.code) == (503, "no_worker")
         assert "the file is damaged" in failed.message
-        with pytest.raises(ApiError, match="the file is damaged") as refused:
+        with pytest.raises(Refused, match="the file is damaged") as refused:
             server.submit()
-        assert refused.value.status == 503
+        assert refused.value.reason is RefusalReason.NO_WORKER
 
     run(test)
 

@@ -9,7 +9,7 @@ import pytest
 
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import Priority, UserLimits
-from router.schemas.errors import ApiError
+from router.jobs.refusals import RefusalReason, Refused
 from shared.wire.jobs import Done, Failed, ImageJob, TextJob
 from shared.wire.messages import Cancel
 from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
@@ -132,10 +132,11 @@ def test_more_than_a_user_may_queue_is_refused_with_the_limit_and_others_are_not
         limits = UserLimits(max_queued=2)
         for _ in range(2):
             submit(server, "limited", limits=limits)
-        with pytest.raises(ApiError, match="2 of your requests wait, and your key's limit is queued=2") as refused:
+        with pytest.raises(Refused, match="2 of your requests wait, and your key's limit is queued=2") as refused:
             submit(server, "limited", limits=limits)
-        assert (refused.value.status, refused.value.code) == (429, "user_queue_full")
-        assert int(refused.value.headers["Retry-After"]) >= 1
+        assert refused.value.reason is RefusalReason.USER_QUEUE_FULL
+        assert refused.value.retry_after_s is not None
+        assert refused.value.retry_after_s >= 1
         assert submit(server, "other").state is JobState.QUEUED
 
     run(test)
@@ -146,7 +147,7 @@ def test_who_may_queue_nothing_may_still_run() -> None:
         worker = await server.ready_worker(slots=2)
         limits = UserLimits(max_running=1, max_queued=0)
         job = submit(server, "limited", limits=limits)
-        with pytest.raises(ApiError, match="queued=0"):
+        with pytest.raises(Refused, match="queued=0"):
             submit(server, "limited", limits=limits)
         await server.until(lambda: job.wire_id in worker.jobs)
         worker.say(job.wire_id, STARTED, DONE)

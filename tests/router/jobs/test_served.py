@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from router.jobs.refusals import Refused
 from router.jobs.served import find_model
-from router.schemas.errors import ApiError
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
 
@@ -18,5 +18,5 @@ def test_a_model_of_two_kinds_is_found_for_each(kind: JobKind, name: str | None)
 
 
 def test_a_model_of_other_kinds_is_refused_with_its_kinds() -> None:
-    with pytest.raises(ApiError, match=r"'both' is of kind text, speech, this endpoint needs image"):
+    with pytest.raises(Refused, match=r"'both' is of kind text, speech, this endpoint needs image"):
         find_model((PAINTER, BOTH), "both", JobKind.IMAGE)

@@ -16,10 +16,9 @@ from router.app import create_app
 from router.jobs.limits import Priority, UserLimits
 from router.keys.store import KeyStore
 from router.keys.usage import UsageStore
-from router.schemas.errors import ApiError
 from shared.settings import ServerSettings
 from tests.support.router.client import COMPLETION
-from tests.support.router.fake_broker import MODEL, FakeBroker
+from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker
 
 REMOTE = ("192.168.1.7", 50000)
 
@@ -136,7 +135,7 @@ def test_a_user_sees_the_usage_of_its_own_key(server: Server) -> None:
 
 
 def test_what_was_not_accepted_is_no_usage(server: Server) -> None:
-    server.broker.refusal, server.broker.accepts = ApiError(429, "full"), 1
+    server.broker.refusal, server.broker.accepts = QUEUE_FULL, 1
     key = server.store.create("bob")
     assert server.ask(("POST", "/v1/completions", key), n=2)[0].status_code == 429
     assert len(server.broker.cancelled) == 1

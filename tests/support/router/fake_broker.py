@@ -10,13 +10,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.served import ServedModel
-from router.schemas.errors import ApiError
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, Tokens
 
 MODEL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="", aliases=("gpt-4o", "small"))
+QUEUE_FULL = Refused(RefusalReason.QUEUE_FULL, "the queue is full", retry_after_s=3)
 
 Script = list[Payload]
 
@@ -42,7 +43,7 @@ class FakeBroker:
 
     settings: ServerSettings = field(default_factory=lambda: ServerSettings(models=(MODEL,), run_folder=""))
     script: Script | Callable[[Any], Script] = field(default_factory=lambda: words("Once", " upon"))
-    refusal: ApiError | None = None
+    refusal: Refused | None = None
     accepts: int = 0
     missing: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
@@ -54,7 +55,8 @@ class FakeBroker:
     def find_model(self, name: str | None, kind: JobKind) -> ModelSettings:
         if name in (None, MODEL.name, *MODEL.aliases):
             return MODEL
-        raise ApiError(404, f"model: {name!r} is not served here; served: smol", "model", "model_not_found")
+        message = f"model: {name!r} is not served here; served: smol"
+        raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
 
     def submit(self, request: JobRequest) -> Job:
         if self.refusal is not None and len(self.jobs) >= self.accepts:

@@ -17,11 +17,10 @@ import pytest
 
 from router.answers.registry import JobRegistry
 from router.http.request_log import RequestRecord
-from router.schemas.errors import ApiError
 from shared.wire.jobs import Failed, Started, Tokens
 from tests.support.event_stream import Connection, chunks_in, events_in
 from tests.support.router.client import CHAT, COMPLETION, ask, post, serving, wait_until
-from tests.support.router.fake_broker import FakeBroker, words
+from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker, words
 from tests.support.router.image_requests import CAT, INPUT, image_broker
 from tests.support.router.paced_broker import PacedBroker
 from tests.support.router.speech_requests import SCRIPT as SPEECH
@@ -201,7 +200,7 @@ def test_nothing_is_kept_of_requests_that_are_over() -> None:
     broker.script = [Failed(500, "no")]
     post(broker, "/v1/completions", COMPLETION)
     post(broker, "/v1/completions", STREAM)
-    broker.refusal = ApiError(429, "the queue is full")
+    broker.refusal = QUEUE_FULL
     post(broker, "/v1/completions", STREAM, headers=RESUMABLE)
     assert registry_of(broker).visible(EVERYBODY) == []
 

@@ -13,6 +13,7 @@ import zmq
 
 from router.app import create_app
 from router.http.request_log import RequestRecord
+from router.jobs.refusals import RefusalReason, Refused
 from shared.settings import ServerSettings
 from shared.wire.jobs import Started
 from shared.wire.messages import CODEC, Cancel, DrainWorker, RestartWorkers, Roster, WorkerState, WorkerStatus
@@ -158,9 +159,9 @@ def test_unknown_workers_are_named_with_the_known_ones() -> None:
     async def test(server: Server, supervisor: SupervisorEnd) -> None:
         await server.ready_worker("a", "smol-0")
         for order in (server.broker.control.drain, server.broker.control.restart):
-            with pytest.raises(Exception, match=r"no worker 'smol-9'; the workers are: smol-0") as refused:
+            with pytest.raises(Refused, match=r"no worker 'smol-9'; the workers are: smol-0") as refused:
                 order("smol-9")
-            assert refused.value.status == 404  # type: ignore[attr-defined]
+            assert refused.value.reason is RefusalReason.WORKER_NOT_FOUND
 
     with_supervisor(test)
 
@@ -171,9 +172,9 @@ def test_the_last_worker_of_a_model_is_not_taken_out() -> None:
         other = WorkerStatus("smol-1", "smol", "b", WorkerState.DRAINED, 0, "drained")
         worker.publish_all(Roster([WorkerStatus("smol-0", "smol", "a", WorkerState.READY, 0, ""), other]))
         await server.until(lambda: len(server.broker.workers()) == 2)
-        with pytest.raises(Exception, match="nexa restart smol-0 replaces it instead") as refused:
+        with pytest.raises(Refused, match="nexa restart smol-0 replaces it instead") as refused:
             server.broker.control.drain("smol-0")
-        assert refused.value.status == 409  # type: ignore[attr-defined]
+        assert refused.value.reason is RefusalReason.LAST_WORKER
 
     with_supervisor(test)
 

@@ -11,11 +11,10 @@ from typing import Any
 
 import pytest
 
-from router.schemas.errors import ApiError
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.wire.jobs import Done, Failed, FinishReason, ImageJob, Picture, Started
 from tests.support.router.client import ask, post, serving, wait_until
-from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker
 from tests.support.router.image_requests import CAT, INPUT, image_broker
 from tests.support.router.pictures import in_base64, png
 
@@ -303,7 +302,7 @@ def test_a_failed_job_is_an_error_with_its_status(broker: FakeBroker) -> None:
 
 
 def test_a_full_queue(broker: FakeBroker) -> None:
-    broker.refusal = ApiError(429, "the queue is full", headers={"Retry-After": "3"})
+    broker.refusal = QUEUE_FULL
     response = post(broker, "/v1/txt2img", CAT)
     assert (response.status_code, response.headers["Retry-After"]) == (429, "3")
 

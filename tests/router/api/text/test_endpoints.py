@@ -7,11 +7,10 @@ import json
 import pytest
 
 from router.api.text.logprobs import LEAST_LOGPROB
-from router.schemas.errors import ApiError
 from shared.settings import ServerSettings
 from shared.wire.jobs import Done, Failed, FinishReason, Started, TextJob, TokenLogprob, Tokens, ToolCallDelta
 from tests.support.router.client import CHAT, COMPLETION, ask, post
-from tests.support.router.fake_broker import MODEL, FakeBroker, words
+from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker, words
 
 TOOLS = {"tools": [{"type": "function", "function": {"name": "UserDetail"}}]}
 CALL = [
@@ -139,14 +138,14 @@ def test_one_failed_choice_cancels_the_others() -> None:
 
 
 def test_a_full_queue_says_when_to_come_back() -> None:
-    broker = FakeBroker(refusal=ApiError(429, "the queue is full", headers={"Retry-After": "3"}))
+    broker = FakeBroker(refusal=QUEUE_FULL)
     response = post(broker, "/v1/chat/completions", CHAT)
     assert response.status_code == 429
     assert response.headers["Retry-After"] == "3"
 
 
 def test_choices_already_queued_are_cancelled_when_the_queue_is_full() -> None:
-    broker = FakeBroker(refusal=ApiError(429, "the queue is full"), accepts=2, script=[])
+    broker = FakeBroker(refusal=QUEUE_FULL, accepts=2, script=[])
     assert post(broker, "/v1/chat/completions", {**CHAT, "n": 4}).status_code == 429
     assert broker.cancelled == broker.jobs
     assert len(broker.jobs) == 2

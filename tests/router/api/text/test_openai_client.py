@@ -5,10 +5,9 @@ from __future__ import annotations
 import openai
 import pytest
 
-from router.schemas.errors import ApiError
 from shared.wire.jobs import Done, FinishReason, Started, Tokens, ToolCallDelta
 from tests.support.router.client import serving
-from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker
 
 MESSAGES = [{"role": "user", "content": "Tell me a story"}]
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
@@ -51,7 +50,7 @@ def test_openai_client() -> None:
             client.completions.create(model="other", prompt="x")
         with pytest.raises(openai.BadRequestError, match="temperature"):
             client.completions.create(model="smol", prompt="x", temperature=9)
-        broker.refusal = ApiError(429, "the queue is full")
+        broker.refusal = QUEUE_FULL
         broker.accepts = 0
         with pytest.raises(openai.RateLimitError):
             client.completions.create(model="smol", prompt="x")

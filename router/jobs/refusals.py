@@ -1,0 +1,31 @@
+"""What the jobs' side refuses, in its own terms. The HTTP layer translates it into a status and headers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RefusalReason(StrEnum):
+    """Why something was refused. The value is the error's code, which clients see."""
+
+    MODEL_NOT_FOUND = "model_not_found"
+    WORKER_NOT_FOUND = "worker_not_found"
+    LAST_WORKER = "last_worker"
+    NO_WORKER = "no_worker"
+    QUEUE_FULL = "queue_full"
+    USER_QUEUE_FULL = "user_queue_full"
+
+
+class Refused(Exception):
+    """A job or an operator's order was refused; nothing of it was done.
+
+    ``field`` is the request's field at fault, ``retry_after_s`` the estimated time until a new attempt may succeed.
+    """
+
+    def __init__(
+        self, reason: RefusalReason, message: str, field: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.field = field
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,45 @@
+"""What the jobs' side refuses, as an HTTP error."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from router.http.error_handlers import install_error_handlers
+from router.jobs.refusals import RefusalReason, Refused
+
+STATUSES = {
+    RefusalReason.MODEL_NOT_FOUND: 404,
+    RefusalReason.WORKER_NOT_FOUND: 404,
+    RefusalReason.LAST_WORKER: 409,
+    RefusalReason.NO_WORKER: 503,
+    RefusalReason.QUEUE_FULL: 429,
+    RefusalReason.USER_QUEUE_FULL: 429,
+}
+
+
+def answer_to(refused: Refused) -> tuple[int, dict[str, str | None], str | None]:
+    """Status, error object and ``Retry-After`` of an endpoint that is refused something."""
+    app = FastAPI()
+    install_error_handlers(app)
+
+    @app.get("/")
+    async def endpoint() -> None:
+        raise refused
+
+    response = TestClient(app).get("/")
+    return response.status_code, response.json()["error"], response.headers.get("Retry-After")
+
+
+@pytest.mark.parametrize("reason", RefusalReason)
+def test_each_reason_has_its_status_and_is_the_code(reason: RefusalReason) -> None:
+    status, error, retry_after = answer_to(Refused(reason, "no", "model"))
+    assert status == STATUSES[reason]
+    assert (error["message"], error["param"], error["code"]) == ("no", "model", reason.value)
+    assert retry_after is None
+
+
+def test_the_time_to_try_again_is_a_header() -> None:
+    status, error, retry_after = answer_to(Refused(RefusalReason.QUEUE_FULL, "full", retry_after_s=160))
+    assert (status, error["type"], error["param"], retry_after) == (429, "rate_limit_error", None, "160")
