@@ -30,12 +30,19 @@ from locust.env import Environment
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from scripts.bench.arrivals import DRAIN_S, arrivals
-from scripts.bench.calls import CALL_FORMS, CALL_TOKENS, valid
-from scripts.bench.figures import cell_of
-from scripts.bench.outcome import Outcome
-from scripts.bench.prompts import Prompts, user
-from scripts.bench.workloads import LONG_SENTENCES, SHARED_SENTENCES, SHARED_TOKENS, STORY_TOKENS, TURN_TOKENS, TURNS
+from scripts.bench.measurements.figures import cell_of
+from scripts.bench.measurements.outcome import Outcome
+from scripts.bench.workloads.arrivals import DRAIN_S, arrivals
+from scripts.bench.workloads.calls import CALL_FORMS, CALL_TOKENS, valid
+from scripts.bench.workloads.catalog import (
+    LONG_SENTENCES,
+    SHARED_SENTENCES,
+    SHARED_TOKENS,
+    STORY_TOKENS,
+    TURN_TOKENS,
+    TURNS,
+)
+from scripts.bench.workloads.prompts import Prompts, user
 
 CONNECT_TIMEOUT_S = 60.0
 ANSWER_TIMEOUT_S = 600.0

@@ -24,7 +24,7 @@ from typing import Any
 
 import aiohttp
 
-from scripts.chaos_parts.server import REPOSITORY, ChaosServer, Figures
+from scripts.chaos.server import REPOSITORY, ChaosServer, Figures
 from scripts.make_tiny_sd import make_tiny_sd
 
 RECORDING = REPOSITORY / "tests" / "data" / "jfk.flac"

@@ -17,13 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from scripts.bench import machine, report
-from scripts.bench.bursts import Bursts
-from scripts.bench.chart import draw
-from scripts.bench.contenders import Setting
+from scripts.bench import machine
 from scripts.bench.plan import PlanError, chosen_contenders, chosen_workloads
+from scripts.bench.report import tables
+from scripts.bench.report.chart import draw
+from scripts.bench.report.targets import verdicts
 from scripts.bench.rounds import Bench
-from scripts.bench.targets import verdicts
+from scripts.bench.servers.contenders import Setting
+from scripts.bench.workloads.bursts import Bursts
 from shared.gguf.header import GGUFError
 from shared.hub.store import ModelStore
 from shared.models.catalog import resolve
@@ -83,7 +84,7 @@ def _save(path: Path, bench: Bench, about: dict[str, object]) -> dict[str, Any]:
         "seed": bench.seed,
         "rounds": bench.rounds,
         "failed": bench.failed,
-        "medians": report.median_cells(bench.rounds),
+        "medians": tables.median_cells(bench.rounds),
         "verdicts": [asdict(verdict) for verdict in verdicts(bench.rounds)],
     }
     del results["setting"]["model_path"]
@@ -95,18 +96,18 @@ def _present(results: dict[str, Any], folder: Path) -> None:
     """Print the tables, write them as Markdown, and draw the chart."""
     rounds = results["rounds"]
     about = {**results, "rounds_done": len(rounds)}
-    cells, found = report.median_cells(rounds), verdicts(rounds)
-    print(report.heading(about))
-    print(f"\n{report.as_text(report.figures_table(cells))}")
+    cells, found = tables.median_cells(rounds), verdicts(rounds)
+    print(tables.heading(about))
+    print(f"\n{tables.as_text(tables.figures_table(cells))}")
     if found:
-        print(f"\n{report.as_text(report.targets_table(found))}")
+        print(f"\n{tables.as_text(tables.targets_table(found))}")
     for text in results["failed"]:
         print(f"\nfailed: {text}")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "table.md").write_text(report.markdown(about, cells, found), "utf-8")
+    (folder / "table.md").write_text(tables.markdown(about, cells, found), "utf-8")
     written = [RESULTS, "table.md"]
     try:
-        if draw(rounds, report.heading(about), folder / "chart.png"):
+        if draw(rounds, tables.heading(about), folder / "chart.png"):
             written.append("chart.png")
     except ImportError as error:
         print(f"bench: no chart: {error}", file=sys.stderr)

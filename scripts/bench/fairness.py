@@ -14,9 +14,9 @@ from typing import Self
 
 import aiohttp
 
-from scripts.bench.client import REQUEST_TIMEOUT_S, BenchClient
-from scripts.bench.contenders import NEXA, Setting, running
-from scripts.bench.outcome import Outcome
+from scripts.bench.measurements.outcome import Outcome
+from scripts.bench.servers.contenders import NEXA, Setting, running
+from scripts.bench.workloads.client import REQUEST_TIMEOUT_S, BenchClient
 
 HEAVY, LIGHT = "127.0.0.1", "127.0.0.2"
 HEAVY_TOKENS, LIGHT_TOKENS = 400, 8

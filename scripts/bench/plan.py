@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scripts.bench.contenders import ALL, Contender
-from scripts.bench.workloads import WORKLOADS
+from scripts.bench.servers.contenders import ALL, Contender
+from scripts.bench.workloads.catalog import WORKLOADS
 
 BURSTS = "g"
 NAMES = [*(workload.name for workload in WORKLOADS), BURSTS]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from scripts.bench.bursts import Bursts, BurstsFailed
-from scripts.bench.contenders import BARE_LOOP, Contender, ContenderFailed, Setting, running
-from scripts.bench.figures import CellFigures, Round
+from scripts.bench.measurements.figures import CellFigures, Round
 from scripts.bench.plan import BURSTS, in_turn, workloads_of
+from scripts.bench.servers.contenders import BARE_LOOP, Contender, ContenderFailed, Setting, running
+from scripts.bench.workloads.bursts import Bursts, BurstsFailed
 
 WORKLOAD_TIMEOUT_S = 1800.0
 
@@ -112,7 +112,7 @@ class Client:
     def cells(self, workload: str) -> Cells:
         """The cells of one workload. Raises :class:`WorkloadFailed` and ``subprocess.TimeoutExpired``."""
         options = ["--url", self.url, "--workload", workload, "--seed", self.seed, "--model", self.model]
-        cells: Cells = _json_of("scripts.bench.load", options, {"BENCH_API_KEY": self.api_key})
+        cells: Cells = _json_of("scripts.bench.workloads", options, {"BENCH_API_KEY": self.api_key})
         return cells
 
     def call_form(self) -> str:
@@ -136,7 +136,7 @@ def served_model(url: str, api_key: str) -> str:
 def _bare_loop(setting: Setting, seed: str) -> Cells:
     options = ["--model", str(setting.model_path), "--threads", str(setting.threads), "--seed", seed]
     options += ["--context", str(setting.context), "--slots", str(setting.slots)]
-    cells: Cells = _json_of("scripts.bench.bare_loop", options, {})
+    cells: Cells = _json_of("scripts.bench.servers.bare_loop", options, {})
     return cells
 
 

@@ -1,6 +1,6 @@
 """How much speech the server writes down a second: requests one after another, and several at once.
 
-    python scripts/bench/speech.py RECORDING [--model faster-whisper-tiny] [--at-once 8] [--rounds 5] [--url URL]
+    python -m scripts.bench.speech RECORDING [--model faster-whisper-tiny] [--at-once 8] [--rounds 5] [--url URL]
 
 Without ``--url`` it starts ``nexa server MODEL`` on a free port of this machine and ends it again. Both ways take
 turns, so that other work on the machine falls on both; the medians over the rounds and their ratio are printed, and
@@ -14,8 +14,6 @@ import contextlib
 import json
 import os
 import platform
-import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -28,7 +26,8 @@ from pathlib import Path
 
 import httpx
 
-START_TIMEOUT_S = 300.0
+from scripts.bench.servers.processes import NotReady, free_port, stop, wait_until_ready
+
 REQUEST_TIMEOUT_S = 600.0
 
 
@@ -107,29 +106,19 @@ def _transcribe(client: httpx.Client, recording: bytes, model: str) -> tuple[flo
 
 @contextlib.contextmanager
 def _own_server(model: str) -> Iterator[str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "router.cli", "server", model, "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:  # the user's own keys do not count here
-        server = subprocess.Popen([*command, "--key-file", f"{folder}/keys.sqlite3"], stderr=subprocess.DEVNULL)
+        command += ["--key-file", f"{folder}/keys.sqlite3"]
+        server = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
-            _wait_ready(url, server)
+            wait_until_ready(f"{url}/ready", [server])
             yield url
+        except NotReady as error:
+            sys.exit(f"bench: the server did not become ready ({error}); start it by hand to see why")
         finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(60)
-
-
-def _wait_ready(url: str, server: subprocess.Popen[bytes]) -> None:
-    deadline_s = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline_s and server.poll() is None:
-        with contextlib.suppress(httpx.HTTPError):
-            if httpx.get(f"{url}/ready").status_code == 200:
-                return
-        time.sleep(0.2)
-    sys.exit("bench: the server did not become ready; start it by hand to see why")
+            stop(server)
 
 
 def _parser() -> argparse.ArgumentParser:

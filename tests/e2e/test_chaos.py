@@ -1,4 +1,4 @@
-"""A short run of ``scripts/chaos.py``: whatever happens to the processes, no client is wronged."""
+"""A short run of ``scripts.chaos``: whatever happens to the processes, no client is wronged."""
 
 from __future__ import annotations
 

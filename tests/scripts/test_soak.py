@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from scripts.chaos_parts.server import Figures
+from scripts.chaos.server import Figures
 from scripts.soak import Samples, growth
 
 MB = 1000 * 1000

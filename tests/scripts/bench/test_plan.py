@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from scripts.bench.contenders import ALL, BARE_LOOP, LLAMA_CPP_SERVER, LLAMA_SERVER, NEXA, NEXA_2
 from scripts.bench.plan import NAMES, PlanError, chosen_contenders, chosen_workloads, in_turn, workloads_of
+from scripts.bench.servers.contenders import ALL, BARE_LOOP, LLAMA_CPP_SERVER, LLAMA_SERVER, NEXA, NEXA_2, Contender
 
 
 def test_all_workloads_unless_some_are_chosen() -> None:
@@ -29,7 +29,7 @@ def test_an_unknown_workload_is_refused_with_the_names_of_the_known() -> None:
         (BARE_LOOP, ["b16"]),
     ],
 )
-def test_what_each_contender_does(contender: object, expected: list[str]) -> None:
+def test_what_each_contender_does(contender: Contender, expected: list[str]) -> None:
     assert workloads_of(contender, NAMES) == expected
 
 

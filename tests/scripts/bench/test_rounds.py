@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from scripts.bench import rounds
-from scripts.bench.bursts import Bursts
-from scripts.bench.contenders import LLAMA_CPP_SERVER, LLAMA_SERVER, NEXA, Contender, ContenderFailed, Setting
-from scripts.bench.figures import cell_of
-from scripts.bench.outcome import Outcome
+from scripts.bench.measurements.figures import cell_of
+from scripts.bench.measurements.outcome import Outcome
 from scripts.bench.rounds import Bench, Client, WorkloadFailed
+from scripts.bench.servers.contenders import LLAMA_CPP_SERVER, LLAMA_SERVER, NEXA, Contender, ContenderFailed, Setting
+from scripts.bench.workloads.bursts import Bursts
 
 CELL = cell_of([Outcome(0.0, [0.5], 1.0, tokens=4)], 0.0, 1.0).as_dict()
 

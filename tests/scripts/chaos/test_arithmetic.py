@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from scripts.chaos_parts.arithmetic import mistaken, moved
-from scripts.chaos_parts.expected import Calm
+from scripts.chaos.arithmetic import mistaken, moved
+from scripts.chaos.expected import Calm
 
 WORDS = ["one", "two", "three", "four"]
 
@@ -27,6 +27,6 @@ def test_faults_pass_where_the_next_word_was_as_likely() -> None:
 
 
 def test_a_candidate_that_has_caught_up_has_moved_so_far() -> None:
-    before = np.log(np.array([[0.5, 0.3, 0.1, 0.05, 0.03, 0.02]], np.float32))
-    after = np.log(np.array([[0.4, 0.4, 0.1, 0.05, 0.03, 0.02]], np.float32))
+    before = np.log(np.array([[0.5, 0.3, 0.1, 0.05, 0.03, 0.02]], np.float64))
+    after = np.log(np.array([[0.4, 0.4, 0.1, 0.05, 0.03, 0.02]], np.float64))
     assert moved([before], [after]).tolist() == [pytest.approx(np.log(5 / 3))]

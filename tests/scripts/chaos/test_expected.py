@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
-from scripts.chaos_parts.clients import Answer
-from scripts.chaos_parts.expected import Calm, EchoAnswers, ModelAnswers, Task
+from scripts.chaos.answer import Answer
+from scripts.chaos.expected import Calm, EchoAnswers, ModelAnswers, Task
 
 CALM = Calm(
     "one two three",
@@ -29,12 +30,12 @@ def whole(text: str, tokens: int = 3) -> Answer:
         (lambda text: text.replace(" ", "  ", 1), True),
     ],
 )
-def test_an_echo_has_to_be_exact(change: object, wrong: bool) -> None:
+def test_an_echo_has_to_be_exact(change: Callable[[str], str], wrong: bool) -> None:
     answers = EchoAnswers()
     task = answers.task("client", random.Random(3))
     words, count = task.body["prompt"].split(), task.body["max_tokens"]
     text = "".join(f"{words[index % len(words)]} " for index in range(count))
-    assert bool(answers.problem(task, whole(change(text), count))) is wrong  # type: ignore[operator]
+    assert bool(answers.problem(task, whole(change(text), count))) is wrong
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -44,6 +44,7 @@ def encoded(
     with av.open(out, "w", format=container) as file:
         video = file.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p") if picture else None
         stream = file.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         stream.codec_context.open()
         if video is not None:
             black = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))
@@ -92,15 +93,15 @@ def transcribe(engine: WhisperEngine, data: bytes, work: SpeechJob | None = None
     return run(engine, (data, work or SpeechJob()))[0]
 
 
-def segments_of(payloads: list[Payload]) -> list[Segment]:
+def segments_of(payloads: Sequence[Payload]) -> list[Segment]:
     return [payload for payload in payloads if isinstance(payload, Segment)]
 
 
-def text_of(payloads: list[Payload]) -> str:
+def text_of(payloads: Sequence[Payload]) -> str:
     return "".join(segment.text for segment in segments_of(payloads))
 
 
-def words_of(payloads: list[Payload]) -> str:
+def words_of(payloads: Sequence[Payload]) -> str:
     """The text in small letters, without punctuation."""
     return " ".join(re.findall(r"[\w']+", text_of(payloads).lower()))
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import stable_diffusion_cpp
 
 from scripts import make_tiny_sd
 from shared.wire.jobs import Done, Failed, JobError, Progress, TextJob
 from tests.support.workers.diffusion_jobs import finish, image_job, run
-from workers.diffusion import native
 from workers.diffusion.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 from workers.diffusion.step_timer import StepTimer
@@ -114,7 +114,7 @@ def test_a_failure_of_the_library_is_told_and_the_next_job_runs(
     engine: DiffusionEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(native.sd_cpp, "generate_image", lambda context, parameters: None)
+        patch.setattr(stable_diffusion_cpp, "generate_image", lambda context, parameters: None)
         failed = run(engine, image_job()).events[-1]
     assert isinstance(failed, Failed)
     assert failed.status == 500

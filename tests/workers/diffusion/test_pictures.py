@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -30,7 +31,7 @@ def bomb(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "BMP", "GIF"])
 def test_the_accepted_formats_are_read(format: str) -> None:
     picture = read(png_of(Image.new("RGB", (8, 8), (255, 0, 0)), format))
-    red, green, blue = picture.getpixel((4, 4))
+    red, green, blue = np.asarray(picture)[4, 4].tolist()
     assert red > 240
     assert max(green, blue) < 15
 
@@ -79,7 +80,7 @@ def test_what_is_transparent_becomes_white(mode: str) -> None:
 def test_a_picture_is_scaled_to_cover_and_its_middle_taken() -> None:
     image = Image.new("RGB", (48, 16), "black")
     image.paste("white", (16, 0, 32, 16))
-    assert all(least > 200 for least, _ in read(png_of(image)).getextrema())
+    assert np.asarray(read(png_of(image))).min() > 200
 
 
 def test_a_picture_of_16_bits_is_scaled() -> None:

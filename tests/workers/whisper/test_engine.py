@@ -133,7 +133,7 @@ def test_recordings_share_steps(engine: WhisperEngine) -> None:
 
 def test_a_short_recording_does_not_wait_for_a_long_one(one_by_one: WhisperEngine) -> None:
     submit(one_by_one, "long", repeated(20), SpeechJob(beam_size=1))
-    chunks_before = set()
+    chunks_before: set[int] = set()
     while not chunks_before:
         chunks_before |= {segment.chunk for _, segment in one_by_one.step() for segment in segments_of([segment])}
     submit(one_by_one, "short", JFK, SpeechJob())

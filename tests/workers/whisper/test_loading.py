@@ -15,9 +15,9 @@ from workers.whisper.engine import WhisperEngine
 from workers.whisper.options import WhisperOptions
 
 
-def load_error(folder: Path, **options: str) -> str:
+def load_error(folder: Path, device: str = "cpu") -> str:
     with pytest.raises(EngineLoadError) as error:
-        WhisperEngine(WhisperOptions(str(folder), "model", threads=1, **options)).load(lambda fraction: None)
+        WhisperEngine(WhisperOptions(str(folder), "model", threads=1, device=device)).load(lambda fraction: None)
     message = str(error.value)
     assert "\n" not in message
     return message

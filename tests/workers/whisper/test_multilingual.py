@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.wire.jobs import Done, JobError, Recording, SpeechJob, SpeechTask, Started
+from shared.wire.jobs import Done, JobError, Payload, Recording, SpeechJob, SpeechTask, Started
 from tests.support.workers.recordings import (
     JFK,
     JFK_WORDS,
@@ -23,7 +23,7 @@ from workers.whisper.engine import WhisperEngine
 TRANSLATE = SpeechJob(task=SpeechTask.TRANSLATE)
 
 
-def recording_of(payloads: list) -> Recording:
+def recording_of(payloads: list[Payload]) -> Recording:
     (recording,) = [payload for payload in payloads if isinstance(payload, Recording)]
     return recording
 

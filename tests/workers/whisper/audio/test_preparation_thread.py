@@ -12,10 +12,9 @@ from shared.wire.jobs import Failed, JobError
 from tests.support.workers.recordings import silence, wav
 from workers.whisper.audio.decoder import AudioDecoder, not_audio
 from workers.whisper.audio.notices import Features, Notice, Opened, Prepared, PreparedChunk
-from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Samples
+from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Region, Samples
 from workers.whisper.audio.preparation import LOOK_AHEAD_CHUNKS, Decoder, Preparation, Tools
 from workers.whisper.audio.preparation_thread import PreparationThread
-from workers.whisper.audio.voice_chunker import Region
 
 MINUTE = 60 * SAMPLE_RATE
 

@@ -1,0 +1,125 @@
+"""From what clients saw to the figures of a cell, and from rounds to medians and ratios."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from scripts.bench.measurements.outcome import Outcome
+
+CellFigures = dict[str, Any]
+"""A :class:`Cell` as JSON has it."""
+
+Round = dict[str, dict[str, CellFigures]]
+"""What a round measured, by server and cell."""
+
+
+@dataclass(slots=True)
+class Cell:
+    """One server's figures in one workload. Times in seconds; figures that a workload does not have are None.
+
+    ``cached_share`` is the part of the prompts' tokens that the server had computed before, from 0 to 1.
+    """
+
+    requests: int
+    failures: int
+    total_s: float
+    tokens: int
+    prompt_tokens: int
+    cached_tokens: int
+    tokens_per_s: float
+    ttft_p50_s: float | None
+    ttft_p95_s: float | None
+    itl_p50_s: float | None
+    itl_p99_s: float | None
+    itl_max_s: float | None
+    answer_p95_s: float | None
+    cached_share: float | None
+    counted_by: str
+    worst_gap_s: float | None = None
+    decode_tokens_per_s: float | None = None
+    calls_per_s: float | None = None
+    invalid_calls: int | None = None
+    call_form: str = ""
+    first_error: str = ""
+
+    def as_dict(self) -> CellFigures:
+        """For JSON."""
+        return asdict(self)
+
+
+def cell_of(outcomes: Sequence[Outcome], began_s: float, ended_s: float | None = None) -> Cell:
+    """The figures of requests that were sent from ``began_s`` on."""
+    total_s = (time.monotonic() if ended_s is None else ended_s) - began_s
+    good = [outcome for outcome in outcomes if not outcome.error]
+    ttfts_s = [outcome.ttft_s for outcome in good if outcome.arrivals_s]
+    gaps_s = [gap_s for outcome in good for gap_s in outcome.gaps_s]
+    tokens = sum(outcome.tokens for outcome in good)
+    prompt_tokens = sum(outcome.prompt_tokens for outcome in good)
+    cached_tokens = sum(outcome.cached_tokens for outcome in good)
+    return Cell(
+        requests=len(outcomes),
+        failures=len(outcomes) - len(good),
+        total_s=total_s,
+        tokens=tokens,
+        prompt_tokens=prompt_tokens,
+        cached_tokens=cached_tokens,
+        tokens_per_s=tokens / total_s,
+        ttft_p50_s=percentile(ttfts_s, 50),
+        ttft_p95_s=percentile(ttfts_s, 95),
+        itl_p50_s=percentile(gaps_s, 50),
+        itl_p99_s=percentile(gaps_s, 99),
+        itl_max_s=max(gaps_s, default=None),
+        answer_p95_s=percentile([outcome.answer_s for outcome in good], 95),
+        cached_share=cached_tokens / prompt_tokens if prompt_tokens else None,
+        counted_by="/".join(sorted({outcome.counted_by for outcome in good})),
+        first_error=next((outcome.error for outcome in outcomes if outcome.error), ""),
+    )
+
+
+def percentile(values: Iterable[float], percent: float) -> float | None:
+    """The nearest-rank percentile; None of nothing."""
+    ordered = sorted(values)
+    if not ordered:
+        return None
+    return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
+
+
+def gaps_between(outcomes: Iterable[Outcome], began_s: float, ended_s: float) -> list[float]:
+    """The parts of the gaps between chunks that lie within a span of time; a stream that fell silent counts."""
+    gaps_s = []
+    for outcome in outcomes:
+        times = [at_s for at_s in outcome.arrivals_s if at_s <= ended_s] + [ended_s]
+        gaps_s += [b - max(a, began_s) for a, b in itertools.pairwise(times) if b > began_s]
+    return gaps_s
+
+
+def medians(cells: Sequence[CellFigures]) -> CellFigures:
+    """One cell from those of several rounds: the median of each number, the worst of what counts failures."""
+    merged: CellFigures = {}
+    for key in cells[0]:
+        values = [cell[key] for cell in cells if cell[key] is not None]
+        if not values:
+            merged[key] = None
+        elif isinstance(values[0], str):
+            merged[key] = next((value for value in values if value), "")
+        else:
+            merged[key] = max(values) if key in ("failures", "invalid_calls") else statistics.median(values)
+    return merged
+
+
+def cells_of(rounds: Sequence[Round], server: str, cell: str) -> list[CellFigures]:
+    """A server's cells of one name, of those rounds that have it."""
+    return [figures[server][cell] for figures in rounds if cell in figures.get(server, {})]
+
+
+def ratios(rounds: Sequence[Round], cell: str, key: str, ours: str, theirs: str) -> list[float]:
+    """Our figure divided by theirs in the same round, for each round that has both and theirs is not 0."""
+    both = [figures for figures in rounds if cell in figures.get(ours, {}) and cell in figures.get(theirs, {})]
+    pairs = [(figures[ours][cell][key], figures[theirs][cell][key]) for figures in both]
+    return [a / b for a, b in pairs if a is not None and b]

@@ -1,0 +1,1 @@
+"""Tables, targets and the chart of a run."""

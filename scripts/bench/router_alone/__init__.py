@@ -1,0 +1,1 @@
+"""The router measured alone, with echo workers."""

@@ -1,0 +1,72 @@
+"""An echo worker whose tokens are the times at which its engine made them, to see how long each is on its way.
+
+python -m scripts.bench.router_alone.clock_worker --settings FILE --model NAME --worker-name NAME --worker-id ID
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from shared.parent import die_with_parent
+from shared.settings import ServerSettings
+from shared.wire.jobs import Tokens
+from shared.wire.messages import EngineStats
+from shared.wire.transport import Endpoints
+from workers.engine import Emitted, EngineInfo, EngineJob
+from workers.runtime import WorkerRuntime
+from workers.testing.echo import EchoEngine
+
+
+class ClockEngine:
+    """The echo engine with nanoseconds of the monotonic clock, which all processes share, in place of each word."""
+
+    def __init__(self, echo: EchoEngine) -> None:
+        self._echo = echo
+
+    def load(self, report: Callable[[float], None]) -> EngineInfo:
+        return self._echo.load(report)
+
+    def submit(self, job: EngineJob) -> list[Emitted]:
+        return self._echo.submit(job)
+
+    def cancel(self, job_id: str) -> None:
+        self._echo.cancel(job_id)
+
+    def has_work(self) -> bool:
+        return self._echo.has_work()
+
+    def step(self) -> list[Emitted]:
+        emitted = self._echo.step()
+        stamp = f"{time.monotonic_ns()} "
+        return [(job, replace(what, text=stamp) if isinstance(what, Tokens) else what) for job, what in emitted]
+
+    def stats(self) -> EngineStats:
+        return self._echo.stats()
+
+    def close(self) -> None:
+        self._echo.close()
+
+
+def main() -> int:
+    """Run one worker until it is drained."""
+    parser = argparse.ArgumentParser(description="An echo worker that emits the time.")
+    parser.add_argument("--settings", type=Path, required=True)
+    for name in ("--model", "--worker-name", "--worker-id"):
+        parser.add_argument(name, required=True)
+    options = parser.parse_args()
+    die_with_parent()
+    settings = ServerSettings.load(options.settings)
+    model = next(model for model in settings.models if model.name == options.model)
+    engine = ClockEngine(EchoEngine(settings.slots, float(model.options.get("step_s", 0.0))))
+    endpoints = Endpoints.in_folder(Path(settings.run_folder))
+    WorkerRuntime(engine, options.worker_id, options.worker_name, model.name, "cpu", endpoints).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

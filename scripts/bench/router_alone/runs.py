@@ -1,0 +1,215 @@
+"""The measurements: each runs on a new router with one echo worker, and checks every answer."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import uvloop
+
+from scripts.bench.measurements.figures import percentile
+from scripts.bench.router_alone.light_client import (
+    JSON_END,
+    Connection,
+    Piece,
+    WrongAnswer,
+    first_text_s,
+    read_stream,
+    request_bytes,
+)
+from scripts.bench.router_alone.processes import MODEL, RouterAlone, running_router
+
+STREAM_TOKENS = 2000
+PACED_STEP_S = 0.02
+PACED_TOKENS = 200
+SINGLE_REQUESTS = 300
+OPEN_STEP_S = 0.5
+OPEN_TOKENS = 12
+SAMPLE_INTERVAL_S = 0.1
+WARM_UPS = 50
+PROMPT = "once upon a time there was a small server that answered many people at once and never slept"
+
+
+def measure(streams: int = 64, open_streams: int = 1000, rounds: int = 3) -> dict[str, Any]:
+    """All figures of the router; times in seconds, sizes in bytes. Each round of ``busy`` is a new router.
+
+    Raises:
+        RuntimeError: the router or its worker did not start.
+        WrongAnswer: an answer was not what it must be.
+    """
+    _allow_open_files(open_streams + 200)
+    busy = [_at(run_streams, streams, tokens=STREAM_TOKENS) for _ in range(rounds)]
+    return {
+        "busy": sorted(busy, key=lambda cell: cell["cpu_per_token_s"])[len(busy) // 2],
+        "paced": _at(run_streams, streams, PACED_STEP_S, tokens=PACED_TOKENS),
+        "request": _at(run_single_requests, 1),
+        "delay": _at(run_delays, streams, PACED_STEP_S, "scripts.bench.router_alone.clock_worker"),
+        "open": _at(run_open_streams, open_streams, OPEN_STEP_S),
+    }
+
+
+def _at(run: Any, streams: int, step_s: float = 0.0, worker_module: str = "workers", **options: Any) -> dict[str, Any]:
+    """One measurement on a router of its own, with as many slots as streams."""
+    with running_router(streams, step_s, worker_module) as router:
+        cell: dict[str, Any] = uvloop.run(run(router, streams, **options))
+    return cell
+
+
+async def run_streams(router: RouterAlone, streams: int, tokens: int) -> dict[str, Any]:
+    """All streams at once: what a streamed token costs the router."""
+    await _warm_up(router)
+    connections = [await Connection.open(router.host, router.port) for _ in range(streams)]
+    cpu_s, began_s = router.cpu_s(), time.monotonic()
+    answers = await asyncio.gather(*[connection.ask(_request(tokens)) for connection in connections])
+    wall_s, cpu_s = time.monotonic() - began_s, router.cpu_s() - cpu_s
+    _hang_up(connections)
+    counted, writes = _check(answers, tokens)
+    return {
+        "streams": streams,
+        "tokens": counted,
+        "tokens_per_s": counted / wall_s,
+        "router_cpu_s": cpu_s,
+        "cpu_share": cpu_s / wall_s,
+        "cpu_per_token_s": cpu_s / counted,
+        "cpu_per_1000_tokens_s": 1000 * cpu_s / counted,
+        "tokens_per_cpu_s": counted / cpu_s,
+        "tokens_per_write": counted / writes,
+    }
+
+
+async def run_single_requests(router: RouterAlone, streams: int) -> dict[str, Any]:
+    """One short request after another, each on a connection of its own: TTFT from before the connection is made.
+
+    The whole of it is given, wire and worker included: the echo engine's own share is next to nothing.
+    """
+    await _warm_up(router)
+    ttfts_s, cpu_s = [], router.cpu_s()
+    for _ in range(SINGLE_REQUESTS):
+        began_s = time.monotonic()
+        connection = await Connection.open(router.host, router.port)
+        answer = await connection.ask(_request(1))
+        ttfts_s.append(first_text_s(answer) - began_s)
+        connection.close()
+        _check([answer], 1)
+    return {
+        "requests": SINGLE_REQUESTS,
+        "ttft_p50_s": percentile(ttfts_s, 50),
+        "ttft_p95_s": percentile(ttfts_s, 95),
+        "cpu_per_request_s": (router.cpu_s() - cpu_s) / SINGLE_REQUESTS,
+    }
+
+
+async def run_delays(router: RouterAlone, streams: int) -> dict[str, Any]:
+    """How long a token is on its way from the engine to the client's socket: to one client, and to all at once."""
+    await _warm_up(router)
+    cell: dict[str, Any] = {"streams": streams}
+    for name, count in (("one", 1), ("all", streams)):
+        connections = [await Connection.open(router.host, router.port) for _ in range(count)]
+        answers = await asyncio.gather(*[connection.ask(_request(PACED_TOKENS)) for connection in connections])
+        _hang_up(connections)
+        delays_s = [delay_s for answer in answers for delay_s in token_delays(answer)]
+        if len(delays_s) != count * PACED_TOKENS:
+            raise WrongAnswer(f"{len(delays_s)} tokens arrived, expected {count * PACED_TOKENS}")
+        cell[f"{name}_p50_s"], cell[f"{name}_p99_s"] = percentile(delays_s, 50), percentile(delays_s, 99)
+    return cell
+
+
+async def run_open_streams(router: RouterAlone, streams: int) -> dict[str, Any]:
+    """Very many connections, first idle after an answer, then all with a stream at once: the router's memory."""
+    await _warm_up(router)
+    rss_start = router.rss_bytes()
+    connections = []
+    for _ in range(streams):
+        connections.append(await Connection.open(router.host, router.port))
+        await connections[-1].ask(request_bytes("/health"), JSON_END)
+    rss_idle = router.rss_bytes()
+    asking = asyncio.gather(*[connection.ask(_request(OPEN_TOKENS)) for connection in connections])
+    rss_peak = rss_idle
+    while not asking.done():
+        rss_peak = max(rss_peak, router.rss_bytes())
+        await asyncio.wait([asking], timeout=SAMPLE_INTERVAL_S)
+    answers = asking.result()
+    _hang_up(connections)
+    _check(answers, OPEN_TOKENS)
+    return {
+        "streams": streams,
+        "at_once": max_at_once(answers),
+        "rss_start_bytes": rss_start,
+        "rss_peak_bytes": rss_peak,
+        "idle_connection_bytes": (rss_idle - rss_start) / streams,
+        "active_stream_bytes": (rss_peak - rss_start) / streams,
+    }
+
+
+def token_delays(pieces: Sequence[Piece]) -> list[float]:
+    """Seconds from the stamp that each token of a stream is to its arrival."""
+    delays_s, rest = [], b""
+    for arrived_s, data in pieces:
+        *events, rest = (rest + data).split(b"\n\n")
+        for event in events:
+            _, found, text = event.partition(b'"delta":{"content":"')
+            if found:
+                delays_s.append(arrived_s - int(text.partition(b" ")[0]) / 1e9)
+    return delays_s
+
+
+def max_at_once(answers: Sequence[Sequence[Piece]]) -> int:
+    """How many streams were open at the same time, each from its first piece to its last."""
+    edges = sorted([(pieces[0][0], 1) for pieces in answers] + [(pieces[-1][0], -1) for pieces in answers])
+    count = maximum = 0
+    for _, change in edges:
+        count += change
+        maximum = max(maximum, count)
+    return maximum
+
+
+def _request(tokens: int) -> bytes:
+    body = {
+        "model": MODEL,
+        "messages": [{"role": "user", "content": PROMPT}],
+        "max_tokens": tokens,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    return request_bytes("/v1/chat/completions", body)
+
+
+async def _warm_up(router: RouterAlone) -> None:
+    for _ in range(WARM_UPS):
+        connection = await Connection.open(router.host, router.port)
+        await connection.ask(_request(1))
+        connection.close()
+
+
+def _hang_up(connections: Sequence[Connection]) -> None:
+    for connection in connections:
+        connection.close()
+
+
+def _check(answers: Sequence[Sequence[Piece]], tokens: int) -> tuple[int, int]:
+    """All tokens and all HTTP chunks of answers with ``tokens`` tokens each.
+
+    Raises:
+        WrongAnswer: an answer lacks a word, or has one too many.
+    """
+    wanted = PROMPT.split()
+    counted = writes = 0
+    for pieces in answers:
+        answer = read_stream(pieces)
+        words = answer.text.split()
+        right = all(word == wanted[at % len(wanted)] for at, word in enumerate(words))
+        if not right or len(words) != tokens or answer.tokens != tokens:
+            raise WrongAnswer(f"{len(words)} words, {answer.tokens} tokens by usage; expected {tokens}: {words[:20]}")
+        counted += answer.tokens
+        writes += answer.writes
+    return counted, writes
+
+
+def _allow_open_files(files: int) -> None:
+    """Let this process and those that it starts have so many files open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < files:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, hard), hard))

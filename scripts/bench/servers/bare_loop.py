@@ -1,0 +1,152 @@
+"""The limit of workload b16: its prompts through the engine's model alone, without scheduler, text, wire and server.
+
+    python -m scripts.bench.servers.bare_loop --model FILE --threads N --context N --slots N --seed 1
+
+Prints a cell as the client does. The prompts are those of the servers, with the same chat template. Their common
+beginning is computed once and shared, as servers do that keep it from their first request. Each step holds one token of
+every sequence that generates, then prompt tokens up to the batch's size; the next token is the likeliest one. No end of
+text ends a sequence before its last token.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from dataclasses import dataclass, field
+
+from scripts.bench.measurements.figures import cell_of
+from scripts.bench.measurements.outcome import Outcome
+from scripts.bench.workloads.catalog import STORY_TOKENS
+from scripts.bench.workloads.prompts import Prompts, user
+from workers.llama.chat.rendering import load_template
+from workers.llama.native.model import BatchPiece, LlamaModel
+from workers.llama.options import LlamaOptions
+
+USERS = 16
+
+
+@dataclass(slots=True)
+class Stream:
+    """A sequence: its tokens, how many of them are in the KV cache, and when each generated one came."""
+
+    cache_id: int
+    tokens: list[int]
+    computed: int = 0
+    times_s: list[float] = field(default_factory=list)
+
+    @property
+    def pending(self) -> int:
+        """Tokens that the next steps have to compute."""
+        return len(self.tokens) - self.computed
+
+
+def prompts_of(model: LlamaModel, seed: str) -> list[list[int]]:
+    """The tokens of the workload's prompts."""
+    vocabulary = model.vocabulary
+    template = load_template("", model.chat_template(), vocabulary)
+    prompts = Prompts(f"b{USERS} {seed}")
+    texts = [template.render([user(prompts.story())], []) for _ in range(USERS)]
+    bos = vocabulary.text_of_special(vocabulary.bos)
+    adds_bos = vocabulary.adds_bos and not texts[0].startswith(bos)
+    return [vocabulary.tokenize(text, add_special=adds_bos, parse_special=True) for text in texts]
+
+
+def share_beginning(model: LlamaModel, streams: list[Stream]) -> None:
+    """Compute what all prompts begin with once, and put it into every sequence."""
+    first, *others = streams
+    columns = zip(*(stream.tokens[:-1] for stream in streams), strict=False)
+    length = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
+    if not length:
+        return
+    model.decode([BatchPiece(first.cache_id, 0, first.tokens[:length], False)])
+    for stream in others:
+        model.memory.copy_prefix(first.cache_id, stream.cache_id, length)
+    for stream in streams:
+        stream.computed = length
+
+
+def next_pieces(streams: list[Stream], batch_tokens: int) -> list[tuple[Stream, int]]:
+    """What the next step computes: the streams that generate first, then prompts in their order."""
+    pieces = []
+    unfinished = [stream for stream in streams if len(stream.times_s) < STORY_TOKENS]
+    for stream in sorted(unfinished, key=lambda stream: not stream.times_s):
+        length = min(stream.pending, batch_tokens)
+        if length:
+            pieces.append((stream, length))
+            batch_tokens -= length
+    return pieces
+
+
+def step(model: LlamaModel, pieces: list[tuple[Stream, int]]) -> None:
+    """Compute the pieces and give each stream whose tokens are all computed its next token."""
+    batch = [
+        BatchPiece(
+            stream.cache_id, stream.computed, stream.tokens[stream.computed :][:length], length == stream.pending
+        )
+        for stream, length in pieces
+    ]
+    wanted = [stream for stream, length in pieces if length == stream.pending]
+    logits = model.decode(batch)
+    for stream, length in pieces:
+        stream.computed += length
+    likeliest = logits.argmax(axis=1).tolist()
+    now_s = time.monotonic()
+    for stream, token in zip(wanted, likeliest, strict=True):
+        stream.tokens.append(token)
+        stream.times_s.append(now_s)
+
+
+def measure(model: LlamaModel, prompts: list[list[int]], batch_tokens: int) -> dict[str, object]:
+    """Run all prompts together to their last token."""
+    streams = [Stream(cache_id, list(tokens)) for cache_id, tokens in enumerate(prompts)]
+    share_beginning(model, streams)
+    shared = streams[0].computed
+    began_s = time.monotonic()
+    decoding_tokens, decoding_s = 0, 0.0
+    while pieces := next_pieces(streams, batch_tokens):
+        step_began_s = time.monotonic()
+        step(model, pieces)
+        if sum(length for _, length in pieces) == len(streams):
+            decoding_tokens += len(streams)
+            decoding_s += time.monotonic() - step_began_s
+    for stream in streams:
+        model.memory.remove(stream.cache_id)
+    cell = cell_of([_outcome(stream, began_s, shared) for stream in streams], began_s)
+    cell.decode_tokens_per_s = decoding_tokens / decoding_s
+    return cell.as_dict()
+
+
+def _outcome(stream: Stream, began_s: float, shared: int) -> Outcome:
+    return Outcome(
+        sent_s=began_s,
+        arrivals_s=stream.times_s,
+        ended_s=stream.times_s[-1],
+        tokens=len(stream.times_s),
+        prompt_tokens=len(stream.tokens) - len(stream.times_s),
+        cached_tokens=shared,
+        counted_by="loop",
+    )
+
+
+def main() -> int:
+    """Load, run once with other prompts to warm up, measure and print."""
+    parser = argparse.ArgumentParser(description="Workload b16 in a bare loop around the engine's model.")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--context", type=int, required=True, help="tokens of one request")
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--seed", default="1")
+    given = parser.parse_args()
+    options = LlamaOptions(given.model, given.threads, max(given.slots, USERS), given.context)
+    model = LlamaModel(options, lambda fraction: None)
+    measure(model, [tokens[:8] for tokens in prompts_of(model, "warm-up")], options.batch_tokens)
+    print(json.dumps({f"b{USERS}": measure(model, prompts_of(model, given.seed), options.batch_tokens)}))
+    model.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

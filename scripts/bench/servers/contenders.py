@@ -1,0 +1,105 @@
+"""The servers that are compared: how each is started on the same model file, threads, context and slots."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.bench.servers.processes import NotReady, free_port, stop, wait_until_ready
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What all contenders share. ``context`` is the window of one request in tokens."""
+
+    model_path: Path
+    threads: int
+    context: int
+    slots: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """A server by name; ``url`` if it runs already. ``batches`` unless it serves one request at a time.
+
+    ``rows`` are the workloads that it is there for; all if None.
+    """
+
+    name: str
+    workers: int = 1
+    url: str = ""
+    batches: bool = True
+    rows: tuple[str, ...] | None = None
+
+
+NEXA = Contender("nexa")
+NEXA_2 = Contender("nexa --workers 2", workers=2, rows=("b4", "b16", "b32", "c", "e"))
+LLAMA_SERVER = Contender("llama-server")
+LLAMA_CPP_SERVER = Contender("llama_cpp.server", batches=False)
+BARE_LOOP = Contender("bare loop", rows=("b16",))
+"""No server: the engine's model in a loop of its own, the limit of what a server around it can reach."""
+ALL = (BARE_LOOP, NEXA, LLAMA_SERVER, LLAMA_CPP_SERVER, NEXA_2)
+
+
+class ContenderFailed(Exception):
+    """A server did not start; the message has the end of what it said."""
+
+
+@contextlib.contextmanager
+def running(contender: Contender, setting: Setting) -> Iterator[str]:
+    """Start a contender, wait until it answers, yield its base URL and stop it afterwards.
+
+    Raises:
+        ContenderFailed: it ended before it answered, or did not answer in time.
+    """
+    if contender.url:
+        yield contender.url
+        return
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            _command(contender, setting, port),
+            env={**os.environ, "NEXA_KEY_FILE": f"{folder}/keys.sqlite3"},  # the user's own keys do not count here
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            wait_until_ready(f"{url}{_health_path(contender)}", [process])
+            yield url
+        except NotReady as error:
+            log.seek(max(0, log.tell() - 2000))
+            raise ContenderFailed(f"{contender.name}: {error}\n{log.read().decode('utf-8', 'replace')}") from None
+        finally:
+            stop(process)
+
+
+def _command(contender: Contender, setting: Setting, port: int) -> list[str]:
+    path, threads, slots = str(setting.model_path), setting.threads, setting.slots
+    if contender.name == LLAMA_SERVER.name:
+        module, options = "scripts.bench.servers.llama_server", ["--context", setting.context, "--slots", slots]
+    elif contender.name == LLAMA_CPP_SERVER.name:
+        # By default a second request breaks off the first one's stream.
+        module, options = "llama_cpp.server", ["--n_ctx", setting.context, "--interrupt_requests", "False"]
+        options += ["--n_threads_batch", threads, "--chat_format", "chatml-function-calling", "--verbose", "False"]
+    else:
+        module, options = "router.cli", ["--nctx", setting.context, "--slots", slots, "--workers", contender.workers]
+        threads = threads // contender.workers or 1
+    where = ["server", path, "--threads"] if module == "router.cli" else ["--model", path, "--threads"]
+    if module == "llama_cpp.server":
+        where[-1] = "--n_threads"
+    return [sys.executable, "-m", module, *where, str(threads), "--port", str(port), *map(str, options)]
+
+
+def _health_path(contender: Contender) -> str:
+    """What answers 200 once the model is loaded."""
+    paths = {LLAMA_SERVER.name: "/health", LLAMA_CPP_SERVER.name: "/v1/models"}
+    return paths.get(contender.name, "/ready")

@@ -1,0 +1,41 @@
+"""llama.cpp's own server, from the ``xllamacpp`` wheel.
+
+    python -m scripts.bench.servers.llama_server --model FILE --port N --threads N --context N --slots N
+
+All other options keep their defaults; each slot has its own context.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+
+import xllamacpp
+
+
+def main() -> int:
+    """Serve until a signal comes."""
+    parser = argparse.ArgumentParser(description="llama.cpp's own server")
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--context", type=int, required=True, help="tokens of one request")
+    parser.add_argument("--slots", type=int, required=True)
+    parser.add_argument("--unified", action="store_true", help="one KV cache for all slots")
+    options = parser.parse_args()
+    params = xllamacpp.CommonParams()
+    params.model.path = options.model
+    params.port = options.port
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = options.threads
+    params.n_parallel = options.slots
+    params.n_ctx = options.context * options.slots
+    params.kv_unified = options.unified
+    server = xllamacpp.Server(params)
+    print(f"listening on {server.listening_address}", flush=True)
+    signal.sigwait({signal.SIGINT, signal.SIGTERM})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The client process: runs one workload against a server and prints its cells as one line of JSON.
+
+    python -m scripts.bench.workloads --url URL --workload b16 --seed 1 [--model NAME] [--api-key KEY]
+
+The workload ``call-form`` prints in which form the server is best asked for a function call.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+import uvloop
+
+from scripts.bench.workloads.catalog import WORKLOADS, best_form, call_scores
+from scripts.bench.workloads.client import BenchClient
+from scripts.bench.workloads.prompts import Prompts, user
+
+CALL_FORM = "call-form"
+
+
+async def measure(options: argparse.Namespace) -> dict[str, object]:
+    """The cells of the workload, after one short request that is not counted."""
+    async with BenchClient(options.url, options.model, options.api_key) as client:
+        warm_up = await client.stream([user("Hello")], 4)
+        if warm_up.error:
+            sys.exit(f"load: the first request failed: {warm_up.error}")
+        if options.workload == CALL_FORM:
+            return {CALL_FORM: best_form(await call_scores(client))}
+        workload = next(workload for workload in WORKLOADS if workload.name == options.workload)
+        cells = await workload.run(client, Prompts(f"{workload.name} {options.seed}"))
+    return {name: cell.as_dict() for name, cell in cells.items()}
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Run one workload against one server.")
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--workload", required=True, choices=[*(workload.name for workload in WORKLOADS), CALL_FORM])
+    parser.add_argument("--seed", default="1", help="prompts are the same for the same seed")
+    parser.add_argument("--model", default="", help="the model's name in the requests")
+    parser.add_argument("--api-key", default=os.environ.get("BENCH_API_KEY", ""), help="also read from BENCH_API_KEY")
+    print(json.dumps(uvloop.run(measure(parser.parse_args()))))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

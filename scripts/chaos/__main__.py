@@ -1,0 +1,149 @@
+"""Harm a server in every way while clients use it, and see that none of them is wronged.
+
+    python -m scripts.chaos                              two workers of the echo engine, 60 seconds
+    python -m scripts.chaos --model smollm2 --seconds 120
+    python -m scripts.chaos --speech --images            with a speech and an image model
+
+A server with two workers is under load from 16 clients that know which answer is right. Meanwhile its workers are
+killed, stopped and continued, and restarted in turn, its router is killed, messages between its processes are lost and
+delayed, the disk is full, clients go away, and garbage is sent. At the end every accepted request must have been
+answered exactly once, whole and in order; nothing may run, wait or be held; SIGTERM must end the server with exit code
+0. Exit code 1 tells that something was violated. Faults and requests follow from ``--seed``; what they meet does not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from pathlib import Path
+
+import aiohttp
+
+from scripts.chaos.checks import check_calm, check_end, check_figures, table
+from scripts.chaos.clients import Client
+from scripts.chaos.expected import EchoAnswers, ModelAnswers
+from scripts.chaos.faults import Faults
+from scripts.chaos.record import Record
+from scripts.chaos.server import ChaosServer, Figures
+from scripts.make_tiny_sd import make_tiny_sd
+
+SPEECH_MODEL = "faster-whisper-tiny"
+FINISH_TIMEOUT_S = 180.0
+WARM_UP_S = {"echo": 2.0, "model": 10.0}
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run it; returns 1 when anything was violated."""
+    options = _parser().parse_args(words)
+    return asyncio.run(_run(options))
+
+
+async def _run(options: argparse.Namespace) -> int:
+    record = Record()
+    models = [options.model, *([SPEECH_MODEL] if options.speech else [])]
+    if options.images:
+        painter = Path(tempfile.gettempdir()) / "nexa-chaos-painter.gguf"
+        make_tiny_sd(painter)
+        models.append(str(painter))
+    settings = ["--drain-timeout", "5", "--nctx", "2048", "--cache-ram", "50"]
+    server = ChaosServer(models, options.drop, options.delay, options.seed, settings)
+    echo = options.model.partition(":")[0] == "echo"
+    answers = EchoAnswers() if echo else ModelAnswers(options.model)
+    calm_ties = 0
+    before: dict[str, Figures] = {}
+    after: dict[str, Figures] = {}
+    try:
+        async with _session() as session:
+            await server.wait_ready(session)
+            await answers.prepare(session, server.url)
+            await _load(server, answers, record, options, WARM_UP_S["echo" if echo else "model"], harm=False)
+            calm_ties = len(answers.margins) if isinstance(answers, ModelAnswers) else 0
+            await check_calm(server, session, record)
+        before = server.figures()
+        await _load(server, answers, record, options, options.seconds, harm=True)
+        async with _session() as session:
+            await check_calm(server, session, record)
+        after = await check_figures(server, before, record)
+    finally:
+        check_end(server, record)
+    _count_losses(server, record)
+    print(table(record, before, after, _ties(answers, calm_ties)))
+    if record.violations:
+        print(f"the server's log: {server.log_path}")
+    return 1 if record.violations else 0
+
+
+async def _load(
+    server: ChaosServer,
+    answers: EchoAnswers | ModelAnswers,
+    record: Record,
+    options: argparse.Namespace,
+    seconds: float,
+    harm: bool,
+) -> None:
+    """Let all clients work for so long, with faults or without; then let them finish."""
+    stopping = asyncio.Event()
+    async with _session() as session:
+        names = [f"client{number}" for number in range(options.clients)]
+        work = [
+            asyncio.create_task(
+                Client(name, server.url, answers, record, f"{options.seed}/{harm}/{name}").run(session, stopping)
+            )
+            for name in names
+        ]
+        if harm:
+            seed = f"{options.seed}/faults"
+            faults = Faults(server, record, seed, options.interval, options.speech, options.images)
+            work.append(asyncio.create_task(faults.run(session, stopping)))
+        done, _ = await asyncio.wait(work, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
+        stopping.set()
+        done, running = await asyncio.wait(work, timeout=FINISH_TIMEOUT_S)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        if running:
+            record.violation(f"{len(running)} clients did not finish within {FINISH_TIMEOUT_S:.0f} s")
+        for task in done:
+            task.result()
+
+
+def _count_losses(server: ChaosServer, record: Record) -> None:
+    """Messages that were lost and delayed, as far as workers have lived to tell: one that is killed does not."""
+    for line in server.output().splitlines():
+        if "chaos on the wire" in line:
+            facts = dict(part.split("=", 1) for part in line.split() if "=" in part)
+            record.faults["messages lost on the wire (at least)"] += int(facts.get("dropped", 0))
+            record.faults["messages delayed on the wire (at least)"] += int(facts.get("delayed", 0))
+
+
+def _ties(answers: EchoAnswers | ModelAnswers, calm: int) -> str:
+    """How many texts took another turn at a near-tie, and how near, before any harm was done and after."""
+    if isinstance(answers, EchoAnswers):
+        return ""
+    parts = {"before any harm": answers.margins[:calm], "after": answers.margins[calm:]}
+    return ", ".join(f"{len(part)} {when} (largest {max(part, default=0):.2f})" for when, part in parts.items())
+
+
+def _session() -> aiohttp.ClientSession:
+    """A connection for each request, as from so many clients."""
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m scripts.chaos", description=__doc__.splitlines()[0])
+    parser.add_argument("--model", default="echo:0.01", help="echo:SECONDS A STEP, or a model (default echo:0.01)")
+    parser.add_argument("--speech", action="store_true", help="serve a speech model too")
+    parser.add_argument("--images", action="store_true", help="serve a small image model with random weights too")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to do harm (default 60)")
+    parser.add_argument("--interval", type=float, default=1.0, help="mean seconds between faults (default 1)")
+    parser.add_argument("--clients", type=int, default=16, help="clients at once (default 16)")
+    parser.add_argument("--drop", type=float, default=0.02, help="fraction of messages that are lost (default 0.02)")
+    parser.add_argument("--delay", type=float, default=0.02, help="fraction that comes late (default 0.02)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of faults and requests (default 1)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,130 @@
+"""The load: clients that know which answer is right, and look at every byte of the one that they get."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+
+import aiohttp
+
+from scripts.chaos.answer import Answer
+from scripts.chaos.expected import Answers, Task
+from scripts.chaos.record import Record
+
+REQUEST_TIMEOUT_S = 120.0
+RETRY_AFTER_S = 0.25
+MAX_ATTEMPTS = 40
+
+
+class Broken(Exception):
+    """The connection ended before the answer did."""
+
+
+class Client:
+    """One of the clients: asks for one thing after the other until told to stop."""
+
+    def __init__(self, name: str, url: str, answers: Answers, record: Record, seed: str) -> None:
+        self._name = name
+        self._url = f"{url}/v1/completions"
+        self._answers = answers
+        self._record = record
+        self._random = random.Random(seed)
+        self._count = 0
+
+    async def run(self, session: aiohttp.ClientSession, stopping: asyncio.Event) -> None:
+        """Work until ``stopping``, then finish what was begun."""
+        while not stopping.is_set():
+            self._count += 1
+            task = self._answers.task(f"{self._name}-{self._count}", self._random)
+            draw = self._random.random()
+            if draw < 0.12:
+                await self._leave_early(session, task)
+            else:
+                await self._ask(session, task, streamed=draw < 0.65)
+
+    async def _ask(self, session: aiohttp.ClientSession, task: Task, streamed: bool) -> None:
+        """Ask, as often as the router is killed meanwhile, and see that the answer is right."""
+        self._record.requests["streamed" if streamed else "whole"] += 1
+        for _ in range(MAX_ATTEMPTS):
+            started_s = self._record.now()
+            try:
+                answer = await self._stream(session, task) if streamed else await self._whole(session, task)
+            except (Broken, aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+                if isinstance(error, TimeoutError) or not self._record.router_died_since(started_s):
+                    self._record.violation(f"{task.name}: broken off though no router died: {error!r}")
+                    return
+                self._record.requests["retried after a router's death"] += 1
+                await asyncio.sleep(RETRY_AFTER_S)
+                continue
+            if self._died_twice(answer, started_s):
+                return
+            problem = self._answers.problem(task, answer)
+            if problem:
+                self._record.violation(f"{task.name}: {problem}")
+            else:
+                self._record.requests["right"] += 1
+            return
+        self._record.violation(f"{task.name}: not answered in {MAX_ATTEMPTS} attempts")
+
+    def _died_twice(self, answer: Answer, started_s: float) -> bool:
+        """Whether the request was running in two workers that died, after which it is not tried a third time."""
+        if "workers died while they had this request" not in answer.error:
+            return False
+        if self._record.workers_lost_since(started_s) < 2:
+            return False
+        self._record.requests["given up after two workers' deaths"] += 1
+        return True
+
+    async def _stream(self, session: aiohttp.ClientSession, task: Task) -> Answer:
+        answer, body = Answer(), {**task.body, "stream": True, "stream_options": {"include_usage": True}}
+        last_s = self._record.now()
+        async with session.post(self._url, json=body, timeout=_timeout()) as response:
+            answer.status = response.status
+            if response.status != 200:
+                answer.error = (await response.text())[:500]
+                return answer
+            async for line in response.content:
+                now_s = self._record.now()
+                if line.startswith(b"data: "):
+                    self._record.pause(now_s - last_s, task.name)
+                    last_s = now_s
+                    answer.add_event(line[6:].strip())
+                elif line.startswith(b"event: error"):
+                    answer.error = "an error event"
+        if not answer.ended and not answer.error:
+            raise Broken("the stream has no end")
+        return answer
+
+    async def _whole(self, session: aiohttp.ClientSession, task: Task) -> Answer:
+        started_s = self._record.now()
+        async with session.post(self._url, json=task.body, timeout=_timeout()) as response:
+            text = await response.text()
+            self._record.pause(self._record.now() - started_s, f"{task.name} (whole)")
+            if response.status != 200:
+                return Answer(response.status, error=text[:500])
+            body = json.loads(text)
+            reasons = sum(choice["finish_reason"] is not None for choice in body["choices"])
+            tokens = body["usage"]["completion_tokens"]
+            return Answer(200, body["choices"][0]["text"], reasons, tokens, ended=True)
+
+    async def _leave_early(self, session: aiohttp.ClientSession, task: Task) -> None:
+        """Go away in the middle of a stream, or of a wait."""
+        self._record.fault("client goes away")
+        lines = self._random.randrange(0, 8)
+        started_s = self._record.now()
+        try:
+            async with session.post(self._url, json={**task.body, "stream": True}, timeout=_timeout()) as response:
+                if response.status != 200 and not self._record.router_died_since(started_s):
+                    self._record.violation(f"{task.name}: {response.status} {(await response.text())[:300]}")
+                for _ in range(lines):
+                    await response.content.readline()
+                response.close()
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            if not self._record.router_died_since(started_s):
+                self._record.violation(f"{task.name}: broken off though no router died: {error!r}")
+            await asyncio.sleep(RETRY_AFTER_S)
+
+
+def _timeout() -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S)

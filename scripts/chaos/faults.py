@@ -1,0 +1,200 @@
+"""What is done to the server: one fault after the other, at random but by a seed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import psutil
+
+from scripts.chaos.record import Record
+from scripts.chaos.server import ChaosServer
+
+BETWEEN_ROUTER_KILLS_S = 4.0
+"""Five deaths of the router within ten seconds end the server, as they should."""
+
+HUGE_BYTES = 33 * 1024 * 1024
+GARBAGE_TIMEOUT_S = 60.0
+
+BAD_BODIES: tuple[Any, ...] = (
+    b'{"prompt": "Once upon',
+    b"\xff\xfe\x00garbage",
+    b"[]",
+    b'"a string"',
+    b'{"prompt": 7, "max_tokens": "many"}',
+    b'{"prompt": "a", "temperature": "warm"}',
+    b'{"prompt": "a", "max_tokens": -1}',
+    b'{"prompt": ["a", {"b": []}]}',
+    b'{"prompt": "a", "model": "no such model"}',
+    b'{"prompt": "a", "n": 1000}',
+    b"[" * 5000 + b"]" * 5000,
+)
+
+
+class Faults:
+    """Injects faults until told to stop, and takes all back that can be: no process stays stopped.
+
+    Args:
+        speech: a speech model is served, which is sent damaged recordings.
+        images: an image model is served, which is asked for a picture while the disk is full.
+        interval_s: the mean time between two faults.
+    """
+
+    def __init__(
+        self, server: ChaosServer, record: Record, seed: str, interval_s: float, speech: bool, images: bool
+    ) -> None:
+        self._server = server
+        self._record = record
+        self._random = random.Random(seed)
+        self._interval_s = interval_s
+        self._images = images
+        self._continuing: set[asyncio.Task[None]] = set()
+        self._kinds: list[tuple[float, Callable[[aiohttp.ClientSession], Awaitable[None]]]] = [
+            (3.0, self._kill_worker),
+            (2.0, self._stop_worker),
+            (1.0, self._kill_router),
+            (3.0, self._send_garbage),
+            (0.5, self._send_too_much),
+            (0.7, self._restart_workers),
+            (1.0, self._fill_disk),
+        ]
+        if speech:
+            self._kinds.append((1.5, self._send_damaged_audio))
+        else:
+            record.skipped["damaged audio"] = "no speech model is served (--speech)"
+        if not images:
+            record.skipped["picture while the disk is full"] = "no image model is served (--images)"
+
+    async def run(self, session: aiohttp.ClientSession, stopping: asyncio.Event) -> None:
+        """Do harm until ``stopping``: each kind once, then at random."""
+        first = [kind for _, kind in self._kinds]
+        self._random.shuffle(first)
+        while not stopping.is_set():
+            weights, kinds = zip(*self._kinds, strict=True)
+            fault = first.pop() if first else self._random.choices(kinds, weights)[0]
+            await fault(session)
+            with contextlib.suppress(TimeoutError):
+                pause_s = self._random.uniform(0.3, 1.7) * self._interval_s
+                await asyncio.wait_for(stopping.wait(), pause_s)
+        for task in list(self._continuing):
+            task.cancel()
+        await asyncio.gather(*self._continuing, return_exceptions=True)
+
+    async def _kill_worker(self, _: aiohttp.ClientSession) -> None:
+        worker = self._a_worker()
+        if worker is not None:
+            self._record.worker_losses_s.append(self._record.now())
+            with contextlib.suppress(psutil.Error):
+                worker.kill()
+                self._record.fault("kill -9 of a worker")
+
+    async def _stop_worker(self, _: aiohttp.ClientSession) -> None:
+        """A short stop is only a pause; after 5 s the router gives its jobs to others, after 10 s it is killed."""
+        worker = self._a_worker()
+        if worker is None:
+            return
+        seconds = self._random.choice([0.3, 1.0, 2.5, 6.0, 8.0, 13.0])
+        with contextlib.suppress(psutil.Error):
+            worker.suspend()
+            self._record.fault("SIGSTOP of a worker")
+            self._record.worker_losses_s.append(self._record.now() + 5.0)
+            task = asyncio.create_task(self._continue_after(worker, seconds))
+            self._continuing.add(task)
+            task.add_done_callback(self._continuing.discard)
+
+    async def _continue_after(self, worker: psutil.Process, seconds: float) -> None:
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            with contextlib.suppress(psutil.Error):
+                worker.send_signal(signal.SIGCONT)
+                self._record.fault("SIGCONT of a worker")
+
+    async def _kill_router(self, _: aiohttp.ClientSession) -> None:
+        kills = self._record.router_kills_s
+        router = self._server.router_process()
+        if router is None or (kills and self._record.now() - kills[-1] < BETWEEN_ROUTER_KILLS_S):
+            return
+        with contextlib.suppress(psutil.Error):
+            kills.append(self._record.now())
+            router.kill()
+            self._record.fault("kill -9 of the router")
+
+    async def _restart_workers(self, session: aiohttp.ClientSession) -> None:
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+            async with session.post(f"{self._server.url}/v1/workers/restart") as answer:
+                if answer.status == 202:
+                    self._record.fault("rolling restart")
+
+    async def _fill_disk(self, session: aiohttp.ClientSession) -> None:
+        """Every byte that the router writes to a file is one too many, for some seconds.
+
+        The limit of a process on the size of its files does what a full disk does, and needs no disk to be filled. A
+        picture must then come in the answer, without an address.
+        """
+        router = self._server.router_process()
+        if router is None:
+            return
+        with contextlib.suppress(psutil.Error):
+            _, hard = router.rlimit(psutil.RLIMIT_FSIZE)
+            router.rlimit(psutil.RLIMIT_FSIZE, (0, hard))
+            self._record.fault("output disk full")
+            try:
+                await (self._paint(session) if self._images else asyncio.sleep(1.0))
+            finally:
+                router.rlimit(psutil.RLIMIT_FSIZE, (hard, hard))
+
+    async def _paint(self, session: aiohttp.ClientSession) -> None:
+        """Ask for a picture, which must come whatever becomes of its file."""
+        body = {"prompt": "a lighthouse", "width": 64, "height": 64, "sample_steps": 1}
+        started_s = self._record.now()
+        self._record.requests["pictures while the disk is full"] += 1
+        try:
+            async with session.post(f"{self._server.url}/v1/txt2img", json=body) as answer:
+                text = await answer.text()
+                if answer.status != 200 or not json.loads(text)["data"][0]["b64_json"]:
+                    self._record.violation(f"a picture while the disk is full: {answer.status} {text[:200]}")
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            if not self._record.router_died_since(started_s):
+                self._record.violation(f"a picture while the disk is full: {error!r}")
+
+    async def _send_garbage(self, session: aiohttp.ClientSession) -> None:
+        body = self._random.choice(BAD_BODIES)
+        path = self._random.choice(["/v1/completions", "/v1/chat/completions", "/v1/function-calling"])
+        await self._refused(session, "bad JSON or wrong types", path, data=body)
+
+    async def _send_too_much(self, session: aiohttp.ClientSession) -> None:
+        body = b'{"prompt": "' + bytes(HUGE_BYTES).replace(b"\0", b"a") + b'"}'
+        await self._refused(session, "body of 33 MB", "/v1/completions", data=body)
+
+    async def _send_damaged_audio(self, session: aiohttp.ClientSession) -> None:
+        form = aiohttp.FormData()
+        form.add_field("file", self._random.randbytes(20_000), filename="damaged.mp3")
+        await self._refused(session, "damaged audio", "/v1/audio/transcriptions", data=form)
+
+    async def _refused(self, session: aiohttp.ClientSession, kind: str, path: str, data: Any) -> None:
+        """Send what must be refused with 4xx."""
+        headers = {} if isinstance(data, aiohttp.FormData) else {"Content-Type": "application/json"}
+        started_s = self._record.now()
+        timeout = aiohttp.ClientTimeout(GARBAGE_TIMEOUT_S)
+        self._record.fault(kind)
+        try:
+            url = f"{self._server.url}{path}"
+            async with session.post(url, data=data, headers=headers, timeout=timeout) as answer:
+                if not 400 <= answer.status < 500:
+                    text = (await answer.text())[:200]
+                    self._record.violation(f"{kind} to {path}: answered {answer.status} {text}")
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            # A server may close while a body that it has refused is still being sent.
+            if kind != "body of 33 MB" and not self._record.router_died_since(started_s):
+                self._record.violation(f"{kind} to {path}: {error!r}")
+
+    def _a_worker(self) -> psutil.Process | None:
+        workers = self._server.worker_processes()
+        return self._random.choice(workers) if workers else None
