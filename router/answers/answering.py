@@ -57,42 +57,44 @@ async def answer_whole(
 
 
 async def gathered(request: Request, submitted: SubmittedRequest, work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` makes of a request's events. The request is closed then.
+    """What ``work`` makes of a request's events.
 
     Raises:
         ClientGone: the client went away.
         ApiError: a choice failed, or was stopped by its user or by the server.
     """
     registry_of(request).add(submitted)
-    try:
-        return await unless_gone(request.receive, work)
-    finally:
-        submitted.close()
+    return await unless_gone(request.receive, work)
 
 
 async def answer_in_chunks(request: Request, submitted: SubmittedRequest, chunks: ChunkWriter) -> Response:
-    """The answer as an event stream.
+    """The answer as an event stream, which takes the submitted request over.
 
     Nothing is sent before the first event of a job, so that an error that comes first has its own HTTP status, unless
     the client has waited for long enough in the queue to want to know where it stands. Only a resumable stream begins
     at once: its client has to know the job's id, however long it waits.
     """
-    try:
-        if request.state.resumable:
-            return KeptEvents(registry_of(request).keep(submitted, chunks))
+    response: Response
+    if request.state.resumable:
+        response = KeptEvents(registry_of(request).keep(submitted, chunks))
+    else:
         registry_of(request).add(submitted)
-        if submitted.queue_position:
-            taking = await unless_gone(request.receive, first_batch(submitted))
-            if not taking.done():
-                return QueuedStream(submitted, taking, lambda first: EventStream(submitted, chunks, first))
-            first = taking.result()
-        else:
-            first = await unless_gone(request.receive, submitted.next_batch())
-        if first is None:
-            _ = submitted.done  # raises, since nothing was done
-        elif isinstance(first[1][0], Failed):
-            raise ApiError.from_job(first[1][0])
-    except BaseException:
-        submitted.close()
-        raise
+        response = await _begun(request, submitted, chunks)
+    submitted.release()
+    return response
+
+
+async def _begun(request: Request, submitted: SubmittedRequest, chunks: ChunkWriter) -> Response:
+    """The stream, once its first event is there or its client waits in the queue for long."""
+    if submitted.queue_position:
+        taking = await unless_gone(request.receive, first_batch(submitted))
+        if not taking.done():
+            return QueuedStream(submitted, taking, lambda first: EventStream(submitted, chunks, first))
+        first = taking.result()
+    else:
+        first = await unless_gone(request.receive, submitted.next_batch())
+    if first is None:
+        _ = submitted.done  # raises, since nothing was done
+    elif isinstance(first[1][0], Failed):
+        raise ApiError.from_job(first[1][0])
     return EventStream(submitted, chunks, first)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, assert_never
+from typing import Any, Self, assert_never
 
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST
 from router.http.request_log import RequestRecord
@@ -15,22 +15,25 @@ from router.jobs.limits import lower_priority
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import NOTHING_ASKED, SchedulingFields
 from shared.kinds import kind_of
+from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import Done, ImageJob, Payload, SpeechJob, TextJob, Work
 
 Batch = tuple[int, list[Payload]]
 
 
 class SubmittedRequest:
-    """Submits one job a choice and brings their events together. Whoever makes one must :meth:`close` it.
+    """One job for each choice, whose events it brings together. The jobs are submitted by ``async with``.
 
-    All ``works`` are of one kind; each gets the same ``blobs``. ``scheduling`` is what the request says of its urgency.
-    ``choices_per_prompt`` jobs in a row have the same prompt.
+    Its end closes the request, which cancels what still runs, unless a response has taken it over: whoever calls
+    :meth:`release` closes it later.
 
-    ``on_close`` is called once it is closed, and is None from then on. ``cancelled`` says that its user cancelled it.
+    All ``works`` are of one kind; each gets the same ``blobs``. ``scheduling`` holds the request's priority and
+    timeout. ``choices_per_prompt`` jobs in a row have the same prompt. ``on_close`` is called once, when it is closed.
+    ``cancelled`` says that its user cancelled it.
 
     Raises:
         ApiError: the model is unknown (404), there are more choices than can ever wait or more time is asked for than
-            allowed (400), the queue is full (429) or no worker can do it (503). No job is left over.
+            allowed (400). On entering: the queue is full (429) or no worker can do it (503); no job is left over.
     """
 
     def __init__(
@@ -45,10 +48,7 @@ class SubmittedRequest:
     ) -> None:
         self.kind = kind_of(works[0])
         served = broker.find_model(model, self.kind)
-        most = broker.settings.queue_limit + broker.settings.slots * served.workers
-        if len(works) > most:
-            accepted = f"accepted are up to {most} over all prompts, since no more may run and wait at once"
-            raise ApiError(400, f"n: {len(works)} choices are asked for; {accepted}", "n")
+        _check_choices(len(works), broker.settings, served)
         timeout_s = scheduling.timeout_s(broker.settings.default_timeout_s, broker.settings.max_timeout_s)
         priority = lower_priority(scheduling.asked_priority(), record.limits.priority)
         self.model = served.name
@@ -58,27 +58,38 @@ class SubmittedRequest:
         self.on_close: Callable[[], None] | None = None
         self.jobs: list[Job] = []
         self._broker = broker
+        self._job_requests = [
+            JobRequest(record.request_id, record.user, self.model, work, blobs, record.limits, priority, timeout_s)
+            for work in works
+        ]
         self._merged: asyncio.Queue[Batch] = asyncio.Queue()
         self._readers: list[asyncio.Task[None]] = []
+        self._unfinished = len(works)
+        self._released = False
         record.model = self.model
         record.kind = self.kind
         record.choices_per_prompt = choices_per_prompt
         if broker.settings.log_prompts:
             record.prompts = [_prompt_of(work) for work in works[::choices_per_prompt]]
+
+    async def __aenter__(self) -> Self:
+        """Submit the jobs."""
         try:
-            for work in works:
-                self.jobs.append(
-                    broker.submit(
-                        JobRequest(
-                            record.request_id, record.user, self.model, work, blobs, record.limits, priority, timeout_s
-                        )
-                    )
-                )
+            for job_request in self._job_requests:
+                self.jobs.append(self._broker.submit(job_request))
         except BaseException:
-            self.close()
-            record.jobs = ()  # it was not accepted
+            self._cancel_jobs()
             raise
-        self._unfinished = len(self.jobs)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close the request, unless it was released."""
+        if not self._released:
+            self.close()
+
+    def release(self) -> None:
+        """Leave it open at the end of the ``async with``: a response goes on with it, and closes it."""
+        self._released = True
 
     @property
     def queue_position(self) -> int:
@@ -128,19 +139,24 @@ class SubmittedRequest:
         """Its user wants no more of it: what still runs is stopped, and whoever reads the events gets to know why."""
         if not all(job.ended for job in self.jobs):
             self.cancelled = True
-            for job in self.jobs:
-                self._broker.cancel(job)
+            self._cancel_jobs()
 
     def close(self) -> None:
-        """Cancel what still runs, which frees its slots, and enter the facts into the request's record."""
+        """Cancel what still runs, which frees its slots, and enter the facts into the request's record.
+
+        It may be called more than once.
+        """
         for reader in self._readers:
             reader.cancel()
-        for job in self.jobs:
-            self._broker.cancel(job)
+        self._cancel_jobs()
         self._enter_facts()
         if self.on_close is not None:
             on_close, self.on_close = self.on_close, None
             on_close()
+
+    def _cancel_jobs(self) -> None:
+        for job in self.jobs:
+            self._broker.cancel(job)
 
     async def _read(self, choice: int) -> None:
         payloads: list[Payload] | None = None
@@ -163,6 +179,18 @@ class SubmittedRequest:
             record.outcome = "failed"
         elif self.jobs:
             record.outcome = "done" if len(ends) == len(self.jobs) else "cancelled"
+
+
+def _check_choices(count: int, settings: ServerSettings, served: ModelSettings) -> None:
+    """Refuse more choices than can ever run and wait at once.
+
+    Raises:
+        ApiError: 400.
+    """
+    limit = settings.queue_limit + settings.slots * served.workers
+    if count > limit:
+        message = f"n: expected at most {limit} choices over all prompts, which can run and wait at once, got {count}"
+        raise ApiError(400, message, "n")
 
 
 def _prompt_of(work: Work) -> Any:

@@ -54,10 +54,10 @@ async def _answer(
     recording = form.required_file("file")
     wanted = parse_fields(fields, form, request.query_params)
     job = wanted.to_job()
-    submitted = SubmittedRequest(broker, record, wanted.model, [job], (recording,), wanted)
-    if wanted.stream:
-        return await answer_in_chunks(request, submitted, TranscriptChunks())
-    transcript = await gathered(request, submitted, transcribed(submitted))
-    response = whole_transcript(wanted, job.task, transcript)
-    response.headers.update(position_header(submitted))
-    return response
+    async with SubmittedRequest(broker, record, wanted.model, [job], (recording,), wanted) as submitted:
+        if wanted.stream:
+            return await answer_in_chunks(request, submitted, TranscriptChunks())
+        transcript = await gathered(request, submitted, transcribed(submitted))
+        response = whole_transcript(wanted, job.task, transcript)
+        response.headers.update(position_header(submitted))
+        return response

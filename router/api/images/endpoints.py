@@ -118,10 +118,11 @@ async def _edit(
     return await _answer(request, SubmittedImages(broker, record, body, job, blobs, store), EDIT)
 
 
-async def _answer(request: Request, submitted: SubmittedImages, kind: str) -> Response:
-    if submitted.body.stream:
-        return await answer_in_chunks(request, submitted, ImageChunks(kind, submitted))
-    return await answer_pictures(request, submitted)
+async def _answer(request: Request, submission: SubmittedImages, kind: str) -> Response:
+    async with submission as submitted:
+        if submitted.body.stream:
+            return await answer_in_chunks(request, submitted, ImageChunks(kind, submitted))
+        return await answer_pictures(request, submitted)
 
 
 router.include_router(json_router)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from router.answers.answering import RESUMABLE, answer_in_chunks, answer_whole
-from router.answers.submission import SubmittedRequest
+from router.answers.answering import RESUMABLE
 from router.api.dependencies import BrokerDep, RecordDep
+from router.api.text.answer import answer
 from router.api.text.chat_answer import ChatChunks, whole_chat
 from router.http.json_body import JsonRoute
 from router.schemas.errors import GENERATION_ERRORS
@@ -20,7 +20,4 @@ async def call_function(
     body: FunctionCallingRequest, request: Request, broker: BrokerDep, record: RecordDep
 ) -> Response:
     """Call the most appropriate of `tools`. The arguments always satisfy the function's schema."""
-    submitted = SubmittedRequest(broker, record, body.model, body.to_jobs(), scheduling=body, choices_per_prompt=body.n)
-    if body.stream:
-        return await answer_in_chunks(request, submitted, ChatChunks(body, submitted))
-    return await answer_whole(request, submitted, body, whole_chat)
+    return await answer(request, broker, record, body, whole_chat, ChatChunks)

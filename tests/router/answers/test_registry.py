@@ -19,7 +19,7 @@ from shared.wire.jobs import Started
 from tests.support.router.fake_broker import FakeBroker, words
 
 ANYBODY = RequestRecord(admin=True)
-Keep = Callable[..., KeptStream]
+Keep = Callable[..., Awaitable[KeptStream]]
 
 
 def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None]]) -> None:
@@ -29,10 +29,12 @@ def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None
         registry = JobRegistry(60.0, 1000, limit)
         body = CompletionRequest(prompt="x")
 
-        def keep(user: str = "ann", ends: bool = False) -> KeptStream:
+        async def keep(user: str = "ann", ends: bool = False) -> KeptStream:
             broker = FakeBroker(script=words("Once") if ends else [Started(1, 0)])
-            submitted = SubmittedRequest(broker, RequestRecord(user=user), None, body.to_jobs())  # type: ignore[arg-type]
-            return registry.keep(submitted, CompletionChunks(body, submitted))
+            async with SubmittedRequest(broker, RequestRecord(user=user), None, body.to_jobs()) as submitted:  # type: ignore[arg-type]
+                stream = registry.keep(submitted, CompletionChunks(body, submitted))
+                submitted.release()
+                return stream
 
         await test(registry, keep)
         registry.close()
@@ -52,7 +54,7 @@ def kept_in(registry: JobRegistry) -> list[KeptStream | None]:
 
 def test_what_was_sent_whole_goes_first_and_then_the_one_that_was_left_first() -> None:
     async def test(registry: JobRegistry, keep: Keep) -> None:
-        second, first, whole = keep(), keep(), keep(ends=True)
+        second, first, whole = await keep(), await keep(), await keep(ends=True)
         leave(first)
         leave(second)
         while not whole.log.ended:
@@ -61,7 +63,7 @@ def test_what_was_sent_whole_goes_first_and_then_the_one_that_was_left_first() -
         whole.log.sent_id = whole.log.last_id
         added = []
         for expected in ([second, first], [second], []):
-            added.append(keep())
+            added.append(await keep())
             assert kept_in(registry) == [*expected, *added]
         assert all(stream.submitted.jobs[0].ended for stream in (first, second))
 
@@ -70,9 +72,9 @@ def test_what_was_sent_whole_goes_first_and_then_the_one_that_was_left_first() -
 
 def test_one_whose_first_reader_is_on_its_way_stays() -> None:
     async def test(registry: JobRegistry, keep: Keep) -> None:
-        stream = keep()
+        stream = await keep()
         with pytest.raises(ApiError, match="you have 1 resumable streams, which is the limit") as caught:
-            keep()
+            await keep()
         assert caught.value.status == 429
         assert kept_in(registry) == [stream]
 
@@ -83,11 +85,11 @@ def test_users_do_not_take_each_others_room_until_there_is_none(monkeypatch: pyt
     monkeypatch.setattr(job_registry, "MOST_STREAMS", 3)
 
     async def test(registry: JobRegistry, keep: Keep) -> None:
-        streams = [keep("ann"), keep("bob"), keep("cid")]
+        streams = [await keep("ann"), await keep("bob"), await keep("cid")]
         with pytest.raises(ApiError, match="3 resumable streams are open"):
-            keep("dan")
+            await keep("dan")
         leave(streams[1])
-        last = keep("dan")
+        last = await keep("dan")
         assert kept_in(registry) == [streams[0], streams[2], last]
 
     with_registry(1, test)

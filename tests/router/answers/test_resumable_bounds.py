@@ -140,18 +140,18 @@ def test_what_a_reader_asks_for_again_stays_until_it_is_sent_again() -> None:
     async def go() -> tuple[EventLog, list[Job]]:
         broker = PacedBroker(script=endless(1000, 100), allowed=31)
         body = CompletionRequest(prompt="x")
-        submitted = SubmittedRequest(broker, RequestRecord(), None, body.to_jobs())  # type: ignore[arg-type]
-        stream = KeptStream(submitted, CompletionChunks(body, submitted), 50_000, 60.0, lambda: None)
-        stream.attach("one who reads", 0)
-        while stream.log.last_id < 30:
-            await stream.log.changed()
-        stream.log.sent_id = 30
-        stream.attach("one who begins anew and does not read", 10)
-        broker.allowed = 101
-        while not stream.log.ended:
-            await stream.log.changed()
-        stream.close()
-        return stream.log, broker.cancelled
+        async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()) as submitted:  # type: ignore[arg-type]
+            stream = KeptStream(submitted, CompletionChunks(body, submitted), 50_000, 60.0, lambda: None)
+            stream.attach("one who reads", 0)
+            while stream.log.last_id < 30:
+                await stream.log.changed()
+            stream.log.sent_id = 30
+            stream.attach("one who begins anew and does not read", 10)
+            broker.allowed = 101
+            while not stream.log.ended:
+                await stream.log.changed()
+            stream.close()
+            return stream.log, broker.cancelled
 
     log, cancelled = asyncio.run(go())
     assert len(cancelled) == 1
@@ -212,26 +212,26 @@ def test_the_time_runs_from_the_disconnect_and_anew_from_the_end(monkeypatch: py
         monkeypatch.setattr(asyncio.get_running_loop(), "call_later", timers.call_later)
         broker = FakeBroker(script=[Started(1, 0), Tokens("a", [1])])
         body = CompletionRequest(prompt="x")
-        submitted = SubmittedRequest(broker, RequestRecord(), None, body.to_jobs())  # type: ignore[arg-type]
-        stream = KeptStream(submitted, CompletionChunks(body, submitted), 1000, 7.0, lambda: closed.append(True))
-        assert len(timers.set) == 1  # should the first reader never come
-        stream.attach("reader", 0)
-        assert timers.set == []
-        await stream.log.changed()
-        stream.detach("reader")
-        (at_disconnect,) = timers.set
-        (job,) = broker.jobs
-        job.move(JobState.DONE)
-        job.deliver(Done(FinishReason.STOP, 1, 0, 1, 0.1))
-        while not stream.log.ended:
+        async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()) as submitted:  # type: ignore[arg-type]
+            stream = KeptStream(submitted, CompletionChunks(body, submitted), 1000, 7.0, lambda: closed.append(True))
+            assert len(timers.set) == 1  # should the first reader never come
+            stream.attach("reader", 0)
+            assert timers.set == []
             await stream.log.changed()
-        await asyncio.sleep(0)
-        (at_end,) = timers.set
-        assert at_end is not at_disconnect
-        assert at_end[0] == at_disconnect[0] == 7.0
-        assert not closed
-        at_end[1]()
-        assert closed
-        assert timers.set == []
+            stream.detach("reader")
+            (at_disconnect,) = timers.set
+            (job,) = broker.jobs
+            job.move(JobState.DONE)
+            job.deliver(Done(FinishReason.STOP, 1, 0, 1, 0.1))
+            while not stream.log.ended:
+                await stream.log.changed()
+            await asyncio.sleep(0)
+            (at_end,) = timers.set
+            assert at_end is not at_disconnect
+            assert at_end[0] == at_disconnect[0] == 7.0
+            assert not closed
+            at_end[1]()
+            assert closed
+            assert timers.set == []
 
     asyncio.run(go())

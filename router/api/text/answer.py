@@ -1,0 +1,35 @@
+"""What all text endpoints do: submit a job for each choice, then answer whole or in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from fastapi import Request, Response
+
+from router.answers.answering import answer_in_chunks, answer_whole
+from router.answers.collecting import CollectedChoice
+from router.answers.event_stream import ChunkWriter
+from router.answers.submission import SubmittedRequest
+from router.http.request_log import RequestRecord
+from router.jobs.broker import Broker
+from router.schemas.chat import ChatRequest
+from router.schemas.completions import CompletionRequest
+
+B = TypeVar("B", ChatRequest, CompletionRequest)
+
+
+async def answer(
+    request: Request,
+    broker: Broker,
+    record: RequestRecord,
+    body: B,
+    write_whole: Callable[[B, SubmittedRequest, list[CollectedChoice]], dict[str, Any]],
+    make_writer: Callable[[B, SubmittedRequest], ChunkWriter],
+) -> Response:
+    """Answer with what ``write_whole`` makes of all choices or, if the body asks for a stream, with chunks."""
+    submission = SubmittedRequest(broker, record, body.model, body.to_jobs(), (), body, body.n)
+    async with submission as submitted:
+        if body.stream:
+            return await answer_in_chunks(request, submitted, make_writer(body, submitted))
+        return await answer_whole(request, submitted, body, write_whole)
