@@ -20,6 +20,8 @@ async def stopped_after(broker: FakeBroker, silence_s: float) -> str:
     """A stream that the server stops after it has been silent for a while."""
     async with http_client(broker) as client:
         asking = asyncio.ensure_future(client.post("/v1/completions", json={**COMPLETION, "stream": True}))
+        while not broker.jobs:  # noqa: ASYNC110 - the application is made first, which takes a while
+            await asyncio.sleep(0.005)
         await asyncio.sleep(silence_s)
         broker.cancel(broker.jobs[0])
         return (await asking).text
