@@ -13,7 +13,8 @@ import uvicorn
 
 from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
-from router.http.connection import EdgeLimits, affordable, drop_stalled, guarded_protocol
+from router.http.connection import guarded_protocol
+from router.http.connection_limits import ConnectionLimits, affordable, drop_stalled
 from router.jobs.broker import Broker
 from router.keys.database import KeyFileError
 from router.telemetry.setup import open_tracing
@@ -34,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         die_with_parent()
     settings = ServerSettings.load(options.settings)
     configure(fmt=settings.log_format, process="router")
-    limits = affordable(EdgeLimits())
+    limits = affordable(ConnectionLimits())
     try:
         app = create_app(Broker(settings), open_tracing(settings.otlp_endpoint, OPERATIONS, QUIET_PATHS))
     except KeyFileError as error:

@@ -1,8 +1,11 @@
-"""The HTTP connection as it is guarded against clients that are slow, silent or greedy.
+"""HTTP connections guarded against clients that are slow, silent or greedy.
 
-uvicorn's protocol by itself waits for ever: for headers that never end (slowloris), for bodies that trickle, for a
-reader that has stopped reading. Here each of those costs bounded memory for a bounded time, then its connection. No
-timer runs while a request is worked on or its answer streams, so that open streams cost nothing.
+uvicorn's own protocol waits without limit for headers that never end (slowloris), for bodies that trickle and for
+readers that have stopped. Here each of those costs bounded memory for a bounded time, then its connection. No timer
+runs while a request is worked on or its answer streams, so that open streams cost nothing.
+
+This overrides internals of uvicorn, which is therefore pinned below its next minor version;
+``tests/router/http/test_uvicorn_internals.py`` names the ones that are used.
 """
 
 from __future__ import annotations
@@ -10,43 +13,21 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import resource
-import socket
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from router.http.connection_limits import ConnectionLimits
+from router.http.reader_watch import ReaderWatch
 from router.schemas.errors import ApiError
 
 log = logging.getLogger("nexa.connection")
 
-SPARE_FILES = 128
-"""What the router opens besides its clients' connections: sockets to workers, uploads, pictures."""
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeLimits:
-    """What a connection may cost.
-
-    The head of a request (request line and headers) has ``header_timeout_s`` from its first byte, or from the
-    connection's opening, and at most ``header_bytes``. While a body is awaited, and while an answer waits to be read,
-    each ``body_timeout_s`` or ``read_timeout_s`` must bring ``progress_bytes``, or what is left. ``connections`` are
-    open at once.
-    """
-
-    header_timeout_s: float = 10.0
-    header_bytes: int = 64 * 1024
-    body_timeout_s: float = 30.0
-    read_timeout_s: float = 60.0
-    progress_bytes: int = 1024
-    connections: int = 10_000
-
 
 class _Phase(Enum):
-    """What the client is to send next."""
+    """What the client must send next."""
 
     NOTHING = auto()
     HEAD = auto()
@@ -56,31 +37,33 @@ class _Phase(Enum):
 class GuardedProtocol(HttpToolsProtocol):
     """One connection, within ``limits``."""
 
-    limits = EdgeLimits()
+    limits = ConnectionLimits()
+    _reader_watch: ReaderWatch
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self._phase = _Phase.HEAD
         self._head_bytes = 0
         self._body_bytes = 0
-        self._named_bytes = 0
+        self._parsed_bytes = 0
         self._refusal: ApiError | None = None
         self._arrival_timer: asyncio.TimerHandle | None = None
-        self._read_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        limits = self.limits
+        self._reader_watch = ReaderWatch(
+            transport, self.loop, limits.read_timeout_s, limits.progress_bytes, self._drop_stalled_reader
+        )
         super().connection_made(transport)
-        if len(self.connections) > self.limits.connections:
+        if len(self.connections) > limits.connections:
             self._refuse(ApiError(503, "too many connections are open; close some, or try again later"))
         else:
             self._await_arrival()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_arrival_timer()
-        self._stop_read_timer()
+        self._reader_watch.stop()
         super().connection_lost(exc)
-
-    # What arrives
 
     def data_received(self, data: bytes) -> None:
         if self.transport.is_closing():
@@ -99,7 +82,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._await_arrival()
 
     def on_message_begin(self) -> None:
-        self._phase, self._named_bytes = _Phase.HEAD, 0
+        self._phase, self._parsed_bytes = _Phase.HEAD, 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -121,19 +104,25 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """What uvicorn answers to what is no HTTP; a callback of ours may have had another reason to stop."""
-        self._refuse(self._refusal or ApiError(400, "this is not an HTTP request that can be understood"))
+        """Called by uvicorn when the parser stops: for what is not HTTP, or because a callback here raised."""
+        self._refuse(self._refusal or ApiError(400, "expected an HTTP request, got something else"))
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._reader_watch.start()
+
+    def resume_writing(self) -> None:
+        self._reader_watch.stop()
+        super().resume_writing()
 
     def _count_head(self, count: int) -> None:
-        self._named_bytes += count
-        if self._named_bytes > self.limits.header_bytes:
+        self._parsed_bytes += count
+        if self._parsed_bytes > self.limits.header_bytes:
             self._refusal = self._head_too_large()
-            raise ValueError("head too large")  # the parser's way to be stopped: it ends in send_400_response
+            raise ValueError("head too large")  # stops the parser: uvicorn then calls send_400_response
 
     def _head_too_large(self) -> ApiError:
-        return ApiError(
-            431, f"the request line and headers are too large; accepted are {self.limits.header_bytes} bytes"
-        )
+        return ApiError(431, f"the request line and headers have more than {self.limits.header_bytes} bytes")
 
     def _await_arrival(self) -> None:
         if self._phase is _Phase.HEAD:
@@ -143,7 +132,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _head_is_late(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
-            self._await_arrival()  # an answer is on its way; bytes that came meanwhile do not end it
+            self._await_arrival()  # bytes that arrive during an answer must not end it
         elif self._head_bytes:
             timeout_s = self.limits.header_timeout_s
             self._refuse(ApiError(408, f"the headers did not arrive within {timeout_s:g} s"))
@@ -155,8 +144,8 @@ class GuardedProtocol(HttpToolsProtocol):
         if held_back or self._body_bytes - before_bytes >= self.limits.progress_bytes:
             self._await_arrival()
             return
-        least, timeout_s = self.limits.progress_bytes, self.limits.body_timeout_s
-        self._refuse(ApiError(408, f"the body did not arrive: accepted are {least} bytes or more each {timeout_s:g} s"))
+        expected = f"{self.limits.progress_bytes} bytes or more every {self.limits.body_timeout_s:g} s"
+        self._refuse(ApiError(408, f"the body arrives too slowly: expected {expected}"))
 
     def _stop_arrival_timer(self) -> None:
         if self._arrival_timer is not None:
@@ -170,71 +159,25 @@ class GuardedProtocol(HttpToolsProtocol):
         answering = cycle is not None and cycle.response_started and not cycle.response_complete
         if not answering:
             self.transport.write(_raw_response(error))
-        self._note_end(str(error), error.status)
+        self._log_end(str(error), error.status)
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
         self.transport.close()
 
-    # What is to be read by the client
+    def _drop_stalled_reader(self) -> None:
+        self._log_end("the client stopped reading")
+        self.transport.abort()  # close() would wait until everything is read
 
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._watch_reader()
-
-    def resume_writing(self) -> None:
-        self._stop_read_timer()
-        super().resume_writing()
-
-    def _watch_reader(self) -> None:
-        before_bytes = self.transport.get_write_buffer_size()
-        self._read_timer = self.loop.call_later(self.limits.read_timeout_s, self._check_reader, before_bytes)
-
-    def _check_reader(self, before_bytes: int) -> None:
-        if before_bytes - self.transport.get_write_buffer_size() >= self.limits.progress_bytes:
-            self._watch_reader()
-        else:
-            self._note_end("its client has stopped reading")
-            self.transport.abort()  # close() would wait for what is never read
-
-    def _note_end(self, reason: str, status: int | None = None) -> None:
-        """One line in the log, since there is no request that would leave one."""
+    def _log_end(self, reason: str, status: int | None = None) -> None:
+        """Log one line: without a request, the request log has none."""
         facts = {"user": self.client[0] if self.client else "local", "status": status, "reason": reason}
         log.info("connection ended", extra={name: fact for name, fact in facts.items() if fact is not None})
 
-    def _stop_read_timer(self) -> None:
-        if self._read_timer is not None:
-            self._read_timer.cancel()
-            self._read_timer = None
 
-
-def affordable(limits: EdgeLimits) -> EdgeLimits:
-    """The limits with no more connections than this process may have files open, less ``SPARE_FILES``.
-
-    The process is allowed as many files first as it may allow itself: the usual 1024 are for older programs.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.connections + SPARE_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY:
-        return limits
-    return replace(limits, connections=max(1, min(limits.connections, soft - SPARE_FILES)))
-
-
-def guarded_protocol(limits: EdgeLimits) -> type[GuardedProtocol]:
+def guarded_protocol(limits: ConnectionLimits) -> type[GuardedProtocol]:
     """The protocol with other limits: uvicorn makes its connections from a class."""
     return type("LimitedProtocol", (GuardedProtocol,), {"limits": limits})
-
-
-def drop_stalled(listener: socket.socket, timeout_s: float) -> None:
-    """Let the kernel end connections of ``listener`` whose data nobody acknowledges or reads for so long.
-
-    That is for answers too short to fill a write buffer, which a connection could otherwise hold for ever. Linux only.
-    """
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(timeout_s * 1000))
 
 
 def _raw_response(error: ApiError) -> bytes:

@@ -16,12 +16,13 @@ import httpx
 import pytest
 import uvicorn
 
-from router.http.connection import SPARE_FILES, EdgeLimits, affordable, drop_stalled, guarded_protocol
+from router.http.connection import guarded_protocol
+from router.http.connection_limits import SPARE_FILES, ConnectionLimits, affordable, drop_stalled
 from shared.wire.jobs import Started, Tokens
 from tests.support.router.client import COMPLETION, app_of, wait_until
 from tests.support.router.fake_broker import FakeBroker
 
-QUICK = EdgeLimits(header_timeout_s=0.2, body_timeout_s=0.2, read_timeout_s=0.2)
+QUICK = ConnectionLimits(header_timeout_s=0.2, body_timeout_s=0.2, read_timeout_s=0.2)
 HEAD = b"POST /v1/completions HTTP/1.1\r\nHost: nexa\r\nContent-Type: application/json\r\n"
 
 
@@ -50,7 +51,7 @@ class Edge:
 
 
 @contextlib.contextmanager
-def edge(limits: EdgeLimits, broker: FakeBroker | None = None, loop: Any = "uvloop") -> Iterator[Edge]:
+def edge(limits: ConnectionLimits, broker: FakeBroker | None = None, loop: Any = "uvloop") -> Iterator[Edge]:
     broker = broker or FakeBroker()
     listener = socket.create_server(("127.0.0.1", 0))
     drop_stalled(listener, limits.read_timeout_s)
@@ -135,7 +136,7 @@ def test_a_body_that_stops_is_408_and_no_job(body: bytes) -> None:
 
 
 def test_a_body_that_moves_on_is_waited_for() -> None:
-    limits = EdgeLimits(header_timeout_s=0.4, body_timeout_s=1.5, progress_bytes=1)
+    limits = ConnectionLimits(header_timeout_s=0.4, body_timeout_s=1.5, progress_bytes=1)
     body = json.dumps(COMPLETION).encode()
     head = HEAD + b"Content-Length: %d\r\n\r\n" % len(body)
     with edge(limits) as server, server.connect(head) as connection:
@@ -185,7 +186,7 @@ def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str, caplog:
         wait_until(lambda: server.broker.cancelled)
         wait_until(lambda: not server.server.server_state.connections)
     reasons = [vars(line)["reason"] for line in caplog.records if line.name == "nexa.connection"]
-    assert reasons == ["its client has stopped reading"]
+    assert reasons == ["the client stopped reading"]
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux's kernel does this")
@@ -212,7 +213,7 @@ def test_an_open_stream_outlives_all_timeouts_while_it_is_read() -> None:
 
 
 def test_connections_beyond_the_limit_are_503() -> None:
-    limits = EdgeLimits(connections=2)
+    limits = ConnectionLimits(connections=2)
     with edge(limits) as server, server.connect() as first, server.connect():
         wait_until(lambda: len(server.server.server_state.connections) == 2)
         with server.connect() as third:
@@ -238,5 +239,5 @@ def test_connections_are_bounded_by_the_files_that_may_be_open(
     raised: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: allowed)
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: raised.append(pair))
-    assert affordable(EdgeLimits()).connections == connections
+    assert affordable(ConnectionLimits()).connections == connections
     assert raised == ([] if raised_to is None else [(raised_to, allowed[1])])
