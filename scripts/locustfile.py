@@ -55,8 +55,8 @@ class Run:
 
     def __init__(self, seed: str) -> None:
         self.seed = seed or str(random.randrange(10**9))
-        self.began_s = time.monotonic()
-        self.ending_s: float | None = None
+        self.began_at_s = time.monotonic()
+        self.ending_at_s: float | None = None
         self.outcomes: list[Outcome] = []
         self.numbers = itertools.count()
 
@@ -90,15 +90,15 @@ def start(environment: Environment, **_: Any) -> None:
 @events.test_stopping.add_listener
 def end(**_: Any) -> None:
     """No more arrivals; requests that are under way may end."""
-    run.ending_s = time.monotonic()
+    run.ending_at_s = time.monotonic()
 
 
 @events.test_stop.add_listener
 def report(environment: Environment, **_: Any) -> None:
     """Write the cell. Its time ends with the last answer."""
     if environment.parsed_options.cell:
-        ended_s = max((outcome.ended_s for outcome in run.outcomes), default=time.monotonic())
-        cell = cell_of(run.outcomes, run.began_s, ended_s)
+        ended_at_s = max((outcome.ended_at_s for outcome in run.outcomes), default=time.monotonic())
+        cell = cell_of(run.outcomes, run.began_at_s, ended_at_s)
         Path(environment.parsed_options.cell).write_text(json.dumps(cell.as_dict()))
 
 
@@ -119,18 +119,18 @@ class Person(User):
     def wait_time(self) -> float:
         """Seconds until the next arrival."""
         self._due = True
-        return max(0.0, run.began_s + next(self._arrivals) - time.monotonic())
+        return max(0.0, run.began_at_s + next(self._arrivals) - time.monotonic())
 
     @task
     def arrive(self) -> None:
         """Send a request without waiting for it."""
-        if self._due and run.ending_s is None:
+        if self._due and run.ending_at_s is None:
             self._under_way.spawn(self.ask)
 
     def on_stop(self) -> None:
-        if run.ending_s is None:  # fewer users from now on: their last requests end by themselves
+        if run.ending_at_s is None:  # fewer users from now on: their last requests end by themselves
             return
-        self._under_way.join(timeout=max(0.0, run.ending_s + DRAIN_S - time.monotonic()))
+        self._under_way.join(timeout=max(0.0, run.ending_at_s + DRAIN_S - time.monotonic()))
         self._under_way.kill()
 
     def ask(self) -> None:
@@ -188,7 +188,7 @@ class Person(User):
             client.close()
 
     def _record(self, outcome: Outcome) -> None:
-        outcome.ended_s = time.monotonic()
+        outcome.ended_at_s = time.monotonic()
         run.outcomes.append(outcome)
         error = RuntimeError(outcome.error) if outcome.error else None
         self._fire("POST", 1000 * outcome.answer_s, len(outcome.text), error)

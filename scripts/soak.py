@@ -190,9 +190,9 @@ async def _serve(server: ChaosServer, load: Load, seconds: float) -> Samples:
 
     clients = [asyncio.ensure_future(repeat(ask)) for ask in load.clients()]
     loop = asyncio.get_running_loop()
-    end_s = loop.time() + seconds
+    end_at_s = loop.time() + seconds
     samples = []
-    while (left_s := end_s - loop.time()) > 0:
+    while (left_s := end_at_s - loop.time()) > 0:
         done, _ = await asyncio.wait(clients, timeout=min(SAMPLE_INTERVAL_S, left_s))
         for client in done:
             client.result()  # none ends before it is told to

@@ -63,7 +63,7 @@ async def beside(heavy: BenchClient, light: BenchClient, requests: int, count: i
         for number, outcome in enumerate(outcomes)
     ]
     try:
-        while sum(len(outcome.arrivals_s) > 1 for outcome in outcomes) < RUNNING_FIRST:  # noqa: ASYNC110
+        while sum(len(outcome.arrived_at_s) > 1 for outcome in outcomes) < RUNNING_FIRST:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         asked = await ask_in_turn(light, count, "beside")
     finally:

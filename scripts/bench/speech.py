@@ -73,11 +73,11 @@ def measure(client: httpx.Client, recording: bytes, model: str, at_once: int, ro
     latencies_together: list[float] = []
     for _ in range(rounds):
         for count, speeds, latencies in ((1, alone, latencies_alone), (at_once, together, latencies_together)):
-            began_s = time.monotonic()
+            began_at_s = time.monotonic()
             with ThreadPoolExecutor(count) as threads:
                 waits = [threads.submit(_transcribe, client, recording, model) for _ in range(at_once)]
                 latencies += [wait.result()[0] for wait in waits]
-            speeds.append(at_once * audio_s / (time.monotonic() - began_s))
+            speeds.append(at_once * audio_s / (time.monotonic() - began_at_s))
     return Figures(
         model=model,
         audio_s=audio_s,
@@ -94,14 +94,14 @@ def measure(client: httpx.Client, recording: bytes, model: str, at_once: int, ro
 
 def _transcribe(client: httpx.Client, recording: bytes, model: str) -> tuple[float, float]:
     """One request; returns its latency and the recording's duration, both in seconds."""
-    began_s = time.monotonic()
+    began_at_s = time.monotonic()
     answer = client.post(
         "/v1/audio/transcriptions",
         files={"file": ("recording", recording)},
         data={"model": model, "response_format": "verbose_json"},
     )
     answer.raise_for_status()
-    return time.monotonic() - began_s, float(answer.json()["duration"])
+    return time.monotonic() - began_at_s, float(answer.json()["duration"])
 
 
 @contextlib.contextmanager

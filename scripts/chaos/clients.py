@@ -47,17 +47,17 @@ class Client:
         """Ask, as often as the router is killed meanwhile, and see that the answer is right."""
         self._record.requests["streamed" if streamed else "whole"] += 1
         for _ in range(MAX_ATTEMPTS):
-            started_s = self._record.now()
+            started_at_s = self._record.now()
             try:
                 answer = await self._stream(session, task) if streamed else await self._whole(session, task)
             except (Broken, aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-                if isinstance(error, TimeoutError) or not self._record.router_died_since(started_s):
+                if isinstance(error, TimeoutError) or not self._record.router_died_since(started_at_s):
                     self._record.violation(f"{task.name}: broken off though no router died: {error!r}")
                     return
                 self._record.requests["retried after a router's death"] += 1
                 await asyncio.sleep(RETRY_AFTER_S)
                 continue
-            if self._died_twice(answer, started_s):
+            if self._died_twice(answer, started_at_s):
                 return
             problem = self._answers.problem(task, answer)
             if problem:
@@ -67,18 +67,18 @@ class Client:
             return
         self._record.violation(f"{task.name}: not answered in {MAX_ATTEMPTS} attempts")
 
-    def _died_twice(self, answer: Answer, started_s: float) -> bool:
+    def _died_twice(self, answer: Answer, started_at_s: float) -> bool:
         """Whether the request was running in two workers that died, after which it is not tried a third time."""
         if "workers died while they had this request" not in answer.error:
             return False
-        if self._record.workers_lost_since(started_s) < 2:
+        if self._record.workers_lost_since(started_at_s) < 2:
             return False
         self._record.requests["given up after two workers' deaths"] += 1
         return True
 
     async def _stream(self, session: aiohttp.ClientSession, task: Task) -> Answer:
         answer, body = Answer(), {**task.body, "stream": True, "stream_options": {"include_usage": True}}
-        last_s = self._record.now()
+        last_at_s = self._record.now()
         async with session.post(self._url, json=body, timeout=_timeout()) as response:
             answer.status = response.status
             if response.status != 200:
@@ -87,8 +87,8 @@ class Client:
             async for line in response.content:
                 now_s = self._record.now()
                 if line.startswith(b"data: "):
-                    self._record.pause(now_s - last_s, task.name)
-                    last_s = now_s
+                    self._record.pause(now_s - last_at_s, task.name)
+                    last_at_s = now_s
                     answer.add_event(line[6:].strip())
                 elif line.startswith(b"event: error"):
                     answer.error = "an error event"
@@ -97,10 +97,10 @@ class Client:
         return answer
 
     async def _whole(self, session: aiohttp.ClientSession, task: Task) -> Answer:
-        started_s = self._record.now()
+        started_at_s = self._record.now()
         async with session.post(self._url, json=task.body, timeout=_timeout()) as response:
             text = await response.text()
-            self._record.pause(self._record.now() - started_s, f"{task.name} (whole)")
+            self._record.pause(self._record.now() - started_at_s, f"{task.name} (whole)")
             if response.status != 200:
                 return Answer(response.status, error=text[:500])
             body = json.loads(text)
@@ -112,16 +112,16 @@ class Client:
         """Go away in the middle of a stream, or of a wait."""
         self._record.fault("client goes away")
         lines = self._random.randrange(0, 8)
-        started_s = self._record.now()
+        started_at_s = self._record.now()
         try:
             async with session.post(self._url, json={**task.body, "stream": True}, timeout=_timeout()) as response:
-                if response.status != 200 and not self._record.router_died_since(started_s):
+                if response.status != 200 and not self._record.router_died_since(started_at_s):
                     self._record.violation(f"{task.name}: {response.status} {(await response.text())[:300]}")
                 for _ in range(lines):
                     await response.content.readline()
                 response.close()
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            if not self._record.router_died_since(started_s):
+            if not self._record.router_died_since(started_at_s):
                 self._record.violation(f"{task.name}: broken off though no router died: {error!r}")
             await asyncio.sleep(RETRY_AFTER_S)
 

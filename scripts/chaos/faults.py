@@ -89,7 +89,7 @@ class Faults:
     async def _kill_worker(self, _: aiohttp.ClientSession) -> None:
         worker = self._a_worker()
         if worker is not None:
-            self._record.worker_losses_s.append(self._record.now())
+            self._record.worker_lost_at_s.append(self._record.now())
             with contextlib.suppress(psutil.Error):
                 worker.kill()
                 self._record.fault("kill -9 of a worker")
@@ -103,7 +103,7 @@ class Faults:
         with contextlib.suppress(psutil.Error):
             worker.suspend()
             self._record.fault("SIGSTOP of a worker")
-            self._record.worker_losses_s.append(self._record.now() + 5.0)
+            self._record.worker_lost_at_s.append(self._record.now() + 5.0)
             task = asyncio.create_task(self._continue_after(worker, seconds))
             self._continuing.add(task)
             task.add_done_callback(self._continuing.discard)
@@ -117,7 +117,7 @@ class Faults:
                 self._record.fault("SIGCONT of a worker")
 
     async def _kill_router(self, _: aiohttp.ClientSession) -> None:
-        kills = self._record.router_kills_s
+        kills = self._record.router_killed_at_s
         router = self._server.router_process()
         if router is None or (kills and self._record.now() - kills[-1] < BETWEEN_ROUTER_KILLS_S):
             return
@@ -153,7 +153,7 @@ class Faults:
     async def _paint(self, session: aiohttp.ClientSession) -> None:
         """Ask for a picture, which must come whatever becomes of its file."""
         body = {"prompt": "a lighthouse", "width": 64, "height": 64, "sample_steps": 1}
-        started_s = self._record.now()
+        started_at_s = self._record.now()
         self._record.requests["pictures while the disk is full"] += 1
         try:
             async with session.post(f"{self._server.url}/v1/txt2img", json=body) as answer:
@@ -161,7 +161,7 @@ class Faults:
                 if answer.status != 200 or not json.loads(text)["data"][0]["b64_json"]:
                     self._record.violation(f"a picture while the disk is full: {answer.status} {text[:200]}")
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            if not self._record.router_died_since(started_s):
+            if not self._record.router_died_since(started_at_s):
                 self._record.violation(f"a picture while the disk is full: {error!r}")
 
     async def _send_garbage(self, session: aiohttp.ClientSession) -> None:
@@ -181,7 +181,7 @@ class Faults:
     async def _refused(self, session: aiohttp.ClientSession, kind: str, path: str, data: Any) -> None:
         """Send what must be refused with 4xx."""
         headers = {} if isinstance(data, aiohttp.FormData) else {"Content-Type": "application/json"}
-        started_s = self._record.now()
+        started_at_s = self._record.now()
         timeout = aiohttp.ClientTimeout(GARBAGE_TIMEOUT_S)
         self._record.fault(kind)
         try:
@@ -192,7 +192,7 @@ class Faults:
                     self._record.violation(f"{kind} to {path}: answered {answer.status} {text}")
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             # A server may close while a body that it has refused is still being sent.
-            if kind != "body of 33 MB" and not self._record.router_died_since(started_s):
+            if kind != "body of 33 MB" and not self._record.router_died_since(started_at_s):
                 self._record.violation(f"{kind} to {path}: {error!r}")
 
     def _a_worker(self) -> psutil.Process | None:

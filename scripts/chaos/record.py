@@ -18,8 +18,8 @@ class Record:
     skipped: dict[str, str] = field(default_factory=dict)
     requests: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
-    router_kills_s: list[float] = field(default_factory=list)
-    worker_losses_s: list[float] = field(default_factory=list)
+    router_killed_at_s: list[float] = field(default_factory=list)
+    worker_lost_at_s: list[float] = field(default_factory=list)
     longest_pause_s: float = 0.0
     longest_pause_of: str = ""
 
@@ -36,13 +36,13 @@ class Record:
         if seconds > self.longest_pause_s:
             self.longest_pause_s, self.longest_pause_of = seconds, request
 
-    def router_died_since(self, started_s: float) -> bool:
+    def router_died_since(self, started_at_s: float) -> bool:
         """Whether a connection that was used since then may be broken by the router's death."""
-        return any(started_s - EXCUSE_S <= killed_s for killed_s in self.router_kills_s)
+        return any(started_at_s - EXCUSE_S <= killed_at_s for killed_at_s in self.router_killed_at_s)
 
-    def workers_lost_since(self, started_s: float) -> int:
+    def workers_lost_since(self, started_at_s: float) -> int:
         """How many workers were harmed since then."""
-        return sum(started_s - EXCUSE_S <= lost_s for lost_s in self.worker_losses_s)
+        return sum(started_at_s - EXCUSE_S <= lost_at_s for lost_at_s in self.worker_lost_at_s)
 
     def now(self) -> float:
         """The clock that all times here are of."""

@@ -145,9 +145,9 @@ class ChaosServer:
 
 async def reached(condition: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
     """Poll until a condition holds; False if it does not within ``timeout_s``."""
-    deadline_s = time.monotonic() + timeout_s
+    deadline_at_s = time.monotonic() + timeout_s
     while not await condition():
-        if time.monotonic() > deadline_s:
+        if time.monotonic() > deadline_at_s:
             return False
         await asyncio.sleep(0.1)
     return True

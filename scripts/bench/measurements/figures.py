@@ -53,11 +53,11 @@ class Cell:
         return asdict(self)
 
 
-def cell_of(outcomes: Sequence[Outcome], began_s: float, ended_s: float | None = None) -> Cell:
-    """The figures of requests that were sent from ``began_s`` on."""
-    total_s = (time.monotonic() if ended_s is None else ended_s) - began_s
+def cell_of(outcomes: Sequence[Outcome], began_at_s: float, ended_at_s: float | None = None) -> Cell:
+    """The figures of requests that were sent from ``began_at_s`` on."""
+    total_s = (time.monotonic() if ended_at_s is None else ended_at_s) - began_at_s
     good = [outcome for outcome in outcomes if not outcome.error]
-    ttfts_s = [outcome.ttft_s for outcome in good if outcome.arrivals_s]
+    ttfts_s = [outcome.ttft_s for outcome in good if outcome.arrived_at_s]
     gaps_s = [gap_s for outcome in good for gap_s in outcome.gaps_s]
     tokens = sum(outcome.tokens for outcome in good)
     prompt_tokens = sum(outcome.prompt_tokens for outcome in good)
@@ -90,12 +90,12 @@ def percentile(values: Iterable[float], percent: float) -> float | None:
     return ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)]
 
 
-def gaps_between(outcomes: Iterable[Outcome], began_s: float, ended_s: float) -> list[float]:
+def gaps_between(outcomes: Iterable[Outcome], began_at_s: float, ended_at_s: float) -> list[float]:
     """The parts of the gaps between chunks that lie within a span of time; a stream that fell silent counts."""
     gaps_s = []
     for outcome in outcomes:
-        times = [at_s for at_s in outcome.arrivals_s if at_s <= ended_s] + [ended_s]
-        gaps_s += [b - max(a, began_s) for a, b in itertools.pairwise(times) if b > began_s]
+        times = [at_s for at_s in outcome.arrived_at_s if at_s <= ended_at_s] + [ended_at_s]
+        gaps_s += [b - max(a, began_at_s) for a, b in itertools.pairwise(times) if b > began_at_s]
     return gaps_s
 
 

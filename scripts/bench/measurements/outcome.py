@@ -13,13 +13,13 @@ from typing import Any
 class Outcome:
     """A request's times on the monotonic clock in seconds, its text and its tokens.
 
-    ``arrivals_s`` are the times of the chunks that held text. ``tokens`` comes from the answer's ``usage``; servers
+    ``arrived_at_s`` are the times of the chunks that held text. ``tokens`` comes from the answer's ``usage``; servers
     that give none while they stream are counted by their chunks of text, which ``counted_by`` tells.
     """
 
-    sent_s: float
-    arrivals_s: list[float] = field(default_factory=list)
-    ended_s: float = 0.0
+    sent_at_s: float
+    arrived_at_s: list[float] = field(default_factory=list)
+    ended_at_s: float = 0.0
     text: str = ""
     tokens: int = 0
     prompt_tokens: int = 0
@@ -31,17 +31,17 @@ class Outcome:
     @property
     def ttft_s(self) -> float:
         """Time to the first text."""
-        return self.arrivals_s[0] - self.sent_s
+        return self.arrived_at_s[0] - self.sent_at_s
 
     @property
     def answer_s(self) -> float:
         """Time to the end of the answer."""
-        return self.ended_s - self.sent_s
+        return self.ended_at_s - self.sent_at_s
 
     @property
     def gaps_s(self) -> list[float]:
         """The times between the chunks of text."""
-        return [b - a for a, b in itertools.pairwise(self.arrivals_s)]
+        return [b - a for a, b in itertools.pairwise(self.arrived_at_s)]
 
     def read_line(self, line: bytes) -> None:
         """Take in one line of a stream of server-sent events. Raises ``ValueError`` for what is not JSON."""
@@ -53,7 +53,7 @@ class Outcome:
     def read_answer(self, answer: dict[str, Any]) -> None:
         """Take in an answer that came in one piece. Raises ``KeyError`` if it is no chat completion."""
         self.message = answer["choices"][0]["message"]
-        self.arrivals_s.append(time.monotonic())
+        self.arrived_at_s.append(time.monotonic())
         self._read_usage(answer)
 
     def _read_chunk(self, chunk: dict[str, Any]) -> None:
@@ -62,7 +62,7 @@ class Outcome:
         for choice in chunk.get("choices", ()):
             content = choice.get("delta", {}).get("content")
             if content:
-                self.arrivals_s.append(time.monotonic())
+                self.arrived_at_s.append(time.monotonic())
                 self.text += content
                 if self.counted_by == "chunks":
                     self.tokens += 1

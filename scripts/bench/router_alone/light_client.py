@@ -118,10 +118,10 @@ def first_text_s(pieces: Sequence[Piece]) -> float:
         WrongAnswer: there is no text.
     """
     seen = b""
-    for arrived_s, data in pieces:
+    for arrived_at_s, data in pieces:
         seen += data
         if b'"delta":{"content":"' in seen:
-            return arrived_s
+            return arrived_at_s
     raise WrongAnswer("the stream has no text")
 
 

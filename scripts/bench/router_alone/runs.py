@@ -62,9 +62,9 @@ async def run_streams(router: RouterAlone, streams: int, tokens: int) -> dict[st
     """All streams at once: what a streamed token costs the router."""
     await _warm_up(router)
     connections = [await Connection.open(router.host, router.port) for _ in range(streams)]
-    cpu_s, began_s = router.cpu_s(), time.monotonic()
+    cpu_s, began_at_s = router.cpu_s(), time.monotonic()
     answers = await asyncio.gather(*[connection.ask(_request(tokens)) for connection in connections])
-    wall_s, cpu_s = time.monotonic() - began_s, router.cpu_s() - cpu_s
+    wall_s, cpu_s = time.monotonic() - began_at_s, router.cpu_s() - cpu_s
     _hang_up(connections)
     counted, writes = _check(answers, tokens)
     return {
@@ -88,10 +88,10 @@ async def run_single_requests(router: RouterAlone, streams: int) -> dict[str, An
     await _warm_up(router)
     ttfts_s, cpu_s = [], router.cpu_s()
     for _ in range(SINGLE_REQUESTS):
-        began_s = time.monotonic()
+        began_at_s = time.monotonic()
         connection = await Connection.open(router.host, router.port)
         answer = await connection.ask(_request(1))
-        ttfts_s.append(first_text_s(answer) - began_s)
+        ttfts_s.append(first_text_s(answer) - began_at_s)
         connection.close()
         _check([answer], 1)
     return {
@@ -120,16 +120,16 @@ async def run_delays(router: RouterAlone, streams: int) -> dict[str, Any]:
 async def run_open_streams(router: RouterAlone, streams: int) -> dict[str, Any]:
     """Very many connections, first idle after an answer, then all with a stream at once: the router's memory."""
     await _warm_up(router)
-    rss_start = router.rss_bytes()
+    start_bytes = router.rss_bytes()
     connections = []
     for _ in range(streams):
         connections.append(await Connection.open(router.host, router.port))
         await connections[-1].ask(request_bytes("/health"), JSON_END)
-    rss_idle = router.rss_bytes()
+    idle_bytes = router.rss_bytes()
     asking = asyncio.gather(*[connection.ask(_request(OPEN_TOKENS)) for connection in connections])
-    rss_peak = rss_idle
+    peak_bytes = idle_bytes
     while not asking.done():
-        rss_peak = max(rss_peak, router.rss_bytes())
+        peak_bytes = max(peak_bytes, router.rss_bytes())
         await asyncio.wait([asking], timeout=SAMPLE_INTERVAL_S)
     answers = asking.result()
     _hang_up(connections)
@@ -137,22 +137,22 @@ async def run_open_streams(router: RouterAlone, streams: int) -> dict[str, Any]:
     return {
         "streams": streams,
         "at_once": max_at_once(answers),
-        "rss_start_bytes": rss_start,
-        "rss_peak_bytes": rss_peak,
-        "idle_connection_bytes": (rss_idle - rss_start) / streams,
-        "active_stream_bytes": (rss_peak - rss_start) / streams,
+        "rss_start_bytes": start_bytes,
+        "rss_peak_bytes": peak_bytes,
+        "idle_connection_bytes": (idle_bytes - start_bytes) / streams,
+        "active_stream_bytes": (peak_bytes - start_bytes) / streams,
     }
 
 
 def token_delays(pieces: Sequence[Piece]) -> list[float]:
     """Seconds from the stamp that each token of a stream is to its arrival."""
     delays_s, rest = [], b""
-    for arrived_s, data in pieces:
+    for arrived_at_s, data in pieces:
         *events, rest = (rest + data).split(b"\n\n")
         for event in events:
             _, found, text = event.partition(b'"delta":{"content":"')
             if found:
-                delays_s.append(arrived_s - int(text.partition(b" ")[0]) / 1e9)
+                delays_s.append(arrived_at_s - int(text.partition(b" ")[0]) / 1e9)
     return delays_s
 
 

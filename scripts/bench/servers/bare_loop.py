@@ -35,7 +35,7 @@ class Stream:
     cache_id: int
     tokens: list[int]
     computed: int = 0
-    times_s: list[float] = field(default_factory=list)
+    token_at_s: list[float] = field(default_factory=list)
 
     @property
     def pending(self) -> int:
@@ -71,8 +71,8 @@ def share_beginning(model: LlamaModel, streams: list[Stream]) -> None:
 def next_pieces(streams: list[Stream], batch_tokens: int) -> list[tuple[Stream, int]]:
     """What the next step computes: the streams that generate first, then prompts in their order."""
     pieces = []
-    unfinished = [stream for stream in streams if len(stream.times_s) < STORY_TOKENS]
-    for stream in sorted(unfinished, key=lambda stream: not stream.times_s):
+    unfinished = [stream for stream in streams if len(stream.token_at_s) < STORY_TOKENS]
+    for stream in sorted(unfinished, key=lambda stream: not stream.token_at_s):
         length = min(stream.pending, batch_tokens)
         if length:
             pieces.append((stream, length))
@@ -96,7 +96,7 @@ def step(model: LlamaModel, pieces: list[tuple[Stream, int]]) -> None:
     now_s = time.monotonic()
     for stream, token in zip(wanted, likeliest, strict=True):
         stream.tokens.append(token)
-        stream.times_s.append(now_s)
+        stream.token_at_s.append(now_s)
 
 
 def measure(model: LlamaModel, prompts: list[list[int]], batch_tokens: int) -> dict[str, object]:
@@ -104,28 +104,28 @@ def measure(model: LlamaModel, prompts: list[list[int]], batch_tokens: int) -> d
     streams = [Stream(cache_id, list(tokens)) for cache_id, tokens in enumerate(prompts)]
     share_beginning(model, streams)
     shared = streams[0].computed
-    began_s = time.monotonic()
+    began_at_s = time.monotonic()
     decoding_tokens, decoding_s = 0, 0.0
     while pieces := next_pieces(streams, batch_tokens):
-        step_began_s = time.monotonic()
+        step_began_at_s = time.monotonic()
         step(model, pieces)
         if sum(length for _, length in pieces) == len(streams):
             decoding_tokens += len(streams)
-            decoding_s += time.monotonic() - step_began_s
+            decoding_s += time.monotonic() - step_began_at_s
     for stream in streams:
         model.memory.remove(stream.cache_id)
-    cell = cell_of([_outcome(stream, began_s, shared) for stream in streams], began_s)
+    cell = cell_of([_outcome(stream, began_at_s, shared) for stream in streams], began_at_s)
     cell.decode_tokens_per_s = decoding_tokens / decoding_s
     return cell.as_dict()
 
 
-def _outcome(stream: Stream, began_s: float, shared: int) -> Outcome:
+def _outcome(stream: Stream, began_at_s: float, shared: int) -> Outcome:
     return Outcome(
-        sent_s=began_s,
-        arrivals_s=stream.times_s,
-        ended_s=stream.times_s[-1],
-        tokens=len(stream.times_s),
-        prompt_tokens=len(stream.tokens) - len(stream.times_s),
+        sent_at_s=began_at_s,
+        arrived_at_s=stream.token_at_s,
+        ended_at_s=stream.token_at_s[-1],
+        tokens=len(stream.token_at_s),
+        prompt_tokens=len(stream.tokens) - len(stream.token_at_s),
         cached_tokens=shared,
         counted_by="loop",
     )

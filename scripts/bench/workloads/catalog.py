@@ -41,26 +41,26 @@ class Workload:
 
 def _stories(name: str, users: int) -> Callable[[BenchClient, Prompts], Awaitable[Cells]]:
     async def run(client: BenchClient, prompts: Prompts) -> Cells:
-        began_s = time.monotonic()
+        began_at_s = time.monotonic()
         requests = [client.stream([user(prompts.story())], STORY_TOKENS) for _ in range(users)]
-        return {name: cell_of(await asyncio.gather(*requests), began_s)}
+        return {name: cell_of(await asyncio.gather(*requests), began_at_s)}
 
     return run
 
 
 async def _one_user(client: BenchClient, prompts: Prompts) -> Cells:
-    began_s = time.monotonic()
+    began_at_s = time.monotonic()
     stories = [await client.stream([user(prompts.story())], 2 * STORY_TOKENS) for _ in range(STORIES)]
-    return {"a": cell_of(stories, began_s)}
+    return {"a": cell_of(stories, began_at_s)}
 
 
 async def _shared_prompt(client: BenchClient, prompts: Prompts) -> Cells:
     system = {"role": "system", "content": prompts.handbook(SHARED_SENTENCES)}
     cells = {}
     for name in ("c-cold", "c-warm"):
-        began_s = time.monotonic()
+        began_at_s = time.monotonic()
         requests = [client.stream([system, user(prompts.question())], SHARED_TOKENS) for _ in range(16)]
-        cells[name] = cell_of(await asyncio.gather(*requests), began_s)
+        cells[name] = cell_of(await asyncio.gather(*requests), began_at_s)
     return cells
 
 
@@ -76,24 +76,24 @@ async def _long_prompts(client: BenchClient, prompts: Prompts) -> Cells:
     ]
     # What is waited for comes from several tasks and may never come.
     while any(  # noqa: ASYNC110
-        len(stream.arrivals_s) < 16 and not task.done() for stream, task in zip(streams, tasks, strict=True)
+        len(stream.arrived_at_s) < 16 and not task.done() for stream, task in zip(streams, tasks, strict=True)
     ):
         await asyncio.sleep(0.05)
-    began_s = time.monotonic()
+    began_at_s = time.monotonic()
     long_ones = [
         await client.stream([user(prompts.handbook(LONG_SENTENCES) + "\nWhich rule matters most?")], 16)
         for _ in range(LONG_PROMPTS)
     ]
-    ended_s = time.monotonic()
+    ended_at_s = time.monotonic()
     for stream, task in zip(streams, tasks, strict=True):
         if task.done():
             stream.error = stream.error or "the stream ended too early"
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    cell = cell_of(long_ones, began_s, ended_s)
+    cell = cell_of(long_ones, began_at_s, ended_at_s)
     cell.failures += sum(bool(stream.error) for stream in streams)
-    cell.worst_gap_s = max(gaps_between(streams, began_s, ended_s), default=0.0)
-    streamed = sum(began_s <= at_s <= ended_s for stream in streams for at_s in stream.arrivals_s)
+    cell.worst_gap_s = max(gaps_between(streams, began_at_s, ended_at_s), default=0.0)
+    streamed = sum(began_at_s <= at_s <= ended_at_s for stream in streams for at_s in stream.arrived_at_s)
     cell.tokens_per_s = (streamed + cell.tokens) / cell.total_s
     return {"d": cell}
 
@@ -108,10 +108,10 @@ async def _chats(client: BenchClient, prompts: Prompts) -> Cells:
             history.append({"role": "assistant", "content": turns[-1].text})
         return turns
 
-    began_s = time.monotonic()
+    began_at_s = time.monotonic()
     texts = [[prompts.story(), *(prompts.follow_up() for _ in range(TURNS - 1))] for _ in range(CHATTERS)]
     chats = await asyncio.gather(*(chat(openings) for openings in texts))
-    return {"e": cell_of([turn for turns in chats for turn in turns], began_s)}
+    return {"e": cell_of([turn for turns in chats for turn in turns], began_at_s)}
 
 
 async def _function_calls(client: BenchClient, prompts: Prompts) -> Cells:
@@ -127,10 +127,10 @@ async def _calls(client: BenchClient, prompts: Prompts, form: str) -> Cell:
     async def caller(texts: list[str]) -> list[Outcome]:
         return [await client.call([user(text)], CALL_TOKENS, **CALL_FORMS[form]) for text in texts]
 
-    began_s = time.monotonic()
+    began_at_s = time.monotonic()
     texts = [[prompts.person() for _ in range(CALLS_EACH)] for _ in range(CALLERS)]
     answers = [answer for answers in await asyncio.gather(*map(caller, texts)) for answer in answers]
-    cell = cell_of(answers, began_s)
+    cell = cell_of(answers, began_at_s)
     valid_calls = sum(valid(answer.message, form) for answer in answers)
     cell.calls_per_s = valid_calls / cell.total_s
     cell.invalid_calls = len(answers) - valid_calls

@@ -54,7 +54,7 @@ class BenchClient:
         except (TimeoutError, aiohttp.ClientError, ValueError, LookupError) as error:
             outcome.error = repr(error)
         finally:
-            outcome.ended_s = time.monotonic()
+            outcome.ended_at_s = time.monotonic()
 
     async def call(self, messages: list[dict[str, str]], max_tokens: int, **fields: Any) -> Outcome:
         """A chat answer in one piece; its message is in the outcome."""
@@ -68,7 +68,7 @@ class BenchClient:
         except (TimeoutError, aiohttp.ClientError, ValueError, LookupError) as error:
             outcome.error = repr(error)
         finally:
-            outcome.ended_s = time.monotonic()
+            outcome.ended_at_s = time.monotonic()
         return outcome
 
     def _body(self, messages: list[dict[str, str]], max_tokens: int, fields: dict[str, Any]) -> dict[str, Any]:

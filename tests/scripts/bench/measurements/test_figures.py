@@ -6,8 +6,8 @@ from scripts.bench.measurements.figures import Round, cell_of, cells_of, gaps_be
 from scripts.bench.measurements.outcome import Outcome
 
 
-def outcome(*arrivals_s: float, sent_s: float = 0.0, tokens: int = 0, error: str = "") -> Outcome:
-    return Outcome(sent_s, list(arrivals_s), max(arrivals_s, default=sent_s), tokens=tokens, error=error)
+def outcome(*arrived_at_s: float, sent_at_s: float = 0.0, tokens: int = 0, error: str = "") -> Outcome:
+    return Outcome(sent_at_s, list(arrived_at_s), max(arrived_at_s, default=sent_at_s), tokens=tokens, error=error)
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ def test_percentile_is_a_value_that_was_seen(values: list[float], percent: float
 
 
 def test_a_cell_has_the_figures_of_requests_that_succeeded() -> None:
-    good, late = outcome(1.0, 1.5, 3.5, tokens=6), outcome(3.0, 4.0, sent_s=1.0, tokens=4)
-    cell = cell_of([good, outcome(0.5, error="500", tokens=99), late], began_s=0.0, ended_s=5.0)
+    good, late = outcome(1.0, 1.5, 3.5, tokens=6), outcome(3.0, 4.0, sent_at_s=1.0, tokens=4)
+    cell = cell_of([good, outcome(0.5, error="500", tokens=99), late], began_at_s=0.0, ended_at_s=5.0)
     assert (cell.requests, cell.failures, cell.first_error) == (3, 1, "500")
     assert (cell.tokens, cell.tokens_per_s) == (10, 2.0)
     assert (cell.ttft_p50_s, cell.ttft_p95_s) == (1.0, 2.0)
@@ -42,11 +42,11 @@ def test_a_cell_without_any_success_has_no_times() -> None:
 
 
 def test_only_the_part_of_a_gap_within_the_span_counts() -> None:
-    assert gaps_between([outcome(1.0, 4.0, 6.0, 9.0)], began_s=3.0, ended_s=8.0) == [1.0, 2.0, 2.0]
+    assert gaps_between([outcome(1.0, 4.0, 6.0, 9.0)], began_at_s=3.0, ended_at_s=8.0) == [1.0, 2.0, 2.0]
 
 
 def test_a_stream_that_fell_silent_has_a_gap_to_the_end() -> None:
-    assert max(gaps_between([outcome(1.0, 2.0)], began_s=2.0, ended_s=9.0)) == 7.0
+    assert max(gaps_between([outcome(1.0, 2.0)], began_at_s=2.0, ended_at_s=9.0)) == 7.0
 
 
 def test_medians_take_the_worst_of_failures_and_the_median_of_the_rest() -> None:

@@ -24,7 +24,7 @@ def test_tokens_come_from_usage_not_from_chunks() -> None:
     usage = {"completion_tokens": 9, "prompt_tokens": 40, "prompt_tokens_details": {"cached_tokens": 30}}
     outcome = read(text("Once "), text("upon a time"), {"choices": [], "usage": usage})
     assert (outcome.tokens, outcome.prompt_tokens, outcome.cached_tokens) == (9, 40, 30)
-    assert (outcome.counted_by, outcome.text, len(outcome.arrivals_s)) == ("usage", "Once upon a time", 2)
+    assert (outcome.counted_by, outcome.text, len(outcome.arrived_at_s)) == ("usage", "Once upon a time", 2)
 
 
 def test_without_usage_chunks_of_text_are_counted() -> None:
@@ -45,4 +45,4 @@ def test_an_answer_in_one_piece_arrives_once() -> None:
         {"choices": [{"message": {"content": "4"}}], "usage": {"completion_tokens": 2, "prompt_tokens": 5}}
     )
     assert (outcome.message, outcome.tokens, outcome.cached_tokens) == ({"content": "4"}, 2, 0)
-    assert len(outcome.arrivals_s) == 1
+    assert len(outcome.arrived_at_s) == 1
