@@ -153,8 +153,8 @@ async def _run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="nexa-soak-") as folder:
         painter = Path(folder) / "painter.gguf"
         make_tiny_sd(painter)
-        settings = ["--workers", "1", "--nctx", "2048", "--cache-ram", "100", "--output-folder", folder]
-        settings += ["--output-mb", "10"]
+        settings = ["--workers", "1", "--nctx", "2048", "--cache-bytes", "100M", "--output-folder", folder]
+        settings += ["--output-keep-bytes", "10M"]
         server = ChaosServer([options.model, SPEECH_MODEL, str(painter)], 0.0, 0.0, 0, settings)
         try:
             timeout = aiohttp.ClientTimeout(ANSWER_TIMEOUT_S)

@@ -6,8 +6,10 @@ cores equally. A machine without NVIDIA's driver is a machine without GPU, not a
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +48,14 @@ class DeviceAssignment:
         return "cpu" if self.gpu is None else f"cuda:{self.gpu}"
 
 
+@dataclass(frozen=True, slots=True)
+class WorkerNeeds:
+    """What one worker asks for: threads (0: an equal share of the cores), and a GPU if the machine has one."""
+
+    threads: int = 0
+    use_gpu: bool = True
+
+
 class GpuSource(Protocol):
     """Whoever knows the machine's GPUs."""
 
@@ -77,25 +87,26 @@ class Nvml:
 
 
 def assign(
-    workers: int, threads: int = 0, use_gpu: bool = True, source: GpuSource | None = None, cores: int | None = None
+    workers: Sequence[WorkerNeeds], source: GpuSource | None = None, cores: int | None = None
 ) -> list[DeviceAssignment]:
-    """Give each of ``workers`` workers (those of all models together) a device and threads.
+    """Give each worker (those of all models together) a device and threads.
 
     Args:
-        workers: how many.
-        threads: threads of each worker; 0 shares the cores equally, at least one for each.
-        use_gpu: False keeps all on the CPU.
+        workers: what each needs.
         source: knows the GPUs; NVML by default.
         cores: the cores to share; those that this process may use by default.
     """
-    share = threads or max(1, (usable_cores() if cores is None else cores) // max(1, workers))
-    gpus = visible_gpus(source or Nvml()) if use_gpu else []
-    if not gpus:
-        return [DeviceAssignment(None, share, {"CUDA_VISIBLE_DEVICES": ""}) for _ in range(workers)]
-    ranked = sorted(gpus, key=lambda gpu: (-gpu.free_bytes, gpu.index))
-    turns = [ranked[worker % len(ranked)] for worker in range(workers)]
+    share = max(1, (usable_cores() if cores is None else cores) // max(1, len(workers)))
+    gpus = visible_gpus(source or Nvml()) if any(worker.use_gpu for worker in workers) else []
+    turns = itertools.cycle(sorted(gpus, key=lambda gpu: (-gpu.free_bytes, gpu.index)))
+    return [_assignment(worker.threads or share, next(turns, None) if worker.use_gpu else None) for worker in workers]
+
+
+def _assignment(threads: int, gpu: Gpu | None) -> DeviceAssignment:
+    if gpu is None:
+        return DeviceAssignment(None, threads, {"CUDA_VISIBLE_DEVICES": ""})
     # The UUID names the same GPU to CUDA and NVML, whose default orders differ.
-    return [DeviceAssignment(gpu.index, share, {"CUDA_VISIBLE_DEVICES": gpu.uuid}) for gpu in turns]
+    return DeviceAssignment(gpu.index, threads, {"CUDA_VISIBLE_DEVICES": gpu.uuid})
 
 
 def visible_gpus(source: GpuSource) -> list[Gpu]:

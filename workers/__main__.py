@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     configure(fmt=settings.log_format, process=options.worker_name)
     model = next(model for model in settings.models if model.name == options.model)
     runtime = WorkerRuntime(
-        engine=build_engine(model, settings, options.threads, options.device),
+        engine=build_engine(model, options.threads, options.device),
         worker_id=options.worker_id,
         worker_name=options.worker_name,
         model=model.name,
@@ -47,27 +47,27 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def build_engine(model: ModelSettings, settings: ServerSettings, threads: int, device: str) -> Engine:
+def build_engine(model: ModelSettings, threads: int, device: str) -> Engine:
     """The engine that a model asks for. Only that engine's libraries are imported."""
     if model.engine == "llama":
         from workers.llama.engine import LlamaEngine
         from workers.llama.options import LlamaOptions
 
-        return LlamaEngine(LlamaOptions.of(model, settings, threads))
+        return LlamaEngine(LlamaOptions.of(model, threads))
     if model.engine == "echo":
         from workers.testing.echo import EchoEngine
 
-        return EchoEngine(slots=settings.slots, step_s=float(model.options.get("step_s", 0.0)))
+        return EchoEngine(slots=model.slots, step_s=model.step_s)
     if model.engine == "whisper":
         from workers.whisper.engine import WhisperEngine
         from workers.whisper.options import WhisperOptions
 
-        return WhisperEngine(WhisperOptions.of(model, settings, threads, device))
+        return WhisperEngine(WhisperOptions.of(model, threads, device))
     if model.engine == "diffusion":
         from workers.diffusion.engine import DiffusionEngine
         from workers.diffusion.options import DiffusionOptions
 
-        return DiffusionEngine(DiffusionOptions.of(model, settings, threads))
+        return DiffusionEngine(DiffusionOptions.of(model, threads))
     raise EngineLoadError(f"there is no engine {model.engine!r} in this version")
 
 

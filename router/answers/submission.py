@@ -187,7 +187,7 @@ def _check_choices(count: int, settings: ServerSettings, served: ModelSettings) 
     Raises:
         ApiError: 400.
     """
-    limit = settings.queue_limit + settings.slots * served.workers
+    limit = settings.queue_limit + served.slots * served.workers
     if count > limit:
         message = f"n: expected at most {limit} choices over all prompts, which can run and wait at once, got {count}"
         raise ApiError(400, message, "n")

@@ -29,7 +29,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "drain",
         help="take a worker of a running server out",
         description="Take a worker of a running server out: it gets no new request, finishes its running ones (those "
-        "that take longer than the server's --drain-timeout go on in another worker), ends, and stays out until "
+        "that take longer than the server's --drain-timeout-s go on in another worker), ends, and stays out until "
         "`nexa restart` brings it back. Waits until it is out.",
     )
     drain.add_argument("worker", metavar="WORKER", help="its name in /v1/workers, such as smollm2/0")

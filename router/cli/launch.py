@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from router.cli.data_folder import data_path
-from router.cli.model_finding import IMAGE_FILES, find_models
-from router.cli.options import OptionError, ServerOptions
+from router.cli.model_files import with_files
+from router.cli.model_finding import find_models
 from router.cli.run_folder import make_run_folder
 from router.http.tls import CertificateError, check_certificate
 from router.keys.database import FILE_NAME as KEY_FILE_NAME
@@ -20,12 +20,13 @@ from router.keys.database import KeyFileError
 from router.keys.store import KeyStore
 from router.telemetry.setup import HOW_TO_INSTALL, installed
 from shared.interpreter import child_environment, module_command
-from shared.settings import ModelSettings, ServerSettings
+from shared.settings import ModelSettings, ServerOptions, ServerSettings
+from shared.settings.loading import LoadedOptions
+from shared.settings.option import OptionError
+from shared.settings.units import format_seconds
 
-MEGABYTE = 1000 * 1000
 
-
-def launch(options: ServerOptions) -> NoReturn:
+def launch(loaded: LoadedOptions) -> NoReturn:
     """Check the options, find the models, and become the supervisor: this returns only by an exception.
 
     Raises:
@@ -33,11 +34,12 @@ def launch(options: ServerOptions) -> NoReturn:
         NoRunFolder: the server cannot be started.
         ModelError, GGUFError: a model cannot be found, fetched or read.
     """
-    check(options)
-    models = find_models(options)
+    check(loaded)
+    requested = [with_files(model) for model in loaded.models]
+    models = find_models(requested, loaded.options.aliases)
     folder = make_run_folder()
     try:
-        settings = make_settings(options, models, folder)
+        settings = make_settings(loaded.options, models, folder)
         settings.save()
         command = module_command("workers.supervisor", "--settings", str(settings.path))
         os.execve(command[0], command, child_environment())
@@ -46,17 +48,18 @@ def launch(options: ServerOptions) -> NoReturn:
         raise
 
 
-def check(options: ServerOptions) -> None:
+def check(loaded: LoadedOptions) -> None:
     """Refuse options that do not fit together.
 
     Raises:
         OptionError: no model, ONNX, an open address without a key, a certificate that cannot be used, traces without
-            their packages, timeouts that contradict each other, or a chat template that is not there.
+            their packages, or timeouts that contradict each other.
     """
+    options = loaded.options
     if options.onnx:
         raise OptionError("onnx: ONNX models are not served yet; leave the word out to serve GGUF models")
-    if not options.model_path:
-        raise OptionError("no model given; try: nexa server smollm2 (all names: nexa list)")
+    if not loaded.models:
+        raise OptionError("a model is required; try: nexa server smollm2 (all names: nexa list)")
     needs_key(options)
     try:
         check_certificate(_file(options.ssl_certfile), _file(options.ssl_keyfile))
@@ -64,18 +67,9 @@ def check(options: ServerOptions) -> None:
         raise OptionError(str(error)) from None
     if options.otlp_endpoint and not installed():
         raise OptionError(f"--otlp-endpoint needs packages that are not installed: {HOW_TO_INSTALL}")
-    if options.default_timeout > options.max_timeout:
-        raise OptionError(
-            f"--default-timeout {options.default_timeout:g}: accepted are seconds up to --max-timeout "
-            f"({options.max_timeout:g}), and 0"
-        )
-    for name in IMAGE_FILES:
-        path = getattr(options, name)
-        if path and not Path(path).expanduser().exists():
-            raise OptionError(f"--{name.replace('_', '-')} {path}: no such file or folder")
-    template = options.chat_template
-    if template and not Path(template).expanduser().is_file() and ("/" in template or "." in template):
-        raise OptionError(f"--chat-template {template}: no such file")
+    if options.default_timeout_s > options.max_timeout_s:
+        given, longest = format_seconds(options.default_timeout_s), format_seconds(options.max_timeout_s)
+        raise OptionError(f"--default-timeout-s: expected 0 or a time up to --max-timeout-s ({longest}), got {given}")
 
 
 def needs_key(options: ServerOptions) -> bool:
@@ -103,42 +97,19 @@ def needs_key(options: ServerOptions) -> bool:
 
 def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run_folder: Path) -> ServerSettings:
     """The settings that every process of the server reads."""
-    template = options.chat_template
-    template_file = Path(template).expanduser()
+    given = {name: getattr(options, name) for name in ServerOptions.model_fields}
     return ServerSettings(
+        **given
+        | {
+            "media_folder": str(data_path(options.media_folder, "media")),
+            "output_folder": str(data_path(options.output_folder, "images")),
+            "key_file": str(data_path(options.key_file, KEY_FILE_NAME)),
+            "ssl_certfile": _file(options.ssl_certfile),
+            "ssl_keyfile": _file(options.ssl_keyfile),
+        },
         models=models,
         run_folder=str(run_folder),
-        host=options.host,
-        port=options.port,
-        reload=options.reload,
-        context_tokens=options.nctx,
-        slots=options.slots,
-        threads=options.threads,
-        gpu_layers=options.gpu_layers,
-        queue_limit=options.queue_limit,
-        default_timeout_s=options.default_timeout,
-        max_timeout_s=options.max_timeout,
-        max_upload_bytes=options.max_upload * MEGABYTE,
-        cache_ram_bytes=options.cache_ram * MEGABYTE,
-        media_folder=str(data_path(options.media_folder, "media")),
-        image_hosts=options.image_host,
-        output_folder=str(data_path(options.output_folder, "images")),
-        output_keep_s=options.output_hours * 3600.0,
-        output_keep_bytes=options.output_mb * MEGABYTE,
-        max_image_side=options.max_image_side,
-        chat_template=str(template_file.resolve()) if template and template_file.is_file() else template,
-        api_key=options.api_key,
-        key_file=str(data_path(options.key_file, KEY_FILE_NAME)),
         key_required=needs_key(options),
-        insecure=options.insecure,
-        resume_timeout_s=options.resume_timeout,
-        cors_origins=options.cors_origin,
-        ssl_certfile=_file(options.ssl_certfile),
-        ssl_keyfile=_file(options.ssl_keyfile),
-        otlp_endpoint=options.otlp_endpoint,
-        drain_timeout_s=options.drain_timeout,
-        log_format=options.log_format,
-        log_prompts=options.log_prompts,
     )
 
 

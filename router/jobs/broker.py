@@ -144,7 +144,7 @@ class Broker:
         where = "it still waited in the queue" if job.state is JobState.QUEUED else "it was still running"
         message = (
             f"timeout: the request was not done within {job.request.timeout_s:g} s ({where}), which `timeout` or, "
-            f"without it, the server's --default-timeout gave it; accepted are up to {self.settings.max_timeout_s:g} s"
+            f"without it, the server's --default-timeout-s gave it; at most {self.settings.max_timeout_s:g} s"
         )
         self._stop_early(job, Failed(504, message, "timeout", "deadline_exceeded"))
 

@@ -37,7 +37,7 @@ class SchedulingFields(BaseModel):
             raise ApiError(
                 400,
                 f"timeout is {shown(self.timeout)}; accepted are seconds above 0 and up to {max_s:g}, the server's "
-                "--max-timeout",
+                "--max-timeout-s",
                 "timeout",
             )
         return self.timeout

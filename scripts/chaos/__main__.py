@@ -47,7 +47,7 @@ async def _run(options: argparse.Namespace) -> int:
         painter = Path(tempfile.gettempdir()) / "nexa-chaos-painter.gguf"
         make_tiny_sd(painter)
         models.append(str(painter))
-    settings = ["--drain-timeout", "5", "--nctx", "2048", "--cache-ram", "50"]
+    settings = ["--drain-timeout-s", "5", "--nctx", "2048", "--cache-bytes", "50M"]
     server = ChaosServer(models, options.drop, options.delay, options.seed, settings)
     echo = options.model.partition(":")[0] == "echo"
     answers = EchoAnswers() if echo else ModelAnswers(options.model)

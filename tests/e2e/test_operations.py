@@ -27,7 +27,7 @@ DRAIN_TIMEOUT = "3"
 @pytest.fixture(scope="module")
 def pair() -> Iterator[RunningServer]:
     """Two workers of the echo engine, which take 20 ms a step."""
-    with running("--workers", "2", "--drain-timeout", DRAIN_TIMEOUT, "echo:0.02") as server:
+    with running("--workers", "2", "--drain-timeout-s", DRAIN_TIMEOUT, "echo:0.02") as server:
         yield server
 
 
@@ -98,7 +98,7 @@ def test_a_rolling_restart_replaces_all_workers_and_fails_no_request(pair: Runni
 
 
 def test_a_single_worker_is_restarted_while_requests_wait() -> None:
-    with running("--drain-timeout", "1", "echo:0.02") as server, ThreadPoolExecutor(2) as pool:
+    with running("--drain-timeout-s", "1", "echo:0.02") as server, ThreadPoolExecutor(2) as pool:
         long = pool.submit(text_of, server, "long", 200)
         wait_until(lambda: server.workers()[0]["running"] == 1, "it runs")
         restarting = pool.submit(nexa, "restart", "echo/0", "--url", server.url)
@@ -190,7 +190,7 @@ def test_a_change_of_the_code_restarts_the_front_process_and_no_model_is_loaded_
 
 
 def test_sigterm_lets_streams_end_and_takes_no_more() -> None:
-    server = RunningServer("--drain-timeout", "30", "echo:0.02")
+    server = RunningServer("--drain-timeout-s", "30", "echo:0.02")
     try:
         server.wait_ready()
         with ThreadPoolExecutor(3) as pool:
@@ -205,7 +205,7 @@ def test_sigterm_lets_streams_end_and_takes_no_more() -> None:
 
 
 def test_sigterm_does_not_wait_longer_than_the_drain_timeout() -> None:
-    server = RunningServer("--drain-timeout", "1", "echo:0.05")
+    server = RunningServer("--drain-timeout-s", "1", "echo:0.05")
     try:
         server.wait_ready()
         stream = server.stream("/v1/completions", request("endless", 100_000))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.devices import Gpu, Nvml, _quota_cores, assign, usable_cores
+from shared.devices import Gpu, Nvml, WorkerNeeds, _quota_cores, assign, usable_cores
 
 GIB = 1024**3
 
@@ -26,7 +26,7 @@ def all_gpus_visible(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_workers_go_round_robin_over_gpus_from_the_most_free_memory() -> None:
-    assigned = assign(4, source=FakeGpus(10 * GIB, 30 * GIB, 20 * GIB), cores=8)
+    assigned = assign([WorkerNeeds()] * 4, source=FakeGpus(10 * GIB, 30 * GIB, 20 * GIB), cores=8)
     assert [a.gpu for a in assigned] == [1, 2, 0, 1]
     assert [a.env["CUDA_VISIBLE_DEVICES"] for a in assigned] == ["GPU-11", "GPU-22", "GPU-00", "GPU-11"]
     assert assigned[0].device == "cuda:1"
@@ -34,18 +34,20 @@ def test_workers_go_round_robin_over_gpus_from_the_most_free_memory() -> None:
 
 @pytest.mark.parametrize(("workers", "cores", "threads"), [(1, 8, 8), (3, 8, 2), (4, 2, 1)])
 def test_without_gpu_workers_share_the_cores_equally(workers: int, cores: int, threads: int) -> None:
-    assigned = assign(workers, source=FakeGpus(), cores=cores)
+    assigned = assign([WorkerNeeds()] * workers, source=FakeGpus(), cores=cores)
     assert [(a.gpu, a.threads, a.device) for a in assigned] == [(None, threads, "cpu")] * workers
 
 
 def test_given_threads_are_taken() -> None:
-    assert [a.threads for a in assign(2, threads=5, source=FakeGpus(), cores=2)] == [5, 5]
+    assigned = assign([WorkerNeeds(threads=5), WorkerNeeds()], source=FakeGpus(), cores=4)
+    assert [a.threads for a in assigned] == [5, 2]
 
 
 def test_workers_on_the_cpu_see_no_gpu() -> None:
-    (assigned,) = assign(1, use_gpu=False, source=FakeGpus(GIB), cores=1)
-    assert assigned.gpu is None
-    assert assigned.env == {"CUDA_VISIBLE_DEVICES": ""}
+    workers = [WorkerNeeds(use_gpu=False), WorkerNeeds(), WorkerNeeds(use_gpu=False)]
+    assigned = assign(workers, source=FakeGpus(GIB), cores=1)
+    assert [a.gpu for a in assigned] == [None, 0, None]
+    assert assigned[0].env == {"CUDA_VISIBLE_DEVICES": ""}
 
 
 @pytest.mark.parametrize(("visible", "expected"), [("2,0", [2, 0]), ("GPU-11", [1, 1]), ("", [None, None])])
@@ -53,7 +55,7 @@ def test_the_users_choice_of_gpus_is_kept(
     monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[int | None]
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert [a.gpu for a in assign(2, source=FakeGpus(1, 2, 3), cores=1)] == expected
+    assert [a.gpu for a in assign([WorkerNeeds()] * 2, source=FakeGpus(1, 2, 3), cores=1)] == expected
 
 
 def test_a_machine_without_driver_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,8 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
             path="/m.gguf",
             aliases=("b", "c"),
             workers=2,
-            options={"x": [1]},
+            slots=3,
+            step_s=0.5,
         ),
         ModelSettings(name="d", kinds=(JobKind.IMAGE, JobKind.TEXT), engine="diffusion", path="/d"),
     )

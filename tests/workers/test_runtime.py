@@ -23,8 +23,8 @@ class RunningWorker(RouterEnd):
 
     def __init__(self, step_s: float) -> None:
         super().__init__()
-        model = ModelSettings(name="echo", kinds=(JobKind.TEXT,), engine="echo", path="", options={"step_s": step_s})
-        settings = ServerSettings(models=(model,), run_folder=str(self.folder), slots=SLOTS)
+        model = ModelSettings(name="echo", kinds=(JobKind.TEXT,), engine="echo", path="", slots=SLOTS, step_s=step_s)
+        settings = ServerSettings(models=(model,), run_folder=str(self.folder))
         settings.save()
         arguments = ["--settings", str(settings.path), "--model", "echo", "--worker-name", "echo-0"]
         self.process = subprocess.Popen(

@@ -1,10 +1,10 @@
-"""What the image engine is told, fitted from the server's settings."""
+"""The options of the image engine, from a model's settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.settings import ModelSettings, ServerSettings
+from shared.settings import ModelSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,19 @@ class DiffusionOptions:
     lora_folder: str = ""
 
     @classmethod
-    def of(cls, model: ModelSettings, settings: ServerSettings, threads: int) -> DiffusionOptions:
-        """The options for one model of a server."""
-        return cls(model_path=model.path, model_name=model.name, threads=threads, **model.options)
+    def of(cls, model: ModelSettings, threads: int) -> DiffusionOptions:
+        """The options of one model."""
+        return cls(
+            model_path=model.path,
+            model_name=model.name,
+            threads=threads,
+            vae=model.vae,
+            taesd=model.taesd,
+            clip_l=model.clip_l,
+            clip_g=model.clip_g,
+            t5xxl=model.t5xxl,
+            lora_folder=model.lora_folder,
+        )
 
     @property
     def is_diffusion_model_only(self) -> bool:

@@ -57,7 +57,7 @@ class LlamaEngine:
         self._preparer = JobPreparer(vocabulary, template, compiler, model.context_tokens)
         self._generation = Generation(vocabulary)
         kept_cells = None if model.on_gpu else self._options.kept_tokens
-        host = HostCache(self._options.host_cache_bytes)
+        host = HostCache(self._options.cache_bytes)
         self._cache = KVCache(model.memory, model.cells, model.sequences, model.shareable, kept_cells, host)
         slots = min(self._options.slots, model.sequences)
         apart_from = None if model.on_gpu else self._options.apart_from_tokens

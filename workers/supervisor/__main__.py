@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from shared.devices import DeviceAssignment, assign
+from shared.devices import DeviceAssignment, WorkerNeeds, assign
 from shared.logging_setup import configure
 from shared.settings import ServerSettings
 from workers.supervisor.commands import router_command, worker_command
@@ -51,9 +51,12 @@ async def _serve(settings: ServerSettings, listener: socket.socket) -> int:
 
 def _assignments(settings: ServerSettings) -> dict[str, DeviceAssignment]:
     """A device for each worker, by name."""
-    names = [name for model in settings.models for name in worker_names(model)]
-    assignments = assign(len(names), threads=settings.threads, use_gpu=settings.gpu_layers != 0)
-    return dict(zip(names, assignments, strict=True))
+    needs = {
+        name: WorkerNeeds(model.threads, use_gpu=model.gpu_layers != 0)
+        for model in settings.models
+        for name in worker_names(model)
+    }
+    return dict(zip(needs, assign(list(needs.values())), strict=True))
 
 
 if __name__ == "__main__":

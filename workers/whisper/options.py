@@ -1,10 +1,10 @@
-"""What the speech engine is told, fitted from the server's settings."""
+"""The options of the speech engine, from a model's settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.settings import ModelSettings, ServerSettings
+from shared.settings import ModelSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,14 @@ class WhisperOptions:
     max_batch: int = 16
 
     @classmethod
-    def of(cls, model: ModelSettings, settings: ServerSettings, threads: int, device: str) -> WhisperOptions:
-        """The options for one model of a server."""
+    def of(cls, model: ModelSettings, threads: int, device: str) -> WhisperOptions:
+        """The options of one model."""
         return cls(
             model_path=model.path,
             model_name=model.name,
             threads=threads,
             device=device,
-            slots=settings.slots,
-            **model.options,
+            slots=model.slots,
         )
 
     @property

@@ -50,7 +50,7 @@ async def txt2img(
     body: Txt2ImgRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
 ) -> Response:
     """Paint pictures from words."""
-    job = body.to_job(broker.settings.max_image_side)
+    job = body.to_job(broker.find_model(body.model, JobKind.IMAGE).max_image_side)
     return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
 
 
@@ -61,7 +61,7 @@ async def generations(
     body: GenerationsRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
 ) -> Response:
     """Paint pictures from words, in OpenAI's terms."""
-    job = body.to_job(broker.settings.max_image_side)
+    job = body.to_job(broker.find_model(body.model, JobKind.IMAGE).max_image_side)
     return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
 
 
@@ -111,8 +111,8 @@ async def _edit(
     fields: type[Img2ImgRequest],
 ) -> Response:
     body, form = await read_body(request, fields, broker.settings)
-    job = body.to_job(broker.settings.max_image_side)
-    broker.find_model(body.model, JobKind.IMAGE)  # before anything is fetched for it
+    served = broker.find_model(body.model, JobKind.IMAGE)  # before anything is fetched for it
+    job = body.to_job(served.max_image_side)
     blobs = await unless_gone(request.receive, read_inputs(body, form, broker.settings))
     job = dataclasses.replace(job, has_mask=len(blobs) > 1)
     return await _answer(request, SubmittedImages(broker, record, body, job, blobs, store), EDIT)

@@ -62,7 +62,7 @@ def main() -> int:
     die_with_parent()
     settings = ServerSettings.load(options.settings)
     model = next(model for model in settings.models if model.name == options.model)
-    engine = ClockEngine(EchoEngine(settings.slots, float(model.options.get("step_s", 0.0))))
+    engine = ClockEngine(EchoEngine(model.slots, model.step_s))
     endpoints = Endpoints.in_folder(Path(settings.run_folder))
     WorkerRuntime(engine, options.worker_id, options.worker_name, model.name, "cpu", endpoints).run()
     return 0

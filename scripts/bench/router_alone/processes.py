@@ -56,13 +56,12 @@ def running_router(slots: int, step_s: float = 0.0, worker_module: str = "worker
             contextlib.ExitStack() as stack,
         ):
             host, port = listener.getsockname()
-            model = ModelSettings(name=MODEL, kinds=(JobKind.TEXT,), engine="echo", path="", options={"step_s": step_s})
+            model = ModelSettings(name=MODEL, kinds=(JobKind.TEXT,), engine="echo", path="", slots=slots, step_s=step_s)
             settings = ServerSettings(
                 models=(model,),
                 run_folder=str(folder),
                 host=host,
                 port=port,
-                slots=slots,
                 output_folder=str(folder / "out"),
             )
             settings.save()

@@ -53,8 +53,9 @@ class FakeBroker:
     _players: set[asyncio.Task[None]] = field(default_factory=set)
 
     def find_model(self, name: str | None, kind: JobKind) -> ModelSettings:
-        if name in (None, MODEL.name, *MODEL.aliases):
-            return MODEL
+        for model in self.settings.models:
+            if name in (None, model.name, *model.aliases):
+                return model
         message = f"model: {name!r} is not served here; served: smol"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
 

@@ -14,4 +14,4 @@ INPUT = {**CAT, "image_path": "data:image/png;base64," + in_base64(png(9))}
 
 def image_broker(**changes: Any) -> FakeBroker:
     """A broker of an image model, with these settings changed."""
-    return FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", **changes), script=painted)
+    return FakeBroker(settings=ServerSettings(**{"models": (MODEL,), "run_folder": "", **changes}), script=painted)

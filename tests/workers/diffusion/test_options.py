@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from shared.kinds import JobKind
-from shared.settings import ModelSettings, ServerSettings
+from shared.settings import ModelSettings
 from workers.diffusion.options import DiffusionOptions
 
 
 def options(**values: str) -> DiffusionOptions:
-    model = ModelSettings(
-        name="sd", kinds=(JobKind.IMAGE,), engine="diffusion", path="/models/sd.gguf", options=dict(values)
-    )
-    return DiffusionOptions.of(model, ServerSettings(models=(model,), run_folder="/run"), threads=3)
+    model = ModelSettings(name="sd", kinds=(JobKind.IMAGE,), engine="diffusion", path="/models/sd.gguf", **values)
+    return DiffusionOptions.of(model, threads=3)
 
 
 def test_a_checkpoint_is_whole_unless_it_has_separate_text_encoders() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.kinds import JobKind
-from shared.settings import ModelSettings, ServerSettings
+from shared.settings import ModelSettings
 from workers.engine import EngineLoadError
 from workers.whisper.engine import WhisperEngine
 from workers.whisper.options import WhisperOptions
@@ -30,13 +30,9 @@ def copy(english_folder: Path, tmp_path: Path) -> Path:
 
 
 def test_options_come_from_the_settings() -> None:
-    model = ModelSettings(
-        name="tiny", kinds=(JobKind.SPEECH,), engine="whisper", path="/models/tiny", options={"compute_type": "float32"}
-    )
-    options = WhisperOptions.of(
-        model, ServerSettings(models=(model,), run_folder="/run", slots=3), threads=2, device="cuda:1"
-    )
-    assert options == WhisperOptions("/models/tiny", "tiny", 2, "cuda:1", "float32", 3)
+    model = ModelSettings(name="tiny", kinds=(JobKind.SPEECH,), engine="whisper", path="/models/tiny", slots=3)
+    options = WhisperOptions.of(model, threads=2, device="cuda:1")
+    assert options == WhisperOptions("/models/tiny", "tiny", 2, "cuda:1", "default", 3)
     assert not options.on_cpu
 
 

@@ -14,7 +14,7 @@ import pytest
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.wire.jobs import Done, Failed, FinishReason, ImageJob, Picture, Started
 from tests.support.router.client import ask, post, serving, wait_until
-from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker
+from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker
 from tests.support.router.image_requests import CAT, INPUT, image_broker
 from tests.support.router.pictures import in_base64, png
 
@@ -108,7 +108,8 @@ def test_openai_s_defaults(broker: FakeBroker) -> None:
         "model": None,
     }
     assert job_of(broker, "/v1/images/generations", {**CAT, **everything}) == expected
-    assert job_of(image_broker(max_image_side=320), "/v1/images/generations", CAT).width == 320
+    small = MODEL.model_copy(update={"max_image_side": 320})
+    assert job_of(image_broker(models=(small,)), "/v1/images/generations", CAT).width == 320
 
 
 def test_every_parameter_reaches_the_job(broker: FakeBroker) -> None:

@@ -152,7 +152,7 @@ def test_choices_already_queued_are_cancelled_when_the_queue_is_full() -> None:
 
 
 def test_more_choices_than_can_ever_wait_are_refused_for_good() -> None:
-    settings = ServerSettings(models=(MODEL,), run_folder="", queue_limit=10, slots=4)
+    settings = ServerSettings(models=(MODEL.model_copy(update={"slots": 4}),), run_folder="", queue_limit=10)
     body = {**COMPLETION, "prompt": ["a"] * 5, "n": 3}
     response = post(FakeBroker(settings=settings), "/v1/completions", body)
     assert response.status_code == 400

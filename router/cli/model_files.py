@@ -1,0 +1,42 @@
+"""The files that options of a model name: they must exist, and workers get whole paths."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from shared.settings.loading import RequestedModel
+from shared.settings.option import OptionError
+
+FILES = ("vae", "taesd", "clip_l", "clip_g", "t5xxl", "lora_folder")
+
+
+def with_files(model: RequestedModel) -> RequestedModel:
+    """The same with whole paths.
+
+    Raises:
+        OptionError: a file is not there.
+    """
+    paths = {name: _existing(model, name) for name in FILES if getattr(model.options, name)}
+    paths["chat_template"] = _template(model)
+    return replace(model, options=model.options.model_copy(update=paths))
+
+
+def _existing(model: RequestedModel, name: str) -> str:
+    given = getattr(model.options, name)
+    path = Path(given).expanduser()
+    if not path.exists():
+        raise OptionError(f"{model.origins[name]}: expected an existing file or folder, got {given!r}")
+    return str(path.resolve())
+
+
+def _template(model: RequestedModel) -> str:
+    given = model.options.chat_template
+    path = Path(given).expanduser()
+    if given and path.is_file():
+        return str(path.resolve())
+    if "/" in given or "." in given:
+        raise OptionError(
+            f"{model.origins['chat_template']}: expected an existing file or a template's name, got {given!r}"
+        )
+    return given

@@ -1,0 +1,80 @@
+"""``nexa server``: its parser, and the way from its words to the supervisor."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from router.cli.launch import launch
+from router.cli.options import add_options
+from shared.settings.loading import load_options
+
+CONFIG_VARIABLE = "NEXA_CONFIG"
+ONNX = "onnx"
+
+_USAGE = (
+    "nexa server [-h] [--host HOST] [--port PORT] [--reload] [--nctx NCTX] [--workers N] [options]\n"
+    "                   [onnx] model_path [model_path ...]"
+)
+_EXAMPLES = """\
+examples:
+  nexa server smollm2                        a small chat model that came with the installation
+  nexa server --workers 2 ./model.gguf       a file, served by two processes
+  nexa server smollm2 gemma --port 9000      two models; a request's "model" chooses
+  nexa server smollm2@slots=4,nctx=2048 gemma              options for one of them
+  nexa server hf:owner/repo:*Q4_K_M.gguf     a repository of the hub, fetched first if it is not here
+  NEXA_API_KEY=... nexa server smollm2 --host 0.0.0.0      for the whole network, with a key
+
+Each option can also be given as a variable (--log-format as NEXA_LOG_FORMAT) and in the TOML file that --config names:
+  model_path = ["smollm2", "gemma"]
+  log_format = "json"
+  [models.smollm2]
+  slots = 4
+The command line goes before the environment, the environment before the file. An option of one model goes before
+the option for all models. Sizes take units (500M, 2Gi), times too (90 is seconds, 15m, 7d)."""
+
+
+def add_parser(
+    subparsers: argparse._SubParsersAction[argparse.ArgumentParser], version: str
+) -> argparse.ArgumentParser:
+    """Add the subcommand and return its parser, whose words :func:`serve` reads."""
+    parser = subparsers.add_parser(
+        "server",
+        help="serve models",
+        usage=_USAGE,
+        description="Serve models over HTTP until Ctrl-C: once ends it after running requests, twice at once.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "model_path",
+        nargs="*",
+        help="a name that `nexa list` shows, a file or folder, hf:owner/repo[:file-pattern], or package:module/file, "
+        "each with @OPTION=VALUE[,OPTION=VALUE...] for options of its own; the word onnx before it selects ONNX models",
+    )
+    add_options(parser)
+    parser.add_argument("--config", metavar="FILE", help=f"TOML file with options (or {CONFIG_VARIABLE})")
+    parser.add_argument("--version", action="version", version=version)
+    return parser
+
+
+def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
+    """Become the server: this returns only by an exception.
+
+    Raises:
+        OptionError: a wrong option.
+        NoRunFolder, ModelError, GGUFError: the server cannot be started.
+    """
+    found: dict[str, Any] = vars(parser.parse_intermixed_args(words))
+    config_path = found.pop("config") or os.environ.get(CONFIG_VARIABLE) or None
+    models: list[str] = found.pop("model_path")
+    if models and models[0] == ONNX:
+        found["onnx"], models = True, models[1:]
+    if models:
+        found["model_path"] = models
+    loaded = load_options(found, config_path)
+    for warning in loaded.warnings:
+        print(f"nexa: {warning}", file=sys.stderr)
+    launch(loaded)

@@ -1,0 +1,43 @@
+"""All options that ``nexa server`` takes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from shared.settings.model import ModelOptions
+from shared.settings.option import Former, Group, Option
+from shared.settings.server import ServerOptions
+from shared.settings.values import Switch, Texts
+
+_ASSIGNMENT = r"[A-Za-z][\w-]*="
+_BETWEEN_MODELS = re.compile(rf",(?!\s*{_ASSIGNMENT})")
+
+
+@dataclass(frozen=True)
+class Models(Texts):
+    """Models to serve. In one text, a comma before ``OPTION=`` belongs to the options of a model."""
+
+    def split(self, text: str) -> list[str]:
+        return _BETWEEN_MODELS.split(text)
+
+
+class CommandOptions(ServerOptions, ModelOptions):
+    """What can be given on the command line, in variables and in the TOML file."""
+
+    model_path: Annotated[
+        tuple[str, ...],
+        Option(Models("MODEL", "a list of models"), "models to serve", Group.MODELS, is_word=True),
+    ] = ()
+    onnx: Annotated[bool, Option(Switch(), "serve ONNX models (not yet)", Group.MODELS, is_word=True)] = False
+    aliases: Annotated[
+        tuple[str, ...],
+        Option(
+            Texts("MODEL=ALIAS"),
+            "further name of a model; ALIAS alone where one is served",
+            Group.MODELS,
+            flag="--alias",
+            former=Former("alias"),
+        ),
+    ] = ()

@@ -1,0 +1,85 @@
+"""The options of a model: what holds for all models unless one has its own, and what a served model is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.kinds import JobKind
+from shared.settings.option import Former, Group, Option
+from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
+from shared.settings.values import Duration, Size, Text, Texts, Whole
+
+_FILE = Text("FILE")
+_FOLDER = Text("FOLDER")
+
+
+class ModelOptions(BaseModel):
+    """Options that can be given for all models and for one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    context_tokens: Annotated[
+        int,
+        Option(
+            Whole(0, 1 << 24),
+            "context window in tokens; 0 chooses by the model",
+            Group.MODELS,
+            flag="--nctx",
+            former=Former("nctx"),
+        ),
+    ] = 0
+    workers: Annotated[
+        int, Option(Whole(1, 256), "worker processes per model; with GPUs, one per GPU in turn", Group.MODELS)
+    ] = 1
+    slots: Annotated[int, Option(Whole(1, 1024), "sequences that a worker runs at once", Group.MODELS)] = 16
+    threads: Annotated[
+        int, Option(Whole(0, 1024), "threads per worker; 0 shares the CPU's cores equally", Group.MODELS)
+    ] = 0
+    gpu_layers: Annotated[
+        int, Option(Whole(-1, 10_000), "model layers on the GPU; -1 is all, 0 none", Group.MODELS)
+    ] = -1
+    cache_bytes: Annotated[
+        int,
+        Option(
+            Size(0, 100 * TERABYTE),
+            "main memory per text worker for ended chats",
+            Group.MODELS,
+            former=Former("cache_ram", MEGABYTE),
+        ),
+    ] = GIGABYTE
+    chat_template: Annotated[
+        str, Option(_FILE, "chat template instead of the model's: a name or a Jinja file", Group.MODELS)
+    ] = ""
+    vae: Annotated[str, Option(_FILE, "separate VAE", Group.IMAGE_MODELS)] = ""
+    taesd: Annotated[str, Option(_FILE, "tiny autoencoder, for quick decoding", Group.IMAGE_MODELS)] = ""
+    clip_l: Annotated[str, Option(_FILE, "separate CLIP-L text encoder", Group.IMAGE_MODELS)] = ""
+    clip_g: Annotated[str, Option(_FILE, "separate CLIP-G text encoder", Group.IMAGE_MODELS)] = ""
+    t5xxl: Annotated[str, Option(_FILE, "separate T5 text encoder", Group.IMAGE_MODELS)] = ""
+    lora_folder: Annotated[
+        str, Option(_FOLDER, "where <lora:name:weight> in a prompt finds its files", Group.IMAGE_MODELS)
+    ] = ""
+    max_image_side: Annotated[
+        int, Option(Whole(64, 8192, 64, "PIXELS"), "largest width and height, in pixels", Group.IMAGE_MODELS)
+    ] = 1024
+
+
+class OwnModelOptions(ModelOptions):
+    """Options of one model: those that could be given for all, and those that only one can have."""
+
+    aliases: Annotated[tuple[str, ...], Option(Texts("NAME"), "further names of the model", Group.MODELS)] = ()
+    step_s: Annotated[
+        float, Option(Duration(0, MINUTE_S), "time of a step of the echo engine, for tests", Group.MODELS)
+    ] = 0.0
+
+
+class ModelSettings(OwnModelOptions):
+    """A served model: the id that requests name, the kinds of job that it runs, its engine, its file or folder, and all
+    its options.
+    """
+
+    name: str
+    kinds: tuple[JobKind, ...]
+    engine: str
+    path: str

@@ -1,0 +1,21 @@
+"""A model of the command line with options of its own: ``smollm2@slots=4,context_tokens=2048``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+_WITH_OPTIONS = re.compile(r"(?P<model>.+)@(?P<options>[A-Za-z][\w-]*=.*)", re.DOTALL)
+_BETWEEN_OPTIONS = re.compile(r",\s*(?=[A-Za-z][\w-]*=)")
+
+
+def split_word(word: str) -> tuple[str, dict[str, str]]:
+    """The model and its options, as text by name.
+
+    Options follow the last ``@`` that stands before ``NAME=``. A file or folder whose whole name is the word has none.
+    """
+    match = _WITH_OPTIONS.fullmatch(word)
+    if match is None or Path(word).expanduser().exists():
+        return word, {}
+    assignments = _BETWEEN_OPTIONS.split(match["options"])
+    return match["model"], {name.replace("-", "_"): value for name, _, value in (a.partition("=") for a in assignments)}

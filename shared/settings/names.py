@@ -1,0 +1,46 @@
+"""From the names under which options were given to their names of today."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.settings.option import Declared
+
+
+@dataclass(frozen=True)
+class Given:
+    """The values of one source by option name, how each was written there, and warnings about former names."""
+
+    values: dict[str, Any]
+    origins: dict[str, str]
+    warnings: tuple[str, ...]
+
+
+def adopt(raw: Mapping[str, Any], options: Mapping[str, Declared], spell: Callable[[str], str]) -> Given:
+    """Take the options among ``raw``, also under their former names; the name of today goes first.
+
+    Args:
+        raw: values by name; names of no option are left out.
+        options: the options by name.
+        spell: how a name is written in this source.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    warnings: list[str] = []
+    for name, option in options.items():
+        former = option.option.former
+        if former is not None and former.name in raw:
+            values[name], origins[name] = former.convert(raw[former.name]), spell(former.name)
+            if spell(former.name) != spell(name):
+                warnings.append(f"{spell(former.name)} is now {spell(name)}; the old name ends with the next release")
+        if name in raw:
+            values[name], origins[name] = raw[name], spell(name)
+    return Given(values, origins, tuple(warnings))
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The most similar of some names."""
+    return difflib.get_close_matches(name, list(names), n=1, cutoff=0.0)[0]

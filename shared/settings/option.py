@@ -1,0 +1,127 @@
+"""How an option is declared: as metadata of a field of a pydantic model.
+
+    slots: Annotated[int, Option(Whole(1, 1024), "sequences that a worker runs at once", Group.MODELS)] = 16
+
+The field's name is the option's name everywhere: in code, in the settings file, as key of the TOML file, in
+``NEXA_SLOTS``, and with dashes on the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from shared.settings.values import Switch, Texts, Value
+
+VARIABLE_PREFIX = "NEXA_"
+
+
+class OptionError(Exception):
+    """A wrong option. The message is one line that names the option, what was expected and what was given."""
+
+
+class Group(StrEnum):
+    """The sections of help and documentation."""
+
+    NETWORK = "network and access"
+    LIMITS = "limits"
+    MODELS = "models and workers (also for one model: MODEL@OPTION=VALUE)"
+    IMAGE_MODELS = "image models (also for one model: MODEL@OPTION=VALUE)"
+    IMAGES = "images"
+    OPERATION = "operation and logs"
+
+
+@dataclass(frozen=True)
+class Former:
+    """A name that an option had before, accepted for one release with a warning.
+
+    ``unit`` is what a plain number meant under that name, in the option's unit of today.
+    """
+
+    name: str
+    unit: int = 1
+
+    def convert(self, given: Any) -> Any:
+        """The value under today's name; what is not a number stays, to be refused there."""
+        try:
+            number = float(given) * self.unit
+        except (TypeError, ValueError):
+            return given
+        return int(number) if number.is_integer() else number
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option's values, help, section, permanent flag where it differs from the name, and former name.
+
+    ``is_word`` says that the command line has a word for it instead of a flag.
+    """
+
+    value: Value
+    help: str
+    group: Group
+    flag: str = ""
+    former: Former | None = None
+    is_word: bool = False
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.value.read, handler(source))
+
+
+@dataclass(frozen=True)
+class Declared:
+    """An option with its names and default."""
+
+    name: str
+    default: Any
+    option: Option
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line."""
+        return self.option.flag or flag_of(self.name)
+
+    @property
+    def variable(self) -> str:
+        """Its environment variable."""
+        return variable_of(self.name)
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether its flag takes no value."""
+        return isinstance(self.option.value, Switch)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether its flag may be repeated."""
+        return isinstance(self.option.value, Texts)
+
+    @property
+    def shown_default(self) -> str:
+        """The default as a user would write it; empty where there is nothing to show."""
+        return "" if self.default in ("", ()) else self.option.value.show(self.default)
+
+
+def declared(model: type[BaseModel]) -> Mapping[str, Declared]:
+    """The options among the fields of a model, by name."""
+    found = {}
+    for name, field in model.model_fields.items():
+        option = next((item for item in field.metadata if isinstance(item, Option)), None)
+        if option is not None:
+            found[name] = Declared(name, field.default, option)
+    return found
+
+
+def flag_of(name: str) -> str:
+    """The flag of a name."""
+    return "--" + name.replace("_", "-")
+
+
+def variable_of(name: str) -> str:
+    """The environment variable of a name."""
+    return VARIABLE_PREFIX + name.upper()

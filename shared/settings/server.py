@@ -1,0 +1,172 @@
+"""The options of the server as a whole, and the settings file of one run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.logging_setup import FORMATS
+from shared.settings.model import ModelSettings
+from shared.settings.option import Former, Group, Option
+from shared.settings.units import DAY_S, GIGABYTE, HOUR_S, MEGABYTE, TERABYTE
+from shared.settings.values import BaseUrl, Choice, Duration, Size, Switch, Text, Texts, Whole, check_origin
+
+_FILE = Text("FILE")
+_FOLDER = Text("FOLDER")
+_ORIGINS = Texts("ORIGIN", "origins such as https://chat.example:3000, without a path, or *", check_origin)
+
+
+class ServerOptions(BaseModel):
+    """Options that are not about a model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: Annotated[str, Option(Text("HOST"), "address to listen on", Group.NETWORK)] = "127.0.0.1"
+    port: Annotated[int, Option(Whole(0, 65535, metavar="PORT"), "TCP port; 0 takes any free one", Group.NETWORK)] = (
+        8000
+    )
+    api_key: Annotated[
+        str, Option(Text("KEY"), "key that clients must send; better given as NEXA_API_KEY", Group.NETWORK)
+    ] = ""
+    key_file: Annotated[
+        str, Option(_FILE, "named keys and their usage (default ~/.local/share/nexa/keys.sqlite3)", Group.NETWORK)
+    ] = ""
+    insecure: Annotated[
+        bool, Option(Switch(), "let callers in without a key, also from other machines", Group.NETWORK)
+    ] = False
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Option(
+            _ORIGINS,
+            "origin whose web pages may call this server; * is any",
+            Group.NETWORK,
+            flag="--cors-origin",
+            former=Former("cors_origin"),
+        ),
+    ] = ()
+    ssl_certfile: Annotated[str, Option(_FILE, "certificate chain (PEM), to serve HTTPS", Group.NETWORK)] = ""
+    ssl_keyfile: Annotated[str, Option(_FILE, "its private key (PEM), if not in the same file", Group.NETWORK)] = ""
+
+    queue_limit: Annotated[
+        int, Option(Whole(1, 1_000_000), "requests that may wait for a model; more are answered 429", Group.LIMITS)
+    ] = 512
+    default_timeout_s: Annotated[
+        float,
+        Option(
+            Duration(0, DAY_S),
+            "time that a request without a timeout may take; 0 sets no limit",
+            Group.LIMITS,
+            former=Former("default_timeout"),
+        ),
+    ] = 0.0
+    max_timeout_s: Annotated[
+        float,
+        Option(
+            Duration(0.001, DAY_S),
+            "largest timeout that a request may ask for",
+            Group.LIMITS,
+            former=Former("max_timeout"),
+        ),
+    ] = 600.0
+    drain_timeout_s: Annotated[
+        float,
+        Option(
+            Duration(0, DAY_S),
+            "time that running requests get when the server or a worker ends",
+            Group.LIMITS,
+            former=Former("drain_timeout"),
+        ),
+    ] = 30.0
+    max_body_bytes: Annotated[int, Option(Size(1, GIGABYTE), "largest JSON body", Group.LIMITS)] = 32 * 1024 * 1024
+    max_upload_bytes: Annotated[
+        int,
+        Option(Size(1, GIGABYTE), "largest file in a request", Group.LIMITS, former=Former("max_upload", MEGABYTE)),
+    ] = 100 * MEGABYTE
+    resume_timeout_s: Annotated[
+        float,
+        Option(
+            Duration(0.001, DAY_S),
+            "time that a resumable stream waits for its client",
+            Group.LIMITS,
+            former=Former("resume_timeout"),
+        ),
+    ] = 60.0
+    resume_log_bytes: Annotated[
+        int, Option(Size(1, GIGABYTE), "events kept of each resumable stream", Group.LIMITS)
+    ] = 8 * MEGABYTE
+    resume_streams: Annotated[int, Option(Whole(1, 10_000), "resumable streams kept for each user", Group.LIMITS)] = 8
+
+    media_folder: Annotated[
+        str,
+        Option(_FOLDER, "where image_path finds images (default ~/.local/share/nexa/media)", Group.IMAGES),
+    ] = ""
+    image_hosts: Annotated[
+        tuple[str, ...],
+        Option(
+            Texts("HOST"),
+            "host that images may be fetched from by URL",
+            Group.IMAGES,
+            flag="--image-host",
+            former=Former("image_host"),
+        ),
+    ] = ()
+    output_folder: Annotated[
+        str, Option(_FOLDER, "where generated images are kept (default ~/.local/share/nexa/images)", Group.IMAGES)
+    ] = ""
+    output_keep_s: Annotated[
+        float,
+        Option(
+            Duration(1, 10_000 * DAY_S),
+            "how long they are kept",
+            Group.IMAGES,
+            former=Former("output_hours", int(HOUR_S)),
+        ),
+    ] = 7 * DAY_S
+    output_keep_bytes: Annotated[
+        int,
+        Option(Size(1, 100 * TERABYTE), "how much of them is kept", Group.IMAGES, former=Former("output_mb", MEGABYTE)),
+    ] = GIGABYTE
+
+    reload: Annotated[bool, Option(Switch(), "restart the router when its code changes", Group.OPERATION)] = False
+    otlp_endpoint: Annotated[
+        str, Option(BaseUrl(), "OpenTelemetry collector for traces (OTLP over HTTP)", Group.OPERATION)
+    ] = ""
+    log_format: Annotated[
+        str, Option(Choice(FORMATS, "FORMAT"), "format of log lines: text or json", Group.OPERATION)
+    ] = "text"
+    log_prompts: Annotated[
+        bool, Option(Switch(), "write prompts to the log, which otherwise holds none", Group.OPERATION)
+    ] = False
+
+
+class ServerSettings(ServerOptions):
+    """What the processes of one server read: its options, its models and its run folder.
+
+    ``key_required`` refuses requests without a key from the start; otherwise a key is required once one exists, unless
+    ``insecure``.
+    """
+
+    models: tuple[ModelSettings, ...]
+    run_folder: str
+    key_required: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Where :meth:`save` writes these settings."""
+        return Path(self.run_folder) / "settings.json"
+
+    def save(self) -> None:
+        """Write the settings into the run folder, readable by the owner only (they hold the key)."""
+        self.path.touch(mode=0o600)
+        self.path.write_text(self.model_dump_json())
+
+    @classmethod
+    def load(cls, path: Path) -> ServerSettings:
+        """Read and check what :meth:`save` wrote.
+
+        Raises:
+            ValidationError: not such a file, or one of another version.
+        """
+        return cls.model_validate_json(path.read_bytes())

@@ -1,0 +1,85 @@
+"""The three places where options are given. Each source holds its values by the names of today."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsConfigDict
+
+from shared.settings.command import CommandOptions
+from shared.settings.names import adopt, nearest
+from shared.settings.option import VARIABLE_PREFIX, OptionError, declared, flag_of, variable_of
+
+OPTIONS = declared(CommandOptions)
+
+_MODELS = "models"
+
+
+class SourcedOptions(BaseSettings, CommandOptions):
+    """The options with pydantic-settings' rules for reading them."""
+
+    model_config = SettingsConfigDict(env_prefix=VARIABLE_PREFIX, env_ignore_empty=True, enable_decoding=False)
+
+
+class CommandLine(InitSettingsSource):
+    """What the parser found, by name or former name."""
+
+    def __init__(self, found: Mapping[str, Any]) -> None:
+        self.given = adopt(found, OPTIONS, lambda name: OPTIONS[name].flag if name in OPTIONS else flag_of(name))
+        super().__init__(SourcedOptions, self.given.values)
+
+
+class Environment(EnvSettingsSource):
+    """The ``NEXA_*`` variables; empty ones count as not given."""
+
+    def __init__(self) -> None:
+        super().__init__(SourcedOptions)
+        prefix = VARIABLE_PREFIX.lower()
+        found = {name.removeprefix(prefix): value for name, value in self.env_vars.items() if name.startswith(prefix)}
+        self.given = adopt(found, OPTIONS, variable_of)
+
+    def __call__(self) -> dict[str, Any]:
+        return self.given.values
+
+
+class TomlFile(InitSettingsSource):
+    """A TOML file, or none. ``tables`` are its ``[models.NAME]`` by name.
+
+    Raises:
+        OptionError: the file cannot be read, is not TOML, or has a key that is no option.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        content = {} if path is None else _read_toml(path)
+        found = {key.replace("-", "_"): value for key, value in content.items()}
+        self.tables = _tables(found.pop(_MODELS, {}), path)
+        former = {option.option.former.name for option in OPTIONS.values() if option.option.former is not None}
+        for key in found:
+            if key not in OPTIONS and key not in former:
+                raise OptionError(f"{key} in {path}: no such option; did you mean {nearest(key, OPTIONS)}?")
+        self.given = adopt(found, OPTIONS, lambda name: f"{name} in {path}")
+        super().__init__(SourcedOptions, self.given.values)
+
+
+def _read_toml(path: str) -> dict[str, Any]:
+    # Not pydantic-settings' own source: it takes a missing file, and a pipe, for an empty one.
+    try:
+        with Path(path).expanduser().open("rb") as file:
+            return tomllib.load(file)
+    except OSError as error:
+        raise OptionError(f"--config: expected a TOML file, got {path!r}: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise OptionError(f"--config: expected a TOML file, got {path!r}: {error}") from None
+
+
+def _tables(value: Any, path: str | None) -> dict[str, dict[str, Any]]:
+    if not isinstance(value, dict):
+        raise OptionError(f"{_MODELS} in {path}: expected a table per model, got {value!r}")
+    for name, table in value.items():
+        if not isinstance(table, dict):
+            hint = f'a name with dots needs quotes: [{_MODELS}."name"]'
+            raise OptionError(f"{_MODELS}.{name} in {path}: expected a table, got {table!r}; {hint}")
+    return {name: {key.replace("-", "_"): item for key, item in table.items()} for name, table in value.items()}

@@ -1,0 +1,221 @@
+"""What the value of an option may be: how it is read, how it is shown, and what an error says was expected.
+
+``read`` takes text (command line, variable) or a value of a TOML or JSON file.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from shared.settings.units import format_bytes, format_seconds, parse_bytes, parse_seconds
+
+Number = TypeVar("Number", int, float)
+
+
+class Value(ABC):
+    """The kind of value that an option has."""
+
+    metavar = "VALUE"
+
+    @property
+    @abstractmethod
+    def expected(self) -> str:
+        """Completes "expected ..." in errors and documentation."""
+
+    @abstractmethod
+    def read(self, given: Any) -> Any:
+        """The value in code.
+
+        Raises:
+            ValueError: not such a value.
+        """
+
+    def show(self, value: Any) -> str:
+        """The value as a user would write it."""
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Text(Value):
+    """Any text."""
+
+    metavar: str = "TEXT"
+    expected: str = "text"
+
+    def read(self, given: Any) -> str:
+        return _text(given)
+
+
+@dataclass(frozen=True)
+class Switch(Value):
+    """True or false."""
+
+    expected: str = "true or false"
+
+    def read(self, given: Any) -> bool:
+        words = {
+            "1": True,
+            "true": True,
+            "yes": True,
+            "on": True,
+            "0": False,
+            "false": False,
+            "no": False,
+            "off": False,
+        }
+        return words[_one_of(str(given).lower(), words)]
+
+    def show(self, value: Any) -> str:
+        return "true" if value else "false"
+
+
+@dataclass(frozen=True)
+class Choice(Value):
+    """One of some words."""
+
+    words: tuple[str, ...]
+    metavar: str = "WORD"
+
+    @property
+    def expected(self) -> str:
+        return " or ".join(self.words)
+
+    def read(self, given: Any) -> str:
+        return _one_of(_text(given), self.words)
+
+
+@dataclass(frozen=True)
+class Whole(Value):
+    """A whole number from ``low`` to ``high``, a multiple of ``step``."""
+
+    low: int
+    high: int
+    step: int = 1
+    metavar: str = "N"
+
+    @property
+    def expected(self) -> str:
+        number = "a whole number" if self.step == 1 else f"a multiple of {self.step}"
+        return f"{number} from {self.low} to {self.high}"
+
+    def read(self, given: Any) -> int:
+        if isinstance(given, bool) or not isinstance(given, (int, str)):
+            raise ValueError(given)
+        number = _bounded(int(given), self.low, self.high)
+        if number % self.step:
+            raise ValueError(given)
+        return number
+
+
+@dataclass(frozen=True)
+class Size(Value):
+    """A number of bytes."""
+
+    low: int
+    high: int
+    metavar: str = "SIZE"
+
+    @property
+    def expected(self) -> str:
+        return f"a size from {format_bytes(self.low)} to {format_bytes(self.high)} bytes, such as 500M or 2Gi"
+
+    def read(self, given: Any) -> int:
+        if isinstance(given, bool):
+            raise ValueError(given)
+        size = given if isinstance(given, int) else parse_bytes(_text(given))
+        return _bounded(size, self.low, self.high)
+
+    def show(self, value: Any) -> str:
+        return format_bytes(value)
+
+
+@dataclass(frozen=True)
+class Duration(Value):
+    """A number of seconds."""
+
+    low: float
+    high: float
+    metavar: str = "TIME"
+
+    @property
+    def expected(self) -> str:
+        return f"a time from {format_seconds(self.low)} to {format_seconds(self.high)}, such as 90 (seconds), 15m or 1h"
+
+    def read(self, given: Any) -> float:
+        if isinstance(given, bool):
+            raise ValueError(given)
+        seconds = float(given) if isinstance(given, (int, float)) else parse_seconds(_text(given))
+        return _bounded(seconds, self.low, self.high)
+
+    def show(self, value: Any) -> str:
+        return format_seconds(value)
+
+
+@dataclass(frozen=True)
+class Texts(Value):
+    """A list of texts; as one text, with commas between them. ``check`` raises ``ValueError`` for a wrong one."""
+
+    metavar: str = "TEXT"
+    expected: str = "a list of texts"
+    check: Callable[[str], object] | None = None
+
+    def read(self, given: Any) -> tuple[str, ...]:
+        items = self.split(given) if isinstance(given, str) else given
+        if not isinstance(items, (list, tuple)):
+            raise ValueError(given)
+        texts = tuple(_text(item).strip() for item in items if item)
+        for text in texts:
+            if self.check is not None:
+                self.check(text)
+        return texts
+
+    def show(self, value: Any) -> str:
+        return ",".join(value)
+
+    def split(self, text: str) -> list[str]:
+        """The items of one text."""
+        return text.split(",")
+
+
+def check_origin(origin: str) -> None:
+    """Raise ``ValueError`` unless it is ``*`` or an origin of web pages, which has no path."""
+    parts = urlsplit(origin)
+    if origin != "*" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
+        raise ValueError(origin)
+
+
+@dataclass(frozen=True)
+class BaseUrl(Value):
+    """An HTTP URL."""
+
+    metavar: str = "URL"
+    expected: str = "a URL such as http://127.0.0.1:4318"
+
+    def read(self, given: Any) -> str:
+        url = _text(given)
+        if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
+            raise ValueError(url)
+        return url
+
+
+def _text(given: Any) -> str:
+    if not isinstance(given, str):
+        raise ValueError(given)
+    return given
+
+
+def _one_of(word: str, words: tuple[str, ...] | dict[str, bool]) -> str:
+    if word not in words:
+        raise ValueError(word)
+    return word
+
+
+def _bounded(number: Number, low: float, high: float) -> Number:
+    if not low <= number <= high or not math.isfinite(number):
+        raise ValueError(number)
+    return number
