@@ -5,7 +5,7 @@ PUB drops silently, so every event has a sequence number, and any of them can be
 
 from __future__ import annotations
 
-from shared.wire.jobs import Done, Failed, Payload
+from shared.wire.jobs import Payload
 from shared.wire.messages import Event
 
 
@@ -50,10 +50,6 @@ class JobJournal:
     def last_seqs(self) -> dict[str, int]:
         """The last sequence number of every job that is kept; -1 where nothing was published yet."""
         return {job_id: len(events) - 1 for job_id, events in self._events.items()}
-
-    def unfinished(self) -> int:
-        """How many jobs have not ended."""
-        return sum(not (e and isinstance(e[-1].payload, Done | Failed)) for e in self._events.values())
 
     def __len__(self) -> int:
         return len(self._events)

@@ -15,6 +15,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import assert_never
 
 import zmq
 
@@ -23,9 +24,9 @@ from shared.wire.messages import (
     CODEC,
     HEARTBEAT_INTERVAL_S,
     HEARTBEAT_TOPIC,
+    ROUTER_MESSAGES,
     Acknowledge,
     Cancel,
-    Confirm,
     Drain,
     Event,
     Heartbeat,
@@ -97,10 +98,6 @@ class WorkerLink:
         self._beat_now = True
         self._wake()
 
-    def unfinished_jobs(self) -> int:
-        """Jobs that were taken and have not ended."""
-        return self._journal.unfinished()
-
     def kept_jobs(self) -> int:
         """Jobs that run, or whose end the router has not acknowledged."""
         return len(self._journal)
@@ -156,9 +153,11 @@ class WorkerLink:
             except zmq.Again:
                 return
             try:
-                self._handle(CODEC.decode(frames[0].bytes), [frame.buffer for frame in frames[1:]])
+                message = ROUTER_MESSAGES.decode(frames[0].bytes)
             except WireError as error:
                 log.warning("message ignored", extra={"reason": str(error)})
+                continue
+            self._handle(message, [frame.buffer for frame in frames[1:]])
 
     def _handle(self, message: RouterMessage, blobs: list[memoryview]) -> None:
         match message:
@@ -175,12 +174,10 @@ class WorkerLink:
                     self._journal.forget(job_id)
             case Probe():
                 self._answer_probe(message)
-            case Confirm(router_id=router_id):
-                log.debug("confirmed", extra={"router": router_id})
             case Drain():
                 self._on_command(message)
             case _:
-                log.warning("message ignored", extra={"type": type(message).__name__})
+                assert_never(message)
 
     def _cancel(self, message: Cancel) -> None:
         self._journal.forget(message.job_id)

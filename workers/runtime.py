@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import time
+from typing import assert_never
 
 import psutil
 
@@ -119,6 +120,8 @@ class WorkerRuntime:
                 self._engine.cancel(job_id)
             case Drain():
                 self._set_state(WorkerState.DRAINING)
+            case _:
+                assert_never(command)
         return []
 
     def _submit(self, submission: Submission) -> list[Emitted]:

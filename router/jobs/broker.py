@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import assert_never
 
 from router.jobs.admission import check_queue, check_user
 from router.jobs.dispatch import Dispatcher
@@ -26,6 +26,7 @@ from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import Done, Failed, ImageJob, Started, Tokens
 from shared.wire.messages import (
     Acknowledge,
+    BusMessage,
     Cancel,
     Event,
     Heartbeat,
@@ -204,7 +205,7 @@ class Broker:
     def _has_ready_worker(self, model: str) -> bool:
         return any(worker.ready for worker in self._workers.of_model(model))
 
-    def _on_message(self, message: Any) -> None:
+    def _on_message(self, message: BusMessage | Replayed) -> None:
         match message:
             case Step():
                 for event in message.events:
@@ -219,6 +220,8 @@ class Broker:
                 for worker in self._workers.read_roster(message):
                     self._lose(worker, "it exited")
                 self._fail_hopeless()
+            case _:
+                assert_never(message)
 
     def _on_event(self, worker_id: str, event: Event) -> None:
         job = self._jobs.get(event.job_id)

@@ -14,11 +14,13 @@ import typing
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgpack
 
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
+"""The rule for changing it stands in :mod:`shared.wire.messages`."""
+
 MAX_FRAME_BYTES = 64 * 1024 * 1024
 """The longest packed message; files that belong to a job follow it as frames of their own."""
 
@@ -42,7 +44,7 @@ class Codec:
     """
 
     def __init__(self, codes: dict[int, type]) -> None:
-        self._codes = codes
+        self.codes = codes
         self._code_of = {cls: code for code, cls in codes.items()}
         self._readers: dict[type, Reader] = {}
         self._writers: dict[type, Callable[[Any], list[Any]]] = {}
@@ -77,7 +79,7 @@ class Codec:
         return self._reader(self._class_of(values[1]))(values[2:])
 
     def _class_of(self, code: Any) -> type:
-        cls = self._codes.get(code) if isinstance(code, int) else None
+        cls = self.codes.get(code) if isinstance(code, int) else None
         if cls is None:
             raise WireError(f"unknown message type {code!r}")
         return cls
@@ -204,6 +206,25 @@ class Codec:
     def _dict_reader(self, hints: tuple[Any, ...]) -> Reader:
         read_key, read_value = (self._reader_of(hint) for hint in hints)
         return lambda value: {read_key(k): read_value(v) for k, v in _checked(value, dict).items()}
+
+
+class Decoder(Generic[M]):
+    """Decodes what may arrive at one socket: a message class, or a union of some."""
+
+    def __init__(self, codec: Codec, expected: Any) -> None:
+        self._codec = codec
+        self._expected = frozenset(typing.get_args(expected) or (expected,))
+
+    def decode(self, frame: bytes) -> M:
+        """Unpack one message.
+
+        Raises:
+            WireError: ``frame`` is not a message, or not one that is expected here.
+        """
+        message: M = self._codec.decode(frame)
+        if type(message) not in self._expected:
+            raise WireError(f"{type(message).__name__} is not expected here")
+        return message
 
 
 def _fields(cls: type) -> tuple[list[str], list[Any]]:

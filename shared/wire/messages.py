@@ -1,17 +1,19 @@
-"""Every message that crosses a process border, and nothing else.
+"""Every message that crosses a process border.
 
-Jobs socket (ROUTER in the router, DEALER in each worker), router to worker: :class:`Probe`, :class:`Confirm`,
-:class:`Submit`, :class:`Cancel`, :class:`Replay`, :class:`Acknowledge`, :class:`Drain`. Worker to router:
-:class:`Replayed`.
+Jobs socket (ROUTER in the router, DEALER in each worker): :data:`RouterMessage` from router to worker, with the files
+of a job (audio, images) as further frames after :class:`Submit`; :class:`Replayed` from worker to router.
 
-Control socket (PULL in the supervisor, PUSH in the router): :class:`DrainWorker`, :class:`RestartWorkers`. What comes
-of them is told by the roster.
+Control socket (PUSH in the router, PULL in the supervisor): :data:`ControlMessage`. The roster shows the outcome.
 
-Event bus (PUB in each worker and in the supervisor, SUB in the router and in the supervisor), two frames
-``[topic, message]``: :class:`Step` and :class:`ProbeEcho` under the router's own topic, :class:`Heartbeat` under
-``HEARTBEAT_TOPIC``, :class:`Roster` under ``ROSTER_TOPIC``.
+Event bus (PUB in each worker and in the supervisor, SUB in the router and in the supervisor): :data:`BusMessage` in two
+frames, ``[topic, message]``. :class:`Step` and :class:`ProbeEcho` have the router's own topic, :class:`Heartbeat` has
+``HEARTBEAT_TOPIC`` and :class:`Roster` has ``ROSTER_TOPIC``.
 
-Bulk bytes of a job (audio, images) follow :class:`Submit` as further frames.
+Changing messages: a message is an array of its fields in order, without their names, so both ends must have the same
+fields. Bump ``PROTOCOL_VERSION`` (:mod:`shared.wire.codec`) when a message, or a type within one, is added or removed,
+when a field is added, removed, moved or gets another type, unit or meaning, and when a member of an enum goes or gets
+another value. No bump is needed for a new name of a class or field, or for a default or docstring. A type code is never
+used again: the codes of removed messages are in ``RETIRED_CODES``.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.wire.codec import Codec
+from shared.wire.codec import Codec, Decoder
 from shared.wire.jobs import (
     Done,
     Failed,
@@ -80,13 +82,6 @@ class Probe:
     router_name: str
     router_id: str
     nonce: int
-
-
-@dataclass(frozen=True, slots=True)
-class Confirm:
-    """The probe arrived: the worker will now be given jobs."""
-
-    router_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +245,6 @@ HEARTBEAT_INTERVAL_S = 0.5
 CODEC = Codec(
     {
         1: Probe,
-        2: Confirm,
         3: Submit,
         4: Cancel,
         5: Replay,
@@ -277,6 +271,19 @@ CODEC = Codec(
     }
 )
 
-RouterMessage = Probe | Confirm | Submit | Cancel | Replay | Acknowledge | Drain
-WorkerMessage = Step | ProbeEcho | Replayed | Heartbeat
+RETIRED_CODES = frozenset({2})
+
+RouterMessage = Probe | Submit | Cancel | Replay | Acknowledge | Drain
+"""From a router to a worker, on the jobs socket."""
+
+BusMessage = Step | ProbeEcho | Heartbeat | Roster
+"""From workers and the supervisor to a router, on the event bus."""
+
 ControlMessage = DrainWorker | RestartWorkers
+"""An operator's order from the router to the supervisor, on the control socket."""
+
+ROUTER_MESSAGES: Decoder[RouterMessage] = Decoder(CODEC, RouterMessage)
+REPLAYS: Decoder[Replayed] = Decoder(CODEC, Replayed)
+BUS_MESSAGES: Decoder[BusMessage] = Decoder(CODEC, BusMessage)
+HEARTBEATS: Decoder[Heartbeat] = Decoder(CODEC, Heartbeat)
+CONTROL_MESSAGES: Decoder[ControlMessage] = Decoder(CODEC, ControlMessage)

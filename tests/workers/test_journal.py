@@ -1,10 +1,9 @@
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.jobs import Done, Failed, FinishReason, Payload, Tokens
+from shared.wire.jobs import Done, FinishReason, Payload, Tokens
 from workers.journal import JobJournal
 
 DONE = Done(FinishReason.STOP, 1, 0, 1, 0.1)
@@ -68,15 +67,6 @@ def test_each_event_goes_to_the_router_that_sent_its_job() -> None:
     owners = [(journal.record(job_id, DONE) or ("", None))[0] for job_id in ("job", "other")]
     assert owners == ["router", "another router"]
     assert journal.jobs_of_others("router") == ["other"]
-
-
-@pytest.mark.parametrize("end", [DONE, Failed(500, "no")])
-def test_a_job_is_unfinished_until_its_end_is_recorded(end: Payload) -> None:
-    journal = recorded(Tokens("a", [1]))
-    assert journal.unfinished() == 1
-    journal.record("job", end)
-    assert journal.unfinished() == 0
-    assert len(journal) == 1
 
 
 def test_the_last_numbers_tell_jobs_without_events_from_unknown_ones() -> None:

@@ -219,10 +219,3 @@ def test_what_was_emitted_before_the_stop_is_still_sent(router: RouterEnd, worke
     worker.link.emit([("job", DONE)])
     worker.link.stop()
     assert [event.seq for event in router.wait_for_end("job")] == list(range(201))
-
-
-def test_unfinished_jobs_are_those_without_an_end(router: RouterEnd, worker: Worker) -> None:
-    begin(router, worker, "a")
-    begin(router, worker, "b")
-    emit_three(router, worker, "a")
-    assert worker.link.unfinished_jobs() == 1

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TypeVar
 
 import zmq
 
-from shared.wire.codec import WireError
+from shared.wire.codec import Decoder, WireError
 from shared.wire.messages import (
     CODEC,
+    CONTROL_MESSAGES,
     HEARTBEAT_TOPIC,
+    HEARTBEATS,
     ROSTER_TOPIC,
     ControlMessage,
-    DrainWorker,
     Heartbeat,
-    RestartWorkers,
     Roster,
     WorkerStatus,
 )
 from shared.wire.transport import Endpoints, SocketReader, open_socket
 
 log = logging.getLogger("nexa.supervisor")
+
+M = TypeVar("M")
 
 
 class SupervisorBus:
@@ -34,8 +36,6 @@ class SupervisorBus:
         on_heartbeat: Callable[[Heartbeat], None],
         on_order: Callable[[ControlMessage], None],
     ) -> None:
-        self._on_heartbeat = on_heartbeat
-        self._on_order = on_order
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._heartbeats = open_socket(self._context, zmq.SUB)
         self._heartbeats.subscribe(HEARTBEAT_TOPIC)
@@ -44,7 +44,10 @@ class SupervisorBus:
         self._orders.bind(endpoints.control)
         self._rosters = open_socket(self._context, zmq.PUB)
         self._rosters.connect(endpoints.router_bus)
-        self._readers = [SocketReader(self._heartbeats, self._take), SocketReader(self._orders, self._take)]
+        self._readers = [
+            _reader(self._heartbeats, HEARTBEATS, on_heartbeat),
+            _reader(self._orders, CONTROL_MESSAGES, on_order),
+        ]
 
     def publish(self, workers: Sequence[WorkerStatus]) -> None:
         """Tell the router which workers there are."""
@@ -58,13 +61,16 @@ class SupervisorBus:
             sock.close()
         self._context.term()
 
-    def _take(self, frames: list[bytes]) -> None:
+
+def _reader(sock: zmq.Socket[bytes], decoder: Decoder[M], on_message: Callable[[M], None]) -> SocketReader:
+    """Hand the messages of a socket to ``on_message``; the message is the last of its frames."""
+
+    def take(frames: list[bytes]) -> None:
         try:
-            message: Any = CODEC.decode(frames[-1])
+            message = decoder.decode(frames[-1])
         except WireError as error:
             log.warning("message ignored", extra={"reason": str(error)})
             return
-        if isinstance(message, Heartbeat):
-            self._on_heartbeat(message)
-        elif isinstance(message, DrainWorker | RestartWorkers):
-            self._on_order(message)
+        on_message(message)
+
+    return SocketReader(sock, take)

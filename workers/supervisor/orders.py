@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from typing import Any, assert_never
 
 from shared.wire.messages import ControlMessage, DrainWorker, RestartWorkers
 from workers.supervisor.replica import Replica
@@ -51,6 +51,8 @@ class Orders:
                         by_model[self._places[name].model].append(self._places[name])
                 for model, replicas in by_model.items():
                     self._begin(self._restart_in_turn(model, replicas))
+            case _:
+                assert_never(order)
 
     async def close(self) -> None:
         """Leave what is not finished."""

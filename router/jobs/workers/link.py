@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
 
 import zmq
 
 from router.jobs.job import Blob
-from shared.wire.codec import WireError
-from shared.wire.messages import CODEC, HEARTBEAT_TOPIC, ROSTER_TOPIC, ControlMessage, RouterMessage, router_topic
+from shared.wire.codec import Decoder, WireError
+from shared.wire.messages import (
+    BUS_MESSAGES,
+    CODEC,
+    HEARTBEAT_TOPIC,
+    REPLAYS,
+    ROSTER_TOPIC,
+    BusMessage,
+    ControlMessage,
+    Replayed,
+    RouterMessage,
+    router_topic,
+)
 from shared.wire.transport import Endpoints, SocketReader, open_socket
 
 log = logging.getLogger("nexa.router.link")
@@ -19,7 +30,9 @@ log = logging.getLogger("nexa.router.link")
 class RouterLink:
     """Binds both sockets and hands every message that arrives to ``on_message``; orders go to the supervisor."""
 
-    def __init__(self, router_id: str, endpoints: Endpoints, on_message: Callable[[Any], None]) -> None:
+    def __init__(
+        self, router_id: str, endpoints: Endpoints, on_message: Callable[[BusMessage | Replayed], None]
+    ) -> None:
         self._router_id = router_id
         self._endpoints = endpoints
         self._on_message = on_message
@@ -38,8 +51,8 @@ class RouterLink:
         self._control = open_socket(self._context, zmq.PUSH)
         self._control.connect(self._endpoints.control)
         self._readers = [
-            SocketReader(self._jobs, self._receive),
-            SocketReader(self._bus, self._receive),
+            SocketReader(self._jobs, partial(self._receive, REPLAYS)),
+            SocketReader(self._bus, partial(self._receive, BUS_MESSAGES)),
         ]
 
     def send(self, worker_id: str, message: RouterMessage, blobs: Sequence[Blob] = ()) -> bool:
@@ -67,12 +80,12 @@ class RouterLink:
         self._control.close()
         self._context.term()
 
-    def _receive(self, frames: list[bytes]) -> None:
+    def _receive(self, decoder: Decoder[BusMessage] | Decoder[Replayed], frames: list[bytes]) -> None:
         """Both sockets put one frame before the message: the sender's id, or the topic."""
         if len(frames) < 2:
             return
         try:
-            message = CODEC.decode(frames[1])
+            message = decoder.decode(frames[1])
         except WireError as error:
             log.warning("message ignored", extra={"reason": str(error)})
             return

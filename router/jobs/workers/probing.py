@@ -12,7 +12,7 @@ import time
 
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.table import Worker, WorkerTable
-from shared.wire.messages import Confirm, Probe, ProbeEcho, WorkerState
+from shared.wire.messages import Probe, ProbeEcho, WorkerState
 
 PROBE_AGAIN_S = 0.2
 ROUTER_NAME = "router"
@@ -47,6 +47,5 @@ class Prober:
         if worker is None or worker.confirmed or echo.nonce != worker.probe_nonce:
             return None
         worker.confirmed = True
-        self._link.send(worker.worker_id, Confirm(self._router_id))
         log.info("worker ready", extra={"worker": worker.heartbeat.worker_name, "pid": worker.heartbeat.pid})
         return worker

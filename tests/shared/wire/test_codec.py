@@ -17,41 +17,19 @@ from shared.wire.codec import MAX_FRAME_BYTES, PROTOCOL_VERSION, WireError
 from shared.wire.jobs import Done, Failed, FinishReason, Progress, Started, TextJob, Tokens, ToolCallDelta
 from shared.wire.messages import (
     CODEC,
-    Acknowledge,
+    CONTROL_MESSAGES,
+    RETIRED_CODES,
+    ROUTER_MESSAGES,
     Cancel,
-    Confirm,
     Drain,
     Event,
-    Heartbeat,
-    Probe,
-    ProbeEcho,
-    Replay,
-    Replayed,
     Roster,
     Step,
     Submit,
 )
 
 FUZZ = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
-MESSAGES: list[type] = [
-    Probe,
-    Confirm,
-    Submit,
-    Cancel,
-    Replay,
-    Acknowledge,
-    Drain,
-    Step,
-    ProbeEcho,
-    Replayed,
-    Heartbeat,
-    Roster,
-    Started,
-    Tokens,
-    Progress,
-    Done,
-    Failed,
-]
+MESSAGES: list[type] = list(CODEC.codes.values())
 INTEGERS = st.integers(-(2**63), 2**64 - 1)
 PLAIN_VALUES = st.recursive(
     st.none() | st.booleans() | INTEGERS | st.floats(allow_nan=False) | st.text(max_size=5) | st.binary(max_size=5),
@@ -177,6 +155,18 @@ def test_a_union_takes_only_its_own_members() -> None:
     command_in_place_of_a_payload = [10, "worker", [["job", 0, [4, "another job"]]]]
     with pytest.raises(WireError, match="Cancel"):
         CODEC.decode(msgpack.packb([PROTOCOL_VERSION, *command_in_place_of_a_payload]))
+
+
+def test_a_decoder_takes_only_what_is_expected_at_its_socket() -> None:
+    assert ROUTER_MESSAGES.decode(CODEC.encode(Drain())) == Drain()
+    with pytest.raises(WireError, match="Drain is not expected here"):
+        CONTROL_MESSAGES.decode(CODEC.encode(Drain()))
+    with pytest.raises(WireError, match="Roster is not expected here"):
+        ROUTER_MESSAGES.decode(CODEC.encode(Roster([])))
+
+
+def test_a_retired_type_code_is_not_used_again() -> None:
+    assert not RETIRED_CODES & CODEC.codes.keys()
 
 
 def test_messages_nested_without_end_are_a_wire_error() -> None:

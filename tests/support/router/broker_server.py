@@ -16,6 +16,7 @@ from router.jobs.job import Job, JobRequest
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, Tokens
+from shared.wire.messages import Probe, WorkerState
 from shared.wire.transport import Endpoints
 from tests.support.workers.worker_end import WorkerEnd
 
@@ -46,8 +47,13 @@ class Server:
     async def ready_worker(self, worker_id: str = "worker", name: str = "smol-0", slots: int = 2) -> WorkerEnd:
         """A worker that the router has confirmed."""
         worker = self.new_worker(worker_id, name, slots)
-        await self.until(lambda: worker.confirmed, worker.beat)
+        await self.until(lambda: self.confirmed(worker), worker.beat)
         return worker
+
+    def confirmed(self, worker: WorkerEnd) -> bool:
+        """Whether the router has seen the worker's answer to a probe."""
+        ready = any(row.name == worker.name and row.state == WorkerState.READY for row in self.broker.workers())
+        return ready and worker.of_type(Probe) != []
 
     def submit(self, user: str = "user", prompt: str = "a b c") -> Job:
         return self.broker.submit(JobRequest("request", user, "smol", TextJob(prompt=prompt)))

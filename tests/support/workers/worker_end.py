@@ -15,7 +15,6 @@ from shared.wire.messages import (
     ROSTER_TOPIC,
     Acknowledge,
     Cancel,
-    Confirm,
     EngineStats,
     Event,
     Heartbeat,
@@ -64,11 +63,6 @@ class WorkerEnd:
     def submissions(self) -> list[Submit]:
         """The jobs that came, in order."""
         return self.of_type(Submit)
-
-    @property
-    def confirmed(self) -> bool:
-        """Whether the router has confirmed its probe."""
-        return any(isinstance(message, Confirm) for message in self.received)
 
     def of_type(self, kind: type[Any]) -> list[Any]:
         """The messages of one type that came, in order."""
