@@ -98,7 +98,7 @@ def test_tools_with_auto_may_answer_in_words(client: openai.OpenAI) -> None:
 
 
 def test_json_schema(client: openai.OpenAI) -> None:
-    schema = {
+    schema: dict[str, object] = {
         "type": "object",
         "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0, "maximum": 130}},
         "required": ["name", "age"],

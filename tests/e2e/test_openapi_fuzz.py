@@ -40,24 +40,24 @@ def echo() -> Iterator[RunningServer]:
 
 @_document(every_field=True).parametrize()
 @settings(max_examples=20, deadline=None, suppress_health_check=CALM, derandomize=True)
-def test_no_request_fails_in_the_server_and_every_answer_is_documented(case: Case, echo: RunningServer) -> None:
+def test_no_request_fails_in_the_server_and_every_answer_is_documented(case: Case[Any], echo: RunningServer) -> None:
     _ask(case, echo)
 
 
 @_document(every_field=False).include(path_regex="completions|function").parametrize()
 @settings(max_examples=6, deadline=None, suppress_health_check=CALM, derandomize=True)
-def test_nor_does_one_that_reaches_a_model(case: Case, server: RunningServer) -> None:
+def test_nor_does_one_that_reaches_a_model(case: Case[Any], server: RunningServer) -> None:
     _ask(case, server)
 
 
-def _ask(case: Case, server: RunningServer) -> None:
+def _ask(case: Case[Any], server: RunningServer) -> None:
     _make_cheap(case)
     response = case.call(base_url=server.url, timeout=TIMEOUT_S)
     assert response.status_code < 500, response.text
     case.validate_response(response, checks=CHECKS)
 
 
-def _make_cheap(case: Case) -> None:
+def _make_cheap(case: Case[Any]) -> None:
     """Bound what is too much, and what would be by default; all else stays as it was made up.
 
     A deadline that has passed is a 504, as it should be; so that none does, all are late.

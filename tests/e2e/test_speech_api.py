@@ -70,7 +70,7 @@ def test_srt_and_vtt_have_the_words_under_increasing_times(all_kinds: RunningSer
 
 
 def test_verbose_json_has_segments_and_words_with_times(all_kinds: RunningServer) -> None:
-    fields = {"response_format": "verbose_json", "timestamp_granularities[]": ["segment", "word"]}
+    fields: dict[str, Any] = {"response_format": "verbose_json", "timestamp_granularities[]": ["segment", "word"]}
     answer = ask(all_kinds, JFK.read_bytes(), **fields).json()
     assert (answer["task"], answer["language"]) == ("transcribe", "en")
     assert answer["duration"] == pytest.approx(11.0, abs=0.1)

@@ -33,10 +33,10 @@ def test_a_process_whose_parent_died_before_it_could_ask_ends() -> None:
 
 def test_without_the_kernels_help_a_thread_notices_another_parent(monkeypatch: pytest.MonkeyPatch) -> None:
     killed = threading.Event()
-    monkeypatch.setattr(parent.os, "kill", lambda pid, number: killed.set())
+    monkeypatch.setattr(os, "kill", lambda pid, number: killed.set())
     monkeypatch.setattr(parent, "_POLL_INTERVAL_S", 0.01)
     parents = iter([7, 7, 1])
-    monkeypatch.setattr(parent.os, "getppid", lambda: next(parents))
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
     started_s = time.monotonic()
     parent._watch(7)
     assert killed.is_set()

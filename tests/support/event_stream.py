@@ -36,11 +36,11 @@ def events_in(text: str) -> list[StreamEvent]:
     for block in text.split("\n\n")[:-1]:
         if block.startswith(":"):
             continue
-        fields = [tuple(line.split(": ", 1)) for line in block.split("\n")]
-        names = [name for name, _ in fields]
+        fields = [line.partition(": ") for line in block.split("\n")]
+        names = [name for name, _, _ in fields]
         assert len(names) == len(set(names)), block
         assert set(names) <= {"id", "event", "data"}, block
-        found = dict(fields)
+        found = {name: value for name, _, value in fields}
         events.append(
             StreamEvent(int(found["id"]) if "id" in found else None, found.get("event", "message"), found["data"])
         )

@@ -29,6 +29,7 @@ def encoded(source: Path, container: str, codec: str, rate: int = 44_100, layout
     target = io.BytesIO()
     with av.open(str(source)) as reading, av.open(target, "w", format=container) as writing:
         stream = writing.add_stream(codec, rate=rate, layout=layout)
+        assert isinstance(stream, av.AudioStream)
         stream.time_base = Fraction(1, rate)
         resampler = av.AudioResampler(stream.format, layout, rate)
         frames = [frame for decoded in reading.decode(audio=0) for frame in resampler.resample(decoded)]
@@ -37,7 +38,7 @@ def encoded(source: Path, container: str, codec: str, rate: int = 44_100, layout
             frame.pts = None
             fifo.write(frame)
         size = stream.codec_context.frame_size or 1024
-        while (frame := fifo.read(size, partial=True)) is not None:
-            writing.mux(stream.encode(frame))
+        while (block := fifo.read(size, partial=True)) is not None:
+            writing.mux(stream.encode(block))
         writing.mux(stream.encode(None))
     return target.getvalue()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -98,7 +99,8 @@ def test_no_event_leaves_unsent(steps: list[tuple[list[int], int]]) -> None:
 def test_whoever_waits_is_woken_by_events_and_by_the_end() -> None:
     async def go() -> None:
         log = EventLog(LIMIT_BYTES)
-        for change in (lambda: log.append(["data: a\n\n"]), log.wake, log.end):
+        changes: list[Callable[[], None]] = [lambda: log.append(["data: a\n\n"]), log.wake, log.end]
+        for change in changes:
             waiting = [asyncio.ensure_future(log.changed()) for _ in range(2)]
             await asyncio.sleep(0)
             assert not any(waiter.done() for waiter in waiting)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import router.answers.event_stream
-from shared.wire.jobs import Done, Failed, FinishReason, Started, TokenLogprob, Tokens, ToolCallDelta
+from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
 from tests.support.event_stream import chunks_in, events_in
 from tests.support.router.client import CHAT, COMPLETION, http_client, post
 from tests.support.router.fake_broker import FakeBroker, words
@@ -73,7 +73,7 @@ def test_any_text_survives() -> None:
 
 
 def test_tool_calls_in_chunks() -> None:
-    script = [
+    script: list[Payload] = [
         Started(3, 0),
         Tokens("", [1], tool_calls=[ToolCallDelta(0, "f", '{"a')]),
         Tokens("", [2], tool_calls=[ToolCallDelta(0, None, '": 1}'), ToolCallDelta(1, "g", "")]),
@@ -92,7 +92,7 @@ def test_tool_calls_in_chunks() -> None:
 
 
 def test_logprobs_in_chunks() -> None:
-    script = [
+    script: list[Payload] = [
         Started(1, 0),
         Tokens("echo", []),
         Tokens("ab", [1], [TokenLogprob("ab", b"ab", -0.5)]),

@@ -33,7 +33,7 @@ from tests.support.router.resuming import (
 def test_a_client_that_comes_back_gets_the_rest() -> None:
     broker = paced()
     with detached(broker) as (url, job_id):
-        broker.allowed = len(broker.script)
+        broker.allowed = EVENTS
         with come_back(url, job_id, after=3) as connection:
             assert connection.headers["Content-Type"] == "text/event-stream; charset=utf-8"
             rest = events_in(connection.read_to_end())

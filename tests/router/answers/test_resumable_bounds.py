@@ -102,6 +102,7 @@ def test_a_stream_that_waits_too_long_for_its_client_ends_within_its_bound() -> 
         wait_until(lambda: broker.cancelled)
         with come_back(url, job_id, after=3) as connection:
             events = events_in(connection.read_to_end())
+        assert broker.app is not None
         (entry,) = broker.app.state.job_registry.visible(RequestRecord(admin=True))
         assert entry.stream.log.held_bytes < 60_000
     assert [event.id for event in events] == list(range(4, 4 + len(events)))

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from router.cli import launch as launch_module
 from router.cli.main import main
 from shared.settings import ServerSettings
 
@@ -39,7 +38,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         seen["folder_mode"] = stat.S_IMODE(path.parent.stat().st_mode)
         raise Started
 
-    monkeypatch.setattr(launch_module.os, "execve", execve)
+    monkeypatch.setattr(os, "execve", execve)
     return seen
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from router.schemas.chat import ChatRequest
 from router.schemas.completions import CompletionRequest
@@ -18,7 +19,7 @@ from tests.support.any_json import json_values
 from tests.support.router.client import http_client
 from tests.support.router.fake_broker import FakeBroker
 
-MODELS = {
+MODELS: dict[str, type[BaseModel]] = {
     "/v1/completions": CompletionRequest,
     "/v1/chat/completions": ChatRequest,
     "/v1/function-calling": FunctionCallingRequest,

@@ -25,7 +25,8 @@ def broker_for(*origins: str, **settings: Any) -> FakeBroker:
 
 
 def allowed(response: httpx.Response) -> str | None:
-    return response.headers.get("Access-Control-Allow-Origin")
+    origin: str | None = response.headers.get("Access-Control-Allow-Origin")
+    return origin
 
 
 def test_no_page_is_let_in_by_default() -> None:

@@ -33,6 +33,10 @@ def aged(path: Path, age_s: float) -> Path:
     return path
 
 
+def _wait_until_gone(path: Path) -> None:
+    wait_until(lambda: not path.exists())
+
+
 def test_what_is_saved_can_be_read(tmp_path: Path) -> None:
     store = ImageStore(str(tmp_path / "deep" / "images"), HOUR_S, 1000)
     names = {store.save(b"one"), store.save(b"two")}
@@ -131,9 +135,14 @@ def test_an_earlier_run_s_pictures_count(tmp_path: Path) -> None:
 
 def test_the_folder_is_not_looked_through_for_every_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ImageStore(str(tmp_path), HOUR_S, 1000)
-    looks = []
+    looks: list[object] = []
     scandir = os.scandir
-    monkeypatch.setattr(os, "scandir", lambda folder: (looks.append(folder), scandir(folder))[1])
+
+    def noted(folder: str) -> object:
+        looks.append(folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", noted)
     for _ in range(10):
         store.save(bytes(100))
     assert len(looks) == 1
@@ -222,7 +231,7 @@ def test_the_folder_is_cleaned_from_time_to_time(tmp_path: Path, monkeypatch: py
         cleaning = asyncio.ensure_future(keep_clean(store))
         for _ in range(2):
             path = aged(tmp_path / store.save(b"png"), 2 * HOUR_S)
-            await asyncio.to_thread(wait_until, lambda path=path: not path.exists())
+            await asyncio.to_thread(_wait_until_gone, path)
         cleaning.cancel()
         await asyncio.gather(cleaning, return_exceptions=True)
         assert cleaning.cancelled()

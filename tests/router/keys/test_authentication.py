@@ -115,7 +115,12 @@ def test_a_key_file_that_cannot_be_read_is_503_and_opens_nothing(
 
 def test_only_a_key_that_may_gives_orders(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     restarted: list[str | None] = []
-    control = SimpleNamespace(restart=lambda name: restarted.append(name) or [])
+
+    def restart(name: str | None) -> list[object]:
+        restarted.append(name)
+        return []
+
+    control = SimpleNamespace(restart=restart)
     monkeypatch.setattr(server.broker, "control", control, raising=False)
     user, admin = server.store.create("bob"), server.store.create("ann", admin=True)
     orders = [("POST", "/v1/workers/restart", key) for key in (user, admin)]

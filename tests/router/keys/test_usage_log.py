@@ -55,7 +55,7 @@ def test_what_was_cancelled_counts_as_far_as_it_came() -> None:
 
 
 def test_pictures_and_recordings_count() -> None:
-    pictures = job(Picture(0, b"", 1, 64, 64), Picture(1, b"", 2, 64, 64), work=ImageJob(prompt="a"))
+    pictures = job(Picture(0, 1, 64, 64, b""), Picture(1, 2, 64, 64, b""), work=ImageJob(prompt="a"))
     assert usage_of_jobs([pictures], 1).images == 2
     assert usage_of_jobs([job(Recording("en", 1.0, 12.5, 11.0))], 1).audio_s == 12.5
 

@@ -26,11 +26,27 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path)
 
 
+class KeptSockets(zmq.Context[zmq.Socket[bytes]]):
+    """A context that remembers its sockets, so that a test may leave the closing of them to its fixture."""
+
+    made: ClassVar[list[zmq.Socket[bytes]]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.made = []
+
+    def socket(self, *arguments: Any, **keywords: Any) -> zmq.Socket[bytes]:
+        self.made.append(super().socket(*arguments, **keywords))
+        return self.made[-1]
+
+
 @pytest.fixture
 def context() -> Iterator[zmq.Context[zmq.Socket[bytes]]]:
-    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    context = KeptSockets()
     yield context
-    context.destroy(linger=0)
+    for sock in context.made:
+        sock.close(linger=0)
+    context.term()
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ class Server:
         await self.until(lambda: job.generated == list(ids))
         return job
 
-    async def until(self, condition: Callable[[], Any], meanwhile: Callable[[], None] | None = None) -> None:
+    async def until(self, condition: Callable[[], Any], meanwhile: Callable[[], object] | None = None) -> None:
         """Wait for a condition; ``meanwhile`` is done again and again."""
         deadline_s = time.monotonic() + PATIENCE_S
         while not condition():

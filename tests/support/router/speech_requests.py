@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -11,6 +12,7 @@ from shared.wire.jobs import Done, FinishReason, Payload, Recording, Segment, St
 from tests.support.router.client import ask
 from tests.support.router.fake_broker import MODEL, FakeBroker
 
+NOTHING: Mapping[str, Any] = {}
 ROUTE = "/v1/audio/transcriptions"
 TRANSLATIONS = "/v1/audio/translations"
 DONE = Done(FinishReason.STOP, 0, 0, 9, 0.2)
@@ -27,5 +29,12 @@ def speech_broker(**changes: Any) -> FakeBroker:
     return FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", **changes), script=list(SCRIPT))
 
 
-def upload(broker: FakeBroker, content: bytes = b"sound", path: str = ROUTE, **fields: Any) -> httpx.Response:
-    return ask(broker, "POST", path, files={"file": ("a.mp3", content)}, data=fields)
+def upload(
+    broker: FakeBroker,
+    content: bytes = b"sound",
+    path: str = ROUTE,
+    fields: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> httpx.Response:
+    """Send a recording, with form fields by name."""
+    return ask(broker, "POST", path, files={"file": ("a.mp3", content)}, data={**fields, **more})

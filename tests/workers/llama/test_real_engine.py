@@ -30,7 +30,7 @@ COUNTING = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,"
 GREEDY = Sampling(temperature=0)
 
 
-def _engine(model_path: Path, **options: int) -> Iterator[LlamaEngine]:
+def _engine(model_path: Path, **options: Any) -> Iterator[LlamaEngine]:
     loaded = LlamaEngine(LlamaOptions(str(model_path), threads=2, slots=8, context_tokens=512, **options))
     loaded.load(lambda fraction: None)
     yield loaded

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -155,12 +156,15 @@ class TestRouter:
         asyncio.run(story())
 
     def test_a_reload_replaces_the_router_and_counts_as_no_death(self, folder: Path) -> None:
+        def has_started(number: int) -> bool:
+            return len(pids(folder, "router")) == number
+
         async def story() -> None:
             async with running(StandInLaunch(folder, "serve", {"m": "serve"})) as supervisor:
                 await ready_with_router(supervisor, folder)
                 for number in range(2, 8):
                     await supervisor.router.restart()
-                    await until(lambda number=number: len(pids(folder, "router")) == number, "another router")
+                    await until(partial(has_started, number), "another router")
                 assert supervisor.router.detail == ""
 
         asyncio.run(story())

@@ -14,10 +14,10 @@ class Sent:
     """Stands for the socket."""
 
     def __init__(self) -> None:
-        self.messages: list[Sequence[bytes]] = []
+        self.messages: list[list[bytes]] = []
 
     def send_multipart(self, frames: Sequence[bytes]) -> None:
-        self.messages.append(frames)
+        self.messages.append(list(frames))
 
 
 def test_without_the_variables_it_is_a_plain_socket(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,7 @@ from tests.support.router.speech_requests import SCRIPT as SPEECH
 
 STREAM = {**COMPLETION, "stream": True}
 RESUMABLE = {"X-Resumable": "true"}
-JSON_PATHS = {
+JSON_PATHS: dict[str, dict[str, Any]] = {
     "/v1/completions": COMPLETION,
     "/v1/chat/completions": CHAT,
     "/v1/function-calling": {**CHAT, "tools": [{"type": "function", "function": {"name": "f"}}]},

@@ -205,7 +205,12 @@ def test_jobs_that_outlast_the_drain_timeout_go_on_in_another_worker() -> None:
             models=(MODEL,), run_folder=server.settings.run_folder, drain_timeout_s=0.2
         )
         ending.state = WorkerState.DRAINING
-        await server.until(lambda: other.submissions, lambda: (ending.beat(), other.beat()))  # type: ignore[func-returns-value]
+
+        def beat_both() -> None:
+            ending.beat()
+            other.beat()
+
+        await server.until(lambda: other.submissions, beat_both)
         assert Cancel(first_id) in ending.received
         submission = other.submissions[0]
         assert (submission.generated, submission.begun) == ([1, 2], STARTED)

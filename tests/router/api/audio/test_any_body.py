@@ -82,4 +82,4 @@ def test_forms_are_in_utf_8(charset: str) -> None:
     response = asyncio.run(go())
     assert response.status_code == 400
     assert response.json()["error"]["param"] == "Content-Type"
-    assert "accepted is utf-8" in response.json()["error"]["message"]
+    assert "expected the charset utf-8" in response.json()["error"]["message"]

@@ -101,24 +101,27 @@ def test_languages_are_codes(given: str, code: str | None) -> None:
     ],
 )
 def test_values_that_are_not_accepted_are_named(field: str, value: str) -> None:
-    message = refused(upload(speech_broker(), **{field: value}), field)
+    message = refused(upload(speech_broker(), fields={field: value}), field)
     assert message.startswith(f"{field}: ")
     assert "accepted" in message
 
 
 @pytest.mark.parametrize("name", ["timestamp_granularities[]", "timestamp_granularities"])
 def test_times_of_words_are_asked_for_with_either_spelling(name: str) -> None:
-    assert job_of(response_format="verbose_json", **{name: ["segment", "word"]}).words
+    fields: dict[str, Any] = {"response_format": "verbose_json", name: ["segment", "word"]}
+    assert job_of(**fields).words
 
 
 def test_granularities_go_with_verbose_json_only() -> None:
-    message = refused(upload(speech_broker(), **{"timestamp_granularities[]": "word"}), "timestamp_granularities[]")
+    message = refused(
+        upload(speech_broker(), fields={"timestamp_granularities[]": "word"}), "timestamp_granularities[]"
+    )
     assert "goes with response_format verbose_json, not json" in message
 
 
 def test_an_unknown_granularity_is_refused() -> None:
     fields = {"timestamp_granularities[]": "syllable", "response_format": "verbose_json"}
-    refused(upload(speech_broker(), **fields), "timestamp_granularities.0")
+    refused(upload(speech_broker(), fields=fields), "timestamp_granularities.0")
 
 
 def test_translations_take_no_language() -> None:
@@ -191,7 +194,7 @@ def test_verbose_json() -> None:
 
 def test_verbose_json_with_the_times_of_words_alone() -> None:
     fields = {"response_format": "verbose_json", "timestamp_granularities[]": "word"}
-    answer = upload(speech_broker(), **fields).json()
+    answer = upload(speech_broker(), fields=fields).json()
     assert "segments" not in answer
     assert answer["words"][0] == {"word": "And", "start": 0.0, "end": 0.5, "probability": 0.9}
     assert [word["word"] for word in answer["words"]] == ["And", "so", "my"]

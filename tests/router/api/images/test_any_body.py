@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from router.schemas.images import EditsRequest, GenerationsRequest, Img2ImgRequest, Txt2ImgRequest
 from shared.wire.jobs import ImageJob
@@ -19,7 +20,7 @@ from tests.support.router.client import http_client
 from tests.support.router.image_requests import image_broker
 from tests.support.router.pictures import in_base64, png
 
-MODELS = {
+MODELS: dict[str, type[BaseModel]] = {
     "/v1/txt2img": Txt2ImgRequest,
     "/v1/img2img": Img2ImgRequest,
     "/v1/images/generations": GenerationsRequest,

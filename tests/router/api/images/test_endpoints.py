@@ -18,7 +18,7 @@ from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker
 from tests.support.router.image_requests import CAT, INPUT, image_broker
 from tests.support.router.pictures import in_base64, png
 
-DOCUMENTED = {
+DOCUMENTED: dict[str, Any] = {
     "prompt": "A girl, standing in a field of flowers, vivid",
     "image_path": "",
     "cfg_scale": 7,

@@ -138,7 +138,8 @@ def test_a_client_that_goes_away_ends_the_fetching_of_its_input(
 
     async def fetch(*_: object) -> bytes:
         try:
-            return await asyncio.get_running_loop().create_future()
+            waiting: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+            return await waiting
         finally:
             ended.append(True)
 

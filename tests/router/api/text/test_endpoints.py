@@ -8,19 +8,19 @@ import pytest
 
 from router.api.text.logprobs import LEAST_LOGPROB
 from shared.settings import ServerSettings
-from shared.wire.jobs import Done, Failed, FinishReason, Started, TextJob, TokenLogprob, Tokens, ToolCallDelta
+from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, TokenLogprob, Tokens, ToolCallDelta
 from tests.support.router.client import CHAT, COMPLETION, ask, post
 from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker, words
 
 TOOLS = {"tools": [{"type": "function", "function": {"name": "UserDetail"}}]}
-CALL = [
+CALL: list[Payload] = [
     Started(316, 0),
     Tokens("", [1], tool_calls=[ToolCallDelta(0, "UserDetail", "")]),
     Tokens("", [2], tool_calls=[ToolCallDelta(0, None, '{"name": "Jason"')]),
     Tokens("", [3], tool_calls=[ToolCallDelta(0, None, ', "age": 25}')]),
     Done(FinishReason.TOOL_CALLS, 316, 0, 15, 0.1),
 ]
-LOGPROBS = [
+LOGPROBS: list[Payload] = [
     Started(1, 0),
     Tokens("Hé", [1], [TokenLogprob("Hé", "Hé".encode(), -0.5, [("Hé", "Hé".encode(), -0.5), ("He", b"He", -1.0)])]),
     Tokens("!", [2], [TokenLogprob("!", b"!", float("-inf"), [("?", b"?", -0.1)])]),
@@ -99,7 +99,7 @@ def test_logprobs_of_a_completion() -> None:
 
 def test_offsets_of_logprobs_count_the_echoed_prompt() -> None:
     started, *rest = LOGPROBS
-    script = [started, Tokens("Say: ", []), *rest]
+    script: list[Payload] = [started, Tokens("Say: ", []), *rest]
     answer = post(FakeBroker(script=script), "/v1/completions", {**COMPLETION, "logprobs": 2, "echo": True}).json()
     assert answer["choices"][0]["text"].startswith("Say: Hé")
     assert answer["choices"][0]["logprobs"]["text_offset"] == [5, 7]

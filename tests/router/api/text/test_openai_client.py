@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletionMessageParam
 
 from shared.wire.jobs import Done, FinishReason, Started, Tokens, ToolCallDelta
 from tests.support.router.client import serving
 from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker
 
-MESSAGES = [{"role": "user", "content": "Tell me a story"}]
+MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Tell me a story"}]
 TOOLS = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
 
 
@@ -18,14 +19,14 @@ def test_openai_client() -> None:
     with serving(broker) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
         assert [model.id for model in client.models.list()] == ["smol"]
 
-        whole = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, max_completion_tokens=5)  # type: ignore[arg-type]
+        whole = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, max_completion_tokens=5)
         assert whole.choices[0].message.content == "Once upon"
         assert whole.usage is not None
         assert whole.usage.total_tokens == 9
 
         stream = client.chat.completions.create(
             model="smol",
-            messages=MESSAGES,  # type: ignore[arg-type]
+            messages=MESSAGES,
             stream=True,
             stream_options={"include_usage": True},
         )

@@ -265,7 +265,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.outside.remove(job)
         self.queue.finish(job)
 
-    @precondition(lambda self: len(self.queue))
+    @precondition(lambda self: len(self.queue) > 0)
     @rule(data=st.data())
     def remove(self, data: st.DataObject) -> None:
         job = data.draw(st.sampled_from(list(self.queue)))

@@ -43,7 +43,9 @@ class WholeVocabulary:
         self._add(llama_cpp.llama_sampler_init_temp(sampling.temperature))
 
     def sample(self, logits: Logits) -> int:
-        data = (llama_cpp.llama_token_data * len(logits))(*((i, float(x), 0.0) for i, x in enumerate(logits)))
+        data = (llama_cpp.llama_token_data * len(logits))(
+            *(llama_cpp.llama_token_data(i, float(x), 0.0) for i, x in enumerate(logits))
+        )
         array = llama_cpp.llama_token_data_array(data, len(logits), -1, False)
         llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(array))
         if self._random:
