@@ -33,7 +33,7 @@ def upload(
     broker: FakeBroker,
     content: bytes = b"sound",
     path: str = ROUTE,
-    fields: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Any] = NOTHING,
     **more: Any,
 ) -> httpx.Response:
     """Send a recording, with form fields by name."""
