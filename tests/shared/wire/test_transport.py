@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zmq
@@ -29,15 +30,16 @@ def folder() -> Iterator[Path]:
 class KeptSockets(zmq.Context[zmq.Socket[bytes]]):
     """A context that remembers its sockets, so that a test may leave the closing of them to its fixture."""
 
-    made: ClassVar[list[zmq.Socket[bytes]]]
+    made: list[zmq.Socket[bytes]] = []  # declared, since a context takes other attributes for socket options
 
     def __init__(self) -> None:
         super().__init__()
         self.made = []
 
     def socket(self, *arguments: Any, **keywords: Any) -> zmq.Socket[bytes]:
-        self.made.append(super().socket(*arguments, **keywords))
-        return self.made[-1]
+        sock: zmq.Socket[bytes] = super().socket(*arguments, **keywords)
+        self.made.append(sock)
+        return sock
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import pytest
+
 from shared.wire.messages import WorkerState
 from tests.support.workers.memory_placer import KILLED, MemoryPlacer, MemoryWorker
 from tests.support.workers.supervised import until
@@ -167,15 +169,15 @@ def test_a_drained_worker_stays_out_until_a_restart() -> None:
     run(story)
 
 
-def test_stopping_reports_whether_the_worker_had_to_be_killed() -> None:
-    async def story(obedient: bool) -> None:
+@pytest.mark.parametrize("obedient", [True, False])
+def test_stopping_reports_whether_the_worker_had_to_be_killed(obedient: bool) -> None:
+    async def story() -> None:
         placer = MemoryPlacer(obedient)
         async with running(placer) as replica:
             await ready_worker(placer, replica)
             assert await replica.stop() is obedient
 
-    for obedient in (True, False):
-        run(lambda obedient=obedient: story(obedient))
+    run(story)
 
 
 def test_a_replica_that_is_stopped_while_its_worker_is_being_placed_leaves_none_behind() -> None:

@@ -262,6 +262,7 @@ def test_the_form_is_documented() -> None:
         assert {"403", "413", "415"} <= set(operation["responses"])
 
 
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # openai deprecates its translations
 def test_openais_client() -> None:
     broker = speech_broker()
     with serving(broker) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
