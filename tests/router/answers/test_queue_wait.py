@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -31,7 +32,7 @@ class QueueingBroker(FakeBroker):
     def position(self, job: Job) -> int:
         return self.place
 
-    def play(self, script: list[Any]) -> None:
+    def play(self, script: Sequence[Any]) -> None:
         """Let the first job run to its end."""
         (job,) = self.jobs
         job.move(JobState.DISPATCHED)

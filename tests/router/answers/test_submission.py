@@ -14,8 +14,8 @@ from router.api.text.chat_answer import ChatChunks
 from router.api.text.completion_answer import CompletionChunks
 from router.http.request_log import RequestRecord
 from router.jobs.job import JobState
+from router.jobs.refusals import RefusalReason, Refused
 from router.schemas.completions import CompletionRequest
-from router.schemas.errors import ApiError
 from shared.wire.jobs import Started
 from tests.support.router.client import CHAT, COMPLETION, app_of, ask
 from tests.support.router.fake_broker import FakeBroker
@@ -75,8 +75,8 @@ def test_what_is_refused_on_the_way_leaves_no_job_and_no_facts() -> None:
     record = RequestRecord()
 
     async def go() -> FakeBroker:
-        broker = FakeBroker(script=ENDLESS, refusal=ApiError(429, "full"), accepts=2)
-        with pytest.raises(ApiError, match="full"):
+        broker = FakeBroker(script=ENDLESS, refusal=Refused(RefusalReason.QUEUE_FULL, "full"), accepts=2)
+        with pytest.raises(Refused, match="full"):
             async with submission(broker, record, n=3):
                 pass
         return broker

@@ -18,7 +18,7 @@ import uvicorn
 
 from router.http.connection import guarded_protocol
 from router.http.connection_limits import SPARE_FILES, ConnectionLimits, affordable, drop_stalled
-from shared.wire.jobs import Started, Tokens
+from shared.wire.jobs import Payload, Started, Tokens
 from tests.support.router.client import COMPLETION, app_of, wait_until
 from tests.support.router.fake_broker import FakeBroker
 
@@ -179,7 +179,10 @@ def test_what_is_no_http_is_an_error_object() -> None:
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
 def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "nexa.connection")
-    script = [Started(1, 0), *(Tokens("word " * 4000, [1]) for _ in range(1000))]  # 20 MB, and then it goes on
+    script: list[Payload] = [
+        Started(1, 0),
+        *(Tokens("word " * 4000, [1]) for _ in range(1000)),
+    ]  # 20 MB, and then it goes on
     body = json.dumps({**COMPLETION, "stream": True}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
     with edge(QUICK, FakeBroker(script=script), loop) as server, server.connect(request, receive_buffer=4096):
@@ -191,7 +194,10 @@ def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str, caplog:
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux's kernel does this")
 def test_a_reader_that_stops_before_it_holds_anything_up_ends_too() -> None:
-    script = [Started(1, 0), Tokens("word " * 8000, [1])]  # 40 kB: more than the client takes, less than a write buffer
+    script: list[Payload] = [
+        Started(1, 0),
+        Tokens("word " * 8000, [1]),
+    ]  # 40 kB: more than the client takes, less than a write buffer
     body = json.dumps({**COMPLETION, "stream": True}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
     with edge(QUICK, FakeBroker(script=script)) as server, server.connect(request, receive_buffer=4096):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJ
 MODEL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="", aliases=("gpt-4o", "small"))
 QUEUE_FULL = Refused(RefusalReason.QUEUE_FULL, "the queue is full", retry_after_s=3)
 
-Script = list[Payload]
+Script = Sequence[Payload]
 
 
 def words(*texts: str, finish: FinishReason = FinishReason.STOP, prompt_tokens: int = 7, cached: int = 3) -> Script:
