@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import httpx
@@ -20,7 +19,7 @@ PREFLIGHT = {
 
 def broker_for(*origins: str, **settings: Any) -> FakeBroker:
     broker = FakeBroker()
-    broker.settings = dataclasses.replace(broker.settings, cors_origins=origins, **settings)
+    broker.settings = broker.settings.model_copy(update={"cors_origins": origins, **settings})
     return broker
 
 

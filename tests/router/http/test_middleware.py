@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import re
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from tests.support.router.fake_broker import FakeBroker
 
 def broker_with(**settings: Any) -> FakeBroker:
     broker = FakeBroker()
-    broker.settings = dataclasses.replace(broker.settings, **settings)
+    broker.settings = broker.settings.model_copy(update=settings)
     return broker
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 import subprocess
 import sys
@@ -190,7 +189,7 @@ def test_the_page_has_the_gpus_of_this_machine(monkeypatch: pytest.MonkeyPatch) 
 
 def test_the_key_is_needed_where_there_is_one() -> None:
     broker = WatchedBroker()
-    broker.settings = dataclasses.replace(broker.settings, api_key="secret")
+    broker.settings = broker.settings.model_copy(update={"api_key": "secret"})
     assert ask(broker, "GET", "/metrics").status_code == 401
     assert ask(broker, "GET", "/metrics", headers={"Authorization": "Bearer secret"}).status_code == 200
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -23,7 +22,7 @@ EVENTS = len(TEXTS) + 2
 
 def paced(**changes: Any) -> PacedBroker:
     broker = PacedBroker(script=words(*TEXTS))
-    broker.settings = dataclasses.replace(broker.settings, **changes)
+    broker.settings = broker.settings.model_copy(update=changes)
     return broker
 
 

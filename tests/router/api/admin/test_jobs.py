@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import threading
 from collections.abc import Iterator
@@ -62,7 +61,7 @@ def asking(url: str, path: str, body: dict[str, Any], **headers: str) -> Iterato
 
 def paced(allowed: int = 0, **changes: Any) -> PacedBroker:
     broker = PacedBroker(script=words("Once", " upon", " a"), allowed=allowed)
-    broker.settings = dataclasses.replace(broker.settings, **changes)
+    broker.settings = broker.settings.model_copy(update=changes)
     return broker
 
 
