@@ -95,7 +95,7 @@ def connection() -> Iterator[Connection]:
     ],
 )
 def test_the_overridden_methods_have_the_same_parameters(method: str, parameters: list[str]) -> None:
-    found = getattr(HttpToolsProtocol, method, None)
+    found = vars(HttpToolsProtocol).get(method)
     assert found is not None, changed(f"HttpToolsProtocol.{method} (it is gone)")
     actual = list(inspect.signature(found).parameters)[1:]
     assert actual == parameters, changed(f"the parameters of HttpToolsProtocol.{method}")
