@@ -155,16 +155,16 @@ def _shown_key(key: StoredKey) -> dict[str, Any]:
         "max_queued": key.limits.max_queued,
         "priority": key.limits.priority,
         "admin": key.admin,
-        "created": key.created_s,
-        "revoked": key.revoked_s,
+        "created": key.created_at_s,
+        "revoked": key.revoked_at_s,
     }
 
 
 def _key_cells(key: StoredKey) -> list[str]:
     limits = {"running": key.limits.max_running, "queued": key.limits.max_queued}
     limit = ",".join(f"{name}={number}" for name, number in limits.items() if number is not None)
-    when_s = key.created_s if key.revoked_s is None else key.revoked_s
-    when = datetime.datetime.fromtimestamp(when_s).isoformat(" ", "minutes")
+    at_s = key.created_at_s if key.revoked_at_s is None else key.revoked_at_s
+    when = datetime.datetime.fromtimestamp(at_s).isoformat(" ", "minutes")
     return [key.name, key.key_id, limit or "-", key.limits.priority, "yes" if key.admin else "-", when]
 
 

@@ -72,10 +72,9 @@ class RequestRecord:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRequest:
-    """A request that has ended, for those who count it.
+    """A request that has ended, as observers see it.
 
-    ``endpoint`` is the path as it was declared, ``other`` where there is none. It took from ``started_s`` (monotonic)
-    on for ``duration_s``.
+    ``endpoint`` is the route's declared path, or ``other`` without a route. ``started_at_s`` is monotonic.
     """
 
     record: RequestRecord
@@ -83,7 +82,7 @@ class FinishedRequest:
     endpoint: str
     status: int
     outcome: str
-    started_s: float
+    started_at_s: float
     duration_s: float
 
 
@@ -121,7 +120,7 @@ class RequestLog:
             return
         record = _new_record(scope)
         scope.setdefault("state", {})["record"] = record
-        started_s = time.monotonic()
+        started_at_s = time.monotonic()
         status = 0
 
         async def send_named(message: Message) -> None:
@@ -140,15 +139,15 @@ class RequestLog:
                 error = ApiError(500, f"the server failed; its log has the reason under {record.request_id}")
                 await error_response(error)(scope, receive, send_named)
         finally:
-            record.connection_over(lambda: self._end(record, scope, status, started_s))
+            record.connection_over(lambda: self._end(record, scope, status, started_at_s))
 
-    def _end(self, record: RequestRecord, scope: Scope, status: int, started_s: float) -> None:
+    def _end(self, record: RequestRecord, scope: Scope, status: int, started_at_s: float) -> None:
         """The request is over: its line in the log, and word to the observers."""
-        duration_s = time.monotonic() - started_s
+        duration_s = time.monotonic() - started_at_s
         outcome = record.outcome or _outcome_of(status)
         level = logging.DEBUG if scope["path"] in self._quiet_paths else logging.INFO
         log.log(level, "request", extra=_facts(record, scope, status, outcome, duration_s))
-        ended = FinishedRequest(record, scope, _endpoint_of(scope), status, outcome, started_s, duration_s)
+        ended = FinishedRequest(record, scope, _endpoint_of(scope), status, outcome, started_at_s, duration_s)
         for observer in self._observers:
             observer.finished(ended)
 

@@ -27,7 +27,7 @@ log = logging.getLogger("nexa.images")
 @dataclass(frozen=True, slots=True)
 class _Entry:
     path: str
-    saved_s: float
+    saved_at_s: float
     size_bytes: int
 
 
@@ -87,12 +87,12 @@ class ImageStore:
         now_s = time.time()
         pictures, parts = self._entries()
         for part in parts:
-            if now_s - part.saved_s > STALE_PART_S:
+            if now_s - part.saved_at_s > STALE_PART_S:
                 _remove(part)
-        pictures.sort(key=lambda entry: entry.saved_s)
+        pictures.sort(key=lambda entry: entry.saved_at_s)
         kept_bytes = sum(entry.size_bytes for entry in pictures)
         for entry in pictures:
-            too_old = now_s - entry.saved_s > self._keep_s
+            too_old = now_s - entry.saved_at_s > self._keep_s
             if (too_old or kept_bytes + room_bytes > self._keep_bytes) and _remove(entry):
                 kept_bytes -= entry.size_bytes
         self._kept_bytes = kept_bytes

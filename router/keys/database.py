@@ -19,6 +19,7 @@ WAIT_FOR_OTHERS_S = 5.0
 IN_MEMORY = ":memory:"
 _APPLICATION_ID = 0x6E657861  # "nexa"
 _VERSION = 1
+# Columns keep their names: servers of several versions may share a file. ``*_s`` of a key are Unix times.
 _SCHEMA = """
 CREATE TABLE key (
     id TEXT PRIMARY KEY,

@@ -23,14 +23,14 @@ _COLUMNS = "id, name, admin, max_running, max_queued, priority, created_s, revok
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """What is known of a key. Times are Unix times; ``revoked_s`` is None while the key is in force."""
+    """What is known of a key, without its secret. ``revoked_at_s`` is None while the key is in force."""
 
     key_id: str
     name: str
     admin: bool
     limits: UserLimits
-    created_s: int
-    revoked_s: int | None = None
+    created_at_s: int
+    revoked_at_s: int | None = None
 
 
 class KeyStore:
@@ -134,9 +134,9 @@ def _digest(key: str) -> bytes:
 
 
 def _stored(row: tuple[str, str, int, int | None, int | None, str, int, int | None]) -> StoredKey:
-    key_id, name, admin, max_running, max_queued, priority, created_s, revoked_s = row
+    key_id, name, admin, max_running, max_queued, priority, created_at_s, revoked_at_s = row
     limits = UserLimits(max_running, max_queued, Priority(priority))
-    return StoredKey(key_id, name, bool(admin), limits, created_s, revoked_s)
+    return StoredKey(key_id, name, bool(admin), limits, created_at_s, revoked_at_s)
 
 
 def _is_address(name: str) -> bool:

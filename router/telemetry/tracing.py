@@ -71,7 +71,7 @@ class Tracing:
             context=self._propagator.extract(carrier),
             kind=trace.SpanKind.SERVER,
             attributes=self._attributes(request, method),
-            start_time=clock.epoch_ns(request.started_s),
+            start_time=clock.epoch_ns(request.started_at_s),
         )
         if request.status >= 500 or request.outcome == "failed":
             span.set_status(trace.StatusCode.ERROR)
@@ -82,7 +82,7 @@ class Tracing:
                     name, within, attributes={"nexa.choice": choice}, start_time=clock.epoch_ns(start_s)
                 )
                 child.end(clock.epoch_ns(end_s))
-        span.end(clock.epoch_ns(request.started_s + request.duration_s))
+        span.end(clock.epoch_ns(request.started_at_s + request.duration_s))
 
     def _attributes(self, request: FinishedRequest, method: str) -> dict[str, Any]:
         record = request.record

@@ -28,8 +28,8 @@ def total_bytes(folder: Path) -> int:
 
 def aged(path: Path, age_s: float) -> Path:
     """The file, last written that long ago."""
-    saved_s = path.stat().st_mtime - age_s
-    os.utime(path, (saved_s, saved_s))
+    saved_at_s = path.stat().st_mtime - age_s
+    os.utime(path, (saved_at_s, saved_at_s))
     return path
 
 

@@ -36,7 +36,7 @@ def test_a_key_is_found_again_with_all_that_was_said_of_it(store: KeyStore) -> N
     limits = UserLimits(2, 5, Priority.BATCH)
     found = store.find(store.create("bob", limits, admin=True))
     assert found is not None
-    assert (found.name, found.limits, found.admin, found.revoked_s) == ("bob", limits, True, None)
+    assert (found.name, found.limits, found.admin, found.revoked_at_s) == ("bob", limits, True, None)
     assert store.keys() == [found]
 
 
@@ -71,7 +71,7 @@ def test_a_revoked_key_opens_nothing_and_its_name_is_free_again(store: KeyStore)
     assert store.find(old) is None
     assert store.find(new) is not None
     assert [key.name for key in store.keys(revoked=True)] == ["bob"]
-    assert all(key.revoked_s is not None for key in store.keys(revoked=True))
+    assert all(key.revoked_at_s is not None for key in store.keys(revoked=True))
 
 
 def test_another_process_sees_a_change_at_once(store: KeyStore, path: Path) -> None:
