@@ -11,9 +11,9 @@ from pathlib import Path
 from shared import exit_codes
 from shared.logging_setup import configure
 from shared.parent import die_with_parent
-from shared.settings import ModelSettings, ServerSettings
+from shared.settings import ServerSettings
 from shared.wire.transport import Endpoints
-from workers.engine import Engine, EngineLoadError, WorkerMustEnd
+from workers.engine import EngineLoadError, WorkerMustEnd, build_engine
 from workers.runtime import WorkerRuntime
 
 log = logging.getLogger("nexa.worker")
@@ -45,30 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
         logging.shutdown()
         os._exit(exit_codes.REPLACE)
     return 0
-
-
-def build_engine(model: ModelSettings, threads: int, device: str) -> Engine:
-    """The engine that a model asks for. Only that engine's libraries are imported."""
-    if model.engine == "llama":
-        from workers.llama.engine import LlamaEngine
-        from workers.llama.options import LlamaOptions
-
-        return LlamaEngine(LlamaOptions.of(model, threads))
-    if model.engine == "echo":
-        from workers.testing.echo import EchoEngine
-
-        return EchoEngine(slots=model.slots, step_s=model.step_s)
-    if model.engine == "whisper":
-        from workers.whisper.engine import WhisperEngine
-        from workers.whisper.options import WhisperOptions
-
-        return WhisperEngine(WhisperOptions.of(model, threads, device))
-    if model.engine == "diffusion":
-        from workers.diffusion.engine import DiffusionEngine
-        from workers.diffusion.options import DiffusionOptions
-
-        return DiffusionEngine(DiffusionOptions.of(model, threads))
-    raise EngineLoadError(f"there is no engine {model.engine!r} in this version")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from shared.engines.registry import find_engine
+from shared.settings import ModelSettings
 from shared.wire.jobs import Payload, Started, Work
 from shared.wire.messages import EngineStats
 
@@ -85,3 +88,20 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model."""
+
+
+EngineFactory = Callable[[ModelSettings, int, str], Engine]
+"""Makes the engine of one worker from the model, its number of threads and its device."""
+
+
+def build_engine(model: ModelSettings, threads: int, device: str) -> Engine:
+    """Make the engine that ``model`` needs. Only that engine's libraries are imported.
+
+    Raises:
+        EngineLoadError: there is no such engine.
+    """
+    spec = find_engine(model.engine)
+    if spec is None:
+        raise EngineLoadError(f"engine: expected one that this version has, got {model.engine!r}")
+    create: EngineFactory = pkgutil.resolve_name(spec.factory)
+    return create(model, threads, device)

@@ -32,7 +32,7 @@ def launch(loaded: LoadedOptions) -> NoReturn:
     Raises:
         OptionError: options that do not fit together.
         NoRunFolder: the server cannot be started.
-        ModelError, GGUFError: a model cannot be found, fetched or read.
+        ModelError: a model cannot be found, fetched or read.
     """
     check(loaded)
     requested = [with_files(model) for model in loaded.models]

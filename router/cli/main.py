@@ -13,15 +13,14 @@ from router.cli import control, keys, models, server
 from router.cli.control import ControlError
 from router.cli.run_folder import NoRunFolder
 from router.keys.database import KeyFileError
-from shared.gguf.header import GGUFError
-from shared.models.source import ModelError
+from shared.errors import ModelError
 from shared.settings.option import OptionError
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-FORESEEN = (NoRunFolder, ModelError, GGUFError, KeyFileError, ControlError, sqlite3.Error, OSError)
+FORESEEN = (NoRunFolder, ModelError, KeyFileError, ControlError, sqlite3.Error, OSError)
 """Errors of the commands whose message is one readable line."""
 
 

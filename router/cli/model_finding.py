@@ -6,18 +6,17 @@ import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 
+from shared.engines.registry import find_engine
+from shared.engines.spec import EngineSpec
+from shared.errors import ModelError
 from shared.hub.progress import progress_for
 from shared.hub.store import ModelStore
-from shared.kinds import JobKind
-from shared.models.catalog import load_catalog, resolve
-from shared.models.source import ModelError, looks_like_path
+from shared.models.catalog import load_catalog
+from shared.models.resolution import resolve
+from shared.models.source import looks_like_path
 from shared.settings import ModelSettings
 from shared.settings.loading import MODEL_OPTIONS, RequestedModel
 from shared.settings.option import OptionError
-
-ECHO = "echo"
-SERVED_ENGINES = ("llama", "diffusion", "whisper", ECHO)
-_EXTRAS = {"diffusion": ("images", "stable_diffusion_cpp"), "whisper": ("speech", "faster_whisper")}
 
 
 def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> tuple[ModelSettings, ...]:
@@ -25,7 +24,7 @@ def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> 
 
     Raises:
         OptionError: an alias that fits no model, or is taken.
-        ModelError, GGUFError: a model cannot be found, fetched, read or served.
+        ModelError: a model cannot be found, fetched, read or served.
     """
     store = ModelStore(progress=progress_for())
     found = [_find_model(model, store) for model in requested]
@@ -67,43 +66,42 @@ def _take(alias: str, taken: set[str], origin: str) -> None:
 
 def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
     spec = requested.spec
-    if spec.partition(":")[0] == ECHO:
-        return _echo_model(requested)
+    name, _, argument = spec.partition(":")
+    engine = find_engine(name)
+    if engine is not None and not engine.has_files:
+        return _without_files(requested, engine, argument)
     entry = None if looks_like_path(spec) else load_catalog().find(spec)
     if entry is not None:
-        _check_engine(spec, entry.engine)  # before it is fetched
+        _check_installed(spec, entry.engine)  # before the model is fetched
     try:
         model = resolve(spec, store)
     except OSError as error:
         raise ModelError(f"{spec} cannot be read: {error.strerror or error}") from None
-    _check_engine(spec, model.engine)
+    _check_installed(spec, model.engine)
     return ModelSettings(
-        **dict(requested.options),
-        name=model.name,
-        kinds=(JobKind(model.kind),),
-        engine=model.engine,
-        path=str(model.path),
+        **dict(requested.options), name=model.name, kinds=model.kinds, engine=model.engine, path=str(model.path)
     )
 
 
-def _check_engine(spec: str, engine: str) -> None:
-    if engine not in SERVED_ENGINES:
-        raise ModelError(f"{spec} is a model for the {engine} engine, which this version does not have")
-    extra, module = _EXTRAS.get(engine, ("", ""))
-    if module and importlib.util.find_spec(module) is None:
-        raise ModelError(
-            f"{spec} needs packages that are not installed: run `make setup EXTRAS={extra}` in the source folder, "
-            f"or pip install 'nexa-server[{extra}]'"
-        )
-
-
-def _echo_model(requested: RequestedModel) -> ModelSettings:
-    """``echo`` or ``echo:SECONDS``: the engine without a model, which takes that long for a step."""
-    options, step = dict(requested.options), requested.spec.partition(":")[2]
-    if step:
-        duration = MODEL_OPTIONS["step_s"].option.value
+def _without_files(requested: RequestedModel, engine: EngineSpec, argument: str) -> ModelSettings:
+    """``ENGINE`` or ``ENGINE:ARGUMENT``, for an engine that opens no files."""
+    options = dict(requested.options)
+    if argument:
+        value = MODEL_OPTIONS[engine.argument].option.value
         try:
-            options["step_s"] = duration.read(step)
+            options[engine.argument] = value.read(argument)
         except ValueError:
-            raise OptionError(f"echo:SECONDS: expected {duration.expected}, got {step!r}") from None
-    return ModelSettings(**options, name=ECHO, kinds=(JobKind.TEXT,), engine=ECHO, path="")
+            raise OptionError(f"{engine.name}:{value.metavar}: expected {value.expected}, got {argument!r}") from None
+    return ModelSettings(**options, name=engine.name, kinds=engine.kinds, engine=engine.name, path="")
+
+
+def _check_installed(spec: str, name: str) -> None:
+    """Raise :class:`ModelError` unless the engine that ``spec`` needs can run."""
+    engine = find_engine(name)
+    if engine is None:
+        raise ModelError(f"{spec} needs the engine {name!r}, which this version does not have")
+    if engine.module and importlib.util.find_spec(engine.module) is None:
+        raise ModelError(
+            f"{spec} needs packages that are not installed: run `make setup EXTRAS={engine.extra}` in the source "
+            f"folder, or pip install 'nexa-server[{engine.extra}]'"
+        )

@@ -6,32 +6,37 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, dataclass
-from typing import get_args
+from typing import Any, assert_never
 
 from rich.console import Console
 from rich.table import Table
 
-from shared.gguf.header import GGUFError
+from shared.errors import ModelError
 from shared.hub.client import Hub
+from shared.hub.manifest import InstalledModel
 from shared.hub.progress import format_bytes, progress_for
-from shared.hub.store import InstalledModel, ModelStore
+from shared.hub.store import ModelStore
+from shared.kinds import JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
-from shared.models.files import ModelKind
-from shared.models.source import HubSource, JoinedSource, MissingPackageError, ModelError, PackageSource
+from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A line of ``nexa list``, with the field names of its JSON; ``kind`` is empty when files cannot be recognised."""
+    """A line of ``nexa list``, with the field names of its JSON; ``kinds`` is empty when files cannot be recognised."""
 
     name: str
     aliases: tuple[str, ...]
-    kind: str
+    kinds: tuple[JobKind, ...]
     size_bytes: int
     licence: str
     here: bool
     source: str
     note: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The row, with its first kind as ``kind``."""
+        return {**asdict(self), "kind": self.kinds[0] if self.kinds else ""}
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,7 +47,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 
     listing = subparsers.add_parser("list", help="list models", description="List models by name and what is here.")
     listing.add_argument("--json", action="store_true", help="print a JSON array")
-    listing.add_argument("--kind", choices=get_args(ModelKind), help="only models of this kind")
+    listing.add_argument("--kind", choices=list(JobKind), help="only models of this kind")
     listing.set_defaults(func=_list)
 
     remove = subparsers.add_parser("rm", help="delete a downloaded model", description="Delete a downloaded model.")
@@ -57,7 +62,7 @@ def list_rows(store: ModelStore, kind: str | None = None) -> list[ModelRow]:
     rows = [_entry_row(entry, store) for entry in entries]
     sources = {row.source for row in rows}
     rows += [_installed_row(model) for model in store.installed() if model.source not in sources]
-    return [row for row in rows if kind is None or row.kind == kind]
+    return [row for row in rows if kind is None or kind in row.kinds]
 
 
 def _pull(args: argparse.Namespace) -> int:
@@ -71,7 +76,7 @@ def _pull(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     rows = list_rows(ModelStore(), args.kind)
     if args.json:
-        print(json.dumps([asdict(row) for row in rows], indent=1))
+        print(json.dumps([row.to_json() for row in rows], indent=1))
         return 0
     table = Table(box=None, pad_edge=False)
     for heading in ("NAME", "KIND"):
@@ -82,7 +87,7 @@ def _list(args: argparse.Namespace) -> int:
     table.add_column("SOURCE", overflow="fold")
     for row in rows:
         here = "yes" if row.here else "-"
-        table.add_row(row.name, row.kind, format_bytes(row.size_bytes), row.licence, here, row.source)
+        table.add_row(row.name, ", ".join(row.kinds), format_bytes(row.size_bytes), row.licence, here, row.source)
     width = None if sys.stdout.isatty() else 200
     Console(width=width, markup=False, highlight=False, emoji=False).print(table)
     return 0
@@ -103,23 +108,41 @@ def _remove(args: argparse.Namespace) -> int:
 
 def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
     here, size_bytes = False, entry.size_bytes
-    if isinstance(entry.source, HubSource | JoinedSource):
-        installed = store.find(entry)
-        here, size_bytes = installed is not None, installed.size_bytes if installed else size_bytes
-    elif isinstance(entry.source, PackageSource):
-        try:
-            here = entry.source.locate().exists()
-        except MissingPackageError:
-            here = False
+    match entry.source:
+        case HubSource() | JoinedSource():
+            installed = store.find(entry)
+            here, size_bytes = installed is not None, installed.size_bytes if installed else size_bytes
+        case PackageSource() as source:
+            here = source.is_installed()
+        case PathSource(path):
+            here = path.exists()
+        case other:
+            assert_never(other)
     return ModelRow(
-        entry.name, entry.aliases, entry.kind, size_bytes, entry.licence, here, str(entry.source), entry.note
+        name=entry.name,
+        aliases=entry.aliases,
+        kinds=entry.kinds,
+        size_bytes=size_bytes,
+        licence=entry.licence,
+        here=here,
+        source=str(entry.source),
+        note=entry.note,
     )
 
 
 def _installed_row(model: InstalledModel) -> ModelRow:
     try:
-        kind: str = model.resolve().kind
+        kinds: tuple[JobKind, ...] = model.resolve().kinds
         note = ""
-    except (ModelError, GGUFError, OSError) as error:
-        kind, note = "", str(error)
-    return ModelRow(model.name, (), kind, model.size_bytes, model.licence, True, model.source, note)
+    except (ModelError, OSError) as error:
+        kinds, note = (), str(error)
+    return ModelRow(
+        name=model.name,
+        aliases=(),
+        kinds=kinds,
+        size_bytes=model.size_bytes,
+        licence=model.licence,
+        here=True,
+        source=model.source,
+        note=note,
+    )

@@ -65,7 +65,7 @@ def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
     Raises:
         OptionError: a wrong option.
-        NoRunFolder, ModelError, GGUFError: the server cannot be started.
+        NoRunFolder, ModelError: the server cannot be started.
     """
     found: dict[str, Any] = vars(parser.parse_intermixed_args(words))
     config_path = found.pop("config") or os.environ.get(CONFIG_VARIABLE) or None

@@ -25,10 +25,10 @@ from scripts.bench.report.targets import verdicts
 from scripts.bench.rounds import Bench
 from scripts.bench.servers.contenders import Setting
 from scripts.bench.workloads.bursts import Bursts
-from shared.gguf.header import GGUFError
+from shared.engines.llama import LLAMA
+from shared.errors import ModelError
 from shared.hub.store import ModelStore
-from shared.models.catalog import resolve
-from shared.models.source import ModelError
+from shared.models.resolution import resolve
 
 RESULTS = "results.json"
 
@@ -38,7 +38,7 @@ def main() -> int:
     options = _parser().parse_args()
     try:
         results = json.loads(options.report.read_text("utf-8")) if options.report else _measure(options)
-    except (PlanError, ModelError, GGUFError) as error:
+    except (PlanError, ModelError) as error:
         sys.exit(f"bench: {error}")
     _present(results, options.out)
     return 1 if results["failed"] else 0
@@ -58,10 +58,8 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def _bench(options: argparse.Namespace) -> Bench:
     model = resolve(options.model, ModelStore())
-    if model.engine != "llama":
-        raise PlanError(
-            f"--model {options.model}: a {model.kind} model for {model.engine}; accepted are GGUF text models"
-        )
+    if model.engine != LLAMA.name:
+        raise PlanError(f"--model {options.model}: expected a GGUF text model, got one for {model.engine}")
     return Bench(
         contenders=chosen_contenders(_words(options.servers), options.url),
         chosen=chosen_workloads(_words(options.only)),

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from scripts.chaos.expected import NEAR_TIE, Calm, greedy_requests, margin_at_difference
 from shared.hub.store import ModelStore
-from shared.models.catalog import resolve
+from shared.models.resolution import resolve
 from workers.llama.native.model import BatchPiece, LlamaModel
 from workers.llama.options import LlamaOptions
 from workers.llama.sampling.sampler import log_softmax

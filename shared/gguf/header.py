@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from shared.errors import ModelError
 from shared.gguf.foreign import describe_foreign_file
 from shared.gguf.ggml_types import GGML_TYPES
 
@@ -36,7 +37,7 @@ _ALIGNMENT_KEY = "general.alignment"
 _DEFAULT_ALIGNMENT = 32
 
 
-class GGUFError(ValueError):
+class GGUFError(ModelError):
     """A file that is not a whole, readable GGUF; the message is one line and names the file."""
 
 

@@ -19,8 +19,8 @@ from typing import BinaryIO, Protocol
 from huggingface_hub import HfApi, constants, get_session, get_token, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
-from shared.hub.choice import HubFile
-from shared.models.source import ModelError
+from shared.engines.files import HubFile
+from shared.errors import ModelError
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0

@@ -7,54 +7,31 @@ manifest a folder is an unfinished download, which the next pull goes on with.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from shared.gguf.header import GGUFError
-from shared.hub.choice import HubFile, choose_files
+from shared.engines.files import HubFile, ModelFiles
+from shared.errors import ModelError
+from shared.hub.choice import choose_files
 from shared.hub.client import Hub, HubRepo, PullProgress
+from shared.hub.manifest import MANIFEST, InstalledModel, read_manifest, write_manifest
 from shared.hub.progress import SilentProgress
-from shared.models.catalog import CatalogEntry, ResolvedModel, load_catalog, resolve_entry, resolved
-from shared.models.files import Engine, ModelFiles, inspect_model
+from shared.models.catalog import CatalogEntry, load_catalog
+from shared.models.files import inspect_model
 from shared.models.joining import join_folders
-from shared.models.source import HubSource, JoinedSource, ModelError, PackageSource, is_safe_relative, parse_source
-
-_MANIFEST = "manifest.json"
+from shared.models.resolution import ResolvedModel, resolve_entry
+from shared.models.source import HubSource, JoinedSource, PackageSource, is_safe_relative, parse_source
 
 
 class NotInstalledError(ModelError):
     """The store holds no such model."""
-
-
-@dataclass(frozen=True, slots=True)
-class InstalledModel:
-    """A whole model in the store; ``files`` are relative to ``folder / "files"``, the one to open first."""
-
-    name: str
-    source: str
-    commit: str
-    licence: str
-    files: tuple[str, ...]
-    size_bytes: int
-    folder: Path
-
-    @property
-    def path(self) -> Path:
-        """What to recognise the model by: its only or first file, or the folder when it is made of several."""
-        first = self.folder / "files" / self.files[0]
-        return first.parent if first.name == "model.bin" else first
-
-    def resolve(self) -> ResolvedModel:
-        """Recognise its files and check that they are whole, as far as that is cheap."""
-        return resolved(inspect_model(self.path), self.name, self.licence, self.source)
 
 
 def default_root() -> Path:
@@ -74,14 +51,14 @@ class ModelStore:
         """All whole models, by name. Folders that are not ours, or whose manifest is damaged, are passed over."""
         if not self.root.is_dir():
             return []
-        found = (_read_manifest(folder) for folder in self.root.iterdir() if folder.is_dir())
+        found = (read_manifest(folder) for folder in self.root.iterdir() if folder.is_dir())
         return sorted((model for model in found if model is not None), key=lambda model: (model.name, model.source))
 
     def find(self, model: CatalogEntry | HubSource) -> InstalledModel | None:
         """The installed model that comes from the source of ``model``, without asking the hub."""
         source = model.source if isinstance(model, CatalogEntry) else model
         folder = self._folder(source) if isinstance(source, HubSource | JoinedSource) else None
-        return _read_manifest(folder) if folder is not None and folder.is_dir() else None
+        return read_manifest(folder) if folder is not None and folder.is_dir() else None
 
     def ensure(self, model: CatalogEntry | HubSource) -> ResolvedModel:
         """The installed model, pulled first when it is not here."""
@@ -130,6 +107,8 @@ class ModelStore:
 
     def _ensure(self, model: CatalogEntry | HubSource, progress: PullProgress) -> ResolvedModel:
         found = (self.find(model) or self._pull(model, progress)).resolve()
+        if isinstance(model, CatalogEntry):
+            return replace(found, name=model.name, kinds=model.kinds)
         return replace(found, name=_name(model))
 
     def _join(self, entry: CatalogEntry, source: JoinedSource) -> InstalledModel:
@@ -150,7 +129,7 @@ class ModelStore:
                 folder=folder,
             )
             self._check(installed)
-            _write_manifest(installed)
+            write_manifest(installed)
             return installed
 
     def _pull(self, model: CatalogEntry | HubSource, progress: PullProgress) -> InstalledModel:
@@ -165,7 +144,7 @@ class ModelStore:
             if present is not None:
                 return present
             repo = self._hub.repo(source.repo)
-            engine: Engine | None = model.engine if isinstance(model, CatalogEntry) else None
+            engine = model.engine if isinstance(model, CatalogEntry) else None
             files = choose_files(source, repo.files, engine)
             if isinstance(model, CatalogEntry) and model.sha256:
                 files[0] = replace(files[0], sha256=model.sha256)
@@ -183,7 +162,7 @@ class ModelStore:
             self._check(installed)
             for leftover in folder.rglob("*.part"):
                 leftover.unlink()
-            _write_manifest(installed)
+            write_manifest(installed)
             return installed
 
     def _download(self, repo: HubRepo, files: list[HubFile], folder: Path, progress: PullProgress) -> None:
@@ -200,7 +179,7 @@ class ModelStore:
         """Recognise the fetched files; those that no engine can open are not kept."""
         try:
             return inspect_model(model.path)
-        except (GGUFError, ModelError) as error:
+        except ModelError as error:
             self._delete(model.folder)
             raise ModelError(f"{model.source} was fetched whole but cannot be served: {error}") from None
 
@@ -213,7 +192,7 @@ class ModelStore:
     def _delete(self, folder: Path) -> None:
         if folder.parent != self.root or folder.is_symlink():
             raise ModelError(f"{folder} is not a folder of the store {self.root}; it was left alone")
-        (folder / _MANIFEST).unlink(missing_ok=True)
+        (folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(folder)
 
     @contextmanager
@@ -237,21 +216,3 @@ def _name(model: CatalogEntry | HubSource) -> str:
 
 def _folder_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-
-
-def _write_manifest(model: InstalledModel) -> None:
-    values = asdict(model)
-    del values["folder"]
-    draft = model.folder / f"{_MANIFEST}.part"
-    draft.write_text(json.dumps(values, indent=1))
-    draft.replace(model.folder / _MANIFEST)
-
-
-def _read_manifest(folder: Path) -> InstalledModel | None:
-    try:
-        values = json.loads((folder / _MANIFEST).read_text())
-        model = InstalledModel(**{**values, "files": tuple(values["files"]), "folder": folder})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-    whole = model.files and all(is_safe_relative(file) and (folder / "files" / file).is_file() for file in model.files)
-    return model if whole else None

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from shared.models.source import ModelError
+from shared.errors import ModelError
 
 _PART = re.compile(r"(?P<name>.+)\.part(?P<number>\d{1,4})")
 _COPY_BYTES = 1024 * 1024

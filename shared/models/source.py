@@ -7,14 +7,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-MODEL_SUFFIXES = (".gguf", ".safetensors", ".ckpt", ".onnx")
+from shared.engines.registry import model_suffixes
+from shared.errors import ModelError
 
 _REPO_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _MODULE_PATTERN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
-
-
-class ModelError(Exception):
-    """Why a model cannot be named, found, fetched or served, in one line for the person who asked for it."""
 
 
 class MissingPackageError(ModelError):
@@ -46,6 +43,14 @@ class PackageSource:
     def distribution(self) -> str:
         """Name that pip knows the package by (underscores and dashes are one to pip)."""
         return self.module.partition(".")[0].replace("_", "-")
+
+    def is_installed(self) -> bool:
+        """Whether the package is installed and holds the file."""
+        try:
+            self.locate()
+        except MissingPackageError:
+            return False
+        return True
 
     def locate(self) -> Path:
         """Path of the file, found without running any of the package's code.
@@ -133,7 +138,7 @@ def _parse_package(location: str, text: str) -> PackageSource:
 
 def looks_like_path(spec: str) -> bool:
     """Whether ``spec`` is written like a path: it has a separator, or ends as model files end."""
-    return "/" in spec or "\\" in spec or spec in (".", "..") or spec.lower().endswith(MODEL_SUFFIXES)
+    return "/" in spec or "\\" in spec or spec in (".", "..") or spec.lower().endswith(model_suffixes())
 
 
 def is_safe_relative(file: str) -> bool:

@@ -18,7 +18,7 @@ def test_each_kind_has_one_row_and_each_job_class_one_kind() -> None:
 
 @pytest.mark.parametrize("kind", JobKind)
 def test_the_example_model_of_a_kind_serves_it(kind: JobKind) -> None:
-    assert load_catalog().get(KINDS[kind].example_model).kind == kind
+    assert kind in load_catalog().get(KINDS[kind].example_model).kinds
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.kinds import kind_of
+from shared.settings import ModelSettings
 from shared.wire.jobs import Done, FinishReason, JobError, Started, TextJob, Tokens
 from shared.wire.messages import EngineStats
 from workers.engine import Emitted, EngineInfo, EngineJob
@@ -98,6 +99,11 @@ class EchoEngine:
             done = Done(FinishReason.LENGTH, len(echo.words), 0, echo.sent, echo.ttft_s)
             emitted.append((echo.job_id, done))
         return emitted
+
+
+def create(model: ModelSettings, _threads: int, _device: str) -> EchoEngine:
+    """The engine of one worker, not loaded yet."""
+    return EchoEngine(slots=model.slots, step_s=model.step_s)
 
 
 def _prompt_of(job: TextJob) -> str:

@@ -11,11 +11,14 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
-from shared.hub.choice import HubFile, choose_files
+from shared.engines.files import HubFile
+from shared.errors import ModelError
+from shared.hub.choice import choose_files
 from shared.hub.client import Hub, HubError
 from shared.hub.store import ModelStore, NotInstalledError, default_root
-from shared.models.catalog import load_catalog, resolve
-from shared.models.source import HubSource, ModelError
+from shared.models.catalog import load_catalog
+from shared.models.resolution import resolve
+from shared.models.source import HubSource
 from tests.support.models.gguf_builder import build_gguf
 from tests.support.models.hub_server import COMMIT, FakeRepo, HubServer, serve_hub
 
@@ -70,7 +73,7 @@ def test_pull_installs_a_whole_model(store: ModelStore) -> None:
     progress = RecordedProgress()
     model = store.pull(SPEC, progress)
     assert model.path.read_bytes() == MODEL
-    assert (model.name, model.kind, model.engine, model.format) == ("owner/tiny", "text", "llama", "gguf")
+    assert (model.name, model.kinds, model.engine) == ("owner/tiny", ("text",), "llama")
     assert (model.source, model.licence) == (SPEC, "mit")
     assert files_in(store) == ["tiny-Q4_K_M.gguf"]
     assert progress.starts == [("tiny-Q4_K_M.gguf", len(MODEL), 0)]
@@ -279,7 +282,7 @@ def test_whisper_repository_becomes_a_folder(store: ModelStore, hub: HubServer) 
     plain = {"config.json", "tokenizer.json", "vocabulary.txt"}
     hub.repos["owner/whisper"] = FakeRepo(files | {"README.md": b"x", ".gitattributes": b"y"}, plain)
     model = store.pull("hf:owner/whisper")
-    assert (model.kind, model.engine, model.format) == ("speech", "whisper", "ctranslate2")
+    assert (model.kinds, model.engine) == (("speech",), "whisper")
     assert sorted(path.name for path in model.path.iterdir()) == sorted(files)
 
 

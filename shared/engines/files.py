@@ -1,0 +1,63 @@
+"""Files that may be a model, on this machine or in a hub repository, as the engines see them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from shared.gguf.header import GGUFHeader
+from shared.kinds import JobKind
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file or folder that may be a model. ``header`` is that of a GGUF file (of its first part when it is split)."""
+
+    path: Path
+    header: GGUFHeader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """A recognised model. ``path`` is what its engine opens: a file (the first part of a split GGUF) or a folder."""
+
+    path: Path
+    engine: str
+    kinds: tuple[JobKind, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HubFile:
+    """A file of a hub repository. The hashes are hex: ``sha256`` of LFS files, ``git_sha1`` of all others."""
+
+    path: str
+    size_bytes: int
+    sha256: str | None = None
+    git_sha1: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a hub repository, and the pattern that the user gave (empty: none).
+
+    A pattern is a glob (``*Q5_K_M*``), a path, or a part of a path (``Q5_K_M``). Case does not matter.
+    """
+
+    repo: str
+    files: Sequence[HubFile]
+    pattern: str = ""
+
+    def matching(self, *suffixes: str) -> list[HubFile]:
+        """The files with one of ``suffixes`` that fit the pattern. An exact fit excludes a partial one."""
+        found = [file for file in self.files if file.path.lower().endswith(suffixes)]
+        pattern = self.pattern.lower()
+        if not pattern:
+            return found
+        exact = [file for file in found if _fits(file.path.lower(), pattern)]
+        return exact or [file for file in found if pattern in file.path.lower()]
+
+
+def _fits(path: str, pattern: str) -> bool:
+    return fnmatchcase(path, pattern) or fnmatchcase(path.rpartition("/")[2], pattern)

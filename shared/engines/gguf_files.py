@@ -1,0 +1,81 @@
+"""GGUF files, which more than one engine opens: their parts, and which one of several to take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from shared.engines.files import Candidate, HubFile, Listing
+from shared.errors import ModelError
+from shared.gguf.header import read_gguf_header
+
+NOT_A_MODEL = re.compile(r"mmproj|imatrix|(?<![a-z0-9])vae(?![a-z0-9])", re.IGNORECASE)
+"""Names of files that go with a model: projectors, importance matrices, autoencoders."""
+
+_PREFERRED_QUANT = "q4_k_m"
+_FEW_BITS = re.compile(r"(?<![a-z0-9])(i?q[123]|tq[12])_", re.IGNORECASE)
+_PART_PATTERN = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf", re.IGNORECASE)
+
+
+def split_parts(name: str) -> list[str]:
+    """Names of all parts of the split GGUF that ``name`` is a part of; ``[name]`` when it is not split."""
+    match = _PART_PATTERN.fullmatch(name)
+    count = int(match["parts"]) if match else 0
+    if match is None or count == 0:
+        return [name]
+    return [f"{match['stem']}-{part:05}-of-{count:05}{name[-5:]}" for part in range(1, count + 1)]
+
+
+def read_gguf(path: Path) -> Candidate:
+    """Read the headers of the GGUF file ``path`` and of all its parts.
+
+    Raises:
+        ModelError: a part is missing.
+        GGUFError: a part is no whole GGUF.
+    """
+    names = split_parts(path.name)
+    missing = [name for name in names if not (path.parent / name).is_file()]
+    if missing:
+        raise ModelError(f"{path.name} is one of {len(names)} parts, and {len(missing)} are missing: {missing[0]}")
+    first, *_ = [read_gguf_header(path.parent / name) for name in names]
+    return Candidate(first.path, first)
+
+
+def find_gguf(folder: Path) -> Path | None:
+    """The GGUF model in ``folder``, or None. Raises :class:`ModelError` when it holds several models."""
+    ggufs = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".gguf" and file.is_file())
+    ggufs = [file for file in ggufs if "mmproj" not in file.name.lower()]
+    firsts = [file for file in ggufs if split_parts(file.name)[0] == file.name] or ggufs[:1]
+    if len(firsts) > 1:
+        names = ", ".join(file.name for file in firsts[:5])
+        raise ModelError(f"folder {folder} holds {len(firsts)} GGUF models, name one of them: {names}")
+    return firsts[0] if firsts else None
+
+
+def choose_gguf(listing: Listing) -> list[HubFile]:
+    """All parts of one GGUF model: Q4_K_M, else the smallest of at least 4 bits a weight, else the smallest.
+
+    Raises:
+        ModelError: the repository lacks a part.
+    """
+    ggufs = listing.matching(".gguf")
+    if not listing.pattern:
+        ggufs = [file for file in ggufs if not NOT_A_MODEL.search(file.path)]
+    by_path = {file.path: file for file in listing.files}
+    models: dict[str, list[HubFile]] = {}
+    for file in ggufs:
+        folder, slash, name = file.path.rpartition("/")
+        parts = [folder + slash + part for part in split_parts(name)[: len(listing.files) + 1]]
+        missing = [part for part in parts if part not in by_path]
+        if missing:
+            raise ModelError(f"hub repository {listing.repo} lacks {missing[0]}, a part of {file.path}")
+        models[parts[0]] = [by_path[part] for part in parts]
+    return min(models.items(), key=lambda model: _rank(*model), default=("", []))[1]
+
+
+def _rank(path: str, parts: Sequence[HubFile]) -> tuple[int, int, str]:
+    lowered = path.lower()
+    few_bits = _FEW_BITS.search(lowered) is not None
+    rank = 0 if _PREFERRED_QUANT in lowered else 1 + few_bits
+    return rank, sum(part.size_bytes for part in parts), path

@@ -1,0 +1,29 @@
+"""All engines. Catalog, hub, command line and workers read this list; no other names an engine."""
+
+from __future__ import annotations
+
+from shared.engines.diffusion import DIFFUSION
+from shared.engines.echo import ECHO
+from shared.engines.llama import LLAMA
+from shared.engines.spec import EngineSpec
+from shared.engines.whisper import WHISPER
+
+ENGINES: tuple[EngineSpec, ...] = (
+    DIFFUSION,
+    LLAMA,  # after the others that open GGUF files: it takes every architecture that they leave
+    WHISPER,
+    ECHO,
+)
+
+UNSUPPORTED = {".onnx": "an ONNX model"}
+"""Formats that no engine opens, by suffix, so that a refusal can name them."""
+
+
+def find_engine(name: str) -> EngineSpec | None:
+    """The engine called ``name``."""
+    return next((engine for engine in ENGINES if engine.name == name), None)
+
+
+def model_suffixes() -> tuple[str, ...]:
+    """Suffixes of model files, supported or not, in lower case."""
+    return (".gguf", *(suffix for engine in ENGINES for suffix in engine.suffixes), *UNSUPPORTED)

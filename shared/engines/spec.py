@@ -1,0 +1,47 @@
+"""What every process knows of an engine, without its libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.engines.files import Candidate, HubFile, Listing, ModelFiles
+from shared.kinds import JobKind
+
+
+def _recognise_nothing(_candidate: Candidate) -> ModelFiles | None:
+    return None
+
+
+def _choose_nothing(_listing: Listing) -> list[HubFile]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """One engine. To add one: a module here that makes its spec, a line in the registry, a folder in ``workers``.
+
+    ``factory`` is the ``module:function`` of a :data:`workers.engine.EngineFactory`, which only a worker imports. The
+    engine needs the Python module ``module``, which the ``extra`` of this distribution installs; both are empty when
+    every installation can run it.
+
+    ``opens`` names its models in messages. Its files end in ``.gguf`` or one of ``suffixes``. ``recognise`` returns the
+    model that a candidate is, or None when the candidate is not for this engine; ``choose`` picks the files to fetch
+    from a hub repository, the one to open first, or none. Both raise :class:`~shared.errors.ModelError` for files that
+    belong to this engine and cannot be used.
+
+    An engine that ``has_files`` is False opens none: its only model is named ``ENGINE`` or ``ENGINE:ARGUMENT``, where
+    ``argument`` is the model option that ARGUMENT sets.
+    """
+
+    name: str
+    kinds: tuple[JobKind, ...]
+    factory: str
+    extra: str = ""
+    module: str = ""
+    opens: str = ""
+    suffixes: tuple[str, ...] = ()
+    recognise: Callable[[Candidate], ModelFiles | None] = _recognise_nothing
+    choose: Callable[[Listing], list[HubFile]] = _choose_nothing
+    has_files: bool = True
+    argument: str = ""

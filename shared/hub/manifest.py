@@ -1,0 +1,56 @@
+"""A model in the store, and the file that describes it there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from shared.models.files import inspect_model
+from shared.models.resolution import ResolvedModel, resolved
+from shared.models.source import is_safe_relative
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A whole model in the store; ``files`` are relative to ``folder / "files"``, the one to open first."""
+
+    name: str
+    source: str
+    commit: str
+    licence: str
+    files: tuple[str, ...]
+    size_bytes: int
+    folder: Path
+
+    @property
+    def path(self) -> Path:
+        """The file or folder to recognise the model by."""
+        first = self.folder / "files" / self.files[0]
+        return first.parent if first.name == "model.bin" else first
+
+    def resolve(self) -> ResolvedModel:
+        """Recognise its files and check that they are whole, as far as that is cheap."""
+        return resolved(inspect_model(self.path), self.name, self.licence, self.source)
+
+
+def write_manifest(model: InstalledModel) -> None:
+    """Mark ``model`` as whole."""
+    values = asdict(model)
+    del values["folder"]
+    draft = model.folder / f"{MANIFEST}.part"
+    draft.write_text(json.dumps(values, indent=1))
+    draft.replace(model.folder / MANIFEST)
+
+
+def read_manifest(folder: Path) -> InstalledModel | None:
+    """The model in ``folder``, or None when the manifest is missing or damaged, or lists a file that is not there."""
+    try:
+        values = json.loads((folder / MANIFEST).read_text())
+        model = InstalledModel(**{**values, "files": tuple(values["files"]), "folder": folder})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    whole = model.files and all(is_safe_relative(file) and (folder / "files" / file).is_file() for file in model.files)
+    return model if whole else None

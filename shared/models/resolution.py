@@ -1,0 +1,90 @@
+"""From any way of naming a model to its files on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, assert_never
+
+from shared.engines.files import ModelFiles
+from shared.engines.registry import model_suffixes
+from shared.errors import ModelError
+from shared.kinds import JobKind
+from shared.models.catalog import BARE_REPO, CatalogEntry, UnknownModelError, load_catalog
+from shared.models.files import inspect_model
+from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource, looks_like_path, parse_source
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """A model whose files are on this machine; ``path`` is what its engine opens."""
+
+    name: str
+    kinds: tuple[JobKind, ...]
+    engine: str
+    path: Path
+    licence: str
+    source: str
+
+
+class ModelFinder(Protocol):
+    """What :func:`resolve` needs of the model store."""
+
+    def ensure(self, model: CatalogEntry | HubSource) -> ResolvedModel:
+        """The installed model, pulled (or put together) first when it is not here."""
+
+
+def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
+    """Find the model that ``spec`` names, and let ``store`` fetch it when it is not on this machine.
+
+    ``spec`` is a name of the catalog, a local file or folder, ``hf:owner/repo[:file-pattern]`` or
+    ``package:module/file``. A local path wins over a name when it is written like a path and exists.
+
+    Raises:
+        ModelError: there is no such model, or it cannot be fetched or read.
+    """
+    match parse_source(spec):
+        case HubSource() as source:
+            return store.ensure(source)
+        case PackageSource() as source:
+            return _from_path(source.locate(), spec)
+        case JoinedSource():
+            raise ModelError(f"{spec}: expected the name that the catalog gives this model, got its source")
+        case PathSource(path):
+            return _from_path(path, str(path)) if looks_like_path(spec) and path.exists() else _by_name(spec, store)
+        case other:
+            assert_never(other)
+
+
+def resolve_entry(entry: CatalogEntry, store: ModelFinder) -> ResolvedModel:
+    """The files of a catalog entry. ``store`` makes them ready unless an installed package ships them whole."""
+    match entry.source:
+        case HubSource() | JoinedSource():
+            return store.ensure(entry)
+        case PackageSource() as source:
+            path = source.locate()
+        case PathSource(path):
+            pass
+        case other:
+            assert_never(other)
+    model = resolved(inspect_model(path), entry.name, entry.licence, str(entry.source))
+    return replace(model, kinds=entry.kinds)
+
+
+def resolved(files: ModelFiles, name: str, licence: str, source: str) -> ResolvedModel:
+    """Join recognised files with what is known about the model."""
+    return ResolvedModel(name, files.kinds, files.engine, files.path, licence, source)
+
+
+def _by_name(spec: str, store: ModelFinder) -> ResolvedModel:
+    catalog = load_catalog()
+    repo_like = BARE_REPO.fullmatch(spec) and not spec.lower().endswith(model_suffixes())
+    if looks_like_path(spec) and not repo_like and catalog.find(spec) is None:
+        raise UnknownModelError(f"no such file or folder: {spec}; see the names of models with: nexa list")
+    return resolve_entry(catalog.get(spec), store)
+
+
+def _from_path(path: Path, source: str) -> ResolvedModel:
+    files = inspect_model(path.resolve())
+    name = files.path.stem if files.path.is_file() else files.path.name
+    return resolved(files, name, "unknown", source)
