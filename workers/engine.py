@@ -9,8 +9,9 @@ from typing import Protocol
 
 from shared.engines.registry import find_engine
 from shared.settings import ModelSettings
-from shared.wire.jobs import Payload, Started, Work
+from shared.wire.jobs import Work
 from shared.wire.messages import EngineStats
+from shared.wire.payloads import Payload, Started
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ PUB drops silently, so every event has a sequence number, and any of them can be
 
 from __future__ import annotations
 
-from shared.wire.jobs import Payload
 from shared.wire.messages import Event
+from shared.wire.payloads import Payload
 
 
 class JobJournal:

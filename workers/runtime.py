@@ -11,8 +11,8 @@ from typing import assert_never
 
 import psutil
 
-from shared.wire.jobs import Failed, JobError
 from shared.wire.messages import Cancel, Drain, EngineStats, Heartbeat, WorkerState
+from shared.wire.payloads import Failed, JobError
 from shared.wire.transport import Endpoints
 from workers.engine import Emitted, Engine, EngineInfo, EngineJob
 from workers.link import Command, Submission, WorkerLink

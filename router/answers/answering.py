@@ -17,7 +17,7 @@ from router.answers.submission import SubmittedRequest
 from router.http.disconnect import unless_gone
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
-from shared.wire.jobs import Failed
+from shared.wire.payloads import Failed
 
 R = TypeVar("R")
 T = TypeVar("T")

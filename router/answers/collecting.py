@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from router.answers.submission import SubmittedRequest
 from router.schemas.errors import ApiError
-from shared.wire.jobs import Done, Failed, TokenLogprob, Tokens
+from shared.wire.payloads import Done, Failed, TokenLogprob, Tokens
 
 
 @dataclass(slots=True)

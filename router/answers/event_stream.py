@@ -22,7 +22,7 @@ from router.answers.submission import Batch, SubmittedRequest
 from router.http.disconnect import ClientGone, unless_gone
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
-from shared.wire.jobs import Failed, Payload
+from shared.wire.payloads import Failed, Payload
 
 KEEP_ALIVE_INTERVAL_S = 15.0
 DONE_EVENT = "data: [DONE]\n\n"

@@ -16,7 +16,8 @@ from router.schemas.errors import ApiError
 from router.schemas.scheduling import NOTHING_ASKED, SchedulingFields
 from shared.kinds import kind_of
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import Done, ImageJob, Payload, SpeechJob, TextJob, Work
+from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
+from shared.wire.payloads import Done, Payload
 
 Batch = tuple[int, list[Payload]]
 

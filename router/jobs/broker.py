@@ -23,7 +23,7 @@ from router.jobs.workers.probing import Prober
 from router.jobs.workers.table import Worker, WorkerRow, WorkerTable
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import Done, Failed, ImageJob, Started, Tokens
+from shared.wire.jobs import ImageJob
 from shared.wire.messages import (
     Acknowledge,
     BusMessage,
@@ -36,6 +36,7 @@ from shared.wire.messages import (
     Roster,
     Step,
 )
+from shared.wire.payloads import Done, Failed, Started, Tokens
 from shared.wire.transport import Endpoints
 
 log = logging.getLogger("nexa.router.jobs")

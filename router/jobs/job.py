@@ -11,7 +11,8 @@ from mmap import mmap
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
 from shared.kinds import estimated_cost
 from shared.states import move
-from shared.wire.jobs import Done, Failed, Payload, Picture, Recording, Segment, Started, Tokens, Work
+from shared.wire.jobs import Work
+from shared.wire.payloads import Done, Failed, Payload, Picture, Recording, Segment, Started, Tokens
 
 Blob = bytes | memoryview | mmap
 

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from router.jobs.refusals import RefusalReason, Refused
-from shared.wire.jobs import Failed
+from shared.wire.payloads import Failed
 
 _TYPES = {
     400: "invalid_request_error",

@@ -22,19 +22,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.wire.codec import Codec, Decoder
-from shared.wire.jobs import (
-    Done,
-    Failed,
-    ImageJob,
-    Picture,
-    Progress,
-    Recording,
-    Segment,
-    SpeechJob,
-    Started,
-    TextJob,
-    Tokens,
-)
+from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
+from shared.wire.payloads import Done, Failed, Payload, Picture, Progress, Recording, Segment, Started, Tokens
 
 HEARTBEAT_TOPIC = b"heartbeat"
 ROSTER_TOPIC = b"roster"
@@ -95,7 +84,7 @@ class Submit:
 
     job_id: str
     router_id: str
-    work: TextJob | SpeechJob | ImageJob
+    work: Work
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
     begun: Started | None = None
@@ -134,7 +123,7 @@ class Event:
 
     job_id: str
     seq: int
-    payload: Started | Tokens | Progress | Picture | Segment | Recording | Done | Failed
+    payload: Payload
 
 
 @dataclass(frozen=True, slots=True)

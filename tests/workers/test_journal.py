@@ -3,7 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.jobs import Done, FinishReason, Payload, Tokens
+from shared.wire.payloads import Done, FinishReason, Payload, Tokens
 from workers.journal import JobJournal
 
 DONE = Done(FinishReason.STOP, 1, 0, 1, 0.1)

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.wire.jobs import Done, FinishReason, Payload, Started, Tokens
 from shared.wire.messages import (
     CODEC,
     Acknowledge,
@@ -19,6 +18,7 @@ from shared.wire.messages import (
     Roster,
     WorkerState,
 )
+from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokens
 from tests.support.router.router_end import RouterEnd
 from workers.link import Command, Submission, WorkerLink
 

@@ -10,8 +10,9 @@ import pytest
 
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import Done, Failed, ImageJob, SpeechJob, Started, Tokens
+from shared.wire.jobs import ImageJob, SpeechJob
 from shared.wire.messages import Acknowledge, Cancel, Drain, Replay, Submit, WorkerState
+from shared.wire.payloads import Done, Failed, Started, Tokens
 from tests.support.router.router_end import PATIENCE_S, RouterEnd
 
 REPOSITORY = Path(__file__).parents[2]

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.wire.jobs import Progress, Started
 from shared.wire.messages import EngineStats
+from shared.wire.payloads import Progress, Started
 from workers.diffusion.options import DiffusionOptions
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError, WorkerMustEnd
 

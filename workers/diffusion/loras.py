@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from shared.wire.jobs import JobError
+from shared.wire.payloads import JobError
 
 SUFFIXES = (".safetensors", ".gguf", ".pt")
 MAX_WEIGHT = 10.0

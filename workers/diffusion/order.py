@@ -10,7 +10,8 @@ from PIL import Image
 
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.kinds import kind_of
-from shared.wire.jobs import ImageJob, JobError
+from shared.wire.jobs import ImageJob
+from shared.wire.payloads import JobError
 from workers.diffusion.loras import Lora, take_loras
 from workers.diffusion.pictures import input_picture, mask_picture
 from workers.engine import EngineJob

@@ -9,7 +9,7 @@ import time
 
 from PIL import Image
 
-from shared.wire.jobs import Done, Failed, FinishReason, Payload, Picture, Progress
+from shared.wire.payloads import Done, Failed, FinishReason, Payload, Picture, Progress
 from workers.diffusion.metadata import parameters, png
 from workers.diffusion.native import DiffusionModel, Listener, PaintError, Painting
 from workers.diffusion.native_log import NATIVE_LOG

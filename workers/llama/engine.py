@@ -10,8 +10,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.wire.jobs import Done, Failed, FinishReason, JobError, Started, Tokens
 from shared.wire.messages import EngineStats
+from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokens
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
 from workers.llama.cache.host_cache import HostCache
 from workers.llama.cache.kv_cache import KVCache

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.wire.jobs import FinishReason, JobError, TokenLogprob, Tokens, ToolCallDelta
+from shared.wire.payloads import FinishReason, JobError, TokenLogprob, Tokens, ToolCallDelta
 from workers.llama.native.vocabulary import Vocabulary
 from workers.llama.sampling.sampler import log_softmax
 from workers.llama.sequence import Sequence

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from shared.kinds import kind_of
-from shared.wire.jobs import JobError, TextJob, ToolChoice
+from shared.wire.jobs import TextJob, ToolChoice
+from shared.wire.payloads import JobError
 from workers.engine import EngineJob
 from workers.llama.chat.rendering import ChatTemplate
 from workers.llama.chat.tool_calls import ToolCallParser, calls_grammar

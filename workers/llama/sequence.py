@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.states import move
-from shared.wire.jobs import FinishReason, TextJob, Tokens
+from shared.wire.jobs import TextJob
+from shared.wire.payloads import FinishReason, Tokens
 from workers.llama.constraints.closing import ClosingGuard
 from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.sampling.sampler import Sampler

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from shared.wire.jobs import ToolCallDelta
+from shared.wire.payloads import ToolCallDelta
 from workers.llama.chat.tool_calls import ToolCallParser
 
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from shared.kinds import kind_of
 from shared.settings import ModelSettings
-from shared.wire.jobs import Done, FinishReason, JobError, Started, TextJob, Tokens
+from shared.wire.jobs import TextJob
 from shared.wire.messages import EngineStats
+from shared.wire.payloads import Done, FinishReason, JobError, Started, Tokens
 from workers.engine import Emitted, EngineInfo, EngineJob
 
 DEFAULT_TOKENS = 16

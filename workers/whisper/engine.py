@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from shared.kinds import kind_of
-from shared.wire.jobs import Failed, JobError, Segment, SpeechJob, SpeechTask, Started
+from shared.wire.jobs import SpeechJob, SpeechTask
 from shared.wire.messages import EngineStats
+from shared.wire.payloads import Failed, JobError, Segment, Started
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
 from workers.whisper.audio.notices import Notice, Opened, Prepared, PreparedChunk
 from workers.whisper.audio.pcm import SAMPLE_RATE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from shared.wire.jobs import Segment
+from shared.wire.payloads import Segment
 
 
 def srt(segments: Sequence[Segment]) -> str:

@@ -14,7 +14,8 @@ from router.api.audio.subtitles import srt, vtt
 from router.http.json_text import json_text
 from router.schemas.audio import SpeechRequest, TranscriptFormat, TranscriptionRequest
 from router.schemas.errors import ApiError
-from shared.wire.jobs import Failed, Payload, Recording, Segment, SpeechTask
+from shared.wire.jobs import SpeechTask
+from shared.wire.payloads import Failed, Payload, Recording, Segment
 
 FRAMES_A_SECOND = 100
 """Whisper's spectrogram has frames of 10 ms; ``seek`` counts them."""

@@ -23,7 +23,8 @@ from router.jobs.broker import Broker
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
 from router.schemas.images import ImageRequest
-from shared.wire.jobs import Failed, ImageJob, Payload, Picture, Progress
+from shared.wire.jobs import ImageJob
+from shared.wire.payloads import Failed, Payload, Picture, Progress
 
 SEEDS = 2**31
 """How many seeds are drawn from: as many as image front ends show."""

@@ -10,7 +10,7 @@ from router.answers.usage import usage_of
 from router.api.text.logprobs import chat_logprobs
 from router.http.json_text import json_text
 from router.schemas.chat import ChatRequest
-from shared.wire.jobs import Done, Payload, Tokens, ToolCallDelta
+from shared.wire.payloads import Done, Payload, Tokens, ToolCallDelta
 
 
 def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from router.answers.usage import usage_of
 from router.api.text.logprobs import completion_logprobs
 from router.http.json_text import json_text
 from router.schemas.completions import CompletionRequest
-from shared.wire.jobs import Done, Payload, TokenLogprob, Tokens
+from shared.wire.payloads import Done, Payload, TokenLogprob, Tokens
 
 
 def whole_completion(

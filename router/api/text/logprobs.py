@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.wire.jobs import TokenLogprob
+from shared.wire.payloads import TokenLogprob
 
 # What OpenAI sends for a probability of zero, since JSON has no infinity.
 LEAST_LOGPROB = -9999.0

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from shared.parent import die_with_parent
 from shared.settings import ServerSettings
-from shared.wire.jobs import Tokens
 from shared.wire.messages import EngineStats
+from shared.wire.payloads import Tokens
 from shared.wire.transport import Endpoints
 from workers.engine import Emitted, EngineInfo, EngineJob
 from workers.runtime import WorkerRuntime

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import router.answers.event_stream
-from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
+from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
 from tests.support.event_stream import chunks_in, events_in
 from tests.support.router.client import CHAT, COMPLETION, http_client, post
 from tests.support.router.fake_broker import FakeBroker, words

@@ -12,7 +12,7 @@ import pytest
 from router.http.request_log import RequestLog
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import Priority, UserLimits
-from shared.wire.jobs import Done, Failed
+from shared.wire.payloads import Done, Failed
 from tests.support.router.client import CHAT, COMPLETION, app_of, ask, http_client, post
 from tests.support.router.fake_broker import FakeBroker, words
 

@@ -15,7 +15,7 @@ from router.api.text.completion_answer import CompletionChunks
 from router.http.request_log import RequestRecord
 from router.schemas.completions import CompletionRequest
 from router.schemas.errors import ApiError
-from shared.wire.jobs import Started
+from shared.wire.payloads import Started
 from tests.support.router.fake_broker import FakeBroker, words
 
 ANYBODY = RequestRecord(admin=True)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import router.answers.event_stream
 from router.jobs.job import JobState
-from shared.wire.jobs import Failed
+from shared.wire.payloads import Failed
 from tests.support.event_stream import Connection, StreamEvent, chunks_in, events_in
 from tests.support.router.client import CHAT, serving, wait_until
 from tests.support.router.paced_broker import PacedBroker

@@ -17,7 +17,7 @@ from router.api.text.completion_answer import CompletionChunks
 from router.http.request_log import RequestRecord
 from router.jobs.job import Job, JobState
 from router.schemas.completions import CompletionRequest
-from shared.wire.jobs import Done, FinishReason, Payload, Started, Tokens
+from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokens
 from tests.support.event_stream import chunks_in, events_in
 from tests.support.router.client import serving, wait_until
 from tests.support.router.fake_broker import FakeBroker, words

@@ -16,7 +16,7 @@ from router.http.request_log import RequestRecord
 from router.jobs.job import JobState
 from router.jobs.refusals import RefusalReason, Refused
 from router.schemas.completions import CompletionRequest
-from shared.wire.jobs import Started
+from shared.wire.payloads import Started
 from tests.support.router.client import CHAT, COMPLETION, app_of, ask
 from tests.support.router.fake_broker import FakeBroker
 

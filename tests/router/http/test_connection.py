@@ -18,7 +18,7 @@ import uvicorn
 
 from router.http.connection import guarded_protocol
 from router.http.connection_limits import SPARE_FILES, ConnectionLimits, affordable, drop_stalled
-from shared.wire.jobs import Payload, Started, Tokens
+from shared.wire.payloads import Payload, Started, Tokens
 from tests.support.router.client import COMPLETION, app_of, wait_until
 from tests.support.router.fake_broker import FakeBroker
 

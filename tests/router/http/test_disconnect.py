@@ -13,7 +13,7 @@ import pytest
 from starlette.types import Message
 
 from router.http.disconnect import ClientGone, unless_gone
-from shared.wire.jobs import Started, Tokens
+from shared.wire.payloads import Started, Tokens
 from tests.support.router.client import CHAT, COMPLETION, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker
 

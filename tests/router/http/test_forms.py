@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from router.http.forms import FORM_OVERHEAD_BYTES
-from shared.wire.jobs import Started
+from shared.wire.payloads import Started
 from tests.support.router.client import ask, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker
 from tests.support.router.speech_requests import ROUTE, speech_broker, upload

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.http.request_log import RequestRecord
-from shared.wire.jobs import Failed
+from shared.wire.payloads import Failed
 from tests.support.router.client import CHAT, COMPLETION, ask, post
 from tests.support.router.fake_broker import FakeBroker
 

@@ -9,8 +9,9 @@ import pytest
 from router.jobs.job import JobRequest, JobState
 from router.jobs.refusals import RefusalReason, Refused
 from shared.kinds import JobKind
-from shared.wire.jobs import Failed, ImageJob, Started, Tokens
+from shared.wire.jobs import ImageJob
 from shared.wire.messages import Acknowledge, Cancel, Probe, WorkerState
+from shared.wire.payloads import Failed, Started, Tokens
 from tests.support.router.broker_server import DONE, SMOL, STARTED, Server, collect, run, serving, tokens
 from tests.support.workers.worker_end import WorkerEnd
 

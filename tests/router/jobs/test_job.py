@@ -7,7 +7,8 @@ import pytest
 
 from router.jobs.job import ENDED, JOB_MOVES, Job, JobRequest, JobState
 from shared.states import IllegalMove
-from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, Tokens
+from shared.wire.jobs import TextJob
+from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
 
 DONE = Done(FinishReason.STOP, 3, 0, 2, 0.1)
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.wire.jobs import Payload
 from shared.wire.messages import Replay
+from shared.wire.payloads import Payload
 from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
 
 

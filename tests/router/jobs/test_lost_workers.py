@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from router.jobs.job import JobState
-from shared.wire.jobs import Failed, Started
 from shared.wire.messages import Cancel, Replayed, WorkerState
+from shared.wire.payloads import Failed, Started
 from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
 
 

@@ -10,8 +10,9 @@ import pytest
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import Priority, UserLimits
 from router.jobs.refusals import RefusalReason, Refused
-from shared.wire.jobs import Done, Failed, ImageJob, TextJob
+from shared.wire.jobs import ImageJob, TextJob
 from shared.wire.messages import Cancel
+from shared.wire.payloads import Done, Failed
 from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
 from tests.support.workers.worker_end import WorkerEnd
 

@@ -16,7 +16,8 @@ from router.jobs.job import Job, JobRequest, JobState
 from router.keys import usage_log as module
 from router.keys.usage import NO_KEY, GroupBy, Usage, UsageOf, UsageStore
 from router.keys.usage_log import UsageLog, usage_of_jobs
-from shared.wire.jobs import Done, FinishReason, ImageJob, Picture, Recording, Started, TextJob, Tokens
+from shared.wire.jobs import ImageJob, TextJob
+from shared.wire.payloads import Done, FinishReason, Picture, Recording, Started, Tokens
 
 TODAY = datetime.datetime.now(datetime.UTC).date()
 DAY, NEXT_DAY = datetime.date(2026, 1, 31), datetime.date(2026, 2, 1)

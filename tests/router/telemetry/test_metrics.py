@@ -17,7 +17,8 @@ from router.http.request_log import FinishedRequest, RequestRecord
 from router.jobs.job import Job, JobRequest, JobState
 from router.telemetry.request_metrics import Metrics, queue_time_s
 from router.telemetry.system_metrics import gpu_families, process_families
-from shared.wire.jobs import Done, Failed, FinishReason, Recording, Started, TextJob, Tokens
+from shared.wire.jobs import TextJob
+from shared.wire.payloads import Done, Failed, FinishReason, Recording, Started, Tokens
 from tests.support.router.client import CHAT, COMPLETION, app_of, ask, http_client, post
 from tests.support.router.fake_broker import MODEL, FakeBroker, words
 from tests.support.router.watched_broker import FakeGpus, WatchedBroker

@@ -18,7 +18,7 @@ from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
 from router.telemetry.setup import STANDARD_VARIABLES, open_tracing
 from router.telemetry.tracing import Tracing
-from shared.wire.jobs import Failed, Started, Tokens
+from shared.wire.payloads import Failed, Started, Tokens
 from tests.support.router.client import CHAT, COMPLETION, ask, post, serving
 from tests.support.router.fake_broker import FakeBroker
 

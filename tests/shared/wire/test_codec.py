@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.wire.codec import MAX_FRAME_BYTES, PROTOCOL_VERSION, WireError
-from shared.wire.jobs import Done, Failed, FinishReason, Progress, Started, TextJob, Tokens, ToolCallDelta
+from shared.wire.jobs import TextJob
 from shared.wire.messages import (
     CODEC,
     CONTROL_MESSAGES,
@@ -27,6 +27,7 @@ from shared.wire.messages import (
     Step,
     Submit,
 )
+from shared.wire.payloads import Done, Failed, FinishReason, Progress, Started, Tokens, ToolCallDelta
 
 FUZZ = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 MESSAGES: list[type] = list(CODEC.codes.values())

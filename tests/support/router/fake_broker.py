@@ -14,7 +14,8 @@ from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.served import ServedModel
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, Tokens
+from shared.wire.jobs import TextJob
+from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
 
 MODEL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="", aliases=("gpt-4o", "small"))
 QUEUE_FULL = Refused(RefusalReason.QUEUE_FULL, "the queue is full", retry_after_s=3)

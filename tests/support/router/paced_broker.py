@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from router.jobs.job import Job, JobState
-from shared.wire.jobs import Done, Failed
+from shared.wire.payloads import Done, Failed
 from tests.support.router.fake_broker import FakeBroker
 
 

@@ -6,7 +6,8 @@ import base64
 import struct
 import zlib
 
-from shared.wire.jobs import Done, FinishReason, ImageJob, Payload, Picture, Progress, Started
+from shared.wire.jobs import ImageJob
+from shared.wire.payloads import Done, FinishReason, Payload, Picture, Progress, Started
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

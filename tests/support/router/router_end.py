@@ -13,7 +13,7 @@ from typing import Any
 
 import zmq
 
-from shared.wire.jobs import Done, Failed, TextJob
+from shared.wire.jobs import TextJob
 from shared.wire.messages import (
     CODEC,
     HEARTBEAT_TOPIC,
@@ -27,6 +27,7 @@ from shared.wire.messages import (
     Submit,
     router_topic,
 )
+from shared.wire.payloads import Done, Failed
 from shared.wire.transport import Endpoints, open_socket
 
 PATIENCE_S = 20.0

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from shared.settings import ServerSettings
-from shared.wire.jobs import Done, FinishReason, Payload, Recording, Segment, Started, Word
+from shared.wire.payloads import Done, FinishReason, Payload, Recording, Segment, Started, Word
 from tests.support.router.client import ask
 from tests.support.router.fake_broker import MODEL, FakeBroker
 

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from shared.wire.jobs import ImageJob, Payload, Picture, Progress
+from shared.wire.jobs import ImageJob
+from shared.wire.payloads import Payload, Picture, Progress
 from workers.diffusion.engine import DiffusionEngine
 from workers.engine import EngineJob
 

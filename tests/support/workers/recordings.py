@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from shared.wire.jobs import Payload, Segment, SpeechJob
+from shared.wire.jobs import SpeechJob
+from shared.wire.payloads import Payload, Segment
 from workers.engine import EngineJob
 from workers.whisper.audio.decoder import AudioDecoder
 from workers.whisper.audio.pcm import SAMPLE_RATE, Samples

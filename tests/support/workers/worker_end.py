@@ -8,7 +8,6 @@ from typing import Any
 
 import zmq
 
-from shared.wire.jobs import Payload
 from shared.wire.messages import (
     CODEC,
     HEARTBEAT_TOPIC,
@@ -29,6 +28,7 @@ from shared.wire.messages import (
     WorkerStatus,
     router_topic,
 )
+from shared.wire.payloads import Payload
 from shared.wire.transport import Endpoints, SocketReader, open_socket
 
 

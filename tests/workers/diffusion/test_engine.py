@@ -11,7 +11,8 @@ import pytest
 import stable_diffusion_cpp
 
 from scripts import make_tiny_sd
-from shared.wire.jobs import Done, Failed, JobError, Progress, TextJob
+from shared.wire.jobs import TextJob
+from shared.wire.payloads import Done, Failed, JobError, Progress
 from tests.support.workers.diffusion_jobs import finish, image_job, run
 from workers.diffusion.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.wire.jobs import JobError
+from shared.wire.payloads import JobError
 from tests.support.workers.diffusion_jobs import image_job, run
 from workers.diffusion.engine import DiffusionEngine
 from workers.diffusion.loras import Lora, take_loras

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
-from shared.wire.jobs import Done, FinishReason, Picture, Progress, Started
+from shared.wire.payloads import Done, FinishReason, Picture, Progress, Started
 from tests.support.workers.diffusion_jobs import Outcome, image_job, png_of, run
 from workers.diffusion import native
 from workers.diffusion.engine import DiffusionEngine

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from shared.wire.jobs import JobError
+from shared.wire.payloads import JobError
 from tests.support.workers.diffusion_jobs import png_of
 from workers.diffusion.pictures import input_picture, mask_picture
 

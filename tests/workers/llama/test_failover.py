@@ -16,16 +16,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from shared.wire.jobs import (
-    Constraint,
-    ConstraintKind,
-    FinishReason,
-    Sampling,
-    Started,
-    TextJob,
-    Tokens,
-    ToolChoice,
-)
+from shared.wire.jobs import Constraint, ConstraintKind, Sampling, TextJob, ToolChoice
+from shared.wire.payloads import FinishReason, Started, Tokens
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions

@@ -9,19 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.wire.jobs import (
-    Constraint,
-    ConstraintKind,
-    Done,
-    Failed,
-    FinishReason,
-    Payload,
-    Sampling,
-    Started,
-    TextJob,
-    Tokens,
-    ToolChoice,
-)
+from shared.wire.jobs import Constraint, ConstraintKind, Sampling, TextJob, ToolChoice
+from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions

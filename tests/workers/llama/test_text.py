@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shared.wire.jobs import ToolCallDelta
+from shared.wire.payloads import ToolCallDelta
 from tests.support.workers.splits import pieces_of
 from workers.llama.chat.tool_calls import HERMES, ToolCallParser
 from workers.llama.text import StopFilter, TextAssembler

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.wire.jobs import Done, Failed, FinishReason, JobError, Recording, SpeechJob, SpeechTask, Started, TextJob
+from shared.wire.jobs import SpeechJob, SpeechTask, TextJob
+from shared.wire.payloads import Done, Failed, FinishReason, JobError, Recording, Started
 from tests.support.workers.recordings import (
     JFK,
     JFK_WORDS,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from shared.wire.jobs import Done, JobError, Payload, Recording, SpeechJob, SpeechTask, Started
+from shared.wire.jobs import SpeechJob, SpeechTask
+from shared.wire.payloads import Done, JobError, Payload, Recording, Started
 from tests.support.workers.recordings import (
     JFK,
     JFK_WORDS,

@@ -14,7 +14,7 @@ import jinja2
 import jinja2.meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from shared.wire.jobs import JobError
+from shared.wire.payloads import JobError
 from workers.llama.chat.builtin_templates import BUILTIN_STOPS, BUILTIN_TEMPLATES, guess_template
 from workers.llama.chat.tool_calls import ToolFormat, format_of
 from workers.llama.native.vocabulary import Vocabulary

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from shared.wire.jobs import ToolCallDelta
+from shared.wire.payloads import ToolCallDelta
 
 MOST_CALLS = 16
 """Calls in one answer; a bound on models that would go on for ever."""

@@ -17,7 +17,8 @@ from llguidance.gbnf_to_lark import any_to_lark
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from numpy.typing import NDArray
 
-from shared.wire.jobs import Constraint, ConstraintKind, JobError
+from shared.wire.jobs import Constraint, ConstraintKind
+from shared.wire.payloads import JobError
 from workers.llama.constraints.schemas import close_objects, mentions
 
 JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}

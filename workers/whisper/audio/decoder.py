@@ -11,7 +11,7 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.error import FFmpegError
 
-from shared.wire.jobs import JobError
+from shared.wire.payloads import JobError
 from workers.whisper.audio.pcm import SAMPLE_RATE, Samples
 
 log = logging.getLogger("nexa.whisper")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.wire.jobs import Failed
+from shared.wire.payloads import Failed
 
 FRAMES_A_SECOND = 100
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from shared.wire.jobs import JobError
+from shared.wire.payloads import JobError
 from workers.whisper.audio.notices import Features, Notice, Opened, Prepared, PreparedChunk
 from workers.whisper.audio.pcm import SAMPLE_RATE, Chunk, Samples
 from workers.whisper.audio.sequential_chunker import SequentialChunker

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections import deque
 
-from shared.wire.jobs import Failed
+from shared.wire.payloads import Failed
 from workers.whisper.audio.notices import Notice, PreparedChunk
 from workers.whisper.audio.preparation import Preparation
 

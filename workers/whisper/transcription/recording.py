@@ -7,7 +7,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from shared.wire.jobs import Done, FinishReason, Payload, Recording, Segment, SpeechJob
+from shared.wire.jobs import SpeechJob
+from shared.wire.payloads import Done, FinishReason, Payload, Recording, Segment
 from workers.whisper.audio.notices import Prepared, PreparedChunk
 from workers.whisper.transcription.fallback import Attempt, next_temperature
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from shared.wire.jobs import Segment, SpeechTask, Word
+from shared.wire.jobs import SpeechTask
+from shared.wire.payloads import Segment, Word
 from workers.whisper.transcription.fallback import Attempt, Verdict, choose, judge
 from workers.whisper.transcription.model import Encoded, SpeechModel
 from workers.whisper.transcription.recording import PendingChunk

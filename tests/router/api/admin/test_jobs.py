@@ -16,7 +16,7 @@ import pytest
 
 from router.answers.registry import JobRegistry
 from router.http.request_log import RequestRecord
-from shared.wire.jobs import Failed, Started, Tokens
+from shared.wire.payloads import Failed, Started, Tokens
 from tests.support.event_stream import Connection, chunks_in, events_in
 from tests.support.router.client import CHAT, COMPLETION, ask, post, serving, wait_until
 from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker, words

@@ -15,8 +15,8 @@ from router.app import create_app
 from router.http.request_log import RequestRecord
 from router.jobs.refusals import RefusalReason, Refused
 from shared.settings import ServerSettings
-from shared.wire.jobs import Started
 from shared.wire.messages import CODEC, Cancel, DrainWorker, RestartWorkers, Roster, WorkerState, WorkerStatus
+from shared.wire.payloads import Started
 from shared.wire.transport import Endpoints, open_socket
 from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
 from tests.support.router.fake_broker import MODEL, FakeBroker

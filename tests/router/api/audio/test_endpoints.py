@@ -9,13 +9,8 @@ import httpx
 import openai
 import pytest
 
-from shared.wire.jobs import (
-    Failed,
-    Recording,
-    SpeechJob,
-    SpeechTask,
-    Started,
-)
+from shared.wire.jobs import SpeechJob, SpeechTask
+from shared.wire.payloads import Failed, Recording, Started
 from tests.support.router.client import ask, serving
 from tests.support.router.fake_broker import FakeBroker
 from tests.support.router.speech_requests import (

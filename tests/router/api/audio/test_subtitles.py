@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.api.audio.subtitles import srt, timestamp, vtt
-from shared.wire.jobs import Segment
+from shared.wire.payloads import Segment
 
 
 def said(text: str, start_s: float = 0.0, end_s: float = 1.0) -> Segment:

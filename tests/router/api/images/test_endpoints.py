@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
-from shared.wire.jobs import Done, Failed, FinishReason, ImageJob, Picture, Started
+from shared.wire.jobs import ImageJob
+from shared.wire.payloads import Done, Failed, FinishReason, Picture, Started
 from tests.support.router.client import ask, post, serving, wait_until
 from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker
 from tests.support.router.image_requests import CAT, INPUT, image_broker

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from router.images.store import ImageStore
-from shared.wire.jobs import Failed, Picture, Progress, Started
+from shared.wire.payloads import Failed, Picture, Progress, Started
 from tests.support.event_stream import chunks_in
 from tests.support.router.client import http_client, post, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker

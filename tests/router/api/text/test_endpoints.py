@@ -8,7 +8,8 @@ import pytest
 
 from router.api.text.logprobs import LEAST_LOGPROB
 from shared.settings import ServerSettings
-from shared.wire.jobs import Done, Failed, FinishReason, Payload, Started, TextJob, TokenLogprob, Tokens, ToolCallDelta
+from shared.wire.jobs import TextJob
+from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
 from tests.support.router.client import CHAT, COMPLETION, ask, post
 from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker, words
 

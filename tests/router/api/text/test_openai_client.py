@@ -6,7 +6,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
 
-from shared.wire.jobs import Done, FinishReason, Started, Tokens, ToolCallDelta
+from shared.wire.payloads import Done, FinishReason, Started, Tokens, ToolCallDelta
 from tests.support.router.client import serving
 from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker
 

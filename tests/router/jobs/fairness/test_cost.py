@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from router.jobs.fairness.cost import cost_so_far
 from router.jobs.job import Job, JobRequest
-from shared.wire.jobs import ImageJob, Recording, SpeechJob, Started, TextJob, Tokens, Work
+from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
+from shared.wire.payloads import Recording, Started, Tokens
 
 
 def job_of(work: Work, *blobs: bytes) -> Job:

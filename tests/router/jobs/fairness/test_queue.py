@@ -10,7 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from router.jobs.fairness.queue import FairQueue
 from router.jobs.job import Job, JobRequest
 from router.jobs.limits import UNLIMITED, Priority, UserLimits, UserTally
-from shared.wire.jobs import Started, TextJob, Tokens
+from shared.wire.jobs import TextJob
+from shared.wire.payloads import Started, Tokens
 
 
 def job_of(user: str, number: int = 0, max_tokens: int = 10, **request: object) -> Job:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.wire.jobs import JobError
+from shared.wire.payloads import JobError
 from workers.llama.chat.builtin_templates import BUILTIN_TEMPLATES, guess_template
 from workers.llama.chat.rendering import ChatTemplate, load_template
 from workers.llama.chat.tool_calls import HERMES, LLAMA3, MISTRAL

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from shared.wire.jobs import Constraint, ConstraintKind, JobError
+from shared.wire.jobs import Constraint, ConstraintKind
+from shared.wire.payloads import JobError
 from workers.llama.chat.tool_calls import HERMES, LLAMA3, MISTRAL, ToolCallParser, ToolFormat, calls_grammar
 from workers.llama.constraints.constraint import GrammarCompiler, TokenConstraint, tool_schema
 from workers.llama.native.vocabulary import Vocabulary

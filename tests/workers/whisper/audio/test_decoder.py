@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shared.wire.jobs import Failed, JobError
+from shared.wire.payloads import Failed, JobError
 from tests.support.workers.recordings import JFK, decoded, encoded, silent_video, wav
 from workers.whisper.audio.decoder import AudioDecoder
 from workers.whisper.audio.pcm import SAMPLE_RATE

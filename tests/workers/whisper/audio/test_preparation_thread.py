@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from shared.wire.jobs import Failed, JobError
+from shared.wire.payloads import Failed, JobError
 from tests.support.workers.recordings import silence, wav
 from workers.whisper.audio.decoder import AudioDecoder, not_audio
 from workers.whisper.audio.notices import Features, Notice, Opened, Prepared, PreparedChunk

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from shared.wire.jobs import Segment, SpeechJob
+from shared.wire.jobs import SpeechJob
+from shared.wire.payloads import Segment
 from workers.whisper.audio.notices import PreparedChunk
 from workers.whisper.transcription.fallback import Attempt
 from workers.whisper.transcription.recording import PendingChunk, Transcription
