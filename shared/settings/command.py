@@ -34,7 +34,7 @@ class CommandOptions(ServerOptions, ModelOptions):
     aliases: Annotated[
         tuple[str, ...],
         Option(
-            Texts("MODEL=ALIAS"),
+            Texts("MODEL=ALIAS", "a list of MODEL=ALIAS"),
             "further name of a model; ALIAS alone where one is served",
             Group.MODELS,
             flag="--alias",

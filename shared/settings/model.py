@@ -11,8 +11,8 @@ from shared.settings.option import Former, Group, Option
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
 from shared.settings.values import Duration, Size, Text, Texts, Whole
 
-_FILE = Text("FILE")
-_FOLDER = Text("FOLDER")
+_FILE = Text("FILE", "a path")
+_FOLDER = Text("FOLDER", "a path")
 
 
 class ModelOptions(BaseModel):
@@ -50,7 +50,12 @@ class ModelOptions(BaseModel):
         ),
     ] = GIGABYTE
     chat_template: Annotated[
-        str, Option(_FILE, "chat template instead of the model's: a name or a Jinja file", Group.MODELS)
+        str,
+        Option(
+            Text("FILE", "a path or a name"),
+            "chat template instead of the model's: a name or a Jinja file",
+            Group.MODELS,
+        ),
     ] = ""
     vae: Annotated[str, Option(_FILE, "separate VAE", Group.IMAGE_MODELS)] = ""
     taesd: Annotated[str, Option(_FILE, "tiny autoencoder, for quick decoding", Group.IMAGE_MODELS)] = ""
@@ -68,7 +73,10 @@ class ModelOptions(BaseModel):
 class OwnModelOptions(ModelOptions):
     """Options of one model: those that could be given for all, and those that only one can have."""
 
-    aliases: Annotated[tuple[str, ...], Option(Texts("NAME"), "further names of the model", Group.MODELS)] = ()
+    aliases: Annotated[
+        tuple[str, ...],
+        Option(Texts("NAME", "a list of names"), "further names of the model", Group.MODELS, flag="--alias"),
+    ] = ()
     step_s: Annotated[
         float, Option(Duration(0, MINUTE_S), "time of a step of the echo engine, for tests", Group.MODELS)
     ] = 0.0

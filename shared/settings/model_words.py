@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-from pathlib import Path
 
 _WITH_OPTIONS = re.compile(r"(?P<model>.+)@(?P<options>[A-Za-z][\w-]*=.*)", re.DOTALL)
 _BETWEEN_OPTIONS = re.compile(r",\s*(?=[A-Za-z][\w-]*=)")
@@ -15,7 +15,7 @@ def split_word(word: str) -> tuple[str, dict[str, str]]:
     Options follow the last ``@`` that stands before ``NAME=``. A file or folder whose whole name is the word has none.
     """
     match = _WITH_OPTIONS.fullmatch(word)
-    if match is None or Path(word).expanduser().exists():
+    if match is None or os.path.exists(os.path.expanduser(word)):
         return word, {}
     assignments = _BETWEEN_OPTIONS.split(match["options"])
     return match["model"], {name.replace("-", "_"): value for name, _, value in (a.partition("=") for a in assignments)}

@@ -13,8 +13,8 @@ from shared.settings.option import Former, Group, Option
 from shared.settings.units import DAY_S, GIGABYTE, HOUR_S, MEGABYTE, TERABYTE
 from shared.settings.values import BaseUrl, Choice, Duration, Size, Switch, Text, Texts, Whole, check_origin
 
-_FILE = Text("FILE")
-_FOLDER = Text("FOLDER")
+_FILE = Text("FILE", "a path")
+_FOLDER = Text("FOLDER", "a path")
 _ORIGINS = Texts("ORIGIN", "origins such as https://chat.example:3000, without a path, or *", check_origin)
 
 
@@ -105,7 +105,7 @@ class ServerOptions(BaseModel):
     image_hosts: Annotated[
         tuple[str, ...],
         Option(
-            Texts("HOST"),
+            Texts("HOST", "a list of hosts"),
             "host that images may be fetched from by URL",
             Group.IMAGES,
             flag="--image-host",

@@ -59,11 +59,11 @@ def format_seconds(seconds: float) -> str:
 def _split(text: str) -> tuple[float, str]:
     match = _QUANTITY.fullmatch(text.strip())
     if match is None:
-        raise ValueError(text)
+        raise ValueError(f"expected a number with an optional unit, got {text!r}")
     return float(match[1]), match[2]
 
 
 def _known(unit: str, units: dict[str, int] | dict[str, float]) -> str:
     if unit not in units:
-        raise ValueError(unit)
+        raise ValueError(f"expected a unit of {', '.join(filter(None, units))}, got {unit!r}")
     return unit

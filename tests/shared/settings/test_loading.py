@@ -1,0 +1,146 @@
+"""Options from command line, environment and TOML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.settings.loading import LoadedOptions, load_options
+from shared.settings.option import OptionError
+from shared.settings.sources import OPTIONS
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return tmp_path / "nexa.toml"
+
+
+def load(config: Path | None = None, toml: str = "", **command_line: Any) -> LoadedOptions:
+    if config is not None:
+        config.write_text(toml)
+    return load_options(command_line, None if config is None else str(config))
+
+
+def refusal(config: Path | None = None, toml: str = "", **command_line: Any) -> str:
+    with pytest.raises(OptionError) as refused:
+        load(config, toml, **command_line)
+    return str(refused.value)
+
+
+def test_without_any_source_all_options_have_their_declared_defaults() -> None:
+    options = load().options
+    assert {name: getattr(options, name) for name in OPTIONS} == {name: o.default for name, o in OPTIONS.items()}
+
+
+def test_every_default_is_a_value_that_the_option_reads() -> None:
+    for name, option in OPTIONS.items():
+        assert option.option.value.read(option.default) == option.default, name
+
+
+def test_every_name_with_a_unit_shows_it_in_flag_variable_and_default() -> None:
+    cache = OPTIONS["cache_bytes"]
+    assert (cache.flag, cache.variable, cache.shown_default) == ("--cache-bytes", "NEXA_CACHE_BYTES", "1G")
+
+
+def test_command_line_goes_before_environment_before_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXA_SLOTS", "3")
+    monkeypatch.setenv("NEXA_THREADS", "3")
+    monkeypatch.setenv("NEXA_PORT", "")
+    options = load(config, "slots = 2\nthreads = 2\nport = 2", slots="4").options
+    assert (options.slots, options.threads, options.port, options.queue_limit) == (4, 3, 2, 512)
+
+
+def test_lists_have_commas_in_a_variable_and_are_arrays_in_the_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEXA_IMAGE_HOSTS", "a.example, b.example:81")
+    options = load(config, 'cors_origins = ["https://a.example", "*"]').options
+    assert options.image_hosts == ("a.example", "b.example:81")
+    assert options.cors_origins == ("https://a.example", "*")
+
+
+def test_options_of_a_model_go_before_those_of_all_and_the_command_line_before_the_file(config: Path) -> None:
+    toml = "slots = 2\n[models.a]\nslots = 3\nthreads = 3\n[models.b]\naliases = ['x', 'y']"
+    a, b = load(config, toml, model_path=["a@threads=4,cache-bytes=1Gi", "b"], slots="9").models
+    assert (a.spec, a.options.slots, a.options.threads, a.options.cache_bytes) == ("a", 3, 4, 2**30)
+    assert (b.spec, b.options.slots, b.options.threads, b.options.aliases) == ("b", 9, 0, ("x", "y"))
+
+
+def test_the_flags_name_of_an_option_is_taken_too() -> None:
+    (model,) = load(model_path=["a@nctx=2048,alias=b"]).models
+    assert (model.options.context_tokens, model.options.aliases) == (2048, ("b",))
+
+
+def test_tables_name_the_models_where_nothing_else_does(config: Path) -> None:
+    toml = '[models."hf:owner/repo:*Q4*"]\nslots = 3\n[models."./m.gguf"]'
+    assert [(m.spec, m.options.slots) for m in load(config, toml).models] == [
+        ("hf:owner/repo:*Q4*", 3),
+        ("./m.gguf", 16),
+    ]
+    assert [m.spec for m in load(config, toml, model_path=["a"]).models] == ["a"]
+
+
+def test_models_with_options_stand_in_a_variable_and_in_the_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXA_MODEL_PATH", "a@slots=1,threads=2,b")
+    assert [(m.spec, m.options.slots, m.options.threads) for m in load().models] == [("a", 1, 2), ("b", 16, 0)]
+    monkeypatch.delenv("NEXA_MODEL_PATH")
+    assert load(config, 'model_path = ["a@slots=1"]').models[0].options.slots == 1
+
+
+def test_a_file_whose_name_looks_like_options_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "m@slots=2.gguf").touch()
+    plain, with_options, other = load(
+        model_path=[f"{tmp_path}/m@slots=2.gguf", f"{tmp_path}/m@slots=2.gguf@slots=3", "m@home.gguf"]
+    ).models
+    assert (plain.spec, plain.options.slots) == (f"{tmp_path}/m@slots=2.gguf", 16)
+    assert (with_options.spec, with_options.options.slots) == (f"{tmp_path}/m@slots=2.gguf", 3)
+    assert other.spec == "m@home.gguf"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("port", "x", "--port: expected a whole number from 0 to 65535, got 'x'"),
+        ("port", "65536", "--port: expected a whole number from 0 to 65535, got '65536'"),
+        ("max_image_side", "100", "--max-image-side: expected a multiple of 64 from 64 to 8192, got '100'"),
+        ("cache_bytes", "1X", "--cache-bytes: expected a size from 0 to 100T bytes, such as 500M or 2Gi, got '1X'"),
+        ("context_tokens", "-1", "--nctx: expected a whole number from 0 to 16777216, got '-1'"),
+        ("model_path", ["a@slots=x"], "a@slots: expected a whole number from 1 to 1024, got 'x'"),
+        ("model_path", ["a@slot=1"], "a@slot: no such option of a model; did you mean slots?"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_what_was_expected(name: str, value: Any, message: str) -> None:
+    assert refusal(**{name: value}) == message
+
+
+def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXA_PORT", "x")
+    assert refusal() == "NEXA_PORT: expected a whole number from 0 to 65535, got 'x'"
+
+
+@pytest.mark.parametrize(
+    ("toml", "message"),
+    [
+        ("port = true", "port in {}: expected a whole number from 0 to 65535, got True"),
+        ("port = 1.5", "port in {}: expected a whole number from 0 to 65535, got 1.5"),
+        ("reload = 'maybe'", "reload in {}: expected true or false, got 'maybe'"),
+        ("image_hosts = [1]", "image_hosts in {}: expected a list of hosts, got [1]"),
+        ("slot = 2", "slot in {}: no such option; did you mean slots?"),
+        ("models = 5", "models in {}: expected a table per model, got 5"),
+        ("[models]\na = 5", 'models.a in {}: expected a table, got 5; a name with dots needs quotes: [models."name"]'),
+        ("[models.a]\nslots = 0", "models.a.slots in {}: expected a whole number from 1 to 1024, got 0"),
+        ("[models.a]\nport = 1", "models.a.port in {}: no such option of a model; did you mean slots?"),
+        ('model_path = ["abc"]\n[models.abd]', "models.abd in {}: model_path has no such model; did you mean abc?"),
+    ],
+)
+def test_a_wrong_key_of_the_file_is_named(config: Path, toml: str, message: str) -> None:
+    assert refusal(config, toml) == message.format(config)
+
+
+@pytest.mark.parametrize("content", [b"port = ", b"\xff"])
+def test_a_file_that_is_not_toml_is_refused(config: Path, content: bytes) -> None:
+    config.write_bytes(content)
+    with pytest.raises(OptionError, match=f"^--config: expected a TOML file, got '{config}': "):
+        load_options({}, str(config))
