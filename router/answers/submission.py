@@ -10,6 +10,7 @@ from typing import Any, Self, assert_never
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST
 from router.http.request_log import RequestRecord
 from router.jobs.broker import Broker
+from router.jobs.consumption import Consumption, consumed_by
 from router.jobs.job import Blob, Job, JobRequest, JobState
 from router.jobs.limits import lower_priority
 from router.schemas.errors import ApiError
@@ -66,10 +67,10 @@ class SubmittedRequest:
         self._merged: asyncio.Queue[Batch] = asyncio.Queue()
         self._readers: list[asyncio.Task[None]] = []
         self._unfinished = len(works)
+        self._choices_per_prompt = choices_per_prompt
         self._released = False
         record.model = self.model
         record.kind = self.kind
-        record.choices_per_prompt = choices_per_prompt
         if broker.settings.log_prompts:
             record.prompts = [_prompt_of(work) for work in works[::choices_per_prompt]]
 
@@ -101,6 +102,11 @@ class SubmittedRequest:
         """Where the first choice to be begun stands in the queue now; 0 if one is begun."""
         positions = [self._broker.position(job) if job.state is JobState.QUEUED else 0 for job in self.jobs]
         return min(positions)
+
+    @property
+    def consumed(self) -> Consumption:
+        """What the jobs have used so far."""
+        return consumed_by(self.jobs, self._choices_per_prompt)
 
     @property
     def done(self) -> list[Done]:
@@ -168,18 +174,14 @@ class SubmittedRequest:
     def _enter_facts(self) -> None:
         record = self.record
         record.jobs = self.jobs
-        ends = [job.done for job in self.jobs if job.done is not None]
-        if ends:
-            record.prompt_tokens = sum(end.prompt_tokens for end in ends)
-            record.cached_tokens = sum(end.cached_tokens for end in ends)
-            record.completion_tokens = sum(end.completion_tokens for end in ends)
+        record.consumed = self.consumed
         firsts_s = [job.first_token_at_s - job.created_at_s for job in self.jobs if job.first_token_at_s is not None]
         record.ttft_s = min(firsts_s, default=None)
         record.worker = ",".join(dict.fromkeys(job.worker_id for job in self.jobs if job.worker_id)) or None
         if any(job.state is JobState.FAILED for job in self.jobs):
             record.outcome = "failed"
-        elif self.jobs:
-            record.outcome = "done" if len(ends) == len(self.jobs) else "cancelled"
+        else:
+            record.outcome = "done" if all(job.done is not None for job in self.jobs) else "cancelled"
 
 
 def _check_choices(count: int, settings: ServerSettings, served: ModelSettings) -> None:

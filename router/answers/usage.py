@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.answers.submission import SubmittedRequest
+from router.jobs.consumption import Consumption
 
 
-def usage_of(submitted: SubmittedRequest) -> dict[str, Any]:
-    """The sums over all choices; each prompt counts once, by its first choice.
-
-    Raises:
-        ApiError: a choice did not come to its end.
-    """
-    ends = submitted.done
-    prompts = ends[:: submitted.record.choices_per_prompt]
-    prompt_tokens = sum(end.prompt_tokens for end in prompts)
-    completion_tokens = sum(end.completion_tokens for end in ends)
+def usage_object(consumed: Consumption) -> dict[str, Any]:
+    """The object that chats and completions end with."""
     return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-        "prompt_tokens_details": {"cached_tokens": sum(end.cached_tokens for end in prompts)},
+        "prompt_tokens": consumed.prompt_tokens,
+        "completion_tokens": consumed.completion_tokens,
+        "total_tokens": consumed.prompt_tokens + consumed.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": consumed.cached_tokens},
     }

@@ -14,6 +14,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST, error_response
+from router.jobs.consumption import Consumption
 from router.jobs.job import Job
 from router.jobs.limits import UNLIMITED, UserLimits
 from router.schemas.errors import ApiError
@@ -31,8 +32,8 @@ class RequestRecord:
     ``request_id`` is the client's ``X-Request-ID``, if it sent a sane one, and may repeat; ``answer_id`` is ours.
     ``user`` is ``key_name``, that of the API key that is the user's own, or else the client's address. ``outcome`` is
     done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the key. ``jobs`` are those of the
-    request, once it has ended, ``choices_per_prompt`` for each prompt; ``prompts`` is empty unless they are to be
-    logged. While a request is ``detached``, it goes on without its connection, and whoever ends it calls :meth:`end`.
+    request, and ``consumed`` is what they used, once it has ended. ``prompts`` is empty unless prompts are logged.
+    While a request is ``detached``, it goes on without its connection, and whoever ends it calls :meth:`end`.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -42,15 +43,12 @@ class RequestRecord:
     model: str | None = None
     kind: JobKind | None = None
     worker: str | None = None
-    prompt_tokens: int | None = None
-    cached_tokens: int | None = None
-    completion_tokens: int | None = None
+    consumed: Consumption | None = None
     ttft_s: float | None = None
     outcome: str | None = None
     limits: UserLimits = UNLIMITED
     admin: bool = False
     jobs: Sequence[Job] = ()
-    choices_per_prompt: int = 1
     prompts: Sequence[Any] = ()
     detached: bool = False
     _write_end: Callable[[], None] | None = None
@@ -163,6 +161,7 @@ def _new_record(scope: Scope) -> RequestRecord:
 
 def _facts(record: RequestRecord, scope: Scope, status: int, outcome: str, duration_s: float) -> dict[str, Any]:
     """What the log says of a request, without what is unknown."""
+    consumed = record.consumed
     facts: dict[str, Any] = {
         "id": record.request_id,
         "user": record.user,
@@ -171,9 +170,9 @@ def _facts(record: RequestRecord, scope: Scope, status: int, outcome: str, durat
         "status": status,
         "model": record.model,
         "worker": record.worker,
-        "prompt_tokens": record.prompt_tokens,
-        "cached_tokens": record.cached_tokens,
-        "completion_tokens": record.completion_tokens,
+        "prompt_tokens": consumed and consumed.prompt_tokens,
+        "cached_tokens": consumed and consumed.cached_tokens,
+        "completion_tokens": consumed and consumed.completion_tokens,
         "ttft_s": record.ttft_s,
         "duration_s": duration_s,
         "outcome": outcome,

@@ -6,13 +6,11 @@ import asyncio
 import datetime
 import logging
 import sqlite3
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 
 from router.http.request_log import FinishedRequest
-from router.jobs.job import Job
 from router.keys.usage import GroupBy, Usage, UsageOf, UsageRow, UsageStore
-from shared.wire.jobs import ImageJob
 
 log = logging.getLogger("nexa.usage")
 
@@ -37,10 +35,10 @@ class UsageLog:
     def finished(self, request: FinishedRequest) -> None:
         """Count a request that has ended, if it was accepted."""
         record = request.record
-        if not record.jobs or record.model is None:
+        if record.consumed is None or record.model is None:
             return
         of = UsageOf(datetime.datetime.now(datetime.UTC).date(), record.key_name, record.model)
-        self._count(of, usage_of_jobs(record.jobs, record.choices_per_prompt))
+        self._count(of, Usage(1, *astuple(record.consumed)))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.ensure_future(self._write_soon())
 
@@ -95,18 +93,3 @@ class UsageLog:
                 for of, usage in taken.items():
                     self._count(of, usage)
                 raise
-
-
-def usage_of_jobs(jobs: Sequence[Job], choices_per_prompt: int) -> Usage:
-    """What a request's jobs used, be they ended or cancelled; each prompt counts once, by its first choice."""
-    used = Usage(requests=1)
-    for index, job in enumerate(jobs):
-        prompt = job.done or job.begun
-        if prompt is not None and index % choices_per_prompt == 0:
-            used.prompt_tokens += prompt.prompt_tokens
-            used.cached_tokens += prompt.cached_tokens
-        used.completion_tokens += len(job.generated) if job.done is None else job.done.completion_tokens
-        used.audio_s += job.audio_s
-        if isinstance(job.request.work, ImageJob):
-            used.images += job.delivered
-    return used

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from router.http.request_log import FinishedRequest
+from router.jobs.consumption import Consumption
 from router.jobs.job import Job
 from shared.settings import ModelSettings
-from shared.wire.jobs import ImageJob
 
 PREFIX = "nexa"
 LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
@@ -42,7 +42,7 @@ class Metrics:
         )
         labels = ("endpoint", "model", "kind", "outcome", "status")
         self._requests = Counter("requests", "Requests that have ended.", labels, PREFIX, registry=self.registry)
-        self._prompt_tokens = self._counter("prompt_tokens", "Tokens of the prompts of jobs that were done.")
+        self._prompt_tokens = self._counter("prompt_tokens", "Tokens of prompts; each prompt counts once.")
         self._cached_tokens = self._counter("cached_prompt_tokens", "Those of them that the KV cache already held.")
         self._generation_tokens = self._counter("generation_tokens", "Tokens generated for clients.")
         self._images = self._counter("images", "Pictures painted for clients.")
@@ -63,20 +63,23 @@ class Metrics:
         if queued_s:
             self._queue_time.labels(model).observe(min(queued_s))
         for job in request.record.jobs:
-            self._count_job(model, job)
+            self._observe_pace(model, job)
+        if request.record.consumed is not None:
+            self._count(model, request.record.consumed)
 
-    def _count_job(self, model: str, job: Job) -> None:
-        tokens = len(job.generated)
-        if job.done is not None:
-            tokens = job.done.completion_tokens
-            self._prompt_tokens.labels(model).inc(job.done.prompt_tokens)
-            self._cached_tokens.labels(model).inc(job.done.cached_tokens)
-            if tokens > 1 and job.first_token_at_s is not None and job.ended_at_s is not None:
-                self._itl.labels(model).observe((job.ended_at_s - job.first_token_at_s) / (tokens - 1))
-        self._generation_tokens.labels(model).inc(tokens)
-        self._audio.labels(model).inc(job.audio_s)
-        if isinstance(job.request.work, ImageJob):
-            self._images.labels(model).inc(job.delivered)
+    def _observe_pace(self, model: str, job: Job) -> None:
+        if job.done is None or job.first_token_at_s is None or job.ended_at_s is None:
+            return
+        gaps = job.done.completion_tokens - 1
+        if gaps > 0:
+            self._itl.labels(model).observe((job.ended_at_s - job.first_token_at_s) / gaps)
+
+    def _count(self, model: str, consumed: Consumption) -> None:
+        self._prompt_tokens.labels(model).inc(consumed.prompt_tokens)
+        self._cached_tokens.labels(model).inc(consumed.cached_tokens)
+        self._generation_tokens.labels(model).inc(consumed.completion_tokens)
+        self._images.labels(model).inc(consumed.images)
+        self._audio.labels(model).inc(consumed.audio_s)
 
     def _histogram(self, name: str, help_text: str, buckets: Sequence[float] = LATENCY_BUCKETS_S) -> Histogram:
         made = Histogram(name, help_text, ("model",), PREFIX, registry=self.registry, buckets=buckets)

@@ -85,7 +85,7 @@ class Tracing:
         span.end(clock.epoch_ns(request.started_at_s + request.duration_s))
 
     def _attributes(self, request: FinishedRequest, method: str) -> dict[str, Any]:
-        record = request.record
+        record, consumed = request.record, request.record.consumed
         ends = [job.done for job in record.jobs if job.done is not None]
         attributes: dict[str, Any] = {
             "http.request.method": method,
@@ -102,9 +102,9 @@ class Tracing:
                 "gen_ai.request.model": record.model,
                 "gen_ai.response.model": record.model,
                 "gen_ai.response.finish_reasons": [end.finish_reason.value for end in ends] or None,
-                "gen_ai.usage.input_tokens": record.prompt_tokens,
-                "gen_ai.usage.cache_read.input_tokens": record.cached_tokens,
-                "gen_ai.usage.output_tokens": record.completion_tokens,
+                "gen_ai.usage.input_tokens": consumed and consumed.prompt_tokens,
+                "gen_ai.usage.cache_read.input_tokens": consumed and consumed.cached_tokens,
+                "gen_ai.usage.output_tokens": consumed and consumed.completion_tokens,
                 "gen_ai.server.time_to_first_token": record.ttft_s,
                 "nexa.worker": record.worker,
             }

@@ -6,7 +6,7 @@ from typing import Any
 
 from router.answers.collecting import CollectedCall, CollectedChoice
 from router.answers.submission import SubmittedRequest
-from router.answers.usage import usage_of
+from router.answers.usage import usage_object
 from router.api.text.logprobs import chat_logprobs
 from router.http.json_text import json_text
 from router.schemas.chat import ChatRequest
@@ -27,7 +27,7 @@ def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[
             }
             for index, choice in enumerate(choices)
         ],
-        "usage": usage_of(submitted),
+        "usage": usage_object(submitted.consumed),
     }
 
 
@@ -73,7 +73,7 @@ class ChatChunks:
         _ = submitted.done  # raises, if a choice did not come to its end
         if not self._include_usage:
             return []
-        usage = json_text(usage_of(submitted))
+        usage = json_text(usage_object(submitted.consumed))
         return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
 
     def _call_chunks(self, choice: int, delta: ToolCallDelta) -> list[str]:

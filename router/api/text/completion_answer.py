@@ -6,7 +6,7 @@ from typing import Any
 
 from router.answers.collecting import CollectedChoice
 from router.answers.submission import SubmittedRequest
-from router.answers.usage import usage_of
+from router.answers.usage import usage_object
 from router.api.text.logprobs import completion_logprobs
 from router.http.json_text import json_text
 from router.schemas.completions import CompletionRequest
@@ -30,7 +30,7 @@ def whole_completion(
             }
             for index, choice in enumerate(choices)
         ],
-        "usage": usage_of(submitted),
+        "usage": usage_object(submitted.consumed),
         "result": choices[0].text,
     }
 
@@ -74,7 +74,7 @@ class CompletionChunks:
         _ = submitted.done  # raises, if a choice did not come to its end
         if not self._include_usage:
             return []
-        usage = json_text(usage_of(submitted))
+        usage = json_text(usage_object(submitted.consumed))
         return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
 
     def _chunk(self, choice: int, text: str, logprobs: str, finish_reason: str) -> str:

@@ -12,53 +12,24 @@ from typing import Any
 import pytest
 
 from router.http.request_log import FinishedRequest, RequestRecord
-from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.consumption import Consumption
 from router.keys import usage_log as module
 from router.keys.usage import NO_KEY, GroupBy, Usage, UsageOf, UsageStore
-from router.keys.usage_log import UsageLog, usage_of_jobs
-from shared.wire.jobs import ImageJob, TextJob
-from shared.wire.payloads import Done, FinishReason, Picture, Recording, Started, Tokens
+from router.keys.usage_log import UsageLog
 
 TODAY = datetime.datetime.now(datetime.UTC).date()
 DAY, NEXT_DAY = datetime.date(2026, 1, 31), datetime.date(2026, 2, 1)
 
 
-def job(*payloads: Any, work: Any = None) -> Job:
-    made = Job("j", JobRequest("r", "u", "m", work or TextJob(prompt="Once upon")))
-    made.move(JobState.DISPATCHED)
-    for payload in payloads:
-        made.deliver(payload)
-    return made
-
-
-def whole(prompt: int, cached: int, tokens: int) -> Job:
-    return job(Started(prompt, cached), Done(FinishReason.STOP, prompt, cached, tokens, 0.1))
-
-
-def finished(*jobs: Job, key: str = NO_KEY, model: str | None = "m", choices: int = 1) -> FinishedRequest:
-    record = RequestRecord(key_name=key, model=model, jobs=jobs, choices_per_prompt=choices)
+def finished(*counts: int, key: str = NO_KEY) -> FinishedRequest:
+    """A request that has used prompt tokens, cached tokens and completion tokens, or was refused."""
+    record = RequestRecord(key_name=key, model="m", consumed=Consumption(*counts) if counts else None)
     return FinishedRequest(record, {}, "/v1/completions", 200, "done", 0.0, 1.0)
 
 
 async def until(condition: Callable[[], Any]) -> None:
     while not condition():  # noqa: ASYNC110 - another thread writes
         await asyncio.sleep(0.005)
-
-
-def test_each_prompt_counts_once_and_each_choice_by_itself() -> None:
-    jobs = [whole(10, 4, 3), whole(10, 10, 5), whole(20, 0, 7), whole(20, 20, 1)]
-    assert usage_of_jobs(jobs, choices_per_prompt=2) == Usage(1, 30, 4, 16)
-
-
-def test_what_was_cancelled_counts_as_far_as_it_came() -> None:
-    assert usage_of_jobs([job(Started(10, 2), Tokens("a b", [1, 2]))], 1) == Usage(1, 10, 2, 2)
-    assert usage_of_jobs([job()], 1) == Usage(requests=1)
-
-
-def test_pictures_and_recordings_count() -> None:
-    pictures = job(Picture(0, 1, 64, 64, b""), Picture(1, 2, 64, 64, b""), work=ImageJob(prompt="a"))
-    assert usage_of_jobs([pictures], 1).images == 2
-    assert usage_of_jobs([job(Recording("en", 1.0, 12.5, 11.0))], 1).audio_s == 12.5
 
 
 def test_sums_are_kept_by_key_model_and_day(tmp_path: Path) -> None:
@@ -93,8 +64,8 @@ def test_a_request_is_counted_soon_and_for_its_key(tmp_path: Path, monkeypatch: 
 
     async def go() -> None:
         log = UsageLog(UsageStore.open(tmp_path / "k"))
-        log.finished(finished(whole(10, 4, 3), key="bob"))
-        log.finished(finished(model=None))  # refused: it had no jobs
+        log.finished(finished(10, 4, 3, key="bob"))
+        log.finished(finished())  # refused
         await until(lambda: reader.sums())
         await log.close()
 
@@ -106,7 +77,7 @@ def test_a_request_is_counted_soon_and_for_its_key(tmp_path: Path, monkeypatch: 
 def test_sums_have_what_is_not_written_yet(tmp_path: Path) -> None:
     async def go() -> None:
         log = UsageLog(UsageStore.open(tmp_path / "k"))
-        log.finished(finished(whole(10, 4, 3), key="bob"))
+        log.finished(finished(10, 4, 3, key="bob"))
         assert (await log.sums(GroupBy.KEY, "bob", None, None))[0].usage == Usage(1, 10, 4, 3)
         assert (await log.sums(GroupBy.KEY, "bob", None, None))[0].usage == Usage(1, 10, 4, 3)
         await log.close()
@@ -133,9 +104,9 @@ def test_what_cannot_be_written_waits_and_is_written_once(tmp_path: Path, monkey
 
     async def go() -> None:
         log = UsageLog(FullDisk.open(tmp_path / "k"))
-        log.finished(finished(whole(10, 4, 3), key="bob"))
+        log.finished(finished(10, 4, 3, key="bob"))
         await asyncio.sleep(0)
-        log.finished(finished(whole(1, 0, 1), key="bob"))
+        log.finished(finished(1, 0, 1, key="bob"))
         await until(lambda: sum(row.usage.requests for row in reader.sums()) == 2)
         await log.close()
 
@@ -147,7 +118,7 @@ def test_what_cannot_be_written_waits_and_is_written_once(tmp_path: Path, monkey
 def test_closing_writes_what_is_left(tmp_path: Path) -> None:
     async def go() -> None:
         log = UsageLog(UsageStore.open(tmp_path / "k"))
-        log.finished(finished(whole(10, 4, 3), key="bob"))
+        log.finished(finished(10, 4, 3, key="bob"))
         await log.close()
 
     asyncio.run(go())

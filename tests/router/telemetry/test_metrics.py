@@ -11,7 +11,6 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client import generate_latest
-from prometheus_client.parser import text_string_to_metric_families
 
 from router.http.request_log import FinishedRequest, RequestRecord
 from router.jobs.job import Job, JobRequest, JobState
@@ -20,32 +19,16 @@ from router.telemetry.system_metrics import gpu_families, process_families
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import Done, Failed, FinishReason, Recording, Started, Tokens
 from tests.support.router.client import CHAT, COMPLETION, app_of, ask, http_client, post
-from tests.support.router.fake_broker import MODEL, FakeBroker, words
+from tests.support.router.fake_broker import MODEL, words
+from tests.support.router.metrics import scraped, values
 from tests.support.router.watched_broker import FakeGpus, WatchedBroker
-
-
-def values(text: str) -> dict[str, float]:
-    """Each sample's value under its name and labels, as ``name{label="value"}`` with the labels in order."""
-    found = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
-            found[f"{sample.name}{{{labels}}}"] = sample.value
-    return found
-
-
-def scrape(broker: FakeBroker) -> dict[str, float]:
-    response = ask(broker, "GET", "/metrics")
-    assert response.status_code == 200
-    assert response.headers["Content-Type"].startswith("text/plain; version=")
-    return values(response.text)
 
 
 def test_an_answered_request_is_observed_once_by_model() -> None:
     broker = WatchedBroker()
     post(broker, "/v1/completions", COMPLETION)
     post(broker, "/v1/chat/completions", {**CHAT, "stream": True, "model": "gpt-4o"})
-    seen = scrape(broker)
+    seen = scraped(broker)
     for histogram in ("time_to_first_token", "inter_token_latency", "e2e_request_latency"):
         assert seen[f'nexa_{histogram}_seconds_count{{model="smol"}}'] == 2
     assert seen['nexa_prompt_tokens_total{model="smol"}'] == 14
@@ -84,7 +67,7 @@ def test_the_time_in_the_queue_ends_at_the_first_dispatch(
 
 
 def test_a_served_model_has_its_series_before_its_first_request() -> None:
-    seen = scrape(WatchedBroker())
+    seen = scraped(WatchedBroker())
     assert seen['nexa_generation_tokens_total{model="smol"}'] == 0
     assert seen['nexa_time_to_first_token_seconds_count{model="smol"}'] == 0
 
@@ -109,20 +92,20 @@ def test_a_served_model_has_its_series_before_its_first_request() -> None:
 def test_what_a_client_made_up_is_no_label(path: str, body: Any, labels: str) -> None:
     broker = WatchedBroker()
     post(broker, path, body)
-    requests = {name: value for name, value in scrape(broker).items() if name.startswith("nexa_requests_total")}
+    requests = {name: value for name, value in scraped(broker).items() if name.startswith("nexa_requests_total")}
     assert requests == {f"nexa_requests_total{{{labels}}}": 1}
 
 
 def test_the_path_of_a_picture_is_counted_as_it_was_declared() -> None:
     broker = WatchedBroker()
     ask(broker, "GET", "/v1/images/anything.png")
-    assert any('endpoint="/v1/images/{name}"' in name for name in scrape(broker))
+    assert any('endpoint="/v1/images/{name}"' in name for name in scraped(broker))
 
 
 def test_a_failure_counts_what_was_generated_but_no_latency() -> None:
     broker = WatchedBroker(script=[Started(7, 0), Tokens("a", [1]), Tokens("b", [2]), Failed(500, "x")])
     post(broker, "/v1/completions", COMPLETION)
-    seen = scrape(broker)
+    seen = scraped(broker)
     assert seen['nexa_generation_tokens_total{model="smol"}'] == 2
     assert seen['nexa_e2e_request_latency_seconds_count{model="smol"}'] == 0
     assert seen['nexa_inter_token_latency_seconds_count{model="smol"}'] == 0
@@ -134,11 +117,11 @@ def test_the_length_of_recordings_is_counted() -> None:
     script = words("a", finish=FinishReason.STOP)
     broker = WatchedBroker(script=[*script[:-1], Recording("en", 0.9, 12.5, 10.0), script[-1]])
     post(broker, "/v1/completions", COMPLETION)
-    assert scrape(broker)['nexa_audio_seconds_total{model="smol"}'] == 12.5
+    assert scraped(broker)['nexa_audio_seconds_total{model="smol"}'] == 12.5
 
 
 def test_workers_models_and_queues() -> None:
-    seen = scrape(WatchedBroker())
+    seen = scraped(WatchedBroker())
     of_worker = 'model="smol",worker="smol-0"'
     assert seen[f"nexa_num_requests_running{{{of_worker}}}"] == 3
     assert seen[f"nexa_num_requests_waiting{{{of_worker}}}"] == 2
@@ -157,7 +140,7 @@ def test_workers_models_and_queues() -> None:
 
 
 def test_processes_are_named_and_those_without_a_pid_left_out() -> None:
-    seen = scrape(WatchedBroker())
+    seen = scraped(WatchedBroker())
     named = {name for name in seen if name.startswith("nexa_process_resident_memory_bytes")}
     assert named == {
         f'nexa_process_resident_memory_bytes{{process="{name}"}}' for name in ("router", "supervisor", "smol-0")
@@ -185,7 +168,7 @@ def test_the_page_has_the_gpus_of_this_machine(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     broker = WatchedBroker()
     app_of(broker).state.gpus = FakeGpus()
-    assert scrape(broker)['nexa_gpu_memory_used_bytes{gpu="0",name="H100"}'] == 70
+    assert scraped(broker)['nexa_gpu_memory_used_bytes{gpu="0",name="H100"}'] == 70
 
 
 def test_the_key_is_needed_where_there_is_one() -> None:
@@ -204,8 +187,8 @@ def test_open_metrics_for_those_who_ask_for_it() -> None:
 def test_each_application_counts_for_itself() -> None:
     first, second = WatchedBroker(), WatchedBroker()
     post(first, "/v1/completions", COMPLETION)
-    assert scrape(second)['nexa_generation_tokens_total{model="smol"}'] == 0
-    assert scrape(first)['nexa_generation_tokens_total{model="smol"}'] == 2
+    assert scraped(second)['nexa_generation_tokens_total{model="smol"}'] == 0
+    assert scraped(first)['nexa_generation_tokens_total{model="smol"}'] == 2
 
 
 def test_scrapes_at_the_same_time_are_whole() -> None:

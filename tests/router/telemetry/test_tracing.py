@@ -9,41 +9,18 @@ from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind, StatusCode
+from opentelemetry.trace import StatusCode
 
 from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
 from router.telemetry.setup import STANDARD_VARIABLES, open_tracing
-from router.telemetry.tracing import Tracing
 from shared.wire.payloads import Failed, Started, Tokens
 from tests.support.router.client import CHAT, COMPLETION, ask, post, serving
 from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.traced import Traced
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 PARENT_ID = "b7ad6b7169203331"
-
-
-class Traced:
-    """An application whose spans are kept in memory."""
-
-    def __init__(self, broker: FakeBroker | None = None) -> None:
-        self.kept = InMemorySpanExporter()
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(self.kept))
-        self.broker = broker or FakeBroker()
-        self.broker.app = create_app(self.broker, Tracing(provider, OPERATIONS, QUIET_PATHS))  # type: ignore[arg-type]
-
-    @property
-    def request_span(self) -> ReadableSpan:
-        (span,) = [span for span in self.kept.get_finished_spans() if span.kind is SpanKind.SERVER]
-        return span
-
-    @property
-    def children(self) -> list[ReadableSpan]:
-        return [span for span in self.kept.get_finished_spans() if span.kind is SpanKind.INTERNAL]
 
 
 @pytest.fixture(autouse=True)

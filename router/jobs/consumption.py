@@ -1,0 +1,42 @@
+"""What the jobs of one request have used: the one count that answers, usage, log, metrics and traces show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from router.jobs.job import Job
+from shared.wire.jobs import ImageJob
+
+
+@dataclass(frozen=True, slots=True)
+class Consumption:
+    """Sums over a request's jobs. ``cached_tokens`` is the part of ``prompt_tokens`` that the KV cache already held."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    images: int = 0
+    audio_s: float = 0.0
+
+
+def consumed_by(jobs: Sequence[Job], choices_per_prompt: int = 1) -> Consumption:
+    """What the jobs have used so far, however they ended.
+
+    Each prompt counts once: ``choices_per_prompt`` jobs in a row share theirs, and the first of them counts it, once a
+    worker has begun it.
+    """
+    prompts = [job.done or job.begun for job in jobs[::choices_per_prompt]]
+    begun = [prompt for prompt in prompts if prompt is not None]
+    return Consumption(
+        prompt_tokens=sum(prompt.prompt_tokens for prompt in begun),
+        cached_tokens=sum(prompt.cached_tokens for prompt in begun),
+        completion_tokens=sum(_generated_tokens(job) for job in jobs),
+        images=sum(job.delivered for job in jobs if isinstance(job.request.work, ImageJob)),
+        audio_s=sum(job.audio_s for job in jobs),
+    )
+
+
+def _generated_tokens(job: Job) -> int:
+    """How many tokens a job has generated."""
+    return len(job.generated) if job.done is None else job.done.completion_tokens
