@@ -1,44 +1,65 @@
-"""Which jobs are accepted, and when a client that is refused should try again."""
+"""Which new jobs are refused, and when their clients should try again."""
 
 from __future__ import annotations
 
-from router.jobs.fairness.queue import FairQueue
-from router.jobs.job import JobRequest
-from router.jobs.limits import UserTally
-from router.jobs.refusals import RefusalReason, Refused
-from router.jobs.service_rate import ServiceRate
+from router.jobs.dispatch import Dispatcher
+from router.jobs.job import Job
+from router.jobs.refusals import RefusalReason, Refused, no_worker
+from router.jobs.workers.table import WorkerTable
 
-RESERVED_PART = 8
-"""Beyond the limit, users who have no job in the queue find one place for each so many that the limit allows."""
+RESERVED_SHARE = 8
+"""Extra places, one in eight of the limit, reserved for users with nothing queued."""
 
 
-def check_queue(queue: FairQueue, rate: ServiceRate, limit: int, request: JobRequest) -> None:
-    """Refuse a job for which the model's queue has no place.
+class Admission:
+    """Checks new jobs. It changes nothing: a refused job is never queued, dispatched or charged.
 
-    Raises:
-        Refused: with the time that all jobs in the queue will take.
+    ``queue_limit`` is the maximum number of jobs that wait for one model.
     """
-    waiting = len(queue)
-    if waiting < limit:
-        return
-    if waiting < limit + limit // RESERVED_PART and not queue.has_waiting(request.user):
-        return
-    retry_s = rate.seconds_for(queue.waiting_cost(), waiting)
-    message = f"{waiting} requests wait already, which is the limit; try again in about {retry_s} s"
-    raise Refused(RefusalReason.QUEUE_FULL, message, retry_after_s=retry_s)
 
+    def __init__(self, workers: WorkerTable, dispatcher: Dispatcher, queue_limit: int) -> None:
+        self._workers = workers
+        self._dispatcher = dispatcher
+        self._queue_limit = queue_limit
 
-def check_user(queue: FairQueue, rate: ServiceRate, tally: UserTally, request: JobRequest) -> None:
-    """Refuse a job that has come into the queue though its user has as many there as the key allows.
+    def check(self, job: Job) -> None:
+        """Check a job that is not queued yet.
 
-    Raises:
-        Refused: with the time that this user's share of the queue will take.
-    """
-    most = request.limits.max_queued
-    if most is None or tally.queued(request.user) <= most:
-        return
-    waiting = tally.queued(request.user) - 1
-    cost = queue.waiting_cost(request.user) * queue.waiting_users()
-    retry_s = rate.seconds_for(cost, waiting * queue.waiting_users())
-    message = f"{waiting} of your requests wait, and your key's limit is queued={most}; try again in about {retry_s} s"
-    raise Refused(RefusalReason.USER_QUEUE_FULL, message, retry_after_s=retry_s)
+        Raises:
+            Refused: no worker of the model will ever be ready, or too many jobs wait, of all users or of this one.
+        """
+        self._check_workers(job)
+        self._check_queue(job)
+        self._check_user(job)
+
+    def _check_workers(self, job: Job) -> None:
+        reason = self._workers.hopeless(job.request.model)
+        if reason is not None:
+            raise no_worker(job.request.model, reason)
+
+    def _check_queue(self, job: Job) -> None:
+        queue, rate = self._dispatcher.queues[job.request.model], self._dispatcher.rates[job.request.model]
+        waiting, limit = len(queue), self._queue_limit
+        if waiting < limit:
+            return
+        if waiting < limit + limit // RESERVED_SHARE and not queue.has_waiting(job.request.user):
+            return
+        retry_after_s = rate.seconds_for(queue.waiting_cost(), waiting)
+        message = f"the queue is full with {waiting} requests; try again in about {retry_after_s} s"
+        raise Refused(RefusalReason.QUEUE_FULL, message, retry_after_s=retry_after_s)
+
+    def _check_user(self, job: Job) -> None:
+        """A job that would start at once does not count as queued: a limit of 0 lets its user run jobs."""
+        user, limit = job.request.user, job.request.limits.max_queued
+        waiting = self._dispatcher.tally.queued(user)
+        if limit is None or waiting < limit or self._dispatcher.would_start(job.request):
+            return
+        queue, rate = self._dispatcher.queues[job.request.model], self._dispatcher.rates[job.request.model]
+        users = queue.waiting_users() + (not queue.has_waiting(user))
+        cost = (queue.waiting_cost(user) + job.estimated_cost) * users
+        retry_after_s = rate.seconds_for(cost, waiting * users)
+        message = (
+            f"your key's limit is queued={limit}, and {waiting} of your requests are waiting; "
+            f"try again in about {retry_after_s} s"
+        )
+        raise Refused(RefusalReason.USER_QUEUE_FULL, message, retry_after_s=retry_after_s)

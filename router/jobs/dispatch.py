@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from router.jobs.fairness.preemption import choose_victims
 from router.jobs.fairness.queue import FairQueue
-from router.jobs.job import Job, JobState
+from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import Priority, UserTally
+from router.jobs.service_rate import ServiceRate
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.prefix import prefix_cuts
 from router.jobs.workers.table import Worker, WorkerTable, choose_worker
@@ -16,43 +18,63 @@ from shared.wire.jobs import TextJob
 from shared.wire.messages import Cancel, Submit
 
 
-class Dispatcher:
-    """The queues of all models, and the way of a job from there to a worker and back.
+class Placement(NamedTuple):
+    """The workers that may take a job, at least one. ``victims`` are jobs of the only one, to be preempted first."""
 
-    ``jobs`` holds all jobs that have not ended, by their names on the wire.
+    workers: list[Worker]
+    victims: list[Job]
+
+
+class Dispatcher:
+    """Owns the queues of all models, and moves jobs from there to workers and back.
+
+    ``jobs`` holds all jobs that have not ended, by wire id; ``rates`` the service rate of each model.
     """
 
     def __init__(self, models: Iterable[str], router_id: str, link: RouterLink, workers: WorkerTable) -> None:
         self.tally = UserTally()
         self.queues = {model: FairQueue(self.tally) for model in models}
+        self.rates = {model: ServiceRate() for model in self.queues}
         self.jobs: dict[str, Job] = {}
         self._router_id = router_id
         self._link = link
         self._workers = workers
 
     def add(self, job: Job) -> None:
-        """Take a new job, and give it to a worker if it is its turn and there is room."""
+        """Queue a new job; if it is its turn and a worker has room, it goes there at once."""
+        model = job.request.model
         self.jobs[job.wire_id] = job
-        self.queues[job.request.model].push(job)
-        self.dispatch(job.request.model)
+        self.rates[model].resume()
+        self.queues[model].push(job)
+        self.dispatch(model)
+        if job.state is JobState.QUEUED:
+            job.queue_position = self.queues[model].position(job)
 
-    def take_out(self, job: Job) -> Worker | None:
-        """Forget a job that is about to end; returns the worker that has it. The job's room is not yet given away."""
+    def would_start(self, request: JobRequest) -> bool:
+        """Whether :meth:`add` would give a job for this request to a worker at once."""
+        return self.queues[request.model].would_be_next(request) and self._placement(request) is not None
+
+    def take_out(self, job: Job, done: bool) -> Worker | None:
+        """Remove a job that is ending, ``done`` or not; returns the worker that has it. Does not reuse its room yet."""
         self.jobs.pop(job.wire_id, None)
-        queue = self.queues[job.request.model]
+        queue, rate = self.queues[job.request.model], self.rates[job.request.model]
         if job.state is JobState.QUEUED:
             queue.remove(job)
         else:
             queue.finish(job)
+        if done:
+            rate.add(job.estimated_cost)
+        if queue.idle:
+            rate.pause()
         return self._leave_worker(job)
 
     def put_back(self, job: Job) -> None:
-        """Make a job that its worker does not have, or is not to have any more, the next one to be dispatched."""
+        """Take a job from its worker and make it the next one to be dispatched."""
         self._take_from_worker(job)
         self.queues[job.request.model].push_front(job)
 
     def dispatch_after(self, job: Job) -> None:
-        """A worker has got rid of this job: there is room for others, of other models too if its user had to wait."""
+        """Reuse the room of a job that has ended, for other models too if its user was at the limit of running jobs."""
         self.dispatch(job.request.model)
         if job.request.limits.max_running is not None:
             for model in self.queues:
@@ -62,40 +84,35 @@ class Dispatcher:
         """Give waiting jobs to workers with room."""
         queue = self.queues[model]
         while (job := queue.peek()) is not None:
-            free = self._places_for(job)
-            if not free:
+            placement = self._placement(job.request)
+            if placement is None:
                 return
+            for victim in placement.victims:  # the youngest first, so that the oldest resumes first
+                self._preempt(victim, placement.workers[0])
             cuts = prefix_cuts(job.request.work) if isinstance(job.request.work, TextJob) else []
-            worker = choose_worker(free, cuts)
-            if worker is None or not self._send(job, worker):
+            worker = choose_worker(placement.workers, cuts)
+            if not self._send(job, worker):
                 return
             worker.prefixes.remember(cuts)
 
-    def _places_for(self, job: Job) -> list[Worker]:
-        """The workers that may be given this job.
+    def _placement(self, request: JobRequest) -> Placement | None:
+        """Where a job for this request can go now.
 
-        A user of whose jobs none runs gets a free slot at once, if need be one that a user of several makes free.
+        A user with nothing running gets a free slot at once, by preempting jobs of a user with several if necessary.
         """
-        request = job.request
-        free = self._workers.with_room(request.model)
+        with_room = self._workers.with_room(request.model)
         newcomer = request.priority is Priority.INTERACTIVE and not self.queues[request.model].running(request.user)
-        if not newcomer or not isinstance(request.work, TextJob):
-            return free
-        at_once = [worker for worker in free if worker.has_slot]
-        return at_once or self._make_room(request.model) or free
-
-    def _make_room(self, model: str) -> list[Worker]:
-        """Put jobs back so that a worker has a free slot; returns that worker, or nothing if that is not to be had."""
-        choice = choose_victims(self._workers.of_model(model))
-        if choice is None:
-            return []
-        worker, victims = choice
-        for job in victims:  # the youngest first, so that the oldest is the first to go on
-            self._preempt(job, worker)
-        return [worker]
+        if newcomer and isinstance(request.work, TextJob):
+            with_slot = [worker for worker in with_room if worker.has_slot]
+            if with_slot:
+                return Placement(with_slot, [])
+            choice = choose_victims(self._workers.of_model(request.model))
+            if choice is not None:
+                worker, victims = choice
+                return Placement([worker], victims)
+        return Placement(with_room, []) if with_room else None
 
     def _preempt(self, job: Job, worker: Worker) -> None:
-        """Put a job back that its worker has."""
         self._link.send(worker.worker_id, Cancel(job.wire_id))
         self._take_from_worker(job)
         self.queues[job.request.model].put_back(job)

@@ -29,3 +29,8 @@ class Refused(Exception):
         self.reason = reason
         self.field = field
         self.retry_after_s = retry_after_s
+
+
+def no_worker(model: str, reason: str) -> Refused:
+    """The refusal of a job whose model will never have a ready worker; ``reason`` says why."""
+    return Refused(RefusalReason.NO_WORKER, f"model: no worker can serve {model!r}: {reason}", "model")

@@ -23,6 +23,10 @@ class VirtualCounters:
     def __getitem__(self, party: str) -> float:
         return self._counters.get(party, 0.0)
 
+    def level(self, party: str) -> float:
+        """The counter that a party has, or would have on entering."""
+        return self[party] if party in self._jobs else max(self[party], self._least())
+
     @property
     def idle(self) -> bool:
         """Whether no party has work."""
@@ -31,10 +35,10 @@ class VirtualCounters:
     def enter(self, party: str) -> None:
         """A piece of work of this party has come."""
         if party not in self._jobs:
-            least = min((self._counters[other] for other in self._jobs), default=0.0)
+            level = self.level(party)
             if len(self._counters) >= KEPT_COUNTERS:
-                self._forget_paid(least)
-            self._counters[party] = max(self[party], least)
+                self._forget_paid()
+            self._counters[party] = level
         self._jobs[party] += 1
 
     def leave(self, party: str) -> None:
@@ -49,8 +53,12 @@ class VirtualCounters:
         """Add to the counter of a party that has work; what was charged too much is taken back by a negative cost."""
         self._counters[party] += cost
 
-    def _forget_paid(self, least: float) -> None:
+    def _least(self) -> float:
+        return min((self._counters[party] for party in self._jobs), default=0.0)
+
+    def _forget_paid(self) -> None:
         """Drop the counters that would be lifted anyway."""
+        least = self._least()
         for party in [party for party, counter in self._counters.items() if counter <= least]:
             if party not in self._jobs:
                 del self._counters[party]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from router.jobs.fairness.cost import cost_so_far
 from router.jobs.fairness.counters import VirtualCounters
-from router.jobs.job import Job
+from router.jobs.job import Job, JobRequest
 from router.jobs.limits import Priority, UserTally
 
 WEIGHTS = {Priority.INTERACTIVE: 1.0, Priority.BATCH: 0.1}
@@ -76,11 +76,24 @@ class FairQueue:
         """The job whose turn it is; None if none waits, or only those of users who may run no more."""
         if self._returned:
             return self._returned[0]
-        for priority in sorted(Priority, key=lambda priority: (self._priorities[priority], priority is Priority.BATCH)):
+        for priority in sorted(Priority, key=self._priority_rank):
             job = self._next_of(priority)
             if job is not None:
                 return job
         return None
+
+    def would_be_next(self, request: JobRequest) -> bool:
+        """Whether :meth:`peek` would return a job for this request, were it pushed now."""
+        user, priority = request.user, request.priority
+        may_run = self._tally.may_run(user, request.limits)
+        if self._returned or not may_run or user in self._waiting[priority]:
+            return False
+        rank = self._priority_rank(priority)
+        rivals = (other for other in Priority if other is not priority and self._priority_rank(other) < rank)
+        if any(self._next_of(other) is not None for other in rivals):
+            return False
+        first = self._next_of(priority)
+        return first is None or self._user_rank(user, priority) < self._user_rank(first.request.user, priority)
 
     def start(self, job: Job) -> None:
         """Take a certain waiting job, and charge its user, as it goes to a worker."""
@@ -135,19 +148,26 @@ class FairQueue:
         if own is None or job not in own:
             return 0
         rank = own.index(job)
-        counters = self._users[job.request.priority]
-        mine = (self.running(job.request.user) > 0, counters[job.request.user])
-        others = ((jobs, (self.running(user) > 0, counters[user])) for user, jobs in users.items() if jobs is not own)
+        mine = self._user_rank(job.request.user, job.request.priority)
+        others = (
+            (jobs, self._user_rank(user, job.request.priority)) for user, jobs in users.items() if jobs is not own
+        )
         ahead = sum(min(len(jobs), rank + (theirs < mine)) for jobs, theirs in others) + len(self._returned)
         if job.request.priority is Priority.BATCH:
             ahead += sum(map(len, self._waiting[Priority.INTERACTIVE].values()))
         return ahead + rank + 1
 
     def _next_of(self, priority: Priority) -> Job | None:
-        users, counters, tally = self._waiting[priority], self._users[priority], self._tally
+        users, tally = self._waiting[priority], self._tally
         allowed = (user for user, jobs in users.items() if tally.may_run(user, jobs[0].request.limits))
-        user = min(allowed, key=lambda user: (self.running(user) > 0, counters[user]), default=None)
+        user = min(allowed, key=lambda user: self._user_rank(user, priority), default=None)
         return None if user is None else users[user][0]
+
+    def _priority_rank(self, priority: Priority) -> tuple[float, bool]:
+        return self._priorities.level(priority), priority is Priority.BATCH
+
+    def _user_rank(self, user: str, priority: Priority) -> tuple[bool, float]:
+        return self.running(user) > 0, self._users[priority].level(user)
 
     def _waiting_of(self, job: Job) -> deque[Job]:
         return self._waiting[job.request.priority].setdefault(job.request.user, deque())

@@ -28,18 +28,16 @@ log = logging.getLogger("nexa.router.link")
 
 
 class RouterLink:
-    """Binds both sockets and hands every message that arrives to ``on_message``; orders go to the supervisor."""
+    """Binds both sockets, hands incoming messages over, and sends to workers and to the supervisor."""
 
-    def __init__(
-        self, router_id: str, endpoints: Endpoints, on_message: Callable[[BusMessage | Replayed], None]
-    ) -> None:
+    def __init__(self, router_id: str, endpoints: Endpoints) -> None:
         self._router_id = router_id
         self._endpoints = endpoints
+
+    def open(self, on_message: Callable[[BusMessage | Replayed], None]) -> None:
+        """Bind, and pass every message that arrives to ``on_message``. Needs a running event loop."""
         self._on_message = on_message
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-
-    def open(self) -> None:
-        """Bind and begin to read. Needs a running event loop."""
         self._jobs = open_socket(self._context, zmq.ROUTER)
         self._jobs.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._jobs.setsockopt(zmq.ROUTER_HANDOVER, 1)

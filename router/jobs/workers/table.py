@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from router.jobs.job import Job
@@ -201,15 +201,15 @@ class WorkerTable:
         return f"{status.worker_name} {state}{detail}"
 
 
-def choose_worker(free: Iterable[Worker], cuts: list[Cut]) -> Worker | None:
-    """The best of the workers that have room: the least busy one, where a prefix that it holds counts as jobs less."""
+def choose_worker(with_room: Sequence[Worker], cuts: list[Cut]) -> Worker:
+    """The least busy of some workers, at least one, where a cached prefix counts like fewer jobs."""
 
     def preference(worker: Worker) -> tuple[float, int]:
         held = worker.prefixes.matched(cuts)
         load = len(worker.jobs) - min(held / WORTH_A_JOB, BUSIER)
         return load / max(worker.heartbeat.slots, 1), -held
 
-    return min(free, key=preference, default=None)
+    return min(with_room, key=preference)
 
 
 def _reason(status: WorkerStatus) -> str:

@@ -1,89 +1,193 @@
+"""What is refused, when to try again, and that a refused job leaves no trace."""
+
 from __future__ import annotations
 
-import time
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from router.jobs.admission import check_queue
+from router.jobs.admission import Admission
+from router.jobs.dispatch import Dispatcher
 from router.jobs.fairness.queue import FairQueue
-from router.jobs.job import Job, JobRequest
+from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.limits import UserLimits
 from router.jobs.refusals import RefusalReason, Refused
-from router.jobs.service_rate import MAX_RECENT_ENDS, MAX_RETRY_S, ServiceRate
+from router.jobs.workers.link import RouterLink
+from router.jobs.workers.table import WorkerTable
 from shared.wire.jobs import TextJob
+from shared.wire.messages import Cancel, WorkerState
+from shared.wire.transport import Endpoints
+from tests.support.router.broker_server import DONE, STARTED, Server, run, tokens
+
+LIMIT = 16
 
 
-class Clock:
-    """The monotonic clock, set by hand."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+def job_of(user: str, **request: Any) -> Job:
+    wanted = JobRequest("request", user, "smol", TextJob(prompt="", max_tokens=50))
+    return Job(f"job of {user}", dataclasses.replace(wanted, **request))
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(time, "monotonic", clock)
-    return clock
+def dispatcher() -> Dispatcher:
+    """A dispatcher without workers: whatever is added stays queued."""
+    link = RouterLink("router", Endpoints.in_folder(Path("/nowhere")))
+    return Dispatcher(["smol"], "router", link, WorkerTable())
 
 
-def request_of(user: str) -> JobRequest:
-    return JobRequest("request", user, "model", TextJob(prompt="", max_tokens=50))
+@pytest.fixture
+def admission(dispatcher: Dispatcher) -> Admission:
+    return Admission(WorkerTable(), dispatcher, LIMIT)
 
 
-def test_the_rate_is_the_cost_of_what_was_done_a_second(clock: Clock) -> None:
-    rate = ServiceRate()
-    rate.resume()
-    for _ in range(10):
-        clock.now_s += 2
-        rate.add(100)
-    assert rate.seconds_for(1000, 7) == 20
+def admit(admission: Admission, dispatcher: Dispatcher, job: Job) -> None:
+    admission.check(job)
+    dispatcher.add(job)
 
 
-def test_only_the_last_ends_count(clock: Clock) -> None:
-    rate = ServiceRate()
-    rate.resume()
-    for seconds in [1.0] * MAX_RECENT_ENDS + [10.0] * (MAX_RECENT_ENDS + 1):
-        clock.now_s += seconds
-        rate.add(10)
-    assert rate.seconds_for(100, 7) == 100
+def measure(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch, cost: float) -> None:
+    """Let the model have done this cost in its first second."""
+    monkeypatch.setattr("router.jobs.service_rate.time.monotonic", lambda: 100.0)
+    dispatcher.rates["smol"].resume()
+    monkeypatch.setattr("router.jobs.service_rate.time.monotonic", lambda: 101.0)
+    dispatcher.rates["smol"].add(cost)
 
 
-def test_the_time_without_work_does_not_count(clock: Clock) -> None:
-    rate = ServiceRate()
-    rate.resume()
-    clock.now_s += 1
-    rate.add(100)
-    rate.pause()
-    clock.now_s += 10_000
-    assert rate.seconds_for(500, 7) == 5
-    rate.resume()
-    clock.now_s += 4
-    rate.add(100)
-    assert rate.seconds_for(500, 7) == 20
-
-
-def test_before_anything_has_ended_a_job_is_taken_for_a_second_and_never_more_than_an_hour(clock: Clock) -> None:
-    assert ServiceRate().seconds_for(10_000, 7) == 7
-    assert ServiceRate().seconds_for(1, 0) == 1
-    assert ServiceRate().seconds_for(1, 10**9) == MAX_RETRY_S
-
-
-def test_a_full_queue_still_has_places_for_users_who_have_none_in_it(clock: Clock) -> None:
-    queue, rate = FairQueue(), ServiceRate()
-    rate.resume()
-    for number in range(16):
-        check_queue(queue, rate, 16, request_of("busy"))
-        queue.push(Job(f"{number}", request_of("busy")))
-    clock.now_s += 1
-    rate.add(10)
-    with pytest.raises(Refused, match="16 requests wait already, which is the limit") as refused:
-        check_queue(queue, rate, 16, request_of("busy"))
+def test_a_full_queue_has_extra_places_for_users_with_nothing_queued(
+    admission: Admission, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(dispatcher, monkeypatch, cost=10)
+    for _ in range(LIMIT):
+        admit(admission, dispatcher, job_of("busy"))
+    with pytest.raises(Refused, match="the queue is full with 16 requests") as refused:
+        admission.check(job_of("busy"))
     assert (refused.value.reason, refused.value.retry_after_s) == (RefusalReason.QUEUE_FULL, 160)
     for user in ("one", "two"):
-        check_queue(queue, rate, 16, request_of(user))
-        queue.push(Job(user, request_of(user)))
-    with pytest.raises(Refused, match="18 requests wait"):
-        check_queue(queue, rate, 16, request_of("three"))
+        admit(admission, dispatcher, job_of(user))
+    with pytest.raises(Refused, match="with 18 requests"):
+        admission.check(job_of("three"))
+
+
+def test_a_user_at_the_limit_is_told_the_time_that_the_own_share_takes(
+    admission: Admission, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(dispatcher, monkeypatch, cost=10)
+    limits = UserLimits(max_queued=2)
+    for _ in range(2):
+        admit(admission, dispatcher, job_of("limited", limits=limits))
+    admit(admission, dispatcher, job_of("other"))
+    with pytest.raises(Refused, match="limit is queued=2, and 2 of your requests are waiting") as refused:
+        admission.check(job_of("limited", limits=limits))
+    assert refused.value.reason is RefusalReason.USER_QUEUE_FULL
+    assert refused.value.retry_after_s == 3 * 100 / 10 * 2  # this job too, and two users take turns
+
+
+class Trace:
+    """What happened to queues and workers: every job that was ever queued, every message that was sent."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.queued: list[Job] = []
+        self.sent: list[Any] = []
+        push: Callable[[FairQueue, Job], None] = FairQueue.push
+        send: Callable[..., bool] = RouterLink.send
+
+        def note_push(queue: FairQueue, job: Job) -> None:
+            self.queued.append(job)
+            push(queue, job)
+
+        def note_send(link: RouterLink, worker_id: str, message: Any, *blobs: Any) -> bool:
+            self.sent.append(message)
+            return send(link, worker_id, message, *blobs)
+
+        monkeypatch.setattr(FairQueue, "push", note_push)
+        monkeypatch.setattr(RouterLink, "send", note_send)
+
+
+@pytest.fixture
+def trace(monkeypatch: pytest.MonkeyPatch) -> Trace:
+    return Trace(monkeypatch)
+
+
+def assert_refused_without_trace(server: Server, trace: Trace, request: JobRequest, reason: RefusalReason) -> None:
+    dispatcher = server.broker._dispatcher
+    queue = dispatcher.queues[request.model]
+
+    def state() -> Any:
+        counters = [dict(users._counters) for users in queue._users.values()]
+        tally = dispatcher.tally.queued(request.user), dispatcher.tally.running(request.user)
+        return list(queue), dict(dispatcher.jobs), counters, dict(queue._priorities._counters), tally
+
+    before, queued, sent = state(), list(trace.queued), list(trace.sent)
+    with pytest.raises(Refused) as refused:
+        server.broker.submit(request)
+    assert refused.value.reason is reason
+    assert state() == before
+    assert (trace.queued, trace.sent) == (queued, sent)
+
+
+def test_a_job_refused_by_its_users_limit_is_never_queued_dispatched_or_charged(trace: Trace) -> None:
+    async def test(server: Server) -> None:
+        await server.ready_worker(slots=2)
+        limited = job_of("limited", limits=UserLimits(max_queued=1)).request
+        for _ in range(4):
+            server.submit("busy")
+        server.broker.submit(limited)  # gets a slot
+        assert server.broker.submit(limited).state is JobState.QUEUED
+        assert_refused_without_trace(server, trace, limited, RefusalReason.USER_QUEUE_FULL)
+
+    run(test)
+
+
+def test_a_job_refused_by_its_users_limit_does_not_lift_the_counter_of_its_user(trace: Trace) -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=2)
+        for user in ("a", "b", "c", "a"):
+            server.submit(user)
+        nothing = job_of("limited", limits=UserLimits(max_queued=0)).request
+        assert_refused_without_trace(server, trace, nothing, RefusalReason.USER_QUEUE_FULL)
+        assert worker.of_type(Cancel) == []
+
+    run(test)
+
+
+def test_a_job_refused_by_the_full_queue_is_never_queued_or_dispatched(trace: Trace) -> None:
+    async def test(server: Server) -> None:
+        server.submit()
+        request = job_of("user").request
+        assert_refused_without_trace(server, trace, request, RefusalReason.QUEUE_FULL)
+
+    run(test, queue_limit=1)
+
+
+def test_a_job_of_a_model_without_hope_is_never_queued(trace: Trace) -> None:
+    async def test(server: Server) -> None:
+        worker = server.new_worker()
+        waiting = server.submit()
+        await server.until(lambda: waiting.ended, lambda: worker.publish_roster(WorkerState.FAILED, "damaged"))
+        assert_refused_without_trace(server, trace, job_of("user").request, RefusalReason.NO_WORKER)
+
+    run(test)
+
+
+def test_a_user_who_may_queue_nothing_may_run_what_starts_at_once_by_preemption_too() -> None:
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker(slots=2)
+        busy = [server.submit("busy") for _ in range(2)]
+        await server.until(lambda: all(job.wire_id in worker.jobs for job in busy))
+        worker.say(busy[0].wire_id, STARTED, *tokens(1))
+        limits = UserLimits(max_queued=0)
+        job = server.broker.submit(job_of("limited", limits=limits).request)
+        assert job.state is JobState.DISPATCHED
+        await server.until(lambda: job.wire_id in worker.jobs)
+        assert len(worker.of_type(Cancel)) == 1
+        with pytest.raises(Refused, match="queued=0, and 0 of your requests are waiting"):
+            server.broker.submit(job_of("limited", limits=limits).request)
+        for submission in list(worker.submissions):
+            if submission.job_id in worker.jobs:
+                worker.say(submission.job_id, STARTED, DONE)
+        await server.until(lambda: job.ended)
+        assert server.broker.submit(job_of("limited", limits=limits).request).state is JobState.DISPATCHED
+
+    run(test)

@@ -62,7 +62,7 @@ def test_a_full_queue_is_refused_with_the_time_to_try_again() -> None:
     async def test(server: Server) -> None:
         for _ in range(3):
             server.submit()
-        with pytest.raises(Refused, match="3 requests wait already") as refused:
+        with pytest.raises(Refused, match="the queue is full with 3 requests") as refused:
             server.submit()
         assert refused.value.reason is RefusalReason.QUEUE_FULL
         assert refused.value.retry_after_s is not None

@@ -13,7 +13,7 @@ from tests.support.router.broker_server import DONE, STARTED, Server, collect, r
 
 @pytest.fixture
 def asks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.jobs.broker.REPLAY_AGAIN_S", 0.01)
+    monkeypatch.setattr("router.jobs.receiver.REPLAY_INTERVAL_S", 0.01)
 
 
 def test_events_lost_in_the_middle_are_asked_for_and_come_in_order() -> None:

@@ -114,7 +114,7 @@ def test_a_job_that_was_running_in_two_crashes_fails_and_the_others_live_on() ->
 
 
 def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.jobs.broker.LOST_SUBMIT_S", 0.05)
+    monkeypatch.setattr("router.jobs.receiver.LOST_SUBMIT_S", 0.05)
 
     async def test(server: Server) -> None:
         worker = await server.ready_worker()

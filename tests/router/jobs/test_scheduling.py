@@ -133,7 +133,7 @@ def test_more_than_a_user_may_queue_is_refused_with_the_limit_and_others_are_not
         limits = UserLimits(max_queued=2)
         for _ in range(2):
             submit(server, "limited", limits=limits)
-        with pytest.raises(Refused, match="2 of your requests wait, and your key's limit is queued=2") as refused:
+        with pytest.raises(Refused, match="limit is queued=2, and 2 of your requests are waiting") as refused:
             submit(server, "limited", limits=limits)
         assert refused.value.reason is RefusalReason.USER_QUEUE_FULL
         assert refused.value.retry_after_s is not None
@@ -165,7 +165,7 @@ def test_a_job_whose_time_passes_in_the_queue_ends_with_504() -> None:
         assert isinstance(failed, Failed)
         assert (failed.status, failed.code, failed.param) == (504, "deadline_exceeded", "timeout")
         assert "`timeout`" in failed.message
-        assert "0.05 s (it still waited in the queue)" in failed.message
+        assert "0.05 s (it was still waiting in the queue)" in failed.message
         worker = await server.ready_worker()
         after = await server.submit_to(worker)
         assert [submission.job_id for submission in worker.submissions] == [after.job_id]

@@ -229,7 +229,7 @@ def test_a_job_that_comes_back_to_the_same_worker_is_not_mixed_up_with_its_first
         worker = await server.ready_worker()
         job = await server.running_on(worker, 1, 2)
         first_id = job.wire_id
-        server.broker._lose(server.broker._workers.all()[0], "its heartbeats stopped")
+        server.broker._failover.lose(server.broker._workers.all()[0], "its heartbeats stopped")
         worker.received.clear()
         await server.until(lambda: worker.submissions, worker.beat)
         assert worker.submissions[0].generated == [1, 2]

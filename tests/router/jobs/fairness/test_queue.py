@@ -230,7 +230,9 @@ class QueueMachine(RuleBasedStateMachine):
         self.number += 1
         limits = UNLIMITED if user != "a" else UserLimits(max_running=2)
         job = job_of(user, self.number, priority=priority, limits=limits)
+        next_if_pushed = self.queue.would_be_next(job.request)
         self.queue.push(job)
+        assert (self.queue.peek() is job) == next_if_pushed
         self.line_of(job).append(job)
 
     @rule()

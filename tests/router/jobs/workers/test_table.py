@@ -69,10 +69,6 @@ def test_a_cached_prefix_is_given_up_for_a_worker_that_is_much_calmer(lead: int)
     assert choose_worker([holder, calm], [WHOLE]) is (calm if lead > BUSIER else holder)
 
 
-def test_nobody_is_chosen_when_nobody_has_room() -> None:
-    assert choose_worker([], [SHORT]) is None
-
-
 def test_a_worker_has_room_for_its_slots_and_a_little_more() -> None:
     assert [worker_with(jobs, slots=16).has_room for jobs in (16, 17, 18)] == [True, True, False]
     assert [worker_with(jobs, slots=2).has_room for jobs in (2, 3)] == [True, False]

@@ -1,0 +1,83 @@
+"""What happens to the jobs of workers that die, are drained, or will never be ready."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+
+from router.jobs.completion import Completion
+from router.jobs.dispatch import Dispatcher
+from router.jobs.job import Job, JobState
+from router.jobs.refusals import no_worker
+from router.jobs.workers.link import RouterLink
+from router.jobs.workers.table import Worker, WorkerTable
+from shared.wire.messages import Cancel
+from shared.wire.payloads import Failed
+
+log = logging.getLogger("nexa.router.jobs")
+
+MAX_CRASHES = 2
+"""A job that was running in this many dying workers is taken for the cause and fails."""
+
+MAX_LOSSES = 5
+"""A job that this many dying workers had, running or not, fails too."""
+
+
+class Failover:
+    """Moves jobs between workers.
+
+    ``moved_jobs`` counts jobs taken from one worker for another, ``lost_workers`` workers lost, each by model.
+    """
+
+    def __init__(self, workers: WorkerTable, dispatcher: Dispatcher, completion: Completion, link: RouterLink) -> None:
+        self.moved_jobs: Counter[str] = Counter()
+        self.lost_workers: Counter[str] = Counter()
+        self._workers = workers
+        self._dispatcher = dispatcher
+        self._completion = completion
+        self._link = link
+
+    def lose(self, worker: Worker, why: str) -> None:
+        """Remove a dead worker. Its jobs go to others, except those that probably killed it."""
+        self._workers.remove(worker)
+        self.lost_workers[worker.heartbeat.model] += 1
+        name = worker.heartbeat.worker_name
+        log.warning("worker lost", extra={"worker": name, "reason": why, "jobs": len(worker.jobs)})
+        for job in reversed(list(worker.jobs.values())):  # each goes to the front of the queue
+            job.losses += 1
+            job.crashes += job.state is JobState.RUNNING
+            if job.crashes >= MAX_CRASHES or job.losses >= MAX_LOSSES:
+                message = f"{job.losses} workers died while they had this request, so it is not tried again"
+                self._completion.finish(job, Failed(500, message, None, "worker_died"))
+            else:
+                self._put_back(job)
+        if worker.jobs:
+            self._dispatcher.dispatch(worker.heartbeat.model)
+
+    def evacuate(self, worker: Worker) -> None:
+        """Move the jobs of a draining worker to others."""
+        jobs = list(worker.jobs.values())
+        log.info("jobs moved", extra={"worker": worker.heartbeat.worker_name, "jobs": len(jobs)})
+        for job in reversed(jobs):
+            self._link.send(worker.worker_id, Cancel(job.wire_id))
+            self._put_back(job)
+        self._dispatcher.dispatch(worker.heartbeat.model)
+
+    def requeue(self, job: Job) -> None:
+        """Let a worker resume a job after the tokens that have been sent."""
+        self._put_back(job)
+        self._dispatcher.dispatch(job.request.model)
+
+    def fail_hopeless(self) -> None:
+        """Fail the waiting jobs of models that will never have a ready worker."""
+        for model, queue in self._dispatcher.queues.items():
+            reason = self._workers.hopeless(model) if len(queue) else None
+            if reason is not None:
+                refused = no_worker(model, reason)
+                for job in list(queue):
+                    failed = Failed(503, str(refused), refused.field, refused.reason.value)
+                    self._completion.finish(job, failed)
+
+    def _put_back(self, job: Job) -> None:
+        self.moved_jobs[job.request.model] += 1
+        self._dispatcher.put_back(job)

@@ -1,0 +1,133 @@
+"""Handles what workers and the supervisor send: the events of jobs, heartbeats, probe echoes and rosters."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import assert_never
+
+from router.jobs.completion import Completion
+from router.jobs.dispatch import Dispatcher
+from router.jobs.failover import Failover
+from router.jobs.job import Job, JobState
+from router.jobs.workers.link import RouterLink
+from router.jobs.workers.probing import Prober
+from router.jobs.workers.table import Worker, WorkerTable
+from shared.wire.messages import BusMessage, Cancel, Event, Heartbeat, ProbeEcho, Replay, Replayed, Roster, Step
+from shared.wire.payloads import Done, Failed, Started, Tokens
+
+log = logging.getLogger("nexa.router.jobs")
+
+REPLAY_INTERVAL_S = 0.2
+LOST_SUBMIT_S = 2.0
+"""A job that its worker does not list this long after it was sent never arrived."""
+
+
+class Receiver:
+    """Applies each message to the jobs and workers that it is about."""
+
+    def __init__(
+        self,
+        workers: WorkerTable,
+        prober: Prober,
+        dispatcher: Dispatcher,
+        completion: Completion,
+        failover: Failover,
+        link: RouterLink,
+    ) -> None:
+        self._workers = workers
+        self._prober = prober
+        self._dispatcher = dispatcher
+        self._completion = completion
+        self._failover = failover
+        self._link = link
+        self._jobs = dispatcher.jobs
+
+    def receive(self, message: BusMessage | Replayed) -> None:
+        """Handle one message."""
+        match message:
+            case Step():
+                for event in message.events:
+                    self._on_event(message.worker_id, event)
+            case Heartbeat():
+                self._on_heartbeat(message)
+            case ProbeEcho():
+                self._on_probe_echo(message)
+            case Replayed():
+                self._on_replayed(message)
+            case Roster():
+                self._on_roster(message)
+            case other:
+                assert_never(other)
+
+    def _on_event(self, worker_id: str, event: Event) -> None:
+        job = self._jobs.get(event.job_id)
+        if job is None or job.worker_id != worker_id or event.seq < job.next_seq:
+            return
+        if event.seq > job.next_seq:
+            self._ask_replay(job)
+            return
+        job.next_seq += 1
+        payload = event.payload
+        if job.state is JobState.DISPATCHED:
+            job.move(JobState.RUNNING)
+        if isinstance(payload, Tokens):  # by far the most frequent
+            job.deliver(payload)
+        elif isinstance(payload, Done | Failed):
+            self._completion.finish(job, payload)
+        elif not (isinstance(payload, Started) and job.started):
+            job.deliver(payload)
+
+    def _ask_replay(self, job: Job) -> None:
+        """Ask for events that the bus lost. Until they come, events after the gap are ignored."""
+        now_s = time.monotonic()
+        if job.worker_id is not None and now_s - job.replay_asked_at_s >= REPLAY_INTERVAL_S:
+            job.replay_asked_at_s = now_s
+            log.warning("events lost; asking again", extra={"job": job.job_id, "from": job.next_seq})
+            self._link.send(job.worker_id, Replay(job.wire_id, job.next_seq))
+
+    def _on_replayed(self, message: Replayed) -> None:
+        job = self._jobs.get(message.job_id)
+        if job is None or job.worker_id != message.worker_id:
+            return
+        if not message.known:
+            self._failover.requeue(job)
+            return
+        for event in message.events:
+            self._on_event(message.worker_id, event)
+
+    def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        worker, replaced = self._workers.hear(heartbeat)
+        for other in replaced:
+            self._failover.lose(other, "it was replaced")
+        if not worker.confirmed:
+            self._prober.probe(worker)
+            return
+        self._compare_jobs(worker, heartbeat)
+        if worker.has_room:
+            self._dispatcher.dispatch(heartbeat.model)
+
+    def _compare_jobs(self, worker: Worker, heartbeat: Heartbeat) -> None:
+        """Find messages that were lost without a trace: ends of jobs, submissions, cancellations."""
+        now_s = time.monotonic()
+        for job in list(worker.jobs.values()):
+            self._dispatcher.queues[job.request.model].settle(job)
+            last_seq = heartbeat.jobs.get(job.wire_id)
+            if last_seq is None:
+                if job.dispatched_at_s is not None and now_s - job.dispatched_at_s > LOST_SUBMIT_S:
+                    self._failover.requeue(job)
+            elif last_seq >= job.next_seq:
+                self._ask_replay(job)
+        for job_id in heartbeat.jobs:
+            if job_id not in worker.jobs:
+                self._link.send(worker.worker_id, Cancel(job_id))
+
+    def _on_probe_echo(self, echo: ProbeEcho) -> None:
+        worker = self._prober.confirm(echo)
+        if worker is not None:
+            self._dispatcher.dispatch(worker.heartbeat.model)
+
+    def _on_roster(self, roster: Roster) -> None:
+        for worker in self._workers.read_roster(roster):
+            self._failover.lose(worker, "it exited")
+        self._failover.fail_hopeless()
