@@ -22,9 +22,11 @@ from numpy.typing import NDArray
 from scripts.chaos.expected import NEAR_TIE, Calm, greedy_requests, margin_at_difference
 from shared.hub.store import ModelStore
 from shared.models.resolution import resolve
-from workers.llama.native.model import BatchPiece, LlamaModel
+from workers.llama.native.batch import BatchSlice
+from workers.llama.native.context import LlamaContext
+from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
-from workers.llama.sampling.sampler import log_softmax
+from workers.llama.sampling.logprobs import log_softmax
 
 CANDIDATES = 5
 CLOSE = 1.5
@@ -37,8 +39,9 @@ Rows = list[NDArray[np.float64]]
 class Texts:
     """Greedy continuations, each generated alone, and their tokens' log-probabilities."""
 
-    def __init__(self, model: LlamaModel) -> None:
+    def __init__(self, model: LlamaModel, context: LlamaContext) -> None:
         self._model = model
+        self._context = context
         requests = greedy_requests()
         self.prompts = [model.vocabulary.tokenize(prompt, True, False) for prompt, _ in requests]
         self.lengths = [count for _, count in requests]
@@ -51,12 +54,12 @@ class Texts:
         """All prompts filled in one batch, and all texts grown side by side."""
         found: list[list[NDArray[np.float64]]] = [[] for _ in self.prompts]
         self._clear()
-        pieces = [BatchPiece(index, 0, prompt, True) for index, prompt in enumerate(self.prompts)]
+        pieces = [BatchSlice(index, 0, prompt, True) for index, prompt in enumerate(self.prompts)]
         for step in range(max(self.lengths)):
-            for piece, logits in zip(pieces, self._model.decode(pieces), strict=True):
+            for piece, logits in zip(pieces, self._context.decode(pieces), strict=True):
                 found[piece.cache_id].append(log_softmax(logits))
             pieces = [
-                BatchPiece(index, len(self.prompts[index]) + step, [tokens[step]], True)
+                BatchSlice(index, len(self.prompts[index]) + step, [tokens[step]], True)
                 for index, tokens in enumerate(self.generated)
                 if step + 1 < len(tokens)
             ]
@@ -88,16 +91,16 @@ class Texts:
             if len(tokens) == count:
                 break
             start = len(prompt) + len(tokens) - 1
-            rows.append(log_softmax(self._model.decode([BatchPiece(0, start, tokens[-1:], True)])[0]))
+            rows.append(log_softmax(self._context.decode([BatchSlice(0, start, tokens[-1:], True)])[0]))
         self.generated.append(tokens)
         self.rows.append(np.array(rows))
 
     def _after(self, tokens: list[int]) -> NDArray[np.float64]:
         self._clear()
-        return log_softmax(self._model.decode([BatchPiece(0, 0, tokens, True)])[0])
+        return log_softmax(self._context.decode([BatchSlice(0, 0, tokens, True)])[0])
 
     def _clear(self) -> None:
-        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._model.context), True)
+        llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._context.native), True)
 
     def _piece(self, token: int) -> str:
         return self._model.vocabulary.piece(token, special=True).decode("utf-8", "replace")
@@ -137,9 +140,11 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     path = str(resolve(options.model, ModelStore()).path)
-    settings = LlamaOptions(path, options.threads, slots=len(greedy_requests()), context_tokens=1024)
-    model = LlamaModel(settings, lambda done: None)
-    texts = Texts(model)
+    slots = len(greedy_requests())
+    settings = LlamaOptions(path, options.threads, slots, context_tokens=1024)
+    model = LlamaModel(path, settings.gpu_layers, lambda done: None)
+    context = LlamaContext(model, settings.cells_for(1024), slots, settings.batch_tokens, options.threads)
+    texts = Texts(model, context)
     for name, rows in (("prompts filled together", texts.together()), ("taken over at each token", texts.taken_over())):
         by = np.abs(moved(texts.rows, rows))
         spread, most = np.sqrt(np.mean(by**2)), by.max()

@@ -1,9 +1,25 @@
-"""The text engine. Importing anything of it settles how its libraries' threads wait, which is read when they load."""
+"""The text engine: continuous batching over llama.cpp. Each room can be read alone:
+
+- ``native``: llama.cpp itself: model, context, batch, memory, vocabulary, log.
+- ``chat``: chat templates, and the formats of tool calls in them.
+- ``constraints``: schemas and grammars that an answer must satisfy.
+- ``sampling``: drawing a token from logits.
+- ``text``: token bytes to text, stop strings.
+- ``cache``: which sequence holds which cells of the KV cache.
+
+The life of a sequence: ``preparation`` makes a ``sequence`` from a job in a thread of its own (render, tokenise,
+compile the grammar). It waits in the ``scheduler`` for a slot and cells, and shares the longest cached prefix. In each
+step of the ``engine`` the scheduler picks tokens of prompts (prefill) and of running sequences (decode), llama.cpp
+computes them in one batch, and ``generation`` draws each sequence's next token and its text. A full cache puts the
+youngest sequence back to the queue. An ended one stays cached until its cells are needed.
+
+Importing this package sets how the threads of its libraries wait, which they read when they load.
+"""
 
 import os
 
-# By default threads spin so long at each barrier that decoding becomes several times slower as soon as another process
-# wants a core; without any spinning one stream becomes three times slower on a calm machine.
+# By default threads spin at each barrier so long that decoding gets several times slower as soon as another process
+# wants a core; without spinning, one stream gets three times slower on an idle machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # numpy's BLAS is not used here, but its threads would spin beside llama.cpp's.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,26 +16,33 @@ from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, 
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
 from workers.llama.cache.host_cache import HostCache
 from workers.llama.cache.kv_cache import KVCache
-from workers.llama.chat.rendering import load_template
-from workers.llama.constraints.constraint import GrammarCompiler
+from workers.llama.chat.template import ChatTemplate, load_template
+from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.generation import Generation
-from workers.llama.native.model import NO_ROOM, BatchPiece, DecodeError, LlamaModel
+from workers.llama.native.batch import BatchSlice
+from workers.llama.native.context import NO_KV_SLOT, DecodeError, LlamaContext, max_sequences
+from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
 from workers.llama.preparation import JobPreparer
-from workers.llama.scheduler import Piece, Scheduler
+from workers.llama.scheduler import ScheduledTokens, Scheduler
 from workers.llama.sequence import Sequence
-from workers.llama.throughput import Throughput
+from workers.token_rate import TokenRate
 
 log = logging.getLogger("nexa.llama")
 
 PREPARING_WAIT_S = 0.05
+RATE_WINDOW_S = 5.0
+PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; see the worker's log")
+
+MAX_ENDED_SEQUENCES = 48
+"""Sequence ids beyond the slots, for ended sequences that stay in the KV cache."""
 
 
 class LlamaEngine:
     """Serves the text jobs of one GGUF model.
 
-    Jobs are rendered, tokenised and compiled in a thread of their own, so that a long prompt or a large schema does
-    not hold up the sequences that are running.
+    A thread of its own renders, tokenises and compiles jobs, so that a long prompt or a large schema does not delay the
+    running sequences.
     """
 
     def __init__(self, options: LlamaOptions) -> None:
@@ -42,29 +50,22 @@ class LlamaEngine:
         self._preparing: dict[str, Future[Sequence]] = {}
         self._sequences: dict[str, Sequence] = {}
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare")
-        self._throughput = Throughput()
-        self._model: LlamaModel | None = None
+        self._resources = ExitStack()
+        self._rate = TokenRate(RATE_WINDOW_S)
+        self._steps = self._prompt_tokens = self._cached_tokens = 0
 
     def load(self, report: Callable[[float], None]) -> EngineInfo:
-        model = LlamaModel(self._options, lambda fraction: report(0.95 * fraction))
-        self._model = model
-        vocabulary = model.vocabulary
-        try:
-            template = load_template(self._options.chat_template, model.chat_template(), vocabulary)
-        except ValueError as error:
-            raise EngineLoadError(f"{error}; another one can be given by --chat-template") from None
-        compiler = GrammarCompiler(vocabulary.grammar_tokenizer())
-        self._preparer = JobPreparer(vocabulary, template, compiler, model.context_tokens)
-        self._generation = Generation(vocabulary)
-        kept_cells = None if model.on_gpu else self._options.kept_tokens
-        host = HostCache(self._options.cache_bytes)
-        self._cache = KVCache(model.memory, model.cells, model.sequences, model.shareable, kept_cells, host)
-        slots = min(self._options.slots, model.sequences)
-        apart_from = None if model.on_gpu else self._options.apart_from_tokens
-        batch_tokens, target_step_s = self._options.batch_tokens, self._options.target_step_s
-        self._scheduler = Scheduler(self._cache, slots, batch_tokens, target_step_s, apart_from)
+        options = self._options
+        model = LlamaModel(options.path, options.gpu_layers, lambda fraction: report(0.95 * fraction))
+        self._resources.callback(model.close)
+        context_tokens = options.context_for(model.trained_tokens)
+        template = self._template_of(model)
+        compiler = GrammarCompiler(model.vocabulary.grammar_tokenizer())
+        self._preparer = JobPreparer(model.vocabulary, template, compiler, context_tokens)
+        self._generation = Generation(model.vocabulary)
+        slots = self._open_context(model, options.cells_for(context_tokens))
         report(1.0)
-        return EngineInfo(slots=slots, context_tokens=model.context_tokens)
+        return EngineInfo(slots=slots, context_tokens=context_tokens)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         self._preparing[job.job_id] = self._executor.submit(self._prepare, job, time.monotonic())
@@ -83,50 +84,87 @@ class LlamaEngine:
 
     def step(self) -> list[Emitted]:
         emitted = self._collect()
-        pieces = self._scheduler.plan()
-        emitted += self._begin_new(pieces)
+        scheduled = self._scheduler.plan()
+        emitted += self._begin_new(scheduled)
         if emitted:
-            return emitted  # it is out before the decode, which could be this process's last
-        if not pieces:
+            return emitted  # sent before the decode, which could crash this process
+        if not scheduled:
             if self._preparing:
                 wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
             return []
-        started_s = time.monotonic()
-        logits = self._decode(pieces)
+        began_at_s = time.monotonic()
+        logits = self._decode(scheduled)
         if logits is None:
             return []
-        emitted = self._advance_all(pieces, logits)
-        self._scheduler.budget.observe(sum(piece.length for piece in pieces), time.monotonic() - started_s)
+        emitted, generated = self._advance_all(scheduled, logits)
+        ended_at_s = time.monotonic()
+        self._scheduler.budget.observe(sum(part.length for part in scheduled), ended_at_s - began_at_s)
+        self._rate.count(generated, began_at_s, ended_at_s)
+        self._steps += 1
         return emitted
 
     def stats(self) -> EngineStats:
-        return self._throughput.stats(
+        return EngineStats(
             running=len(self._scheduler.running),
             waiting=len(self._scheduler.waiting) + len(self._preparing),
             kv_used_tokens=self._cache.used_cells,
             kv_total_tokens=self._cache.total_cells,
+            prompt_tokens=self._prompt_tokens,
+            cached_tokens=self._cached_tokens,
+            generated_tokens=self._rate.total,
+            steps=self._steps,
             preemptions=self._scheduler.preemptions,
+            tokens_per_s=self._rate.per_s(time.monotonic()),
         )
 
     def close(self) -> None:
         self._executor.shutdown(cancel_futures=True)
-        if self._model is not None:
-            self._model.close()
+        self._resources.close()
 
-    def _prepare(self, job: EngineJob, received_s: float) -> Sequence:
+    def _template_of(self, model: LlamaModel) -> ChatTemplate:
+        vocabulary = model.vocabulary
+        try:
+            return load_template(
+                self._options.chat_template,
+                model.chat_template(),
+                vocabulary.bos_text,
+                vocabulary.eos_text,
+                vocabulary.is_special,
+            )
+        except ValueError as error:
+            raise EngineLoadError(str(error)) from None
+
+    def _open_context(self, model: LlamaModel, cells: int) -> int:
+        """Create the context with its cache and scheduler; returns the number of slots."""
+        options = self._options
+        ended = MAX_ENDED_SEQUENCES if model.can_share_prefixes else 0
+        sequences = min(options.slots + ended, max_sequences())
+        self._context = LlamaContext(model, cells, sequences, options.batch_tokens, options.threads)
+        self._resources.callback(self._context.close)
+        kept_cells = None if model.on_gpu else options.kept_tokens
+        separate_from_cells = None if model.on_gpu else options.separate_from_tokens
+        host = HostCache(options.cache_bytes)
+        self._cache = KVCache(self._context.memory, cells, sequences, model.can_share_prefixes, kept_cells, host)
+        slots = min(options.slots, sequences)
+        self._scheduler = Scheduler(
+            self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells
+        )
+        return slots
+
+    def _prepare(self, job: EngineJob, received_at_s: float) -> Sequence:
         sequence = self._preparer.prepare(job)
-        sequence.received_s = received_s
+        sequence.received_at_s = received_at_s
         if job.begun is not None:
             sequence.started, sequence.cached_tokens = True, job.begun.cached_tokens
         if job.generated:
-            sequence.replayed = self._generation.replay(sequence, job.generated)
+            sequence.takeover_end = self._generation.take_over(sequence, job.generated)
             sequence.started = True
         else:
-            self._generation.open(sequence)
+            self._generation.start(sequence)
         return sequence
 
     def _collect(self) -> list[Emitted]:
-        """Schedule the jobs that are prepared; those that were refused, or need no token, end here."""
+        """Schedule the prepared jobs; those that are refused, or need no token, end here."""
         emitted: list[Emitted] = []
         for job_id in [job_id for job_id, future in self._preparing.items() if future.done()]:
             future = self._preparing.pop(job_id)
@@ -136,43 +174,43 @@ class LlamaEngine:
                 emitted.append((job_id, error.failed))
                 continue
             except Exception:
-                log.exception("a job could not be prepared", extra={"job": job_id})
-                emitted.append((job_id, Failed(500, "the engine could not prepare this request; its log tells why")))
+                log.exception("job preparation failed", extra={"job": job_id})
+                emitted.append((job_id, PREPARATION_FAILED))
                 continue
-            if sequence.replayed is None and sequence.max_tokens == 0:
-                sequence.replayed = FinishReason.LENGTH
-            if sequence.replayed is not None:
-                emitted += [*self._begin(sequence), (job_id, self._done(sequence, sequence.replayed))]
+            if sequence.takeover_end is None and sequence.max_tokens == 0:
+                sequence.takeover_end = FinishReason.LENGTH
+            if sequence.takeover_end is not None:
+                emitted += [*self._begin(sequence), (job_id, self._done(sequence, sequence.takeover_end))]
                 sequence.sampler.close()
                 continue
             self._sequences[job_id] = sequence
             self._scheduler.add(sequence)
         return emitted
 
-    def _decode(self, pieces: list[Piece]) -> NDArray[np.float32] | None:
-        """Run the batch; None if it found no room, after making some."""
-        assert self._model is not None
+    def _decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
+        """Compute the batch; None if the KV cache has no room for it, after making some."""
         batch = [
-            BatchPiece(s.cache_id, s.computed, s.tokens[s.computed : s.computed + piece.length], piece.wants_logits)
-            for piece in pieces
-            for s in (piece.sequence,)
+            BatchSlice(s.cache_id, s.computed, s.tokens[s.computed : s.computed + part.length], part.wants_logits)
+            for part in scheduled
+            for s in (part.sequence,)
         ]
         try:
-            return self._model.decode(batch)
+            return self._context.decode(batch)
         except DecodeError as error:
-            if error.code != NO_ROOM:
+            if error.code != NO_KV_SLOT:
                 raise
-            log.warning("the KV cache had no room for a batch; making some")
+            log.warning("no room in the KV cache for a batch, evicting")
             self._cache.clear_kept()
             self._scheduler.preempt_youngest()
             return None
 
-    def _advance_all(self, pieces: list[Piece], logits: NDArray[np.float32]) -> list[Emitted]:
-        self._scheduler.computed(pieces)
+    def _advance_all(self, scheduled: list[ScheduledTokens], logits: NDArray[np.float32]) -> tuple[list[Emitted], int]:
+        """Grow the sequences whose logits were computed; returns the events and the number of generated tokens."""
+        self._scheduler.complete(scheduled)
         emitted: list[Emitted] = []
         generated = 0
-        wanted = [piece.sequence for piece in pieces if piece.wants_logits]
-        for sequence, row in zip(wanted, logits, strict=True):
+        growing = [part.sequence for part in scheduled if part.wants_logits]
+        for sequence, row in zip(growing, logits, strict=True):
             before = sequence.generated
             try:
                 emitted += self._advance(sequence, row)
@@ -180,17 +218,16 @@ class LlamaEngine:
                 self._retire(sequence)
                 emitted.append((sequence.job_id, error.failed))
             generated += sequence.generated - before
-        self._throughput.count(sum(piece.length for piece in pieces), generated)
-        return emitted
+        return emitted, generated
 
     def _advance(self, sequence: Sequence, logits: NDArray[np.float32]) -> list[Emitted]:
         emitted: list[Emitted] = []
         tokens, reason = self._generation.advance(sequence, logits)
         if sequence.ttft_s == 0.0:
-            sequence.ttft_s = time.monotonic() - sequence.received_s
-        if sequence.opening is not None:
-            emitted.append((sequence.job_id, sequence.opening))
-            sequence.opening = None
+            sequence.ttft_s = time.monotonic() - sequence.received_at_s
+        if sequence.forced_start is not None:
+            emitted.append((sequence.job_id, sequence.forced_start))
+            sequence.forced_start = None
         if tokens is not None:
             emitted.append((sequence.job_id, tokens))
         if reason is not None:
@@ -198,15 +235,16 @@ class LlamaEngine:
             emitted.append((sequence.job_id, self._done(sequence, reason)))
         return emitted
 
-    def _begin_new(self, pieces: list[Piece]) -> list[Emitted]:
-        return [event for piece in pieces for event in self._begin(piece.sequence)]
+    def _begin_new(self, scheduled: list[ScheduledTokens]) -> list[Emitted]:
+        return [event for part in scheduled for event in self._begin(part.sequence)]
 
     def _begin(self, sequence: Sequence) -> list[Emitted]:
-        """The first events of a sequence: that it has started, and its prompt if that is to be echoed."""
+        """The first events of a sequence: its start, and its prompt for ``echo``."""
         if sequence.started:
             return []
         sequence.started = True
-        self._throughput.count_prompt(sequence.prompt_length, sequence.cached_tokens)
+        self._prompt_tokens += sequence.prompt_length
+        self._cached_tokens += sequence.cached_tokens
         emitted: list[Emitted] = [(sequence.job_id, Started(sequence.prompt_length, sequence.cached_tokens))]
         if sequence.job.echo:
             emitted.append((sequence.job_id, Tokens(self._preparer.prompt_text(sequence), [])))

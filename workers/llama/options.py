@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from shared.settings import ModelSettings
 
 DEFAULT_CONTEXT = 8192
-"""The context window unless ``--nctx`` is given: the model's own, but no more than this."""
+"""Bound of the context window unless ``--nctx`` is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaOptions:
-    """One model's options. ``context_tokens`` 0 chooses; ``gpu_layers`` -1 puts all layers on a GPU if there is one.
+    """One model's options.
 
-    ``kv_tokens`` is the size of the shared KV cache, 0 for one full context or 512 tokens a slot, whichever is more.
-    ``cache_bytes`` bounds what of ended conversations is kept in main memory; ``kept_tokens`` how many cells they
-    keep in the KV cache beside running sequences: on a CPU each costs time in every step, and a copy is cheaper. Beyond
-    ``apart_from_tokens`` in the KV cache a CPU computes streams and prompts in batches of their own.
+    ``context_tokens`` 0 means the model's own context, at most :data:`DEFAULT_CONTEXT`. ``gpu_layers`` -1 puts all
+    layers on a GPU if there is one. ``kv_tokens`` is the size of the shared KV cache; 0 means one full context or 512
+    tokens per slot, whichever is more. ``cache_bytes`` bounds the ended conversations in main memory.
+
+    Two are for the CPU only: ``kept_tokens`` bounds the ended conversations in the KV cache, where each token slows
+    every step down and a copy is cheaper; with ``separate_from_tokens`` or more tokens in the KV cache, streams and
+    prompts are computed in separate batches.
     """
 
     path: str
@@ -31,7 +34,7 @@ class LlamaOptions:
     target_step_s: float = 0.35
     cache_bytes: int = 1000 * 1000 * 1000
     kept_tokens: int = 1024
-    apart_from_tokens: int = 512
+    separate_from_tokens: int = 512
 
     @classmethod
     def of(cls, model: ModelSettings, threads: int) -> LlamaOptions:
@@ -47,10 +50,10 @@ class LlamaOptions:
         )
 
     def context_for(self, trained_tokens: int) -> int:
-        """The context window in tokens for a model that was trained with ``trained_tokens``."""
+        """The context window of a model trained with ``trained_tokens``, in tokens."""
         return self.context_tokens or min(trained_tokens, DEFAULT_CONTEXT)
 
     def cells_for(self, context_tokens: int) -> int:
-        """The KV cache's size in tokens."""
+        """The size of the KV cache, in tokens."""
         cells = self.kv_tokens or max(context_tokens, 512 * self.slots)
         return max(cells, context_tokens)

@@ -1,4 +1,4 @@
-"""From a job to a sequence: render, tokenise, compile the constraint, and check that it fits."""
+"""From a job to a sequence: render, tokenise, compile the constraint, check the limits."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from shared.kinds import kind_of
 from shared.wire.jobs import TextJob, ToolChoice
 from shared.wire.payloads import JobError
 from workers.engine import EngineJob
-from workers.llama.chat.rendering import ChatTemplate
-from workers.llama.chat.tool_calls import ToolCallParser, calls_grammar
+from workers.llama.chat.template import ChatTemplate
+from workers.llama.chat.tool_grammar import calls_grammar
+from workers.llama.chat.tool_parser import ToolCallParser
 from workers.llama.constraints.closing import ClosingGuard, closing_growth
-from workers.llama.constraints.constraint import GrammarCompiler, TokenConstraint, tool_schema
+from workers.llama.constraints.compiler import GrammarCompiler, tool_schema
+from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.native.vocabulary import Vocabulary
 from workers.llama.sampling.sampler import Sampler
 from workers.llama.sequence import Sequence
-from workers.llama.text import TextAssembler
+from workers.llama.text.assembler import TextAssembler
 
 
 class JobPreparer:
-    """Makes the sequences of one model. Holds no state of jobs, so it may run beside the decode loop."""
+    """Makes sequences for one model. It has no state, so it may run beside the decode loop."""
 
     def __init__(
         self, vocabulary: Vocabulary, template: ChatTemplate, compiler: GrammarCompiler, context_tokens: int
@@ -34,11 +36,11 @@ class JobPreparer:
         """A sequence that can be scheduled.
 
         Raises:
-            JobError: the job asks for what this model or its context cannot do.
+            JobError: the model or its context cannot do the job.
         """
         job = engine_job.work
         if not isinstance(job, TextJob):
-            raise JobError(400, f"model: this model answers text requests, not {kind_of(job)} requests", "model")
+            raise JobError(400, f"model: expected a model for {kind_of(job)} requests, got one for text", "model")
         tools = _offered_tools(job)
         prompt = self._prompt_tokens(job, tools)
         max_tokens = self._fit(job, len(prompt))
@@ -48,7 +50,7 @@ class JobPreparer:
             _check_budget(constraint, max_tokens)
         parser = None
         if tools:
-            parser = ToolCallParser(self._template.tool_format, words_allowed=job.tool_choice is ToolChoice.AUTO)
+            parser = ToolCallParser(self._template.tool_format, content_allowed=job.tool_choice is ToolChoice.AUTO)
         stop = job.stop + (self._template.stop if job.messages is not None else [])
         return Sequence(
             job_id=engine_job.job_id,
@@ -64,7 +66,7 @@ class JobPreparer:
         )
 
     def prompt_text(self, sequence: Sequence) -> str:
-        """The prompt of a sequence as text, for ``echo``."""
+        """The text of a sequence's prompt, for ``echo``."""
         if sequence.job.prompt is not None:
             return sequence.job.prompt
         pieces = [self._vocabulary.piece(token) for token in sequence.tokens[: sequence.prompt_length]]
@@ -73,30 +75,28 @@ class JobPreparer:
     def _prompt_tokens(self, job: TextJob, tools: list[dict[str, Any]]) -> list[int]:
         if job.prompt_tokens is not None:
             for token in job.prompt_tokens:
-                if not 0 <= token < self._vocabulary.size:
-                    accepted = f"token ids from 0 to {self._vocabulary.size - 1} are accepted"
-                    raise JobError(400, f"prompt: {token} is not a token of this model; {accepted}", "prompt")
+                self._check_token(token, "prompt")
             tokens = list(job.prompt_tokens)
         elif job.messages is not None:
             text = self._template.render(job.messages, tools, job.template_options)
-            self._refuse_endless(job, text)
-            bos = self._vocabulary.text_of_special(self._vocabulary.bos)
+            self._check_length(job, text)
+            bos = self._vocabulary.bos_text
             adds_bos = self._vocabulary.adds_bos and not (bos and text.startswith(bos))
             tokens = self._vocabulary.tokenize(text, add_special=adds_bos, parse_special=True)
         else:
             text = job.prompt or ""
-            self._refuse_endless(job, text)
+            self._check_length(job, text)
             tokens = self._vocabulary.tokenize(text, add_special=True, parse_special=True)
         return tokens or [max(self._vocabulary.bos, 0)]
 
-    def _refuse_endless(self, job: TextJob, text: str) -> None:
-        """A text that cannot fit is not tokenised: that would hold up the jobs behind it for seconds."""
-        fewest = self._vocabulary.fewest_tokens(text)
-        if fewest >= self._context_tokens:
-            raise self._too_long(job, f"at least {fewest}")
+    def _check_length(self, job: TextJob, text: str) -> None:
+        """Refuse a text that cannot fit before it is tokenised, which would delay other jobs by seconds."""
+        tokens = self._vocabulary.min_tokens(text)
+        if tokens >= self._context_tokens:
+            raise self._too_long(job, f"at least {tokens}")
 
     def _fit(self, job: TextJob, prompt_length: int) -> int:
-        """The most tokens that may be generated."""
+        """The maximum number of tokens to generate."""
         room = self._context_tokens - prompt_length
         if room < 1:
             raise self._too_long(job, str(prompt_length))
@@ -104,15 +104,17 @@ class JobPreparer:
 
     def _too_long(self, job: TextJob, tokens: str) -> JobError:
         param = "prompt" if job.messages is None else "messages"
-        window = f"the context window is {self._context_tokens} tokens"
-        accepted = f"at most {self._context_tokens - 1} fit, with room for an answer"
-        return JobError(400, f"{param}: {tokens} tokens; {window}, so {accepted}", param, "context_length_exceeded")
+        limit = f"{self._context_tokens - 1} tokens in a context of {self._context_tokens}"
+        return JobError(400, f"{param}: expected at most {limit}, got {tokens}", param, "context_length_exceeded")
 
     def _check_bias(self, job: TextJob) -> None:
         for token in job.sampling.logit_bias:
-            if not 0 <= token < self._vocabulary.size:
-                accepted = f"token ids from 0 to {self._vocabulary.size - 1} are accepted"
-                raise JobError(400, f"logit_bias: {token} is not a token of this model; {accepted}", "logit_bias")
+            self._check_token(token, "logit_bias")
+
+    def _check_token(self, token: int, param: str) -> None:
+        if not 0 <= token < self._vocabulary.size:
+            expected = f"token ids from 0 to {self._vocabulary.size - 1}"
+            raise JobError(400, f"{param}: expected {expected}, got {token}", param)
 
     def _constraint(self, job: TextJob, tools: list[dict[str, Any]]) -> TokenConstraint | None:
         if tools:
@@ -131,7 +133,7 @@ class JobPreparer:
             self._template.tool_format,
             parameters,
             parallel=job.parallel_tool_calls,
-            words_allowed=job.tool_choice is ToolChoice.AUTO,
+            content_allowed=job.tool_choice is ToolChoice.AUTO,
             special_token=self._vocabulary.special_token,
         )
 
@@ -145,8 +147,8 @@ def _growth(job: TextJob, tools: list[dict[str, Any]]) -> int:
 
 
 def _check_budget(constraint: TokenConstraint, max_tokens: int) -> None:
-    """An answer that cannot be complete within its budget is refused, not cut off."""
-    shortest = constraint.closing()
-    if shortest is not None and len(shortest) > max_tokens:
-        needed = f"an answer that satisfies the schema takes about {len(shortest)} tokens"
-        raise JobError(400, f"max_tokens: {max_tokens} are left for the answer; {needed}", "max_tokens")
+    """Refuse an answer that cannot be complete within its budget, instead of cutting it off."""
+    closing = constraint.closing()
+    if closing is not None and len(closing) > max_tokens:
+        expected = f"about {len(closing)} tokens or more for an answer that fits the schema"
+        raise JobError(400, f"max_tokens: expected {expected}, got {max_tokens}", "max_tokens")

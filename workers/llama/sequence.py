@@ -1,4 +1,4 @@
-"""One sequence that is being generated, from the prompt to the last token."""
+"""One sequence, from the prompt to the last token."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from shared.wire.payloads import FinishReason, Tokens
 from workers.llama.constraints.closing import ClosingGuard
 from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.sampling.sampler import Sampler
-from workers.llama.text import TextAssembler
+from workers.llama.text.assembler import TextAssembler
 
 
 class SequenceState(StrEnum):
-    """Where a sequence stands in its worker. Its moves are in :data:`SEQUENCE_MOVES`."""
+    """The states of a sequence in its worker. :data:`SEQUENCE_MOVES` has the moves."""
 
     WAITING = "waiting"
     PREFILL = "prefill"
@@ -34,13 +34,14 @@ SEQUENCE_MOVES: dict[SequenceState, frozenset[SequenceState]] = {
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """The tokens of one job and how far they have been decoded.
+    """The tokens of one job, and how many of them are computed.
 
-    ``tokens`` are the prompt's and then the generated ones; the first ``computed`` of them are in the KV cache. While
-    decoding, the last token (and any tokens that a grammar forced) are not computed yet. ``max_tokens`` bounds the
-    generated tokens; the engine has fitted it to the context. ``special_pieces`` is set where the text needs the
-    spelling of special tokens, as tool calls do. ``replayed`` tells why a sequence that was taken over had ended.
-    ``opening`` is what a grammar forced before anything was drawn, until it is sent: it is computed with the prompt.
+    ``tokens`` are the prompt's, then the generated ones. The first ``computed`` of them are in the KV cache, as
+    sequence ``cache_id`` (-1 for none). While decoding, the last token and those that a grammar forced are pending.
+    ``max_tokens`` bounds the generated tokens and fits the context. ``special_pieces`` is set if the text includes
+    special tokens, as tool calls do. ``forced_start`` are the tokens that the grammar forces first: they are computed
+    with the prompt, and sent with the first drawn token. ``takeover_end`` is the finish reason of a sequence that had
+    already ended in the worker from which it was taken over. Instants are monotonic.
     """
 
     job_id: str
@@ -58,22 +59,25 @@ class Sequence:
     computed: int = 0
     cached_tokens: int = 0
     started: bool = False
-    replayed: FinishReason | None = None
-    opening: Tokens | None = None
-    preemptions: int = 0
-    received_s: float = field(default_factory=time.monotonic)
+    takeover_end: FinishReason | None = None
+    forced_start: Tokens | None = None
+    received_at_s: float = field(default_factory=time.monotonic)
     ttft_s: float = 0.0
 
     @property
     def pending(self) -> int:
-        """Tokens that are not in the KV cache yet."""
+        """The number of tokens that are not in the KV cache yet."""
         return len(self.tokens) - self.computed
 
     @property
     def generated(self) -> int:
-        """Tokens after the prompt."""
+        """The number of tokens after the prompt."""
         return len(self.tokens) - self.prompt_length
 
     def move(self, state: SequenceState) -> None:
-        """Go to ``state``, which must be one of the allowed moves."""
+        """Change to ``state``.
+
+        Raises:
+            IllegalMove: the move is not in :data:`SEQUENCE_MOVES`.
+        """
         self.state = move(SEQUENCE_MOVES, self.state, state, f"sequence {self.job_id}")

@@ -14,12 +14,12 @@ from shared.wire.jobs import SpeechJob, SpeechTask
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Failed, JobError, Segment, Started
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
+from workers.token_rate import TokenRate
 from workers.whisper.audio.notices import Notice, Opened, Prepared, PreparedChunk
 from workers.whisper.audio.pcm import SAMPLE_RATE
 from workers.whisper.audio.preparation import Preparation, Tools
 from workers.whisper.audio.preparation_thread import PreparationThread
 from workers.whisper.options import WhisperOptions
-from workers.whisper.rate import Rate
 from workers.whisper.transcription.batching import BatchSize, ChunkQueue
 from workers.whisper.transcription.recording import PendingChunk, Transcription
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("nexa.whisper")
 
 IDLE_WAIT_S = 0.1
+RATE_WINDOW_S = 10.0
 MODEL_FAILED = Failed(500, "the model failed on this recording; the worker's log tells why")
 
 T = TypeVar("T")
@@ -49,7 +50,7 @@ class WhisperEngine:
         self._batch_size = BatchSize(options.max_batch)
         self._preparation: PreparationThread | None = None
         self._model: SpeechModel | None = None
-        self._rate = Rate()
+        self._rate = TokenRate(RATE_WINDOW_S)
         self._steps = 0
 
     def load(self, report: Callable[[float], None]) -> EngineInfo:
@@ -121,7 +122,7 @@ class WhisperEngine:
             waiting=len(self._transcriptions) - running,
             generated_tokens=self._rate.total,
             steps=self._steps,
-            tokens_per_s=self._rate.per_s(),
+            tokens_per_s=self._rate.per_s(time.monotonic()),
         )
 
     def close(self) -> None:
@@ -185,11 +186,14 @@ class WhisperEngine:
         """One attempt at each chunk of a batch; what comes out poor waits for another one."""
         emitted: list[Emitted] = []
         finished: list[PendingChunk] = []
-        for item, attempt in self._together(batch, self._transcriber.attempt):
+        began_at_s = time.monotonic()
+        attempts = self._together(batch, self._transcriber.attempt)
+        generated = sum(len(attempt.tokens) for _, attempt in attempts if attempt is not None)
+        self._rate.count(generated, began_at_s, time.monotonic())
+        for item, attempt in attempts:
             if attempt is None:
                 emitted += self._fail(item.job_id, MODEL_FAILED)
                 continue
-            self._rate.count(len(attempt.tokens))
             if item.temperature is None:
                 finished.append(item)
             elif item.job_id in self._transcriptions:

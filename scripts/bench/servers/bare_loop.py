@@ -21,8 +21,10 @@ from scripts.bench.measurements.figures import cell_of
 from scripts.bench.measurements.outcome import Outcome
 from scripts.bench.workloads.catalog import STORY_TOKENS
 from scripts.bench.workloads.prompts import Prompts, user
-from workers.llama.chat.rendering import load_template
-from workers.llama.native.model import BatchPiece, LlamaModel
+from workers.llama.chat.template import load_template
+from workers.llama.native.batch import BatchSlice
+from workers.llama.native.context import LlamaContext
+from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
 
 USERS = 16
@@ -46,24 +48,24 @@ class Stream:
 def prompts_of(model: LlamaModel, seed: str) -> list[list[int]]:
     """The tokens of the workload's prompts."""
     vocabulary = model.vocabulary
-    template = load_template("", model.chat_template(), vocabulary)
+    bos = vocabulary.bos_text
+    template = load_template("", model.chat_template(), bos, vocabulary.eos_text, vocabulary.is_special)
     prompts = Prompts(f"b{USERS} {seed}")
     texts = [template.render([user(prompts.story())], []) for _ in range(USERS)]
-    bos = vocabulary.text_of_special(vocabulary.bos)
     adds_bos = vocabulary.adds_bos and not texts[0].startswith(bos)
     return [vocabulary.tokenize(text, add_special=adds_bos, parse_special=True) for text in texts]
 
 
-def share_beginning(model: LlamaModel, streams: list[Stream]) -> None:
+def share_beginning(context: LlamaContext, streams: list[Stream]) -> None:
     """Compute what all prompts begin with once, and put it into every sequence."""
     first, *others = streams
     columns = zip(*(stream.tokens[:-1] for stream in streams), strict=False)
     length = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
     if not length:
         return
-    model.decode([BatchPiece(first.cache_id, 0, first.tokens[:length], False)])
+    context.decode([BatchSlice(first.cache_id, 0, first.tokens[:length], False)])
     for stream in others:
-        model.memory.copy_prefix(first.cache_id, stream.cache_id, length)
+        context.memory.copy_prefix(first.cache_id, stream.cache_id, length)
     for stream in streams:
         stream.computed = length
 
@@ -80,16 +82,16 @@ def next_pieces(streams: list[Stream], batch_tokens: int) -> list[tuple[Stream, 
     return pieces
 
 
-def step(model: LlamaModel, pieces: list[tuple[Stream, int]]) -> None:
+def step(context: LlamaContext, pieces: list[tuple[Stream, int]]) -> None:
     """Compute the pieces and give each stream whose tokens are all computed its next token."""
     batch = [
-        BatchPiece(
+        BatchSlice(
             stream.cache_id, stream.computed, stream.tokens[stream.computed :][:length], length == stream.pending
         )
         for stream, length in pieces
     ]
     wanted = [stream for stream, length in pieces if length == stream.pending]
-    logits = model.decode(batch)
+    logits = context.decode(batch)
     for stream, length in pieces:
         stream.computed += length
     likeliest = logits.argmax(axis=1).tolist()
@@ -99,21 +101,21 @@ def step(model: LlamaModel, pieces: list[tuple[Stream, int]]) -> None:
         stream.token_at_s.append(now_s)
 
 
-def measure(model: LlamaModel, prompts: list[list[int]], batch_tokens: int) -> dict[str, object]:
+def measure(context: LlamaContext, prompts: list[list[int]], batch_tokens: int) -> dict[str, object]:
     """Run all prompts together to their last token."""
     streams = [Stream(cache_id, list(tokens)) for cache_id, tokens in enumerate(prompts)]
-    share_beginning(model, streams)
+    share_beginning(context, streams)
     shared = streams[0].computed
     began_at_s = time.monotonic()
     decoding_tokens, decoding_s = 0, 0.0
     while pieces := next_pieces(streams, batch_tokens):
         step_began_at_s = time.monotonic()
-        step(model, pieces)
+        step(context, pieces)
         if sum(length for _, length in pieces) == len(streams):
             decoding_tokens += len(streams)
             decoding_s += time.monotonic() - step_began_at_s
     for stream in streams:
-        model.memory.remove(stream.cache_id)
+        context.memory.remove(stream.cache_id)
     cell = cell_of([_outcome(stream, began_at_s, shared) for stream in streams], began_at_s)
     cell.decode_tokens_per_s = decoding_tokens / decoding_s
     return cell.as_dict()
@@ -141,9 +143,12 @@ def main() -> int:
     parser.add_argument("--seed", default="1")
     given = parser.parse_args()
     options = LlamaOptions(given.model, given.threads, max(given.slots, USERS), given.context)
-    model = LlamaModel(options, lambda fraction: None)
-    measure(model, [tokens[:8] for tokens in prompts_of(model, "warm-up")], options.batch_tokens)
-    print(json.dumps({f"b{USERS}": measure(model, prompts_of(model, given.seed), options.batch_tokens)}))
+    model = LlamaModel(options.path, options.gpu_layers, lambda fraction: None)
+    cells = options.cells_for(options.context_for(model.trained_tokens))
+    context = LlamaContext(model, cells, options.slots, options.batch_tokens, options.threads)
+    measure(context, [tokens[:8] for tokens in prompts_of(model, "warm-up")], options.batch_tokens)
+    print(json.dumps({f"b{USERS}": measure(context, prompts_of(model, given.seed), options.batch_tokens)}))
+    context.close()
     model.close()
     return 0
 

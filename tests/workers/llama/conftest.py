@@ -12,7 +12,7 @@ import workers.llama  # noqa: F401
 import llama_cpp
 import pytest
 
-from workers.llama.constraints.constraint import GrammarCompiler
+from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.native.log import capture_native_log
 from workers.llama.native.vocabulary import Vocabulary
 

@@ -68,14 +68,13 @@ def answer(
 ) -> Answer:
     """All that is sent of a job from ``generated`` on, and why it ended."""
     sequence = engine._prepare(EngineJob("job", job, generated or [], begun=begun), 0.0)
-    assert engine._model is not None
-    size = engine._model.vocabulary.size
+    size = engine._generation.vocabulary.size
     said: Answer = []
-    reason = sequence.replayed
+    reason = sequence.takeover_end
     while reason is None:
         tokens, reason = engine._generation.advance(sequence, logits_after(sequence.tokens, size))
-        said += [part for part in (sequence.opening, tokens) if part is not None]
-        sequence.opening = None
+        said += [part for part in (sequence.forced_start, tokens) if part is not None]
+        sequence.forced_start = None
     sequence.sampler.close()
     return [*said, reason]
 
@@ -110,8 +109,7 @@ def test_an_answer_cut_anywhere_goes_on_as_if_it_had_not_been(
 
 def test_text_that_was_held_back_is_sent_by_whoever_knows_what_becomes_of_it(engine: LlamaEngine) -> None:
     """Half a character, or what may begin a stop word."""
-    assert engine._model is not None
-    vocabulary = engine._model.vocabulary
+    vocabulary = engine._generation.vocabulary
     job = TextJob(prompt="Say", max_tokens=40, sampling=SAMPLED, stop=["never comes up"])
     wave = vocabulary.tokenize("\N{WAVING HAND SIGN}", add_special=False, parse_special=False)
     assert len(wave) > 1

@@ -47,7 +47,7 @@ def test_with_a_gpu_the_layers_go_there_and_ended_chats_stay_in_the_cache(
     with loaded(model_path, layers) as engine:
         assert asked_layers == [layers]
         assert engine._cache._kept_cells == engine._cache.total_cells
-        assert engine._scheduler._apart_from > engine._cache.total_cells
+        assert engine._scheduler._separate_from_cells > engine._cache.total_cells
 
 
 @pytest.mark.parametrize(("offload", "layers"), [(False, -1), (False, 7), (True, 0)])
@@ -58,4 +58,4 @@ def test_without_a_gpu_or_layers_for_it_all_is_done_as_for_the_cpu(
     with loaded(model_path, layers) as engine:
         assert asked_layers == [0]
         assert engine._cache._kept_cells == engine._options.kept_tokens
-        assert engine._scheduler._apart_from == engine._options.apart_from_tokens
+        assert engine._scheduler._separate_from_cells == engine._options.separate_from_tokens

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from shared.wire.jobs import Sampling, TextJob
 from tests.support.workers.fake_kv_memory import FakeKVMemory
 from workers.llama.cache.kv_cache import KVCache
+from workers.llama.prefill_budget import MIN_PROMPT_TOKENS, TILE_TOKENS, PrefillBudget
 from workers.llama.sampling.sampler import Sampler
-from workers.llama.scheduler import SHARING_MINIMUM, Piece, PrefillBudget, Scheduler
+from workers.llama.scheduler import MIN_SHARED_TOKENS, ScheduledTokens, Scheduler
 from workers.llama.sequence import Sequence, SequenceState
-from workers.llama.text import TextAssembler
+from workers.llama.text.assembler import TextAssembler
 
 WAITING, PREFILL, DECODE, FINISHED = SequenceState
 
@@ -21,11 +22,16 @@ class Loop:
     """The engine's loop with a memory of plain lists in place of a model, which checks every step."""
 
     def __init__(
-        self, slots: int = 4, cells: int = 200, batch: int = 32, shareable: bool = True, apart_from: int | None = None
+        self,
+        slots: int = 4,
+        cells: int = 200,
+        batch: int = 32,
+        can_share_prefixes: bool = True,
+        separate_from_cells: int | None = None,
     ) -> None:
         self.memory = FakeKVMemory()
-        self.cache = KVCache(self.memory, cells, slots + (4 if shareable else 0), shareable)
-        self.scheduler = Scheduler(self.cache, slots, batch, apart_from=apart_from)
+        self.cache = KVCache(self.memory, cells, slots + (4 if can_share_prefixes else 0), can_share_prefixes)
+        self.scheduler = Scheduler(self.cache, slots, batch, separate_from_cells=separate_from_cells)
         self.slots, self.cells, self.batch = slots, cells, batch
         self.sequences: list[Sequence] = []
         self.times = itertools.count(1)
@@ -35,43 +41,43 @@ class Loop:
         sampler = Sampler(Sampling(temperature=0.0), vocab_size=8)
         name = str(len(self.sequences))
         sequence = Sequence(name, TextJob(), list(prompt), len(prompt), max_tokens, sampler, TextAssembler([]))
-        sequence.received_s = float(next(self.times))
+        sequence.received_at_s = float(next(self.times))
         self.sequences.append(sequence)
         self.scheduler.add(sequence)
         return sequence
 
-    def step(self, appended: int = 1) -> list[Piece]:
+    def step(self, appended: int = 1) -> list[ScheduledTokens]:
         """One step, in which every sequence whose logits were wanted grows by ``appended`` tokens."""
-        pieces = self.scheduler.plan()
-        self.check(pieces)
-        for piece in pieces:
-            sequence = piece.sequence
-            new = sequence.tokens[sequence.computed : sequence.computed + piece.length]
+        scheduled = self.scheduler.plan()
+        self.check(scheduled)
+        for part in scheduled:
+            sequence = part.sequence
+            new = sequence.tokens[sequence.computed : sequence.computed + part.length]
             self.memory.append(sequence.cache_id, new)
         assert self.memory.used_cells <= self.cells
-        self.scheduler.computed(pieces)
-        for piece in pieces:
-            sequence = piece.sequence
+        self.scheduler.complete(scheduled)
+        for part in scheduled:
+            sequence = part.sequence
             assert self.memory.tokens(sequence.cache_id) == sequence.tokens[: sequence.computed]
-            if piece.wants_logits:
+            if part.wants_logits:
                 assert sequence.state is DECODE
                 room = sequence.max_tokens - sequence.generated
                 sequence.tokens += [100 + sequence.generated + i for i in range(min(appended, room))]
                 if sequence.generated >= sequence.max_tokens:
                     self.scheduler.finish(sequence)
         assert self.cache.used_cells == self.memory.used_cells
-        return pieces
+        return scheduled
 
-    def check(self, pieces: list[Piece]) -> None:
-        assert sum(piece.length for piece in pieces) <= self.batch
-        assert len({piece.sequence.job_id for piece in pieces}) == len(pieces)
+    def check(self, scheduled: list[ScheduledTokens]) -> None:
+        assert sum(part.length for part in scheduled) <= self.batch
+        assert len({part.sequence.job_id for part in scheduled}) == len(scheduled)
         assert len(self.scheduler.running) <= self.slots
         ids = [sequence.cache_id for sequence in self.scheduler.running]
         assert len(set(ids)) == len(ids)
-        for piece in pieces:
-            assert piece.sequence in self.scheduler.running
-            assert 0 < piece.length <= piece.sequence.pending
-            assert piece.wants_logits == (piece.length == piece.sequence.pending)
+        for part in scheduled:
+            assert part.sequence in self.scheduler.running
+            assert 0 < part.length <= part.sequence.pending
+            assert part.wants_logits == (part.length == part.sequence.pending)
 
     def run_until(self, sequence: Sequence, state: SequenceState) -> None:
         for _ in range(1000):
@@ -81,8 +87,8 @@ class Loop:
         pytest.fail(f"sequence {sequence.job_id} is {sequence.state}, not {state}")
 
 
-def lengths(pieces: list[Piece]) -> dict[str, int]:
-    return {piece.sequence.job_id: piece.length for piece in pieces}
+def lengths(scheduled: list[ScheduledTokens]) -> dict[str, int]:
+    return {part.sequence.job_id: part.length for part in scheduled}
 
 
 def numbers(start: int, count: int) -> list[int]:
@@ -95,20 +101,20 @@ def test_running_streams_come_before_prompts_and_the_prompt_gets_the_rest() -> N
     loop.run_until(stream, DECODE)
     prompt = loop.add(numbers(10, 100))
     for _ in range(2):
-        pieces = loop.step()
-        assert pieces[0].sequence is stream
-        assert lengths(pieces)[stream.job_id] == 1
-        assert 0 < lengths(pieces)[prompt.job_id] <= loop.batch - 1
+        scheduled = loop.step()
+        assert scheduled[0].sequence is stream
+        assert lengths(scheduled)[stream.job_id] == 1
+        assert 0 < lengths(scheduled)[prompt.job_id] <= loop.batch - 1
     assert stream.generated >= 3
     assert prompt.state is PREFILL
 
 
-def test_a_long_prompt_is_filled_in_pieces_of_the_budget() -> None:
+def test_a_long_prompt_is_filled_in_chunks_of_the_budget() -> None:
     loop = Loop(batch=32)
     prompt = loop.add(numbers(0, 100))
     sizes = []
     while prompt.state in (WAITING, PREFILL):
-        sizes += [piece.length for piece in loop.step()]
+        sizes += [part.length for part in loop.step()]
     assert sum(sizes) == 100
     assert max(sizes) == 32
     assert len(sizes) <= 5
@@ -159,7 +165,7 @@ def test_without_streams_the_prompts_get_the_whole_batch() -> None:
 
 
 def test_in_a_filled_cache_streams_and_prompts_take_turns() -> None:
-    loop = Loop(batch=32, apart_from=20)
+    loop = Loop(batch=32, separate_from_cells=20)
     stream = loop.add(numbers(0, 24), max_tokens=50)
     loop.run_until(stream, DECODE)
     prompt = loop.add(numbers(1000, 100))
@@ -171,7 +177,7 @@ def test_in_a_filled_cache_streams_and_prompts_take_turns() -> None:
 
 
 def test_in_a_cache_with_little_in_it_streams_and_prompts_share_the_step() -> None:
-    loop = Loop(batch=32, apart_from=150)
+    loop = Loop(batch=32, separate_from_cells=150)
     stream = loop.add(numbers(0, 24), max_tokens=50)
     loop.run_until(stream, DECODE)
     prompt = loop.add(numbers(1000, 40))
@@ -183,9 +189,9 @@ def test_the_prefill_budget_learns_what_keeps_a_step_near_its_target(token_s: fl
     budget = PrefillBudget(512, 0.25)
     for _ in range(60):
         tokens = budget.tokens(decoding=4) + 4
-        assert tokens % PrefillBudget.TILE == 0
+        assert tokens % TILE_TOKENS == 0
         budget.observe(tokens, tokens * token_s)
-    assert budget.tokens(decoding=4) + 4 == tiles * PrefillBudget.TILE
+    assert budget.tokens(decoding=4) + 4 == tiles * TILE_TOKENS
 
 
 @given(st.lists(st.tuples(st.integers(1, 512), st.floats(1e-6, 100.0)), max_size=30), st.integers(1, 400))
@@ -195,13 +201,13 @@ def test_the_prefill_budget_stays_within_its_bounds_whatever_steps_take(
     budget = PrefillBudget(512, 0.1)
     for tokens, duration_s in steps:
         budget.observe(tokens, duration_s)
-        assert PrefillBudget.LEAST <= budget.tokens(decoding) <= 512 - decoding
+        assert MIN_PROMPT_TOKENS <= budget.tokens(decoding) <= 512 - decoding
 
 
 def test_steps_without_prompts_teach_the_budget_nothing() -> None:
     budget = PrefillBudget(512, 0.1)
     before = budget.tokens(decoding=4)
-    budget.observe(PrefillBudget.TILE - 1, 10.0)
+    budget.observe(TILE_TOKENS - 1, 10.0)
     assert budget.tokens(decoding=4) == before
 
 
@@ -218,7 +224,7 @@ def test_prompts_that_arrive_together_wait_for_their_common_prefix_and_share_it(
 
 def test_a_prefix_shorter_than_it_is_worth_is_not_waited_for() -> None:
     loop = Loop(batch=8)
-    common = numbers(0, SHARING_MINIMUM - 1)
+    common = numbers(0, MIN_SHARED_TOKENS - 1)
     prompts = [loop.add([*common, *numbers(1000 * i, 5)]) for i in (1, 2)]
     loop.step()
     assert [prompt.state for prompt in prompts] == [PREFILL, PREFILL]
@@ -275,9 +281,9 @@ def test_the_youngest_is_put_back_when_the_cache_is_full_and_all_finish() -> Non
     loop = Loop(slots=2, cells=90)
     old = loop.add(numbers(0, 5), max_tokens=60)
     young = loop.add(numbers(100, 5), max_tokens=60)
-    while young.preemptions == 0:
+    while loop.scheduler.preemptions == 0:
         loop.step()
-    assert (old.preemptions, old.state, young.state) == (0, DECODE, WAITING)
+    assert (old.state, young.state) == (DECODE, WAITING)
     assert (young.cache_id, young.computed) == (-1, 0)
     assert loop.scheduler.preemptions == 1
     generated = young.generated
@@ -339,7 +345,7 @@ def test_the_last_running_sequence_is_never_preempted() -> None:
 
 
 def test_a_memory_that_cannot_share_serves_all_the_same() -> None:
-    loop = Loop(slots=2, cells=64, shareable=False)
+    loop = Loop(slots=2, cells=64, can_share_prefixes=False)
     sequences = [loop.add(numbers(0, 30)) for _ in range(3)]
     for sequence in sequences:
         loop.run_until(sequence, FINISHED)
@@ -362,7 +368,7 @@ PROMPTS = st.builds(
     cells=st.integers(90, 160),
     batch=st.sampled_from([8, 16, 64]),
     appended=st.integers(1, 3),
-    shareable=st.booleans(),
+    can_share_prefixes=st.booleans(),
     cancelled=st.sets(st.integers(0, 40), max_size=3),
 )
 def test_all_sequences_finish_whatever_comes_and_the_cells_are_never_exceeded(
@@ -371,10 +377,10 @@ def test_all_sequences_finish_whatever_comes_and_the_cells_are_never_exceeded(
     cells: int,
     batch: int,
     appended: int,
-    shareable: bool,
+    can_share_prefixes: bool,
     cancelled: set[int],
 ) -> None:
-    loop = Loop(slots, cells, batch, shareable)
+    loop = Loop(slots, cells, batch, can_share_prefixes)
     arrivals = sorted(requests, key=lambda request: request[2])
     dropped: list[Sequence] = []
     work = sum(len(prompt) + max_tokens for prompt, max_tokens, _ in requests)

@@ -8,7 +8,7 @@ from shared.states import IllegalMove
 from shared.wire.jobs import Sampling, TextJob
 from workers.llama.sampling.sampler import Sampler
 from workers.llama.sequence import SEQUENCE_MOVES, Sequence, SequenceState
-from workers.llama.text import TextAssembler
+from workers.llama.text.assembler import TextAssembler
 
 
 def new_sequence(prompt: int = 3) -> Sequence:

@@ -1,7 +1,7 @@
-"""Prefixes that left the KV cache, kept in main memory: bringing one back takes a copy instead of a prefill.
+"""Prefixes evicted from the KV cache and kept in main memory: restoring one is a copy instead of a prefill.
 
-Every token in the KV cache costs time in each decode step, wanted or not, and its cells are few. What waits here costs
-nothing until a prompt begins like it.
+Cells of the KV cache are few, and each token in it slows every decode step down. A saved prefix costs neither until a
+prompt begins like it.
 """
 
 from __future__ import annotations
@@ -12,38 +12,30 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from workers.llama.cache.tokens import common_prefix
+from workers.llama.cache.prefix import common_prefix
 
 State = NDArray[np.uint8]
-"""What llama.cpp writes for one sequence: keys, values and positions, shape ``(bytes,)``."""
+"""llama.cpp's copy of one sequence: keys, values and positions, shape ``(bytes,)``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SavedPrefix:
-    """The tokens of a sequence that has ended, and its state."""
+    """The tokens and the state of an ended sequence."""
 
     tokens: list[int]
     state: State
 
 
 class HostCache:
-    """Saved prefixes up to ``limit_bytes`` of state; the least recently used leave first."""
+    """Saved prefixes with up to ``limit_bytes`` of state; the least recently used are dropped first."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._used_bytes = 0
         self._saved: OrderedDict[SavedPrefix, None] = OrderedDict()
 
-    @property
-    def used_bytes(self) -> int:
-        """The states' bytes."""
-        return self._used_bytes
-
-    def __len__(self) -> int:
-        return len(self._saved)
-
     def holds(self, tokens: list[int]) -> bool:
-        """Whether a saved prefix begins with all of ``tokens``; it counts as used just now."""
+        """Whether a saved prefix begins with all of ``tokens``. It becomes the most recently used."""
         length, saved = self.longest(tokens)
         if saved is None or length < len(tokens):
             return False
@@ -55,7 +47,7 @@ class HostCache:
         return 0 < state_bytes <= self._limit_bytes
 
     def put(self, tokens: list[int], state: State) -> None:
-        """Keep a state. Those of its beginnings are not needed any more."""
+        """Save a state. It replaces the states of its prefixes."""
         for saved in [s for s in self._saved if common_prefix(s.tokens, tokens) == len(s.tokens)]:
             self._drop(saved)
         self._saved[SavedPrefix(tokens, state)] = None
@@ -64,7 +56,7 @@ class HostCache:
             self._drop(next(iter(self._saved)))
 
     def longest(self, tokens: list[int]) -> tuple[int, SavedPrefix | None]:
-        """The saved prefix that shares most of the beginning of ``tokens``, and how much that is."""
+        """The longest common prefix of ``tokens`` and a saved prefix: its length, and the shortest such prefix."""
         best_length, best = 0, None
         for saved in self._saved:
             length = common_prefix(saved.tokens, tokens)
@@ -73,7 +65,7 @@ class HostCache:
         return best_length, best
 
     def touch(self, saved: SavedPrefix) -> None:
-        """It was used just now."""
+        """Make a prefix the most recently used."""
         self._saved.move_to_end(saved)
 
     def _drop(self, saved: SavedPrefix) -> None:

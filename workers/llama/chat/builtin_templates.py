@@ -1,4 +1,4 @@
-"""Chat templates for models that carry none, and for ``--chat-template NAME``."""
+"""Chat templates for models without one, and for ``--chat-template NAME``."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ BUILTIN_TEMPLATES: dict[str, str] = {
 """Jinja sources by name."""
 
 BUILTIN_STOPS: dict[str, tuple[str, ...]] = {"plain": ("\nUser:",)}
-"""Words that end a turn, for the templates that mark it by no special token."""
+"""Strings that end a turn, for the templates that mark it by no special token."""
 
 _BY_TOKEN = {
     "<|im_start|>": "chatml",
@@ -71,5 +71,5 @@ _BY_TOKEN = {
 
 
 def guess_template(is_special: Callable[[str], bool]) -> str:
-    """The name of the template that fits a vocabulary with these special tokens; ``plain`` if nothing tells."""
+    """The name of the template for a vocabulary with these special tokens; ``plain`` if it has none of them."""
     return next((name for token, name in _BY_TOKEN.items() if is_special(token)), "plain")

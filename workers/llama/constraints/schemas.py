@@ -1,4 +1,4 @@
-"""JSON schemas made ready for constrained generation."""
+"""JSON schemas prepared for constrained decoding."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ COMBINING = ("$ref", "allOf", "anyOf", "oneOf", "patternProperties", "unevaluate
 
 
 def close_objects(schema: Any) -> Any:
-    """A copy of ``schema`` whose objects take no properties beyond those that they list.
+    """A copy of ``schema`` whose objects have no properties except those listed.
 
-    JSON Schema allows any further property unless told otherwise, and small models make use of it without end. What
-    fits the closed schema fits the open one. Objects that are put together from several schemas are left open, as
-    closing one part would contradict another.
+    JSON Schema allows further properties by default, and small models add them without end. A text that fits the
+    closed schema fits the open one. Objects combined from several schemas stay open, since closing one part would
+    contradict another.
     """
-    return schema if _joins_schemas(schema) else _closed(schema)
+    return schema if _combines_schemas(schema) else _closed(schema)
 
 
 def _closed(schema: Any) -> Any:
@@ -32,14 +32,14 @@ def _closed(schema: Any) -> Any:
 
 
 def _closed_member(key: str, value: Any) -> Any:
-    """Below ``properties`` and the like, keys are names and not keywords."""
+    """In ``properties`` and the like, keys are names, not keywords."""
     if key in ("properties", "$defs", "definitions", "patternProperties") and isinstance(value, dict):
         return {name: _closed(schema) for name, schema in value.items()}
     return _closed(value)
 
 
 def mentions(schema: Any, keyword: str) -> bool:
-    """Whether a keyword (or a property of that name) is anywhere in a schema."""
+    """Whether a keyword, or a property of that name, is anywhere in a schema."""
     if isinstance(schema, list):
         return any(mentions(item, keyword) for item in schema)
     if isinstance(schema, dict):
@@ -47,12 +47,12 @@ def mentions(schema: Any, keyword: str) -> bool:
     return False
 
 
-def _joins_schemas(schema: Any) -> bool:
-    """Whether some object is put together from several schemas."""
+def _combines_schemas(schema: Any) -> bool:
+    """Whether an object is combined from several schemas."""
     if isinstance(schema, list):
-        return any(_joins_schemas(item) for item in schema)
+        return any(_combines_schemas(item) for item in schema)
     if not isinstance(schema, dict):
         return False
     own = any(key in schema for key in ("properties", "patternProperties", "required"))
     joined = "allOf" in schema or (own and any(key in schema for key in ("$ref", "anyOf", "oneOf")))
-    return joined or any(_joins_schemas(value) for value in schema.values())
+    return joined or any(_combines_schemas(value) for value in schema.values())

@@ -1,25 +1,25 @@
-"""llama.cpp's own log, of which there is one in a process."""
+"""llama.cpp's log. There is one per process."""
 
 from __future__ import annotations
 
 import ctypes
 import logging
-from collections import deque
 
 import llama_cpp
 
 LEVEL_ERROR = 4
-"""ggml's level of errors, in ``ggml.h``."""
+"""``GGML_LOG_LEVEL_ERROR`` in ``ggml.h``."""
 
 log = logging.getLogger("nexa.llama")
 
-_last_errors: deque[str] = deque(maxlen=5)
+_last_error = ""
 
 
 def _on_message(level: int, text: bytes, _: ctypes.c_void_p) -> None:
+    global _last_error
     message = text.decode("utf-8", "replace").strip()
     if level == LEVEL_ERROR and message:
-        _last_errors.append(message)
+        _last_error = message
         log.warning("llama.cpp: %s", message)
 
 
@@ -27,10 +27,10 @@ _callback = llama_cpp.llama_log_callback(_on_message)  # must outlive every mode
 
 
 def capture_native_log() -> None:
-    """Send llama.cpp's errors to our log, and drop the rest of what it says."""
+    """Send llama.cpp's errors to our log and drop its other messages."""
     llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
 
 
-def last_error() -> str | None:
-    """The last error that llama.cpp reported."""
-    return _last_errors[-1] if _last_errors else None
+def with_last_error(problem: str) -> str:
+    """``problem``, followed by the last error that llama.cpp logged."""
+    return f"{problem}: {_last_error}" if _last_error else problem

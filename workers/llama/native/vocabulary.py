@@ -8,11 +8,14 @@ import llama_cpp
 from llguidance import LLTokenizer
 from llguidance.llamacpp import lltokenizer_from_vocab
 
-BYTES_OF_A_PIECE = 512
+PIECE_BUFFER_BYTES = 512
 
 
 class Vocabulary:
-    """Tokens of one model. ``size`` is their number; ids of special tokens are -1 where the model has none."""
+    """The ``size`` tokens of one model. ``eog`` are its end-of-generation tokens.
+
+    ``bos`` and ``eos`` are -1, and their texts empty, if the model has none.
+    """
 
     def __init__(self, vocab: llama_cpp.llama_vocab_p) -> None:
         self._vocab = vocab
@@ -20,15 +23,16 @@ class Vocabulary:
         self.bos = int(llama_cpp.llama_vocab_bos(vocab))
         self.eos = int(llama_cpp.llama_vocab_eos(vocab))
         self.adds_bos = bool(llama_cpp.llama_vocab_get_add_bos(vocab))
-        self.ends = frozenset(token for token in range(self.size) if llama_cpp.llama_vocab_is_eog(vocab, token))
+        self.eog = frozenset(token for token in range(self.size) if llama_cpp.llama_vocab_is_eog(vocab, token))
         self._pieces: dict[tuple[int, bool], bytes] = {}
-        self._longest_piece = max(len(self.piece(token, special=True)) for token in range(self.size))
+        self.bos_text, self.eos_text = self._special_text(self.bos), self._special_text(self.eos)
+        self._max_piece_bytes = max(len(self.piece(token, special=True)) for token in range(self.size))
 
     def tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of ``text``.
 
-        ``add_special`` puts the model's BOS (and EOS) around it if the model wants them; ``parse_special`` reads the
-        spelling of a special token as that token.
+        ``add_special`` adds BOS and EOS if the model wants them; ``parse_special`` reads the text of a special token
+        as that token.
         """
         data = text.encode("utf-8", "replace")
         room = len(data) + 8
@@ -39,24 +43,20 @@ class Vocabulary:
                 return tokens[:count]
             room = -count
 
-    def fewest_tokens(self, text: str) -> int:
-        """A number of tokens that ``text`` certainly has, found without tokenising it: all are the longest one."""
-        return len(text) // max(self._longest_piece, 1)
+    def min_tokens(self, text: str) -> int:
+        """A lower bound of the number of tokens of ``text``, found without tokenising it."""
+        return len(text) // max(self._max_piece_bytes, 1)
 
     def piece(self, token: int, special: bool = False) -> bytes:
-        """The bytes of one token; nothing for a special token unless ``special`` is set."""
+        """The bytes of one token; empty for a special token unless ``special`` is set."""
         key = (token, special)
         piece = self._pieces.get(key)
         if piece is None:
             piece = self._pieces[key] = self._read_piece(token, special)
         return piece
 
-    def text_of_special(self, token: int) -> str:
-        """How a special token is spelt; empty for -1."""
-        return self.piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
-
     def special_token(self, text: str) -> int | None:
-        """The id of the special token that is spelt ``text``, if there is one."""
+        """The id of the special token whose text is ``text``; None if there is none."""
         tokens = self.tokenize(text, add_special=False, parse_special=True)
         if len(tokens) != 1:
             return None
@@ -65,15 +65,22 @@ class Vocabulary:
         return tokens[0] if attributes & special else None
 
     def grammar_tokenizer(self) -> LLTokenizer:
-        """The vocabulary as llguidance reads it. Takes some tenths of a second."""
-        ends = sorted(self.ends) or [self.eos]
-        if self.eos in self.ends:
-            ends.remove(self.eos)
-            ends.insert(0, self.eos)
-        return lltokenizer_from_vocab(self._vocab, n_vocab=self.size, eos_token=ends)
+        """The vocabulary for llguidance. Takes some tenths of a second."""
+        eog = sorted(self.eog) or [self.eos]
+        if self.eos in self.eog:
+            eog.remove(self.eos)
+            eog.insert(0, self.eos)
+        return lltokenizer_from_vocab(self._vocab, n_vocab=self.size, eos_token=eog)
+
+    def is_special(self, text: str) -> bool:
+        """Whether ``text`` is the text of a special token."""
+        return self.special_token(text) is not None
+
+    def _special_text(self, token: int) -> str:
+        return self.piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
 
     def _read_piece(self, token: int, special: bool) -> bytes:
-        room = BYTES_OF_A_PIECE
+        room = PIECE_BUFFER_BYTES
         while True:
             buffer = ctypes.create_string_buffer(room)
             count = llama_cpp.llama_token_to_piece(self._vocab, token, buffer, room, 0, special)

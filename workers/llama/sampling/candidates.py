@@ -1,4 +1,4 @@
-"""The tokens that a draw can fall on, so that llama.cpp's samplers go through tens of them, not the vocabulary."""
+"""The tokens that could be drawn, so that llama.cpp's samplers process tens of them, not the vocabulary."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 GROUP_SIZE = 32
-"""Logits of which only the largest is looked at when a bound is sought."""
+"""Logits in a group. Only the largest of each group is used to find the bound."""
 
-GROUPS_A_TOKEN = 4
-"""So many groups for each token sought: with fewer, the largest ones share groups, and the bound lets many through."""
+MIN_GROUPS_PER_TOKEN = 4
+"""With fewer groups for each of the ``k`` tokens, the largest logits share groups, and the bound lets many through."""
 
 
 def top_k_bound(logits: NDArray[np.float32], k: int) -> float | None:
-    """A number that ``k`` logits or more reach, few more as a rule; -inf if fewer than ``k`` groups have any above it.
+    """A bound that at least ``k`` logits reach, usually few more; None if ``k`` is too large for the row's size.
 
-    It is the k-th largest of the maxima of groups, which takes a fraction of the time of a partition of the row.
-    None if ``k`` is too large a part of the row for that.
+    It is the k-th largest of the groups' maxima (-inf if fewer groups have an unmasked logit), found in a fraction of
+    the time that a partition of the row takes.
     """
-    size = min(GROUP_SIZE, len(logits) // (GROUPS_A_TOKEN * k))
+    size = min(GROUP_SIZE, len(logits) // (MIN_GROUPS_PER_TOKEN * k))
     if size < 2:
         return None
     groups = len(logits) // size
@@ -31,21 +31,20 @@ def top_k_bound(logits: NDArray[np.float32], k: int) -> float | None:
 
 
 def has_ties(logits: NDArray[np.float32], k: int) -> bool:
-    """Whether two of the ``k + 1`` largest logits are equal, which leaves it open which tokens are the top k, or how
-    these are ordered."""
+    """Whether two of the ``k + 1`` largest logits are equal: then the top k, or their order, are not determined."""
     largest = np.sort(logits)[-(k + 1) :]
     return bool((largest[1:] == largest[:-1]).any())
 
 
 class Candidates:
-    """llama.cpp's array of candidates, in memory that is kept from draw to draw."""
+    """llama.cpp's array of candidates. Its memory is reused from draw to draw."""
 
     def __init__(self) -> None:
         self._native = llama_cpp.llama_token_data_array()
         self._reserve(256)
 
     def fill(self, tokens: NDArray[np.int64], logits: NDArray[np.float32]) -> None:
-        """Put in tokens, in the order of their ids, and their logits."""
+        """Replace the candidates by tokens, in order of their ids, with their logits."""
         count = len(tokens)
         if count > len(self._memory):
             self._reserve(count)
@@ -54,7 +53,7 @@ class Candidates:
         self._native.size, self._native.selected, self._native.sorted = count, -1, False
 
     def draw(self, seed: int) -> None:
-        """Select one of the candidates by their probabilities."""
+        """Draw one of the candidates by their probabilities."""
         sampler = llama_cpp.llama_sampler_init_dist(seed)
         self.apply(sampler)
         llama_cpp.llama_sampler_free(sampler)
@@ -65,13 +64,13 @@ class Candidates:
 
     @property
     def logits(self) -> NDArray[np.float32]:
-        """The candidates' logits as the samplers so far have left them."""
+        """The candidates' logits, as changed by the samplers so far."""
         values: NDArray[np.float32] = self._memory["logit"][: self._native.size]
         return values
 
     @property
     def selected(self) -> int:
-        """The token that a sampler has drawn."""
+        """The token that was drawn."""
         return int(self._memory["id"][self._native.selected])
 
     def _reserve(self, count: int) -> None:

@@ -8,8 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from tests.support.workers.fake_kv_memory import FakeKVMemory
 from workers.llama.cache import kv_cache
 from workers.llama.cache.host_cache import HostCache
-from workers.llama.cache.kv_cache import WORTH_SAVING, CacheFull, KVCache
-from workers.llama.cache.tokens import common_prefix
+from workers.llama.cache.kv_cache import MIN_SAVED_TOKENS, CacheFull, KVCache
+from workers.llama.cache.prefix import common_prefix
 
 CELLS = 24
 SEQUENCES = 5
@@ -30,12 +30,12 @@ class Filled:
         self,
         cells: int = CELLS,
         sequences: int = SEQUENCES,
-        shareable: bool = True,
+        can_share_prefixes: bool = True,
         kept_cells: int | None = None,
         host: HostCache | None = None,
     ) -> None:
         self.memory = FakeKVMemory()
-        self.cache = KVCache(self.memory, cells, sequences, shareable, kept_cells, host)
+        self.cache = KVCache(self.memory, cells, sequences, can_share_prefixes, kept_cells, host)
 
     def open(self, *tokens: int) -> tuple[int, int]:
         """Open a sequence and decode what it does not share; returns its id and how much it shared."""
@@ -102,23 +102,18 @@ class CacheMachine(RuleBasedStateMachine):
     @rule()
     def clear_kept(self) -> None:
         self.cache.clear_kept()
-        assert self.cache.kept_sequences == 0
         assert set(self.memory.owned) <= set(self.running)
 
     @rule(tokens=TOKENS)
     def match(self, tokens: list[int]) -> None:
-        match = self.cache.match(tokens)
-        assert match.length == max((naive_common_prefix(held, tokens) for held in self.live()), default=0)
-        if match.length:
-            assert self.memory.tokens(match.sequence)[: match.length] == tokens[: match.length]
-        else:
-            assert match.sequence == -1
+        longest = max((naive_common_prefix(held, tokens) for held in self.live()), default=0)
+        assert self.cache.match(tokens) == longest
 
     def grow(self, sequence: int, tokens: list[int]) -> None:
         try:
             self.cache.reserve(len(tokens))
         except CacheFull:
-            assert self.cache.kept_sequences == 0
+            assert set(self.memory.owned) <= set(self.running)
             assert self.memory.used_cells + len(tokens) > CELLS
             return
         assert self.memory.used_cells + len(tokens) <= CELLS
@@ -136,7 +131,7 @@ class CacheMachine(RuleBasedStateMachine):
 
     @invariant()
     def an_id_is_either_running_or_kept_or_free(self) -> None:
-        assert len(self.running) + self.cache.kept_sequences <= SEQUENCES
+        assert len(set(self.running) | set(self.memory.owned)) <= SEQUENCES
 
 
 class HostedCacheMachine(CacheMachine):
@@ -144,7 +139,7 @@ class HostedCacheMachine(CacheMachine):
 
     def filled_cache(self) -> Filled:
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(kv_cache, "WORTH_SAVING", 2)
+        self.patch.setattr(kv_cache, "MIN_SAVED_TOKENS", 2)
         return Filled(kept_cells=6, host=HostCache(8 * 20))
 
     def teardown(self) -> None:
@@ -188,7 +183,7 @@ def test_the_longest_of_several_beginnings_is_shared() -> None:
     filled.open(1, 2)  # ends where the first one stands, so that what follows there is a run of its own
     filled.extend(first, 3, 4)
     filled.extend(second, 1, 2, 3, 9)
-    assert filled.cache.match([1, 2, 3, 4]).length == 4
+    assert filled.cache.match([1, 2, 3, 4]) == 4
 
 
 def test_what_was_used_longest_ago_leaves_first() -> None:
@@ -198,15 +193,15 @@ def test_what_was_used_longest_ago_leaves_first() -> None:
         filled.cache.keep(sequence)
     filled.cache.match([1, 1])  # 1 is wanted again, so 2 is now the oldest
     filled.cache.reserve(2)
-    assert [filled.cache.match([token, token]).length for token in (1, 2, 3)] == [2, 0, 2]
+    assert [filled.cache.match([token, token]) for token in (1, 2, 3)] == [2, 0, 2]
 
 
 def test_running_sequences_are_never_evicted() -> None:
     filled = Filled(cells=4)
     filled.open(1, 2, 3)
-    with pytest.raises(CacheFull, match="2 cells are needed, 1 are free"):
+    with pytest.raises(CacheFull, match="expected 2 free cells, got 1"):
         filled.cache.reserve(2)
-    assert filled.cache.match([1, 2, 3]).length == 3
+    assert filled.cache.match([1, 2, 3]) == 3
 
 
 def test_an_id_is_taken_from_an_ended_sequence_when_none_is_free() -> None:
@@ -224,21 +219,21 @@ def test_an_ended_sequence_that_another_holds_wholly_gives_its_id_back() -> None
     short, _ = filled.open(1, 2)
     filled.open(1, 2, 3)
     filled.cache.keep(short)
-    assert filled.cache.kept_sequences == 0
+    assert filled.memory.tokens(short) == []
     assert filled.cache.used_cells == 3
 
 
 def test_a_memory_that_cannot_share_keeps_nothing() -> None:
-    filled = Filled(shareable=False)
+    filled = Filled(can_share_prefixes=False)
     sequence, _ = filled.open(1, 2, 3)
-    assert filled.cache.match([1, 2, 3]).length == 0
+    assert filled.cache.match([1, 2, 3]) == 0
     assert filled.open(1, 2, 3)[1] == 0
     filled.cache.keep(sequence)
-    assert filled.cache.kept_sequences == 0
+    assert filled.memory.tokens(sequence) == []
     assert filled.cache.used_cells == 3
 
 
-LONG = list(range(100, 100 + 2 * WORTH_SAVING))
+LONG = list(range(100, 100 + 2 * MIN_SAVED_TOKENS))
 
 
 def hosted(cells: int = 400, kept_cells: int | None = None) -> Filled:
@@ -254,7 +249,7 @@ def test_what_was_evicted_comes_back_from_main_memory() -> None:
     filled = hosted()
     end(filled, *LONG)
     filled.cache.clear_kept()
-    assert filled.cache.match(LONG).length == 0
+    assert filled.cache.match(LONG) == 0
     sequence, had = filled.open(*LONG[:-3], 7, 8)
     assert had == len(LONG) - 3
     assert filled.memory.tokens(sequence) == [*LONG[:-3], 7, 8]
@@ -279,17 +274,17 @@ def test_ended_sequences_keep_few_cells_beside_a_new_one() -> None:
     assert filled.cache.used_cells == len(LONG)  # nothing runs: there is no hurry
     end(filled, *range(300, 340))
     filled.open(9)
-    assert filled.cache.match(LONG).length == 0
-    assert filled.cache.match(list(range(300, 340))).length == 40
+    assert filled.cache.match(LONG) == 0
+    assert filled.cache.match(list(range(300, 340))) == 40
     assert filled.open(*LONG)[1] == len(LONG)
 
 
 def test_a_short_beginning_is_not_worth_a_copy() -> None:
     filled = hosted()
-    end(filled, *LONG[: WORTH_SAVING - 1])
+    end(filled, *LONG[: MIN_SAVED_TOKENS - 1])
     end(filled, *LONG)
     filled.cache.clear_kept()
-    filled.open(*LONG[: WORTH_SAVING - 1])
+    filled.open(*LONG[: MIN_SAVED_TOKENS - 1])
     assert filled.memory.loads == 0
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.wire.jobs import Constraint, ConstraintKind
 from workers.llama.constraints.closing import ClosingGuard, closing_growth
-from workers.llama.constraints.constraint import GrammarCompiler
+from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.native.vocabulary import Vocabulary
 
 
@@ -36,12 +36,12 @@ def test_no_choice_of_tokens_leaves_an_answer_open(budget: int, openings: list[i
     for opened in openings:
         if left == 0:
             break
-        way_out = guard.way_out(left)
+        closing = guard.closing(left)
         before = text.open
         text.open += opened
-        if way_out is not None and not guard.still_fits(left - 1):
+        if closing is not None and not guard.still_fits(left - 1):
             text.open = before
-            assert len(way_out) <= left
+            assert len(closing) <= left
             return
         left -= 1
     assert text.open <= left
@@ -51,7 +51,7 @@ def test_a_large_budget_is_looked_at_rarely() -> None:
     text = Brackets()
     guard = ClosingGuard(text, growth=50)
     for left in range(8000, 2000, -1):
-        if guard.way_out(left) is not None:
+        if guard.closing(left) is not None:
             assert guard.still_fits(left - 1)
     assert text.looks < 300
 
@@ -78,12 +78,12 @@ def test_items_that_take_many_tokens_are_begun_only_if_they_can_be_ended(
     tokens: list[int] = []
     while len(tokens) < budget and not constraint.ended:
         left = budget - len(tokens)
-        way_out = guard.way_out(left)
-        allowed = [int(i) for i in constraint.allowed().nonzero()[0] if int(i) not in vocabulary.ends]
+        closing = guard.closing(left)
+        allowed = [int(i) for i in constraint.allowed().nonzero()[0] if int(i) not in vocabulary.eog]
         token = draw.choice(allowed)
         constraint.accept(token)
-        if way_out is not None and not guard.still_fits(left - 1):
-            tokens += way_out
+        if closing is not None and not guard.still_fits(left - 1):
+            tokens += closing
             break
         forced = constraint.forced()[: left - 1]
         for forced_token in forced:

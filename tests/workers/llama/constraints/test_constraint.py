@@ -11,8 +11,11 @@ from jsonschema import Draft202012Validator
 
 from shared.wire.jobs import Constraint, ConstraintKind
 from shared.wire.payloads import JobError
-from workers.llama.chat.tool_calls import HERMES, LLAMA3, MISTRAL, ToolCallParser, ToolFormat, calls_grammar
-from workers.llama.constraints.constraint import GrammarCompiler, TokenConstraint, tool_schema
+from workers.llama.chat.tool_format import HERMES, LLAMA3, MISTRAL, ToolFormat
+from workers.llama.chat.tool_grammar import calls_grammar
+from workers.llama.chat.tool_parser import ToolCallParser
+from workers.llama.constraints.compiler import GrammarCompiler, tool_schema
+from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.native.vocabulary import Vocabulary
 
 Schema = dict[str, Any]
@@ -161,7 +164,7 @@ def random_walk(constraint: TokenConstraint, vocabulary: Vocabulary, chance: ran
         if constraint.ended:
             break
         token = chance.choice(allowed_tokens(constraint, vocabulary))
-        if token in vocabulary.ends:
+        if token in vocabulary.eog:
             break
         constraint.accept(token)
         tokens.append(token)
@@ -382,8 +385,8 @@ def by_tools(
     return compiler.constrain(calls_grammar(tool_format, schemas, parallel, words, vocabulary.special_token), "tools")
 
 
-def read_calls(tool_format: ToolFormat, text: str, words_allowed: bool) -> tuple[str, list[tuple[str, Any]]]:
-    parser = ToolCallParser(tool_format, words_allowed)
+def read_calls(tool_format: ToolFormat, text: str, content_allowed: bool) -> tuple[str, list[tuple[str, Any]]]:
+    parser = ToolCallParser(tool_format, content_allowed)
     words, deltas = parser.feed(text)
     words += parser.flush()
     names = {delta.index: delta.name for delta in deltas if delta.name}
@@ -404,7 +407,7 @@ def test_required_calls_name_known_functions_and_have_valid_arguments(
     chance = random.Random(7)
     for _ in range(WALKS):
         constraint = by_tools(compiler, vocabulary, tool_format, parallel, words=False)
-        words, calls = read_calls(tool_format, some_text(constraint, vocabulary, chance), words_allowed=False)
+        words, calls = read_calls(tool_format, some_text(constraint, vocabulary, chance), content_allowed=False)
         assert words == ""
         assert len(calls) >= 1
         assert parallel or len(calls) == 1
@@ -433,7 +436,7 @@ def test_a_call_once_begun_is_a_valid_one(
         for token in lead:
             constraint.accept(token)
         text = LEADS[tool_format] + some_text(constraint, vocabulary, chance)
-        words, calls = read_calls(tool_format, text, words_allowed=True)
+        words, calls = read_calls(tool_format, text, content_allowed=True)
         assert words == ("" if tool_format is LLAMA3 else "Let me see.")
         assert len(calls) >= 1
         check_calls(calls)

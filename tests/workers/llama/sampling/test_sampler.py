@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shared.wire.jobs import Sampling
-from workers.llama.sampling.sampler import ANSWER_WINDOW, GREEDY_BELOW, PENALTY_WINDOW, Sampler, draw_seed
+from workers.llama.sampling.chain import ANSWER_PENALTY_TOKENS, MIN_TEMPERATURE, REPEAT_PENALTY_TOKENS
+from workers.llama.sampling.sampler import Sampler, draw_seed
 
 DRAWS = 6
 Logits = NDArray[np.float32]
@@ -30,10 +31,10 @@ class WholeVocabulary:
         frequency, presence = sampling.frequency_penalty, sampling.presence_penalty
         repeat = sampling.repeat_penalty
         self._add(llama_cpp.llama_sampler_init_logit_bias(vocab_size, len(bias), bias_array))
-        self._add(llama_cpp.llama_sampler_init_penalties(vocab_size, PENALTY_WINDOW, repeat, 0.0, 0.0))
-        self._add(llama_cpp.llama_sampler_init_penalties(vocab_size, ANSWER_WINDOW, 1.0, frequency, presence))
+        self._add(llama_cpp.llama_sampler_init_penalties(vocab_size, REPEAT_PENALTY_TOKENS, repeat, 0.0, 0.0))
+        self._add(llama_cpp.llama_sampler_init_penalties(vocab_size, ANSWER_PENALTY_TOKENS, 1.0, frequency, presence))
         self._seed, self._accepted = sampling.seed or 0, 0
-        self._random = sampling.temperature >= GREEDY_BELOW
+        self._random = sampling.temperature >= MIN_TEMPERATURE
         if not self._random:
             self._add(llama_cpp.llama_sampler_init_greedy())
             return

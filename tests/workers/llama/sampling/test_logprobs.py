@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from shared.wire.jobs import Sampling
-from workers.llama.sampling.sampler import Sampler, log_softmax, needs_chain
+from workers.llama.sampling.chain import needs_chain
+from workers.llama.sampling.logprobs import log_softmax
+from workers.llama.sampling.sampler import Sampler
 
 ROWS = st.lists(st.floats(-50, 50, width=32), min_size=2, max_size=20).map(lambda row: np.array(row, np.float32))
 

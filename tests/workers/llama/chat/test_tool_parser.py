@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.workers.splits import pieces_of
-from workers.llama.chat.tool_calls import HERMES, LLAMA3, MISTRAL, ToolCallParser, ToolFormat, format_of
+from workers.llama.chat.tool_format import HERMES, LLAMA3, MISTRAL, ToolFormat, format_of
+from workers.llama.chat.tool_parser import ToolCallParser
 
 FUZZ = settings(deadline=None, max_examples=60)
 FORMATS = pytest.mark.parametrize("tool_format", [HERMES, MISTRAL, LLAMA3], ids=["hermes", "mistral", "llama3"])
@@ -39,9 +40,9 @@ def written(tool_format: ToolFormat, calls: list[Call], words: str = "") -> str:
     return words + tool_format.opening + tool_format.separator.join(bodies) + tool_format.closing
 
 
-def read(tool_format: ToolFormat, pieces: list[str], words_allowed: bool) -> tuple[str, list[Call]]:
+def read(tool_format: ToolFormat, pieces: list[str], content_allowed: bool) -> tuple[str, list[Call]]:
     """What a client makes of the pieces: the words, and the calls put together from their deltas."""
-    parser = ToolCallParser(tool_format, words_allowed)
+    parser = ToolCallParser(tool_format, content_allowed)
     words, deltas = "", []
     for piece in pieces:
         new_words, new_deltas = parser.feed(piece)
@@ -61,7 +62,7 @@ def test_calls_split_anywhere_are_read_as_they_were_written(
     tool_format: ToolFormat, calls: list[Call], data: st.DataObject
 ) -> None:
     pieces = data.draw(pieces_of(written(tool_format, calls)))
-    assert read(tool_format, pieces, words_allowed=False) == ("", calls)
+    assert read(tool_format, pieces, content_allowed=False) == ("", calls)
 
 
 @pytest.mark.parametrize("tool_format", [HERMES, MISTRAL], ids=["hermes", "mistral"])
@@ -71,18 +72,18 @@ def test_words_before_calls_are_told_from_them(
     tool_format: ToolFormat, words: str, calls: list[Call], data: st.DataObject
 ) -> None:
     pieces = data.draw(pieces_of(written(tool_format, calls, words)))
-    assert read(tool_format, pieces, words_allowed=True) == (words.rstrip(), calls)
+    assert read(tool_format, pieces, content_allowed=True) == (words.rstrip(), calls)
 
 
 @FORMATS
 @FUZZ
 @given(words=WORDS, data=st.data())
 def test_words_alone_are_sent_whole(tool_format: ToolFormat, words: str, data: st.DataObject) -> None:
-    assert read(tool_format, data.draw(pieces_of(words)), words_allowed=True) == (words, [])
+    assert read(tool_format, data.draw(pieces_of(words)), content_allowed=True) == (words, [])
 
 
 def test_a_calls_name_comes_before_its_arguments_are_complete() -> None:
-    parser = ToolCallParser(HERMES, words_allowed=False)
+    parser = ToolCallParser(HERMES, content_allowed=False)
     _, deltas = parser.feed('<tool_call>\n{"name": "weather", "arguments": {"city": "Par')
     assert [(delta.name, delta.arguments) for delta in deltas] == [("weather", ""), (None, '{"city": "Par')]
     _, deltas = parser.feed('is"}}\n</tool_call>')

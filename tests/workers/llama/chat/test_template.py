@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.wire.payloads import JobError
 from workers.llama.chat.builtin_templates import BUILTIN_TEMPLATES, guess_template
-from workers.llama.chat.rendering import ChatTemplate, load_template
-from workers.llama.chat.tool_calls import HERMES, LLAMA3, MISTRAL
+from workers.llama.chat.template import ChatTemplate, load_template
+from workers.llama.chat.tool_format import HERMES, LLAMA3, MISTRAL
 from workers.llama.native.vocabulary import Vocabulary
 
 Message = dict[str, Any]
@@ -92,19 +92,21 @@ def test_a_template_cannot_change_what_it_is_given(source: str) -> None:
 def test_a_refusal_by_the_template_is_the_clients_error_in_its_words() -> None:
     source = "{{ raise_exception('roles must alternate') }}"
     for messages in ([user("hi")], [system("be brief"), user("hi")]):
-        with pytest.raises(JobError, match=r"^messages: .* says: roles must alternate$") as refused:
+        with pytest.raises(
+            JobError, match=r"^messages: refused by the model's chat template: roles must alternate$"
+        ) as refused:
             render(source, *messages)
         assert (refused.value.failed.status, refused.value.failed.param) == (400, "messages")
 
 
 def test_a_template_that_fails_says_how() -> None:
-    with pytest.raises(JobError, match=r"template fails on them .ZeroDivisionError") as refused:
+    with pytest.raises(JobError, match=r"template failed: ZeroDivisionError") as refused:
         render("{{ 1 // 0 }}", user("hi"))
     assert refused.value.failed.status == 400
 
 
 def test_a_template_with_wrong_syntax_is_refused_when_it_is_read() -> None:
-    with pytest.raises(ValueError, match="the chat template cannot be read"):
+    with pytest.raises(ValueError, match="chat template: not valid Jinja"):
         ChatTemplate("{% if %}", "", "")
 
 
@@ -216,26 +218,30 @@ def test_a_template_is_guessed_by_the_special_tokens(tokens: set[str], expected:
     assert guess_template(tokens.__contains__) == expected
 
 
+def load(given: str, of_model: str | None, vocabulary: Vocabulary) -> ChatTemplate:
+    return load_template(given, of_model, vocabulary.bos_text, vocabulary.eos_text, vocabulary.is_special)
+
+
 def test_the_operators_template_comes_before_the_models_own(vocabulary: Vocabulary, tmp_path: Path) -> None:
     own = tmp_path / "own.jinja"
     own.write_text("own: {{ messages[0].content }}", "utf-8")
-    given_ = load_template(str(own), LIST_ALL, vocabulary)
+    given_ = load(str(own), LIST_ALL, vocabulary)
     assert given_.render([user("hi")], []) == "own: hi"
-    of_model = load_template("", LIST_ALL, vocabulary)
+    of_model = load("", LIST_ALL, vocabulary)
     assert of_model.render([user("hi")], []) == "[user: hi]"
-    named = load_template("plain", LIST_ALL, vocabulary)
+    named = load("plain", LIST_ALL, vocabulary)
     assert named.render([user("hi")], []) == "User: hi\nAssistant:"
-    guessed = load_template("", None, vocabulary)
+    guessed = load("", None, vocabulary)
     assert guessed.render([user("hi")], []) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
 
 
 def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Vocabulary) -> None:
-    with pytest.raises(ValueError, match="'chatlm' is no file that can be read, and none of chatml, "):
-        load_template("chatlm", LIST_ALL, vocabulary)
+    with pytest.raises(ValueError, match=r"--chat-template: expected .* one of chatml, .*, got 'chatlm'"):
+        load("chatlm", LIST_ALL, vocabulary)
 
 
 def test_the_plain_template_ends_a_turn_by_a_stop_word(vocabulary: Vocabulary) -> None:
-    assert load_template("plain", None, vocabulary).stop == ["\nUser:"]
+    assert load("plain", None, vocabulary).stop == ["\nUser:"]
 
 
 def test_the_format_of_calls_follows_the_template() -> None:

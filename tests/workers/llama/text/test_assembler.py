@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from shared.wire.payloads import ToolCallDelta
 from tests.support.workers.splits import pieces_of
-from workers.llama.chat.tool_calls import HERMES, ToolCallParser
-from workers.llama.text import StopFilter, TextAssembler
+from workers.llama.chat.tool_format import HERMES
+from workers.llama.chat.tool_parser import ToolCallParser
+from workers.llama.text.assembler import TextAssembler
+from workers.llama.text.stop_filter import StopFilter
 
 FUZZ = settings(deadline=None)
 MIXED_BYTES = st.lists(st.one_of(st.binary(max_size=3), st.text(max_size=3).map(str.encode))).map(b"".join)
@@ -86,7 +88,7 @@ def test_a_stop_word_is_found_though_its_bytes_come_one_by_one(word: str) -> Non
 
 
 def test_stop_words_do_not_cut_the_arguments_of_calls() -> None:
-    assembler = TextAssembler(["}"], ToolCallParser(HERMES, words_allowed=True))
+    assembler = TextAssembler(["}"], ToolCallParser(HERMES, content_allowed=True))
     words, deltas = assembler.push(b'Yes. <tool_call>\n{"name": "f", "arguments": {"a": {}}}\n</tool_call>')
     assert words + assembler.flush() == "Yes."
     assert deltas == [ToolCallDelta(0, "f", ""), ToolCallDelta(0, None, '{"a": {}}')]
@@ -101,7 +103,7 @@ def test_words_that_only_look_like_a_call_are_all_sent(text: str, data: st.DataO
     if "<tool_call>" in text:
         return
     pieces = [text.encode()] if data is None else data.draw(pieces_of(text.encode()))
-    assembler = TextAssembler([], ToolCallParser(HERMES, words_allowed=True))
+    assembler = TextAssembler([], ToolCallParser(HERMES, content_allowed=True))
     sent = [assembler.push(piece) for piece in pieces]
     assert "".join(words for words, _ in sent) + assembler.flush() == text
     assert not any(deltas for _, deltas in sent)

@@ -1,4 +1,4 @@
-"""Comparing runs of tokens."""
+"""Comparing the beginnings of token lists."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence as Tokens
 
 
 def common_prefix(run: Tokens[int], tokens: Tokens[int], start: int = 0) -> int:
-    """How many tokens of ``run`` equal those of ``tokens`` from ``start`` on, counted from the front."""
+    """The length of the common prefix of ``run`` and ``tokens[start:]``."""
     limit = min(len(run), len(tokens) - start)
     if limit <= 0 or run[0] != tokens[start]:
         return 0

@@ -1,0 +1,144 @@
+"""The radix tree of cached tokens: a node is a run of tokens, a sequence is a path from the root.
+
+The idea of a radix tree over cached prefixes is SGLang's (Zheng et al., 2023, "Efficiently Programming Large Language
+Models using SGLang").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as Tokens
+from collections.abc import Set
+from dataclasses import dataclass, field
+
+from workers.llama.cache.prefix import common_prefix
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A run of tokens and the ids of the sequences that hold it. ``children`` are grouped by their first token."""
+
+    parent: Node | None
+    tokens: list[int]
+    sequences: set[int] = field(default_factory=set)
+    children: dict[int, list[Node]] = field(default_factory=dict)
+
+    def add_child(self, child: Node) -> None:
+        self.children.setdefault(child.tokens[0], []).append(child)
+
+    def remove_child(self, child: Node) -> None:
+        siblings = self.children[child.tokens[0]]
+        siblings.remove(child)
+        if not siblings:
+            del self.children[child.tokens[0]]
+
+
+class RadixTree:
+    """The tokens of some sequences. ``size`` counts shared tokens once."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self._root = Node(None, [])
+        self._tails: dict[int, Node] = {}
+
+    def match(self, tokens: Tokens[int]) -> tuple[int, Node]:
+        """The length of the longest prefix of ``tokens`` in the tree, and the node in which it ends."""
+        best_length, best = 0, self._root
+        paths = [(0, self._root)]
+        while paths:  # two nodes may hold equal tokens, and the shorter match here may lead further below
+            depth, node = paths.pop()
+            for child in node.children.get(tokens[depth], ()) if depth < len(tokens) else ():
+                common = common_prefix(child.tokens, tokens, depth)
+                if depth + common > best_length:
+                    best_length, best = depth + common, child
+                if common == len(child.tokens):
+                    paths.append((depth + common, child))
+        return best_length, best
+
+    def add(self, sequence: int, node: Node, length: int) -> None:
+        """Add a sequence that holds the first ``length`` tokens of the path to ``node``, in which they end."""
+        if length == 0:
+            self._tails[sequence] = self._root
+            return
+        above = _depth(node.parent)
+        if length < above + len(node.tokens):
+            node = _split(node, length - above)
+        self._tails[sequence] = node
+        step: Node | None = node
+        while step is not None and step.parent is not None:
+            step.sequences.add(sequence)
+            step = step.parent
+
+    def extend(self, sequence: int, tokens: Tokens[int]) -> None:
+        """Append tokens to a sequence."""
+        if not tokens:
+            return
+        tail = self._tails[sequence]
+        if tail is self._root or tail.children or len(tail.sequences) > 1:
+            node = Node(tail, list(tokens), {sequence})
+            tail.add_child(node)
+            self._tails[sequence] = node
+        else:
+            tail.tokens.extend(tokens)
+        self.size += len(tokens)
+
+    def remove(self, sequence: int) -> None:
+        """Remove a sequence and the tokens that no other holds."""
+        node: Node | None = self._tails.pop(sequence)
+        while node is not None and node.parent is not None:
+            node.sequences.discard(sequence)
+            if not node.sequences:
+                self.size -= len(node.tokens)
+                node.parent.remove_child(node)
+            node = node.parent
+
+    def holds_own_tail(self, sequence: int) -> bool:
+        """Whether a sequence has tokens, and its last one is not shared."""
+        tail = self._tails[sequence]
+        return tail is not self._root and len(tail.sequences) == 1
+
+    def own_size(self, sequence: int) -> int:
+        """The number of a sequence's tokens that no other holds."""
+        size, node = 0, self._tails[sequence]
+        while node.parent is not None and len(node.sequences) == 1:
+            size += len(node.tokens)
+            node = node.parent
+        return size
+
+    def size_without(self, sequences: Set[int]) -> int:
+        """The tree's size if ``sequences`` were removed."""
+        return _size_without(self._root, sequences)
+
+    def tokens_of(self, sequence: int) -> list[int]:
+        """All tokens of a sequence."""
+        runs, node = [], self._tails[sequence]
+        while node.parent is not None:
+            runs.append(node.tokens)
+            node = node.parent
+        return [token for run in reversed(runs) for token in run]
+
+
+def _split(node: Node, at: int) -> Node:
+    """Cut a node in two and return the upper part. The lower part stays the same object, so tails stay right."""
+    parent = node.parent
+    assert parent is not None
+    parent.remove_child(node)
+    upper = Node(parent, node.tokens[:at], set(node.sequences))
+    parent.add_child(upper)
+    node.parent, node.tokens = upper, node.tokens[at:]
+    upper.add_child(node)
+    return upper
+
+
+def _size_without(node: Node, sequences: Set[int]) -> int:
+    if node.parent is not None and node.sequences <= sequences:
+        return 0
+    children = [child for siblings in node.children.values() for child in siblings]
+    return len(node.tokens) + sum(_size_without(child, sequences) for child in children)
+
+
+def _depth(node: Node | None) -> int:
+    depth = 0
+    while node is not None:
+        depth += len(node.tokens)
+        node = node.parent
+    return depth

@@ -1,0 +1,137 @@
+"""Chat templates: from messages to the prompt format that a model was trained on.
+
+A template is a Jinja program from a model file, so it is untrusted and runs in Jinja's immutable sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import jinja2.meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from shared.wire.payloads import JobError
+from workers.llama.chat.builtin_templates import BUILTIN_STOPS, BUILTIN_TEMPLATES, guess_template
+from workers.llama.chat.messages import Message, template_messages, with_tool_prompt, without_system_role
+from workers.llama.chat.tool_format import ToolFormat, format_of
+
+
+class _Refused(Exception):
+    """The template called ``raise_exception``."""
+
+
+class ChatTemplate:
+    """Renders chats with one model's template.
+
+    Args:
+        source: the Jinja source.
+        bos: the text of the model's BOS token.
+        eos: the text of its EOS token.
+        stop: strings that end a turn, if the template marks the end by no special token.
+
+    Raises:
+        ValueError: the template's syntax is wrong.
+    """
+
+    def __init__(self, source: str, bos: str, eos: str, stop: tuple[str, ...] = ()) -> None:
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        )
+        environment.filters["tojson"] = _to_json
+        environment.globals["raise_exception"] = _refuse
+        environment.globals["strftime_now"] = lambda pattern: datetime.now().strftime(pattern)
+        try:
+            self._template = environment.from_string(source)
+            names = jinja2.meta.find_undeclared_variables(environment.parse(source))
+        except jinja2.TemplateError as error:
+            raise ValueError(f"chat template: not valid Jinja: {error}; --chat-template sets another one") from None
+        self.knows_tools = "tools" in names
+        self.tool_format: ToolFormat = format_of(source)
+        self.stop = list(stop)
+        self._special = {"bos_token": bos, "eos_token": eos}
+
+    def render(
+        self, messages: list[Message], tools: list[dict[str, Any]], options: dict[str, Any] | None = None
+    ) -> str:
+        """The prompt for the assistant's next turn. ``options`` are further variables for the template.
+
+        Raises:
+            JobError: 400, with the template's own message if it refuses these messages.
+        """
+        try:
+            prepared = template_messages(messages, self.knows_tools)
+        except RecursionError:
+            raise JobError(400, "messages: the arguments of a call are nested too deep", "messages") from None
+        if tools and not self.knows_tools:
+            prepared = with_tool_prompt(prepared, tools)
+        try:
+            return self._render(prepared, tools, options or {})
+        except _Refused as error:
+            if prepared[0]["role"] != "system":
+                raise _refusal(error) from None
+        try:
+            return self._render(without_system_role(prepared), tools, options or {})
+        except _Refused as error:
+            raise _refusal(error) from None
+
+    def _render(self, messages: list[Message], tools: list[dict[str, Any]], options: dict[str, Any]) -> str:
+        variables = {**options, **self._special, "messages": messages, "add_generation_prompt": True}
+        if tools and self.knows_tools:
+            variables["tools"] = tools
+        try:
+            return self._template.render(variables)
+        except _Refused:
+            raise
+        except Exception as error:  # an untrusted program may raise anything
+            reason = f"{type(error).__name__}: {error}"
+            raise JobError(400, f"messages: the model's chat template failed: {reason}", "messages") from None
+
+
+def load_template(
+    given: str, of_model: str | None, bos: str, eos: str, is_special: Callable[[str], bool]
+) -> ChatTemplate:
+    """The template to use: the operator's, else the model's, else a built-in one chosen by the special tokens.
+
+    Args:
+        given: the operator's: a built-in template's name or the path of a Jinja file; empty for none.
+        of_model: the Jinja source in the model file.
+        bos: the text of the model's BOS token.
+        eos: the text of its EOS token.
+        is_special: whether a text is a special token of the model.
+
+    Raises:
+        ValueError: the template's syntax is wrong, or ``given`` is neither a name nor a readable file.
+    """
+    if given:
+        return ChatTemplate(_source_of(given), bos, eos, stop=BUILTIN_STOPS.get(given, ()))
+    if of_model:
+        return ChatTemplate(of_model, bos, eos)
+    name = guess_template(is_special)
+    return ChatTemplate(BUILTIN_TEMPLATES[name], bos, eos, stop=BUILTIN_STOPS.get(name, ()))
+
+
+def _source_of(given: str) -> str:
+    if given in BUILTIN_TEMPLATES:
+        return BUILTIN_TEMPLATES[given]
+    try:
+        return Path(given).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        names = ", ".join(BUILTIN_TEMPLATES)
+        raise ValueError(f"--chat-template: expected a readable file or one of {names}, got {given!r}") from None
+
+
+def _refuse(message: str) -> None:
+    raise _Refused(message)
+
+
+def _refusal(error: _Refused) -> JobError:
+    return JobError(400, f"messages: refused by the model's chat template: {error}", "messages")
+
+
+def _to_json(value: Any, ensure_ascii: bool = False, indent: int | None = None, **_: Any) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent)

@@ -1,0 +1,112 @@
+"""Compiling schemas, regular expressions and grammars into constraints, by llguidance."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer
+from llguidance.gbnf_to_lark import any_to_lark
+
+from shared.wire.jobs import Constraint, ConstraintKind
+from shared.wire.payloads import JobError
+from workers.llama.constraints.closing_search import ClosingSearch
+from workers.llama.constraints.constraint import TokenConstraint
+from workers.llama.constraints.matcher import error_reason
+from workers.llama.constraints.schemas import close_objects, mentions
+
+MAX_KEPT_GRAMMARS = 16
+
+JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+"""One spelling of JSON, the one that models see most. It leaves most tokens forced."""
+
+
+class GrammarCompiler:
+    """Compiles constraints for one vocabulary and keeps the last ones, since clients repeat their schemas."""
+
+    def __init__(self, tokenizer: LLTokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
+        self._closing_search = ClosingSearch(tokenizer)
+
+    def compile(self, constraint: Constraint) -> TokenConstraint:
+        """The constraint of a request's ``response_format``, ``regex`` or ``grammar``.
+
+        Raises:
+            JobError: 400, with llguidance's reason, which names a keyword that is not supported.
+        """
+        match constraint.kind:
+            case ConstraintKind.JSON_OBJECT:
+                grammar, param = _schema_grammar({"type": "object"}), "response_format"
+            case ConstraintKind.JSON_SCHEMA:
+                grammar, param = _schema_grammar(constraint.value), "response_format"
+                if mentions(constraint.value, "oneOf"):
+                    self.check_schema(constraint.value, param)
+            case ConstraintKind.REGEX:
+                grammar, param = LLMatcher.grammar_from_regex(constraint.value), "regex"
+            case ConstraintKind.GRAMMAR:
+                grammar, param = _lark_or_gbnf(constraint.value), "grammar"
+        return self.constrain(grammar, param)
+
+    def constrain(self, grammar: str, param: str) -> TokenConstraint:
+        """The constraint of a grammar in llguidance's own form.
+
+        Raises:
+            JobError: 400, naming ``param``, if the grammar cannot be compiled.
+        """
+        matcher = self._compiled.get(grammar)
+        if matcher is None:
+            matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
+            if matcher.is_error():
+                raise JobError(400, f"{param}: {error_reason(matcher.get_error())}", param, "unsupported_schema")
+            # The parser checks some limits, and whether the text can end at all, only at the first step.
+            trial = self._constraint(matcher, param)
+            trial.accept(int(np.argmax(trial.allowed())))
+            self._compiled[grammar] = matcher
+            if len(self._compiled) > MAX_KEPT_GRAMMARS:
+                self._compiled.popitem(last=False)
+        self._compiled.move_to_end(grammar)
+        return self._constraint(matcher, param)
+
+    def check_schema(self, schema: dict[str, Any], what: str) -> None:
+        """Compile one schema without closing its objects.
+
+        The error can so name the schema. And only open members of a ``oneOf`` show that both may fit the same text.
+
+        Raises:
+            JobError: 400, with ``what`` and the keyword that is not supported.
+        """
+        error = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(json.dumps(schema)), self._tokenizer)
+        if error and not error.startswith("WARNING"):
+            raise JobError(400, f"{what}: {error_reason(error)}", what.split(":")[0], "unsupported_schema")
+
+    def _constraint(self, matcher: LLMatcher, param: str) -> TokenConstraint:
+        return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._closing_search, param)
+
+
+def tool_schema(schema: Any) -> dict[str, Any]:
+    """A function's ``parameters`` for use within a grammar: a closed object in one spelling of JSON."""
+    closed = close_objects(schema)
+    return {"type": "object", **closed, "x-guidance": JSON_STYLE}
+
+
+def _schema_grammar(schema: Any) -> str:
+    """The grammar of the JSON texts that fit ``schema``."""
+    closed = close_objects(schema)
+    if closed is True or closed == {}:
+        closed = {"type": ["object", "array", "string", "number", "boolean", "null"]}
+    try:
+        grammar: str = LLMatcher.grammar_from_json_schema(json.dumps(closed), overrides=JSON_STYLE)
+    except ValueError as error:
+        raise JobError(400, f"response_format: {error_reason(str(error))}", "response_format") from None
+    return grammar
+
+
+def _lark_or_gbnf(text: str) -> str:
+    try:
+        return str(LLMatcher.grammar_from_lark(any_to_lark(text)))
+    except Exception as error:  # the converter raises whatever its parser does
+        reason = error_reason(str(error))
+        raise JobError(400, f"grammar: expected Lark or GBNF, got neither: {reason}", "grammar") from None

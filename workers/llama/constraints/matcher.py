@@ -1,0 +1,27 @@
+"""What llguidance's matcher says: the tokens that it allows, and its errors."""
+
+from __future__ import annotations
+
+import numpy as np
+from llguidance import LLMatcher
+from llguidance.numpy import fill_next_token_bitmask
+from numpy.typing import NDArray
+
+MAX_REASON_CHARACTERS = 300
+
+
+def allowed_tokens(matcher: LLMatcher, bitmask: NDArray[np.int32], vocab_size: int) -> NDArray[np.bool_]:
+    """Whether each token may come next, shape ``(vocabulary,)``. ``bitmask`` is overwritten."""
+    fill_next_token_bitmask(matcher, bitmask, 0)
+    bits = np.unpackbits(bitmask[0].view(np.uint8), bitorder="little", count=vocab_size)
+    return bits.view(np.bool_)
+
+
+def error_reason(text: str) -> str:
+    """One line of an error of llguidance's. A regex error comes after a picture of the regex."""
+    if text.startswith("panic"):
+        return "too large or too complex"
+    lines = text.strip().splitlines() or ["no reason given"]
+    if lines[0].startswith("regex parse error"):
+        return f"regex parse error: {lines[-1].removeprefix('error: ')[:MAX_REASON_CHARACTERS]}"
+    return lines[0][:MAX_REASON_CHARACTERS]

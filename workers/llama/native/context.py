@@ -1,0 +1,86 @@
+"""A llama.cpp context: one KV cache for many sequences, and the decoding of their batches."""
+
+from __future__ import annotations
+
+import llama_cpp
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.engine import EngineLoadError
+from workers.llama.native.batch import Batch, BatchSlice
+from workers.llama.native.log import with_last_error
+from workers.llama.native.memory import LlamaMemory
+from workers.llama.native.model import LlamaModel
+
+NO_KV_SLOT = 1
+"""``llama_decode`` returns this if the KV cache has no room for the batch; nothing was changed."""
+
+
+class DecodeError(RuntimeError):
+    """``llama_decode`` failed; ``code`` is its return value."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"llama_decode returned {code}")
+        self.code = code
+
+
+def max_sequences() -> int:
+    """How many sequences this build of llama.cpp can hold in one context."""
+    return int(llama_cpp.llama_max_parallel_sequences())
+
+
+class LlamaContext:
+    """A context of ``cells`` tokens, shared by up to ``sequences`` sequences.
+
+    ``batch_tokens`` is the largest batch, ``threads`` the CPU threads that compute it.
+
+    Raises:
+        EngineLoadError: not enough memory.
+    """
+
+    def __init__(self, model: LlamaModel, cells: int, sequences: int, batch_tokens: int, threads: int) -> None:
+        self._vocabulary_size = model.vocabulary.size
+        self.native = _new_context(model, cells, sequences, batch_tokens, threads)
+        self.memory = LlamaMemory(self.native)
+        self._batch = Batch(batch_tokens)
+        self.decode([BatchSlice(0, 0, [max(model.vocabulary.bos, 0)], True)])  # the first one allocates
+        self.memory.remove(0)
+
+    def decode(self, slices: list[BatchSlice]) -> NDArray[np.float32]:
+        """Compute a batch.
+
+        Returns:
+            The logits of the last token of each slice that wants them, shape ``(slices that want them, vocabulary)``.
+            They are in llama.cpp's own memory, valid until the next call.
+
+        Raises:
+            DecodeError: nothing was computed.
+        """
+        outputs = self._batch.fill(slices)
+        code = llama_cpp.llama_decode(self.native, self._batch.native)
+        if code != 0:
+            raise DecodeError(int(code))
+        if not outputs:
+            return np.empty((0, self._vocabulary_size), np.float32)
+        pointer = llama_cpp.llama_get_logits(self.native)
+        return np.ctypeslib.as_array(pointer, shape=(outputs, self._vocabulary_size))
+
+    def close(self) -> None:
+        """Free the context. The model must be freed after it."""
+        llama_cpp.llama_free(self.native)
+
+
+def _new_context(model: LlamaModel, cells: int, sequences: int, batch_tokens: int, threads: int) -> int:
+    params = llama_cpp.llama_context_default_params()
+    params.n_ctx = cells
+    params.n_batch = params.n_ubatch = batch_tokens
+    params.n_seq_max = sequences
+    params.n_threads = params.n_threads_batch = threads
+    params.kv_unified = True
+    params.swa_full = True
+    params.no_perf = True
+    context = llama_cpp.llama_init_from_model(model.native, params)
+    if not context:
+        problem = f"not enough memory for a KV cache of {cells} tokens; lower --nctx or --slots"
+        raise EngineLoadError(with_last_error(problem))
+    return int(context)

@@ -1,0 +1,43 @@
+"""The KV cache's memory in llama.cpp: sharing, freeing, saving and restoring the cells of a sequence."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Any
+
+import llama_cpp
+import numpy as np
+from numpy.typing import NDArray
+
+
+class LlamaMemory:
+    """What the cache's bookkeeping needs of a context; see ``KVMemory`` in :mod:`workers.llama.cache.kv_cache`."""
+
+    def __init__(self, context: int) -> None:
+        self._context = context
+        self._memory = llama_cpp.llama_get_memory(context)
+
+    def copy_prefix(self, source: int, target: int, length: int) -> None:
+        llama_cpp.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
+    def remove(self, sequence: int) -> None:
+        llama_cpp.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def cut(self, sequence: int, begin: int, end: int) -> None:
+        if begin < end:
+            llama_cpp.llama_memory_seq_rm(self._memory, sequence, begin, end)
+
+    def state_bytes(self, sequence: int) -> int:
+        return int(llama_cpp.llama_state_seq_get_size(self._context, sequence))
+
+    def save(self, sequence: int) -> NDArray[np.uint8]:
+        state = np.empty(self.state_bytes(sequence), np.uint8)
+        llama_cpp.llama_state_seq_get_data(self._context, _pointer_to(state), state.nbytes, sequence)
+        return state
+
+    def load(self, sequence: int, state: NDArray[np.uint8]) -> bool:
+        return bool(llama_cpp.llama_state_seq_set_data(self._context, _pointer_to(state), state.nbytes, sequence))
+
+
+def _pointer_to(state: NDArray[np.uint8]) -> Any:
+    return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))

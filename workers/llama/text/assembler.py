@@ -1,0 +1,47 @@
+"""From a sequence's token bytes to the text and tool calls that can be sent."""
+
+from __future__ import annotations
+
+import codecs
+
+from shared.wire.payloads import ToolCallDelta
+from workers.llama.chat.tool_parser import ToolCallParser
+from workers.llama.text.stop_filter import StopFilter
+
+
+class TextAssembler:
+    """Collects a sequence's bytes and releases text as soon as it is final.
+
+    Bytes of an incomplete UTF-8 character wait for the rest; invalid bytes become U+FFFD. ``tool_calls`` separates
+    calls from content, if the job offers tools. Content then passes the stop strings.
+    """
+
+    def __init__(self, stop: list[str], tool_calls: ToolCallParser | None = None) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._stop = StopFilter(stop)
+        self._tool_calls = tool_calls
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string was found."""
+        return self._stop.stopped
+
+    @property
+    def calls(self) -> int:
+        """Tool calls begun so far."""
+        return 0 if self._tool_calls is None else self._tool_calls.calls
+
+    def push(self, piece: bytes) -> tuple[str, list[ToolCallDelta]]:
+        """Add a token's bytes; returns the content and the parts of calls that may be sent now."""
+        text = self._decoder.decode(piece)
+        if self._tool_calls is None:
+            return self._stop.push(text), []
+        content, deltas = self._tool_calls.feed(text)
+        return self._stop.push(content), deltas
+
+    def flush(self) -> str:
+        """The sequence has ended: returns the content that was held back, up to a stop string."""
+        content = self._decoder.decode(b"", final=True)
+        if self._tool_calls is not None:
+            content = self._tool_calls.feed(content)[0] + self._tool_calls.flush()
+        return self._stop.push(content) + self._stop.flush()
