@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
+
 from shared.settings import ServerSettings
+from shared.wire.jobs import ImageJob
 from tests.support.router.fake_broker import MODEL, FakeBroker
 from tests.support.router.pictures import in_base64, painted, png
 
@@ -15,3 +18,20 @@ INPUT = {**CAT, "image_path": "data:image/png;base64," + in_base64(png(9))}
 def image_broker(**changes: Any) -> FakeBroker:
     """A broker of an image model, with these settings changed."""
     return FakeBroker(settings=ServerSettings(**{"models": (MODEL,), "run_folder": "", **changes}), script=painted)
+
+
+def job_of(broker: FakeBroker, response: httpx.Response) -> ImageJob:
+    """The job of the request that was answered last."""
+    assert response.status_code == 200, response.text
+    work = broker.jobs[-1].request.work
+    assert isinstance(work, ImageJob)
+    return work
+
+
+def refused(broker: FakeBroker, response: httpx.Response, param: str | None, status: int = 400) -> str:
+    """The message of a response that refuses a request, and named ``param``; nothing was painted for it."""
+    assert response.status_code == status, response.text
+    error = response.json()["error"]
+    assert error["param"] == param
+    assert broker.jobs == []
+    return str(error["message"])

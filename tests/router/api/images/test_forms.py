@@ -12,18 +12,13 @@ import pytest
 from shared.wire.jobs import ImageJob
 from tests.support.router.client import ask, http_client, post
 from tests.support.router.fake_broker import FakeBroker
-from tests.support.router.image_requests import CAT, INPUT, image_broker
+from tests.support.router.image_requests import CAT, INPUT, image_broker, job_of, refused
 from tests.support.router.pictures import in_base64, png
 
 BOTH = ["/v1/img2img", "/v1/images/edits"]
 IMAGE = ("image", ("photo.png", png(9), "image/png"))
 MASK = ("mask", ("mask.png", png(4), "image/png"))
 LIMIT_BYTES = 3_000_000
-
-
-@pytest.fixture(autouse=True)
-def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.api.images.answer.secrets.randbelow", lambda bound: 7)
 
 
 @pytest.fixture
@@ -40,21 +35,6 @@ def form(broker: FakeBroker, path: str, *files: Any, **request: Any) -> httpx.Re
     """The response to a form with a prompt, these files, and other fields as ``data``."""
     data = {**CAT, **request.pop("data", {})}
     return ask(broker, "POST", path, files=list(files), data=data, **request)
-
-
-def job_of(broker: FakeBroker, response: httpx.Response) -> ImageJob:
-    assert response.status_code == 200, response.text
-    work = broker.jobs[-1].request.work
-    assert isinstance(work, ImageJob)
-    return work
-
-
-def refused(broker: FakeBroker, response: httpx.Response, param: str | None, status: int = 400) -> str:
-    assert response.status_code == status, response.text
-    error = response.json()["error"]
-    assert error["param"] == param
-    assert broker.jobs == []
-    return str(error["message"])
 
 
 def blobs_of(broker: FakeBroker) -> list[bytes]:

@@ -1,0 +1,242 @@
+"""What a JSON body asks for becomes an image job, or is refused by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
+from shared.wire.jobs import ImageJob
+from tests.support.router.client import post
+from tests.support.router.fake_broker import MODEL, FakeBroker
+from tests.support.router.image_requests import CAT, INPUT, image_broker, job_of, refused
+from tests.support.router.pictures import in_base64, png
+
+DOCUMENTED: dict[str, Any] = {
+    "prompt": "A girl, standing in a field of flowers, vivid",
+    "image_path": "",
+    "cfg_scale": 7,
+    "width": 256,
+    "height": 256,
+    "sample_steps": 20,
+    "seed": 0,
+    "negative_prompt": "",
+}
+WORDS = ["/v1/txt2img", "/v1/images/generations"]
+
+
+def body_of(path: str) -> dict[str, Any]:
+    return INPUT if path == "/v1/img2img" else CAT
+
+
+def image_job(broker: FakeBroker, path: str, body: dict[str, Any]) -> ImageJob:
+    """The job that a body becomes."""
+    return job_of(broker, post(broker, path, body))
+
+
+def refusal(broker: FakeBroker, path: str, body: Any, param: str, status: int = 400) -> str:
+    """The message that refuses a body."""
+    return refused(broker, post(broker, path, body), param, status)
+
+
+def test_the_documented_body_and_its_defaults_are_one_job(broker: FakeBroker) -> None:
+    expected = ImageJob(
+        prompt=DOCUMENTED["prompt"],
+        negative_prompt="",
+        width=256,
+        height=256,
+        count=1,
+        steps=20,
+        cfg_scale=7,
+        seed=0,
+        has_input=False,
+        previews=0,
+    )
+    assert image_job(broker, "/v1/txt2img", DOCUMENTED) == expected
+    assert image_job(broker, "/v1/txt2img", {"prompt": DOCUMENTED["prompt"]}) == expected
+    assert broker.jobs[-1].request.blobs == ()
+
+
+def test_an_open_seed_is_drawn_before_the_job_is_sent_and_told(broker: FakeBroker) -> None:
+    answer = post(broker, "/v1/txt2img", {**CAT, "seed": -1, "n": 2}).json()
+    work = broker.jobs[-1].request.work
+    assert isinstance(work, ImageJob)
+    assert work.seed == 7
+    assert [entry["seed"] for entry in answer["data"]] == [7, 8]
+
+
+def test_openai_s_defaults(broker: FakeBroker) -> None:
+    expected = ImageJob(prompt="a cat", width=512, height=512, steps=20, cfg_scale=7, seed=7)
+    assert image_job(broker, "/v1/images/generations", CAT) == expected
+    everything = {
+        "quality": "hd",
+        "style": "vivid",
+        "background": "auto",
+        "moderation": "low",
+        "output_compression": 50,
+        "output_format": "png",
+        "size": "auto",
+        "user": "me",
+        "n": 1,
+        "response_format": "b64_json",
+        "model": None,
+    }
+    assert image_job(broker, "/v1/images/generations", {**CAT, **everything}) == expected
+    small = MODEL.model_copy(update={"max_image_side": 320})
+    assert image_job(image_broker(models=(small,)), "/v1/images/generations", CAT).width == 320
+
+
+def test_every_parameter_reaches_the_job(broker: FakeBroker) -> None:
+    given = {
+        "prompt": "ein Haus 🏠\n",
+        "negative_prompt": "fog",
+        "width": 64,
+        "height": 1024,
+        "n": 3,
+        "sample_steps": 2,
+        "cfg_scale": 1.5,
+        "seed": 2**40,
+        "sampler": "dpm++2m",
+        "scheduler": "karras",
+        "clip_skip": 2,
+        "previews": 2,
+        "stream": True,
+    }
+    for path in WORDS:
+        assert image_job(broker, path, given) == ImageJob(
+            prompt="ein Haus 🏠\n",
+            negative_prompt="fog",
+            width=64,
+            height=1024,
+            count=3,
+            steps=2,
+            cfg_scale=1.5,
+            seed=2**40,
+            sampler="dpm++2m",
+            scheduler="karras",
+            clip_skip=2,
+            previews=2,
+        )
+
+
+@pytest.mark.parametrize("name", ["sampler", "sampler_name", "sample_method"])
+def test_the_names_of_the_sampler(broker: FakeBroker, name: str) -> None:
+    assert image_job(broker, "/v1/txt2img", {**CAT, name: "euler_a"}).sampler == "euler_a"
+
+
+def test_sizes_in_openai_s_form(broker: FakeBroker) -> None:
+    for path in WORDS:
+        job = image_job(broker, path, {**CAT, "size": "128x64"})
+        assert (job.width, job.height) == (128, 64)
+        job = image_job(broker, path, {**CAT, "size": "128x64", "width": 128, "height": 64})
+        assert (job.width, job.height) == (128, 64)
+        job = image_job(broker, path, {**CAT, "size": "auto", "width": 64, "height": 128})
+        assert (job.width, job.height) == (64, 128)
+    assert image_job(broker, "/v1/txt2img", {**CAT, "size": "auto"}).width == 256
+
+
+@pytest.mark.parametrize("path", ["/v1/txt2img", "/v1/img2img", "/v1/images/generations"])
+@pytest.mark.parametrize(
+    ("changes", "param", "told"),
+    [
+        ({"prompt": None}, "prompt", "required"),
+        ({"prompt": 5}, "prompt", "string"),
+        ({"prompt": "a\0b"}, "prompt", "NUL"),
+        ({"prompt": "a" * 10_001}, "prompt", "10000"),
+        ({"negative_prompt": "\0"}, "negative_prompt", "NUL"),
+        ({"width": 100}, "width", "width is 100; accepted for each side are multiples of 64 from 64 to 1024"),
+        ({"height": 0}, "height", "from 64 to 1024"),
+        ({"height": -64}, "height", "from 64 to 1024"),
+        ({"width": 1088}, "width", "from 64 to 1024"),
+        ({"width": 256.5}, "width", "integer"),
+        ({"width": "256"}, "width", "integer"),
+        ({"width": True}, "width", "integer"),
+        ({"size": "100x128"}, "size", "size is '100x128'"),
+        ({"size": "128x4096"}, "size", "from 64 to 1024"),
+        ({"size": "0x0"}, "size", "from 64 to 1024"),
+        ({"size": "big"}, "size", "512x512"),
+        ({"size": "128"}, "size", "512x512"),
+        ({"size": "128x128x128"}, "size", "512x512"),
+        ({"size": "\u0661\u0662\u0668x128"}, "size", "512x512"),
+        ({"size": 512}, "size", "string"),
+        ({"size": "128x128", "width": 64}, "size", "differ"),
+        ({"size": "128x128", "height": 256}, "size", "differ"),
+        ({"sample_steps": 0}, "sample_steps", "greater than or equal to 1"),
+        ({"sample_steps": 151}, "sample_steps", "less than or equal to 150"),
+        ({"cfg_scale": -0.1}, "cfg_scale", "0"),
+        ({"cfg_scale": 30.1}, "cfg_scale", "30"),
+        ({"seed": -2}, "seed", "-1"),
+        ({"seed": 2**63 - 1}, "seed", "less than"),
+        ({"n": 0}, "n", "1"),
+        ({"n": 11}, "n", "10"),
+        ({"sampler": "Euler"}, "sampler", ", ".join(SAMPLERS)),
+        ({"sample_method": ""}, "sample_method", ", ".join(SAMPLERS)),
+        ({"sampler": "euler", "sampler_name": "lcm"}, "sampler_name", "differ"),
+        ({"scheduler": "lms"}, "scheduler", ", ".join(SCHEDULERS)),
+        ({"clip_skip": -1}, "clip_skip", "0"),
+        ({"clip_skip": 13}, "clip_skip", "12"),
+        ({"previews": 1}, "previews", "stream"),
+        ({"partial_images": 1}, "partial_images", "stream"),
+        ({"stream": True, "previews": 4}, "previews", "3"),
+        ({"stream": True, "previews": 1, "partial_images": 2}, "partial_images", "differ"),
+        ({"stream": "true"}, "stream", "boolean"),
+        ({"response_format": "png"}, "response_format", "'b64_json' or 'url'"),
+        ({"output_format": "webp"}, "output_format", "'png'"),
+        ({"image_path": 5}, "image_path", "string"),
+    ],
+)
+def test_what_is_not_accepted_is_refused_by_name(
+    broker: FakeBroker, path: str, changes: dict[str, Any], param: str, told: str
+) -> None:
+    assert told in refusal(broker, path, {**body_of(path), **changes}, param)
+
+
+@pytest.mark.parametrize("path", WORDS)
+def test_an_input_picture_belongs_to_img2img(broker: FakeBroker, path: str) -> None:
+    assert "/v1/img2img" in refusal(broker, path, {**CAT, "image_path": "photo.png"}, "image_path")
+
+
+def test_img2img_sends_the_input_with_the_job(broker: FakeBroker) -> None:
+    job = image_job(broker, "/v1/img2img", INPUT)
+    assert job == ImageJob(prompt="a cat", has_input=True, strength=0.75)
+    assert broker.jobs[-1].request.blobs == (png(9),)
+    assert image_job(broker, "/v1/img2img", {**INPUT, "strength": 1}).strength == 1
+
+
+def test_img2img_reads_the_media_folder(broker: FakeBroker, tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "photo.png").write_bytes(png(3))
+    job = image_job(broker, "/v1/img2img", {**CAT, "image_path": "photo.png"})
+    assert job.has_input
+    assert broker.jobs[-1].request.blobs == (png(3),)
+    assert "no file '../x.png'" not in refusal(
+        FakeBroker(settings=broker.settings), "/v1/img2img", {**CAT, "image_path": "../x.png"}, "image_path"
+    )
+
+
+def test_a_mask_comes_second(broker: FakeBroker) -> None:
+    job = image_job(broker, "/v1/img2img", {**INPUT, "mask_path": in_base64(png(4))})
+    assert job.has_mask
+    assert broker.jobs[-1].request.blobs == (png(9), png(4))
+
+
+@pytest.mark.parametrize(
+    ("changes", "param", "told"),
+    [
+        ({"image_path": None}, "image_path", "required"),
+        ({"image_path": " "}, "image_path", "required"),
+        ({"image_path": "missing.png"}, "image_path", "media folder"),
+        ({"image_path": "http://example.org/a.png"}, "image_path", "the operator must allow that host"),
+        ({"mask_path": "missing.png"}, "mask_path", "media folder"),
+        ({"strength": 0}, "strength", "greater than 0"),
+        ({"strength": 1.1}, "strength", "1"),
+    ],
+)
+def test_inputs_that_are_refused(broker: FakeBroker, changes: dict[str, Any], param: str, told: str) -> None:
+    assert told in refusal(broker, "/v1/img2img", {**INPUT, **changes}, param)
+
+
+def test_an_unknown_model_is_told_before_the_input_is_read(broker: FakeBroker) -> None:
+    refusal(broker, "/v1/img2img", {**CAT, "image_path": "missing.png", "model": "other"}, "model", 404)

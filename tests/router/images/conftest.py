@@ -1,0 +1,21 @@
+"""Fixtures of the tests of input pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.router.input_pictures import PICTURE, SECRET
+from tests.support.router.pictures import png
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    """A media folder beside which there is a secret."""
+    (tmp_path / "secret.png").write_bytes(SECRET)
+    folder = tmp_path / "media"
+    (folder / "holiday").mkdir(parents=True)
+    (folder / "photo.png").write_bytes(PICTURE)
+    (folder / "holiday" / "beach 1.png").write_bytes(png(7))
+    return folder
