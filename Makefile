@@ -1,24 +1,46 @@
-# make serve    set up once, then serve a small chat model that comes with the installation
+# make serve        set up once, then serve a small chat model that comes with the installation
 # make serve EXTRAS=speech,images MODEL="smollm2 faster-whisper-tiny ./sd.safetensors"
-# make test     set up once, then run all checks and tests
-# make bench    set up once, then measure this server and others on the same model (half an hour or more on 2 cores)
+# make test         set up once, then all checks, the unit tests, and the whole server with real models
+# make test-slow    other programs as clients, a browser, the package, conversions, faults (installs Debian packages)
+# make test-more    minutes of load and of faults (a quarter of an hour)
+# make coverage     which lines `make test` runs, in all processes of the server
+# make bench        set up once, then measure this server and others on the same model (half an hour or more on 2 cores)
 # make bench ARGS="--rounds 1 --only a,b16 --servers nexa,llama-server"
 
 MODEL ?= smollm2
 ARGS ?=
 EXTRAS ?=
-CODE = router workers shared tests scripts
+PYTHON = .venv/bin/python
+PYTEST = $(PYTHON) -m pytest
+UNIT = --ignore=tests/e2e --ignore=tests/slow --ignore=tests/more
 
-.PHONY: serve test bench setup setup-dev lint unit e2e clean
+.PHONY: serve test test-slow test-more coverage bench setup setup-dev lint unit e2e clean
 
 serve: setup
 	@.venv/bin/nexa server $(MODEL) $(ARGS)
 
 test: lint unit e2e
 
+test-slow: setup-dev
+	@scripts/packages.sh
+	@echo "test-slow: other programs, a browser, the package, conversions, faults (two minutes)"
+	@$(PYTEST) tests/slow
+
+test-more: setup-dev
+	@echo "test-more: load and faults (a quarter of an hour)"
+	@$(PYTEST) tests/more
+
+# Processes that are killed on purpose leave no figures.
+coverage: setup-dev
+	@rm -rf build/coverage && mkdir -p build/coverage
+	@$(PYTHON) -m coverage run -m pytest $(UNIT) -p no:xdist
+	@$(PYTHON) -m coverage run -m pytest tests/e2e
+	@$(PYTHON) -m coverage combine -q && $(PYTHON) -m coverage html -q -d build/coverage/html
+	@$(PYTHON) -m coverage report
+
 bench:
 	@scripts/setup.sh bench
-	@.venv/bin/python -m scripts.bench $(ARGS)
+	@$(PYTHON) -m scripts.bench $(ARGS)
 
 setup:
 	@scripts/setup.sh "$(EXTRAS)"
@@ -28,17 +50,17 @@ setup-dev:
 
 lint: setup-dev
 	@echo "lint: ruff and mypy (under a minute)"
-	@.venv/bin/ruff check $(CODE)
-	@.venv/bin/ruff format --check $(CODE)
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 
 unit: setup-dev
-	@echo "unit: tests of the parts (four to six minutes)"
-	@.venv/bin/python -m pytest --ignore=tests/e2e
+	@echo "unit: tests of the parts, on all cores (three minutes)"
+	@$(PYTEST) $(UNIT) -n auto
 
 e2e: setup-dev
-	@echo "e2e: the whole server with a real model (six to eight minutes)"
-	@.venv/bin/python -m pytest tests/e2e
+	@echo "e2e: the whole server with real models (four minutes)"
+	@$(PYTEST) tests/e2e
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,23 @@
+"""Servers that the slow tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.running_server import RunningServer, running
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[RunningServer]:
+    """``nexa server smollm2`` with one worker."""
+    with running("smollm2") as ready:
+        yield ready
+
+
+@pytest.fixture(scope="session")
+def speech_server() -> Iterator[RunningServer]:
+    """``nexa server faster-whisper-tiny``."""
+    with running("faster-whisper-tiny") as ready:
+        yield ready
