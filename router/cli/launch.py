@@ -52,12 +52,10 @@ def check(loaded: LoadedOptions) -> None:
     """Refuse options that do not fit together.
 
     Raises:
-        OptionError: no model, ONNX, an open address without a key, a certificate that cannot be used, traces without
+        OptionError: no model, an open address without a key, a certificate that cannot be used, traces without
             their packages, or timeouts that contradict each other.
     """
     options = loaded.options
-    if options.onnx:
-        raise OptionError("onnx: ONNX models are not served yet; leave the word out to serve GGUF models")
     if not loaded.models:
         raise OptionError("a model is required; try: nexa server smollm2 (all names: nexa list)")
     needs_key(options)

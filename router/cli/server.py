@@ -10,6 +10,7 @@ from typing import Any
 from router.cli.launch import launch
 from router.cli.options import add_options
 from shared.settings.loading import load_options
+from shared.settings.option import OptionError
 
 CONFIG_VARIABLE = "NEXA_CONFIG"
 ONNX = "onnx"
@@ -52,7 +53,7 @@ def add_parser(
         "model_path",
         nargs="*",
         help="a name that `nexa list` shows, a file or folder, hf:owner/repo[:file-pattern], or package:module/file, "
-        "each with @OPTION=VALUE[,OPTION=VALUE...] for options of its own; the word onnx before it selects ONNX models",
+        "each with @OPTION=VALUE[,OPTION=VALUE...] for options of its own",
     )
     add_options(parser)
     parser.add_argument("--config", metavar="FILE", help=f"TOML file with options (or {CONFIG_VARIABLE})")
@@ -71,7 +72,7 @@ def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
     config_path = found.pop("config") or os.environ.get(CONFIG_VARIABLE) or None
     models: list[str] = found.pop("model_path")
     if models and models[0] == ONNX:
-        found["onnx"], models = True, models[1:]
+        raise OptionError(f"{ONNX}: ONNX models are not supported; leave the word out to serve GGUF models")
     if models:
         found["model_path"] = models
     loaded = load_options(found, config_path)

@@ -9,7 +9,7 @@ from typing import Annotated
 from shared.settings.model import ModelOptions
 from shared.settings.option import Former, Group, Option
 from shared.settings.server import ServerOptions
-from shared.settings.values import Switch, Texts
+from shared.settings.values import Texts
 
 _ASSIGNMENT = r"[A-Za-z][\w-]*="
 _BETWEEN_MODELS = re.compile(rf",(?!\s*{_ASSIGNMENT})")
@@ -30,7 +30,6 @@ class CommandOptions(ServerOptions, ModelOptions):
         tuple[str, ...],
         Option(Models("MODEL", "a list of models"), "models to serve", Group.MODELS, is_word=True),
     ] = ()
-    onnx: Annotated[bool, Option(Switch(), "serve ONNX models (not yet)", Group.MODELS, is_word=True)] = False
     aliases: Annotated[
         tuple[str, ...],
         Option(
