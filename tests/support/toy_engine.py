@@ -14,8 +14,8 @@ from shared.engines.files import Candidate, HubFile, Listing, ModelFiles
 from shared.engines.spec import EngineSpec
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
-from shared.wire.jobs import Done, FinishReason, Started, Tokens
 from shared.wire.messages import EngineStats
+from shared.wire.payloads import Done, FinishReason, Started, Tokens
 from workers.__main__ import main
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
 
