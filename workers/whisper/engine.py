@@ -1,4 +1,4 @@
-"""The speech engine: the pieces of all waiting recordings go through one Whisper model in shared batches."""
+"""The speech engine: one Whisper model transcribes chunks of all recordings in shared batches."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ log = logging.getLogger("nexa.whisper")
 
 IDLE_WAIT_S = 0.1
 RATE_WINDOW_S = 10.0
-MODEL_FAILED = Failed(500, "the model failed on this recording; the worker's log tells why")
+"""Long enough to hold a few steps."""
+MODEL_FAILED = Failed(500, "the model failed on this recording; the worker's log has the reason")
 
 T = TypeVar("T")
 
@@ -39,8 +40,8 @@ T = TypeVar("T")
 class WhisperEngine:
     """Serves the speech jobs of one Whisper model.
 
-    A thread decodes the recordings and cuts them into chunks of at most 30 s; each step takes a batch of those, in
-    turn from every recording, so that a short one never waits for a long one.
+    A thread decodes the recordings and cuts them into chunks of at most 30 s. Each step takes a batch of chunks, in
+    turn from all recordings, so a short recording never waits for a long one.
     """
 
     def __init__(self, options: WhisperOptions) -> None:
@@ -62,7 +63,7 @@ class WhisperEngine:
             from workers.whisper.transcription.step import Transcriber
         except ImportError as error:
             raise EngineLoadError(
-                f"speech needs the package {error.name}; pip install 'nexa-server[speech]' brings it"
+                f"speech models need the package {error.name}: pip install 'nexa-server[speech]'"
             ) from error
         self._model = SpeechModel(self._options)
         self._transcriber: Transcriber = Transcriber(self._model)
@@ -77,7 +78,9 @@ class WhisperEngine:
         work = job.work
         if not isinstance(work, SpeechJob):
             raise JobError(
-                400, f"{self._options.model_name} writes down speech, it does not take {kind_of(work)}", "model"
+                400,
+                f"model: {self._options.model_name} transcribes speech, it does not serve {kind_of(work)} jobs",
+                "model",
             )
         assert self._model is not None
         assert self._preparation is not None
@@ -101,7 +104,7 @@ class WhisperEngine:
         assert self._preparation is not None
         emitted = [event for job_id, notice in self._preparation.collect() for event in self._note(job_id, notice)]
         if emitted:
-            return emitted  # it is out before the model's step, which takes long
+            return emitted  # before the step of the model, which takes long
         batch = self._queue.take(self._batch_size.limit)
         if not batch:
             self._preparation.wait(IDLE_WAIT_S)
@@ -134,7 +137,7 @@ class WhisperEngine:
             self._model.close()
 
     def _warm_up(self) -> None:
-        """Do everything once, so that the first request pays for no memory and no library that is loaded late."""
+        """Run every part once, so that the first request waits for no allocation and no lazily loaded library."""
         assert self._model is not None
         noise = (np.random.default_rng(0).standard_normal(SAMPLE_RATE) * 1000).astype(np.int16)
         try:
@@ -145,28 +148,30 @@ class WhisperEngine:
         except Exception as error:
             reason = " ".join(str(error).split())
             raise EngineLoadError(
-                f"{self._options.model_path} does not run on {self._options.device}: {reason}"
+                f"{self._options.model_path} cannot run on {self._options.device}: {reason}"
             ) from error
 
     def _check(self, work: SpeechJob, model: SpeechModel) -> None:
         name = self._options.model_name
         if not model.multilingual and work.task is SpeechTask.TRANSLATE:
             raise JobError(
-                400, f"model: {name} knows English only and cannot translate; a multilingual Whisper model can", "model"
+                400,
+                f"model: {name} is an English-only model and cannot translate; use a multilingual Whisper model",
+                "model",
             )
         if work.language is None or work.language in model.languages:
             return
         if not model.multilingual:
             raise JobError(
                 400,
-                f"language: {work.language!r} was given, but {name} knows English only; accepted is 'en'",
+                f"language: expected 'en', got {work.language!r}; {name} is an English-only model",
                 "language",
             )
-        accepted = ", ".join(sorted(model.languages))
-        raise JobError(400, f"language: {name} does not know {work.language!r}; accepted are {accepted}", "language")
+        known = ", ".join(sorted(model.languages))
+        raise JobError(400, f"language: expected a language of {name} ({known}), got {work.language!r}", "language")
 
     def _note(self, job_id: str, notice: Notice) -> list[Emitted]:
-        """Take up what has become of a recording in preparation."""
+        """Handle a notice of the preparation thread."""
         transcription = self._transcriptions[job_id]
         match notice:
             case Opened():
@@ -183,7 +188,7 @@ class WhisperEngine:
                 return self._fail(job_id, notice)
 
     def _run(self, batch: list[PendingChunk]) -> list[Emitted]:
-        """One attempt at each chunk of a batch; what comes out poor waits for another one."""
+        """Decode each chunk of a batch once. Chunks with poor text go back to the queue for another attempt."""
         emitted: list[Emitted] = []
         finished: list[PendingChunk] = []
         began_at_s = time.monotonic()
@@ -206,11 +211,11 @@ class WhisperEngine:
     def _together(
         self, batch: list[PendingChunk], work: Callable[[list[PendingChunk]], list[T]]
     ) -> list[tuple[PendingChunk, T | None]]:
-        """What ``work`` makes of a batch. Where it fails on all together, on each alone, and then None."""
+        """The results of ``work`` for a batch. If it fails, each chunk is tried alone; None if that fails too."""
         try:
             return list(zip(batch, work(batch), strict=True))
         except Exception as error:
-            log.warning("the model failed on %d chunks", len(batch), exc_info=error)
+            log.warning("model failed", extra={"chunks": len(batch)}, exc_info=error)
         if len(batch) == 1:
             return [(batch[0], None)]
         results = [result for item in batch for result in self._together([item], work)]
@@ -219,7 +224,7 @@ class WhisperEngine:
         return results
 
     def _finish(self, item: PendingChunk, segments: list[Segment], heard_s: float) -> list[Emitted]:
-        """A chunk is transcribed."""
+        """Handle a transcribed chunk: queue its rest if speech is left, otherwise emit what is due."""
         assert self._preparation is not None
         transcription = self._transcriptions.get(item.job_id)
         if transcription is None:

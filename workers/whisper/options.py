@@ -9,12 +9,12 @@ from shared.settings import ModelSettings
 
 @dataclass(frozen=True, slots=True)
 class WhisperOptions:
-    """One model's options.
+    """The options of one model.
 
-    ``model_path`` is a folder with a Whisper model in CTranslate2's format. ``device`` is ``cpu`` or a CUDA device;
-    which one that is, is settled by the worker's environment. ``compute_type`` is one of CTranslate2's, or ``default``
-    for int8 on a CPU, int8_float16 on a GPU, and the type of the model's own weights where a device cannot do those.
-    ``max_batch`` bounds the chunks of 30 s that go through the model at once, and with them the memory that it takes.
+    ``model_path`` is a folder with a Whisper model in CTranslate2's format. ``device`` is ``cpu`` or a CUDA device; the
+    worker's environment selects which one. ``compute_type`` is one of CTranslate2's types; ``default`` means int8 on a
+    CPU, int8_float16 on a GPU, and the type of the weights on devices that support neither. ``max_batch`` limits the
+    number of 30 s chunks in one step, and so its memory.
     """
 
     model_path: str

@@ -1,4 +1,4 @@
-"""Recordings for the tests of the speech engine, and what is said of them."""
+"""Recordings for tests of the speech engine, and helpers that run them and read the results."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def decoded(data: bytes) -> Samples:
 
 
 def silence(seconds: float) -> Samples:
-    """Nothing at all, for so long."""
+    """``seconds`` of digital silence."""
     return np.zeros(round(seconds * SAMPLE_RATE), np.int16)
 
 
 def encoded(
     samples: Samples, container: str, codec: str, rate: int = 48_000, layout: str = "stereo", picture: bool = False
 ) -> bytes:
-    """A file with these sounds, and a black picture if wanted."""
+    """A file with these samples, and a black video track if ``picture`` is set."""
     out = io.BytesIO()
     with av.open(out, "w", format=container) as file:
         video = file.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p") if picture else None
@@ -64,7 +64,7 @@ def wav(samples: Samples) -> bytes:
 
 
 def silent_video() -> bytes:
-    """A film without an audio track."""
+    """A video without an audio track."""
     out = io.BytesIO()
     with av.open(out, "w", format="mp4") as file:
         video = file.add_stream("mpeg4", rate=10, width=64, height=64, pix_fmt="yuv420p")
@@ -74,7 +74,7 @@ def silent_video() -> bytes:
 
 
 def submit(engine: WhisperEngine, job_id: str, data: bytes, work: SpeechJob, delivered: int = 0) -> None:
-    """Give a recording to the engine."""
+    """Submit a recording to the engine."""
     assert engine.submit(EngineJob(job_id, work, blobs=[memoryview(data)], delivered=delivered)) == []
 
 
@@ -103,7 +103,7 @@ def text_of(payloads: Sequence[Payload]) -> str:
 
 
 def words_of(payloads: Sequence[Payload]) -> str:
-    """The text in small letters, without punctuation."""
+    """The text in lower case, without punctuation."""
     return " ".join(re.findall(r"[\w']+", text_of(payloads).lower()))
 
 

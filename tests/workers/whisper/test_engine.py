@@ -1,4 +1,4 @@
-"""The whole speech engine in process, with the weights of Whisper tiny.en."""
+"""The whole speech engine in this process, with the weights of Whisper tiny.en."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ FORMATS = [
 
 
 def repeated(times: int) -> bytes:
-    """The recording so many times, with pauses that make each a chunk of its own."""
+    """The recording ``times`` times, with pauses that make each repetition its own chunk."""
     return wav(np.concatenate([decoded(JFK), silence(20)] * times))
 
 
 @pytest.fixture
 def one_by_one(english_folder: Path) -> Iterator[WhisperEngine]:
-    """An engine that takes one chunk a step."""
+    """An engine that takes one chunk per step."""
     engine = WhisperEngine(WhisperOptions(str(english_folder), "model", threads=2, max_batch=1))
     engine.load(lambda fraction: None)
     yield engine
     engine.close()
 
 
-def test_a_recording_is_written_down(engine: WhisperEngine) -> None:
+def test_a_recording_is_transcribed(engine: WhisperEngine) -> None:
     started, *segments, recording, done = transcribe(engine, JFK)
     assert started == Started(0, 0)
     assert words_of(segments) == JFK_WORDS
@@ -81,11 +81,11 @@ def test_segments_follow_each_other_within_the_recording(engine: WhisperEngine) 
 
 
 @pytest.mark.parametrize(("container", "codec", "rate"), FORMATS)
-def test_the_format_makes_no_difference(engine: WhisperEngine, container: str, codec: str, rate: int) -> None:
+def test_the_format_does_not_change_the_text(engine: WhisperEngine, container: str, codec: str, rate: int) -> None:
     assert words_of(transcribe(engine, encoded(decoded(JFK), container, codec, rate))) == JFK_WORDS
 
 
-def test_words_have_their_times(engine: WhisperEngine) -> None:
+def test_words_have_times(engine: WhisperEngine) -> None:
     segments = segments_of(transcribe(engine, repeated(2), SpeechJob(words=True)))
     for segment in segments:
         assert "".join(word.text for word in segment.words) == segment.text
@@ -106,18 +106,18 @@ def test_without_voice_detection_the_text_is_the_same(engine: WhisperEngine) -> 
     assert recording.speech_s == recording.duration_s == 44.0
 
 
-def test_a_prompt_is_taken_for_what_was_said_before(engine: WhisperEngine) -> None:
+def test_a_prompt_is_read_as_preceding_text(engine: WhisperEngine) -> None:
     plain, prompted = run(engine, (JFK, SpeechJob()), (JFK, SpeechJob(prompt="AMERICANS, ASK NOT! " * 100)))
     assert words_of(prompted) == JFK_WORDS
     assert segments_of(prompted)[0].avg_logprob != segments_of(plain)[0].avg_logprob
 
 
-def test_a_temperature_is_used_as_it_is(engine: WhisperEngine) -> None:
+def test_a_given_temperature_is_used_for_the_only_attempt(engine: WhisperEngine) -> None:
     segments = segments_of(transcribe(engine, JFK, SpeechJob(temperature=0.2)))
     assert {segment.temperature for segment in segments} == {0.2}
 
 
-def test_many_recordings_at_once_get_the_texts_that_they_get_alone(engine: WhisperEngine) -> None:
+def test_recordings_in_one_batch_get_the_same_texts_as_alone(engine: WhisperEngine) -> None:
     jobs = [(JFK, SpeechJob(beam_size=1 + index % 2, words=index % 3 == 0)) for index in range(4)]
     alone = [segments_of(run(engine, job)[0]) for job in jobs]
     together = [segments_of(payloads) for payloads in run(engine, *jobs)]
@@ -161,7 +161,7 @@ def test_a_cancelled_recording_is_dropped_before_the_next_batch(one_by_one: Whis
     assert (one_by_one.stats().running, one_by_one.stats().waiting) == (0, 0)
 
 
-def test_what_was_delivered_is_not_transcribed_again(engine: WhisperEngine) -> None:
+def test_delivered_chunks_are_not_transcribed_again(engine: WhisperEngine) -> None:
     recording = repeated(3)
     whole = segments_of(transcribe(engine, recording))
     before = engine.stats().generated_tokens
@@ -172,14 +172,14 @@ def test_what_was_delivered_is_not_transcribed_again(engine: WhisperEngine) -> N
     assert [type(payload) for payload in ended] == [Started, Recording, Done]
 
 
-def test_what_was_delivered_without_voice_detection_is_not_sent_again(engine: WhisperEngine) -> None:
+def test_delivered_chunks_are_not_sent_again_without_voice_detection(engine: WhisperEngine) -> None:
     recording = repeated(2)
     whole = segments_of(transcribe(engine, recording, SpeechJob(vad=False)))
     (resumed,) = run(engine, (recording, SpeechJob(vad=False)), delivered=1)
     assert segments_of(resumed) == [segment for segment in whole if segment.chunk >= 1]
 
 
-def test_a_poor_text_is_tried_again_and_does_not_overtake(engine: WhisperEngine) -> None:
+def test_poor_text_is_retried_and_segments_stay_in_order(engine: WhisperEngine) -> None:
     sound = decoded(JFK)
     repeating = np.concatenate([sound, sound, sound[: 7 * SAMPLE_RATE], silence(20), sound])  # compresses too well
     steps = engine.stats().steps
@@ -198,31 +198,31 @@ def test_silence_has_no_text(engine: WhisperEngine) -> None:
 
 @pytest.mark.parametrize("seconds", [0.01, 0.2])
 @pytest.mark.parametrize("vad", [True, False])
-def test_a_blip_is_no_trouble(engine: WhisperEngine, seconds: float, vad: bool) -> None:
+def test_a_very_short_recording_is_transcribed(engine: WhisperEngine, seconds: float, vad: bool) -> None:
     loud = np.full(round(seconds * SAMPLE_RATE), 20_000, np.int16)
     assert isinstance(transcribe(engine, wav(loud), SpeechJob(vad=vad, words=True))[-1], Done)
 
 
-def test_noise_is_not_taken_for_speech(engine: WhisperEngine) -> None:
+def test_noise_has_no_text(engine: WhisperEngine) -> None:
     noise = np.random.default_rng(0).normal(0, 3000, 30 * SAMPLE_RATE).astype(np.int16)
     assert segments_of(transcribe(engine, wav(noise))) == []
 
 
-def test_a_torn_file_is_written_down_up_to_where_it_is_torn(engine: WhisperEngine) -> None:
+def test_a_truncated_file_is_transcribed_up_to_where_it_breaks_off(engine: WhisperEngine) -> None:
     text = words_of(transcribe(engine, JFK[: len(JFK) * 6 // 10]))
     assert text.startswith("and so my fellow americans ask not")
     assert not text.endswith("do for your country")
 
 
 @pytest.mark.parametrize("data", [b"", b"a letter, not a recording", b"#EXTM3U\n/etc/hostname\n", silent_video()])
-def test_what_is_no_recording_fails_and_harms_no_other(engine: WhisperEngine, data: bytes) -> None:
+def test_a_file_that_is_no_recording_fails_alone(engine: WhisperEngine, data: bytes) -> None:
     (failed,), good = run(engine, (data, SpeechJob()), (JFK, SpeechJob()))
     assert isinstance(failed, Failed)
     assert (failed.status, failed.param) == (415, "file")
     assert words_of(good) == JFK_WORDS
 
 
-def test_where_the_model_fails_on_one_recording_the_others_go_on(
+def test_a_failure_of_the_model_on_one_recording_leaves_the_others_running(
     engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempt = Transcriber.attempt
@@ -240,9 +240,7 @@ def test_where_the_model_fails_on_one_recording_the_others_go_on(
     assert not engine.has_work()
 
 
-def test_a_batch_that_is_too_much_for_the_device_is_taken_apart(
-    english_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_batch_that_fails_is_retried_chunk_by_chunk(english_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = WhisperEngine(WhisperOptions(str(english_folder), "model", threads=2))
     engine.load(lambda fraction: None)
     attempt = Transcriber.attempt
@@ -258,7 +256,7 @@ def test_a_batch_that_is_too_much_for_the_device_is_taken_apart(
     results = run(engine, *[(JFK, SpeechJob())] * 4)
     engine.close()
     assert [words_of(payloads) for payloads in results] == [JFK_WORDS] * 4
-    assert sum(size > 1 for size in sizes) <= 3  # each halves what is tried from then on
+    assert sum(size > 1 for size in sizes) <= 3  # each failure halves the maximum
 
 
 def refused(engine: WhisperEngine, work: SpeechJob | TextJob) -> Failed:
@@ -268,7 +266,7 @@ def refused(engine: WhisperEngine, work: SpeechJob | TextJob) -> Failed:
     return error.value.failed
 
 
-def test_other_work_is_refused(engine: WhisperEngine) -> None:
+def test_other_kinds_of_job_are_refused(engine: WhisperEngine) -> None:
     failed = refused(engine, TextJob(prompt="hello"))
     assert (failed.status, failed.param) == (400, "model")
 
@@ -276,14 +274,14 @@ def test_other_work_is_refused(engine: WhisperEngine) -> None:
 def test_translation_is_refused_by_an_english_model(engine: WhisperEngine) -> None:
     failed = refused(engine, SpeechJob(task=SpeechTask.TRANSLATE))
     assert (failed.status, failed.param) == (400, "model")
-    assert "a multilingual Whisper model can" in failed.message
+    assert "use a multilingual Whisper model" in failed.message
 
 
 def test_another_language_is_refused_by_an_english_model(engine: WhisperEngine) -> None:
     failed = refused(engine, SpeechJob(language="de"))
     assert (failed.status, failed.param) == (400, "language")
     assert "'de'" in failed.message
-    assert "accepted is 'en'" in failed.message
+    assert "expected 'en', got" in failed.message
 
 
 def test_english_may_be_named(engine: WhisperEngine) -> None:

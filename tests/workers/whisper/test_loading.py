@@ -36,7 +36,7 @@ def test_options_come_from_the_settings() -> None:
     assert not options.on_cpu
 
 
-def test_loading_tells_how_far_it_is(english_folder: Path) -> None:
+def test_loading_reports_progress(english_folder: Path) -> None:
     told: list[float] = []
     engine = WhisperEngine(WhisperOptions(str(english_folder), "model", threads=1, slots=5))
     info = engine.load(told.append)
@@ -48,9 +48,9 @@ def test_loading_tells_how_far_it_is(english_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["model.bin", "config.json", "tokenizer.json"])
-def test_a_missing_file_is_named_and_not_fetched(copy: Path, name: str, no_network: Callable[[], list[str]]) -> None:
+def test_a_missing_file_is_named_and_not_downloaded(copy: Path, name: str, no_network: Callable[[], list[str]]) -> None:
     (copy / name).unlink()
-    assert f"it has no {name}" in load_error(copy)
+    assert f"{name} is missing" in load_error(copy)
     assert no_network() == []
 
 
@@ -74,7 +74,7 @@ def test_another_kind_of_model_is_an_error(copy: Path) -> None:
     assert str(copy) in load_error(copy)
 
 
-def test_a_device_that_is_not_there_is_an_error(english_folder: Path) -> None:
+def test_a_missing_device_is_an_error(english_folder: Path) -> None:
     import ctranslate2
 
     if ctranslate2.get_cuda_device_count():
@@ -91,7 +91,7 @@ def test_the_missing_package_is_named(english_folder: Path, monkeypatch: pytest.
     assert "pip install 'nexa-server[speech]'" in message
 
 
-def test_mel_bands_are_those_of_the_weights_not_of_a_file_beside_them(copy: Path) -> None:
+def test_mel_bands_come_from_the_weights_not_from_the_preprocessor_file(copy: Path) -> None:
     (copy / "preprocessor_config.json").write_text(json.dumps({"feature_size": 128}))
     engine = WhisperEngine(WhisperOptions(str(copy), "model", threads=1))
     engine.load(lambda fraction: None)

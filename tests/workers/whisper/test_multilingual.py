@@ -1,4 +1,4 @@
-"""What a multilingual model adds (Whisper base): languages are detected, and translated into English."""
+"""A multilingual model (Whisper base) detects languages and translates into English."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def test_a_named_language_is_not_detected(multilingual: WhisperEngine) -> None:
     assert "muy importante" in text_of(payloads)
 
 
-def test_the_language_is_told_though_all_text_was_delivered(multilingual: WhisperEngine) -> None:
+def test_the_language_is_reported_even_if_all_text_was_delivered(multilingual: WhisperEngine) -> None:
     (payloads,) = run(multilingual, (SPANISH, SpeechJob()), delivered=1)
     assert [type(payload) for payload in payloads] == [Started, Recording, Done]
     assert recording_of(payloads).language == "es"
 
 
-def test_a_language_that_the_model_does_not_know_is_refused(multilingual: WhisperEngine) -> None:
+def test_an_unsupported_language_is_refused(multilingual: WhisperEngine) -> None:
     with pytest.raises(JobError) as error:
         multilingual.submit(EngineJob("refused", SpeechJob(language="tlh"), blobs=[memoryview(JFK)]))
     failed = error.value.failed
     assert (failed.status, failed.param) == (400, "language")
     assert "'tlh'" in failed.message
     assert " de, el, en, es," in failed.message
-    assert " yue" not in failed.message  # only the newest models have it
+    assert " yue" not in failed.message  # only newer models support it

@@ -1,4 +1,4 @@
-"""Sound as Whisper takes it: one channel of signed 16-bit samples, 16,000 a second."""
+"""Audio in Whisper's format: mono, signed 16-bit samples, 16 kHz."""
 
 from __future__ import annotations
 
@@ -10,20 +10,21 @@ from numpy.typing import NDArray
 SAMPLE_RATE = 16_000
 
 CHUNK_SAMPLES = 30 * SAMPLE_RATE
-"""What the model hears at once."""
+"""The model's input window."""
 
 Samples = NDArray[np.int16]
-
+"""Shape ``(samples,)``."""
 
 Region = tuple[int, int]
-"""First sample and the one after the last of a stretch of speech."""
+"""A stretch of speech: its first sample, and the one after its last."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of a recording of at most 30 s, counted from 0; ``start`` is its first sample's place in the whole.
+    """A part of a recording, at most 30 s long.
 
-    ``speech`` are the stretches of it that were taken for speech, by their places in the whole, where that is known.
+    ``index`` counts from 0. ``start`` and ``speech`` are sample positions in the recording; ``speech`` is empty without
+    voice detection.
     """
 
     index: int
@@ -33,17 +34,17 @@ class Chunk:
 
     @property
     def start_s(self) -> float:
-        """Where the chunk begins in the recording."""
+        """Where the chunk begins in the recording, in seconds."""
         return self.start / SAMPLE_RATE
 
     @property
     def duration_s(self) -> float:
-        """The chunk's length."""
+        """The chunk's length in seconds."""
         return len(self.samples) / SAMPLE_RATE
 
 
 class SampleBuffer:
-    """The part of a recording that is still needed, addressed by places in the whole."""
+    """The part of a recording that is still needed, addressed by sample positions in the recording."""
 
     def __init__(self) -> None:
         self._parts: list[Samples] = []
@@ -51,12 +52,16 @@ class SampleBuffer:
         self.end = 0
 
     def append(self, samples: Samples) -> None:
-        """Add what follows."""
+        """Add the next samples of the recording."""
         self._parts.append(samples)
         self.end += len(samples)
 
     def between(self, start: int, end: int) -> Samples:
-        """A copy of the samples from ``start`` to before ``end``; none of them may have been dropped."""
+        """A copy of the samples from ``start`` up to, not including, ``end``.
+
+        Raises:
+            ValueError: ``start`` was dropped.
+        """
         if start < self._start:
             raise ValueError(f"sample {start} was dropped; the first one held is {self._start}")
         return self._joined()[start - self._start : end - self._start].copy()

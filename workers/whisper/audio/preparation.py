@@ -1,4 +1,4 @@
-"""One recording on its way from an uploaded file to chunks that the model can take."""
+"""Prepare one recording for the model: decode it, cut it into chunks, compute their spectrograms."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from workers.whisper.audio.sequential_chunker import SequentialChunker
 from workers.whisper.audio.voice_chunker import DetectSpeech, VoiceChunker
 
 SLICE_SAMPLES = 30 * SAMPLE_RATE
-"""How much is decoded at a time before another recording has its turn."""
+"""The length decoded in one turn, before another recording's turn."""
 
-LOOK_AHEAD_CHUNKS = 8
-"""No more is prepared of a recording while so many of its chunks wait for the model."""
+MAX_CHUNKS_AHEAD = 8
+"""The most chunks of a recording that may wait for the model; preparation pauses there."""
 
 
 class Decoder(Protocol):
-    """A recording being decoded; see :class:`workers.whisper.audio.decoder.AudioDecoder`."""
+    """What preparation needs of :class:`workers.whisper.audio.decoder.AudioDecoder`."""
 
     ended: bool
 
     def read(self, samples: int) -> Samples:
-        """About so many more samples."""
+        """About ``samples`` more samples."""
 
     def close(self) -> None:
         """Free the decoder."""
@@ -33,7 +33,7 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What preparing takes: a decoder, a detector of speech and the model's features."""
+    """What preparation uses: a decoder, a voice detector and the model's feature extractor."""
 
     open: Callable[[memoryview], Decoder]
     detect_speech: DetectSpeech
@@ -41,10 +41,12 @@ class Tools:
 
 
 class Preparation:
-    """The work on one recording, in slices of a fraction of a second.
+    """The preparation of one recording, in slices of a fraction of a second.
 
-    ``delivered`` leading chunks were transcribed elsewhere. With ``needs_one`` the last of them is handed over as a
-    silent one if no other is left, so that there is something to tell the language from.
+    The first ``delivered`` chunks were transcribed by another worker and are skipped. If none is left and ``needs_one``
+    is set, the last of them is reported as a silent chunk, so that the language can be detected from it. ``ahead``
+    counts reported chunks that the model has not taken yet. ``go_on_at`` is where the next chunk begins, in seconds,
+    once the text of the previous one is known (only without voice detection).
     """
 
     def __init__(self, data: memoryview, vad: bool, delivered: int, needs_one: bool, tools: Tools) -> None:
@@ -64,13 +66,13 @@ class Preparation:
 
     @property
     def runnable(self) -> bool:
-        """Whether :meth:`advance` has something to do now."""
-        if self._ended or self.ahead >= LOOK_AHEAD_CHUNKS:
+        """Whether :meth:`advance` has work to do now."""
+        if self._ended or self.ahead >= MAX_CHUNKS_AHEAD:
             return False
         return self.go_on_at is not None or not self._chunker.waits
 
     def advance(self) -> list[Notice]:
-        """Do one slice of the work."""
+        """Do one slice of work and return what came of it."""
         try:
             return self._advance()
         except JobError as error:
@@ -78,7 +80,7 @@ class Preparation:
             return [error.failed]
 
     def end(self) -> None:
-        """Free what is held; nothing more will be asked."""
+        """Stop and free the decoder and the bytes."""
         self._ended = True
         if self._decoder is not None:
             self._decoder.close()
@@ -96,7 +98,7 @@ class Preparation:
             self._decode(self._decoder)
         chunk = self._chunker.take()
         if chunk is not None:
-            return self._hand_over(chunk)
+            return self._report(chunk)
         return self._finish() if self._chunker.exhausted else []
 
     def _decode(self, decoder: Decoder) -> None:
@@ -106,7 +108,7 @@ class Preparation:
         if decoder.ended:
             self._chunker.finish()
 
-    def _hand_over(self, chunk: Chunk) -> list[Notice]:
+    def _report(self, chunk: Chunk) -> list[Notice]:
         silent = chunk.index < self._delivered
         if silent and isinstance(self._chunker, VoiceChunker):
             self._skipped = chunk

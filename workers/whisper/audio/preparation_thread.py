@@ -1,4 +1,4 @@
-"""The thread that prepares recordings for the model, in turn, while the model works on others."""
+"""The thread that prepares recordings while the model works on chunks that are ready."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger("nexa.whisper")
 
 
 class PreparationThread:
-    """Gives each recording in preparation one slice of work after the other, round-robin."""
+    """Gives each recording one slice of work in turn (round-robin). Its methods may be called from any thread."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -27,14 +27,14 @@ class PreparationThread:
         self._thread.start()
 
     def add(self, job_id: str, preparation: Preparation) -> None:
-        """Take a recording."""
+        """Start preparing a recording."""
         with self._changed:
             self._preparations[job_id] = preparation
             self._turns.append(job_id)
             self._changed.notify_all()
 
     def drop(self, job_id: str) -> None:
-        """Forget a recording, and what was not yet collected of it. Unknown ones are ignored."""
+        """Stop preparing a recording and discard its notices. Does nothing for an unknown job."""
         with self._changed:
             preparation = self._preparations.pop(job_id, None)
             if preparation is not None:
@@ -44,32 +44,32 @@ class PreparationThread:
             self._notices = [notice for notice in self._notices if notice[0] != job_id]
 
     def taken(self, job_id: str) -> None:
-        """A chunk of a recording went to the model: another one may be prepared."""
+        """The model has taken a chunk of a recording, so another one may be prepared."""
         with self._changed:
             if job_id in self._preparations:
                 self._preparations[job_id].ahead -= 1
                 self._changed.notify_all()
 
     def go_on(self, job_id: str, start_s: float) -> None:
-        """The next chunk of a recording without voice detection begins at ``start_s``."""
+        """Without voice detection: the next chunk begins at ``start_s`` seconds of the recording."""
         with self._changed:
             if job_id in self._preparations:
                 self._preparations[job_id].go_on_at = start_s
                 self._changed.notify_all()
 
     def collect(self) -> list[tuple[str, Notice]]:
-        """What has happened since the last call, in order."""
+        """The notices since the last call, in order, each with its job."""
         with self._changed:
             notices, self._notices = self._notices, []
             return notices
 
     def wait(self, timeout_s: float) -> None:
-        """Sleep until there is something to collect, at most so long."""
+        """Wait until there is something to collect, at most ``timeout_s``."""
         with self._changed:
             self._changed.wait_for(lambda: self._notices, timeout_s)
 
     def close(self) -> None:
-        """End the thread, after the slice that it is at."""
+        """End the thread after its current slice."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -78,13 +78,13 @@ class PreparationThread:
     def _work(self) -> None:
         while (turn := self._next_turn()) is not None:
             self._take_turn(*turn)
-            turn = None  # while this thread sleeps it must not keep a recording in memory
+            turn = None  # or the waiting thread would keep the recording in memory
 
     def _take_turn(self, job_id: str, preparation: Preparation) -> None:
         notices = _advance(job_id, preparation)
         with self._changed:
             self._current = None
-            self._file(job_id, preparation, notices)
+            self._add_notices(job_id, preparation, notices)
 
     def _next_turn(self) -> tuple[str, Preparation] | None:
         with self._changed:
@@ -100,8 +100,8 @@ class PreparationThread:
     def _runnable(self) -> str | None:
         return next((job_id for job_id in self._turns if self._preparations[job_id].runnable), None)
 
-    def _file(self, job_id: str, preparation: Preparation, notices: list[Notice]) -> None:
-        """Keep what a slice brought, unless the recording was dropped meanwhile."""
+    def _add_notices(self, job_id: str, preparation: Preparation, notices: list[Notice]) -> None:
+        """Add the notices of a slice, unless the recording was dropped meanwhile."""
         if self._preparations.get(job_id) is not preparation:
             preparation.end()
             return
@@ -115,6 +115,6 @@ def _advance(job_id: str, preparation: Preparation) -> list[Notice]:
     try:
         return preparation.advance()
     except Exception:
-        log.exception("a recording could not be prepared", extra={"job": job_id})
+        log.exception("recording not prepared", extra={"job": job_id})
         preparation.end()
-        return [Failed(500, "the engine could not prepare this recording; its log tells why")]
+        return [Failed(500, "the recording could not be prepared; the worker's log has the reason")]

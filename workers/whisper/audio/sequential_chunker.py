@@ -1,15 +1,15 @@
-"""Cut a recording as Whisper itself does: each chunk begins where the text of the one before ended."""
+"""Cut a recording as Whisper's own code does: each chunk begins where the text of the previous one ended."""
 
 from __future__ import annotations
 
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, SampleBuffer, Samples
 
 MIN_SAMPLES = SAMPLE_RATE // 10
-"""A shorter remainder at the end holds no word."""
+"""A shorter remainder at the end is ignored: it holds no word."""
 
 
 class SequentialChunker:
-    """Chunks of 30 s, one at a time: after each, :meth:`go_on` says where the next begins."""
+    """Chunks of 30 s, one at a time; :meth:`go_on` says where the next one begins."""
 
     def __init__(self) -> None:
         self._buffer = SampleBuffer()
@@ -19,22 +19,22 @@ class SequentialChunker:
         self.waits = False
 
     def add(self, samples: Samples) -> None:
-        """Take what follows of the recording."""
+        """Add the next samples of the recording."""
         self._buffer.append(samples)
 
     def finish(self) -> None:
-        """There is no more."""
+        """The recording has no more samples."""
         self._finished = True
 
     def go_on(self, start: int) -> None:
-        """The chunk that was taken is transcribed up to ``start``."""
+        """The last chunk is transcribed up to sample ``start`` of the recording."""
         self._next_start = start
         self._buffer.drop_before(min(start, self._buffer.end))
         self.waits = False
 
     @property
     def wants_audio(self) -> bool:
-        """Whether more of the recording is needed for the next chunk."""
+        """Whether the next chunk needs more samples."""
         return not self._finished and not self.waits and self._buffer.end - self._next_start < CHUNK_SAMPLES
 
     @property
@@ -44,11 +44,11 @@ class SequentialChunker:
 
     @property
     def speech_samples(self) -> int:
-        """How much is taken for speech: everything."""
+        """All samples: without voice detection, everything counts as speech."""
         return self._buffer.end
 
     def take(self) -> Chunk | None:
-        """The next chunk, if it is there and may begin."""
+        """The next chunk; None while samples or the previous chunk's text are missing, and at the end."""
         if self.waits or self.wants_audio or self.exhausted:
             return None
         self.waits = True

@@ -1,4 +1,4 @@
-"""Cut a recording into the chunks that hold voices."""
+"""Cut a recording into chunks of speech, found by voice detection."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ import numpy as np
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region, SampleBuffer, Samples
 
 WINDOW_SAMPLES = 120 * SAMPLE_RATE
-"""How much the voice detector hears at once."""
+"""The length of recording passed to the voice detector in one call."""
 
 MIN_CHUNK_SAMPLES = 2 * CHUNK_SAMPLES // 3
-"""A chunk that is full is cut no sooner than after so much of it, unless there is a long pause before."""
+"""A full chunk is cut after at least this length, or at an earlier long pause."""
 
 LONG_PAUSE_SAMPLES = 2 * SAMPLE_RATE
 
 LEAD_SAMPLES = SAMPLE_RATE
-"""How much of a silent end is heard again with the next window, for a voice that begins just there."""
+"""The end of a silent window is searched again with the next one, for speech that begins at the boundary."""
 
 DetectSpeech = Callable[[Samples], list[Region]]
 
 
 class VoiceChunker:
-    """Gathers neighbouring stretches of speech into chunks of at most 30 s, with the silences between them.
+    """Joins neighbouring stretches of speech, and the silence between them, into chunks of at most 30 s.
 
-    A chunk that is full ends at the longest pause in its last third, or at a longer one before, so that sentences are
-    rarely cut.
-    A stretch that reaches the end of a detector's window is heard again, whole, in the next one: the chunks depend on
-    the recording alone, not on how it arrives.
+    A full chunk ends at the longest pause in its last third, or at an earlier longer one, so that sentences are rarely
+    cut. A stretch that reaches the end of the detector's window is detected again as a whole in the next window, so the
+    chunks depend on the recording alone, not on the sizes in which it is added.
     """
 
     def __init__(self, detect: DetectSpeech, window_samples: int = WINDOW_SAMPLES) -> None:
@@ -44,21 +43,21 @@ class VoiceChunker:
         self.speech_samples = 0
 
     def add(self, samples: Samples) -> None:
-        """Take what follows of the recording."""
+        """Add the next samples of the recording."""
         self._buffer.append(samples)
 
     def finish(self) -> None:
-        """There is no more."""
+        """The recording has no more samples."""
         self._finished = True
 
     @property
     def wants_audio(self) -> bool:
-        """Whether more of the recording is needed for the next chunk."""
+        """Whether the next chunk needs more samples."""
         return not self._finished and not self._closed and self._buffer.end - self._window_start < self._window_samples
 
     @property
     def waits(self) -> bool:
-        """Never: the next chunk does not depend on the text of the one before."""
+        """False: the next chunk does not depend on the text of the previous one."""
         return False
 
     @property
@@ -68,12 +67,12 @@ class VoiceChunker:
         return whole and not self._closed and not self._open
 
     def take(self) -> Chunk | None:
-        """The next chunk if there is one, after listening to one more window if that is needed and there."""
+        """The next chunk, running the detector on one more window if needed; None if there is none yet."""
         if not self._closed and not self.wants_audio and not self.exhausted:
-            self._listen()
+            self._detect_window()
         return self._closed.popleft() if self._closed else None
 
-    def _listen(self) -> None:
+    def _detect_window(self) -> None:
         start = self._window_start
         end = min(start + self._window_samples, self._buffer.end)
         last = self._finished and end == self._buffer.end
@@ -99,7 +98,7 @@ class VoiceChunker:
             self._open.append(region)
 
     def _best_cut(self, following: Region) -> int:
-        """How many of the open stretches make up a chunk, now that ``following`` has no room behind them."""
+        """How many of the open stretches to close as a chunk, as ``following`` no longer fits."""
         begun = self._open[0][0]
         starts = [start for start, _ in [*self._open[1:], following]]
         pauses = {
@@ -110,7 +109,7 @@ class VoiceChunker:
         return max(pauses, key=lambda count: (pauses[count], count))
 
     def _close(self, count: int) -> None:
-        """Make a chunk of the first ``count`` of the open stretches."""
+        """Make a chunk of the first ``count`` open stretches."""
         if not count:
             return
         speech = tuple(self._open[:count])
@@ -121,9 +120,9 @@ class VoiceChunker:
 
 
 def detect_speech(samples: Samples) -> list[Region]:
-    """The stretches of speech of at most 30 s that Silero's detector finds, cut at short pauses where they are longer.
+    """Stretches of speech found by Silero VAD, at most 30 s each; longer ones are cut at short pauses.
 
-    The detector is the one that faster-whisper brings; it runs on one CPU thread, about 5 s for an hour of audio.
+    faster-whisper includes the detector. It runs on one CPU thread and takes about 5 s per hour of audio.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 

@@ -7,10 +7,11 @@ from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
 
 TARGET_STEP_S = 2.0
+"""How long a step should take. A job that arrives during a step waits for its end."""
 
 
 class Batchable(Protocol):
-    """What can be put in a batch: those with the same ``key`` can ride together."""
+    """A queued chunk. Chunks with the same ``key`` can share a batch."""
 
     @property
     def job_id(self) -> str:
@@ -18,14 +19,14 @@ class Batchable(Protocol):
 
     @property
     def key(self) -> Hashable:
-        """What all of a batch must have in common."""
+        """What all chunks of a batch have in common."""
 
 
 C = TypeVar("C", bound=Batchable)
 
 
 class ChunkQueue(Generic[C]):
-    """Chunks that wait for the model, by recording; the one that was served longest ago comes first."""
+    """Chunks that wait for the model, by recording. The recording served longest ago comes first."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[C]] = {}
@@ -33,22 +34,22 @@ class ChunkQueue(Generic[C]):
         self._turn = 0
 
     def add(self, chunk: C) -> None:
-        """Queue a chunk behind those of its recording."""
+        """Queue a chunk behind the others of its recording."""
         self._of(chunk.job_id).append(chunk)
 
     def put_back(self, chunk: C) -> None:
-        """Queue a chunk before those of its recording."""
+        """Queue a chunk in front of the others of its recording."""
         self._of(chunk.job_id).appendleft(chunk)
 
     def drop(self, job_id: str) -> None:
-        """Forget a recording. Unknown ones are ignored."""
+        """Remove a recording. Does nothing for an unknown job."""
         self._waiting.pop(job_id, None)
         self._served.pop(job_id, None)
 
     def take(self, limit: int) -> list[C]:
-        """Up to ``limit`` chunks that can ride together, one of each recording in turn until none is left.
+        """Up to ``limit`` chunks with the same key, one of each recording in turn.
 
-        The first chunk of the recording that was served longest ago says with what the others must agree.
+        The key is that of the first chunk of the recording served longest ago.
         """
         in_order_of_arrival = [job_id for job_id, chunks in self._waiting.items() if chunks]
         order = sorted(in_order_of_arrival, key=self._served.__getitem__)
@@ -76,24 +77,24 @@ class ChunkQueue(Generic[C]):
 
 
 class BatchSize:
-    """How many chunks a step takes: as many as fit in about ``TARGET_STEP_S``, as far as was learnt."""
+    """The number of chunks that a step of about ``TARGET_STEP_S`` can take, estimated from earlier steps."""
 
-    def __init__(self, ceiling: int) -> None:
+    def __init__(self, maximum: int) -> None:
         self._chunk_s: float | None = None
-        self._ceiling = ceiling
+        self._maximum = maximum
 
     @property
     def limit(self) -> int:
-        """The most chunks for the next step."""
+        """The maximum number of chunks for the next step; 1 before the first one."""
         if not self._chunk_s:
             return 1
-        return max(1, min(self._ceiling, round(TARGET_STEP_S / self._chunk_s)))
+        return max(1, min(self._maximum, round(TARGET_STEP_S / self._chunk_s)))
 
     def observe(self, chunks: int, step_s: float) -> None:
-        """A step with so many chunks took so long."""
+        """A step with ``chunks`` chunks took ``step_s``."""
         chunk_s = step_s / chunks
         self._chunk_s = chunk_s if self._chunk_s is None else 0.7 * self._chunk_s + 0.3 * chunk_s
 
     def failed(self, chunks: int) -> None:
-        """A step with so many chunks was too much for the device."""
-        self._ceiling = max(1, chunks // 2)
+        """A step with ``chunks`` chunks failed on the device, probably out of memory."""
+        self._maximum = max(1, chunks // 2)

@@ -1,6 +1,6 @@
-"""Judge what the model wrote, and choose among attempts at higher and higher temperatures.
+"""Judge the model's text, retry poor text at higher temperatures, and choose among the attempts.
 
-The figures are Whisper's own (section 4.5 of https://arxiv.org/abs/2212.04356 and its reference implementation).
+The thresholds are Whisper's (section 4.5 of https://arxiv.org/abs/2212.04356 and its reference implementation).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 RETRY_TEMPERATURES = (0.2, 0.4, 0.6, 0.8, 1.0)
-"""What follows where beam search (temperature 0) gives a poor result."""
+"""The temperatures tried in turn when beam search (temperature 0) gives poor text."""
 
 MAX_COMPRESSION_RATIO = 2.4
 MIN_AVG_LOGPROB = -1.0
@@ -19,7 +19,10 @@ MAX_NO_SPEECH_PROB = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """What the model wrote for a chunk at one temperature."""
+    """The model's text for a chunk at one temperature.
+
+    ``avg_logprob`` is the mean log-probability of its tokens, ``no_speech_prob`` the probability that nobody speaks.
+    """
 
     temperature: float
     tokens: list[int]
@@ -29,13 +32,13 @@ class Attempt:
 
     @property
     def compression_ratio(self) -> float:
-        """How much shorter the text is when compressed; high where it repeats itself."""
+        """Length of the text divided by its length when compressed; high for text that repeats itself."""
         raw = self.text.strip().encode()
         return len(raw) / len(zlib.compress(raw))
 
 
 class Verdict(StrEnum):
-    """What an attempt is good for."""
+    """The quality of an attempt."""
 
     GOOD = "good"
     POOR = "poor"
@@ -43,7 +46,7 @@ class Verdict(StrEnum):
 
 
 def judge(attempt: Attempt) -> Verdict:
-    """Whether an attempt is silence taken for speech, poor (improbable or repeating itself), or good."""
+    """Whether an attempt is silence mistaken for speech, poor (improbable or repetitive), or good."""
     improbable = attempt.avg_logprob < MIN_AVG_LOGPROB
     if improbable and attempt.no_speech_prob > MAX_NO_SPEECH_PROB:
         return Verdict.SILENCE
@@ -51,9 +54,9 @@ def judge(attempt: Attempt) -> Verdict:
 
 
 def next_temperature(asked: float, attempts: list[Attempt]) -> float | None:
-    """The temperature to try next after ``attempts``; None when one of them is to be taken.
+    """The temperature of the next attempt; None if no further attempt is needed.
 
-    A temperature above 0 that was ``asked`` for is used once, whatever comes out.
+    If the request ``asked`` for a temperature above 0, there is one attempt at that temperature.
     """
     if not attempts:
         return asked
@@ -63,7 +66,7 @@ def next_temperature(asked: float, attempts: list[Attempt]) -> float | None:
 
 
 def choose(attempts: list[Attempt]) -> Attempt:
-    """The attempt to take: the last unless it is poor, else the most probable one that does not repeat itself."""
+    """The attempt to use: the last one unless it is poor, otherwise the most probable non-repetitive one."""
     if judge(attempts[-1]) is not Verdict.POOR:
         return attempts[-1]
     varied = [attempt for attempt in attempts if attempt.compression_ratio <= MAX_COMPRESSION_RATIO]

@@ -1,4 +1,4 @@
-"""One Whisper model in CTranslate2: spectrograms in, tokens, languages and word times out."""
+"""A Whisper model in CTranslate2: spectrograms in, tokens, languages and word times out."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from workers.whisper.transcription.words import TimedWord
 log = logging.getLogger("nexa.whisper")
 
 SAMPLED_HYPOTHESES = 5
-"""How many texts are sampled at a temperature above 0; the most probable one is taken."""
+"""Texts sampled at a temperature above 0; the most probable one is used."""
 
 NEEDED_FILES = ("model.bin", "config.json", "tokenizer.json")
 
 
 class Encoded:
-    """What the encoder made of a batch of chunks. Rows can be taken out and put together anew."""
+    """The encoder's output for a batch of chunks, one row per chunk."""
 
     def __init__(self, view: Any, rows: int) -> None:
         self.view = view
         self._rows = rows
 
     def take(self, rows: list[int]) -> Encoded:
-        """Some of the chunks, in this order."""
+        """The given rows, in this order."""
         if rows == list(range(self._rows)):
             return self
         if self.view.device != "cpu":
@@ -47,20 +47,20 @@ class Encoded:
 
     @staticmethod
     def of(array: NDArray[Any]) -> Encoded:
-        """The chunks in an array."""
+        """The rows of an array of shape ``(chunks, frames, width)``."""
         contiguous = np.ascontiguousarray(array)
         return Encoded(ctranslate2.StorageView.from_array(contiguous), len(contiguous))
 
     @staticmethod
     def joined(parts: list[Encoded]) -> Encoded:
-        """The chunks of several batches as one."""
+        """The rows of several batches as one batch."""
         if len(parts) == 1:
             return parts[0]
         return Encoded.of(np.concatenate([np.asarray(part.view.to_device(ctranslate2.Device.cpu)) for part in parts]))
 
 
 class SpeechModel:
-    """The loaded model. All methods but :meth:`features` are for one thread; that one may run beside the others.
+    """A loaded model. :meth:`features` may be called from another thread, all other methods from one thread only.
 
     Raises:
         EngineLoadError: the folder holds no usable model, or the device cannot run it.
@@ -70,8 +70,10 @@ class SpeechModel:
         self._on_cpu = options.on_cpu
         folder = Path(options.model_path)
         missing = [name for name in NEEDED_FILES if not (folder / name).is_file()]
-        if missing:  # without its tokenizer the library would fetch one from the network
-            raise EngineLoadError(f"{folder} is no whole Whisper model in CTranslate2's format: it has no {missing[0]}")
+        if missing:  # without a tokenizer, the library would download one
+            raise EngineLoadError(
+                f"{folder}: expected a Whisper model in CTranslate2's format, but {missing[0]} is missing"
+            )
         try:
             self._whisper = WhisperModel(
                 str(folder),
@@ -98,7 +100,7 @@ class SpeechModel:
         self._native.unload_model()
 
     def features(self, samples: Samples) -> Features:
-        """The log-Mel spectrogram of a chunk, filled up with silence to 30 s."""
+        """The log-Mel spectrogram of a chunk, padded with silence to 30 s."""
         sound = np.zeros(CHUNK_SAMPLES, np.float32)
         sound[: len(samples)] = samples.astype(np.float32) / 32768.0
         spectrogram: Features = self._extractor(sound, padding=0).astype(np.float32)
@@ -107,31 +109,31 @@ class SpeechModel:
     def encode(self, features: list[Features]) -> Encoded:
         """Run the encoder.
 
-        On a CPU one after the other: together they take twice as long, for the attention's matrices then leave the
-        caches and are new memory at each layer.
+        On a CPU, chunk by chunk: a batch takes twice as long, because the attention matrices no longer fit into the
+        CPU's caches.
         """
         if self._on_cpu:
             return Encoded.joined([Encoded(self._whisper.encode(one), 1) for one in features])
         return Encoded(self._whisper.encode(np.stack(features)), len(features))
 
     def detect_languages(self, encoded: Encoded) -> list[tuple[str, float]]:
-        """The most probable language of each chunk, and its probability."""
+        """The most probable language of each chunk (a code such as ``en``), and its probability."""
         results = self._native.detect_language(encoded.view)
         return [(ranking[0][0][2:-2], float(ranking[0][1])) for ranking in results]
 
     def prompt_tokens(self, text: str | None) -> list[int]:
-        """Text that is taken for what was said before, as far as the model can look back."""
+        """The tokens of the request's ``prompt``, which the model reads as preceding text; cut to the last that fit."""
         tokens = self._tokenizer.encode(" " + text.strip()) if text and text.strip() else []
         return list(tokens[-(self._whisper.max_length // 2 - 1) :])
 
     def start_tokens(self, language: str, task: SpeechTask, previous: list[int]) -> list[int]:
-        """What the model is given to continue. Its length depends on that of ``previous`` alone."""
+        """The tokens that the decoder continues. Their number depends only on the length of ``previous``."""
         return list(self._whisper.get_prompt(self._tokenizer_for(language, task), previous))
 
     def generate(self, encoded: Encoded, starts: list[list[int]], temperature: float, beam_size: int) -> list[Attempt]:
-        """Write down each chunk. The ``starts`` must be of one length; languages and tasks may differ.
+        """Decode each chunk. All ``starts`` must have the same length; languages and tasks may differ.
 
-        Sampling draws on from one generator, seeded when the model was loaded.
+        Sampling uses one generator, seeded when the model was loaded.
         """
         searching: dict[str, Any] = {"beam_size": beam_size, "patience": 1}
         sampling: dict[str, Any] = {
@@ -152,19 +154,19 @@ class SpeechModel:
         return [self._attempt(result, temperature) for result in results]
 
     def text_of(self, tokens: list[int]) -> str:
-        """The text of tokens, without the special ones among them."""
+        """The text of ``tokens`` without special tokens."""
         return str(self._tokenizer.decode(tokens))
 
     def text_tokens(self, tokens: list[int]) -> list[int]:
-        """``tokens`` without the special ones among them."""
+        """``tokens`` without special tokens."""
         return [token for token in tokens if token < self._tokenizer.eot]
 
     def align(
         self, encoded: Encoded, language: str, task: SpeechTask, texts: list[list[int]], durations_s: list[float]
     ) -> list[list[TimedWord]]:
-        """When each word of the chunks is said; ``texts`` are their tokens without timestamps.
+        """The times of each chunk's words; ``texts`` holds the chunks' tokens without timestamps.
 
-        Punctuation belongs to the word beside it.
+        Punctuation is part of the neighbouring word.
         """
         frames = [max(2, round(duration_s * self._whisper.frames_per_second)) for duration_s in durations_s]
         tokenizer = self._tokenizer_for(language, task)
@@ -175,7 +177,7 @@ class SpeechModel:
 
     def _attempt(self, result: Any, temperature: float) -> Attempt:
         tokens = list(result.sequences_ids[0])
-        logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)  # the end token counts as one of the text
+        logprob = result.scores[0] * len(tokens) / (len(tokens) + 1)  # the end token counts too
         return Attempt(temperature, tokens, self.text_of(tokens), float(logprob), float(result.no_speech_prob))
 
     def _tokenizer_for(self, language: str, task: SpeechTask) -> Any:

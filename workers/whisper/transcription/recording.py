@@ -1,4 +1,4 @@
-"""One recording's way through the model: its language, its chunks in work, and its texts in their order."""
+"""The state of one recording in transcription: its language, its chunks in work, its segments in order."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from workers.whisper.transcription.model import Encoded
 
 UNDETERMINED = "und"
-"""The language of a recording in which nothing is said (ISO 639-2)."""
-
+"""The language of a recording without speech (ISO 639-2)."""
 
 MIN_REST_S = 2.0
-"""So much speech after the last word that the model wrote is worth another go."""
+"""With at least this much speech left after the model's last word, the rest of a chunk is transcribed again."""
 
 MIN_PROGRESS_S = 1.0
+"""A chunk whose text covers less than this is not transcribed again: it would give the same result."""
 
 
 @dataclass(slots=True)
 class Transcription:
-    """A job of the engine.
+    """The transcription of one recording.
 
-    ``language`` is None until it is detected. ``next_chunk`` is the next one whose segments are emitted: what is
-    finished before its turn is held back. ``in_work`` counts the chunks that are prepared and not yet transcribed.
+    ``language`` is None until it is detected. Segments are emitted in order: those of chunks after ``next_chunk`` are
+    held back. ``in_work`` counts the chunks that are prepared but not transcribed. ``generated`` counts tokens.
     """
 
     job_id: str
@@ -48,7 +48,7 @@ class Transcription:
     _held: dict[int, list[Segment]] = field(default_factory=dict)
 
     def finish_chunk(self, item: PendingChunk, segments: list[Segment]) -> list[Payload]:
-        """A chunk is transcribed; the segments that can now be emitted."""
+        """Add the segments of a transcribed chunk; returns the segments that can now be emitted."""
         self.in_work -= 1
         if item.chunk.silent:
             return []
@@ -63,7 +63,7 @@ class Transcription:
         return emitted
 
     def ending(self) -> list[Payload]:
-        """The last events, once all chunks are transcribed; empty before."""
+        """The last events once all chunks are transcribed; empty before that."""
         if self.prepared is None or self.in_work:
             return []
         language = self.language or UNDETERMINED
@@ -77,9 +77,10 @@ class Transcription:
 
 @dataclass(slots=True, eq=False)
 class PendingChunk:
-    """A chunk that waits for the model, with what was tried of it; ``encoded`` is kept for another attempt.
+    """A chunk that waits for the model, with the attempts made so far.
 
-    ``earlier`` are the segments before it, where it is the rest of a chunk.
+    ``encoded`` is the encoder's output, kept for the next attempt. ``earlier`` is None for a whole chunk; for the
+    rest of a chunk it holds the segments before it.
     """
 
     transcription: Transcription
@@ -90,16 +91,16 @@ class PendingChunk:
 
     @property
     def job_id(self) -> str:
-        """The job that it belongs to."""
+        """The recording's job."""
         return self.transcription.job_id
 
     @property
     def temperature(self) -> float | None:
-        """The temperature of the next attempt; None when there is to be none."""
+        """The temperature of the next attempt; None if no further attempt is needed."""
         return self._temperature_after(self.attempts)
 
     def rest(self, segments: list[Segment], heard_s: float) -> PendingChunk | None:
-        """What the model has left out: it may end a text long before the speech ends, and hears the rest when asked."""
+        """The part after ``heard_s`` if it holds speech. The model may end its text long before the speech ends."""
         chunk = self.chunk
         if chunk.silent or heard_s < MIN_PROGRESS_S or chunk.speech_after_s(heard_s) < MIN_REST_S:
             return None
@@ -107,22 +108,22 @@ class PendingChunk:
         return PendingChunk(self.transcription, chunk.rest_after(heard_s), earlier=[*(self.earlier or []), *segments])
 
     def needs_encoded(self, attempt: Attempt) -> bool:
-        """Whether the encoder's output is still needed after ``attempt``: for another one, or for times of words."""
+        """Whether the encoder's output is needed after ``attempt``: for another one, or for word times."""
         return self.wants_words or self._temperature_after([*self.attempts, attempt]) is not None
 
-    def note(self, attempt: Attempt, encoded: Encoded | None) -> None:
-        """An attempt was made."""
+    def add_attempt(self, attempt: Attempt, encoded: Encoded | None) -> None:
+        """Keep an attempt, and the encoder's output if it is still needed."""
         self.attempts.append(attempt)
         self.encoded = encoded
 
     @property
     def wants_words(self) -> bool:
-        """Whether the times of its words are asked for."""
+        """Whether the request asks for word times."""
         return self.transcription.work.words
 
     @property
     def key(self) -> Hashable:
-        """What all items of a batch have in common: the way of decoding, and where their text begins."""
+        """What all chunks of a batch have in common: how they are decoded, and at which position their text begins."""
         beam_size = 1 if self.temperature else self.transcription.work.beam_size
         return beam_size, self.temperature, len(self.transcription.prompt), self.encoded is None
 

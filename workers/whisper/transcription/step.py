@@ -1,9 +1,10 @@
-"""One step of the model: a batch of chunks of several recordings becomes segments of text."""
+"""One step of the model: a batch of chunks, from several recordings, becomes segments of text."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import chain
 
 from shared.wire.jobs import SpeechTask
 from shared.wire.payloads import Segment, Word
@@ -16,17 +17,17 @@ from workers.whisper.transcription.words import TimedWord, fit_words, share_word
 
 @dataclass(slots=True)
 class Draft:
-    """What is made of a chunk; ``heard_s`` is up to where, in seconds from its beginning."""
+    """A chunk's result before it becomes segments. It covers the chunk's first ``heard_s`` seconds."""
 
     item: PendingChunk
     attempt: Attempt
-    pieces: list[TimedText]
+    texts: list[TimedText]
     heard_s: float
     words: list[list[TimedWord]] = field(default_factory=list)
 
     @property
     def language_and_task(self) -> tuple[str, SpeechTask]:
-        """In which language the text is to be read."""
+        """What word alignment depends on; chunks with the same can share a batch."""
         transcription = self.item.transcription
         assert transcription.language is not None
         return transcription.language, transcription.work.task
@@ -39,7 +40,7 @@ class Transcriber:
         self._model = model
 
     def attempt(self, batch: list[PendingChunk]) -> list[Attempt]:
-        """Make the next attempt at each chunk of a batch of one key."""
+        """Decode each chunk of a batch once more. All chunks must have the same key."""
         encoded = self._encode(batch)
         self._detect_languages(batch, encoded)
         temperature = batch[0].temperature
@@ -47,17 +48,17 @@ class Transcriber:
         starts = [self._start(item) for item in batch]
         attempts = self._model.generate(encoded, starts, temperature, batch[0].transcription.work.beam_size)
         for row, (item, attempt) in enumerate(zip(batch, attempts, strict=True)):
-            item.note(attempt, encoded.take([row]) if item.needs_encoded(attempt) else None)
+            item.add_attempt(attempt, encoded.take([row]) if item.needs_encoded(attempt) else None)
         return attempts
 
     def finish(self, batch: list[PendingChunk]) -> list[tuple[list[Segment], float]]:
-        """The segments of chunks that need no further attempt, and up to where, in its seconds, each was heard."""
+        """The segments of chunks that need no further attempt, and how many seconds of each chunk they cover."""
         drafts = [self._draft(item) for item in batch]
-        wanting: defaultdict[tuple[str, SpeechTask], list[Draft]] = defaultdict(list)
+        to_align: defaultdict[tuple[str, SpeechTask], list[Draft]] = defaultdict(list)
         for draft in drafts:
-            if draft.item.wants_words and draft.pieces:
-                wanting[draft.language_and_task].append(draft)
-        for (language, task), group in wanting.items():
+            if draft.item.wants_words and draft.texts:
+                to_align[draft.language_and_task].append(draft)
+        for (language, task), group in to_align.items():
             self._add_words(group, language, task)
         return [(self._segments(draft), draft.heard_s) for draft in drafts]
 
@@ -66,7 +67,7 @@ class Transcriber:
         return Encoded.joined(kept) if kept else self._model.encode([item.chunk.features for item in batch])
 
     def _detect_languages(self, batch: list[PendingChunk], encoded: Encoded) -> None:
-        """Settle the language of each recording of which this is the first chunk, if it was not named."""
+        """Detect the language of each recording whose first chunk this is, unless the request names it."""
         firsts: dict[str, int] = {}
         for row, item in enumerate(batch):
             if item.transcription.language is None:
@@ -91,26 +92,26 @@ class Transcriber:
         split = split_at_timestamps(
             attempt.tokens, self._model.timestamp_begin, duration_s, keep_tail=item.transcription.work.vad
         )
-        pieces = [piece for piece in split.pieces if self._model.text_of(piece.tokens).strip()]
-        return Draft(item, attempt, pieces, split.heard_s)
+        texts = [text for text in split.texts if self._model.text_of(text.tokens).strip()]
+        return Draft(item, attempt, texts, split.heard_s)
 
     def _add_words(self, drafts: list[Draft], language: str, task: SpeechTask) -> None:
-        texts = [[self._model.text_tokens(piece.tokens) for piece in draft.pieces] for draft in drafts]
+        tokens = [[self._model.text_tokens(text.tokens) for text in draft.texts] for draft in drafts]
         encoded = Encoded.joined([draft.item.encoded for draft in drafts if draft.item.encoded is not None])
         durations_s = [draft.item.chunk.duration_s for draft in drafts]
-        joined = [[token for tokens in pieces for token in tokens] for pieces in texts]
+        joined = [list(chain.from_iterable(of_texts)) for of_texts in tokens]
         timed = self._model.align(encoded, language, task, joined, durations_s)
-        for draft, pieces, words in zip(drafts, texts, timed, strict=True):
-            shares = share_words(words, [len(tokens) for tokens in pieces])
-            fitted = [fit_words(piece, share) for piece, share in zip(draft.pieces, shares, strict=True)]
-            draft.pieces = [piece for piece, _ in fitted]
+        for draft, of_texts, words in zip(drafts, tokens, timed, strict=True):
+            shares = share_words(words, [len(of_text) for of_text in of_texts])
+            fitted = [fit_words(text, share) for text, share in zip(draft.texts, shares, strict=True)]
+            draft.texts = [text for text, _ in fitted]
             draft.words = [share for _, share in fitted]
 
     def _segments(self, draft: Draft) -> list[Segment]:
-        words = draft.words or [[] for _ in draft.pieces]
-        return [self._segment(draft, piece, share) for piece, share in zip(draft.pieces, words, strict=True)]
+        words = draft.words or [[] for _ in draft.texts]
+        return [self._segment(draft, text, share) for text, share in zip(draft.texts, words, strict=True)]
 
-    def _segment(self, draft: Draft, piece: TimedText, words: list[TimedWord]) -> Segment:
+    def _segment(self, draft: Draft, text: TimedText, words: list[TimedWord]) -> Segment:
         chunk, attempt = draft.item.chunk, draft.attempt
 
         def at(time_s: float) -> float:
@@ -118,10 +119,10 @@ class Transcriber:
 
         return Segment(
             chunk=chunk.index,
-            start_s=at(piece.start_s),
-            end_s=at(piece.end_s),
-            text=self._model.text_of(piece.tokens),
-            token_ids=piece.tokens,
+            start_s=at(text.start_s),
+            end_s=at(text.end_s),
+            text=self._model.text_of(text.tokens),
+            token_ids=text.tokens,
             temperature=attempt.temperature,
             avg_logprob=attempt.avg_logprob,
             compression_ratio=attempt.compression_ratio,

@@ -1,4 +1,4 @@
-"""Give the words of a chunk, timed by the model's attention, to the pieces of text that they belong to."""
+"""Assign the words of a chunk, timed by the model's attention, to the texts between timestamps."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 from workers.whisper.transcription.timestamps import TimedText
 
 MAX_STRAY_S = 0.5
-"""A piece's first or last word may reach so far beyond the piece's own timestamps, and then moves them.
+"""How far a text's first or last word may reach beyond the text's timestamps; the timestamps then move to the word.
 
-The attention of a word beside a pause tends to reach into the pause; where it reaches farther, it is cut off.
+The attention of a word next to a pause tends to reach into the pause. A word that reaches farther is cut.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word, the number of tokens it is made of, and its time in seconds from the chunk's beginning."""
+    """A word, its number of tokens, and its times in seconds from the beginning of the chunk."""
 
     text: str
     tokens: int
@@ -25,7 +25,7 @@ class TimedWord:
 
 
 def share_words(words: list[TimedWord], token_counts: list[int]) -> list[list[TimedWord]]:
-    """Deal out ``words`` to pieces with so many text tokens each, in order."""
+    """Assign ``words``, in order, to texts with ``token_counts`` text tokens each."""
     shares: list[list[TimedWord]] = []
     rest = iter(words)
     for count in token_counts:
@@ -38,13 +38,13 @@ def share_words(words: list[TimedWord], token_counts: list[int]) -> list[list[Ti
     return shares
 
 
-def fit_words(piece: TimedText, words: list[TimedWord]) -> tuple[TimedText, list[TimedWord]]:
-    """Bring a piece's times and those of its words into agreement."""
+def fit_words(text: TimedText, words: list[TimedWord]) -> tuple[TimedText, list[TimedWord]]:
+    """Make the times of a text and of its words agree."""
     if not words:
-        return piece, words
+        return text, words
     fitted = list(words)
-    if fitted[0].start_s + MAX_STRAY_S < piece.start_s < fitted[0].end_s:
-        fitted[0] = replace(fitted[0], start_s=piece.start_s)
-    if fitted[-1].start_s < piece.end_s < fitted[-1].end_s - MAX_STRAY_S:
-        fitted[-1] = replace(fitted[-1], end_s=piece.end_s)
-    return replace(piece, start_s=fitted[0].start_s, end_s=fitted[-1].end_s), fitted
+    if fitted[0].start_s + MAX_STRAY_S < text.start_s < fitted[0].end_s:
+        fitted[0] = replace(fitted[0], start_s=text.start_s)
+    if fitted[-1].start_s < text.end_s < fitted[-1].end_s - MAX_STRAY_S:
+        fitted[-1] = replace(fitted[-1], end_s=text.end_s)
+    return replace(text, start_s=fitted[0].start_s, end_s=fitted[-1].end_s), fitted

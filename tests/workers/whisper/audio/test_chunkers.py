@@ -1,4 +1,4 @@
-"""How recordings are cut into chunks, with a detector that takes every sample above 0 for speech."""
+"""How recordings are cut into chunks. The detector treats every sample above 0 as speech."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def recording(seconds: float, *speech: tuple[float, float]) -> Samples:
 
 
 def chunks_of(samples: Samples, arriving_s: float = 7.3) -> list[Chunk]:
-    """The chunks of a recording that arrives in pieces."""
+    """The chunks of a recording that is added in steps of ``arriving_s`` seconds."""
     chunker = VoiceChunker(loud, window_samples=WINDOW_S * SAMPLE_RATE)
     step = round(arriving_s * SAMPLE_RATE)
     arriving = iter([samples[at : at + step] for at in range(0, len(samples), step)])
@@ -71,7 +71,7 @@ def test_a_chunk_knows_its_stretches_of_speech() -> None:
     assert chunk.speech == ((32_000, 80_000), (128_000, 192_000))
 
 
-def test_speech_at_the_end_of_a_window_is_heard_whole_in_the_next() -> None:
+def test_speech_at_the_end_of_a_window_is_detected_again_in_the_next() -> None:
     assert spans(chunks_of(recording(90, (10, 20), (55, 70)))) == [(10, 20), (55, 70)]
 
 
@@ -109,7 +109,7 @@ def test_the_detector_finds_no_voice_in_noise() -> None:
     assert detect_speech(noise) == []
 
 
-def test_a_sequential_chunk_begins_where_the_last_one_was_heard_to() -> None:
+def test_a_sequential_chunk_begins_where_the_previous_text_ended() -> None:
     chunker = SequentialChunker()
     chunker.add(recording(40, (0, 40)))
     first = chunker.take()

@@ -1,4 +1,4 @@
-"""Decoding of whatever is uploaded."""
+"""Decoding of uploaded files: all common formats, damaged files, hostile files."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refusal(data: bytes) -> Failed:
 
 
 def bare_wav(rate: int, frames: bytes) -> bytes:
-    """A WAV file with these bytes for samples."""
+    """A WAV file with these bytes as samples."""
     out = io.BytesIO()
     with wave.open(out, "wb") as file:
         file.setnchannels(1)
@@ -49,24 +49,24 @@ def tone(seconds: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("container", "codec", "rate"), FORMATS)
-def test_every_usual_format_becomes_the_same_sound(container: str, codec: str, rate: int) -> None:
+def test_every_common_format_gives_the_same_sound(container: str, codec: str, rate: int) -> None:
     samples = decoded(encoded(tone(2.0), container, codec, rate))
     assert len(samples) == pytest.approx(2.0 * SAMPLE_RATE, abs=0.1 * SAMPLE_RATE)
     spectrum = np.abs(np.fft.rfft(samples[SAMPLE_RATE // 2 : 3 * SAMPLE_RATE // 2]))
     assert int(spectrum.argmax()) == 440
 
 
-def test_the_sound_of_a_film_is_read() -> None:
+def test_the_sound_of_a_video_is_read() -> None:
     assert len(decoded(encoded(tone(1.0), "mp4", "aac", 44_100, picture=True))) > 0.9 * SAMPLE_RATE
 
 
-def test_a_recording_is_read_a_little_at_a_time() -> None:
+def test_a_recording_is_read_in_small_steps() -> None:
     decoder = AudioDecoder(memoryview(JFK))
     assert SAMPLE_RATE <= len(decoder.read(SAMPLE_RATE)) < 2 * SAMPLE_RATE
     assert not decoder.ended
 
 
-def test_a_torn_file_is_read_up_to_where_it_is_torn() -> None:
+def test_a_truncated_file_is_read_up_to_where_it_breaks_off() -> None:
     samples = decoded(JFK[: len(JFK) // 2])
     assert 4 * SAMPLE_RATE < len(samples) < 7 * SAMPLE_RATE
 
@@ -85,26 +85,25 @@ def test_a_stream_may_change_its_rate() -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "it is empty"),
-        (b"This is a text, not a recording. " * 100, "not a recording that can be opened"),
-        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "not a recording that can be opened"),
-        (bytes(range(256)) * 64, "not a recording that can be opened"),
+        (b"", "an empty file"),
+        (b"This is a text, not a recording. " * 100, "bytes in an unknown or damaged format"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "bytes in an unknown or damaged format"),
+        (bytes(range(256)) * 64, "bytes in an unknown or damaged format"),
         (JFK[:42], ""),
-        (silent_video(), "without an audio track"),
-        (bare_wav(16_000, b""), "none of its sound could be decoded"),
+        (silent_video(), "a QuickTime / MOV file without an audio track"),
+        (bare_wav(16_000, b""), "a file without sound that can be decoded"),
     ],
     ids=["empty", "text", "header", "bytes", "metadata", "silent film", "no samples"],
 )
-def test_what_holds_no_sound_is_refused(data: bytes, reason: str) -> None:
+def test_a_file_without_sound_is_refused(data: bytes, reason: str) -> None:
     failed = refusal(data)
     assert (failed.status, failed.param) == (415, "file")
-    assert failed.message.startswith("file: ")
-    assert reason in failed.message
-    assert "accepted are wav, mp3" in failed.message
+    assert failed.message.startswith("file: expected a recording as wav, mp3, ")
+    assert reason in failed.message.partition(", got ")[2]
 
 
-def test_a_sample_rate_that_would_grow_without_measure_is_refused() -> None:
-    assert "1 samples a second" in refusal(bare_wav(1, bytes(40_000))).message
+def test_a_tiny_sample_rate_is_refused_because_resampling_would_take_too_much_memory() -> None:
+    assert "a sample rate of 1 Hz" in refusal(bare_wav(1, bytes(40_000))).message
 
 
 @pytest.mark.parametrize("form", ["#EXTM3U\n#EXTINF:10,\n{}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile {}\n"])

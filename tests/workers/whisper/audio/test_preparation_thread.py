@@ -1,4 +1,4 @@
-"""The preparing of recordings, with stand-ins for decoder, detector and features."""
+"""Preparation of recordings, with stand-ins for decoder, detector and feature extractor."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tests.support.workers.recordings import silence, wav
 from workers.whisper.audio.decoder import AudioDecoder, not_audio
 from workers.whisper.audio.notices import Features, Notice, Opened, Prepared, PreparedChunk
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Region, Samples
-from workers.whisper.audio.preparation import LOOK_AHEAD_CHUNKS, Decoder, Preparation, Tools
+from workers.whisper.audio.preparation import MAX_CHUNKS_AHEAD, Decoder, Preparation, Tools
 from workers.whisper.audio.preparation_thread import PreparationThread
 
 MINUTE = 60 * SAMPLE_RATE
 
 
 class Loud:
-    """A recording in which somebody speaks without a pause."""
+    """A recording of speech without a pause."""
 
     def __init__(self, samples: int) -> None:
         self._left = samples
@@ -80,7 +80,7 @@ def thread() -> Iterator[PreparationThread]:
 def collected(
     thread: PreparationThread, enough: Callable[[list[tuple[str, Notice]]], bool]
 ) -> list[tuple[str, Notice]]:
-    """What the thread tells until there is enough of it."""
+    """The notices of the thread until ``enough`` says that they suffice."""
     notices: list[tuple[str, Notice]] = []
     while not enough(notices):
         thread.wait(10)
@@ -90,7 +90,7 @@ def collected(
     return notices
 
 
-def test_a_recording_is_opened_cut_and_measured() -> None:
+def test_a_recording_is_opened_cut_into_chunks_and_measured() -> None:
     first, *chunks, last = all_notices(prepare(MINUTE + SAMPLE_RATE))
     assert first == Opened()
     assert [chunk.duration_s for chunk in chunks if isinstance(chunk, PreparedChunk)] == [30, 30, 1]
@@ -103,15 +103,15 @@ def test_only_a_few_chunks_are_prepared_ahead() -> None:
     while preparation.runnable:
         ahead += sum(isinstance(notice, PreparedChunk) for notice in preparation.advance())
         preparation.ahead = ahead
-    assert ahead == LOOK_AHEAD_CHUNKS
+    assert ahead == MAX_CHUNKS_AHEAD
 
 
-def test_delivered_chunks_are_passed_over() -> None:
+def test_delivered_chunks_are_skipped() -> None:
     chunks = [notice for notice in all_notices(prepare(2 * MINUTE, delivered=3)) if isinstance(notice, PreparedChunk)]
     assert [(chunk.index, chunk.start_s, chunk.silent) for chunk in chunks] == [(3, 90, False)]
 
 
-def test_where_all_is_delivered_the_last_chunk_tells_the_language() -> None:
+def test_if_all_chunks_are_delivered_the_last_one_serves_to_detect_the_language() -> None:
     notices = all_notices(prepare(MINUTE, delivered=2, needs_one=True))
     assert [(chunk.index, chunk.silent) for chunk in notices if isinstance(chunk, PreparedChunk)] == [(1, True)]
     assert not any(isinstance(notice, PreparedChunk) for notice in all_notices(prepare(MINUTE, delivered=2)))
@@ -129,7 +129,7 @@ def test_without_voice_detection_each_chunk_waits_for_the_one_before() -> None:
     assert all_notices(preparation) == [Prepared(60, 60)]
 
 
-def test_a_file_without_sound_is_the_end_of_its_preparation() -> None:
+def test_a_file_without_sound_ends_its_preparation() -> None:
     def refuse(data: memoryview) -> Decoder:
         raise not_audio("it is a poem")
 
@@ -155,16 +155,16 @@ def test_recordings_are_prepared_in_turn(thread: PreparationThread) -> None:
     assert sum(job_id == "long" for job_id, _ in notices[:end]) <= 4
 
 
-def test_what_the_model_takes_is_replaced(thread: PreparationThread) -> None:
+def test_a_chunk_that_the_model_takes_is_replaced(thread: PreparationThread) -> None:
     thread.add("long", prepare(60 * MINUTE))
-    collected(thread, lambda so_far: len(so_far) == 1 + LOOK_AHEAD_CHUNKS)
+    collected(thread, lambda so_far: len(so_far) == 1 + MAX_CHUNKS_AHEAD)
     thread.taken("long")
     ((_, chunk),) = collected(thread, bool)
     assert isinstance(chunk, PreparedChunk)
-    assert chunk.index == LOOK_AHEAD_CHUNKS
+    assert chunk.index == MAX_CHUNKS_AHEAD
 
 
-def test_nothing_more_is_heard_of_a_dropped_recording(thread: PreparationThread) -> None:
+def test_a_dropped_recording_gives_no_more_notices(thread: PreparationThread) -> None:
     listening, dropped = threading.Event(), threading.Event()
     decoders: list[Decoder] = []
 
@@ -183,7 +183,7 @@ def test_nothing_more_is_heard_of_a_dropped_recording(thread: PreparationThread)
     assert [decoder.closed for decoder in decoders if isinstance(decoder, Loud)] == [True]
 
 
-def test_a_defect_harms_one_recording_only(thread: PreparationThread) -> None:
+def test_an_unexpected_error_fails_one_recording_only(thread: PreparationThread) -> None:
     def fail(samples: Samples) -> list[Region]:
         raise RuntimeError("a defect")
 
@@ -208,7 +208,7 @@ def test_a_recording_that_is_dropped_while_it_waits_is_closed_at_once(thread: Pr
     data.clear()  # impossible as long as anybody looks at the bytes
 
 
-def test_a_decoder_that_is_closed_lets_go_of_the_file() -> None:
+def test_closing_a_decoder_frees_the_file() -> None:
     data = bytearray(wav(silence(1.0)))
     decoder = AudioDecoder(memoryview(data))
     decoder.read(1000)
@@ -216,7 +216,7 @@ def test_a_decoder_that_is_closed_lets_go_of_the_file() -> None:
     data.clear()  # impossible as long as anybody looks at the bytes
 
 
-def test_a_file_that_cannot_be_opened_is_let_go_of() -> None:
+def test_a_file_that_cannot_be_opened_is_freed() -> None:
     data = bytearray(b"no recording" * 100)
     with pytest.raises(JobError):
         AudioDecoder(memoryview(data))

@@ -40,7 +40,7 @@ def test_a_newcomer_does_not_wait_for_a_long_recording() -> None:
     assert names(queue.take(1)) == ["short0"]
 
 
-def test_only_chunks_with_the_same_key_ride_together() -> None:
+def test_only_chunks_with_the_same_key_share_a_batch() -> None:
     queue = queue_of(a=1)
     queue.add(Chunk("b", 0, key="other"))
     queue.add(Chunk("c", 0))
@@ -48,7 +48,7 @@ def test_only_chunks_with_the_same_key_ride_together() -> None:
     assert names(queue.take(8)) == ["b0"]
 
 
-def test_what_is_put_back_is_next_of_its_recording() -> None:
+def test_a_chunk_that_is_put_back_is_the_next_of_its_recording() -> None:
     queue = queue_of(a=2)
     (first,) = queue.take(1)
     first.key = "retry"
@@ -64,7 +64,7 @@ def test_a_dropped_recording_is_gone() -> None:
     assert queue.take(8) == []
 
 
-def test_the_batch_grows_where_more_chunks_cost_no_more_time() -> None:
+def test_the_batch_grows_if_more_chunks_take_no_more_time() -> None:
     size = BatchSize(16)
     assert size.limit == 1
     for _ in range(10):
@@ -72,7 +72,7 @@ def test_the_batch_grows_where_more_chunks_cost_no_more_time() -> None:
     assert size.limit == 16
 
 
-def test_the_batch_keeps_to_about_two_seconds_where_each_chunk_costs_the_same() -> None:
+def test_a_batch_takes_about_two_seconds_if_time_grows_with_its_chunks() -> None:
     size = BatchSize(16)
     for _ in range(10):
         size.observe(size.limit, 0.5 * size.limit)
@@ -85,7 +85,7 @@ def test_a_slow_device_gets_one_chunk_at_a_time() -> None:
     assert size.limit == 1
 
 
-def test_what_was_too_much_is_not_tried_again() -> None:
+def test_a_size_that_failed_is_not_tried_again() -> None:
     size = BatchSize(16)
     size.observe(16, 0.1)
     size.failed(16)

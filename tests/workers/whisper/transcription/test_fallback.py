@@ -35,16 +35,16 @@ def test_a_poor_attempt_is_followed_by_ever_higher_temperatures_and_then_an_end(
 
 
 @pytest.mark.parametrize("made", [attempt(), attempt(logprob=-2.0, no_speech=0.9)])
-def test_a_good_attempt_and_silence_are_taken_at_once(made: Attempt) -> None:
+def test_a_good_attempt_and_silence_need_no_further_attempt(made: Attempt) -> None:
     assert next_temperature(0.0, [made]) is None
 
 
-def test_a_temperature_that_was_asked_for_is_used_once() -> None:
+def test_a_requested_temperature_is_used_once() -> None:
     assert next_temperature(0.7, []) == 0.7
     assert next_temperature(0.7, [attempt(logprob=-3.0)]) is None
 
 
-def test_of_poor_attempts_the_most_probable_that_does_not_repeat_itself_is_taken() -> None:
+def test_of_poor_attempts_the_most_probable_non_repetitive_one_is_used() -> None:
     repeating = attempt(logprob=-0.1, text="and so on, " * 20)
     likely, unlikely = attempt(logprob=-1.2), attempt(logprob=-1.5)
     assert choose([repeating, likely, unlikely]) is likely
