@@ -1,4 +1,4 @@
-"""``python -m workers.supervisor``: what ``nexa server`` becomes once its options are understood."""
+"""``python -m workers.supervisor``: the process of ``nexa server``, once its options are parsed."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from workers.supervisor.supervisor import Supervisor
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one server until it ends; returns its exit code. The run folder is removed."""
+    """Run one server, then remove its run folder. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m workers.supervisor", description="The process of nexa server.")
     parser.add_argument("--settings", type=Path, required=True)
     settings = ServerSettings.load(parser.parse_args(arguments).settings)
     configure(fmt=settings.log_format, process="nexa")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # until the supervisor's own handler
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # until the supervisor's handler
     try:
         listener = open_listener(settings.host, settings.port)
         return asyncio.run(_serve(settings, listener))

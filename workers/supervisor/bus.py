@@ -1,4 +1,4 @@
-"""The supervisor's side of the wire: heartbeats and orders in, the roster out."""
+"""The supervisor's sockets: heartbeats and orders in, the roster out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ M = TypeVar("M")
 
 
 class SupervisorBus:
-    """Hands heartbeats and an operator's orders to its callbacks on the running asyncio loop; publishes rosters."""
+    """Passes heartbeats and operators' orders to callbacks on the running asyncio loop; publishes rosters."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class SupervisorBus:
         ]
 
     def publish(self, workers: Sequence[WorkerStatus]) -> None:
-        """Tell the router which workers there are."""
+        """Publish the roster of ``workers``."""
         self._rosters.send_multipart([ROSTER_TOPIC, CODEC.encode(Roster(list(workers)))])
 
     def close(self) -> None:
@@ -63,7 +63,7 @@ class SupervisorBus:
 
 
 def _reader(sock: zmq.Socket[bytes], decoder: Decoder[M], on_message: Callable[[M], None]) -> SocketReader:
-    """Hand the messages of a socket to ``on_message``; the message is the last of its frames."""
+    """Pass the messages of a socket to ``on_message``. A message is the last frame."""
 
     def take(frames: list[bytes]) -> None:
         try:

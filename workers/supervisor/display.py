@@ -1,4 +1,4 @@
-"""What the person who started the server sees: each worker's state while it starts, then the address."""
+"""What the server shows at startup: each worker's state, then the server's address."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _STYLES = {WorkerState.READY: "green", WorkerState.EXITED: "yellow", WorkerState
 
 @dataclass(frozen=True, slots=True)
 class WorkerLine:
-    """One worker as it is shown. ``loading`` is a fraction."""
+    """One worker's row. ``loading`` is a fraction from 0 to 1."""
 
     name: str
     state: WorkerState
@@ -35,32 +35,32 @@ class WorkerLine:
 
     @property
     def state_text(self) -> str:
-        """The state, with the progress of loading."""
+        """The state; while loading, with its progress."""
         return f"loading {self.loading:.0%}" if self.state is WorkerState.LOADING else str(self.state)
 
 
 class Display(Protocol):
-    """Shows the workers' states until the server serves, and their changes after that."""
+    """Shows the workers' states."""
 
     def update(self, workers: Sequence[WorkerLine]) -> None:
-        """The workers as they are now."""
+        """Show the current states."""
 
     def serving(self, announcement: str, url: str) -> None:
-        """The server can be used."""
+        """Show that the server is ready."""
 
     def close(self) -> None:
-        """Nothing more will be shown live."""
+        """End the live display; later updates become log lines."""
 
 
 class LogDisplay:
-    """One log line for each change of state, and for each quarter of loading."""
+    """Logs one line for each change of state and for each quarter of loading."""
 
     def __init__(self, log_format: str) -> None:
         self._json = log_format == "json"
         self._shown: dict[str, tuple[WorkerState, int]] = {}
 
     def remember(self, workers: Sequence[WorkerLine]) -> list[WorkerLine]:
-        """Take note of the workers' states; returns those that have changed since."""
+        """Remember the states; returns the workers whose state changed."""
         changed = []
         for worker in workers:
             step = int(worker.loading / _LOADING_STEP) if worker.state is WorkerState.LOADING else 0
@@ -89,7 +89,7 @@ class LogDisplay:
 
 
 class LiveDisplay:
-    """A table on a terminal that is redrawn in place; log lines scroll above it. Later changes become log lines."""
+    """A table on a terminal, redrawn in place while log lines scroll above it. Once serving, changes are log lines."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._later = LogDisplay("text")
@@ -115,12 +115,12 @@ class LiveDisplay:
 
 
 def open_display(log_format: str) -> Display:
-    """The display for this stderr: live on a terminal, else log lines."""
+    """A live table if stderr is a terminal, else log lines."""
     return LiveDisplay() if log_format == "text" and sys.stderr.isatty() else LogDisplay(log_format)
 
 
 def announcement(url: str, models: Sequence[ModelSettings], needs_key: bool) -> str:
-    """The address, with one command to try it for each kind of model."""
+    """The server's address, with an example command for each kind of job."""
     names = ", ".join(model.name for model in models)
     key = ' -H "Authorization: Bearer $NEXA_API_KEY"' if needs_key else ""
     of_kind = {kind: model.name for model in reversed(models) for kind in model.kinds}

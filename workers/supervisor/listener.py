@@ -1,4 +1,4 @@
-"""The server's listening socket, opened once by the supervisor and inherited by each run of the router."""
+"""The server's listening socket: opened once by the supervisor, inherited by every router process."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ BACKLOG = 2048
 
 
 class CannotListen(Exception):
-    """The address cannot be listened on; the message is one readable line."""
+    """The address cannot be listened on; the message is one line."""
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """A listening TCP socket. ``port`` 0 takes any free one.
+    """Open a listening TCP socket. ``port`` 0 takes any free port.
 
     Raises:
-        CannotListen: the port is taken or not allowed, or ``host`` is not an address of this machine.
+        CannotListen: the port is in use or not permitted, or ``host`` is not an address of this machine.
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except socket.gaierror as error:
-        raise CannotListen(f"--host {host!r} is not an address: {error.strerror}") from None
+        raise CannotListen(f"--host: expected an address of this machine, got {host!r} ({error.strerror})") from None
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -37,7 +37,7 @@ def open_listener(host: str, port: int) -> socket.socket:
 
 
 def url_of(listener: socket.socket, scheme: str = "http") -> str:
-    """The address to give to somebody on this machine."""
+    """The server's URL for clients on this machine."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
@@ -45,9 +45,9 @@ def url_of(listener: socket.socket, scheme: str = "http") -> str:
 
 def _reason(error: OSError, host: str, port: int) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use by another process; choose another with --port"
+        return f"--port: {port} on {host} is in use by another process; choose another port"
     if error.errno == errno.EACCES:
-        return f"port {port} on {host} is not allowed to this user; choose one from 1024 on with --port"
+        return f"--port: this user may not listen on {port}; choose a port from 1024 to 65535"
     if error.errno == errno.EADDRNOTAVAIL:
-        return f"--host {host!r} is not an address of this machine"
+        return f"--host: expected an address of this machine, got {host!r}"
     return f"cannot listen on {host} port {port}: {error.strerror}"

@@ -1,4 +1,4 @@
-"""What operators ask of running workers: to be taken out, or replaced one after the other."""
+"""Operators' orders: take a worker out of service, restart workers one after the other."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from shared.wire.messages import ControlMessage, DrainWorker, RestartWorkers
 from workers.supervisor.replica import Replica
 
 END_MARGIN_S = 5.0
-"""A worker that is drained gets so much more than its jobs do: these are moved to others when their time is over."""
+"""Extra time for a draining worker to exit after the router has moved its remaining jobs to other workers."""
 
 log = logging.getLogger("nexa.supervisor")
 
 
 class Orders:
-    """Carries out orders beside everything else. Of one model, one worker at a time is restarted.
+    """Carries out orders in the background. Workers of one model are restarted one at a time.
 
     Args:
         replicas: the replicas.
-        drain_timeout_s: how long jobs may go on in a worker that is to end.
-        on_done: told of each task that has ended.
+        drain_timeout_s: how long a draining worker may continue its jobs.
+        on_done: called with each finished task.
     """
 
     def __init__(
@@ -39,38 +39,38 @@ class Orders:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, order: ControlMessage) -> None:
-        """Begin with an order. Unknown names are ignored."""
+        """Start an order. Unknown worker names are ignored."""
         match order:
             case DrainWorker(worker_name=name):
                 if name in self._places:
-                    self._begin(self._places[name].drain(self._timeout_s))
+                    self._start(self._places[name].drain(self._timeout_s))
             case RestartWorkers(worker_names=names):
                 by_model: defaultdict[str, list[Replica]] = defaultdict(list)
                 for name in names:
                     if name in self._places:
                         by_model[self._places[name].model].append(self._places[name])
                 for model, replicas in by_model.items():
-                    self._begin(self._restart_in_turn(model, replicas))
+                    self._start(self._restart_in_turn(model, replicas))
             case _:
                 assert_never(order)
 
     async def close(self) -> None:
-        """Leave what is not finished."""
+        """Cancel unfinished orders."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _restart_in_turn(self, model: str, replicas: list[Replica]) -> None:
-        """Each once the one before it serves again: a model that does not load takes down no worker that serves."""
+        """Restart each worker once the one before it is ready: a model that does not load keeps its other workers."""
         async with self._turns[model]:
             for replica in replicas:
-                log.info("restarting", extra={"worker": replica.name})
+                log.info("restarting worker", extra={"worker": replica.name})
                 if not await replica.restart(self._timeout_s):
-                    log.error("not restarted", extra={"worker": replica.name, "reason": replica.detail})
+                    log.error("worker not restarted", extra={"worker": replica.name, "reason": replica.detail})
                     return
 
-    def _begin(self, order: Coroutine[Any, Any, None]) -> None:
+    def _start(self, order: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(order)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -1,4 +1,4 @@
-"""``--reload``: the router is restarted when its code changes; the workers keep their models."""
+"""``--reload``: the router restarts when its code changes; workers keep their models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ log = logging.getLogger("nexa.supervisor")
 
 
 async def restart_on_change(restart: Callable[[], Awaitable[None]]) -> None:
-    """Call ``restart`` after each change of a Python file of the router or of what it shares. Runs until cancelled."""
+    """Call ``restart`` after each change to a Python file in ``WATCHED_PACKAGES``. Runs until cancelled."""
     folders = [CODE_FOLDER / package for package in WATCHED_PACKAGES]
     async for changes in awatch(*folders, watch_filter=PythonFilter()):
         log.info("code changed, restarting the router", extra={"files": len(changes)})

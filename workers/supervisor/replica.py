@@ -21,7 +21,7 @@ _MAX_REPORTED_LINES = 8
 
 
 class _Order(Enum):
-    """What an operator wants to happen once the worker has ended."""
+    """What an operator wants after the worker has ended."""
 
     NONE = auto()
     STAY_OUT = auto()
@@ -30,9 +30,10 @@ class _Order(Enum):
 
 @dataclass(frozen=True, slots=True)
 class WorkerLimits:
-    """When a ready worker counts as hung: no heartbeat for ``silence_s``, or one step longer than ``busy_s``.
+    """When a ready worker counts as hung, and how it is stopped and restarted.
 
-    A decode step of text, a batch of speech and a denoising step of a picture take very different times.
+    It hangs if no heartbeat came for ``silence_s`` or one step takes longer than ``busy_s``, which depends on the kind
+    of job. A worker that is asked to stop is killed after ``stop_s``.
     """
 
     silence_s: float = 10.0
@@ -105,7 +106,7 @@ class Replica:
         return WorkerStatus(self.name, self.model, self._worker_id, self.state, self._restarts, detail, lines)
 
     async def run(self) -> None:
-        """Keep a worker here until :meth:`stop` or :meth:`kill`; one that was given up, after a :meth:`restart`."""
+        """Keep a worker running until :meth:`stop` or :meth:`kill`. After a drain or failure, wait for a restart."""
         while not self._stopping:
             ended = await self._run_once()
             if not await self._pause(self._after_exit(ended)):
@@ -113,15 +114,15 @@ class Replica:
             self._move(WorkerState.SPAWNING)
 
     async def drain(self, timeout_s: float) -> None:
-        """End the worker after what it is doing, or after ``timeout_s``. None follows it until :meth:`restart`."""
+        """End the worker once its jobs are finished or after ``timeout_s``. None follows until :meth:`restart`."""
         self._order = _Order.STAY_OUT
         self._roused.set()
         await self._end_worker(timeout_s)
 
     async def restart(self, timeout_s: float) -> bool:
-        """Replace the worker, after what it is doing or after ``timeout_s``; start one where there is none.
+        """Replace the worker once its jobs are finished or after ``timeout_s``; start one if none runs.
 
-        Returns once the new one is ready (True), or has been given up or overtaken by another order.
+        Returns True once the new worker is ready, False if it failed or another order came in between.
         """
         self._order = _Order.COME_BACK
         self._policy = self._limits.restarts()
@@ -135,7 +136,7 @@ class Replica:
         return self.state is WorkerState.READY
 
     def heard(self, heartbeat: Heartbeat) -> None:
-        """Take a heartbeat of the worker; those of earlier runs are ignored."""
+        """Process a heartbeat. Those of the replica's earlier workers are ignored."""
         if heartbeat.worker_id != self._worker_id or self.ended:
             return
         self._heard_at_s = time.monotonic()
@@ -146,20 +147,20 @@ class Replica:
             self.loading = heartbeat.loading
             self._on_change()
         if self.state is WorkerState.READY and heartbeat.busy_s > self._limits.busy_s:
-            self._replace(f"one step took more than {self._limits.busy_s:.0f} s; the worker was stopped")
+            self._replace(f"one step took longer than {self._limits.busy_s:.0f} s; the worker was killed")
 
     def check(self) -> None:
-        """Replace a ready worker that has fallen silent."""
+        """Replace a ready worker whose heartbeats stopped."""
         silent_s = time.monotonic() - self._heard_at_s
         if self.state is WorkerState.READY and silent_s > self._limits.silence_s:
-            self._replace(f"no sign of life for {silent_s:.0f} s; the worker was stopped")
+            self._replace(f"no heartbeat for {silent_s:.0f} s; the worker was killed")
 
     def forgive(self) -> None:
-        """Start to count silence anew: the supervisor itself was not listening."""
+        """Restart the silence timer: the supervisor itself was not listening."""
         self._heard_at_s = time.monotonic()
 
     async def stop(self) -> bool:
-        """End the worker for good, after what it is doing if it serves. Returns whether it ended by itself."""
+        """End the worker for good, a ready one once its jobs are finished. Returns False if it had to be killed."""
         self._end_pauses()
         return await self._end_worker(self._limits.stop_s)
 
@@ -175,7 +176,7 @@ class Replica:
         self._moved.set()
 
     async def _end_worker(self, timeout_s: float) -> bool:
-        """End the process that there is. Returns whether it ended by itself, as far as it had anything to finish."""
+        """End the running worker, if any. Returns False if one that had jobs to finish had to be killed."""
         if self._worker is None:
             return True
         if self.state not in (WorkerState.READY, WorkerState.DRAINING):
@@ -202,7 +203,7 @@ class Replica:
         return ended
 
     def _after_exit(self, ended: Exit) -> float | None:
-        """Record an exit; returns the delay before the next start, or None where there is none by itself."""
+        """Record an exit. Returns the delay before the next start, None if only an order starts another worker."""
         self.detail = self._killed_because or ended.reason
         if self._stopping or self._order is not _Order.NONE:
             self._move(WorkerState.EXITED)
@@ -213,20 +214,20 @@ class Replica:
         first_load = not self._was_ready and self._restarts == 0
         self._move(WorkerState.EXITED)
         if delay_s is None:
-            self.detail = f"given up after {self._policy.failed_starts} failed starts; the last one {self.detail}"
+            self.detail = f"given up after {self._policy.failed_starts} failed starts; the last one: {self.detail}"
         if delay_s is None or (first_load and ended.hopeless):
             self._move(WorkerState.FAILED)
             return None
         return delay_s
 
     async def _pause(self, delay_s: float | None) -> bool:
-        """Wait for the next start: for so long, or for an order. False if there is no next one."""
+        """Wait ``delay_s``, or for an order, before the next start. Returns False if there is no next start."""
         while not self._stopping:
             if self._order is _Order.COME_BACK:
                 self._order = _Order.NONE
                 return True
             if self._order is _Order.STAY_OUT and self.state is WorkerState.EXITED:
-                self.detail = f"drained; nexa restart {self.name} starts it again"
+                self.detail = f"drained; start it again with: nexa restart {self.name}"
                 self._move(WorkerState.DRAINED)
             self._roused.clear()
             try:
@@ -237,7 +238,7 @@ class Replica:
         return False
 
     def _follow(self, state: WorkerState) -> bool:
-        """Move to the state that the worker tells; it may have passed LOADING unheard. Returns whether it moved."""
+        """Move to the state of a heartbeat, also where those in between were lost. Returns whether it moved."""
         if state is self.state:
             return False
         if self.state is WorkerState.SPAWNING and state in (WorkerState.READY, WorkerState.DRAINING):

@@ -1,4 +1,4 @@
-"""When a worker that ended is started again, and when no more."""
+"""When a worker that ended is started again, and when to give up."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ MAX_FAILED_STARTS = 5
 
 @dataclass(slots=True)
 class RestartPolicy:
-    """Doubling delays between starts of one worker, and a limit of starts in a row that never became ready."""
+    """Doubles the delay between starts of one worker, and gives up after too many failed starts in a row.
+
+    A start failed if the worker ended before it was ready. A worker that was ready for ``healthy_s`` resets the delay.
+    """
 
     first_delay_s: float = FIRST_DELAY_S
     max_delay_s: float = MAX_DELAY_S
@@ -22,10 +25,10 @@ class RestartPolicy:
     _exits: int = 0
 
     def next_delay_s(self, ready_s: float | None) -> float | None:
-        """The delay before the next start, or None to give up.
+        """Return the delay before the next start, or None to give up.
 
         Args:
-            ready_s: for how long the worker that just ended had been ready; None if it never was.
+            ready_s: how long the worker that just ended had been ready; None if it never was.
         """
         self.failed_starts = self.failed_starts + 1 if ready_s is None else 0
         if self.failed_starts >= self.max_failed_starts:

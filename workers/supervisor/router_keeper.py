@@ -1,4 +1,4 @@
-"""Keeps the router running beside the workers: restarted at once when it dies, or when its code changes."""
+"""Keeps the router running: restarts it when it dies or, on request, when its code changes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ log = logging.getLogger("nexa.supervisor")
 
 
 class RouterKeeper:
-    """Runs the router until it is stopped, or dies ``MAX_DEATHS`` times in quick succession.
+    """Runs the router until it is stopped or keeps dying.
 
-    Quick succession is within ``DEATHS_WITHIN_S``, or each within that time of its start and by its own error: a slow
-    machine takes longer than that for five starts.
+    It keeps dying if it died ``MAX_DEATHS`` times within ``DEATHS_WITHIN_S``, or exited with an error that often in a
+    row, each time within ``DEATHS_WITHIN_S`` of its start: on a slow machine five starts take longer than that.
     """
 
     def __init__(self, launch: Callable[[], Command], on_line: LineSink, reload: bool = False) -> None:
@@ -33,20 +33,20 @@ class RouterKeeper:
         self._stopping = False
         self._reloading = False
         self._changed = asyncio.Event()
-        self._deaths: deque[float] = deque(maxlen=MAX_DEATHS)
+        self._died_at_s: deque[float] = deque(maxlen=MAX_DEATHS)
         self._early_errors = 0
         self.last_lines: list[str] = []
         self.detail = ""
 
     @property
     def pid(self) -> int | None:
-        """The router's process id while there is one."""
+        """The router's process id, None while it does not run."""
         return self._child.pid if self._child else None
 
     async def run(self) -> None:
-        """Keep a router running. Returns when stopped, or when it is given up (:attr:`detail` says why)."""
+        """Keep a router running until it is stopped or keeps dying (:attr:`detail` says why)."""
         while not self._stopping:
-            started_s = time.monotonic()
+            started_at_s = time.monotonic()
             code = await self._run_once()
             if self._stopping:
                 return
@@ -54,30 +54,30 @@ class RouterKeeper:
                 self._reloading = False
                 continue
             self.detail = explain_exit(code, loading=False, memory=MemoryFigures.now())
-            if not self._dies_again_and_again(code, time.monotonic() - started_s):
-                log.warning("router died, starting another", extra={"reason": self.detail})
+            if not self._keeps_dying(code, time.monotonic() - started_at_s):
+                log.warning("router died, restarting it", extra={"reason": self.detail})
             elif self._reload:
-                log.error("router keeps dying, waiting for its code to change", extra={"reason": self.detail})
+                log.error("router keeps dying, waiting for a code change", extra={"reason": self.detail})
                 self._changed.clear()
                 await self._changed.wait()
             else:
                 return
 
     async def restart(self) -> None:
-        """Replace the router by one that runs the code as it is now."""
+        """Restart the router with the current code."""
         self._changed.set()
         if self._child is not None and not self._stopping:
             self._reloading = True
             await self._child.end(RELOAD_STOP_S)
 
     async def stop(self, timeout_s: float) -> bool:
-        """End the router for good once it has finished its requests. Returns whether it ended by itself."""
+        """Stop the router once its requests are finished or after ``timeout_s``. Returns False if it was killed."""
         self._stopping = True
         self._changed.set()
         return True if self._child is None else await self._child.end(timeout_s)
 
     def kill(self) -> None:
-        """End the router for good, now."""
+        """Stop the router now."""
         self._stopping = True
         self._changed.set()
         if self._child is not None:
@@ -96,13 +96,13 @@ class RouterKeeper:
         self._child = None
         return code
 
-    def _dies_again_and_again(self, code: int, lived_s: float) -> bool:
+    def _keeps_dying(self, code: int, lived_s: float) -> bool:
         now_s = time.monotonic()
-        self._deaths.append(now_s)
+        self._died_at_s.append(now_s)
         self._early_errors = self._early_errors + 1 if code > 0 and lived_s < DEATHS_WITHIN_S else 0
-        in_a_row = len(self._deaths) == MAX_DEATHS and now_s - self._deaths[0] <= DEATHS_WITHIN_S
+        in_a_row = len(self._died_at_s) == MAX_DEATHS and now_s - self._died_at_s[0] <= DEATHS_WITHIN_S
         if in_a_row or self._early_errors >= MAX_DEATHS:
-            self._deaths.clear()
+            self._died_at_s.clear()
             self._early_errors = 0
             return True
         return False

@@ -1,4 +1,4 @@
-"""The `nexa server` process: it owns the router's and the workers' processes and nothing else."""
+"""The ``nexa server`` process: it owns the router and the workers, and nothing else."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ log = logging.getLogger("nexa.supervisor")
 
 
 class _End(Enum):
-    """Why the server ends."""
+    """Why the server stops."""
 
-    ASKED = auto()
+    REQUESTED = auto()
     FAILED = auto()
 
 
 class Supervisor:
-    """Starts, watches, restarts and ends the processes of one server.
+    """Starts, watches, restarts and stops the processes of one server.
 
     Args:
         settings: the server's settings; the run folder exists.
@@ -80,7 +80,7 @@ class Supervisor:
         self._orders = Orders(self.replicas, settings.drain_timeout_s, self._on_task_done)
 
     async def run(self) -> int:
-        """Run the server until it is told to end or nothing of it can run. Returns the exit code."""
+        """Run the server until it is stopped or cannot continue. Returns the exit code."""
         loop = asyncio.get_running_loop()
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self.stop, number)
@@ -94,7 +94,7 @@ class Supervisor:
         for task in keepers + watchers:
             task.add_done_callback(self._on_task_done)
         try:
-            code = await self._end_well(await self._end)
+            code = await self._shut_down(await self._end)
             await asyncio.gather(*keepers, return_exceptions=True)
         finally:
             for task in watchers:
@@ -104,34 +104,34 @@ class Supervisor:
             self._bus.close()
         return code
 
-    async def _end_well(self, end: _End) -> int:
-        """End all children; returns the exit code."""
+    async def _shut_down(self, end: _End) -> int:
+        """Stop all processes; returns the exit code."""
         self._listener.close()
         self._display.close()
         if end is _End.FAILED:
             self._kill_all()
             return 1
         if self._killed_by is None:
-            log.info("draining: running requests are finished, no new ones taken")
+            log.info("draining: finishing running requests, accepting no new ones")
         clean = await self.router.stop(self._settings.drain_timeout_s + ROUTER_STOP_MARGIN_S)
         clean = all(await asyncio.gather(*(replica.stop() for replica in self.replicas))) and clean
         if self._killed_by is not None:
             return 128 + self._killed_by
         if not clean:
-            log.error("some process did not end in time and was killed")
+            log.error("a process did not stop in time and was killed")
         return 0 if clean else 1
 
     async def _keep_router(self) -> None:
         await self.router.run()
         if not self._end.done():
-            self._fail(f"the router cannot be kept running: {self.router.detail}", self.router.last_lines)
+            self._fail(f"the router keeps dying: {self.router.detail}", self.router.last_lines)
 
     async def _watch(self) -> None:
-        """Publish the roster and look for hung workers, again and again."""
+        """Publish the roster and check for hung workers, periodically."""
         while True:
-            before_s = time.monotonic()
+            slept_at_s = time.monotonic()
             await asyncio.sleep(HEARTBEAT_INTERVAL_S)
-            late = time.monotonic() - before_s > 4 * HEARTBEAT_INTERVAL_S
+            late = time.monotonic() - slept_at_s > 4 * HEARTBEAT_INTERVAL_S
             for replica in self.replicas:
                 if late:
                     replica.forgive()
@@ -144,7 +144,7 @@ class Supervisor:
             replica.heard(heartbeat)
 
     def _changed(self) -> None:
-        """Some worker's state changed: tell the router and the user, and see whether anything can still serve."""
+        """Publish and show a worker's change of state, and check whether the server is ready or cannot serve at all."""
         self._publish()
         if self._end.done():
             return
@@ -169,9 +169,9 @@ class Supervisor:
         self._end.set_result(_End.FAILED)
 
     def stop(self, number: int = signal.SIGTERM) -> None:
-        """End the server as the signal ``number`` asks for: the first time by draining, the second time at once."""
+        """Stop the server because of signal ``number``: the first call drains, the second kills."""
         if not self._end.done():
-            self._end.set_result(_End.ASKED)
+            self._end.set_result(_End.REQUESTED)
         elif self._killed_by is None:
             self._killed_by = number
             self._kill_all()
@@ -182,10 +182,10 @@ class Supervisor:
             replica.kill()
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
-        """A task that ended by an exception is a defect: end everything rather than go on half alive."""
+        """Stop the server if a task raised: a half-dead supervisor must not go on."""
         with contextlib.suppress(asyncio.CancelledError):
             error = task.exception()
             if error is not None:
-                log.error("supervisor defect", exc_info=error)
+                log.error("supervisor failed", exc_info=error)
                 if not self._end.done():
                     self._end.set_result(_End.FAILED)

@@ -131,7 +131,7 @@ def test_a_worker_that_hangs_is_replaced_and_its_streams_go_on_elsewhere(pair: R
         os.kill(hanging, signal.SIGSTOP)
         assert [text.result() for text in texts] == [expected(f"client{n}", 300) for n in range(8)]
     wait_until(lambda: not psutil.pid_exists(hanging) and len(pair.worker_pids()) == 2, "another one is in its place")
-    assert "no sign of life" in next(row["detail"] for row in pair.workers() if row["name"] == "echo/0")
+    assert "no heartbeat for" in next(row["detail"] for row in pair.workers() if row["name"] == "echo/0")
 
 
 def test_a_worker_that_was_only_slow_goes_on_without_a_mix_up(pair: RunningServer) -> None:

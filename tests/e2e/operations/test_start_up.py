@@ -78,7 +78,7 @@ def test_a_checkpoint_on_which_the_image_library_crashes_is_one_error_with_its_l
     code, error = _fail(str(damaged))
     assert code == 1
     assert error.count("worker spawning") == 1
-    assert "nexa: damaged/0: ended by SIGABRT: the model file is probably damaged" in error
+    assert "nexa: damaged/0: killed by SIGABRT: the model file is probably damaged" in error
     assert "terminate called" in error.partition("its last lines:")[2]
 
 

@@ -23,7 +23,7 @@ def test_each_change_and_each_quarter_of_loading_is_one_log_line(caplog: pytest.
     with caplog.at_level(logging.INFO):
         for worker in [view(WorkerState.SPAWNING)] * 2 + [view(WorkerState.LOADING, n / 10) for n in range(6)]:
             display.update([worker])
-        display.update([view(WorkerState.EXITED, detail="ended by SIGKILL")])
+        display.update([view(WorkerState.EXITED, detail="killed by SIGKILL")])
     assert [record.getMessage() for record in caplog.records] == [
         "worker spawning",
         "worker loading 0%",
@@ -31,7 +31,7 @@ def test_each_change_and_each_quarter_of_loading_is_one_log_line(caplog: pytest.
         "worker loading 50%",
         "worker exited",
     ]
-    assert vars(caplog.records[-1])["reason"] == "ended by SIGKILL"
+    assert vars(caplog.records[-1])["reason"] == "killed by SIGKILL"
 
 
 def test_a_live_display_shows_the_state_and_turns_to_log_lines_once_serving(

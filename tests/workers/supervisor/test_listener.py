@@ -8,12 +8,12 @@ from workers.supervisor.listener import CannotListen, open_listener, url_of
 def test_a_busy_port_is_named_in_one_line() -> None:
     with open_listener("127.0.0.1", 0) as first:
         port = first.getsockname()[1]
-        with pytest.raises(CannotListen, match=rf"^port {port} on 127.0.0.1 is in use .* --port$"):
+        with pytest.raises(CannotListen, match=rf"^--port: {port} on 127.0.0.1 is in use by another process; "):
             open_listener("127.0.0.1", port)
 
 
 def test_an_address_of_another_machine_is_refused() -> None:
-    with pytest.raises(CannotListen, match="not an address of this machine"):
+    with pytest.raises(CannotListen, match=r"^--host: expected an address of this machine, got '192\.0\.2\.1'$"):
         open_listener("192.0.2.1", 0)
 
 

@@ -150,7 +150,7 @@ def test_a_worker_whose_step_takes_too_long_is_killed_and_the_reason_is_the_repl
             worker = await ready_worker(placer, replica)
             replica.heard(worker.beat(WorkerState.READY, busy_s=61.0))
             await until(lambda: replica.state is WorkerState.EXITED, "its end")
-            assert "one step took more than 60 s" in replica.detail
+            assert "one step took longer than 60 s" in replica.detail
 
     run(story)
 

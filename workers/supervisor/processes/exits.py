@@ -1,4 +1,4 @@
-"""Why a process ended, in words that say what to do."""
+"""Explains why a process ended, and what to do about it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GIB = 1024**3
 
 @dataclass(frozen=True, slots=True)
 class MemoryFigures:
-    """Memory at a process's end: what it held when last heard of (0 if never), and the machine's."""
+    """Memory when a process ended: what it held at its last heartbeat (0 if none came), and the machine's."""
 
     held_bytes: int
     available_bytes: int
@@ -24,7 +24,7 @@ class MemoryFigures:
 
     @classmethod
     def now(cls, held_bytes: int = 0) -> MemoryFigures:
-        """The machine's figures at this moment."""
+        """Measure the machine now."""
         memory = psutil.virtual_memory()
         return cls(held_bytes, int(memory.available), int(memory.total))
 
@@ -34,22 +34,22 @@ class MemoryFigures:
 
 
 def explain_exit(code: int, loading: bool, memory: MemoryFigures) -> str:
-    """One sentence on an exit.
+    """Describe an exit in one line.
 
     Args:
-        code: the exit code; negative for the number of the signal that ended the process.
+        code: the exit code; for a signal, its negated number.
         loading: whether the process was still loading its model.
-        memory: for a process that may have been killed for want of memory.
+        memory: reported for a process that was probably killed for lack of memory.
     """
     if code >= 0:
         return _explain_code(code)
     name = _signal_name(-code)
     hint = _signal_hint(-code, loading, memory)
-    return f"ended by {name}" + (f": {hint}" if hint else "")
+    return f"killed by {name}" + (f": {hint}" if hint else "")
 
 
 def is_hopeless(code: int) -> bool:
-    """Whether a worker that ended so at its first load would end so again: its engine refused the model or crashed."""
+    """Whether a first load that ended this way would do so again: the engine refused the model or crashed."""
     return code == exit_codes.CANNOT_LOAD or -code in NATIVE_CRASHES or -code == signal.SIGILL
 
 
@@ -57,24 +57,24 @@ def _explain_code(code: int) -> str:
     if code == exit_codes.CANNOT_LOAD:
         return "the model cannot be loaded"
     if code == exit_codes.REPLACE:
-        return "ended to stop a cancelled request"
-    return "ended by itself (exit code 0)" if code == 0 else f"ended with exit code {code}"
+        return "exited to stop a cancelled request"
+    return f"exited with code {code}"
 
 
 def _signal_hint(number: int, loading: bool, memory: MemoryFigures) -> str:
     if number == signal.SIGILL:
         return (
-            "the engine was built for another CPU; rebuild it by running make on this one, or with "
+            "the engine was built for another CPU; rebuild it on this one with make, or with "
             'CMAKE_ARGS="-DGGML_NATIVE=OFF" pip install --force-reinstall --no-cache-dir '
             "--no-binary llama-cpp-python llama-cpp-python"
         )
     if number == signal.SIGKILL:
-        advice = "; a smaller model, a smaller --nctx or fewer --workers need less" if memory.held_bytes else ""
-        return f"likely out of memory ({memory}), unless somebody killed it by hand{advice}"
+        advice = "; use a smaller model, a smaller --nctx or fewer --workers" if memory.held_bytes else ""
+        return f"probably out of memory ({memory}), unless someone killed it by hand{advice}"
     if number in NATIVE_CRASHES and loading:
-        return "the model file is probably damaged, or of a kind that the engine does not know"
+        return "the model file is probably damaged, or of a format that the engine does not support"
     if number in NATIVE_CRASHES:
-        return "a crash inside the engine"
+        return "the engine crashed"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""What the children print, passed on to the supervisor's stderr under their names."""
+"""Forwards the children's output to the supervisor's stderr, prefixed with their names."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import datetime
 
 
 class LineForwarder:
-    """Writes children's lines. A line of our own logging names its process already and passes as it is."""
+    """Prints children's lines. Lines of our own logging already name their process and stay unchanged."""
 
     def __init__(self, log_format: str) -> None:
         self._json = log_format == "json"
 
     def __call__(self, name: str, line: str) -> None:
-        """Pass on one line of the child ``name``."""
+        """Print one line of the child ``name``."""
         print(self._as_json(name, line) if self._json else self._as_text(name, line), file=sys.stderr, flush=True)
 
     def _as_text(self, name: str, line: str) -> str:

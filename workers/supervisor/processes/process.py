@@ -1,4 +1,4 @@
-"""One child process: started, listened to, signalled, and its end awaited."""
+"""One child process: starting it, reading its output, signalling it and waiting for its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LineSink = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What to run: arguments, the whole environment, and descriptors that the child inherits under their numbers."""
+    """A command line with its complete environment. The child inherits ``descriptors`` under the same numbers."""
 
     arguments: Sequence[str]
     environment: Mapping[str, str]
@@ -31,7 +31,7 @@ class Command:
 
 
 class ChildProcess:
-    """A running child in a session of its own, so that a terminal's Ctrl-C reaches the supervisor alone."""
+    """A running child in its own session, so that a terminal's Ctrl-C only reaches the supervisor."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process, on_line: LineSink) -> None:
         self.name = name
@@ -42,7 +42,7 @@ class ChildProcess:
 
     @classmethod
     async def spawn(cls, name: str, command: Command, on_line: LineSink) -> ChildProcess:
-        """Start ``command``. Its output, both streams, goes line by line to ``on_line``.
+        """Start ``command``. Its stdout and stderr go line by line to ``on_line``.
 
         Raises:
             OSError: it cannot be started.
@@ -68,24 +68,20 @@ class ChildProcess:
         """The last lines of output, oldest first."""
         return list(self._last_lines)
 
-    def terminate(self) -> None:
-        """Ask the child to end (SIGTERM)."""
-        self._signal(signal.SIGTERM)
-
     def kill(self) -> None:
-        """End the child and what it started (SIGKILL)."""
+        """End the child and its own children (SIGKILL)."""
         self._signal(signal.SIGKILL)
 
     async def wait(self) -> int:
-        """The exit code, negative for a signal, once the child has ended and its output has been read."""
+        """Wait for the child's end and read its output. Returns its exit code; for a signal, the negated number."""
         code = await self._process.wait()
         await asyncio.wait([self._reading], timeout=_PIPE_CLOSE_TIMEOUT_S)
         self._reading.cancel()
         return code
 
     async def end(self, timeout_s: float) -> bool:
-        """Ask the child to end and wait; kill it after ``timeout_s``. Returns whether it ended by itself."""
-        self.terminate()
+        """Send SIGTERM, then SIGKILL after ``timeout_s``. Returns False if it had to be killed."""
+        self._signal(signal.SIGTERM)
         try:
             await asyncio.wait_for(self._process.wait(), timeout_s)
         except TimeoutError:
