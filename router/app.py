@@ -19,7 +19,8 @@ from router.api.families import FAMILIES, OPEN_PATHS, QUIET_PATHS, body_limits
 from router.http.body_limit import BodyLimit
 from router.http.error_handlers import install_error_handlers
 from router.http.forms import FORM_OVERHEAD_BYTES
-from router.http.request_log import RequestLog, RequestObserver
+from router.http.request_log import RequestLog
+from router.http.request_record import RequestObserver
 from router.images.store import ImageStore, keep_clean
 from router.jobs.broker import Broker
 from router.keys.access import Access

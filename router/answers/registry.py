@@ -9,7 +9,7 @@ from enum import StrEnum
 from router.answers.event_stream import ChunkWriter
 from router.answers.resumable import KeptStream
 from router.answers.submission import SubmittedRequest
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.jobs.job import JobState
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown

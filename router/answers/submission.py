@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, assert_never
 
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
 from router.jobs.consumption import Consumption, consumed_by
 from router.jobs.job import Blob, Job, JobRequest, JobState

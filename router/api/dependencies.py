@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from router.http.request_log import RequestRecord, record_of
+from router.http.request_record import RequestRecord, record_of
 from router.jobs.broker import Broker
 
 

@@ -1,107 +1,30 @@
-"""What is known of each request: its id, and its one line in the log, which has prompts only on demand."""
+"""One log line for each request, with its id; prompts only on demand."""
 
 from __future__ import annotations
 
 import logging
 import re
 import time
-import uuid
-from collections.abc import Callable, Sequence, Set
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Sequence, Set
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST, error_response
-from router.jobs.consumption import Consumption
-from router.jobs.job import Job
-from router.jobs.limits import UNLIMITED, UserLimits
+from router.http.request_record import FinishedRequest, RequestObserver, RequestRecord
 from router.schemas.errors import ApiError
-from shared.kinds import JobKind
 
 log = logging.getLogger("nexa.request")
 
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-
-
-@dataclass(slots=True)
-class RequestRecord:
-    """The facts of one request, filled in on its way.
-
-    ``request_id`` is the client's ``X-Request-ID``, if it sent a sane one, and may repeat; ``answer_id`` is ours.
-    ``user`` is ``key_name``, that of the API key that is the user's own, or else the client's address. ``outcome`` is
-    done, refused, failed or cancelled. ``limits`` and ``admin`` are those of the key. ``jobs`` are those of the
-    request, and ``consumed`` is what they used, once it has ended. ``prompts`` is empty unless prompts are logged.
-    While a request is ``detached``, it goes on without its connection, and whoever ends it calls :meth:`end`.
-    """
-
-    answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    request_id: str = ""
-    user: str = ""
-    key_name: str = ""
-    model: str | None = None
-    kind: JobKind | None = None
-    worker: str | None = None
-    consumed: Consumption | None = None
-    ttft_s: float | None = None
-    outcome: str | None = None
-    limits: UserLimits = UNLIMITED
-    admin: bool = False
-    jobs: Sequence[Job] = ()
-    prompts: Sequence[Any] = ()
-    detached: bool = False
-    _write_end: Callable[[], None] | None = None
-
-    def connection_over(self, write_end: Callable[[], None]) -> None:
-        """The connection is over: ``write_end`` is called now or, while the request is detached, at its end."""
-        if self.detached:
-            self._write_end = write_end
-        else:
-            write_end()
-
-    def end(self) -> None:
-        """A request that may have been detached is over."""
-        self.detached = False
-        if self._write_end is not None:
-            write_end, self._write_end = self._write_end, None
-            write_end()
-
-
-@dataclass(frozen=True, slots=True)
-class FinishedRequest:
-    """A request that has ended, as observers see it.
-
-    ``endpoint`` is the route's declared path, or ``other`` without a route. ``started_at_s`` is monotonic.
-    """
-
-    record: RequestRecord
-    scope: Scope
-    endpoint: str
-    status: int
-    outcome: str
-    started_at_s: float
-    duration_s: float
-
-
-class RequestObserver(Protocol):
-    """Is told of each request's end, on the event loop, once its answer has been sent."""
-
-    def finished(self, request: FinishedRequest) -> None:
-        """A request has ended."""
-
-
-def record_of(scope: Scope) -> RequestRecord:
-    """The record of the request that ``scope`` belongs to."""
-    record: RequestRecord = scope["state"]["record"]
-    return record
+_WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class RequestLog:
-    """ASGI middleware, the outermost: gives each request its record, answers ``X-Request-ID``, and logs its end.
+    """The outermost ASGI middleware: gives each request its record and ``X-Request-ID``, and logs its end.
 
-    What nobody handled ends here as a 500 whose message names the request's id, under which the log has the traceback.
-    The ``observers`` are told of each request's end. Requests of ``quiet_paths`` are logged at level debug only.
+    An unhandled exception becomes a 500 that names the request's id, under which the log has the traceback. Each
+    request's end is reported to the ``observers``. Requests of ``quiet_paths`` are logged at level debug only.
     """
 
     def __init__(
@@ -134,13 +57,15 @@ class RequestLog:
             log.exception("request failed", extra={"id": record.request_id})
             record.outcome = "failed"
             if not status:
-                error = ApiError(500, f"the server failed; its log has the reason under {record.request_id}")
+                error = ApiError(
+                    500, f"internal server error; the server's log has the reason under request id {record.request_id}"
+                )
                 await error_response(error)(scope, receive, send_named)
         finally:
             record.connection_over(lambda: self._end(record, scope, status, started_at_s))
 
     def _end(self, record: RequestRecord, scope: Scope, status: int, started_at_s: float) -> None:
-        """The request is over: its line in the log, and word to the observers."""
+        """Log the request's end and notify the observers."""
         duration_s = time.monotonic() - started_at_s
         outcome = record.outcome or _outcome_of(status)
         level = logging.DEBUG if scope["path"] in self._quiet_paths else logging.INFO
@@ -152,15 +77,15 @@ class RequestLog:
 
 def _new_record(scope: Scope) -> RequestRecord:
     record = RequestRecord()
-    asked_for = Headers(scope=scope).get("x-request-id", "")
-    record.request_id = asked_for if _SANE_ID.fullmatch(asked_for) else record.answer_id
+    given = Headers(scope=scope).get("x-request-id", "")
+    record.request_id = given if _WELL_FORMED_ID.fullmatch(given) else record.answer_id
     client = scope.get("client")
     record.user = client[0] if client else "local"
     return record
 
 
 def _facts(record: RequestRecord, scope: Scope, status: int, outcome: str, duration_s: float) -> dict[str, Any]:
-    """What the log says of a request, without what is unknown."""
+    """The fields of a request's log line, without those that are unknown."""
     consumed = record.consumed
     facts: dict[str, Any] = {
         "id": record.request_id,
@@ -182,7 +107,7 @@ def _facts(record: RequestRecord, scope: Scope, status: int, outcome: str, durat
 
 
 def _endpoint_of(scope: Scope) -> str:
-    """The path of the route that was found: one of those declared, never what a client made up."""
+    """The declared path of the route, so that the values are bounded; ``other`` without a route."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "other"
 

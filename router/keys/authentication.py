@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from router.http.error_handlers import error_response
-from router.http.request_log import record_of
+from router.http.request_record import record_of
 from router.keys.access import Access
 from router.schemas.errors import ApiError
 

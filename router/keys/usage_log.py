@@ -9,7 +9,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 
-from router.http.request_log import FinishedRequest
+from router.http.request_record import FinishedRequest
 from router.keys.usage import GroupBy, Usage, UsageOf, UsageRow, UsageStore
 
 log = logging.getLogger("nexa.usage")

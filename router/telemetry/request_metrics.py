@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from router.http.request_log import FinishedRequest
+from router.http.request_record import FinishedRequest
 from router.jobs.consumption import Consumption
 from router.jobs.job import Job
 from shared.settings import ModelSettings

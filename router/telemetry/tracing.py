@@ -19,7 +19,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from starlette.datastructures import Headers
 
-from router.http.request_log import FinishedRequest
+from router.http.request_record import FinishedRequest
 from router.jobs.job import Job
 
 TRACES_PATH = "/v1/traces"

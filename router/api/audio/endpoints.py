@@ -10,7 +10,7 @@ from router.answers.submission import SubmittedRequest
 from router.api.audio.transcript import TranscriptChunks, transcribed, whole_transcript
 from router.api.dependencies import BrokerDep, RecordDep
 from router.http.forms import form_docs, parse_fields, read_form
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
 from router.schemas.audio import TranscriptionRequest, TranslationRequest
 from router.schemas.errors import UPLOAD_ERRORS

@@ -17,7 +17,7 @@ from router.answers.answering import gathered
 from router.answers.queue_wait import position_header
 from router.answers.submission import Batch, SubmittedRequest
 from router.http.json_text import json_text
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.images.store import ImageStore
 from router.jobs.broker import Broker
 from router.jobs.job import Blob

@@ -13,7 +13,7 @@ from router.api.dependencies import BrokerDep, RecordDep
 from router.api.images.answer import ImageChunks, SubmittedImages, answer_pictures
 from router.http.disconnect import unless_gone
 from router.http.json_body import JsonRoute
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.images.body import body_docs, read_body, read_inputs
 from router.images.store import ImageStore
 from router.jobs.broker import Broker

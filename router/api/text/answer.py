@@ -11,7 +11,7 @@ from router.answers.answering import answer_in_chunks, answer_whole
 from router.answers.collecting import CollectedChoice
 from router.answers.event_stream import ChunkWriter
 from router.answers.submission import SubmittedRequest
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
 from router.schemas.chat import ChatRequest
 from router.schemas.completions import CompletionRequest

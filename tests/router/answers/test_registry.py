@@ -12,7 +12,7 @@ from router.answers.registry import JobRegistry
 from router.answers.resumable import KeptStream
 from router.answers.submission import SubmittedRequest
 from router.api.text.completion_answer import CompletionChunks
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.schemas.completions import CompletionRequest
 from router.schemas.errors import ApiError
 from shared.wire.payloads import Started

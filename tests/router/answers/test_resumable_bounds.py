@@ -14,7 +14,7 @@ from router.answers.event_log import EventLog
 from router.answers.resumable import KeptStream
 from router.answers.submission import SubmittedRequest
 from router.api.text.completion_answer import CompletionChunks
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.jobs.job import Job, JobState
 from router.schemas.completions import CompletionRequest
 from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokens

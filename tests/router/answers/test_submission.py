@@ -12,7 +12,7 @@ from router.api.audio.transcript import TranscriptChunks
 from router.api.images.answer import ImageChunks
 from router.api.text.chat_answer import ChatChunks
 from router.api.text.completion_answer import CompletionChunks
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.jobs.job import JobState
 from router.jobs.refusals import RefusalReason, Refused
 from router.schemas.completions import CompletionRequest

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from shared.wire.payloads import Failed
 from tests.support.router.client import CHAT, COMPLETION, ask, post
 from tests.support.router.fake_broker import FakeBroker

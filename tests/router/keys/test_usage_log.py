@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from router.http.request_log import FinishedRequest, RequestRecord
+from router.http.request_record import FinishedRequest, RequestRecord
 from router.jobs.consumption import Consumption
 from router.keys import usage_log as module
 from router.keys.usage import NO_KEY, GroupBy, Usage, UsageOf, UsageStore

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from prometheus_client import generate_latest
 
-from router.http.request_log import FinishedRequest, RequestRecord
+from router.http.request_record import FinishedRequest, RequestRecord
 from router.jobs.job import Job, JobRequest, JobState
 from router.telemetry.request_metrics import Metrics, queue_time_s
 from router.telemetry.system_metrics import gpu_families, process_families

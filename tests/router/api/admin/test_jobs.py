@@ -15,7 +15,7 @@ import openai
 import pytest
 
 from router.answers.registry import JobRegistry
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from shared.wire.payloads import Failed, Started, Tokens
 from tests.support.event_stream import Connection, chunks_in, events_in
 from tests.support.router.client import CHAT, COMPLETION, ask, post, serving, wait_until

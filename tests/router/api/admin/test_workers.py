@@ -12,7 +12,7 @@ import pytest
 import zmq
 
 from router.app import create_app
-from router.http.request_log import RequestRecord
+from router.http.request_record import RequestRecord
 from router.jobs.refusals import RefusalReason, Refused
 from shared.settings import ServerSettings
 from shared.wire.messages import CODEC, Cancel, DrainWorker, RestartWorkers, Roster, WorkerState, WorkerStatus

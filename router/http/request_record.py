@@ -1,0 +1,87 @@
+"""The facts of one HTTP request, gathered from its arrival to its end."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from starlette.types import Scope
+
+from router.jobs.consumption import Consumption
+from router.jobs.job import Job
+from router.jobs.limits import UNLIMITED, UserLimits
+from shared.kinds import JobKind
+
+
+@dataclass(slots=True)
+class RequestRecord:
+    """What is known about one request so far.
+
+    ``request_id`` is the client's ``X-Request-ID`` if it is well-formed, and may repeat; ``answer_id`` is unique.
+    ``user`` is the name of the request's API key (``key_name``), or else the client's address; ``limits`` and ``admin``
+    are that key's. ``outcome`` is done, refused, failed or cancelled. ``jobs`` and what they ``consumed`` are set at
+    the request's end, ``prompts`` only if prompts are logged. While ``detached``, the request outlives its connection;
+    whoever ends it then calls :meth:`end`.
+    """
+
+    answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    request_id: str = ""
+    user: str = ""
+    key_name: str = ""
+    model: str | None = None
+    kind: JobKind | None = None
+    worker: str | None = None
+    consumed: Consumption | None = None
+    ttft_s: float | None = None
+    outcome: str | None = None
+    limits: UserLimits = UNLIMITED
+    admin: bool = False
+    jobs: Sequence[Job] = ()
+    prompts: Sequence[Any] = ()
+    detached: bool = False
+    _write_end: Callable[[], None] | None = None
+
+    def connection_over(self, write_end: Callable[[], None]) -> None:
+        """Call ``write_end`` now, or at the request's end if it is detached."""
+        if self.detached:
+            self._write_end = write_end
+        else:
+            write_end()
+
+    def end(self) -> None:
+        """End a request that may have been detached."""
+        self.detached = False
+        if self._write_end is not None:
+            write_end, self._write_end = self._write_end, None
+            write_end()
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRequest:
+    """A request that has ended, as observers see it.
+
+    ``endpoint`` is the route's declared path, or ``other`` without a route. ``started_at_s`` is monotonic.
+    """
+
+    record: RequestRecord
+    scope: Scope
+    endpoint: str
+    status: int
+    outcome: str
+    started_at_s: float
+    duration_s: float
+
+
+class RequestObserver(Protocol):
+    """Notified of each request's end, on the event loop, once its answer has been sent."""
+
+    def finished(self, request: FinishedRequest) -> None:
+        """Take note of a request that has ended."""
+
+
+def record_of(scope: Scope) -> RequestRecord:
+    """The record of the request that ``scope`` belongs to."""
+    record: RequestRecord = scope["state"]["record"]
+    return record
