@@ -8,13 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.workers.splits import pieces_of
-from workers.llama.chat.tool_format import HERMES, LLAMA3, MISTRAL, ToolFormat, format_of
+from workers.llama.chat.tool_format import HERMES, LLAMA3, MISTRAL, ToolFormat
 from workers.llama.chat.tool_parser import ToolCallParser
 
 FUZZ = settings(deadline=None, max_examples=60)
 FORMATS = pytest.mark.parametrize("tool_format", [HERMES, MISTRAL, LLAMA3], ids=["hermes", "mistral", "llama3"])
 Call = tuple[str, dict[str, Any]]
-
 NAMES = st.from_regex(r"[a-zA-Z_][a-zA-Z0-9_-]{0,6}", fullmatch=True)
 TRICKY = st.sampled_from(
     ["", "}", '"', '\\"', "\\", "]}", "</tool_call>", "<tool_call>", "[TOOL_CALLS][", '{"name": "x", "arguments": {'],
@@ -88,16 +87,3 @@ def test_a_calls_name_comes_before_its_arguments_are_complete() -> None:
     assert [(delta.name, delta.arguments) for delta in deltas] == [("weather", ""), (None, '{"city": "Par')]
     _, deltas = parser.feed('is"}}\n</tool_call>')
     assert [(delta.name, delta.arguments) for delta in deltas] == [(None, 'is"}')]
-
-
-@pytest.mark.parametrize(
-    ("template", "expected"),
-    [
-        ("{% if tools %}<tool_call>{% endif %}", HERMES),
-        ("[AVAILABLE_TOOLS] [TOOL_CALLS]", MISTRAL),
-        ('{"name": function name, "parameters": dictionary} ipython', LLAMA3),
-        ("{{ messages }}", HERMES),
-    ],
-)
-def test_the_format_is_the_one_that_the_template_speaks(template: str, expected: ToolFormat) -> None:
-    assert format_of(template) is expected

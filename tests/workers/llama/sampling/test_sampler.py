@@ -234,3 +234,23 @@ def test_draws_fall_as_often_on_a_token_as_its_probability_says() -> None:
     for drawn in (over_positions, over_seeds):
         shares = np.bincount(drawn, minlength=4) / count
         assert np.abs(shares - [0.5, 0.3, 0.15, 0.05]).max() < 0.03  # four standard deviations
+
+
+ROWS = st.lists(st.floats(-50, 50, width=32), min_size=2, max_size=20).map(lambda row: np.array(row, np.float32))
+
+
+@settings(deadline=None)
+@given(ROWS)
+def test_a_greedy_sampler_takes_the_largest_logit(logits: NDArray[np.float32]) -> None:
+    sampler = Sampler(Sampling(temperature=0.0), vocab_size=len(logits))
+    token = sampler.sample(logits)
+    assert logits[token] == logits.max()
+    sampler.accept(token)
+    sampler.close()
+
+
+def test_a_chain_can_be_closed_twice() -> None:
+    sampler = Sampler(Sampling(temperature=0.8, seed=1, logit_bias={1: -5.0}, presence_penalty=0.5), vocab_size=8)
+    sampler.accept(1)
+    sampler.close()
+    sampler.close()

@@ -9,7 +9,6 @@ from tests.support.workers.splits import pieces_of
 from workers.llama.chat.tool_format import HERMES
 from workers.llama.chat.tool_parser import ToolCallParser
 from workers.llama.text.assembler import TextAssembler
-from workers.llama.text.stop_filter import StopFilter
 
 FUZZ = settings(deadline=None)
 MIXED_BYTES = st.lists(st.one_of(st.binary(max_size=3), st.text(max_size=3).map(str.encode))).map(b"".join)
@@ -59,26 +58,6 @@ def test_half_a_character_at_the_end_becomes_a_replacement_character() -> None:
 @given(FEW_LETTERS, STOP_WORDS, st.data())
 def test_a_text_split_anywhere_ends_before_its_first_stop_word(text: str, stop: list[str], data: st.DataObject) -> None:
     assert assemble(data.draw(pieces_of(text.encode())), stop) == before_stop(text, stop)
-
-
-@FUZZ
-@given(FEW_LETTERS, STOP_WORDS)
-def test_nothing_is_sent_that_could_still_become_a_stop_word(text: str, stop: list[str]) -> None:
-    stop_filter, sent = StopFilter(stop), ""
-    for at, character in enumerate(text):
-        sent += stop_filter.push(character)
-        if stop_filter.stopped:
-            break
-        held = text[len(sent) : at + 1]
-        assert not held or any(word.startswith(held) for word in stop)
-
-
-@FUZZ
-@given(st.text(max_size=10), st.data())
-def test_words_without_stop_words_are_sent_at_once(text: str, data: st.DataObject) -> None:
-    stop_filter = StopFilter([])
-    assert [stop_filter.push(piece) for piece in text] == list(text)
-    assert not stop_filter.stopped
 
 
 @pytest.mark.parametrize("word", ["\n\n", "Zürich", "🦊🦊", "</s>"])

@@ -1,0 +1,52 @@
+"""Random texts that a constraint allows."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+from shared.wire.jobs import Constraint, ConstraintKind
+from workers.llama.constraints.compiler import GrammarCompiler
+from workers.llama.constraints.constraint import TokenConstraint
+from workers.llama.native.vocabulary import Vocabulary
+
+WALKS = 4
+LONGEST_WALK = 40
+
+
+def allowed_tokens(constraint: TokenConstraint, vocabulary: Vocabulary) -> list[int]:
+    logits = np.zeros(vocabulary.size, np.float32)
+    constraint.mask(logits)
+    return [int(token) for token in np.flatnonzero(np.isfinite(logits))]
+
+
+def random_walk(constraint: TokenConstraint, vocabulary: Vocabulary, chance: random.Random, steps: int) -> list[int]:
+    """Tokens drawn at random from the allowed ones, for at most ``steps`` steps."""
+    tokens: list[int] = []
+    for _ in range(steps):
+        if constraint.ended:
+            break
+        token = chance.choice(allowed_tokens(constraint, vocabulary))
+        if token in vocabulary.eog:
+            break
+        constraint.accept(token)
+        tokens.append(token)
+    return tokens
+
+
+def text_of(vocabulary: Vocabulary, tokens: list[int]) -> str:
+    return b"".join(vocabulary.piece(token, special=True) for token in tokens).decode("utf-8", "replace")
+
+
+def some_text(constraint: TokenConstraint, vocabulary: Vocabulary, chance: random.Random) -> str:
+    """An allowed text: a random beginning and its closing tokens."""
+    tokens = random_walk(constraint, vocabulary, chance, chance.randint(0, LONGEST_WALK))
+    closing = [] if constraint.ended else constraint.closing()
+    assert closing is not None, f"no closing tokens after {text_of(vocabulary, tokens)!r}"
+    return text_of(vocabulary, tokens + closing)
+
+
+def by_schema(compiler: GrammarCompiler, schema: Any) -> TokenConstraint:
+    return compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, schema))

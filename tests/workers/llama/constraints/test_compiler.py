@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from shared.wire.jobs import Constraint, ConstraintKind
+from shared.wire.payloads import JobError
+from tests.support.workers.constraint_walks import by_schema
+from tests.support.workers.json_schemas import PERSON
+from workers.llama.constraints.compiler import GrammarCompiler
+
+
+@pytest.mark.parametrize(
+    ("schema", "named"),
+    [
+        ({"type": "array", "uniqueItems": True}, "uniqueItems"),
+        ({"not": {"type": "string"}}, "not"),
+        ({"if": {"type": "string"}, "then": {}}, "if"),
+        ({"type": "object", "propertyNames": {"pattern": "^a"}}, "propertyNames"),
+        ({"type": "array", "contains": {"type": "integer"}}, "contains"),
+        ({"type": "object", "properties": {"a": {"dependentRequired": {"a": ["b"]}}}}, "dependentRequired"),
+        ({"type": "string", "format": "smell"}, "smell"),
+        ({"type": "string", "pattern": "(?=a)b"}, "regex"),
+        ({"type": "poem"}, "poem"),
+        ({"$ref": "http://localhost:1/schema"}, "http://localhost:1/schema"),
+        ({"$ref": "#/$defs/missing"}, "missing"),
+        ({"type": "integer", "minimum": 5, "maximum": 3}, "minimum"),
+        (
+            {
+                "oneOf": [
+                    {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]},
+                    {"type": "object", "properties": {"b": {"type": "integer"}}},
+                ]
+            },
+            "oneOf",
+        ),
+        ("text", "object"),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_its_name(schema: Any, named: str, compiler: GrammarCompiler) -> None:
+    with pytest.raises(JobError, match=re.escape(named)) as refused:
+        by_schema(compiler, schema)
+    assert (refused.value.failed.status, refused.value.failed.param) == (400, "response_format")
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "param"),
+    [
+        (ConstraintKind.REGEX, "(", "regex"),
+        (ConstraintKind.GRAMMAR, "nonsense (((", "grammar"),
+        (ConstraintKind.GRAMMAR, "", "grammar"),
+        (ConstraintKind.GRAMMAR, "root ::= missing", "grammar"),
+    ],
+)
+def test_a_damaged_grammar_is_refused(kind: ConstraintKind, source: str, param: str, compiler: GrammarCompiler) -> None:
+    with pytest.raises(JobError, match=f"^{param}: ") as refused:
+        compiler.compile(Constraint(kind, source))
+    assert (refused.value.failed.status, refused.value.failed.param) == (400, param)
+
+
+def test_the_owner_of_a_schema_is_named(compiler: GrammarCompiler) -> None:
+    with pytest.raises(JobError, match=r"^tools: the parameters of 'f': .*uniqueItems"):
+        compiler.check_schema({"type": "array", "uniqueItems": True}, "tools: the parameters of 'f'")
+    compiler.check_schema(PERSON, "tools: the parameters of 'f'")
+
+
+@pytest.mark.parametrize(
+    ("constraint", "reason"),
+    [
+        (Constraint(ConstraintKind.JSON_SCHEMA, {"$ref": "#"}), "response_format: no text satisfies it"),
+        (
+            Constraint(
+                ConstraintKind.JSON_SCHEMA,
+                {"type": "object", "properties": {"c": {"$ref": "#"}}, "required": ["c"]},
+            ),
+            "response_format: parser error: Too many items",
+        ),
+        (Constraint(ConstraintKind.GRAMMAR, 'root ::= "a" root'), "grammar: parser error: Too many items"),
+        (Constraint(ConstraintKind.GRAMMAR, "start: /((a{1000}){1000}){1000}/"), "grammar: lexer error: too many"),
+    ],
+)
+def test_a_text_without_an_end_is_the_clients_error(
+    compiler: GrammarCompiler, constraint: Constraint, reason: str
+) -> None:
+    with pytest.raises(JobError, match=reason) as caught:
+        compiler.compile(constraint)
+    assert caught.value.failed.status == 400
+
+
+def test_a_wrong_pattern_is_told_in_one_line(compiler: GrammarCompiler) -> None:
+    schema = {"type": "string", "pattern": "(?=a)b"}
+    with pytest.raises(JobError, match=r"^response_format: regex parse error: look-around.* is not supported$"):
+        compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, schema))

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workers.llama.text.stop_filter import StopFilter
+
+FUZZ = settings(deadline=None)
+FEW_LETTERS = st.text("abc", max_size=12)
+STOP_WORDS = st.lists(st.text("abc", min_size=1, max_size=4), max_size=3)
+
+
+@FUZZ
+@given(FEW_LETTERS, STOP_WORDS)
+def test_nothing_is_sent_that_could_still_become_a_stop_word(text: str, stop: list[str]) -> None:
+    stop_filter, sent = StopFilter(stop), ""
+    for at, character in enumerate(text):
+        sent += stop_filter.push(character)
+        if stop_filter.stopped:
+            break
+        held = text[len(sent) : at + 1]
+        assert not held or any(word.startswith(held) for word in stop)
+
+
+@FUZZ
+@given(st.text(max_size=10), st.data())
+def test_words_without_stop_words_are_sent_at_once(text: str, data: st.DataObject) -> None:
+    stop_filter = StopFilter([])
+    assert [stop_filter.push(piece) for piece in text] == list(text)
+    assert not stop_filter.stopped
