@@ -1,4 +1,4 @@
-"""The entry to the jobs' side: accepts jobs, cancels them, and answers questions about models, queues and workers."""
+"""The entry to this package: submits and cancels jobs, and reports on models, queues and workers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from shared.wire.transport import Endpoints
 
 TICK_S = 0.1
 STALLED_S = 2.0
-"""If the router itself stood still this long (the machine slept), the workers' silence is not their fault."""
+"""A router that stood still this long (the machine slept) does not blame workers for their silence."""
 
 
 class Broker:
@@ -63,10 +63,10 @@ class Broker:
         self._link.close()
 
     def find_model(self, name: str | None, kind: JobKind) -> ModelSettings:
-        """The served model of that name, or the first one of the kind.
+        """Find a served model by name or alias; without a name, the first model of this kind.
 
         Raises:
-            Refused: no such model is served; the message lists those that are.
+            Refused: no such model is served.
         """
         return find_model(self.settings.models, name, kind)
 
@@ -84,7 +84,7 @@ class Broker:
         return job
 
     def position(self, job: Job) -> int:
-        """The job's place in the queue, about, counted from 1; 0 if it does not wait."""
+        """The approximate place of a job in the queue, from 1; 0 if it does not wait."""
         waits = job.state is JobState.QUEUED
         return self._dispatcher.queues[job.request.model].position(job) if waits else 0
 
@@ -136,10 +136,10 @@ class Broker:
         """End a job whose deadline has passed."""
         if job.ended:
             return
-        where = "it was still waiting in the queue" if job.state is JobState.QUEUED else "it was still running"
+        stage = "waiting in the queue" if job.state is JobState.QUEUED else "running"
         message = (
-            f"timeout: the request was not done within {job.request.timeout_s:g} s ({where}); this is its `timeout` "
-            f"or the server's --default-timeout-s; the maximum is {self.settings.max_timeout_s:g} s"
+            f"timeout: the request was still {stage} after {job.request.timeout_s:g} s; raise its `timeout` "
+            f"(at most {self.settings.max_timeout_s:g} s) or the server's --default-timeout-s"
         )
         self._completion.stop(job, Failed(504, message, "timeout", "deadline_exceeded"))
 

@@ -19,7 +19,7 @@ class Completion:
         self._link = link
 
     def finish(self, job: Job, end: Done | Failed) -> None:
-        """End a job of which its worker, if it has one, is rid."""
+        """End a job with its last event, which comes from its worker or from the router."""
         worker = self._close(job, end)
         if worker is not None:
             self._link.send(worker.worker_id, Acknowledge([job.wire_id]))

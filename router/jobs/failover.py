@@ -17,10 +17,10 @@ from shared.wire.payloads import Failed
 log = logging.getLogger("nexa.router.jobs")
 
 MAX_CRASHES = 2
-"""A job that was running in this many dying workers is taken for the cause and fails."""
+"""A job that ran in this many workers when they died is assumed to be the cause and fails."""
 
 MAX_LOSSES = 5
-"""A job that this many dying workers had, running or not, fails too."""
+"""A job that this many workers had when they died, running or not, fails too."""
 
 
 class Failover:
@@ -47,7 +47,7 @@ class Failover:
             job.losses += 1
             job.crashes += job.state is JobState.RUNNING
             if job.crashes >= MAX_CRASHES or job.losses >= MAX_LOSSES:
-                message = f"{job.losses} workers died while they had this request, so it is not tried again"
+                message = f"{job.losses} workers died while they had this request; it is not retried"
                 self._completion.finish(job, Failed(500, message, None, "worker_died"))
             else:
                 self._put_back(job)
@@ -64,7 +64,7 @@ class Failover:
         self._dispatcher.dispatch(worker.heartbeat.model)
 
     def requeue(self, job: Job) -> None:
-        """Let a worker resume a job after the tokens that have been sent."""
+        """Take a job from its worker, so that one resumes it after the tokens already sent."""
         self._put_back(job)
         self._dispatcher.dispatch(job.request.model)
 

@@ -1,4 +1,4 @@
-"""A job's life as a table of states, and what the router keeps of each job."""
+"""The states of a job, and what the router knows of each job."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 from mmap import mmap
+from typing import assert_never
 
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
 from shared.kinds import estimated_cost
 from shared.states import move
 from shared.wire.jobs import Work
-from shared.wire.payloads import Done, Failed, Payload, Picture, Recording, Segment, Started, Tokens
+from shared.wire.payloads import Done, Failed, Payload, Picture, Progress, Recording, Segment, Started, Tokens
 
 Blob = bytes | memoryview | mmap
 
 
 class JobState(StrEnum):
-    """Where a job stands. Its moves are in :data:`JOB_MOVES`."""
+    """The state of a job. :data:`JOB_MOVES` holds the allowed moves."""
 
     QUEUED = "queued"
     DISPATCHED = "dispatched"
@@ -42,10 +43,10 @@ JOB_MOVES: dict[JobState, frozenset[JobState]] = {
 
 @dataclass(frozen=True, slots=True)
 class JobRequest:
-    """What an endpoint asks the broker for. ``user`` is the API key's name or the client's address.
+    """What an endpoint asks the broker for. ``user`` is the name of the API key or the address of the client.
 
-    ``blobs`` are the files that belong to the work, in memory or mapped into it. They are kept until the job has ended:
-    another worker may need them. ``timeout_s`` is the time from acceptance after which the job is given up.
+    ``blobs`` are the work's files, in memory or memory-mapped. They are kept until the job ends, since another worker
+    may need them. ``timeout_s`` counts from acceptance.
     """
 
     request_id: str
@@ -62,11 +63,17 @@ class JobRequest:
 class Job:
     """One job in the router.
 
-    ``generated`` holds all token ids so far, ``delivered`` counts the pictures or the chunks of a recording: another
-    worker can go on from there. ``wire_id`` is the job's name on the wire, another one each time that it is taken from
-    a worker. ``begun`` is what the first worker said of the prompt, ``audio_s`` the length of the recording, once that
-    is known. Costs are those of :mod:`shared.costs`: the estimate, and what the user has been charged.
-    ``queue_position`` is where the job stood when it was accepted, 0 if a worker got it at once.
+    Attributes:
+        wire_id: the job's id on the wire, a new one each time that it is taken from a worker.
+        generated: all token ids so far, from which another worker can resume.
+        delivered: pictures or chunks of a recording so far, likewise.
+        begun: what the first worker reported about the prompt.
+        audio_s: length of the recording, 0 until it is known.
+        crashes: workers that died while they ran the job.
+        losses: workers that died while they had the job, running or not.
+        next_seq: number of the next event that is expected from the worker.
+        estimated_cost, charged_cost: in the unit of :mod:`shared.costs`.
+        queue_position: place in the queue on acceptance, from 1; 0 if the job started at once.
     """
 
     job_id: str
@@ -77,7 +84,7 @@ class Job:
     losses: int = 0
     next_seq: int = 0
     begun: Started | None = None
-    replay_asked_at_s: float = 0.0
+    replay_requested_at_s: float = 0.0
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
     audio_s: float = 0.0
@@ -103,15 +110,15 @@ class Job:
         self.estimated_cost = self.estimated_cost or estimated_cost(self.request.work, blob_bytes)
 
     def rename(self) -> None:
-        """Take another name on the wire: what a worker still says of the job under the old one is about nothing."""
+        """Take a new id on the wire, so that late events of an earlier worker are ignored."""
         self._renames += 1
         self.wire_id = f"{self.job_id}.{self._renames}"
 
     def move(self, state: JobState) -> None:
-        """Go to ``state``.
+        """Change to ``state``.
 
         Raises:
-            shared.states.IllegalMove: the table has no such move.
+            shared.states.IllegalMove: :data:`JOB_MOVES` has no such move.
         """
         self.state = move(JOB_MOVES, self.state, state, f"job {self.job_id}")
         if state in ENDED:
@@ -119,49 +126,58 @@ class Job:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing more will happen to the job."""
+        """Whether the job is done, failed or cancelled."""
         return self.state in ENDED
 
     @property
     def started(self) -> bool:
-        """Whether some worker has begun it."""
+        """Whether any worker has begun the job."""
         return self.begun is not None
 
     def deliver(self, payload: Payload) -> None:
-        """Add an event for the client and wake whoever waits for it."""
-        if isinstance(payload, Tokens):  # nearly all of them are
+        """Add an event for the client and wake its reader."""
+        if isinstance(payload, Tokens):  # by far the most frequent
             self.generated += payload.token_ids
             self._note_first()
-        elif isinstance(payload, Started):
-            self.begun = payload
-        elif isinstance(payload, Segment):
-            self.delivered = payload.chunk + 1
-            self._note_first()
-        elif isinstance(payload, Picture):
-            self.delivered = payload.index + 1
-            self._note_first()
-        elif isinstance(payload, Recording):
-            self.audio_s = payload.duration_s
-        elif isinstance(payload, Done):
-            self.done = payload
-        elif isinstance(payload, Failed):
-            self.failed = payload
+        else:
+            self._note(payload)
         self._pending.append(payload)
         self.wake()
+
+    def _note(self, payload: Started | Segment | Picture | Recording | Progress | Done | Failed) -> None:
+        match payload:
+            case Started():
+                self.begun = payload
+            case Segment():
+                self.delivered = payload.chunk + 1
+                self._note_first()
+            case Picture():
+                self.delivered = payload.index + 1
+                self._note_first()
+            case Recording():
+                self.audio_s = payload.duration_s
+            case Done():
+                self.done = payload
+            case Failed():
+                self.failed = payload
+            case Progress():
+                pass
+            case other:
+                assert_never(other)
 
     def _note_first(self) -> None:
         if self.first_token_at_s is None:
             self.first_token_at_s = time.monotonic()
 
     def wake(self) -> None:
-        """Let whoever waits for events look again."""
+        """Wake the reader, if one waits for events."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def next_payloads(self) -> list[Payload]:
-        """All events since the last call, waiting for at least one. Empty once the job has ended and all are taken."""
+        """Wait for events; returns all since the last call, or none once the job has ended."""
         if self._loop is None:
-            self._loop = asyncio.get_running_loop()  # kept, as asking for it is a system call
+            self._loop = asyncio.get_running_loop()  # cached: asking for it costs a system call
         while not self._pending and not self.ended:
             self._waiter = self._loop.create_future()
             try:

@@ -1,4 +1,4 @@
-"""What one user may have at once, and whose work goes first."""
+"""Limits of one user's jobs, and priorities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UserLimits:
-    """The limits of one user's jobs; None does not limit. ``priority`` is the highest that the user's jobs may have."""
+    """The limits of one user's jobs; None means no limit. ``priority`` is the highest that they may have."""
 
     max_running: int | None = None
     max_queued: int | None = None
@@ -27,31 +27,31 @@ UNLIMITED = UserLimits()
 
 
 def lower_priority(asked: Priority, allowed: Priority) -> Priority:
-    """What a job gets: what its request asks for, unless its user is allowed less."""
+    """The priority of a job: the lower one of what its request asks for and what its user may have."""
     return Priority.BATCH if Priority.BATCH in (asked, allowed) else Priority.INTERACTIVE
 
 
 class UserTally:
-    """How many jobs each user has in the queues and with workers, over all models."""
+    """Counts each user's waiting and running jobs, over all models."""
 
     def __init__(self) -> None:
         self._queued: Counter[str] = Counter()
         self._running: Counter[str] = Counter()
 
     def queued(self, user: str) -> int:
-        """The user's jobs that wait."""
+        """The number of the user's jobs that wait."""
         return self._queued.get(user, 0)
 
     def running(self, user: str) -> int:
-        """The user's jobs that workers have."""
+        """The number of the user's jobs that workers have."""
         return self._running.get(user, 0)
 
     def may_run(self, user: str, limits: UserLimits) -> bool:
-        """Whether a worker may be given one more job of this user."""
+        """Whether one more job of this user may run."""
         return limits.max_running is None or self.running(user) < limits.max_running
 
     def change(self, user: str, queued: int = 0, running: int = 0) -> None:
-        """Count jobs in (positive) or out."""
+        """Add to the user's counts; negative numbers subtract."""
         for counter, change in ((self._queued, queued), (self._running, running)):
             if change:
                 counter[user] += change

@@ -65,7 +65,7 @@ class Receiver:
         if job is None or job.worker_id != worker_id or event.seq < job.next_seq:
             return
         if event.seq > job.next_seq:
-            self._ask_replay(job)
+            self._request_replay(job)
             return
         job.next_seq += 1
         payload = event.payload
@@ -78,12 +78,12 @@ class Receiver:
         elif not (isinstance(payload, Started) and job.started):
             job.deliver(payload)
 
-    def _ask_replay(self, job: Job) -> None:
-        """Ask for events that the bus lost. Until they come, events after the gap are ignored."""
+    def _request_replay(self, job: Job) -> None:
+        """Request events that the bus lost. Until they come, events after the gap are ignored."""
         now_s = time.monotonic()
-        if job.worker_id is not None and now_s - job.replay_asked_at_s >= REPLAY_INTERVAL_S:
-            job.replay_asked_at_s = now_s
-            log.warning("events lost; asking again", extra={"job": job.job_id, "from": job.next_seq})
+        if job.worker_id is not None and now_s - job.replay_requested_at_s >= REPLAY_INTERVAL_S:
+            job.replay_requested_at_s = now_s
+            log.warning("events lost, replay requested", extra={"job": job.job_id, "from": job.next_seq})
             self._link.send(job.worker_id, Replay(job.wire_id, job.next_seq))
 
     def _on_replayed(self, message: Replayed) -> None:
@@ -117,7 +117,7 @@ class Receiver:
                 if job.dispatched_at_s is not None and now_s - job.dispatched_at_s > LOST_SUBMIT_S:
                     self._failover.requeue(job)
             elif last_seq >= job.next_seq:
-                self._ask_replay(job)
+                self._request_replay(job)
         for job_id in heartbeat.jobs:
             if job_id not in worker.jobs:
                 self._link.send(worker.worker_id, Cancel(job_id))

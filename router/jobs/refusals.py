@@ -1,4 +1,4 @@
-"""What the jobs' side refuses, in its own terms. The HTTP layer translates it into a status and headers."""
+"""Refusals of jobs and of operators' orders, without HTTP: :mod:`router.schemas.errors` gives them a status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class RefusalReason(StrEnum):
-    """Why something was refused. The value is the error's code, which clients see."""
+    """Why something was refused. Clients see the value as the error's code."""
 
     MODEL_NOT_FOUND = "model_not_found"
     WORKER_NOT_FOUND = "worker_not_found"
@@ -17,7 +17,7 @@ class RefusalReason(StrEnum):
 
 
 class Refused(Exception):
-    """A job or an operator's order was refused; nothing of it was done.
+    """A job or an operator's order was refused and had no effect.
 
     ``field`` is the request's field at fault, ``retry_after_s`` the estimated time until a new attempt may succeed.
     """

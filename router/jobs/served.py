@@ -1,4 +1,4 @@
-"""The models of this server as clients see them."""
+"""The served models, as clients see and name them."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ class ServedModel:
 
 
 def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind) -> ModelSettings:
-    """The model of that name or alias, or the first one of the kind when no name is given.
+    """Find a model by name or alias; without a name, the first model of this kind.
 
     Raises:
-        Refused: no such model is served; the message lists those that are.
+        Refused: no such model is served.
     """
-    served = "served: " + ", ".join(f"{model.name} ({', '.join(model.kinds)})" for model in models)
+    served = ", ".join(f"{model.name} ({', '.join(model.kinds)})" for model in models)
     of_kind = [model for model in models if kind in model.kinds]
     if not of_kind:
         names = " ".join(model.name for model in models)
-        remedy = f"the command `nexa server {names} {KINDS[kind].example_model}` would serve one too"
-        message = f"no {kind} model is served here; {served}; {remedy}"
+        remedy = f"`nexa server {names} {KINDS[kind].example_model}` would add one"
+        message = f"model: this endpoint needs {kind}, and no such model is served; served: {served}; {remedy}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     if not name:
         return of_kind[0]
     model = next((model for model in models if name == model.name or name in model.aliases), None)
     if model is None:
-        message = f"model: {name!r} is not served here; {served}"
+        message = f"model: expected one of {served}; got {name!r}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     if kind not in model.kinds:
-        message = f"model: {name!r} is of kind {', '.join(model.kinds)}, this endpoint needs {kind}; {served}"
+        message = f"model: this endpoint needs {kind}, got {name!r} of kind {', '.join(model.kinds)}; served: {served}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     return model

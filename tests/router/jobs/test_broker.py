@@ -88,11 +88,12 @@ def test_jobs_that_a_worker_has_taken_do_not_fill_the_queue() -> None:
 
 def test_an_unknown_model_is_answered_with_what_is_served() -> None:
     async def test(server: Server) -> None:
-        with pytest.raises(Refused, match=r"'large' is not served here; served: smol \(text\)") as refused:
+        with pytest.raises(Refused, match=r"model: expected one of smol \(text\); got 'large'") as refused:
             server.broker.find_model("large", JobKind.TEXT)
         assert refused.value.reason is RefusalReason.MODEL_NOT_FOUND
         with pytest.raises(
-            Refused, match=r"no image model is served here.*`nexa server smol sd1-5` would serve one too"
+            Refused,
+            match=r"needs image, and no such model is served; .*`nexa server smol sd1-5` would add one",
         ) as refused:
             server.broker.find_model(None, JobKind.IMAGE)
         assert refused.value.reason is RefusalReason.MODEL_NOT_FOUND

@@ -57,7 +57,7 @@ class FakeBroker:
         for model in self.settings.models:
             if name in (None, model.name, *model.aliases):
                 return model
-        message = f"model: {name!r} is not served here; served: smol"
+        message = f"model: expected one of smol (text); got {name!r}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
 
     def submit(self, request: JobRequest) -> Job:
