@@ -94,7 +94,7 @@ async def _begun(request: Request, submitted: SubmittedRequest, chunks: ChunkWri
     else:
         first = await unless_gone(request.receive, submitted.next_batch())
     if first is None:
-        _ = submitted.done  # raises, since nothing was done
+        submitted.check_done()  # raises, since nothing was done
     elif isinstance(first[1][0], Failed):
         raise ApiError.from_job(first[1][0])
     return EventStream(submitted, chunks, first)

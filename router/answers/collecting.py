@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from router.answers.submission import SubmittedRequest
-from router.schemas.errors import ApiError
-from shared.wire.payloads import Done, Failed, TokenLogprob, Tokens
+from shared.wire.payloads import Done, TokenLogprob, Tokens
 
 
 @dataclass(slots=True)
@@ -56,13 +55,9 @@ async def collect(submitted: SubmittedRequest) -> list[CollectedChoice]:
         ApiError: a choice failed, or was stopped by the server.
     """
     choices = [CollectedChoice() for _ in submitted.jobs]
-    while (batch := await submitted.next_batch()) is not None:
-        choice, payloads = batch
-        for payload in payloads:
-            if isinstance(payload, Tokens):
-                choices[choice].add(payload)
-            elif isinstance(payload, Failed):
-                raise ApiError.from_job(payload)
-    for choice, end in enumerate(submitted.done):
-        choices[choice].end = end
+    async for choice, payload in submitted.events():
+        if isinstance(payload, Tokens):
+            choices[choice].add(payload)
+        elif isinstance(payload, Done):
+            choices[choice].end = payload
     return choices

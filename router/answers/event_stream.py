@@ -40,7 +40,7 @@ class ChunkWriter(Protocol):
         """The chunks for some events of a choice; may be empty."""
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """What comes after the last event, other than ``[DONE]``."""
+        """What comes after the last event, other than ``[DONE]``. All choices have ended well."""
 
 
 async def write_events(
@@ -69,6 +69,7 @@ async def write_events(
             if isinstance(last, Failed):
                 raise ApiError.from_job(last)
             batch = await submitted.next_batch()
+        submitted.check_done()
         return [*events, *chunks.closing(submitted), DONE_EVENT]
     except ApiError as error:
         return [error_event(error)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Self, assert_never
 
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST
@@ -18,7 +18,7 @@ from router.schemas.scheduling import NOTHING_ASKED, SchedulingFields
 from shared.kinds import kind_of
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
-from shared.wire.payloads import Done, Payload
+from shared.wire.payloads import Failed, Payload
 
 Batch = tuple[int, list[Payload]]
 
@@ -108,14 +108,12 @@ class SubmittedRequest:
         """What the jobs have used so far."""
         return consumed_by(self.jobs, self._choices_per_prompt)
 
-    @property
-    def done(self) -> list[Done]:
-        """How each choice ended.
+    def check_done(self) -> None:
+        """Make sure that all choices have ended well.
 
         Raises:
             ApiError: a choice failed, or was stopped by its user or by the server.
         """
-        ends = []
         for job in self.jobs:
             if job.failed is not None:
                 raise ApiError.from_job(job.failed)
@@ -125,8 +123,6 @@ class SubmittedRequest:
                 raise ApiError(CLIENT_CLOSED_REQUEST, message, code="cancelled")
             if job.done is None:
                 raise ApiError(503, "the server stopped this request before it was done; try again")
-            ends.append(job.done)
-        return ends
 
     async def next_batch(self) -> Batch | None:
         """A choice's index and its events since its last batch; ``None`` once all choices have ended."""
@@ -141,6 +137,20 @@ class SubmittedRequest:
                 return choice, payloads
             self._unfinished -= 1
         return None
+
+    async def events(self) -> AsyncIterator[tuple[int, Payload]]:
+        """Each event with the index of its choice, until all choices are done.
+
+        Raises:
+            ApiError: a choice failed, or was stopped by its user or by the server.
+        """
+        while (batch := await self.next_batch()) is not None:
+            choice, payloads = batch
+            for payload in payloads:
+                if isinstance(payload, Failed):
+                    raise ApiError.from_job(payload)
+                yield choice, payload
+        self.check_done()
 
     def cancel(self) -> None:
         """Its user wants no more of it: what still runs is stopped, and whoever reads the events gets to know why."""

@@ -15,7 +15,7 @@ from router.http.json_text import json_text
 from router.schemas.audio import SpeechRequest, TranscriptFormat, TranscriptionRequest
 from router.schemas.errors import ApiError
 from shared.wire.jobs import SpeechTask
-from shared.wire.payloads import Failed, Payload, Recording, Segment
+from shared.wire.payloads import Payload, Recording, Segment
 
 FRAMES_A_SECOND = 100
 """Whisper's spectrogram has frames of 10 ms; ``seek`` counts them."""
@@ -64,12 +64,8 @@ async def transcribed(submitted: SubmittedRequest) -> Transcript:
         ApiError: it failed, or was stopped by the server.
     """
     transcript = Transcript()
-    while (batch := await submitted.next_batch()) is not None:
-        for payload in batch[1]:
-            if isinstance(payload, Failed):
-                raise ApiError.from_job(payload)
-            transcript.add(payload)
-    _ = submitted.done  # raises unless the job ended well
+    async for _, payload in submitted.events():
+        transcript.add(payload)
     return transcript
 
 
@@ -119,7 +115,6 @@ class TranscriptChunks:
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
         """The whole text."""
-        _ = submitted.done  # raises unless the job ended well
         recording = self._transcript.known
         done = {
             "type": "transcript.text.done",

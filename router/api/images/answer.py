@@ -24,7 +24,7 @@ from router.jobs.job import Blob
 from router.schemas.errors import ApiError
 from router.schemas.images import ImageRequest
 from shared.wire.jobs import ImageJob
-from shared.wire.payloads import Failed, Payload, Picture, Progress
+from shared.wire.payloads import Payload, Picture, Progress
 
 SEEDS = 2**31
 """How many seeds are drawn from: as many as image front ends show."""
@@ -106,11 +106,8 @@ async def answer_pictures(request: Request, submitted: SubmittedImages) -> Respo
 
 
 async def _whole(submitted: SubmittedImages) -> bytes:
-    while (batch := await submitted.next_batch()) is not None:
-        last = batch[1][-1]
-        if isinstance(last, Failed):
-            raise ApiError.from_job(last)
-    _ = submitted.done  # raises unless the job ended well
+    async for _ in submitted.events():
+        pass
     return await asyncio.to_thread(_whole_json, submitted)
 
 
@@ -150,7 +147,6 @@ class ImageChunks:
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
         """Nothing; each picture has been sent."""
-        _ = submitted.done  # raises unless the job ended well
         return []
 
     def _partial(self, progress: Progress) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 
 from router.answers.collecting import CollectedCall, CollectedChoice
 from router.answers.submission import SubmittedRequest
-from router.answers.usage import usage_object
 from router.api.text.logprobs import chat_logprobs
+from router.api.text.text_object import TextChunks, head, whole_object
 from router.http.json_text import json_text
 from router.schemas.chat import ChatRequest
 from shared.wire.payloads import Done, Payload, Tokens, ToolCallDelta
@@ -16,30 +16,25 @@ from shared.wire.payloads import Done, Payload, Tokens, ToolCallDelta
 def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]) -> dict[str, Any]:
     """The answer in one object."""
     answer_id = submitted.record.answer_id
-    return {
-        **_head(submitted, "chat.completion"),
-        "choices": [
-            {
-                "index": index,
-                "message": _message(answer_id, index, choice),
-                "logprobs": chat_logprobs(choice.logprobs) if request.logprobs else None,
-                "finish_reason": choice.finish_reason,
-            }
-            for index, choice in enumerate(choices)
-        ],
-        "usage": usage_object(submitted.consumed),
-    }
+    objects = [
+        {
+            "index": index,
+            "message": _message(answer_id, index, choice),
+            "logprobs": chat_logprobs(choice.logprobs) if request.logprobs else None,
+            "finish_reason": choice.finish_reason,
+        }
+        for index, choice in enumerate(choices)
+    ]
+    return whole_object(submitted, head(submitted, "chatcmpl", "chat.completion"), objects)
 
 
-class ChatChunks:
+class ChatChunks(TextChunks):
     """Writes ``chat.completion.chunk`` objects. All but the delta is the same for all of a choice's chunks."""
 
     def __init__(self, request: ChatRequest, submitted: SubmittedRequest) -> None:
+        super().__init__(head(submitted, "chatcmpl", "chat.completion.chunk"), request.stream_options.include_usage)
         self._with_logprobs = request.logprobs
-        self._include_usage = request.stream_options.include_usage
         self._answer_id = submitted.record.answer_id
-        self._head = json_text(_head(submitted, "chat.completion.chunk"))[:-1]
-        self._tail = ',"usage":null}\n\n' if self._include_usage else "}\n\n"
         self._delta_prefixes = [
             f'data: {self._head},"choices":[{{"index":{choice},"delta":' for choice in range(len(submitted.jobs))
         ]
@@ -68,14 +63,6 @@ class ChatChunks:
                 chunks.append(self._chunk(choice, "{}", "null", json_text(payload.finish_reason.value)))
         return chunks
 
-    def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """The token counts, if they were asked for."""
-        _ = submitted.done  # raises, if a choice did not come to its end
-        if not self._include_usage:
-            return []
-        usage = json_text(usage_object(submitted.consumed))
-        return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
-
     def _call_chunks(self, choice: int, delta: ToolCallDelta) -> list[str]:
         chunks = []
         if delta.name is not None:
@@ -91,15 +78,6 @@ class ChatChunks:
     def _chunk(self, choice: int, delta: str, logprobs: str, finish_reason: str) -> str:
         ending = f',"logprobs":{logprobs},"finish_reason":{finish_reason}}}]{self._tail}'
         return f"{self._delta_prefixes[choice]}{delta}{ending}"
-
-
-def _head(submitted: SubmittedRequest, kind: str) -> dict[str, Any]:
-    return {
-        "id": f"chatcmpl-{submitted.record.answer_id}",
-        "object": kind,
-        "created": submitted.created,
-        "model": submitted.model,
-    }
 
 
 def _message(answer_id: str, choice: int, collected: CollectedChoice) -> dict[str, Any]:

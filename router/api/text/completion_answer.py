@@ -6,8 +6,8 @@ from typing import Any
 
 from router.answers.collecting import CollectedChoice
 from router.answers.submission import SubmittedRequest
-from router.answers.usage import usage_object
 from router.api.text.logprobs import completion_logprobs
+from router.api.text.text_object import TextChunks, head, whole_object
 from router.http.json_text import json_text
 from router.schemas.completions import CompletionRequest
 from shared.wire.payloads import Done, Payload, TokenLogprob, Tokens
@@ -17,42 +17,33 @@ def whole_completion(
     request: CompletionRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]
 ) -> dict[str, Any]:
     """The answer in one object. ``result`` is the native name of the first choice's text."""
-    return {
-        **_head(submitted),
-        "choices": [
-            {
-                "text": choice.text,
-                "index": index,
-                "logprobs": None
-                if request.logprobs is None
-                else completion_logprobs(choice.logprobs, request.logprobs, choice.echoed_chars),
-                "finish_reason": choice.finish_reason,
-            }
-            for index, choice in enumerate(choices)
-        ],
-        "usage": usage_object(submitted.consumed),
-        "result": choices[0].text,
-    }
+    objects = [
+        {
+            "text": choice.text,
+            "index": index,
+            "logprobs": None
+            if request.logprobs is None
+            else completion_logprobs(choice.logprobs, request.logprobs, choice.echoed_chars),
+            "finish_reason": choice.finish_reason,
+        }
+        for index, choice in enumerate(choices)
+    ]
+    whole = whole_object(submitted, head(submitted, "cmpl", "text_completion"), objects)
+    return {**whole, "result": choices[0].text}
 
 
-class CompletionChunks:
+class CompletionChunks(TextChunks):
     """Writes ``text_completion`` chunks. All of a chunk but its text is the same for all of a choice's chunks."""
 
     def __init__(self, request: CompletionRequest, submitted: SubmittedRequest) -> None:
+        super().__init__(head(submitted, "cmpl", "text_completion"), request.stream_options.include_usage)
         self._alternatives = request.logprobs
-        self._include_usage = request.stream_options.include_usage
-        self._head = json_text(_head(submitted))[:-1]
         self._offsets = [0] * len(submitted.jobs)
-        tail = ',"usage":null}\n\n' if self._include_usage else "}\n\n"
         self._text_prefix = f'data: {self._head},"choices":[{{"text":'
         self._choice_prefixes = [f',"index":{choice},"logprobs":' for choice in range(len(submitted.jobs))]
-        self._plain_suffixes = [f'{prefix}null,"finish_reason":null}}]{tail}' for prefix in self._choice_prefixes]
+        self._plain_suffixes = [f'{prefix}null,"finish_reason":null}}]{self._tail}' for prefix in self._choice_prefixes]
         self._finish_prefix = ',"finish_reason":'
-        self._finish_suffix = f"}}]{tail}"
-
-    def opening(self) -> list[str]:
-        """Nothing: the first chunk has text already."""
-        return []
+        self._finish_suffix = f"}}]{self._tail}"
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
         """A chunk for each step that produced text, and one for the end."""
@@ -69,14 +60,6 @@ class CompletionChunks:
                 chunks.append(self._chunk(choice, "", "null", json_text(payload.finish_reason.value)))
         return chunks
 
-    def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """The token counts, if they were asked for."""
-        _ = submitted.done  # raises, if a choice did not come to its end
-        if not self._include_usage:
-            return []
-        usage = json_text(usage_object(submitted.consumed))
-        return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
-
     def _chunk(self, choice: int, text: str, logprobs: str, finish_reason: str) -> str:
         return (
             f"{self._text_prefix}{json_text(text)}{self._choice_prefixes[choice]}{logprobs}"
@@ -87,12 +70,3 @@ class CompletionChunks:
         offset = self._offsets[choice]
         self._offsets[choice] += sum(len(token.text) for token in tokens)
         return json_text(completion_logprobs(tokens, self._alternatives or 0, offset))
-
-
-def _head(submitted: SubmittedRequest) -> dict[str, Any]:
-    return {
-        "id": f"cmpl-{submitted.record.answer_id}",
-        "object": "text_completion",
-        "created": submitted.created,
-        "model": submitted.model,
-    }

@@ -1,0 +1,56 @@
+"""What OpenAI's objects of chats and of completions have in common: head, choices, usage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from router.answers.submission import SubmittedRequest
+from router.http.json_text import json_text
+from router.jobs.consumption import Consumption
+
+
+def head(submitted: SubmittedRequest, id_prefix: str, kind: str) -> dict[str, Any]:
+    """The fields that every object of an answer begins with; ``kind`` is OpenAI's ``object``."""
+    return {
+        "id": f"{id_prefix}-{submitted.record.answer_id}",
+        "object": kind,
+        "created": submitted.created,
+        "model": submitted.model,
+    }
+
+
+def whole_object(submitted: SubmittedRequest, head: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]:
+    """An answer in one object."""
+    return {**head, "choices": choices, "usage": _usage(submitted.consumed)}
+
+
+class TextChunks:
+    """The base of a writer of chunks, each of which has ``head``.
+
+    ``_head`` is the head's JSON without its closing brace, ``_tail`` ends each chunk.
+    """
+
+    def __init__(self, head: dict[str, Any], include_usage: bool) -> None:
+        self._include_usage = include_usage
+        self._head = json_text(head)[:-1]
+        self._tail = ',"usage":null}\n\n' if include_usage else "}\n\n"
+
+    def opening(self) -> list[str]:
+        """No chunk."""
+        return []
+
+    def closing(self, submitted: SubmittedRequest) -> list[str]:
+        """The token counts, if they were asked for."""
+        if not self._include_usage:
+            return []
+        usage = json_text(_usage(submitted.consumed))
+        return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
+
+
+def _usage(consumed: Consumption) -> dict[str, Any]:
+    return {
+        "prompt_tokens": consumed.prompt_tokens,
+        "completion_tokens": consumed.completion_tokens,
+        "total_tokens": consumed.prompt_tokens + consumed.completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": consumed.cached_tokens},
+    }
