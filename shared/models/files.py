@@ -15,7 +15,7 @@ def inspect_model(path: Path) -> ModelFiles:
     """Recognise the model at ``path`` (a file or a folder). Of GGUF files the headers are checked, of others the names.
 
     Raises:
-        ModelError: no engine can open it; :class:`~shared.gguf.header.GGUFError` for a damaged GGUF.
+        ModelError: no engine can open it; :class:`~shared.gguf.reader.GGUFError` for a damaged GGUF.
     """
     for candidate in _candidates(path):
         for engine in registry.ENGINES:

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.gguf.header import MAX_HEADER_BYTES, GGUFError, read_gguf_header
+from shared.gguf.header import read_gguf_header
+from shared.gguf.reader import MAX_HEADER_BYTES, GGUFError
 from shared.models.source import PackageSource
 from tests.support.models.gguf_builder import build_gguf, gguf_string
 
@@ -31,7 +32,7 @@ def error(folder: Path, data: bytes) -> str:
     with pytest.raises(GGUFError) as caught:
         read(folder, data)
     message = str(caught.value)
-    assert message.startswith("model.gguf ")
+    assert message.startswith("model.gguf: ")
     assert "\n" not in message
     return message
 
@@ -74,7 +75,8 @@ def test_truncated_real_model_names_both_sizes(tmp_path: Path) -> None:
     size_bytes = SMOLLM2.stat().st_size
     path = sparse_copy(tmp_path / "cut.gguf", 3_000_000, size_bytes - 1)
     with pytest.raises(
-        GGUFError, match=rf"^cut.gguf is truncated: file is {size_bytes - 1:,} bytes, .* {size_bytes:,}$"
+        GGUFError,
+        match=rf"^cut\.gguf: expected at least {size_bytes:,} bytes, got {size_bytes - 1:,}; the file is truncated$",
     ):
         read_gguf_header(path)
     os.truncate(path, size_bytes)
@@ -84,14 +86,14 @@ def test_truncated_real_model_names_both_sizes(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep_bytes", [4, 7, 8, 20, 24, 30, 200, 5_000, 1_000_000])
 def test_header_cut_anywhere_is_truncated(tmp_path: Path, keep_bytes: int) -> None:
     path = sparse_copy(tmp_path / "cut.gguf", keep_bytes, keep_bytes)
-    with pytest.raises(GGUFError, match=r"^cut\.gguf is truncated: file is"):
+    with pytest.raises(GGUFError, match=r"^cut\.gguf: expected at least .*; the file is truncated$"):
         read_gguf_header(path)
 
 
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"", "it is empty"),
+        (b"", "expected a GGUF file, got an empty file"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "git-lfs pointer"),
         (b"\n<!DOCTYPE html><html><body>404</body></html>", "HTML page"),
         (b"PK\x03\x04" + b"\0" * 60, "zip archive"),
@@ -109,7 +111,7 @@ def test_foreign_files_are_named(tmp_path: Path, data: bytes, what: str) -> None
 
 @pytest.mark.parametrize("version", [1, 4, 77])
 def test_other_versions_are_refused(tmp_path: Path, version: int) -> None:
-    assert f"version {version}; versions 2 and 3" in error(tmp_path, build_gguf(version=version))
+    assert f"expected GGUF version 2 or 3, got {version}" in error(tmp_path, build_gguf(version=version))
 
 
 def test_big_endian_is_read(tmp_path: Path) -> None:
@@ -129,18 +131,18 @@ def entry(key: str, body: bytes) -> bytes:
 @pytest.mark.parametrize(
     ("data", "what"),
     [
-        (b"GGUF" + struct.pack("<IQQ", 3, 2**60, 0), "tensors, at most"),
-        (b"GGUF" + struct.pack("<IQQ", 3, 0, 2**60), "metadata entries, at most"),
-        (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 2**50), "a metadata key is"),
-        (entry("k", struct.pack("<IQ", 8, 2**40)), "the value of 'k' is"),
-        (entry("k", struct.pack("<I", 99)), "has type 99"),
-        (entry("k", struct.pack("<IIQ", 9, 4, 2**62)), "header is longer than"),
-        (entry("k", struct.pack("<IIQ", 9, 8, 2**62)), "header is longer than"),
-        (entry("k", struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 6), "nested deeper"),
-        (entry("k", struct.pack("<IQ", 8, 1) + b"\xff"), "not UTF-8"),
-        (build_gguf({"general.alignment": 3}), "power of two"),
-        (build_gguf(tensors=[("t", (2**62, 2**62, 2**62, 2**62))], data=b""), "larger than any file"),
-        (build_gguf(tensors=[("t", (1, 1, 1, 1, 1))]), "5 dimensions"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 2**60, 0), "tensors: expected at most 65,536, got"),
+        (b"GGUF" + struct.pack("<IQQ", 3, 0, 2**60), "metadata entries: expected at most 65,536, got"),
+        (b"GGUF" + struct.pack("<IQQQ", 3, 0, 1, 2**50), "a metadata key: expected at most 65,535 bytes, got"),
+        (entry("k", struct.pack("<IQ", 8, 2**40)), "metadata 'k': expected at most 4,194,304 bytes, got"),
+        (entry("k", struct.pack("<I", 99)), "metadata 'k': expected a type from 0 to 12, got 99"),
+        (entry("k", struct.pack("<IIQ", 9, 4, 2**62)), "header: expected at most 67,108,864 bytes"),
+        (entry("k", struct.pack("<IIQ", 9, 8, 2**62)), "header: expected at most 67,108,864 bytes"),
+        (entry("k", struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 6), "expected arrays at most 4 deep"),
+        (entry("k", struct.pack("<IQ", 8, 1) + b"\xff"), "metadata 'k': expected UTF-8"),
+        (build_gguf({"general.alignment": 3}), "expected a power of two from 8 to 1,048,576, got '3'"),
+        (build_gguf(tensors=[("t", (2**62, 2**62, 2**62, 2**62))], data=b""), "expected less than 2^63 bytes"),
+        (build_gguf(tensors=[("t", (1, 1, 1, 1, 1))]), "expected at most 4 dimensions, got 5"),
     ],
 )
 def test_hostile_headers_are_damaged(tmp_path: Path, data: bytes, what: str) -> None:
@@ -151,7 +153,7 @@ def test_unaligned_tensor_is_damaged(tmp_path: Path) -> None:
     data = bytearray(build_gguf(tensors=[("t", (4,))]))
     at = data.index(b"t" + struct.pack("<I", 1)) + 1 + 4 + 8 + 4
     data[at : at + 8] = struct.pack("<Q", 7)
-    assert "not aligned" in error(tmp_path, bytes(data))
+    assert "expected an offset aligned to 32 bytes, got 7" in error(tmp_path, bytes(data))
 
 
 def test_row_that_does_not_fill_its_blocks_is_damaged(tmp_path: Path) -> None:
@@ -163,14 +165,14 @@ def test_row_that_does_not_fill_its_blocks_is_damaged(tmp_path: Path) -> None:
 
 def test_key_given_twice_is_damaged(tmp_path: Path) -> None:
     one = gguf_string("k") + struct.pack("<IB", 0, 1)
-    assert "comes twice" in error(tmp_path, b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + one + one)
+    assert "'k': expected one entry, got two" in error(tmp_path, b"GGUF" + struct.pack("<IQQ", 3, 0, 2) + one + one)
 
 
 def test_endless_header_stops_at_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "model.gguf"
     path.write_bytes(entry("k", struct.pack("<IIQ", 9, 0, MAX_HEADER_BYTES)))
     os.truncate(path, MAX_HEADER_BYTES * 4)
-    with pytest.raises(GGUFError, match="header is longer than"):
+    with pytest.raises(GGUFError, match="header: expected at most 67,108,864 bytes"):
         read_gguf_header(path)
 
 

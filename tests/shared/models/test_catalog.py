@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ModelError
-from shared.gguf.header import GGUFError
+from shared.gguf.reader import GGUFError
 from shared.models.catalog import CatalogEntry, UnknownModelError, load_catalog
 from shared.models.files import inspect_model
 from shared.models.resolution import ResolvedModel, resolve
@@ -165,7 +165,7 @@ def test_gguf_that_no_engine_takes(tmp_path: Path, architecture: str, what: str)
 def test_damaged_local_gguf_is_named(tmp_path: Path) -> None:
     path = tmp_path / "page.gguf"
     path.write_text("<html>")
-    with pytest.raises(GGUFError, match=r"page\.gguf is not a GGUF file: it is an HTML page"):
+    with pytest.raises(GGUFError, match=r"page\.gguf: expected a GGUF file, got an HTML page"):
         resolve_offline(str(path))
 
 
