@@ -1,4 +1,4 @@
-"""llama.cpp's memory as plain lists: which cells each sequence owns, and which token each cell holds."""
+"""llama.cpp's memory as plain lists: the cells of each sequence, and the token in each cell."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class FakeKVMemory:
-    """A cell is free as soon as no sequence owns it; what is copied is shared, as llama.cpp does it."""
+    """A cell is free as soon as no sequence owns it. A copied prefix is shared, as in llama.cpp."""
 
     def __init__(self) -> None:
         self.owned: dict[int, dict[int, int]] = {}
@@ -23,34 +23,34 @@ class FakeKVMemory:
         return len({cell for cells in self.owned.values() for cell in cells.values()})
 
     def tokens(self, sequence: int) -> list[int]:
-        """What a sequence holds, which must be without a hole."""
+        """The tokens of a sequence, at positions without gaps."""
         cells = self.owned.get(sequence, {})
         return [self.token_of[cells[position]] for position in range(len(cells))]
 
     def append(self, sequence: int, tokens: list[int]) -> None:
-        """Decode tokens at the end of a sequence, each into a cell of its own."""
+        """Decode tokens at the end of a sequence, each into a new cell."""
         cells = self.owned.setdefault(sequence, {})
         for token, cell in zip(tokens, itertools.islice(self._new_cells, len(tokens)), strict=True):
             self.token_of[cell] = token
             cells[len(cells)] = cell
 
     def copy_prefix(self, source: int, target: int, length: int) -> None:
-        """Let ``target`` own the first cells of ``source`` as well."""
+        """Share the first cells of ``source`` with ``target``."""
         cells = self.owned.setdefault(target, {})
         assert not any(position in cells for position in range(length)), f"sequence {target} has a beginning already"
         cells.update({position: self.owned[source][position] for position in range(length)})
 
     def remove(self, sequence: int) -> None:
-        """Take a sequence off all its cells."""
+        """Remove a sequence from all its cells."""
         self.owned.pop(sequence, None)
 
     def cut(self, sequence: int, begin: int, end: int) -> None:
-        """Take a sequence off its cells at some positions."""
+        """Remove a sequence from its cells at some positions."""
         for position in range(begin, end):
             del self.owned[sequence][position]
 
     def state_bytes(self, sequence: int) -> int:
-        """Eight bytes a token."""
+        """Eight bytes per token."""
         return 8 * len(self.owned[sequence])
 
     def save(self, sequence: int) -> NDArray[np.uint8]:
@@ -58,7 +58,7 @@ class FakeKVMemory:
         return np.array(self.tokens(sequence), np.int64).view(np.uint8)
 
     def load(self, sequence: int, state: NDArray[np.uint8]) -> bool:
-        """Put the saved tokens into cells of their own."""
+        """Restore the saved tokens into new cells."""
         self.remove(sequence)
         self.append(sequence, state.view(np.int64).tolist())
         self.loads += 1

@@ -18,7 +18,7 @@ WAITING, PREFILL, DECODE, FINISHED = SequenceState
 
 
 class Loop:
-    """The engine's loop with a memory of plain lists in place of a model, which checks every step."""
+    """The engine's loop with a fake memory instead of a model. It checks every step."""
 
     def __init__(
         self,

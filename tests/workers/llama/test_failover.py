@@ -1,8 +1,8 @@
-"""What a second worker has to know of a sequence: draws, grammar, stop words, held text, calls, budget.
+"""A second worker continues a sequence exactly: draws, grammar, stop strings, held text, calls, budget.
 
-A text that goes on elsewhere can differ for two reasons. State may be lost, which is a fault; and the tokens so far are
-computed in one batch there and not one by one, which adds up the same products in another order. Here the second one is
-shut out: the logits are a function of the tokens and nothing else. So the rest must be equal to the bit, at every cut.
+A text that continues elsewhere can differ for two reasons: state is lost, which is a fault, or the tokens so far are
+computed in one batch instead of one by one, which changes the rounding. Here the second reason is excluded, since the
+logits depend on the tokens alone. So the rest must be equal to the bit, at every cut.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def engine(model_path: Path) -> Iterator[LlamaEngine]:
 
 
 def logits_after(tokens: list[int], size: int) -> NDArray[np.float32]:
-    """Those of a model that is nothing but a hash."""
+    """The logits of a model that is a hash function."""
     seed = zlib.crc32(np.array(tokens, np.int64).tobytes())
     return np.random.default_rng(seed).normal(0, 4, size).astype(np.float32)
 
@@ -66,7 +66,7 @@ def logits_after(tokens: list[int], size: int) -> NDArray[np.float32]:
 def answer(
     engine: LlamaEngine, job: TextJob, generated: list[int] | None = None, begun: Started | None = None
 ) -> Answer:
-    """All that is sent of a job from ``generated`` on, and why it ended."""
+    """What is sent of a job after ``generated``, and its finish reason."""
     sequence = engine._prepare(EngineJob("job", job, generated or [], begun=begun), 0.0)
     size = engine._generation.vocabulary.size
     said: Answer = []
@@ -94,7 +94,7 @@ def answer(
     ],
     ids=["sampled", "penalised", "endless", "stop words", "schema", "closed in time", "call", "greedy"],
 )
-def test_an_answer_cut_anywhere_goes_on_as_if_it_had_not_been(
+def test_an_answer_cut_anywhere_continues_unchanged(
     engine: LlamaEngine, changes: dict[str, Any], top_logprobs: int | None
 ) -> None:
     job = TextJob(**{"prompt": "The largest city", "max_tokens": 60, "top_logprobs": top_logprobs, **changes})
@@ -107,8 +107,8 @@ def test_an_answer_cut_anywhere_goes_on_as_if_it_had_not_been(
         assert sent + answer(engine, job, generated, Started(7, 0)) == whole, f"cut after {cut} events"
 
 
-def test_text_that_was_held_back_is_sent_by_whoever_knows_what_becomes_of_it(engine: LlamaEngine) -> None:
-    """Half a character, or what may begin a stop word."""
+def test_held_back_text_is_sent_by_the_worker_that_completes_it(engine: LlamaEngine) -> None:
+    """Half a character, or a possible beginning of a stop string."""
     vocabulary = engine._generation.vocabulary
     job = TextJob(prompt="Say", max_tokens=40, sampling=SAMPLED, stop=["never comes up"])
     wave = vocabulary.tokenize("\N{WAVING HAND SIGN}", add_special=False, parse_special=False)
@@ -122,7 +122,7 @@ def test_text_that_was_held_back_is_sent_by_whoever_knows_what_becomes_of_it(eng
     assert text == "never comes dust"
 
 
-def test_an_echo_is_not_sent_again_where_nothing_else_had_been(engine: LlamaEngine) -> None:
+def test_an_echo_is_not_sent_twice(engine: LlamaEngine) -> None:
     """A worker that dies between a job's start and its first token leaves no tokens behind, only its start."""
     job = TextJob(prompt="Once upon a time", max_tokens=3, sampling=Sampling(temperature=0), echo=True)
     for begun, echoed in ((None, True), (Started(5, 2), False)):

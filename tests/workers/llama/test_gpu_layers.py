@@ -1,4 +1,4 @@
-"""What reaches llama.cpp where it says that it can use a GPU; the model itself is loaded on the CPU."""
+"""The options passed to llama.cpp if it can use a GPU. The model itself is loaded on the CPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from workers.llama.options import LlamaOptions
 
 @pytest.fixture
 def asked_layers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The numbers of layers that models were asked to be loaded with."""
+    """The number of GPU layers of each model load."""
     asked: list[int] = []
     load = llama_cpp.llama_model_load_from_file
 

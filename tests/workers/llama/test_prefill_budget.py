@@ -27,7 +27,7 @@ def test_the_prefill_budget_stays_within_its_bounds_whatever_steps_take(
         assert MIN_PROMPT_TOKENS <= budget.tokens(decoding) <= 512 - decoding
 
 
-def test_steps_without_prompts_teach_the_budget_nothing() -> None:
+def test_steps_smaller_than_a_tile_do_not_change_the_budget() -> None:
     budget = PrefillBudget(512, 0.1)
     before = budget.tokens(decoding=4)
     budget.observe(TILE_TOKENS - 1, 10.0)

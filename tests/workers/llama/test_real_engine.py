@@ -1,4 +1,4 @@
-"""The whole text engine in process, with the real weights: what seeds, pressure and hand-overs promise."""
+"""The whole text engine in process, with the real weights: seeds, a full cache, failover, budgets."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def engine(model_path: Path) -> Iterator[LlamaEngine]:
 
 @pytest.fixture(scope="module")
 def cramped(model_path: Path) -> Iterator[LlamaEngine]:
-    """An engine whose cache holds little more than one context."""
+    """An engine whose cache holds one context."""
     yield from _engine(model_path, kv_tokens=512)
 
 
@@ -58,7 +58,7 @@ def ids_of(payloads: list[Payload]) -> list[int]:
     return [token for payload in payloads if isinstance(payload, Tokens) for token in payload.token_ids]
 
 
-def test_same_seed_same_text_with_an_empty_cache_and_no_company(engine: LlamaEngine) -> None:
+def test_the_same_seed_gives_the_same_text_alone_and_with_an_empty_cache(engine: LlamaEngine) -> None:
     texts = []
     for seed in (7, 7, 8):
         engine._cache.clear_kept()
@@ -67,7 +67,7 @@ def test_same_seed_same_text_with_an_empty_cache_and_no_company(engine: LlamaEng
     assert texts[0] == texts[1] != texts[2]
 
 
-def test_a_chat_that_left_the_cache_goes_on_from_main_memory(engine: LlamaEngine) -> None:
+def test_an_evicted_chat_continues_from_main_memory(engine: LlamaEngine) -> None:
     engine._cache.clear_kept()
     prompt = "One day a fox met a crow that held a piece of cheese in its beak. " * 4
     first = run(engine, TextJob(prompt=prompt, sampling=GREEDY, max_tokens=24))[0]
@@ -81,7 +81,7 @@ def test_a_chat_that_left_the_cache_goes_on_from_main_memory(engine: LlamaEngine
     assert text_of(from_memory) == text_of(from_cache)
 
 
-def test_no_sequence_is_lost_when_the_cache_is_full(cramped: LlamaEngine) -> None:
+def test_a_full_cache_loses_no_sequence(cramped: LlamaEngine) -> None:
     jobs = [TextJob(prompt=f"Tale {i}:", sampling=GREEDY, max_tokens=150, ignore_eos=True) for i in range(8)]
     answers = run(cramped, *jobs)
     assert cramped.stats().preemptions > 0
@@ -92,7 +92,7 @@ def test_no_sequence_is_lost_when_the_cache_is_full(cramped: LlamaEngine) -> Non
         assert answer[-1].completion_tokens == 150
 
 
-def test_preempted_text_goes_on_where_it_was(cramped: LlamaEngine) -> None:
+def test_a_preempted_text_is_continued(cramped: LlamaEngine) -> None:
     alone = text_of(run(cramped, TextJob(prompt=COUNTING, sampling=GREEDY, max_tokens=120))[0])
     before = cramped.stats().preemptions
     others = [TextJob(prompt=f"Tale {i}:", max_tokens=120, ignore_eos=True) for i in range(6)]
@@ -119,7 +119,7 @@ def test_usage_after_a_failover_is_that_of_the_first_start(engine: LlamaEngine) 
 
 
 @pytest.mark.parametrize("cut", [1, 7, 20])
-def test_another_engine_goes_on_from_the_tokens_already_sent(engine: LlamaEngine, cut: int) -> None:
+def test_another_engine_continues_from_the_tokens_already_sent(engine: LlamaEngine, cut: int) -> None:
     job = TextJob(prompt=COUNTING, sampling=GREEDY, max_tokens=30, stop=["24"])
     whole = run(engine, job)[0]
     sent, length = ids_of(whole)[:cut], 0
@@ -137,7 +137,7 @@ def test_another_engine_goes_on_from_the_tokens_already_sent(engine: LlamaEngine
     assert done.completion_tokens == whole[-1].completion_tokens
 
 
-def test_a_sequence_that_had_ended_when_its_worker_died_ends_at_once(engine: LlamaEngine) -> None:
+def test_a_sequence_that_had_ended_before_its_worker_died_ends_at_once(engine: LlamaEngine) -> None:
     job = TextJob(prompt=COUNTING, sampling=GREEDY, max_tokens=5)
     whole = run(engine, job)[0]
     steps = engine.stats().steps
@@ -157,7 +157,7 @@ def test_prompt_beyond_the_context_is_refused_with_both_numbers(engine: LlamaEng
     assert ("at least" in refused.message) == (len(prompt) > 100_000)
 
 
-def test_prompts_that_arrive_together_compute_their_common_beginning_once(engine: LlamaEngine) -> None:
+def test_prompts_that_arrive_together_compute_their_common_prefix_once(engine: LlamaEngine) -> None:
     engine._cache.clear_kept()
     common = " ".join(f"word{i}" for i in range(60))
     answers = run(engine, *(TextJob(prompt=f"{common} {i}", sampling=GREEDY, max_tokens=2) for i in range(6)))
@@ -203,7 +203,7 @@ NAMED_CALL = TextJob(
 )
 
 
-def test_what_a_grammar_forces_at_the_start_is_computed_with_the_prompt(engine: LlamaEngine) -> None:
+def test_tokens_that_the_grammar_forces_first_are_computed_with_the_prompt(engine: LlamaEngine) -> None:
     engine._cache.clear_kept()
     before = engine.stats()
     (payloads,) = run(engine, NAMED_CALL)
@@ -221,8 +221,8 @@ def test_what_a_grammar_forces_at_the_start_is_computed_with_the_prompt(engine: 
 
 
 @pytest.mark.parametrize("options", [{"top_logprobs": 1}, {"stop": ["never"]}, {"max_tokens": 79}])
-def test_a_call_is_the_same_with_and_without_its_opening(engine: LlamaEngine, options: dict[str, Any]) -> None:
-    """With probabilities or stop words nothing is put behind the prompt."""
+def test_a_call_is_the_same_with_and_without_a_forced_start(engine: LlamaEngine, options: dict[str, Any]) -> None:
+    """With log probabilities or stop strings there is no forced start."""
     with_opening, other = run(engine, NAMED_CALL)[0], run(engine, replace(NAMED_CALL, **options))[0]
     assert ids_of(with_opening)[:20] == ids_of(other)[:20]
     rows = [row for payload in other if isinstance(payload, Tokens) for row in payload.logprobs]
@@ -230,7 +230,7 @@ def test_a_call_is_the_same_with_and_without_its_opening(engine: LlamaEngine, op
 
 
 @pytest.mark.parametrize("cut", [1, 2])
-def test_a_call_goes_on_elsewhere_from_its_opening(engine: LlamaEngine, cut: int) -> None:
+def test_a_call_continues_elsewhere_from_its_forced_start(engine: LlamaEngine, cut: int) -> None:
     whole = run(engine, NAMED_CALL)[0]
     sent = ids_of(whole[: 1 + cut])
     rest = run(engine, NAMED_CALL, generated=sent)[0]
@@ -238,7 +238,7 @@ def test_a_call_goes_on_elsewhere_from_its_opening(engine: LlamaEngine, cut: int
 
 
 @pytest.mark.parametrize("max_tokens", [1, 2, 3])
-def test_a_text_that_is_forced_as_a_whole_keeps_to_its_budget(engine: LlamaEngine, max_tokens: int) -> None:
+def test_a_completely_forced_text_stays_within_its_budget(engine: LlamaEngine, max_tokens: int) -> None:
     constraint = Constraint(ConstraintKind.REGEX, "yes yes yes")
     job = TextJob(prompt="Well?", constraint=constraint, sampling=GREEDY, max_tokens=max_tokens)
     (payloads,) = run(engine, job)

@@ -20,7 +20,7 @@ def test_prompts_that_arrive_together_wait_for_their_common_prefix_and_share_it(
     assert [prompt.cached_tokens for prompt in prompts] == [0, 64, 64, 64]
 
 
-def test_a_prefix_shorter_than_it_is_worth_is_not_waited_for() -> None:
+def test_a_prompt_does_not_wait_for_a_short_prefix() -> None:
     loop = Loop(batch=8)
     common = numbers(0, MIN_SHARED_TOKENS - 1)
     prompts = [loop.add([*common, *numbers(1000 * i, 5)]) for i in (1, 2)]
@@ -48,7 +48,7 @@ def test_the_next_turn_of_a_conversation_finds_the_last_one_in_the_cache() -> No
     assert second.cached_tokens == len(first.tokens) - 1  # the last token was drawn but never computed
 
 
-def test_a_repeated_prompt_computes_its_last_token_again_to_have_its_logits() -> None:
+def test_a_repeated_prompt_computes_its_last_token_again_for_its_logits() -> None:
     loop = Loop()
     for expected in (0, 19):
         sequence = loop.add(numbers(0, 20))
@@ -75,7 +75,7 @@ def test_sequences_start_in_the_order_in_which_they_came() -> None:
     assert finished == sequences
 
 
-def test_the_youngest_is_put_back_when_the_cache_is_full_and_all_finish() -> None:
+def test_a_full_cache_preempts_the_youngest_and_all_finish() -> None:
     loop = Loop(slots=2, cells=90)
     old = loop.add(numbers(0, 5), max_tokens=60)
     young = loop.add(numbers(100, 5), max_tokens=60)
@@ -112,7 +112,7 @@ def test_a_cancelled_sequence_frees_its_slot_in_every_state(state: SequenceState
     assert loop.memory.used_cells == 0
 
 
-def test_a_cancelled_prompt_leaves_what_it_had_computed_to_others() -> None:
+def test_a_cancelled_prompt_leaves_its_computed_tokens_to_others() -> None:
     loop = Loop(batch=16)
     cancelled = loop.add(numbers(0, 40))
     loop.step()
@@ -142,7 +142,7 @@ def test_the_last_running_sequence_is_never_preempted() -> None:
     assert loop.scheduler.preempt_youngest() is None
 
 
-def test_a_memory_that_cannot_share_serves_all_the_same() -> None:
+def test_a_model_that_cannot_share_prefixes_is_served_too() -> None:
     loop = Loop(slots=2, cells=64, can_share_prefixes=False)
     sequences = [loop.add(numbers(0, 30)) for _ in range(3)]
     for sequence in sequences:

@@ -74,7 +74,7 @@ def test_without_streams_the_prompts_get_the_whole_batch() -> None:
     assert lengths(loop.step()) == {"0": 512}
 
 
-def test_in_a_filled_cache_streams_and_prompts_take_turns() -> None:
+def test_with_many_used_cells_streams_and_prompts_take_turns() -> None:
     loop = Loop(batch=32, separate_from_cells=20)
     stream = loop.add(numbers(0, 24), max_tokens=50)
     loop.run_until(stream, DECODE)
@@ -86,7 +86,7 @@ def test_in_a_filled_cache_streams_and_prompts_take_turns() -> None:
     assert all(one != next_one for one, next_one in itertools.pairwise(steps))
 
 
-def test_in_a_cache_with_little_in_it_streams_and_prompts_share_the_step() -> None:
+def test_with_few_used_cells_streams_and_prompts_share_the_step() -> None:
     loop = Loop(batch=32, separate_from_cells=150)
     stream = loop.add(numbers(0, 24), max_tokens=50)
     loop.run_until(stream, DECODE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-Message = dict[str, Any]
+ChatMessage = dict[str, Any]
 
 TOOL_PROMPT = """You can call these functions, given as JSON schemas:
 {tools}
@@ -17,7 +17,7 @@ Call the function that fits the message, with values from the message."""
 """For templates without tools. Without the example, small models put the function's name into its arguments."""
 
 
-def template_messages(messages: list[Message], knows_tools: bool) -> list[Message]:
+def template_messages(messages: list[ChatMessage], knows_tools: bool) -> list[ChatMessage]:
     """Messages with text content, the roles that templates know, and arguments as objects.
 
     Without ``knows_tools``, tool calls and tool results become text.
@@ -33,7 +33,7 @@ def template_messages(messages: list[Message], knows_tools: bool) -> list[Messag
     return prepared
 
 
-def with_tool_prompt(messages: list[Message], tools: list[dict[str, Any]]) -> list[Message]:
+def with_tool_prompt(messages: list[ChatMessage], tools: list[dict[str, Any]]) -> list[ChatMessage]:
     """Messages whose system message describes ``tools``."""
     text = TOOL_PROMPT.format(tools="\n".join(json.dumps(tool) for tool in tools))
     if messages and messages[0]["role"] == "system":
@@ -41,7 +41,7 @@ def with_tool_prompt(messages: list[Message], tools: list[dict[str, Any]]) -> li
     return [{"role": "system", "content": text}, *messages]
 
 
-def without_system_role(messages: list[Message]) -> list[Message]:
+def without_system_role(messages: list[ChatMessage]) -> list[ChatMessage]:
     """Messages whose leading system message is put before the text of the first user message."""
     system, rest = messages[0]["content"], messages[1:]
     for at, message in enumerate(rest):
@@ -67,7 +67,7 @@ def _parsed_call(call: dict[str, Any]) -> dict[str, Any]:
     return {**call, "function": function}
 
 
-def _without_tools(message: Message) -> Message:
+def _without_tools(message: ChatMessage) -> ChatMessage:
     if message.get("tool_calls"):
         calls = [
             f"<tool_call>\n{json.dumps({k: call['function'][k] for k in ('name', 'arguments')})}\n</tool_call>"

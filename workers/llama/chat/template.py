@@ -17,7 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from shared.wire.payloads import JobError
 from workers.llama.chat.builtin_templates import BUILTIN_STOPS, BUILTIN_TEMPLATES, guess_template
-from workers.llama.chat.messages import Message, template_messages, with_tool_prompt, without_system_role
+from workers.llama.chat.messages import ChatMessage, template_messages, with_tool_prompt, without_system_role
 from workers.llama.chat.tool_format import ToolFormat, format_of
 
 
@@ -56,7 +56,7 @@ class ChatTemplate:
         self._special = {"bos_token": bos, "eos_token": eos}
 
     def render(
-        self, messages: list[Message], tools: list[dict[str, Any]], options: dict[str, Any] | None = None
+        self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any] | None = None
     ) -> str:
         """The prompt for the assistant's next turn. ``options`` are further variables for the template.
 
@@ -79,7 +79,7 @@ class ChatTemplate:
         except _Refused as error:
             raise _refusal(error) from None
 
-    def _render(self, messages: list[Message], tools: list[dict[str, Any]], options: dict[str, Any]) -> str:
+    def _render(self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any]) -> str:
         variables = {**options, **self._special, "messages": messages, "add_generation_prompt": True}
         if tools and self.knows_tools:
             variables["tools"] = tools

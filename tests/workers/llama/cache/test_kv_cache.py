@@ -24,7 +24,7 @@ def naive_common_prefix(left: list[int], right: list[int]) -> int:
 
 
 class Filled:
-    """A cache whose sequences are decoded at once into a fake memory."""
+    """A cache whose sequences are decoded immediately, into a fake memory."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Filled:
 
 
 class CacheMachine(RuleBasedStateMachine):
-    """Any use of the cache, against a memory that really holds the tokens."""
+    """Random use of the cache, compared with a memory that holds the tokens."""
 
     def filled_cache(self) -> Filled:
         return Filled()
@@ -126,7 +126,7 @@ class CacheMachine(RuleBasedStateMachine):
         assert {sequence: self.memory.tokens(sequence) for sequence in self.running} == self.running
 
     @invariant()
-    def used_cells_are_counted_rightly(self) -> None:
+    def used_cells_are_those_in_memory(self) -> None:
         assert self.cache.used_cells == self.memory.used_cells <= CELLS
 
     @invariant()
@@ -135,7 +135,7 @@ class CacheMachine(RuleBasedStateMachine):
 
 
 class HostedCacheMachine(CacheMachine):
-    """The same with a main memory of a few sequences, and with little that ended sequences may keep."""
+    """The same with a main memory of a few sequences, and few cells for ended ones."""
 
     def filled_cache(self) -> Filled:
         self.patch = pytest.MonkeyPatch()
@@ -155,7 +155,7 @@ TestCacheAgainstRealTokens.settings = settings(max_examples=80, stateful_step_co
 
 @settings(deadline=None)
 @given(TOKENS, TOKENS, st.data())
-def test_a_common_prefix_is_what_counting_gives(run: list[int], tokens: list[int], data: st.DataObject) -> None:
+def test_the_common_prefix_is_as_counted_token_by_token(run: list[int], tokens: list[int], data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(tokens)))
     assert common_prefix(run, tokens, start) == naive_common_prefix(run, tokens[start:])
 
@@ -175,23 +175,23 @@ def test_a_prompt_shares_what_an_ended_sequence_held() -> None:
     assert filled.open(1, 2, 3, 4)[1] == 3
 
 
-def test_the_longest_of_several_beginnings_is_shared() -> None:
+def test_the_longest_of_several_prefixes_is_shared() -> None:
     filled = Filled()
     first, _ = filled.cache.open([1, 2, 3])  # two prompts that arrive together fill cells of their own
     second, _ = filled.cache.open([1, 2, 3])
     filled.extend(first, 1, 2)
-    filled.open(1, 2)  # ends where the first one stands, so that what follows there is a run of its own
+    filled.open(1, 2)  # ends where the first one is now, so its next tokens get a node of their own
     filled.extend(first, 3, 4)
     filled.extend(second, 1, 2, 3, 9)
     assert filled.cache.match([1, 2, 3, 4]) == 4
 
 
-def test_what_was_used_longest_ago_leaves_first() -> None:
+def test_the_least_recently_used_is_evicted_first() -> None:
     filled = Filled(cells=6)
     for token in (1, 2, 3):
         sequence, _ = filled.open(token, token)
         filled.cache.keep(sequence)
-    filled.cache.match([1, 1])  # 1 is wanted again, so 2 is now the oldest
+    filled.cache.match([1, 1])  # 1 is used, so 2 is the oldest now
     filled.cache.reserve(2)
     assert [filled.cache.match([token, token]) for token in (1, 2, 3)] == [2, 0, 2]
 
@@ -214,7 +214,7 @@ def test_an_id_is_taken_from_an_ended_sequence_when_none_is_free() -> None:
         filled.cache.open([4])
 
 
-def test_an_ended_sequence_that_another_holds_wholly_gives_its_id_back() -> None:
+def test_an_ended_sequence_whose_tokens_another_holds_frees_its_id() -> None:
     filled = Filled()
     short, _ = filled.open(1, 2)
     filled.open(1, 2, 3)
@@ -223,7 +223,7 @@ def test_an_ended_sequence_that_another_holds_wholly_gives_its_id_back() -> None
     assert filled.cache.used_cells == 3
 
 
-def test_a_memory_that_cannot_share_keeps_nothing() -> None:
+def test_without_shared_prefixes_nothing_is_kept() -> None:
     filled = Filled(can_share_prefixes=False)
     sequence, _ = filled.open(1, 2, 3)
     assert filled.cache.match([1, 2, 3]) == 0
@@ -245,7 +245,7 @@ def end(filled: Filled, *tokens: int) -> None:
     filled.cache.keep(sequence)
 
 
-def test_what_was_evicted_comes_back_from_main_memory() -> None:
+def test_an_evicted_sequence_is_restored_from_main_memory() -> None:
     filled = hosted()
     end(filled, *LONG)
     filled.cache.clear_kept()
@@ -256,7 +256,7 @@ def test_what_was_evicted_comes_back_from_main_memory() -> None:
     assert filled.cache.used_cells == filled.memory.used_cells == len(LONG) - 1
 
 
-def test_what_is_still_in_the_cache_is_shared_and_only_the_rest_is_copied() -> None:
+def test_cached_tokens_are_shared_and_only_the_rest_is_restored() -> None:
     filled = hosted()
     end(filled, *LONG, *range(500, 540))
     filled.cache.clear_kept()
@@ -268,10 +268,10 @@ def test_what_is_still_in_the_cache_is_shared_and_only_the_rest_is_copied() -> N
     assert filled.memory.tokens(sequence) == [*LONG, *range(500, 540), 7]
 
 
-def test_ended_sequences_keep_few_cells_beside_a_new_one() -> None:
+def test_ended_sequences_keep_few_cells_when_a_new_one_starts() -> None:
     filled = hosted(kept_cells=70)
     end(filled, *LONG)
-    assert filled.cache.used_cells == len(LONG)  # nothing runs: there is no hurry
+    assert filled.cache.used_cells == len(LONG)  # bounded only when a new sequence starts
     end(filled, *range(300, 340))
     filled.open(9)
     assert filled.cache.match(LONG) == 0
@@ -279,7 +279,7 @@ def test_ended_sequences_keep_few_cells_beside_a_new_one() -> None:
     assert filled.open(*LONG)[1] == len(LONG)
 
 
-def test_a_short_beginning_is_not_worth_a_copy() -> None:
+def test_a_short_prefix_is_not_restored() -> None:
     filled = hosted()
     end(filled, *LONG[: MIN_SAVED_TOKENS - 1])
     end(filled, *LONG)
@@ -288,7 +288,7 @@ def test_a_short_beginning_is_not_worth_a_copy() -> None:
     assert filled.memory.loads == 0
 
 
-def test_a_saved_sequence_that_finds_no_cells_is_computed_anew() -> None:
+def test_a_saved_sequence_without_free_cells_is_not_restored() -> None:
     filled = hosted(cells=100)
     end(filled, *LONG)
     filled.cache.clear_kept()

@@ -37,12 +37,12 @@ def render(source: str, *messages: Message, tools: list[Message] | None = None, 
     return ChatTemplate(source, "<bos>", "<eos>").render(list(messages), tools or [], options)
 
 
-def test_a_template_sees_messages_special_tokens_options_and_that_an_answer_is_wanted() -> None:
+def test_a_template_gets_messages_special_tokens_options_and_add_generation_prompt() -> None:
     source = "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}{{ add_generation_prompt }}{{ enable_thinking }}"
     assert render(source, user("hi"), enable_thinking=False) == "<bos>hi<eos>TrueFalse"
 
 
-def test_options_cannot_take_the_place_of_what_the_server_says() -> None:
+def test_options_cannot_replace_the_servers_variables() -> None:
     assert render("{{ messages | length }}{{ bos_token }}", user("hi"), messages=[], bos_token="no") == "1<bos>"
 
 
@@ -52,7 +52,7 @@ def test_an_option_may_have_any_name() -> None:
 
 
 @pytest.mark.parametrize("source", [LIST_ALL, "{{ tools }}{{ messages[0].tool_calls | tojson }}"])
-def test_arguments_that_are_nested_too_deep_are_the_clients_error(source: str) -> None:
+def test_arguments_nested_too_deep_are_a_400(source: str) -> None:
     function = {"name": "f", "arguments": "[" * 100_000}
     with pytest.raises(JobError, match="nested too deep") as caught:
         render(source, {**CALL, "tool_calls": [{"id": "1", "type": "function", "function": function}]})
@@ -72,7 +72,7 @@ def test_arguments_that_are_nested_too_deep_are_the_clients_error(source: str) -
         "{{ (''|attr('__class__')).mro() }}",
     ],
 )
-def test_a_template_does_not_get_out_of_the_sandbox(source: str) -> None:
+def test_a_template_cannot_leave_the_sandbox(source: str) -> None:
     with pytest.raises(JobError, match=r"SecurityError|UndefinedError") as refused:
         render(source, user("hi"))
     assert refused.value.failed.status == 400
@@ -82,14 +82,14 @@ def test_a_template_does_not_get_out_of_the_sandbox(source: str) -> None:
     "source",
     ["{{ messages.append(1) }}", "{{ messages.clear() }}", "{{ messages[0].update(role='x') }}", "{{ tools.pop() }}"],
 )
-def test_a_template_cannot_change_what_it_is_given(source: str) -> None:
+def test_a_template_cannot_change_its_variables(source: str) -> None:
     messages, tools = [user("hi")], [WEATHER]
     with pytest.raises(JobError, match="SecurityError"):
         ChatTemplate(source, "", "").render(messages, tools)
     assert (messages, tools) == ([user("hi")], [WEATHER])
 
 
-def test_a_refusal_by_the_template_is_the_clients_error_in_its_words() -> None:
+def test_a_refusal_by_the_template_is_a_400_with_its_message() -> None:
     source = "{{ raise_exception('roles must alternate') }}"
     for messages in ([user("hi")], [system("be brief"), user("hi")]):
         with pytest.raises(
@@ -99,7 +99,7 @@ def test_a_refusal_by_the_template_is_the_clients_error_in_its_words() -> None:
         assert (refused.value.failed.status, refused.value.failed.param) == (400, "messages")
 
 
-def test_a_template_that_fails_says_how() -> None:
+def test_a_failing_template_is_a_400_with_its_error() -> None:
     with pytest.raises(JobError, match=r"template failed: ZeroDivisionError") as refused:
         render("{{ 1 // 0 }}", user("hi"))
     assert refused.value.failed.status == 400
@@ -130,7 +130,7 @@ def test_parts_of_a_message_are_joined_and_missing_content_is_empty() -> None:
     assert render(LIST_ALL, *messages) == "[user: a\nb][assistant: ]"
 
 
-def test_tools_are_told_in_words_where_the_template_knows_none() -> None:
+def test_tools_are_described_in_the_system_message_for_a_template_without_tools() -> None:
     shown = render(LIST_ALL, system("be brief"), user("hi"), tools=[WEATHER])
     assert shown.startswith("[system: be brief\n\nYou can call these functions")
     assert json.dumps(WEATHER) in shown
@@ -144,13 +144,13 @@ def test_tools_are_left_to_a_template_that_knows_them() -> None:
     assert render(source, user("hi")) == "none[user: hi]"
 
 
-def test_calls_and_their_results_are_told_in_words_where_the_template_knows_no_tools() -> None:
+def test_calls_and_their_results_become_text_for_a_template_without_tools() -> None:
     call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Z\\u00fcrich"}}\n</tool_call>'
     shown = render(LIST_ALL, user("hi"), CALL, RESULT)
     assert shown == f"[user: hi][assistant: {call}][user: <tool_response>\nsunny\n</tool_response>]"
 
 
-def test_words_beside_a_call_are_kept() -> None:
+def test_content_beside_a_call_is_kept() -> None:
     assert "[assistant: Wait.\n<tool_call>" in render(LIST_ALL, user("hi"), {**CALL, "content": "Wait."})
 
 
@@ -240,7 +240,7 @@ def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Voc
         load("chatlm", LIST_ALL, vocabulary)
 
 
-def test_the_plain_template_ends_a_turn_by_a_stop_word(vocabulary: Vocabulary) -> None:
+def test_the_plain_template_ends_a_turn_with_a_stop_string(vocabulary: Vocabulary) -> None:
     assert load("plain", None, vocabulary).stop == ["\nUser:"]
 
 

@@ -14,5 +14,5 @@ from workers.llama.chat.tool_format import HERMES, LLAMA3, MISTRAL, ToolFormat, 
         ("{{ messages }}", HERMES),
     ],
 )
-def test_the_format_is_the_one_that_the_template_speaks(template: str, expected: ToolFormat) -> None:
+def test_the_format_is_found_in_the_template(template: str, expected: ToolFormat) -> None:
     assert format_of(template) is expected

@@ -67,7 +67,7 @@ def test_required_calls_name_known_functions_and_have_valid_arguments(
 
 
 @FORMATS
-def test_an_answer_that_may_call_can_be_words_alone(
+def test_with_optional_calls_an_answer_can_be_content_alone(
     tool_format: ToolFormat, compiler: GrammarCompiler, vocabulary: Vocabulary
 ) -> None:
     constraint = by_tools(compiler, vocabulary, tool_format, parallel=True, words=True)
@@ -78,7 +78,7 @@ def test_an_answer_that_may_call_can_be_words_alone(
 
 @FORMATS
 @pytest.mark.parametrize("parallel", [False, True], ids=["one call", "parallel"])
-def test_a_call_once_begun_is_a_valid_one(
+def test_a_call_after_content_is_valid(
     tool_format: ToolFormat, parallel: bool, compiler: GrammarCompiler, vocabulary: Vocabulary
 ) -> None:
     chance = random.Random(8)

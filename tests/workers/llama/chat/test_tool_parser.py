@@ -28,7 +28,7 @@ WORDS = st.text("ab {}[]<>\n.é", max_size=15)
 
 
 def written(tool_format: ToolFormat, calls: list[Call], words: str = "") -> str:
-    """How a model spells words and calls."""
+    """Content and calls as a model writes them."""
     if not calls:
         return words
     bodies = [
@@ -40,7 +40,7 @@ def written(tool_format: ToolFormat, calls: list[Call], words: str = "") -> str:
 
 
 def read(tool_format: ToolFormat, pieces: list[str], content_allowed: bool) -> tuple[str, list[Call]]:
-    """What a client makes of the pieces: the words, and the calls put together from their deltas."""
+    """A client's view: the content, and the calls joined from their deltas."""
     parser = ToolCallParser(tool_format, content_allowed)
     words, deltas = "", []
     for piece in pieces:
@@ -57,9 +57,7 @@ def read(tool_format: ToolFormat, pieces: list[str], content_allowed: bool) -> t
 @FORMATS
 @FUZZ
 @given(calls=CALLS, data=st.data())
-def test_calls_split_anywhere_are_read_as_they_were_written(
-    tool_format: ToolFormat, calls: list[Call], data: st.DataObject
-) -> None:
+def test_calls_split_anywhere_are_parsed(tool_format: ToolFormat, calls: list[Call], data: st.DataObject) -> None:
     pieces = data.draw(pieces_of(written(tool_format, calls)))
     assert read(tool_format, pieces, content_allowed=False) == ("", calls)
 
@@ -67,7 +65,7 @@ def test_calls_split_anywhere_are_read_as_they_were_written(
 @pytest.mark.parametrize("tool_format", [HERMES, MISTRAL], ids=["hermes", "mistral"])
 @FUZZ
 @given(words=WORDS, calls=CALLS.filter(bool), data=st.data())
-def test_words_before_calls_are_told_from_them(
+def test_content_before_calls_is_separated_from_them(
     tool_format: ToolFormat, words: str, calls: list[Call], data: st.DataObject
 ) -> None:
     pieces = data.draw(pieces_of(written(tool_format, calls, words)))
@@ -77,7 +75,7 @@ def test_words_before_calls_are_told_from_them(
 @FORMATS
 @FUZZ
 @given(words=WORDS, data=st.data())
-def test_words_alone_are_sent_whole(tool_format: ToolFormat, words: str, data: st.DataObject) -> None:
+def test_content_alone_is_sent_completely(tool_format: ToolFormat, words: str, data: st.DataObject) -> None:
     assert read(tool_format, data.draw(pieces_of(words)), content_allowed=True) == (words, [])
 
 

@@ -1,4 +1,4 @@
-"""The guard over a constrained answer's token budget."""
+"""Answers are completed within their token budget."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from workers.llama.native.vocabulary import Vocabulary
 
 
 class Brackets:
-    """A text of open brackets, each of which takes one token to close; counts how often its way out is looked for."""
+    """A text of open brackets, closed with one token each; counts the searches."""
 
     def __init__(self) -> None:
         self.open = 0
@@ -29,7 +29,7 @@ class Brackets:
 
 
 @given(st.integers(1, 400), st.lists(st.integers(0, 5), min_size=400, max_size=400))
-def test_no_choice_of_tokens_leaves_an_answer_open(budget: int, openings: list[int]) -> None:
+def test_whichever_tokens_are_drawn_the_answer_is_completed(budget: int, openings: list[int]) -> None:
     text = Brackets()
     guard = ClosingGuard(text, growth=5)
     left = budget
@@ -47,7 +47,7 @@ def test_no_choice_of_tokens_leaves_an_answer_open(budget: int, openings: list[i
     assert text.open <= left
 
 
-def test_a_large_budget_is_looked_at_rarely() -> None:
+def test_with_a_large_budget_searches_are_rare() -> None:
     text = Brackets()
     guard = ClosingGuard(text, growth=50)
     for left in range(8000, 2000, -1):
@@ -68,10 +68,10 @@ LONG_ITEMS: dict[str, Any] = {
 
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("budget", [90, 200, 330])
-def test_items_that_take_many_tokens_are_begun_only_if_they_can_be_ended(
+def test_items_of_many_tokens_are_begun_only_if_they_can_be_completed(
     compiler: GrammarCompiler, vocabulary: Vocabulary, seed: int, budget: int
 ) -> None:
-    """An item takes over a hundred tokens: far more than are left when it is time to stop."""
+    """An item takes over a hundred tokens, far more than are left near the end."""
     draw = random.Random(seed)
     constraint = compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, LONG_ITEMS))
     guard = ClosingGuard(constraint, closing_growth(json.dumps(LONG_ITEMS)))

@@ -39,7 +39,7 @@ from workers.llama.constraints.compiler import GrammarCompiler
         ("text", "object"),
     ],
 )
-def test_what_is_not_supported_is_refused_by_its_name(schema: Any, named: str, compiler: GrammarCompiler) -> None:
+def test_an_unsupported_keyword_is_refused_by_name(schema: Any, named: str, compiler: GrammarCompiler) -> None:
     with pytest.raises(JobError, match=re.escape(named)) as refused:
         by_schema(compiler, schema)
     assert (refused.value.failed.status, refused.value.failed.param) == (400, "response_format")
@@ -60,7 +60,7 @@ def test_a_damaged_grammar_is_refused(kind: ConstraintKind, source: str, param: 
     assert (refused.value.failed.status, refused.value.failed.param) == (400, param)
 
 
-def test_the_owner_of_a_schema_is_named(compiler: GrammarCompiler) -> None:
+def test_the_error_names_the_schema(compiler: GrammarCompiler) -> None:
     with pytest.raises(JobError, match=r"^tools: the parameters of 'f': .*uniqueItems"):
         compiler.check_schema({"type": "array", "uniqueItems": True}, "tools: the parameters of 'f'")
     compiler.check_schema(PERSON, "tools: the parameters of 'f'")
@@ -81,7 +81,7 @@ def test_the_owner_of_a_schema_is_named(compiler: GrammarCompiler) -> None:
         (Constraint(ConstraintKind.GRAMMAR, "start: /((a{1000}){1000}){1000}/"), "grammar: lexer error: too many"),
     ],
 )
-def test_a_text_without_an_end_is_the_clients_error(
+def test_a_grammar_whose_text_cannot_end_is_a_400(
     compiler: GrammarCompiler, constraint: Constraint, reason: str
 ) -> None:
     with pytest.raises(JobError, match=reason) as caught:
@@ -89,7 +89,7 @@ def test_a_text_without_an_end_is_the_clients_error(
     assert caught.value.failed.status == 400
 
 
-def test_a_wrong_pattern_is_told_in_one_line(compiler: GrammarCompiler) -> None:
+def test_the_error_of_a_wrong_pattern_is_one_line(compiler: GrammarCompiler) -> None:
     schema = {"type": "string", "pattern": "(?=a)b"}
     with pytest.raises(JobError, match=r"^response_format: regex parse error: look-around.* is not supported$"):
         compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, schema))

@@ -13,7 +13,7 @@ from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.native.vocabulary import Vocabulary
 
 
-def test_the_mask_leaves_the_logits_of_what_is_allowed_as_they_are(
+def test_the_mask_does_not_change_the_logits_of_allowed_tokens(
     compiler: GrammarCompiler, vocabulary: Vocabulary
 ) -> None:
     constraint = by_schema(compiler, {"type": "boolean"})
@@ -84,7 +84,7 @@ def test_an_undone_token_leaves_no_trace(compiler: GrammarCompiler, vocabulary: 
         random_walk(constraint, vocabulary, chance, 1)
 
 
-def test_looking_for_the_way_out_changes_nothing(compiler: GrammarCompiler, vocabulary: Vocabulary) -> None:
+def test_searching_the_closing_changes_nothing(compiler: GrammarCompiler, vocabulary: Vocabulary) -> None:
     constraint = by_schema(compiler, PERSON)
     random_walk(constraint, vocabulary, random.Random(5), 5)
     before = allowed_tokens(constraint, vocabulary)
@@ -92,9 +92,7 @@ def test_looking_for_the_way_out_changes_nothing(compiler: GrammarCompiler, voca
     assert allowed_tokens(constraint, vocabulary) == before
 
 
-def test_two_constraints_by_one_grammar_do_not_disturb_each_other(
-    compiler: GrammarCompiler, vocabulary: Vocabulary
-) -> None:
+def test_two_constraints_of_one_grammar_are_independent(compiler: GrammarCompiler, vocabulary: Vocabulary) -> None:
     first, second = by_schema(compiler, PERSON), by_schema(compiler, PERSON)
     before = allowed_tokens(second, vocabulary)
     random_walk(first, vocabulary, random.Random(6), 10)

@@ -61,7 +61,7 @@ def test_the_schema_that_was_given_is_not_changed(schema: Schema) -> None:
     assert repr(schema) == before
 
 
-def test_objects_take_no_properties_beyond_those_that_they_list_at_any_depth() -> None:
+def test_objects_at_any_depth_have_only_the_listed_properties() -> None:
     inner = {"type": "object", "properties": {"x": {"type": "integer"}}}
     schema = {"type": "object", "properties": {"one": inner, "many": {"type": "array", "items": inner}}}
     valid = Draft202012Validator(close_objects(schema)).is_valid
@@ -77,7 +77,7 @@ def test_definitions_are_closed_too() -> None:
 
 
 @pytest.mark.parametrize("additional", [True, {"type": "integer"}])
-def test_an_object_that_says_itself_what_else_it_takes_is_left_so(additional: Any) -> None:
+def test_an_object_with_additional_properties_is_not_changed(additional: Any) -> None:
     schema = {"type": "object", "properties": {}, "additionalProperties": additional}
     assert close_objects(schema) == schema
 
@@ -96,7 +96,7 @@ def test_an_object_without_listed_properties_stays_open() -> None:
     ],
     ids=["allOf", "anyOf", "$ref", "oneOf"],
 )
-def test_an_object_that_several_schemas_describe_is_left_open(schema: Schema) -> None:
+def test_an_object_combined_from_several_schemas_stays_open(schema: Schema) -> None:
     valid = Draft202012Validator(close_objects(schema)).is_valid
     assert valid({"a": 1, "b": 2})
 

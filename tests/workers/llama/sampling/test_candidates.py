@@ -25,7 +25,7 @@ def test_few_more_than_k_logits_reach_the_bound() -> None:
         assert (logits >= np.float32(top_k_bound(logits, k) or 0)).sum() < 1.2 * k + 5
 
 
-def test_where_fewer_than_k_logits_are_left_by_a_mask_there_is_no_bound() -> None:
+def test_with_fewer_than_k_unmasked_logits_there_is_no_bound() -> None:
     logits = np.full(10_000, -np.inf, np.float32)
     logits[100:120] = 1.0
     assert top_k_bound(logits, 50) == -np.inf

@@ -1,4 +1,4 @@
-"""The sampler's draws are those of llama.cpp's own chain over the whole vocabulary."""
+"""The sampler draws the same tokens as llama.cpp's own chain over the whole vocabulary."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Logits = NDArray[np.float32]
 
 
 class WholeVocabulary:
-    """What ``llama_sampler_sample`` does with one chain of all samplers, without a context, seeded for each draw."""
+    """``llama_sampler_sample`` with one chain of all samplers and a seed for each draw."""
 
     def __init__(self, sampling: Sampling, vocab_size: int) -> None:
         self._chain = llama_cpp.llama_sampler_chain_init(llama_cpp.llama_sampler_chain_default_params())
@@ -84,7 +84,7 @@ SAMPLINGS = st.builds(
 
 @st.composite
 def rows(draw: st.DrawFn) -> list[Logits]:
-    """Rows as models give them, with ties or without, and with most tokens masked or not."""
+    """Rows of logits, with and without ties, and with and without a mask of most tokens."""
     size = draw(st.sampled_from([8, 100, 600, 3000]))
     spread = draw(st.sampled_from([0.1, 3.0, 12.0]))
     decimals = draw(st.sampled_from([0, 2, 7]))
@@ -127,7 +127,7 @@ def test_min_p_alone_keeps_all_tokens_up_to_its_bound() -> None:
 
 @pytest.fixture
 def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many candidates each native chain was run over."""
+    """The number of candidates of each run of a native chain."""
     applied: list[int] = []
     apply = llama_cpp.llama_sampler_apply
 
@@ -153,7 +153,7 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         (Sampling(top_k=20_000), False),
     ],
 )
-def test_few_candidates_are_looked_at_where_they_can_be_told(sizes: list[int], sampling: Sampling, few: bool) -> None:
+def test_the_chain_runs_over_few_candidates_if_they_are_known(sizes: list[int], sampling: Sampling, few: bool) -> None:
     logits = np.random.default_rng(1).normal(0, 5, 50_000).astype(np.float32)
     sampler = Sampler(replace(sampling, seed=1), len(logits))
     for token in range(0, 2000, 50):
@@ -195,7 +195,7 @@ def test_equal_logits_are_all_drawn() -> None:
 def test_a_sampler_that_takes_over_draws_as_the_first_one_would_have(
     sampling: Sampling, logits: list[Logits], seed: int
 ) -> None:
-    """Some tokens are drawn and some forced; the second one is only told which tokens there were."""
+    """Some tokens are drawn and some forced; the second sampler only gets the tokens."""
     size, random = len(logits[0]), np.random.default_rng(seed)
     first = Sampler(sampling, size)
     cut = int(random.integers(0, len(logits) + 1))
@@ -219,8 +219,8 @@ def test_a_sampler_that_takes_over_draws_as_the_first_one_would_have(
         second.close()
 
 
-def test_draws_fall_as_often_on_a_token_as_its_probability_says() -> None:
-    """Numbers that depend on the position alone are as good as a generator's: over positions, and over seeds."""
+def test_tokens_are_drawn_as_often_as_their_probability_says() -> None:
+    """Random numbers by position are uniform, over positions and over seeds."""
     logits = np.log(np.array([0.5, 0.3, 0.15, 0.05], np.float32))
     count = 4000
     one = Sampler(Sampling(seed=11), len(logits))

@@ -17,7 +17,7 @@ STOP_WORDS = st.lists(st.text("abc", min_size=1, max_size=4), max_size=3)
 
 
 def assemble(pieces: list[bytes], stop: list[str]) -> str:
-    """The text that a client gets of these tokens."""
+    """The text that a client gets from these tokens."""
     assembler = TextAssembler(stop)
     text = ""
     for piece in pieces:
@@ -28,7 +28,7 @@ def assemble(pieces: list[bytes], stop: list[str]) -> str:
 
 
 def before_stop(text: str, stop: list[str]) -> str:
-    """``text`` up to the stop word that is complete first; the longest one of those that are so at once."""
+    """``text`` up to the stop string that is complete first, the longest if several are."""
     for end in range(len(text) + 1):
         found = [word for word in stop if text[:end].endswith(word)]
         if found:
@@ -38,7 +38,7 @@ def before_stop(text: str, stop: list[str]) -> str:
 
 @FUZZ
 @given(MIXED_BYTES, st.data())
-def test_bytes_split_anywhere_give_the_text_of_the_whole(raw: bytes, data: st.DataObject) -> None:
+def test_bytes_split_anywhere_give_the_same_text(raw: bytes, data: st.DataObject) -> None:
     assert assemble(data.draw(pieces_of(raw)), []) == raw.decode("utf-8", "replace")
 
 
@@ -56,17 +56,17 @@ def test_half_a_character_at_the_end_becomes_a_replacement_character() -> None:
 
 @FUZZ
 @given(FEW_LETTERS, STOP_WORDS, st.data())
-def test_a_text_split_anywhere_ends_before_its_first_stop_word(text: str, stop: list[str], data: st.DataObject) -> None:
+def test_a_text_split_anywhere_ends_before_a_stop_string(text: str, stop: list[str], data: st.DataObject) -> None:
     assert assemble(data.draw(pieces_of(text.encode())), stop) == before_stop(text, stop)
 
 
 @pytest.mark.parametrize("word", ["\n\n", "Zürich", "🦊🦊", "</s>"])
-def test_a_stop_word_is_found_though_its_bytes_come_one_by_one(word: str) -> None:
+def test_a_stop_string_is_found_byte_by_byte(word: str) -> None:
     pieces = [bytes([byte]) for byte in f"before {word} after".encode()]
     assert assemble(pieces, [word]) == "before "
 
 
-def test_stop_words_do_not_cut_the_arguments_of_calls() -> None:
+def test_stop_strings_do_not_cut_the_arguments_of_calls() -> None:
     assembler = TextAssembler(["}"], ToolCallParser(HERMES, content_allowed=True))
     words, deltas = assembler.push(b'Yes. <tool_call>\n{"name": "f", "arguments": {"a": {}}}\n</tool_call>')
     assert words + assembler.flush() == "Yes."
@@ -78,7 +78,7 @@ def test_stop_words_do_not_cut_the_arguments_of_calls() -> None:
 @FUZZ
 @given(st.text("<tol_ca>\n ", max_size=20), st.data())
 @example("<tool_call", None)
-def test_words_that_only_look_like_a_call_are_all_sent(text: str, data: st.DataObject | None) -> None:
+def test_content_that_only_resembles_a_call_is_sent_completely(text: str, data: st.DataObject | None) -> None:
     if "<tool_call>" in text:
         return
     pieces = [text.encode()] if data is None else data.draw(pieces_of(text.encode()))

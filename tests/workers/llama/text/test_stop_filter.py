@@ -12,7 +12,7 @@ STOP_WORDS = st.lists(st.text("abc", min_size=1, max_size=4), max_size=3)
 
 @FUZZ
 @given(FEW_LETTERS, STOP_WORDS)
-def test_nothing_is_sent_that_could_still_become_a_stop_word(text: str, stop: list[str]) -> None:
+def test_text_that_could_become_a_stop_string_is_held_back(text: str, stop: list[str]) -> None:
     stop_filter, sent = StopFilter(stop), ""
     for at, character in enumerate(text):
         sent += stop_filter.push(character)
@@ -24,7 +24,7 @@ def test_nothing_is_sent_that_could_still_become_a_stop_word(text: str, stop: li
 
 @FUZZ
 @given(st.text(max_size=10), st.data())
-def test_words_without_stop_words_are_sent_at_once(text: str, data: st.DataObject) -> None:
+def test_without_stop_strings_text_is_sent_at_once(text: str, data: st.DataObject) -> None:
     stop_filter = StopFilter([])
     assert [stop_filter.push(piece) for piece in text] == list(text)
     assert not stop_filter.stopped

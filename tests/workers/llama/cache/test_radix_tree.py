@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from workers.llama.cache.radix_tree import RadixTree
+
+
+def tree_of(*sequences: list[int]) -> RadixTree:
+    """A tree in which each sequence shares the longest prefix of those before it; ids count from 0."""
+    tree = RadixTree()
+    for sequence, tokens in enumerate(sequences):
+        length, node = tree.match(tokens)
+        tree.add(sequence, node, length)
+        tree.extend(sequence, tokens[length:])
+    return tree
+
+
+def test_shared_tokens_are_counted_once() -> None:
+    tree = tree_of([1, 2, 3], [1, 2, 4, 5], [1, 2])
+    assert tree.size == 5
+    assert [tree.tokens_of(sequence) for sequence in range(3)] == [[1, 2, 3], [1, 2, 4, 5], [1, 2]]
+    assert [tree.own_size(sequence) for sequence in range(3)] == [1, 2, 0]
+    assert [tree.holds_own_tail(sequence) for sequence in range(3)] == [True, True, False]
+
+
+def test_the_size_without_some_sequences_is_that_after_removing_them() -> None:
+    tree = tree_of([1, 2, 3], [1, 2, 4, 5], [1, 2], [7])
+    for removed in ({0}, {1, 2}, {0, 1, 2, 3}):
+        smaller = tree_of([1, 2, 3], [1, 2, 4, 5], [1, 2], [7])
+        for sequence in removed:
+            smaller.remove(sequence)
+        assert tree.size_without(removed) == smaller.size
+
+
+def test_an_empty_sequence_holds_nothing() -> None:
+    tree = tree_of([])
+    assert tree.tokens_of(0) == []
+    assert not tree.holds_own_tail(0)
+    tree.remove(0)
+    assert tree.size == 0
+
+
+def test_a_sequence_that_others_share_grows_into_a_node_of_its_own() -> None:
+    tree = tree_of([1, 2], [1, 2])
+    tree.extend(0, [3])
+    assert tree.tokens_of(0) == [1, 2, 3]
+    assert tree.tokens_of(1) == [1, 2]
+    assert tree.size == 3
