@@ -1,4 +1,4 @@
-"""The small Stable Diffusion checkpoint that tests of the image engine run on, made once and kept."""
+"""The small Stable Diffusion checkpoint of the image engine's tests, created once and cached."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts import make_tiny_sd
 
 
 def tiny_sd() -> Path:
-    """The checkpoint in the user's cache folder; it is made anew when the script that makes it has changed."""
+    """The checkpoint in the user's cache folder; created again when the script that writes it changes."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nexa" / "tests"
     cache.mkdir(parents=True, exist_ok=True)
     version = hashlib.sha256(Path(make_tiny_sd.__file__).read_bytes()).hexdigest()[:12]

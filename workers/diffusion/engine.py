@@ -1,4 +1,4 @@
-"""The image engine: one picture at a time, painted by stable-diffusion.cpp in a thread of its own."""
+"""The image engine: stable-diffusion.cpp generates one picture at a time, in its own thread."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ if TYPE_CHECKING:
     from workers.diffusion.painter import Painter
 
 STEP_WAIT_S = 0.1
+"""How long a step waits for progress."""
+
 MIN_RELOAD_S = 1.0
+"""Lower bound of the assumed time to load the model in a new process."""
 
 
 class DiffusionEngine:
-    """Serves the image jobs of one model; further ones wait.
+    """Serves the image jobs of one model, one after the other.
 
-    The library cannot be interrupted within a picture. When its job is cancelled, the picture is painted to its end and
-    thrown away if that is quicker than loading the model in a new process; else this process has to end.
+    The library cannot be interrupted within a picture. If a job is cancelled, its picture is finished and discarded if
+    that takes less time than loading the model in a new process; otherwise this process ends.
     """
 
     def __init__(self, options: DiffusionOptions) -> None:
@@ -45,12 +48,14 @@ class DiffusionEngine:
             from workers.diffusion.native import DiffusionModel
             from workers.diffusion.painter import Painter
         except ImportError as error:
-            raise EngineLoadError(f"{error}; image models need: pip install 'nexa-server[images]'") from None
+            raise EngineLoadError(
+                f"image models need more packages ({error}): pip install 'nexa-server[images]'"
+            ) from None
         except (OSError, RuntimeError) as error:  # the package's own library could not be loaded
             raise EngineLoadError(str(error)) from None
         for path in (self._options.model_path, *self._options.files.values()):
             if not Path(path).exists():
-                raise EngineLoadError(f"{path}: there is no such file")
+                raise EngineLoadError(f"{path}: no such file")
         began_at_s = time.monotonic()
         self._model = DiffusionModel(self._options, lambda fraction: report(0.95 * fraction))
         self._reload_s = max(MIN_RELOAD_S, time.monotonic() - began_at_s)
@@ -92,18 +97,18 @@ class DiffusionEngine:
         return EngineStats(running=int(self._running is not None), waiting=len(self._waiting), steps=self._steps)
 
     def close(self) -> None:
-        """Free the model; a picture that is in the making is left to the process's end."""
+        """Free the model. A picture in progress is left to the end of the process."""
         if self._model is None or self._painter is None:
             return
         if self._running is not None:
-            self._model.let_go()
+            self._model.detach()
             return
         self._painter.end()
         self._model.close()
         self._model = self._painter = None
 
     def _collect(self, order: Order) -> list[Emitted]:
-        """What has happened to the running order; waits a moment when that is nothing."""
+        """The new events of the running order; waits up to ``STEP_WAIT_S`` for one."""
         assert self._painter is not None
         emitted: list[Emitted] = []
         try:
@@ -119,9 +124,9 @@ class DiffusionEngine:
         return emitted
 
     def _end_if_too_slow(self) -> None:
-        """Raise when a new process would be there before the cancelled picture is finished."""
+        """Raise ``WorkerMustEnd`` if a new process would be ready before the cancelled picture is finished."""
         assert self._painter is not None
         passed_s = time.monotonic() - self._cancelled_at_s
         remaining_s = self._painter.timer.remaining_s()
         if (remaining_s or 0.0) > self._reload_s or passed_s > 2 * self._reload_s:
-            raise WorkerMustEnd("a cancelled picture would take longer than loading the model again")
+            raise WorkerMustEnd("finishing a cancelled picture would take longer than loading the model again")

@@ -1,4 +1,4 @@
-"""``<lora:name:weight>`` in prompts: found, checked against the folder that holds the files, and taken out."""
+"""LoRA tags in prompts, ``<lora:name:weight>``: find their files in the LoRA folder and remove the tags."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from shared.wire.payloads import JobError
 SUFFIXES = (".safetensors", ".gguf", ".pt")
 MAX_WEIGHT = 10.0
 MAX_LISTED = 20
+"""Names listed in an error."""
 
 _TAG = re.compile(r"<lora:([^<>]*)>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Lora:
-    """A file that changes the model's weights, and how strongly."""
+    """A LoRA file and the weight with which it is applied."""
 
     path: Path
     weight: float
 
 
 def take_loras(prompt: str, folder: str) -> tuple[str, list[Lora]]:
-    """``prompt`` without its LoRA tags, and what they name.
+    """``prompt`` without its LoRA tags, and the LoRAs that they name.
 
-    A name is a plain file name in ``folder``, with or without its suffix; the same one named twice counts with the sum
-    of its weights (1 where none is given).
+    A name is a file name in ``folder``, with or without its suffix. The default weight is 1; the weights of a LoRA that
+    is named twice are added.
 
     Raises:
-        JobError: there is no folder, or no such file in it, or a weight is no number from -10 to 10.
+        JobError: the server has no LoRA folder, the file is not in it, or a weight is not a number from -10 to 10.
     """
     weights: dict[Path, float] = {}
     for content in _TAG.findall(prompt):
@@ -48,26 +49,28 @@ def _weight(text: str, content: str) -> float:
         weight = math.nan
     if not abs(weight) <= MAX_WEIGHT:
         raise JobError(
-            400, f"prompt: <lora:{content[:80]}> has no weight from -10 to 10, as in <lora:name:0.8>", "prompt"
+            400,
+            f"prompt: expected a LoRA weight from -10 to 10, as in <lora:name:0.8>, got <lora:{content[:80]}>",
+            "prompt",
         )
     return weight
 
 
 def _find(name: str, folder: str) -> Path:
     if not folder:
-        raise JobError(400, "prompt: <lora:...> is not accepted, since this server has no LoRA folder", "prompt")
+        raise JobError(400, "prompt: <lora:...> cannot be used, because this server has no LoRA folder", "prompt")
     root = Path(folder).resolve()
     if name and not any(c in name for c in "/\\\0") and name not in (".", ".."):
         for candidate in (name, *(name + suffix for suffix in SUFFIXES)):
             path = (root / candidate).resolve()
             if path.parent == root and path.suffix in SUFFIXES and path.is_file():
                 return path
-    raise JobError(400, f"prompt: there is no LoRA {name[:80]!r}; {_listing(root)}", "prompt")
+    raise JobError(400, f"prompt: expected a LoRA of the server ({_listing(root)}), got {name[:80]!r}", "prompt")
 
 
 def _listing(root: Path) -> str:
     names = sorted(path.stem for path in root.glob("*") if path.suffix in SUFFIXES) if root.is_dir() else []
     if not names:
-        return "the server's LoRA folder is empty"
+        return "its LoRA folder is empty"
     more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
-    return f"there are {', '.join(names[:MAX_LISTED])}{more}"
+    return f"{', '.join(names[:MAX_LISTED])}{more}"

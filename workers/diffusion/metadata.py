@@ -1,7 +1,7 @@
-"""Finished pictures as PNG files that say how they were made.
+"""Finished pictures as PNG files that hold the parameters they were generated with.
 
-The text chunk ``parameters`` follows the convention that image front ends read: the prompt, the negative prompt, and a
-line of names and values. Source: https://github.com/AUTOMATIC1111/stable-diffusion-webui, ``modules/infotext_utils.py``
+The text chunk ``parameters`` follows the convention of image front ends: the prompt, the negative prompt, and a line of
+names and values. Source: https://github.com/AUTOMATIC1111/stable-diffusion-webui, ``modules/infotext_utils.py``
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shared.wire.jobs import ImageJob
 
 
 def png(image: Image.Image, parameters: str = "") -> bytes:
-    """``image`` as a file; text that is not Latin-1 goes into an ``iTXt`` chunk, other text into a ``tEXt`` one."""
+    """``image`` as a PNG file. Latin-1 ``parameters`` become a ``tEXt`` chunk, other text an ``iTXt`` chunk."""
     info = PngInfo()
     if parameters:
         info.add_text("parameters", parameters)
@@ -27,7 +27,7 @@ def png(image: Image.Image, parameters: str = "") -> bytes:
 
 
 def parameters(job: ImageJob, seed: int, model: str, sampler: str, scheduler: str) -> str:
-    """The text of one picture of ``job``; ``sampler`` and ``scheduler`` are those that were used."""
+    """The parameters of one picture of ``job`` as text; ``sampler`` and ``scheduler`` are the ones in use."""
     values: dict[str, str | int | float] = {
         "Steps": job.steps,
         "Sampler": sampler,

@@ -1,7 +1,7 @@
-"""One model in stable-diffusion.cpp, through the bindings of ``stable_diffusion_cpp`` to its C functions.
+"""A model in stable-diffusion.cpp, through the C bindings of the package ``stable_diffusion_cpp``.
 
-Its class ``StableDiffusion`` is not used: it prints to stdout, never frees a picture's memory, and leaves the library
-with a callback that is gone once a call is over.
+The package's class ``StableDiffusion`` is not used: it prints to stdout, never frees a picture's memory, and leaves the
+library with a dangling callback after each call.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ _free.restype = None
 
 
 class PaintError(Exception):
-    """The library gave no picture; the message is what it said about it."""
+    """The library returned no picture; the message holds the errors that it logged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """One picture to paint: ``job`` with this ``seed``; ``prompt`` is without its LoRAs, the pictures are decoded."""
+    """One picture of ``job`` with its ``seed``. ``prompt`` has no LoRA tags; ``image`` and ``mask`` are decoded."""
 
     job: ImageJob
     seed: int
@@ -49,10 +49,10 @@ class Painting:
 
 @dataclass(slots=True)
 class Listener:
-    """Who is told of a picture's progress.
+    """Callbacks for a picture's progress.
 
-    ``on_step`` gets a number of steps done and how many there are; ``on_preview`` the number of a step and what is
-    there after it, just before that step is told.
+    ``on_step`` gets the number of steps done and their total. ``on_preview`` gets the number of a step and the picture
+    after it, just before ``on_step`` is called for that step.
     """
 
     on_step: Callable[[int, int], None] = lambda step, steps: None
@@ -60,16 +60,16 @@ class Listener:
 
 
 class DiffusionModel:
-    """A loaded model. One call at a time; it takes long and lets other threads run meanwhile."""
+    """A loaded model. Only one call may run at a time; calls take long and release the GIL."""
 
     def __init__(self, options: DiffusionOptions, report: Callable[[float], None]) -> None:
-        """Load the model, calling ``report`` with the fraction done.
+        """Load the model, calling ``report`` with the fraction loaded.
 
         Raises:
             EngineLoadError: the model cannot be loaded.
         """
         self._listener = Listener(on_step=lambda step, steps: report(min(step / max(steps, 1), 1.0)))
-        # The library keeps these pointers, so they live as long as the model.
+        # The library keeps these pointers, so they must live as long as the model.
         self._step_callback = sd_cpp.sd_progress_callback(self._on_step)
         self._preview_callback = sd_cpp.sd_preview_callback(self._on_preview)
         sd_cpp.sd_set_progress_callback(self._step_callback, ctypes.c_void_p(0))
@@ -77,16 +77,16 @@ class DiffusionModel:
         self._listener = Listener()
 
     def names_of(self, sampler: str | None, scheduler: str | None) -> tuple[str, str]:
-        """The sampler and the scheduler that are used for these, ``None`` being the model's own."""
+        """The sampler and the scheduler in use for a request; ``None`` stands for the model's default."""
         method = _SAMPLERS[sampler] if sampler else sd_cpp.sd_get_default_sample_method(self._context)
         schedule = _SCHEDULERS[scheduler] if scheduler else sd_cpp.sd_get_default_scheduler(self._context, method)
         return _name_of(method, _SAMPLERS), _name_of(schedule, _SCHEDULERS)
 
     def paint(self, painting: Painting, listener: Listener, with_previews: bool) -> Image.Image:
-        """The picture, in the size that the job asks for.
+        """Generate the picture, in the job's size.
 
         Raises:
-            PaintError: the library gave none.
+            PaintError: the library returned none.
         """
         job = painting.job
         parameters, kept = _parameters(painting)
@@ -100,23 +100,23 @@ class DiffusionModel:
         finally:
             self._listener = Listener()
             del kept
-        image = _taken(found)
+        image = _take_picture(found)
         if image is None:
             raise PaintError(NATIVE_LOG.error())
         size = (job.width, job.height)
-        # The library rounds sizes up to what the model can do, and stretches an input picture to that.
+        # The library rounds sizes up to what the model supports, and stretches an input picture to that size.
         return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
 
     def close(self) -> None:
-        """Free the model. No picture may be in the making."""
+        """Free the model. No picture may be in progress."""
         sd_cpp.free_sd_ctx(self._context)
 
-    def let_go(self) -> None:
-        """Make it safe for the process to end while a picture is in the making.
+    def detach(self) -> None:
+        """Make it safe for the process to exit while a picture is in progress.
 
-        The library must not call Python then. Without a callback for its progress it would print that, so it gets a C
-        function that does nothing instead. Its destructors must not run either, as its threads would crash: where the
-        C library can (glibc), the process ends right before them, with the status that it was going to have.
+        The library must no longer call Python. Without a progress callback it would print progress, so it gets a C
+        function without side effects instead. Its destructors must not run either, because its threads would crash:
+        with glibc, the process exits just before them, with its exit status unchanged.
         """
         sd_cpp.sd_set_log_callback(None, ctypes.c_void_p(0))
         sd_cpp.sd_set_progress_callback(ctypes.cast(_libc.labs, ctypes.c_void_p), ctypes.c_void_p(0))
@@ -152,12 +152,12 @@ def _load(options: DiffusionOptions) -> Any:
         raise EngineLoadError(NATIVE_LOG.error())
     if not sd_cpp.sd_ctx_supports_image_generation(context):
         sd_cpp.free_sd_ctx(context)
-        raise EngineLoadError("the model makes videos, not pictures")
+        raise EngineLoadError("expected an image model, got a video model")
     return context
 
 
 def _parameters(painting: Painting) -> tuple[Any, list[Any]]:
-    """The library's parameters, and what has to live as long as they do."""
+    """The library's parameters, and the objects that must live as long as they do."""
     job = painting.job
     parameters = sd_cpp.sd_img_gen_params_t()
     _functions.sd_img_gen_params_init(ctypes.byref(parameters))
@@ -175,9 +175,9 @@ def _parameters(painting: Painting) -> tuple[Any, list[Any]]:
         parameters.sample_params.scheduler = _SCHEDULERS[job.scheduler]
     kept: list[Any] = []
     if painting.image is not None:
-        parameters.init_image = _given(painting.image, kept)
+        parameters.init_image = _native_image(painting.image, kept)
     if painting.mask is not None:
-        parameters.mask_image = _given(painting.mask, kept)
+        parameters.mask_image = _native_image(painting.mask, kept)
     loras = (sd_cpp.sd_lora_t * len(painting.loras))(
         *(sd_cpp.sd_lora_t(False, lora.weight, os.fsencode(lora.path)) for lora in painting.loras)
     )
@@ -186,15 +186,15 @@ def _parameters(painting: Painting) -> tuple[Any, list[Any]]:
     return parameters, kept
 
 
-def _given(image: Image.Image, kept: list[Any]) -> Any:
+def _native_image(image: Image.Image, kept: list[Any]) -> Any:
     data = image.tobytes()
     pointer = ctypes.cast(ctypes.c_char_p(data), ctypes.POINTER(ctypes.c_uint8))
     kept += [data, pointer]
     return sd_cpp.sd_image_t(image.width, image.height, len(image.getbands()), pointer)
 
 
-def _taken(found: Any) -> Image.Image | None:
-    """The library's only picture; its memory is freed."""
+def _take_picture(found: Any) -> Image.Image | None:
+    """The library's only picture, or None; frees the library's memory."""
     if not found:
         return None
     try:

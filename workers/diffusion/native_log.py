@@ -1,4 +1,4 @@
-"""stable-diffusion.cpp's own log, of which there is one in a process."""
+"""stable-diffusion.cpp's log, which is global to the process."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from collections.abc import Callable
 import stable_diffusion_cpp as sd_cpp
 
 LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
-"""The levels of ``sd_log_level_t`` in ``stable-diffusion.h``, as :mod:`logging` has them."""
+"""The levels of :mod:`logging` for ``sd_log_level_t`` of ``stable-diffusion.h``."""
 
 SAMPLING_STARTS = "generating image:"
-"""What the library says when it has read everything and begins to denoise a picture."""
+"""The library logs this when all tensors are read and denoising begins."""
 
-KEPT_ERRORS = 3
+MAX_ERRORS = 3
+"""The first errors name the cause; later ones are only counted."""
 
 log = logging.getLogger("nexa.worker.diffusion")
 
@@ -23,10 +24,10 @@ _PLACE = re.compile(r"^[\w.-]+:\d+\s*- ")
 
 
 class NativeLog:
-    """Passes the library's lines on, and keeps its errors.
+    """Passes the library's warnings and errors to :mod:`logging`, and keeps its errors.
 
-    While ``verbose`` (during loading) its information is passed on too: a native crash leaves no other trace.
-    ``on_sampling`` is called when the library begins to denoise a picture.
+    While ``verbose`` is set (during loading), its information is logged too: a native crash leaves no other trace.
+    ``on_sampling`` is called when denoising of a picture begins.
     """
 
     def __init__(self) -> None:
@@ -37,17 +38,17 @@ class NativeLog:
         self._callback = sd_cpp.sd_log_callback(self._on_line)
 
     def capture(self) -> None:
-        """Take over the library's log."""
+        """Install this as the library's log callback."""
         sd_cpp.sd_set_log_callback(self._callback, ctypes.c_void_p(0))
 
     def forget_errors(self) -> None:
-        """Begin anew."""
+        """Drop the errors kept so far."""
         self._errors.clear()
         self._further_errors = 0
 
     def error(self) -> str:
-        """The errors since the last :meth:`forget_errors` in a line: the first ones, which name the cause."""
-        more = f" (and {self._further_errors} more errors, see the log)" if self._further_errors else ""
+        """The first errors since the last :meth:`forget_errors`, in one line."""
+        more = f" (and {self._further_errors} more errors in the log)" if self._further_errors else ""
         return "; ".join(self._errors) + more or "the library gave no reason"
 
     def _on_line(self, level: int, text: bytes, _: ctypes.c_void_p) -> None:
@@ -61,7 +62,7 @@ class NativeLog:
             self.on_sampling()
 
     def _keep(self, error: str) -> None:
-        if len(self._errors) < KEPT_ERRORS:
+        if len(self._errors) < MAX_ERRORS:
             self._errors.append(error)
         else:
             self._further_errors += 1

@@ -9,11 +9,11 @@ from shared.settings import ModelSettings
 
 @dataclass(frozen=True, slots=True)
 class DiffusionOptions:
-    """One model's options: paths of its files, empty where there is none.
+    """The options of one model. Paths are empty for files that it does not have.
 
-    With a text encoder of its own (``clip_l`` or ``t5xxl``) the model file is the diffusion model alone; else it is a
-    whole checkpoint. ``taesd`` stands in for the model's autoencoder: quick, and less exact. ``lora_folder`` is where
-    ``<lora:name:weight>`` in a prompt finds its files.
+    With a separate text encoder (``clip_l`` or ``t5xxl``), ``model_path`` holds the diffusion model alone; otherwise it
+    is a whole checkpoint. ``taesd`` replaces the model's autoencoder: faster, and less exact. ``lora_folder`` holds the
+    files of ``<lora:name:weight>`` tags.
     """
 
     model_path: str
@@ -43,11 +43,11 @@ class DiffusionOptions:
 
     @property
     def is_diffusion_model_only(self) -> bool:
-        """Whether the text encoders come from other files than the model."""
+        """Whether the text encoders are in separate files."""
         return bool(self.clip_l or self.t5xxl)
 
     @property
     def files(self) -> dict[str, str]:
-        """The files to read, by the name of their option."""
+        """The paths of the other files, by the name of their option."""
         names = ("vae", "taesd", "clip_l", "clip_g", "t5xxl")
         return {name: path for name in names if (path := getattr(self, name))}

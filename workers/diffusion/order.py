@@ -1,4 +1,4 @@
-"""An image job as it was accepted: checked, its pictures decoded."""
+"""An accepted image job: checked, with its pictures decoded."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from workers.diffusion.pictures import input_picture, mask_picture
 from workers.engine import EngineJob
 
 MIN_GITS_STEPS = 2
-"""The library crashes when this scheduler is asked for fewer."""
+"""The library crashes with this scheduler and fewer steps."""
 
 
 @dataclass(slots=True)
 class Order:
-    """``prompt`` is without its LoRAs. ``cancelled`` may be set at any time."""
+    """An accepted job. ``prompt`` has no LoRA tags. ``cancelled`` may be set at any time, from another thread."""
 
     job_id: str
     job: ImageJob
@@ -36,9 +36,10 @@ class Order:
 
     @property
     def steps(self) -> int:
-        """Denoising steps of one picture: of an input picture, only the last part of the way is gone.
+        """Denoising steps of one picture. With an input picture, only a fraction ``strength`` of the steps is done,
+        the last ones.
 
-        The numbers are the library's, which computes with single precision.
+        The formula is the library's, which computes in single precision.
         """
         job = self.job
         if not job.has_input or job.strength >= 1.0:
@@ -47,25 +48,25 @@ class Order:
 
     @property
     def preview_steps(self) -> frozenset[int]:
-        """After which steps of each picture a preview is wanted: evenly spaced, not the last one."""
+        """The steps of each picture that are followed by a preview: evenly spaced, without the last step."""
         wanted = min(self.job.previews, self.steps - 1)
         return frozenset(round(self.steps * (index + 1) / (wanted + 1)) for index in range(wanted))
 
 
 def accept(job: EngineJob, lora_folder: str) -> Order:
-    """Check a job and decode what belongs to it.
+    """Check a job and decode its pictures.
 
     Raises:
-        JobError: it asks for what this engine cannot do.
+        JobError: this engine cannot do the job, or a picture cannot be decoded.
     """
     work = job.work
     if not isinstance(work, ImageJob):
-        raise JobError(400, f"this model makes pictures, not {kind_of(work)}", "model")
+        raise JobError(400, f"model: this model generates pictures, it does not serve {kind_of(work)} jobs", "model")
     _check_name("sampler", work.sampler, SAMPLERS)
     _check_name("scheduler", work.scheduler, SCHEDULERS)
     if work.scheduler == "gits" and work.steps < MIN_GITS_STEPS:
         raise JobError(
-            400, f"scheduler: gits takes at least {MIN_GITS_STEPS} steps; sample_steps is {work.steps}", "scheduler"
+            400, f"scheduler: gits needs at least {MIN_GITS_STEPS} sample_steps, got {work.steps}", "scheduler"
         )
     _check_text("prompt", work.prompt)
     _check_text("negative_prompt", work.negative_prompt)
@@ -79,24 +80,22 @@ def accept(job: EngineJob, lora_folder: str) -> Order:
     return order
 
 
-def _check_name(field_name: str, name: str | None, accepted: tuple[str, ...]) -> None:
-    if name is not None and name not in accepted:
-        message = f"{field_name}: there is no {name[:80]!r}; accepted are {', '.join(accepted)}"
+def _check_name(field_name: str, name: str | None, known: tuple[str, ...]) -> None:
+    if name is not None and name not in known:
+        message = f"{field_name}: expected one of {', '.join(known)}, got {name[:80]!r}"
         raise JobError(400, message, field_name)
 
 
 def _check_text(field_name: str, text: str) -> None:
     if "\0" in text:
-        raise JobError(400, f"{field_name}: it has a NUL character, which the model cannot read", field_name)
+        raise JobError(400, f"{field_name}: expected text without NUL characters", field_name)
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise JobError(
-            400, f"{field_name}: it has half of a surrogate pair, which is no character", field_name
-        ) from None
+        raise JobError(400, f"{field_name}: expected text, got half of a surrogate pair", field_name) from None
 
 
 def _blob(job: EngineJob, index: int, field_name: str) -> memoryview:
     if index >= len(job.blobs):
-        raise JobError(400, f"{field_name}: the job needs a picture, and none came with it", field_name)
+        raise JobError(400, f"{field_name} is required, but the job came without it", field_name)
     return job.blobs[index]

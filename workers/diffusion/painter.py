@@ -1,4 +1,4 @@
-"""The thread that paints: one order after another, each step of it an event."""
+"""The thread that generates pictures, one order after another, and reports every step."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log = logging.getLogger("nexa.worker.diffusion")
 
 
 class Painter:
-    """Paints orders in a thread of its own, for a call of the library lasts as long as a picture.
+    """Works through orders in its own thread, because a call of the library lasts as long as a picture.
 
-    ``events`` gets each order's events, and ``None`` when the thread is done with an order, however it ended. ``timer``
-    tells how long the picture that is being painted still takes.
+    ``events`` receives each order's events, then ``None`` when the order has ended in any way. ``timer`` estimates how
+    long the current picture still takes.
     """
 
     def __init__(self, model: DiffusionModel, model_name: str) -> None:
@@ -32,17 +32,17 @@ class Painter:
         self._model = model
         self._model_name = model_name
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
-        # One thread for all orders: each thread that computes makes a team of its own. It must not hold up the end of
-        # the process, as nothing can stop it within a picture.
+        # One thread for all orders: OpenMP starts a team of threads for each thread that computes. It is a daemon,
+        # because nothing can stop it within a picture and the process must be able to exit.
         self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
         self._thread.start()
 
     def paint(self, order: Order) -> None:
-        """Begin with ``order`` as soon as the one before is done."""
+        """Queue ``order``."""
         self._orders.put(order)
 
     def end(self) -> None:
-        """End the thread. To be called when it is done with all orders."""
+        """End the thread after the queued orders."""
         self._orders.put(None)
         self._thread.join()
 
@@ -51,10 +51,10 @@ class Painter:
             try:
                 self._paint_all(order)
             except PaintError as error:
-                self.events.put(Failed(500, f"the picture could not be painted: {error}"))
+                self.events.put(Failed(500, f"the picture could not be generated: {error}"))
             except Exception:
-                log.exception("an order failed", extra={"job": order.job_id})
-                self.events.put(Failed(500, "the engine could not paint this picture; its log tells why"))
+                log.exception("picture failed", extra={"job": order.job_id})
+                self.events.put(Failed(500, "the picture could not be generated; the worker's log has the reason"))
             self.events.put(None)
 
     def _paint_all(self, order: Order) -> None:
@@ -78,9 +78,9 @@ class Painter:
 
 
 class _Steps:
-    """Turns what the library tells about one picture into an event for each step of its order.
+    """Turns the library's progress on one picture into one event for each step of the order.
 
-    The library tells of other things too: tensors that it reads for a LoRA, before the steps, and some steps twice.
+    The library also reports tensors read for a LoRA, before the steps, and reports some steps twice.
     """
 
     def __init__(self, order: Order, index: int, timer: StepTimer, events: queue.SimpleQueue[Payload | None]) -> None:
@@ -97,18 +97,18 @@ class _Steps:
         NATIVE_LOG.on_sampling = self._on_sampling
 
     def on_step(self, step: int, steps: int) -> None:
-        """The library's progress."""
+        """Handle a progress report of the library."""
         if self._sampling and steps == self._steps and step > self._done:
             self._timer.step(step)
             self._emit_up_to(step)
 
     def on_preview(self, step: int, image: Image.Image) -> None:
-        """What is there after ``step``; it is small, and has to be scaled."""
+        """Keep a preview for its step. Previews are small and are scaled to the picture's size."""
         if step in self._preview_steps and step not in self._previews:
             self._previews[step] = png(image.resize(self._size, Image.Resampling.BICUBIC))
 
     def finish(self) -> None:
-        """The picture is there, so all of its steps are done."""
+        """Emit the steps that were not reported: the picture is finished."""
         self._emit_up_to(self._steps)
 
     def _on_sampling(self) -> None:

@@ -1,4 +1,4 @@
-"""Input pictures and masks: bytes from anywhere in, pictures of the asked size out."""
+"""Input pictures and masks: untrusted bytes in, pictures of the requested size out."""
 
 from __future__ import annotations
 
@@ -9,30 +9,32 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from shared.wire.payloads import JobError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
+EXPECTED = "expected a PNG, JPEG, WebP, BMP or GIF picture"
+
 MAX_PIXELS = 64 * 1024 * 1024
-"""The largest picture that is decoded; its header tells before anything else is read."""
+"""The largest picture that is decoded. The size is checked in the header, before any pixel is decoded."""
 
 Size = tuple[int, int]
 
 
 def input_picture(data: memoryview, size: Size) -> Image.Image:
-    """An RGB picture of ``size``: upright, on white where it is transparent, scaled to cover, its middle.
+    """An RGB picture of ``size``: rotated upright, transparency on white, scaled to cover the size, centre-cropped.
 
     Raises:
-        JobError: the bytes are no such picture, or a damaged or too large one.
+        JobError: 415, the bytes are not a picture or are damaged; 413, it has more than ``MAX_PIXELS``.
     """
     image = _decode(data, "image")
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(ground, image)
+        background = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(background, image)
     return _fit(image.convert("RGB"), size)
 
 
 def mask_picture(data: memoryview, size: Size) -> Image.Image:
-    """A mask of ``size`` in black and white, white where to paint anew.
+    """A black and white mask of ``size``; the white part is generated anew.
 
-    A mask with transparency says so by its fully transparent pixels; one without, by its white ones.
+    In a mask with transparency, the fully transparent pixels become white; in one without, the light pixels do.
 
     Raises:
         JobError: as :func:`input_picture`.
@@ -58,14 +60,13 @@ def _decode(data: memoryview, field: str) -> Image.Image:
             upright = ImageOps.exif_transpose(image)
             return _to_8_bits(upright) if upright.mode.startswith("I") else upright
     except Image.DecompressionBombError:
-        raise JobError(413, f"{field}: it has too many pixels; up to {MAX_PIXELS:,} are accepted", field) from None
+        raise JobError(413, f"{field}: expected up to {MAX_PIXELS:,} pixels, got more", field) from None
     except UnidentifiedImageError:
-        raise JobError(415, f"{field}: it is no picture; PNG, JPEG, WebP, BMP and GIF are accepted", field) from None
-    except Exception as error:  # Pillow's decoders raise whatever their parts do on damaged data
-        message = f"{field}: it is damaged ({error}); PNG, JPEG, WebP, BMP and GIF are accepted"
-        raise JobError(415, message, field) from None
+        raise JobError(415, f"{field}: {EXPECTED}, got {len(data)} bytes of something else", field) from None
+    except Exception as error:  # Pillow's decoders raise exceptions of many types on damaged data
+        raise JobError(415, f"{field}: {EXPECTED}, got a damaged one ({error})", field) from None
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of 16 bits, which Pillow would clip rather than scale."""
+    """Scale a 16-bit grey picture, which Pillow would clip."""
     return image.convert("F").point(lambda value: value * (1 / 257) + 0.5).convert("L")

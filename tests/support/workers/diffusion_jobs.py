@@ -1,4 +1,4 @@
-"""Jobs for the small checkpoint, and what comes of them."""
+"""Jobs for the small checkpoint, and their events."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def pixels(png: bytes) -> NDArray[np.int16]:
 
 
 def image_job(job_id: str = "job", blobs: tuple[bytes, ...] = (), delivered: int = 0, **fields: Any) -> EngineJob:
-    """The least work unless told otherwise: 64 x 64 pixels, 2 steps, no negative prompt to compute."""
+    """A job with little work by default: 64 x 64 pixels, 2 steps, no guidance."""
     values = {"prompt": "a cat", "width": 64, "height": 64, "steps": 2, "cfg_scale": 1.0, **fields}
     return EngineJob(job_id, ImageJob(**values), blobs=[memoryview(blob) for blob in blobs], delivered=delivered)
 
 
 def finish(engine: DiffusionEngine) -> dict[str, Outcome]:
-    """Step until there is no work, and give the events by job."""
+    """Step until all jobs are done; returns the events by job."""
     events: dict[str, list[Payload]] = {}
     while engine.has_work():
         for job_id, event in engine.step():
@@ -56,7 +56,7 @@ def finish(engine: DiffusionEngine) -> dict[str, Outcome]:
 
 
 def run(engine: DiffusionEngine, job: EngineJob) -> Outcome:
-    """Run one job by itself."""
+    """Run one job alone."""
     engine.submit(job)
     return finish(engine)[job.job_id]
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-# Before stable_diffusion_cpp: it settles how that library's threads wait.
+# Before stable_diffusion_cpp: the package sets how that library's threads wait.
 import workers.diffusion  # noqa: F401
 
 # isort: split
@@ -22,7 +22,7 @@ def checkpoint() -> Path:
 
 @pytest.fixture(scope="session")
 def lora_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for LoRA files, as yet empty."""
+    """An empty folder for LoRA files."""
     return tmp_path_factory.mktemp("loras")
 
 

@@ -1,4 +1,4 @@
-"""How the engine takes, refuses, cancels and ends jobs, with a real model of random weights."""
+"""How the engine accepts, refuses, cancels and ends jobs, with a real model of random weights."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from workers.engine import EngineJob, EngineLoadError, WorkerMustEnd
 
 @pytest.fixture
 def calm_engine(engine: DiffusionEngine) -> Iterator[DiffusionEngine]:
-    """The engine; what a test left running is over before the next one."""
+    """The engine; finishes the jobs that a test left running."""
     reload_s = engine._reload_s
     yield engine
     engine._reload_s = 1000.0
@@ -49,14 +49,16 @@ def step_until_progress(engine: DiffusionEngine) -> None:
         (image_job(has_input=True, blobs=(b"<svg/>",)), 415, "image"),
     ],
 )
-def test_what_cannot_be_painted_is_refused(engine: DiffusionEngine, job: EngineJob, status: int, param: str) -> None:
+def test_a_job_that_the_engine_cannot_do_is_refused(
+    engine: DiffusionEngine, job: EngineJob, status: int, param: str
+) -> None:
     with pytest.raises(JobError) as refused:
         engine.submit(job)
     assert (refused.value.failed.status, refused.value.failed.param) == (status, param)
     assert not engine.has_work()
 
 
-def test_jobs_wait_for_each_other(calm_engine: DiffusionEngine) -> None:
+def test_jobs_run_one_after_the_other(calm_engine: DiffusionEngine) -> None:
     calm_engine.submit(image_job("first"))
     calm_engine.submit(image_job("second"))
     calm_engine.step()
@@ -68,7 +70,7 @@ def test_jobs_wait_for_each_other(calm_engine: DiffusionEngine) -> None:
     assert calm_engine.stats().steps - before == 4
 
 
-def test_a_waiting_job_is_dropped(calm_engine: DiffusionEngine) -> None:
+def test_a_cancelled_job_that_waits_is_dropped(calm_engine: DiffusionEngine) -> None:
     calm_engine.submit(image_job("first"))
     calm_engine.submit(image_job("second"))
     calm_engine.step()
@@ -77,7 +79,7 @@ def test_a_waiting_job_is_dropped(calm_engine: DiffusionEngine) -> None:
     assert "second" not in finish(calm_engine)
 
 
-def test_a_picture_that_is_nearly_done_is_thrown_away(calm_engine: DiffusionEngine) -> None:
+def test_a_cancelled_picture_that_is_nearly_done_is_finished_and_discarded(calm_engine: DiffusionEngine) -> None:
     calm_engine._reload_s = 1000.0
     calm_engine.submit(image_job("cancelled", steps=4, count=3))
     calm_engine.submit(image_job("next"))
@@ -91,7 +93,9 @@ def test_a_picture_that_is_nearly_done_is_thrown_away(calm_engine: DiffusionEngi
     assert calm_engine.stats().steps - before < 4 + 2 + 1, "the further pictures of the cancelled job were not painted"
 
 
-def test_a_picture_that_takes_longer_than_a_new_process_ends_this_one(calm_engine: DiffusionEngine) -> None:
+def test_a_cancelled_picture_that_takes_longer_than_a_new_process_ends_the_process(
+    calm_engine: DiffusionEngine,
+) -> None:
     calm_engine._reload_s = 0.01
     calm_engine.submit(image_job("long", steps=12))
     step_until_progress(calm_engine)
@@ -111,7 +115,7 @@ def test_a_cancelled_picture_that_turns_out_to_be_slow_ends_the_process(
         finish(calm_engine)
 
 
-def test_a_failure_of_the_library_is_told_and_the_next_job_runs(
+def test_a_failure_of_the_library_is_reported_and_the_next_job_runs(
     engine: DiffusionEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -142,13 +146,13 @@ def test_loading_is_reported(checkpoint: Path, capfd: pytest.CaptureFixture[str]
     assert capfd.readouterr().out == ""
 
 
-def test_an_incomplete_checkpoint_is_refused_with_the_library_s_words(tmp_path: Path, checkpoint: Path) -> None:
+def test_an_incomplete_checkpoint_is_refused_with_the_library_s_errors(tmp_path: Path, checkpoint: Path) -> None:
     damaged = tmp_path / "damaged.gguf"
     data = checkpoint.read_bytes()[: 1 << 20]
     damaged.write_bytes(data)
     with pytest.raises(EngineLoadError, match="read tensor data failed"):
         DiffusionEngine(DiffusionOptions(str(damaged), "tiny", 2)).load(lambda fraction: None)
-    with pytest.raises(EngineLoadError, match="there is no such file"):
+    with pytest.raises(EngineLoadError, match="no such file"):
         DiffusionEngine(DiffusionOptions(str(tmp_path / "none.gguf"), "tiny", 2)).load(lambda fraction: None)
 
 
@@ -169,7 +173,7 @@ def in_process(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_checkpoint_that_kills_the_process_leaves_the_library_s_last_words(tmp_path: Path) -> None:
+def test_a_checkpoint_that_crashes_the_process_leaves_the_library_s_last_log_lines(tmp_path: Path) -> None:
     header = b'{"model.diffusion_model.input_blocks.0.0.weight":{"shape":[1],"data_offsets":[0,4]}}'
     bad = tmp_path / "bad.safetensors"
     bad.write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
@@ -179,7 +183,7 @@ def test_a_checkpoint_that_kills_the_process_leaves_the_library_s_last_words(tmp
     assert "type must be string" in ended.stderr
 
 
-def test_a_process_ends_in_order_while_a_picture_is_in_the_making(checkpoint: Path) -> None:
+def test_a_process_exits_cleanly_while_a_picture_is_in_progress(checkpoint: Path) -> None:
     code = (
         "from workers.engine import EngineJob; from shared.wire.jobs import ImageJob, Progress\n"
         "engine.submit(EngineJob('a', ImageJob('a cat', width=64, height=64, steps=500)))\n"

@@ -1,4 +1,4 @@
-"""What the engine paints, with a real model of random weights."""
+"""Pictures and events of the engine, with a real model of random weights."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_events_come_in_order_and_count_every_step_of_all_pictures(engine: Diffu
     assert done.ttft_s > 0.0
 
 
-def test_a_step_is_told_while_the_picture_is_still_in_the_making(engine: DiffusionEngine) -> None:
+def test_a_step_is_reported_while_the_picture_is_in_progress(engine: DiffusionEngine) -> None:
     engine.submit(image_job(steps=6))
     batches = []
     while engine.has_work():
@@ -62,14 +62,14 @@ def test_a_step_that_runs_the_model_twice_counts_once(engine: DiffusionEngine, s
 
 
 @pytest.mark.parametrize(("strength", "steps"), [(0.0, 1), (0.5, 3), (0.75, 4), (1.0, 5)])
-def test_an_input_picture_takes_only_the_last_part_of_the_steps(
+def test_an_input_picture_needs_only_the_last_part_of_the_steps(
     engine: DiffusionEngine, strength: float, steps: int
 ) -> None:
     outcome = run(engine, image_job(blobs=(PHOTO,), has_input=True, strength=strength, steps=5))
     assert [(event.step, event.steps) for event in outcome.progress] == [(n, steps) for n in range(1, steps + 1)]
 
 
-def test_pictures_that_were_delivered_are_not_painted_again(engine: DiffusionEngine) -> None:
+def test_delivered_pictures_are_not_generated_again(engine: DiffusionEngine) -> None:
     whole = run(engine, image_job(count=2, seed=3))
     rest = run(engine, image_job(count=2, seed=3, delivered=1))
     assert [picture.index for picture in rest.pictures] == [1]
@@ -78,7 +78,7 @@ def test_pictures_that_were_delivered_are_not_painted_again(engine: DiffusionEng
 
 
 @pytest.mark.parametrize("size", [(128, 64), (72, 100)])
-def test_the_picture_has_the_size_that_was_asked_for(engine: DiffusionEngine, size: tuple[int, int]) -> None:
+def test_the_picture_has_the_requested_size(engine: DiffusionEngine, size: tuple[int, int]) -> None:
     picture = run(engine, image_job(width=size[0], height=size[1])).pictures[0]
     assert (picture.width, picture.height) == size
     assert Image.open(io.BytesIO(picture.png)).size == size
@@ -93,7 +93,7 @@ def test_previews_come_with_evenly_spaced_steps(engine: DiffusionEngine) -> None
     assert not any(event.preview for event in run(engine, image_job()).progress)
 
 
-def test_an_input_picture_is_kept_the_more_the_smaller_the_strength(engine: DiffusionEngine) -> None:
+def test_a_smaller_strength_keeps_more_of_the_input_picture(engine: DiffusionEngine) -> None:
     def painted(strength: float, photo: bytes = PHOTO) -> Outcome:
         return run(engine, image_job(blobs=(photo,), has_input=True, strength=strength, steps=4))
 
@@ -104,7 +104,7 @@ def test_an_input_picture_is_kept_the_more_the_smaller_the_strength(engine: Diff
     assert abs(slight.pixels - free).mean() > abs(strong.pixels - free).mean()
 
 
-def test_a_mask_keeps_what_it_covers(engine: DiffusionEngine) -> None:
+def test_the_black_part_of_a_mask_is_kept(engine: DiffusionEngine) -> None:
     mask = Image.new("L", (64, 64), "black")
     mask.paste("white", (0, 0, 32, 64))
 
@@ -120,7 +120,7 @@ def test_a_mask_keeps_what_it_covers(engine: DiffusionEngine) -> None:
 
 
 @pytest.mark.parametrize("prompt", ["a cat, sitting", "a cat \N{CAT FACE}"])
-def test_the_picture_tells_how_it_was_made(engine: DiffusionEngine, prompt: str) -> None:
+def test_the_file_holds_the_parameters_of_the_picture(engine: DiffusionEngine, prompt: str) -> None:
     job = image_job(prompt=prompt, negative_prompt="rain: much", seed=4, sampler="dpm++2m", scheduler="karras")
     image = Image.open(io.BytesIO(run(engine, job).pictures[0].png))
     text = image.info["parameters"].splitlines()

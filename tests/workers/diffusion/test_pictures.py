@@ -1,4 +1,4 @@
-"""Input pictures and masks, honest and hostile."""
+"""Input pictures and masks: valid, damaged and hostile."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read(data: bytes, size: tuple[int, int] = (8, 8)) -> Image.Image:
 
 
 def bomb(width: int, height: int) -> bytes:
-    """A PNG of some bytes whose header promises many pixels."""
+    """A PNG of a few bytes whose header declares many pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -41,8 +41,8 @@ def test_the_accepted_formats_are_read(format: str) -> None:
     [b"", b"hello", b"<svg xmlns='http://www.w3.org/2000/svg'/>", png_of(Image.new("RGB", (8, 8)), "TIFF")],
     ids=["empty", "text", "svg", "tiff"],
 )
-def test_what_is_no_accepted_picture_is_refused(data: bytes) -> None:
-    with pytest.raises(JobError, match="PNG, JPEG, WebP, BMP and GIF are accepted") as refused:
+def test_a_file_of_another_format_is_refused(data: bytes) -> None:
+    with pytest.raises(JobError, match="expected a PNG, JPEG, WebP, BMP or GIF picture") as refused:
         read(data)
     assert (refused.value.failed.status, refused.value.failed.param) == (415, "image")
 
@@ -57,7 +57,7 @@ def test_a_truncated_picture_is_refused(format: str) -> None:
 
 @pytest.mark.parametrize("side", [9_000, 60_000])
 def test_a_picture_with_too_many_pixels_is_refused_by_its_header(side: int) -> None:
-    with pytest.raises(JobError, match="too many pixels") as refused:
+    with pytest.raises(JobError, match="expected up to 67,108,864 pixels") as refused:
         read(bomb(side, side))
     assert refused.value.failed.status == 413
 
@@ -66,18 +66,18 @@ def test_a_picture_is_turned_upright() -> None:
     image = Image.new("RGB", (16, 8), "black")
     image.paste("white", (0, 0, 8, 8))
     exif = Image.Exif()
-    exif[0x0112] = 6  # the camera was held on its right side
+    exif[0x0112] = 6  # orientation: rotate by 90 degrees
     turned = read(png_of(image, exif=exif), (8, 16))
     assert turned.getpixel((4, 2)) == (255, 255, 255)
     assert turned.getpixel((4, 13)) == (0, 0, 0)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_what_is_transparent_becomes_white(mode: str) -> None:
+def test_transparency_becomes_white(mode: str) -> None:
     assert read(png_of(Image.new(mode, (8, 8)))).getpixel((4, 4)) == (255, 255, 255)
 
 
-def test_a_picture_is_scaled_to_cover_and_its_middle_taken() -> None:
+def test_a_picture_is_scaled_to_cover_the_size_and_cropped_to_its_centre() -> None:
     image = Image.new("RGB", (48, 16), "black")
     image.paste("white", (16, 0, 32, 16))
     assert np.asarray(read(png_of(image))).min() > 200

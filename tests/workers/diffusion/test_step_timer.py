@@ -19,14 +19,14 @@ def clock() -> Clock:
     return Clock()
 
 
-def test_nothing_is_known_before_the_first_step(clock: Clock) -> None:
+def test_there_is_no_estimate_before_the_first_step(clock: Clock) -> None:
     timer = StepTimer(clock)
     timer.begin(10, 100)
     timer.sampling()
     assert timer.remaining_s() is None
 
 
-def test_the_steps_to_come_take_as_long_as_those_that_are_done(clock: Clock) -> None:
+def test_the_remaining_steps_are_assumed_to_take_as_long_as_the_steps_done(clock: Clock) -> None:
     timer = StepTimer(clock)
     timer.begin(10, 100)
     timer.sampling()
@@ -37,7 +37,7 @@ def test_the_steps_to_come_take_as_long_as_those_that_are_done(clock: Clock) -> 
     assert timer.remaining_s() == pytest.approx(19.0)
 
 
-def test_the_rest_is_known_from_the_picture_before(clock: Clock) -> None:
+def test_decoding_is_assumed_to_take_as_long_as_in_the_previous_picture(clock: Clock) -> None:
     timer = StepTimer(clock)
     for pixels in (100, 200):
         timer.begin(2, pixels)
