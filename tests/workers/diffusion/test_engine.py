@@ -185,7 +185,8 @@ def test_a_checkpoint_that_crashes_the_process_leaves_the_library_s_last_log_lin
 
 def test_a_process_exits_cleanly_while_a_picture_is_in_progress(checkpoint: Path) -> None:
     code = (
-        "from workers.engine import EngineJob; from shared.wire.jobs import ImageJob, Progress\n"
+        "from workers.engine import EngineJob\n"
+        "from shared.wire.jobs import ImageJob; from shared.wire.payloads import Progress\n"
         "engine.submit(EngineJob('a', ImageJob('a cat', width=64, height=64, steps=500)))\n"
         "while not any(isinstance(event, Progress) for _, event in engine.step()): pass\n"
         "engine.close()\n"
