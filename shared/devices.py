@@ -1,7 +1,7 @@
-"""Which device and how many threads each worker gets.
+"""The device and the number of threads of each worker.
 
-With GPUs, workers go round-robin over them, the one with the most free memory first. Without, they share the CPU's
-cores equally. A machine without NVIDIA's driver is a machine without GPU, not an error.
+Workers are spread round-robin over the GPUs, starting with the one with the most free memory. Without a GPU they share
+the CPU cores equally. A machine without NVIDIA's driver has no GPU; that is not an error.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _CPU_QUOTA_FILE = Path("/sys/fs/cgroup/cpu.max")
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """One GPU as the driver describes it. ``index`` is NVML's (PCI bus order).
+    """One GPU as the driver reports it. ``index`` is NVML's (PCI bus order).
 
-    ``busy_ratio`` is the share of the last moments in which it worked, None where the driver does not tell.
+    ``busy_ratio`` is the GPU's recent utilisation from 0 to 1, None if the driver does not report it.
     """
 
     index: int
@@ -36,7 +36,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class DeviceAssignment:
-    """Where one worker runs: ``gpu`` is an NVML index or None for the CPU; ``env`` is added to its environment."""
+    """Where one worker runs: ``gpu`` is an NVML index, None for the CPU; ``env`` is added to its environment."""
 
     gpu: int | None
     threads: int
@@ -57,17 +57,17 @@ class WorkerNeeds:
 
 
 class GpuSource(Protocol):
-    """Whoever knows the machine's GPUs."""
+    """Lists the machine's GPUs."""
 
     def gpus(self) -> list[Gpu]:
-        """All GPUs with their memory at this moment."""
+        """All GPUs with their current memory."""
 
 
 class Nvml:
-    """The GPUs that NVIDIA's management library reports; none where library or driver are missing."""
+    """The GPUs that NVIDIA's management library reports; none if the library or the driver is missing."""
 
     def gpus(self) -> list[Gpu]:
-        """All GPUs with their memory at this moment."""
+        """All GPUs with their current memory."""
         try:
             import pynvml
         except ImportError:
@@ -80,7 +80,7 @@ class Nvml:
         try:
             return [_describe(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
         except pynvml.NVMLError as error:
-            log.warning("GPUs cannot be used", extra={"reason": str(error)})
+            log.warning("GPUs not usable", extra={"reason": str(error)})
             return []
         finally:
             pynvml.nvmlShutdown()
@@ -89,12 +89,12 @@ class Nvml:
 def assign(
     workers: Sequence[WorkerNeeds], source: GpuSource | None = None, cores: int | None = None
 ) -> list[DeviceAssignment]:
-    """Give each worker (those of all models together) a device and threads.
+    """Assign a device and threads to each worker (those of all models together).
 
     Args:
-        workers: what each needs.
-        source: knows the GPUs; NVML by default.
-        cores: the cores to share; those that this process may use by default.
+        workers: the needs of each.
+        source: lists the GPUs; NVML by default.
+        cores: the number of cores to share; by default those that this process may use.
     """
     share = max(1, (usable_cores() if cores is None else cores) // max(1, len(workers)))
     gpus = visible_gpus(source or Nvml()) if any(worker.use_gpu for worker in workers) else []
@@ -110,7 +110,7 @@ def _assignment(threads: int, gpu: Gpu | None) -> DeviceAssignment:
 
 
 def visible_gpus(source: GpuSource) -> list[Gpu]:
-    """The GPUs that ``CUDA_VISIBLE_DEVICES`` leaves to this process: indices, or beginnings of UUIDs."""
+    """The GPUs that ``CUDA_VISIBLE_DEVICES`` (indices or prefixes of UUIDs) makes visible to this process."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is None:
         return source.gpus()
@@ -125,7 +125,7 @@ def visible_gpus(source: GpuSource) -> list[Gpu]:
 
 
 def usable_cores() -> int:
-    """The cores that this process may use: its CPU affinity, and a container's quota where there is one."""
+    """The number of cores that this process may use, by its CPU affinity and its container's quota."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
     return max(1, min(cores, _quota_cores(_CPU_QUOTA_FILE) or cores))
 
@@ -153,7 +153,7 @@ def _describe(pynvml: Any, index: int) -> Gpu:
 
 
 def _busy_ratio(pynvml: Any, handle: Any) -> float | None:
-    """Some devices do not tell, slices of a GPU (MIG) for example."""
+    """Utilisation from 0 to 1. Some devices, such as MIG slices, do not report it."""
     try:
         return int(pynvml.nvmlDeviceGetUtilizationRates(handle).gpu) / 100
     except pynvml.NVMLError:

@@ -1,9 +1,9 @@
-"""What a worker's exit code tells the supervisor."""
+"""Exit codes of a worker that have a meaning for the supervisor."""
 
 from __future__ import annotations
 
 CANNOT_LOAD = 3
-"""The model cannot be loaded: trying again is of no use."""
+"""The model cannot be loaded; do not try again."""
 
 REPLACE = 4
-"""The worker ended so that a cancelled job ends with it: another one is to be started at once."""
+"""The worker exited to stop a cancelled job; start another one at once."""

@@ -1,4 +1,4 @@
-"""How one of our processes starts another: the same interpreter, the same code, wherever the user stands."""
+"""Starting other processes of the server: same interpreter, same code, in any working directory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ CODE_FOLDER = Path(__file__).resolve().parent.parent
 
 
 def module_command(module: str, *arguments: str) -> list[str]:
-    """The command line that runs ``module``. ``-P`` keeps folders of the same name where the user stands out of it."""
+    """The command line that runs ``module``. ``-P`` ignores packages of the same name in the working directory."""
     return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def child_environment() -> dict[str, str]:
-    """This process's environment; a checkout that is not installed is put on the module search path."""
+    """This process's environment; in a checkout, with the code on the module search path."""
     environment = dict(os.environ)
     if (CODE_FOLDER / "pyproject.toml").exists():
         paths = [str(CODE_FOLDER), environment.get("PYTHONPATH", "")]

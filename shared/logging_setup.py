@@ -1,4 +1,4 @@
-"""Logs of every process: one line an event on stderr, as text or as JSON, with the fields given by ``extra``."""
+"""Logging of every process: one line per record on stderr, as text or JSON, with the fields of ``extra``."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 def configure(fmt: str = "text", level: str = "INFO", process: str = "") -> None:
-    """Send all logs of this process to stderr.
+    """Log to stderr.
 
     Args:
-        fmt: ``text`` (time, process, level, message, then ``key=value``) or ``json`` (one object a line).
-        level: the least level that is shown, as :mod:`logging` names it.
-        process: the name of this process in each line.
+        fmt: ``text`` (time, process, level, message, then ``key=value``) or ``json`` (one object per line).
+        level: the lowest level to log, by its name in :mod:`logging`.
+        process: this process's name in each line.
 
     Raises:
-        ValueError: ``fmt`` is neither.
+        ValueError: ``fmt`` is unknown.
     """
     if fmt not in FORMATS:
-        raise ValueError(f"log format {fmt!r}; accepted are {' and '.join(FORMATS)}")
+        raise ValueError(f"log format: expected {' or '.join(FORMATS)}, got {fmt}")
     handler = _StderrHandler()
     handler.setFormatter(JsonFormatter(process) if fmt == "json" else TextFormatter(process))
     root = logging.getLogger()
@@ -41,7 +41,7 @@ class TextFormatter(logging.Formatter):
         self._process = process or "nexa"
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line."""
+        """Format a record."""
         words = [_time(record), self._process, record.levelname, record.getMessage()]
         words += [f"{key}={_text(value)}" for key, value in _extras(record).items()]
         return "\n".join([" ".join(words), *_traceback(self, record)])
@@ -55,7 +55,7 @@ class JsonFormatter(logging.Formatter):
         self._process = process or "nexa"
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record's line."""
+        """Format a record."""
         fields: dict[str, Any] = {
             **_extras(record),
             "time": _time(record),
@@ -71,7 +71,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):
-    """Writes to what ``sys.stderr`` is at that moment, so that a live display may stand in for it."""
+    """Writes to the current ``sys.stderr``, which a live display may have replaced."""
 
     def __init__(self) -> None:
         super().__init__(sys.stderr)
@@ -86,7 +86,7 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """``value`` as one word, quoted where it has blanks, quotes or line ends."""
+    """``value`` as one word, quoted if it has blanks, quotes or line breaks."""
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     return text if text and not any(c.isspace() or c in "\"'=" for c in text) else json.dumps(text, ensure_ascii=False)
 

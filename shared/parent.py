@@ -1,4 +1,4 @@
-"""No process of the server outlives the one that started it, however that one ended."""
+"""Child processes end with their parent, however that ended."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import threading
 import time
 
 PARENT_PID_VARIABLE = "NEXA_PARENT_PID"
-"""Set by whoever starts a process: the pid that its parent must have."""
+"""The expected pid of the parent, set by the process that starts a child."""
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _POLL_INTERVAL_S = 0.5
 
 
 def die_with_parent() -> None:
-    """End this process when its parent dies, by a signal that cannot be blocked.
+    """Let this process be killed (SIGKILL) when its parent dies.
 
-    On Linux the kernel sends it (``prctl(2)``, ``PR_SET_PDEATHSIG``); elsewhere a thread watches the parent's pid.
-    A parent that died before this call is noticed by :data:`PARENT_PID_VARIABLE`.
+    On Linux the kernel does it (``prctl(2)``, ``PR_SET_PDEATHSIG``); elsewhere a thread polls the parent's pid.
+    :data:`PARENT_PID_VARIABLE` reveals a parent that died before this call.
     """
     expected_pid = int(os.environ.get(PARENT_PID_VARIABLE) or os.getppid())
     if not _ask_kernel():

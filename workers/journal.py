@@ -1,6 +1,6 @@
-"""What a worker has published for each job, kept until the router has acknowledged the job's end.
+"""The events that a worker published for each job, kept until the router acknowledges the job's end.
 
-PUB drops silently, so every event has a sequence number, and any of them can be had again from here.
+PUB drops silently, so every event has a sequence number and can be replayed from here.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from shared.wire.payloads import Payload
 
 
 class JobJournal:
-    """The events of the jobs that one worker was given, by job id."""
+    """The events of one worker's jobs, by job id."""
 
     def __init__(self) -> None:
         self._events: dict[str, list[Event]] = {}
         self._router_of: dict[str, str] = {}
 
     def open(self, job_id: str, router_id: str) -> bool:
-        """Begin a job. False if it is known already, as when a router sends it twice."""
+        """Begin a job. Returns False if it is known already."""
         if job_id in self._events:
             return False
         self._events[job_id] = []
@@ -25,7 +25,7 @@ class JobJournal:
         return True
 
     def record(self, job_id: str, payload: Payload) -> tuple[str, Event] | None:
-        """Number an event; returns its router and the event, or None when the job was cancelled meanwhile."""
+        """Number an event. Returns its router id and the event, or None if the job was cancelled meanwhile."""
         events = self._events.get(job_id)
         if events is None:
             return None
@@ -34,7 +34,7 @@ class JobJournal:
         return self._router_of[job_id], event
 
     def since(self, job_id: str, first_seq: int) -> list[Event] | None:
-        """The events of a job from ``first_seq`` on; None if the job is unknown."""
+        """The events of a job starting with ``first_seq``; None if the job is unknown."""
         events = self._events.get(job_id)
         return None if events is None else events[max(first_seq, 0) :]
 
@@ -44,11 +44,11 @@ class JobJournal:
         self._router_of.pop(job_id, None)
 
     def jobs_of_others(self, router_id: str) -> list[str]:
-        """The jobs that belong to another run of a router."""
+        """The jobs of other runs of the router."""
         return [job_id for job_id, owner in self._router_of.items() if owner != router_id]
 
     def last_seqs(self) -> dict[str, int]:
-        """The last sequence number of every job that is kept; -1 where nothing was published yet."""
+        """The last sequence number of every kept job; -1 if nothing was published yet."""
         return {job_id: len(events) - 1 for job_id, events in self._events.items()}
 
     def __len__(self) -> int:

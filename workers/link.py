@@ -1,7 +1,6 @@
-"""A worker's side of the wire: one thread that owns its sockets while the engine's thread computes.
+"""A worker's sockets, owned by a thread of their own.
 
-Commands for the engine come out of :attr:`WorkerLink.inbox`; what the engine emits goes in by :meth:`WorkerLink.emit`.
-Numbering, packing and sending happen here, beside the next decode step.
+Events are numbered, packed and sent here while the engine's thread computes the next step.
 """
 
 from __future__ import annotations
@@ -42,14 +41,14 @@ from shared.wire.messages import (
 from shared.wire.transport import Endpoints, open_socket
 from workers.engine import Emitted
 from workers.journal import JobJournal
-from workers.testing.unreliable import open_bus
+from workers.testing.unreliable_bus import open_bus
 
 log = logging.getLogger("nexa.worker.link")
 
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job from the router with the frames that followed it, where they were received."""
+    """A job from the router and its files, still in the buffers that received them."""
 
     message: Submit
     blobs: list[memoryview]
@@ -59,10 +58,10 @@ Command = Submission | Cancel | Drain
 
 
 class WorkerLink:
-    """Connects one worker with the router and the supervisor.
+    """Connects one worker to the router and the supervisor.
 
-    ``heartbeat`` builds the current heartbeat from the last sequence numbers of the jobs in the journal.
-    ``on_command`` is called in the link's thread for each command; it must be quick and thread-safe.
+    ``heartbeat`` builds the current heartbeat from the last sequence numbers of the jobs. ``on_command`` is called in
+    the link's thread for each command; it must be fast and thread-safe.
     """
 
     def __init__(
@@ -85,25 +84,25 @@ class WorkerLink:
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     def start(self) -> None:
-        """Connect and begin to send heartbeats."""
+        """Connect and start sending heartbeats."""
         self._thread.start()
 
     def emit(self, emitted: list[Emitted]) -> None:
-        """Publish what a step produced. Callable from any thread."""
+        """Publish the events of a step. Thread-safe."""
         self._outbox.append(emitted)
         self._wake()
 
     def beat(self) -> None:
-        """Send a heartbeat at once: the worker's state has changed. Callable from any thread."""
+        """Send a heartbeat now, because the worker's state changed. Thread-safe."""
         self._beat_now = True
         self._wake()
 
     def kept_jobs(self) -> int:
-        """Jobs that run, or whose end the router has not acknowledged."""
+        """The number of jobs that run or whose end the router has not acknowledged."""
         return len(self._journal)
 
     def stop(self, timeout_s: float = 2.0) -> None:
-        """Send what is left and close the sockets."""
+        """Send the remaining events and close the sockets."""
         self._stopping = True
         self._wake()
         self._thread.join(timeout_s)
@@ -131,18 +130,18 @@ class WorkerLink:
         poller = zmq.Poller()
         poller.register(self._jobs, zmq.POLLIN)
         poller.register(self._wake_fd, zmq.POLLIN)
-        next_beat_s = 0.0
+        next_beat_at_s = 0.0
         while True:
             stopping = self._stopping
             self._receive()
             self._publish()
-            if self._beat_now or time.monotonic() >= next_beat_s:
+            if self._beat_now or time.monotonic() >= next_beat_at_s:
                 self._beat_now = False
                 self._send_heartbeat()
-                next_beat_s = time.monotonic() + HEARTBEAT_INTERVAL_S
+                next_beat_at_s = time.monotonic() + HEARTBEAT_INTERVAL_S
             if stopping:
                 return
-            poller.poll(max(0, math.ceil((next_beat_s - time.monotonic()) * 1000)))
+            poller.poll(max(0, math.ceil((next_beat_at_s - time.monotonic()) * 1000)))
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._wake_fd)
 
@@ -184,7 +183,7 @@ class WorkerLink:
         self._on_command(message)
 
     def _answer_probe(self, probe: Probe) -> None:
-        """Publish the nonce. At a router's new run nobody is left to read the jobs of its earlier run: they end."""
+        """Publish the nonce. If the router has restarted, cancel the jobs of its earlier run: nobody reads them."""
         if self._router_ids.get(probe.router_name, probe.router_id) != probe.router_id:
             for job_id in self._journal.jobs_of_others(probe.router_id):
                 self._cancel(Cancel(job_id))

@@ -1,4 +1,4 @@
-"""The loop of a worker process: commands in, engine steps, events out."""
+"""The main loop of a worker process: commands in, engine steps, events out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger("nexa.worker")
 
 
 class WorkerRuntime:
-    """Runs one engine behind a :class:`WorkerLink` until it is drained and the router has acknowledged all ends."""
+    """Runs one engine behind a :class:`WorkerLink` until it is drained and the router has acknowledged all jobs."""
 
     def __init__(
         self, engine: Engine, worker_id: str, worker_name: str, model: str, device: str, endpoints: Endpoints
@@ -41,8 +41,8 @@ class WorkerRuntime:
         self._loading = 0.0
         self._info = EngineInfo(slots=0, context_tokens=0)
         self._stats = EngineStats()
-        self._step_started_s: float | None = None
-        self._finished_s: float | None = None
+        self._step_started_at_s: float | None = None
+        self._finished_at_s: float | None = None
 
     def run(self) -> None:
         """Load the model and serve until drained.
@@ -69,40 +69,40 @@ class WorkerRuntime:
             else:
                 self._stats = self._engine.stats()
             if not self._engine.has_work():
-                self._step_started_s = None
+                self._step_started_at_s = None
             if emitted:
                 self._link.emit(emitted)
             if self._state is WorkerState.DRAINING and not self._engine.has_work() and self._may_end():
                 return
 
     def _may_end(self) -> bool:
-        """Whether the router has all that this worker had to say; one that does not answer is not waited for long.
+        """Whether a drained worker may exit: the router has acknowledged all jobs, or ``ACKNOWLEDGE_WAIT_S`` is over.
 
-        It may ask for events again that were lost, and a job may still be on its way here.
+        Until then the router may ask for a replay, and a last job may still arrive.
         """
         if not self._commands.empty():
-            self._finished_s = None
+            self._finished_at_s = None
             return False
-        if self._finished_s is None:
-            self._finished_s = time.monotonic()
-        if not self._link.kept_jobs() or time.monotonic() - self._finished_s > ACKNOWLEDGE_WAIT_S:
+        if self._finished_at_s is None:
+            self._finished_at_s = time.monotonic()
+        if not self._link.kept_jobs() or time.monotonic() - self._finished_at_s > ACKNOWLEDGE_WAIT_S:
             return True
         time.sleep(ACKNOWLEDGE_POLL_S)
         return False
 
     def _step(self) -> list[Emitted]:
-        """One call of the engine. Those that do nothing but wait count as one step with what they wait for."""
-        if self._step_started_s is None:
-            self._step_started_s = time.monotonic()
+        """Call the engine once. Calls that only wait count as part of the step that they wait for."""
+        if self._step_started_at_s is None:
+            self._step_started_at_s = time.monotonic()
         emitted = self._engine.step()
         stats = self._engine.stats()
         if emitted or stats.steps != self._stats.steps:
-            self._step_started_s = time.monotonic()
+            self._step_started_at_s = time.monotonic()
         self._stats = stats
         return emitted
 
     def _take_commands(self, wait: bool) -> list[Emitted]:
-        """Carry out what has arrived; with ``wait``, sleep until something does."""
+        """Carry out the commands that have arrived; with ``wait``, block until there is one."""
         emitted: list[Emitted] = []
         if wait and self._state is not WorkerState.DRAINING:
             emitted += self._carry_out(self._commands.get())
@@ -133,8 +133,8 @@ class WorkerRuntime:
         except JobError as error:
             return [(message.job_id, error.failed)]
         except Exception:
-            log.exception("job refused by a defect", extra={"job": message.job_id})
-            return [(message.job_id, Failed(500, "the engine could not take this request; its log has the reason"))]
+            log.exception("job failed in the engine", extra={"job": message.job_id})
+            return [(message.job_id, Failed(500, "the engine failed on this request; the server's log has the reason"))]
 
     def _set_state(self, state: WorkerState) -> None:
         self._state = state
@@ -146,7 +146,7 @@ class WorkerRuntime:
             self._link.beat()
 
     def _heartbeat(self, jobs: dict[str, int]) -> Heartbeat:
-        started_s = self._step_started_s
+        started_at_s = self._step_started_at_s
         return Heartbeat(
             worker_id=self._worker_id,
             worker_name=self._worker_name,
@@ -158,7 +158,7 @@ class WorkerRuntime:
             slots=self._info.slots,
             context_tokens=self._info.context_tokens,
             memory_bytes=self._process.memory_info().rss,
-            busy_s=0.0 if started_s is None else time.monotonic() - started_s,
+            busy_s=0.0 if started_at_s is None else time.monotonic() - started_at_s,
             jobs=jobs,
             stats=self._stats,
         )

@@ -67,7 +67,7 @@ class Codec:
             WireError: ``frame`` is too large, damaged, of another protocol version, or does not fit its type.
         """
         if len(frame) > MAX_FRAME_BYTES:
-            raise WireError(f"a frame of {len(frame)} bytes; at most {MAX_FRAME_BYTES} are accepted")
+            raise WireError(f"message: expected up to {MAX_FRAME_BYTES} bytes, got {len(frame)}")
         try:
             values = msgpack.unpackb(frame, raw=False, strict_map_key=False, use_list=True)
         except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError) as error:

@@ -1,7 +1,6 @@
-"""What a job asks for, as both ends of the wire understand it.
+"""What a job asks for.
 
-The router turns a validated HTTP request into one of these; a worker's engine reads it. Everything here is plain data:
-field names are the field's standard terms, and a default means "as the API documents it".
+The router builds a job from a validated HTTP request; a worker's engine runs it. Defaults are those of the API.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ class ToolChoice(StrEnum):
 
 
 class ConstraintKind(StrEnum):
-    """The languages in which a request can restrict the text that is generated."""
+    """The ways to constrain generated text."""
 
     JSON_OBJECT = "json_object"
     JSON_SCHEMA = "json_schema"
@@ -31,10 +30,10 @@ class ConstraintKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """A restriction on the generated text.
+    """A constraint on generated text.
 
-    ``value`` is a JSON schema (a dict) for ``JSON_SCHEMA``, the grammar's or the expression's source (a str) for
-    ``GRAMMAR`` (GBNF or Lark) and ``REGEX``, and ``None`` for ``JSON_OBJECT``.
+    ``value`` is a dict for ``JSON_SCHEMA``, the source text for ``GRAMMAR`` (GBNF or Lark) and ``REGEX``, ``None`` for
+    ``JSON_OBJECT``.
     """
 
     kind: ConstraintKind
@@ -45,9 +44,9 @@ class Constraint:
 class Sampling:
     """How the next token is drawn from the model's distribution.
 
-    ``temperature`` 0 is greedy. ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch the respective filter off.
-    ``seed`` ``None`` draws a random one; the router draws those that clients leave open, so that another worker can go
-    on with the same draws. ``logit_bias`` maps token ids to a number added to their logit.
+    ``temperature`` 0 is greedy. ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch their filter off. ``seed`` ``None`` is
+    random; the router always sets a seed, so that another worker can continue the sequence with the same draws.
+    ``logit_bias`` maps token ids to numbers added to their logits.
     """
 
     temperature: float = 1.0
@@ -63,11 +62,11 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class TextJob:
-    """One sequence to generate: a prompt (text or token ids) or a chat, and how to continue it.
+    """One sequence to generate: a prompt (text or token ids) or a chat, and how to generate it.
 
-    Exactly one of ``prompt``, ``prompt_tokens`` and ``messages`` is given. ``max_tokens`` ``None`` means up to the end
-    of the turn or of the context. ``top_logprobs`` ``None`` means no log-probabilities; 0 means those of the chosen
-    tokens only.
+    Exactly one of ``prompt``, ``prompt_tokens`` and ``messages`` is set. ``max_tokens`` ``None`` means until the end of
+    the turn or the context. ``top_logprobs`` ``None`` means no log-probabilities; 0 means only those of the chosen
+    tokens.
     """
 
     prompt: str | None = None
@@ -88,7 +87,7 @@ class TextJob:
 
 
 class SpeechTask(StrEnum):
-    """What becomes of speech: text in its own language, or in English."""
+    """Write speech down in its own language, or translate it into English."""
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"
@@ -96,11 +95,11 @@ class SpeechTask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpeechJob:
-    """One recording to write down; the file, in any common audio or video format, is the job's only blob.
+    """One recording to transcribe. The job's only blob is the file, in any common audio or video format.
 
-    ``language`` is a code such as ``en``, or ``None`` to detect it. ``prompt`` is text that the model takes for what
-    was said before. ``temperature`` 0 is beam search, with higher temperatures where its result is poor (as Whisper
-    does it); any other is sampled at. ``vad`` leaves out what holds no voice.
+    ``language`` is a code such as ``en``, or ``None`` to detect it. ``prompt`` is text that precedes the
+    recording. ``temperature`` 0 is beam search, with fallback to higher temperatures where the result is poor, as in
+    Whisper; any other value samples. ``vad`` skips audio without speech.
     """
 
     task: SpeechTask = SpeechTask.TRANSCRIBE
@@ -114,13 +113,12 @@ class SpeechJob:
 
 @dataclass(frozen=True, slots=True)
 class ImageJob:
-    """``count`` pictures to paint, ``width`` x ``height`` pixels, with seeds counted up from ``seed``.
+    """``count`` pictures of ``width`` x ``height`` pixels, with seeds counting up from ``seed``.
 
-    Blobs: none for text to image; the input picture for image to image (``has_input``), followed by the mask where
-    there is one (``has_mask``: what is transparent in it is painted anew). ``strength`` (0 to 1) is how far an input
-    picture may be left. Seeds that clients leave open are drawn before. ``sampler`` and ``scheduler`` are names of
-    :mod:`shared.engines.diffusion_names`, or ``None`` for the model's own. ``previews`` is how many unfinished pictures
-    are sent.
+    Blobs: none for text to image; the input picture for image to image (``has_input``), then the mask if there is one
+    (``has_mask``; its transparent parts are repainted). ``strength`` (0 to 1) is how much of the input may change.
+    ``sampler`` and ``scheduler`` are names from :mod:`shared.engines.diffusion_names`, or ``None`` for the model's
+    default. ``previews`` is the number of unfinished pictures to send.
     """
 
     prompt: str

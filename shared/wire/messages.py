@@ -30,14 +30,14 @@ ROSTER_TOPIC = b"roster"
 
 
 def router_topic(router_id: str) -> bytes:
-    """The topic under which workers publish what one router's jobs produce."""
+    """The topic of the events of one router's jobs."""
     return b"router/" + router_id.encode()
 
 
 class WorkerState(StrEnum):
-    """A worker's life. Its moves are in :data:`WORKER_MOVES`.
+    """The states of a worker. :data:`WORKER_MOVES` has the allowed moves.
 
-    ``DRAINED`` (taken out by an operator) and ``FAILED`` (given up) last until an operator asks for a restart.
+    ``DRAINED`` (taken out of service by an operator) and ``FAILED`` (given up) last until an operator orders a restart.
     """
 
     SPAWNING = "spawning"
@@ -62,9 +62,9 @@ WORKER_MOVES: dict[WorkerState, frozenset[WorkerState]] = {
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Asks a worker to publish ``nonce`` on the bus, to prove that its events reach this router.
+    """Asks a worker to publish ``nonce`` on the bus, as proof that its events reach this router.
 
-    ``router_id`` names this run of the router; ``router_name`` stays the same over its restarts, so that a worker can
+    ``router_id`` is unique to one run of the router. ``router_name`` stays the same over restarts, so that a worker can
     drop the jobs of an earlier run.
     """
 
@@ -75,11 +75,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Submit:
-    """A job. The last three fields say what an earlier worker had already sent of it.
+    """A job. The last three fields hold what an earlier worker has already sent of it.
 
-    ``generated`` are token ids; ``delivered`` counts whole pieces: pictures, or chunks of a recording; ``begun`` is its
-    :class:`Started`, with which a text's ``echo`` has been sent too. ``job_id`` is another one for each worker that the
-    job is given to, so that nothing that an earlier one still says is taken for this one's.
+    ``generated`` are token ids, ``delivered`` counts finished pictures or chunks of a recording, and ``begun`` is its
+    :class:`Started`: if set, a text's ``echo`` has been sent too. Each worker gets the job under another ``job_id``, so
+    that late events of an earlier worker cannot be mistaken for those of this one.
     """
 
     job_id: str
@@ -92,14 +92,14 @@ class Submit:
 
 @dataclass(frozen=True, slots=True)
 class Cancel:
-    """Stop a job and free its slot. No event follows."""
+    """Stop a job and free its slot. No events follow."""
 
     job_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """Send again the events of a job from ``first_seq`` on."""
+    """Send the events of a job again, starting with ``first_seq``."""
 
     job_id: str
     first_seq: int
@@ -107,14 +107,14 @@ class Replay:
 
 @dataclass(frozen=True, slots=True)
 class Acknowledge:
-    """These jobs' ends have arrived: their events may be forgotten."""
+    """The ends of these jobs have arrived: the worker may drop their events."""
 
     job_ids: list[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Drain:
-    """Take no new job, finish those that run, then exit."""
+    """Finish the jobs at hand, then exit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step of a worker produced for the jobs of one router."""
+    """The events that one step of a worker produced for the jobs of one router."""
 
     worker_id: str
     events: list[Event]
@@ -144,7 +144,7 @@ class ProbeEcho:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The events that were asked for again. ``known`` is False when the worker has no such job."""
+    """The answer to a :class:`Replay`. ``known`` is False if the worker has no such job."""
 
     worker_id: str
     job_id: str
@@ -154,7 +154,7 @@ class Replayed:
 
 @dataclass(frozen=True, slots=True)
 class EngineStats:
-    """An engine's load: sequences, KV cache in tokens, and totals since it was loaded."""
+    """An engine's load: sequences, KV cache in tokens, and totals since loading."""
 
     running: int = 0
     waiting: int = 0
@@ -172,9 +172,9 @@ class EngineStats:
 class Heartbeat:
     """A worker's state, published every ``HEARTBEAT_INTERVAL_S`` and at each change of state.
 
-    ``worker_id`` is unique to a run of a worker process; ``worker_name`` is its place (model and index) and stays over
-    restarts. ``jobs`` gives the last sequence number of each job whose end is not acknowledged, so that a router
-    notices when the end itself was lost. ``busy_s`` is the time since the last finished step while there is work.
+    ``worker_id`` is unique to one worker process; ``worker_name`` (model and index) stays the same over restarts.
+    ``jobs`` holds the last sequence number of each job whose end is not acknowledged, so that a router notices a lost
+    end. ``busy_s`` is how long the current step has been running, 0 without work. ``loading`` is a fraction.
     """
 
     worker_id: str
@@ -194,9 +194,9 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """What the supervisor knows of one place for a worker.
+    """The supervisor's view of one worker.
 
-    ``detail`` explains the last exit; ``last_lines`` is what a worker that was given up wrote last.
+    ``detail`` explains the last exit; ``last_lines`` are the last lines of output of a worker that was given up.
     """
 
     worker_name: str
@@ -210,21 +210,21 @@ class WorkerStatus:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """All workers that the supervisor keeps, published when one changes and every ``HEARTBEAT_INTERVAL_S``."""
+    """All workers of the supervisor, published at each change and every ``HEARTBEAT_INTERVAL_S``."""
 
     workers: list[WorkerStatus]
 
 
 @dataclass(frozen=True, slots=True)
 class DrainWorker:
-    """An operator wants this worker to finish its jobs, end, and stay out."""
+    """Let this worker finish its jobs and exit, and start no other in its place."""
 
     worker_name: str
 
 
 @dataclass(frozen=True, slots=True)
 class RestartWorkers:
-    """An operator wants these workers replaced by fresh ones, one at a time for each model."""
+    """Replace these workers with new ones, one at a time for each model."""
 
     worker_names: list[str]
 

@@ -16,9 +16,9 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """The natural log of a token's probability, and of its most likely alternatives, before sampling filters.
+    """The natural log of a token's probability and those of its likeliest alternatives, before sampling filters.
 
-    ``top`` holds ``(text, bytes, logprob)`` of the alternatives, most likely first.
+    ``top`` holds the alternatives as ``(text, bytes, logprob)``, likeliest first.
     """
 
     text: str
@@ -29,7 +29,7 @@ class TokenLogprob:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallDelta:
-    """A piece of a tool call: ``name`` comes once, with the call's first piece; ``arguments`` is JSON text."""
+    """A part of tool call ``index``. ``name`` is set in the first part only; ``arguments`` is a part of JSON text."""
 
     index: int
     name: str | None
@@ -38,7 +38,7 @@ class ToolCallDelta:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The job has begun. For text, the prompt's length in tokens, and how many of them were found in the KV cache."""
+    """The job has begun. For text: the prompt's length in tokens, and how many of these were in the KV cache."""
 
     prompt_tokens: int
     cached_tokens: int
@@ -48,8 +48,8 @@ class Started:
 class Tokens:
     """What one decode step added to a sequence.
 
-    ``text`` may be empty while a character or a stop word is incomplete. ``token_ids`` are all tokens of the step, so
-    that the sequence can be continued elsewhere.
+    ``text`` may be empty while a character or a stop word is incomplete. ``token_ids`` are all tokens of the step:
+    another worker can continue the sequence from them.
     """
 
     text: str
@@ -60,9 +60,9 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Denoising steps done out of those that the job takes, over all its pictures.
+    """Denoising steps done, out of the job's total over all its pictures.
 
-    ``preview`` is a PNG of what is there so far, or empty.
+    ``preview`` is a PNG of the unfinished picture, or empty.
     """
 
     step: int
@@ -72,7 +72,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A finished picture, counted from 0: ``png`` holds the whole file, with its parameters as metadata."""
+    """A finished picture. ``index`` counts from 0; ``png`` is the whole file, with the parameters as metadata."""
 
     index: int
     seed: int
@@ -83,7 +83,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a recording, with the times at which it begins and ends; ``text`` begins with its space."""
+    """One word of a recording with its start and end time. ``text`` includes the leading space."""
 
     text: str
     start_s: float
@@ -93,10 +93,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of a recording's text, a sentence or so. ``text`` begins with its space.
+    """A part of a recording's text, about a sentence. ``text`` includes the leading space.
 
-    ``chunk`` counts the pieces of audio that went through the model; all segments of one come in one step. The figures
-    are Whisper's: mean log-probability of the tokens, gzip compression ratio of the text, probability of no speech.
+    ``chunk`` is the index of the audio chunk; all segments of a chunk come in one step. ``avg_logprob``,
+    ``compression_ratio`` and ``no_speech_prob`` are defined as in Whisper.
     """
 
     chunk: int
@@ -113,10 +113,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What was found out about a recording as a whole, sent before its :class:`Done`.
+    """A summary of the whole recording, sent before :class:`Done`.
 
-    ``language`` is a code, ``und`` where nothing was said and no language was named; ``speech_s`` is how much of
-    ``duration_s`` was taken for speech.
+    ``language`` is a code, or ``und`` if there was no speech and the job names no language. ``speech_s`` is how much of
+    ``duration_s`` is speech.
     """
 
     language: str
@@ -127,7 +127,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The job ended well. Token counts are OpenAI's ``usage``; ``ttft_s`` runs from the worker's receipt of the job."""
+    """The job succeeded. Token counts are those of OpenAI's ``usage``; ``ttft_s`` counts from the worker's receipt."""
 
     finish_reason: FinishReason
     prompt_tokens: int
@@ -138,7 +138,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The job ended with an error: an HTTP status, a message for the client, and the field at fault if one is."""
+    """The job failed: an HTTP status, a message for the client, and in ``param`` the field at fault, if any."""
 
     status: int
     message: str
@@ -150,7 +150,7 @@ Payload = Started | Tokens | Progress | Picture | Segment | Recording | Done | F
 
 
 class JobError(Exception):
-    """A job that an engine refuses or gives up, with what the client is to be told."""
+    """An engine refuses or gives up a job; ``failed`` is the answer for the client."""
 
     def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)

@@ -1,7 +1,7 @@
-"""The sockets between processes: where they are, how they are set up, and how asyncio reads them.
+"""The sockets between processes: their addresses and options, and reading them with asyncio.
 
 On one machine the endpoints are ``ipc://`` files in a run folder that only its owner can enter. Between machines they
-are ``tcp://`` with CURVE, for which each side is given a key pair.
+are ``tcp://`` with CURVE, and each side has a key pair.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import zmq
 RECONNECT_FIRST_MS = 20
 RECONNECT_MAX_MS = 500
 MAX_BLOB_BYTES = 1024**3
-"""The largest file that may belong to a job."""
+"""The largest file of a job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """The addresses of one server.
 
-    ``jobs`` is bound by the router's ROUTER socket, ``router_bus`` by its SUB socket and ``supervisor_bus`` by the
-    supervisor's; workers connect to all three, so that whoever restarts finds the others again by itself. ``control``
-    is bound by the supervisor's PULL socket, for the router.
+    The router binds ``jobs`` (ROUTER) and ``router_bus`` (SUB), the supervisor binds ``supervisor_bus`` (SUB) and
+    ``control`` (PULL). Workers connect to the first three and the router to ``control``, so connections recover when
+    either side restarts.
     """
 
     jobs: str
@@ -35,7 +35,7 @@ class Endpoints:
 
     @classmethod
     def in_folder(cls, run_folder: Path) -> Endpoints:
-        """The ``ipc://`` endpoints within ``run_folder``.
+        """The ``ipc://`` endpoints in ``run_folder``.
 
         Raises:
             ValueError: the path is too long for a Unix socket.
@@ -43,13 +43,13 @@ class Endpoints:
         names = [run_folder / name for name in ("jobs", "events", "supervisor", "control")]
         for name in names:
             if len(str(name)) > zmq.IPC_PATH_MAX_LEN:
-                raise ValueError(f"{name} is too long for a socket's path: at most {zmq.IPC_PATH_MAX_LEN} bytes")
+                raise ValueError(f"run folder: expected socket paths of up to {zmq.IPC_PATH_MAX_LEN} bytes, got {name}")
         return cls(*(f"ipc://{name}" for name in names))
 
 
 @dataclass(frozen=True, slots=True)
 class CurveKeys:
-    """A CURVE key pair of this side and, for a side that connects, the public key of the side that binds (Z85 text)."""
+    """This side's CURVE key pair; a connecting side also has the public key of the binding side. All are Z85 text."""
 
     public: bytes
     secret: bytes
@@ -57,17 +57,17 @@ class CurveKeys:
 
     @classmethod
     def generate(cls) -> CurveKeys:
-        """A new key pair."""
+        """Make a new key pair."""
         return cls(*zmq.curve_keypair())
 
 
 def open_socket(
     context: zmq.Context[zmq.Socket[bytes]], kind: int, curve: CurveKeys | None = None
 ) -> zmq.Socket[bytes]:
-    """A socket that never drops for want of room, and never keeps its process from ending.
+    """Open a socket that never drops messages for lack of space and never delays the end of its process.
 
-    High-water marks are off because PUB would drop silently at them; what is in flight is bounded by the jobs that
-    the router admits.
+    High-water marks are off because PUB drops silently beyond them. The router bounds what is in flight by the jobs
+    that it admits.
     """
     sock = context.socket(kind)
     sock.setsockopt(zmq.LINGER, 0)
@@ -86,13 +86,13 @@ def open_socket(
 
 
 class SocketReader:
-    """Hands every message of a ZeroMQ socket to a callback on the running asyncio loop.
+    """Passes every message of a ZeroMQ socket to a callback on the running asyncio loop.
 
-    libzmq signals edges on one file descriptor, for sending and receiving alike: after anything is sent on the same
-    socket the owner calls :meth:`wake`, or a message that arrived meanwhile would lie there unseen.
+    The socket's file descriptor is edge-triggered for both directions, so a send can consume the edge of a message that
+    arrived. The owner must call :meth:`wake` after each send on the same socket.
     """
 
-    MESSAGES_A_TURN = 256
+    MAX_MESSAGES_PER_TURN = 256
 
     def __init__(self, sock: zmq.Socket[bytes], on_message: Callable[[list[bytes]], None]) -> None:
         self._sock = sock
@@ -104,7 +104,7 @@ class SocketReader:
         self.wake()
 
     def wake(self) -> None:
-        """Look for messages soon, whether or not the descriptor signals any."""
+        """Schedule a read, whether or not the descriptor is ready."""
         self._loop.call_soon(self._drain)
 
     def close(self) -> None:
@@ -114,7 +114,7 @@ class SocketReader:
             self._loop.remove_reader(self._descriptor)
 
     def _drain(self) -> None:
-        for _ in range(self.MESSAGES_A_TURN):
+        for _ in range(self.MAX_MESSAGES_PER_TURN):
             if self._closed or self._sock.closed:
                 return
             try:
@@ -124,6 +124,6 @@ class SocketReader:
             try:
                 self._on_message(frames)
             except Exception:
-                self.wake()  # for those behind it
+                self.wake()  # for the messages behind this one
                 raise
         self.wake()

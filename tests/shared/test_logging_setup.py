@@ -52,5 +52,5 @@ def test_lines_below_the_level_are_not_shown(capsys: pytest.CaptureFixture[str])
 
 
 def test_an_unknown_format_is_refused_with_those_accepted() -> None:
-    with pytest.raises(ValueError, match="'xml'; accepted are text and json"):
+    with pytest.raises(ValueError, match=r"^log format: expected text or json, got xml$"):
         configure(fmt="xml")

@@ -1,6 +1,6 @@
-"""An engine without a model: it answers with the words of the prompt at a set pace.
+"""An engine without a model: it answers with the words of the prompt at a fixed pace.
 
-It serves to load and to measure the router and the wire by themselves, and to test them.
+It is for testing and measuring the router and the wire alone.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class _Echo:
     job_id: str
     words: list[str]
     tokens: int
-    received_s: float
+    received_at_s: float
     sent: int = 0
     ttft_s: float = 0.0
 
 
 class EchoEngine:
-    """Emits one word a step for each of up to ``slots`` jobs, and ``step_s`` seconds pass between steps."""
+    """Emits one word per step for each of up to ``slots`` jobs. A step takes ``step_s`` seconds."""
 
     def __init__(self, slots: int = 16, step_s: float = 0.0) -> None:
         self._slots = slots
@@ -90,7 +90,7 @@ class EchoEngine:
         emitted: list[Emitted] = []
         if echo.sent < echo.tokens:
             if echo.sent == 0:
-                echo.ttft_s = time.monotonic() - echo.received_s
+                echo.ttft_s = time.monotonic() - echo.received_at_s
             index = echo.sent % len(echo.words)
             emitted.append((echo.job_id, Tokens(echo.words[index] + " ", [index])))
             echo.sent += 1

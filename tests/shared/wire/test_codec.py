@@ -178,7 +178,7 @@ def test_messages_nested_without_end_are_a_wire_error() -> None:
 
 
 def test_a_frame_beyond_the_limit_is_refused_before_it_is_read() -> None:
-    with pytest.raises(WireError, match=f"at most {MAX_FRAME_BYTES} are accepted"):
+    with pytest.raises(WireError, match=f"expected up to {MAX_FRAME_BYTES} bytes"):
         CODEC.decode(bytes(MAX_FRAME_BYTES + 1))
 
 

@@ -1,8 +1,8 @@
-"""A bus that loses and delays messages, for tests alone: what the replay of lost events is measured with.
+"""A bus that loses and reorders messages, to test the replay of lost events.
 
-Two environment variables make a worker's bus so; without them it is a plain PUB socket. ``NEXA_CHAOS_DROP`` is the
-fraction of messages that are lost, ``NEXA_CHAOS_DELAY`` the fraction that goes out after the message that follows.
-``NEXA_CHAOS_SEED`` makes the choice repeatable, for one order of messages.
+Environment variables turn it on; without them a worker's bus is a plain PUB socket. ``NEXA_CHAOS_DROP`` is the fraction
+of messages to lose, ``NEXA_CHAOS_DELAY`` the fraction to send after the next message. ``NEXA_CHAOS_SEED`` makes the
+choice repeatable for the same sequence of messages.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ log = logging.getLogger("nexa.worker.link")
 
 
 class Bus(Protocol):
-    """What a worker's link does with its PUB socket."""
+    """The part of a PUB socket that a worker's link uses."""
 
     def setsockopt(self, option: int, value: int, /) -> None:
-        """As that of a socket."""
+        """See :class:`zmq.Socket`."""
 
     def connect(self, address: str, /) -> object:
-        """As that of a socket."""
+        """See :class:`zmq.Socket`."""
 
     def send_multipart(self, frames: Sequence[bytes], /) -> object:
-        """As that of a socket."""
+        """See :class:`zmq.Socket`."""
 
     def close(self) -> None:
-        """As that of a socket."""
+        """See :class:`zmq.Socket`."""
 
 
 class UnreliableBus:
-    """A PUB socket that loses some messages, and lets some others go before the one that it was given first."""
+    """A PUB socket that loses some messages and sends some others after their successor."""
 
     def __init__(self, sock: zmq.Socket[bytes], drop: float, delay: float, seed: int | None) -> None:
         self._sock = sock
@@ -77,11 +77,11 @@ class UnreliableBus:
 
 
 def open_bus(context: zmq.Context[zmq.Socket[bytes]]) -> Bus:
-    """The PUB socket of a worker; unreliable if the environment asks for that."""
+    """Open a worker's PUB socket; an unreliable one if the environment says so."""
     sock = open_socket(context, zmq.PUB)
     drop, delay = (float(os.environ.get(name) or 0) for name in (DROP_VARIABLE, DELAY_VARIABLE))
     if not drop and not delay:
         return sock
-    log.warning("messages are lost on purpose", extra={"drop": drop, "delay": delay})
+    log.warning("losing messages on purpose", extra={"drop": drop, "delay": delay})
     seed = os.environ.get(SEED_VARIABLE)
     return UnreliableBus(sock, drop, delay, None if seed is None else int(seed))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 import zmq
 
-from workers.testing.unreliable import UnreliableBus, open_bus
+from workers.testing.unreliable_bus import UnreliableBus, open_bus
 
 
 class Sent:
