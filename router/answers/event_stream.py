@@ -109,7 +109,7 @@ class EventResponse(Response, ABC):
                 "X-Job-Id": job_id,
             }
         )
-        self._sent_s = 0.0
+        self._sent_at_s = 0.0
 
     @abstractmethod
     async def send_events(self) -> bytes:
@@ -129,7 +129,7 @@ class EventResponse(Response, ABC):
             await self._send({"type": "http.response.body", "body": body, "more_body": more})
         except OSError:
             raise ClientGone from None
-        self._sent_s = time.monotonic()
+        self._sent_at_s = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the whole stream."""
@@ -146,7 +146,7 @@ class EventResponse(Response, ABC):
             await self._send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         except OSError:
             raise ClientGone from None
-        self._sent_s = time.monotonic()
+        self._sent_at_s = time.monotonic()
         keeping_alive = asyncio.ensure_future(self._keep_alive())
         try:
             end = await self.send_events()
@@ -157,11 +157,11 @@ class EventResponse(Response, ABC):
     async def _keep_alive(self) -> None:
         """Send a comment whenever nothing else was sent for ``KEEP_ALIVE_INTERVAL_S``."""
         while True:
-            due_s = self._sent_s + KEEP_ALIVE_INTERVAL_S - time.monotonic()
-            if due_s > 0:
-                await asyncio.sleep(due_s)
+            wait_s = self._sent_at_s + KEEP_ALIVE_INTERVAL_S - time.monotonic()
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
                 continue
-            self._sent_s = time.monotonic()
+            self._sent_at_s = time.monotonic()
             with contextlib.suppress(ClientGone):
                 await self.put(b": waiting\n\n")
 

@@ -4,28 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from enum import StrEnum
 
 from router.answers.event_stream import ChunkWriter
-from router.answers.resumable import KeptStream
+from router.answers.kept_stream import KeptStream
 from router.answers.submission import SubmittedRequest
 from router.http.request_record import RequestRecord
 from router.jobs.job import JobState
 from router.schemas.errors import ApiError
+from router.schemas.jobs import EntryState
 from router.schemas.shown import shown
 
-MOST_STREAMS = 64
-"""So many streams are kept over all users."""
-
-
-class EntryState(StrEnum):
-    """Where a request stands, all of its choices together. It is queued until one of them has begun."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+MAX_STREAMS = 64
+"""Streams kept over all users."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +122,7 @@ class JobRegistry:
         own = [entry.stream for entry in self._entries.values() if entry.user == user and entry.stream is not None]
         _close_oldest(own, self._streams_per_user, f"you have {len(own)} resumable streams, which is the limit")
         streams = self._streams()
-        _close_oldest(streams, MOST_STREAMS, f"{len(streams)} resumable streams are open, which is the limit")
+        _close_oldest(streams, MAX_STREAMS, f"{len(streams)} resumable streams are open, which is the limit")
 
     def _streams(self) -> list[KeptStream]:
         return [entry.stream for entry in self._entries.values() if entry.stream is not None]
@@ -153,6 +143,6 @@ def _close_oldest(streams: Iterable[KeptStream], limit: int, refusal: str) -> No
         detached = [stream for stream in kept if stream.reader is None]
         if not detached:
             raise ApiError(429, f"{refusal}; try again without X-Resumable, or later", code="too_many_streams")
-        oldest = min(detached, key=lambda stream: (not stream.sent_whole, stream.detached_s))
+        oldest = min(detached, key=lambda stream: (not stream.sent_whole, stream.detached_at_s))
         oldest.close()
         kept.remove(oldest)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from router.answers.registry import EntryState
 from shared.kinds import JobKind
+
+
+class EntryState(StrEnum):
+    """The state of a request over all of its choices. It is queued until one of them has begun."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class JobObject(BaseModel):

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
-from router.answers.answering import registry_of
+from router.answers.kept_stream import KeptEvents
 from router.answers.registry import Entry, JobRegistry
-from router.answers.resumable import KeptEvents
+from router.answers.response import registry_of
 from router.api.dependencies import RecordDep
 from router.schemas.base import agreed
 from router.schemas.errors import ApiError, error_responses

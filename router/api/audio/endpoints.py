@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from router.answers.answering import RESUMABLE, answer_in_chunks, gathered
 from router.answers.queue_wait import position_header
+from router.answers.response import RESUMABLE, answer_in_chunks, gathered
 from router.answers.submission import SubmittedRequest
 from router.api.audio.transcript import TranscriptChunks, transcribed, whole_transcript
 from router.api.dependencies import BrokerDep, RecordDep

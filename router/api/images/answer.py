@@ -13,8 +13,8 @@ from typing import Any
 from fastapi import Request
 from starlette.responses import Response
 
-from router.answers.answering import gathered
 from router.answers.queue_wait import position_header
+from router.answers.response import gathered
 from router.answers.submission import Batch, SubmittedRequest
 from router.http.json_text import json_text
 from router.http.request_record import RequestRecord

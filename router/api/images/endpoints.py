@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from router.answers.answering import RESUMABLE, answer_in_chunks
+from router.answers.response import RESUMABLE, answer_in_chunks
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.images.answer import ImageChunks, SubmittedImages, answer_pictures
 from router.http.disconnect import unless_gone

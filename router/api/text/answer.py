@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 from fastapi import Request, Response
 
-from router.answers.answering import answer_in_chunks, answer_whole
-from router.answers.collecting import CollectedChoice
+from router.answers.choices import CollectedChoice
 from router.answers.event_stream import ChunkWriter
+from router.answers.response import answer_in_chunks, answer_whole
 from router.answers.submission import SubmittedRequest
 from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
-from router.schemas.chat import ChatRequest
-from router.schemas.completions import CompletionRequest
+from router.schemas.text.chat import ChatRequest
+from router.schemas.text.completions import CompletionRequest
 
 B = TypeVar("B", ChatRequest, CompletionRequest)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.answers.collecting import CollectedCall, CollectedChoice
+from router.answers.choices import CollectedCall, CollectedChoice
 from router.answers.submission import SubmittedRequest
 from router.api.text.logprobs import chat_logprobs
 from router.api.text.text_object import TextChunks, head, whole_object
 from router.http.json_text import json_text
-from router.schemas.chat import ChatRequest
+from router.schemas.text.chat import ChatRequest
 from shared.wire.payloads import Done, Payload, Tokens, ToolCallDelta
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from router.answers.collecting import CollectedChoice
+from router.answers.choices import CollectedChoice
 from router.answers.submission import SubmittedRequest
 from router.api.text.logprobs import completion_logprobs
 from router.api.text.text_object import TextChunks, head, whole_object
 from router.http.json_text import json_text
-from router.schemas.completions import CompletionRequest
+from router.schemas.text.completions import CompletionRequest
 from shared.wire.payloads import Done, Payload, TokenLogprob, Tokens
 
 

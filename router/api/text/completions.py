@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from router.answers.answering import RESUMABLE
+from router.answers.response import RESUMABLE
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.text.answer import answer
 from router.api.text.completion_answer import CompletionChunks, whole_completion
 from router.http.json_body import JsonRoute
-from router.schemas.completions import CompletionRequest
 from router.schemas.errors import GENERATION_ERRORS
+from router.schemas.text.completions import CompletionRequest
 
 router = APIRouter(route_class=JsonRoute, tags=["text"])
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from router.answers.answering import RESUMABLE
+from router.answers.response import RESUMABLE
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.text.answer import answer
 from router.api.text.chat_answer import ChatChunks, whole_chat
 from router.http.json_body import JsonRoute
 from router.schemas.errors import GENERATION_ERRORS
-from router.schemas.function_calling import FunctionCallingRequest
+from router.schemas.text.function_calling import FunctionCallingRequest
 
 router = APIRouter(route_class=JsonRoute, tags=["text"])
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from shared.wire.payloads import TokenLogprob
 
-# What OpenAI sends for a probability of zero, since JSON has no infinity.
-LEAST_LOGPROB = -9999.0
+MIN_LOGPROB = -9999.0
+"""What OpenAI sends for a probability of zero, since JSON has no infinity."""
 
 
 def chat_logprobs(tokens: list[TokenLogprob]) -> dict[str, Any]:
@@ -56,4 +56,4 @@ def _token(text: str, raw: bytes, logprob: float) -> dict[str, Any]:
 
 
 def _finite(logprob: float) -> float:
-    return logprob if logprob > LEAST_LOGPROB else LEAST_LOGPROB
+    return logprob if logprob > MIN_LOGPROB else MIN_LOGPROB

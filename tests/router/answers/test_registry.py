@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from router.answers import registry as job_registry
+from router.answers.kept_stream import KeptStream
 from router.answers.registry import JobRegistry
-from router.answers.resumable import KeptStream
 from router.answers.submission import SubmittedRequest
 from router.api.text.completion_answer import CompletionChunks
 from router.http.request_record import RequestRecord
-from router.schemas.completions import CompletionRequest
 from router.schemas.errors import ApiError
+from router.schemas.text.completions import CompletionRequest
 from shared.wire.payloads import Started
 from tests.support.router.fake_broker import FakeBroker, words
 
@@ -82,7 +82,7 @@ def test_one_whose_first_reader_is_on_its_way_stays() -> None:
 
 
 def test_users_do_not_take_each_others_room_until_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_registry, "MOST_STREAMS", 3)
+    monkeypatch.setattr(job_registry, "MAX_STREAMS", 3)
 
     async def test(registry: JobRegistry, keep: Keep) -> None:
         streams = [await keep("ann"), await keep("bob"), await keep("cid")]

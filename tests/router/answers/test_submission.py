@@ -15,7 +15,7 @@ from router.api.text.completion_answer import CompletionChunks
 from router.http.request_record import RequestRecord
 from router.jobs.job import JobState
 from router.jobs.refusals import RefusalReason, Refused
-from router.schemas.completions import CompletionRequest
+from router.schemas.text.completions import CompletionRequest
 from shared.wire.payloads import Started
 from tests.support.router.client import CHAT, COMPLETION, app_of, ask
 from tests.support.router.fake_broker import FakeBroker

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from router.schemas.chat import ChatRequest
-from router.schemas.completions import CompletionRequest
-from router.schemas.function_calling import FunctionCallingRequest
+from router.schemas.text.chat import ChatRequest
+from router.schemas.text.completions import CompletionRequest
+from router.schemas.text.function_calling import FunctionCallingRequest
 from shared.wire.messages import CODEC, Submit
 from tests.support.any_json import json_values
 from tests.support.router.client import http_client

@@ -8,10 +8,10 @@ import pytest
 from pydantic import ValidationError
 
 from router.http.error_handlers import validation_error
-from router.schemas.chat import ChatRequest
-from router.schemas.completions import CompletionRequest
 from router.schemas.errors import ApiError
-from router.schemas.function_calling import FunctionCallingRequest
+from router.schemas.text.chat import ChatRequest
+from router.schemas.text.completions import CompletionRequest
+from router.schemas.text.function_calling import FunctionCallingRequest
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling, TextJob, ToolChoice
 
 PROMPT = {"prompt": "Tell me a story"}
@@ -33,7 +33,7 @@ def refusal(model: type[CompletionRequest] | type[ChatRequest], body: dict[str, 
 
 @pytest.fixture(autouse=True)
 def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.schemas.generation.secrets.randbelow", lambda bound: 7)
+    monkeypatch.setattr("router.schemas.text.generation.secrets.randbelow", lambda bound: 7)
 
 
 def completion(**parameters: Any) -> list[TextJob]:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from router.api.text.logprobs import LEAST_LOGPROB
+from router.api.text.logprobs import MIN_LOGPROB
 from shared.settings import ServerSettings
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
@@ -92,8 +92,8 @@ def test_logprobs_of_a_completion() -> None:
     answer = post(FakeBroker(script=LOGPROBS), "/v1/completions", {**COMPLETION, "logprobs": 2}).json()
     assert answer["choices"][0]["logprobs"] == {
         "tokens": ["Hé", "!"],
-        "token_logprobs": [-0.5, LEAST_LOGPROB],
-        "top_logprobs": [{"Hé": -0.5, "He": -1.0}, {"?": -0.1, "!": LEAST_LOGPROB}],
+        "token_logprobs": [-0.5, MIN_LOGPROB],
+        "top_logprobs": [{"Hé": -0.5, "He": -1.0}, {"?": -0.1, "!": MIN_LOGPROB}],
         "text_offset": [0, 2],
     }
 

@@ -33,7 +33,7 @@ class KeptStream:
         self.submitted = submitted
         self.log = EventLog(limit_bytes)
         self.reader: object | None = self  # until the first one, which is on its way
-        self.detached_s = time.monotonic()
+        self.detached_at_s = time.monotonic()
         self._chunks = chunks
         self._timeout_s = timeout_s
         self._on_close = on_close
@@ -79,7 +79,7 @@ class KeptStream:
         """Let the time run for which a reader may come."""
         if self._timer is not None:
             self._timer.cancel()
-        self.detached_s = time.monotonic()
+        self.detached_at_s = time.monotonic()
         if not self._closed:
             self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self.close)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.errors import ApiError
-from router.schemas.generation import MAX_TOKENS, GenerationRequest
+from router.schemas.text.generation import MAX_TOKENS, GenerationRequest
 from shared.wire.jobs import TextJob
 
 MAX_PROMPTS = 256

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from router.schemas.chat import ChatRequest
 from router.schemas.errors import ApiError
+from router.schemas.text.chat import ChatRequest
 from shared.wire.jobs import ToolChoice
 
 

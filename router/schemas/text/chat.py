@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.errors import ApiError
-from router.schemas.generation import GenerationRequest
-from router.schemas.messages import Message
-from router.schemas.tools import (
+from router.schemas.text.generation import GenerationRequest
+from router.schemas.text.messages import Message
+from router.schemas.text.tools import (
     MAX_TOOLS,
     FunctionDefinition,
     FunctionName,

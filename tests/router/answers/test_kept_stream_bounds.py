@@ -11,12 +11,12 @@ import httpx
 import pytest
 
 from router.answers.event_log import EventLog
-from router.answers.resumable import KeptStream
+from router.answers.kept_stream import KeptStream
 from router.answers.submission import SubmittedRequest
 from router.api.text.completion_answer import CompletionChunks
 from router.http.request_record import RequestRecord
 from router.jobs.job import Job, JobState
-from router.schemas.completions import CompletionRequest
+from router.schemas.text.completions import CompletionRequest
 from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokens
 from tests.support.event_stream import chunks_in, events_in
 from tests.support.router.client import serving, wait_until

@@ -8,11 +8,11 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
-from router.answers.collecting import CollectedChoice, collect
+from router.answers.choices import CollectedChoice, collect
 from router.answers.event_stream import ChunkWriter, EventStream
+from router.answers.kept_stream import KeptEvents
 from router.answers.queue_wait import QueuedStream, first_batch, position_header
 from router.answers.registry import JobRegistry
-from router.answers.resumable import KeptEvents
 from router.answers.submission import SubmittedRequest
 from router.http.disconnect import unless_gone
 from router.http.json_text import json_text

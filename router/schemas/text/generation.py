@@ -9,8 +9,8 @@ from pydantic import Field, field_validator
 
 from router.schemas.base import RequestModel, agreed
 from router.schemas.errors import ApiError
-from router.schemas.response_format import ResponseFormat
 from router.schemas.scheduling import SchedulingFields
+from router.schemas.text.response_format import ResponseFormat
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling
 
 MAX_CHOICES = 16
