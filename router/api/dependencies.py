@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from router.http.request_record import RequestRecord, record_of
 from router.jobs.broker import Broker
+from shared.addresses import is_loopback
 
 
 def broker_of(request: Request) -> Broker:
@@ -31,14 +31,7 @@ def is_operator(request: Request, record: RecordDep) -> bool:
     The server's one key is everybody's: it lets callers on this machine be operators, as where no key is asked for.
     """
     address = request.client.host if request.client else ""
-    return record.admin or (not record.key_name and _is_loopback(address))
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        return ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        return False
+    return record.admin or (not record.key_name and is_loopback(address))
 
 
 BrokerDep = Annotated[Broker, Depends(broker_of)]

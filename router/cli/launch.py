@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 import os
 import shutil
 import sqlite3
@@ -19,6 +18,7 @@ from router.keys.database import FILE_NAME as KEY_FILE_NAME
 from router.keys.database import KeyFileError
 from router.keys.store import KeyStore
 from router.telemetry.setup import HOW_TO_INSTALL, installed
+from shared.addresses import is_loopback
 from shared.interpreter import child_environment, module_command
 from shared.settings import ModelSettings, ServerOptions, ServerSettings
 from shared.settings.loading import LoadedOptions
@@ -85,12 +85,12 @@ def needs_key(options: ServerOptions) -> bool:
         return True
     if options.insecure:
         return False
-    if not _is_loopback(options.host) and not in_force:
+    if not is_loopback(options.host) and not in_force:
         raise OptionError(
             f"--host {options.host} is open to other machines: make a key (nexa key create NAME), set one for all "
             "(NEXA_API_KEY), or give --insecure to let anybody in"
         )
-    return made or not _is_loopback(options.host)
+    return made or not is_loopback(options.host)
 
 
 def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run_folder: Path) -> ServerSettings:
@@ -114,10 +114,3 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
 def _file(given: str) -> str:
     """The whole path of a file that was named, or nothing."""
     return str(Path(given).expanduser().resolve()) if given else ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -58,7 +58,7 @@ def test_a_job_whose_client_came_back_is_not() -> None:
 
 
 def test_what_has_ended_is_kept_for_the_same_time() -> None:
-    broker = paced(resume_timeout_s=1.0)
+    broker = paced(resume_timeout_s=3.0)
     broker.allowed = 100
     with serving(broker) as url, ask(url) as connection:
         connection.read_to_end()
