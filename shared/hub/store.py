@@ -1,7 +1,7 @@
-"""Models that were pulled from the hub: where they lie, which there are, fetching and removing them.
+"""The models fetched from a hub, or joined from packages: where they are kept, which there are, fetching and removing.
 
-A model is one folder of the store: ``files/`` as in its repository, and ``manifest.json``, written last. Without its
-manifest a folder is an unfinished download, which the next pull goes on with.
+A model is one folder of the store: ``files/`` as in its repository, and ``manifest.json``, written last. A folder
+without a manifest is an unfinished download, which the next pull resumes.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import assert_never
 
 from filelock import FileLock, Timeout
 
-from shared.engines.files import HubFile, ModelFiles
 from shared.errors import ModelError
 from shared.hub.choice import choose_files
-from shared.hub.client import Hub, HubRepo, PullProgress
+from shared.hub.client import Hub, PullProgress
 from shared.hub.manifest import MANIFEST, InstalledModel, read_manifest, write_manifest
 from shared.hub.progress import SilentProgress
 from shared.models.catalog import CatalogEntry, load_catalog
@@ -29,9 +29,43 @@ from shared.models.joining import join_folders
 from shared.models.resolution import ResolvedModel, resolve_entry
 from shared.models.source import HubSource, JoinedSource, PackageSource, is_safe_relative, parse_source
 
+FetchedSource = HubSource | JoinedSource
+"""Sources whose models are kept in the store. All others are opened where they are."""
+
 
 class NotInstalledError(ModelError):
     """The store holds no such model."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A model to keep in the store. ``entry`` is None for a hub repository that the catalog does not name."""
+
+    name: str
+    source: FetchedSource
+    entry: CatalogEntry | None = None
+
+    @classmethod
+    def of(cls, model: CatalogEntry | HubSource) -> _Request | None:
+        """The request for ``model``, or None when it needs no place in the store."""
+        match model:
+            case HubSource():
+                return cls(str(model).removeprefix("hf:"), model)
+            case CatalogEntry(source=HubSource() | JoinedSource() as source):
+                return cls(model.name, source, model)
+            case CatalogEntry():
+                return None
+            case other:
+                assert_never(other)
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """Files in the store, the one to open first, and what is known of them. The licence is empty when unknown."""
+
+    files: tuple[str, ...]
+    commit: str = ""
+    licence: str = ""
 
 
 def default_root() -> Path:
@@ -40,7 +74,7 @@ def default_root() -> Path:
 
 
 class ModelStore:
-    """The models under ``root``. Several processes may use one store: a model is fetched by one of them at a time."""
+    """The models under ``root``. Several processes may share a store: one at a time fetches a model."""
 
     def __init__(self, root: Path | None = None, hub: Hub | None = None, progress: PullProgress | None = None) -> None:
         self.root = root or default_root()
@@ -48,36 +82,36 @@ class ModelStore:
         self._progress = progress or SilentProgress()
 
     def installed(self) -> list[InstalledModel]:
-        """All whole models, by name. Folders that are not ours, or whose manifest is damaged, are passed over."""
+        """All whole models, by name. Other folders, and those with a damaged manifest, are skipped."""
         if not self.root.is_dir():
             return []
         found = (read_manifest(folder) for folder in self.root.iterdir() if folder.is_dir())
         return sorted((model for model in found if model is not None), key=lambda model: (model.name, model.source))
 
     def find(self, model: CatalogEntry | HubSource) -> InstalledModel | None:
-        """The installed model that comes from the source of ``model``, without asking the hub."""
-        source = model.source if isinstance(model, CatalogEntry) else model
-        folder = self._folder(source) if isinstance(source, HubSource | JoinedSource) else None
-        return read_manifest(folder) if folder is not None and folder.is_dir() else None
+        """The installed model with the source of ``model``. Never asks the hub."""
+        request = _Request.of(model)
+        return None if request is None else self._find(request)
 
-    def ensure(self, model: CatalogEntry | HubSource) -> ResolvedModel:
-        """The installed model, pulled first when it is not here."""
-        return self._ensure(model, self._progress)
-
-    def pull(self, entry_or_spec: CatalogEntry | str, progress: PullProgress | None = None) -> ResolvedModel:
-        """Fetch a model by catalog entry, catalog name or ``hf:`` source; a whole, present one is not fetched again.
-
-        What an installed Python package ships is only looked up. Raises :class:`ModelError`.
-        """
-        model = entry_or_spec if isinstance(entry_or_spec, CatalogEntry) else _parse_spec(entry_or_spec)
-        if isinstance(model, CatalogEntry) and not isinstance(model.source, HubSource | JoinedSource):
+    def ensure(self, model: CatalogEntry | HubSource, progress: PullProgress | None = None) -> ResolvedModel:
+        """The installed model, fetched first if it is not here. Raises :class:`ModelError`."""
+        request = _Request.of(model)
+        if request is None:
+            assert isinstance(model, CatalogEntry)
             return resolve_entry(model, self)
-        return self._ensure(model, progress or self._progress)
+        found = (self._find(request) or self._fetch(request, progress or self._progress)).resolve()
+        return replace(found, name=request.name, kinds=request.entry.kinds if request.entry else found.kinds)
+
+    def pull(self, name: str, progress: PullProgress | None = None) -> ResolvedModel:
+        """Fetch a model by its catalog name or ``hf:`` source, unless it is here. Raises :class:`ModelError`."""
+        return self.ensure(_parse_name(name), progress)
 
     def remove(self, name: str) -> InstalledModel:
-        """Delete the model that ``name`` (a catalog name, a ``hf:`` source) means; unfinished downloads go with it.
+        """Delete the model with this catalog name or ``hf:`` source, also an unfinished download of it.
 
-        Raises :class:`NotInstalledError`, and :class:`ModelError` for what an installed Python package ships.
+        Raises:
+            NotInstalledError: the store does not hold it.
+            ModelError: it belongs to an installed Python package, or is being fetched.
         """
         model = self.find_installed(name)
         with self._locked(model.folder, wait=False):
@@ -89,42 +123,59 @@ class ModelStore:
         for present in self.installed():
             if name in (present.name, present.source):
                 return present
-        model = _parse_spec(name)
+        model = _parse_name(name)
         if isinstance(model, CatalogEntry) and isinstance(model.source, PackageSource):
             package = model.source.distribution
             raise ModelError(
                 f"{model.name} belongs to the Python package {package}; remove it with: pip uninstall {package}"
             )
-        source = model.source if isinstance(model, CatalogEntry) else model
-        installed = self.find(model)
-        if installed is None and isinstance(source, HubSource):
-            folder = self._folder(source)
-            if folder.is_dir():
-                return InstalledModel(_name(model), str(source), "", "", (), _folder_bytes(folder), folder)
+        request = _Request.of(model)
+        installed = None
+        if request is not None:
+            installed = self._find(request) or self._find_unfinished(request)
         if installed is None:
             raise NotInstalledError(f"model {name!r} is not in {self.root}; see what is there with: nexa list")
         return installed
 
-    def _ensure(self, model: CatalogEntry | HubSource, progress: PullProgress) -> ResolvedModel:
-        found = (self.find(model) or self._pull(model, progress)).resolve()
-        if isinstance(model, CatalogEntry):
-            return replace(found, name=model.name, kinds=model.kinds)
-        return replace(found, name=_name(model))
+    def _find(self, request: _Request) -> InstalledModel | None:
+        return read_manifest(self._folder(request.source))
 
-    def _join(self, entry: CatalogEntry, source: JoinedSource) -> InstalledModel:
-        """Put a model together from the packages that hold its parts."""
-        folders, folder = source.locate(), self._folder(source)
+    def _find_unfinished(self, request: _Request) -> InstalledModel | None:
+        folder = self._folder(request.source)
+        if not folder.is_dir():
+            return None
+        return InstalledModel(
+            name=request.name,
+            source=str(request.source),
+            commit="",
+            licence="",
+            files=(),
+            size_bytes=_folder_bytes(folder),
+            folder=folder,
+        )
+
+    def _fetch(self, request: _Request, progress: PullProgress) -> InstalledModel:
+        folder = self._folder(request.source)
         with self._locked(folder):
-            present = self.find(entry)
+            present = self._find(request)  # another process may have fetched it meanwhile
             if present is not None:
                 return present
-            files = join_folders(folders, folder / "files", entry.sha256)
+            match request.source:
+                case HubSource() as source:
+                    fetched = self._download(source, request.entry, folder, progress)
+                case JoinedSource() as source:
+                    sha256 = request.entry.sha256 if request.entry else None
+                    fetched = _Fetched(join_folders(source.locate(), folder / "files", sha256))
+                case other:
+                    assert_never(other)
+            for leftover in folder.rglob("*.part"):
+                leftover.unlink()
             installed = InstalledModel(
-                name=entry.name,
-                source=str(source),
-                commit="",
-                licence=entry.licence,
-                files=files,
+                name=request.name,
+                source=str(request.source),
+                commit=fetched.commit,
+                licence=request.entry.licence if request.entry else fetched.licence or "unknown",
+                files=fetched.files,
                 size_bytes=_folder_bytes(folder / "files"),
                 folder=folder,
             )
@@ -132,40 +183,13 @@ class ModelStore:
             write_manifest(installed)
             return installed
 
-    def _pull(self, model: CatalogEntry | HubSource, progress: PullProgress) -> InstalledModel:
-        source = model.source if isinstance(model, CatalogEntry) else model
-        if isinstance(model, CatalogEntry) and isinstance(source, JoinedSource):
-            return self._join(model, source)
-        if not isinstance(source, HubSource):
-            raise ModelError(f"{_name(model)} comes from {source}, only hub models can be pulled")
-        folder = self._folder(source)
-        with self._locked(folder):
-            present = self.find(model)
-            if present is not None:
-                return present
-            repo = self._hub.repo(source.repo)
-            engine = model.engine if isinstance(model, CatalogEntry) else None
-            files = choose_files(source, repo.files, engine)
-            if isinstance(model, CatalogEntry) and model.sha256:
-                files[0] = replace(files[0], sha256=model.sha256)
-            self._download(repo, files, folder, progress)
-            licence = model.licence if isinstance(model, CatalogEntry) else repo.licence or "unknown"
-            installed = InstalledModel(
-                name=_name(model),
-                source=str(source),
-                commit=repo.commit,
-                licence=licence,
-                files=tuple(file.path for file in files),
-                size_bytes=sum(file.size_bytes for file in files),
-                folder=folder,
-            )
-            self._check(installed)
-            for leftover in folder.rglob("*.part"):
-                leftover.unlink()
-            write_manifest(installed)
-            return installed
-
-    def _download(self, repo: HubRepo, files: list[HubFile], folder: Path, progress: PullProgress) -> None:
+    def _download(
+        self, source: HubSource, entry: CatalogEntry | None, folder: Path, progress: PullProgress
+    ) -> _Fetched:
+        repo = self._hub.repo(source.repo)
+        files = choose_files(source, repo.files, entry.engine if entry else None)
+        if entry and entry.sha256:
+            files[0] = replace(files[0], sha256=entry.sha256)
         base = folder / "files"
         for file in files:
             if not is_safe_relative(file.path):
@@ -174,17 +198,18 @@ class ModelStore:
             if not target.parent.resolve().is_relative_to(base.resolve()):
                 raise ModelError(f"{file.path} of {repo.repo} would be written outside {base}")
             self._hub.download(repo, file, target, progress)
+        return _Fetched(tuple(file.path for file in files), repo.commit, repo.licence)
 
-    def _check(self, model: InstalledModel) -> ModelFiles:
-        """Recognise the fetched files; those that no engine can open are not kept."""
+    def _check(self, model: InstalledModel) -> None:
+        """Recognise the fetched files. Those that no engine can open are deleted."""
         try:
-            return inspect_model(model.path)
+            inspect_model(model.path)
         except ModelError as error:
             self._delete(model.folder)
             raise ModelError(f"{model.source} was fetched whole but cannot be served: {error}") from None
 
-    def _folder(self, source: HubSource | JoinedSource) -> Path:
-        """A folder name that people can read and that no other source has."""
+    def _folder(self, source: FetchedSource) -> Path:
+        """A readable folder name that no other source has."""
         name = f"{source.repo.replace('/', '--')}--{source.pattern}" if isinstance(source, HubSource) else str(source)
         readable = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("-_")
         return self.root / f"{readable[:150]}--{hashlib.sha256(str(source).encode()).hexdigest()[:8]}"
@@ -205,13 +230,9 @@ class ModelStore:
             raise ModelError(f"{folder.name} is being fetched by another process") from None
 
 
-def _parse_spec(spec: str) -> CatalogEntry | HubSource:
-    source = parse_source(spec)
-    return source if isinstance(source, HubSource) else load_catalog().get(spec)
-
-
-def _name(model: CatalogEntry | HubSource) -> str:
-    return model.name if isinstance(model, CatalogEntry) else str(model).removeprefix("hf:")
+def _parse_name(name: str) -> CatalogEntry | HubSource:
+    source = parse_source(name)
+    return source if isinstance(source, HubSource) else load_catalog().get(name)
 
 
 def _folder_bytes(folder: Path) -> int:

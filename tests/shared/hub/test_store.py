@@ -97,7 +97,7 @@ def test_resolve_pulls_what_is_not_here(store: ModelStore) -> None:
 
 def test_catalog_entry_gives_name_and_licence(store: ModelStore) -> None:
     entry = replace(load_catalog().get("gemma"), source=HubSource("owner/tiny"))
-    model = store.pull(entry)
+    model = store.ensure(entry)
     assert (model.name, model.licence) == ("gemma", "gemma")
 
 
@@ -156,7 +156,7 @@ def test_wrong_bytes_are_found_and_thrown_away(store: ModelStore, hub: HubServer
 def test_catalog_hash_is_checked_too(store: ModelStore) -> None:
     entry = replace(load_catalog().get("gemma"), source=HubSource("owner/tiny"), sha256="0" * 64)
     with pytest.raises(HubError, match=r"the hub lists 000000000000\.\.\."):
-        store.pull(entry)
+        store.ensure(entry)
     assert store.installed() == []
 
 
