@@ -19,7 +19,8 @@ from router.jobs.served import ServedModel, find_model
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.probing import Prober
-from router.jobs.workers.table import WorkerRow, WorkerTable
+from router.jobs.workers.rows import WorkerRow
+from router.jobs.workers.table import WorkerTable
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.payloads import Failed
@@ -149,7 +150,7 @@ class Broker:
             before_s = time.monotonic()
             await asyncio.sleep(TICK_S)
             if time.monotonic() - before_s > STALLED_S:
-                self._workers.forgive()
+                self._workers.reset_silence()
             for worker in self._workers.overdue(self.settings.drain_timeout_s):
                 self._failover.evacuate(worker)
             for worker in self._workers.silent():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from router.jobs.dispatch import Dispatcher
 from router.jobs.job import Job, JobState
 from router.jobs.workers.link import RouterLink
-from router.jobs.workers.table import Worker
+from router.jobs.workers.worker import Worker
 from shared.wire.jobs import ImageJob
 from shared.wire.messages import Acknowledge, Cancel
 from shared.wire.payloads import Done, Failed

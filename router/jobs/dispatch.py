@@ -4,25 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from typing import NamedTuple
 
-from router.jobs.fairness.preemption import choose_victims
 from router.jobs.fairness.queue import FairQueue
 from router.jobs.job import Job, JobRequest, JobState
-from router.jobs.limits import Priority, UserTally
+from router.jobs.limits import UserTally
+from router.jobs.placement import Placement, choose_worker, find_placement
 from router.jobs.service_rate import ServiceRate
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.prefix import prefix_cuts
-from router.jobs.workers.table import Worker, WorkerTable, choose_worker
+from router.jobs.workers.table import WorkerTable
+from router.jobs.workers.worker import Worker
 from shared.wire.jobs import TextJob
 from shared.wire.messages import Cancel, Submit
-
-
-class Placement(NamedTuple):
-    """The workers that may take a job, at least one. ``victims`` are jobs of the only one, to be preempted first."""
-
-    workers: list[Worker]
-    victims: list[Job]
 
 
 class Dispatcher:
@@ -96,26 +89,13 @@ class Dispatcher:
             worker.prefixes.remember(cuts)
 
     def _placement(self, request: JobRequest) -> Placement | None:
-        """Where a job for this request can go now.
-
-        A user with nothing running gets a free slot at once, by preempting jobs of a user with several if necessary.
-        """
-        with_room = self._workers.with_room(request.model)
-        newcomer = request.priority is Priority.INTERACTIVE and not self.queues[request.model].running(request.user)
-        if newcomer and isinstance(request.work, TextJob):
-            with_slot = [worker for worker in with_room if worker.has_slot]
-            if with_slot:
-                return Placement(with_slot, [])
-            choice = choose_victims(self._workers.of_model(request.model))
-            if choice is not None:
-                worker, victims = choice
-                return Placement([worker], victims)
-        return Placement(with_room, []) if with_room else None
+        has_running = self.queues[request.model].running(request.user) > 0
+        return find_placement(request, self._workers.of_model(request.model), has_running)
 
     def _preempt(self, job: Job, worker: Worker) -> None:
         self._link.send(worker.worker_id, Cancel(job.wire_id))
         self._take_from_worker(job)
-        self.queues[job.request.model].put_back(job)
+        self.queues[job.request.model].push_preempted(job)
 
     def _take_from_worker(self, job: Job) -> None:
         del self.jobs[job.wire_id]

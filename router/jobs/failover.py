@@ -10,7 +10,8 @@ from router.jobs.dispatch import Dispatcher
 from router.jobs.job import Job, JobState
 from router.jobs.refusals import no_worker
 from router.jobs.workers.link import RouterLink
-from router.jobs.workers.table import Worker, WorkerTable
+from router.jobs.workers.table import WorkerTable
+from router.jobs.workers.worker import Worker
 from shared.wire.messages import Cancel
 from shared.wire.payloads import Failed
 

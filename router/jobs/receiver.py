@@ -12,7 +12,8 @@ from router.jobs.failover import Failover
 from router.jobs.job import Job, JobState
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.probing import Prober
-from router.jobs.workers.table import Worker, WorkerTable
+from router.jobs.workers.table import WorkerTable
+from router.jobs.workers.worker import Worker
 from shared.wire.messages import BusMessage, Cancel, Event, Heartbeat, ProbeEcho, Replay, Replayed, Roster, Step
 from shared.wire.payloads import Done, Failed, Started, Tokens
 
@@ -97,7 +98,7 @@ class Receiver:
             self._on_event(message.worker_id, event)
 
     def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        worker, replaced = self._workers.hear(heartbeat)
+        worker, replaced = self._workers.update(heartbeat)
         for other in replaced:
             self._failover.lose(other, "it was replaced")
         if not worker.confirmed:

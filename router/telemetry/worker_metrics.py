@@ -8,7 +8,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from router.jobs.broker import Broker
-from router.jobs.workers.table import WorkerRow
+from router.jobs.workers.rows import WorkerRow
 from shared.wire.messages import WorkerState
 
 Figure = Callable[[WorkerRow], float]

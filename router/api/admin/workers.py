@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from router.api.dependencies import BrokerDep, OperatorDep, RecordDep
-from router.jobs.workers.table import WorkerRow
+from router.jobs.workers.rows import WorkerRow
 from router.schemas.errors import ApiError, error_responses
 
 

@@ -1,19 +1,19 @@
-"""Virtual counters: who has been served least among those who have work."""
+"""Virtual counters: which party with work has been served least."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-KEPT_COUNTERS = 1000
-"""So many counters of those who have no work are kept before it is looked whether any is of use."""
+MAX_COUNTERS = 1000
+"""With this many counters, those that have no effect any more are dropped."""
 
 
 class VirtualCounters:
     """The virtual token counters of Sheng et al. 2024, "Fairness in Serving Large Language Models" (algorithm 2).
 
-    Each party has a counter, which is charged with the cost of its work; the one with the least counter goes next. A
-    party whose first work comes is lifted to the least counter of those who have work already: nobody saves up credit
-    while there is nothing to do. When no party has work left, nobody owes anybody anything and all begin anew.
+    The cost of each party's work is added to its counter; the party with the lowest counter is next. A party that gets
+    work again is lifted to the lowest counter of the parties with work, so that nobody saves up credit while idle. When
+    no party has work left, all counters restart at 0.
     """
 
     def __init__(self) -> None:
@@ -24,25 +24,25 @@ class VirtualCounters:
         return self._counters.get(party, 0.0)
 
     def level(self, party: str) -> float:
-        """The counter that a party has, or would have on entering."""
-        return self[party] if party in self._jobs else max(self[party], self._least())
+        """The counter of a party; for one without work, the counter that it would enter with."""
+        return self[party] if party in self._jobs else max(self[party], self._lowest())
 
     @property
     def idle(self) -> bool:
-        """Whether no party has work."""
+        """True if no party has work."""
         return not self._jobs
 
     def enter(self, party: str) -> None:
-        """A piece of work of this party has come."""
+        """Count a job of this party in."""
         if party not in self._jobs:
             level = self.level(party)
-            if len(self._counters) >= KEPT_COUNTERS:
-                self._forget_paid()
+            if len(self._counters) >= MAX_COUNTERS:
+                self._drop_ineffective()
             self._counters[party] = level
         self._jobs[party] += 1
 
     def leave(self, party: str) -> None:
-        """A piece of work of this party has gone."""
+        """Count a job of this party out."""
         self._jobs[party] -= 1
         if not self._jobs[party]:
             del self._jobs[party]
@@ -50,15 +50,15 @@ class VirtualCounters:
             self._counters.clear()
 
     def charge(self, party: str, cost: float) -> None:
-        """Add to the counter of a party that has work; what was charged too much is taken back by a negative cost."""
+        """Add to the counter of a party with work; a negative cost corrects an estimate that was too high."""
         self._counters[party] += cost
 
-    def _least(self) -> float:
+    def _lowest(self) -> float:
         return min((self._counters[party] for party in self._jobs), default=0.0)
 
-    def _forget_paid(self) -> None:
-        """Drop the counters that would be lifted anyway."""
-        least = self._least()
-        for party in [party for party, counter in self._counters.items() if counter <= least]:
+    def _drop_ineffective(self) -> None:
+        """Drop the counters of parties that would be lifted on entering."""
+        lowest = self._lowest()
+        for party in [party for party, counter in self._counters.items() if counter <= lowest]:
             if party not in self._jobs:
                 del self._counters[party]

@@ -1,4 +1,4 @@
-"""The jobs that wait for a worker, fair between users in what their jobs cost."""
+"""The jobs that wait for a worker, in an order that is fair between users by the cost of their jobs."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from router.jobs.job import Job, JobRequest
 from router.jobs.limits import Priority, UserTally
 
 WEIGHTS = {Priority.INTERACTIVE: 1.0, Priority.BATCH: 0.1}
-"""The shares of the two priorities where both have work: batch work gets one part in eleven."""
+"""Shares of the two priorities while both have work: batch work gets 1/11."""
 
 
 class FairQueue:
     """Weighted fair queueing over the cost of jobs (:mod:`router.jobs.fairness.cost`), for one model.
 
-    The next job is of the priority, and within it of the user, with the least virtual counter
-    (:class:`~router.jobs.fairness.counters.VirtualCounters`): so a hundred jobs of one user do not delay another's one,
-    and a user of long prompts gets fewer jobs done than one of short ones. A user none of whose jobs runs goes before
-    those of whom some do, whatever the counters say: a share of nothing is no share. A job is charged with an estimate
-    when it leaves the queue, so that many that leave at once count at once, and with what it really costs by
-    :meth:`settle` and :meth:`finish`. A user who may run no more jobs (``max_running``) is passed over until one ends.
+    The next job is of the priority, and within it of the user, with the lowest virtual counter
+    (:class:`~router.jobs.fairness.counters.VirtualCounters`). So a hundred jobs of one user do not delay another user's
+    single job, and long prompts count more than short ones. Users with nothing running go first, whatever their
+    counters. Users at their limit of running jobs (``max_running``) are skipped until one ends.
 
-    A job is in the queue, or out of it with a worker, until :meth:`remove` or :meth:`finish`: it counts as its user's
-    work for so long.
+    :meth:`start` charges the estimated cost, so that jobs that start together count at once; :meth:`settle` and
+    :meth:`finish` correct it to the real cost. A job counts as its user's work, waiting or running, until
+    :meth:`remove` or :meth:`finish`.
     """
 
     def __init__(self, tally: UserTally | None = None) -> None:
@@ -48,32 +47,32 @@ class FairQueue:
 
     @property
     def idle(self) -> bool:
-        """Whether no job waits here and no worker has one from here."""
+        """True if none of this model's jobs waits or runs."""
         return self._priorities.idle
 
     def push(self, job: Job) -> None:
-        """Add a new job behind those of the same user."""
+        """Add a new job behind the others of its user."""
         self._priorities.enter(job.request.priority)
         self._users[job.request.priority].enter(job.request.user)
         self._waiting_of(job).append(job)
         self._count_in(job)
 
     def push_front(self, job: Job) -> None:
-        """Add a job again that has left the queue and must go on as soon as can be: it is the next one."""
+        """Add a job that lost its worker again: it becomes the next one of all."""
         self._charge_to(job, cost_so_far(job))
         self._returned.appendleft(job)
         self._count_running(job, -1)
         self._count_in(job)
 
-    def put_back(self, job: Job) -> None:
-        """Add a job again that has made room for another user's: it is the next one of its own user."""
+    def push_preempted(self, job: Job) -> None:
+        """Add a job that was preempted again: it becomes the next one of its user."""
         self._charge_to(job, cost_so_far(job))
         self._waiting_of(job).appendleft(job)
         self._count_running(job, -1)
         self._count_in(job)
 
     def peek(self) -> Job | None:
-        """The job whose turn it is; None if none waits, or only those of users who may run no more."""
+        """The next job; None if none waits, or only jobs of users at their limit of running jobs."""
         if self._returned:
             return self._returned[0]
         for priority in sorted(Priority, key=self._priority_rank):
@@ -96,36 +95,36 @@ class FairQueue:
         return first is None or self._user_rank(user, priority) < self._user_rank(first.request.user, priority)
 
     def start(self, job: Job) -> None:
-        """Take a certain waiting job, and charge its user, as it goes to a worker."""
+        """Take a waiting job that goes to a worker, and charge its user."""
         self._take(job)
         self._charge_to(job, max(job.estimated_cost, job.charged_cost))
         self._count_running(job, 1)
 
     def remove(self, job: Job) -> bool:
-        """Take a certain job out for good; False if it does not wait here."""
+        """Remove a waiting job for good; False if it does not wait here."""
         if not self._take(job):
             return False
         self._leave(job)
         return True
 
     def settle(self, job: Job) -> None:
-        """Charge a job that runs for more than was estimated."""
+        """Charge a running job for what it has cost beyond its estimate."""
         cost = cost_so_far(job)
         if cost > job.charged_cost:
             self._charge_to(job, cost)
 
     def finish(self, job: Job) -> None:
-        """A job that had left the queue has ended: charge what it has really cost."""
+        """Charge the real cost of a job that has ended with a worker."""
         self._charge_to(job, cost_so_far(job))
         self._count_running(job, -1)
         self._leave(job)
 
     def waiting_cost(self, user: str | None = None) -> float:
-        """What the jobs that wait will cost by the estimates, of one user or of all."""
+        """The estimated cost of the waiting jobs, of one user or of all."""
         return sum(job.estimated_cost for job in self if user is None or job.request.user == user)
 
     def running(self, user: str) -> int:
-        """How many of a user's jobs from here workers have."""
+        """The number of this model's jobs of a user that workers have."""
         return self._running.get(user, 0)
 
     def has_waiting(self, user: str) -> bool:
@@ -133,13 +132,13 @@ class FairQueue:
         return any(user in users for users in self._waiting.values())
 
     def waiting_users(self) -> int:
-        """How many users have jobs that wait."""
+        """The number of users with waiting jobs."""
         return len({user for users in self._waiting.values() for user in users})
 
     def position(self, job: Job) -> int:
-        """About how many jobs have their turn before this one does, itself included; 0 if it does not wait here.
+        """The approximate place of a job in the queue, from 1; 0 if it does not wait here.
 
-        Users are taken to go on by turns, with one job each: what their jobs cost is known afterwards only.
+        It assumes that users take turns with one job each, since costs are known only afterwards.
         """
         if job in self._returned:
             return self._returned.index(job) + 1
@@ -203,7 +202,7 @@ class FairQueue:
         self._priorities.leave(job.request.priority)
 
     def _charge_to(self, job: Job, cost: float) -> None:
-        """Let ``cost`` be what has been charged for a job."""
+        """Change what has been charged for a job to ``cost``."""
         added, job.charged_cost = cost - job.charged_cost, cost
         priority = job.request.priority
         self._users[priority].charge(job.request.user, added)

@@ -1,46 +1,47 @@
-"""What an operator may ask of the workers. The supervisor carries it out; the roster tells what came of it."""
+"""Operators' orders to workers. The supervisor carries them out, and the roster shows the outcome."""
 
 from __future__ import annotations
 
 from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.workers.link import RouterLink
-from router.jobs.workers.table import WorkerRow, WorkerTable
+from router.jobs.workers.rows import WorkerRow
+from router.jobs.workers.table import WorkerTable
 from shared.wire.messages import DrainWorker, RestartWorkers, WorkerState
 
-_OUT = frozenset({WorkerState.DRAINING, WorkerState.DRAINED, WorkerState.FAILED})
+_UNAVAILABLE = frozenset({WorkerState.DRAINING, WorkerState.DRAINED, WorkerState.FAILED})
 
 
 class WorkerControl:
-    """Checks orders and passes them on."""
+    """Checks orders and passes them to the supervisor."""
 
     def __init__(self, workers: WorkerTable, link: RouterLink) -> None:
         self._workers = workers
         self._link = link
 
     def drain(self, name: str) -> list[WorkerRow]:
-        """Have a worker finish its jobs, end, and stay out. Returns the worker as it is now.
+        """Drain a worker: it finishes its jobs, exits, and stays out. Returns its row from before.
 
         Raises:
-            Refused: there is no such worker, or no other one could serve its model.
+            Refused: there is no such worker, or no other one can serve its model.
         """
         rows = self._workers.rows()
         row = _find(rows, name)
         others = [other for other in rows if other.model == row.model and other.name != name]
-        if all(other.state in _OUT for other in others):
-            message = f"{name} is the only worker that {row.model} has left; nexa restart {name} replaces it instead"
+        if all(other.state in _UNAVAILABLE for other in others):
+            message = f"name: {name} is the only worker left for {row.model}; to replace it, use nexa restart {name}"
             raise Refused(RefusalReason.LAST_WORKER, message, "name")
-        self._link.tell_supervisor(DrainWorker(name))
+        self._link.send_order(DrainWorker(name))
         return [row]
 
     def restart(self, name: str | None) -> list[WorkerRow]:
-        """Have a worker, or all in turn, replaced by fresh ones. Returns these workers as they are now.
+        """Replace a worker, or all of them in turn, by fresh ones. Returns their rows from before.
 
         Raises:
             Refused: there is no such worker.
         """
         rows = self._workers.rows()
         chosen = rows if name is None else [_find(rows, name)]
-        self._link.tell_supervisor(RestartWorkers([row.name for row in chosen]))
+        self._link.send_order(RestartWorkers([row.name for row in chosen]))
         return chosen
 
 
@@ -48,6 +49,6 @@ def _find(rows: list[WorkerRow], name: str) -> WorkerRow:
     row = next((row for row in rows if row.name == name), None)
     if row is None:
         names = ", ".join(row.name for row in rows)
-        message = f"there is no worker {name[:100]!r}; the workers are: {names}"
+        message = f"name: expected one of {names}; got {name[:100]!r}"
         raise Refused(RefusalReason.WORKER_NOT_FOUND, message, "name")
     return row

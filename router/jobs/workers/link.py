@@ -1,4 +1,4 @@
-"""The router's side of the wire: the jobs socket that workers connect to, and the bus on which they publish."""
+"""The router's end of the wire: the jobs socket that workers connect to, and the bus that they publish on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ log = logging.getLogger("nexa.router.link")
 
 
 class RouterLink:
-    """Binds both sockets, hands incoming messages over, and sends to workers and to the supervisor."""
+    """The router's sockets: receives from workers and the supervisor, and sends to them."""
 
     def __init__(self, router_id: str, endpoints: Endpoints) -> None:
         self._router_id = router_id
@@ -54,19 +54,19 @@ class RouterLink:
         ]
 
     def send(self, worker_id: str, message: RouterMessage, blobs: Sequence[Blob] = ()) -> bool:
-        """Send to one worker over the jobs socket, with ``blobs`` as they are; False if it is not connected."""
+        """Send to one worker, with ``blobs`` as raw frames; False if it is not connected."""
         frames = [worker_id.encode(), CODEC.encode(message), *blobs]
         try:
             self._jobs.send_multipart(frames, zmq.NOBLOCK, copy=not blobs)
         except zmq.ZMQError as error:
-            log.debug("not sent", extra={"worker": worker_id, "reason": str(error)})
+            log.debug("message not sent", extra={"worker": worker_id, "reason": str(error)})
             return False
         finally:
             self._readers[0].wake()
         return True
 
-    def tell_supervisor(self, order: ControlMessage) -> None:
-        """Send an operator's order; it waits for the supervisor if that is not there yet."""
+    def send_order(self, order: ControlMessage) -> None:
+        """Send an operator's order; it is queued until the supervisor is connected."""
         self._control.send(CODEC.encode(order), zmq.NOBLOCK)
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class RouterLink:
         self._context.term()
 
     def _receive(self, decoder: Decoder[BusMessage] | Decoder[Replayed], frames: list[bytes]) -> None:
-        """Both sockets put one frame before the message: the sender's id, or the topic."""
+        """Decode a message, which follows a frame with the sender's id or the topic."""
         if len(frames) < 2:
             return
         try:

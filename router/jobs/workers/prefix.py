@@ -1,8 +1,8 @@
-"""Which worker is likely to hold the beginning of a prompt in its KV cache.
+"""Which worker probably holds the prefix of a prompt in its KV cache.
 
-The router has no tokenizer, so it compares text: a prompt is cut where its messages or blocks end, and each cut is
-known by a hash of everything before it. A worker remembers the cuts of the prompts that it was given. How far a cut
-lies from the prompt's start, in characters, tells what it is worth: a greeting in common is not, a handbook is.
+The router has no tokenizer, so it compares text. A prompt is cut at the ends of its messages or blocks, and each cut is
+identified by a hash of everything before it. The router remembers the cuts of the prompts that it sent to each worker.
+The length of a common prefix, in characters, is its value.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from typing import NamedTuple
 from shared.wire.jobs import TextJob
 
 BLOCK_CHARACTERS = 512
-REMEMBERED_CUTS = 4096
+MAX_CUTS = 4096
+"""Cuts remembered for each worker."""
 
 
 class Cut(NamedTuple):
-    """A beginning of a prompt: the hash of it, and its length in characters."""
+    """A prefix of a prompt: its hash, and its length in characters."""
 
     digest: bytes
     characters: int
 
 
 def prefix_cuts(job: TextJob) -> list[Cut]:
-    """The prompt's beginnings, shortest first. A conversation's next turn begins with those of its last."""
+    """The prefixes of a prompt, shortest first. The next turn of a conversation has those of the last one too."""
     if job.messages is not None:
         tools = json.dumps(job.tools) if job.tools else ""
         parts = [tools] + [json.dumps(message, sort_keys=True) for message in job.messages]
@@ -44,21 +45,21 @@ def prefix_cuts(job: TextJob) -> list[Cut]:
 
 
 class PrefixMemory:
-    """The cuts of the last prompts that one worker was given."""
+    """The cuts of the latest prompts that one worker got."""
 
     def __init__(self) -> None:
         self._cuts: OrderedDict[bytes, None] = OrderedDict()
 
     def remember(self, cuts: list[Cut]) -> None:
-        """A prompt with these cuts goes to the worker."""
+        """Add the cuts of a prompt that goes to the worker."""
         for cut in cuts:
             self._cuts[cut.digest] = None
             self._cuts.move_to_end(cut.digest)
-        while len(self._cuts) > REMEMBERED_CUTS:
+        while len(self._cuts) > MAX_CUTS:
             self._cuts.popitem(last=False)
 
     def matched(self, cuts: list[Cut]) -> int:
-        """How many characters of the prompt with these cuts lie in beginnings that are remembered."""
+        """The length of the longest remembered prefix among these cuts, in characters."""
         characters = 0
         for cut in cuts:
             if cut.digest not in self._cuts:

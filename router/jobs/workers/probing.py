@@ -1,7 +1,6 @@
-"""How a worker is known to be reachable: a probe goes out over the jobs socket and must come back over the bus.
+"""Checks that a worker's events arrive: a probe goes out over the jobs socket and must come back over the bus.
 
-PUB drops what is published before a subscription has arrived, without a word; so no worker is given a job before its
-events have been seen to arrive.
+PUB silently drops what is published before a subscription arrives. So a worker gets no job before its echo has come.
 """
 
 from __future__ import annotations
@@ -11,17 +10,18 @@ import secrets
 import time
 
 from router.jobs.workers.link import RouterLink
-from router.jobs.workers.table import Worker, WorkerTable
+from router.jobs.workers.table import WorkerTable
+from router.jobs.workers.worker import Worker
 from shared.wire.messages import Probe, ProbeEcho, WorkerState
 
-PROBE_AGAIN_S = 0.2
+PROBE_INTERVAL_S = 0.2
 ROUTER_NAME = "router"
 
 log = logging.getLogger("nexa.router.jobs")
 
 
 class Prober:
-    """Confirms the workers of one run of the router."""
+    """Confirms workers for one run of the router."""
 
     def __init__(self, router_id: str, link: RouterLink, workers: WorkerTable) -> None:
         self._router_id = router_id
@@ -29,20 +29,20 @@ class Prober:
         self._workers = workers
 
     def probe(self, worker: Worker) -> None:
-        """Send a probe to a loaded worker that is not confirmed, unless one is on its way."""
+        """Probe a loaded worker that is not confirmed, unless it was probed just now."""
         now_s = time.monotonic()
         loaded = worker.heartbeat.state is WorkerState.READY
-        if loaded and not worker.confirmed and now_s - worker.probed_at_s >= PROBE_AGAIN_S:
+        if loaded and not worker.confirmed and now_s - worker.probed_at_s >= PROBE_INTERVAL_S:
             worker.probed_at_s, worker.probe_nonce = now_s, secrets.randbits(32)
             self._link.send(worker.worker_id, Probe(ROUTER_NAME, self._router_id, worker.probe_nonce))
 
     def probe_all(self) -> None:
-        """Probe every worker that still needs it."""
+        """Probe every loaded worker that is not confirmed."""
         for worker in self._workers.all():
             self.probe(worker)
 
     def confirm(self, echo: ProbeEcho) -> Worker | None:
-        """A probe came back; returns its worker if that is now confirmed."""
+        """Take a probe's echo; returns its worker if this confirms it."""
         worker = self._workers.get(echo.worker_id)
         if worker is None or worker.confirmed or echo.nonce != worker.probe_nonce:
             return None

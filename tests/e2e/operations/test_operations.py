@@ -113,7 +113,7 @@ def test_a_name_that_is_no_worker_is_refused_with_those_that_are(pair: RunningSe
     refused = nexa(*words, "--url", pair.url)
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
-    assert "no worker 'nobody/7'; the workers are: echo/0, echo/1" in refused.stderr
+    assert "name: expected one of echo/0, echo/1; got 'nobody/7'" in refused.stderr
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from typing import Any
 
-from router.jobs.workers.table import WorkerRow
+from router.jobs.workers.rows import WorkerRow
 from shared.devices import Gpu
 from tests.support.router.fake_broker import FakeBroker
 

@@ -159,7 +159,7 @@ def test_unknown_workers_are_named_with_the_known_ones() -> None:
     async def test(server: Server, supervisor: SupervisorEnd) -> None:
         await server.ready_worker("a", "smol-0")
         for order in (server.broker.control.drain, server.broker.control.restart):
-            with pytest.raises(Refused, match=r"no worker 'smol-9'; the workers are: smol-0") as refused:
+            with pytest.raises(Refused, match=r"name: expected one of smol-0; got 'smol-9'") as refused:
                 order("smol-9")
             assert refused.value.reason is RefusalReason.WORKER_NOT_FOUND
 
@@ -172,7 +172,7 @@ def test_the_last_worker_of_a_model_is_not_taken_out() -> None:
         other = WorkerStatus("smol-1", "smol", "b", WorkerState.DRAINED, 0, "drained")
         worker.publish_all(Roster([WorkerStatus("smol-0", "smol", "a", WorkerState.READY, 0, ""), other]))
         await server.until(lambda: len(server.broker.workers()) == 2)
-        with pytest.raises(Refused, match="nexa restart smol-0 replaces it instead") as refused:
+        with pytest.raises(Refused, match="to replace it, use nexa restart smol-0") as refused:
             server.broker.control.drain("smol-0")
         assert refused.value.reason is RefusalReason.LAST_WORKER
 

@@ -180,7 +180,7 @@ def test_a_job_that_made_room_is_the_next_of_its_user_but_not_of_all() -> None:
     assert (first.request.user, second.request.user) == ("a", "b")
     third = pop(queue)
     assert third.job_id == "a-1"
-    queue.put_back(third)
+    queue.push_preempted(third)
     assert queue.waiting_cost("a") == 2 * third.estimated_cost
     assert third.charged_cost == 0
     assert popped(queue) == ["a-1", "b-4", "a-2"]
@@ -257,7 +257,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.queue.push_front(job)
             self.returned.insert(0, job)
         else:
-            self.queue.put_back(job)
+            self.queue.push_preempted(job)
             self.line_of(job).insert(0, job)
 
     @precondition(lambda self: self.outside)

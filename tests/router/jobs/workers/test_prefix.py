@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.jobs.workers.prefix import BLOCK_CHARACTERS, REMEMBERED_CUTS, PrefixMemory, prefix_cuts
+from router.jobs.workers.prefix import BLOCK_CHARACTERS, MAX_CUTS, PrefixMemory, prefix_cuts
 from shared.wire.jobs import TextJob
 
 MESSAGES = st.lists(
@@ -77,10 +77,10 @@ def test_the_prompts_that_came_last_are_remembered() -> None:
     old, used_again = prefix_cuts(chat("old")), prefix_cuts(chat("used again"))
     memory.remember(old)
     memory.remember(used_again)
-    for number in range(REMEMBERED_CUTS // 2):
+    for number in range(MAX_CUTS // 2):
         memory.remember(prefix_cuts(TextJob(prompt=f"new {number}")))
     memory.remember(used_again)
-    for number in range(REMEMBERED_CUTS // 2 + 1):
+    for number in range(MAX_CUTS // 2 + 1):
         memory.remember(prefix_cuts(TextJob(prompt=f"newer {number}")))
     assert memory.matched(used_again[1:]) == used_again[1].characters
     assert memory.matched(old[1:]) == 0

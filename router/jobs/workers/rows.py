@@ -1,0 +1,81 @@
+"""Workers as operators see them: the rows of ``GET /v1/workers``, and the reasons in errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from router.jobs.workers.worker import Worker
+from shared.wire.messages import EngineStats, WorkerState, WorkerStatus
+
+MAX_LINES = 3
+"""Lines of a worker's output in an error; its row has more of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerRow:
+    """One row of ``GET /v1/workers``. The KV cache is counted in tokens.
+
+    ``loading`` is the part of the model that is loaded, 0 to 1. ``detail`` explains the last exit; ``last_lines`` are
+    the last lines of output of a worker that the supervisor has given up.
+    """
+
+    name: str
+    model: str
+    state: str
+    pid: int | None
+    device: str | None
+    slots: int
+    running: int
+    queued: int
+    memory_bytes: int
+    kv_used_tokens: int
+    kv_total_tokens: int
+    tokens_per_s: float
+    prompt_tokens: int
+    cached_tokens: int
+    generated_tokens: int
+    preemptions: int
+    restarts: int
+    loading: float
+    detail: str
+    last_lines: list[str]
+
+
+def reason(status: WorkerStatus) -> str:
+    """Why a worker is not available, with its last lines of output if it was given up."""
+    if not status.last_lines:
+        return status.detail
+    return f"{status.detail}; last output: {' / '.join(status.last_lines[-MAX_LINES:])}"
+
+
+def row_of(name: str, worker: Worker | None, status: WorkerStatus | None) -> WorkerRow:
+    """The row of a worker, from its latest heartbeat and its entry in the roster, if there are any."""
+    beat = worker.heartbeat if worker is not None else None
+    stats = beat.stats if beat is not None else EngineStats()
+    state = status.state if status is not None else WorkerState.SPAWNING
+    if worker is not None:
+        state = worker.state
+    elif state is WorkerState.READY:  # to the supervisor, but this router has not confirmed it
+        state = WorkerState.LOADING
+    return WorkerRow(
+        name=name,
+        model=beat.model if beat is not None else status.model if status is not None else "",
+        state=str(state),
+        pid=beat.pid if beat is not None else None,
+        device=beat.device if beat is not None else None,
+        slots=beat.slots if beat is not None else 0,
+        running=stats.running,
+        queued=stats.waiting,
+        memory_bytes=beat.memory_bytes if beat is not None else 0,
+        kv_used_tokens=stats.kv_used_tokens,
+        kv_total_tokens=stats.kv_total_tokens,
+        tokens_per_s=stats.tokens_per_s,
+        prompt_tokens=stats.prompt_tokens,
+        cached_tokens=stats.cached_tokens,
+        generated_tokens=stats.generated_tokens,
+        preemptions=stats.preemptions,
+        restarts=status.restarts if status is not None else 0,
+        loading=beat.loading if beat is not None else 0.0,
+        detail=status.detail if status is not None else "",
+        last_lines=status.last_lines if status is not None else [],
+    )

@@ -1,0 +1,67 @@
+"""One running worker, as the router knows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from router.jobs.job import Job
+from router.jobs.workers.prefix import PrefixMemory
+from shared.wire.messages import Heartbeat, WorkerState
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """A running worker process.
+
+    Attributes:
+        heartbeat: the latest one; ``heard_at_s`` is when it arrived.
+        confirmed: a probe has come back over the bus, so jobs may be sent.
+        jobs: the worker's jobs, by wire id.
+        occupied: it still computes a cancelled picture, and may exit to get rid of it.
+        draining_at_s: when it began to drain.
+    """
+
+    heartbeat: Heartbeat
+    heard_at_s: float
+    confirmed: bool = False
+    probe_nonce: int = 0
+    probed_at_s: float = 0.0
+    jobs: dict[str, Job] = field(default_factory=dict)
+    prefixes: PrefixMemory = field(default_factory=PrefixMemory)
+    occupied: bool = False
+    draining_at_s: float | None = None
+
+    @property
+    def worker_id(self) -> str:
+        """The id of this run of the worker."""
+        return self.heartbeat.worker_id
+
+    @property
+    def state(self) -> WorkerState:
+        """The worker's own state, but loading instead of ready until it is confirmed."""
+        loaded = self.heartbeat.state is WorkerState.READY
+        return WorkerState.LOADING if loaded and not self.confirmed else self.heartbeat.state
+
+    @property
+    def ready(self) -> bool:
+        """Whether jobs may be sent."""
+        return self.state is WorkerState.READY
+
+    @property
+    def capacity(self) -> int:
+        """The maximum number of jobs: a few more than slots, so that a freed slot is filled at once.
+
+        No more than one with a single slot: its jobs take long, and the next one waits more safely in the router.
+        """
+        slots = self.heartbeat.slots
+        return slots + max(1, slots // 8) if slots > 1 else slots
+
+    @property
+    def has_room(self) -> bool:
+        """Whether another job may be sent."""
+        return self.ready and not self.occupied and len(self.jobs) < self.capacity
+
+    @property
+    def has_slot(self) -> bool:
+        """Whether another job would run at once."""
+        return self.has_room and len(self.jobs) < self.heartbeat.slots
