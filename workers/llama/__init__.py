@@ -7,19 +7,19 @@
 - ``text``: token bytes to text, stop strings.
 - ``cache``: which sequence holds which cells of the KV cache.
 
-The life of a sequence: ``preparation`` makes a ``sequence`` from a job in a thread of its own (render, tokenise,
+The life of a sequence: ``preparation`` makes a ``sequence`` from a job, in a separate thread (render, tokenise,
 compile the grammar). It waits in the ``scheduler`` for a slot and cells, and shares the longest cached prefix. In each
 step of the ``engine`` the scheduler picks tokens of prompts (prefill) and of running sequences (decode), llama.cpp
-computes them in one batch, and ``generation`` draws each sequence's next token and its text. A full cache puts the
-youngest sequence back to the queue. An ended one stays cached until its cells are needed.
+computes them in one batch, and ``generation`` draws each sequence's next token and its text. If the cache is full, the
+youngest sequence goes back to the queue. An ended one stays cached until its cells are needed.
 
 Importing this package sets how the threads of its libraries wait, which they read when they load.
 """
 
 import os
 
-# By default threads spin at each barrier so long that decoding gets several times slower as soon as another process
-# wants a core; without spinning, one stream gets three times slower on an idle machine.
+# By default threads spin long at each barrier, and decoding gets several times slower as soon as another process wants
+# a core. Without spinning, one stream gets three times slower on an idle machine.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 # numpy's BLAS is not used here, but its threads would spin beside llama.cpp's.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

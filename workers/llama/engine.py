@@ -41,7 +41,7 @@ MAX_ENDED_SEQUENCES = 48
 class LlamaEngine:
     """Serves the text jobs of one GGUF model.
 
-    A thread of its own renders, tokenises and compiles jobs, so that a long prompt or a large schema does not delay the
+    A separate thread renders, tokenises and compiles jobs, so that a long prompt or a large schema does not delay
     running sequences.
     """
 

@@ -22,7 +22,7 @@ from workers.llama.text.assembler import TextAssembler
 
 
 class JobPreparer:
-    """Makes sequences for one model. It has no state, so it may run beside the decode loop."""
+    """Makes sequences for one model. It keeps no state of jobs, so it may run beside the decode loop."""
 
     def __init__(
         self, vocabulary: Vocabulary, template: ChatTemplate, compiler: GrammarCompiler, context_tokens: int
@@ -33,7 +33,7 @@ class JobPreparer:
         self._context_tokens = context_tokens
 
     def prepare(self, engine_job: EngineJob) -> Sequence:
-        """A sequence that can be scheduled.
+        """Make a sequence that is ready to be scheduled.
 
         Raises:
             JobError: the model or its context cannot do the job.
@@ -150,5 +150,5 @@ def _check_budget(constraint: TokenConstraint, max_tokens: int) -> None:
     """Refuse an answer that cannot be complete within its budget, instead of cutting it off."""
     closing = constraint.closing()
     if closing is not None and len(closing) > max_tokens:
-        expected = f"about {len(closing)} tokens or more for an answer that fits the schema"
+        expected = f"about {len(closing)} tokens or more for a complete answer"
         raise JobError(400, f"max_tokens: expected {expected}, got {max_tokens}", "max_tokens")
