@@ -51,6 +51,7 @@ def test_a_streamed_transcription(client: OpenAI) -> None:
     assert "".join(event.delta for event in events if event.type == "transcript.text.delta") == events[-1].text
 
 
+@pytest.mark.filterwarnings("ignore:deprecated:DeprecationWarning")  # openai deprecates its translations
 def test_a_translation(client: OpenAI) -> None:
     with JFK.open("rb") as recording:
         answer = client.audio.translations.create(model="faster-whisper-base", file=recording)

@@ -29,7 +29,7 @@ def _fail(*arguments: str) -> tuple[int, str]:
         (["smollm2", "--slots", "0"], "--slots"),
         (["smollm2", "--host", "0.0.0.0"], "--insecure"),
         (["onnx", "smollm2"], "onnx"),
-        ([], "no model"),
+        ([], "a model is required"),
     ],
 )
 def test_error_is_one_line_that_names_it(arguments: list[str], said: str) -> None:
