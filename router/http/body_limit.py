@@ -14,7 +14,7 @@ from router.schemas.errors import ApiError
 class BodyLimit:
     """ASGI middleware: 413 for a body of more than ``max_body_bytes``, by its Content-Length or as it arrives.
 
-    ``limits`` has other limits for some paths, those that take files.
+    ``limits`` maps paths that take files to limits of their own.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int, limits: Mapping[str, int] | None = None) -> None:
@@ -30,7 +30,7 @@ class BodyLimit:
         limit = self._limits.get(scope["path"], self._max_body_bytes)
         announced = Headers(scope=scope).get("content-length", "0")
         if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
-            await error_response(_too_large(f"{announced[:20]} bytes", limit))(scope, receive, send)
+            await error_response(body_too_large(limit, got=announced[:20]))(scope, receive, send)
             return
         received_bytes = 0
 
@@ -40,11 +40,13 @@ class BodyLimit:
             if message["type"] == "http.request":
                 received_bytes += len(message.get("body", b""))
                 if received_bytes > limit:
-                    raise _too_large(f"more than {received_bytes - 1} bytes", limit)
+                    raise body_too_large(limit)
             return message
 
         await self._app(scope, receive_counted, send)
 
 
-def _too_large(given: str, limit: int) -> ApiError:
-    return ApiError(413, f"the body has {given}; accepted are up to {limit} bytes", headers={"Connection": "close"})
+def body_too_large(max_bytes: int, got: str = "more", hint: str = "") -> ApiError:
+    """A 413 that closes the connection, since the rest of the body stays unread."""
+    message = f"the body: expected at most {max_bytes} bytes, got {got}{hint}"
+    return ApiError(413, message, headers={"Connection": "close"})

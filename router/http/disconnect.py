@@ -1,4 +1,4 @@
-"""Work that stops when its client goes away."""
+"""Work that is cancelled when its client disconnects."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ class ClientGone(Exception):
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` returns, unless the client of the connection behind ``receive`` goes away first.
+    """Run ``work`` and return its result, or cancel it when the client behind ``receive`` disconnects.
 
-    The request's body must have been received. ``work`` is cancelled and waited for if the client goes, or the caller
-    is cancelled. It gets a task of its own: in the caller's, each token of a stream would wake it through all layers of
-    the application.
+    The request's body must have been received. ``work`` is also cancelled with its caller, and awaited either way. It
+    runs in a task of its own: in the caller's, each token of a stream would wake every layer of the application.
 
     Raises:
-        ClientGone: the client went away.
+        ClientGone: the client disconnected first.
     """
     working = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_disconnected(receive))

@@ -1,4 +1,4 @@
-"""Every error as an OpenAI error object."""
+"""Errors become OpenAI error objects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PYDANTIC_OPENING = re.compile(r"^\w+ should (be|have|match) ")
 
 
 def install_error_handlers(app: FastAPI) -> None:
-    """Let ``app`` answer all its errors as OpenAI error objects."""
+    """Make ``app`` answer every error with an OpenAI error object."""
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(Refused, _on_refused)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
@@ -34,12 +34,12 @@ def install_error_handlers(app: FastAPI) -> None:
 
 
 def error_response(error: ApiError) -> Response:
-    """The response that tells a client of ``error``."""
+    """``error`` as a response."""
     return JSONResponse(error.body(), error.status, error.headers)
 
 
 def validation_error(errors: list[dict[str, Any]]) -> ApiError:
-    """Pydantic's findings as one error: its ``param`` is the first field at fault, its message names up to five."""
+    """Pydantic's errors as one: ``param`` is the first field, the message covers up to ``MAX_NAMED_ERRORS``."""
     sentences = [_sentence(found) for found in errors[:MAX_NAMED_ERRORS]]
     if len(errors) > MAX_NAMED_ERRORS:
         sentences.append(f"and {len(errors) - MAX_NAMED_ERRORS} more")
@@ -47,7 +47,7 @@ def validation_error(errors: list[dict[str, Any]]) -> ApiError:
 
 
 def _path(found: dict[str, Any]) -> str:
-    """The dotted path of the field, without the place (body, query) that FastAPI puts before it."""
+    """The dotted path of the field, without FastAPI's prefix (body, query)."""
     return ".".join(str(step)[:100] for step in found["loc"][1:])
 
 
@@ -83,10 +83,11 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     headers = dict(error.headers or {})
     where = f"{request.method} {shown(request.url.path)}"
     if error.status_code == http.HTTPStatus.NOT_FOUND:
-        return error_response(ApiError(404, f"there is no {where}; GET /docs shows what there is", headers=headers))
+        return error_response(ApiError(404, f"there is no {where}; GET /docs lists the endpoints", headers=headers))
     if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
-        accepted = headers.get("Allow", "another method")
-        return error_response(ApiError(405, f"there is no {where}; accepted is {accepted}", headers=headers))
+        allowed = headers.get("Allow", "another method")
+        message = f"method: expected {allowed}, got {request.method} {shown(request.url.path)}"
+        return error_response(ApiError(405, message, headers=headers))
     return error_response(ApiError(error.status_code, str(error.detail), headers=headers))
 
 

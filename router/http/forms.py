@@ -1,10 +1,10 @@
-"""Multipart forms: fields and files from a request, within limits, and no file in the router's memory."""
+"""Multipart forms: fields and files of a request, within limits; large files stay out of the router's memory."""
 
 from __future__ import annotations
 
 import asyncio
 import mmap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import Any, TypeVar, cast, get_origin
@@ -19,102 +19,97 @@ from router.http.error_handlers import validation_error
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
+from shared.settings import ServerSettings
 
 MAX_FILES = 4
 MAX_FIELDS = 100
 MAX_FIELD_BYTES = 1024 * 1024
 FORM_OVERHEAD_BYTES = 1024 * 1024
-"""What a form may hold beside its largest file."""
+"""Room in a form's body besides its largest file."""
 SMALL_FILE_BYTES = 1024 * 1024
-"""Up to here a file is taken into memory: Starlette does not write it to the disk either."""
+"""Files of up to this size stay in memory: Starlette does not write them to disk either."""
 
 M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form that was read: texts and files by name, in the order in which they came."""
+    """A parsed form: texts and files by name, each in order of arrival."""
 
     texts: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, list[Blob]] = field(default_factory=dict)
 
     def file(self, *names: str) -> Blob | None:
-        """The one file under any of these names, or None.
+        """The file under one of these names, or None.
 
         Raises:
-            ApiError: 400, there are several, or the name came with a text.
+            ApiError: 400, there are several, or a name holds text.
         """
         found = [blob for name in names for blob in self.files.get(name, [])]
         if len(found) > 1:
-            raise ApiError(400, f"{names[0]}: {len(found)} files were given; accepted is one", names[0])
+            raise ApiError(400, f"{names[0]}: expected one file, got {len(found)}", names[0])
         for name in names:
             if name in self.texts:
                 given = shown(self.texts[name][0])
-                raise ApiError(400, f"{name}: the text {given} was given; accepted is a file, with a file name", name)
+                raise ApiError(400, f"{name}: expected a file with a file name, got the text {given}", name)
         return found[0] if found else None
 
     def required_file(self, name: str) -> Blob:
-        """The one file under this name.
+        """The file under this name.
 
         Raises:
-            ApiError: 400, there is none, or there are several.
+            ApiError: 400, there is none, or several.
         """
         blob = self.file(name)
         if blob is None:
-            raise ApiError(400, f"{name} is missing, and it is required: a file in the form", name)
+            raise ApiError(400, f"{name} is required: a file in the form", name)
         return blob
 
 
-async def read_form(request: Request, max_file_bytes: int) -> Form:
+async def read_form(request: Request, settings: ServerSettings) -> Form:
     """Read a request's form.
 
-    A file of more than ``SMALL_FILE_BYTES`` lies in an unnamed temporary file, which is mapped into memory, not read:
-    it lives as long as the map.
+    A file of more than ``SMALL_FILE_BYTES`` is mapped from an unnamed temporary file, which lives as long as the map.
 
     Raises:
-        ApiError: 400, the body is no such form or a file is empty; 403, another site's page sent it; 413, a file has
-            more than ``max_file_bytes``.
-        ClientDisconnect: the client went away.
+        ApiError: 400, the body is not a multipart form or a file is empty; 403, a web page of another site sent it;
+            413, a file has more than ``max_upload_bytes``.
+        ClientDisconnect: the client disconnected.
     """
-    refuse_cross_site(request)
+    _refuse_cross_site(request, settings.cors_origins)
     content_type = request.headers.get("content-type")
     check_content_type(content_type, FORM)
     _check_charset(content_type)
     data = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
     try:
-        return await asyncio.to_thread(_taken, data, max_file_bytes)
+        return await asyncio.to_thread(_form, data, settings.max_upload_bytes)
     finally:
         await data.close()
 
 
-def refuse_cross_site(request: Request) -> None:
-    """Refuse a form that a page of another site has sent: browsers let any page do that, unlike JSON.
-
-    Pages that the operator has named (``--cors-origin``) may.
+def _refuse_cross_site(request: Request, cors_origins: Sequence[str]) -> None:
+    """Refuse forms from web pages of other sites: browsers let any page send forms, unlike JSON.
 
     Raises:
         ApiError: 403.
     """
-    named = request.app.state.broker.settings.cors_origins
-    if "*" in named or request.headers.get("origin", "") in named:
+    if "*" in cors_origins or request.headers.get("origin", "") in cors_origins:
         return
     if request.headers.get("sec-fetch-site", "").lower() == "cross-site":
-        raise ApiError(
-            403, "this form was sent by a web page of another site (Sec-Fetch-Site: cross-site), which is refused"
-        )
+        raise ApiError(403, "Sec-Fetch-Site: expected a form of the same site, got cross-site; see --cors-origin")
 
 
 def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:
-    """The parameters that a form and the query string hold. Those without a value count as not given.
+    """The parameters in a form and the query string; empty ones are ignored.
 
     Raises:
-        ApiError: 400, a value is not accepted, one field has several, or form and query string differ.
+        ApiError: 400, a value is invalid, a field has several values, or form and query string differ.
     """
     values = _values(model, {name: query.getlist(name) for name in query})
     for name, value in _values(model, form.texts).items():
         if values.setdefault(name, value) != value:
-            message = f"{name} is {shown(values[name])} in the query string and {shown(value)} in the form"
-            raise ApiError(400, f"{message}; give one of them, or both with the same value", name)
+            message = f"{name}: got {shown(values[name])} in the query string and {shown(value)} in the form"
+            raise ApiError(400, f"{message}; give one, or both with the same value", name)
     try:
         return model.model_validate(values, strict=False)
     except ValidationError as error:
@@ -122,9 +117,9 @@ def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:
 
 
 def form_docs(model: type[BaseModel], **files: str) -> dict[str, Any]:
-    """FastAPI's ``openapi_extra`` for a form with the fields of ``model`` and ``files``, a description by each name.
+    """FastAPI's ``openapi_extra`` for a form with the fields of ``model`` and ``files``, descriptions by name.
 
-    A file whose description ends with ``(required)`` is.
+    Files whose description ends with ``(required)`` are required.
     """
     schema = model.model_json_schema()
     schema = _inlined(schema, schema.get("$defs", {}))
@@ -143,12 +138,12 @@ def _check_charset(content_type: str | None) -> None:
         raise ApiError(400, f"Content-Type: expected the charset utf-8, got {shown(charset)}", "Content-Type")
 
 
-def _taken(data: FormData, max_file_bytes: int) -> Form:
+def _form(data: FormData, max_file_bytes: int) -> Form:
     form = Form()
     for name, value in data.multi_items():
         if not isinstance(value, UploadFile):
             form.texts.setdefault(name, []).append(value)
-        elif value.filename or value.size:  # browsers send a nameless empty file where none was chosen
+        elif value.filename or value.size:  # browsers send an empty file without a name if none was chosen
             form.files.setdefault(name, []).append(_blob(name, value, max_file_bytes))
     return form
 
@@ -156,9 +151,9 @@ def _taken(data: FormData, max_file_bytes: int) -> Form:
 def _blob(name: str, upload: UploadFile, max_file_bytes: int) -> Blob:
     size_bytes = upload.size or 0
     if not size_bytes:
-        raise ApiError(400, f"{name}: the file is empty", name)
+        raise ApiError(400, f"{name}: expected a file with content, got an empty one", name)
     if size_bytes > max_file_bytes:
-        raise ApiError(413, f"{name}: the file has {size_bytes} bytes; accepted are up to {max_file_bytes}", name)
+        raise ApiError(413, f"{name}: expected at most {max_file_bytes} bytes, got {size_bytes}", name)
     spooled = cast("SpooledTemporaryFile[bytes]", upload.file)
     spooled.seek(0)
     if size_bytes <= SMALL_FILE_BYTES:
@@ -169,7 +164,7 @@ def _blob(name: str, upload: UploadFile, max_file_bytes: int) -> Blob:
 
 
 def _values(model: type[BaseModel], given: Mapping[str, list[str]]) -> dict[str, Any]:
-    """One text a field, or a list where ``model`` has one, whose name may end with ``[]``; empty texts are left out."""
+    """A text per field, or a list where ``model`` has one; names may end with ``[]``. Empty texts are left out."""
     texts: dict[str, list[str]] = {}
     for name, several in given.items():
         texts.setdefault(name.removesuffix("[]"), []).extend(text for text in several if text)
@@ -180,13 +175,13 @@ def _values(model: type[BaseModel], given: Mapping[str, list[str]]) -> dict[str,
             values[name] = kept
         elif kept:
             if name in model.model_fields and len(set(kept)) > 1:
-                raise ApiError(400, f"{name} was given several times, as {shown(kept)}; accepted is one value", name)
+                raise ApiError(400, f"{name}: expected one value, got {shown(kept)}", name)
             values[name] = kept[0]
     return values
 
 
 def _inlined(schema: Any, definitions: Mapping[str, Any]) -> Any:
-    """``schema`` with its definitions in the places that refer to them, so that it can stand within a document."""
+    """``schema`` with every ``$ref`` replaced by its definition, to be embedded in another document."""
     if isinstance(schema, list):
         return [_inlined(part, definitions) for part in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""JSON request bodies, read strictly: whatever gets past here can be encoded again and sent to a worker."""
+"""JSON request bodies, parsed strictly: every value that passes can be encoded again and sent to a worker."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class JsonRoute(APIRoute):
-    """A route whose body is read by :func:`parse_json_body` before FastAPI sees it."""
+    """A route whose body :func:`parse_json_body` parses instead of FastAPI."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, given a request whose JSON is there already."""
+        """FastAPI's handler, called with a request whose JSON is already parsed."""
         handler = super().get_route_handler()
 
         async def handle(request: Request) -> Response:
@@ -43,25 +43,24 @@ class _ParsedRequest(Request):
 
 
 def parse_json_body(body: bytes) -> Any:
-    """The value that a request's body holds.
+    """Parse a request's body.
 
     Raises:
-        ApiError: 400, the body is no JSON in UTF-8, is nested deeper than ``MAX_DEPTH``, or holds NaN, an infinity, a
-            whole number of more than 64 bits, or half of a surrogate pair.
+        ApiError: 400, the body is not JSON in UTF-8, is nested deeper than ``MAX_DEPTH``, or contains NaN, an infinity,
+            an integer of more than 64 bits, or a lone surrogate.
     """
     if not body.strip():
-        raise ApiError(400, "the body is empty; accepted is a JSON object")
+        raise ApiError(400, "the body is required: a JSON object")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ApiError(400, f"the body is not UTF-8 (byte {error.start}); accepted is JSON in UTF-8") from None
+        raise ApiError(400, f"the body: expected JSON in UTF-8, got an invalid byte at offset {error.start}") from None
     try:
-        value = json.loads(text, parse_int=_int64, parse_float=_finite, parse_constant=_refuse)
+        value = json.loads(text, parse_int=_int64, parse_float=_finite, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         near = shown(text[max(0, error.pos - 20) : error.pos + 20])
-        raise ApiError(
-            400, f"the body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}, near {near}"
-        ) from None
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ApiError(400, f"the body: expected JSON, got {near} at {where} ({error.msg})") from None
     except RecursionError:
         raise _too_deep() from None
     if text.count("{") + text.count("[") > MAX_DEPTH:
@@ -73,19 +72,19 @@ def parse_json_body(body: bytes) -> Any:
 
 def _int64(digits: str) -> int:
     if len(digits) > _MAX_INT_DIGITS + 1 or (value := int(digits)) not in _INT64:
-        raise ApiError(400, f"the body holds the number {shown(digits)}; accepted are whole numbers of 64 bits")
+        raise ApiError(400, f"the body: expected integers of at most 64 bits, got {shown(digits)}")
     return value
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise ApiError(400, f"the body holds the number {shown(digits)}; accepted are numbers below 1.8e308")
+        raise ApiError(400, f"the body: expected numbers below 1.8e308, got {shown(digits)}")
     return value
 
 
-def _refuse(name: str) -> NoReturn:
-    raise ApiError(400, f"the body holds {name}, which is no JSON; accepted are finite numbers")
+def _refuse_constant(name: str) -> NoReturn:
+    raise ApiError(400, f"the body: expected finite numbers, got {name}")
 
 
 def _check_depth(value: Any) -> None:
@@ -108,8 +107,8 @@ def _check_surrogates(value: Any) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
-        raise ApiError(400, f"the body holds {half}, half of a surrogate pair; accepted is valid Unicode") from None
+        raise ApiError(400, f"the body: expected valid Unicode, got the lone surrogate {half}") from None
 
 
 def _too_deep() -> ApiError:
-    return ApiError(400, f"the body is nested too deep; accepted are up to {MAX_DEPTH} levels")
+    return ApiError(400, f"the body: expected at most {MAX_DEPTH} levels of nesting, got more")

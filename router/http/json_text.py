@@ -1,4 +1,4 @@
-"""JSON as text, for what is sent: fast for single strings, and without anything that a client could trip over."""
+"""JSON as text for responses and events, safe to split into lines."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-# Line ends to Python's ``str.splitlines``, with which some clients cut an event stream into lines.
+# ``str.splitlines`` breaks at these, and some Python clients split event streams with it.
 _LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 

@@ -1,4 +1,4 @@
-"""The certificate of ``--ssl-certfile`` and ``--ssl-keyfile``, checked before anything is started."""
+"""The certificate of ``--ssl-certfile`` and ``--ssl-keyfile``, checked before any process starts."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ class CertificateError(Exception):
 
 
 def check_certificate(certfile: str, keyfile: str) -> None:
-    """See that TLS can be served with these files. Nothing is checked when none is named.
+    """Check that TLS can be served with these files, if any is named.
 
     Raises:
-        CertificateError: one of them is missing, unreadable or no PEM, or they do not belong together.
+        CertificateError: one of them is missing, unreadable or not PEM, or the key is not the certificate's.
     """
     if not certfile and not keyfile:
         return
     if not certfile:
-        raise CertificateError("--ssl-keyfile needs --ssl-certfile, the certificate that the key belongs to")
+        raise CertificateError("--ssl-certfile is required with --ssl-keyfile: the certificate of that key")
     for option, path in (("--ssl-certfile", certfile), ("--ssl-keyfile", keyfile)):
         if path:
             _check_readable(option, path)
@@ -38,13 +38,14 @@ def _check_readable(option: str, path: str) -> None:
 
 
 def _no_passphrase() -> str:
-    """Asked for when the key is encrypted. OpenSSL itself would ask on the terminal."""
-    raise CertificateError("--ssl-keyfile: the key has a passphrase; accepted are keys without one")
+    """Called when the key is encrypted; by default OpenSSL would ask on the terminal."""
+    raise CertificateError("--ssl-keyfile: expected a key without a passphrase, got an encrypted one")
 
 
 def _reason(error: ssl.SSLError, certfile: str, keyfile: str) -> str:
     if "KEY_VALUES_MISMATCH" in str(error):
-        return f"--ssl-certfile {certfile} and --ssl-keyfile {keyfile} do not belong together"
-    files = f"--ssl-certfile {certfile}" + (f" and --ssl-keyfile {keyfile}" if keyfile else "")
-    accepted = "PEM files, one with the certificate chain and one with its key" if keyfile else "a PEM file with both"
-    return f"{files}: no usable certificate with its key; accepted is {accepted}"
+        return f"--ssl-keyfile {keyfile}: expected the key of --ssl-certfile {certfile}, got another certificate's"
+    if keyfile:
+        expected, got = "PEM files with the certificate chain and its key", f"{certfile} and {keyfile}"
+        return f"--ssl-certfile and --ssl-keyfile: expected {expected}, got {got}"
+    return f"--ssl-certfile: expected a PEM file with the certificate chain and its key, got {certfile}"

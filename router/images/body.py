@@ -29,7 +29,7 @@ async def read_body(
             form; 413, it is too large.
     """
     if check_content_type(request.headers.get("content-type"), JSON, FORM) == FORM:
-        form = await read_form(request, settings.max_upload_bytes)
+        form = await read_form(request, settings)
         return parse_fields(fields, form, QueryParams()), form
     value = parse_json_body(await _body_bytes(request, settings.max_body_bytes))
     try:

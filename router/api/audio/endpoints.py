@@ -50,7 +50,7 @@ async def _answer(
     record: RequestRecord,
     fields: type[TranscriptionRequest] | type[TranslationRequest],
 ) -> Response:
-    form = await read_form(request, broker.settings.max_upload_bytes)
+    form = await read_form(request, broker.settings)
     recording = form.required_file("file")
     wanted = parse_fields(fields, form, request.query_params)
     job = wanted.to_job()

@@ -221,7 +221,7 @@ def test_a_former_flag_works_with_a_warning(started: dict[str, Any], capsys: pyt
             "--chat-template: expected an existing file or a template's name, got 'none/here.jinja'",
         ),
         (["server", "echo", "--ssl-certfile", "none/here.pem"], "none/here.pem: No such file"),
-        (["server", "echo", "--ssl-keyfile", "none/here.pem"], "--ssl-keyfile needs --ssl-certfile"),
+        (["server", "echo", "--ssl-keyfile", "none/here.pem"], "--ssl-certfile is required"),
         (
             ["server", "echo", "--cors-origin", "chat.example"],
             "--cors-origin: expected origins such as https://chat.example:3000",

@@ -49,13 +49,13 @@ def test_a_certificate_with_its_key_in_one_file_is_accepted(files: tuple[str, st
 
 
 def test_a_certificate_without_its_key_is_refused(files: tuple[str, str]) -> None:
-    assert "accepted is a PEM file with both" in refusal(files[0], "")
+    assert "expected a PEM file with the certificate chain and its key" in refusal(files[0], "")
 
 
 def test_a_key_of_another_certificate_is_refused(authority: trustme.CA, files: tuple[str, str], tmp_path: Path) -> None:
     other = tmp_path / "other.pem"
     authority.issue_cert("127.0.0.1").private_key_pem.write_to_path(other)
-    assert "do not belong together" in refusal(files[0], str(other))
+    assert "got another certificate's" in refusal(files[0], str(other))
 
 
 def test_what_is_no_pem_is_refused(files: tuple[str, str], tmp_path: Path) -> None:

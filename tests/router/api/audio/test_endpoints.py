@@ -61,13 +61,13 @@ def test_fields_come_in_the_form_or_in_the_query() -> None:
 
 def test_a_field_with_two_values_is_refused() -> None:
     message = refused(upload(speech_broker(), language=["en", "de"]), "language")
-    assert message == "language was given several times, as ['en', 'de']; accepted is one value"
+    assert message == "language: expected one value, got ['en', 'de']"
     assert job_of(language=["en", "en"]).language == "en"
 
 
 def test_form_and_query_that_differ_are_refused() -> None:
     message = refused(upload(speech_broker(), path=f"{ROUTE}?language=de", language="en"), "language")
-    assert message.startswith("language is 'de' in the query string and 'en' in the form")
+    assert message.startswith("language: got 'de' in the query string and 'en' in the form")
 
 
 @pytest.mark.parametrize(
