@@ -1,4 +1,4 @@
-"""What the worker's runtime knows of an engine: one small protocol, the same for text, images and speech."""
+"""The protocol between a worker's runtime and its engine, the same for all kinds of job."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from shared.engines.registry import find_engine
+from shared.engines.registry import engine_names, find_engine
 from shared.settings import ModelSettings
 from shared.wire.jobs import Work
 from shared.wire.messages import EngineStats
@@ -16,11 +16,10 @@ from shared.wire.payloads import Payload, Started
 
 @dataclass(frozen=True, slots=True)
 class EngineJob:
-    """A job as an engine gets it.
+    """A job for an engine, possibly one that an earlier worker began.
 
-    ``generated`` are tokens that an earlier worker already produced and sent; ``delivered`` counts the pictures or the
-    chunks of a recording that one did; ``begun`` is what the first one said at the start. ``blobs`` are the files that
-    belong to the job.
+    ``blobs`` are its files. ``generated`` holds the tokens, and ``delivered`` counts the pictures or chunks of audio,
+    that earlier workers have sent. ``begun`` is what the first worker sent at the start.
     """
 
     job_id: str
@@ -33,22 +32,22 @@ class EngineJob:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What a loaded engine offers: jobs at once, and the longest context in tokens (0 where that means nothing)."""
+    """A loaded engine: how many jobs run at once, and the context window in tokens (0 when it has none)."""
 
     slots: int
     context_tokens: int
 
 
 Emitted = tuple[str, Payload]
-"""A job's id and what happened to it."""
+"""A job's id and an event of that job."""
 
 
 class EngineLoadError(Exception):
-    """The model cannot be loaded; the message is one readable line."""
+    """The model cannot be loaded. The message is one line for the operator."""
 
 
 class WorkerMustEnd(Exception):
-    """A cancelled job can only be stopped by ending this process; the supervisor starts another one at once."""
+    """Only the end of this process stops a cancelled job. The supervisor starts another worker at once."""
 
 
 class Engine(Protocol):
@@ -62,47 +61,47 @@ class Engine(Protocol):
         """
 
     def submit(self, job: EngineJob) -> list[Emitted]:
-        """Take a job.
+        """Accept a job.
 
         Raises:
-            JobError: the job asks for what this engine cannot do.
+            JobError: this engine cannot do the job.
         """
 
     def cancel(self, job_id: str) -> None:
-        """Forget a job and free what it held. Unknown ids are ignored.
+        """Drop a job and free its resources. Unknown ids are ignored.
 
         Raises:
-            WorkerMustEnd: the job runs in native code that cannot be interrupted and would take too long.
+            WorkerMustEnd: the job runs in native code that takes long and cannot be interrupted.
         """
 
     def has_work(self) -> bool:
         """Whether :meth:`step` has anything to do."""
 
     def step(self) -> list[Emitted]:
-        """Advance the running jobs by one step and return what they produced.
+        """Advance the running jobs by one step and return their events.
 
-        Where a step takes long, this returns early and often with what there is, so that commands are heard.
+        An engine whose steps take long returns early and often, so that the runtime can read commands in between.
         """
 
     def stats(self) -> EngineStats:
-        """The load at this moment."""
+        """The current load."""
 
     def close(self) -> None:
         """Free the model."""
 
 
 EngineFactory = Callable[[ModelSettings, int, str], Engine]
-"""Makes the engine of one worker from the model, its number of threads and its device."""
+"""Makes an engine, not loaded yet, from the model, the number of threads and the device."""
 
 
 def build_engine(model: ModelSettings, threads: int, device: str) -> Engine:
-    """Make the engine that ``model`` needs. Only that engine's libraries are imported.
+    """Make the engine for ``model``. Only that engine's libraries are imported.
 
     Raises:
         EngineLoadError: there is no such engine.
     """
     spec = find_engine(model.engine)
     if spec is None:
-        raise EngineLoadError(f"engine: expected one that this version has, got {model.engine!r}")
+        raise EngineLoadError(f"engine: expected one of {', '.join(engine_names())}, got {model.engine!r}")
     create: EngineFactory = pkgutil.resolve_name(spec.factory)
     return create(model, threads, device)

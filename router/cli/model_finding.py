@@ -1,4 +1,4 @@
-"""Finding the models that the command line names."""
+"""The models to serve: from their names on the command line to their files and engines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 
-from shared.engines.registry import find_engine
+from shared.engines.registry import engine_names, find_engine
 from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
 from shared.hub.progress import progress_for
@@ -20,10 +20,10 @@ from shared.settings.option import OptionError
 
 
 def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> tuple[ModelSettings, ...]:
-    """Find each model's files, fetching what is only on the hub; equal names get ``-2`` and so on.
+    """Find the files of each model, and fetch those that are only on the hub. Equal names get ``-2``, ``-3``, …
 
     Raises:
-        OptionError: an alias that fits no model, or is taken.
+        OptionError: an alias for no served model, or one that is taken.
         ModelError: a model cannot be found, fetched, read or served.
     """
     store = ModelStore(progress=progress_for())
@@ -38,7 +38,7 @@ def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> 
 
 
 def with_aliases(models: Sequence[ModelSettings], aliases: Sequence[str]) -> tuple[ModelSettings, ...]:
-    """Give ``MODEL=ALIAS`` (or ``ALIAS``, where one model is served) to the models.
+    """Add the aliases ``MODEL=ALIAS``. ``ALIAS`` alone is enough when one model is served.
 
     Raises:
         OptionError: no such model, or the alias is taken.
@@ -76,7 +76,7 @@ def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
     try:
         model = resolve(spec, store)
     except OSError as error:
-        raise ModelError(f"{spec} cannot be read: {error.strerror or error}") from None
+        raise ModelError(f"{spec}: cannot be read: {error.strerror or error}") from None
     _check_installed(spec, model.engine)
     return ModelSettings(
         **dict(requested.options), name=model.name, kinds=model.kinds, engine=model.engine, path=str(model.path)
@@ -84,7 +84,7 @@ def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
 
 
 def _without_files(requested: RequestedModel, engine: EngineSpec, argument: str) -> ModelSettings:
-    """``ENGINE`` or ``ENGINE:ARGUMENT``, for an engine that opens no files."""
+    """The model ``ENGINE`` or ``ENGINE:ARGUMENT`` of an engine that opens no files."""
     options = dict(requested.options)
     if argument:
         value = MODEL_OPTIONS[engine.argument].option.value
@@ -99,7 +99,7 @@ def _check_installed(spec: str, name: str) -> None:
     """Raise :class:`ModelError` unless the engine that ``spec`` needs can run."""
     engine = find_engine(name)
     if engine is None:
-        raise ModelError(f"{spec} needs the engine {name!r}, which this version does not have")
+        raise ModelError(f"{spec}: expected a model for one of {', '.join(engine_names())}, got one for {name!r}")
     if engine.module and importlib.util.find_spec(engine.module) is None:
         raise ModelError(
             f"{spec} needs packages that are not installed: run `make setup EXTRAS={engine.extra}` in the source "

@@ -1,4 +1,4 @@
-"""Files that may be a model, on this machine or in a hub repository, as the engines see them."""
+"""Files that may be a model, on this machine or in a hub repository."""
 
 from __future__ import annotations
 

@@ -24,6 +24,11 @@ def find_engine(name: str) -> EngineSpec | None:
     return next((engine for engine in ENGINES if engine.name == name), None)
 
 
+def engine_names() -> tuple[str, ...]:
+    """Names of all engines."""
+    return tuple(engine.name for engine in ENGINES)
+
+
 def model_suffixes() -> tuple[str, ...]:
     """Suffixes of model files, supported or not, in lower case."""
     return (".gguf", *(suffix for engine in ENGINES for suffix in engine.suffixes), *UNSUPPORTED)

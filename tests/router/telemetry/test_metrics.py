@@ -16,6 +16,8 @@ from router.http.request_record import FinishedRequest, RequestRecord
 from router.jobs.job import Job, JobRequest, JobState
 from router.telemetry.request_metrics import Metrics, queue_time_s
 from router.telemetry.system_metrics import gpu_families, process_families
+from shared.kinds import JobKind
+from shared.settings import ServerSettings
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import Done, Failed, FinishReason, Recording, Started, Tokens
 from tests.support.router.client import CHAT, COMPLETION, app_of, ask, http_client, post
@@ -64,6 +66,14 @@ def test_the_time_in_the_queue_ends_at_the_first_dispatch(
     job = Job("j", JobRequest("r", "user", "smol", TextJob(prompt="a")), created_at_s=100.0)
     job.dispatched_at_s, job.first_token_at_s = dispatched_at_s, first_token_at_s
     assert queue_time_s(job) == waited_s
+
+
+def test_a_request_is_counted_under_its_own_kind_whatever_else_its_model_serves() -> None:
+    model = MODEL.model_copy(update={"kinds": (JobKind.SPEECH, JobKind.TEXT)})
+    broker = WatchedBroker(settings=ServerSettings(models=(model,), run_folder=""))
+    post(broker, "/v1/completions", COMPLETION)
+    labels = 'endpoint="/v1/completions",kind="text",model="smol",outcome="done",status="200"'
+    assert scraped(broker)[f"nexa_requests_total{{{labels}}}"] == 1
 
 
 def test_a_served_model_has_its_series_before_its_first_request() -> None:
