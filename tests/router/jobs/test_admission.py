@@ -1,4 +1,4 @@
-"""What is refused, when to try again, and that a refused job leaves no trace."""
+"""Refused jobs: the reasons, the time to try again, and that they leave no trace."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_full_queue_has_extra_places_for_users_with_nothing_queued(
         admission.check(job_of("three"))
 
 
-def test_a_user_at_the_limit_is_told_the_time_that_the_own_share_takes(
+def test_the_time_to_try_again_is_what_the_users_share_of_the_queue_takes(
     admission: Admission, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measure(dispatcher, monkeypatch, cost=10)
@@ -81,11 +81,11 @@ def test_a_user_at_the_limit_is_told_the_time_that_the_own_share_takes(
     with pytest.raises(Refused, match="limit is queued=2, and 2 of your requests are waiting") as refused:
         admission.check(job_of("limited", limits=limits))
     assert refused.value.reason is RefusalReason.USER_QUEUE_FULL
-    assert refused.value.retry_after_s == 3 * 100 / 10 * 2  # this job too, and two users take turns
+    assert refused.value.retry_after_s == 3 * 100 / 10 * 2  # the new job counts too, and two users take turns
 
 
 class Trace:
-    """What happened to queues and workers: every job that was ever queued, every message that was sent."""
+    """Every job that was ever queued and every message that was sent to a worker."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.queued: list[Job] = []
@@ -161,7 +161,7 @@ def test_a_job_refused_by_the_full_queue_is_never_queued_or_dispatched(trace: Tr
     run(test, queue_limit=1)
 
 
-def test_a_job_of_a_model_without_hope_is_never_queued(trace: Trace) -> None:
+def test_a_job_that_no_worker_can_ever_serve_is_never_queued(trace: Trace) -> None:
     async def test(server: Server) -> None:
         worker = server.new_worker()
         waiting = server.submit()
@@ -171,7 +171,7 @@ def test_a_job_of_a_model_without_hope_is_never_queued(trace: Trace) -> None:
     run(test)
 
 
-def test_a_user_who_may_queue_nothing_may_run_what_starts_at_once_by_preemption_too() -> None:
+def test_a_user_who_may_queue_nothing_may_run_a_job_that_starts_at_once_by_preemption() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         busy = [server.submit("busy") for _ in range(2)]

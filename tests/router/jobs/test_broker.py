@@ -47,7 +47,7 @@ def test_no_job_is_sent_before_the_probe_has_come_back() -> None:
     run(test)
 
 
-def test_a_worker_that_still_loads_is_not_probed() -> None:
+def test_a_loading_worker_is_not_probed() -> None:
     async def test(server: Server) -> None:
         loading = server.new_worker("loading", "smol-0")
         loading.state = WorkerState.LOADING
@@ -71,7 +71,7 @@ def test_a_full_queue_is_refused_with_the_time_to_try_again() -> None:
     run(test, queue_limit=3)
 
 
-def test_jobs_that_a_worker_has_taken_do_not_fill_the_queue() -> None:
+def test_dispatched_jobs_do_not_count_as_queued() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         for _ in range(3):
@@ -86,7 +86,7 @@ def test_jobs_that_a_worker_has_taken_do_not_fill_the_queue() -> None:
     run(test, queue_limit=1)
 
 
-def test_an_unknown_model_is_answered_with_what_is_served() -> None:
+def test_an_unknown_model_is_refused_with_the_served_ones() -> None:
     async def test(server: Server) -> None:
         with pytest.raises(Refused, match=r"model: expected one of smol \(text\); got 'large'") as refused:
             server.broker.find_model("large", JobKind.TEXT)
@@ -103,7 +103,7 @@ def test_an_unknown_model_is_answered_with_what_is_served() -> None:
     run(test)
 
 
-def test_jobs_of_a_model_that_was_given_up_fail_at_once_with_the_reason() -> None:
+def test_jobs_of_a_model_whose_workers_were_given_up_fail_at_once_with_the_reason() -> None:
     async def test(server: Server) -> None:
         waiting = server.submit()
         worker = server.new_worker()
@@ -121,7 +121,7 @@ def test_jobs_of_a_model_that_was_given_up_fail_at_once_with_the_reason() -> Non
     run(test)
 
 
-def test_cancelling_a_running_job_tells_the_worker_and_gives_its_room_to_the_next() -> None:
+def test_cancelling_a_running_job_frees_its_room_for_the_next_one() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         running = await server.running_on(worker, 1)
@@ -137,7 +137,7 @@ def test_cancelling_a_running_job_tells_the_worker_and_gives_its_room_to_the_nex
     run(test)
 
 
-def test_a_worker_that_still_paints_a_cancelled_picture_gets_no_other_job() -> None:
+def test_a_worker_that_still_computes_a_cancelled_picture_gets_no_other_job() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=1)
         picture = server.broker.submit(JobRequest("request", "user", "smol", ImageJob("a cat"), (b"input",)))
@@ -180,7 +180,7 @@ def test_cancelling_an_ended_job_does_nothing() -> None:
     run(test)
 
 
-def test_a_worker_is_told_to_drop_a_job_that_nobody_waits_for() -> None:
+def test_a_job_that_only_its_worker_knows_is_cancelled_there() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         worker.jobs["of an earlier time"] = []
@@ -205,7 +205,7 @@ def test_one_users_many_jobs_do_not_delay_anothers_one() -> None:
     run(test)
 
 
-def test_a_conversation_returns_to_the_worker_that_has_its_beginning() -> None:
+def test_a_conversation_returns_to_the_worker_that_holds_its_prefix() -> None:
     async def test(server: Server) -> None:
         workers = [await server.ready_worker("a", "smol-0", 4), await server.ready_worker("b", "smol-1", 4)]
         beginning = "once upon a time " * 40
@@ -246,7 +246,7 @@ def test_garbage_on_either_socket_is_ignored() -> None:
     run(test)
 
 
-def test_stopping_cancels_what_runs() -> None:
+def test_stopping_cancels_running_jobs() -> None:
     async def test() -> None:
         async with serving() as server:
             worker = await server.ready_worker()

@@ -1,11 +1,11 @@
-"""The broker's counts of what goes wrong with workers, and of what waits."""
+"""The broker's counts of lost workers, moved jobs and waiting jobs."""
 
 from __future__ import annotations
 
 from tests.support.router.broker_server import Server, run
 
 
-def test_a_lost_worker_and_the_jobs_that_it_had_are_counted() -> None:
+def test_a_lost_worker_and_its_moved_jobs_are_counted() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         await server.running_on(worker, 1)
@@ -17,7 +17,7 @@ def test_a_lost_worker_and_the_jobs_that_it_had_are_counted() -> None:
     run(test)
 
 
-def test_what_waits_is_counted_by_model() -> None:
+def test_waiting_jobs_are_counted_by_model() -> None:
     async def test(server: Server) -> None:
         server.submit()
         server.submit()

@@ -30,7 +30,7 @@ def test_the_ended_states_are_those_without_moves() -> None:
     assert {state for state, moves in JOB_MOVES.items() if not moves} == ENDED
 
 
-def test_every_state_that_has_not_ended_can_be_cancelled_and_can_fail() -> None:
+def test_every_state_before_the_end_can_be_cancelled_and_can_fail() -> None:
     for state in set(JobState) - ENDED:
         assert {JobState.CANCELLED, JobState.FAILED} <= JOB_MOVES[state]
 
@@ -49,7 +49,7 @@ def test_a_move_is_made_if_it_is_in_the_table_and_raises_otherwise(start: JobSta
         assert job.state is start
 
 
-def test_what_was_delivered_is_read_once_and_in_order() -> None:
+def test_events_are_read_once_and_in_order() -> None:
     async def test() -> None:
         job = new_job()
         first: list[Payload] = [Started(3, 0), Tokens("a", [1, 2])]
@@ -66,7 +66,7 @@ def test_what_was_delivered_is_read_once_and_in_order() -> None:
     asyncio.run(test())
 
 
-def test_the_last_events_are_read_before_the_empty_answer_that_means_the_end() -> None:
+def test_the_last_events_are_read_before_the_empty_list_that_marks_the_end() -> None:
     async def test() -> None:
         job = new_job()
         job.move(JobState.DISPATCHED)
@@ -79,7 +79,7 @@ def test_the_last_events_are_read_before_the_empty_answer_that_means_the_end() -
     asyncio.run(test())
 
 
-def test_whoever_waits_for_a_cancelled_job_is_told_that_nothing_comes() -> None:
+def test_the_reader_of_a_cancelled_job_is_woken_with_an_empty_list() -> None:
     async def test() -> None:
         job = new_job()
         waiting = asyncio.ensure_future(job.next_payloads())

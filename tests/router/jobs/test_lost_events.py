@@ -1,4 +1,4 @@
-"""What the bus loses, repeats or reorders is asked for again, and reaches the client once and in order."""
+"""Events that the bus loses, repeats or reorders reach the client once and in order."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.support.router.broker_server import DONE, STARTED, Server, collect, r
 
 
 @pytest.fixture
-def asks_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def requests_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.jobs.receiver.REPLAY_INTERVAL_S", 0.01)
 
 
-def test_events_lost_in_the_middle_are_asked_for_and_come_in_order() -> None:
+def test_lost_events_are_replayed_in_order() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
@@ -42,7 +42,7 @@ def test_a_lost_end_is_noticed_by_the_next_heartbeat() -> None:
     run(test)
 
 
-def test_a_lost_replay_is_asked_for_again(asks_again_at_once: None) -> None:
+def test_a_lost_replay_is_requested_again(requests_again_at_once: None) -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         worker.answers_replays = False
@@ -56,16 +56,14 @@ def test_a_lost_replay_is_asked_for_again(asks_again_at_once: None) -> None:
     run(test)
 
 
-@pytest.mark.usefixtures("asks_again_at_once")
+@pytest.mark.usefixtures("requests_again_at_once")
 @settings(
     deadline=None,
     max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(st.integers(0, 6), st.data())
-def test_whatever_the_bus_drops_repeats_or_reorders_the_client_gets_all_once_and_in_order(
-    count: int, data: st.DataObject
-) -> None:
+def test_the_client_gets_all_events_once_and_in_order_whatever_the_bus_does(count: int, data: st.DataObject) -> None:
     payloads: list[Payload] = [STARTED, *tokens(*range(count)), DONE]
     arrivals = data.draw(st.lists(st.integers(0, len(payloads) - 1), max_size=2 * len(payloads)))
 

@@ -1,4 +1,4 @@
-"""What becomes of the jobs of a worker that died, fell silent or never got them."""
+"""The jobs of workers that die, fall silent, or never got them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from shared.wire.payloads import Failed, Started
 from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
 
 
-def test_a_replaced_workers_jobs_go_on_where_they_were_on_the_new_one() -> None:
+def test_jobs_of_a_replaced_worker_resume_on_the_new_one() -> None:
     async def test(server: Server) -> None:
         old = await server.ready_worker("old", slots=2)
         running = await server.running_on(old, 1, 2)
@@ -26,12 +26,12 @@ def test_a_replaced_workers_jobs_go_on_where_they_were_on_the_new_one() -> None:
             queued.wire_id: [],
         }
         new.say(running.wire_id, Started(5, 0), *tokens(3), DONE)
-        assert await collect(running) == [STARTED, *tokens(1, 2, 3), DONE]  # the second start is not told
+        assert await collect(running) == [STARTED, *tokens(1, 2, 3), DONE]  # the second start is not delivered
 
     run(test)
 
 
-def test_jobs_of_a_dead_worker_come_before_those_that_waited_and_in_their_order() -> None:
+def test_jobs_of_a_dead_worker_go_before_waiting_ones_and_keep_their_order() -> None:
     async def test(server: Server) -> None:
         old = await server.ready_worker("old", slots=2)
         jobs = [await server.submit_to(old) for _ in range(3)] + [server.submit()]
@@ -44,12 +44,12 @@ def test_jobs_of_a_dead_worker_come_before_those_that_waited_and_in_their_order(
 
 
 @pytest.mark.parametrize("state", [WorkerState.EXITED, WorkerState.FAILED])
-def test_the_supervisors_word_that_a_worker_died_moves_its_jobs(state: WorkerState) -> None:
+def test_jobs_move_when_the_supervisor_reports_their_worker_dead(state: WorkerState) -> None:
     async def test(server: Server) -> None:
         dying = await server.ready_worker("dying", "smol-0")
         job = await server.running_on(dying, 1)
         other = await server.ready_worker("other", "smol-1")
-        other.name = "smol-0"  # the roster is about the first place
+        other.name = "smol-0"  # so that the roster is about the first replica
         other.publish_roster(state, "signal 11", worker_id="dying")
         await server.until(lambda: other.submissions)
         assert (other.submissions[0].job_id, other.submissions[0].generated) == (job.wire_id, [1])
@@ -69,7 +69,7 @@ def test_a_worker_whose_heartbeats_stop_loses_its_jobs(monkeypatch: pytest.Monke
     run(test)
 
 
-def test_what_a_lost_worker_still_says_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_events_of_a_lost_worker_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(server: Server) -> None:
         late = await server.ready_worker("late", "smol-0")
         job = await server.running_on(late, 1)
@@ -83,7 +83,7 @@ def test_what_a_lost_worker_still_says_is_not_heard(monkeypatch: pytest.MonkeyPa
         late.publish(events)
         late.send(Replayed("late", late_id, True, late.jobs[late_id]))
         late.send(Replayed("late", late_id, False, []))
-        await server.until(lambda: Cancel(late_id) in late.received, late.beat)  # it knows this job no more
+        await server.until(lambda: Cancel(late_id) in late.received, late.beat)  # the job is gone under this id
         other.say(job.wire_id, *tokens(2), DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
         assert len(other.submissions) == 1
@@ -91,7 +91,7 @@ def test_what_a_lost_worker_still_says_is_not_heard(monkeypatch: pytest.MonkeyPa
     run(test)
 
 
-def test_a_job_that_was_running_in_two_crashes_fails_and_the_others_live_on() -> None:
+def test_a_job_that_ran_in_two_crashes_fails_and_the_others_survive() -> None:
     async def test(server: Server) -> None:
         first = await server.ready_worker("first")
         poison = await server.running_on(first, 1)
@@ -119,7 +119,7 @@ def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.Monke
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
-        del worker.jobs[job.wire_id]  # as if it had not come
+        del worker.jobs[job.wire_id]  # as if it had not arrived
         await server.until(lambda: len(worker.submissions) == 2, worker.beat)
         assert worker.submissions[1].job_id == job.wire_id
         worker.say(job.wire_id, STARTED, DONE)
@@ -128,7 +128,7 @@ def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.Monke
     run(test)
 
 
-def test_a_job_that_its_worker_does_not_know_goes_on_from_what_was_sent() -> None:
+def test_a_job_that_its_worker_does_not_know_resumes_after_the_sent_tokens() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = await server.running_on(worker, 1)
@@ -137,5 +137,24 @@ def test_a_job_that_its_worker_does_not_know_goes_on_from_what_was_sent() -> Non
         worker.publish(lost[1:])  # a gap, but the worker has forgotten what was in it
         await server.until(lambda: len(worker.submissions) == 2)
         assert worker.submissions[1].generated == [1]
+
+    run(test)
+
+
+def test_a_job_that_returns_to_the_same_worker_is_not_mixed_up_with_its_first_run() -> None:
+    """A worker that was only silent for a while is lost, comes back, and gets the same job again."""
+
+    async def test(server: Server) -> None:
+        worker = await server.ready_worker()
+        job = await server.running_on(worker, 1, 2)
+        first_id = job.wire_id
+        server.broker._failover.lose(server.broker._workers.all()[0], "its heartbeats stopped")
+        worker.received.clear()
+        await server.until(lambda: worker.submissions, worker.beat)
+        assert worker.submissions[0].generated == [1, 2]
+        worker.say(first_id, *tokens(3, 4))  # events of the first run
+        worker.say(job.wire_id, Started(5, 0), *tokens(3), DONE)
+        assert await collect(job) == [STARTED, *tokens(1, 2, 3), DONE]
+        await server.until(lambda: Cancel(first_id) in worker.received, worker.beat)
 
     run(test)

@@ -9,12 +9,12 @@ from tests.support.router.workers import worker_with
 SHORT, LONG, WHOLE = (Cut(digest, jobs * CHARACTERS_PER_JOB) for digest, jobs in ((b"a", 2), (b"b", 3), (b"c", 100)))
 
 
-def test_the_worker_that_holds_most_of_the_prompt_is_chosen() -> None:
+def test_the_worker_with_the_longest_cached_prefix_is_chosen() -> None:
     short, long, none = worker_with(0, [SHORT]), worker_with(1, [SHORT, LONG]), worker_with(0)
     assert choose_worker([none, short, long], [SHORT, LONG, WHOLE]) is long
 
 
-def test_without_a_cached_prefix_the_calmest_worker_is_chosen() -> None:
+def test_without_a_cached_prefix_the_least_busy_worker_is_chosen() -> None:
     busy, calm = worker_with(3), worker_with(1)
     assert choose_worker([busy, calm], [SHORT]) is calm
 
@@ -24,12 +24,12 @@ def test_a_short_prefix_is_no_reason_to_leave_an_idle_worker_idle() -> None:
     assert choose_worker([greeted, idle], [Cut(b"a", CHARACTERS_PER_JOB // 2), LONG]) is idle
 
 
-def test_load_is_measured_by_the_slots() -> None:
+def test_load_is_relative_to_the_slots() -> None:
     half_full, nearly_full = worker_with(4, slots=8), worker_with(3, slots=4)
     assert choose_worker([nearly_full, half_full], []) is half_full
 
 
 @pytest.mark.parametrize("lead", [MAX_JOBS_OFFSET, MAX_JOBS_OFFSET + 1])
-def test_a_cached_prefix_is_given_up_for_a_worker_that_is_much_calmer(lead: int) -> None:
+def test_a_cached_prefix_is_given_up_for_a_much_less_busy_worker(lead: int) -> None:
     holder, calm = worker_with(1 + lead, [WHOLE]), worker_with(1)
     assert choose_worker([holder, calm], [WHOLE]) is (calm if lead > MAX_JOBS_OFFSET else holder)

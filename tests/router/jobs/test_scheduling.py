@@ -1,4 +1,4 @@
-"""Users, priorities, limits and deadlines, through a broker and workers that are played by hand."""
+"""Users, priorities, limits and deadlines, through a real broker and fake workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def submit(server: Server, user: str, **request: Any) -> Job:
 
 
 async def fill(server: Server, worker: WorkerEnd, user: str, count: int) -> list[Job]:
-    """Jobs of one user, as many as the worker takes of them; all slots run."""
+    """Submit jobs of one user; those that get a slot have sent one token."""
     jobs = [submit(server, user) for _ in range(count)]
     taken = [job for job in jobs if job.state is not JobState.QUEUED]
     await server.until(lambda: all(job.wire_id in worker.jobs for job in taken))
@@ -33,7 +33,7 @@ async def fill(server: Server, worker: WorkerEnd, user: str, count: int) -> list
     return jobs
 
 
-def test_a_user_with_nothing_running_gets_a_slot_at_once_though_another_one_has_all() -> None:
+def test_a_user_with_nothing_running_gets_a_slot_at_once_though_another_user_has_all() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=4)
         busy = await fill(server, worker, "busy", 20)
@@ -41,10 +41,10 @@ def test_a_user_with_nothing_running_gets_a_slot_at_once_though_another_one_has_
         await server.until(lambda: rare.wire_id in worker.jobs)
         order = [type(message).__name__ for message in worker.received[-4:]]
         assert order == ["Cancel", "Cancel", "Submit", "Submit"]
-        assert worker.submissions[-2].job_id == rare.job_id  # before it, only jobs that fill three of four slots
+        assert worker.submissions[-2].job_id == rare.job_id  # it comes right after the two jobs that were preempted
         kept = [job for job in busy if job.state is JobState.RUNNING]
         assert kept == busy[:3]
-        # What had a slot goes on from its first token, as the next one of its user.
+        # The preempted job that had a slot resumes from its first token, as the next one of its user.
         assert worker.submissions[-1].work == busy[3].request.work
         assert worker.submissions[-1].generated == [1]
         assert busy[3].state is JobState.DISPATCHED
@@ -52,7 +52,7 @@ def test_a_user_with_nothing_running_gets_a_slot_at_once_though_another_one_has_
     run(test)
 
 
-def test_what_a_worker_still_says_of_a_job_that_made_room_is_not_heard() -> None:
+def test_late_events_of_a_preempted_job_are_ignored() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         busy = await fill(server, worker, "busy", 2)
@@ -69,7 +69,7 @@ def test_what_a_worker_still_says_of_a_job_that_made_room_is_not_heard() -> None
     run(test)
 
 
-def test_a_free_slot_is_taken_before_a_busy_workers_room() -> None:
+def test_a_free_slot_is_used_before_the_extra_room_of_a_busy_worker() -> None:
     async def test(server: Server) -> None:
         one = await server.ready_worker("one", "smol-0", slots=2)
         two = await server.ready_worker("two", "smol-1", slots=4)
@@ -85,7 +85,7 @@ def test_a_free_slot_is_taken_before_a_busy_workers_room() -> None:
     run(test)
 
 
-def test_one_job_each_is_never_taken_away_and_batch_work_takes_nothing_away() -> None:
+def test_a_users_only_job_is_never_preempted_and_batch_work_preempts_nothing() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         for user in "abc":
@@ -101,7 +101,7 @@ def test_one_job_each_is_never_taken_away_and_batch_work_takes_nothing_away() ->
     run(test)
 
 
-def test_a_picture_is_not_interrupted() -> None:
+def test_a_picture_is_not_preempted() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         for _ in range(3):
@@ -115,7 +115,7 @@ def test_a_picture_is_not_interrupted() -> None:
     run(test)
 
 
-def test_jobs_beyond_a_users_limit_wait_though_slots_are_free_and_go_on_when_one_ends() -> None:
+def test_jobs_beyond_a_users_limit_wait_for_one_to_end_though_slots_are_free() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=4)
         limits = UserLimits(max_running=2)
@@ -128,7 +128,7 @@ def test_jobs_beyond_a_users_limit_wait_though_slots_are_free_and_go_on_when_one
     run(test)
 
 
-def test_more_than_a_user_may_queue_is_refused_with_the_limit_and_others_are_not() -> None:
+def test_jobs_beyond_what_a_user_may_queue_are_refused_and_those_of_others_are_not() -> None:
     async def test(server: Server) -> None:
         limits = UserLimits(max_queued=2)
         for _ in range(2):
@@ -143,7 +143,7 @@ def test_more_than_a_user_may_queue_is_refused_with_the_limit_and_others_are_not
     run(test)
 
 
-def test_who_may_queue_nothing_may_still_run() -> None:
+def test_a_user_who_may_queue_nothing_may_still_run() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         limits = UserLimits(max_running=1, max_queued=0)
@@ -158,7 +158,7 @@ def test_who_may_queue_nothing_may_still_run() -> None:
     run(test)
 
 
-def test_a_job_whose_time_passes_in_the_queue_ends_with_504() -> None:
+def test_a_job_that_times_out_in_the_queue_ends_with_504() -> None:
     async def test(server: Server) -> None:
         job = submit(server, "user", timeout_s=0.05)
         (failed,) = await collect(job)
@@ -173,7 +173,7 @@ def test_a_job_whose_time_passes_in_the_queue_ends_with_504() -> None:
     run(test)
 
 
-def test_a_job_whose_time_passes_while_it_runs_frees_its_slot() -> None:
+def test_a_job_that_times_out_while_it_runs_frees_its_slot() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=1)
         job = submit(server, "user", timeout_s=0.3)
@@ -190,7 +190,7 @@ def test_a_job_whose_time_passes_while_it_runs_frees_its_slot() -> None:
     run(test)
 
 
-def test_a_job_that_is_done_in_time_does_not_expire() -> None:
+def test_a_job_that_is_done_in_time_does_not_time_out() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker()
         job = submit(server, "user", timeout_s=30.0)
@@ -203,7 +203,7 @@ def test_a_job_that_is_done_in_time_does_not_expire() -> None:
     run(test)
 
 
-def test_a_waiting_job_knows_where_it_stands() -> None:
+def test_a_waiting_job_has_a_position() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=1)
         running = await server.submit_to(worker, "a")

@@ -24,7 +24,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def test_the_rate_is_the_cost_of_what_was_done_a_second(clock: Clock) -> None:
+def test_the_rate_is_the_cost_done_per_second(clock: Clock) -> None:
     rate = ServiceRate()
     rate.resume()
     for _ in range(10):
@@ -33,7 +33,7 @@ def test_the_rate_is_the_cost_of_what_was_done_a_second(clock: Clock) -> None:
     assert rate.seconds_for(1000, 7) == 20
 
 
-def test_only_the_last_ends_count(clock: Clock) -> None:
+def test_only_the_latest_jobs_count(clock: Clock) -> None:
     rate = ServiceRate()
     rate.resume()
     for seconds in [1.0] * MAX_RECENT_ENDS + [10.0] * (MAX_RECENT_ENDS + 1):
@@ -42,7 +42,7 @@ def test_only_the_last_ends_count(clock: Clock) -> None:
     assert rate.seconds_for(100, 7) == 100
 
 
-def test_the_time_without_work_does_not_count(clock: Clock) -> None:
+def test_time_without_work_does_not_count(clock: Clock) -> None:
     rate = ServiceRate()
     rate.resume()
     clock.now_s += 1
@@ -56,7 +56,7 @@ def test_the_time_without_work_does_not_count(clock: Clock) -> None:
     assert rate.seconds_for(500, 7) == 20
 
 
-def test_before_anything_has_ended_a_job_is_taken_for_a_second_and_never_more_than_an_hour(clock: Clock) -> None:
+def test_before_any_job_has_ended_each_counts_one_second_and_the_result_is_at_most_an_hour(clock: Clock) -> None:
     assert ServiceRate().seconds_for(10_000, 7) == 7
     assert ServiceRate().seconds_for(1, 0) == 1
     assert ServiceRate().seconds_for(1, 10**9) == MAX_RETRY_S

@@ -1,4 +1,4 @@
-"""A real broker, and the workers' ends of its sockets, in one process."""
+"""A real broker with real sockets, and workers that the test plays."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def tokens(*ids: int) -> list[Payload]:
 
 
 class Server:
-    """A broker and the workers that a test makes."""
+    """A broker and its workers."""
 
     def __init__(self, folder: Path, queue_limit: int) -> None:
         self.settings = ServerSettings(models=(SMOL,), run_folder=str(folder), queue_limit=queue_limit)
@@ -60,29 +60,29 @@ class Server:
         return self.broker.submit(JobRequest("request", user, "smol", TextJob(prompt=prompt)))
 
     async def submit_to(self, worker: WorkerEnd, user: str = "user") -> Job:
-        """Submit a job and see it arrive."""
+        """Submit a job and wait until it arrives at the worker."""
         job = self.submit(user)
         await self.until(lambda: job.wire_id in worker.jobs)
         return job
 
     async def running_on(self, worker: WorkerEnd, *ids: int) -> Job:
-        """A job of which the worker has sent these tokens."""
+        """Submit a job and let the worker send these tokens for it."""
         job = await self.submit_to(worker)
         worker.say(job.wire_id, STARTED, *tokens(*ids))
         await self.until(lambda: job.generated == list(ids))
         return job
 
     async def until(self, condition: Callable[[], Any], meanwhile: Callable[[], object] | None = None) -> None:
-        """Wait for a condition; ``meanwhile`` is done again and again."""
+        """Wait for a condition, calling ``meanwhile`` repeatedly."""
         deadline_s = time.monotonic() + PATIENCE_S
         while not condition():
-            assert time.monotonic() < deadline_s, "what was waited for did not happen"
+            assert time.monotonic() < deadline_s, f"not within {PATIENCE_S:g} s"
             if meanwhile is not None:
                 meanwhile()
             await asyncio.sleep(0.005)
 
     async def round_trip(self, worker: WorkerEnd) -> None:
-        """Wait until the router has dealt with everything that this worker has published."""
+        """Wait until the router has handled everything that this worker has published."""
         job = await self.submit_to(worker, user="round trip")
         worker.say(job.wire_id, Failed(400, "seen"))
         await self.until(lambda: job.ended)
@@ -90,7 +90,7 @@ class Server:
 
 @asynccontextmanager
 async def serving(queue_limit: int = 100) -> AsyncIterator[Server]:
-    folder = Path(tempfile.mkdtemp(prefix="nx"))  # pytest's folders are too long for Unix sockets
+    folder = Path(tempfile.mkdtemp(prefix="nx"))  # pytest's paths are too long for Unix sockets
     server = Server(folder, queue_limit)
     await server.broker.start()
     try:
@@ -111,7 +111,7 @@ def run(test: Callable[[Server], Awaitable[None]], queue_limit: int = 100) -> No
 
 
 async def collect(job: Job) -> list[Payload]:
-    """Everything that a client is sent, up to the end."""
+    """All events of a job, up to its end."""
     payloads: list[Payload] = []
     while new := await asyncio.wait_for(job.next_payloads(), PATIENCE_S):
         payloads += new

@@ -1,4 +1,4 @@
-"""A broker whose jobs follow a script, through the real :class:`Job`."""
+"""A broker whose jobs follow a script. The jobs are real :class:`Job` objects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Script = Sequence[Payload]
 
 
 def words(*texts: str, finish: FinishReason = FinishReason.STOP, prompt_tokens: int = 7, cached: int = 3) -> Script:
-    """A job that produces these texts, one a step."""
+    """A job that generates these texts, one per step."""
     steps: Script = [Tokens(text, [index]) for index, text in enumerate(texts)]
     return [Started(prompt_tokens, cached), *steps, Done(finish, prompt_tokens, cached, len(texts), 0.01)]
 
@@ -37,7 +37,7 @@ class WorkerRow:
 
 @dataclass
 class FakeBroker:
-    """Runs ``script`` for each job, with a turn of the event loop between events; without an end the job goes on.
+    """Plays ``script`` for each job, one event per turn of the event loop; without an end the job never ends.
 
     Raises ``refusal``, if there is one, once it has accepted ``accepts`` jobs.
     """
@@ -94,7 +94,7 @@ class FakeBroker:
 
     @property
     def texts(self) -> list[TextJob]:
-        """What was asked for."""
+        """The submitted text jobs."""
         return [job.request.work for job in self.jobs if isinstance(job.request.work, TextJob)]
 
     async def _play(self, job: Job) -> None:

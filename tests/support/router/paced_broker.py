@@ -1,4 +1,4 @@
-"""A broker whose jobs go on only as far as the test lets them."""
+"""A broker whose jobs advance only as far as the test allows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.router.fake_broker import FakeBroker
 
 @dataclass
 class PacedBroker(FakeBroker):
-    """Each job gets the first ``allowed`` events of its script; the test's thread may raise that."""
+    """Each job gets the first ``allowed`` events of its script; the test may raise that from its thread."""
 
     allowed: int = 0
 

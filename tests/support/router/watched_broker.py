@@ -1,4 +1,4 @@
-"""A broker whose workers and counts are known, and a machine with two GPUs."""
+"""A broker with fixed workers and counts, and fake GPUs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ VIEW = WorkerRow(
 
 
 class WatchedBroker(FakeBroker):
-    """One worker that runs, another that has not come up, and the counts of the broker itself."""
+    """One running worker, one that has exited, and fixed counts."""
 
     failovers = Counter({"smol": 4})
     worker_losses = Counter({"smol": 2})

@@ -1,4 +1,4 @@
-"""Workers and heartbeats as a router knows them, without sockets."""
+"""Workers and heartbeats without sockets."""
 
 from __future__ import annotations
 

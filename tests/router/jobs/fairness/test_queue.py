@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,9 +15,9 @@ from shared.wire.jobs import TextJob
 from shared.wire.payloads import Started, Tokens
 
 
-def job_of(user: str, number: int = 0, max_tokens: int = 10, **request: object) -> Job:
+def job_of(user: str, number: int = 0, max_tokens: int = 10, **request: Any) -> Job:
     wanted = JobRequest("request", user, "model", TextJob(prompt="", max_tokens=max_tokens))
-    return Job(f"{user}-{number}", dataclasses.replace(wanted, **request))  # type: ignore[arg-type]
+    return Job(f"{user}-{number}", dataclasses.replace(wanted, **request))
 
 
 def filled(*users: str) -> FairQueue:
@@ -39,7 +40,7 @@ def popped(queue: FairQueue) -> list[str]:
 
 
 def run_through(job: Job, tokens: int) -> None:
-    """Let a job cost what so many tokens do."""
+    """Let a job generate this many tokens."""
     job.deliver(Started(0, 0))
     job.deliver(Tokens("", list(range(tokens))))
 
@@ -53,14 +54,14 @@ def test_users_take_turns_each_in_the_order_of_their_own_jobs() -> None:
     assert popped(filled("a", "a", "a", "b", "b", "c")) == ["a-0", "b-3", "c-5", "a-1", "b-4", "a-2"]
 
 
-def test_a_user_who_comes_back_at_once_does_not_overtake_those_who_wait() -> None:
+def test_a_user_who_returns_at_once_does_not_overtake_waiting_ones() -> None:
     queue = filled("a", "b", "c")
     pop(queue)
     queue.push(job_of("a", 9))
     assert popped(queue) == ["b-1", "c-2", "a-9"]
 
 
-def test_a_job_that_is_put_back_is_the_next_one() -> None:
+def test_a_job_pushed_to_the_front_is_the_next_one() -> None:
     queue = filled("a", "a", "b")
     job = pop(queue)
     queue.push_front(job)
@@ -80,9 +81,7 @@ def test_users_share_tokens_and_not_requests() -> None:
 
 
 @given(st.lists(st.integers(1, 500), min_size=30, max_size=30), st.lists(st.integers(1, 500), min_size=30, max_size=30))
-def test_what_two_users_with_enough_work_were_charged_never_differs_by_more_than_two_jobs(
-    ours: list[int], theirs: list[int]
-) -> None:
+def test_charges_of_two_users_with_enough_work_differ_by_at_most_two_jobs(ours: list[int], theirs: list[int]) -> None:
     queue = FairQueue()
     for user, sizes in (("a", ours), ("b", theirs)):
         for number, tokens in enumerate(sizes):
@@ -96,7 +95,7 @@ def test_what_two_users_with_enough_work_were_charged_never_differs_by_more_than
         assert abs(charged["a"] - charged["b"]) <= 2 * 2 * 500
 
 
-def test_what_a_job_really_costs_counts_once_it_is_known() -> None:
+def test_the_real_cost_of_a_job_counts_once_it_is_known() -> None:
     queue = FairQueue()
     for number in range(3):
         queue.push(job_of("talks", number))
@@ -121,7 +120,7 @@ def test_nobody_saves_up_credit_while_away() -> None:
     assert 9 <= first.count("late") <= 11
 
 
-def test_a_user_none_of_whose_jobs_runs_goes_first_whatever_was_used_before() -> None:
+def test_a_user_with_nothing_running_goes_first_whatever_the_counters() -> None:
     queue = filled("busy", "busy", "rare")
     pop(queue)
     rare = pop(queue)
@@ -131,7 +130,7 @@ def test_a_user_none_of_whose_jobs_runs_goes_first_whatever_was_used_before() ->
     assert popped(queue) == ["rare-9", "busy-1"]
 
 
-def test_batch_work_gets_a_small_part_and_is_not_starved() -> None:
+def test_batch_work_gets_a_small_share_and_is_not_starved() -> None:
     queue = FairQueue()
     for number in range(200):
         queue.push(job_of("night", number, priority=Priority.BATCH))
@@ -149,7 +148,7 @@ def test_batch_work_of_many_users_gets_no_more_than_that_of_one() -> None:
     assert first == {Priority.INTERACTIVE: 100, Priority.BATCH: 10}
 
 
-def test_a_user_at_the_limit_of_running_jobs_is_passed_over_until_one_ends() -> None:
+def test_a_user_at_the_limit_of_running_jobs_is_skipped_until_one_ends() -> None:
     queue = FairQueue()
     limits = UserLimits(max_running=1)
     for number in range(2):
@@ -174,7 +173,7 @@ def test_the_limit_of_running_jobs_holds_over_all_models() -> None:
     assert other.peek() is not None
 
 
-def test_a_job_that_made_room_is_the_next_of_its_user_but_not_of_all() -> None:
+def test_a_preempted_job_is_the_next_of_its_user_but_not_of_all() -> None:
     queue = filled("a", "a", "a", "b", "b")
     first, second = pop(queue), pop(queue)
     assert (first.request.user, second.request.user) == ("a", "b")
@@ -198,7 +197,7 @@ def test_positions_count_turns() -> None:
     assert [queue.position(jobs[name]) for name in ("rare-3", "busy-1", "busy-2")] == [1, 2, 3]
 
 
-def test_a_queue_that_nothing_is_left_of_is_idle_and_remembers_nobody() -> None:
+def test_an_idle_queue_forgets_all_counters() -> None:
     queue = filled("a", "b")
     job = pop(queue)
     assert queue.remove(next(iter(queue)))
@@ -207,7 +206,7 @@ def test_a_queue_that_nothing_is_left_of_is_idle_and_remembers_nobody() -> None:
     assert queue.idle
     queue.push(job_of("a"))
     queue.push(job_of("b"))
-    assert pop(queue).request.user == "a"  # nothing is owed from before
+    assert pop(queue).request.user == "a"  # both counters restart at 0
 
 
 class QueueMachine(RuleBasedStateMachine):

@@ -28,24 +28,24 @@ def test_conversations_share_the_cuts_of_the_messages_that_they_share(
     assert memory.matched(cuts) == cuts[shared].characters  # the tools are the first cut
 
 
-def test_nothing_in_common_is_worth_nothing() -> None:
+def test_prompts_with_nothing_in_common_match_nothing() -> None:
     memory = PrefixMemory()
     memory.remember(prefix_cuts(chat("one")))
     assert memory.matched(prefix_cuts(chat("other"))) == 0
 
 
-def test_the_next_turn_of_a_conversation_begins_with_the_cuts_of_the_last() -> None:
+def test_the_next_turn_of_a_conversation_starts_with_the_cuts_of_the_last() -> None:
     before, after = prefix_cuts(chat("hi", "hello")), prefix_cuts(chat("hi", "hello", "more"))
     assert after[: len(before)] == before
     assert len(after) == len(before) + 1
 
 
-def test_other_tools_are_another_beginning() -> None:
+def test_other_tools_make_another_prefix() -> None:
     plain, with_tools = prefix_cuts(chat("hi")), prefix_cuts(chat("hi", tools=[{"type": "function"}]))
     assert not {cut.digest for cut in plain} & {cut.digest for cut in with_tools}
 
 
-def test_the_order_of_a_messages_keys_does_not_count() -> None:
+def test_the_order_of_keys_in_a_message_does_not_matter() -> None:
     one = TextJob(messages=[{"role": "user", "content": "hi"}])
     other = TextJob(messages=[{"content": "hi", "role": "user"}])
     assert prefix_cuts(one) == prefix_cuts(other)
@@ -65,14 +65,14 @@ def test_texts_that_differ_early_share_nothing_though_their_ends_are_equal() -> 
     assert memory.matched(prefix_cuts(TextJob(prompt="b" + end))) == 0
 
 
-def test_prompts_of_token_ids_are_compared_too() -> None:
+def test_prompts_of_token_ids_are_compared_as_text() -> None:
     memory = PrefixMemory()
     memory.remember(prefix_cuts(TextJob(prompt_tokens=[1, 2, 3])))
     assert memory.matched(prefix_cuts(TextJob(prompt_tokens=[1, 2, 3]))) == len("[1, 2, 3]")
     assert memory.matched(prefix_cuts(TextJob(prompt_tokens=[1, 2, 4]))) == 0
 
 
-def test_the_prompts_that_came_last_are_remembered() -> None:
+def test_the_latest_prompts_are_remembered() -> None:
     memory = PrefixMemory()
     old, used_again = prefix_cuts(chat("old")), prefix_cuts(chat("used again"))
     memory.remember(old)

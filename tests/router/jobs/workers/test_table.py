@@ -20,7 +20,7 @@ def status(name: str, state: WorkerState, worker_id: str = "", detail: str = "")
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Sets the time that the table sees."""
+    """Sets the monotonic clock."""
 
     def set_time(now_s: float) -> None:
         monkeypatch.setattr("router.jobs.workers.table.time.monotonic", lambda: now_s)
@@ -36,7 +36,7 @@ def test_workers_are_known_by_their_model() -> None:
     assert table.of_model("other") == []
 
 
-def test_a_second_heartbeat_is_of_the_same_worker() -> None:
+def test_a_second_heartbeat_updates_the_same_worker() -> None:
     table = WorkerTable()
     first, _ = table.update(beat("worker", state=WorkerState.LOADING))
     second, replaced = table.update(beat("worker"))
@@ -56,7 +56,7 @@ def test_a_new_run_of_a_replica_means_that_the_earlier_one_is_dead() -> None:
     assert table.all() == [neighbour, later]
 
 
-def test_the_roster_names_the_dead(clock: Callable[[float], None]) -> None:
+def test_the_roster_reports_dead_workers(clock: Callable[[float], None]) -> None:
     table = WorkerTable()
     exited, _ = table.update(beat("exited", "smol-0"))
     failed, _ = table.update(beat("failed", "smol-1"))

@@ -7,7 +7,7 @@ from shared.wire.messages import EngineStats, WorkerState
 from tests.support.router.workers import beat, worker_with
 
 
-def test_a_worker_has_room_for_its_slots_and_a_little_more() -> None:
+def test_a_worker_has_room_for_a_few_more_jobs_than_slots() -> None:
     assert [worker_with(jobs, slots=16).has_room for jobs in (16, 17, 18)] == [True, True, False]
     assert [worker_with(jobs, slots=2).has_room for jobs in (2, 3)] == [True, False]
 
