@@ -1,4 +1,4 @@
-"""``nexa drain`` and ``nexa restart``: workers of a running server, by way of its HTTP port."""
+"""``nexa drain`` and ``nexa restart``: drain and restart workers of a running server over HTTP."""
 
 from __future__ import annotations
 
@@ -20,34 +20,38 @@ Row = dict[str, Any]
 
 
 class ControlError(Exception):
-    """The server cannot be reached or refuses; the message is one readable line."""
+    """The server is unreachable or refused the request. The message is one line."""
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommands; each sets ``func(args) -> exit code``."""
     drain = subparsers.add_parser(
         "drain",
-        help="take a worker of a running server out",
-        description="Take a worker of a running server out: it gets no new request, finishes its running ones (those "
-        "that take longer than the server's --drain-timeout-s go on in another worker), ends, and stays out until "
-        "`nexa restart` brings it back. Waits until it is out.",
+        help="drain a worker of a running server",
+        description="Drain a worker of a running server: it gets no new requests, finishes its running ones (those "
+        "that take longer than the server's --drain-timeout-s continue in another worker), exits, and stays out until "
+        "`nexa restart` starts it again. Waits until the worker is out.",
     )
     drain.add_argument("worker", metavar="WORKER", help="its name in /v1/workers, such as smollm2/0")
     restart = subparsers.add_parser(
         "restart",
         help="replace workers of a running server",
-        description="Replace workers of a running server by fresh ones, one at a time for each model, without a failed "
-        "request. Also brings back a worker that was drained or given up. Waits until the new ones serve.",
+        description="Replace workers of a running server by new processes, one at a time per model; no request fails. "
+        "Also starts a worker that was drained or has failed. Waits until the new workers are ready.",
     )
-    restart.add_argument("worker", metavar="WORKER", nargs="?", help="its name in /v1/workers; without it, all in turn")
+    restart.add_argument(
+        "worker", metavar="WORKER", nargs="?", help="its name in /v1/workers (default: all, one after another)"
+    )
     for parser, command in ((drain, _drain), (restart, _restart)):
         parser.add_argument("--url", default=DEFAULT_URL, help=f"the server's address (default {DEFAULT_URL})")
-        parser.add_argument("--timeout", type=float, default=600.0, metavar="SECONDS", help="give up waiting (600)")
+        parser.add_argument(
+            "--timeout", type=float, default=600.0, metavar="SECONDS", help="time to wait (default 600)"
+        )
         parser.set_defaults(func=command)
 
 
 class Server:
-    """The running server. The key is that of ``NEXA_API_KEY``."""
+    """A running server. The API key comes from ``NEXA_API_KEY``."""
 
     def __init__(self, url: str, environment: Mapping[str, str]) -> None:
         key = environment.get("NEXA_API_KEY")
@@ -55,26 +59,26 @@ class Server:
         self._client = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=REQUEST_TIMEOUT_S)
 
     def order(self, path: str) -> list[Row]:
-        """Give an order; returns the workers that it is about, as they were before it.
+        """Send an order; returns the workers that it affects, in their state before it.
 
         Raises:
-            ControlError: the server refuses, or is not there.
+            ControlError: the server refused or is unreachable.
         """
         return self._rows(self._client.build_request("POST", path))
 
     def workers(self) -> list[Row]:
-        """All workers as they are now.
+        """All workers in their present state.
 
         Raises:
-            ControlError: the server refuses, or is not there.
+            ControlError: the server refused or is unreachable.
         """
         return self._rows(self._client.build_request("GET", "/v1/workers"))
 
     def wait(self, reached: Callable[[Row], bool], former: list[Row], timeout_s: float) -> None:
-        """Wait until all the workers in ``former`` have reached what is asked for, saying each change of state.
+        """Wait until ``reached`` is true for all workers in ``former``; print each change of state to stderr.
 
         Raises:
-            ControlError: a worker failed, it takes too long, or the server is gone.
+            ControlError: a worker failed, the time is over, or the server is unreachable.
         """
         deadline_s = time.monotonic() + timeout_s
         shown = {row["name"]: row["state"] for row in former}
@@ -91,29 +95,29 @@ class Server:
             if all(reached(row) for row in rows):
                 return
             if time.monotonic() > deadline_s:
-                raise ControlError(f"not done after {timeout_s:.0f} s; the server goes on with it")
+                raise ControlError(f"--timeout: not done after {timeout_s:.0f} s; the server continues")
             time.sleep(POLL_INTERVAL_S)
 
     def _rows(self, request: httpx.Request) -> list[Row]:
         try:
             answer = self._client.send(request)
         except httpx.HTTPError as error:
-            raise ControlError(f"no server answers at {self._client.base_url} ({error}); --url names another") from None
+            raise ControlError(f"--url: no server answers at {self._client.base_url} ({error})") from None
         try:
             body = answer.json()
             if answer.is_success:
                 return list(body["data"])
             reason = body["error"]["message"]
         except (ValueError, KeyError, TypeError):
-            reason = "that is no nexa server, or one of another version"
-        raise ControlError(f"{self._client.base_url} answers {answer.status_code}: {reason}")
+            reason = "not a nexa server, or a different version"
+        raise ControlError(f"{self._client.base_url} answered {answer.status_code}: {reason}")
 
 
 def _drain(args: argparse.Namespace) -> int:
     server = Server(args.url, os.environ)
     former = server.order(f"/v1/workers/{quote(args.worker)}/drain")
     server.wait(lambda row: row["state"] == "drained", former, args.timeout)
-    print(f"{args.worker} is out; nexa restart {args.worker} brings it back")
+    print(f"{args.worker} is drained; nexa restart {args.worker} starts it again")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Where the server keeps what outlives it, for users who name no other place."""
+"""Default places of the files that outlive a server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def data_path(given: str, name: str) -> Path:
-    """The whole path of the file or folder that was named, or of ``name`` among the user's own data of this program."""
+    """The absolute path of ``given``, or of ``name`` in this program's data folder if ``given`` is empty."""
     if given:
         return Path(given).expanduser().resolve()
     home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"

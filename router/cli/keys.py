@@ -1,4 +1,4 @@
-"""``nexa key``: API keys with names, and what they have used. A running server heeds all of it at once."""
+"""``nexa key``: named API keys and their usage. A running server sees every change at once."""
 
 from __future__ import annotations
 
@@ -20,57 +20,69 @@ from router.jobs.limits import Priority, UserLimits
 from router.keys.database import FILE_NAME
 from router.keys.store import KeyStore, StoredKey, is_name
 from router.keys.usage import GroupBy, UsageRow, UsageStore
+from shared.settings.sources import OPTIONS
 
-LIMITS = {"running": 1, "queued": 0}
-"""What can be limited, and the least of it: a key with nothing running would be good for nothing."""
+KEY_FILE = OPTIONS["key_file"]
+MIN_LIMITS = {"running": 1, "queued": 0}
+"""The smallest value of each limit; a key that may run nothing would be useless."""
 
-MOST_DIGITS = 9
+MAX_DIGITS = 9
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommands; each sets ``func(args) -> exit code``."""
     key = subparsers.add_parser(
-        "key", help="API keys and their usage", description="API keys with names, which a running server heeds at once."
+        "key",
+        help="API keys and their usage",
+        description="Named API keys. A running server sees every change at once.",
     )
     commands = key.add_subparsers(title="commands", metavar="COMMAND", required=True)
     create = commands.add_parser(
         "create",
-        help="make a key and show it, once",
-        description="Make a key and print it; only a hash of it is kept. Once there is a key, requests need one.",
+        help="create a key and show it once",
+        description="Create a key and print it; only its hash is stored. Once a key exists, requests need one.",
     )
-    create.add_argument("name", metavar="NAME", help="whose key it is, as logs and usage call it")
+    create.add_argument("name", metavar="NAME", help="the key's name in logs and usage")
     create.add_argument(
         "--limit",
         type=_limits,
         default={},
         metavar="running=N,queued=N",
-        help="how many requests it may have running, and how many waiting (else: 429); each of n choices counts",
+        help="requests that may run and wait at once; more are answered 429; each of n choices counts",
     )
     create.add_argument(
         "--priority",
         type=Priority,
         choices=list(Priority),
         default=Priority.INTERACTIVE,
-        help="the highest that its requests get (default interactive)",
+        help="highest priority of its requests (default interactive)",
     )
-    create.add_argument("--admin", action="store_true", help="it may order workers, and see all jobs and all usage")
+    create.add_argument("--admin", action="store_true", help="may control workers and see all jobs and usage")
     listing = commands.add_parser("list", help="list the keys", description="List the keys, without their secrets.")
-    listing.add_argument("--revoked", action="store_true", help="those that were revoked")
-    revoke = commands.add_parser("revoke", help="let a key open nothing any more", description="Revoke a key.")
+    listing.add_argument("--revoked", action="store_true", help="list revoked keys instead")
+    revoke = commands.add_parser("revoke", help="revoke a key", description="Revoke a key.")
     revoke.add_argument("name", type=_name, metavar="NAME")
-    usage = commands.add_parser("usage", help="what keys have used", description="What keys have used, in UTC days.")
+    usage = commands.add_parser(
+        "usage", help="show the usage of keys", description="Show the usage of keys. Days are UTC."
+    )
     usage.add_argument("name", type=_name, metavar="NAME", nargs="?", help="only this key")
-    usage.add_argument("--by", type=GroupBy, choices=list(GroupBy), default=GroupBy.KEY, help="tell days, models apart")
+    usage.add_argument(
+        "--by",
+        type=GroupBy,
+        choices=list(GroupBy),
+        default=GroupBy.KEY,
+        help="one row per key, day or model (default key)",
+    )
     usage.add_argument("--since", type=_date, metavar="YYYY-MM-DD", help="first day")
-    usage.add_argument("--until", type=_date, metavar="YYYY-MM-DD", help="last day, included")
+    usage.add_argument("--until", type=_date, metavar="YYYY-MM-DD", help="last day (inclusive)")
     for parser in (listing, usage):
         parser.add_argument("--json", action="store_true", help="print a JSON array")
     for parser, command in ((create, _create), (listing, _list), (revoke, _revoke), (usage, _usage)):
         parser.add_argument(
             "--key-file",
-            default=os.environ.get("NEXA_KEY_FILE", ""),
+            default=os.environ.get(KEY_FILE.variable, ""),
             metavar="FILE",
-            help="the server's --key-file, if it has one (or NEXA_KEY_FILE)",
+            help=f"the server's {KEY_FILE.flag}, if it has one (or {KEY_FILE.variable})",
         )
         parser.set_defaults(func=command)
 
@@ -79,7 +91,7 @@ def _create(args: argparse.Namespace) -> int:
     limits = UserLimits(args.limit.get("running"), args.limit.get("queued"), args.priority)
     with contextlib.closing(KeyStore.open(_path(args))) as store:
         key = store.create(args.name, limits, args.admin)
-    print("This key is shown only once; clients send it as Authorization: Bearer KEY (api_key):", file=sys.stderr)
+    print("This key is shown only once. Clients send it as Authorization: Bearer KEY (api_key):", file=sys.stderr)
     print(key)
     return 0
 
@@ -119,24 +131,24 @@ def _path(args: argparse.Namespace) -> Path:
 
 
 def _limits(text: str) -> dict[str, int]:
-    """``running=N,queued=N``, both or one of them."""
+    """Read ``running=N,queued=N``, or one of the two."""
     limits = {}
     for part in text.split(","):
         name, _, number = part.partition("=")
-        sane = number.isascii() and number.isdigit() and len(number) <= MOST_DIGITS
-        if name not in LIMITS or not sane or int(number) < LIMITS[name]:
+        valid = number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS
+        if name not in MIN_LIMITS or not valid or int(number) < MIN_LIMITS[name]:
             raise argparse.ArgumentTypeError(
-                f"{text!r} given; running=N (from 1), queued=N (from 0), or both with a comma are accepted, "
-                f"with numbers of up to {MOST_DIGITS} digits"
+                "expected running=N (from 1), queued=N (from 0) or both with a comma, "
+                f"N with up to {MAX_DIGITS} digits, got {text!r}"
             )
         limits[name] = int(number)
     return limits
 
 
 def _name(text: str) -> str:
-    """A name that a key may have: nothing else can be asked for."""
+    """The name of a key, which must have the form of one."""
     if not is_name(text):
-        raise argparse.ArgumentTypeError(f"{text!r} given; names that `nexa key list` shows are accepted")
+        raise argparse.ArgumentTypeError(f"expected a name that `nexa key list` shows, got {text!r}")
     return text
 
 
@@ -144,7 +156,7 @@ def _date(text: str) -> datetime.date:
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} given; a day such as 2026-01-31 is accepted") from None
+        raise argparse.ArgumentTypeError(f"expected a day such as 2026-01-31, got {text!r}") from None
 
 
 def _shown_key(key: StoredKey) -> dict[str, Any]:
@@ -177,11 +189,11 @@ def _usage_cells(row: UsageRow, by: GroupBy) -> list[str]:
     used = row.usage
     counts = (used.requests, used.prompt_tokens, used.cached_tokens, used.completion_tokens, used.images)
     further = {GroupBy.KEY: [], GroupBy.DAY: [str(row.day)], GroupBy.MODEL: [str(row.model)]}[by]
-    return [row.key or "(no key of their own)", *further, *(f"{count:,}" for count in counts), f"{used.audio_s:,.0f} s"]
+    return [row.key or "(no named key)", *further, *(f"{count:,}" for count in counts), f"{used.audio_s:,.0f} s"]
 
 
 def _print_table(headings: tuple[str, ...], rows: list[list[str]], text_columns: int | None = None) -> None:
-    """Print a table; its columns after the first ``text_columns`` are numbers."""
+    """Print a table. Columns after the first ``text_columns`` hold numbers; None: there are none."""
     table = Table(box=None, pad_edge=False)
     for index, heading in enumerate(headings):
         numbers = text_columns is not None and index >= text_columns

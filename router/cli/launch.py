@@ -1,4 +1,4 @@
-"""From the options of ``nexa server`` to the server's settings, and into the supervisor."""
+"""From the options of ``nexa server`` to the settings file and the supervisor."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from shared.settings.units import format_seconds
 
 
 def launch(loaded: LoadedOptions) -> NoReturn:
-    """Check the options, find the models, and become the supervisor: this returns only by an exception.
+    """Check the options, find the models, and become the supervisor. Returns only by an exception.
 
     Raises:
-        OptionError: options that do not fit together.
-        NoRunFolder: the server cannot be started.
+        OptionError: options that contradict each other.
+        NoRunFolder: no run folder can be made.
         ModelError: a model cannot be found, fetched or read.
     """
     check(loaded)
@@ -49,11 +49,11 @@ def launch(loaded: LoadedOptions) -> NoReturn:
 
 
 def check(loaded: LoadedOptions) -> None:
-    """Refuse options that do not fit together.
+    """Refuse options that contradict each other or need something that is missing.
 
     Raises:
-        OptionError: no model, an open address without a key, a certificate that cannot be used, traces without
-            their packages, or timeouts that contradict each other.
+        OptionError: no model, an open address without a key, an unusable certificate, traces without their
+            packages, or a default timeout above the maximum.
     """
     options = loaded.options
     if not loaded.models:
@@ -64,37 +64,37 @@ def check(loaded: LoadedOptions) -> None:
     except CertificateError as error:
         raise OptionError(str(error)) from None
     if options.otlp_endpoint and not installed():
-        raise OptionError(f"--otlp-endpoint needs packages that are not installed: {HOW_TO_INSTALL}")
+        raise OptionError(f"--otlp-endpoint: its packages are not installed; {HOW_TO_INSTALL}")
     if options.default_timeout_s > options.max_timeout_s:
         given, longest = format_seconds(options.default_timeout_s), format_seconds(options.max_timeout_s)
         raise OptionError(f"--default-timeout-s: expected 0 or a time up to --max-timeout-s ({longest}), got {given}")
 
 
 def needs_key(options: ServerOptions) -> bool:
-    """Whether requests without a key will be refused: where there is one, and on an address that others reach.
+    """Whether requests need a key: where a key exists, and on an address that other machines reach.
 
     Raises:
-        OptionError: an open address without a key, or a key file that cannot be used.
+        OptionError: an open address without a key, or an unusable key file.
     """
     try:
         with contextlib.closing(KeyStore.open(data_path(options.key_file, KEY_FILE_NAME))) as store:
             made, in_force = store.any_made(), bool(store.keys())
     except (KeyFileError, sqlite3.Error) as error:
-        raise OptionError(f"{error} (--key-file names another)") from None
+        raise OptionError(f"--key-file: {error}") from None
     if options.api_key:
         return True
     if options.insecure:
         return False
     if not is_loopback(options.host) and not in_force:
         raise OptionError(
-            f"--host {options.host} is open to other machines: make a key (nexa key create NAME), set one for all "
-            "(NEXA_API_KEY), or give --insecure to let anybody in"
+            f"--host: {options.host} is open to other machines; create a key (nexa key create NAME), set one for all "
+            "(NEXA_API_KEY), or allow everyone with --insecure"
         )
     return made or not is_loopback(options.host)
 
 
 def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run_folder: Path) -> ServerSettings:
-    """The settings that every process of the server reads."""
+    """The settings that all processes of the server read."""
     given = {name: getattr(options, name) for name in ServerOptions.model_fields}
     return ServerSettings(
         **given
@@ -112,5 +112,5 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
 
 
 def _file(given: str) -> str:
-    """The whole path of a file that was named, or nothing."""
+    """The absolute path of a file, or nothing."""
     return str(Path(given).expanduser().resolve()) if given else ""

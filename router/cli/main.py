@@ -1,4 +1,4 @@
-"""The command ``nexa``: its words, their help, and its exit codes."""
+"""The command ``nexa``: its subcommands, errors and exit codes."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 FORESEEN = (NoRunFolder, ModelError, KeyFileError, ControlError, sqlite3.Error, OSError)
-"""Errors of the commands whose message is one readable line."""
+"""Errors whose message is shown as one line, without a traceback."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors are exceptions, so that all errors of the command look alike."""
+    """A parser that raises its errors, so that all errors of the command look alike."""
 
     def error(self, message: str) -> NoReturn:
         """Raise :class:`OptionError` with the message."""
-        raise OptionError(f"{message} (see: {self.prog} --help)")
+        raise OptionError(f"{message.removeprefix('argument ')} (see: {self.prog} --help)")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run ``nexa``; returns its exit code: 2 for options that are not understood, 1 for all other errors."""
+    """Run ``nexa``; returns its exit code: 2 for wrong options, 1 for other errors."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
         return _run(words)
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
-    """The parser of ``nexa`` and that of ``nexa server``."""
+    """The parsers of ``nexa`` and of ``nexa server``."""
     parser: argparse.ArgumentParser = Parser(
         prog="nexa", description="A local model server that speaks the OpenAI API."
     )

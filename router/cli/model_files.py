@@ -1,4 +1,4 @@
-"""The files that options of a model name: they must exist, and workers get whole paths."""
+"""Files named by options of a model: they must exist, and workers get absolute paths."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ FILES = ("vae", "taesd", "clip_l", "clip_g", "t5xxl", "lora_folder")
 
 
 def with_files(model: RequestedModel) -> RequestedModel:
-    """The same with whole paths.
+    """The model with absolute paths.
 
     Raises:
-        OptionError: a file is not there.
+        OptionError: a file does not exist.
     """
     paths = {name: _existing(model, name) for name in FILES if getattr(model.options, name)}
     paths["chat_template"] = _template(model)

@@ -1,4 +1,4 @@
-"""``nexa pull``, ``nexa list`` and ``nexa rm``: the models on this machine and those that can be had by name."""
+"""``nexa pull``, ``nexa list`` and ``nexa rm``: models on this machine and in the catalog."""
 
 from __future__ import annotations
 
@@ -41,23 +41,27 @@ class ModelRow:
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommands; each sets ``func(args) -> exit code``."""
-    pull = subparsers.add_parser("pull", help="download models", description="Download models, or go on with it.")
+    pull = subparsers.add_parser(
+        "pull", help="download models", description="Download models, or resume their download."
+    )
     pull.add_argument("names", nargs="+", metavar="NAME", help="a name of `nexa list`, or hf:owner/repo[:file-pattern]")
     pull.set_defaults(func=_pull)
 
-    listing = subparsers.add_parser("list", help="list models", description="List models by name and what is here.")
+    listing = subparsers.add_parser(
+        "list", help="list models", description="List the models of the catalog and of this machine."
+    )
     listing.add_argument("--json", action="store_true", help="print a JSON array")
     listing.add_argument("--kind", choices=list(JobKind), help="only models of this kind")
     listing.set_defaults(func=_list)
 
     remove = subparsers.add_parser("rm", help="delete a downloaded model", description="Delete a downloaded model.")
     remove.add_argument("name", metavar="NAME", help="a name of `nexa list`, or hf:owner/repo[:file-pattern]")
-    remove.add_argument("-y", "--yes", action="store_true", help="do not ask")
+    remove.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     remove.set_defaults(func=_remove)
 
 
 def list_rows(store: ModelStore, kind: str | None = None) -> list[ModelRow]:
-    """The catalog's models in its order, then those in ``store`` that it does not name."""
+    """The models of the catalog in its order, then other models in ``store``."""
     entries = list(load_catalog())
     rows = [_entry_row(entry, store) for entry in entries]
     sources = {row.source for row in rows}
@@ -98,11 +102,11 @@ def _remove(args: argparse.Namespace) -> int:
     model = store.find_installed(args.name)
     if not args.yes:
         if not sys.stdin.isatty():
-            raise ModelError(f"rm {args.name} needs a terminal to ask on, or -y")
+            raise ModelError(f"rm {args.name} needs a terminal for its question, or --yes")
         if input(f"Delete {model.name} ({format_bytes(model.size_bytes)}) from {model.folder}? [y/N] ").lower() != "y":
             return 1
     store.remove(args.name)
-    print(f"{model.name} is deleted, {format_bytes(model.size_bytes)} are free again")
+    print(f"{model.name} is deleted ({format_bytes(model.size_bytes)})")
     return 0
 
 

@@ -16,17 +16,16 @@ _LOCK = "lock"
 
 
 class NoRunFolder(Exception):
-    """There is no place for a run folder; the message is one readable line."""
+    """No run folder can be made. The message is one line."""
 
 
 def make_run_folder() -> Path:
-    """A new folder that only this user can enter, with a path short enough for sockets.
+    """Make a folder that only this user can enter, with a path short enough for sockets.
 
-    It is locked for as long as this process lives, whatever program it executes. Folders of servers that were killed
-    are not locked any more and are removed.
+    It stays locked until this process ends, also after an exec. Unlocked folders of killed servers are removed.
 
     Raises:
-        NoRunFolder: no folder for temporary files can be written to.
+        NoRunFolder: no folder for temporary files is writable.
     """
     for base in _bases():
         try:
@@ -41,7 +40,7 @@ def make_run_folder() -> Path:
         _lock(folder)
         _remove_abandoned(base)
         return folder
-    raise NoRunFolder("no folder for sockets can be made: XDG_RUNTIME_DIR, TMPDIR and /tmp cannot be written to")
+    raise NoRunFolder("no folder for sockets can be made: XDG_RUNTIME_DIR, TMPDIR and /tmp are not writable")
 
 
 def _bases() -> Iterator[Path]:
@@ -53,11 +52,11 @@ def _bases() -> Iterator[Path]:
 def _lock(folder: Path) -> None:
     descriptor = os.open(folder / _LOCK, os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    os.set_inheritable(descriptor, True)  # kept over exec; the supervisor's children are not given it
+    os.set_inheritable(descriptor, True)  # survives the exec; the supervisor's children do not get it
 
 
 def _remove_abandoned(base: Path) -> None:
-    """Remove this user's run folders that no process has locked. One without a lock file is only being made."""
+    """Remove this user's unlocked run folders. One without a lock file is still being made and stays."""
     for lock in base.glob(f"{_PREFIX}*/{_LOCK}"):
         try:
             if lock.parent.is_symlink() or lock.parent.stat().st_uid != os.getuid():

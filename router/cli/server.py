@@ -1,4 +1,4 @@
-"""``nexa server``: its parser, and the way from its words to the supervisor."""
+"""``nexa server``: its parser, and the way from its arguments to the supervisor."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 from router.cli.launch import launch
 from router.cli.options import add_options
 from shared.settings.loading import load_options
+from shared.settings.names import nearest
 from shared.settings.option import OptionError
+from shared.settings.sources import OPTIONS
 
 CONFIG_VARIABLE = "NEXA_CONFIG"
 ONNX = "onnx"
@@ -21,11 +23,11 @@ _USAGE = (
 )
 _EXAMPLES = """\
 examples:
-  nexa server smollm2                        a small chat model that came with the installation
-  nexa server --workers 2 ./model.gguf       a file, served by two processes
+  nexa server smollm2                        a small chat model that is part of the installation
+  nexa server --workers 2 ./model.gguf       a file, served by two worker processes
   nexa server smollm2 gemma --port 9000      two models; a request's "model" chooses
   nexa server smollm2@slots=4,nctx=2048 gemma              options for one of them
-  nexa server hf:owner/repo:*Q4_K_M.gguf     a repository of the hub, fetched first if it is not here
+  nexa server hf:owner/repo:*Q4_K_M.gguf     a repository of the hub, downloaded if needed
   NEXA_API_KEY=... nexa server smollm2 --host 0.0.0.0      for the whole network, with a key
 
 Each option can also be given as a variable (--log-format as NEXA_LOG_FORMAT) and in the TOML file that --config names:
@@ -33,19 +35,19 @@ Each option can also be given as a variable (--log-format as NEXA_LOG_FORMAT) an
   log_format = "json"
   [models.smollm2]
   slots = 4
-The command line goes before the environment, the environment before the file. An option of one model goes before
-the option for all models. Sizes take units (500M, 2Gi), times too (90 is seconds, 15m, 7d)."""
+The command line overrides the environment, which overrides the file. An option of one model overrides the option
+for all models. Sizes and times take units: 500M, 2Gi, 15m, 7d; plain numbers are bytes and seconds."""
 
 
 def add_parser(
     subparsers: argparse._SubParsersAction[argparse.ArgumentParser], version: str
 ) -> argparse.ArgumentParser:
-    """Add the subcommand and return its parser, whose words :func:`serve` reads."""
+    """Add the subcommand; returns its parser for :func:`serve`."""
     parser = subparsers.add_parser(
         "server",
         help="serve models",
         usage=_USAGE,
-        description="Serve models over HTTP until Ctrl-C: once ends it after running requests, twice at once.",
+        description="Serve models over HTTP. Ctrl-C ends it after its running requests, a second Ctrl-C at once.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -62,13 +64,17 @@ def add_parser(
 
 
 def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
-    """Become the server: this returns only by an exception.
+    """Become the server. Returns only by an exception.
 
     Raises:
         OptionError: a wrong option.
         NoRunFolder, ModelError: the server cannot be started.
     """
-    found: dict[str, Any] = vars(parser.parse_intermixed_args(words))
+    known, unknown = parser.parse_known_intermixed_args(words)
+    if unknown:
+        flags = [option.flag for option in OPTIONS.values() if not option.option.is_word]
+        raise OptionError(f"{unknown[0]}: no such option; did you mean {nearest(unknown[0], flags)}?")
+    found: dict[str, Any] = vars(known)
     config_path = found.pop("config") or os.environ.get(CONFIG_VARIABLE) or None
     models: list[str] = found.pop("model_path")
     if models and models[0] == ONNX:

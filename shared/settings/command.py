@@ -1,4 +1,4 @@
-"""All options that ``nexa server`` takes."""
+"""All options of ``nexa server``."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _BETWEEN_MODELS = re.compile(rf",(?!\s*{_ASSIGNMENT})")
 
 @dataclass(frozen=True)
 class Models(Texts):
-    """Models to serve. In one text, a comma before ``OPTION=`` belongs to the options of a model."""
+    """Models to serve. A comma before ``OPTION=`` does not end a model."""
 
     def split(self, text: str) -> list[str]:
         return _BETWEEN_MODELS.split(text)
 
 
 class CommandOptions(ServerOptions, ModelOptions):
-    """What can be given on the command line, in variables and in the TOML file."""
+    """The options of the command line, the variables and the TOML file."""
 
     model_path: Annotated[
         tuple[str, ...],

@@ -1,7 +1,6 @@
-"""Reading the options of ``nexa server``: command line before environment before TOML file before defaults.
+"""Loads the options of ``nexa server``. The command line overrides the environment, which overrides the TOML file.
 
-What is given for one model, on the command line as ``NAME@option=value`` or in the file as ``[models.NAME]``, goes
-before what is given for all models.
+An option of one model, given as ``NAME@option=value`` or in the file's ``[models.NAME]``, overrides the option for all.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ MODEL_OPTIONS = declared(OwnModelOptions)
 _MODEL_PATH = "model_path"
 _MODEL_NAMES = {option.flag.removeprefix("--").replace("-", "_"): name for name, option in MODEL_OPTIONS.items()}
 _MODEL_NAMES |= {name: name for name in MODEL_OPTIONS}
-"""Options of one model by name, and by the name of their flag where that differs."""
+"""Option names by name and by flag (``nctx``)."""
 
 
 @dataclass(frozen=True)
 class RequestedModel:
-    """A model to serve: how it was named, its options, and where each option was given."""
+    """A model to serve: the name or path given, its options, and where each option was given."""
 
     spec: str
     options: OwnModelOptions
@@ -39,7 +38,7 @@ class RequestedModel:
 
 @dataclass(frozen=True)
 class LoadedOptions:
-    """The options for all, the models to serve, and a line for each former name that was used."""
+    """All options, the models to serve, and a warning for each former name in use."""
 
     options: CommandOptions
     models: tuple[RequestedModel, ...]
@@ -50,11 +49,11 @@ def load_options(command_line: Mapping[str, Any], config_path: str | None) -> Lo
     """Join the sources.
 
     Args:
-        command_line: what was given there, by name or former name: text, a list of texts, or True.
-        config_path: the TOML file, if one was named.
+        command_line: values by name or former name: text, a list of texts, or True.
+        config_path: the TOML file, if there is one.
 
     Raises:
-        OptionError: a wrong value, an unknown key or option, or a file that cannot be read.
+        OptionError: a wrong value, an unknown option, or an unreadable file.
     """
     file = TomlFile(config_path)
     sources = (CommandLine(command_line), Environment(), file)
@@ -111,7 +110,7 @@ def _requested(
 
 
 def _check_tables(tables: Iterable[str], words: Iterable[str], config_path: str | None) -> None:
-    """Refuse a table for a model that the same file does not serve: its name is probably misspelt."""
+    """Refuse a table for a model that the same file does not serve; its name is probably misspelt."""
     specs = [split_word(word)[0] for word in words]
     for name in tables:
         if name not in specs:

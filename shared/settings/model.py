@@ -1,4 +1,4 @@
-"""The options of a model: what holds for all models unless one has its own, and what a served model is."""
+"""The options of a model, and a served model."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _FOLDER = Text("FOLDER", "a path")
 
 
 class ModelOptions(BaseModel):
-    """Options that can be given for all models and for one."""
+    """Options that can be given for all models and for a single one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -71,7 +71,7 @@ class ModelOptions(BaseModel):
 
 
 class OwnModelOptions(ModelOptions):
-    """Options of one model: those that could be given for all, and those that only one can have."""
+    """All options of one model."""
 
     aliases: Annotated[
         tuple[str, ...],
@@ -83,9 +83,7 @@ class OwnModelOptions(ModelOptions):
 
 
 class ModelSettings(OwnModelOptions):
-    """A served model: the id that requests name, the kinds of job that it runs, its engine, its file or folder, and all
-    its options.
-    """
+    """A served model: the name that requests use, its kinds of job, engine, file or folder, and options."""
 
     name: str
     kinds: tuple[JobKind, ...]

@@ -1,4 +1,4 @@
-"""A model of the command line with options of its own: ``smollm2@slots=4,context_tokens=2048``."""
+"""A model with its own options in one word: ``smollm2@slots=4,context_tokens=2048``."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _BETWEEN_OPTIONS = re.compile(r",\s*(?=[A-Za-z][\w-]*=)")
 
 
 def split_word(word: str) -> tuple[str, dict[str, str]]:
-    """The model and its options, as text by name.
+    """Split a word into the model and its options, as text by name.
 
-    Options follow the last ``@`` that stands before ``NAME=``. A file or folder whose whole name is the word has none.
+    Options follow the last ``@`` before a ``NAME=``. An existing file or folder of the whole name has no options.
     """
     match = _WITH_OPTIONS.fullmatch(word)
     if match is None or os.path.exists(os.path.expanduser(word)):

@@ -1,4 +1,4 @@
-"""From the names under which options were given to their names of today."""
+"""Replaces former names of options by their current ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.settings.option import Declared
 
 @dataclass(frozen=True)
 class Given:
-    """The values of one source by option name, how each was written there, and warnings about former names."""
+    """The values of one source by option name, how each name was written, and warnings about former names."""
 
     values: dict[str, Any]
     origins: dict[str, str]
@@ -20,12 +20,12 @@ class Given:
 
 
 def adopt(raw: Mapping[str, Any], options: Mapping[str, Declared], spell: Callable[[str], str]) -> Given:
-    """Take the options among ``raw``, also under their former names; the name of today goes first.
+    """Pick the options from ``raw``, also under their former names. The current name wins.
 
     Args:
-        raw: values by name; names of no option are left out.
+        raw: values by name; unknown names are ignored.
         options: the options by name.
-        spell: how a name is written in this source.
+        spell: writes a name the way that this source does.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}

@@ -2,8 +2,8 @@
 
     slots: Annotated[int, Option(Whole(1, 1024), "sequences that a worker runs at once", Group.MODELS)] = 16
 
-The field's name is the option's name everywhere: in code, in the settings file, as key of the TOML file, in
-``NEXA_SLOTS``, and with dashes on the command line.
+The field's name is the option's only name: in code, in the settings file, in the TOML file, in ``NEXA_SLOTS``, and with
+dashes on the command line.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ VARIABLE_PREFIX = "NEXA_"
 
 
 class OptionError(Exception):
-    """A wrong option. The message is one line that names the option, what was expected and what was given."""
+    """A wrong option. The message is one line: the option, what was expected, what was given."""
 
 
 class Group(StrEnum):
@@ -38,16 +38,16 @@ class Group(StrEnum):
 
 @dataclass(frozen=True)
 class Former:
-    """A name that an option had before, accepted for one release with a warning.
+    """An option's name in the previous release, which still works, with a warning.
 
-    ``unit`` is what a plain number meant under that name, in the option's unit of today.
+    ``unit`` is the unit of a plain number under that name, in the option's current unit.
     """
 
     name: str
     unit: int = 1
 
     def convert(self, given: Any) -> Any:
-        """The value under today's name; what is not a number stays, to be refused there."""
+        """The value in the current unit. What is not a number is left to the option's own check."""
         try:
             number = float(given) * self.unit
         except (TypeError, ValueError):
@@ -57,9 +57,9 @@ class Former:
 
 @dataclass(frozen=True)
 class Option:
-    """An option's values, help, section, permanent flag where it differs from the name, and former name.
+    """The kind of value, help, group, the flag if it differs from the name, and the former name.
 
-    ``is_word`` says that the command line has a word for it instead of a flag.
+    ``is_word`` marks an option that the command line takes as a positional word.
     """
 
     value: Value
@@ -103,12 +103,12 @@ class Declared:
 
     @property
     def shown_default(self) -> str:
-        """The default as a user would write it; empty where there is nothing to show."""
+        """The default as a user would write it; empty if the default is empty."""
         return "" if self.default in ("", ()) else self.option.value.show(self.default)
 
 
 def declared(model: type[BaseModel]) -> Mapping[str, Declared]:
-    """The options among the fields of a model, by name."""
+    """The options among the fields of ``model``, by name."""
     found = {}
     for name, field in model.model_fields.items():
         option = next((item for item in field.metadata if isinstance(item, Option)), None)

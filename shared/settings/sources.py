@@ -1,4 +1,4 @@
-"""The three places where options are given. Each source holds its values by the names of today."""
+"""The three sources of options. Each holds its values under the current names."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _MODELS = "models"
 
 
 class SourcedOptions(BaseSettings, CommandOptions):
-    """The options with pydantic-settings' rules for reading them."""
+    """The options with the settings of pydantic-settings."""
 
     model_config = SettingsConfigDict(env_prefix=VARIABLE_PREFIX, env_ignore_empty=True, enable_decoding=False)
 
 
 class CommandLine(InitSettingsSource):
-    """What the parser found, by name or former name."""
+    """The result of the parser."""
 
     def __init__(self, found: Mapping[str, Any]) -> None:
         self.given = adopt(found, OPTIONS, lambda name: OPTIONS[name].flag if name in OPTIONS else flag_of(name))
@@ -33,7 +33,7 @@ class CommandLine(InitSettingsSource):
 
 
 class Environment(EnvSettingsSource):
-    """The ``NEXA_*`` variables; empty ones count as not given."""
+    """The ``NEXA_*`` variables. Empty ones are ignored."""
 
     def __init__(self) -> None:
         super().__init__(SourcedOptions)
@@ -46,10 +46,10 @@ class Environment(EnvSettingsSource):
 
 
 class TomlFile(InitSettingsSource):
-    """A TOML file, or none. ``tables`` are its ``[models.NAME]`` by name.
+    """A TOML file, or none. ``tables`` holds its ``[models.NAME]`` by name.
 
     Raises:
-        OptionError: the file cannot be read, is not TOML, or has a key that is no option.
+        OptionError: the file is unreadable, is not TOML, or has an unknown key.
     """
 
     def __init__(self, path: str | None) -> None:
@@ -65,7 +65,7 @@ class TomlFile(InitSettingsSource):
 
 
 def _read_toml(path: str) -> dict[str, Any]:
-    # Not pydantic-settings' own source: it takes a missing file, and a pipe, for an empty one.
+    # pydantic-settings' own TOML source reads nothing from a missing file or a pipe, without an error.
     try:
         with Path(path).expanduser().open("rb") as file:
             return tomllib.load(file)

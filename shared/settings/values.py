@@ -1,7 +1,4 @@
-"""What the value of an option may be: how it is read, how it is shown, and what an error says was expected.
-
-``read`` takes text (command line, variable) or a value of a TOML or JSON file.
-"""
+"""Kinds of values of options: how each is read, shown and described in errors."""
 
 from __future__ import annotations
 
@@ -29,10 +26,10 @@ class Value(ABC):
 
     @abstractmethod
     def read(self, given: Any) -> Any:
-        """The value in code.
+        """Convert text, or a value of a TOML or JSON file.
 
         Raises:
-            ValueError: not such a value.
+            ValueError: not a value of this kind.
         """
 
     def show(self, value: Any) -> str:
@@ -76,7 +73,7 @@ class Switch(Value):
 
 @dataclass(frozen=True)
 class Choice(Value):
-    """One of some words."""
+    """One of ``words``."""
 
     words: tuple[str, ...]
     metavar: str = "WORD"
@@ -158,7 +155,7 @@ class Duration(Value):
 
 @dataclass(frozen=True)
 class Texts(Value):
-    """A list of texts; as one text, with commas between them. ``check`` raises ``ValueError`` for a wrong one."""
+    """A list of texts, or one text with commas. ``check`` raises ``ValueError`` for a wrong item."""
 
     metavar: str = "TEXT"
     expected: str = "a list of texts"

@@ -119,7 +119,7 @@ def test_a_name_that_is_no_worker_is_refused_with_those_that_are(pair: RunningSe
 def test_a_server_that_is_not_there_is_one_line() -> None:
     refused = nexa("drain", "echo/0", "--url", "http://127.0.0.1:9")
     assert refused.returncode == 1
-    assert refused.stderr.startswith("nexa: no server answers at http://127.0.0.1:9")
+    assert refused.stderr.startswith("nexa: --url: no server answers at http://127.0.0.1:9")
     assert refused.stderr.count("\n") == 1
 
 

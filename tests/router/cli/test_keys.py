@@ -96,7 +96,7 @@ def test_usage_is_a_table_too(capsys: pytest.CaptureFixture[str], by: str, furth
     assert main(["key", "usage", "--by", by, "--until", "2026-01-31"]) == 0
     heading, nobody, bob = capsys.readouterr().out.splitlines()
     assert heading.split("  ")[0] == "KEY"
-    assert nobody.startswith("(no key of their own)")
+    assert nobody.startswith("(no named key)")
     assert nobody.endswith("62 s")
     assert bob.split() == ["bob", *further, "2", "1,000", "400", "30", "0", "0", "s"]
 
@@ -106,15 +106,15 @@ def test_usage_is_a_table_too(capsys: pytest.CaptureFixture[str], by: str, furth
     [
         (["create", "a b"], 1, "'a b'"),
         (["revoke", "bob"], 1, "no key is named bob; there are: none"),
-        (["create", "bob", "--limit", "running=0"], 2, "running=N (from 1)"),
-        (["create", "bob", "--limit", "most=3"], 2, "'most=3' given"),
-        (["create", "bob", "--limit", "running"], 2, "'running' given"),
+        (["create", "bob", "--limit", "running=0"], 2, "--limit: expected running=N (from 1)"),
+        (["create", "bob", "--limit", "most=3"], 2, "got 'most=3'"),
+        (["create", "bob", "--limit", "running"], 2, "got 'running'"),
         (["create", "bob", "--limit", "running=12345678901234567890"], 2, "up to 9 digits"),
         (["create", "b\udcff"], 1, "the key's name"),
-        (["revoke", "b\udcff"], 2, "names that `nexa key list` shows"),
-        (["usage", "b\udcff"], 2, "names that `nexa key list` shows"),
+        (["revoke", "b\udcff"], 2, "NAME: expected a name that `nexa key list` shows"),
+        (["usage", "b\udcff"], 2, "NAME: expected a name that `nexa key list` shows"),
         (["create", "bob", "--priority", "high"], 2, "--priority"),
-        (["usage", "--since", "yesterday"], 2, "'yesterday' given"),
+        (["usage", "--since", "yesterday"], 2, "expected a day such as 2026-01-31, got 'yesterday'"),
         ([], 2, "COMMAND"),
     ],
 )
