@@ -63,7 +63,7 @@ def test_a_drained_worker_is_out_and_its_streams_go_on_elsewhere(pair: RunningSe
         wait_until(lambda: sum(row["running"] for row in pair.workers()) == 8, "all run")
         done = nexa("drain", "echo/0", "--url", pair.url)
         assert done.returncode == 0, done.stderr
-        assert "echo/0 is out" in done.stdout
+        assert "echo/0 is drained" in done.stdout
         states = {row["name"]: row["state"] for row in pair.workers()}
         assert states == {"echo/0": "drained", "echo/1": "ready"}
         assert [text.result() for text in texts] == [expected(f"client{n}", c) for n, c in enumerate(counts)]
