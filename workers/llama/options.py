@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 from shared.settings import ModelSettings
 
-DEFAULT_CONTEXT = 8192
-"""Bound of the context window unless ``--nctx`` is given."""
+MAX_DEFAULT_CONTEXT_TOKENS = 8192
+"""The largest context window unless ``context_tokens`` is given."""
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaOptions:
     """One model's options.
 
-    ``context_tokens`` 0 means the model's own context, at most :data:`DEFAULT_CONTEXT`. ``gpu_layers`` -1 puts all
-    layers on a GPU if there is one. ``kv_tokens`` is the size of the shared KV cache; 0 means one full context or 512
-    tokens per slot, whichever is more. ``cache_bytes`` bounds the ended conversations in main memory.
+    ``context_tokens`` 0 means the context that the model was trained with, at most :data:`MAX_DEFAULT_CONTEXT_TOKENS`.
+    ``gpu_layers`` -1 puts all layers on a GPU if there is one. ``kv_tokens`` is the size of the shared KV cache; 0
+    means one full context or 512 tokens per slot, whichever is more. ``cache_bytes`` bounds the ended conversations in
+    main memory.
 
     Two are for the CPU only: ``kept_tokens`` bounds the ended conversations in the KV cache, where each token slows
     every step down and a copy is cheaper; with ``separate_from_tokens`` or more tokens in the KV cache, streams and
@@ -51,7 +52,7 @@ class LlamaOptions:
 
     def context_for(self, trained_tokens: int) -> int:
         """The context window of a model trained with ``trained_tokens``, in tokens."""
-        return self.context_tokens or min(trained_tokens, DEFAULT_CONTEXT)
+        return self.context_tokens or min(trained_tokens, MAX_DEFAULT_CONTEXT_TOKENS)
 
     def cells_for(self, context_tokens: int) -> int:
         """The size of the KV cache, in tokens."""
