@@ -147,9 +147,9 @@ class Broker:
     async def _tick(self) -> None:
         """Handle what no message triggers: silent workers, overdue drains, unanswered probes."""
         while True:
-            before_s = time.monotonic()
+            slept_at_s = time.monotonic()
             await asyncio.sleep(TICK_S)
-            if time.monotonic() - before_s > STALLED_S:
+            if time.monotonic() - slept_at_s > STALLED_S:
                 self._workers.reset_silence()
             for worker in self._workers.overdue(self.settings.drain_timeout_s):
                 self._failover.evacuate(worker)

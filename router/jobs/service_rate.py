@@ -6,7 +6,7 @@ import math
 import time
 from collections import deque
 
-MAX_RETRY_S = 3600
+MAX_RETRY_AFTER_S = 3600
 DEFAULT_JOB_S = 1.0
 """Assumed duration of a job while none has ended yet."""
 
@@ -21,34 +21,34 @@ class ServiceRate:
 
     def __init__(self) -> None:
         self._ends: deque[tuple[float, float]] = deque()
-        self._from_at_s: float | None = None
+        self._window_began_at_s: float | None = None
         self._last_rate: float | None = None
 
     def resume(self) -> None:
         """There is work: time counts from now, unless it does already."""
-        if self._from_at_s is None:
-            self._from_at_s = time.monotonic()
+        if self._window_began_at_s is None:
+            self._window_began_at_s = time.monotonic()
 
     def add(self, cost: float) -> None:
         """Count a job of that estimated cost as done now."""
         self._ends.append((time.monotonic(), cost))
         if len(self._ends) > MAX_RECENT_ENDS:
-            self._from_at_s, _ = self._ends.popleft()
+            self._window_began_at_s, _ = self._ends.popleft()
 
     def pause(self) -> None:
         """There is no work: time does not count until :meth:`resume`."""
         self._last_rate = self._measured() or self._last_rate
         self._ends.clear()
-        self._from_at_s = None
+        self._window_began_at_s = None
 
     def seconds_for(self, cost: float, jobs: int) -> int:
         """Time that ``jobs`` jobs of this total estimated cost will take, in whole seconds from 1 to an hour."""
         rate = self._measured() or self._last_rate
         seconds = cost / rate if rate else jobs * DEFAULT_JOB_S
-        return min(max(1, math.ceil(seconds)), MAX_RETRY_S)
+        return min(max(1, math.ceil(seconds)), MAX_RETRY_AFTER_S)
 
     def _measured(self) -> float | None:
-        if not self._ends or self._from_at_s is None:
+        if not self._ends or self._window_began_at_s is None:
             return None
-        elapsed_s = time.monotonic() - self._from_at_s
+        elapsed_s = time.monotonic() - self._window_began_at_s
         return sum(cost for _, cost in self._ends) / elapsed_s if elapsed_s > 0 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 MAX_COUNTERS = 1000
-"""With this many counters, those that have no effect any more are dropped."""
+"""With this many counters, those without effect are dropped."""
 
 
 class VirtualCounters:

@@ -53,8 +53,8 @@ class WorkerTable:
 
     def silent(self) -> list[Worker]:
         """Workers whose heartbeats have stopped."""
-        earliest_s = time.monotonic() - HEARTBEAT_TIMEOUT_S
-        return [worker for worker in self._workers.values() if worker.heard_at_s < earliest_s]
+        earliest_at_s = time.monotonic() - HEARTBEAT_TIMEOUT_S
+        return [worker for worker in self._workers.values() if worker.heard_at_s < earliest_at_s]
 
     def reset_silence(self) -> None:
         """Measure silence from now on, because the router itself was not listening."""
@@ -64,11 +64,11 @@ class WorkerTable:
 
     def overdue(self, drain_timeout_s: float) -> list[Worker]:
         """Draining workers that still have jobs after this time."""
-        latest_s = time.monotonic() - drain_timeout_s
+        latest_at_s = time.monotonic() - drain_timeout_s
         return [
             worker
             for worker in self._workers.values()
-            if worker.jobs and worker.draining_at_s is not None and worker.draining_at_s <= latest_s
+            if worker.jobs and worker.draining_at_s is not None and worker.draining_at_s <= latest_at_s
         ]
 
     def remove(self, worker: Worker) -> None:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from router.jobs.service_rate import MAX_RECENT_ENDS, MAX_RETRY_S, ServiceRate
+from router.jobs.service_rate import MAX_RECENT_ENDS, MAX_RETRY_AFTER_S, ServiceRate
 
 
 class Clock:
@@ -59,4 +59,4 @@ def test_time_without_work_does_not_count(clock: Clock) -> None:
 def test_before_any_job_has_ended_each_counts_one_second_and_the_result_is_at_most_an_hour(clock: Clock) -> None:
     assert ServiceRate().seconds_for(10_000, 7) == 7
     assert ServiceRate().seconds_for(1, 0) == 1
-    assert ServiceRate().seconds_for(1, 10**9) == MAX_RETRY_S
+    assert ServiceRate().seconds_for(1, 10**9) == MAX_RETRY_AFTER_S

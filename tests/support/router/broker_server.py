@@ -74,9 +74,9 @@ class Server:
 
     async def until(self, condition: Callable[[], Any], meanwhile: Callable[[], object] | None = None) -> None:
         """Wait for a condition, calling ``meanwhile`` repeatedly."""
-        deadline_s = time.monotonic() + PATIENCE_S
+        deadline_at_s = time.monotonic() + PATIENCE_S
         while not condition():
-            assert time.monotonic() < deadline_s, f"not within {PATIENCE_S:g} s"
+            assert time.monotonic() < deadline_at_s, f"not within {PATIENCE_S:g} s"
             if meanwhile is not None:
                 meanwhile()
             await asyncio.sleep(0.005)
