@@ -80,7 +80,7 @@ class Server:
         Raises:
             ControlError: a worker failed, the time is over, or the server is unreachable.
         """
-        deadline_s = time.monotonic() + timeout_s
+        deadline_at_s = time.monotonic() + timeout_s
         shown = {row["name"]: row["state"] for row in former}
         while True:
             rows = [row for row in self.workers() if row["name"] in shown]
@@ -94,7 +94,7 @@ class Server:
                     raise ControlError(" / ".join([f"{name} failed: {row['detail']}", *row["last_lines"]]))
             if all(reached(row) for row in rows):
                 return
-            if time.monotonic() > deadline_s:
+            if time.monotonic() > deadline_at_s:
                 raise ControlError(f"--timeout: not done after {timeout_s:.0f} s; the server continues")
             time.sleep(POLL_INTERVAL_S)
 

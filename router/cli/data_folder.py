@@ -6,9 +6,14 @@ import os
 from pathlib import Path
 
 
+def absolute(path: str) -> Path:
+    """The absolute path; ``~`` of an unknown user stays as it is."""
+    return Path(os.path.expanduser(path)).resolve()
+
+
 def data_path(given: str, name: str) -> Path:
     """The absolute path of ``given``, or of ``name`` in this program's data folder if ``given`` is empty."""
     if given:
-        return Path(given).expanduser().resolve()
+        return absolute(given)
     home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home).expanduser().resolve() / "nexa" / name
+    return absolute(home) / "nexa" / name

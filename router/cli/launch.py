@@ -9,7 +9,7 @@ import sqlite3
 from pathlib import Path
 from typing import NoReturn
 
-from router.cli.data_folder import data_path
+from router.cli.data_folder import absolute, data_path
 from router.cli.model_files import with_files
 from router.cli.model_finding import find_models
 from router.cli.run_folder import make_run_folder
@@ -113,4 +113,4 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
 
 def _file(given: str) -> str:
     """The absolute path of a file, or nothing."""
-    return str(Path(given).expanduser().resolve()) if given else ""
+    return str(absolute(given)) if given else ""

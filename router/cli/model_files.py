@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
+from router.cli.data_folder import absolute
 from shared.settings.loading import RequestedModel
 from shared.settings.option import OptionError
 
@@ -24,17 +24,17 @@ def with_files(model: RequestedModel) -> RequestedModel:
 
 def _existing(model: RequestedModel, name: str) -> str:
     given = getattr(model.options, name)
-    path = Path(given).expanduser()
+    path = absolute(given)
     if not path.exists():
         raise OptionError(f"{model.origins[name]}: expected an existing file or folder, got {given!r}")
-    return str(path.resolve())
+    return str(path)
 
 
 def _template(model: RequestedModel) -> str:
     given = model.options.chat_template
-    path = Path(given).expanduser()
+    path = absolute(given)
     if given and path.is_file():
-        return str(path.resolve())
+        return str(path)
     if "/" in given or "." in given:
         raise OptionError(
             f"{model.origins['chat_template']}: expected an existing file or a template's name, got {given!r}"

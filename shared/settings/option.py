@@ -48,6 +48,8 @@ class Former:
 
     def convert(self, given: Any) -> Any:
         """The value in the current unit. What is not a number is left to the option's own check."""
+        if isinstance(given, bool):
+            return given
         try:
             number = float(given) * self.unit
         except (TypeError, ValueError):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsConfigDict
@@ -67,7 +67,7 @@ class TomlFile(InitSettingsSource):
 def _read_toml(path: str) -> dict[str, Any]:
     # pydantic-settings' own TOML source reads nothing from a missing file or a pipe, without an error.
     try:
-        with Path(path).expanduser().open("rb") as file:
+        with open(os.path.expanduser(path), "rb") as file:
             return tomllib.load(file)
     except OSError as error:
         raise OptionError(f"--config: expected a TOML file, got {path!r}: {error.strerror}") from None

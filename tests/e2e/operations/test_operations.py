@@ -70,7 +70,7 @@ def test_a_drained_worker_is_out_and_its_streams_go_on_elsewhere(pair: RunningSe
     assert text_of(pair, "later", 5) == expected("later", 5)
     refused = nexa("drain", "echo/1", "--url", pair.url)
     assert refused.returncode == 1
-    assert "only worker that echo has left" in refused.stderr
+    assert "only worker left for echo" in refused.stderr
     back = nexa("restart", "echo/0", "--url", pair.url)
     assert back.returncode == 0, back.stderr
 

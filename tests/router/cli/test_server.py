@@ -1,76 +1,13 @@
-"""``nexa server``: the options that it takes and refuses, and the settings that the supervisor gets."""
+"""``nexa server``: the options that it takes and refuses."""
 
 from __future__ import annotations
 
-import os
-import stat
-import struct
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from router.cli.main import main
-from shared.settings import ServerSettings
-
-
-class Started(Exception):
-    """Stands for the supervisor that the process would have become."""
-
-
-@pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in [name for name in os.environ if name.startswith("NEXA_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("NEXA_MODELS", str(tmp_path / "models"))
-    monkeypatch.setenv("NEXA_KEY_FILE", str(tmp_path / "keys.sqlite3"))
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Filled with the settings that the supervisor would have read, instead of becoming it."""
-    seen: dict[str, Any] = {}
-
-    def execve(program: str, command: list[str], environment: dict[str, str]) -> None:
-        path = Path(command[command.index("--settings") + 1])
-        seen["command"], seen["settings"] = command, ServerSettings.load(path)
-        seen["folder_mode"] = stat.S_IMODE(path.parent.stat().st_mode)
-        raise Started
-
-    monkeypatch.setattr(os, "execve", execve)
-    return seen
-
-
-def settings_of(started: dict[str, Any], *words: str) -> ServerSettings:
-    with pytest.raises(Started):
-        main(["server", *words])
-    settings: ServerSettings = started["settings"]
-    return settings
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    """Exit code and the one line that is said."""
-    code = main(list(words))
-    said = capsys.readouterr()
-    assert said.out == ""
-    (line,) = said.err.splitlines()
-    assert line.startswith("nexa: ")
-    return code, line
-
-
-def test_the_process_becomes_the_supervisor_with_private_settings(started: dict[str, Any]) -> None:
-    settings = settings_of(started, "echo")
-    assert started["command"][:4] == [sys.executable, "-P", "-m", "workers.supervisor"]
-    assert started["folder_mode"] == 0o700
-    assert (settings.host, settings.port, settings.models[0].slots) == ("127.0.0.1", 8000, 16)
-    assert not Path(settings.run_folder).exists(), "a run folder was left behind"
-
-
-def test_the_model_that_comes_with_the_installation_is_found_by_name(started: dict[str, Any]) -> None:
-    (model,) = settings_of(started, "--workers", "2", "smollm2").models
-    assert (model.engine, model.workers) == ("llama", 2)
-    assert Path(model.path).is_file()
+from tests.support.router.launching import refusal, settings_of
 
 
 def test_options_may_stand_before_between_and_after_models(started: dict[str, Any]) -> None:
@@ -91,72 +28,6 @@ def test_command_line_goes_before_environment_before_file_before_default(
     (model,) = settings.models
     assert (model.slots, model.threads, settings.port, settings.queue_limit) == (4, 3, 2, 512)
     assert settings.log_format == "json"
-
-
-def test_aliases_go_to_the_model_that_they_name(started: dict[str, Any]) -> None:
-    settings = settings_of(started, "echo", "echo", "--alias", "echo-2=gpt-4", "--alias", "echo=a")
-    assert [model.aliases for model in settings.models] == [("a",), ("gpt-4",)]
-
-
-def test_an_alias_alone_goes_to_the_only_model(started: dict[str, Any]) -> None:
-    assert settings_of(started, "echo", "--alias", "gpt-4").models[0].aliases == ("gpt-4",)
-
-
-def test_an_open_address_is_allowed_with_a_key_or_by_word(
-    started: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert settings_of(started, "echo", "--host", "0.0.0.0", "--insecure").api_key == ""
-    monkeypatch.setenv("NEXA_API_KEY", "secret")
-    assert settings_of(started, "echo", "--host", "0.0.0.0").api_key == "secret"
-
-
-def test_a_key_with_a_name_opens_an_open_address_while_it_is_in_force(
-    started: dict[str, Any], capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["key", "create", "bob"]) == 0
-    assert settings_of(started, "echo", "--host", "0.0.0.0").key_required
-    assert main(["key", "revoke", "bob"]) == 0
-    assert main(["server", "echo", "--host", "0.0.0.0"]) == 2
-    assert "nexa key create NAME" in capsys.readouterr().err
-
-
-def test_a_key_is_needed_where_there_is_one_unless_anybody_is_let_in(
-    started: dict[str, Any],
-) -> None:
-    assert not settings_of(started, "echo").key_required
-    assert settings_of(started, "echo", "--api-key", "secret").key_required
-    assert main(["key", "create", "bob"]) == 0
-    assert settings_of(started, "echo").key_required
-    assert not settings_of(started, "echo", "--insecure").key_required
-
-
-def test_keys_lie_in_the_users_data_folder_unless_another_file_is_named(
-    started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("NEXA_KEY_FILE")
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    assert settings_of(started, "echo").key_file == f"{tmp_path}/nexa/keys.sqlite3"
-    assert settings_of(started, "echo", "--key-file", str(tmp_path / "own")).key_file == str(tmp_path / "own")
-
-
-def test_a_template_file_is_given_by_its_whole_path(
-    started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "own.jinja").write_text("{{ messages }}")
-    monkeypatch.chdir(tmp_path)
-    settings = settings_of(started, "echo", "--chat-template", "own.jinja")
-    assert settings.models[0].chat_template == str((tmp_path / "own.jinja").resolve())
-
-
-def test_pictures_lie_in_the_users_data_folder_unless_others_are_named(
-    started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    settings = settings_of(started, "echo")
-    assert (settings.media_folder, settings.output_folder) == (f"{tmp_path}/nexa/media", f"{tmp_path}/nexa/images")
-    monkeypatch.chdir(tmp_path)
-    settings = settings_of(started, "echo", "--media-folder", "in", "--output-folder", "out")
-    assert (settings.media_folder, settings.output_folder) == (f"{tmp_path}/in", f"{tmp_path}/out")
 
 
 def test_limits_of_uploads_and_pictures(started: dict[str, Any]) -> None:
@@ -180,14 +51,6 @@ def test_limits_of_uploads_and_pictures(started: dict[str, Any]) -> None:
 def test_how_long_a_resumable_stream_waits_for_its_client(started: dict[str, Any]) -> None:
     assert settings_of(started, "echo").resume_timeout_s == 60.0
     assert settings_of(started, "echo", "--resume-timeout-s", "2.5").resume_timeout_s == 2.5
-
-
-def test_parts_of_an_image_model_are_given_to_it_alone(started: dict[str, Any], tmp_path: Path) -> None:
-    checkpoint, vae = tmp_path / "sd.safetensors", tmp_path / "vae.safetensors"
-    checkpoint.touch()
-    vae.touch()
-    settings = settings_of(started, str(checkpoint), "echo", "--vae", str(vae))
-    assert settings.models[0].vae == str(vae)
 
 
 def test_a_model_may_have_options_of_its_own(started: dict[str, Any], tmp_path: Path) -> None:
@@ -266,25 +129,6 @@ def test_options_that_are_not_understood_end_with_2_and_one_line(
     assert said in line
 
 
-def test_a_model_whose_engine_is_not_installed_is_refused_before_it_is_fetched(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    code, line = refusal(capsys, "server", "sd1-5")
-    assert code == 1
-    assert "sd1-5 needs packages that are not installed" in line
-    assert "pip install 'nexa-server[images]'" in line
-
-
-def test_traces_without_their_packages_are_refused(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    code, line = refusal(capsys, "server", "echo", "--otlp-endpoint", "http://127.0.0.1:4318")
-    assert code == 2
-    assert "pip install 'nexa-server[telemetry]'" in line
-
-
 def test_an_unknown_key_of_the_file_is_refused_with_the_nearest(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -302,21 +146,3 @@ def test_a_variable_with_a_wrong_value_is_named(
     code, line = refusal(capsys, "server", "echo")
     assert code == 2
     assert "NEXA_PORT: expected a whole number from 0 to 65535, got 'many'" in line
-
-
-@pytest.mark.parametrize("name", ["no-such-model", "./no/such/file.gguf"])
-def test_a_missing_model_ends_with_1_and_one_line(capsys: pytest.CaptureFixture[str], name: str) -> None:
-    code, line = refusal(capsys, "server", name)
-    assert code == 1
-    assert name in line
-
-
-def test_a_truncated_model_file_is_named_before_anything_is_started(
-    capsys: pytest.CaptureFixture[str], started: dict[str, Any], tmp_path: Path
-) -> None:
-    path = tmp_path / "half.gguf"
-    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 100, 100))
-    code, line = refusal(capsys, "server", str(path))
-    assert code == 1
-    assert "half.gguf" in line
-    assert started == {}

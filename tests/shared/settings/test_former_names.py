@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.settings.loading import LoadedOptions, load_options
+from shared.settings.option import OptionError
 from shared.settings.sources import OPTIONS
 
 FORMER = {
@@ -69,3 +70,13 @@ def test_the_name_of_today_goes_before_the_former_one(monkeypatch: pytest.Monkey
     assert loaded.options.cache_bytes == 2_000_000
     assert len(loaded.warnings) == 1
     assert load_options({"cache_ram": "3"}, None).options.cache_bytes == 3_000_000
+
+
+def test_a_wrong_value_under_a_former_name_is_refused_under_that_name(tmp_path: Path) -> None:
+    config = tmp_path / "nexa.toml"
+    config.write_text("cache_ram = true")
+    with pytest.raises(OptionError) as refused:
+        load_options({}, str(config))
+    assert str(refused.value).startswith(f"cache_ram in {config}: expected a size from 0 to 100T bytes")
+    with pytest.raises(OptionError, match=r"--max-upload: expected a size .*, got 'x'"):
+        load_options({"max_upload": "x"}, None)

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.settings import ServerSettings
+from tests.support.router.launching import Started
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No option comes from the environment of the tests; models and keys are in a temporary folder."""
+    for name in [name for name in os.environ if name.startswith("NEXA_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NEXA_MODELS", str(tmp_path / "models"))
+    monkeypatch.setenv("NEXA_KEY_FILE", str(tmp_path / "keys.sqlite3"))
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Filled with the settings that the supervisor would have read, instead of becoming it."""
+    seen: dict[str, Any] = {}
+
+    def execve(program: str, command: list[str], environment: dict[str, str]) -> None:
+        path = Path(command[command.index("--settings") + 1])
+        seen["command"], seen["settings"] = command, ServerSettings.load(path)
+        seen["folder_mode"] = stat.S_IMODE(path.parent.stat().st_mode)
+        raise Started
+
+    monkeypatch.setattr(os, "execve", execve)
+    return seen

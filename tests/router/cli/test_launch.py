@@ -1,0 +1,138 @@
+"""``nexa server``: keys, files and models, up to the start of the supervisor."""
+
+from __future__ import annotations
+
+import struct
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from router.cli.main import main
+from tests.support.router.launching import refusal, settings_of
+
+
+def test_the_process_becomes_the_supervisor_with_private_settings(started: dict[str, Any]) -> None:
+    settings = settings_of(started, "echo")
+    assert started["command"][:4] == [sys.executable, "-P", "-m", "workers.supervisor"]
+    assert started["folder_mode"] == 0o700
+    assert (settings.host, settings.port, settings.models[0].slots) == ("127.0.0.1", 8000, 16)
+    assert not Path(settings.run_folder).exists(), "a run folder was left behind"
+
+
+def test_the_model_that_comes_with_the_installation_is_found_by_name(started: dict[str, Any]) -> None:
+    (model,) = settings_of(started, "--workers", "2", "smollm2").models
+    assert (model.engine, model.workers) == ("llama", 2)
+    assert Path(model.path).is_file()
+
+
+def test_aliases_go_to_the_model_that_they_name(started: dict[str, Any]) -> None:
+    settings = settings_of(started, "echo", "echo", "--alias", "echo-2=gpt-4", "--alias", "echo=a")
+    assert [model.aliases for model in settings.models] == [("a",), ("gpt-4",)]
+
+
+def test_an_alias_alone_goes_to_the_only_model(started: dict[str, Any]) -> None:
+    assert settings_of(started, "echo", "--alias", "gpt-4").models[0].aliases == ("gpt-4",)
+
+
+def test_an_open_address_is_allowed_with_a_key_or_by_word(
+    started: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings_of(started, "echo", "--host", "0.0.0.0", "--insecure").api_key == ""
+    monkeypatch.setenv("NEXA_API_KEY", "secret")
+    assert settings_of(started, "echo", "--host", "0.0.0.0").api_key == "secret"
+
+
+def test_a_key_with_a_name_opens_an_open_address_while_it_is_in_force(
+    started: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["key", "create", "bob"]) == 0
+    assert settings_of(started, "echo", "--host", "0.0.0.0").key_required
+    assert main(["key", "revoke", "bob"]) == 0
+    assert main(["server", "echo", "--host", "0.0.0.0"]) == 2
+    assert "nexa key create NAME" in capsys.readouterr().err
+
+
+def test_a_key_is_needed_where_there_is_one_unless_anybody_is_let_in(
+    started: dict[str, Any],
+) -> None:
+    assert not settings_of(started, "echo").key_required
+    assert settings_of(started, "echo", "--api-key", "secret").key_required
+    assert main(["key", "create", "bob"]) == 0
+    assert settings_of(started, "echo").key_required
+    assert not settings_of(started, "echo", "--insecure").key_required
+
+
+def test_keys_lie_in_the_users_data_folder_unless_another_file_is_named(
+    started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NEXA_KEY_FILE")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert settings_of(started, "echo").key_file == f"{tmp_path}/nexa/keys.sqlite3"
+    assert settings_of(started, "echo", "--key-file", str(tmp_path / "own")).key_file == str(tmp_path / "own")
+
+
+def test_a_template_file_is_given_by_its_whole_path(
+    started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own.jinja").write_text("{{ messages }}")
+    monkeypatch.chdir(tmp_path)
+    settings = settings_of(started, "echo", "--chat-template", "own.jinja")
+    assert settings.models[0].chat_template == str((tmp_path / "own.jinja").resolve())
+
+
+def test_pictures_lie_in_the_users_data_folder_unless_others_are_named(
+    started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    settings = settings_of(started, "echo")
+    assert (settings.media_folder, settings.output_folder) == (f"{tmp_path}/nexa/media", f"{tmp_path}/nexa/images")
+    monkeypatch.chdir(tmp_path)
+    settings = settings_of(started, "echo", "--media-folder", "in", "--output-folder", "out")
+    assert (settings.media_folder, settings.output_folder) == (f"{tmp_path}/in", f"{tmp_path}/out")
+
+
+def test_parts_of_an_image_model_are_given_to_it_alone(started: dict[str, Any], tmp_path: Path) -> None:
+    checkpoint, vae = tmp_path / "sd.safetensors", tmp_path / "vae.safetensors"
+    checkpoint.touch()
+    vae.touch()
+    settings = settings_of(started, str(checkpoint), "echo", "--vae", str(vae))
+    assert settings.models[0].vae == str(vae)
+
+
+def test_a_model_whose_engine_is_not_installed_is_refused_before_it_is_fetched(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, line = refusal(capsys, "server", "sd1-5")
+    assert code == 1
+    assert "sd1-5 needs packages that are not installed" in line
+    assert "pip install 'nexa-server[images]'" in line
+
+
+def test_traces_without_their_packages_are_refused(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, line = refusal(capsys, "server", "echo", "--otlp-endpoint", "http://127.0.0.1:4318")
+    assert code == 2
+    assert "pip install 'nexa-server[telemetry]'" in line
+
+
+@pytest.mark.parametrize("name", ["no-such-model", "./no/such/file.gguf"])
+def test_a_missing_model_ends_with_1_and_one_line(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, line = refusal(capsys, "server", name)
+    assert code == 1
+    assert name in line
+
+
+def test_a_truncated_model_file_is_named_before_anything_is_started(
+    capsys: pytest.CaptureFixture[str], started: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "half.gguf"
+    path.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 100, 100))
+    code, line = refusal(capsys, "server", str(path))
+    assert code == 1
+    assert "half.gguf" in line
+    assert started == {}
