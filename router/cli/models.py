@@ -14,7 +14,7 @@ from rich.table import Table
 from shared.errors import ModelError
 from shared.hub.client import Hub
 from shared.hub.manifest import InstalledModel
-from shared.hub.progress import format_bytes, progress_for
+from shared.hub.progress import rounded_bytes, progress_for
 from shared.hub.store import ModelStore
 from shared.kinds import JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
@@ -91,7 +91,7 @@ def _list(args: argparse.Namespace) -> int:
     table.add_column("SOURCE", overflow="fold")
     for row in rows:
         here = "yes" if row.here else "-"
-        table.add_row(row.name, ", ".join(row.kinds), format_bytes(row.size_bytes), row.licence, here, row.source)
+        table.add_row(row.name, ", ".join(row.kinds), rounded_bytes(row.size_bytes), row.licence, here, row.source)
     width = None if sys.stdout.isatty() else 200
     Console(width=width, markup=False, highlight=False, emoji=False).print(table)
     return 0
@@ -103,10 +103,10 @@ def _remove(args: argparse.Namespace) -> int:
     if not args.yes:
         if not sys.stdin.isatty():
             raise ModelError(f"rm {args.name} needs a terminal for its question, or --yes")
-        if input(f"Delete {model.name} ({format_bytes(model.size_bytes)}) from {model.folder}? [y/N] ").lower() != "y":
+        if input(f"Delete {model.name} ({rounded_bytes(model.size_bytes)}) from {model.folder}? [y/N] ").lower() != "y":
             return 1
     store.remove(args.name)
-    print(f"{model.name} is deleted ({format_bytes(model.size_bytes)})")
+    print(f"{model.name} is deleted ({rounded_bytes(model.size_bytes)})")
     return 0
 
 

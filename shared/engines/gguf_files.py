@@ -37,7 +37,8 @@ def read_gguf(path: Path) -> Candidate:
     names = split_parts(path.name)
     missing = [name for name in names if not (path.parent / name).is_file()]
     if missing:
-        raise ModelError(f"{path.name} is one of {len(names)} parts, and {len(missing)} are missing: {missing[0]}")
+        found = len(names) - len(missing)
+        raise ModelError(f"{path.name}: expected {len(names)} parts in one folder, got {found}; missing: {missing[0]}")
     first, *_ = [read_gguf_header(path.parent / name) for name in names]
     return Candidate(first.path, first)
 
@@ -49,7 +50,7 @@ def find_gguf(folder: Path) -> Path | None:
     firsts = [file for file in ggufs if split_parts(file.name)[0] == file.name] or ggufs[:1]
     if len(firsts) > 1:
         names = ", ".join(file.name for file in firsts[:5])
-        raise ModelError(f"folder {folder} holds {len(firsts)} GGUF models, name one of them: {names}")
+        raise ModelError(f"{folder}: expected one GGUF model, got {len(firsts)}; name one of them: {names}")
     return firsts[0] if firsts else None
 
 
@@ -69,7 +70,7 @@ def choose_gguf(listing: Listing) -> list[HubFile]:
         parts = [folder + slash + part for part in split_parts(name)[: len(listing.files) + 1]]
         missing = [part for part in parts if part not in by_path]
         if missing:
-            raise ModelError(f"hub repository {listing.repo} lacks {missing[0]}, a part of {file.path}")
+            raise ModelError(f"hf:{listing.repo}: expected all parts of {file.path}, got none called {missing[0]}")
         models[parts[0]] = [by_path[part] for part in parts]
     return min(models.items(), key=lambda model: _rank(*model), default=("", []))[1]
 

@@ -37,27 +37,19 @@ _DEFAULT_ALIGNMENT = 32
 class GGUFHeader:
     """The header of a GGUF file.
 
-    ``metadata`` holds scalar values only; ``array_lengths`` the element counts of the arrays (``tokenizer.ggml.tokens``
-    has the vocabulary's size).
+    ``metadata`` holds the scalar values, ``array_lengths`` the number of elements of each array. ``tensors`` are those
+    of this file: each part of a split model has its own.
     """
 
     path: Path
     version: int
     byte_order: ByteOrder
     architecture: str | None
-    name: str | None
-    context_length: int | None
-    chat_template: str | None
     metadata: Mapping[str, Scalar]
     array_lengths: Mapping[str, int]
     tensors: tuple[TensorInfo, ...]
     tensor_data_offset_bytes: int
     tensor_data_bytes: int
-
-    @property
-    def tensor_count(self) -> int:
-        """Number of tensors in this file (one part of a split model has only its own)."""
-        return len(self.tensors)
 
     @property
     def expected_bytes(self) -> int:
@@ -91,15 +83,12 @@ def _read(reader: FieldReader) -> GGUFHeader:
         _read_entry(reader, metadata, array_lengths)
     tensors = tuple(read_tensor(reader) for _ in range(tensor_count))
     alignment = _alignment(reader, metadata)
-    architecture = _text(metadata, "general.architecture")
+    architecture = metadata.get("general.architecture")
     header = GGUFHeader(
         path=reader.path,
         version=version,
         byte_order=reader.byte_order,
-        architecture=architecture,
-        name=_text(metadata, "general.name"),
-        context_length=_whole_number(metadata, f"{architecture}.context_length"),
-        chat_template=_text(metadata, "tokenizer.chat_template"),
+        architecture=architecture if isinstance(architecture, str) else None,
         metadata=metadata,
         array_lengths=array_lengths,
         tensors=tensors,
@@ -163,13 +152,3 @@ def _alignment(reader: FieldReader, metadata: Mapping[str, Scalar]) -> int:
     if not isinstance(value, int) or not 8 <= value <= 1 << 20 or value & (value - 1):
         raise reader.damaged(f"{_ALIGNMENT_KEY}: expected a power of two from 8 to 1,048,576, got {str(value)[:40]!r}")
     return value
-
-
-def _text(metadata: Mapping[str, Scalar], key: str) -> str | None:
-    value = metadata.get(key)
-    return value if isinstance(value, str) else None
-
-
-def _whole_number(metadata: Mapping[str, Scalar], key: str) -> int | None:
-    value = metadata.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

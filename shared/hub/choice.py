@@ -1,4 +1,4 @@
-"""Choose, from the files of a hub repository, those that make up one model."""
+"""Choose the files of one model from a hub repository."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.models.source import HubSource
 
 
 def choose_files(source: HubSource, files: Sequence[HubFile], engine: str | None = None) -> list[HubFile]:
-    """The files to fetch for ``source``, the one that the engine opens first; ``engine`` leaves out all others.
+    """The files to fetch for ``source``, the one that the engine opens first. ``engine`` excludes all other engines.
 
     Raises:
         ModelError: no engine finds a model.
@@ -21,11 +21,10 @@ def choose_files(source: HubSource, files: Sequence[HubFile], engine: str | None
         chosen = spec.choose(listing) if engine in (None, spec.name) else []
         if chosen:
             return chosen
-    if source.pattern:
-        raise ModelError(f"no model file of hub repository {source.repo} fits {source.pattern!r}; {_some_names(files)}")
-    raise ModelError(f"hub repository {source.repo} holds no model that can be served; {_some_names(files)}")
+    expected = f"a model file that fits {source.pattern!r}" if source.pattern else "a model that can be served"
+    raise ModelError(f"hf:{source.repo}: expected {expected}, got {_some_names(files)}")
 
 
 def _some_names(files: Sequence[HubFile]) -> str:
     names = [file.path for file in files if not file.path.startswith(".")]
-    return f"it has {', '.join(names[:6])}{', ...' if len(names) > 6 else ''}" if names else "it has no files"
+    return f"{', '.join(names[:6])}{', ...' if len(names) > 6 else ''}" if names else "no files"

@@ -1,7 +1,7 @@
-"""The model hub: list a repository's files and fetch one of them, whole and checked, or say in one line why not.
+"""A client of the model hub: lists the files of a repository, and downloads them with resuming and checks.
 
-``HF_ENDPOINT`` and ``HF_TOKEN`` are respected. The transfer is our own loop over ``huggingface_hub``'s HTTP session:
-its ``hf_hub_download`` (2.x) keeps nothing of a download that was broken off, and checks no hash.
+It follows ``HF_ENDPOINT`` and ``HF_TOKEN``. The transfer is our own loop over ``huggingface_hub``'s HTTP session: its
+``hf_hub_download`` (2.x) keeps nothing of an interrupted download and checks no hash.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _SPARE_DISK_BYTES = 64 * 1024 * 1024
 
 
 class HubError(ModelError):
-    """A repository or file of the hub that could not be had."""
+    """A repository or file of the hub that cannot be fetched."""
 
 
 class PullProgress(Protocol):
-    """Who is told how a download goes. ``done_bytes`` is what an earlier, broken download left."""
+    """Shows a download. ``done_bytes`` are left from an earlier, interrupted one."""
 
     def start(self, name: str, total_bytes: int, done_bytes: int) -> None: ...
 
@@ -44,7 +44,7 @@ class PullProgress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HubRepo:
-    """One commit of a repository: its files, and the licence that its card names (empty when it names none)."""
+    """One commit of a repository: its files, and the licence on its card (empty when there is none)."""
 
     repo: str
     commit: str
@@ -53,11 +53,11 @@ class HubRepo:
 
 
 class _Interrupted(Exception):
-    """The connection ended before the file did; what came is kept."""
+    """The connection ended before the file did. What arrived is kept."""
 
 
 class Hub:
-    """A client of one hub. ``retry_delay_s`` is the pause before a second attempt, doubled while nothing arrives."""
+    """A client of one hub. ``retry_delay_s`` is the pause before an attempt, doubled while nothing arrives."""
 
     def __init__(self, endpoint: str | None = None, token: str | None = None, retry_delay_s: float = 1.0) -> None:
         self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
@@ -73,20 +73,22 @@ class Hub:
         files: list[HubFile] = []
         for sibling in info.siblings or []:
             if sibling.size is None:
-                raise HubError(f"the hub at {self.endpoint} lists no size for {sibling.rfilename[:100]!r} of {repo}")
+                raise HubError(
+                    f"{sibling.rfilename[:100]!r} of {repo}: expected a size from the hub at {self.endpoint}, got none"
+                )
             sha256 = sibling.lfs.sha256 if sibling.lfs else None
             git_sha1 = None if sibling.lfs else sibling.blob_id
             files.append(HubFile(sibling.rfilename, sibling.size, sha256, git_sha1))
         if not info.sha:
-            raise HubError(f"the hub at {self.endpoint} names no commit of {repo}")
+            raise HubError(f"{repo}: expected a commit from the hub at {self.endpoint}, got none")
         licence = info.card_data.get("license") if info.card_data else None
         return HubRepo(repo, info.sha, tuple(files), licence if isinstance(licence, str) else "")
 
     def download(self, repo: HubRepo, file: HubFile, target: Path, progress: PullProgress) -> None:
-        """Fetch ``file`` to ``target``, going on where an earlier attempt broke off.
+        """Download ``file`` to ``target``, resuming an interrupted attempt.
 
-        Bytes arrive under another name beside ``target``, which appears only when size and hash are right. The caller
-        answers for ``target``: ``file.path`` is the hub's word. Raises :class:`HubError`.
+        Bytes go to another name beside ``target``, which appears only when size and hash are right. The caller must
+        check that ``target`` is safe: ``file.path`` comes from the hub. Raises :class:`HubError`.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
@@ -109,11 +111,11 @@ class Hub:
         damage = _find_damage(file, partial)
         if damage:
             partial.unlink()
-            raise HubError(f"{file.path} of {repo.repo} arrived damaged: {damage}; it was discarded, pull it again")
+            raise HubError(f"{file.path} of {repo.repo}: {damage}; the download was discarded, pull it again")
         partial.replace(target)
 
     def _fill(self, repo: HubRepo, file: HubFile, out: BinaryIO, progress: PullProgress) -> None:
-        """Append to ``out`` until it is whole; attempts that bring nothing are counted, the others are not."""
+        """Append to ``out`` until it is whole. Gives up after several attempts in a row that bring nothing."""
         failures = 0
         while (done_bytes := out.seek(0, os.SEEK_END)) < file.size_bytes:
             with self._hub_errors(repo.repo, file.path):
@@ -126,7 +128,7 @@ class Hub:
             if failures >= _ATTEMPTS:
                 raise HubError(
                     f"download of {file.path} from {repo.repo} stopped at {done_bytes:,} of {file.size_bytes:,} bytes "
-                    f"({cause}); run it again to go on from there"
+                    f"({cause}); run it again to resume"
                 )
             if out.tell() < file.size_bytes:
                 time.sleep(self._retry_delay_s * 2**failures)
@@ -157,9 +159,7 @@ class Hub:
                     done_bytes += len(chunk)
                     if done_bytes > file.size_bytes:
                         out.truncate(0)
-                        raise HubError(
-                            f"{file.path} of {repo.repo} is longer than the {file.size_bytes:,} bytes listed"
-                        )
+                        raise HubError(f"{file.path} of {repo.repo}: expected {file.size_bytes:,} bytes, got more")
                     out.write(chunk)
                     progress.advance(len(chunk))
         except Exception as error:
@@ -171,13 +171,13 @@ class Hub:
         free_bytes = shutil.disk_usage(folder).free
         if needed_bytes and needed_bytes + _SPARE_DISK_BYTES > free_bytes:
             raise HubError(
-                f"not enough disk space for {name}: {needed_bytes:,} bytes are needed in {folder}, "
-                f"{free_bytes:,} are free; set NEXA_MODELS to a folder on a larger disk"
+                f"not enough disk space for {name}: expected {needed_bytes:,} free bytes in {folder}, "
+                f"got {free_bytes:,}; set NEXA_MODELS to a folder on a larger disk"
             )
 
     @contextmanager
     def _hub_errors(self, repo: str, file: str = "") -> Iterator[None]:
-        """Turn what ``huggingface_hub`` raises into one-line :class:`HubError`."""
+        """Turn the errors of ``huggingface_hub`` into :class:`HubError` of one line."""
         what = f"{file} of {repo}" if file else repo
         try:
             yield
@@ -187,22 +187,22 @@ class Hub:
             code = error.response.headers.get("X-Error-Code")
             raise HubError(self._refusal(repo, file, error.response.status_code, code)) from None
         except HFValidationError as error:
-            raise HubError(f"{repo!r} is no name of a hub repository: {_one_line(error)}") from None
+            raise HubError(f"model: expected a hub repository, got {repo!r}: {_one_line(error)}") from None
         except (ValueError, TypeError, KeyError) as error:
             raise HubError(
-                f"the answer of {self.endpoint} for {what} is not that of a model hub: {_one_line(error)}"
+                f"{what}: expected the answer of a model hub from {self.endpoint}, got another: {_one_line(error)}"
             ) from None
         except Exception as error:
             if not _is_transport_error(error):
                 raise
-            raise HubError(f"cannot reach the hub at {self.endpoint} for {what}: {_one_line(error)}") from None
+            raise HubError(f"{what}: cannot reach the hub at {self.endpoint}: {_one_line(error)}") from None
 
     def _refusal(self, repo: str, file: str, status: int, code: str | None) -> str:
-        """Explain an HTTP error of the hub; ``code`` is its ``X-Error-Code``, which a 401 for no such repo lacks."""
+        """Explain an HTTP error. ``code`` is the hub's ``X-Error-Code``; a 401 for an unknown repository has none."""
         if code == "GatedRepo":
             return (
                 f"{repo} is gated: accept its terms at {self.endpoint}/{repo}, then set HF_TOKEN to a token of "
-                "that account"
+                "your account there"
             )
         if code == "EntryNotFound" or (status == 404 and file):
             return f"hub repository {repo} has no file {file}"
@@ -210,17 +210,17 @@ class Hub:
             return f"the hub at {self.endpoint} has no model {repo}, or it is private (then set HF_TOKEN)"
         what = f"{file} of {repo}" if file else repo
         if status == 403:
-            return f"the hub refused {what} (403): set HF_TOKEN to a token that may read it"
+            return f"{what}: the hub refused it (403); set HF_TOKEN to a token that may read it"
         if status == 429:
-            return f"the hub asks us to wait (429) before it sends {what}; setting HF_TOKEN raises its limit"
-        return f"the hub at {self.endpoint} answered {status} for {what}"
+            return f"{what}: too many requests to the hub (429); try again later, or set HF_TOKEN for a higher limit"
+        return f"{what}: the hub at {self.endpoint} answered {status}"
 
 
 def _find_damage(file: HubFile, path: Path) -> str | None:
-    """How the bytes at ``path`` differ from what the hub lists for ``file``, or None when they do not."""
+    """How the bytes at ``path`` differ from the size and hash of ``file``, or None when they do not."""
     size_bytes = path.stat().st_size
     if size_bytes != file.size_bytes:
-        return f"it has {size_bytes:,} bytes, the hub lists {file.size_bytes:,}"
+        return f"expected {file.size_bytes:,} bytes, got {size_bytes:,}"
     if file.sha256:
         expected, digest = file.sha256, hashlib.sha256()
     elif file.git_sha1:
@@ -232,11 +232,11 @@ def _find_damage(file: HubFile, path: Path) -> str | None:
             digest.update(chunk)
     if digest.hexdigest() == expected.lower():
         return None
-    return f"its {digest.name} is {digest.hexdigest()[:12]}..., the hub lists {expected[:12]}..."
+    return f"expected {digest.name} {expected[:12]}..., got {digest.hexdigest()[:12]}..."
 
 
 def _is_transport_error(error: Exception) -> bool:
-    """Whether ``error`` comes from the HTTP client, which is httpx or its successor, by huggingface_hub's version."""
+    """Whether ``error`` comes from the HTTP client: httpx or httpx2, depending on the version of huggingface_hub."""
     return type(error).__module__.partition(".")[0] in ("httpx", "httpx2") and not isinstance(error, HfHubHTTPError)
 
 

@@ -1,4 +1,4 @@
-"""Show how a download goes: bars on a terminal, a line every few seconds in a log."""
+"""The progress of downloads: bars on a terminal, a line every few seconds in a log."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class SilentProgress:
         """A file begins."""
 
     def advance(self, count_bytes: int) -> None:
-        """Bytes have arrived (negative: were given up)."""
+        """Bytes have arrived (negative: were discarded)."""
 
     def finish(self) -> None:
-        """The file has ended, well or not."""
+        """The download has ended or failed."""
 
 
 class BarProgress:
-    """One bar a file, for a terminal."""
+    """One bar per file, for a terminal."""
 
     def __init__(self, stream: TextIO) -> None:
         self._console = Console(file=stream)
@@ -62,14 +62,14 @@ class BarProgress:
             self._progress.advance(self._task, count_bytes)
 
     def finish(self) -> None:
-        """Leave the bar as it is."""
+        """Stop redrawing the bar."""
         if self._progress is not None:
             self._progress.stop()
             self._progress = None
 
 
 class LineProgress:
-    """A line at a file's start and end and every ``interval_s`` between, for logs and pipes."""
+    """A line at the start and end of each file and every ``interval_s`` in between, for logs and pipes."""
 
     def __init__(self, stream: TextIO, interval_s: float = LINE_INTERVAL_S) -> None:
         self._stream = stream
@@ -84,7 +84,7 @@ class LineProgress:
         self._print()
 
     def advance(self, count_bytes: int) -> None:
-        """Print a line when the last one is old enough."""
+        """Print a line if the last one is ``interval_s`` old."""
         self._done_bytes += count_bytes
         if time.monotonic() - self._printed_at_s >= self._interval_s:
             self._print()
@@ -97,7 +97,7 @@ class LineProgress:
         self._printed_at_s = time.monotonic()
         percent = 100 * self._done_bytes // self._total_bytes if self._total_bytes else 100
         print(
-            f"{self._name}: {format_bytes(self._done_bytes)} of {format_bytes(self._total_bytes)} ({percent} %)",
+            f"{self._name}: {rounded_bytes(self._done_bytes)} of {rounded_bytes(self._total_bytes)} ({percent} %)",
             file=self._stream,
             flush=True,
         )
@@ -108,8 +108,8 @@ def progress_for(stream: TextIO = sys.stderr) -> PullProgress:
     return BarProgress(stream) if stream.isatty() else LineProgress(stream)
 
 
-def format_bytes(size_bytes: int) -> str:
-    """``size_bytes`` for people, in powers of ten as disks and hubs count: ``98.4 MB``."""
+def rounded_bytes(size_bytes: int) -> str:
+    """A rounded size in decimal units, as disks and hubs count: ``98.4 MB``."""
     size = float(size_bytes)
     for unit in ("B", "kB", "MB"):
         if size < 1000:

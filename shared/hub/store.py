@@ -193,10 +193,10 @@ class ModelStore:
         base = folder / "files"
         for file in files:
             if not is_safe_relative(file.path):
-                raise ModelError(f"hub repository {repo.repo} has a file with an unsafe name: {file.path[:100]!r}")
+                raise ModelError(f"hf:{repo.repo}: expected safe relative names, got {file.path[:100]!r}")
             target = base / file.path
             if not target.parent.resolve().is_relative_to(base.resolve()):
-                raise ModelError(f"{file.path} of {repo.repo} would be written outside {base}")
+                raise ModelError(f"hf:{repo.repo}: {file.path} would be written outside {base}")
             self._hub.download(repo, file, target, progress)
         return _Fetched(tuple(file.path for file in files), repo.commit, repo.licence)
 
@@ -206,7 +206,7 @@ class ModelStore:
             inspect_model(model.path)
         except ModelError as error:
             self._delete(model.folder)
-            raise ModelError(f"{model.source} was fetched whole but cannot be served: {error}") from None
+            raise ModelError(f"{model.source}: fetched, but cannot be served: {error}") from None
 
     def _folder(self, source: FetchedSource) -> Path:
         """A readable folder name that no other source has."""
@@ -216,7 +216,7 @@ class ModelStore:
 
     def _delete(self, folder: Path) -> None:
         if folder.parent != self.root or folder.is_symlink():
-            raise ModelError(f"{folder} is not a folder of the store {self.root}; it was left alone")
+            raise ModelError(f"{folder}: expected a folder of the store {self.root}; it was not deleted")
         (folder / MANIFEST).unlink(missing_ok=True)
         shutil.rmtree(folder)
 

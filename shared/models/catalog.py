@@ -24,12 +24,12 @@ _SEPARATORS = re.compile(r"[-_.:/\s]+")
 
 
 class UnknownModelError(ModelError):
-    """A name that is no alias of the catalog, no path and no source."""
+    """A name that is neither in the catalog, nor a path, nor a source."""
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """One model that has a name here; ``size_bytes`` is what a download takes, about."""
+    """A model of the catalog. ``size_bytes`` is the approximate size of a download."""
 
     name: str
     kinds: tuple[JobKind, ...]
@@ -39,7 +39,6 @@ class CatalogEntry:
     size_bytes: int
     aliases: tuple[str, ...] = ()
     sha256: str | None = None
-    context_length: int | None = None
     note: str = ""
 
     @property
@@ -49,7 +48,7 @@ class CatalogEntry:
 
 
 class Catalog:
-    """Entries by name. Case and the separators ``- _ . : /`` do not count: ``Llama-3.2:1B`` is ``llama3.2-1b``."""
+    """Entries by name. Names ignore case and the separators ``- _ . : /``: ``Llama-3.2:1B`` is ``llama3.2-1b``."""
 
     def __init__(self, entries: Iterable[CatalogEntry]) -> None:
         self._entries: dict[str, CatalogEntry] = {}
@@ -57,34 +56,37 @@ class Catalog:
         for entry in entries:
             self._entries[entry.name] = entry
             for name in entry.names:
-                if self._by_key.setdefault(_key(name), entry) is not entry:
-                    raise ValueError(f"catalog: {name!r} names both {self._by_key[_key(name)].name} and {entry.name}")
+                other = self._by_key.setdefault(_key(name), entry)
+                if other is not entry:
+                    raise ValueError(f"catalog: {name!r}: expected one entry, got {other.name} and {entry.name}")
 
     def __iter__(self) -> Iterator[CatalogEntry]:
         return iter(self._entries.values())
 
     def find(self, name: str) -> CatalogEntry | None:
-        """The entry that ``name`` or an alias of it names, or None."""
+        """The entry with this name or alias, or None."""
         return self._by_key.get(_key(name))
 
     def get(self, name: str) -> CatalogEntry:
-        """The entry that ``name`` names. Raises :class:`UnknownModelError`, which offers the nearest name."""
+        """The entry with this name or alias. Raises :class:`UnknownModelError`, which suggests the nearest name."""
         entry = self.find(name)
         if entry is None:
-            raise UnknownModelError(f"unknown model {name!r}{self._hint(name)}; see all names with: nexa list")
+            raise UnknownModelError(
+                f"model: expected a name of the catalog, got {name!r}{self._hint(name)}; all names: nexa list"
+            )
         return entry
 
     def _hint(self, name: str) -> str:
         if BARE_REPO.fullmatch(name):
-            return f" (a hub repository is written hf:{name})"
+            return f" (did you mean hf:{name}?)"
         near = difflib.get_close_matches(_key(name), self._by_key, n=1)
         names = [alias for alias in self._by_key[near[0]].names if _key(alias) == near[0]] if near else []
-        return f", did you mean {names[0]}?" if names else ""
+        return f" (did you mean {names[0]}?)" if names else ""
 
 
 @cache
 def load_catalog(path: Path = CATALOG_PATH) -> Catalog:
-    """Read the catalog that comes with this package. Raises ``ValueError`` when its data are wrong."""
+    """Read a catalog, by default the one of this package. Raises ``ValueError`` when an entry is wrong."""
     with path.open("rb") as file:
         document = tomllib.load(file)
     return Catalog(_read_entry(row) for row in document["model"])
@@ -100,7 +102,9 @@ def _read_entry(row: dict[str, Any]) -> CatalogEntry:
     entry = CatalogEntry(**{**row, "kinds": kinds, "aliases": tuple(row.get("aliases", ())), "source": source})
     engine = find_engine(entry.engine)
     if engine is None or not kinds or not set(kinds) <= set(engine.kinds):
-        raise ValueError(f"catalog: {entry.name} has engine {entry.engine!r} and kinds {row['kinds']}")
+        raise ValueError(
+            f"catalog: {entry.name}: expected an engine and kinds that it runs, got {entry.engine!r} and {row['kinds']}"
+        )
     if isinstance(source, PathSource):
-        raise ValueError(f"catalog: {entry.name}: expected a source with hf: or package:, got {source}")
+        raise ValueError(f"catalog: {entry.name}: expected a source with hf:, package: or packages:, got {source}")
     return entry

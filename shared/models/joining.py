@@ -1,4 +1,4 @@
-"""Models that are spread over several folders, with files that were cut into parts: put together in one folder."""
+"""Join a model whose files lie in several folders, large ones in parts."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def join_folders(folders: Iterable[Path], target: Path, sha256: str | None = Non
         The names of the files, those that were joined first.
 
     Raises:
-        ModelError: a part is missing, or the first joined file has not the hash ``sha256``.
+        ModelError: a part is missing, or the first joined file has another hash than ``sha256``.
     """
     whole, parts = _sort_files(folders)
     for name, numbered in parts.items():
         if sorted(numbered) != list(range(1, len(numbered) + 1)):
-            raise ModelError(f"{name} is incomplete: of its parts only {_listed(numbered)} are there")
+            raise ModelError(f"{name}: expected parts 1 to {max(numbered)}, got {_listed(numbered)}")
     target.mkdir(parents=True, exist_ok=True)
     digests = [_write(target / name, [numbered[n] for n in sorted(numbered)]) for name, numbered in parts.items()]
     if sha256 and (not digests or digests[0] != sha256):
         found = digests[0] if digests else "no file in parts"
-        raise ModelError(f"the parts of {next(iter(parts), 'the model')} do not fit: sha256 {sha256} expected, {found}")
+        raise ModelError(f"{next(iter(parts), 'model')}: expected sha256 {sha256}, got {found}")
     for name, file in whole.items():
         _write(target / name, [file])
     return (*parts, *whole)
@@ -51,7 +51,7 @@ def _sort_files(folders: Iterable[Path]) -> tuple[dict[str, Path], dict[str, dic
 
 
 def _write(target: Path, sources: list[Path]) -> str:
-    """Join ``sources`` into ``target``, which is there either whole or not at all; returns its SHA-256."""
+    """Join ``sources`` into ``target``, which appears only once it is whole. Returns its SHA-256."""
     digest = hashlib.sha256()
     draft = target.with_name(target.name + ".part")
     with draft.open("wb") as out:

@@ -17,7 +17,7 @@ from shared.models.source import HubSource, JoinedSource, PackageSource, PathSou
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A model whose files are on this machine; ``path`` is what its engine opens."""
+    """A model on this machine. ``path`` is what its engine opens."""
 
     name: str
     kinds: tuple[JobKind, ...]
@@ -28,10 +28,10 @@ class ResolvedModel:
 
 
 class ModelFinder(Protocol):
-    """What :func:`resolve` needs of the model store."""
+    """The part of the model store that :func:`resolve` uses."""
 
     def ensure(self, model: CatalogEntry | HubSource) -> ResolvedModel:
-        """The installed model, pulled (or put together) first when it is not here."""
+        """The installed model, fetched first if it is not here."""
 
 
 def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
@@ -49,7 +49,7 @@ def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
         case PackageSource() as source:
             return _from_path(source.locate(), spec)
         case JoinedSource():
-            raise ModelError(f"{spec}: expected the name that the catalog gives this model, got its source")
+            raise ModelError(f"model: expected the name of this model in the catalog, got its source {spec!r}")
         case PathSource(path):
             return _from_path(path, str(path)) if looks_like_path(spec) and path.exists() else _by_name(spec, store)
         case other:
@@ -80,7 +80,7 @@ def _by_name(spec: str, store: ModelFinder) -> ResolvedModel:
     catalog = load_catalog()
     repo_like = BARE_REPO.fullmatch(spec) and not spec.lower().endswith(model_suffixes())
     if looks_like_path(spec) and not repo_like and catalog.find(spec) is None:
-        raise UnknownModelError(f"no such file or folder: {spec}; see the names of models with: nexa list")
+        raise UnknownModelError(f"model: expected an existing file or folder, got {spec!r}; names of models: nexa list")
     return resolve_entry(catalog.get(spec), store)
 
 

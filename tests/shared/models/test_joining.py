@@ -57,13 +57,13 @@ def test_parts_are_joined_in_their_order_and_whole_files_copied(folders: list[Pa
 
 def test_a_missing_part_is_told(folders: list[Path], tmp_path: Path) -> None:
     (folders[0] / "model.bin.part2").unlink()
-    with pytest.raises(ModelError, match=r"model\.bin is incomplete: of its parts only 1, 3 are there"):
+    with pytest.raises(ModelError, match=r"model\.bin: expected parts 1 to 3, got 1, 3"):
         join_folders(folders, tmp_path / "joined", SHA256)
 
 
 def test_parts_that_do_not_fit_are_refused(folders: list[Path], tmp_path: Path) -> None:
     (folders[1] / "model.bin.part3").write_bytes(b"x")
-    with pytest.raises(ModelError, match=f"do not fit: sha256 {SHA256} expected"):
+    with pytest.raises(ModelError, match=f"expected sha256 {SHA256}, got "):
         join_folders(folders, tmp_path / "joined", SHA256)
 
 
@@ -84,7 +84,7 @@ def test_a_joined_model_is_put_together_once_and_can_be_removed(
 
 def test_wrong_parts_are_joined_anew_at_the_next_try(entry: CatalogEntry, tmp_path: Path) -> None:
     store = ModelStore(tmp_path / "store")
-    with pytest.raises(ModelError, match="do not fit"):
+    with pytest.raises(ModelError, match="expected sha256 0000"):
         store.ensure(replace(entry, sha256="0" * 64))
     assert store.find(entry) is None
     assert (store.ensure(entry).path / "model.bin").read_bytes() == b"abcdef"
@@ -99,12 +99,12 @@ def test_packages_that_are_not_installed_are_all_named() -> None:
 
 @pytest.mark.parametrize("text", ["packages:", "packages:one/data+", "packages:one/../two", "packages:one"])
 def test_a_malformed_list_of_packages_is_refused(text: str) -> None:
-    with pytest.raises(ModelError, match="accepted is package:module/file"):
+    with pytest.raises(ModelError, match="expected package:module/file"):
         parse_source(text)
 
 
 def test_only_the_catalog_names_several_packages(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="expected the name that the catalog gives this model"):
+    with pytest.raises(ModelError, match="expected the name of this model in the catalog"):
         resolve("packages:one/data+two/data", ModelStore(tmp_path))
 
 
