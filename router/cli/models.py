@@ -14,7 +14,7 @@ from rich.table import Table
 from shared.errors import ModelError
 from shared.hub.client import Hub
 from shared.hub.manifest import InstalledModel
-from shared.hub.progress import rounded_bytes, progress_for
+from shared.hub.progress import progress_for, rounded_bytes
 from shared.hub.store import ModelStore
 from shared.kinds import JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
