@@ -1,10 +1,11 @@
-"""Write a small, complete Stable Diffusion checkpoint with random weights, to try the image engine without a download.
+"""Write a small, complete Stable Diffusion checkpoint with random weights, to test the image engine without a download.
 
-The pictures mean nothing, but text encoder, UNet and autoencoder all run as in a real model. The layout is that of
-SDXS-512 (an SD 1.x UNet without a middle block, and TAESD as the autoencoder), the smallest which stable-diffusion.cpp
-takes from one file. It fixes every shape, so only the types are free: what a matrix product reads is ternary (TQ1_0)
-or Q4_0, while weights of convolutions can only be F16. Of those, only some output channels differ from zero: the rest
-is left as holes in the file.
+    python -m scripts.make_tiny_sd OUT.gguf
+
+The pictures are noise, but text encoder, UNet and autoencoder run as in a real model. The layout is that of SDXS-512
+(an SD 1.x UNet without a middle block, and TAESD as the autoencoder), the smallest that stable-diffusion.cpp loads from
+one file. The layout fixes every shape, so the file is kept small by its types: matrices are ternary (TQ1_0) or Q4_0.
+Convolutions must be F16, so only some of their output channels are non-zero; the others are holes in the file.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from pathlib import Path
 import numpy as np
 
 F32, F16, Q4_0, TQ1_0 = 0, 1, 2, 34
-"""ggml's numbers of tensor types."""
+"""Numbers of ggml's tensor types."""
 
 _BLOCKS = {F32: (1, 4), F16: (1, 2), Q4_0: (32, 18), TQ1_0: (256, 54)}
-"""Elements and bytes of a block of each type."""
+"""Elements and bytes per block of each type."""
 
 _ALIGNMENT_BYTES = 32
 _DENSE_CHANNELS = 32
+"""Non-zero output channels of a large convolution."""
 
 _TEXT = "cond_stage_model.transformer.text_model."
 _UNET = "model.diffusion_model."
@@ -37,10 +39,10 @@ _TEXT_WIDTH = 768
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """``shape`` is in ggml's order: the fastest dimension first, for convolutions width, height, input, output.
+    """A tensor with random values of the given ``mean`` and standard deviation ``spread``.
 
-    Random values have the mean ``mean`` and the standard deviation ``spread``. Only the first ``dense`` of the slowest
-    dimension are written, the others are zero.
+    ``shape`` is in ggml's order, fastest dimension first; for convolutions: width, height, input, output. Only the
+    first ``dense`` entries of the slowest dimension are written, the others are zero.
     """
 
     name: str
@@ -52,19 +54,19 @@ class Tensor:
 
     @property
     def dense_elements(self) -> int:
-        """How many elements, counted from the first, may differ from zero."""
+        """The number of leading elements that may be non-zero."""
         *row, slowest = self.shape
         return int(np.prod(row, dtype=np.int64)) * (slowest if self.dense is None else min(self.dense, slowest))
 
     @property
     def size_bytes(self) -> int:
-        """Bytes in the file, holes included."""
+        """Bytes in the file, including holes."""
         elements, size = _BLOCKS[self.ggml_type]
         return int(np.prod(self.shape, dtype=np.int64)) // elements * size
 
 
 def make_tiny_sd(path: Path, seed: int = 0) -> None:
-    """Write the checkpoint (GGUF) to ``path``, which is there only when it is whole. The same seed, the same bytes."""
+    """Write the checkpoint (GGUF) to ``path`` atomically. The same seed gives the same bytes."""
     tensors = list(_tensors())
     generator = np.random.default_rng(seed)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -85,7 +87,7 @@ def make_tiny_sd(path: Path, seed: int = 0) -> None:
 
 
 def _header(tensors: list[Tensor]) -> bytes:
-    """A GGUF header, padded: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"""
+    """A padded GGUF header, see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"""
     metadata = {"general.architecture": "sd1", "general.name": "Tiny Stable Diffusion with random weights"}
     head = b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(metadata))
     for key, value in metadata.items():
@@ -106,9 +108,9 @@ def _string(text: str) -> bytes:
 
 def _data(tensor: Tensor, generator: np.random.Generator) -> bytes:
     count = tensor.dense_elements
-    if tensor.ggml_type == Q4_0:  # a scale, then 32 numbers from -8 to 7
+    if tensor.ggml_type == Q4_0:  # a scale, then 32 values from -8 to 7
         return _random_blocks(count // 32, 16, tensor.spread / 4.61, generator, scale_first=True)
-    if tensor.ggml_type == TQ1_0:  # 256 numbers of -1, 0 and 1, five in a byte, then a scale
+    if tensor.ggml_type == TQ1_0:  # 256 values of -1, 0 and 1, five per byte, then a scale
         return _random_blocks(count // 256, 52, tensor.spread / 0.816, generator, scale_first=False)
     values = generator.standard_normal(count, dtype=np.float32) * np.float32(tensor.spread) + np.float32(tensor.mean)
     return values.astype("<f2" if tensor.ggml_type == F16 else "<f4").tobytes()
@@ -117,7 +119,7 @@ def _data(tensor: Tensor, generator: np.random.Generator) -> bytes:
 def _random_blocks(
     count: int, number_bytes: int, scale: float, generator: np.random.Generator, *, scale_first: bool
 ) -> bytes:
-    """Quantised blocks with one scale for all and random numbers, of which every pattern of bits is a valid one."""
+    """Quantised blocks with the same scale and random values; every bit pattern is valid."""
     blocks = generator.integers(0, 256, (count, number_bytes + 2), dtype=np.uint8)
     place = slice(0, 2) if scale_first else slice(number_bytes, None)
     blocks[:, place] = np.frombuffer(np.array(scale, "<f2").tobytes(), np.uint8)
@@ -152,7 +154,7 @@ def _norm(name: str, width: int) -> Iterator[Tensor]:
 
 
 def _text_encoder() -> Iterator[Tensor]:
-    """CLIP ViT-L/14's: 12 layers."""
+    """The text encoder of CLIP ViT-L/14: 12 layers."""
     yield Tensor(f"{_TEXT}embeddings.token_embedding.weight", (_TEXT_WIDTH, 49408), Q4_0, spread=1.0)
     yield Tensor(f"{_TEXT}embeddings.position_embedding.weight", (_TEXT_WIDTH, 77), F16, spread=0.1)
     for layer in range(12):
@@ -245,18 +247,18 @@ def _tiny_block(name: str) -> Iterator[Tensor]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="make_tiny_sd.py", description=__doc__.partition("\n")[0])
+    parser = argparse.ArgumentParser(prog="python -m scripts.make_tiny_sd", description=__doc__.partition("\n")[0])
     parser.add_argument("out", type=Path, metavar="OUT", help="the file to write, ending in .gguf")
-    parser.add_argument("--seed", type=int, default=0, help="of the random weights (default 0)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the random weights (default 0)")
     options = parser.parse_args(arguments)
     print(f"writing {options.out} ...", file=sys.stderr)
     try:
         make_tiny_sd(options.out, options.seed)
     except OSError as error:
-        print(f"{options.out} cannot be written: {error.strerror or error}", file=sys.stderr)
+        print(f"{options.out}: not written: {error.strerror or error}", file=sys.stderr)
         return 1
     size = options.out.stat()
-    print(f"done: {size.st_size / 1e6:.0f} MB, {size.st_blocks * 512 / 1e6:.0f} MB on the disk", file=sys.stderr)
+    print(f"done: {size.st_size / 1e6:.0f} MB, {size.st_blocks * 512 / 1e6:.0f} MB on disk", file=sys.stderr)
     return 0
 
 

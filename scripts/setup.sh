@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes .venv with everything that the server needs. Safe to interrupt and to repeat.
+# Creates .venv with everything that the server needs. It can be interrupted and repeated at any time.
 #
-#   scripts/setup.sh [EXTRA,...]      speech, whisper-base (a multilingual model), images, bench (the benchmark and the
-#                                     load test), dev (tests; has all but bench)
+#   scripts/setup.sh [EXTRA,...]
 #
-# Extras that were set up once stay when others are added.
+# Extras: speech, whisper-base (a multilingual speech model), images, telemetry, bench (benchmark and load test),
+# dev (tests; includes all others but bench). Extras that are already installed stay installed.
 #
-# PYTHON           the interpreter to use (default python3)
-# NEXA_CMAKE_ARGS  flags for compiling llama.cpp and stable-diffusion.cpp (default: for the CPU at hand;
+# PYTHON           the interpreter (default: python3)
+# NEXA_CMAKE_ARGS  CMake flags for llama.cpp and stable-diffusion.cpp (default: for this machine's CPU;
 #                  -DGGML_NATIVE=OFF: for every x86-64 CPU with AVX2; -DGGML_CUDA=ON: for NVIDIA GPUs)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -22,8 +22,8 @@ fail() {
     exit 1
 }
 
-# What GGML_NATIVE=ON would choose by the CPU, but for AMX, which dies of SIGILL on some virtual machines: ggml's names,
-# the flags of /proc/cpuinfo that each takes, and the compiler's for those that older compilers do not know.
+# The features that GGML_NATIVE=ON would choose for this CPU, except AMX, which causes SIGILL on some virtual machines.
+# Each line holds ggml's name, the flags of /proc/cpuinfo that it needs, and a compiler flag that old compilers lack.
 flags_for_cpu() {
     local has name takes compiler flag state avx512="avx512f avx512bw avx512cd avx512dq avx512vl"
     echo -n "-DGGML_NATIVE=OFF"
@@ -33,7 +33,7 @@ flags_for_cpu() {
         for flag in $takes; do
             [[ "$has " == *" $flag "* ]] || state=OFF
         done
-        [[ $state == OFF || -z $compiler ]] || compiler_knows "$compiler" || state=OFF
+        [[ $state == OFF || -z $compiler ]] || compiler_supports "$compiler" || state=OFF
         echo -n " -DGGML_$name=$state"
     done <<END
 SSE42:sse4_2
@@ -50,21 +50,21 @@ AVX512_BF16:$avx512 avx512_bf16:-mavx512bf16
 END
 }
 
-compiler_knows() {
+compiler_supports() {
     ! command -v "${CXX:-c++}" >/dev/null || "${CXX:-c++}" "$1" -E -x c++ /dev/null >/dev/null 2>&1
 }
 
 check_python() {
-    command -v "$python" >/dev/null || fail "no $python found; install Python 3.11 or later, or set PYTHON"
+    command -v "$python" >/dev/null || fail "$python not found; install Python 3.11 or later, or set PYTHON to its path"
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        fail "$("$python" --version) is too old; install Python 3.11 or later, or set PYTHON to one"
+        fail "expected Python 3.11 or later, got $("$python" --version); install a newer one, or set PYTHON to its path"
     "$python" -c 'import venv, ensurepip' 2>/dev/null ||
-        fail "$python has no venv module; install it (Debian, Ubuntu: apt install python3-venv)"
+        fail "$python has no venv module; install it (Debian and Ubuntu: apt install python3-venv)"
 }
 
 check_compiler() {
     command -v "${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null ||
-        fail "no C++ compiler found; install one (Debian, Ubuntu: apt install build-essential; Fedora: gcc-c++)"
+        fail "no C++ compiler found; install one (Debian, Ubuntu: apt install build-essential; Fedora: dnf install gcc-c++)"
 }
 
 hash_of() { "$python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest()[:16])'; }
@@ -73,27 +73,27 @@ report_minutes='
 import itertools, time
 for minutes in itertools.count(1):
     time.sleep(60)
-    print(f"setup: still compiling after {minutes} min")
+    print(f"setup: still compiling after {minutes} minutes")
 '
 
-# What a finished .venv depends on. A folder that was moved needs a new one: its scripts hold the path.
+# A hash of everything that .venv depends on, including the folder: the scripts in .venv hold its path.
 wanted_state() {
     { cat pyproject.toml scripts/setup.sh && echo "$flags" && pwd &&
         "$python" -c 'import sys; print(sys.version, sys.executable)'; } | hash_of
 }
 
-# All of these extras, comma-separated, each once and in order.
+# The given extras, sorted, without duplicates, separated by commas.
 joined() { echo "$*" | tr ' ' , | tr , '\n' | sed '/^$/d' | sort -u | paste -sd,; }
 
-# pip's own cache of wheels does not look at the flags that a wheel was compiled with, so ours lie in a folder of
-# their own, one for each version and flags.
+# pip's wheel cache ignores the flags that a wheel was compiled with, so these wheels are kept in a separate cache, with
+# one folder per version and flags.
 build_native() {
     local package="$1" name="$2" minutes="$3" flags="$4" requirement folder draft log ticker
     requirement="$(sed -n "s/^ *\"\(${package}[^\"]*\)\".*/\1/p" pyproject.toml)"
     folder="${XDG_CACHE_HOME:-$HOME/.cache}/nexa/wheels/$(echo "$requirement $flags $(uname -sm)" | hash_of)"
     if ! compgen -G "$folder/*.whl" >/dev/null; then
         check_compiler
-        say "compiling $name ($requirement, $flags): $minutes minutes on 2 cores, once"
+        say "compiling $name ($requirement, $flags): takes $minutes minutes on 2 cores, only once"
         mkdir -p "$folder"
         draft="$(mktemp -d "$folder/build.XXXXXX")"
         log="$draft/log"
@@ -103,13 +103,13 @@ build_native() {
         trap "kill $ticker 2>/dev/null || true; rm -rf '$draft'" EXIT
         CMAKE_ARGS="$flags" .venv/bin/python -m pip wheel --disable-pip-version-check --no-deps --no-cache-dir \
             --no-binary "$package" --wheel-dir "$draft" "$requirement" >"$log" 2>&1 ||
-            { tail -n 30 "$log" >&2; fail "$name could not be compiled; the reason is above"; }
+            { tail -n 30 "$log" >&2; fail "compiling $name failed; the reason is above"; }
         mv "$draft"/*.whl "$folder/"
         kill "$ticker" 2>/dev/null || true
         rm -rf "$draft"
         trap - EXIT
     fi
-    say "installing $name as compiled with $flags"
+    say "installing $name, compiled with $flags"
     .venv/bin/python -m pip install --disable-pip-version-check -qq --force-reinstall --no-deps "$folder"/*.whl
 }
 
@@ -121,13 +121,13 @@ done_state="" done_extras=""
 extras="$(joined "$done_extras" "$wanted")"
 for extra in ${extras//,/ }; do
     grep -q "^$extra = \[" pyproject.toml ||
-        fail "there is no extra $extra; accepted are speech, whisper-base, images, telemetry, bench, dev"
+        fail "extra: expected speech, whisper-base, images, telemetry, bench or dev, got $extra"
 done
 if [[ "$done_state" == "$state" && "$extras" == "$done_extras" && -x .venv/bin/nexa ]]; then
     exit 0
 fi
 if [[ "$done_state" != "$state" ]]; then
-    say "making .venv with $("$python" --version)"
+    say "creating .venv with $("$python" --version)"
     "$python" -m venv --clear .venv
     echo "unfinished $extras" >"$stamp"
     build_native llama-cpp-python llama.cpp "4 to 8" "$flags"
@@ -135,7 +135,7 @@ fi
 if [[ ",$extras," =~ ,(images|dev), ]] && ! .venv/bin/python -c 'import stable_diffusion_cpp' 2>/dev/null; then
     build_native stable-diffusion-cpp-python stable-diffusion.cpp "3 to 5" "${flags//GGML_CUDA/SD_CUDA}"
 fi
-say "installing the packages${extras:+, with those of: $extras} (1 to 3 minutes the first time)"
+say "installing packages${extras:+, with the extras $extras} (1 to 3 minutes the first time)"
 .venv/bin/python -m pip install --disable-pip-version-check -qq --editable ".${extras:+[$extras]}"
 echo "$state $extras" >"$stamp"
 say "done"

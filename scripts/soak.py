@@ -1,12 +1,12 @@
-"""Serve text, speech and pictures to mixed clients for a while, and see that no process grows.
+"""The soak test: serve text, speech and pictures to mixed clients for a while, and check that no process grows.
 
-    python -m scripts.soak                     ten minutes of smollm2, a speech model and a small image model
+    python -m scripts.soak                     ten minutes with smollm2, a speech and a small image model
     python -m scripts.soak --minutes 60 --json soak.json
 
-Every few seconds the resident memory and the open file descriptors of each process are read. The first half of the time
-is left to caches, which fill up to their limits. After it, what a process goes back to is compared, since allocators
-keep and return large pieces: if the least memory of the last quarter is more than 3 % and 5 MB above that of the third
-one, or there are some more descriptors, the exit code is 1.
+Every few seconds, the resident memory and the open file descriptors of each process are sampled. The first half of the
+time is ignored: caches fill up to their limits in it. Allocators keep large blocks and return them later, so the minimum
+of the third quarter is compared with the minimum of the last one. The exit code is 1 if memory has grown by more than 3 %
+and 5 MB, if the number of descriptors has grown by more than 8, or if an answer was wrong.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ Samples = list[dict[str, Figures]]
 
 
 class Load:
-    """The clients, and what their requests came to. ``failures`` are the answers that should have been others."""
+    """The clients and the results of their requests. ``failures`` describes the wrong answers."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, seed: int) -> None:
         self._session = session
@@ -60,7 +60,7 @@ class Load:
         self.failures: list[str] = []
 
     def clients(self) -> list[Callable[[], Awaitable[None]]]:
-        """One endless kind of request for each client."""
+        """The request that each client repeats."""
         return [
             *[self._chat] * 4,
             *[self._completion] * 2,
@@ -76,7 +76,7 @@ class Load:
         return " ".join(self._random.choices(WORDS, k=words))
 
     async def _chat(self) -> None:
-        """A chat of some turns, streamed."""
+        """A chat of up to four turns, streamed."""
         messages = [{"role": "user", "content": self._text(self._random.choice([10, 40, 300]))}]
         for _ in range(self._random.randint(1, 4)):
             body = {"messages": messages, "max_tokens": 40, "stream": True, "temperature": 0.8}
@@ -102,7 +102,7 @@ class Load:
         await self._ask("picture", "/v1/txt2img", json=body)
 
     async def _leave(self) -> None:
-        """Go away in the middle of a stream."""
+        """Disconnect in the middle of a stream."""
         body = {"prompt": self._text(20), "max_tokens": 500, "ignore_eos": True, "stream": True}
         async with self._session.post(f"{self._url}/v1/completions", json=body) as answer:
             await answer.content.readline()
@@ -110,7 +110,7 @@ class Load:
         self.requests["left"] += 1
 
     async def _resumable(self) -> None:
-        """Lose the connection of a resumable stream, and read on."""
+        """Disconnect from a resumable stream, and resume it."""
         body = {"prompt": self._text(20), "max_tokens": 60, "ignore_eos": True, "stream": True}
         headers = {"X-Resumable": "true"}
         async with self._session.post(f"{self._url}/v1/completions", json=body, headers=headers) as answer:
@@ -123,7 +123,7 @@ class Load:
         self.requests["resumed"] += 1
 
     async def _garbage(self) -> None:
-        """What must be refused."""
+        """Send a body that must be refused."""
         bodies = [b"{", b"[]", b'{"prompt": 7}', b'{"prompt": "a", "max_tokens": -1}', b"\xff" * 10_000]
         headers = {"Content-Type": "application/json"}
         url = f"{self._url}/v1/completions"
@@ -144,7 +144,7 @@ class Load:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run it; returns 1 when a process grew or an answer was wrong."""
+    """Run the test; returns 1 if a process grew or an answer was wrong."""
     options = _parser().parse_args(words)
     return asyncio.run(_run(options))
 
@@ -169,7 +169,7 @@ async def _run(options: argparse.Namespace) -> int:
     print(_table(samples, load))
     problems = [*grown, *load.failures[:10]]
     if code or left:
-        problems.append(f"the server ended with {code} and left {len(left)} processes")
+        problems.append(f"the server ended with exit code {code} and left {len(left)} processes")
     for problem in problems:
         print(problem)
     if problems:
@@ -181,7 +181,7 @@ async def _run(options: argparse.Namespace) -> int:
 
 
 async def _serve(server: ChaosServer, load: Load, seconds: float) -> Samples:
-    """Let all clients work for so long; returns what each process held meanwhile."""
+    """Run all clients for ``seconds``; returns the samples of all processes."""
     stopping = asyncio.Event()
 
     async def repeat(ask: Callable[[], Awaitable[None]]) -> None:
@@ -195,7 +195,7 @@ async def _serve(server: ChaosServer, load: Load, seconds: float) -> Samples:
     while (left_s := end_at_s - loop.time()) > 0:
         done, _ = await asyncio.wait(clients, timeout=min(SAMPLE_INTERVAL_S, left_s))
         for client in done:
-            client.result()  # none ends before it is told to
+            client.result()  # raises: a client ends early only with an error
         samples.append(server.figures())
         print(f"{left_s:6.0f} s left, {load.requests.total()} requests", end="\r", file=sys.stderr)
     print(file=sys.stderr)
@@ -205,42 +205,44 @@ async def _serve(server: ChaosServer, load: Load, seconds: float) -> Samples:
 
 
 def quarters(samples: Samples, role: str) -> tuple[Figures, Figures]:
-    """The least that a process held in the third quarter of the time, and in the last."""
+    """The minimum that a process held in the third quarter of the time, and in the last."""
     held = [sample[role] for sample in samples if role in sample]
     quarter = max(1, len(held) // 4)
     third, last = held[-2 * quarter : -quarter] or held, held[-quarter:]
-    return _least(third), _least(last)
+    return _minimum(third), _minimum(last)
 
 
-def _least(held: list[Figures]) -> Figures:
+def _minimum(held: list[Figures]) -> Figures:
     return Figures(min(each.rss_bytes for each in held), min(each.descriptors for each in held))
 
 
 def growth(samples: Samples) -> list[str]:
-    """A line for each process that grew, or was replaced."""
+    """A line for each process that grew or ended."""
     lines = []
     for role in samples[0]:
         early, late = quarters(samples, role)
         if late.rss_bytes > max(early.rss_bytes * GROWTH, early.rss_bytes + GROWTH_BYTES):
-            lines.append(f"{role} grew from {early.rss_bytes / MEGABYTE:.1f} to {late.rss_bytes / MEGABYTE:.1f} MB")
+            lines.append(
+                f"{role}: memory grew from {early.rss_bytes / MEGABYTE:.1f} to {late.rss_bytes / MEGABYTE:.1f} MB"
+            )
         if late.descriptors > early.descriptors + GROWTH_DESCRIPTORS:
-            lines.append(f"{role} went from {early.descriptors} to {late.descriptors} open descriptors")
+            lines.append(f"{role}: open descriptors grew from {early.descriptors} to {late.descriptors}")
         if role not in samples[-1]:
-            lines.append(f"{role} is gone")
+            lines.append(f"{role}: the process has ended")
     return lines
 
 
 def _table(samples: Samples, load: Load) -> str:
     lines = [", ".join(f"{count} {kind}" for kind, count in sorted(load.requests.items()))]
     lines.append(
-        f"{'process':28}{'first':>9}{'3rd quarter':>13}{'last quarter':>14}{'most':>9}{'end':>9}  MB; descriptors"
+        f"{'process':28}{'first':>9}{'3rd quarter':>13}{'last quarter':>14}{'max':>9}{'end':>9}  MB; descriptors"
     )
     for role in samples[0]:
         held = [sample[role] for sample in samples if role in sample]
-        least = [part.rss_bytes for part in quarters(samples, role)]
-        figures = [held[0].rss_bytes, *least, max(each.rss_bytes for each in held), held[-1].rss_bytes]
+        minima = [part.rss_bytes for part in quarters(samples, role)]
+        figures = [held[0].rss_bytes, *minima, max(each.rss_bytes for each in held), held[-1].rss_bytes]
         cells = [f"{figure / MEGABYTE:.1f}" for figure in figures]
-        opened = f"{held[0].descriptors} to {held[-1].descriptors}, most {max(each.descriptors for each in held)}"
+        opened = f"{held[0].descriptors} to {held[-1].descriptors}, max {max(each.descriptors for each in held)}"
         lines.append(f"{role:28}{cells[0]:>9}{cells[1]:>13}{cells[2]:>14}{cells[3]:>9}{cells[4]:>9}  {opened}")
     return "\n".join(lines)
 
@@ -250,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--model", default="smollm2", help="the text model (default smollm2)")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--json", type=Path, help="also write all samples here")
+    parser.add_argument("--json", type=Path, help="also write all samples to this file")
     return parser
 
 
