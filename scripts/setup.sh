@@ -22,7 +22,7 @@ fail() {
     exit 1
 }
 
-# The features that GGML_NATIVE=ON would choose for this CPU, except AMX, which causes SIGILL on some virtual machines.
+# The features that GGML_NATIVE=ON chooses for this CPU, but without AMX, which causes SIGILL on some virtual machines.
 # Each line holds ggml's name, the flags of /proc/cpuinfo that it needs, and a compiler flag that old compilers lack.
 flags_for_cpu() {
     local has name takes compiler flag state avx512="avx512f avx512bw avx512cd avx512dq avx512vl"
@@ -64,7 +64,7 @@ check_python() {
 
 check_compiler() {
     command -v "${CXX:-c++}" >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null ||
-        fail "no C++ compiler found; install one (Debian, Ubuntu: apt install build-essential; Fedora: dnf install gcc-c++)"
+        fail "no C++ compiler found; install one (Debian, Ubuntu: apt install build-essential; Fedora: gcc-c++)"
 }
 
 hash_of() { "$python" -c 'import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest()[:16])'; }

@@ -4,9 +4,9 @@
     python -m scripts.soak --minutes 60 --json soak.json
 
 Every few seconds, the resident memory and the open file descriptors of each process are sampled. The first half of the
-time is ignored: caches fill up to their limits in it. Allocators keep large blocks and return them later, so the minimum
-of the third quarter is compared with the minimum of the last one. The exit code is 1 if memory has grown by more than 3 %
-and 5 MB, if the number of descriptors has grown by more than 8, or if an answer was wrong.
+time is ignored: caches fill up to their limits in it. Allocators keep large blocks and return them later, so the
+minimum of the third quarter is compared with the minimum of the last one. The exit code is 1 if memory has grown by
+more than 3 % and 5 MB, if the number of descriptors has grown by more than 8, or if an answer was wrong.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-"""Harm a server in every way while clients use it, and see that none of them is wronged.
+"""The chaos test: inject faults into a server under load, and check every answer.
 
     python -m scripts.chaos                              two workers of the echo engine, 60 seconds
     python -m scripts.chaos --model smollm2 --seconds 120
     python -m scripts.chaos --speech --images            with a speech and an image model
 
-A server with two workers is under load from 16 clients that know which answer is right. Meanwhile its workers are
-killed, stopped and continued, and restarted in turn, its router is killed, messages between its processes are lost and
-delayed, the disk is full, clients go away, and garbage is sent. At the end every accepted request must have been
-answered exactly once, whole and in order; nothing may run, wait or be held; SIGTERM must end the server with exit code
-0. Exit code 1 tells that something was violated. Faults and requests follow from ``--seed``; what they meet does not.
+A server with two workers is under load from 16 clients that know the right answers. Meanwhile its workers are killed,
+suspended and restarted, its router is killed, messages between its processes are lost and delayed, the disk is full,
+clients disconnect, and garbage is sent. At the end, every accepted request must have been answered exactly once,
+completely and in order; no job may be left; SIGTERM must end the server with exit code 0. The exit code is 1 after any
+violation. ``--seed`` determines faults and requests, but not their timing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ WARM_UP_S = {"echo": 2.0, "model": 10.0}
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run it; returns 1 when anything was violated."""
+    """Run the test; returns 1 if anything was violated."""
     options = _parser().parse_args(words)
     return asyncio.run(_run(options))
 
@@ -83,7 +83,7 @@ async def _load(
     seconds: float,
     harm: bool,
 ) -> None:
-    """Let all clients work for so long, with faults or without; then let them finish."""
+    """Run all clients for ``seconds``, with faults if ``harm`` is set; then let them finish."""
     stopping = asyncio.Event()
     async with _session() as session:
         names = [f"client{number}" for number in range(options.clients)]
@@ -110,7 +110,7 @@ async def _load(
 
 
 def _count_losses(server: ChaosServer, record: Record) -> None:
-    """Messages that were lost and delayed, as far as workers have lived to tell: one that is killed does not."""
+    """Count the lost and delayed messages that workers logged at their end; a killed worker logs none."""
     for line in server.output().splitlines():
         if "chaos on the wire" in line:
             facts = dict(part.split("=", 1) for part in line.split() if "=" in part)
@@ -119,28 +119,28 @@ def _count_losses(server: ChaosServer, record: Record) -> None:
 
 
 def _ties(answers: EchoAnswers | ModelAnswers, calm: int) -> str:
-    """How many texts took another turn at a near-tie, and how near, before any harm was done and after."""
+    """How many texts differ after a near-tie, and its largest margin, before any fault and afterwards."""
     if isinstance(answers, EchoAnswers):
         return ""
-    parts = {"before any harm": answers.margins[:calm], "after": answers.margins[calm:]}
+    parts = {"before any fault": answers.margins[:calm], "afterwards": answers.margins[calm:]}
     return ", ".join(f"{len(part)} {when} (largest {max(part, default=0):.2f})" for when, part in parts.items())
 
 
 def _session() -> aiohttp.ClientSession:
-    """A connection for each request, as from so many clients."""
+    """A session that opens a new connection for each request."""
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, force_close=True))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.chaos", description=__doc__.splitlines()[0])
-    parser.add_argument("--model", default="echo:0.01", help="echo:SECONDS A STEP, or a model (default echo:0.01)")
+    parser.add_argument("--model", default="echo:0.01", help="echo:SECONDS_PER_STEP, or a model (default echo:0.01)")
     parser.add_argument("--speech", action="store_true", help="serve a speech model too")
     parser.add_argument("--images", action="store_true", help="serve a small image model with random weights too")
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long to do harm (default 60)")
-    parser.add_argument("--interval", type=float, default=1.0, help="mean seconds between faults (default 1)")
-    parser.add_argument("--clients", type=int, default=16, help="clients at once (default 16)")
-    parser.add_argument("--drop", type=float, default=0.02, help="fraction of messages that are lost (default 0.02)")
-    parser.add_argument("--delay", type=float, default=0.02, help="fraction that comes late (default 0.02)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long to inject faults (default 60)")
+    parser.add_argument("--interval", type=float, default=1.0, help="mean time between faults in seconds (default 1)")
+    parser.add_argument("--clients", type=int, default=16, help="concurrent clients (default 16)")
+    parser.add_argument("--drop", type=float, default=0.02, help="fraction of messages lost (default 0.02)")
+    parser.add_argument("--delay", type=float, default=0.02, help="fraction of messages delayed (default 0.02)")
     parser.add_argument("--seed", type=int, default=1, help="seed of faults and requests (default 1)")
     return parser
 

@@ -21,7 +21,7 @@ class Answer:
     def add_event(self, data: bytes) -> None:
         """Add the data of one event of the stream."""
         if self.ended:
-            self.error = f"after the end came {data[:100]!r}"
+            self.error = f"data after [DONE]: {data[:100]!r}"
         elif data == b"[DONE]":
             self.ended = True
         else:

@@ -1,12 +1,12 @@
-"""How far the shapes of batches alone move a model's probabilities: the engine's model without any server.
+"""Measure how far the shape of a batch alone changes a model's probabilities, with the engine's model but no server.
 
-    python -m scripts.chaos.arithmetic               of the embedded model
+    python -m scripts.chaos.arithmetic               the embedded model
     python -m scripts.chaos.arithmetic --model FILE
 
-The greedy texts of the chaos test are generated alone, then computed again along the same tokens in batches of other
-shapes: with prompts that are filled together, and by a prefill of all that was generated, as after a failover. Told is
-how much likelier or less likely than before each close candidate becomes beside the token that was taken. The second
-figure is how many texts that had lost or repeated one token would pass for such a difference.
+The greedy texts of the chaos test are generated alone, then computed again, with the same tokens, in batches of other
+shapes: with all prompts in one batch, and as a prefill of everything generated, as after a failover. The script prints
+how far the log-probabilities of close candidates move relative to the chosen token, and how many texts with one token
+lost or repeated would be mistaken for such a difference.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from workers.llama.sampling.logprobs import log_softmax
 
 CANDIDATES = 5
 CLOSE = 1.5
-"""Candidates whose log-probability is no further from the best one's are compared."""
+"""Candidates within this log-probability of the best one are compared."""
 
 Rows = list[NDArray[np.float64]]
-"""Log-probabilities at each generated token, shape ``(tokens, vocabulary)``, for each prompt."""
+"""For each prompt, the log-probabilities at each generated token, shape ``(tokens, vocabulary)``."""
 
 
 class Texts:
-    """Greedy continuations, each generated alone, and their tokens' log-probabilities."""
+    """Greedy continuations, each generated alone, with the log-probabilities of their tokens."""
 
     def __init__(self, model: LlamaModel, context: LlamaContext) -> None:
         self._model = model
@@ -51,7 +51,7 @@ class Texts:
             self._generate(prompt, count)
 
     def together(self) -> Rows:
-        """All prompts filled in one batch, and all texts grown side by side."""
+        """The log-probabilities with all prompts in one batch and all texts generated together."""
         found: list[list[NDArray[np.float64]]] = [[] for _ in self.prompts]
         self._clear()
         pieces = [BatchSlice(index, 0, prompt, True) for index, prompt in enumerate(self.prompts)]
@@ -66,14 +66,14 @@ class Texts:
         return [np.array(rows) for rows in found]
 
     def taken_over(self) -> Rows:
-        """At each token, a prefill of all that comes before it."""
+        """The log-probabilities if each token follows a prefill of everything before it."""
         return [
             np.array([self._after([*prompt, *tokens[:step]]) for step in range(len(tokens))])
             for prompt, tokens in zip(self.prompts, self.generated, strict=True)
         ]
 
     def calm(self) -> Iterator[Calm]:
-        """Each text as the chaos test knows it from a calm run."""
+        """Each text as the chaos test records it before any fault."""
         for tokens, rows in zip(self.generated, self.rows, strict=True):
             pieces = [self._piece(token) for token in tokens]
             best = [np.argsort(row)[-CANDIDATES:] for row in rows]
@@ -107,7 +107,7 @@ class Texts:
 
 
 def moved(before: Rows, after: Rows) -> NDArray[np.float64]:
-    """How far each close candidate has moved towards the token that was taken, or away from it."""
+    """How far each close candidate has moved towards the chosen token (positive) or away from it."""
     found = []
     for one, other in zip(before, after, strict=True):
         for was, now in zip(one, other, strict=True):
@@ -121,7 +121,7 @@ def moved(before: Rows, after: Rows) -> NDArray[np.float64]:
 
 
 def mistaken(texts: list[Calm]) -> tuple[int, int]:
-    """How many texts with one token lost or repeated would pass as arithmetic, and how many there are."""
+    """How many texts with one token lost or repeated would be accepted, and how many there are."""
     passed = count = 0
     for calm in texts:
         for at in range(len(calm.tokens)):
@@ -145,12 +145,12 @@ def main() -> int:
     model = LlamaModel(path, settings.gpu_layers, lambda done: None)
     context = LlamaContext(model, settings.cells_for(1024), slots, settings.batch_tokens, options.threads)
     texts = Texts(model, context)
-    for name, rows in (("prompts filled together", texts.together()), ("taken over at each token", texts.taken_over())):
-        by = np.abs(moved(texts.rows, rows))
-        spread, most = np.sqrt(np.mean(by**2)), by.max()
-        print(f"{name:26} {len(by)} close candidates moved by {spread:.3f} (standard deviation), at most by {most:.2f}")
+    for name, rows in (("all prompts in one batch", texts.together()), ("failover at each token", texts.taken_over())):
+        distances = np.abs(moved(texts.rows, rows))
+        spread, largest = np.sqrt(np.mean(distances**2)), distances.max()
+        print(f"{name:26} {len(distances)} close candidates: standard deviation {spread:.3f}, maximum {largest:.2f}")
     passed, count = mistaken(list(texts.calm()))
-    print(f"of {count} texts with one token lost or repeated, {passed} differ by no more than {NEAR_TIE:g} at first")
+    print(f"of {count} texts with one token lost or repeated, {passed} would be accepted (margin up to {NEAR_TIE:g})")
     return 0
 
 

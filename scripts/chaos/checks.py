@@ -1,4 +1,4 @@
-"""What must be so when all is over: nothing runs, nothing waits, nothing is kept."""
+"""Checks at the end: no job is left, nothing has leaked, and the server stops cleanly."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from scripts.chaos.record import Record
 from scripts.chaos.server import ChaosServer, Figures, reached
 
 CALM_TIMEOUT_S = 60.0
-MORE_DESCRIPTORS = 6
-"""Sockets come and go with reconnections; a leak grows with the number of faults."""
+MAX_MORE_DESCRIPTORS = 6
+"""Reconnections open and close sockets; a leak grows with the number of faults and exceeds this."""
 
-MORE_BYTES = 128 * 1024 * 1024
-"""Allocators keep what large bodies and full caches took."""
+MAX_MORE_BYTES = 128 * 1024 * 1024
+"""Allocators keep the memory of large bodies and full caches."""
 
 
 async def check_calm(server: ChaosServer, session: aiohttp.ClientSession, record: Record) -> None:
-    """All workers serve again, and no job is left in any of them."""
+    """All workers are ready again, and none has a job."""
 
     async def calm() -> bool:
         rows = await server.workers(session)
@@ -27,16 +27,18 @@ async def check_calm(server: ChaosServer, session: aiohttp.ClientSession, record
             {name: row[name] for name in ("name", "state", "running", "queued", "detail")}
             for row in await server.workers(session)
         ]
-        record.violation(f"not calm {CALM_TIMEOUT_S:.0f} s after the last request: {rows or 'no answer'}")
+        record.violation(
+            f"jobs left or workers not ready {CALM_TIMEOUT_S:.0f} s after the last request: {rows or 'no answer'}"
+        )
 
 
 async def check_figures(server: ChaosServer, before: dict[str, Figures], record: Record) -> dict[str, Figures]:
-    """No process holds more descriptors or memory than before; returns what each holds."""
+    """No process holds more descriptors or memory than before; returns the figures of all processes."""
 
     async def few_descriptors() -> bool:
         after = server.figures()
         return all(
-            role in after and after[role].descriptors <= figures.descriptors + MORE_DESCRIPTORS
+            role in after and after[role].descriptors <= figures.descriptors + MAX_MORE_DESCRIPTORS
             for role, figures in before.items()
         )
 
@@ -44,18 +46,18 @@ async def check_figures(server: ChaosServer, before: dict[str, Figures], record:
     after = server.figures()
     for role, figures in before.items():
         if role not in after:
-            record.violation(f"{role}: there is no such process any more")
+            record.violation(f"{role}: the process has ended")
             continue
-        if after[role].descriptors > figures.descriptors + MORE_DESCRIPTORS:
+        if after[role].descriptors > figures.descriptors + MAX_MORE_DESCRIPTORS:
             record.violation(f"{role}: {after[role].descriptors} open descriptors, {figures.descriptors} before")
-        if after[role].rss_bytes > figures.rss_bytes + MORE_BYTES:
+        if after[role].rss_bytes > figures.rss_bytes + MAX_MORE_BYTES:
             grown = (after[role].rss_bytes - figures.rss_bytes) >> 20
             record.violation(f"{role}: {grown} MiB more memory than before")
     return after
 
 
 def check_end(server: ChaosServer, record: Record) -> None:
-    """SIGTERM ends the server with exit code 0, and no process outlives it."""
+    """SIGTERM ends the server with exit code 0, and all of its processes."""
     code, left = server.stop()
     if code != 0:
         record.violation(f"the server ended with exit code {code}")
@@ -64,14 +66,14 @@ def check_end(server: ChaosServer, record: Record) -> None:
 
 
 def table(record: Record, before: dict[str, Figures], after: dict[str, Figures], ties: str) -> str:
-    """The result for people to read."""
+    """The result as text."""
     lines = ["", "faults injected"]
     lines += [f"  {count:6}  {kind}" for kind, count in sorted(record.faults.items())]
     lines += [f"       -  {kind}: {why}" for kind, why in sorted(record.skipped.items())]
     lines += ["requests"]
     lines += [f"  {count:6}  {kind}" for kind, count in sorted(record.requests.items())]
     if ties:
-        lines += [f"texts that differ from a near-tie on, by the arithmetic of their batch: {ties}"]
+        lines += [f"texts that differ after a near-tie, because of their batch's shape: {ties}"]
     lines += [f"longest pause seen by a client: {record.longest_pause_s:.1f} s ({record.longest_pause_of})"]
     lines += ["held before and after          memory (MiB)   descriptors"]
     for role, figures in sorted(before.items()):

@@ -1,4 +1,4 @@
-"""The load: clients that know which answer is right, and look at every byte of the one that they get."""
+"""The load: clients that know the right answers and check every byte."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Broken(Exception):
 
 
 class Client:
-    """One of the clients: asks for one thing after the other until told to stop."""
+    """A client that sends one request after the other until it is stopped."""
 
     def __init__(self, name: str, url: str, answers: Answers, record: Record, seed: str) -> None:
         self._name = name
@@ -33,7 +33,7 @@ class Client:
         self._count = 0
 
     async def run(self, session: aiohttp.ClientSession, stopping: asyncio.Event) -> None:
-        """Work until ``stopping``, then finish what was begun."""
+        """Send requests until ``stopping`` is set; the last one is finished."""
         while not stopping.is_set():
             self._count += 1
             task = self._answers.task(f"{self._name}-{self._count}", self._random)
@@ -44,17 +44,17 @@ class Client:
                 await self._ask(session, task, streamed=draw < 0.65)
 
     async def _ask(self, session: aiohttp.ClientSession, task: Task, streamed: bool) -> None:
-        """Ask, as often as the router is killed meanwhile, and see that the answer is right."""
+        """Send a request, again after each death of the router, and check the answer."""
         self._record.requests["streamed" if streamed else "whole"] += 1
         for _ in range(MAX_ATTEMPTS):
-            started_at_s = self._record.now()
+            started_at_s = self._record.now_s()
             try:
                 answer = await self._stream(session, task) if streamed else await self._whole(session, task)
             except (Broken, aiohttp.ClientError, TimeoutError, ConnectionError) as error:
                 if isinstance(error, TimeoutError) or not self._record.router_died_since(started_at_s):
-                    self._record.violation(f"{task.name}: broken off though no router died: {error!r}")
+                    self._record.violation(f"{task.name}: connection lost although no router died: {error!r}")
                     return
-                self._record.requests["retried after a router's death"] += 1
+                self._record.requests["retried after the router's death"] += 1
                 await asyncio.sleep(RETRY_AFTER_S)
                 continue
             if self._died_twice(answer, started_at_s):
@@ -68,24 +68,24 @@ class Client:
         self._record.violation(f"{task.name}: not answered in {MAX_ATTEMPTS} attempts")
 
     def _died_twice(self, answer: Answer, started_at_s: float) -> bool:
-        """Whether the request was running in two workers that died, after which it is not tried a third time."""
+        """Whether the request was rightly refused a third try because two workers died with it."""
         if "workers died while they had this request" not in answer.error:
             return False
         if self._record.workers_lost_since(started_at_s) < 2:
             return False
-        self._record.requests["given up after two workers' deaths"] += 1
+        self._record.requests["failed after the deaths of two workers"] += 1
         return True
 
     async def _stream(self, session: aiohttp.ClientSession, task: Task) -> Answer:
         answer, body = Answer(), {**task.body, "stream": True, "stream_options": {"include_usage": True}}
-        last_at_s = self._record.now()
+        last_at_s = self._record.now_s()
         async with session.post(self._url, json=body, timeout=_timeout()) as response:
             answer.status = response.status
             if response.status != 200:
                 answer.error = (await response.text())[:500]
                 return answer
             async for line in response.content:
-                now_s = self._record.now()
+                now_s = self._record.now_s()
                 if line.startswith(b"data: "):
                     self._record.pause(now_s - last_at_s, task.name)
                     last_at_s = now_s
@@ -93,14 +93,14 @@ class Client:
                 elif line.startswith(b"event: error"):
                     answer.error = "an error event"
         if not answer.ended and not answer.error:
-            raise Broken("the stream has no end")
+            raise Broken("the stream ended without [DONE]")
         return answer
 
     async def _whole(self, session: aiohttp.ClientSession, task: Task) -> Answer:
-        started_at_s = self._record.now()
+        started_at_s = self._record.now_s()
         async with session.post(self._url, json=task.body, timeout=_timeout()) as response:
             text = await response.text()
-            self._record.pause(self._record.now() - started_at_s, f"{task.name} (whole)")
+            self._record.pause(self._record.now_s() - started_at_s, f"{task.name} (whole)")
             if response.status != 200:
                 return Answer(response.status, error=text[:500])
             body = json.loads(text)
@@ -109,10 +109,10 @@ class Client:
             return Answer(200, body["choices"][0]["text"], reasons, tokens, ended=True)
 
     async def _leave_early(self, session: aiohttp.ClientSession, task: Task) -> None:
-        """Go away in the middle of a stream, or of a wait."""
-        self._record.fault("client goes away")
+        """Disconnect in the middle of a stream, or while waiting for it."""
+        self._record.fault("client disconnects")
         lines = self._random.randrange(0, 8)
-        started_at_s = self._record.now()
+        started_at_s = self._record.now_s()
         try:
             async with session.post(self._url, json={**task.body, "stream": True}, timeout=_timeout()) as response:
                 if response.status != 200 and not self._record.router_died_since(started_at_s):
@@ -122,7 +122,7 @@ class Client:
                 response.close()
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
             if not self._record.router_died_since(started_at_s):
-                self._record.violation(f"{task.name}: broken off though no router died: {error!r}")
+                self._record.violation(f"{task.name}: connection lost although no router died: {error!r}")
             await asyncio.sleep(RETRY_AFTER_S)
 
 

@@ -1,10 +1,10 @@
-"""Which answer is right: worked out for the echo engine, taken from a calm run for a model.
+"""The right answers: computed for the echo engine, recorded before any fault for a model.
 
-A model's greedy text may differ from its calm run for a reason that is no fault: a batch of another shape adds up the
-same products in another order, and where two tokens are all but equally likely the other one wins. Such a difference
-is told from a fault by the calm run's own probabilities: the first token that differs must have been one of its best
-candidates there, within :data:`NEAR_TIE` of the one that it took, which what is lost, repeated or out of order is not.
-How far arithmetic goes is shown by the load before any harm is done: the largest margin of both is in the table.
+A model's greedy text may differ from the recorded one without a fault: a batch of another shape adds the same products
+in another order, and of two nearly equally likely tokens the other one may win. The recorded probabilities tell this
+from a fault: the first token that differs must have been one of the best candidates, within :data:`NEAR_TIE` of the
+chosen token. A lost, repeated or reordered token rarely is. The load before any fault shows how far arithmetic alone
+goes: the table holds the largest margin before and after.
 """
 
 from __future__ import annotations
@@ -19,9 +19,11 @@ import aiohttp
 from scripts.chaos.answer import Answer
 
 NEAR_TIE = 1.0
-"""Of log-probabilities. Other shapes of batches move those of the embedded 4-bit model against each other by up to
-0.51, with a standard deviation of 0.14; loads without any harm have shown up to 0.43. Of a thousand texts that have
-lost or repeated a token, about twenty would pass (``python -m scripts.chaos.arithmetic``).
+"""The largest accepted difference of log-probabilities.
+
+Other batch shapes move candidates of the embedded 4-bit model by up to 0.51 (standard deviation 0.14); loads without
+faults have shown up to 0.43. Of a thousand texts with a lost or repeated token, about twenty would be accepted
+(``python -m scripts.chaos.arithmetic``).
 """
 
 SUBJECTS = ("the fox", "the sea", "a clock", "the baker", "winter", "a small ship", "the king", "music")
@@ -36,20 +38,20 @@ class Task:
 
 
 class Answers(Protocol):
-    """What clients ask for, and what they must get."""
+    """What clients ask for, and the right answers."""
 
     def task(self, name: str, chooser: random.Random) -> Task:
-        """Something to ask for."""
+        """A request to send, drawn with ``chooser``."""
 
     def problem(self, task: Task, answer: Answer) -> str:
-        """What is wrong with an answer; empty if nothing is."""
+        """What is wrong with an answer; empty if it is right."""
 
 
 class EchoAnswers:
-    """The echo engine repeats the words of the prompt up to the number of tokens asked for."""
+    """The echo engine repeats the words of the prompt up to ``max_tokens``."""
 
     async def prepare(self, session: aiohttp.ClientSession, url: str) -> None:
-        """Nothing has to be known beforehand."""
+        """Does nothing: the answers follow from the requests."""
 
     def task(self, name: str, chooser: random.Random) -> Task:
         words = [name, *(f"w{chooser.randrange(10_000)}" for _ in range(chooser.randrange(3, 30)))]
@@ -63,14 +65,14 @@ class EchoAnswers:
 
 
 def greedy_requests() -> list[tuple[str, int]]:
-    """What a model is asked for: prompts, and how many tokens."""
+    """The requests to a model: prompts, and their numbers of tokens."""
     beginnings = ("Here is a list of facts about {}:\n1.", "Once upon a time, {}")
     return [(beginnings[number % 2].format(subject), 24 + 12 * number) for number, subject in enumerate(SUBJECTS)]
 
 
 @dataclass(frozen=True, slots=True)
 class Calm:
-    """A calm run's text, its tokens, and the best candidates at each, with their log-probabilities."""
+    """A text recorded before any fault, its tokens, and the log-probabilities of the best candidates at each token."""
 
     text: str
     tokens: list[str]
@@ -79,7 +81,7 @@ class Calm:
 
 @dataclass(slots=True)
 class ModelAnswers:
-    """Greedy continuations of a few prompts, which a model was asked for before anything was harmed."""
+    """Greedy continuations of a few prompts, recorded before any fault."""
 
     model: str
     margins: list[float] = field(default_factory=list)
@@ -87,7 +89,7 @@ class ModelAnswers:
     _bodies: list[dict[str, Any]] = field(default_factory=list)
 
     async def prepare(self, session: aiohttp.ClientSession, url: str) -> None:
-        """Ask for every text once, one by one."""
+        """Record every text, one request at a time."""
         for prompt, count in greedy_requests():
             body = {
                 "model": self.model,
@@ -115,7 +117,7 @@ class ModelAnswers:
             return unfinished
         margin = margin_at_difference(calm, answer.text)
         if margin > NEAR_TIE:
-            return f"{_different(calm.text, answer.text)}; what stands there was less likely by {margin:.2f}"
+            return f"{_different(calm.text, answer.text)}; this token was less likely by {margin:.2f}"
         self.margins.append(margin)
         return ""
 
@@ -124,16 +126,16 @@ def _unfinished(answer: Answer, tokens: int) -> str:
     if answer.status != 200 or answer.error:
         return f"status {answer.status}: {answer.error}"
     if not answer.ended or answer.finish_reasons != 1:
-        return f"ended {answer.ended}, {answer.finish_reasons} finish reasons"
+        return f"expected one finish reason and [DONE], got {answer.finish_reasons} and {answer.ended}"
     counted = answer.completion_tokens
-    return "" if counted == tokens else f"{counted} tokens counted, not {tokens}"
+    return "" if counted == tokens else f"expected {tokens} tokens in usage, got {counted}"
 
 
 def _different(expected: str, text: str) -> str:
     if text == expected:
         return ""
     at = _first_difference(expected, text)
-    return f"differs at character {at}: {text[at : at + 40]!r} in place of {expected[at : at + 40]!r}"
+    return f"at character {at}: expected {expected[at : at + 40]!r}, got {text[at : at + 40]!r}"
 
 
 def _first_difference(one: str, other: str) -> int:
@@ -142,9 +144,9 @@ def _first_difference(one: str, other: str) -> int:
 
 
 def margin_at_difference(calm: Calm, text: str) -> float:
-    """How much likelier the calm run's token was than what stands in its place; infinite if that was unlikely.
+    """How much likelier the recorded token was than the one in its place; infinite if that was no close candidate.
 
-    The first character that differs may belong to the token after: one of two tokens can be the other's beginning.
+    The first character that differs may belong to the next token, because one token can be the beginning of another.
     """
     at, begin = _first_difference(calm.text, text), 0
     margin = float("inf")

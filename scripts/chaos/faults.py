@@ -1,4 +1,4 @@
-"""What is done to the server: one fault after the other, at random but by a seed."""
+"""The faults, injected one after the other at random, determined by a seed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ import psutil
 from scripts.chaos.record import Record
 from scripts.chaos.server import ChaosServer
 
-BETWEEN_ROUTER_KILLS_S = 4.0
-"""Five deaths of the router within ten seconds end the server, as they should."""
+MIN_BETWEEN_ROUTER_KILLS_S = 4.0
+"""The server rightly gives up after five deaths of the router within ten seconds."""
 
 HUGE_BYTES = 33 * 1024 * 1024
 GARBAGE_TIMEOUT_S = 60.0
@@ -38,12 +38,12 @@ BAD_BODIES: tuple[Any, ...] = (
 
 
 class Faults:
-    """Injects faults until told to stop, and takes all back that can be: no process stays stopped.
+    """Injects faults until it is stopped, and undoes those that last: no process stays suspended.
 
     Args:
-        speech: a speech model is served, which is sent damaged recordings.
-        images: an image model is served, which is asked for a picture while the disk is full.
         interval_s: the mean time between two faults.
+        speech: a speech model is served; it is sent damaged recordings.
+        images: an image model is served; a picture is requested while the disk is full.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Faults:
             record.skipped["picture while the disk is full"] = "no image model is served (--images)"
 
     async def run(self, session: aiohttp.ClientSession, stopping: asyncio.Event) -> None:
-        """Do harm until ``stopping``: each kind once, then at random."""
+        """Inject faults until ``stopping`` is set: each kind once, then at random."""
         first = [kind for _, kind in self._kinds]
         self._random.shuffle(first)
         while not stopping.is_set():
@@ -89,13 +89,13 @@ class Faults:
     async def _kill_worker(self, _: aiohttp.ClientSession) -> None:
         worker = self._a_worker()
         if worker is not None:
-            self._record.worker_lost_at_s.append(self._record.now())
+            self._record.worker_lost_at_s.append(self._record.now_s())
             with contextlib.suppress(psutil.Error):
                 worker.kill()
                 self._record.fault("kill -9 of a worker")
 
     async def _stop_worker(self, _: aiohttp.ClientSession) -> None:
-        """A short stop is only a pause; after 5 s the router gives its jobs to others, after 10 s it is killed."""
+        """Suspend a worker. After 5 s the router gives its jobs to others, after 10 s the supervisor kills it."""
         worker = self._a_worker()
         if worker is None:
             return
@@ -103,7 +103,7 @@ class Faults:
         with contextlib.suppress(psutil.Error):
             worker.suspend()
             self._record.fault("SIGSTOP of a worker")
-            self._record.worker_lost_at_s.append(self._record.now() + 5.0)
+            self._record.worker_lost_at_s.append(self._record.now_s() + 5.0)
             task = asyncio.create_task(self._continue_after(worker, seconds))
             self._continuing.add(task)
             task.add_done_callback(self._continuing.discard)
@@ -119,10 +119,10 @@ class Faults:
     async def _kill_router(self, _: aiohttp.ClientSession) -> None:
         kills = self._record.router_killed_at_s
         router = self._server.router_process()
-        if router is None or (kills and self._record.now() - kills[-1] < BETWEEN_ROUTER_KILLS_S):
+        if router is None or (kills and self._record.now_s() - kills[-1] < MIN_BETWEEN_ROUTER_KILLS_S):
             return
         with contextlib.suppress(psutil.Error):
-            kills.append(self._record.now())
+            kills.append(self._record.now_s())
             router.kill()
             self._record.fault("kill -9 of the router")
 
@@ -133,10 +133,10 @@ class Faults:
                     self._record.fault("rolling restart")
 
     async def _fill_disk(self, session: aiohttp.ClientSession) -> None:
-        """Every byte that the router writes to a file is one too many, for some seconds.
+        """Let every write of the router to a file fail for a while.
 
-        The limit of a process on the size of its files does what a full disk does, and needs no disk to be filled. A
-        picture must then come in the answer, without an address.
+        A limit on the size of its files has the effect of a full disk. A picture must then come in the answer itself,
+        without a URL.
         """
         router = self._server.router_process()
         if router is None:
@@ -151,9 +151,9 @@ class Faults:
                 router.rlimit(psutil.RLIMIT_FSIZE, (hard, hard))
 
     async def _paint(self, session: aiohttp.ClientSession) -> None:
-        """Ask for a picture, which must come whatever becomes of its file."""
+        """Request a picture, which must come even if its file cannot be written."""
         body = {"prompt": "a lighthouse", "width": 64, "height": 64, "sample_steps": 1}
-        started_at_s = self._record.now()
+        started_at_s = self._record.now_s()
         self._record.requests["pictures while the disk is full"] += 1
         try:
             async with session.post(f"{self._server.url}/v1/txt2img", json=body) as answer:
@@ -179,9 +179,9 @@ class Faults:
         await self._refused(session, "damaged audio", "/v1/audio/transcriptions", data=form)
 
     async def _refused(self, session: aiohttp.ClientSession, kind: str, path: str, data: Any) -> None:
-        """Send what must be refused with 4xx."""
+        """Send a body that must be refused with 4xx."""
         headers = {} if isinstance(data, aiohttp.FormData) else {"Content-Type": "application/json"}
-        started_at_s = self._record.now()
+        started_at_s = self._record.now_s()
         timeout = aiohttp.ClientTimeout(GARBAGE_TIMEOUT_S)
         self._record.fault(kind)
         try:
@@ -191,7 +191,7 @@ class Faults:
                     text = (await answer.text())[:200]
                     self._record.violation(f"{kind} to {path}: answered {answer.status} {text}")
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
-            # A server may close while a body that it has refused is still being sent.
+            # A server may close the connection while a body that it has refused is still being sent.
             if kind != "body of 33 MB" and not self._record.router_died_since(started_at_s):
                 self._record.violation(f"{kind} to {path}: {error!r}")
 

@@ -1,4 +1,4 @@
-"""What happened in a run of chaos: faults, requests, and everything that must not have happened."""
+"""What happened in a run: faults, requests and violations."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 EXCUSE_S = 1.0
-"""A connection that breaks so soon after the router was killed, or so shortly before it is known, broke by that."""
+"""A connection that breaks within this time of a kill of the router broke because of it."""
 
 
 @dataclass(slots=True)
 class Record:
-    """Filled in by clients and faults. Times are of the monotonic clock."""
+    """Filled by clients and faults. Instants are of the monotonic clock."""
 
     faults: Counter[str] = field(default_factory=Counter)
     skipped: dict[str, str] = field(default_factory=dict)
@@ -24,26 +24,26 @@ class Record:
     longest_pause_of: str = ""
 
     def fault(self, kind: str) -> None:
-        """Count a fault that was injected."""
+        """Count an injected fault."""
         self.faults[kind] += 1
 
     def violation(self, what: str) -> None:
-        """Note what must not happen."""
+        """Add something that must not happen."""
         self.violations.append(what)
 
     def pause(self, seconds: float, request: str) -> None:
-        """Note how long a client saw nothing of its answer."""
+        """Add the time that a client waited for a part of its answer."""
         if seconds > self.longest_pause_s:
             self.longest_pause_s, self.longest_pause_of = seconds, request
 
     def router_died_since(self, started_at_s: float) -> bool:
-        """Whether a connection that was used since then may be broken by the router's death."""
+        """Whether the router was killed since ``started_at_s``, which may break connections in use since then."""
         return any(started_at_s - EXCUSE_S <= killed_at_s for killed_at_s in self.router_killed_at_s)
 
     def workers_lost_since(self, started_at_s: float) -> int:
-        """How many workers were harmed since then."""
+        """How many workers were killed or suspended since ``started_at_s``."""
         return sum(started_at_s - EXCUSE_S <= lost_at_s for lost_at_s in self.worker_lost_at_s)
 
-    def now(self) -> float:
-        """The clock that all times here are of."""
+    def now_s(self) -> float:
+        """The monotonic clock, in seconds."""
         return time.monotonic()

@@ -1,4 +1,4 @@
-"""The server that is harmed: its processes, what they hold, and how it says it is."""
+"""The server under test: starts it, finds its processes and reads their figures."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ STOP_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a process holds: resident memory in bytes, and open file descriptors."""
+    """Resident memory and open file descriptors of a process."""
 
     rss_bytes: int
     descriptors: int
 
 
 class ChaosServer:
-    """``nexa server MODEL --workers 2`` on a free port of 127.0.0.1, with a bus that loses messages."""
+    """``nexa server MODEL --workers 2`` on a free port of 127.0.0.1, with messages lost and delayed."""
 
     def __init__(self, models: list[str], drop: float, delay: float, seed: int, options: list[str]) -> None:
         with socket.socket() as probe:
@@ -57,27 +57,27 @@ class ChaosServer:
         )
 
     def output(self) -> str:
-        """What the server's processes have written."""
+        """The log of the server's processes."""
         return Path(self.log_path).read_text(errors="replace")
 
     async def wait_ready(self, session: aiohttp.ClientSession) -> None:
         """Wait until both workers of each model are ready.
 
         Raises:
-            RuntimeError: the server ended, or takes too long.
+            RuntimeError: the server ended, or was not ready in time.
         """
 
         async def ready() -> bool:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the server ended with {self.process.returncode}:\n{self.output()}")
+                raise RuntimeError(f"the server ended with exit code {self.process.returncode}:\n{self.output()}")
             rows = await self.workers(session)
             return len(rows) >= 2 and all(row["state"] == "ready" for row in rows)
 
         if not await reached(ready, START_TIMEOUT_S):
-            raise RuntimeError(f"not ready in {START_TIMEOUT_S:.0f} s; the server wrote:\n{self.output()[-4000:]}")
+            raise RuntimeError(f"not ready within {START_TIMEOUT_S:.0f} s; the server's log:\n{self.output()[-4000:]}")
 
     async def workers(self, session: aiohttp.ClientSession) -> list[dict[str, Any]]:
-        """The rows of ``/v1/workers``; none while nobody answers."""
+        """The rows of ``/v1/workers``; empty while the router does not answer."""
         with contextlib.suppress(aiohttp.ClientError, TimeoutError, ValueError):
             async with session.get(f"{self.url}/v1/workers", timeout=aiohttp.ClientTimeout(5)) as answer:
                 rows: list[dict[str, Any]] = (await answer.json())["data"]
@@ -89,11 +89,11 @@ class ChaosServer:
         return [process for process in self._children() if self._role(process).startswith("worker")]
 
     def router_process(self) -> psutil.Process | None:
-        """The router's process, if there is one now."""
+        """The router's process; None while there is none."""
         return next((process for process in self._children() if self._role(process) == "router"), None)
 
     def figures(self) -> dict[str, Figures]:
-        """What each process holds, by its role."""
+        """The figures of each process, by its role."""
         found = {}
         for process in [self.process, *self._children()]:
             with contextlib.suppress(psutil.Error):
@@ -102,7 +102,7 @@ class ChaosServer:
         return found
 
     def stop(self) -> tuple[int, list[int]]:
-        """End it by SIGTERM; returns its exit code and the processes that it has left behind, which are killed."""
+        """Stop it with SIGTERM; returns its exit code and the ids of processes that it left, which are killed."""
         children = self._children()
         for child in children:
             with contextlib.suppress(psutil.Error):
@@ -129,7 +129,7 @@ class ChaosServer:
         return [child for child in children if self._role(child)]
 
     def _role(self, process: psutil.Process) -> str:
-        """``supervisor``, ``router`` or ``worker NAME``; empty for a process that has just ended, or just begun."""
+        """``supervisor``, ``router`` or ``worker NAME``; empty for a process that is starting or has ended."""
         if process.pid == self.process.pid:
             return "supervisor"
         with contextlib.suppress(psutil.Error):
@@ -144,7 +144,7 @@ class ChaosServer:
 
 
 async def reached(condition: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
-    """Poll until a condition holds; False if it does not within ``timeout_s``."""
+    """Poll until ``condition`` holds; False if it does not within ``timeout_s``."""
     deadline_at_s = time.monotonic() + timeout_s
     while not await condition():
         if time.monotonic() > deadline_at_s:

@@ -1,4 +1,4 @@
-"""How a right answer is told from a wrong one, and arithmetic from a fault."""
+"""How right answers are told from wrong ones, and effects of arithmetic from faults."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def whole(text: str, tokens: int = 3) -> Answer:
         (lambda text: text.replace(" ", "  ", 1), True),
     ],
 )
-def test_an_echo_has_to_be_exact(change: Callable[[str], str], wrong: bool) -> None:
+def test_an_echo_must_be_exact(change: Callable[[str], str], wrong: bool) -> None:
     answers = EchoAnswers()
     task = answers.task("client", random.Random(3))
     words, count = task.body["prompt"].split(), task.body["max_tokens"]
@@ -52,12 +52,12 @@ def test_an_answer_has_one_end_and_the_right_count(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize("text", ["one two three", "one two four", "one twoscore ago"])
-def test_another_turn_at_a_near_tie_is_arithmetic(text: str) -> None:
+def test_another_token_at_a_near_tie_is_accepted(text: str) -> None:
     assert _model().problem(_task(), whole(text)) == ""
 
 
 @pytest.mark.parametrize("text", ["two three", "one one two", "one three", "one ten", "six", "one two", ""])
-def test_what_is_lost_repeated_or_unlikely_is_a_fault(text: str) -> None:
+def test_lost_repeated_or_unlikely_tokens_are_faults(text: str) -> None:
     assert _model().problem(_task(), whole(text))
 
 
