@@ -1,4 +1,4 @@
-"""Pulling from a hub over real sockets: choice of files, resuming, verification, errors, and the store's folders."""
+"""Pulling from a hub over real sockets: resuming, verification, errors, and the store's folders."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
-from shared.engines.files import HubFile
 from shared.errors import ModelError
-from shared.hub.choice import choose_files
 from shared.hub.client import Hub, HubError
 from shared.hub.store import ModelStore, NotInstalledError, default_root
+from shared.kinds import JobKind
 from shared.models.catalog import load_catalog
 from shared.models.resolution import resolve
 from shared.models.source import HubSource
@@ -27,7 +26,7 @@ SPEC = "hf:owner/tiny"
 
 
 class RecordedProgress:
-    """Remembers what it was told."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.starts: list[tuple[str, int, int]] = []
@@ -95,10 +94,11 @@ def test_resolve_pulls_what_is_not_here(store: ModelStore) -> None:
     assert resolve(SPEC, store).path.read_bytes() == MODEL
 
 
-def test_catalog_entry_gives_name_and_licence(store: ModelStore) -> None:
-    entry = replace(load_catalog().get("gemma"), source=HubSource("owner/tiny"))
+def test_catalog_entry_gives_name_licence_and_kinds(store: ModelStore) -> None:
+    kinds = (JobKind.TEXT, JobKind.SPEECH)
+    entry = replace(load_catalog().get("gemma"), source=HubSource("owner/tiny"), kinds=kinds)
     model = store.ensure(entry)
-    assert (model.name, model.licence) == ("gemma", "gemma")
+    assert (model.name, model.licence, model.kinds) == ("gemma", "gemma", kinds)
 
 
 def test_dropped_connection_goes_on_with_the_rest(store: ModelStore, hub: HubServer) -> None:
@@ -207,7 +207,7 @@ def test_endpoint_comes_from_the_environment(hub: HubServer, tmp_path: Path, mon
     assert ModelStore(tmp_path).pull(SPEC).path.read_bytes() == MODEL
 
 
-def test_full_disk_is_told_before_the_download(
+def test_a_full_disk_is_an_error_before_the_download(
     store: ModelStore, hub: HubServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")
@@ -300,36 +300,3 @@ def test_store_folder_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_
     assert default_root() == tmp_path
     monkeypatch.delenv("NEXA_MODELS")
     assert default_root() == Path.home() / ".cache/nexa/models"
-
-
-@pytest.mark.parametrize(
-    ("names", "pattern", "chosen"),
-    [
-        (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5", "m-Q2_K.gguf:2"], "", "m-Q4_K_M.gguf"),
-        (["m-Q8_0.gguf:9", "m-Q5_0.gguf:6", "m-Q2_K.gguf:2", "m-IQ3_M.gguf:3"], "", "m-Q5_0.gguf"),
-        (["m-Q2_K.gguf:2", "m-IQ1_S.gguf:1"], "", "m-IQ1_S.gguf"),
-        (["mmproj-m-Q4_K_M.gguf:1", "m-Q8_0.gguf:9"], "", "m-Q8_0.gguf"),
-        (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5"], "Q8_0", "m-Q8_0.gguf"),
-        (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5"], "*q8*.gguf", "m-Q8_0.gguf"),
-        (["q8/m.gguf:9", "q4/m.gguf:5"], "q8/m.gguf", "q8/m.gguf"),
-        (["sd.safetensors:9", "unet/x.safetensors:1"], "", "sd.safetensors"),
-    ],
-)
-def test_choice_of_a_file(names: list[str], pattern: str, chosen: str) -> None:
-    files = [HubFile(name.partition(":")[0], int(name.partition(":")[2])) for name in names]
-    assert choose_files(HubSource("o/r", pattern), files)[0].path == chosen
-
-
-@pytest.mark.parametrize(
-    ("names", "pattern", "what"),
-    [
-        (["m.gguf"], "Q9", r"hf:o/r: expected a model file that fits 'Q9', got m\.gguf"),
-        (["README.md"], "", r"expected a model that can be served, got README\.md"),
-        (["config.json", "model.safetensors"], "", "expected a model that can be served, got config"),
-        (["a.safetensors", "b.safetensors"], "", "name one of them"),
-        (["m-00001-of-00002.gguf"], "", "expected all parts of .*, got none called m-00002-of-00002"),
-    ],
-)
-def test_choice_that_cannot_be_made(names: list[str], pattern: str, what: str) -> None:
-    with pytest.raises(ModelError, match=what):
-        choose_files(HubSource("o/r", pattern), [HubFile(name, 1) for name in names])

@@ -55,7 +55,7 @@ def test_parts_are_joined_in_their_order_and_whole_files_copied(folders: list[Pa
     assert len(list((tmp_path / "joined").iterdir())) == 2
 
 
-def test_a_missing_part_is_told(folders: list[Path], tmp_path: Path) -> None:
+def test_a_missing_part_is_named(folders: list[Path], tmp_path: Path) -> None:
     (folders[0] / "model.bin.part2").unlink()
     with pytest.raises(ModelError, match=r"model\.bin: expected parts 1 to 3, got 1, 3"):
         join_folders(folders, tmp_path / "joined", SHA256)

@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from shared.engines.files import HubFile
+from shared.errors import ModelError
+from shared.hub.choice import choose_files
+from shared.models.source import HubSource
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "chosen"),
+    [
+        (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5", "m-Q2_K.gguf:2"], "", "m-Q4_K_M.gguf"),
+        (["m-Q8_0.gguf:9", "m-Q5_0.gguf:6", "m-Q2_K.gguf:2", "m-IQ3_M.gguf:3"], "", "m-Q5_0.gguf"),
+        (["m-Q2_K.gguf:2", "m-IQ1_S.gguf:1"], "", "m-IQ1_S.gguf"),
+        (["mmproj-m-Q4_K_M.gguf:1", "m-Q8_0.gguf:9"], "", "m-Q8_0.gguf"),
+        (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5"], "Q8_0", "m-Q8_0.gguf"),
+        (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5"], "*q8*.gguf", "m-Q8_0.gguf"),
+        (["q8/m.gguf:9", "q4/m.gguf:5"], "q8/m.gguf", "q8/m.gguf"),
+        (["sd.safetensors:9", "unet/x.safetensors:1"], "", "sd.safetensors"),
+    ],
+)
+def test_choice_of_a_file(names: list[str], pattern: str, chosen: str) -> None:
+    files = [HubFile(name.partition(":")[0], int(name.partition(":")[2])) for name in names]
+    assert choose_files(HubSource("o/r", pattern), files)[0].path == chosen
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "what"),
+    [
+        (["m.gguf"], "Q9", r"hf:o/r: expected a model file that fits 'Q9', got m\.gguf"),
+        (["README.md"], "", r"expected a model that can be served, got README\.md"),
+        (["config.json", "model.safetensors"], "", "expected a model that can be served, got config"),
+        (["a.safetensors", "b.safetensors"], "", "name one of them"),
+        (["m-00001-of-00002.gguf"], "", "expected all parts of .*, got none called m-00002-of-00002"),
+    ],
+)
+def test_choice_that_cannot_be_made(names: list[str], pattern: str, what: str) -> None:
+    with pytest.raises(ModelError, match=what):
+        choose_files(HubSource("o/r", pattern), [HubFile(name, 1) for name in names])
