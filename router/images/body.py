@@ -1,4 +1,4 @@
-"""The bodies of endpoints that take a picture: JSON, in which it is named, or a form, in which it may lie itself."""
+"""Bodies of endpoints that take an input picture: JSON that names it, or a form that names or holds it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from fastapi import Request
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 
+from router.http.body_limit import body_too_large
 from router.http.content_type import FORM, JSON, check_content_type
 from router.http.error_handlers import validation_error
 from router.http.forms import Form, form_docs, parse_fields, read_form
@@ -22,11 +23,11 @@ from shared.settings import ServerSettings
 async def read_body(
     request: Request, fields: type[Img2ImgRequest], settings: ServerSettings
 ) -> tuple[Img2ImgRequest, Form | None]:
-    """The request's parameters, and the form that they were in if it was one.
+    """The request's parameters, and its form unless the body is JSON.
 
     Raises:
-        ApiError: 400, it is neither JSON nor a form, or not as ``fields`` has it; 403, another site's page sent the
-            form; 413, it is too large.
+        ApiError: 400, the body is neither JSON nor a form, or a field is invalid; 403, a web page of another site sent
+            the form; 413, the body is too large.
     """
     if check_content_type(request.headers.get("content-type"), JSON, FORM) == FORM:
         form = await read_form(request, settings)
@@ -39,29 +40,27 @@ async def read_body(
 
 
 async def read_inputs(body: Img2ImgRequest, form: Form | None, settings: ServerSettings) -> tuple[Blob, ...]:
-    """The input picture, and the mask where there is one.
+    """The input picture and, if one is given, the mask.
 
     Raises:
-        ApiError: one is missing, refused or given twice.
+        ApiError: 400 and up, the picture is missing, or one of them is refused or given twice.
     """
     image = await _input("image", body.image_path, form, settings)
     if image is None:
-        raise ApiError(
-            400, "image_path is missing, and it is required; in a form, the file image may take its place", "image_path"
-        )
+        raise ApiError(400, "image_path is required; in a form, the file image may replace it", "image_path")
     mask = await _input("mask", body.mask_path, form, settings)
     return (image,) if mask is None else (image, mask)
 
 
 def body_docs(fields: type[Img2ImgRequest]) -> dict[str, Any]:
     """FastAPI's ``openapi_extra`` for such a body."""
-    docs = form_docs(fields, image="The input picture, in place of image_path", mask="In place of mask_path")
+    docs = form_docs(fields, image="The input picture, instead of image_path", mask="Instead of mask_path")
     docs["requestBody"]["content"]["application/json"] = {"schema": fields.model_json_schema()}
     return docs
 
 
 async def _input(name: str, source: str, form: Form | None, settings: ServerSettings) -> Blob | None:
-    """A picture that was uploaded under this name, or named by ``<name>_path``."""
+    """The picture uploaded as ``name`` or named by ``<name>_path``, or None."""
     path_name = f"{name}_path"
     upload = None
     if form is not None:
@@ -69,19 +68,15 @@ async def _input(name: str, source: str, form: Form | None, settings: ServerSett
     if not source.strip():
         return upload
     if upload is not None:
-        raise ApiError(400, f"{name} and {path_name} were both given; accepted is one of them", path_name)
+        raise ApiError(400, f"{path_name}: expected either {name} or {path_name}, got both", path_name)
     return await read_image(source, path_name, settings)
 
 
 async def _body_bytes(request: Request, max_body_bytes: int) -> bytes:
-    """The body; these endpoints let larger ones in for their files, but JSON is parsed in one go."""
+    """The body of a JSON request: the larger limit of these paths is for files in forms, which are not parsed whole."""
     body = bytearray()
-    async for piece in request.stream():
-        body += piece
+    async for chunk in request.stream():
+        body += chunk
         if len(body) > max_body_bytes:
-            raise ApiError(
-                413,
-                f"the body has more than {max_body_bytes} bytes; accepted are up to that in JSON, and more in a form",
-                headers={"Connection": "close"},
-            )
+            raise body_too_large(max_body_bytes, hint="; a form may have more")
     return bytes(body)

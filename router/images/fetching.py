@@ -1,4 +1,4 @@
-"""Input pictures from other hosts, of which the operator allows each by name."""
+"""Input pictures from other hosts, each allowed by the operator by name."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 async def fetch_image(given: str, field: str, allowed_hosts: Sequence[str], max_bytes: int) -> bytes:
-    """What the http(s) URL ``given`` leads to, within ``FETCH_TIMEOUT_S`` in all.
+    """Fetch the http(s) URL ``given``, within ``FETCH_TIMEOUT_S`` in total.
 
-    An allowed ``host`` is allowed on its scheme's own port, ``host:port`` on that one. Redirects are followed to
-    allowed hosts only. No proxy is used.
+    An entry ``host`` of ``allowed_hosts`` allows the scheme's default port, an entry ``host:port`` that port. Redirects
+    are followed to allowed hosts only. Proxies are not used.
 
     Raises:
-        ApiError: 400, it is no such URL, its host is not allowed, or fetching failed; 413, there are more than
+        ApiError: 400, the URL is invalid, its host is not allowed, or fetching failed; 413, the answer has more than
             ``max_bytes``.
     """
     url = _checked(given, field, allowed_hosts)
@@ -42,22 +42,22 @@ async def fetch_image(given: str, field: str, allowed_hosts: Sequence[str], max_
                     target = str(url.join(response.headers["location"]))
                 url = _checked(target, field, allowed_hosts)
     except TimeoutError:
-        raise _failed(field, given, f"it did not arrive within {FETCH_TIMEOUT_S:g} seconds") from None
+        raise _failed(field, given, f"timed out after {FETCH_TIMEOUT_S:g} s") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise _failed(field, given, f"{type(error).__name__} {error}".strip()) from None
-    raise _failed(field, given, f"it is redirected more than {MAX_REDIRECTS} times")
+    raise _failed(field, given, f"more than {MAX_REDIRECTS} redirects")
 
 
 def _checked(given: str, field: str, allowed_hosts: Sequence[str]) -> httpx.URL:
     try:
         url = httpx.URL(given)
     except httpx.InvalidURL as error:
-        raise ApiError(400, f"{field}: {shown(given)} is no URL: {error}", field) from None
+        raise ApiError(400, f"{field}: expected a URL, got {shown(given)} ({error})", field) from None
     default_port = _DEFAULT_PORTS.get(url.scheme)
     if default_port is None or not url.host:
-        raise ApiError(400, f"{field}: {shown(given)}; accepted are URLs with http or https and a host", field)
+        raise ApiError(400, f"{field}: expected an http or https URL with a host, got {shown(given)}", field)
     if url.userinfo:
-        raise ApiError(400, f"{field}: {shown(given)} holds a user; accepted are URLs without one", field)
+        raise ApiError(400, f"{field}: expected a URL without a user, got {shown(given)}", field)
     host = url.netloc.decode().lower()
     bare = host.removesuffix(f":{url.port}") if url.port is not None else host
     port = default_port if url.port is None else url.port
@@ -65,34 +65,34 @@ def _checked(given: str, field: str, allowed_hosts: Sequence[str]) -> httpx.URL:
     if names.isdisjoint(allowed.lower() for allowed in allowed_hosts):
         raise ApiError(
             400,
-            f"{field}: pictures from {host[:200]} are not fetched; the operator must allow that host "
-            f"(--image-host {host[:200]})",
+            f"{field}: expected a URL of an allowed host, got one of {host[:200]}; the operator can allow it with "
+            f"--image-host {host[:200]}",
             field,
         )
     return url
 
 
 async def _body(response: httpx.Response, field: str, max_bytes: int) -> bytes:
-    """The body as it came: what is packed could unpack to any size."""
+    """The body; compressed ones are refused, since they could unpack to any size."""
     if response.status_code != httpx.codes.OK:
-        raise _failed(field, str(response.url), f"its host answered {response.status_code}")
+        raise _failed(field, str(response.url), f"the host answered {response.status_code}")
     encoding = response.headers.get("content-encoding", "identity")
     if encoding != "identity":
-        raise _failed(field, str(response.url), f"it comes in the encoding {shown(encoding)}, which was not asked for")
+        raise _failed(field, str(response.url), f"expected no Content-Encoding, got {shown(encoding)}")
     body = bytearray()
-    async for piece in response.aiter_raw():
-        body += piece
+    async for chunk in response.aiter_raw():
+        body += chunk
         if len(body) > max_bytes:
-            message = f"{field}: {shown(str(response.url))} is too large; accepted are up to {max_bytes} bytes"
+            message = f"{field}: expected at most {max_bytes} bytes, got more from {shown(str(response.url))}"
             raise ApiError(413, message, field)
     return bytes(body)
 
 
 @functools.cache
 def _tls_context() -> ssl.SSLContext:
-    """Made once, in a thread: it reads all the authorities' certificates."""
+    """Cached, and made in a thread: it reads the certificates of all authorities."""
     return httpx.create_ssl_context(trust_env=False)
 
 
 def _failed(field: str, given: str, reason: str) -> ApiError:
-    return ApiError(400, f"{field}: {shown(given)} could not be fetched: {reason}", field)
+    return ApiError(400, f"{field}: fetching {shown(given)} failed: {reason}", field)

@@ -1,6 +1,6 @@
-"""Where an input picture comes from: the media folder, a data URL, plain base64, or a host that the operator allows.
+"""Input pictures from the media folder, a data URL, plain base64, or a host that the operator allows.
 
-The bytes are not looked into beyond what tells base64 from a path; the worker decodes them.
+Only the worker decodes them. Here their first bytes are checked only to tell base64 from a path.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from shared.settings import ServerSettings
 
 MAX_PATH_CHARS = 4096
 MIN_BASE64_CHARS = 32
-_PIECE_CHARS = 1024 * 1024  # a multiple of 4: base64 is decoded in pieces, so that other threads get their turns
+_CHUNK_CHARS = 1024 * 1024  # a multiple of 4; decoding in chunks lets other threads run in between
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://|(file|ftps?|https?|blob):", re.IGNORECASE)
 _DATA_URL = re.compile(r"data:(?P<type>[^;,]{0,100})(?P<parameters>(;[^;,]{0,100}){0,10}),", re.IGNORECASE)
 
 
 async def read_image(given: str, field: str, settings: ServerSettings) -> bytes:
-    """The file that ``given``, the value of ``field``, stands for.
+    """The bytes of the picture that ``given``, the value of ``field``, names or holds.
 
     Raises:
-        ApiError: 400, it stands for nothing that is accepted; 413, the file is larger than ``max_upload_bytes``; 415,
-            it is a data URL of something else, or an empty file.
+        ApiError: 400, ``given`` is none of the four; 413, the picture is larger than ``max_upload_bytes``; 415, it is
+            a data URL of another type, or empty.
     """
     text = given.strip()
     if _URL.match(text):
@@ -36,9 +36,9 @@ async def read_image(given: str, field: str, settings: ServerSettings) -> bytes:
     else:
         data = await asyncio.to_thread(_read, text, field, settings)
     if len(data) > settings.max_upload_bytes:
-        raise ApiError(413, f"{field}: it has {len(data)} bytes; accepted are up to {settings.max_upload_bytes}", field)
+        raise ApiError(413, f"{field}: expected at most {settings.max_upload_bytes} bytes, got {len(data)}", field)
     if not data:
-        raise ApiError(415, f"{field}: {shown(text)} is an empty file; accepted are pictures", field)
+        raise ApiError(415, f"{field}: expected a picture, got an empty file ({shown(text)})", field)
     return data
 
 
@@ -47,8 +47,8 @@ async def _fetched(url: str, field: str, settings: ServerSettings) -> bytes:
     if scheme not in ("http", "https"):
         raise ApiError(
             400,
-            f"{field}: URLs with {shown(scheme)} are not fetched; accepted are a path in the server's media folder, a "
-            "data URL, base64, and an http or https URL of a host that the operator allows",
+            f"{field}: expected an http or https URL, a data URL, base64 or a path in the server's media folder, "
+            f"got a URL with {shown(scheme)}",
             field,
         )
     return await fetch_image(url, field, settings.image_hosts, settings.max_upload_bytes)
@@ -63,19 +63,17 @@ def _read(text: str, field: str, settings: ServerSettings) -> bytes:
 
 
 def _from_data_url(text: str, field: str) -> bytes:
-    """RFC 2397, of which only base64 is accepted."""
+    """Decode a data URL (RFC 2397); only base64 ones are supported."""
     head = _DATA_URL.match(text)
     if head is None or not head["parameters"].lower().endswith(";base64"):
-        raise ApiError(400, f"{field}: {shown(text)}; accepted are data URLs like data:image/png;base64,...", field)
+        raise ApiError(400, f"{field}: expected a data URL like data:image/png;base64,..., got {shown(text)}", field)
     if not head["type"].strip().lower().startswith("image/"):
-        raise ApiError(
-            415, f"{field}: a data URL of type {shown(head['type'])}; accepted is image/ and a picture's format", field
-        )
+        raise ApiError(415, f"{field}: expected a data URL of an image type, got {shown(head['type'])}", field)
     return _from_base64(text[head.end() :], field)
 
 
 def _is_base64_picture(text: str) -> bool:
-    """Whether ``text`` can be nothing but a picture in base64: longer than most names, and it begins as pictures do."""
+    """Whether ``text`` is surely base64, not a path: it is long, and decodes to the first bytes of a picture format."""
     beginning = "".join(text[: 2 * MIN_BASE64_CHARS].split())[:MIN_BASE64_CHARS]
     if len(beginning) < MIN_BASE64_CHARS:
         return False
@@ -96,12 +94,12 @@ def _from_base64(text: str, field: str) -> bytes:
     try:
         if 0 <= padding < len(text) - 2:
             raise binascii.Error(f"padding at character {padding}")
-        pieces = [text[start : start + _PIECE_CHARS] for start in range(0, len(text), _PIECE_CHARS)]
-        return b"".join(binascii.a2b_base64(piece, strict_mode=True) for piece in pieces)
+        chunks = [text[start : start + _CHUNK_CHARS] for start in range(0, len(text), _CHUNK_CHARS)]
+        return b"".join(binascii.a2b_base64(chunk, strict_mode=True) for chunk in chunks)
     except ValueError as error:
         raise ApiError(
             400,
-            f"{field}: {shown(text)} is no valid base64 ({error}); accepted are base64 with its padding, and paths "
-            f"of up to {MAX_PATH_CHARS} characters",
+            f"{field}: expected base64 with its padding, or a path of at most {MAX_PATH_CHARS} characters, "
+            f"got {shown(text)} ({error})",
             field,
         ) from None

@@ -1,4 +1,4 @@
-"""The folder in which finished pictures are kept for a while, so that they can be fetched by their address."""
+"""The output folder, which keeps finished pictures for a while so that they can be fetched by URL."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 CLEAN_INTERVAL_S = 600.0
 STALE_PART_S = 600.0
-"""A file that has been in the writing for longer was left behind by a server that ended."""
+"""Partly written files older than this were left behind by a server that died."""
 
 _NAME = re.compile(r"[0-9a-f]{32}\.png")
 _PART_NAME = re.compile(r"[0-9a-f]{32}\.png\.part")
@@ -32,10 +32,10 @@ class _Entry:
 
 
 class ImageStore:
-    """Keeps pictures in ``folder`` for at most ``keep_s`` and within ``keep_bytes``, the newest ones rather.
+    """Keeps pictures in ``folder`` for at most ``keep_s`` and within ``keep_bytes``; the oldest go first.
 
-    Only files with names of its own pattern are ever removed. All methods may be called from any thread; they block
-    on the disk. Without a folder (``""``) nothing can be saved.
+    Only files named like its own are ever removed. All methods are thread-safe and block on the disk. Without a folder
+    (``""``) nothing can be saved.
     """
 
     def __init__(self, folder: str, keep_s: float, keep_bytes: int) -> None:
@@ -43,19 +43,19 @@ class ImageStore:
         self._keep_s = keep_s
         self._keep_bytes = keep_bytes
         self._lock = threading.Lock()
-        self._kept_bytes: int | None = None  # unknown until the folder is looked through
+        self._kept_bytes: int | None = None  # unknown until the folder is scanned
 
     def save(self, png: bytes) -> str:
-        """Write a picture, whole or not at all, readable by this user only; gives its file name.
+        """Write a picture atomically, readable by this user only, and return its file name.
 
         Raises:
-            OSError: it cannot be written, or is larger than all that may be kept.
+            OSError: it cannot be written, or is larger than ``keep_bytes``.
         """
         with self._lock:
             if self._folder is None:
                 raise OSError(errno.ENOENT, "there is no output folder")
             if len(png) > self._keep_bytes:
-                reason = f"{len(png)} bytes are more than the {self._keep_bytes} bytes that are kept in all"
+                reason = f"expected at most {self._keep_bytes} bytes, got {len(png)}"
                 raise OSError(errno.EFBIG, reason)
             if self._kept_bytes is None or self._kept_bytes + len(png) > self._keep_bytes:
                 self._clean(len(png))
@@ -66,24 +66,24 @@ class ImageStore:
             return name
 
     def read(self, name: str) -> bytes | None:
-        """A picture that was saved; ``None`` if there is none of that name (any more)."""
+        """The saved picture of this name; ``None`` if there is none, or none any more."""
         if self._folder is None or not _NAME.fullmatch(name):
             return None
         try:
-            with open(self._folder / name, "rb", opener=_open_file_itself) as file:
+            with open(self._folder / name, "rb", opener=_open_without_following) as file:
                 return file.read()
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
-                log.warning("a picture cannot be read", extra={"picture": name, "reason": str(error)})
+                log.warning("picture unreadable", extra={"picture": name, "reason": str(error)})
             return None
 
     def clean(self) -> None:
-        """Remove what is too old, then the oldest until the rest is small enough."""
+        """Remove pictures that are too old, then the oldest until the rest fits ``keep_bytes``."""
         with self._lock:
             self._clean(0)
 
     def _clean(self, room_bytes: int) -> None:
-        """Clean so that ``room_bytes`` more are within the bound."""
+        """Clean so that ``room_bytes`` more fit."""
         now_s = time.time()
         pictures, parts = self._entries()
         for part in parts:
@@ -98,7 +98,7 @@ class ImageStore:
         self._kept_bytes = kept_bytes
 
     def _entries(self) -> tuple[list[_Entry], list[_Entry]]:
-        """The store's own files: pictures, and what is being written."""
+        """The store's own files: pictures, and partly written ones."""
         pictures: list[_Entry] = []
         parts: list[_Entry] = []
         if self._folder is None:
@@ -114,7 +114,7 @@ class ImageStore:
                             facts = file.stat(follow_symlinks=False)
                             kind.append(_Entry(file.path, facts.st_mtime, facts.st_size))
         except FileNotFoundError:
-            pass  # nothing has been saved yet
+            pass  # the folder is made with the first picture
         return pictures, parts
 
 
@@ -124,7 +124,7 @@ async def keep_clean(store: ImageStore) -> None:
         try:
             await asyncio.to_thread(store.clean)
         except OSError as error:
-            log.warning("the output folder cannot be cleaned", extra={"reason": str(error)})
+            log.warning("output folder not cleaned", extra={"reason": str(error)})
         await asyncio.sleep(CLEAN_INTERVAL_S)
 
 
@@ -140,17 +140,17 @@ def _write(path: Path, png: bytes) -> None:
         raise
 
 
-def _open_file_itself(path: str, flags: int) -> int:
+def _open_without_following(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _remove(entry: _Entry) -> bool:
-    """Whether the file is gone."""
+    """Remove a file; returns whether it is gone."""
     try:
         os.unlink(entry.path)
     except FileNotFoundError:
         pass
     except OSError as error:
-        log.warning("a picture cannot be removed", extra={"picture": entry.path, "reason": str(error)})
+        log.warning("picture not removed", extra={"picture": entry.path, "reason": str(error)})
         return False
     return True

@@ -1,4 +1,4 @@
-"""Answers with pictures: whole, and as the events of a stream."""
+"""Answers with pictures: in one JSON object, or as a stream of events."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from shared.wire.jobs import ImageJob
 from shared.wire.payloads import Payload, Picture, Progress
 
 SEEDS = 2**31
-"""How many seeds are drawn from: as many as image front ends show."""
+"""Seeds are drawn from this range, which image front ends can display."""
 
 log = logging.getLogger("nexa.images")
 
-# Pictures are not counted in tokens; OpenAI's clients read these fields all the same.
+# Pictures cost no tokens, but OpenAI's clients read these fields.
 _USAGE = {
     "input_tokens": 0,
     "output_tokens": 0,
@@ -43,7 +43,7 @@ _LOOK = {"output_format": "png", "background": "opaque", "quality": "auto"}
 
 @dataclass(frozen=True, slots=True)
 class KeptPicture:
-    """A finished picture. ``url`` is ``None`` where it could not be saved, ``base64`` empty where it is not wanted."""
+    """A finished picture. ``url`` is ``None`` if it was not saved, ``base64`` is empty if only the URL is wanted."""
 
     picture: Picture
     url: str | None
@@ -51,7 +51,7 @@ class KeptPicture:
 
 
 class SubmittedImages(SubmittedRequest):
-    """The one job of an image request. Its pictures are saved and encoded as they come, in a thread.
+    """The one job of an image request. Its pictures are saved and encoded in a thread, as they arrive.
 
     Raises:
         ApiError: as :class:`SubmittedRequest`.
@@ -66,7 +66,7 @@ class SubmittedImages(SubmittedRequest):
         blobs: tuple[Blob, ...],
         store: ImageStore,
     ) -> None:
-        if job.seed < 0:  # drawn here, so that a worker that takes over from another one goes on with the same
+        if job.seed < 0:  # drawn here, so that after a failover the next worker uses the same seed
             job = dataclasses.replace(job, seed=secrets.randbelow(SEEDS))
         super().__init__(broker, record, body.model, [job], blobs, body)
         self.body = body
@@ -76,10 +76,10 @@ class SubmittedImages(SubmittedRequest):
         self._only_url = body.response_format == "url"
 
     async def next_batch(self) -> Batch | None:
-        """As :meth:`SubmittedRequest.next_batch`; every picture of the batch is in ``kept`` by then.
+        """As :meth:`SubmittedRequest.next_batch`, with the pictures of the batch in ``kept``.
 
         Raises:
-            ApiError: 500, only the address of a picture is wanted, and it cannot be saved.
+            ApiError: 500, only the URL of a picture is wanted, and it cannot be saved.
         """
         batch = await super().next_batch()
         for payload in batch[1] if batch else ():
@@ -91,16 +91,16 @@ class SubmittedImages(SubmittedRequest):
         try:
             url = f"/v1/images/{self._store.save(picture.png)}"
         except OSError as error:
-            log.warning("a picture cannot be kept", extra={"id": self.record.request_id, "reason": str(error)})
+            log.warning("picture not saved", extra={"id": self.record.request_id, "reason": str(error)})
             if self._only_url:
-                message = "the picture cannot be saved, so it has no url; ask with response_format b64_json"
+                message = "response_format: the picture cannot be saved, so it has no url; use b64_json instead"
                 raise ApiError(500, message, "response_format") from None
             return KeptPicture(picture, None, _base64(picture.png))
         return KeptPicture(picture, url, "" if self._only_url else _base64(picture.png))
 
 
 async def answer_pictures(request: Request, submitted: SubmittedImages) -> Response:
-    """All pictures in one JSON object, once the last one is finished."""
+    """All pictures in one JSON object, after the last one has finished."""
     body = await gathered(request, submitted, _whole(submitted))
     return Response(body, headers=position_header(submitted), media_type="application/json")
 
@@ -113,28 +113,28 @@ async def _whole(submitted: SubmittedImages) -> bytes:
 
 def _whole_json(submitted: SubmittedImages) -> bytes:
     facts = {"created": submitted.created, "model": submitted.model, "size": submitted.size, **_LOOK}
-    pieces = [json_text(facts)[:-1], ',"data":[']
+    parts = [json_text(facts)[:-1], ',"data":[']
     for number, (_, kept) in enumerate(sorted(submitted.kept.items())):
         fields = {"url": kept.url, "seed": kept.picture.seed, "revised_prompt": None}
-        pieces += [","] * (number > 0) + _object(fields, kept.base64, kept.base64)
-    return "".join([*pieces, "]}"]).encode()
+        parts += [","] * (number > 0) + _object(fields, kept.base64, kept.base64)
+    return "".join([*parts, "]}"]).encode()
 
 
 class ImageChunks:
-    """Writes OpenAI's image events, whose types begin with ``kind``, and one of our own for each denoising step."""
+    """Writes OpenAI's image events, with types prefixed by ``kind``, and a native one for each denoising step."""
 
     def __init__(self, kind: str, submitted: SubmittedImages) -> None:
         self._kind = kind
-        self._painting = submitted
+        self._submitted = submitted
         self._finished = 0
         self._previews = 0
 
     def opening(self) -> list[str]:
-        """Nothing: all events come from the job."""
+        """No events before those of the job."""
         return []
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
-        """The events for each step, each preview and each finished picture."""
+        """The events of each step, preview and finished picture."""
         events = []
         for payload in payloads:
             if isinstance(payload, Progress):
@@ -142,11 +142,11 @@ class ImageChunks:
                 if payload.preview:
                     events.append(self._partial(payload))
             elif isinstance(payload, Picture):
-                events.append(self._completed(self._painting.kept.pop(payload.index)))
+                events.append(self._completed(self._submitted.kept.pop(payload.index)))
         return events
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """Nothing; each picture has been sent."""
+        """No events after the pictures, which have been sent."""
         return []
 
     def _partial(self, progress: Progress) -> str:
@@ -155,8 +155,8 @@ class ImageChunks:
             "index": self._finished,
             "step": progress.step,
             "steps": progress.steps,
-            "created_at": self._painting.created,
-            "size": self._painting.size,
+            "created_at": self._submitted.created,
+            "size": self._submitted.size,
             **_LOOK,
         }
         self._previews += 1
@@ -169,7 +169,7 @@ class ImageChunks:
             "index": picture.index,
             "url": kept.url,
             "seed": picture.seed,
-            "created_at": self._painting.created,
+            "created_at": self._submitted.created,
             "size": f"{picture.width}x{picture.height}",
             **_LOOK,
             "usage": _USAGE,
@@ -182,13 +182,13 @@ class ImageChunks:
 
 
 def _object(fields: dict[str, Any], b64_json: str, base64: str = "") -> list[str]:
-    """The fields as JSON, in pieces, with base64 as it is: it needs no escapes, and copies take time."""
-    pieces = [json_text(fields)[:-1]]
+    """The fields as JSON, in parts; base64 is inserted unescaped, which saves copies of it."""
+    parts = [json_text(fields)[:-1]]
     if b64_json:
-        pieces += [',"b64_json":"', b64_json, '"']
+        parts += [',"b64_json":"', b64_json, '"']
     if base64:
-        pieces += [',"base64":"', base64, '"']
-    return [*pieces, "}"]
+        parts += [',"base64":"', base64, '"']
+    return [*parts, "}"]
 
 
 def _base64(data: bytes) -> str:

@@ -37,7 +37,7 @@ json_router = APIRouter(route_class=JsonRoute)
 
 
 def image_store_of(request: Request) -> ImageStore:
-    """Where this server keeps its pictures."""
+    """The application's store of finished pictures."""
     store: ImageStore = request.app.state.image_store
     return store
 
@@ -49,7 +49,7 @@ StoreDep = Annotated[ImageStore, Depends(image_store_of)]
 async def txt2img(
     body: Txt2ImgRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
 ) -> Response:
-    """Paint pictures from words."""
+    """Generate pictures from text."""
     job = body.to_job(broker.find_model(body.model, JobKind.IMAGE).max_image_side)
     return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
 
@@ -60,7 +60,7 @@ async def txt2img(
 async def generations(
     body: GenerationsRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
 ) -> Response:
-    """Paint pictures from words, in OpenAI's terms."""
+    """Generate pictures from text, as OpenAI's API does."""
     job = body.to_job(broker.find_model(body.model, JobKind.IMAGE).max_image_side)
     return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
 
@@ -73,7 +73,7 @@ async def generations(
     openapi_extra=body_docs(Img2ImgRequest),
 )
 async def img2img(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
-    """Paint pictures from words and a picture."""
+    """Generate pictures from text and a picture."""
     return await _edit(request, broker, record, store, Img2ImgRequest)
 
 
@@ -85,7 +85,7 @@ async def img2img(request: Request, broker: BrokerDep, record: RecordDep, store:
     openapi_extra=body_docs(EditsRequest),
 )
 async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep) -> Response:
-    """Paint pictures from words and a picture, in OpenAI's terms."""
+    """Generate pictures from text and a picture, as OpenAI's API does."""
     return await _edit(request, broker, record, store, EditsRequest)
 
 
@@ -96,10 +96,10 @@ async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: S
     responses={200: {"content": {"image/png": {}}}, **error_responses(401, 404)},
 )
 async def picture(name: str, store: StoreDep) -> Response:
-    """A finished picture, as long as it is kept."""
+    """A finished picture, while it is kept."""
     png = await asyncio.to_thread(store.read, name)
     if png is None:
-        raise ApiError(404, f"there is no picture {shown(name)}; finished ones are kept for a while only", "name")
+        raise ApiError(404, f"name: there is no picture {shown(name)}; finished ones are kept only for a while", "name")
     return Response(png, media_type="image/png", headers=PICTURE_HEADERS)
 
 
@@ -111,7 +111,7 @@ async def _edit(
     fields: type[Img2ImgRequest],
 ) -> Response:
     body, form = await read_body(request, fields, broker.settings)
-    served = broker.find_model(body.model, JobKind.IMAGE)  # before anything is fetched for it
+    served = broker.find_model(body.model, JobKind.IMAGE)  # before an input is fetched
     job = body.to_job(served.max_image_side)
     blobs = await unless_gone(request.receive, read_inputs(body, form, broker.settings))
     job = dataclasses.replace(job, has_mask=len(blobs) > 1)

@@ -185,20 +185,20 @@ def test_no_other_host_is_asked(host: PictureHost, allowed: tuple[str, ...]) -> 
     ],
 )
 def test_addresses_that_only_look_allowed(host: PictureHost, url: str) -> None:
-    assert "could not be fetched" not in refused(url.format(name=host.name), "example.org")
+    assert "fetching" not in refused(url.format(name=host.name), "example.org")
     assert host.asked == []
 
 
 def test_a_host_without_a_port_is_allowed_on_its_scheme_s_own_port(
     host: PictureHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "must allow that host" in refused(f"http://{host.name}/photo.png", "127.0.0.1")
+    assert "expected a URL of an allowed host" in refused(f"http://{host.name}/photo.png", "127.0.0.1")
     monkeypatch.setitem(router.images.fetching._DEFAULT_PORTS, "http", host.server_port)
     assert fetch(f"http://{host.name}/photo.png", "127.0.0.1") == png()
 
 
 def test_a_user_in_the_address_is_refused(host: PictureHost) -> None:
-    assert "holds a user" in refused(f"http://me:secret@{host.name}/photo.png", host.name)
+    assert "without a user" in refused(f"http://me:secret@{host.name}/photo.png", host.name)
 
 
 def test_a_redirect_on_the_same_host_is_followed(host: PictureHost) -> None:
@@ -220,31 +220,31 @@ def test_a_redirect_elsewhere(host: PictureHost, target: str) -> None:
 
 
 def test_redirects_in_a_circle_end(host: PictureHost) -> None:
-    assert "more than 3 times" in refused(f"http://{host.name}/round", host.name)
+    assert "more than 3 redirects" in refused(f"http://{host.name}/round", host.name)
     assert len(host.asked) == 4
 
 
 @pytest.mark.parametrize("path", ["endless", "announced"])
 def test_a_body_that_is_too_large_is_not_read_to_its_end(host: PictureHost, path: str) -> None:
-    assert "up to 100000 bytes" in refused(f"http://{host.name}/{path}", host.name, status=413)
+    assert "at most 100000 bytes" in refused(f"http://{host.name}/{path}", host.name, status=413)
 
 
 def test_packed_bodies_are_not_unpacked(host: PictureHost) -> None:
-    assert "encoding 'gzip'" in refused(f"http://{host.name}/bomb", host.name)
+    assert "no Content-Encoding, got 'gzip'" in refused(f"http://{host.name}/bomb", host.name)
 
 
 @pytest.mark.parametrize("path", ["silent", "dripping"])
 def test_a_slow_host_meets_the_deadline(host: PictureHost, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(router.images.fetching, "FETCH_TIMEOUT_S", 0.3)
-    assert "did not arrive within 0.3 seconds" in refused(f"http://{host.name}/{path}", host.name)
+    assert "timed out after 0.3 s" in refused(f"http://{host.name}/{path}", host.name)
 
 
 def test_other_failures_are_told(host: PictureHost) -> None:
     assert "answered 404" in refused(f"http://{host.name}/missing.png", host.name)
-    assert "could not be fetched" in refused(f"http://{host.name}/cut", host.name)
+    assert "fetching" in refused(f"http://{host.name}/cut", host.name)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert "could not be fetched" in refused(f"http://127.0.0.1:{port}/", f"127.0.0.1:{port}")
+    assert "fetching" in refused(f"http://127.0.0.1:{port}/", f"127.0.0.1:{port}")
 
 
 def test_no_proxy_is_asked(host: PictureHost, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,8 +67,8 @@ def test_long_base64_is_decoded_whatever_it_holds(media: Path) -> None:
     data = os.urandom(3_000_001)
     assert read_input(in_base64(data), media, 3_000_001) == data
     refusal_of(in_base64(data), media, 413, 3_000_000)
-    assert "valid base64" in refusal_of(in_base64(data)[:-1], media, 400, 4_000_000)
-    assert "paths of up to 4096" in refusal_of("a.b/" * 2000, media)
+    assert "expected base64 with its padding" in refusal_of(in_base64(data)[:-1], media, 400, 4_000_000)
+    assert "a path of at most 4096" in refusal_of("a.b/" * 2000, media)
 
 
 def test_padding_in_the_middle_is_no_base64(media: Path) -> None:
@@ -100,7 +100,7 @@ def test_what_is_as_long_as_base64_may_be_a_path(media: Path) -> None:
     ],
 )
 def test_other_urls_are_refused(media: Path, url: str) -> None:
-    assert "are not fetched" in refusal_of(url, media)
+    assert "expected an http or https URL" in refusal_of(url, media)
 
 
 def test_the_event_loop_goes_on_while_a_file_is_read(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,13 +129,13 @@ def test_a_large_upload_does_not_lie_in_memory(broker: FakeBroker) -> None:
 @pytest.mark.parametrize(
     ("files", "data", "param", "told"),
     [
-        ([MASK], {}, "image_path", "image_path is missing"),
+        ([MASK], {}, "image_path", "image_path is required"),
         ([IMAGE, IMAGE], {}, "image", "expected one file, got 2"),
         ([("image[]", IMAGE[1]), ("image[]", IMAGE[1])], {}, "image", "expected one file, got 2"),
         ([IMAGE, ("image_path", IMAGE[1])], {}, "image", "expected one file, got 2"),
         ([IMAGE, MASK, MASK], {}, "mask", "expected one file, got 2"),
-        ([IMAGE], {"image_path": "photo.png"}, "image_path", "both given"),
-        ([IMAGE, MASK], {"mask_path": "photo.png"}, "mask_path", "both given"),
+        ([IMAGE], {"image_path": "photo.png"}, "image_path", "got both"),
+        ([IMAGE, MASK], {"mask_path": "photo.png"}, "mask_path", "got both"),
         ([MASK], {"image": "photo.png"}, "image", "a file"),
         ([("image", ("photo.png", b""))], {}, "image", "empty"),
         ([IMAGE], {"prompt": ""}, "prompt", "required"),
@@ -162,7 +162,7 @@ def test_an_upload_that_is_too_large(broker: FakeBroker) -> None:
 
 def test_json_has_its_own_limit_where_uploads_may_be_larger(broker: FakeBroker) -> None:
     body = {**CAT, "image_path": in_base64(bytes(1_000_000))}
-    assert "up to that in JSON" in refused(broker, post(broker, "/v1/img2img", body), None, 413)
+    assert "a form may have more" in refused(broker, post(broker, "/v1/img2img", body), None, 413)
 
     async def go() -> httpx.Response:
         async def pieces() -> Any:
