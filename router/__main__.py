@@ -1,4 +1,4 @@
-"""``python -m router``: the front process, started by the supervisor."""
+"""``python -m router``: the HTTP process, started by the supervisor."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from shared.settings import ServerSettings
 
 log = logging.getLogger("nexa.router")
 
-# Longer than clients keep idle connections: a server that closes first makes them trip over a connection reset.
+# Longer than clients keep idle connections: if the server closes first, their next request fails with a reset.
 KEEP_ALIVE_TIMEOUT_S = 75
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve HTTP until a signal ends it; returns the exit code."""
+    """Serve HTTP until a signal arrives; returns the exit code."""
     options = _parser().parse_args(arguments)
     if options.fd is not None:
         die_with_parent()
@@ -62,15 +62,15 @@ def main(arguments: list[str] | None = None) -> int:
     listener = None if options.fd is None else socket.socket(fileno=options.fd)
     if listener is not None:
         drop_stalled(listener, limits.read_timeout_s)
-    # The family and type of an inherited socket are asked of the socket itself; uvicorn would take it for a Unix one.
+    # Passed as a socket, not as its number, which uvicorn would take for that of a Unix socket.
     server.run(sockets=None if listener is None else [listener])
     return 0 if server.started else 1
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m router", description="The front process of nexa server.")
-    parser.add_argument("--settings", type=Path, required=True, help="the settings file that the supervisor wrote")
-    parser.add_argument("--fd", type=int, help="a listening socket to inherit; without it, host and port are bound")
+    parser = argparse.ArgumentParser(prog="python -m router", description="The HTTP process of nexa server.")
+    parser.add_argument("--settings", type=Path, required=True, help="settings file written by the supervisor")
+    parser.add_argument("--fd", type=int, help="inherited listening socket; otherwise host and port are bound")
     return parser
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from router.telemetry.tracing import Tracing
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position")
-KEY_FILE_WAIT_S = 0.25  # the event loop waits with it
+KEY_FILE_WAIT_S = 0.25  # short, since it blocks the event loop
 DESCRIPTION = "Text, speech and image models of this machine, through OpenAI's API and a native one."
 
 

@@ -78,7 +78,7 @@ def needs_key(options: ServerOptions) -> bool:
     """
     try:
         with contextlib.closing(KeyStore.open(data_path(options.key_file, KEY_FILE_NAME))) as store:
-            made, in_force = store.any_made(), bool(store.keys())
+            made, in_force = store.any_created(), bool(store.keys())
     except (KeyFileError, sqlite3.Error) as error:
         raise OptionError(f"--key-file: {error}") from None
     if options.api_key:

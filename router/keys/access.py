@@ -1,4 +1,4 @@
-"""Who may use the server: whether a key is needed, and whose key was given."""
+"""Who may use the server: whether a key is required, and which one was given."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from router.keys.store import KeyStore, StoredKey
 
 
 class Access:
-    """Judges the key that a request came with.
+    """Checks the key of a request.
 
-    ``api_key`` is the one that all may share, empty where there is none; ``store`` has those that were made by name.
-    With ``required``, a key is needed from the start, otherwise as soon as one is made, unless the server is
-    ``insecure``.
+    ``api_key`` is the one that all users share, or empty; ``store`` has the named keys. With ``required``, a key is
+    needed from the start; otherwise once the first named key exists, unless the server is ``insecure``.
     """
 
     def __init__(self, store: KeyStore, api_key: str = "", required: bool = False, insecure: bool = False) -> None:
@@ -25,21 +24,21 @@ class Access:
     def needs_key(self) -> bool:
         """Whether a request without a key is refused.
 
-        That is so from the first key on that was ever made: revoking the last one must not open the server.
+        Revoked keys count: revoking the last key must not open the server.
 
         Raises:
             sqlite3.Error: the key file cannot be read.
         """
         if self._api_key or self._required:
             return True
-        return not self._insecure and self._store.any_made()
+        return not self._insecure and self._store.any_created()
 
     def is_shared(self, given: str) -> bool:
-        """Whether this is the key that all share."""
+        """Whether ``given`` is the shared key."""
         return bool(self._api_key) and hmac.compare_digest(given.encode(), self._api_key)
 
     def find(self, given: str) -> StoredKey | None:
-        """The named key that this is, None if it is none.
+        """The named key that ``given`` is, or None.
 
         Raises:
             sqlite3.Error: the key file cannot be read.

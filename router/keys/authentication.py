@@ -1,4 +1,4 @@
-"""The API key of each request: whose it is, and whether it needs one."""
+"""Authentication of each request by its API key."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ DOCUMENTATION_PREFIX = "/static-offline-docs/"
 
 
 class Authentication:
-    """ASGI middleware: enters the user of ``Authorization: Bearer <key>`` into the request's record, or answers 401.
+    """ASGI middleware: notes the user of ``Authorization: Bearer <key>`` in the request's record, or answers 401.
 
-    A key of its own makes a request its user's, with that key's limits; the server's one key, which all share, lets
-    users in who are told apart by their addresses, and makes nobody an administrator. Where no key is needed, one that
-    is not known is ignored, since OpenAI's clients always send one. The ``open_paths`` need no key, nor does the
-    documentation: a browser cannot send the header for a page.
+    A named key identifies its user and sets that key's limits. The shared key lets users in, who are then identified by
+    their addresses, but makes nobody an administrator. While no key is required, unknown ones are ignored, since
+    OpenAI's clients always send one. The ``open_paths`` need no key, nor does the documentation, since browsers cannot
+    send the header when opening a page.
     """
 
     def __init__(self, app: ASGIApp, access: Access, open_paths: Set[str] = frozenset()) -> None:
@@ -37,7 +37,7 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http" and not self._is_open(scope["path"]):
-            refusal = self._judge(scope)
+            refusal = self._check(scope)
             if refusal is not None:
                 await error_response(refusal)(scope, receive, send)
                 return
@@ -46,8 +46,8 @@ class Authentication:
     def _is_open(self, path: str) -> bool:
         return path in self._open_paths or path.startswith(DOCUMENTATION_PREFIX)
 
-    def _judge(self, scope: Scope) -> ApiError | None:
-        """Why the request is refused, or None; what its key says is entered into its record."""
+    def _check(self, scope: Scope) -> ApiError | None:
+        """The reason to refuse the request, or None; a named key is noted in the request's record."""
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
         given = given.strip() if scheme.lower() == "bearer" else ""
         try:
@@ -60,12 +60,14 @@ class Authentication:
             if self._access.is_shared(given) or not self._access.needs_key:
                 return None
         except sqlite3.Error:
-            log.exception("the key file cannot be read")
-            return ApiError(503, "the server cannot read its API keys; its log has the reason")
-        problem = "the API key is wrong, or was revoked" if given else "no API key was given"
+            log.exception("key file unreadable")
+            return ApiError(503, "the server cannot read its API keys; see its log")
+        message = "Authorization is required: Bearer <key>, with an API key of this server"
+        if given:
+            message = "Authorization: expected a valid API key of this server, got an unknown or revoked one"
         return ApiError(
             401,
-            f"{problem}; accepted is the header Authorization: Bearer <key> with a key of this server",
+            message,
             code="invalid_api_key",
             headers={"WWW-Authenticate": "Bearer"},
         )

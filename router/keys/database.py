@@ -1,7 +1,7 @@
-"""The SQLite file that holds the API keys and what they have used.
+"""The SQLite file of API keys and their usage.
 
-The server, other servers on this machine and ``nexa key`` may have it open at the same time: it is in WAL mode, where
-readers do not wait for a writer and what was written survives the death of the process.
+Several servers on this machine and ``nexa key`` may have it open at the same time. It is in WAL mode: readers do not
+wait for a writer, and committed data survives the death of the process.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from pathlib import Path
 
 FILE_NAME = "keys.sqlite3"
 WAIT_FOR_OTHERS_S = 5.0
-"""How long a connection waits for another process's write, unless it is told otherwise."""
+"""How long a connection waits for another process's write by default."""
 
 IN_MEMORY = ":memory:"
 _APPLICATION_ID = 0x6E657861  # "nexa"
 _VERSION = 1
-# Columns keep their names: servers of several versions may share a file. ``*_s`` of a key are Unix times.
+# Columns keep their names, since servers of several versions may share a file. A key's ``*_s`` are Unix times.
 _SCHEMA = """
 CREATE TABLE key (
     id TEXT PRIMARY KEY,
@@ -53,13 +53,13 @@ class KeyFileError(Exception):
 
 
 def connect(path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> sqlite3.Connection:
-    """Open the key file, or one in memory; it is made, readable by its owner only, if it is not there.
+    """Open the key file, or a database in memory without ``path``. A new file is readable by its owner only.
 
-    The connection may be handed from thread to thread, but be used by one at a time. ``wait_s`` is how long a statement
-    waits for another process.
+    The connection may pass between threads, but only one may use it at a time. ``wait_s`` is how long a statement waits
+    for another process.
 
     Raises:
-        KeyFileError: the file cannot be made or opened, is none of ours, or is of a newer version.
+        KeyFileError: the file cannot be created or opened, is not a key file, or is of a newer version.
     """
     try:
         if path is not None:
@@ -68,12 +68,12 @@ def connect(path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> sqlite3.Con
         name = IN_MEMORY if path is None else path
         database = sqlite3.connect(name, timeout=wait_s, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise KeyFileError(f"the key file {path} cannot be opened: {_reason(error)}") from None
+        raise KeyFileError(f"key file {path}: cannot be opened ({_reason(error)})") from None
     try:
         _prepare(database, path)
     except sqlite3.Error as error:
         database.close()
-        raise KeyFileError(f"the key file {path} cannot be used: {_reason(error)}") from None
+        raise KeyFileError(f"key file {path}: cannot be used ({_reason(error)})") from None
     except BaseException:
         database.close()
         raise
@@ -82,7 +82,7 @@ def connect(path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> sqlite3.Con
 
 @contextlib.contextmanager
 def writing(database: sqlite3.Connection) -> Iterator[None]:
-    """A transaction that no other writer comes between; undone if its block raises."""
+    """An exclusive write transaction, rolled back if the block raises."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -93,7 +93,7 @@ def writing(database: sqlite3.Connection) -> Iterator[None]:
 
 
 def _make_private(path: Path) -> None:
-    """Make the file if it is not there. One that is there must not be opened: closing it would end SQLite's locks.
+    """Create the file if it is missing. An existing one must not be opened: closing it would drop SQLite's locks.
 
     https://www.sqlite.org/howtocorrupt.html, section 2.2
     """
@@ -105,18 +105,18 @@ def _prepare(database: sqlite3.Connection, path: Path | None) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     if _number(database, "application_id") != _APPLICATION_ID:
-        with writing(database):  # two processes may have found it empty
+        with writing(database):  # two processes may find it empty at once
             _create(database, path)
     version = _number(database, "user_version")
     if version > _VERSION:
-        raise KeyFileError(f"the key file {path} is of version {version}; this program knows up to {_VERSION}")
+        raise KeyFileError(f"key file {path}: expected version {_VERSION} or earlier, got {version}")
 
 
 def _create(database: sqlite3.Connection, path: Path | None) -> None:
     if _number(database, "application_id") == _APPLICATION_ID:
         return
     if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise KeyFileError(f"{path} is another program's database, not a key file")
+        raise KeyFileError(f"key file {path}: expected a key file, got another program's database")
     for statement in filter(str.strip, _SCHEMA.split(";")):
         database.execute(statement)
     database.execute(f"PRAGMA user_version = {_VERSION}")

@@ -1,4 +1,4 @@
-"""API keys: made, listed, revoked, and found again by the secret that a client sends."""
+"""API keys: created, listed, revoked, and looked up by what a client sends."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class StoredKey:
 class KeyStore:
     """The keys in a key file.
 
-    A key is ``nexa-<id>-<secret>``. The secret has 256 random bits, so that a plain SHA-256 of the key, which is all
-    that is stored, cannot be turned back into it; a slow hash is for secrets that people make up.
+    A key is ``nexa-<id>-<secret>``. Only its SHA-256 is stored. The secret has 256 random bits, so that it needs no
+    slow hash, unlike passwords that people choose.
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
@@ -45,10 +45,10 @@ class KeyStore:
 
     @classmethod
     def open(cls, path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> Self:
-        """The keys in the file at ``path``, which is made if it is not there; without one, in memory.
+        """Open the keys of the file at ``path``, which is created if missing; without a path, in memory.
 
         Raises:
-            KeyFileError: it cannot be used.
+            KeyFileError: the file cannot be used.
         """
         return cls(connect(path, wait_s))
 
@@ -57,14 +57,14 @@ class KeyStore:
         self._database.close()
 
     def create(self, name: str, limits: UserLimits = UNLIMITED, admin: bool = False) -> str:
-        """Make a key; returns it. It cannot be had a second time.
+        """Create and return a key, which cannot be read again later.
 
         Raises:
-            KeyFileError: the name is not accepted, or has a key already.
+            KeyFileError: the name is invalid, or already has a key.
         """
         if not is_name(name):
-            accepted = "1 to 64 letters, digits, dots, dashes and underscores are accepted, but no address"
-            raise KeyFileError(f"the key's name {name!r}: {accepted}")
+            expected = "1 to 64 letters, digits, dots, dashes and underscores that are no address"
+            raise KeyFileError(f"name: expected {expected}, got {name!r}")
         key_id = secrets.token_hex(6)
         key = f"{PREFIX}-{key_id}-{secrets.token_urlsafe(32)}"
         row = (
@@ -81,11 +81,11 @@ class KeyStore:
             with writing(self._database):
                 self._database.execute("INSERT INTO key VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
         except sqlite3.IntegrityError:
-            raise KeyFileError(f"there is a key named {name} already; revoke it first, or take another name") from None
+            raise KeyFileError(f"name: {name} already has a key; revoke it first, or use another name") from None
         return key
 
     def revoke(self, name: str) -> None:
-        """Let a key open nothing any more, from the next request on.
+        """Revoke the key of this name, from the next request on.
 
         Raises:
             KeyFileError: no key in force has this name.
@@ -96,22 +96,22 @@ class KeyStore:
             ).rowcount
         if not revoked:
             names = ", ".join(key.name for key in self.keys()) or "none"
-            raise KeyFileError(f"no key is named {name}; there are: {names}")
+            raise KeyFileError(f"name: expected the name of a key in force ({names}), got {name}")
 
     def keys(self, revoked: bool = False) -> list[StoredKey]:
-        """The keys in force, or those that were ``revoked``, the oldest first."""
+        """The keys in force, or the ``revoked`` ones, oldest first."""
         condition = "IS NOT NULL" if revoked else "IS NULL"
         rows = self._database.execute(
             f"SELECT {_COLUMNS} FROM key WHERE revoked_s {condition} ORDER BY created_s, rowid"
         )
         return [_stored(row) for row in rows]
 
-    def any_made(self) -> bool:
-        """Whether a key was ever made, be it revoked since."""
+    def any_created(self) -> bool:
+        """Whether there is any key, in force or revoked."""
         return self._database.execute("SELECT 1 FROM key LIMIT 1").fetchone() is not None
 
     def find(self, given: str) -> StoredKey | None:
-        """The key in force that ``given`` is, compared in constant time; None if it is none."""
+        """The key in force that ``given`` is, compared in constant time, or None."""
         prefix, _, rest = given.partition("-")
         key_id = rest.partition("-")[0]
         if prefix != PREFIX:
@@ -125,7 +125,7 @@ class KeyStore:
 
 
 def is_name(text: str) -> bool:
-    """Whether a key may have this name."""
+    """Whether ``text`` is valid as a key's name."""
     return _NAME.fullmatch(text) is not None and not _is_address(text)
 
 
@@ -140,7 +140,7 @@ def _stored(row: tuple[str, str, int, int | None, int | None, str, int, int | No
 
 
 def _is_address(name: str) -> bool:
-    """Users without a key are called by their addresses."""
+    """Whether ``name`` could be a user without a key, who is named by their address."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the users of keys have used, by day and model, in the key file."""
+"""Usage per key, day and model, in the key file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import NamedTuple, Self
 from router.keys.database import connect, writing
 
 NO_KEY = ""
-"""Stands for all requests without a key of their own."""
+"""The key of all requests without a named key."""
 
 
 class UsageOf(NamedTuple):
-    """What is counted by itself: a day (UTC), a key's name and a model."""
+    """What usage is summed by: day (UTC), key name and model."""
 
     day: datetime.date
     key: str
@@ -25,7 +25,7 @@ class UsageOf(NamedTuple):
 
 
 class GroupBy(StrEnum):
-    """What else than the key the sums are told apart by."""
+    """How sums are grouped: by key, and by model or day within a key."""
 
     KEY = "key"
     MODEL = "model"
@@ -34,7 +34,7 @@ class GroupBy(StrEnum):
 
 @dataclass(slots=True)
 class Usage:
-    """Accepted requests and what they took. ``prompt_tokens`` has the ``cached_tokens`` in it."""
+    """Accepted requests and what they used. ``prompt_tokens`` include the ``cached_tokens``."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -44,7 +44,7 @@ class Usage:
     audio_s: float = 0.0
 
     def add(self, other: Usage) -> None:
-        """Count ``other`` in."""
+        """Add ``other`` to these sums."""
         self.requests += other.requests
         self.prompt_tokens += other.prompt_tokens
         self.cached_tokens += other.cached_tokens
@@ -54,7 +54,7 @@ class Usage:
 
 
 class UsageRow(NamedTuple):
-    """A sum, and what it is of; ``day`` and ``model`` are None where they are not told apart."""
+    """One sum; ``day`` and ``model`` are None unless sums are grouped by them."""
 
     key: str
     day: datetime.date | None
@@ -76,17 +76,17 @@ ON CONFLICT DO UPDATE SET
 
 
 class UsageStore:
-    """The sums in a key file."""
+    """The usage in a key file."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     @classmethod
     def open(cls, path: Path | None) -> Self:
-        """The sums in the file at ``path``, which is made if it is not there; without one, in memory.
+        """Open the usage of the file at ``path``, which is created if missing; without a path, in memory.
 
         Raises:
-            KeyFileError: it cannot be used.
+            KeyFileError: the file cannot be used.
         """
         return cls(connect(path))
 
@@ -95,10 +95,10 @@ class UsageStore:
         self._database.close()
 
     def add(self, used: Mapping[UsageOf, Usage]) -> None:
-        """Count all of ``used`` in, or nothing of it.
+        """Add all of ``used``, or nothing.
 
         Raises:
-            sqlite3.Error: it cannot be written.
+            sqlite3.Error: the file cannot be written.
         """
         rows = [(of.day.isoformat(), of.key, of.model, *astuple(usage)) for of, usage in used.items()]
         with writing(self._database):
@@ -111,12 +111,12 @@ class UsageStore:
         since: datetime.date | None = None,
         until: datetime.date | None = None,
     ) -> list[UsageRow]:
-        """The sums per key and ``by``, from the day ``since`` to the day ``until``, both included.
+        """The sums per key and ``by``, from the day ``since`` through the day ``until``.
 
-        With ``key`` only that key's; :data:`NO_KEY` is that of all requests without one.
+        ``key`` limits them to one key; :data:`NO_KEY` is that of requests without a named key.
 
         Raises:
-            sqlite3.Error: it cannot be read.
+            sqlite3.Error: the file cannot be read.
         """
         group = "key" if by is GroupBy.KEY else f"key, {by.value}"
         day = "day" if by is GroupBy.DAY else "NULL"

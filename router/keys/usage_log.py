@@ -1,4 +1,4 @@
-"""Counts what each request used, for its key, and keeps the sums in the key file."""
+"""Adds up what requests used, and writes it to the key file."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from router.keys.usage import GroupBy, Usage, UsageOf, UsageRow, UsageStore
 log = logging.getLogger("nexa.usage")
 
 GATHER_S = 0.2
-"""Requests that end within this time are written together."""
+"""Usage of requests that end within this time is written together."""
 RETRY_S = 5.0
 
 
 class UsageLog:
-    """Writes usage behind the requests' backs: a full disk costs no request, its sums wait until there is room.
+    """Writes usage in the background: a full disk fails no request, and the sums wait until there is room.
 
-    What is written survives the death of the process at once; the last ``GATHER_S`` may be lost with it.
+    If the process dies, only the usage of the last ``GATHER_S`` is lost.
     """
 
     def __init__(self, store: UsageStore) -> None:
@@ -30,10 +30,10 @@ class UsageLog:
         self._unwritten: dict[UsageOf, Usage] = {}
         self._writer: asyncio.Task[None] | None = None
         self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, "usage")  # one: it alone uses the store
+        self._thread = ThreadPoolExecutor(1, "usage")  # one thread: only it uses the store
 
     def finished(self, request: FinishedRequest) -> None:
-        """Count a request that has ended, if it was accepted."""
+        """Count a finished request, if it was accepted."""
         record = request.record
         if record.consumed is None or record.model is None:
             return
@@ -45,23 +45,23 @@ class UsageLog:
     async def sums(
         self, by: GroupBy, key: str | None, since: datetime.date | None, until: datetime.date | None
     ) -> list[UsageRow]:
-        """The sums, with all requests that have ended; see :meth:`UsageStore.sums`.
+        """The sums of all finished requests; see :meth:`UsageStore.sums`.
 
         Raises:
-            sqlite3.Error: they cannot be written or read.
+            sqlite3.Error: the file cannot be written or read.
         """
         await self._write()
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.sums, by, key, since, until)
 
     async def close(self) -> None:
-        """Write what is left, and close the file."""
+        """Write what is pending, and close the file."""
         if self._writer is not None and not self._writer.done():
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
         try:
             await self._write()
         except sqlite3.Error:
-            log.exception("usage cannot be written, and is lost: %s", self._unwritten)
+            log.exception("usage not written and lost: %s", self._unwritten)
         self._thread.shutdown()
         self._store.close()
 
@@ -75,11 +75,11 @@ class UsageLog:
             try:
                 await self._write()
             except sqlite3.Error as error:
-                log.error("usage cannot be written, another attempt follows in %g s: %s", RETRY_S, error)
+                log.error("usage not written, next attempt in %g s: %s", RETRY_S, error)
                 wait_s = RETRY_S
 
     async def _write(self) -> None:
-        # Shielded: the thread goes on when its waiter is cancelled, and what it writes must not be written again.
+        # Shielded: the thread goes on when its waiter is cancelled, and must not write the same usage again.
         await asyncio.shield(asyncio.ensure_future(self._write_all()))
 
     async def _write_all(self) -> None:

@@ -1,7 +1,7 @@
-"""What ``GET /metrics`` says of requests: histograms of their times and counts of what they cost.
+"""Metrics of requests for ``GET /metrics``: histograms of latencies, and counters of what requests used.
 
-A request is observed once, at its end, however many tokens it streams. Names and units follow vLLM and OpenTelemetry;
-labels are bounded: models are those that are served, and paths that no endpoint has count as ``other``.
+A request is observed once, at its end. Names and units follow vLLM and OpenTelemetry. Labels are bounded: models are
+the served ones, and paths without an endpoint count as ``other``.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ ITL_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2,
 
 
 class Metrics:
-    """The histograms and counters of one application, in a registry of its own."""
+    """The histograms and counters of one application, in their own registry."""
 
     def __init__(self, models: Sequence[ModelSettings]) -> None:
         self.registry = CollectorRegistry()
         self._models = [model.name for model in models]
         self._ttft = self._histogram(
-            "time_to_first_token_seconds", "Acceptance of a request to its first token, segment or picture."
+            "time_to_first_token_seconds",
+            "Time from a request's acceptance to its first token, segment or picture.",
         )
         self._itl = self._histogram(
             "inter_token_latency_seconds",
@@ -35,21 +36,22 @@ class Metrics:
             ITL_BUCKETS_S,
         )
         self._e2e = self._histogram(
-            "e2e_request_latency_seconds", "Arrival of a request that was answered in full to the end of its answer."
+            "e2e_request_latency_seconds",
+            "Time from a request's arrival to the end of its complete answer.",
         )
         self._queue_time = self._histogram(
-            "request_queue_time_seconds", "Acceptance of a request to when a worker is given its first job."
+            "request_queue_time_seconds", "Time from a request's acceptance to the dispatch of its first job."
         )
         labels = ("endpoint", "model", "kind", "outcome", "status")
         self._requests = Counter("requests", "Requests that have ended.", labels, PREFIX, registry=self.registry)
-        self._prompt_tokens = self._counter("prompt_tokens", "Tokens of prompts; each prompt counts once.")
-        self._cached_tokens = self._counter("cached_prompt_tokens", "Those of them that the KV cache already held.")
+        self._prompt_tokens = self._counter("prompt_tokens", "Prompt tokens; each prompt counts once.")
+        self._cached_tokens = self._counter("cached_prompt_tokens", "Prompt tokens that the KV cache already held.")
         self._generation_tokens = self._counter("generation_tokens", "Tokens generated for clients.")
-        self._images = self._counter("images", "Pictures painted for clients.")
-        self._audio = self._counter("audio_seconds", "Length of the recordings that were transcribed, in seconds.")
+        self._images = self._counter("images", "Pictures generated for clients.")
+        self._audio = self._counter("audio_seconds", "Seconds of audio that were transcribed.")
 
     def finished(self, request: FinishedRequest) -> None:
-        """Count a request that has ended."""
+        """Observe a finished request."""
         model = request.record.model or ""
         kind = request.record.kind or ""
         self._requests.labels(request.endpoint, model, kind, request.outcome, str(request.status)).inc()
@@ -92,7 +94,7 @@ class Metrics:
         return made
 
     def _show_zeros(self, metric: Histogram | Counter) -> None:
-        """Export each model from the start: a rate needs a first value to begin from."""
+        """Export every model from the start: a rate needs a first value."""
         for model in self._models:
             metric.labels(model)
 
@@ -100,7 +102,7 @@ class Metrics:
 def queue_time_s(job: Job) -> float | None:
     """Seconds from a job's acceptance to its dispatch; None while it waits.
 
-    A job that a worker lost is dispatched again: its first token bounds what can be said of the first time.
+    After a failover, only the last dispatch is known; the first token is then an upper bound for the first dispatch.
     """
     if job.dispatched_at_s is None:
         return None

@@ -1,4 +1,4 @@
-"""Whether and where traces go, known without loading OpenTelemetry."""
+"""Whether and where to send traces, decided without importing OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger("nexa.tracing")
 
 
 def installed() -> bool:
-    """Whether the packages of the extra ``telemetry`` are here."""
+    """Whether the packages of the extra ``telemetry`` are installed."""
     try:
         return all(
             importlib.util.find_spec(name) is not None
@@ -37,7 +37,7 @@ def open_tracing(endpoint: str, operations: Mapping[str, str], quiet_paths: Set[
     if not endpoint and named is None:
         return None
     if not installed():
-        log.warning("no traces are sent: packages are missing", extra={"asked_by": named, "remedy": HOW_TO_INSTALL})
+        log.warning("traces not sent: packages missing", extra={"asked_by": named, "remedy": HOW_TO_INSTALL})
         return None
     from router.telemetry.tracing import Tracing
 

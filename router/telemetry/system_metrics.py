@@ -1,4 +1,4 @@
-"""What ``GET /metrics`` says of the machine: CPU and memory of this server's processes, use of its GPUs."""
+"""Metrics of the machine for ``GET /metrics``: CPU and memory of this server's processes, and use of its GPUs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.devices import GpuSource, visible_gpus
 
 
 def process_families(pids: Mapping[str, int]) -> list[Metric]:
-    """CPU time, memory and threads of processes, given by name; those that have ended are left out."""
+    """CPU time, memory and threads of processes, by name; ended ones are left out."""
     labels = ("process",)
     cpu = CounterMetricFamily("nexa_process_cpu_seconds", "CPU time used, user and system.", labels=labels)
     memory = GaugeMetricFamily("nexa_process_resident_memory_bytes", "Resident memory.", labels=labels)
@@ -32,11 +32,11 @@ def process_families(pids: Mapping[str, int]) -> list[Metric]:
 
 
 def gpu_families(source: GpuSource) -> list[Metric]:
-    """Use and memory of the GPUs that this server may use; what a driver does not tell is left out."""
+    """Utilization and memory of the GPUs that this server may use, as far as the driver reports them."""
     labels = ("gpu", "name")
-    busy = GaugeMetricFamily("nexa_gpu_utilization_ratio", "Share of time in which the GPU worked.", labels=labels)
-    used = GaugeMetricFamily("nexa_gpu_memory_used_bytes", "Memory in use, by all processes.", labels=labels)
-    total = GaugeMetricFamily("nexa_gpu_memory_total_bytes", "Memory that the GPU has.", labels=labels)
+    busy = GaugeMetricFamily("nexa_gpu_utilization_ratio", "Share of time that the GPU was busy.", labels=labels)
+    used = GaugeMetricFamily("nexa_gpu_memory_used_bytes", "Memory used by all processes.", labels=labels)
+    total = GaugeMetricFamily("nexa_gpu_memory_total_bytes", "Total memory of the GPU.", labels=labels)
     for gpu in visible_gpus(source):
         values = (str(gpu.index), gpu.name)
         if gpu.busy_ratio is not None:

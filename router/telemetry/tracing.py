@@ -1,7 +1,7 @@
-"""OpenTelemetry traces: one server span for each request, with a child for each phase of its jobs.
+"""OpenTelemetry traces: one server span per request, with a child span for each phase of its jobs.
 
-Spans are made at a request's end, from the times that were noted anyway: nothing is added to the path of a token. Names
-are those of OpenTelemetry's HTTP and GenAI conventions. Prompts and answers are never part of a span.
+Spans are made at a request's end from times that are recorded anyway, so that streaming a token costs no more. Names
+follow OpenTelemetry's HTTP and GenAI conventions. Spans never contain prompts or answers.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS
 
 
 class Tracing:
-    """Makes a trace of each finished request with ``provider``, which it closes.
+    """Exports a trace of each finished request through ``provider``, which it closes.
 
     ``operations`` maps paths to ``gen_ai.operation.name``. Requests of ``quiet_paths`` are not traced.
     """
@@ -43,9 +43,9 @@ class Tracing:
 
     @classmethod
     def to(cls, endpoint: str, operations: Mapping[str, str], quiet_paths: Set[str]) -> Tracing:
-        """Traces sent in batches, by a thread, to an OTLP collector: ``http://host:4318``, say.
+        """Traces for the OTLP collector at ``endpoint``, such as ``http://host:4318``, sent in batches by a thread.
 
-        Without an endpoint OpenTelemetry's own variables are asked; its other ones (headers, sampler) count too.
+        Without an endpoint, OpenTelemetry's own variables name it; its other ones (headers, sampler) always apply.
         """
         if endpoint and not endpoint.endswith(TRACES_PATH):
             endpoint = endpoint.rstrip("/") + TRACES_PATH
@@ -55,7 +55,7 @@ class Tracing:
         return cls(provider, operations, quiet_paths)
 
     def close(self) -> None:
-        """Send what is left. May block for as long as the exporter waits for its collector."""
+        """Send pending spans. Blocks until the exporter is done or times out."""
         self._provider.shutdown()
 
     def finished(self, request: FinishedRequest) -> None:
@@ -112,7 +112,7 @@ class Tracing:
 
 
 class _Clock:
-    """Turns monotonic times into nanoseconds since the epoch."""
+    """Converts monotonic times to nanoseconds since the epoch."""
 
     def __init__(self) -> None:
         self._offset_s = time.time() - time.monotonic()
@@ -122,10 +122,10 @@ class _Clock:
 
 
 def _phases(job: Job) -> list[tuple[str, float, float]]:
-    """The phases that a job has gone through: name, start and end.
+    """The phases of a job: name, start and end.
 
-    Where a lost job was dispatched again later than its first token, the first time is not known any more, and waiting
-    and prefill are one phase.
+    If a job was dispatched again after its first token, its first dispatch is unknown, and queueing and prefill are
+    one phase.
     """
     ended_at_s = time.monotonic() if job.ended_at_s is None else job.ended_at_s
     phases = []

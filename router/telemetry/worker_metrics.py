@@ -1,4 +1,4 @@
-"""What ``GET /metrics`` says of models and workers: read from the broker when it is asked for."""
+"""Metrics of models and workers for ``GET /metrics``, read from the broker on each scrape."""
 
 from __future__ import annotations
 
@@ -14,37 +14,41 @@ from shared.wire.messages import WorkerState
 Figure = Callable[[WorkerRow], float]
 
 _GAUGES: tuple[tuple[str, str, Figure], ...] = (
-    ("nexa_num_requests_running", "Sequences or jobs that the worker runs.", lambda view: view.running),
-    ("nexa_num_requests_waiting", "Jobs that wait within the worker.", lambda view: view.queued),
-    ("nexa_kv_cache_used_tokens", "Tokens that the KV cache holds.", lambda view: view.kv_used_tokens),
+    ("nexa_num_requests_running", "Sequences or jobs running in the worker.", lambda view: view.running),
+    ("nexa_num_requests_waiting", "Jobs waiting in the worker.", lambda view: view.queued),
+    ("nexa_kv_cache_used_tokens", "Tokens in the KV cache.", lambda view: view.kv_used_tokens),
     ("nexa_kv_cache_capacity_tokens", "Tokens that the KV cache can hold.", lambda view: view.kv_total_tokens),
     (
         "nexa_kv_cache_usage_ratio",
-        "Share of the KV cache that is used, 0 to 1.",
+        "Used share of the KV cache, 0 to 1.",
         lambda view: view.kv_used_tokens / view.kv_total_tokens if view.kv_total_tokens else 0.0,
     ),
     ("nexa_worker_slots", "Sequences that the worker can run at once.", lambda view: view.slots),
-    ("nexa_worker_tokens_per_second", "Tokens that the worker generates a second now.", lambda view: view.tokens_per_s),
+    (
+        "nexa_worker_tokens_per_second",
+        "Tokens generated per second, currently.",
+        lambda view: view.tokens_per_s,
+    ),
 )
 _COUNTERS: tuple[tuple[str, str, Figure], ...] = (
     (
         "nexa_prefix_cache_queries",
-        "Prompt tokens that were looked up in the prefix cache, since the worker's start.",
+        "Prompt tokens looked up in the prefix cache since the worker's start.",
         lambda view: view.prompt_tokens,
     ),
     (
         "nexa_prefix_cache_hits",
-        "Prompt tokens that the prefix cache held, since the worker's start.",
+        "Prompt tokens found in the prefix cache since the worker's start.",
         lambda view: view.cached_tokens,
     ),
     (
         "nexa_worker_generation_tokens",
-        "Tokens that the worker generated since its start.",
+        "Tokens generated since the worker's start.",
         lambda view: view.generated_tokens,
     ),
     (
         "nexa_num_preemptions",
-        "Sequences put back because the KV cache was full, since the worker's start.",
+        "Sequences preempted because the KV cache was full, since the worker's start.",
         lambda view: view.preemptions,
     ),
     ("nexa_worker_restarts", "Restarts of the worker's process.", lambda view: view.restarts),
@@ -52,12 +56,12 @@ _COUNTERS: tuple[tuple[str, str, Figure], ...] = (
 
 
 def broker_families(broker: Broker) -> list[Metric]:
-    """All metrics of models and workers, as they are now. To be called on the broker's event loop."""
+    """Current metrics of all models and workers. Must be called on the broker's event loop."""
     return [*_model_families(broker), *worker_families(broker.workers())]
 
 
 def worker_families(views: Sequence[WorkerRow]) -> list[Metric]:
-    """The metrics of some workers."""
+    """Metrics of these workers."""
     families: list[Metric] = []
     for name, help_text, figure in _GAUGES:
         gauge = GaugeMetricFamily(name, help_text, labels=("model", "worker"))
@@ -77,12 +81,12 @@ def worker_families(views: Sequence[WorkerRow]) -> list[Metric]:
 
 
 def _model_families(broker: Broker) -> list[Metric]:
-    waiting = GaugeMetricFamily("nexa_queue_length", "Jobs that wait in the router.", labels=("model",))
+    waiting = GaugeMetricFamily("nexa_queue_length", "Jobs waiting in the router.", labels=("model",))
     for model, length in broker.queue_lengths().items():
         waiting.add_metric((model,), length)
     ready = GaugeMetricFamily("nexa_model_ready", "1 if the model has a ready worker.", labels=("model",))
     failovers = CounterMetricFamily(
-        "nexa_failovers", "Jobs taken from one worker to be given to another.", labels=("model",)
+        "nexa_failovers", "Jobs moved from a lost worker to another one.", labels=("model",)
     )
     losses = CounterMetricFamily("nexa_worker_losses", "Workers that ended or fell silent.", labels=("model",))
     for served in broker.served_models():

@@ -1,4 +1,4 @@
-"""``POST /v1/audio/transcriptions`` and ``POST /v1/audio/translations``: speech, written down."""
+"""``POST /v1/audio/transcriptions`` and ``POST /v1/audio/translations``: speech to text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RECORDING = "A recording in any common audio or video format (required)"
     openapi_extra=form_docs(TranscriptionRequest, file=RECORDING),
 )
 async def transcribe(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
-    """Write a recording down in its own language. All fields but the file may come in the query string instead."""
+    """Transcribe a recording in its own language. All fields except the file may be in the query string instead."""
     return await _answer(request, broker, record, TranscriptionRequest)
 
 
@@ -40,7 +40,7 @@ async def transcribe(request: Request, broker: BrokerDep, record: RecordDep) -> 
     openapi_extra=form_docs(TranslationRequest, file=RECORDING),
 )
 async def translate(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
-    """Write a recording down in English. All fields but the file may come in the query string instead."""
+    """Transcribe a recording in English. All fields except the file may be in the query string instead."""
     return await _answer(request, broker, record, TranslationRequest)
 
 

@@ -8,7 +8,7 @@ from shared.wire.payloads import Segment
 
 
 def srt(segments: Sequence[Segment]) -> str:
-    """A numbered cue for each segment that has text, with times as ``HH:MM:SS,mmm``."""
+    """SubRip: a numbered cue per segment that has text, with times as ``HH:MM:SS,mmm``."""
     cues = [
         f"{number}\n{timestamp(segment.start_s, ',')} --> {timestamp(segment.end_s, ',')}\n{cue_text(segment.text)}\n\n"
         for number, segment in enumerate((segment for segment in segments if segment.text.strip()), 1)
@@ -17,7 +17,7 @@ def srt(segments: Sequence[Segment]) -> str:
 
 
 def vtt(segments: Sequence[Segment]) -> str:
-    """The header, then a cue for each segment that has text, with times as ``HH:MM:SS.mmm``."""
+    """WebVTT: the header, then a cue per segment that has text, with times as ``HH:MM:SS.mmm``."""
     cues = [
         f"{timestamp(segment.start_s, '.')} --> {timestamp(segment.end_s, '.')}\n{_escaped(segment.text)}\n\n"
         for segment in segments
@@ -27,7 +27,7 @@ def vtt(segments: Sequence[Segment]) -> str:
 
 
 def timestamp(time_s: float, separator: str) -> str:
-    """``HH:MM:SS`` and milliseconds, rounded; more than 99 hours take more digits."""
+    """``HH:MM:SS`` and milliseconds, rounded; hours may have more than two digits."""
     milliseconds = max(0, round(time_s * 1000))
     seconds, milliseconds = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)
@@ -36,7 +36,7 @@ def timestamp(time_s: float, separator: str) -> str:
 
 
 def cue_text(text: str) -> str:
-    """One line without anything that would end the cue or pass for its times."""
+    """``text`` on one line, without the arrow that separates a cue's times."""
     return " ".join(text.split()).replace("-->", "->")
 
 

@@ -17,13 +17,13 @@ from router.schemas.errors import ApiError
 from shared.wire.jobs import SpeechTask
 from shared.wire.payloads import Payload, Recording, Segment
 
-FRAMES_A_SECOND = 100
-"""Whisper's spectrogram has frames of 10 ms; ``seek`` counts them."""
+FRAMES_PER_S = 100
+"""``seek`` counts frames of Whisper's spectrogram, of 10 ms each."""
 
 
 @dataclass(slots=True)
 class Transcript:
-    """What was said, and what was found out about the recording."""
+    """The segments of a recording, and what is known about it."""
 
     segments: list[Segment] = field(default_factory=list)
     recording: Recording | None = None
@@ -35,22 +35,22 @@ class Transcript:
 
     @property
     def usage(self) -> dict[str, Any]:
-        """OpenAI's ``usage`` of a recording: seconds that have begun."""
+        """OpenAI's ``usage`` of a recording: its duration in seconds, rounded up."""
         return {"type": "duration", "seconds": math.ceil(round(self.known.duration_s, 3))}
 
     @property
     def known(self) -> Recording:
-        """What was found out about the recording.
+        """Language and duration of the recording.
 
         Raises:
-            ApiError: 503, the server stopped before it was.
+            ApiError: 503, the server stopped before they were known.
         """
         if self.recording is None:
-            raise ApiError(503, "the server stopped this request before it was done; try again")
+            raise ApiError(503, "the server stopped before the request was done; try again")
         return self.recording
 
     def add(self, payload: Payload) -> None:
-        """Take an event."""
+        """Add one of the job's events."""
         if isinstance(payload, Segment):
             self.segments.append(payload)
         elif isinstance(payload, Recording):
@@ -58,10 +58,10 @@ class Transcript:
 
 
 async def transcribed(submitted: SubmittedRequest) -> Transcript:
-    """Wait for the end of a job.
+    """The whole transcript, at the job's end.
 
     Raises:
-        ApiError: it failed, or was stopped by the server.
+        ApiError: the job failed, or the server stopped it.
     """
     transcript = Transcript()
     async for _, payload in submitted.events():
@@ -70,7 +70,7 @@ async def transcribed(submitted: SubmittedRequest) -> Transcript:
 
 
 def whole_transcript(request: SpeechRequest, task: SpeechTask, transcript: Transcript) -> Response:
-    """The answer in the form that was asked for."""
+    """The answer in the requested ``response_format``."""
     match request.response_format:
         case TranscriptFormat.TEXT:
             return PlainTextResponse(transcript.text.strip() + "\n")
@@ -85,17 +85,17 @@ def whole_transcript(request: SpeechRequest, task: SpeechTask, transcript: Trans
 
 
 class TranscriptChunks:
-    """Writes OpenAI's transcript events: one delta a segment, with its times, and the whole text at the end."""
+    """Writes OpenAI's transcript events: a delta with times per segment, and the whole text at the end."""
 
     def __init__(self) -> None:
         self._transcript = Transcript()
 
     def opening(self) -> list[str]:
-        """Nothing."""
+        """No events before those of the job."""
         return []
 
     def render(self, choice: int, payloads: Sequence[Payload]) -> list[str]:
-        """An event for each segment."""
+        """One event per segment."""
         events = []
         for payload in payloads:
             self._transcript.add(payload)
@@ -114,7 +114,7 @@ class TranscriptChunks:
         return events
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """The whole text."""
+        """The event with the whole text."""
         recording = self._transcript.known
         done = {
             "type": "transcript.text.done",
@@ -155,7 +155,7 @@ def _verbose(request: SpeechRequest, task: SpeechTask, transcript: Transcript) -
 def _segment(number: int, segment: Segment) -> dict[str, Any]:
     return {
         "id": number,
-        "seek": round(segment.start_s * FRAMES_A_SECOND),
+        "seek": round(segment.start_s * FRAMES_PER_S),
         "start": round(segment.start_s, 3),
         "end": round(segment.end_s, 3),
         "text": segment.text,
