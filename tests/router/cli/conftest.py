@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.settings import ServerSettings
-from tests.support.router.launching import Started
+from tests.support.launching import Started
 
 
 @pytest.fixture(autouse=True)

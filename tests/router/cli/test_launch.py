@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from router.cli.main import main
-from tests.support.router.launching import refusal, settings_of
+from tests.support.launching import refusal, settings_of
 
 
 def test_the_process_becomes_the_supervisor_with_private_settings(started: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.router.launching import refusal, settings_of
+from tests.support.launching import refusal, settings_of
 
 
 def test_options_may_stand_before_between_and_after_models(started: dict[str, Any]) -> None:
