@@ -17,9 +17,9 @@ import pytest
 
 from router.http.forms import FORM_OVERHEAD_BYTES
 from shared.wire.payloads import Started
+from tests.support.requests.speech import ROUTE, speech_broker, upload
 from tests.support.router.client import ask, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker
-from tests.support.router.speech_requests import ROUTE, speech_broker, upload
 
 LARGE = 3_000_000
 FORM = {"Content-Type": "multipart/form-data; boundary=b"}

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.requests.pictures import png
 from tests.support.router.input_pictures import PICTURE, SECRET
-from tests.support.router.pictures import png
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import router.images.fetching
 from router.images.input import read_image
 from router.schemas.errors import ApiError
 from shared.settings import ServerSettings
-from tests.support.router.pictures import png
+from tests.support.requests.pictures import png
 
 MAX_BYTES = 100_000
 

@@ -11,8 +11,8 @@ import pytest
 
 from router.images.input import read_image
 from shared.settings import ServerSettings
+from tests.support.requests.pictures import in_base64
 from tests.support.router.input_pictures import PICTURE, read_input, refusal_of
-from tests.support.router.pictures import in_base64
 
 
 @pytest.mark.parametrize("kind", ["image/png", "IMAGE/PNG", "image/x-whatever", "image/png;charset=utf-8;name=a"])

@@ -11,8 +11,8 @@ import pytest
 
 import router.images.media_folder
 from router.schemas.errors import ApiError
+from tests.support.requests.pictures import png
 from tests.support.router.input_pictures import PICTURE, SECRET, read_input, refusal_of
-from tests.support.router.pictures import png
 
 
 def test_a_path_in_the_media_folder(media: Path) -> None:

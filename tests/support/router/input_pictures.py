@@ -10,7 +10,7 @@ import pytest
 from router.images.input import read_image
 from router.schemas.errors import ApiError
 from shared.settings import ServerSettings
-from tests.support.router.pictures import png
+from tests.support.requests.pictures import png
 
 PICTURE = png()
 SECRET = b"nobody may read this"

@@ -19,7 +19,7 @@ MAX_CHUNKS_AHEAD = 8
 """The most chunks of a recording that may wait for the model; preparation pauses there."""
 
 
-class Decoder(Protocol):
+class RecordingDecoder(Protocol):
     """What preparation needs of :class:`workers.whisper.audio.decoder.AudioDecoder`."""
 
     ended: bool
@@ -35,7 +35,7 @@ class Decoder(Protocol):
 class Tools:
     """What preparation uses: a decoder, a voice detector and the model's feature extractor."""
 
-    open: Callable[[memoryview], Decoder]
+    open: Callable[[memoryview], RecordingDecoder]
     detect_speech: DetectSpeech
     features: Callable[[Samples], Features]
 
@@ -54,7 +54,7 @@ class Preparation:
         self._tools = tools
         self._delivered = delivered
         self._needs_one = needs_one
-        self._decoder: Decoder | None = None
+        self._decoder: RecordingDecoder | None = None
         self._chunker: VoiceChunker | SequentialChunker = (
             VoiceChunker(tools.detect_speech) if vad else SequentialChunker()
         )
@@ -101,7 +101,7 @@ class Preparation:
             return self._report(chunk)
         return self._finish() if self._chunker.exhausted else []
 
-    def _decode(self, decoder: Decoder) -> None:
+    def _decode(self, decoder: RecordingDecoder) -> None:
         samples = decoder.read(SLICE_SAMPLES)
         self._decoded += len(samples)
         self._chunker.add(samples)

@@ -18,11 +18,11 @@ from router.answers.registry import JobRegistry
 from router.http.request_record import RequestRecord
 from shared.wire.payloads import Failed, Started, Tokens
 from tests.support.event_stream import Connection, chunks_in, events_in
+from tests.support.requests.images import CAT, INPUT, image_broker
+from tests.support.requests.speech import SCRIPT as SPEECH
 from tests.support.router.client import CHAT, COMPLETION, ask, post, serving, wait_until
 from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker, words
-from tests.support.router.image_requests import CAT, INPUT, image_broker
 from tests.support.router.paced_broker import PacedBroker
-from tests.support.router.speech_requests import SCRIPT as SPEECH
 
 STREAM = {**COMPLETION, "stream": True}
 RESUMABLE = {"X-Resumable": "true"}

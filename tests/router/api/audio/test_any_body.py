@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from router.schemas.audio import TranscriptionRequest
 from shared.wire.jobs import SpeechJob
 from shared.wire.messages import CODEC, Submit
+from tests.support.requests.speech import ROUTE, TRANSLATIONS, speech_broker
 from tests.support.router.client import http_client
-from tests.support.router.speech_requests import ROUTE, TRANSLATIONS, speech_broker
 
 NAMES = [*TranscriptionRequest.model_fields, "timestamp_granularities[]", "other"]
 SOUND = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nsound\r\n'

@@ -11,9 +11,7 @@ import pytest
 
 from shared.wire.jobs import SpeechJob, SpeechTask
 from shared.wire.payloads import Failed, Recording, Started
-from tests.support.router.client import ask, serving
-from tests.support.router.fake_broker import FakeBroker
-from tests.support.router.speech_requests import (
+from tests.support.requests.speech import (
     DONE,
     FIRST,
     ROUTE,
@@ -21,6 +19,8 @@ from tests.support.router.speech_requests import (
     speech_broker,
     upload,
 )
+from tests.support.router.client import ask, serving
+from tests.support.router.fake_broker import FakeBroker
 
 
 def job_of(path: str = ROUTE, **fields: Any) -> SpeechJob:

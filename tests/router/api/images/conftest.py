@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.requests.images import image_broker
 from tests.support.router.fake_broker import FakeBroker
-from tests.support.router.image_requests import image_broker
 
 
 @pytest.fixture(autouse=True)

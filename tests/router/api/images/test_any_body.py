@@ -16,9 +16,9 @@ from router.schemas.images import EditsRequest, GenerationsRequest, Img2ImgReque
 from shared.wire.jobs import ImageJob
 from shared.wire.messages import CODEC, Submit
 from tests.support.any_json import json_values
+from tests.support.requests.images import image_broker
+from tests.support.requests.pictures import in_base64, png
 from tests.support.router.client import http_client
-from tests.support.router.image_requests import image_broker
-from tests.support.router.pictures import in_base64, png
 
 MODELS: dict[str, type[BaseModel]] = {
     "/v1/txt2img": Txt2ImgRequest,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from shared.wire.payloads import Done, Failed, FinishReason, Picture, Started
+from tests.support.requests.images import CAT, INPUT
+from tests.support.requests.pictures import png
 from tests.support.router.client import ask, post
 from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker
-from tests.support.router.image_requests import CAT, INPUT
-from tests.support.router.pictures import png
 
 WORDS = ["/v1/txt2img", "/v1/images/generations"]
 DONE = Done(FinishReason.STOP, 0, 0, 0, 0.1)

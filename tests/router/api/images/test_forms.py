@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from shared.wire.jobs import ImageJob
+from tests.support.requests.images import CAT, INPUT, image_broker, job_of, refused
+from tests.support.requests.pictures import in_base64, png
 from tests.support.router.client import ask, http_client, post
 from tests.support.router.fake_broker import FakeBroker
-from tests.support.router.image_requests import CAT, INPUT, image_broker, job_of, refused
-from tests.support.router.pictures import in_base64, png
 
 BOTH = ["/v1/img2img", "/v1/images/edits"]
 IMAGE = ("image", ("photo.png", png(9), "image/png"))

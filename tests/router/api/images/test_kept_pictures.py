@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from shared.wire.payloads import Picture, Started
+from tests.support.requests.images import CAT, image_broker
+from tests.support.requests.pictures import png
 from tests.support.router.client import ask, post, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker
-from tests.support.router.image_requests import CAT, image_broker
-from tests.support.router.pictures import png
 
 
 def test_pictures_that_cannot_be_kept_are_answered_all_the_same(

@@ -11,10 +11,10 @@ import openai
 import pytest
 
 from shared.wire.jobs import ImageJob
+from tests.support.requests.images import image_broker
+from tests.support.requests.pictures import png
 from tests.support.router.client import serving
 from tests.support.router.fake_broker import FakeBroker
-from tests.support.router.image_requests import image_broker
-from tests.support.router.pictures import png
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ import pytest
 
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.wire.jobs import ImageJob
+from tests.support.requests.images import CAT, INPUT, image_broker, job_of, refused
+from tests.support.requests.pictures import in_base64, png
 from tests.support.router.client import post
 from tests.support.router.fake_broker import MODEL, FakeBroker
-from tests.support.router.image_requests import CAT, INPUT, image_broker, job_of, refused
-from tests.support.router.pictures import in_base64, png
 
 DOCUMENTED: dict[str, Any] = {
     "prompt": "A girl, standing in a field of flowers, vivid",

@@ -15,10 +15,10 @@ import pytest
 from router.images.store import ImageStore
 from shared.wire.payloads import Failed, Picture, Progress, Started
 from tests.support.event_stream import chunks_in
+from tests.support.requests.images import CAT, INPUT, image_broker
+from tests.support.requests.pictures import png
 from tests.support.router.client import http_client, post, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker
-from tests.support.router.image_requests import CAT, INPUT, image_broker
-from tests.support.router.pictures import png
 
 STREAM = {**CAT, "stream": True}
 

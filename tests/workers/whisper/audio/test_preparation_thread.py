@@ -13,7 +13,7 @@ from tests.support.workers.recordings import silence, wav
 from workers.whisper.audio.decoder import AudioDecoder, not_audio
 from workers.whisper.audio.notices import Features, Notice, Opened, Prepared, PreparedChunk
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Region, Samples
-from workers.whisper.audio.preparation import MAX_CHUNKS_AHEAD, Decoder, Preparation, Tools
+from workers.whisper.audio.preparation import MAX_CHUNKS_AHEAD, Preparation, RecordingDecoder, Tools
 from workers.whisper.audio.preparation_thread import PreparationThread
 
 MINUTE = 60 * SAMPLE_RATE
@@ -46,9 +46,9 @@ def no_features(samples: Samples) -> Features:
 
 
 def tools(
-    samples: int, detect: Callable[[Samples], list[Region]] = everything, decoders: list[Decoder] | None = None
+    samples: int, detect: Callable[[Samples], list[Region]] = everything, decoders: list[RecordingDecoder] | None = None
 ) -> Tools:
-    def open_recording(data: memoryview) -> Decoder:
+    def open_recording(data: memoryview) -> RecordingDecoder:
         decoder = Loud(samples)
         if decoders is not None:
             decoders.append(decoder)
@@ -130,7 +130,7 @@ def test_without_voice_detection_each_chunk_waits_for_the_one_before() -> None:
 
 
 def test_a_file_without_sound_ends_its_preparation() -> None:
-    def refuse(data: memoryview) -> Decoder:
+    def refuse(data: memoryview) -> RecordingDecoder:
         raise not_audio("it is a poem")
 
     preparation = prepare(0, with_tools=Tools(refuse, everything, no_features))
@@ -166,7 +166,7 @@ def test_a_chunk_that_the_model_takes_is_replaced(thread: PreparationThread) -> 
 
 def test_a_dropped_recording_gives_no_more_notices(thread: PreparationThread) -> None:
     listening, dropped = threading.Event(), threading.Event()
-    decoders: list[Decoder] = []
+    decoders: list[RecordingDecoder] = []
 
     def detect(samples: Samples) -> list[Region]:
         listening.set()
@@ -196,7 +196,7 @@ def test_an_unexpected_error_fails_one_recording_only(thread: PreparationThread)
 
 
 def test_a_recording_that_is_dropped_while_it_waits_is_closed_at_once(thread: PreparationThread) -> None:
-    decoders: list[Decoder] = []
+    decoders: list[RecordingDecoder] = []
     data = bytearray(100)
     waiting = Preparation(memoryview(data), True, 0, False, tools(20 * MINUTE, decoders=decoders))
     thread.add("long", waiting)

@@ -8,8 +8,8 @@ import httpx
 
 from shared.settings import ServerSettings
 from shared.wire.jobs import ImageJob
+from tests.support.requests.pictures import in_base64, painted, png
 from tests.support.router.fake_broker import MODEL, FakeBroker
-from tests.support.router.pictures import in_base64, painted, png
 
 CAT = {"prompt": "a cat"}
 INPUT = {**CAT, "image_path": "data:image/png;base64," + in_base64(png(9))}
