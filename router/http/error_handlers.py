@@ -21,6 +21,29 @@ MAX_NAMED_ERRORS = 5
 CLIENT_CLOSED_REQUEST = 499
 
 _PYDANTIC_OPENING = re.compile(r"^\w+ should (be|have|match) ")
+_EXPECTED = {
+    "greater_than": "more than {gt}",
+    "greater_than_equal": "at least {ge}",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "bool_type": "a boolean",
+    "date_from_datetime_parsing": "a date as YYYY-MM-DD",
+    "date_parsing": "a date as YYYY-MM-DD",
+    "bool_parsing": "a boolean",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "int_from_float": "an integer",
+    "int_parsing": "an integer",
+    "int_parsing_size": "an integer",
+    "int_type": "an integer",
+    "list_type": "a list",
+    "string_type": "a string",
+    "dict_type": "an object",
+    "model_attributes_type": "an object",
+    "model_type": "an object",
+    "string_pattern_mismatch": "text that matches {pattern}",
+}
+"""What each type of Pydantic's errors expects; for any other type, Pydantic's own words."""
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -52,15 +75,27 @@ def _path(found: dict[str, Any]) -> str:
 
 
 def _sentence(found: dict[str, Any]) -> str:
+    """One of Pydantic's findings as ``<field>: expected X, got Y``."""
     path = _path(found) or "the body"
     if found["type"] == "missing":
-        return f"{path} is missing, and it is required"
+        return f"{path} is required"
+    expected = _expected(found)
+    return f"{path}: {expected}" if ", got " in expected else f"{path}: {expected}, got {shown(found['input'])}"
+
+
+def _expected(found: dict[str, Any]) -> str:
+    """What was expected, in our validators' own words if one of them raised the error."""
     if found["type"] == "value_error":
-        return f"{path}: {found['ctx']['error']}; given was {shown(found['input'])}"
-    if found["type"] in ("model_type", "model_attributes_type", "dict_type"):
-        return f"{path}: accepted is an object; given was {shown(found['input'])}"
-    accepted = _PYDANTIC_OPENING.sub("", found["msg"]).partition(" after validation")[0]
-    return f"{path}: accepted is {accepted}; given was {shown(found['input'])}"
+        return str(found["ctx"]["error"])
+    template = _EXPECTED.get(found["type"])
+    if template is not None:
+        return "expected " + template.format(**{name: _whole(bound) for name, bound in found.get("ctx", {}).items()})
+    return "expected " + _PYDANTIC_OPENING.sub("", found["msg"]).partition(" after validation")[0]
+
+
+def _whole(bound: Any) -> Any:
+    """``5`` for the bound 5.0."""
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 async def _on_api_error(request: Request, error: Exception) -> Response:

@@ -97,7 +97,7 @@ class TranscriptionRequest(SpeechRequest):
     def _language_code(cls, given: str | None) -> str | None:
         match = _LANGUAGE.fullmatch(given.strip().lower()) if given is not None else None
         if given is not None and match is None:
-            raise ValueError("accepted is a code such as en or de")
+            raise ValueError("expected a code such as en or de")
         return match[1] if match else None
 
     @property

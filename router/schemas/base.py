@@ -1,4 +1,4 @@
-"""What all request models have in common, and how two names of one parameter are brought together."""
+"""The base of all request models, and parameters that have several names."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ T = TypeVar("T")
 class RequestModel(BaseModel):
     """A JSON object of a request.
 
-    A field that this server does not know is ignored, since clients send what OpenAI's newest API has. A known field
-    of a wrong type is refused, and nothing is converted: ``true`` is no number, ``"1"`` neither. ``null`` means not
-    given.
+    Unknown fields are ignored, since clients send whatever OpenAI's newest API has. Known fields are strict: ``true``
+    and ``"1"`` are not numbers. ``null`` means not given.
+
+    Validators raise ``ValueError("expected ...")``; the error message adds the field's name and, unless the text has
+    its own ``got``, the value.
     """
 
     model_config = ConfigDict(strict=True, extra="ignore", allow_inf_nan=False, populate_by_name=True)
@@ -32,7 +34,7 @@ class RequestModel(BaseModel):
 
 
 def agreed(names: Mapping[str, T | None]) -> T | None:
-    """The value of a parameter that has several names; ``None`` where none of them was given.
+    """The value of a parameter that has several names; ``None`` if none of them was given.
 
     Raises:
         ApiError: 400, two names were given different values.
@@ -43,10 +45,6 @@ def agreed(names: Mapping[str, T | None]) -> T | None:
     first_name, first = given[0]
     for name, value in given[1:]:
         if value != first:
-            raise ApiError(
-                400,
-                f"{first_name} ({shown(first)}) and {name} ({shown(value)}) are two names of one parameter and differ; "
-                "give one of them, or both with the same value",
-                param=name,
-            )
+            message = f"{name}: expected the same value as {first_name} ({shown(first)})"
+            raise ApiError(400, f"{message}, got {shown(value)}", name)
     return first

@@ -1,4 +1,4 @@
-"""OpenAI's error object: the one exception that becomes it, and its documentation."""
+"""OpenAI's error object: the exception that becomes one, and its documentation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _REFUSAL_STATUSES = {
 
 
 class ApiError(Exception):
-    """An error for the client: HTTP status, a message that names field, value and what is accepted, and the field."""
+    """An error for the client: HTTP status, message (``<field>: expected X, got Y``) and the field, as ``param``."""
 
     def __init__(
         self,
@@ -66,7 +66,7 @@ class ApiError(Exception):
 
 
 class ErrorDetail(BaseModel):
-    """What went wrong. ``message`` names the field, what was given and what is accepted; ``param`` is that field."""
+    """``message`` says which field is wrong, what was expected and what was given; ``param`` is that field."""
 
     message: str
     type: str
@@ -81,18 +81,18 @@ class ErrorObject(BaseModel):
 
 
 _MEANINGS = {
-    400: "The request is wrong: `message` names the field, what was given and what is accepted.",
+    400: "The request is wrong: `message` names the field, what was expected and what was given.",
     401: "The API key is missing or wrong.",
     403: "The caller is not permitted to do this.",
     404: "The model is not served.",
-    409: "Things stand in a way that does not allow it.",
-    410: "The events that were asked for are not kept any more.",
+    409: "The current state does not allow it.",
+    410: "The requested events are no longer kept.",
     413: "The body is too large.",
-    415: "The file is no recording, or no picture.",
+    415: "The file is not a recording, or not a picture.",
     429: "The queue is full; `Retry-After` says when to come back.",
     499: "The request was cancelled by `DELETE /v1/jobs/{id}`.",
     500: "The server failed.",
-    503: "No worker can do this now.",
+    503: "No worker can do this at the moment.",
     504: "The deadline passed.",
 }
 

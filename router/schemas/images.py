@@ -77,7 +77,7 @@ class ImageRequest(RequestModel, SchedulingFields):
     @classmethod
     def _without_nul(cls, given: str) -> str:
         if "\0" in given:
-            raise ValueError("accepted is text without NUL characters")
+            raise ValueError("expected text without NUL characters")
         return given
 
     @field_validator("sampler", "sampler_name", "sample_method")
@@ -94,7 +94,7 @@ class ImageRequest(RequestModel, SchedulingFields):
     @classmethod
     def _known_size(cls, given: str | None) -> str | None:
         if given is not None and given != _AUTO and not _SIZE.fullmatch(given):
-            raise ValueError("accepted are 'auto' and a width and a height, such as '512x512'")
+            raise ValueError("expected 'auto' or a width and a height, such as '512x512'")
         return given
 
     def to_job(self, max_side: int) -> ImageJob:
@@ -179,7 +179,7 @@ class Txt2ImgRequest(ImageRequest):
     @classmethod
     def _no_input(cls, given: str) -> str:
         if given.strip():
-            raise ValueError("accepted is nothing; a picture from a picture is what POST /v1/img2img makes")
+            raise ValueError("expected nothing here; a picture from a picture is what POST /v1/img2img makes")
         return given
 
 
@@ -218,5 +218,5 @@ class EditsRequest(Img2ImgRequest):
 
 def _one_of(accepted: tuple[str, ...], given: str | None) -> str | None:
     if given is not None and given not in accepted:
-        raise ValueError(f"accepted are {', '.join(accepted)}")
+        raise ValueError(f"expected one of {', '.join(accepted)}")
     return given

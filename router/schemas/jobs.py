@@ -1,4 +1,4 @@
-"""The answers of ``/v1/jobs``."""
+"""The responses of ``/v1/jobs``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EntryState(StrEnum):
 
 
 class JobObject(BaseModel):
-    """A request that runs, or whose stream is kept for its client."""
+    """A running request, or one whose stream is kept for its client."""
 
     id: str = Field(description="The answer's own id: the header `X-Job-Id` of a stream.")
     object: Literal["job"] = "job"
@@ -31,16 +31,16 @@ class JobObject(BaseModel):
     kind: JobKind
     state: EntryState
     created: int = Field(description="Unix time in seconds.")
-    choices: int = Field(description="How many answers are generated at once.")
+    choices: int = Field(description="Answers generated at the same time.")
     tokens: int = Field(description="Tokens generated so far, over all choices.")
-    position: int | None = Field(description="About how many waiting jobs have their turn before it, itself included.")
+    position: int | None = Field(description="Estimated place in the queue; 1 is next.")
     resumable: bool
-    connected: bool = Field(description="Whether a client waits for the answer or reads it.")
+    connected: bool = Field(description="Whether a client is waiting for the answer or reading it.")
     last_event_id: int | None = Field(description="The newest event of a resumable stream; 0 before the first one.")
 
 
 class JobList(BaseModel):
-    """All jobs that one may see, the oldest first."""
+    """All jobs that the caller may see, oldest first."""
 
     object: Literal["list"] = "list"
     data: list[JobObject]

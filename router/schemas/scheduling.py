@@ -1,4 +1,4 @@
-"""When a request's work is done: the fields that all endpoints that generate anything have."""
+"""Priority and timeout: the fields of all endpoints that generate something."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class SchedulingFields(BaseModel):
     """How urgent a request is, and how long it may take."""
 
     priority: Literal["interactive", "batch"] = Field(
-        "interactive", description="batch work goes on where interactive work leaves room."
+        "interactive", description="batch work runs when interactive work leaves room."
     )
     timeout: float | None = Field(
-        None, gt=0, description="Seconds, waiting included, after which the request is given up with 504."
+        None, gt=0, description="Seconds, waiting included, until the request is stopped with 504."
     )
 
     def asked_priority(self) -> Priority:
@@ -26,20 +26,16 @@ class SchedulingFields(BaseModel):
         return Priority(self.priority)
 
     def timeout_s(self, default_s: float, max_s: float) -> float | None:
-        """The time that the request gets, of a server with these settings; ``None`` for as long as it takes.
+        """The request's time limit in seconds, ``default_s`` if it names none (0 is no limit); ``None`` is no limit.
 
         Raises:
-            ApiError: 400, more is asked for than the server allows.
+            ApiError: 400, it is longer than ``max_s``.
         """
         if self.timeout is None:
             return default_s or None
         if self.timeout > max_s:
-            raise ApiError(
-                400,
-                f"timeout is {shown(self.timeout)}; accepted are seconds above 0 and up to {max_s:g}, the server's "
-                "--max-timeout-s",
-                "timeout",
-            )
+            limit = f"at most {max_s:g} s, the server's --max-timeout-s"
+            raise ApiError(400, f"timeout: expected {limit}, got {shown(self.timeout)}", "timeout")
         return self.timeout
 
 

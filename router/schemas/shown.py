@@ -1,4 +1,4 @@
-"""How a value that a client sent is repeated in an error message."""
+"""A client's value in an error message."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ MAX_SHOWN_CHARS = 100
 
 
 def shown(value: Any) -> str:
-    """``value`` in Python's notation, as far as it fits; text that cannot be encoded is escaped."""
+    """``value`` in Python's notation, cut to ``MAX_SHOWN_CHARS``; text that cannot be encoded is escaped."""
     if isinstance(value, str | list | tuple | bytes):
         value = value[: MAX_SHOWN_CHARS + 1]
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)

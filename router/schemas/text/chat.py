@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.errors import ApiError
+from router.schemas.shown import shown
 from router.schemas.text.generation import GenerationRequest
 from router.schemas.text.messages import Message
 from router.schemas.text.tools import (
@@ -25,7 +26,7 @@ MAX_MESSAGES = 4096
 
 
 class ChatRequest(GenerationRequest):
-    """A chat to be answered, in words or, where tools are given, with calls."""
+    """A chat to answer, with text or, if there are tools, with calls."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -44,14 +45,14 @@ class ChatRequest(GenerationRequest):
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
     tools: list[Tool] = Field([], max_length=MAX_TOOLS)
     tool_choice: Literal["auto", "none", "required"] | NamedToolChoice = "auto"
-    parallel_tool_calls: bool = Field(True, description="A function that tool_choice names is called once only.")
+    parallel_tool_calls: bool = Field(True, description="A function that tool_choice names is called only once.")
     functions: list[FunctionDefinition] = Field([], max_length=MAX_TOOLS, description="OpenAI's older name of tools.")
     function_call: Literal["auto", "none"] | FunctionName | None = Field(
         None, description="OpenAI's older name of tool_choice."
     )
     logprobs: bool = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
-    chat_template_kwargs: dict[str, Any] = Field({}, description="Variables for the model's chat template.")
+    chat_template_kwargs: dict[str, Any] = Field({}, description="Variables of the model's chat template.")
 
     @field_validator("tools")
     @classmethod
@@ -76,36 +77,35 @@ class ChatRequest(GenerationRequest):
         return checked_function_call(given)
 
     def callable_functions(self) -> list[FunctionDefinition]:
-        """The functions that may be called, whichever way they were given.
+        """The functions that may be called, from ``tools`` or ``functions``.
 
         Raises:
-            ApiError: 400, they were given in both ways.
+            ApiError: 400, both were given.
         """
         if self.tools and self.functions:
-            raise ApiError(400, "tools and functions were both given; accepted is one of them", param="functions")
+            raise ApiError(400, "functions: expected either tools or functions, got both", "functions")
         return [tool.function for tool in self.tools] or self.functions
 
     def choice(self) -> tuple[ToolChoice, str | None]:
-        """Whether a call may, must or must not be made, and of which function if one is named.
+        """Whether a call may, must or must not be made, and the function that must be called, if any.
 
         Raises:
-            ApiError: 400, a call is demanded of a function that was not given, or ways contradict each other.
+            ApiError: 400, a call is required of a function that was not given, or two fields contradict each other.
         """
         if self.function_call is not None and "tool_choice" in self.model_fields_set:
-            raise ApiError(
-                400, "tool_choice and function_call were both given; accepted is one of them", param="function_call"
-            )
+            message = "function_call: expected either tool_choice or function_call, got both"
+            raise ApiError(400, message, "function_call")
         param = "tool_choice" if self.function_call is None else "function_call"
         chosen = self.tool_choice if self.function_call is None else self.function_call
         names = [function.name for function in self.callable_functions()]
         if isinstance(chosen, str):
             if not names and chosen == "required":
-                raise ApiError(400, 'tool_choice is "required", and tools is missing or empty', param="tools")
+                raise ApiError(400, 'tools is required where tool_choice is "required"', "tools")
             return (ToolChoice(chosen) if names else ToolChoice.NONE), None
         name = chosen.function.name if isinstance(chosen, NamedToolChoice) else chosen.name
         if name not in names:
-            given = ", ".join(names) or "none"
-            raise ApiError(400, f"{param} names the function {name[:100]!r}; given are: {given[:400]}", param=param)
+            known = ", ".join(names) or "none was given"
+            raise ApiError(400, f"{param}: expected a given function ({known[:400]}), got {shown(name)}", param)
         return ToolChoice.NAMED, name
 
     def to_jobs(self) -> list[TextJob]:
@@ -118,12 +118,11 @@ class ChatRequest(GenerationRequest):
         constraint = self.constraint()
         if constraint is not None and tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
             param = "grammar" if self.grammar is not None else "response_format"
-            raise ApiError(400, f"{param} was given where a call is demanded; accepted is one of them", param=param)
+            raise ApiError(400, f"{param}: cannot be combined with a required call", param)
         if self.top_logprobs and not self.logprobs:
-            raise ApiError(
-                400, f"top_logprobs is {self.top_logprobs}; accepted where logprobs is true", param="top_logprobs"
-            )
-        messages = [message.to_wire(f"messages.{place}") for place, message in enumerate(self.messages)]
+            message = f"top_logprobs: expected 0 unless logprobs is true, got {self.top_logprobs}"
+            raise ApiError(400, message, "top_logprobs")
+        messages = [message.to_wire(f"messages.{index}") for index, message in enumerate(self.messages)]
         return [
             TextJob(
                 messages=messages,

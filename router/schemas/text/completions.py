@@ -11,13 +11,13 @@ from router.schemas.text.generation import MAX_TOKENS, GenerationRequest
 from shared.wire.jobs import TextJob
 
 MAX_PROMPTS = 256
-_PROMPTS = "a string, a list of strings, a list of token ids, or a list of such lists"
+_PROMPTS = "a string, or a non-empty list of strings, of token ids or of lists of token ids"
 
 CompletionLimit = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
 
 
 class CompletionRequest(GenerationRequest):
-    """A prompt, or several, to be continued as they are."""
+    """One prompt or several to continue, without a chat template."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -36,12 +36,12 @@ class CompletionRequest(GenerationRequest):
     default_max_tokens: ClassVar[int | None] = 128
 
     prompt: str | list[str] | list[int] | list[list[int]]
-    max_tokens: CompletionLimit | None = Field(None, description="128 without it; 0 only with echo.")
+    max_tokens: CompletionLimit | None = Field(None, description="128 if absent; 0 only with echo.")
     max_new_tokens: CompletionLimit | None = Field(None, description="The native name of max_tokens.")
-    max_completion_tokens: CompletionLimit | None = Field(None, description="A further name of max_tokens.")
-    best_of: int | None = Field(None, ge=1, description="Accepted where it equals n.")
+    max_completion_tokens: CompletionLimit | None = Field(None, description="OpenAI's newer name of max_tokens.")
+    best_of: int | None = Field(None, ge=1, description="Must equal n.")
     logprobs: int | None = Field(None, ge=0, le=20, description="Alternatives per token.")
-    echo: bool = Field(False, description="The answer begins with the prompt.")
+    echo: bool = Field(False, description="Begin the answer with the prompt.")
     suffix: str | None = Field(None, description="Not supported.")
 
     @field_validator("prompt", mode="before")
@@ -50,20 +50,20 @@ class CompletionRequest(GenerationRequest):
         if isinstance(given, str):
             return given
         if not isinstance(given, list) or not given:
-            raise ValueError(f"accepted is {_PROMPTS}; a list is not empty")
+            raise ValueError(f"expected {_PROMPTS}")
         if _are_token_ids(given):
             return given
         if len(given) > MAX_PROMPTS:
-            raise ValueError(f"{len(given)} prompts; accepted are up to {MAX_PROMPTS}")
+            raise ValueError(f"expected at most {MAX_PROMPTS} prompts, got {len(given)}")
         if all(isinstance(prompt, str) for prompt in given):
             return given
         if all(isinstance(prompt, list) and prompt and _are_token_ids(prompt) for prompt in given):
             return given
-        raise ValueError(f"accepted is {_PROMPTS}; token ids are whole numbers from 0")
+        raise ValueError(f"expected {_PROMPTS} (integers from 0)")
 
     @property
     def prompts(self) -> list[str | list[int]]:
-        """The prompts one by one, each a text or token ids."""
+        """The prompts as a list, each a text or token ids."""
         if isinstance(self.prompt, str):
             return [self.prompt]
         if isinstance(self.prompt[0], int):
@@ -71,18 +71,18 @@ class CompletionRequest(GenerationRequest):
         return list(self.prompt)
 
     def to_jobs(self) -> list[TextJob]:
-        """One job a choice: the ``n`` choices of the first prompt, then those of the second, and so on.
+        """One job per choice: the ``n`` choices of the first prompt, then those of the second, and so on.
 
         Raises:
             ApiError: 400, two parameters contradict each other or one is not supported.
         """
         if self.suffix:
-            raise ApiError(400, "suffix: inserting text is not supported; leave it out", param="suffix")
+            raise ApiError(400, "suffix: not supported; leave it out", param="suffix")
         if self.best_of not in (None, self.n):
-            raise ApiError(400, f"best_of is {self.best_of} and n is {self.n}; accepted is the same number", "best_of")
+            raise ApiError(400, f"best_of: expected {self.n}, the value of n, got {self.best_of}", "best_of")
         limit = self.token_limit()
         if limit == 0 and not self.echo:
-            raise ApiError(400, "max_tokens is 0; accepted is at least 1, and 0 together with echo", "max_tokens")
+            raise ApiError(400, "max_tokens: expected at least 1 (0 only with echo), got 0", "max_tokens")
         return [self._job(prompt, choice, limit) for prompt in self.prompts for choice in range(self.n)]
 
     def _job(self, prompt: str | list[int], choice: int, limit: int | None) -> TextJob:

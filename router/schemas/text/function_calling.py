@@ -10,7 +10,7 @@ from shared.wire.jobs import ToolChoice
 
 
 class FunctionCallingRequest(ChatRequest):
-    """A chat whose answer is always a call of one of ``tools``, by default of exactly one, drawn greedily."""
+    """A chat whose answer always calls one of ``tools``; by default exactly one, sampled greedily."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -39,21 +39,20 @@ class FunctionCallingRequest(ChatRequest):
         }
     )
 
-    temperature: float = Field(0.0, ge=0, le=5, description="0 is greedy.")
+    temperature: float = Field(0.0, ge=0, le=5, description="0: greedy.")
     parallel_tool_calls: bool = False
 
     def choice(self) -> tuple[ToolChoice, str | None]:
-        """A call in any case: ``auto`` is ``required`` here.
+        """The choice of the call, where ``auto`` means ``required``.
 
         Raises:
             ApiError: 400, no function was given, or ``none`` was chosen.
         """
         if not self.callable_functions():
-            raise ApiError(400, "tools is missing or empty; this endpoint needs at least one function", param="tools")
+            raise ApiError(400, "tools is required: at least one function", param="tools")
         choice, name = super().choice()
         if choice is ToolChoice.NONE:
             param = "tool_choice" if self.function_call is None else "function_call"
-            raise ApiError(
-                400, f'{param} is "none"; this endpoint always answers with a call: accepted are auto and a name', param
-            )
+            expected = '"auto" or the name of a function, since this endpoint always answers with a call'
+            raise ApiError(400, f'{param}: expected {expected}, got "none"', param)
         return (ToolChoice.REQUIRED if choice is ToolChoice.AUTO else choice), name

@@ -1,4 +1,4 @@
-"""The parameters that every text endpoint takes, in both vocabularies."""
+"""The parameters of all text endpoints, in both vocabularies."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from router.schemas.base import RequestModel, agreed
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
+from router.schemas.shown import shown
 from router.schemas.text.response_format import ResponseFormat
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling
 
@@ -20,25 +21,25 @@ MAX_LOGIT_BIASES = 4096
 MAX_GRAMMAR_CHARS = 256 * 1024
 MAX_TOKENS = 2**31 - 1
 
-# llama.cpp's seeds are 32 bits wide, and the highest one stands for "random" there.
 _SEEDS = 2**32 - 1
+"""Seeds are 32 bits wide in llama.cpp, and the highest one means "random" there."""
 
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
-StopWords = Annotated[str | list[str], Field(description=f"A string, or up to {MAX_STOPS} of them; none is empty.")]
+StopWords = Annotated[str | list[str], Field(description=f"A string, or up to {MAX_STOPS} of them, none empty.")]
 
 
 class StreamOptions(RequestModel):
-    """``include_usage`` asks for a last chunk with the token counts."""
+    """``include_usage`` adds a last chunk with the token counts."""
 
     include_usage: bool = False
 
 
 class GenerationRequest(RequestModel, SchedulingFields):
-    """What to draw, how much of it, and in which form to send it."""
+    """How to sample, how much to generate, and in which form to send it."""
 
     default_max_tokens: ClassVar[int | None] = None
 
-    model: str | None = Field(None, max_length=256, description="Without it, the first served model of this kind.")
+    model: str | None = Field(None, max_length=256, description="The first served model of this kind if absent.")
     n: int = Field(1, ge=1, le=MAX_CHOICES, description="Choices per prompt.")
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()
@@ -51,20 +52,20 @@ class GenerationRequest(RequestModel, SchedulingFields):
     stop_words: StopWords | None = Field(None, description="The native name of stop.")
     ignore_eos: bool = Field(False, description="Go on after the end-of-sequence token.")
 
-    temperature: float = Field(1.0, ge=0, le=5, description="0 is greedy.")
-    top_k: int = Field(50, ge=-1, le=MAX_TOKENS, description="0 or -1 is off.")
-    top_p: float = Field(1.0, gt=0, le=1, description="1 is off.")
-    min_p: float = Field(0.0, ge=0, le=1, description="0 is off.")
-    repeat_penalty: float | None = Field(None, ge=0.01, le=10, description="1 (the default) is off.")
+    temperature: float = Field(1.0, ge=0, le=5, description="0: greedy.")
+    top_k: int = Field(50, ge=-1, le=MAX_TOKENS, description="0 or -1: off.")
+    top_p: float = Field(1.0, gt=0, le=1, description="1: off.")
+    min_p: float = Field(0.0, ge=0, le=1, description="0: off.")
+    repeat_penalty: float | None = Field(None, ge=0.01, le=10, description="1 (the default): off.")
     repetition_penalty: float | None = Field(None, ge=0.01, le=10, description="Another name of repeat_penalty.")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     presence_penalty: float = Field(0.0, ge=-2, le=2)
-    seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1, description="Without it (or -1), a random one.")
+    seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1, description="A random one if absent or -1.")
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] = Field({}, max_length=MAX_LOGIT_BIASES)
 
     response_format: ResponseFormat | None = None
     grammar: str | None = Field(
-        None, min_length=1, max_length=MAX_GRAMMAR_CHARS, description="A grammar of the answer, in GBNF or Lark."
+        None, min_length=1, max_length=MAX_GRAMMAR_CHARS, description="A grammar for the answer, in GBNF or Lark."
     )
 
     @field_validator("stop", "stop_words", mode="before")
@@ -72,11 +73,11 @@ class GenerationRequest(RequestModel, SchedulingFields):
     def _stops_as_list(cls, given: Any) -> Any:
         stops = [given] if isinstance(given, str) else given
         if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-            raise ValueError(f"accepted is a string or a list of up to {MAX_STOPS} strings")
+            raise ValueError(f"expected a string or a list of up to {MAX_STOPS} strings")
         if len(stops) > MAX_STOPS:
-            raise ValueError(f"{len(stops)} stop words; accepted are up to {MAX_STOPS}")
+            raise ValueError(f"expected at most {MAX_STOPS} stop words, got {len(stops)}")
         if not all(0 < len(stop) <= MAX_STOP_CHARS for stop in stops):
-            raise ValueError(f"a stop word has 1 to {MAX_STOP_CHARS} characters")
+            raise ValueError(f"expected stop words of 1 to {MAX_STOP_CHARS} characters")
         return stops
 
     @field_validator("logit_bias")
@@ -84,13 +85,13 @@ class GenerationRequest(RequestModel, SchedulingFields):
     def _biases_by_token_id(cls, given: dict[str, float]) -> dict[str, float]:
         for token_id in given:
             if not (token_id.isascii() and token_id.isdigit() and len(token_id) <= 10 and int(token_id) <= MAX_TOKENS):
-                raise ValueError(f"key {token_id[:100]!r}; accepted are token ids, as decimal numbers")
+                raise ValueError(f"expected token ids as keys, got {shown(token_id)}")
         return given
 
     def sampling(self, choice: int = 0) -> Sampling:
-        """How the tokens of one of the ``n`` choices are drawn: each has its own seed, counted up from ``seed``.
+        """How to sample the choice with this index: its seed is ``seed`` plus the index.
 
-        An open seed is drawn here, once: a worker that takes the request over has to draw as the first one did.
+        A random seed is drawn here, so that a worker that takes the request over samples as the first one did.
         """
         return Sampling(
             temperature=self.temperature,
@@ -108,7 +109,7 @@ class GenerationRequest(RequestModel, SchedulingFields):
         )
 
     def token_limit(self) -> int | None:
-        """The most tokens that may be generated; ``None`` for up to the end of the turn or of the context."""
+        """The maximum number of tokens to generate; ``None`` is up to the end of the turn or of the context."""
         limit = agreed(
             {
                 "max_tokens": self.max_tokens,
@@ -119,19 +120,19 @@ class GenerationRequest(RequestModel, SchedulingFields):
         return self.default_max_tokens if limit is None else limit
 
     def stops(self) -> list[str]:
-        """The words that end the answer."""
+        """The strings that end the answer."""
         stops: dict[str, str | list[str] | None] = {"stop": self.stop, "stop_words": self.stop_words}
         return list(agreed(stops) or [])
 
     def constraint(self) -> Constraint | None:
-        """The restriction on the answer's text, if any.
+        """The constraint on the answer's text, if any.
 
         Raises:
-            ApiError: 400, both ``grammar`` and ``response_format`` ask for one.
+            ApiError: 400, ``grammar`` and ``response_format`` both set one.
         """
         wanted = self.response_format.to_constraint() if self.response_format else None
         if self.grammar is None:
             return wanted
         if wanted is not None:
-            raise ApiError(400, "grammar and response_format were both given; accepted is one of them", param="grammar")
+            raise ApiError(400, "grammar: expected either grammar or response_format, got both", "grammar")
         return Constraint(ConstraintKind.GRAMMAR, self.grammar)

@@ -8,27 +8,28 @@ from pydantic import Field, field_validator
 
 from router.schemas.base import RequestModel
 from router.schemas.errors import ApiError
+from router.schemas.shown import shown
 
 MAX_PARTS = 1024
 MAX_TOOL_CALLS = 128
 
 
 class TextPart(RequestModel):
-    """A piece of a message's content. Only text is supported."""
+    """A part of a message's content. Only text is supported."""
 
     type: Literal["text"]
     text: str
 
 
 class CalledFunction(RequestModel):
-    """The function of a call that the assistant made earlier; ``arguments`` is JSON text."""
+    """The function of an earlier call by the assistant; ``arguments`` is JSON text."""
 
     name: str = Field(max_length=256)
     arguments: str = "{}"
 
 
 class EarlierToolCall(RequestModel):
-    """A call that the assistant made earlier."""
+    """An earlier call by the assistant."""
 
     id: str = ""
     type: Literal["function"] = "function"
@@ -36,7 +37,7 @@ class EarlierToolCall(RequestModel):
 
 
 class Message(RequestModel):
-    """One turn of a chat. ``content`` given in parts becomes their text, a line break between them."""
+    """One turn of a chat. The parts of ``content`` are joined by line breaks."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[TextPart] | None = None
@@ -51,23 +52,20 @@ class Message(RequestModel):
         if isinstance(given, str):
             return given
         if not isinstance(given, list):
-            raise ValueError("accepted is a string or a list of text parts")
+            raise ValueError("expected a string or a list of text parts")
         if len(given) > MAX_PARTS:
-            raise ValueError(f"{len(given)} parts; accepted are up to {MAX_PARTS}")
+            raise ValueError(f"expected at most {MAX_PARTS} parts, got {len(given)}")
         return "\n".join(_text_of_part(index, part) for index, part in enumerate(given))
 
     def to_wire(self, path: str) -> dict[str, Any]:
-        """The message in OpenAI's present words: the older ``function_call`` and role ``function`` are translated.
+        """The message in OpenAI's current form, with ``function_call`` and the role ``function`` translated.
 
         Raises:
-            ApiError: 400, the message at ``path`` has no content, and only the assistant's may have none.
+            ApiError: 400, the message at ``path`` has no content, which is allowed for the assistant only.
         """
         if self.content is None and self.role != "assistant":
-            raise ApiError(
-                400,
-                f"{path}.content is missing; accepted for role {self.role} is a string or a list of text parts",
-                param=f"{path}.content",
-            )
+            field = f"{path}.content"
+            raise ApiError(400, f"{field} is required for role {self.role}: a string or a list of text parts", field)
         message: dict[str, Any] = {
             "role": "tool" if self.role == "function" else self.role,
             "content": self.content,
@@ -87,7 +85,7 @@ class Message(RequestModel):
 def _text_of_part(index: int, part: Any) -> str:
     kind = part.get("type") if isinstance(part, dict) else type(part).__name__
     if kind != "text":
-        raise ValueError(f"part {index} is of type {str(kind)[:50]!r}; this endpoint accepts parts of type 'text'")
+        raise ValueError(f"expected parts of type 'text', got type {str(kind)[:50]!r} for part {index}")
     if not isinstance(part.get("text"), str):
-        raise ValueError(f"part {index} has no string 'text'")
+        raise ValueError(f"expected a string as the text of part {index}, got {shown(part.get('text'))}")
     return str(part["text"])

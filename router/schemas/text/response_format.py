@@ -1,4 +1,4 @@
-"""``response_format``: the shape that an answer's text must have."""
+"""``response_format``: the format that an answer's text must have."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.wire.jobs import Constraint, ConstraintKind
 
 
 class JsonSchemaFormat(RequestModel):
-    """A named JSON schema. ``strict`` is accepted; the answer satisfies the schema in any case."""
+    """A named JSON schema. The answer satisfies it whether or not ``strict`` is set."""
 
     name: str = Field("answer", max_length=64)
     description: str | None = None
@@ -21,14 +21,14 @@ class JsonSchemaFormat(RequestModel):
 
 
 class ResponseFormat(RequestModel):
-    """``text``, ``json_object`` (any object, or one of ``schema``) or ``json_schema``."""
+    """``text``, ``json_object`` (any object, or one that satisfies ``schema``) or ``json_schema``."""
 
     type: Literal["text", "json_object", "json_schema"]
     json_schema: JsonSchemaFormat | None = None
     schema_: dict[str, Any] | None = Field(None, alias="schema")
 
     def to_constraint(self) -> Constraint | None:
-        """The restriction on the generated text, or ``None`` for plain text.
+        """The constraint on the generated text; ``None`` for plain text.
 
         Raises:
             ApiError: 400, the schema is missing.
@@ -37,12 +37,8 @@ class ResponseFormat(RequestModel):
             return None
         if self.type == "json_schema":
             if self.json_schema is None:
-                raise ApiError(
-                    400,
-                    "response_format.json_schema is missing; with type json_schema it is required: "
-                    '{"name": ..., "schema": {...}}',
-                    param="response_format.json_schema",
-                )
+                field = "response_format.json_schema"
+                raise ApiError(400, f'{field} is required for type json_schema: {{"name": ..., "schema": ...}}', field)
             return Constraint(ConstraintKind.JSON_SCHEMA, self.json_schema.schema_)
         if self.schema_ is not None:
             return Constraint(ConstraintKind.JSON_SCHEMA, self.schema_)

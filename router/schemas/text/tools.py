@@ -1,4 +1,4 @@
-"""The functions that an answer may call, in OpenAI's present words (``tools``) and its older ones (``functions``)."""
+"""The functions that an answer may call: ``tools``, and ``functions``, OpenAI's older name of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class FunctionDefinition(RequestModel):
     strict: bool | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """The function as one of ``tools``."""
+        """The function as an element of ``tools``."""
         described = {} if self.description is None else {"description": self.description}
         return {"type": "function", "function": {"name": self.name, **described, "parameters": self.parameters}}
 
@@ -34,41 +34,40 @@ class Tool(RequestModel):
 
 
 class FunctionName(RequestModel):
-    """The function that is to be called, by its name."""
+    """The name of the function to call."""
 
     name: str
 
 
 class NamedToolChoice(RequestModel):
-    """A ``tool_choice`` that demands one function."""
+    """A ``tool_choice`` that requires one function."""
 
     type: Literal["function"]
     function: FunctionName
 
 
 def checked_functions(functions: list[FunctionDefinition]) -> None:
-    """Refuse two functions of one name, and arguments that are no object.
+    """Check that names are unique and that parameters are objects.
 
     Raises:
-        ValueError: with the function's place and name.
+        ValueError: it names the function at fault.
     """
     names: set[str] = set()
-    for index, function in enumerate(functions):
+    for function in functions:
         if function.name in names:
-            raise ValueError(f"number {index} is a second function of the name {function.name!r}; names are unique")
+            raise ValueError(f"expected unique names, got {function.name!r} twice")
         kind = function.parameters.get("type", "object")
         if kind != "object":
-            raise ValueError(
-                f"number {index} ({function.name}) has parameters of type {str(kind)[:50]!r}; accepted is 'object'"
-            )
+            got = f"{str(kind)[:50]!r} for {function.name!r}"
+            raise ValueError(f"expected parameters of type 'object', got {got}")
         names.add(function.name)
 
 
 def checked_tool_choice(given: Any) -> Any:
-    """Refuse what is no ``tool_choice``.
+    """Check that this is a ``tool_choice``.
 
     Raises:
-        ValueError: with what is accepted.
+        ValueError: it is not.
     """
     if isinstance(given, str) and given in TOOL_CHOICES:
         return given
@@ -76,18 +75,18 @@ def checked_tool_choice(given: Any) -> Any:
     if isinstance(function, dict) and isinstance(function.get("name"), str):
         return given
     raise ValueError(
-        'accepted are "auto", "none", "required" and {"type": "function", "function": {"name": "<one of tools>"}}'
+        'expected "auto", "none", "required" or {"type": "function", "function": {"name": "<one of tools>"}}'
     )
 
 
 def checked_function_call(given: Any) -> Any:
-    """Refuse what is no ``function_call``.
+    """Check that this is a ``function_call``.
 
     Raises:
-        ValueError: with what is accepted.
+        ValueError: it is not.
     """
     if isinstance(given, dict) and isinstance(given.get("name"), str):
         return given
     if isinstance(given, str) and given in ("auto", "none"):
         return given
-    raise ValueError('accepted are "auto", "none" and {"name": "<one of functions>"}')
+    raise ValueError('expected "auto", "none" or {"name": "<one of functions>"}')

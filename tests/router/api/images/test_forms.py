@@ -143,7 +143,7 @@ def test_a_large_upload_does_not_lie_in_memory(broker: FakeBroker) -> None:
         ([IMAGE], {"width": "100"}, "width", "multiples of 64"),
         ([IMAGE], {"width": "wide"}, "width", "integer"),
         ([IMAGE], {"cfg_scale": "nan"}, "cfg_scale", "number"),
-        ([IMAGE], {"strength": "0"}, "strength", "greater than 0"),
+        ([IMAGE], {"strength": "0"}, "strength", "expected more than 0, got"),
         ([IMAGE], {"output_format": "webp"}, "output_format", "'png'"),
         ([IMAGE], {"partial_images": "1"}, "partial_images", "stream"),
         ([MASK], {"image_path": "../photo.png"}, "image_path", "'..'"),
