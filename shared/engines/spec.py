@@ -19,7 +19,7 @@ def _choose_nothing(_listing: Listing) -> list[HubFile]:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """One engine. To add one: a module here that makes its spec, a line in the registry, a folder in ``workers``.
+    """One engine. To add one: a module here with its spec, a line in the registry, a folder in ``workers``.
 
     ``factory`` is the ``module:function`` of a :data:`workers.engine.EngineFactory`, which only a worker imports. The
     engine needs the Python module ``module``, which the ``extra`` of this distribution installs; both are empty when
@@ -30,7 +30,7 @@ class EngineSpec:
     from a hub repository, the one to open first, or none. Both raise :class:`~shared.errors.ModelError` for files that
     belong to this engine and cannot be used.
 
-    An engine that ``has_files`` is False opens none: its only model is named ``ENGINE`` or ``ENGINE:ARGUMENT``, where
+    Without ``has_files`` the engine opens none: its only model is named ``ENGINE`` or ``ENGINE:ARGUMENT``, and
     ``argument`` is the model option that ARGUMENT sets.
     """
 

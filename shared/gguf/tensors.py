@@ -54,7 +54,7 @@ def read_tensor(reader: FieldReader) -> TensorInfo:
 
 
 def data_bytes(reader: FieldReader, tensors: Sequence[TensorInfo], alignment: int) -> int:
-    """Size of the data of all ``tensors``, of unknown types without the last tensor's own."""
+    """Size of the data of all ``tensors``. The last one counts 0 bytes when its type is unknown."""
     end_bytes = 0
     for tensor in tensors:
         if tensor.offset_bytes % alignment:

