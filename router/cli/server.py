@@ -31,7 +31,7 @@ examples:
   NEXA_API_KEY=... nexa server smollm2 --host 0.0.0.0      for the whole network, with a key
 
 Each option can also be given as a variable (--log-format as NEXA_LOG_FORMAT) and in the TOML file that --config names:
-  model_path = ["smollm2", "gemma"]      without it, the tables below name the models
+  model_path = ["smollm2", "gemma"]        # without it, the tables name the models
   log_format = "json"
   [models.smollm2]
   slots = 4
