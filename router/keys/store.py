@@ -23,7 +23,7 @@ _COLUMNS = "id, name, admin, max_running, max_queued, priority, created_s, revok
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """What is known of a key, without its secret. ``revoked_at_s`` is None while the key is in force."""
+    """A key without its secret. ``revoked_at_s`` is None while the key is active."""
 
     key_id: str
     name: str
@@ -88,7 +88,7 @@ class KeyStore:
         """Revoke the key of this name, from the next request on.
 
         Raises:
-            KeyFileError: no key in force has this name.
+            KeyFileError: no active key has this name.
         """
         with writing(self._database):
             revoked = self._database.execute(
@@ -96,10 +96,10 @@ class KeyStore:
             ).rowcount
         if not revoked:
             names = ", ".join(key.name for key in self.keys()) or "none"
-            raise KeyFileError(f"name: expected the name of a key in force ({names}), got {name}")
+            raise KeyFileError(f"name: expected the name of an active key ({names}), got {name}")
 
     def keys(self, revoked: bool = False) -> list[StoredKey]:
-        """The keys in force, or the ``revoked`` ones, oldest first."""
+        """The active keys, or the ``revoked`` ones, oldest first."""
         condition = "IS NOT NULL" if revoked else "IS NULL"
         rows = self._database.execute(
             f"SELECT {_COLUMNS} FROM key WHERE revoked_s {condition} ORDER BY created_s, rowid"
@@ -107,11 +107,11 @@ class KeyStore:
         return [_stored(row) for row in rows]
 
     def any_created(self) -> bool:
-        """Whether there is any key, in force or revoked."""
+        """Whether there is any key, active or revoked."""
         return self._database.execute("SELECT 1 FROM key LIMIT 1").fetchone() is not None
 
     def find(self, given: str) -> StoredKey | None:
-        """The key in force that ``given`` is, compared in constant time, or None."""
+        """The active key that ``given`` is, compared in constant time, or None."""
         prefix, _, rest = given.partition("-")
         key_id = rest.partition("-")[0]
         if prefix != PREFIX:

@@ -1,4 +1,4 @@
-"""What families of endpoints declare holds for the routes that the application has."""
+"""The declarations of endpoint families match the application's routes."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def test_usage_is_a_table_too(capsys: pytest.CaptureFixture[str], by: str, furth
     ("words", "code", "said"),
     [
         (["create", "a b"], 1, "'a b'"),
-        (["revoke", "bob"], 1, "expected the name of a key in force (none), got bob"),
+        (["revoke", "bob"], 1, "expected the name of an active key (none), got bob"),
         (["create", "bob", "--limit", "running=0"], 2, "--limit: expected running=N (from 1)"),
         (["create", "bob", "--limit", "most=3"], 2, "got 'most=3'"),
         (["create", "bob", "--limit", "running"], 2, "got 'running'"),

@@ -40,7 +40,7 @@ tools = st.lists(
 
 
 def bodies(path: str) -> st.SearchStrategy[dict[str, Any]]:
-    """Bodies near enough to right ones that some pass."""
+    """Bodies close enough to valid ones that some pass."""
     fields = sorted(set(MODELS[path].model_fields) - {"prompt", "messages", "tools"})
     likely = {"prompt": st.text() | json_values, "messages": messages | json_values, "tools": tools | json_values}
     return st.builds(

@@ -1,4 +1,4 @@
-"""Clients that are slow, silent or greedy, on real sockets: what they cost, and how they end."""
+"""Slow, silent and greedy clients on real sockets: how their connections end."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_headers_that_trickle_have_no_more_time() -> None:
         connection.settimeout(0.02)
         received = b""
         with contextlib.suppress(OSError):
-            for _ in range(1000):  # far more than fits into the time, at 20 ms each
+            for _ in range(1000):  # far longer than the timeout, at 20 ms each
                 with contextlib.suppress(TimeoutError):
                     received += connection.recv(4096)
                     break
@@ -143,7 +143,7 @@ def test_a_body_that_moves_on_is_waited_for() -> None:
         for at in range(5):
             connection.sendall(body[at : at + 1])
             with server.connect() as silent:
-                rest(silent)  # takes the header timeout, so that all together take longer than the body's
+                rest(silent)  # takes the header timeout; together longer than the body timeout
         connection.sendall(body[5:])
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
@@ -182,7 +182,7 @@ def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str, caplog:
     script: list[Payload] = [
         Started(1, 0),
         *(Tokens("word " * 4000, [1]) for _ in range(1000)),
-    ]  # 20 MB, and then it goes on
+    ]  # 20 MB, without an end
     body = json.dumps({**COMPLETION, "stream": True}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
     with edge(QUICK, FakeBroker(script=script), loop) as server, server.connect(request, receive_buffer=4096):

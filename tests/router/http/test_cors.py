@@ -1,4 +1,4 @@
-"""Web pages of other origins: none, unless the operator names them."""
+"""Web pages of other origins are refused unless the operator names them."""
 
 from __future__ import annotations
 

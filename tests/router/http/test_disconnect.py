@@ -1,4 +1,4 @@
-"""A client that goes away frees its slots, over a real socket."""
+"""A client that disconnects frees its slots, over a real socket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.router.fake_broker import FakeBroker
 
 
 def send(url: str, path: str, body: dict[str, Any]) -> socket.socket:
-    """A connection on which a request has been sent."""
+    """A connection that has sent a request."""
     address = urlsplit(url)
     connection = socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
     data = json.dumps(body).encode()
@@ -90,7 +90,7 @@ class Client:
 
 
 def outcome_after(*actions: Callable[[Client, asyncio.Task[str]], None]) -> tuple[str, str | None]:
-    """How waiting for the client's work ends after some actions, and how the work itself did; nothing is left over."""
+    """How the call and its work end after some actions; no task is left over."""
 
     async def go() -> tuple[str, str | None]:
         client = Client()

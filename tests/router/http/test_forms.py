@@ -1,4 +1,4 @@
-"""Forms with files, over the audio endpoints."""
+"""Forms with files, through the audio endpoints."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def open_files() -> int:
 
 
 def open_file_sizes(folder: Path) -> list[int]:
-    """The sizes of this process's open files in ``folder``, those without a name too."""
+    """Sizes of this process's open files in ``folder``, including unnamed ones."""
     sizes = []
     for link in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # closed in the meantime
             if str(link.readlink()).startswith(str(folder)):
                 sizes.append(link.stat().st_size)
     return sizes
 
 
 def connect(url: str, path: str, body_bytes: int) -> socket.socket:
-    """A connection on which a form has been announced."""
+    """A connection that has sent a form's headers."""
     address = urlsplit(url)
     connection = socket.create_connection((address.hostname or "", address.port or 0), timeout=10)
     headers = ["Host: nexa", f"Content-Type: {FORM['Content-Type']}", f"Content-Length: {body_bytes}"]

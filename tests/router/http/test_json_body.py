@@ -1,4 +1,4 @@
-"""What a body may hold at all."""
+"""Which JSON bodies are parsed, and which are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every request passes: id, key, size, log, errors."""
+"""Middleware: request ids, keys, body sizes, log lines and errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def broker_with(**settings: Any) -> FakeBroker:
 
 
 def line(caplog: pytest.LogCaptureFixture) -> dict[str, Any]:
-    """The fields of the one line that the last request left."""
+    """The fields of the last request's only log line."""
     (record,) = [record for record in caplog.records if record.getMessage() == "request"]
     return vars(record)
 

@@ -1,4 +1,4 @@
-"""Certificates are checked before anything starts; with a good one the server speaks HTTPS."""
+"""Certificates are checked before any process starts; with a good one the server speaks HTTPS."""
 
 from __future__ import annotations
 

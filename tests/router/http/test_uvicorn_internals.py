@@ -1,4 +1,4 @@
-"""The internals of uvicorn that ``router/http/connection.py`` overrides and reads are as it expects them."""
+"""uvicorn still has the internals that ``router/http/connection.py`` overrides and reads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def changed(what: str) -> str:
 
 
 class Transport(asyncio.Transport):
-    """Takes what is written, and never closes by itself."""
+    """Keeps what is written; closed only on request."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -12,7 +12,7 @@ from tests.support.router.input_pictures import PICTURE, SECRET
 
 @pytest.fixture
 def media(tmp_path: Path) -> Path:
-    """A media folder beside which there is a secret."""
+    """A media folder, with a secret file next to it."""
     (tmp_path / "secret.png").write_bytes(SECRET)
     folder = tmp_path / "media"
     (folder / "holiday").mkdir(parents=True)

@@ -22,7 +22,7 @@ MAX_BYTES = 100_000
 
 
 class PictureHost(ThreadingHTTPServer):
-    """Serves a picture and what a hostile host could; ``asked`` are the paths that were asked for."""
+    """Serves a picture and hostile answers; ``asked`` are the requested paths."""
 
     daemon_threads = True
 
@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         self._head(302, {"Location": "/round"})
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing is printed."""
+        """Print nothing."""
 
     def _head(self, status: int, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -1,4 +1,4 @@
-"""Input pictures from data URLs and plain base64, and how they are told from paths."""
+"""Input pictures from data URLs and plain base64, and how they are distinguished from paths."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def test_a_refusal_does_not_tell_what_exists_outside(media: Path, tmp_path: Path
 
 
 def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(media: Path, tmp_path: Path) -> None:
-    """Between looking and opening, somebody puts a link in the folder's place."""
+    """A link replaces the folder between the check and the opening."""
     (tmp_path / "beach 1.png").write_bytes(SECRET)
     root, steps = router.images.media_folder._inside(str(media), "holiday/beach 1.png")
     (media / "holiday").rename(media / "moved")
@@ -138,7 +138,7 @@ def test_a_file_that_becomes_a_link_or_a_pipe_meanwhile_is_not_opened(media: Pat
 def test_what_lies_outside_or_is_no_file_is_not_touched(
     media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To look at some paths mounts things, and to open some devices has effects."""
+    """Looking at some paths mounts file systems, and opening some devices has effects."""
     touched = []
     real_open, real_path = os.open, os.path.realpath
 

@@ -1,4 +1,4 @@
-"""The folder of finished pictures."""
+"""The output folder of finished pictures."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def total_bytes(folder: Path) -> int:
 
 
 def aged(path: Path, age_s: float) -> Path:
-    """The file, last written that long ago."""
+    """Set the file's modification time to ``age_s`` ago."""
     saved_at_s = path.stat().st_mtime - age_s
     os.utime(path, (saved_at_s, saved_at_s))
     return path
@@ -65,7 +65,7 @@ def test_a_picture_that_cannot_be_written_leaves_nothing_behind(
 
 
 def test_a_reader_never_sees_half_a_picture(tmp_path: Path) -> None:
-    """Everything under a picture's name is whole at any moment, while others are being saved and removed."""
+    """Readers only ever see whole pictures while others are saved and removed."""
     store = ImageStore(str(tmp_path), HOUR_S, 8 * 200_000)
     pictures = {bytes([value]) * 200_000 for value in range(4)}
     done = threading.Event()

@@ -1,4 +1,4 @@
-"""Requests with keys of their own: who they are, what they may, and what they see of usage."""
+"""Requests with named keys: their users, limits and permissions, and the usage that they see."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REMOTE = ("192.168.1.7", 50000)
 
 
 class Server:
-    """An application with a key file, and the requests that it gets."""
+    """An application with a key file, and ways to send it requests."""
 
     def __init__(self, path: Path, **settings: Any) -> None:
         self.path = path
@@ -35,7 +35,7 @@ class Server:
     def ask(
         self, *requests: tuple[str, str, str], client: tuple[str, int] = REMOTE, **body: Any
     ) -> list[httpx.Response]:
-        """The answers to requests (method, path, key), one after the other; ``body`` is more to POST."""
+        """Send requests (method, path, key) one after the other; ``body`` adds fields to POST bodies."""
 
         async def go() -> list[httpx.Response]:
             transport = httpx.ASGITransport(app=self.app, client=client)

@@ -1,4 +1,4 @@
-"""A key file as earlier releases wrote it serves on unchanged: servers of several versions may share it."""
+"""Key files of earlier releases keep working: servers of several versions may share one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API keys in their file: what is stored, what is found, and who else may have the file open."""
+"""API keys in their file: what is stored and found, also while other processes have the file open."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_name_cannot_be_mistaken_for_anything_else(store: KeyStore, name: str)
 
 def test_revoking_what_is_not_there_names_what_is(store: KeyStore) -> None:
     store.create("bob")
-    with pytest.raises(KeyFileError, match=r"expected the name of a key in force \(bob\), got ann"):
+    with pytest.raises(KeyFileError, match=r"expected the name of an active key \(bob\), got ann"):
         store.revoke("ann")
 
 
@@ -125,7 +125,7 @@ def test_many_may_make_the_file_at_once(path: Path) -> None:
 
 
 def test_another_process_that_closes_the_file_takes_nothing_from_those_that_have_it_open(path: Path) -> None:
-    """A lock that this process lost would let the other one delete the log that this one goes on writing."""
+    """If this process lost its lock, the other one would delete the log that this one still writes."""
     opened = [KeyStore.open(path), KeyStore.open(path)]
     for name in ("bob", "ann"):
         opened[0].create(name)

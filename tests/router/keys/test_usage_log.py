@@ -1,4 +1,4 @@
-"""What requests used is counted for their keys, kept, and waits for room where there is none."""
+"""Usage is added up per key and written, and waits while the disk is full."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DAY, NEXT_DAY = datetime.date(2026, 1, 31), datetime.date(2026, 2, 1)
 
 
 def finished(*counts: int, key: str = NO_KEY) -> FinishedRequest:
-    """A request that has used prompt tokens, cached tokens and completion tokens, or was refused."""
+    """A finished request that used these prompt, cached and completion tokens, or was refused."""
     record = RequestRecord(key_name=key, model="m", consumed=Consumption(*counts) if counts else None)
     return FinishedRequest(record, {}, "/v1/completions", 200, "done", 0.0, 1.0)
 
@@ -86,7 +86,7 @@ def test_sums_have_what_is_not_written_yet(tmp_path: Path) -> None:
 
 
 class FullDisk(UsageStore):
-    """Has room only after some attempts."""
+    """Fails the first writes, as on a full disk."""
 
     full = 2
 

@@ -1,4 +1,4 @@
-"""What ``GET /metrics`` says, read as Prometheus reads it."""
+"""``GET /metrics``, parsed as Prometheus parses it."""
 
 from __future__ import annotations
 

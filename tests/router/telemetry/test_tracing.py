@@ -1,4 +1,4 @@
-"""Traces of requests: what a span says, whose child it is, and that it holds no prompt."""
+"""Traces of requests: attributes and parents of spans, which contain no prompts."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_phases_of_a_job_follow_each_other_within_the_request() -> None:
     traced = Traced()
     post(traced.broker, "/v1/completions", COMPLETION)
     parent = traced.request_span
-    # The broker of this test notes no dispatch, so waiting and prefill are one.
+    # The fake broker records no dispatch, so queueing and prefill are one phase.
     assert [span.name for span in traced.children] == ["queue", "decode"]
     waiting, decode = traced.children
     assert waiting.parent is not None

@@ -21,7 +21,7 @@ def image_broker(**changes: Any) -> FakeBroker:
 
 
 def job_of(broker: FakeBroker, response: httpx.Response) -> ImageJob:
-    """The job of the request that was answered last."""
+    """The job of the last request, which was answered with 200."""
     assert response.status_code == 200, response.text
     work = broker.jobs[-1].request.work
     assert isinstance(work, ImageJob)
@@ -29,7 +29,7 @@ def job_of(broker: FakeBroker, response: httpx.Response) -> ImageJob:
 
 
 def refused(broker: FakeBroker, response: httpx.Response, param: str | None, status: int = 400) -> str:
-    """The message of a response that refuses a request, and named ``param``; nothing was painted for it."""
+    """The message of an error response that names ``param``; no job was submitted."""
     assert response.status_code == status, response.text
     error = response.json()["error"]
     assert error["param"] == param

@@ -22,7 +22,7 @@ def read_input(given: str, media: Path | str = "", max_bytes: int = 10_000) -> b
 
 
 def refusal_of(given: str, media: Path | str = "", status: int = 400, max_bytes: int = 10_000) -> str:
-    """The message with which ``given`` is refused; it names the field."""
+    """The error message for ``given``, which begins with the field's name."""
     with pytest.raises(ApiError) as refusal:
         read_input(given, media, max_bytes)
     assert refusal.value.status == status

@@ -34,7 +34,7 @@ content_types = st.sampled_from(
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """A form with a recording and some fields, whole or with something put into it somewhere."""
+    """A form with a recording and some fields, either valid or with bytes inserted somewhere."""
     parts = draw(st.permutations([SOUND, *draw(st.lists(fields, max_size=3))]))
     body = b"".join(parts) + b"--b--\r\n"
     if draw(st.booleans()):

@@ -1,4 +1,4 @@
-"""Transcriptions and translations: what becomes of a form, and the answers."""
+"""Transcriptions and translations: forms, jobs and answers."""
 
 from __future__ import annotations
 

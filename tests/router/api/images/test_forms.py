@@ -1,4 +1,4 @@
-"""Input pictures in forms, and what else the bodies of img2img and edits may be."""
+"""Bodies of img2img and edits: forms with input pictures, and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finished pictures are kept, and fetched by their address."""
+"""Finished pictures are kept, and fetched by URL."""
 
 from __future__ import annotations
 

@@ -152,7 +152,7 @@ def test_a_client_that_goes_away_ends_the_fetching_of_its_input(
 
 
 def test_the_event_loop_goes_on_while_a_picture_is_saved(broker: FakeBroker, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Saving waits for an event that only the loop sets."""
+    """Saving waits for an event that only the event loop sets."""
     saving, resume = threading.Event(), threading.Event()
 
     def save(self: ImageStore, data: bytes) -> str:
