@@ -1,13 +1,13 @@
-"""A load test of one server with many kinds of users: chatters, story readers, handbook readers, long prompts, calls.
+"""A load test with several kinds of users: chats, stories, a shared handbook, long prompts and function calls.
 
-    locust -f scripts/locustfile.py --host http://127.0.0.1:8000                 with locust's page on port 8089
+    locust -f scripts/locustfile.py --host http://127.0.0.1:8000                 web page on port 8089
     locust -f scripts/locustfile.py --host http://127.0.0.1:8000 --headless --users 26 --spawn-rate 26 --run-time 2m
 
-Arrivals are a Poisson process with bursts and do not wait for answers: each user sends a request every ``--every``
-seconds on average, so the load is users / every. Any OpenAI-compatible server will do. Beside the requests, locust's
-table has two more kinds of rows: ``TTFT``, the time to the first text, and ``token``, the milliseconds a token of the
-whole answer, whose "average size" is the tokens of an answer; so the sum of all rows says nothing. When a run ends,
-requests that are under way may still end for a minute. Run one process of it (no ``--processes``).
+Arrivals are a Poisson process with bursts and do not wait for answers. Each user sends a request every ``--every``
+seconds on average, so the load is users / every. Any OpenAI-compatible server works. Besides the requests, locust's
+table has two kinds of rows: ``TTFT``, the time to the first text, and ``token``, the time per token of the answer in
+ms, whose "average size" is the number of tokens in an answer. The total over all rows is therefore meaningless. At the
+end of a run, open requests have a minute to finish. Run it in a single process (no ``--processes``).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Messages = list[dict[str, str]]
 
 
 class Run:
-    """The running test: when it began, whether it is ending, and what all requests came to."""
+    """The state of the running test: when it began, when it was stopped, and the outcomes of all requests."""
 
     def __init__(self, seed: str) -> None:
         self.seed = seed or str(random.randrange(10**9))
@@ -66,36 +66,50 @@ run = Run("")
 
 @events.init_command_line_parser.add_listener
 def add_options(parser: LocustArgumentParser) -> None:
-    """The options of this load test, beside locust's own."""
+    """Add the options of this load test."""
     add = parser.add_argument
     add("--model", default="", env_var="NEXA_LOAD_MODEL", help="the model's name in the requests")
     add("--key", default="", env_var="NEXA_API_KEY", include_in_web_ui=False, help="API key")
-    add("--every", type=float, default=20.0, env_var="NEXA_LOAD_EVERY", help="mean seconds between a user's requests")
-    add("--burst", type=float, default=3.0, env_var="NEXA_LOAD_BURST", help="rate in a burst; 1: no bursts")
-    add("--seed", default="", env_var="NEXA_LOAD_SEED", help="of texts and arrivals; drawn for each run if none")
-    add("--call-form", choices=list(CALL_FORMS), default="named", help="how functions are called")
+    add(
+        "--every",
+        type=float,
+        default=20.0,
+        env_var="NEXA_LOAD_EVERY",
+        help="mean time between a user's requests in seconds",
+    )
+    add(
+        "--burst",
+        type=float,
+        default=3.0,
+        env_var="NEXA_LOAD_BURST",
+        help="rate in a burst divided by the rate outside; 1: no bursts",
+    )
+    add("--seed", default="", env_var="NEXA_LOAD_SEED", help="seed of texts and arrivals; random by default")
+    add("--call-form", choices=list(CALL_FORMS), default="named", help="form of function calls")
     add("--cell", default="", include_in_web_ui=False, help="write the figures of the run to this JSON file")
 
 
 @events.test_start.add_listener
 def start(environment: Environment, **_: Any) -> None:
-    """A new run begins, perhaps the next one of the same page."""
+    """Begin a new run; the web page can start several."""
     global run
     options = environment.parsed_options
     if options.every <= 0 or options.burst < 1:
-        raise SystemExit("locustfile: --every must be above 0 and --burst at least 1")
+        raise SystemExit(
+            f"locustfile: expected --every above 0 and --burst of at least 1, got {options.every} and {options.burst}"
+        )
     run = Run(options.seed)
 
 
 @events.test_stopping.add_listener
 def end(**_: Any) -> None:
-    """No more arrivals; requests that are under way may end."""
+    """Stop arrivals; open requests may finish."""
     run.ending_at_s = time.monotonic()
 
 
 @events.test_stop.add_listener
 def report(environment: Environment, **_: Any) -> None:
-    """Write the cell. Its time ends with the last answer."""
+    """Write the cell of the run, which ends with the last answer."""
     if environment.parsed_options.cell:
         ended_at_s = max((outcome.ended_at_s for outcome in run.outcomes), default=time.monotonic())
         cell = cell_of(run.outcomes, run.began_at_s, ended_at_s)
@@ -103,7 +117,7 @@ def report(environment: Environment, **_: Any) -> None:
 
 
 class Person(User):
-    """Sends requests at the times of a process of its own, each in a greenlet of its own."""
+    """Sends requests at its own arrival times, each in a new greenlet."""
 
     abstract = True
     host = "http://127.0.0.1:8000"
@@ -128,17 +142,17 @@ class Person(User):
             self._under_way.spawn(self.ask)
 
     def on_stop(self) -> None:
-        if run.ending_at_s is None:  # fewer users from now on: their last requests end by themselves
+        if run.ending_at_s is None:  # the number of users was reduced: their open requests finish
             return
         self._under_way.join(timeout=max(0.0, run.ending_at_s + DRAIN_S - time.monotonic()))
         self._under_way.kill()
 
     def ask(self) -> None:
-        """One request of this kind of user."""
+        """Send one request of this kind of user."""
         raise NotImplementedError
 
     def stream(self, messages: Messages, max_tokens: int) -> Outcome:
-        """A streamed answer, recorded."""
+        """Send a request, read its streamed answer and record the outcome."""
         outcome = Outcome(time.monotonic())
         fields = {"stream": True, "stream_options": {"include_usage": True}}
         try:
@@ -150,13 +164,13 @@ class Person(User):
         return outcome
 
     def call(self, messages: Messages) -> Outcome:
-        """An answer to a function call, recorded; one that is no valid call has failed."""
+        """Send a request for a function call and record the outcome; an invalid call is a failure."""
         outcome = Outcome(time.monotonic())
         form = self.environment.parsed_options.call_form
         try:
             self._post(outcome, messages, CALL_TOKENS, CALL_FORMS[form])
             if not outcome.error and not valid(outcome.message, form):
-                outcome.error = "no valid call"
+                outcome.error = "the answer is no valid call"
         finally:
             self._record(outcome)
         return outcome
@@ -180,7 +194,7 @@ class Person(User):
             else:
                 outcome.read_answer(json.loads(response.read()))
         except gevent.GreenletExit:
-            outcome.error = f"no whole answer {DRAIN_S:.0f} s after the end"
+            outcome.error = f"not finished {DRAIN_S:.0f} s after the end of the run"
             raise
         except (OSError, ValueError, LookupError) as error:
             outcome.error = repr(error)
@@ -208,12 +222,12 @@ class Person(User):
 
 
 def client_path(base: str) -> str:
-    """The path of a base URL, without a slash at its end."""
+    """The path of a base URL, without a trailing slash."""
     return "/" + rest if (rest := base.partition("://")[2].partition("/")[2]) else ""
 
 
 class Chatter(Person):
-    """Talks with the model, some turns each; a new chat begins when no earlier one waits for its next turn."""
+    """Chats with the model for some turns. A new chat begins if no earlier one waits for its next turn."""
 
     weight = 4
 
@@ -231,7 +245,7 @@ class Chatter(Person):
 
 
 class StoryReader(Person):
-    """Wants a story."""
+    """Asks for a story."""
 
     weight = 3
 
@@ -240,7 +254,7 @@ class StoryReader(Person):
 
 
 class HandbookReader(Person):
-    """Asks about a text of some 650 tokens that all of them share."""
+    """Asks about a text of about 650 tokens that all these users share."""
 
     weight = 3
 
@@ -250,7 +264,7 @@ class HandbookReader(Person):
 
 
 class LongPrompter(Person):
-    """Sends a text of some 2,000 tokens that nobody sent before."""
+    """Sends a new text of about 2,000 tokens."""
 
     weight = 1
 
@@ -260,7 +274,7 @@ class LongPrompter(Person):
 
 
 class Caller(Person):
-    """Has a function called."""
+    """Asks for a function call."""
 
     weight = 2
 

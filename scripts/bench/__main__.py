@@ -2,7 +2,7 @@
 
     python -m scripts.bench [--rounds 3] [--only b,f] [--servers nexa,llama-server] [--url NAME=URL] [--out FOLDER]
 
-Writes results.json (after each server, so that a run that is broken off is not lost), table.md and chart.png.
+Writes results.json (after each server, so that an interrupted run keeps its results), table.md and chart.png.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RESULTS = "results.json"
 
 
 def main() -> int:
-    """Run, print and write; returns the exit code, 1 if anything could not be measured."""
+    """Measure, print and write the results; returns the exit code, 1 if a measurement failed."""
     options = _parser().parse_args()
     try:
         results = json.loads(options.report.read_text("utf-8")) if options.report else _measure(options)
@@ -48,11 +48,11 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
     bench = _bench(options)
     options.out.mkdir(parents=True, exist_ok=True)
     save = partial(_save, options.out / RESULTS, bench, machine.describe())
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that what was started is stopped then, too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the servers are stopped
     try:
         bench.run(save)
     except KeyboardInterrupt:
-        bench.failed.append("the run was broken off")
+        bench.failed.append("the run was interrupted")
     return save()
 
 
@@ -74,7 +74,7 @@ def _bench(options: argparse.Namespace) -> Bench:
 
 
 def _save(path: Path, bench: Bench, about: dict[str, object]) -> dict[str, Any]:
-    """Write what there is so far, and return it."""
+    """Write the results so far, and return them."""
     results: dict[str, Any] = {
         "machine": about,
         "setting": asdict(bench.setting) | {"model": bench.setting.model_path.name, "model_path": None},
@@ -118,24 +118,32 @@ def _words(given: str) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__, formatter_class=_Formatter)
-    parser.add_argument("--rounds", type=int, default=3, help="each server does each workload so often")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each server runs each workload")
     parser.add_argument(
-        "--only", default="", metavar="WORK,..", help="workloads (b16) or their letters (b); all if none"
+        "--only", default="", metavar="WORK,..", help="workloads (b16) or their letters (b); default: all"
     )
-    parser.add_argument("--servers", default="", metavar="NAME,..", help="servers; all if none")
-    parser.add_argument("--model", default="smollm2", help="a name of `nexa list`, or a GGUF file")
+    parser.add_argument("--servers", default="", metavar="NAME,..", help="servers; default: all")
+    parser.add_argument("--model", default="smollm2", help="a name from `nexa list`, or a GGUF file")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of each server")
-    parser.add_argument("--context", type=int, default=4096, help="tokens of one request")
-    parser.add_argument("--slots", type=int, default=16, help="requests that a server runs at once")
-    parser.add_argument("--url", action="append", default=[], metavar="NAME=URL", help="a server that runs already")
-    parser.add_argument("--api-key", default=os.environ.get("BENCH_API_KEY", ""), help="for --url; or BENCH_API_KEY")
-    parser.add_argument("--burst-seconds", type=float, default=120.0, help="how long workload g sends requests")
-    parser.add_argument("--burst-rate", type=float, default=1.0, help="its mean requests a second")
-    parser.add_argument("--burst-rounds", type=int, default=1, help="the first rounds, which have workload g")
-    parser.add_argument("--seed", default="1", help="of the texts; a new one for a --url that remembers earlier ones")
-    parser.add_argument("--interleave", action="store_true", help="start the servers anew for each workload")
-    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="folder of the results")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="only print and draw an earlier results.json")
+    parser.add_argument("--context", type=int, default=4096, help="context of one request in tokens")
+    parser.add_argument("--slots", type=int, default=16, help="concurrent requests of a server")
+    parser.add_argument(
+        "--url", action="append", default=[], metavar="NAME=URL", help="a server that is already running"
+    )
+    parser.add_argument(
+        "--api-key", default=os.environ.get("BENCH_API_KEY", ""), help="for --url (or set BENCH_API_KEY)"
+    )
+    parser.add_argument("--burst-seconds", type=float, default=120.0, help="duration of workload g")
+    parser.add_argument("--burst-rate", type=float, default=1.0, help="mean requests per second of workload g")
+    parser.add_argument("--burst-rounds", type=int, default=1, help="only the first rounds run workload g")
+    parser.add_argument(
+        "--seed", default="1", help="seed of the texts; use a new one for a --url that cached earlier texts"
+    )
+    parser.add_argument("--interleave", action="store_true", help="restart the servers for each workload")
+    parser.add_argument("--out", type=Path, default=Path("build/bench"), help="folder for the results")
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="only print and draw the results.json of an earlier run"
+    )
     return parser
 
 

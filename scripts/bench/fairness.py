@@ -1,7 +1,9 @@
-"""One user's first token beside another user's 200 requests: ``python -m scripts.bench.fairness``.
+"""One user's time to first token while another user has 200 requests.
 
-Both are told apart by their addresses (127.0.0.1 and 127.0.0.2). The light user asks one request after the other, first
-on an idle server, then while the heavy user's requests fill all slots and the queue.
+    python -m scripts.bench.fairness
+
+The server tells the users apart by their addresses (127.0.0.1 and 127.0.0.2). The light user sends one request after
+the other, first to an idle server, then while the heavy user's requests fill all slots and the queue.
 """
 
 from __future__ import annotations
@@ -21,11 +23,11 @@ from scripts.bench.workloads.client import REQUEST_TIMEOUT_S, BenchClient
 HEAVY, LIGHT = "127.0.0.1", "127.0.0.2"
 HEAVY_TOKENS, LIGHT_TOKENS = 400, 8
 RUNNING_FIRST = 8
-"""The light user begins once so many of the heavy one's requests stream."""
+"""The light user begins once this many of the heavy user's requests stream."""
 
 
 class AddressedClient(BenchClient):
-    """A client whose connections come from one address of this machine."""
+    """A client whose connections come from the given address of this machine."""
 
     def __init__(self, url: str, model: str, address: str) -> None:
         super().__init__(url, model)
@@ -40,7 +42,7 @@ class AddressedClient(BenchClient):
 
 
 async def ask_in_turn(client: BenchClient, count: int, name: str) -> list[Outcome]:
-    """The light user's requests, each a question of its own."""
+    """Send the light user's requests, each with a different question."""
     outcomes = []
     for number in range(count):
         question = f"{name} {number}: what is {number} and {number}? Say it in words."
@@ -52,7 +54,7 @@ async def ask_in_turn(client: BenchClient, count: int, name: str) -> list[Outcom
 
 
 async def beside(heavy: BenchClient, light: BenchClient, requests: int, count: int) -> tuple[list[Outcome], float]:
-    """The light user's requests beside the heavy one's, and the median gap between the heavy one's tokens."""
+    """The light user's outcomes beside the heavy user's requests, and the median gap of the heavy user's tokens."""
     outcomes = [Outcome(0.0) for _ in range(requests)]
     tasks = [
         asyncio.ensure_future(
@@ -74,7 +76,7 @@ async def beside(heavy: BenchClient, light: BenchClient, requests: int, count: i
 
 
 async def measure(url: str, requests: int, count: int) -> None:
-    """Print the figures of one server."""
+    """Measure one server and print its figures."""
     async with AddressedClient(url, "", HEAVY) as heavy, AddressedClient(url, "", LIGHT) as light:
         await ask_in_turn(light, 2, "warm-up")
         idle = [outcome.ttft_s for outcome in await ask_in_turn(light, count, "idle")]
@@ -93,10 +95,10 @@ def _ms(seconds: float) -> str:
 
 def main() -> None:
     """Start a server, measure it and stop it."""
-    parser = argparse.ArgumentParser(prog="python -m scripts.bench.fairness", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.fairness", description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="smollm2")
-    parser.add_argument("--requests", type=int, default=200, help="the heavy user's requests")
-    parser.add_argument("--count", type=int, default=10, help="the light user's requests")
+    parser.add_argument("--requests", type=int, default=200, help="number of the heavy user's requests")
+    parser.add_argument("--count", type=int, default=10, help="number of the light user's requests")
     parser.add_argument("--slots", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()

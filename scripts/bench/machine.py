@@ -1,4 +1,4 @@
-"""What a run of the benchmark was done with: the machine, the versions, how the engines were built."""
+"""The machine, the versions and the builds of the engines that a run was measured with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BUILDS = {
 
 
 def describe() -> dict[str, object]:
-    """The machine and the software, for JSON and for the heading of the tables."""
+    """Machine and software, for results.json and the heading of the tables."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": _cpu_model(),
@@ -56,7 +56,7 @@ def _version(package: str) -> str:
 
 
 def _output(command: list[str]) -> str:
-    """A command's output on one line; empty if it cannot be run."""
+    """The output of a command on one line; empty if it fails."""
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=True)
     except (OSError, subprocess.SubprocessError):

@@ -1,4 +1,4 @@
-"""Which servers do which workloads."""
+"""Which servers run which workloads."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ NAMES = [*(workload.name for workload in WORKLOADS), BURSTS]
 
 
 class PlanError(ValueError):
-    """A name that is not known; the message tells which are."""
+    """An unknown name; the message lists the known ones."""
 
 
 def chosen_workloads(words: Sequence[str]) -> list[str]:
-    """The workloads that words name, in the table's order: ``b16`` is one, ``b`` all of that letter; none is all.
+    """The named workloads, in the table's order. ``b16`` names one, ``b`` all of that letter, no words name all.
 
     Raises:
         PlanError: a word names none.
@@ -25,37 +25,37 @@ def chosen_workloads(words: Sequence[str]) -> list[str]:
     for word in words:
         named = {name for name in NAMES if word in (name, name[0])}
         if not named:
-            raise PlanError(f"{word!r} is no workload; accepted are {', '.join(NAMES)} and their letters")
+            raise PlanError(f"--only: expected {', '.join(NAMES)} or their letters, got {word}")
         chosen |= named
     return [name for name in NAMES if name in chosen] if words else list(NAMES)
 
 
 def chosen_contenders(words: Sequence[str], urls: Sequence[str]) -> list[Contender]:
-    """The servers that words name, all if none, among ours and those that run already, given as ``NAME=URL``.
+    """The named servers, all without words. ``urls`` adds servers that are already running, as ``NAME=URL``.
 
     Raises:
-        PlanError: a word names none, or a URL has no name of its own.
+        PlanError: a word names no server, or a URL has no new name.
     """
     by_name = {contender.name: contender for contender in ALL}
     for given in urls:
         name, _, url = given.partition("=")
         if not name or name in by_name or not url.startswith(("http://", "https://")):
-            raise PlanError(f"--url {given}: accepted is NAME=URL with a new name and http:// or https://")
+            raise PlanError(f"--url: expected NAME=URL with a new name and http:// or https://, got {given}")
         by_name[name] = Contender(name, url=url.rstrip("/").removesuffix("/v1"))
     for word in words:
         if word not in by_name:
-            raise PlanError(f"{word!r} is no server; accepted are {', '.join(by_name)}")
+            raise PlanError(f"--servers: expected {', '.join(by_name)}, got {word}")
     return [contender for contender in by_name.values() if not words or contender.name in words]
 
 
 def workloads_of(contender: Contender, chosen: Sequence[str]) -> list[str]:
-    """Those of the chosen workloads that a server does."""
+    """The chosen workloads that a server runs."""
     batching = {workload.name for workload in WORKLOADS if workload.needs_batching} | {BURSTS}
     rows = NAMES if contender.rows is None else contender.rows
     return [name for name in chosen if name in rows and (contender.batches or name not in batching)]
 
 
 def in_turn(contenders: Sequence[Contender], number: int) -> list[Contender]:
-    """The order of a round, counted from 0: each begins with another one, so that drifts fall on all."""
+    """The servers in the order of round ``number``. Each round begins with another one, so that drift affects all."""
     begin = number % len(contenders) if contenders else 0
     return [*contenders[begin:], *contenders[:begin]]

@@ -1,4 +1,4 @@
-"""The rounds: every server in turn is started by itself, does its workloads, and is stopped."""
+"""The rounds: each server in turn is started alone, runs its workloads, and is stopped."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Cells = dict[str, CellFigures]
 
 
 class WorkloadFailed(Exception):
-    """A client process gave no cells; the message has the end of what it said."""
+    """A client process failed; the message holds the end of its output."""
 
 
 @dataclass(slots=True)
 class Bench:
-    """A run of the benchmark and what it found so far.
+    """A run of the benchmark and its results so far.
 
-    With ``interleave``, all servers are started anew for each workload, so that what is compared is measured within a
-    minute or two: on machines whose speed drifts. ``rounds`` has the cells of each round; ``failed`` what could not be
-    measured, in words.
+    With ``interleave``, all servers are restarted for each workload, so that compared figures are measured within a
+    minute or two, for machines whose speed drifts. ``rounds`` holds the cells of each round, ``failed`` a line for each
+    measurement that failed.
     """
 
     contenders: list[Contender]
@@ -48,7 +48,7 @@ class Bench:
     failed: list[str] = field(default_factory=list)
 
     def run(self, save: Callable[[], object]) -> None:
-        """All rounds; ``save`` is called after each server."""
+        """Run all rounds; ``save`` is called after each server."""
         for number in range(self.number_of_rounds):
             self.rounds.append({})
             chosen = [name for name in self.chosen if name != BURSTS or number < self.burst_rounds]
@@ -110,13 +110,13 @@ class Client:
     model: str = ""
 
     def cells(self, workload: str) -> Cells:
-        """The cells of one workload. Raises :class:`WorkloadFailed` and ``subprocess.TimeoutExpired``."""
+        """Run one workload; returns its cells. Raises :class:`WorkloadFailed` or ``subprocess.TimeoutExpired``."""
         options = ["--url", self.url, "--workload", workload, "--seed", self.seed, "--model", self.model]
         cells: Cells = _json_of("scripts.bench.workloads", options, {"BENCH_API_KEY": self.api_key})
         return cells
 
     def call_form(self) -> str:
-        """In which form the server is best asked for a function call."""
+        """The form in which the server best answers function calls."""
         form: Any = self.cells("call-form")["call-form"]
         return str(form)
 
@@ -126,7 +126,7 @@ def served_model(url: str, api_key: str) -> str:
 
     Raises:
         OSError: it does not answer.
-        ValueError, LookupError: it answers something else.
+        ValueError, LookupError: it gives another kind of answer.
     """
     headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
     with urllib.request.urlopen(urllib.request.Request(f"{url}/v1/models", headers=headers), timeout=30) as answer:
@@ -147,7 +147,7 @@ def _json_of(module: str, options: list[str], variables: dict[str, str]) -> Any:
         command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=WORKLOAD_TIMEOUT_S, check=False
     )
     if done.returncode != 0:
-        raise WorkloadFailed(f"ended with {done.returncode}: {done.stderr[-1000:].decode('utf-8', 'replace')}")
+        raise WorkloadFailed(f"exit code {done.returncode}: {done.stderr[-1000:].decode('utf-8', 'replace')}")
     return json.loads(done.stdout.splitlines()[-1])
 
 

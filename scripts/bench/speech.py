@@ -1,10 +1,10 @@
-"""How much speech the server writes down a second: requests one after another, and several at once.
+"""The speed of transcription: requests one after the other, and several at once.
 
     python -m scripts.bench.speech RECORDING [--model faster-whisper-tiny] [--at-once 8] [--rounds 5] [--url URL]
 
-Without ``--url`` it starts ``nexa server MODEL`` on a free port of this machine and ends it again. Both ways take
-turns, so that other work on the machine falls on both; the medians over the rounds and their ratio are printed, and
-with ``--json`` written to a file.
+Without ``--url``, the script starts ``nexa server MODEL`` on a free port and stops it again. Both ways take turns, so
+that other load on the machine affects both. Medians over the rounds and their ratio are printed, and written to a file
+with ``--json``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REQUEST_TIMEOUT_S = 600.0
 
 @dataclass(frozen=True)
 class Figures:
-    """Medians over the rounds. Speed is seconds of audio per second."""
+    """Medians over the rounds. A speed is in seconds of audio per second."""
 
     model: str
     audio_s: float
@@ -48,7 +48,7 @@ class Figures:
 
 
 def main() -> int:
-    """Measure, print a table, and return the exit code."""
+    """Measure and print a table."""
     options = _parser().parse_args()
     recording = options.recording.read_bytes()
     serving = contextlib.nullcontext(options.url) if options.url else _own_server(options.model)
@@ -65,7 +65,7 @@ def main() -> int:
 
 
 def measure(client: httpx.Client, recording: bytes, model: str, at_once: int, rounds: int) -> Figures:
-    """The figures of one server, after one request that is not counted."""
+    """Measure one server, after one warm-up request."""
     _, audio_s = _transcribe(client, recording, model)
     alone: list[float] = []
     together: list[float] = []
@@ -93,7 +93,7 @@ def measure(client: httpx.Client, recording: bytes, model: str, at_once: int, ro
 
 
 def _transcribe(client: httpx.Client, recording: bytes, model: str) -> tuple[float, float]:
-    """One request; returns its latency and the recording's duration, both in seconds."""
+    """Send one request; returns its latency and the recording's duration in seconds."""
     began_at_s = time.monotonic()
     answer = client.post(
         "/v1/audio/transcriptions",
@@ -109,7 +109,7 @@ def _own_server(model: str) -> Iterator[str]:
     port = free_port()
     command = [sys.executable, "-m", "router.cli", "server", model, "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as folder:  # the user's own keys do not count here
+    with tempfile.TemporaryDirectory() as folder:  # not the user's own keys
         command += ["--key-file", f"{folder}/keys.sqlite3"]
         server = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
@@ -122,13 +122,13 @@ def _own_server(model: str) -> Iterator[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Speed of transcriptions, one at a time and at once.")
+    parser = argparse.ArgumentParser(description="Measure the speed of transcription.")
     parser.add_argument("recording", type=Path)
     parser.add_argument("--model", default="faster-whisper-tiny")
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--url", help="a server that runs already")
-    parser.add_argument("--json", type=Path, help="also write the figures here")
+    parser.add_argument("--url", help="a server that is already running")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""A short run of ``scripts.chaos``: whatever happens to the processes, no client is wronged."""
+"""A short run of ``scripts.chaos``: whatever happens to the processes, every client gets the right answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From what clients saw to the figures of a cell, and from rounds to medians and ratios."""
+"""The figures of a cell from its requests, and medians and ratios over rounds."""
 
 from __future__ import annotations
 
@@ -13,17 +13,18 @@ from typing import Any
 from scripts.bench.measurements.outcome import Outcome
 
 CellFigures = dict[str, Any]
-"""A :class:`Cell` as JSON has it."""
+"""A :class:`Cell` as JSON."""
 
 Round = dict[str, dict[str, CellFigures]]
-"""What a round measured, by server and cell."""
+"""The cells of one round, by server and name."""
 
 
 @dataclass(slots=True)
 class Cell:
-    """One server's figures in one workload. Times in seconds; figures that a workload does not have are None.
+    """One server's figures in one workload. Figures that a workload does not have are None.
 
-    ``cached_share`` is the part of the prompts' tokens that the server had computed before, from 0 to 1.
+    ``cached_share`` is the share of prompt tokens that came from the server's cache, from 0 to 1. ``total_s`` and the
+    rates cover the time from the first request to the last answer.
     """
 
     requests: int
@@ -49,12 +50,12 @@ class Cell:
     first_error: str = ""
 
     def as_dict(self) -> CellFigures:
-        """For JSON."""
+        """The cell as JSON."""
         return asdict(self)
 
 
 def cell_of(outcomes: Sequence[Outcome], began_at_s: float, ended_at_s: float | None = None) -> Cell:
-    """The figures of requests that were sent from ``began_at_s`` on."""
+    """The figures of requests sent from ``began_at_s`` on."""
     total_s = (time.monotonic() if ended_at_s is None else ended_at_s) - began_at_s
     good = [outcome for outcome in outcomes if not outcome.error]
     ttfts_s = [outcome.ttft_s for outcome in good if outcome.arrived_at_s]
@@ -83,7 +84,7 @@ def cell_of(outcomes: Sequence[Outcome], began_at_s: float, ended_at_s: float | 
 
 
 def percentile(values: Iterable[float], percent: float) -> float | None:
-    """The nearest-rank percentile; None of nothing."""
+    """The nearest-rank percentile; None without values."""
     ordered = sorted(values)
     if not ordered:
         return None
@@ -91,7 +92,7 @@ def percentile(values: Iterable[float], percent: float) -> float | None:
 
 
 def gaps_between(outcomes: Iterable[Outcome], began_at_s: float, ended_at_s: float) -> list[float]:
-    """The parts of the gaps between chunks that lie within a span of time; a stream that fell silent counts."""
+    """The gaps between chunks, clipped to a span of time. A stream that ends early has a gap to the span's end."""
     gaps_s = []
     for outcome in outcomes:
         times = [at_s for at_s in outcome.arrived_at_s if at_s <= ended_at_s] + [ended_at_s]
@@ -100,7 +101,7 @@ def gaps_between(outcomes: Iterable[Outcome], began_at_s: float, ended_at_s: flo
 
 
 def medians(cells: Sequence[CellFigures]) -> CellFigures:
-    """One cell from those of several rounds: the median of each number, the worst of what counts failures."""
+    """One cell from several rounds: the median of each number, but the maximum of failures."""
     merged: CellFigures = {}
     for key in cells[0]:
         values = [cell[key] for cell in cells if cell[key] is not None]
@@ -114,12 +115,12 @@ def medians(cells: Sequence[CellFigures]) -> CellFigures:
 
 
 def cells_of(rounds: Sequence[Round], server: str, cell: str) -> list[CellFigures]:
-    """A server's cells of one name, of those rounds that have it."""
+    """A server's cells of one name, from the rounds that have it."""
     return [figures[server][cell] for figures in rounds if cell in figures.get(server, {})]
 
 
 def ratios(rounds: Sequence[Round], cell: str, key: str, ours: str, theirs: str) -> list[float]:
-    """Our figure divided by theirs in the same round, for each round that has both and theirs is not 0."""
+    """Our figure divided by theirs, for each round that has both, and in which theirs is not 0."""
     both = [figures for figures in rounds if cell in figures.get(ours, {}) and cell in figures.get(theirs, {})]
     pairs = [(figures[ours][cell][key], figures[theirs][cell][key]) for figures in both]
     return [a / b for a, b in pairs if a is not None and b]

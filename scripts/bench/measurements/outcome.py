@@ -1,4 +1,4 @@
-"""One request as its client saw it, and how the answers of OpenAI-compatible servers are read into it."""
+"""One request as its client saw it, read from the answers of OpenAI-compatible servers."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 @dataclass(slots=True)
 class Outcome:
-    """A request's times on the monotonic clock in seconds, its text and its tokens.
+    """The instants of a request (monotonic clock, seconds), its text and its tokens.
 
-    ``arrived_at_s`` are the times of the chunks that held text. ``tokens`` comes from the answer's ``usage``; servers
-    that give none while they stream are counted by their chunks of text, which ``counted_by`` tells.
+    ``arrived_at_s`` are the instants of the chunks with text. ``tokens`` comes from the answer's ``usage``, or from
+    counting chunks if a stream has no usage; ``counted_by`` says which.
     """
 
     sent_at_s: float
@@ -30,28 +30,28 @@ class Outcome:
 
     @property
     def ttft_s(self) -> float:
-        """Time to the first text."""
+        """Seconds to the first text."""
         return self.arrived_at_s[0] - self.sent_at_s
 
     @property
     def answer_s(self) -> float:
-        """Time to the end of the answer."""
+        """Seconds to the end of the answer."""
         return self.ended_at_s - self.sent_at_s
 
     @property
     def gaps_s(self) -> list[float]:
-        """The times between the chunks of text."""
+        """The seconds between chunks with text."""
         return [b - a for a, b in itertools.pairwise(self.arrived_at_s)]
 
     def read_line(self, line: bytes) -> None:
-        """Take in one line of a stream of server-sent events. Raises ``ValueError`` for what is not JSON."""
+        """Read one line of a stream of server-sent events. Raises ``ValueError`` for invalid JSON."""
         if line.startswith(b"data: {"):
             self._read_chunk(json.loads(line[6:]))
         elif line.startswith(b"event: error"):
             self.error = self.error or "an error event"
 
     def read_answer(self, answer: dict[str, Any]) -> None:
-        """Take in an answer that came in one piece. Raises ``KeyError`` if it is no chat completion."""
+        """Read an answer that was not streamed. Raises ``KeyError`` if it is no chat completion."""
         self.message = answer["choices"][0]["message"]
         self.arrived_at_s.append(time.monotonic())
         self._read_usage(answer)

@@ -1,4 +1,4 @@
-"""The picture of a run: how many times better than llama-server each server is, workload by workload."""
+"""The chart of a run: how many times better than llama-server each server is, by workload."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ MEASURES = [
     ("g", "ttft_p95_s", "(g) bursty mix: TTFT p95"),
     ("g", "answer_p95_s", "(g) bursty mix: whole answer p95"),
 ]
-"""Cell, figure and title of each group of bars. Of times the inverse ratio is drawn: longer is always better."""
+"""Cell, figure and title of each group of bars. For times, the inverse ratio is drawn: longer is always better."""
 
 Bars = dict[str, dict[str, float]]
 
 SPACE = 0.6
-"""Between two groups of bars, in bars."""
+"""The space between two groups, in bars."""
 
 
 def bars(rounds: Sequence[Round]) -> Bars:
-    """By title and server, how many times better than llama-server; the median over the rounds."""
+    """How many times better than llama-server, by title and server; medians over the rounds."""
     others = [server for server in servers_of(rounds) if server not in (LLAMA_SERVER.name, BARE_LOOP.name)]
     drawn: Bars = {}
     for cell, key, title in MEASURES:
@@ -48,7 +48,11 @@ def bars(rounds: Sequence[Round]) -> Bars:
 
 
 def draw(rounds: Sequence[Round], heading: str, path: Path) -> bool:
-    """Write the chart as PNG; False if there is nothing to compare. Raises ``ImportError`` without matplotlib."""
+    """Write the chart as PNG; returns False if there is nothing to compare.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -70,7 +74,7 @@ def draw(rounds: Sequence[Round], heading: str, path: Path) -> bool:
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
     axes.invert_yaxis()
-    axes.set_xlabel(f"times better than {LLAMA_SERVER.name}, the line at 1: more tokens, or less time")
+    axes.set_xlabel(f"times better than {LLAMA_SERVER.name} (the line at 1): more tokens, or less time")
     figure.legend(loc="outside lower center", ncols=4)
     figure.suptitle("\n".join(textwrap.wrap(heading, 150)), fontsize=8)
     figure.savefig(path, dpi=150)
@@ -83,7 +87,7 @@ def _rows(drawn: Bars) -> float:
 
 
 def _draw_bars(axes: Any, drawn: Bars, servers: list[str]) -> None:
-    """Below each other, a group for each workload with a bar for each server that did it."""
+    """Draw a group for each workload, with a bar for each server that ran it."""
     rows: dict[str, list[tuple[float, float]]] = {server: [] for server in servers}
     middles, row = [], 0.0
     for group in drawn.values():

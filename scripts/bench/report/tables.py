@@ -1,4 +1,4 @@
-"""The tables of a run: medians, ratios against the targets, and both as Markdown."""
+"""The tables of a run: medians and targets, as text and as Markdown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Table = list[list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a cell: some figures side by side. ``rows`` are the cells that have it; all if empty."""
+    """A line of a cell: figures side by side. ``rows`` are the workloads that have it; empty means all."""
 
     title: str
     keys: tuple[str, ...]
@@ -39,7 +39,7 @@ class Line:
     rows: tuple[str, ...] = ()
 
     def text(self, cell: CellFigures | None) -> str:
-        """The figures of a cell; a dash for none."""
+        """The figures of a cell; a dash where there is none."""
         if cell is None or all(cell[key] in (None, "") for key in self.keys):
             return NONE
         return " / ".join(NONE if cell[key] is None else self.show(cell[key]) for key in self.keys)
@@ -52,7 +52,7 @@ def _number(digits: int, scale: float = 1) -> Callable[[float], str]:
 _STREAMED = ("a", "b4", "b16", "b32", "c-cold", "c-warm", "d", "e", "g")
 LINES = [
     Line("tokens/s", ("tokens_per_s",), _number(1)),
-    Line("tokens/s, decoding alone", ("decode_tokens_per_s",), _number(1)),
+    Line("tokens/s, decoding only", ("decode_tokens_per_s",), _number(1)),
     Line("total, s", ("total_s",), _number(1), ("c-cold", "c-warm", "e")),
     Line("TTFT p50 / p95, s", ("ttft_p50_s", "ttft_p95_s"), _number(2), _STREAMED),
     Line("ITL p50 / p99 / max, ms", ("itl_p50_s", "itl_p99_s", "itl_max_s"), _number(0, 1000), _STREAMED),
@@ -61,13 +61,13 @@ LINES = [
     Line("prompt tokens from the cache, %", ("cached_share",), _number(0, 100), ("c-cold", "c-warm", "e", "g")),
     Line("valid calls/s", ("calls_per_s",), _number(2)),
     Line("invalid calls", ("invalid_calls",), _number(0)),
-    Line("asked by", ("call_form",), str),
+    Line("form", ("call_form",), str),
     Line("requests / failures", ("requests", "failures"), _number(0)),
 ]
 
 
 def servers_of(rounds: Sequence[Round]) -> list[str]:
-    """All that were measured, ours first and the bare loop last."""
+    """The measured servers, ours first and the bare loop last."""
     names = dict.fromkeys(server for figures in rounds for server in figures)
     order = [NEXA.name, LLAMA_SERVER.name, LLAMA_CPP_SERVER.name, NEXA_2.name]
     known = [name for name in order if name in names]
@@ -76,7 +76,7 @@ def servers_of(rounds: Sequence[Round]) -> list[str]:
 
 
 def median_cells(rounds: Sequence[Round]) -> Round:
-    """The cells of all rounds as one round of medians."""
+    """The medians of all rounds, as one round."""
     return {
         server: {row: medians(cells) for row in ROWS if (cells := cells_of(rounds, server, row))}
         for server in servers_of(rounds)
@@ -99,7 +99,7 @@ def figures_table(cells: Round) -> Table:
 
 def targets_table(verdicts: Sequence[Verdict]) -> Table:
     """A line for each target, with the lowest and the highest ratio of a round."""
-    table = [["work", "of", "against", "ratio", "rounds", "target", "reached", "remark"]]
+    table = [["work", "server", "against", "ratio", "rounds", "target", "reached", "remark"]]
     for verdict in verdicts:
         target = verdict.target
         limit = f"{'≤' if target.at_most else '≥'} {target.limit:g}"
@@ -120,7 +120,7 @@ def as_text(table: Table) -> str:
 
 
 def as_markdown(table: Table) -> str:
-    """A table for the README."""
+    """A table as Markdown."""
     heading, *rows = table
     numeric = [
         all(not row[column] or row[column][0] in "-0123456789" for row in rows) for column in range(len(heading))
@@ -130,7 +130,7 @@ def as_markdown(table: Table) -> str:
 
 
 def heading(about: dict[str, Any]) -> str:
-    """With what a run was done, in a paragraph."""
+    """Machine, versions and settings of a run, in one paragraph."""
     setting, machine = about["setting"], about["machine"]
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     rounds = "one round" if about["rounds_done"] == 1 else f"medians of {about['rounds_done']} rounds"
@@ -142,7 +142,7 @@ def heading(about: dict[str, Any]) -> str:
 
 
 def markdown(about: dict[str, Any], cells: Round, verdicts: Sequence[Verdict]) -> str:
-    """The fragment for the README."""
+    """The results as Markdown for the documentation."""
     builds = [f"- {name} was built with {build}" for name, build in about["machine"]["builds"].items() if build]
     parts = [heading(about), "\n".join(builds), as_markdown(targets_table(verdicts)), as_markdown(figures_table(cells))]
     return "\n\n".join(part for part in parts if part) + "\n"

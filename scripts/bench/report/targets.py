@@ -1,4 +1,4 @@
-"""The ratios that the server should reach, and whether it did."""
+"""The ratios that the server should reach, and whether it does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from scripts.bench.servers.contenders import BARE_LOOP, LLAMA_CPP_SERVER, LLAMA_
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """``ours`` divided by ``theirs`` in one figure of one cell, and its least (``at_most``: most)."""
+    """A limit for ``ours`` divided by ``theirs`` in a figure of a cell: a minimum, or a maximum with ``at_most``."""
 
     cell: str
     title: str
@@ -25,10 +25,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What came of a target: the ratio is the median over the rounds; None if no round has both figures.
+    """The result of a target. ``ratio`` is the median over the rounds; None if no round has both figures.
 
-    A target is not reached with failed requests of ours or invalid calls, however fast the rest was; ``remark`` names
-    these, and those of the other server.
+    A target counts as missed if any request of ours failed or any call was invalid. ``remark`` lists failures and
+    invalid calls of both servers.
     """
 
     target: Target
@@ -65,7 +65,7 @@ TARGETS = [
 
 
 def verdicts(rounds: Sequence[Round]) -> list[Verdict]:
-    """What came of each target whose two cells were measured in some round."""
+    """The result of each target for which some round has both cells."""
     return [
         _verdict(target, rounds)
         for target in TARGETS

@@ -1,10 +1,10 @@
-"""The router by itself: what it adds to an engine that takes no time, per request, per token and in memory.
+"""The router alone: its cost per request, per token and in memory, with an engine that takes no time.
 
     python -m scripts.bench.router_alone [--json FILE] [--streams N] [--open-streams N] [--rounds N]
 
-The real router and the real echo worker run as processes of their own; every answer is checked word by word, and tokens
-are counted from ``usage``. Clients and worker share the machine with the router and are slower than it, so what counts
-is the CPU time that the router's process used.
+The router and a worker with the echo engine run in separate processes. Every answer is checked word by word, and tokens
+are counted from ``usage``. Clients and worker share the machine with the router and are slower than it, so the figure
+that matters is the CPU time of the router's process.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from scripts.bench.router_alone.table import table
 
 def main() -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description="Measure the router by itself.")
-    parser.add_argument("--json", type=Path, help="write the figures there, in seconds and bytes")
+    parser = argparse.ArgumentParser(description="Measure the router alone.")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file, in seconds and bytes")
     parser.add_argument("--streams", type=int, default=64)
     parser.add_argument("--open-streams", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)

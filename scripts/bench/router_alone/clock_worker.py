@@ -1,4 +1,4 @@
-"""An echo worker whose tokens are the times at which its engine made them, to see how long each is on its way.
+"""An echo worker whose tokens are their creation times, to measure how long each takes to the client.
 
 python -m scripts.bench.router_alone.clock_worker --settings FILE --model NAME --worker-name NAME --worker-id ID
 """
@@ -23,7 +23,7 @@ from workers.testing.echo import EchoEngine
 
 
 class ClockEngine:
-    """The echo engine with nanoseconds of the monotonic clock, which all processes share, in place of each word."""
+    """The echo engine with each word replaced by the time in ns on the monotonic clock, which all processes share."""
 
     def __init__(self, echo: EchoEngine) -> None:
         self._echo = echo
@@ -53,7 +53,7 @@ class ClockEngine:
 
 
 def main() -> int:
-    """Run one worker until it is drained."""
+    """Run the worker until it is drained."""
     parser = argparse.ArgumentParser(description="An echo worker that emits the time.")
     parser.add_argument("--settings", type=Path, required=True)
     for name in ("--model", "--worker-name", "--worker-id"):

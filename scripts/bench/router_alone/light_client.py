@@ -1,7 +1,6 @@
-"""A client that costs next to nothing: it keeps what arrives and when, and reads it once everything is over.
+"""A client with minimal CPU cost: it stores the received bytes and their times, and parses them after the measurement.
 
-A common HTTP client takes several times longer for a streamed token than the router does, so that it would be what is
-measured.
+A common HTTP client takes several times more CPU time per streamed token than the router, and would be the bottleneck.
 """
 
 from __future__ import annotations
@@ -14,28 +13,28 @@ from dataclasses import dataclass
 from typing import cast
 
 STREAM_END = b"0\r\n\r\n"
-"""The last chunk of an HTTP body in chunks. No event ends like this: events end with two line feeds."""
+"""The end of a chunked HTTP body. No event ends like this: events end with two line feeds."""
 JSON_END = b"}"
 
-Piece = tuple[float, bytes]
-"""When something arrived (monotonic seconds), and what."""
+Received = tuple[float, bytes]
+"""Received bytes and when they arrived (monotonic clock, seconds)."""
 
 
 class WrongAnswer(Exception):
-    """An answer is not what the request must be answered with."""
+    """An answer is not the right one for its request."""
 
 
 class Connection(asyncio.Protocol):
-    """One HTTP connection, on which one request after another may be sent."""
+    """An HTTP connection that carries one request at a time."""
 
     def __init__(self) -> None:
-        self._pieces: list[Piece] = []
+        self._received: list[Received] = []
         self._end = b""
         self._answered: asyncio.Future[None] | None = None
 
     @classmethod
     async def open(cls, host: str, port: int) -> Connection:
-        """A new connection.
+        """Open a connection.
 
         Raises:
             OSError: nobody listens there.
@@ -43,28 +42,28 @@ class Connection(asyncio.Protocol):
         _, connection = await asyncio.get_running_loop().create_connection(cls, host, port)
         return connection
 
-    async def ask(self, request: bytes, end: bytes = STREAM_END) -> list[Piece]:
-        """Send a request; returns what came up to ``end``.
+    async def ask(self, request: bytes, end: bytes = STREAM_END) -> list[Received]:
+        """Send a request; returns everything received up to ``end``.
 
         Raises:
             ConnectionError: the server closed the connection before that.
         """
-        self._pieces, self._end = [], end
+        self._received, self._end = [], end
         self._answered = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         await self._answered
-        return self._pieces
+        return self._received
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self._transport.close()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's class does not inherit from it
 
     def data_received(self, data: bytes) -> None:
-        self._pieces.append((time.monotonic(), data))
-        tail = data if len(data) >= len(self._end) else b"".join(piece for _, piece in self._pieces[-len(self._end) :])
+        self._received.append((time.monotonic(), data))
+        tail = data if len(data) >= len(self._end) else b"".join(data for _, data in self._received[-len(self._end) :])
         if tail.endswith(self._end) and self._answered is not None and not self._answered.done():
             self._answered.set_result(None)
 
@@ -74,7 +73,7 @@ class Connection(asyncio.Protocol):
 
 
 def request_bytes(path: str, body: object = None) -> bytes:
-    """An HTTP/1.1 request: a POST of ``body`` as JSON, or a GET where there is none."""
+    """An HTTP/1.1 request: a POST of ``body`` as JSON, or a GET without one."""
     data = b"" if body is None else json.dumps(body).encode()
     lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", "Host: bench"]
     if data:
@@ -84,20 +83,20 @@ def request_bytes(path: str, body: object = None) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class StreamedAnswer:
-    """A streamed chat as it was understood. ``tokens`` is what ``usage`` says, ``writes`` counts HTTP chunks."""
+    """A parsed stream of a chat. ``tokens`` comes from ``usage``, ``writes`` counts HTTP chunks."""
 
     text: str
     tokens: int
     writes: int
 
 
-def read_stream(pieces: Sequence[Piece]) -> StreamedAnswer:
-    """What a streamed chat says, read strictly.
+def read_stream(received: Sequence[Received]) -> StreamedAnswer:
+    """Parse the stream of a chat strictly.
 
     Raises:
         WrongAnswer: the status is not 200, or the stream does not end with its usage and ``[DONE]``.
     """
-    head, _, body = b"".join(data for _, data in pieces).partition(b"\r\n\r\n")
+    head, _, body = b"".join(data for _, data in received).partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 200 "):
         raise WrongAnswer((head.partition(b"\r\n")[0] + b": " + body[:300]).decode("utf-8", "replace"))
     chunks = list(_http_chunks(body))
@@ -111,14 +110,14 @@ def read_stream(pieces: Sequence[Piece]) -> StreamedAnswer:
     return StreamedAnswer("".join(deltas), objects[-1]["usage"]["completion_tokens"], len(chunks))
 
 
-def first_text_s(pieces: Sequence[Piece]) -> float:
-    """When the first text of a streamed chat arrived; the chunk with the role is none.
+def first_text_s(received: Sequence[Received]) -> float:
+    """When the first text of a streamed chat arrived; the chunk with the role does not count.
 
     Raises:
         WrongAnswer: there is no text.
     """
     seen = b""
-    for arrived_at_s, data in pieces:
+    for arrived_at_s, data in received:
         seen += data
         if b'"delta":{"content":"' in seen:
             return arrived_at_s

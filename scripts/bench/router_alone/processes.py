@@ -1,4 +1,4 @@
-"""The router with one echo worker, started as the supervisor starts them, but so that each is known by itself."""
+"""A router and one echo worker, started like the supervisor does, with access to the router's process."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ MODEL = "echo"
 
 @dataclass(frozen=True, slots=True)
 class RouterAlone:
-    """A ready router and the process whose time and memory count."""
+    """A router that is ready, and its process."""
 
     host: str
     port: int
     process: psutil.Process
 
     def cpu_s(self) -> float:
-        """CPU time that the router's process has used so far, of all its threads."""
+        """CPU seconds used by all threads of the router's process."""
         times = self.process.cpu_times()
         return times.user + times.system
 
     def rss_bytes(self) -> int:
-        """The router's resident memory."""
+        """Resident memory of the router's process."""
         return self.process.memory_info().rss
 
 
 @contextlib.contextmanager
 def running_router(slots: int, step_s: float = 0.0, worker_module: str = "workers") -> Iterator[RouterAlone]:
-    """A router and one worker with the echo engine, which waits ``step_s`` at each step; stopped afterwards.
+    """Start a router and one worker whose echo engine waits ``step_s`` per step; stop them afterwards.
 
     Raises:
-        RuntimeError: they did not get ready; the message has the end of what they said.
+        RuntimeError: they did not become ready; the message holds the end of their log.
     """
-    folder = Path(tempfile.mkdtemp(prefix="nx"))  # short, as Unix sockets' paths must be
+    folder = Path(tempfile.mkdtemp(prefix="nx"))  # short: paths of Unix sockets have a limit
     try:
         with (
             socket.create_server(("127.0.0.1", 0), backlog=4096) as listener,

@@ -14,7 +14,7 @@ from scripts.bench.measurements.figures import percentile
 from scripts.bench.router_alone.light_client import (
     JSON_END,
     Connection,
-    Piece,
+    Received,
     WrongAnswer,
     first_text_s,
     read_stream,
@@ -34,11 +34,11 @@ PROMPT = "once upon a time there was a small server that answered many people at
 
 
 def measure(streams: int = 64, open_streams: int = 1000, rounds: int = 3) -> dict[str, Any]:
-    """All figures of the router; times in seconds, sizes in bytes. Each round of ``busy`` is a new router.
+    """All figures of the router; times in seconds, sizes in bytes. ``busy`` is the median of ``rounds`` rounds.
 
     Raises:
         RuntimeError: the router or its worker did not start.
-        WrongAnswer: an answer was not what it must be.
+        WrongAnswer: an answer was wrong.
     """
     _allow_open_files(open_streams + 200)
     busy = [_at(run_streams, streams, tokens=STREAM_TOKENS) for _ in range(rounds)]
@@ -52,20 +52,20 @@ def measure(streams: int = 64, open_streams: int = 1000, rounds: int = 3) -> dic
 
 
 def _at(run: Any, streams: int, step_s: float = 0.0, worker_module: str = "workers", **options: Any) -> dict[str, Any]:
-    """One measurement on a router of its own, with as many slots as streams."""
+    """Run one measurement on a new router, with as many slots as streams."""
     with running_router(streams, step_s, worker_module) as router:
         cell: dict[str, Any] = uvloop.run(run(router, streams, **options))
     return cell
 
 
 async def run_streams(router: RouterAlone, streams: int, tokens: int) -> dict[str, Any]:
-    """All streams at once: what a streamed token costs the router."""
+    """Run all streams at once: the router's cost of a streamed token."""
     await _warm_up(router)
     connections = [await Connection.open(router.host, router.port) for _ in range(streams)]
     cpu_s, began_at_s = router.cpu_s(), time.monotonic()
     answers = await asyncio.gather(*[connection.ask(_request(tokens)) for connection in connections])
     wall_s, cpu_s = time.monotonic() - began_at_s, router.cpu_s() - cpu_s
-    _hang_up(connections)
+    _close(connections)
     counted, writes = _check(answers, tokens)
     return {
         "streams": streams,
@@ -81,9 +81,9 @@ async def run_streams(router: RouterAlone, streams: int, tokens: int) -> dict[st
 
 
 async def run_single_requests(router: RouterAlone, streams: int) -> dict[str, Any]:
-    """One short request after another, each on a connection of its own: TTFT from before the connection is made.
+    """Send short requests one after the other, each on a new connection.
 
-    The whole of it is given, wire and worker included: the echo engine's own share is next to nothing.
+    TTFT is measured from before the connection, and includes wire and worker; the echo engine takes almost no time.
     """
     await _warm_up(router)
     ttfts_s, cpu_s = [], router.cpu_s()
@@ -103,22 +103,22 @@ async def run_single_requests(router: RouterAlone, streams: int) -> dict[str, An
 
 
 async def run_delays(router: RouterAlone, streams: int) -> dict[str, Any]:
-    """How long a token is on its way from the engine to the client's socket: to one client, and to all at once."""
+    """Measure the time of a token from the engine to the client's socket, with one client and with all at once."""
     await _warm_up(router)
     cell: dict[str, Any] = {"streams": streams}
     for name, count in (("one", 1), ("all", streams)):
         connections = [await Connection.open(router.host, router.port) for _ in range(count)]
         answers = await asyncio.gather(*[connection.ask(_request(PACED_TOKENS)) for connection in connections])
-        _hang_up(connections)
+        _close(connections)
         delays_s = [delay_s for answer in answers for delay_s in token_delays(answer)]
         if len(delays_s) != count * PACED_TOKENS:
-            raise WrongAnswer(f"{len(delays_s)} tokens arrived, expected {count * PACED_TOKENS}")
+            raise WrongAnswer(f"expected {count * PACED_TOKENS} tokens, got {len(delays_s)}")
         cell[f"{name}_p50_s"], cell[f"{name}_p99_s"] = percentile(delays_s, 50), percentile(delays_s, 99)
     return cell
 
 
 async def run_open_streams(router: RouterAlone, streams: int) -> dict[str, Any]:
-    """Very many connections, first idle after an answer, then all with a stream at once: the router's memory."""
+    """Measure the router's memory with many connections: idle after an answer, then all with a stream at once."""
     await _warm_up(router)
     start_bytes = router.rss_bytes()
     connections = []
@@ -132,7 +132,7 @@ async def run_open_streams(router: RouterAlone, streams: int) -> dict[str, Any]:
         peak_bytes = max(peak_bytes, router.rss_bytes())
         await asyncio.wait([asking], timeout=SAMPLE_INTERVAL_S)
     answers = asking.result()
-    _hang_up(connections)
+    _close(connections)
     _check(answers, OPEN_TOKENS)
     return {
         "streams": streams,
@@ -144,10 +144,10 @@ async def run_open_streams(router: RouterAlone, streams: int) -> dict[str, Any]:
     }
 
 
-def token_delays(pieces: Sequence[Piece]) -> list[float]:
-    """Seconds from the stamp that each token of a stream is to its arrival."""
+def token_delays(received: Sequence[Received]) -> list[float]:
+    """The seconds from each token's timestamp, which is its text, to its arrival."""
     delays_s, rest = [], b""
-    for arrived_at_s, data in pieces:
+    for arrived_at_s, data in received:
         *events, rest = (rest + data).split(b"\n\n")
         for event in events:
             _, found, text = event.partition(b'"delta":{"content":"')
@@ -156,9 +156,9 @@ def token_delays(pieces: Sequence[Piece]) -> list[float]:
     return delays_s
 
 
-def max_at_once(answers: Sequence[Sequence[Piece]]) -> int:
-    """How many streams were open at the same time, each from its first piece to its last."""
-    edges = sorted([(pieces[0][0], 1) for pieces in answers] + [(pieces[-1][0], -1) for pieces in answers])
+def max_at_once(answers: Sequence[Sequence[Received]]) -> int:
+    """The maximum number of streams that were open at the same time."""
+    edges = sorted([(received[0][0], 1) for received in answers] + [(received[-1][0], -1) for received in answers])
     count = maximum = 0
     for _, change in edges:
         count += change
@@ -184,32 +184,34 @@ async def _warm_up(router: RouterAlone) -> None:
         connection.close()
 
 
-def _hang_up(connections: Sequence[Connection]) -> None:
+def _close(connections: Sequence[Connection]) -> None:
     for connection in connections:
         connection.close()
 
 
-def _check(answers: Sequence[Sequence[Piece]], tokens: int) -> tuple[int, int]:
-    """All tokens and all HTTP chunks of answers with ``tokens`` tokens each.
+def _check(answers: Sequence[Sequence[Received]], tokens: int) -> tuple[int, int]:
+    """Check answers of ``tokens`` tokens each; returns the total numbers of tokens and of HTTP chunks.
 
     Raises:
-        WrongAnswer: an answer lacks a word, or has one too many.
+        WrongAnswer: an answer has a wrong, missing or extra word.
     """
     wanted = PROMPT.split()
     counted = writes = 0
-    for pieces in answers:
-        answer = read_stream(pieces)
+    for received in answers:
+        answer = read_stream(received)
         words = answer.text.split()
         right = all(word == wanted[at % len(wanted)] for at, word in enumerate(words))
         if not right or len(words) != tokens or answer.tokens != tokens:
-            raise WrongAnswer(f"{len(words)} words, {answer.tokens} tokens by usage; expected {tokens}: {words[:20]}")
+            raise WrongAnswer(
+                f"expected {tokens} tokens, got {len(words)} words and {answer.tokens} in usage: {words[:20]}"
+            )
         counted += answer.tokens
         writes += answer.writes
     return counted, writes
 
 
 def _allow_open_files(files: int) -> None:
-    """Let this process and those that it starts have so many files open."""
+    """Allow ``files`` open files in this process and the processes that it starts."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < files:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(files, hard), hard))

@@ -1,11 +1,10 @@
-"""The limit of workload b16: its prompts through the engine's model alone, without scheduler, text, wire and server.
+"""The upper limit of workload b16: its prompts in a bare loop around the model, without scheduler, wire and server.
 
     python -m scripts.bench.servers.bare_loop --model FILE --threads N --context N --slots N --seed 1
 
-Prints a cell as the client does. The prompts are those of the servers, with the same chat template. Their common
-beginning is computed once and shared, as servers do that keep it from their first request. Each step holds one token of
-every sequence that generates, then prompt tokens up to the batch's size; the next token is the likeliest one. No end of
-text ends a sequence before its last token.
+Prints a cell in the format of the client process. The prompts are those of the servers, with the same chat template.
+Their common prefix is computed once and shared, as servers do with a prefix cache. Each step holds one token of every
+sequence that generates, then prompt tokens up to the batch size. Sampling is greedy, and the end of text is ignored.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ USERS = 16
 
 @dataclass(slots=True)
 class Stream:
-    """A sequence: its tokens, how many of them are in the KV cache, and when each generated one came."""
+    """A sequence: its tokens, how many of them are in the KV cache, and when each generated token came."""
 
     cache_id: int
     tokens: list[int]
@@ -41,12 +40,12 @@ class Stream:
 
     @property
     def pending(self) -> int:
-        """Tokens that the next steps have to compute."""
+        """The number of tokens that are not computed yet."""
         return len(self.tokens) - self.computed
 
 
 def prompts_of(model: LlamaModel, seed: str) -> list[list[int]]:
-    """The tokens of the workload's prompts."""
+    """The tokenized prompts of the workload."""
     vocabulary = model.vocabulary
     bos = vocabulary.bos_text
     template = load_template("", model.chat_template(), bos, vocabulary.eos_text, vocabulary.is_special)
@@ -56,8 +55,8 @@ def prompts_of(model: LlamaModel, seed: str) -> list[list[int]]:
     return [vocabulary.tokenize(text, add_special=adds_bos, parse_special=True) for text in texts]
 
 
-def share_beginning(context: LlamaContext, streams: list[Stream]) -> None:
-    """Compute what all prompts begin with once, and put it into every sequence."""
+def share_prefix(context: LlamaContext, streams: list[Stream]) -> None:
+    """Compute the common prefix of all prompts once, and copy it to every sequence."""
     first, *others = streams
     columns = zip(*(stream.tokens[:-1] for stream in streams), strict=False)
     length = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
@@ -70,8 +69,8 @@ def share_beginning(context: LlamaContext, streams: list[Stream]) -> None:
         stream.computed = length
 
 
-def next_pieces(streams: list[Stream], batch_tokens: int) -> list[tuple[Stream, int]]:
-    """What the next step computes: the streams that generate first, then prompts in their order."""
+def next_step(streams: list[Stream], batch_tokens: int) -> list[tuple[Stream, int]]:
+    """The streams of the next step with their numbers of tokens: first those that generate, then prompts in order."""
     pieces = []
     unfinished = [stream for stream in streams if len(stream.token_at_s) < STORY_TOKENS]
     for stream in sorted(unfinished, key=lambda stream: not stream.token_at_s):
@@ -83,7 +82,7 @@ def next_pieces(streams: list[Stream], batch_tokens: int) -> list[tuple[Stream, 
 
 
 def step(context: LlamaContext, pieces: list[tuple[Stream, int]]) -> None:
-    """Compute the pieces and give each stream whose tokens are all computed its next token."""
+    """Compute a step, and append the next token to each stream without pending tokens."""
     batch = [
         BatchSlice(
             stream.cache_id, stream.computed, stream.tokens[stream.computed :][:length], length == stream.pending
@@ -102,13 +101,13 @@ def step(context: LlamaContext, pieces: list[tuple[Stream, int]]) -> None:
 
 
 def measure(context: LlamaContext, prompts: list[list[int]], batch_tokens: int) -> dict[str, object]:
-    """Run all prompts together to their last token."""
+    """Run all prompts together; returns the cell."""
     streams = [Stream(cache_id, list(tokens)) for cache_id, tokens in enumerate(prompts)]
-    share_beginning(context, streams)
+    share_prefix(context, streams)
     shared = streams[0].computed
     began_at_s = time.monotonic()
     decoding_tokens, decoding_s = 0, 0.0
-    while pieces := next_pieces(streams, batch_tokens):
+    while pieces := next_step(streams, batch_tokens):
         step_began_at_s = time.monotonic()
         step(context, pieces)
         if sum(length for _, length in pieces) == len(streams):
@@ -134,11 +133,11 @@ def _outcome(stream: Stream, began_at_s: float, shared: int) -> Outcome:
 
 
 def main() -> int:
-    """Load, run once with other prompts to warm up, measure and print."""
+    """Load the model, warm up with other prompts, measure and print."""
     parser = argparse.ArgumentParser(description="Workload b16 in a bare loop around the engine's model.")
     parser.add_argument("--model", required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--context", type=int, required=True, help="tokens of one request")
+    parser.add_argument("--context", type=int, required=True, help="context of one request in tokens")
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--seed", default="1")
     given = parser.parse_args()

@@ -1,4 +1,4 @@
-"""The servers that are compared: how each is started on the same model file, threads, context and slots."""
+"""The servers that are compared, started with the same model file, threads, context and slots."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from scripts.bench.servers.processes import NotReady, free_port, stop, wait_unti
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What all contenders share. ``context`` is the window of one request in tokens."""
+    """What all servers have in common. ``context`` is the context of one request in tokens."""
 
     model_path: Path
     threads: int
@@ -26,9 +26,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A server by name; ``url`` if it runs already. ``batches`` unless it serves one request at a time.
+    """A server to compare.
 
-    ``rows`` are the workloads that it is there for; all if None.
+    ``url`` is set if it is already running. ``batches`` is False if it serves one request at a time. ``rows`` are the
+    workloads that it runs; None means all.
     """
 
     name: str
@@ -43,20 +44,20 @@ NEXA_2 = Contender("nexa --workers 2", workers=2, rows=("b4", "b16", "b32", "c",
 LLAMA_SERVER = Contender("llama-server")
 LLAMA_CPP_SERVER = Contender("llama_cpp.server", batches=False)
 BARE_LOOP = Contender("bare loop", rows=("b16",))
-"""No server: the engine's model in a loop of its own, the limit of what a server around it can reach."""
+"""No server: a bare loop around the engine's model, the upper limit for any server."""
 ALL = (BARE_LOOP, NEXA, LLAMA_SERVER, LLAMA_CPP_SERVER, NEXA_2)
 
 
 class ContenderFailed(Exception):
-    """A server did not start; the message has the end of what it said."""
+    """A server did not start; the message holds the end of its log."""
 
 
 @contextlib.contextmanager
 def running(contender: Contender, setting: Setting) -> Iterator[str]:
-    """Start a contender, wait until it answers, yield its base URL and stop it afterwards.
+    """Start a server, wait until it answers, yield its base URL, and stop it afterwards.
 
     Raises:
-        ContenderFailed: it ended before it answered, or did not answer in time.
+        ContenderFailed: it ended, or did not answer in time.
     """
     if contender.url:
         yield contender.url
@@ -66,7 +67,7 @@ def running(contender: Contender, setting: Setting) -> Iterator[str]:
     with tempfile.TemporaryFile() as log, tempfile.TemporaryDirectory() as folder:
         process = subprocess.Popen(
             _command(contender, setting, port),
-            env={**os.environ, "NEXA_KEY_FILE": f"{folder}/keys.sqlite3"},  # the user's own keys do not count here
+            env={**os.environ, "NEXA_KEY_FILE": f"{folder}/keys.sqlite3"},  # not the user's own keys
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -87,7 +88,7 @@ def _command(contender: Contender, setting: Setting, port: int) -> list[str]:
     if contender.name == LLAMA_SERVER.name:
         module, options = "scripts.bench.servers.llama_server", ["--context", setting.context, "--slots", slots]
     elif contender.name == LLAMA_CPP_SERVER.name:
-        # By default a second request breaks off the first one's stream.
+        # By default, a second request interrupts the stream of the first.
         module, options = "llama_cpp.server", ["--n_ctx", setting.context, "--interrupt_requests", "False"]
         options += ["--n_threads_batch", threads, "--chat_format", "chatml-function-calling", "--verbose", "False"]
     else:
@@ -100,6 +101,6 @@ def _command(contender: Contender, setting: Setting, port: int) -> list[str]:
 
 
 def _health_path(contender: Contender) -> str:
-    """What answers 200 once the model is loaded."""
+    """The path that answers 200 once the model is loaded."""
     paths = {LLAMA_SERVER.name: "/health", LLAMA_CPP_SERVER.name: "/v1/models"}
     return paths.get(contender.name, "/ready")

@@ -15,12 +15,12 @@ import xllamacpp
 
 
 def main() -> int:
-    """Serve until a signal comes."""
+    """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(description="llama.cpp's own server")
     parser.add_argument("--model", required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--context", type=int, required=True, help="tokens of one request")
+    parser.add_argument("--context", type=int, required=True, help="context of one request in tokens")
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--unified", action="store_true", help="one KV cache for all slots")
     options = parser.parse_args()

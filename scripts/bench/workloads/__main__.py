@@ -2,7 +2,7 @@
 
     python -m scripts.bench.workloads --url URL --workload b16 --seed 1 [--model NAME] [--api-key KEY]
 
-The workload ``call-form`` prints in which form the server is best asked for a function call.
+The workload ``call-form`` prints the form in which the server best answers function calls.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ CALL_FORM = "call-form"
 
 
 async def measure(options: argparse.Namespace) -> dict[str, object]:
-    """The cells of the workload, after one short request that is not counted."""
+    """Run the workload after a short warm-up request; returns its cells."""
     async with BenchClient(options.url, options.model, options.api_key) as client:
         warm_up = await client.stream([user("Hello")], 4)
         if warm_up.error:
-            sys.exit(f"load: the first request failed: {warm_up.error}")
+            sys.exit(f"workloads: the warm-up request failed: {warm_up.error}")
         if options.workload == CALL_FORM:
             return {CALL_FORM: best_form(await call_scores(client))}
         workload = next(workload for workload in WORKLOADS if workload.name == options.workload)
@@ -39,9 +39,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run one workload against one server.")
     parser.add_argument("--url", required=True)
     parser.add_argument("--workload", required=True, choices=[*(workload.name for workload in WORKLOADS), CALL_FORM])
-    parser.add_argument("--seed", default="1", help="prompts are the same for the same seed")
+    parser.add_argument("--seed", default="1", help="seed of the prompts")
     parser.add_argument("--model", default="", help="the model's name in the requests")
-    parser.add_argument("--api-key", default=os.environ.get("BENCH_API_KEY", ""), help="also read from BENCH_API_KEY")
+    parser.add_argument("--api-key", default=os.environ.get("BENCH_API_KEY", ""), help="API key (or set BENCH_API_KEY)")
     print(json.dumps(uvloop.run(measure(parser.parse_args()))))
     return 0
 

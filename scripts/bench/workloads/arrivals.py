@@ -1,4 +1,4 @@
-"""When requests arrive that do not wait for the answers of others."""
+"""Arrival times of requests that do not wait for earlier answers (an open-loop load)."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from collections.abc import Iterator
 
 PERIOD_S = 20.0
 BURST_S = 5.0
+"""Each period begins with a burst of this length."""
+
 DRAIN_S = 60.0
-"""How long after the last arrival an answer may still come."""
+"""How long answers are awaited after the last arrival."""
 
 
 def arrivals(rate_per_s: float, burst: float, seed: str) -> Iterator[float]:
-    """The times of a Poisson process in seconds from its start, for ever; always the same for the same seed.
+    """The endless arrival times of a Poisson process, in seconds from its start; the same for the same seed.
 
     Args:
-        rate_per_s: the mean rate.
-        burst: how many times higher the rate is in the first ``BURST_S`` of each ``PERIOD_S`` than in the rest of it,
-            at least 1; 1 is a plain Poisson process.
+        rate_per_s: the mean rate, bursts included.
+        burst: the rate in a burst divided by the rate outside, at least 1; 1 gives a plain Poisson process.
         seed: of the random draws.
     """
     draws = random.Random(seed)
@@ -27,5 +28,5 @@ def arrivals(rate_per_s: float, burst: float, seed: str) -> Iterator[float]:
     while True:
         now_s += draws.expovariate(highest_per_s)
         in_burst = now_s % PERIOD_S < BURST_S
-        if in_burst or draws.random() < 1 / burst:  # else thinned out
+        if in_burst or draws.random() < 1 / burst:  # otherwise thinned out
             yield now_s

@@ -1,4 +1,4 @@
-"""Workload g, the bursty mix of all: runs ``scripts/locustfile.py`` without its page and reads its figures."""
+"""Workload g, the bursty mix of all: runs ``scripts/locustfile.py`` headless and reads its figures."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from scripts.bench.workloads.arrivals import DRAIN_S
 
 LOCUSTFILE = Path(__file__).parents[2] / "locustfile.py"
 USERS = 26
-"""Twice the sum of the kinds' weights."""
+"""Twice the sum of the weights of the user classes."""
 
 START_S = 60.0
 
 
 class BurstsFailed(Exception):
-    """locust gave no figures; the message has the end of what it said."""
+    """locust wrote no figures; the message holds the end of its output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bursts:
-    """For how long how many requests a second arrive, on average."""
+    """Duration and mean arrival rate of the workload."""
 
     duration_s: float = 120.0
     rate_per_s: float = 1.0
 
     def measure(self, url: str, model: str, api_key: str, call_form: str, seed: str = "1") -> CellFigures:
-        """The cell of one server.
+        """Run the workload against one server; returns its cell.
 
         Raises:
-            BurstsFailed: locust failed itself. Failed requests are in the cell.
+            BurstsFailed: locust itself failed. Failed requests are counted in the cell.
         """
         with tempfile.TemporaryDirectory() as folder:
             cell = Path(folder, "cell.json")
@@ -51,7 +51,7 @@ class Bursts:
             )
             if not cell.exists():
                 raise BurstsFailed(
-                    f"locust ended with {done.returncode}: {done.stdout[-1000:].decode('utf-8', 'replace')}"
+                    f"locust ended with exit code {done.returncode}: {done.stdout[-1000:].decode('utf-8', 'replace')}"
                 )
             figures: CellFigures = json.loads(cell.read_text())
             return figures
@@ -65,6 +65,6 @@ class Bursts:
 
 
 def _environment(api_key: str) -> dict[str, str]:
-    """What locust gets: our variables, without those that would set its own options."""
+    """This environment without variables that would set locust's options."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "NEXA_"))}
     return kept | ({"NEXA_API_KEY": api_key} if api_key else {})

@@ -1,7 +1,7 @@
-"""The function call of the contract's example, the forms in which servers are asked for it, and what a valid call is.
+"""A function call, the forms in which servers can be asked for it, and the check of the answer.
 
-Not every server understands every form: ``llama_cpp.server`` fails unless the function is named, and llama-server
-ignores ``tools`` where the model's chat template does not know them, but keeps to a JSON schema.
+Not every server supports every form: ``llama_cpp.server`` fails unless the function is named, and llama-server ignores
+``tools`` if the model's chat template does not support them, but follows a JSON schema.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ CALL_FORMS: dict[str, dict[str, Any]] = {
         }
     },
 }
-"""The fields of a request in each form: two of a function call, and the call's arguments as the answer's text."""
+"""The fields of a request in each form: two for a function call, and one for its arguments as text."""
 
 
 def valid(message: dict[str, Any], form: str) -> bool:
-    """Whether an answer's message is what was asked for in that form."""
+    """Whether an answer's message is valid for the form of its request."""
     return _satisfies_schema(message.get("content")) if form == JSON_SCHEMA else valid_call(message)
 
 
 def valid_call(message: dict[str, Any]) -> bool:
-    """Whether a message holds exactly one call of :data:`FUNCTION` with arguments after its schema."""
+    """Whether a message holds exactly one call of :data:`FUNCTION`, with arguments that satisfy its schema."""
     calls = message.get("tool_calls") or []
     if len(calls) != 1 or calls[0]["function"]["name"] != NAME:
         return False

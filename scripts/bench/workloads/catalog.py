@@ -1,4 +1,4 @@
-"""What the servers are asked to do. Each workload gives one or two cells of the table.
+"""The workloads. Each gives one or two cells of the table.
 
 The letters are the rows' names: (a) one user, (b) many users with different prompts, (c) a shared system prompt, (d)
 long prompts beside running streams, (e) chats of several turns, (f) function calls.
@@ -31,7 +31,7 @@ Cells = dict[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A workload by its row's name; ``needs_batching`` where a server that serves one at a time tells nothing."""
+    """A workload, named by its row. ``needs_batching``: not run on servers that serve one request at a time."""
 
     name: str
     title: str
@@ -65,16 +65,16 @@ async def _shared_prompt(client: BenchClient, prompts: Prompts) -> Cells:
 
 
 async def _long_prompts(client: BenchClient, prompts: Prompts) -> Cells:
-    """Streams run while prompts of about 2,000 tokens arrive, one after the other; then the streams are ended.
+    """Send prompts of about 2,000 tokens, one after the other, while other streams run.
 
-    ``worst_gap_s`` is the longest time between two tokens of a running stream while a long prompt was there.
+    ``worst_gap_s`` is the longest time between two tokens of a running stream during the long prompts.
     """
     streams = [Outcome(time.monotonic()) for _ in range(RUNNING_STREAMS)]
     tasks = [
         asyncio.create_task(client.stream_into(outcome, [user(prompts.story())], 4096, ignore_eos=True))
         for outcome in streams
     ]
-    # What is waited for comes from several tasks and may never come.
+    # The condition depends on several tasks, any of which may fail.
     while any(  # noqa: ASYNC110
         len(stream.arrived_at_s) < 16 and not task.done() for stream, task in zip(streams, tasks, strict=True)
     ):
@@ -87,7 +87,7 @@ async def _long_prompts(client: BenchClient, prompts: Prompts) -> Cells:
     ended_at_s = time.monotonic()
     for stream, task in zip(streams, tasks, strict=True):
         if task.done():
-            stream.error = stream.error or "the stream ended too early"
+            stream.error = stream.error or "the stream ended before it was cancelled"
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     cell = cell_of(long_ones, began_at_s, ended_at_s)
@@ -115,7 +115,7 @@ async def _chats(client: BenchClient, prompts: Prompts) -> Cells:
 
 
 async def _function_calls(client: BenchClient, prompts: Prompts) -> Cells:
-    """The call in the first form in which the server gives valid calls, and as JSON where it understands that."""
+    """Function calls in the server's best form, and as JSON by schema if it supports that."""
     scores = await call_scores(client)
     cells = {"f": await _calls(client, prompts, best_form(scores))}
     if scores[JSON_SCHEMA]:
@@ -139,7 +139,7 @@ async def _calls(client: BenchClient, prompts: Prompts, form: str) -> Cell:
 
 
 async def call_scores(client: BenchClient) -> dict[str, int]:
-    """How many valid answers a few calls give in each form."""
+    """The number of valid answers to a few calls in each form."""
     prompts = Prompts("calls to try the forms with")
     texts = [prompts.person() for _ in range(TRIED_CALLS)]
     scores = {}
@@ -150,7 +150,7 @@ async def call_scores(client: BenchClient) -> dict[str, int]:
 
 
 def best_form(scores: dict[str, int]) -> str:
-    """The form with the most valid answers, of equal ones the first."""
+    """The form with the most valid answers; the first one of equals."""
     return max(scores, key=scores.__getitem__)
 
 

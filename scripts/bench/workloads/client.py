@@ -1,4 +1,4 @@
-"""A client that measures: one connection a request, streamed, each piece of text stamped as it arrives."""
+"""A client that measures: one connection per request, and the arrival time of each streamed chunk."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class BenchClient:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
 
     async def __aenter__(self) -> Self:
-        # llama-server closes idle connections in a way that clients trip over, so none is kept.
+        # No connection is reused: llama-server closes idle ones in a way that makes the next request fail.
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True, limit=0),
             timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_S),
@@ -33,7 +33,7 @@ class BenchClient:
         await self._session.close()
 
     async def stream(self, messages: list[dict[str, str]], max_tokens: int, **fields: Any) -> Outcome:
-        """A streamed chat answer."""
+        """Send a chat request and read its streamed answer."""
         outcome = Outcome(time.monotonic())
         await self.stream_into(outcome, messages, max_tokens, **fields)
         return outcome
@@ -41,7 +41,7 @@ class BenchClient:
     async def stream_into(
         self, outcome: Outcome, messages: list[dict[str, str]], max_tokens: int, **fields: Any
     ) -> None:
-        """As :meth:`stream`; ``outcome`` can be watched meanwhile."""
+        """Like :meth:`stream`, but fills ``outcome`` while the answer arrives."""
         body = self._body(messages, max_tokens, fields) | {"stream": True, "stream_options": {"include_usage": True}}
         try:
             async with self._session.post(self._url, json=body) as response:
@@ -57,7 +57,7 @@ class BenchClient:
             outcome.ended_at_s = time.monotonic()
 
     async def call(self, messages: list[dict[str, str]], max_tokens: int, **fields: Any) -> Outcome:
-        """A chat answer in one piece; its message is in the outcome."""
+        """Send a chat request without streaming; the message is in the outcome."""
         outcome = Outcome(time.monotonic())
         try:
             async with self._session.post(self._url, json=self._body(messages, max_tokens, fields)) as response:

@@ -1,4 +1,4 @@
-"""The texts that the workloads ask with: always the same for the same seed, never the same for two seeds."""
+"""The texts of the workloads' requests: the same for the same seed, different for different seeds."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Prompts:
         self._random = random.Random(seed)
 
     def story(self) -> str:
-        """A short wish for a long answer, about 40 tokens with the chat template."""
+        """A short request for a long answer, about 40 tokens with the chat template."""
         who, where, what, how = (self._pick(words) for words in (_WHO, _WHERE, _WHAT, _HOW))
         return f"Write a long story about a {who} in a {where} who {what} {how}. Story {self._random.randrange(10**6)}."
 
@@ -36,13 +36,13 @@ class Prompts:
         return f"What should I know about the {self._pick(_THINGS)} in the {self._pick(_ROOMS)}? Explain at length."
 
     def follow_up(self) -> str:
-        """The next thing that a user says in a chat, about 30 tokens."""
+        """The next message of a user in a chat, about 30 tokens."""
         return (
             f"Now tell me in detail what the {self._pick(_WHO)} in the {self._pick(_WHERE)} thinks, {self._pick(_HOW)}."
         )
 
     def handbook(self, sentences: int) -> str:
-        """A text of so many sentences, about 15 tokens each."""
+        """A text of ``sentences`` sentences, about 15 tokens each."""
         rows = [
             f"{number}. The {self._pick(_THINGS)} in the {self._pick(_ROOMS)} {self._pick(_RULES)}."
             for number in range(1, sentences + 1)

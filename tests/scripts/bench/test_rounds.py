@@ -18,7 +18,7 @@ CELL = cell_of([Outcome(0.0, [0.5], 1.0, tokens=4)], 0.0, 1.0).as_dict()
 
 
 class Servers:
-    """Stand-ins for the servers and the client process. Those in ``broken`` do not start."""
+    """Stand-ins for the servers and the client process. Servers in ``broken`` do not start."""
 
     def __init__(self, broken: tuple[str, ...] = ()) -> None:
         self.broken = broken
@@ -53,7 +53,7 @@ def bench(contenders: list[Contender], chosen: list[str], number_of_rounds: int 
     return Bench(contenders, chosen, Setting(Path("m.gguf"), 2, 4096, 16), number_of_rounds, Bursts())
 
 
-def test_each_round_has_each_server_alone_with_prompts_of_its_own(servers: Servers) -> None:
+def test_in_each_round_each_server_runs_alone_with_new_prompts(servers: Servers) -> None:
     run = bench([NEXA, LLAMA_SERVER], ["a", "e"], number_of_rounds=2)
     run.run(lambda: None)
     assert servers.asked == [
@@ -66,7 +66,7 @@ def test_each_round_has_each_server_alone_with_prompts_of_its_own(servers: Serve
     assert not run.failed
 
 
-def test_a_server_that_does_not_start_is_reported_and_the_rest_goes_on(servers: Servers) -> None:
+def test_a_server_that_does_not_start_is_reported_and_the_others_run(servers: Servers) -> None:
     servers.broken = ("nexa",)
     run = bench([NEXA, LLAMA_SERVER], ["a"])
     run.run(lambda: None)
@@ -88,7 +88,7 @@ def test_a_server_without_any_of_the_workloads_is_not_started(servers: Servers) 
     assert not servers.asked
 
 
-def test_interleaved_all_servers_do_one_workload_before_the_next(servers: Servers) -> None:
+def test_interleaved_all_servers_run_one_workload_before_the_next(servers: Servers) -> None:
     run = bench([NEXA, LLAMA_SERVER], ["a", "e"])
     run.interleave = True
     run.run(lambda: None)

@@ -14,11 +14,11 @@ def outcome(*arrived_at_s: float, sent_at_s: float = 0.0, tokens: int = 0, error
     ("values", "percent", "expected"),
     [([3, 1, 2], 50, 2), ([1, 2, 3, 4], 50, 2), (range(1, 101), 95, 95), ([7], 99, 7), ([1, 2], 0, 1), ([], 50, None)],
 )
-def test_percentile_is_a_value_that_was_seen(values: list[float], percent: float, expected: float | None) -> None:
+def test_a_percentile_is_one_of_the_values(values: list[float], percent: float, expected: float | None) -> None:
     assert percentile(values, percent) == expected
 
 
-def test_a_cell_has_the_figures_of_requests_that_succeeded() -> None:
+def test_a_cell_has_the_figures_of_successful_requests() -> None:
     good, late = outcome(1.0, 1.5, 3.5, tokens=6), outcome(3.0, 4.0, sent_at_s=1.0, tokens=4)
     cell = cell_of([good, outcome(0.5, error="500", tokens=99), late], began_at_s=0.0, ended_at_s=5.0)
     assert (cell.requests, cell.failures, cell.first_error) == (3, 1, "500")
@@ -28,7 +28,7 @@ def test_a_cell_has_the_figures_of_requests_that_succeeded() -> None:
     assert cell.answer_p95_s == 3.5
 
 
-def test_the_share_of_cached_tokens_is_of_all_prompts() -> None:
+def test_the_share_of_cached_tokens_counts_the_tokens_of_all_prompts() -> None:
     requests = [outcome(1.0), outcome(1.0)]
     requests[0].prompt_tokens, requests[0].cached_tokens = 30, 0
     requests[1].prompt_tokens, requests[1].cached_tokens = 70, 50
@@ -36,7 +36,7 @@ def test_the_share_of_cached_tokens_is_of_all_prompts() -> None:
     assert cell_of([outcome(1.0)], 0.0, 1.0).cached_share is None
 
 
-def test_a_cell_without_any_success_has_no_times() -> None:
+def test_a_cell_without_a_successful_request_has_no_times() -> None:
     cell = cell_of([outcome(error="refused")], 0.0, 1.0)
     assert (cell.failures, cell.tokens_per_s, cell.ttft_p50_s, cell.itl_max_s) == (1, 0.0, None, None)
 
@@ -45,7 +45,7 @@ def test_only_the_part_of_a_gap_within_the_span_counts() -> None:
     assert gaps_between([outcome(1.0, 4.0, 6.0, 9.0)], began_at_s=3.0, ended_at_s=8.0) == [1.0, 2.0, 2.0]
 
 
-def test_a_stream_that_fell_silent_has_a_gap_to_the_end() -> None:
+def test_a_stream_that_ends_early_has_a_gap_to_the_end_of_the_span() -> None:
     assert max(gaps_between([outcome(1.0, 2.0)], began_at_s=2.0, ended_at_s=9.0)) == 7.0
 
 

@@ -39,7 +39,7 @@ def test_an_error_in_the_stream_is_the_outcome_of_the_request() -> None:
     assert outcome.error
 
 
-def test_an_answer_in_one_piece_arrives_once() -> None:
+def test_an_answer_that_is_not_streamed_arrives_once() -> None:
     outcome = Outcome(0.0)
     outcome.read_answer(
         {"choices": [{"message": {"content": "4"}}], "usage": {"completion_tokens": 2, "prompt_tokens": 5}}

@@ -36,7 +36,7 @@ ABOUT = {
 
 
 def cell(**figures: Any) -> dict[str, Any]:
-    """A cell of one good request, with these figures instead of its own."""
+    """A cell of one successful request, with ``figures`` replaced."""
     return cell_of([Outcome(0.0, [0.5, 0.75], 1.0, tokens=10)], 0.0, 1.0).as_dict() | figures
 
 
@@ -48,7 +48,7 @@ def verdict_of(rounds: list[Any], cell_name: str, against: str, ours: str = "nex
     return found[0]
 
 
-def test_a_ratio_is_the_median_of_those_of_the_rounds() -> None:
+def test_a_ratio_is_the_median_over_the_rounds() -> None:
     speeds = [(100.0, 100.0), (120.0, 100.0), (130.0, 100.0)]
     rounds = [
         {"nexa": {"a": cell(tokens_per_s=ours)}, "llama-server": {"a": cell(tokens_per_s=theirs)}}
@@ -59,7 +59,7 @@ def test_a_ratio_is_the_median_of_those_of_the_rounds() -> None:
 
 
 @pytest.mark.parametrize(("seconds", "reached"), [(1.2, True), (1.3, False)])
-def test_of_times_a_smaller_ratio_is_better(seconds: float, reached: bool) -> None:
+def test_for_times_a_smaller_ratio_is_better(seconds: float, reached: bool) -> None:
     rounds = [{"nexa": {"c-cold": cell(total_s=seconds)}, "llama-server": {"c-cold": cell(total_s=10.0)}}]
     assert verdict_of(rounds, "c-cold", "llama-server").reached is reached
 
@@ -74,7 +74,7 @@ def test_invalid_calls_of_ours_miss_the_target_however_fast_the_others_were() ->
     assert (bad.reached, bad.remark) == (False, "ours: 1 invalid calls; theirs: 4 invalid calls")
 
 
-def test_a_peer_that_reached_nothing_gives_no_ratio() -> None:
+def test_a_server_with_a_figure_of_zero_gives_no_ratio() -> None:
     rounds = [{"nexa": {"f": cell(calls_per_s=9.0)}, "llama-server": {"f": cell(calls_per_s=0.0, invalid_calls=24)}}]
     verdict = verdict_of(rounds, "f", "llama-server")
     assert (verdict.ratio, verdict.reached, verdict.remark) == (None, False, "theirs: 24 invalid calls")
@@ -94,7 +94,7 @@ def test_two_workers_are_measured_against_one_and_the_server_against_the_bare_lo
     assert not verdict_of(rounds, "e", "nexa", "nexa --workers 2").reached
 
 
-def test_targets_of_what_was_not_measured_are_left_out() -> None:
+def test_targets_without_measured_cells_are_left_out() -> None:
     assert verdicts([{"nexa": {"a": cell()}, "llama-server": {"b4": cell()}}]) == []
     assert verdicts([]) == []
 
@@ -121,7 +121,7 @@ def test_the_table_has_a_column_for_each_server_and_dashes_for_what_it_did_not_d
     assert not any("valid calls" in row[1] for row in table)
 
 
-def test_servers_have_the_same_order_whichever_was_measured_first() -> None:
+def test_the_order_of_servers_does_not_depend_on_which_was_measured_first() -> None:
     first: Round = {name: {} for name in ("bare loop", "mine", "llama-server")}
     assert servers_of([first, {"nexa": {}}]) == ["nexa", "llama-server", "mine", "bare loop"]
 
@@ -141,7 +141,7 @@ def test_markdown_aligns_numbers_right() -> None:
     assert text.splitlines() == ["| work | x |", "| --- | --: |", "| a | 1.5 |", "| b | - |"]
 
 
-def test_the_fragment_says_with_what_it_was_measured() -> None:
+def test_the_markdown_names_machine_versions_and_settings() -> None:
     rounds = [{"nexa": {"a": cell()}, "llama-server": {"a": cell()}}]
     text = markdown(ABOUT, median_cells(rounds), verdicts(rounds))
     for part in ("2031-01-02", "Some CPU, 2 cores, 8 GB", "xllamacpp 1.2", "m.gguf", "medians of 3 rounds", "AVX2 = 1"):
@@ -150,7 +150,7 @@ def test_the_fragment_says_with_what_it_was_measured() -> None:
     assert "one round" in heading({**ABOUT, "rounds_done": 1})
 
 
-def test_bars_show_how_many_times_better_for_speeds_and_for_times() -> None:
+def test_bars_show_how_many_times_better_both_speeds_and_times_are() -> None:
     rounds = [
         {
             "nexa": {"a": cell(tokens_per_s=150.0), "e": cell(total_s=2.0)},

@@ -1,4 +1,4 @@
-"""The light client against servers that answer bytes of the test's own."""
+"""The light client against servers that answer with given bytes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from scripts.bench.router_alone.light_client import (
     Connection,
-    Piece,
+    Received,
     WrongAnswer,
     first_text_s,
     read_stream,
@@ -32,12 +32,12 @@ def http_chunks(*bodies: bytes) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(body), body) for body in bodies) + b"0\r\n\r\n"
 
 
-def one_piece(*bodies: bytes) -> list[Piece]:
+def received_at_once(*bodies: bytes) -> list[Received]:
     return [(0.0, HEAD + http_chunks(*bodies))]
 
 
-async def answered_with(*answers: bytes, by_byte: bool = False) -> list[list[Piece]]:
-    """What a client gets, on one connection, from a server that answers each request with the next of these."""
+async def answered_with(*answers: bytes, by_byte: bool = False) -> list[list[Received]]:
+    """What a client receives, on one connection, from a server that sends these answers one after the other."""
     left = list(answers)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -60,17 +60,17 @@ async def answered_with(*answers: bytes, by_byte: bool = False) -> list[list[Pie
 
 
 def test_a_stream_is_read_to_its_usage() -> None:
-    answer = read_stream(one_piece(ROLE + ONCE, UPON, USAGE + DONE))
+    answer = read_stream(received_at_once(ROLE + ONCE, UPON, USAGE + DONE))
     assert (answer.text, answer.tokens, answer.writes) == ("Once upon", 2, 3)
 
 
 def test_events_may_have_ids() -> None:
     events = [b"id: %d\n%s" % (number, event) for number, event in enumerate((ROLE, ONCE, UPON, USAGE, DONE))]
-    assert read_stream(one_piece(*events)).text == "Once upon"
+    assert read_stream(received_at_once(*events)).text == "Once upon"
 
 
-def test_a_comment_that_keeps_the_connection_alive_is_no_event() -> None:
-    assert read_stream(one_piece(ROLE, b": waiting\n\n", ONCE, USAGE, DONE)).text == "Once"
+def test_a_keep_alive_comment_is_no_event() -> None:
+    assert read_stream(received_at_once(ROLE, b": waiting\n\n", ONCE, USAGE, DONE)).text == "Once"
 
 
 @pytest.mark.parametrize(
@@ -82,30 +82,30 @@ def test_a_comment_that_keeps_the_connection_alive_is_no_event() -> None:
         ((DONE,), "no usage"),
     ],
 )
-def test_a_stream_that_lacks_its_end_is_refused(bodies: tuple[bytes, ...], complaint: str) -> None:
+def test_a_stream_without_its_end_is_refused(bodies: tuple[bytes, ...], complaint: str) -> None:
     with pytest.raises(WrongAnswer, match=complaint):
-        read_stream(one_piece(*bodies))
+        read_stream(received_at_once(*bodies))
 
 
-def test_an_error_is_told_with_its_body() -> None:
+def test_an_error_is_reported_with_its_body() -> None:
     with pytest.raises(WrongAnswer, match=r"429 Too Many Requests: .*full"):
         read_stream([(0.0, b'HTTP/1.1 429 Too Many Requests\r\n\r\n{"error": "full"}')])
 
 
 def test_the_first_text_is_not_the_role() -> None:
-    pieces = [(1.0, HEAD), (2.0, ROLE), (3.0, ONCE[:30]), (4.0, ONCE[30:]), (5.0, UPON)]
-    assert first_text_s(pieces) == 4.0
+    received = [(1.0, HEAD), (2.0, ROLE), (3.0, ONCE[:30]), (4.0, ONCE[30:]), (5.0, UPON)]
+    assert first_text_s(received) == 4.0
     with pytest.raises(WrongAnswer, match="no text"):
-        first_text_s(pieces[:2])
+        first_text_s(received[:2])
 
 
 @pytest.mark.parametrize("by_byte", [False, True])
 def test_an_answer_ends_where_its_last_chunk_ends(by_byte: bool) -> None:
     answers = [HEAD + http_chunks(ROLE, ONCE), HEAD + http_chunks(ROLE, UPON)]
     got = asyncio.run(answered_with(*answers, by_byte=by_byte))
-    assert [b"".join(data for _, data in pieces) for pieces in got] == answers
+    assert [b"".join(data for _, data in received) for received in got] == answers
 
 
-def test_a_server_that_hangs_up_is_an_error() -> None:
+def test_a_server_that_closes_the_connection_is_an_error() -> None:
     with pytest.raises(ConnectionError):
         asyncio.run(answered_with(HEAD + b"5\r\ndata:"))

@@ -20,12 +20,12 @@ def test_arrivals_are_the_same_for_the_same_seed_only() -> None:
 
 
 @pytest.mark.parametrize("burst", [1.0, 3.0, 10.0])
-def test_the_mean_rate_is_the_one_that_was_asked_for(burst: float) -> None:
+def test_the_mean_rate_is_the_requested_one(burst: float) -> None:
     assert len(until(LONG_S, 2.0, burst)) == pytest.approx(2.0 * LONG_S, rel=0.05)
 
 
 @pytest.mark.parametrize("burst", [1.0, 4.0])
-def test_bursts_have_so_many_times_the_rate_of_the_rest(burst: float) -> None:
+def test_the_rate_in_bursts_is_burst_times_the_rate_outside(burst: float) -> None:
     times = until(LONG_S, 2.0, burst)
     in_bursts = sum(at_s % PERIOD_S < BURST_S for at_s in times)
     rate_in_bursts = in_bursts / BURST_S

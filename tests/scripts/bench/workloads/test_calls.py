@@ -12,7 +12,7 @@ def message(*arguments: str, name: str = "UserDetail") -> dict[str, Any]:
     return {"content": None, "tool_calls": [{"function": {"name": name, "arguments": text}} for text in arguments]}
 
 
-def test_a_call_after_the_schema_is_valid() -> None:
+def test_a_call_that_satisfies_the_schema_is_valid() -> None:
     assert valid_call(message('{ "name": "Jason", "age": 25 }'))
 
 
@@ -34,18 +34,18 @@ def test_a_call_after_the_schema_is_valid() -> None:
         message(""),
     ],
 )
-def test_anything_else_is_not(wrong: dict[str, Any]) -> None:
+def test_any_other_message_is_invalid(wrong: dict[str, Any]) -> None:
     assert not valid_call(wrong)
 
 
-def test_the_answer_is_judged_by_the_form_that_was_asked_for() -> None:
+def test_an_answer_is_checked_by_the_form_of_its_request() -> None:
     in_words = {"role": "assistant", "content": '{\n "name": "Jason", "age": 25}'}
     assert valid(in_words, JSON_SCHEMA)
     assert not valid(in_words, "named")
     assert not valid(message('{"name": "Jason", "age": 25}'), JSON_SCHEMA)
 
 
-def test_a_call_is_preferred_to_json_that_is_as_often_valid() -> None:
+def test_a_call_is_preferred_to_json_that_is_equally_often_valid() -> None:
     assert list(CALL_FORMS)[-1] == JSON_SCHEMA
     assert best_form({"named": 4, "required": 4, JSON_SCHEMA: 4}) == "named"
     assert best_form({"named": 0, "required": 1, JSON_SCHEMA: 4}) == JSON_SCHEMA
