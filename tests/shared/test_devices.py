@@ -11,7 +11,7 @@ GIB = 1024**3
 
 
 class FakeGpus:
-    """A machine with GPUs of these free bytes."""
+    """A machine whose GPUs have these free bytes."""
 
     def __init__(self, *free_bytes: int) -> None:
         self._free_bytes = free_bytes

@@ -51,6 +51,6 @@ def test_lines_below_the_level_are_not_shown(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err == ""
 
 
-def test_an_unknown_format_is_refused_with_those_accepted() -> None:
+def test_an_unknown_format_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^log format: expected text or json, got xml$"):
         configure(fmt="xml")

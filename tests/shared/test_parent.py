@@ -21,23 +21,23 @@ def run_child(parent_pid: int) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", CHILD], env=environment, capture_output=True, text=True, timeout=30)
 
 
-def test_a_process_whose_parent_lives_goes_on() -> None:
+def test_a_process_whose_parent_lives_continues() -> None:
     assert run_child(os.getpid()).stdout == "alive\n"
 
 
-def test_a_process_whose_parent_died_before_it_could_ask_ends() -> None:
+def test_a_process_whose_parent_died_before_the_call_is_killed() -> None:
     finished = run_child(parent_pid=1 << 30)
     assert finished.returncode == -signal.SIGKILL
     assert finished.stdout == ""
 
 
-def test_without_the_kernels_help_a_thread_notices_another_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_kernels_help_a_change_of_parent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     killed = threading.Event()
     monkeypatch.setattr(os, "kill", lambda pid, number: killed.set())
     monkeypatch.setattr(parent, "_POLL_INTERVAL_S", 0.01)
     parents = iter([7, 7, 1])
     monkeypatch.setattr(os, "getppid", lambda: next(parents))
-    started_s = time.monotonic()
+    started_at_s = time.monotonic()
     parent._watch(7)
     assert killed.is_set()
-    assert time.monotonic() - started_s >= 0.02
+    assert time.monotonic() - started_at_s >= 0.02

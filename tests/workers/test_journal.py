@@ -43,7 +43,7 @@ def test_a_replay_holds_exactly_the_events_from_the_one_that_was_asked_for(count
     assert [event.payload for event in events] == [Tokens(str(event.seq), [event.seq]) for event in events]
 
 
-def test_an_event_of_a_forgotten_job_goes_nowhere() -> None:
+def test_events_of_a_forgotten_job_are_dropped() -> None:
     journal = recorded(Tokens("a", [1]))
     journal.forget("job")
     assert journal.record("job", Tokens("b", [2])) is None
@@ -69,14 +69,14 @@ def test_each_event_goes_to_the_router_that_sent_its_job() -> None:
     assert journal.jobs_of_others("router") == ["other"]
 
 
-def test_the_last_numbers_tell_jobs_without_events_from_unknown_ones() -> None:
+def test_a_job_without_events_has_the_last_number_minus_one() -> None:
     journal = recorded(Tokens("a", [1]), DONE)
     journal.open("fresh", "router")
     assert journal.last_seqs() == {"job": 1, "fresh": -1}
 
 
 def test_every_job_that_is_kept_is_listed_with_its_last_number() -> None:
-    """A router takes a job that is missing from the list for lost."""
+    """A router assumes that a job missing from the list is lost."""
     journal = JobJournal()
     for number in range(3000):
         journal.open(f"job-{number}", "router")

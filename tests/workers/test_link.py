@@ -33,7 +33,7 @@ def router() -> Iterator[RouterEnd]:
 
 
 class Worker:
-    """A link without an engine: the test is the engine."""
+    """A link whose engine is the test."""
 
     def __init__(self, router: RouterEnd) -> None:
         self.commands: list[Command] = []
@@ -63,7 +63,7 @@ def begin(router: RouterEnd, worker: Worker, job_id: str = "job") -> None:
 
 
 def emit_three(router: RouterEnd, worker: Worker, job_id: str = "job") -> list[Event]:
-    """Let a job say three things; returns them as events."""
+    """Emit three payloads of a job; returns their events."""
     payloads: list[Payload] = [Started(3, 0), Tokens("a ", [0]), DONE]
     for payload in payloads:
         worker.link.emit([(job_id, payload)])
@@ -168,14 +168,14 @@ def test_a_probe_of_the_same_run_ends_nothing(router: RouterEnd, worker: Worker)
 
 
 def test_heartbeats_list_the_last_number_of_each_job(router: RouterEnd, worker: Worker) -> None:
-    begin(router, worker, "told")
+    begin(router, worker, "ended")
     begin(router, worker, "silent")
-    emit_three(router, worker, "told")
+    emit_three(router, worker, "ended")
     beat = router.wait_for_heartbeat(lambda beat: True, count=2)
-    assert beat.jobs == {"told": 2, "silent": -1}
+    assert beat.jobs == {"ended": 2, "silent": -1}
 
 
-def test_a_change_of_state_is_told_at_once(router: RouterEnd, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_state_is_published_at_once(router: RouterEnd, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.link.HEARTBEAT_INTERVAL_S", 3600.0)
     router.probe()
     router.wait_for_heartbeat(lambda beat: True)
@@ -199,7 +199,7 @@ def test_a_change_of_state_is_told_at_once(router: RouterEnd, worker: Worker, mo
         CODEC.encode(Replayed("worker", "job", True, [])),
     ],
 )
-def test_what_is_no_command_is_ignored(router: RouterEnd, worker: Worker, garbage: bytes) -> None:
+def test_a_frame_that_is_not_a_command_is_ignored(router: RouterEnd, worker: Worker, garbage: bytes) -> None:
     begin(router, worker, "before")
     router.send_raw(garbage, b"blob")
     begin(router, worker, "after")
@@ -212,7 +212,7 @@ def test_a_drain_is_handed_on(router: RouterEnd, worker: Worker) -> None:
     router.wait_until(lambda: Drain() in worker.commands)
 
 
-def test_what_was_emitted_before_the_stop_is_still_sent(router: RouterEnd, worker: Worker) -> None:
+def test_events_emitted_before_the_stop_are_still_sent(router: RouterEnd, worker: Worker) -> None:
     begin(router, worker)
     for seq in range(200):
         worker.link.emit([("job", Tokens("x", [seq]))])

@@ -20,7 +20,7 @@ SLOTS = 2
 
 
 class RunningWorker(RouterEnd):
-    """A worker process with the echo engine, and the router's end of its wire."""
+    """A worker process with the echo engine, and the router's end of its sockets."""
 
     def __init__(self, step_s: float) -> None:
         super().__init__()
@@ -47,13 +47,13 @@ def worker() -> Iterator[RunningWorker]:
 
 @pytest.fixture
 def mortal() -> Iterator[RunningWorker]:
-    """A worker of its own, for a test that ends it."""
+    """A separate worker for a test that ends it."""
     worker = RunningWorker(step_s=0.02)
     yield worker
     worker.close()
 
 
-def test_a_worker_says_what_it_is_once_it_is_loaded(worker: RunningWorker) -> None:
+def test_a_loaded_worker_describes_itself(worker: RunningWorker) -> None:
     beat = worker.wait_for_heartbeat(lambda beat: beat.state is WorkerState.READY)
     assert (beat.worker_id, beat.worker_name, beat.model) == ("worker", "echo-0", "echo")
     assert (beat.pid, beat.slots, beat.device) == (worker.process.pid, SLOTS, "cpu")
@@ -74,14 +74,14 @@ def test_a_job_starts_streams_and_ends_without_a_gap(worker: RunningWorker) -> N
     assert done.completion_tokens == 4
 
 
-def test_a_job_taken_over_goes_on_behind_what_was_generated(worker: RunningWorker) -> None:
+def test_a_job_taken_over_continues_after_the_generated_tokens(worker: RunningWorker) -> None:
     worker.probe()
     worker.submit("taken over", "one two three four", max_tokens=4, generated=[0, 1])
     payloads = [event.payload for event in worker.wait_for_end("taken over")]
     assert "".join(payload.text for payload in payloads if isinstance(payload, Tokens)) == "three four "
 
 
-def test_a_cancelled_job_frees_its_slot_and_says_no_more(worker: RunningWorker) -> None:
+def test_a_cancelled_job_frees_its_slot_and_emits_nothing_more(worker: RunningWorker) -> None:
     worker.probe()
     for number in range(SLOTS):
         worker.submit(f"endless-{number}", max_tokens=1_000_000)
@@ -98,7 +98,7 @@ def test_a_cancelled_job_frees_its_slot_and_says_no_more(worker: RunningWorker) 
     worker.wait_for_heartbeat(lambda beat: beat.stats.running == 0 and "endless-1" not in beat.jobs)
 
 
-def test_a_job_that_the_engine_refuses_fails_with_its_words(worker: RunningWorker) -> None:
+def test_a_job_that_the_engine_refuses_fails_with_its_message(worker: RunningWorker) -> None:
     worker.probe()
     worker.send(Submit("picture", worker.router_id, ImageJob("a cat")))
     (event,) = worker.wait_for_end("picture")
@@ -113,7 +113,7 @@ def test_a_refused_job_leaves_the_others_running(worker: RunningWorker) -> None:
     assert isinstance(worker.wait_for_end("good")[-1].payload, Done)
 
 
-def test_a_busy_worker_tells_for_how_long_it_has_been_at_its_step(worker: RunningWorker) -> None:
+def test_a_busy_worker_reports_how_long_its_step_has_taken(worker: RunningWorker) -> None:
     worker.probe()
     worker.submit("busy", max_tokens=1_000_000)
     beat = worker.wait_for_heartbeat(lambda beat: beat.busy_s > 0)
@@ -141,7 +141,7 @@ def test_an_idle_worker_is_drained_by_sigterm(mortal: RunningWorker) -> None:
     assert mortal.process.wait(PATIENCE_S) == 0
 
 
-def test_a_drained_worker_repeats_what_was_lost_until_its_end_is_acknowledged(mortal: RunningWorker) -> None:
+def test_a_drained_worker_replays_events_until_the_end_is_acknowledged(mortal: RunningWorker) -> None:
     mortal.probe()
     mortal.submit("job", max_tokens=20)
     mortal.send(Drain())

@@ -1,4 +1,4 @@
-"""A supervisor of stand-in processes that runs in the test's own process, and what became of its children."""
+"""A supervisor of stand-in processes that runs in the test's process, and helpers to look at its children."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ TIMEOUT_S = 20.0
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
+    deadline_at_s = time.monotonic() + TIMEOUT_S
     while not condition():
-        assert time.monotonic() < deadline_s, f"not in {TIMEOUT_S:.0f} s: {what}"
+        assert time.monotonic() < deadline_at_s, f"not in {TIMEOUT_S:.0f} s: {what}"
         time.sleep(0.02)
 
 
 async def until(condition: Callable[[], object], what: str) -> None:
-    deadline_s = time.monotonic() + TIMEOUT_S
+    deadline_at_s = time.monotonic() + TIMEOUT_S
     while not condition():
-        assert time.monotonic() < deadline_s, f"not in {TIMEOUT_S:.0f} s: {what}"
+        assert time.monotonic() < deadline_at_s, f"not in {TIMEOUT_S:.0f} s: {what}"
         await asyncio.sleep(0.02)
 
 

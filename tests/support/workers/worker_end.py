@@ -1,4 +1,4 @@
-"""A worker's end of the wire, played by hand: a DEALER and a PUB socket, on the loop of the router under test."""
+"""A worker's sockets, driven by a test on the event loop of the router under test."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from shared.wire.transport import Endpoints, SocketReader, open_socket
 
 
 class WorkerEnd:
-    """Answers probes and replays unless told not to; everything else a test does itself."""
+    """Answers probes and replays, unless switched off. The test does everything else."""
 
     def __init__(self, endpoints: Endpoints, worker_id: str = "worker", name: str = "smol-0", slots: int = 2) -> None:
         self.worker_id = worker_id
@@ -54,22 +54,22 @@ class WorkerEnd:
         self._reader = SocketReader(self._dealer, self._receive)
 
     def close(self) -> None:
-        """Go away without a word."""
+        """Disappear without a message."""
         if not self._dealer.closed:
             self._reader.close()
             self._context.destroy(linger=0)
 
     @property
     def submissions(self) -> list[Submit]:
-        """The jobs that came, in order."""
+        """The jobs received, in order."""
         return self.of_type(Submit)
 
     def of_type(self, kind: type[Any]) -> list[Any]:
-        """The messages of one type that came, in order."""
+        """The messages of one type received, in order."""
         return [message for message in self.received if isinstance(message, kind)]
 
     def beat(self, running: int | None = None) -> None:
-        """Publish a heartbeat that lists all jobs neither acknowledged nor cancelled; all run, unless said."""
+        """Publish a heartbeat with all jobs that are neither acknowledged nor cancelled; by default all of them run."""
         jobs = {job_id: len(events) - 1 for job_id, events in self.jobs.items()}
         stats = EngineStats(running=len(jobs) if running is None else running)
         place = (self.worker_id, self.name, "smol", os.getpid(), "cpu", self.state, 1.0)
@@ -87,7 +87,7 @@ class WorkerEnd:
         return new
 
     def publish(self, events: Iterable[Event]) -> None:
-        """Publish events in one step, whatever their numbers."""
+        """Publish events in one step, with any numbers."""
         self._publish(router_topic(self.router_id), Step(self.worker_id, list(events)))
 
     def echo(self, nonce: int) -> None:
@@ -95,17 +95,17 @@ class WorkerEnd:
         self._publish(router_topic(self.router_id), ProbeEcho(self.worker_id, nonce))
 
     def send(self, message: Any) -> None:
-        """Send over the jobs socket."""
+        """Send a message, or raw bytes, on the jobs socket."""
         self._dealer.send(message if isinstance(message, bytes) else CODEC.encode(message))
         self._reader.wake()
 
     def publish_roster(self, state: WorkerState, detail: str = "", worker_id: str | None = None) -> None:
-        """Play the supervisor, which says how this worker is."""
+        """Publish a roster with this worker, as the supervisor does."""
         status = WorkerStatus(self.name, "smol", worker_id or self.worker_id, state, 0, detail)
         self._publish(ROSTER_TOPIC, Roster([status]))
 
     def publish_all(self, roster: Roster) -> None:
-        """Play the supervisor, with all its workers."""
+        """Publish a roster, as the supervisor does."""
         self._publish(ROSTER_TOPIC, roster)
 
     def _publish(self, topic: bytes, message: Any) -> None:

@@ -1,4 +1,4 @@
-"""What an operator asks of the supervisor's workers: out, back, and all in turn."""
+"""Operators' orders: drain a worker, bring it back, restart all in turn."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Operator:
 
 
 def drained(folder: Path) -> list[str]:
-    """Which stand-ins have ended in an orderly way, in order."""
+    """The stand-ins that drained, in order."""
     story = folder / "story"
     return [line.split()[0] for line in story.read_text().splitlines()] if story.exists() else []
 
@@ -61,7 +61,7 @@ def test_a_drained_worker_ends_and_stays_out_until_it_is_restarted(folder: Path)
             operator.order(RestartWorkers(["m/0"]))
             await until(lambda: first.state is WorkerState.READY, "ready again")
             assert first.status().worker_id != former_id
-            assert first.status().restarts == 0  # no fault of its own
+            assert first.status().restarts == 0  # an ordered restart does not count
             operator.close()
 
     asyncio.run(story())
@@ -91,7 +91,7 @@ def test_workers_of_a_model_are_restarted_one_after_the_other(folder: Path) -> N
     asyncio.run(story())
 
 
-def test_a_model_that_does_not_load_any_more_takes_no_other_worker_down(folder: Path) -> None:
+def test_a_model_that_no_longer_loads_stops_the_restarts_after_the_first_worker(folder: Path) -> None:
     async def story() -> None:
         launch = StandInLaunch(folder, "serve", {"m": "serve"}, count=2)
         async with running(launch) as supervisor:
@@ -112,7 +112,7 @@ def test_a_model_that_does_not_load_any_more_takes_no_other_worker_down(folder: 
     asyncio.run(story())
 
 
-def test_a_worker_that_waits_for_its_next_start_is_restarted_at_once(folder: Path) -> None:
+def test_an_order_ends_the_pause_before_a_restart(folder: Path) -> None:
     async def story() -> None:
         patient = WorkerLimits(restarts=lambda: RestartPolicy(first_delay_s=3600.0, max_delay_s=3600.0))
         launch = StandInLaunch(folder, "serve", {"m": "dies-when-ready", "n": "serve"})
@@ -128,7 +128,7 @@ def test_a_worker_that_waits_for_its_next_start_is_restarted_at_once(folder: Pat
     asyncio.run(story())
 
 
-def test_the_last_lines_of_a_worker_that_was_given_up_are_told(folder: Path) -> None:
+def test_the_last_lines_of_a_worker_that_was_given_up_are_published(folder: Path) -> None:
     async def story() -> None:
         launch = StandInLaunch(folder, "serve", {"bad": "cannot-load", "good": "serve"})
         async with running(launch) as supervisor:

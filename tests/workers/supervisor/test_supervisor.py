@@ -1,4 +1,4 @@
-"""The supervisor with real processes: stand-ins that start, serve, crash, hang and end."""
+"""The supervisor with real processes: stand-ins that start, serve, crash, hang and exit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def start_server(folder: Path, router: str, *workers: str) -> subprocess.Popen[s
 
 @pytest.fixture
 def server(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Starts servers in processes of their own and sees to their end."""
+    """Starts servers in their own processes and kills them at the test's end."""
     started: list[subprocess.Popen[str]] = []
 
     def start(router: str, *workers: str) -> subprocess.Popen[str]:
@@ -44,7 +44,7 @@ def server(folder: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
 
 def wait_for_line(process: subprocess.Popen[str], text: str) -> str:
-    """Read what the server says until a line has ``text``."""
+    """Read the server's stderr until a line has ``text``."""
     assert process.stderr is not None
     for line in process.stderr:
         if text in line:

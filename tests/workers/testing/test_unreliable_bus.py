@@ -1,4 +1,4 @@
-"""The bus that loses messages, which only tests ask for, and that nothing is missing in the end all the same."""
+"""The bus that loses and reorders messages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workers.testing.unreliable_bus import UnreliableBus, open_bus
 
 
 class Sent:
-    """Stands for the socket."""
+    """Records what is sent."""
 
     def __init__(self) -> None:
         self.messages: list[list[bytes]] = []
@@ -30,7 +30,7 @@ def test_without_the_variables_it_is_a_plain_socket(monkeypatch: pytest.MonkeyPa
     context.term()
 
 
-def test_with_them_some_messages_are_lost_and_some_come_late() -> None:
+def test_with_them_some_messages_are_lost_and_some_are_late() -> None:
     sent = Sent()
     bus = UnreliableBus(sent, drop=0.2, delay=0.2, seed=3)  # type: ignore[arg-type]
     messages = [[bytes([number])] for number in range(200)]

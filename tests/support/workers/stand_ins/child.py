@@ -1,8 +1,8 @@
-"""A child for the supervisor's tests: it speaks as a worker or a router would, and ends as it is told.
+"""A child for the supervisor's tests: it acts as a worker or a router and exits as its BEHAVIOUR says.
 
     child.py ROLE BEHAVIOUR RUN_FOLDER [NAME WORKER_ID]
 
-Each run appends its pid to ``RUN_FOLDER/ROLE.pids``; what happens to it goes to ``RUN_FOLDER/story``.
+Each run appends its pid to ``RUN_FOLDER/ROLE.pids`` and what it does to ``RUN_FOLDER/story``.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Worker:
             return int(self.behaviour[5:])
         if self.behaviour.startswith("signal:"):
             os.kill(os.getpid(), int(self.behaviour[7:]))
-        started_s = time.monotonic()
+        started_at_s = time.monotonic()
         while not self.ended:
-            age_s = time.monotonic() - started_s
+            age_s = time.monotonic() - started_at_s
             if self.behaviour != "silent" or age_s < 1.0:
                 self._beat(age_s)
             if self.behaviour == "dies-when-ready" and age_s > 0.5:
@@ -54,7 +54,7 @@ class Worker:
             if self.behaviour == "asks-to-be-replaced" and age_s > 0.5:
                 return exit_codes.REPLACE
             time.sleep(BEAT_S)
-        tell(self.folder, f"{self.name} drained")
+        record(self.folder, f"{self.name} drained")
         return 0
 
     def _end(self, *_: object) -> None:
@@ -75,7 +75,7 @@ def run_router(behaviour: str, folder: Path) -> int:
         return 1
 
     def end(*_: object) -> None:
-        tell(folder, "router drained")
+        record(folder, "router drained")
         os._exit(0)
 
     signal.signal(signal.SIGTERM, end)
@@ -83,7 +83,7 @@ def run_router(behaviour: str, folder: Path) -> int:
         signal.pause()
 
 
-def tell(folder: Path, line: str) -> None:
+def record(folder: Path, line: str) -> None:
     with (folder / "story").open("a") as story:
         story.write(line + "\n")
 

@@ -1,6 +1,6 @@
-"""A supervisor over stand-ins, in a process of its own: ``server.py RUN_FOLDER ROUTER WORKER [WORKER ...]``.
+"""A supervisor of stand-ins as a process: ``server.py RUN_FOLDER ROUTER WORKER [WORKER ...]``.
 
-Also what tests that run a supervisor within their own process build it from.
+Tests that run a supervisor in their own process build it from here too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CHILD = Path(__file__).with_name("child.py")
 
 @dataclass
 class StandInLaunch:
-    """Starts stand-ins. ``workers`` gives each model's behaviour, and can be changed between starts.
+    """Command lines of stand-ins. ``workers`` maps models to behaviours and may change between starts.
 
     Each model has ``count`` workers.
     """
