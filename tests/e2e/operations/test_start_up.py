@@ -13,7 +13,8 @@ from tests.support.weights import WEIGHTS
 
 
 def _fail(*arguments: str) -> tuple[int, str]:
-    command = [sys.executable, "-m", "router.cli", "server", *arguments]
+    port = () if "--port" in arguments else ("--port", "0")
+    command = [sys.executable, "-m", "router.cli", "server", *arguments, *port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode != 0
     assert "Traceback" not in done.stderr
