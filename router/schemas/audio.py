@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
+from router.schemas.shown import shown
 from shared.wire.jobs import SpeechJob, SpeechTask
 
 MAX_PROMPT_CHARS = 4096
@@ -18,7 +19,7 @@ _LANGUAGE = re.compile(r"([a-z]{2,3})([-_][a-z0-9]{2,8})*")
 
 
 class TranscriptFormat(StrEnum):
-    """The forms that a transcript can have."""
+    """The formats of a transcript."""
 
     JSON = "json"
     TEXT = "text"
@@ -31,22 +32,20 @@ SUBTITLES = frozenset({TranscriptFormat.SRT, TranscriptFormat.VTT})
 
 
 class SpeechRequest(SchedulingFields):
-    """What both endpoints take beside the recording. The values arrive as text."""
+    """The fields of both endpoints besides the recording. Values arrive as text."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     model: str | None = Field(None, max_length=256, description="Without it, the first served speech model.")
-    prompt: str | None = Field(None, max_length=MAX_PROMPT_CHARS, description="Text taken for what was said before.")
+    prompt: str | None = Field(None, max_length=MAX_PROMPT_CHARS, description="Text before the recording, as context.")
     response_format: TranscriptFormat = TranscriptFormat.JSON
-    temperature: float = Field(
-        0.0, ge=0, le=1, description="0 is beam search, and sampling where that comes out badly."
-    )
+    temperature: float = Field(0.0, ge=0, le=1, description="0 is beam search, with sampling as the fallback.")
     beam_size: int = Field(5, ge=1, le=10)
-    vad_filter: bool = Field(True, description="Leave out what holds no voice.")
+    vad_filter: bool = Field(True, description="Leave out parts without a voice.")
     stream: bool = False
 
     def check(self) -> None:
-        """Refuse fields that do not fit together.
+        """Refuse contradictory fields.
 
         Raises:
             ApiError: 400.
@@ -54,27 +53,26 @@ class SpeechRequest(SchedulingFields):
         if self.stream and self.response_format in SUBTITLES:
             raise ApiError(
                 400,
-                f"stream: {self.response_format} is not streamed; accepted with it are json, text and verbose_json",
+                f"stream: expected response_format json, text or verbose_json, got {self.response_format}",
                 "stream",
             )
 
 
 class TranslationRequest(SpeechRequest):
-    """A recording to be put into English."""
+    """A recording to translate into English."""
 
-    language: str | None = Field(None, description="Not accepted: a translation is in English.")
+    language: str | None = Field(None, description="Refused: translations are always in English.")
 
     def to_job(self) -> SpeechJob:
         """The job.
 
         Raises:
-            ApiError: 400, fields do not fit together.
+            ApiError: 400, fields contradict each other.
         """
         self.check()
         if self.language is not None:
-            raise ApiError(
-                400, "language: translations are into English and take no language; leave it out", "language"
-            )
+            message = f"language: expected none, since translations are in English, got {shown(self.language)}"
+            raise ApiError(400, message, "language")
         return SpeechJob(
             SpeechTask.TRANSLATE,
             prompt=self.prompt,
@@ -85,11 +83,11 @@ class TranslationRequest(SpeechRequest):
 
 
 class TranscriptionRequest(SpeechRequest):
-    """A recording to be written down."""
+    """A recording to transcribe."""
 
-    language: str | None = Field(None, description="A code such as `en`; without it, it is detected.")
+    language: str | None = Field(None, description="A code such as `en`; detected by default.")
     timestamp_granularities: list[Literal["segment", "word"]] = Field(
-        [], description="With verbose_json: which times are wanted (segment without it)."
+        [], description="The times in verbose_json; segment by default."
     )
 
     @field_validator("language")
@@ -102,25 +100,25 @@ class TranscriptionRequest(SpeechRequest):
 
     @property
     def with_words(self) -> bool:
-        """Whether the times of words are wanted."""
+        """Whether the times of words are requested."""
         return "word" in self.timestamp_granularities
 
     @property
     def with_segments(self) -> bool:
-        """Whether the times of segments are wanted."""
+        """Whether the times of segments are requested."""
         return "segment" in self.timestamp_granularities or not self.timestamp_granularities
 
     def to_job(self) -> SpeechJob:
         """The job.
 
         Raises:
-            ApiError: 400, fields do not fit together.
+            ApiError: 400, fields contradict each other.
         """
         self.check()
         if self.timestamp_granularities and self.response_format is not TranscriptFormat.VERBOSE_JSON:
             raise ApiError(
                 400,
-                f"timestamp_granularities[] goes with response_format verbose_json, not {self.response_format}",
+                f"timestamp_granularities[]: expected response_format verbose_json, got {self.response_format}",
                 "timestamp_granularities[]",
             )
         return SpeechJob(

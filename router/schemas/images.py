@@ -21,10 +21,10 @@ MAX_STEPS = 150
 MAX_CFG_SCALE = 30
 MAX_CLIP_SKIP = 12
 MAX_PREVIEWS = 3
-MAX_SOURCE_CHARS = 256 * 1024 * 1024  # beyond what any body may hold: the limits of bodies and of files are tighter
+MAX_SOURCE_CHARS = 256 * 1024 * 1024  # a bound for the schema; bodies and files have tighter limits
 SIDE_STEP = 64
 
-# The library's seeds are 64 bits wide and signed; those of further pictures are counted up.
+# Seeds are signed 64-bit integers, and each further picture adds 1.
 MAX_SEED = 2**63 - 1 - MAX_PICTURES
 
 _SIZE = re.compile(r"(\d{1,6})x(\d{1,6})", re.ASCII | re.IGNORECASE)
@@ -43,32 +43,30 @@ Source = Annotated[
 
 
 class ImageRequest(RequestModel, SchedulingFields):
-    """What to paint, in both vocabularies; the defaults are the native ones."""
+    """An image request in both vocabularies, with the native defaults."""
 
     default_side: ClassVar[int] = 256
 
     model: str | None = Field(None, max_length=256, description="Without it, the first served model of this kind.")
     prompt: Prompt
     negative_prompt: Prompt = ""
-    n: int = Field(1, ge=1, le=MAX_PICTURES, description="Pictures, with seeds counted up.")
-    width: int = Field(256, description="Pixels: a multiple of 64, as is height.")
+    n: int = Field(1, ge=1, le=MAX_PICTURES, description="Number of pictures; each further one adds 1 to the seed.")
+    width: int = Field(256, description="In pixels: a multiple of 64, like height.")
     height: int = 256
-    size: str | None = Field(None, description="OpenAI's name of width and height: 512x512, or auto.")
+    size: str | None = Field(None, description="OpenAI's name for width and height: 512x512, or auto.")
     sample_steps: int = Field(20, ge=1, le=MAX_STEPS, description="Denoising steps.")
     cfg_scale: float = Field(7.0, ge=0, le=MAX_CFG_SCALE, description="How closely the prompt is followed.")
-    seed: int = Field(0, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer tells.")
+    seed: int = Field(0, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer contains.")
     sampler: Sampler = None
-    sampler_name: Sampler = Field(None, description="Another name of sampler.")
-    sample_method: Sampler = Field(None, description="Another name of sampler.")
+    sampler_name: Sampler = Field(None, description="Another name for sampler.")
+    sample_method: Sampler = Field(None, description="Another name for sampler.")
     scheduler: str | None = Field(None, json_schema_extra={"enum": list(SCHEDULERS)})
-    clip_skip: int = Field(0, ge=0, le=MAX_CLIP_SKIP, description="0 is the model's own.")
-    stream: bool = Field(False, description="Send each step's progress, and each picture as soon as it is finished.")
-    previews: int | None = Field(
-        None, ge=0, le=MAX_PREVIEWS, description="Unfinished pictures per picture of a stream."
-    )
-    partial_images: int | None = Field(None, ge=0, le=MAX_PREVIEWS, description="OpenAI's name of previews.")
+    clip_skip: int = Field(0, ge=0, le=MAX_CLIP_SKIP, description="0 is the model's default.")
+    stream: bool = Field(False, description="Send progress after each step, and each picture when it is finished.")
+    previews: int | None = Field(None, ge=0, le=MAX_PREVIEWS, description="Preview pictures per picture of a stream.")
+    partial_images: int | None = Field(None, ge=0, le=MAX_PREVIEWS, description="OpenAI's name for previews.")
     response_format: Literal["b64_json", "url"] = Field(
-        "b64_json", description="url leaves the base64 out; b64_json has the url as well."
+        "b64_json", description="url leaves out the base64; b64_json includes the url."
     )
     output_format: Literal["png"] = "png"
     user: str | None = None
@@ -98,10 +96,10 @@ class ImageRequest(RequestModel, SchedulingFields):
         return given
 
     def to_job(self, max_side: int) -> ImageJob:
-        """The work, for a server whose pictures are up to ``max_side`` pixels wide and high.
+        """The job, for pictures of at most ``max_side`` pixels per side.
 
         Raises:
-            ApiError: 400, two parameters contradict each other, or the size is not accepted.
+            ApiError: 400, two parameters contradict each other, or the size is invalid.
         """
         width, height = self.dimensions(max_side)
         return ImageJob(
@@ -125,7 +123,7 @@ class ImageRequest(RequestModel, SchedulingFields):
         """Width and height in pixels.
 
         Raises:
-            ApiError: 400, they are given twice and differ, or one is no multiple of 64 up to ``max_side``.
+            ApiError: 400, they are given twice and differ, or one is not a multiple of 64 up to ``max_side``.
         """
         default = min(self.default_side, max_side)
         size = _SIZE.fullmatch(self.size or _AUTO)
@@ -138,8 +136,8 @@ class ImageRequest(RequestModel, SchedulingFields):
                 field = name if given is not None else "size"
                 raise ApiError(
                     400,
-                    f"{field} is {shown(getattr(self, field))}; accepted for each side are multiples of {SIDE_STEP} "
-                    f"from {SIDE_STEP} to {max_side} pixels",
+                    f"{field}: expected multiples of {SIDE_STEP} from {SIDE_STEP} to {max_side} pixels per side, "
+                    f"got {shown(getattr(self, field))}",
                     field,
                 )
             sides.append(side)
@@ -149,12 +147,12 @@ class ImageRequest(RequestModel, SchedulingFields):
         previews = agreed({"previews": self.previews, "partial_images": self.partial_images}) or 0
         if previews and not self.stream:
             field = "partial_images" if self.previews is None else "previews"
-            raise ApiError(400, f"{field} is {previews}; accepted where stream is true", field)
+            raise ApiError(400, f"{field}: expected 0 without stream, got {previews}", field)
         return previews
 
 
 class Txt2ImgRequest(ImageRequest):
-    """A picture from words."""
+    """A picture from text."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -173,25 +171,25 @@ class Txt2ImgRequest(ImageRequest):
         }
     )
 
-    image_path: Source = Field("", description="Empty: a picture from a picture is what /v1/img2img makes.")
+    image_path: Source = Field("", description="Must be empty; /v1/img2img takes an input picture.")
 
     @field_validator("image_path")
     @classmethod
     def _no_input(cls, given: str) -> str:
         if given.strip():
-            raise ValueError("expected nothing here; a picture from a picture is what POST /v1/img2img makes")
+            raise ValueError("expected no input picture (POST /v1/img2img takes one)")
         return given
 
 
 class Img2ImgRequest(ImageRequest):
-    """A picture from words and a picture, which comes by ``image_path`` or as an upload."""
+    """A picture from text and an input picture, named by ``image_path`` or uploaded."""
 
     image_path: Source = ""
-    mask_path: Source = Field("", description="As image_path: transparent where to paint anew (or white, if opaque).")
-    strength: float = Field(0.75, gt=0, le=1, description="How far the input picture may be left.")
+    mask_path: Source = Field("", description="As image_path; repaints transparent parts (white ones if opaque).")
+    strength: float = Field(0.75, gt=0, le=1, description="How far the result may differ from the input picture.")
 
     def to_job(self, max_side: int) -> ImageJob:
-        """As :meth:`ImageRequest.to_job`, from an input picture; whether there is a mask is known where it is read."""
+        """As :meth:`ImageRequest.to_job`, with an input picture; the caller adds the mask once the inputs are read."""
         return dataclasses.replace(super().to_job(max_side), strength=self.strength, has_input=True)
 
 
@@ -201,9 +199,9 @@ class GenerationsRequest(Txt2ImgRequest):
     model_config = ConfigDict(json_schema_extra={"examples": [{"prompt": "A lighthouse at dawn", "size": "512x512"}]})
     default_side: ClassVar[int] = 512
 
-    width: int = Field(512, description="Pixels: a multiple of 64, as is height.")
+    width: int = Field(512, description="In pixels: a multiple of 64, like height.")
     height: int = 512
-    seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer tells.")
+    seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer contains.")
 
 
 class EditsRequest(Img2ImgRequest):
@@ -211,12 +209,12 @@ class EditsRequest(Img2ImgRequest):
 
     default_side: ClassVar[int] = 512
 
-    width: int = Field(512, description="Pixels: a multiple of 64, as is height.")
+    width: int = Field(512, description="In pixels: a multiple of 64, like height.")
     height: int = 512
-    seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer tells.")
+    seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer contains.")
 
 
-def _one_of(accepted: tuple[str, ...], given: str | None) -> str | None:
-    if given is not None and given not in accepted:
-        raise ValueError(f"expected one of {', '.join(accepted)}")
+def _one_of(known: tuple[str, ...], given: str | None) -> str | None:
+    if given is not None and given not in known:
+        raise ValueError(f"expected one of {', '.join(known)}")
     return given
