@@ -1,4 +1,4 @@
-"""Answers that are sent whole: the events of each choice, gathered."""
+"""The choices of an answer that is sent whole, collected from their events."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class CollectedCall:
 
 @dataclass(slots=True)
 class CollectedChoice:
-    """All that one choice produced."""
+    """Everything that one choice produced. ``echoed_chars`` is the length of the prompt that its text begins with."""
 
     end: Done | None = None
-    pieces: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     echoed_chars: int = 0
     calls: dict[int, CollectedCall] = field(default_factory=dict)
@@ -29,16 +29,16 @@ class CollectedChoice:
     @property
     def text(self) -> str:
         """The choice's text."""
-        return "".join(self.pieces)
+        return "".join(self.texts)
 
     @property
     def finish_reason(self) -> str | None:
-        """Why the choice ended, in OpenAI's words."""
+        """OpenAI's ``finish_reason``."""
         return self.end.finish_reason.value if self.end else None
 
     def add(self, tokens: Tokens) -> None:
-        """Append what one step produced."""
-        self.pieces.append(tokens.text)
+        """Append the output of one step."""
+        self.texts.append(tokens.text)
         if not tokens.token_ids and not self.logprobs:
             self.echoed_chars += len(tokens.text)
         self.logprobs += tokens.logprobs
@@ -49,10 +49,10 @@ class CollectedChoice:
 
 
 async def collect(submitted: SubmittedRequest) -> list[CollectedChoice]:
-    """Wait for the end of all choices.
+    """Collect all choices until they are done.
 
     Raises:
-        ApiError: a choice failed, or was stopped by the server.
+        ApiError: a choice failed, or was stopped by its user or by the server.
     """
     choices = [CollectedChoice() for _ in submitted.jobs]
     async for choice, payload in submitted.events():

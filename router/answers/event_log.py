@@ -1,4 +1,4 @@
-"""The events of one stream, kept for a reader who may come back: numbered, as bytes, and bounded."""
+"""The events of one stream as numbered bytes, kept for readers who come back, within a size limit."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from router.answers.event_stream import numbered
 from router.schemas.errors import ApiError
 
 SEND_BYTES = 64 * 1024
-"""About so much is given to a reader at once."""
+"""Approximate size of one read."""
 
 
 class EventLog:
-    """Holds the newest events, up to about ``limit_bytes`` of them.
+    """Holds the newest events, about ``limit_bytes`` of them.
 
-    ``sent_id`` is the last event that the present reader was sent. Where the limit is passed, the oldest events leave,
-    but none that is still to be sent: whoever appends looks whether the log is :attr:`full`.
+    ``sent_id`` is the last event that was sent to the current reader. Beyond the limit the oldest events are dropped,
+    but only those that were sent; the writer checks whether the log is :attr:`full`.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -30,16 +30,16 @@ class EventLog:
 
     @property
     def last_id(self) -> int:
-        """The id of the newest event; 0 before there is one."""
+        """The id of the newest event; 0 if there is none."""
         return self._first_id + len(self._events) - 1
 
     @property
     def full(self) -> bool:
-        """Whether more is held than may be. The newest event does not count: a picture may be larger than the limit."""
+        """Whether the log exceeds its limit without the newest event; a single picture may be larger than the limit."""
         return self.held_bytes > self.limit_bytes + len(self._events[-1]) if self._events else False
 
     def append(self, events: Sequence[str]) -> None:
-        """Add some events, which get their ids here."""
+        """Add events and number them."""
         for event in events:
             data = numbered([event], self.last_id).encode()
             self._events.append(data)
@@ -54,22 +54,22 @@ class EventLog:
         self.append(events)
 
     def check(self, after: int) -> None:
-        """Whether the events after that one can be read.
+        """Check that the events after this one can be read.
 
         Raises:
-            ApiError: 400, there is no such event yet; 410, what follows it is not kept any more.
+            ApiError: 400, there is no such event yet; 410, the events after it were dropped.
         """
         if after > self.last_id:
-            message = f"Last-Event-ID: {after} was given, and the last event is {self.last_id}; accepted are 0 to that"
+            message = f"Last-Event-ID: expected at most {self.last_id}, the last event, got {after}"
             raise ApiError(400, message, "Last-Event-ID")
         if after < self._first_id - 1:
             message = (
-                f"the events {after + 1} to {self._first_id - 1} of this job are not kept any more: it made too many"
+                f"Last-Event-ID: expected at least {self._first_id - 1}, since older events were dropped, got {after}"
             )
             raise ApiError(410, message, "Last-Event-ID", "events_dropped")
 
     def read(self, after: int) -> tuple[int, bytes]:
-        """Events that follow one, and the id of the last of them; empty when there is none yet.
+        """The next events after this one, and the id of the last of them; empty if there is none yet.
 
         Raises:
             ApiError: as :meth:`check`.
@@ -85,7 +85,7 @@ class EventLog:
         return after + len(taken), b"".join(taken)
 
     async def changed(self) -> None:
-        """Wait until the log has grown or ended, or :meth:`wake` was called."""
+        """Wait until the log grows or ends, or :meth:`wake` is called."""
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.add(waiter)
         try:
@@ -94,14 +94,14 @@ class EventLog:
             self._waiting.discard(waiter)
 
     def wake(self) -> None:
-        """Let all that wait look again."""
+        """Resume all waiters of :meth:`changed`."""
         for waiter in self._waiting:
             if not waiter.done():
                 waiter.set_result(None)
         self._waiting.clear()
 
     def _drop_sent(self) -> None:
-        """Make room, by a quarter of the limit so as not to do it for each event."""
+        """Drop sent events down to three quarters of the limit, which makes it rare."""
         count = 0
         while self.held_bytes > self.limit_bytes * 3 // 4 and self._first_id + count <= self.sent_id:
             self.held_bytes -= len(self._events[count])

@@ -1,8 +1,8 @@
-"""Answers as server-sent events, made for many small ones.
+"""Answers as server-sent events.
 
-An event stream is written by hand here, since it is the router's hot path: each batch of a job's events becomes one
-piece of text and one ASGI message, and only the text of the tokens is encoded anew. Every event has an id, counted from
-1 within its stream; comments have none.
+This is the router's hot path, so the events are formatted by hand: each batch of a job's events becomes one string and
+one ASGI message, and only the tokens' text is encoded per event. Events have ids, counted from 1 in each stream;
+comments have none.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ log = logging.getLogger("nexa.request")
 
 
 class ChunkWriter(Protocol):
-    """Turns events into an endpoint's chunks, each in the event stream format (``data: {...}`` and a blank line)."""
+    """Renders events as an endpoint's chunks in the event stream format (``data: {...}`` and a blank line)."""
 
     def opening(self) -> list[str]:
-        """What comes before all events."""
+        """The chunks before the first event."""
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
-        """The chunks for some events of a choice; may be empty."""
+        """The chunks of some events of a choice; may be empty."""
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """What comes after the last event, other than ``[DONE]``. All choices have ended well."""
+        """The chunks after the last event, without ``[DONE]``. All choices are done."""
 
 
 async def write_events(
@@ -49,12 +49,13 @@ async def write_events(
     first: Batch | None,
     write: Callable[[list[str]], Awaitable[None]],
 ) -> list[str]:
-    """Give a stream's events to ``write`` as they come; returns those that close it: ``[DONE]``, or an error.
+    """Pass a request's events to ``write`` as they come; returns the events that end the stream.
 
-    ``first`` is the submitted's first batch, where it has been taken already.
+    The end is the last chunks with ``[DONE]``, or an ``error`` event. ``first`` is the request's first batch if it was
+    already taken.
 
     Raises:
-        ClientGone: ``write`` says that nobody is left to read.
+        ClientGone: from ``write``, the reader has gone.
     """
     try:
         events = chunks.opening()
@@ -81,8 +82,8 @@ async def write_events(
 
 
 def numbered(events: Sequence[str], last_id: int) -> str:
-    """The text of some events, whose ids go on from ``last_id``."""
-    if len(events) == 1:  # as nearly always
+    """The events as one string, with ids that follow ``last_id``."""
+    if len(events) == 1:  # the usual case
         return f"id: {last_id + 1}\n{events[0]}"
     return "".join([f"id: {number}\n{event}" for number, event in enumerate(events, last_id + 1)])
 
@@ -93,9 +94,9 @@ def error_event(error: ApiError) -> str:
 
 
 class EventResponse(Response, ABC):
-    """An ASGI response of server-sent events, with a comment whenever it was silent for ``KEEP_ALIVE_INTERVAL_S``.
+    """An ASGI response of server-sent events, which ends when the client goes away.
 
-    It ends as soon as the client goes away.
+    After ``KEEP_ALIVE_INTERVAL_S`` of silence it sends a comment.
     """
 
     def __init__(self, job_id: str) -> None:
@@ -113,17 +114,17 @@ class EventResponse(Response, ABC):
 
     @abstractmethod
     async def send_events(self) -> bytes:
-        """Send all but the end, by :meth:`put`; returns the end."""
+        """Send the events with :meth:`put`, except for the last ones, which are returned."""
 
     @abstractmethod
     def leave(self) -> None:
-        """The response is over, whole or not."""
+        """Clean up after the response, complete or not."""
 
     async def put(self, body: bytes, more: bool = True) -> None:
         """Send some events.
 
         Raises:
-            ClientGone: nobody is left to read them.
+            ClientGone: the client has closed its connection.
         """
         try:
             await self._send({"type": "http.response.body", "body": body, "more_body": more})
@@ -137,7 +138,7 @@ class EventResponse(Response, ABC):
         try:
             await unless_gone(receive, self._send_all())
         except ClientGone:
-            pass  # nobody is left to tell
+            pass  # there is nobody to answer
         finally:
             self.leave()
 
@@ -155,7 +156,7 @@ class EventResponse(Response, ABC):
         await self.put(end, more=False)
 
     async def _keep_alive(self) -> None:
-        """Send a comment whenever nothing else was sent for ``KEEP_ALIVE_INTERVAL_S``."""
+        """Send a comment after each ``KEEP_ALIVE_INTERVAL_S`` of silence."""
         while True:
             wait_s = self._sent_at_s + KEEP_ALIVE_INTERVAL_S - time.monotonic()
             if wait_s > 0:
@@ -167,10 +168,10 @@ class EventResponse(Response, ABC):
 
 
 class EventStream(EventResponse):
-    """Streams a request, of which the first batch has been taken already.
+    """Streams a request whose first batch was already taken.
 
-    An error on the way is sent as an ``error`` event, and ends the stream. A client that goes away ends the request
-    at once.
+    An error is sent as an ``error`` event, which ends the stream. The request is closed at the end of the stream, or
+    when the client goes away.
     """
 
     def __init__(self, submitted: SubmittedRequest, chunks: ChunkWriter, first: Batch | None) -> None:
@@ -181,12 +182,12 @@ class EventStream(EventResponse):
         self._last_id = 0
 
     async def send_events(self) -> bytes:
-        """Send what the request produces."""
+        """Send the request's events."""
         closing = await write_events(self._submitted, self._chunks, self._first, self._write)
         return numbered(closing, self._last_id).encode()
 
     def leave(self) -> None:
-        """Free the slots."""
+        """Close the request, which frees its slots."""
         self._submitted.close()
 
     def _write(self, events: list[str]) -> Awaitable[None]:

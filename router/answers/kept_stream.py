@@ -1,4 +1,4 @@
-"""Streams that go on without their client, who may come back for the rest."""
+"""Resumable streams: they go on without their client, who may come back for the rest."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from router.schemas.errors import ApiError
 
 
 class KeptStream:
-    """A request whose events are rendered into a log, at the pace of the worker; readers are served from there.
+    """A request whose events are written to a log as they come; readers read the log.
 
-    There is one reader at a time, since a client that comes back may be quicker than the news that its old connection
-    is dead: the latest one takes over. For ``timeout_s`` after the last reader has gone, and after the end, the stream
-    waits for one; then it is closed, and ``on_close`` called. Whoever makes one must :meth:`close` it.
+    There is one reader at a time: a new one takes over, since a client may come back before its old connection is known
+    to be dead. Without a reader, or after the end, the stream is closed after ``timeout_s``, which calls ``on_close``.
     """
 
     def __init__(
@@ -32,7 +31,7 @@ class KeptStream:
     ) -> None:
         self.submitted = submitted
         self.log = EventLog(limit_bytes)
-        self.reader: object | None = self  # until the first one, which is on its way
+        self.reader: object | None = self  # stands for the first reader, who has not attached yet
         self.detached_at_s = time.monotonic()
         self._chunks = chunks
         self._timeout_s = timeout_s
@@ -43,12 +42,12 @@ class KeptStream:
         self._pump = asyncio.ensure_future(self._run())
 
     @property
-    def sent_whole(self) -> bool:
-        """Whether it has ended, and a reader was sent its end."""
+    def fully_sent(self) -> bool:
+        """Whether it has ended and all of it was sent to a reader."""
         return self.log.ended and self.log.sent_id == self.log.last_id
 
     def attach(self, reader: object, after: int) -> None:
-        """A reader takes over, from the event after that one on."""
+        """Make ``reader`` the reader; it reads on after the event ``after``."""
         self.reader = reader
         self.log.sent_id = after
         self.log.wake()
@@ -56,7 +55,7 @@ class KeptStream:
             self._timer.cancel()
 
     def detach(self, reader: object) -> None:
-        """A reader has gone."""
+        """``reader`` has gone."""
         if not self.log.ended:
             self.submitted.record.detached = True
         if self.reader is reader:
@@ -64,7 +63,7 @@ class KeptStream:
             self._expect_reader()
 
     def close(self) -> None:
-        """Stop what still runs and forget the events."""
+        """Stop the request and forget its events."""
         if self._closed:
             return
         self._closed = True
@@ -76,7 +75,7 @@ class KeptStream:
         self._on_close()
 
     def _expect_reader(self) -> None:
-        """Let the time run for which a reader may come."""
+        """Start the time after which the stream is closed."""
         if self._timer is not None:
             self._timer.cancel()
         self.detached_at_s = time.monotonic()
@@ -97,15 +96,14 @@ class KeptStream:
     async def _write(self, events: list[str]) -> None:
         self.log.append(events)
         if self.log.full:
-            message = f"more than {self.log.limit_bytes} bytes of this stream wait for its reader, which is the limit"
+            message = f"this stream's reader is too slow: more than {self.log.limit_bytes} bytes are waiting for it"
             raise ApiError(503, message, code="stream_log_full")
 
 
 class KeptEvents(EventResponse):
-    """Streams the events of a kept stream that follow the one with the id ``after``, then new ones as they come.
+    """Streams the events of a kept stream after the one with the id ``after``.
 
-    If another reader takes over, this stream ends with an ``error`` event without an id, so that the client's last id
-    stays what it was.
+    If another reader takes over, it ends with an ``error`` event without an id, so that the client's last id is kept.
     """
 
     def __init__(self, stream: KeptStream, after: int = 0) -> None:
@@ -119,7 +117,7 @@ class KeptEvents(EventResponse):
         await super().__call__(scope, receive, send)
 
     async def send_events(self) -> bytes:
-        """Send what the log holds and gets, up to the last piece."""
+        """Send the log's events until the stream ends or another reader takes over."""
         events, position = self._stream.log, self._after
         while self._stream.reader is self:
             try:
@@ -135,9 +133,9 @@ class KeptEvents(EventResponse):
                     events.sent_id = position
             else:
                 await events.changed()
-        message = "another connection reads this job's events now; there is one reader at a time"
+        message = "another connection has taken over this stream; there is one reader at a time"
         return error_event(ApiError(409, message, code="taken_over")).encode()
 
     def leave(self) -> None:
-        """Let the stream wait for another reader."""
+        """Detach from the stream, which waits for another reader."""
         self._stream.detach(self)

@@ -1,7 +1,7 @@
-"""How a client whose request waits in the queue learns where it stands.
+"""How a client learns the place of its request in the queue.
 
-A stream begins once it has waited for a while, with comments (``: queued at position N``) until its job's first event;
-an answer in one piece tells in the header ``X-Queue-Position`` where the request stood when it was accepted.
+A stream that waits for longer than ``PATIENCE_S`` starts with comments (``: queued at position N``) until its first
+event. A whole answer has the place at acceptance in its header ``X-Queue-Position``.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from router.http.disconnect import ClientGone, unless_gone
 
 POSITION_HEADER = "X-Queue-Position"
 PATIENCE_S = 1.0
-"""A stream that gets its first event within so long, or leaves the queue, has an HTTP status that tells how it went."""
+"""How long a stream may wait in the queue before its response starts; errors until then get their HTTP status."""
 
-TELL_INTERVAL_S = 1.0
-KEEP_ALIVE_TELLS = 15
-"""A position that does not change is told again after so many intervals, to keep the connection alive."""
+REPORT_INTERVAL_S = 1.0
+KEEP_ALIVE_REPORTS = 15
+"""Intervals after which an unchanged position is sent again, to keep the connection alive."""
 
 MakeStream = Callable[[Batch | None], Response]
 
 
 def position_header(submitted: SubmittedRequest) -> dict[str, str]:
-    """The header of an answer in one piece."""
+    """The header of a whole answer."""
     return {POSITION_HEADER: str(submitted.queue_position)}
 
 
 async def first_batch(submitted: SubmittedRequest) -> asyncio.Task[Batch | None]:
-    """Wait for a request's first batch, or until it has waited in the queue for longer than clients are patient.
+    """Wait for a request's first batch, but for at most ``PATIENCE_S`` while it is in the queue.
 
-    The task that is returned is done in the first case; in the second it goes on.
+    The returned task is done if there is a batch, and still running otherwise.
     """
     taking = asyncio.ensure_future(submitted.next_batch())
     try:
@@ -48,10 +48,10 @@ async def first_batch(submitted: SubmittedRequest) -> asyncio.Task[Batch | None]
 
 
 class QueuedStream(Response):
-    """An ASGI response that tells the client its place in the queue until the first batch is there.
+    """An ASGI response that sends the request's place in the queue until its first batch.
 
-    It then goes on as the stream that ``make`` returns for that batch, with the headers which that has. An error in the
-    queue is the stream's: its HTTP status has been sent.
+    It then continues as the stream that ``make`` returns for that batch, whose headers it has sent. An error in the
+    queue becomes an event of that stream.
     """
 
     def __init__(self, submitted: SubmittedRequest, taking: asyncio.Task[Batch | None], make: MakeStream) -> None:
@@ -66,7 +66,7 @@ class QueuedStream(Response):
         """Send the whole stream."""
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            first = await unless_gone(receive, self._tell_until_first(send))
+            first = await unless_gone(receive, self._report_until_first(send))
         except (ClientGone, OSError):
             self._give_up()
             return
@@ -75,16 +75,16 @@ class QueuedStream(Response):
             raise
         await self._make(first)(scope, receive, _without_start(send))
 
-    async def _tell_until_first(self, send: Send) -> Batch | None:
-        told, since = 0, 0
+    async def _report_until_first(self, send: Send) -> Batch | None:
+        reported, since = 0, 0
         while not self._taking.done():
             position = self._submitted.position()
             since += 1
-            if position and (position != told or since >= KEEP_ALIVE_TELLS):
+            if position and (position != reported or since >= KEEP_ALIVE_REPORTS):
                 comment = f": queued at position {position}\n\n"
                 await send({"type": "http.response.body", "body": comment.encode(), "more_body": True})
-                told, since = position, 0
-            await asyncio.wait({self._taking}, timeout=TELL_INTERVAL_S)
+                reported, since = position, 0
+            await asyncio.wait({self._taking}, timeout=REPORT_INTERVAL_S)
         return self._taking.result()
 
     def _give_up(self) -> None:

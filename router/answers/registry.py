@@ -1,4 +1,4 @@
-"""Who has which request running, and which streams are kept for their clients."""
+"""The running requests by their ids, and the resumable streams."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from router.schemas.jobs import EntryState
 from router.schemas.shown import shown
 
 MAX_STREAMS = 64
-"""Streams kept over all users."""
+"""Resumable streams over all users."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A request that runs, or whose events are kept. Its id is that of the answer."""
+    """A running request, or one whose events are kept."""
 
     submitted: SubmittedRequest
     stream: KeptStream | None = None
 
     @property
     def job_id(self) -> str:
-        """The id under which clients know it."""
+        """The id of the answer, by which clients refer to the request."""
         return self.submitted.record.answer_id
 
     @property
     def user(self) -> str:
-        """Whose it is."""
+        """The user who sent it."""
         return self.submitted.record.user
 
     @property
     def state(self) -> EntryState:
-        """Where it stands."""
+        """Its state over all choices."""
         states = {job.state for job in self.submitted.jobs}
         if states <= {JobState.QUEUED, JobState.DISPATCHED}:
             return EntryState.QUEUED
@@ -49,14 +49,14 @@ class Entry:
 
     @property
     def ended(self) -> bool:
-        """Whether there is nothing to cancel any more."""
+        """Whether all of its jobs have ended."""
         return all(job.ended for job in self.submitted.jobs)
 
 
 class JobRegistry:
     """The requests of this run of the router, by the ids of their answers.
 
-    Of each user at most ``streams_per_user`` streams are kept, each for ``timeout_s`` without a reader and with at most
+    Each user may have ``streams_per_user`` resumable streams. Each is kept for ``timeout_s`` without a reader and holds
     about ``log_bytes`` of events.
     """
 
@@ -67,16 +67,16 @@ class JobRegistry:
         self._entries: dict[str, Entry] = {}
 
     def add(self, submitted: SubmittedRequest) -> None:
-        """Note a request until it is closed."""
+        """Register a request until it is closed."""
         job_id = submitted.record.answer_id
         self._entries[job_id] = Entry(submitted)
         submitted.on_close = lambda: self._forget(job_id)
 
     def keep(self, submitted: SubmittedRequest, chunks: ChunkWriter) -> KeptStream:
-        """Note a request whose stream goes on without its client. The registry closes it.
+        """Register a request whose stream goes on without its client. The registry closes it.
 
         Raises:
-            ApiError: 429, too many streams are kept, and clients read them all.
+            ApiError: 429, there are too many streams, and all have readers.
         """
         job_id = submitted.record.answer_id
         self._make_room(submitted.record.user)
@@ -85,7 +85,7 @@ class JobRegistry:
         return stream
 
     def find(self, job_id: str, asking: RequestRecord) -> Entry:
-        """The request with this id, for its own user or an administrator.
+        """The request with this id, if its user or an administrator is asking.
 
         Raises:
             ApiError: 404, there is none, or it is another user's.
@@ -93,24 +93,24 @@ class JobRegistry:
         entry = self._entries.get(job_id)
         if entry is None or not _may_see(asking, entry):
             message = (
-                f"there is no job {shown(job_id)} of yours; one that has ended is kept for a while if it is resumable"
+                f"job_id: expected one of your jobs, got {shown(job_id)}; only resumable ones are kept after their end"
             )
             raise ApiError(404, message, "job_id", "job_not_found")
         return entry
 
     def visible(self, asking: RequestRecord) -> list[Entry]:
-        """The requests of a user, or all of them for an administrator; the oldest first."""
+        """The user's requests, or everybody's for an administrator; oldest first."""
         return [entry for entry in self._entries.values() if _may_see(asking, entry)]
 
     def cancel(self, entry: Entry) -> None:
-        """Stop a request, of which whoever waits for its answer gets to know; forget one that has ended."""
+        """Stop a request, which its client gets an error for; forget one that has ended."""
         if not entry.ended:
             entry.submitted.cancel()
         elif entry.stream is not None:
             entry.stream.close()
 
     def close(self) -> None:
-        """Stop all streams that are kept."""
+        """Close all resumable streams."""
         for stream in self._streams():
             stream.close()
 
@@ -118,7 +118,7 @@ class JobRegistry:
         self._entries.pop(job_id, None)
 
     def _make_room(self, user: str) -> None:
-        """Let the streams that are needed least go, so that one more can be kept."""
+        """Close streams until there is room for one more."""
         own = [entry.stream for entry in self._entries.values() if entry.user == user and entry.stream is not None]
         _close_oldest(own, self._streams_per_user, f"you have {len(own)} resumable streams, which is the limit")
         streams = self._streams()
@@ -133,16 +133,16 @@ def _may_see(asking: RequestRecord, entry: Entry) -> bool:
 
 
 def _close_oldest(streams: Iterable[KeptStream], limit: int, refusal: str) -> None:
-    """Close detached streams until fewer than ``limit`` are left: first those that were sent whole, then the oldest.
+    """Close streams without a reader until fewer than ``limit`` are left: completely sent ones first, then the oldest.
 
     Raises:
-        ApiError: 429, clients read them all.
+        ApiError: 429, all have readers.
     """
     kept = list(streams)
     while len(kept) >= limit:
         detached = [stream for stream in kept if stream.reader is None]
         if not detached:
             raise ApiError(429, f"{refusal}; try again without X-Resumable, or later", code="too_many_streams")
-        oldest = min(detached, key=lambda stream: (not stream.sent_whole, stream.detached_at_s))
+        oldest = min(detached, key=lambda stream: (not stream.fully_sent, stream.detached_at_s))
         oldest.close()
         kept.remove(oldest)

@@ -1,4 +1,4 @@
-"""The way that every endpoint answers: submit, wait for the first event, then stream or gather."""
+"""Responses of all endpoints: whole, streamed, queued or resumable."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _RESUMABLE_HELP = (
-    "A streamed answer goes on when the connection is lost, and can be read on at `GET /v1/jobs/{id}/events`, the id "
-    "being that of the answer's header `X-Job-Id`."
+    "A streamed answer goes on when the connection is lost. `GET /v1/jobs/{id}/events` sends the rest; the id is that "
+    "of the response header `X-Job-Id`."
 )
 
 
@@ -35,7 +35,7 @@ def _note_resumable(
 
 
 RESUMABLE = [Depends(_note_resumable)]
-"""The dependency of an endpoint whose streams can be resumed."""
+"""The dependencies of an endpoint whose streams can be resumed."""
 
 
 def registry_of(request: Request) -> JobRegistry:
@@ -50,14 +50,14 @@ async def answer_whole(
     body: R,
     write: Callable[[R, SubmittedRequest, list[CollectedChoice]], dict[str, Any]],
 ) -> Response:
-    """The answer in one JSON object, which ``write`` makes of the request's body and the gathered choices."""
+    """The answer as one JSON object, which ``write`` makes from the request's body and its choices."""
     choices = await gathered(request, submitted, collect(submitted))
     text = json_text(write(body, submitted, choices))
     return Response(text, headers=position_header(submitted), media_type="application/json")
 
 
 async def gathered(request: Request, submitted: SubmittedRequest, work: Coroutine[Any, Any, T]) -> T:
-    """What ``work`` makes of a request's events.
+    """The result of ``work``, which collects a request's events.
 
     Raises:
         ClientGone: the client went away.
@@ -68,11 +68,10 @@ async def gathered(request: Request, submitted: SubmittedRequest, work: Coroutin
 
 
 async def answer_in_chunks(request: Request, submitted: SubmittedRequest, chunks: ChunkWriter) -> Response:
-    """The answer as an event stream, which takes the submitted request over.
+    """The answer as an event stream, which takes over the submitted request.
 
-    Nothing is sent before the first event of a job, so that an error that comes first has its own HTTP status, unless
-    the client has waited for long enough in the queue to want to know where it stands. Only a resumable stream begins
-    at once: its client has to know the job's id, however long it waits.
+    The response starts with the first event, so that an error before it gets its own HTTP status, or after
+    ``PATIENCE_S`` in the queue. A resumable stream starts at once, since its client needs the job's id.
     """
     response: Response
     if request.state.resumable:
@@ -85,7 +84,7 @@ async def answer_in_chunks(request: Request, submitted: SubmittedRequest, chunks
 
 
 async def _begun(request: Request, submitted: SubmittedRequest, chunks: ChunkWriter) -> Response:
-    """The stream, once its first event is there or its client waits in the queue for long."""
+    """The stream, once it has its first event or has waited in the queue for ``PATIENCE_S``."""
     if submitted.queue_position:
         taking = await unless_gone(request.receive, first_batch(submitted))
         if not taking.done():
@@ -94,7 +93,7 @@ async def _begun(request: Request, submitted: SubmittedRequest, chunks: ChunkWri
     else:
         first = await unless_gone(request.receive, submitted.next_batch())
     if first is None:
-        submitted.check_done()  # raises, since nothing was done
+        submitted.check_done()  # raises: no event means that it was stopped
     elif isinstance(first[1][0], Failed):
         raise ApiError.from_job(first[1][0])
     return EventStream(submitted, chunks, first)

@@ -24,18 +24,17 @@ Batch = tuple[int, list[Payload]]
 
 
 class SubmittedRequest:
-    """One job for each choice, whose events it brings together. The jobs are submitted by ``async with``.
+    """One job for each choice; their events are merged. ``async with`` submits the jobs.
 
-    Its end closes the request, which cancels what still runs, unless a response has taken it over: whoever calls
-    :meth:`release` closes it later.
+    The end of ``async with`` closes the request, which cancels jobs that still run. A response that goes on with the
+    request calls :meth:`release` and closes it itself.
 
-    All ``works`` are of one kind; each gets the same ``blobs``. ``scheduling`` holds the request's priority and
-    timeout. ``choices_per_prompt`` jobs in a row have the same prompt. ``on_close`` is called once, when it is closed.
-    ``cancelled`` says that its user cancelled it.
+    ``works`` are all of one kind and share the ``blobs``. ``choices_per_prompt`` jobs in a row have the same prompt.
+    ``on_close`` is called once, when the request is closed. ``cancelled`` is set when its user has cancelled it.
 
     Raises:
-        ApiError: the model is unknown (404), there are more choices than can ever wait or more time is asked for than
-            allowed (400). On entering: the queue is full (429) or no worker can do it (503); no job is left over.
+        Refused: the model is not served. On entering: the queue is full, or no worker can run it; no job is left.
+        ApiError: 400, more choices than can ever run and wait, or a longer timeout than allowed.
     """
 
     def __init__(
@@ -85,21 +84,21 @@ class SubmittedRequest:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close the request, unless it was released."""
+        """Close the request unless it was released."""
         if not self._released:
             self.close()
 
     def release(self) -> None:
-        """Leave it open at the end of the ``async with``: a response goes on with it, and closes it."""
+        """Keep the request open after ``async with``: from now on the response owns it and closes it."""
         self._released = True
 
     @property
     def queue_position(self) -> int:
-        """Where the first choice stood in the queue when it was accepted; 0 if it was begun at once."""
+        """The first choice's place in the queue when it was accepted; 0 if it was dispatched at once."""
         return self.jobs[0].queue_position
 
     def position(self) -> int:
-        """Where the first choice to be begun stands in the queue now; 0 if one is begun."""
+        """The best place in the queue among the choices now; 0 if one was dispatched."""
         positions = [self._broker.position(job) if job.state is JobState.QUEUED else 0 for job in self.jobs]
         return min(positions)
 
@@ -109,7 +108,7 @@ class SubmittedRequest:
         return consumed_by(self.jobs, self._choices_per_prompt)
 
     def check_done(self) -> None:
-        """Make sure that all choices have ended well.
+        """Check that all choices are done.
 
         Raises:
             ApiError: a choice failed, or was stopped by its user or by the server.
@@ -119,13 +118,13 @@ class SubmittedRequest:
                 raise ApiError.from_job(job.failed)
             if job.done is None and self.cancelled:
                 message = f"this request was cancelled by DELETE /v1/jobs/{self.record.answer_id}"
-                # Not 409: clients try that one again by themselves.
+                # Not 409, which clients retry.
                 raise ApiError(CLIENT_CLOSED_REQUEST, message, code="cancelled")
             if job.done is None:
                 raise ApiError(503, "the server stopped this request before it was done; try again")
 
     async def next_batch(self) -> Batch | None:
-        """A choice's index and its events since its last batch; ``None`` once all choices have ended."""
+        """The index of a choice and its new events; ``None`` once all choices have ended."""
         if len(self.jobs) == 1:
             payloads = await self.jobs[0].next_payloads()
             return (0, payloads) if payloads else None
@@ -139,7 +138,7 @@ class SubmittedRequest:
         return None
 
     async def events(self) -> AsyncIterator[tuple[int, Payload]]:
-        """Each event with the index of its choice, until all choices are done.
+        """Yield each event with the index of its choice, until all choices are done.
 
         Raises:
             ApiError: a choice failed, or was stopped by its user or by the server.
@@ -153,20 +152,17 @@ class SubmittedRequest:
         self.check_done()
 
     def cancel(self) -> None:
-        """Its user wants no more of it: what still runs is stopped, and whoever reads the events gets to know why."""
+        """Stop the jobs for the user; readers of the events get an error that says so."""
         if not all(job.ended for job in self.jobs):
             self.cancelled = True
             self._cancel_jobs()
 
     def close(self) -> None:
-        """Cancel what still runs, which frees its slots, and enter the facts into the request's record.
-
-        It may be called more than once.
-        """
+        """Cancel jobs that still run, which frees their slots, and complete the request's record. Idempotent."""
         for reader in self._readers:
             reader.cancel()
         self._cancel_jobs()
-        self._enter_facts()
+        self._complete_record()
         if self.on_close is not None:
             on_close, self.on_close = self.on_close, None
             on_close()
@@ -181,7 +177,7 @@ class SubmittedRequest:
             payloads = await self.jobs[choice].next_payloads()
             self._merged.put_nowait((choice, payloads))
 
-    def _enter_facts(self) -> None:
+    def _complete_record(self) -> None:
         record = self.record
         record.jobs = self.jobs
         record.consumed = self.consumed
@@ -195,19 +191,19 @@ class SubmittedRequest:
 
 
 def _check_choices(count: int, settings: ServerSettings, served: ModelSettings) -> None:
-    """Refuse more choices than can ever run and wait at once.
+    """Check that all choices can run and wait at the same time.
 
     Raises:
         ApiError: 400.
     """
     limit = settings.queue_limit + served.slots * served.workers
     if count > limit:
-        message = f"n: expected at most {limit} choices over all prompts, which can run and wait at once, got {count}"
+        message = f"n: expected at most {limit} choices over all prompts (the server's slots and queue), got {count}"
         raise ApiError(400, message, "n")
 
 
 def _prompt_of(work: Work) -> Any:
-    """What the request says to the model: text, token ids or a chat's messages."""
+    """A prompt for the log: text, token ids or a chat's messages."""
     match work:
         case TextJob():
             return next(given for given in (work.prompt, work.prompt_tokens, work.messages, "") if given is not None)

@@ -1,4 +1,4 @@
-"""What endpoints are handed: the broker of jobs, the record of the request, and whether the operator sent it."""
+"""Dependencies of endpoints: the broker, the request's record, and whether the caller is the operator."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ RecordDep = Annotated[RequestRecord, Depends(request_record)]
 
 
 def is_operator(request: Request, record: RecordDep) -> bool:
-    """Whether the caller may administer the server: by its key, or on this machine without a key of its own.
+    """Whether the caller may administer the server: with an administrator's key, or from this machine.
 
-    The server's one key is everybody's: it lets callers on this machine be operators, as where no key is asked for.
+    On this machine callers without a key of their own are operators, also when they use the server's shared key.
     """
     address = request.client.host if request.client else ""
     return record.admin or (not record.key_name and is_loopback(address))

@@ -1,4 +1,4 @@
-"""``GET /health``, ``GET /ready``, ``GET /v1/workers``: how the server is."""
+"""``GET /health``, ``GET /ready``, ``GET /v1/workers``: the state of the server."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from router.schemas.errors import ApiError, error_responses
 
 router = APIRouter(tags=["server"])
 open_router = APIRouter(tags=["server"])
-"""What no key is needed for."""
+"""Endpoints that need no key."""
 
 
 @open_router.get("/health")
 async def health() -> dict[str, str]:
-    """This process lives."""
+    """Whether this process is alive."""
     return {"status": "ok"}
 
 
 @router.get("/ready", response_class=JSONResponse, responses=error_responses(401, 503))
 async def ready(broker: BrokerDep) -> Response:
-    """Whether every served model has a ready worker; 503 with what is missing otherwise."""
+    """Whether every served model has a ready worker; if not, 503 and what is missing."""
     is_ready, missing = broker.readiness()
     if is_ready:
         return JSONResponse({"status": "ready"})
@@ -35,5 +35,5 @@ async def ready(broker: BrokerDep) -> Response:
 
 @router.get("/v1/workers", responses=error_responses(401))
 async def workers(broker: BrokerDep) -> dict[str, Any]:
-    """Every worker: its model, process, device, state and load."""
+    """All workers: model, process, device, state and load."""
     return {"object": "list", "data": [dataclasses.asdict(view) for view in broker.workers()]}

@@ -1,4 +1,4 @@
-"""``/v1/jobs``: one's own running requests, and the streams that are kept for clients who lost their connection."""
+"""``/v1/jobs``: the user's running requests and resumable streams."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from router.api.dependencies import RecordDep
 from router.schemas.base import agreed
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.jobs import JobList, JobObject
+from router.schemas.shown import shown
 
 router = APIRouter(tags=["jobs"])
 
 RegistryDep = Annotated[JobRegistry, Depends(registry_of)]
-EventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, description="The last event that has arrived.")]
+EventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, description="The last event received.")]
 After = Annotated[int | None, Query(ge=0, description="The same, for clients that cannot set the header.")]
 
 _EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "The events that follow, live to the end."},
-    204: {"description": "The stream has ended, and its client has all of it."},
+    200: {"content": {"text/event-stream": {}}, "description": "The following events, as they come."},
+    204: {"description": "The stream has ended, and the client has all of it."},
 }
 
 
 @router.get("/v1/jobs", responses=error_responses(401))
 async def list_jobs(registry: RegistryDep, record: RecordDep) -> JobList:
-    """One's own jobs, running and kept; an administrator sees those of all users."""
+    """The user's jobs, running and kept; an administrator sees those of all users."""
     return JobList(data=[_job(entry) for entry in registry.visible(record)])
 
 
@@ -40,9 +41,9 @@ async def show_job(job_id: str, registry: RegistryDep, record: RecordDep) -> Job
 
 @router.delete("/v1/jobs/{job_id}", responses=error_responses(401, 404))
 async def cancel_job(job_id: str, registry: RegistryDep, record: RecordDep) -> JobObject:
-    """Cancel a job. Its client is told so: by an `error` event in a stream, by status 499 otherwise.
+    """Cancel a job. Its client gets an `error` event in a stream, and status 499 otherwise.
 
-    A resumable stream that has ended is forgotten.
+    A resumable stream that has ended is deleted.
     """
     entry = registry.find(job_id, record)
     registry.cancel(entry)
@@ -57,15 +58,15 @@ async def cancel_job(job_id: str, registry: RegistryDep, record: RecordDep) -> J
 async def read_events(
     job_id: str, registry: RegistryDep, record: RecordDep, last_event_id: EventId = None, after: After = None
 ) -> Response:
-    """Read on in a stream that was asked for with `X-Resumable: true`: all events after the given one.
+    """Resume a stream that was requested with `X-Resumable: true`, after the given event or from the start.
 
-    Without an event's id, the stream begins anew. It has one reader at a time: whoever comes last takes over, and the
-    other connection's stream ends with an `error` event.
+    A stream has one reader at a time: a new one takes over, and the other connection's stream ends with an `error`
+    event.
     """
     entry = registry.find(job_id, record)
     stream = entry.stream
     if stream is None:
-        message = f"job {job_id} is not resumable; accepted are streams that were asked for with X-Resumable: true"
+        message = f"job_id: expected a stream that was requested with X-Resumable: true, got {shown(job_id)}"
         raise ApiError(400, message, "job_id", "not_resumable")
     last_id = agreed({"Last-Event-ID": last_event_id, "after": after}) or 0
     stream.log.check(last_id)

@@ -1,4 +1,4 @@
-"""``GET /metrics``: figures for Prometheus."""
+"""``GET /metrics``, for Prometheus."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ router = APIRouter(tags=["server"])
 
 
 class Scrape(Collector):
-    """All that one answer holds: what was counted, and what was read for it."""
+    """The metrics of one response: the counters, and the values read for it."""
 
     def __init__(self, metrics: Metrics, read: list[Metric], pids: dict[str, int], gpus: GpuSource) -> None:
         self._metrics = metrics
@@ -31,7 +31,7 @@ class Scrape(Collector):
         self._gpus = gpus
 
     def collect(self) -> Iterable[Metric]:
-        """The metrics, in the order in which they are written."""
+        """The metrics, in the order of the response."""
         yield from self._metrics.registry.collect()
         yield from self._read
         yield from process_families(self._pids)
@@ -44,11 +44,11 @@ class Scrape(Collector):
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}, **error_responses(401)},
 )
 async def metrics(request: Request, broker: BrokerDep) -> Response:
-    """Figures of requests, workers, processes and GPUs, in Prometheus' text format."""
+    """Metrics of requests, workers, processes and GPUs, in Prometheus' text format."""
     families = broker_families(broker)
     workers = {view.name: view.pid for view in broker.workers() if view.pid}
     pids = {"router": os.getpid(), "supervisor": os.getppid(), **workers}
     scrape = Scrape(request.app.state.metrics, families, pids, request.app.state.gpus)
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
-    # In a thread: a driver may take its time to answer.
+    # In a thread, since a GPU driver may be slow.
     return Response(await asyncio.to_thread(encode, scrape), headers={"Content-Type": content_type})

@@ -1,4 +1,4 @@
-"""``GET /v1/usage``: what one's own key has used; administrators see all keys."""
+"""``GET /v1/usage``: the usage of the caller's key; of all keys for administrators."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ log = logging.getLogger("nexa.usage")
 
 router = APIRouter(tags=["server"])
 
-By = Annotated[GroupBy, Query(description="What the sums of a key are told apart by, `key` for nothing else.")]
-Key = Annotated[str | None, Query(max_length=64, description="Only this key; empty: requests without their own.")]
+By = Annotated[GroupBy, Query(description="How to split the sums of each key; `key` does not split them.")]
+Key = Annotated[str | None, Query(max_length=64, description="Only this key; empty for requests without one.")]
 Since = Annotated[datetime.date | None, Query(description="First day, in UTC: YYYY-MM-DD.")]
-Until = Annotated[datetime.date | None, Query(description="Last day, included.")]
+Until = Annotated[datetime.date | None, Query(description="Last day, inclusive.")]
 
 
 @router.get("/v1/usage", responses=error_responses(400, 401, 403, 503))
@@ -39,11 +39,11 @@ async def usage(
 ) -> UsageList:
     """Requests, tokens, pictures and seconds of audio, summed.
 
-    One's own; administrators, and callers on the server's machine without a key of their own, see those of all.
+    Callers see their own key. Administrators, and callers on the server's machine without a key of their own, see all.
     """
     if not operator:
         if key not in (None, record.key_name):
-            raise ApiError(403, f"key is {shown(key)}; accepted is your own", "key", "not_permitted")
+            raise ApiError(403, f"key: expected your own, got {shown(key)}", "key", "not_permitted")
         key = record.key_name
     usage_log: UsageLog = request.app.state.usage_log
     try:

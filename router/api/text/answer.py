@@ -1,4 +1,4 @@
-"""What all text endpoints do: submit a job for each choice, then answer whole or in chunks."""
+"""What all text endpoints do: submit a job for each choice, then answer whole or as a stream."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def answer(
     write_whole: Callable[[B, SubmittedRequest, list[CollectedChoice]], dict[str, Any]],
     make_writer: Callable[[B, SubmittedRequest], ChunkWriter],
 ) -> Response:
-    """Answer with what ``write_whole`` makes of all choices or, if the body asks for a stream, with chunks."""
+    """Answer with the object that ``write_whole`` makes or, if ``body.stream`` is set, with the writer's chunks."""
     submission = SubmittedRequest(broker, record, body.model, body.to_jobs(), (), body, body.n)
     async with submission as submitted:
         if body.stream:

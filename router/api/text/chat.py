@@ -1,4 +1,4 @@
-"""``POST /v1/chat/completions``: a chat, answered."""
+"""``POST /v1/chat/completions``."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ router = APIRouter(route_class=JsonRoute, tags=["text"])
 
 @router.post("/v1/chat/completions", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
 async def chat(body: ChatRequest, request: Request, broker: BrokerDep, record: RecordDep) -> Response:
-    """Answer a chat, in words or, where `tools` are given, with calls."""
+    """Answer a chat, with text or, if there are `tools`, with calls."""
     return await answer(request, broker, record, body, whole_chat, ChatChunks)

@@ -1,4 +1,4 @@
-"""Answers to chats: OpenAI's ``chat.completion``, whole and in chunks."""
+"""Answers to chats: OpenAI's ``chat.completion``, whole or in chunks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from shared.wire.payloads import Done, Payload, Tokens, ToolCallDelta
 
 
 def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]) -> dict[str, Any]:
-    """The answer in one object."""
+    """The whole answer."""
     answer_id = submitted.record.answer_id
     objects = [
         {
@@ -29,7 +29,7 @@ def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[
 
 
 class ChatChunks(TextChunks):
-    """Writes ``chat.completion.chunk`` objects. All but the delta is the same for all of a choice's chunks."""
+    """Writes ``chat.completion.chunk`` objects. Everything but the delta is formatted once per choice."""
 
     def __init__(self, request: ChatRequest, submitted: SubmittedRequest) -> None:
         super().__init__(head(submitted, "chatcmpl", "chat.completion.chunk"), request.stream_options.include_usage)
@@ -43,12 +43,12 @@ class ChatChunks(TextChunks):
         self._content_suffix = "}" + self._plain_suffix
 
     def opening(self) -> list[str]:
-        """The role, for each choice."""
+        """The role of each choice."""
         role = '{"role":"assistant","content":""}'
         return [f"{prefix}{role}{self._plain_suffix}" for prefix in self._delta_prefixes]
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
-        """A chunk for each step that produced text, for each piece of a call, and for the end."""
+        """A chunk for each step with text, for each part of a call, and for the end."""
         chunks = []
         for payload in payloads:
             if isinstance(payload, Tokens):
@@ -72,8 +72,8 @@ class ChatChunks(TextChunks):
             chunks.append(self._tool_delta(choice, {"index": delta.index, "function": {"arguments": delta.arguments}}))
         return chunks
 
-    def _tool_delta(self, choice: int, piece: dict[str, Any]) -> str:
-        return f"{self._delta_prefixes[choice]}{json_text({'tool_calls': [piece]})}{self._plain_suffix}"
+    def _tool_delta(self, choice: int, call: dict[str, Any]) -> str:
+        return f"{self._delta_prefixes[choice]}{json_text({'tool_calls': [call]})}{self._plain_suffix}"
 
     def _chunk(self, choice: int, delta: str, logprobs: str, finish_reason: str) -> str:
         ending = f',"logprobs":{logprobs},"finish_reason":{finish_reason}}}]{self._tail}'
@@ -81,7 +81,7 @@ class ChatChunks(TextChunks):
 
 
 def _message(answer_id: str, choice: int, collected: CollectedChoice) -> dict[str, Any]:
-    """The assistant's turn. The first call is repeated as ``function_call``, OpenAI's older name."""
+    """The assistant's turn. The first call is repeated as ``function_call``, its older name."""
     if not collected.calls:
         return {"role": "assistant", "content": collected.text}
     calls = [_call(answer_id, choice, index, call) for index, call in sorted(collected.calls.items())]
@@ -94,7 +94,7 @@ def _message(answer_id: str, choice: int, collected: CollectedChoice) -> dict[st
 
 
 def _call(answer_id: str, choice: int, index: int, call: CollectedCall) -> dict[str, Any]:
-    """A call with an id that no other call of this server has."""
+    """A call, with an id that is unique on this server."""
     suffix = f"-{choice}" if choice else ""
     return {
         "id": f"call__{index}_{call.name}_cmpl-{answer_id}{suffix}",

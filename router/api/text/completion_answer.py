@@ -1,4 +1,4 @@
-"""Answers of ``/v1/completions``: OpenAI's ``text_completion``, whole and in chunks."""
+"""Answers of ``/v1/completions``: OpenAI's ``text_completion``, whole or in chunks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shared.wire.payloads import Done, Payload, TokenLogprob, Tokens
 def whole_completion(
     request: CompletionRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]
 ) -> dict[str, Any]:
-    """The answer in one object. ``result`` is the native name of the first choice's text."""
+    """The whole answer. ``result`` is the native name of the first choice's text."""
     objects = [
         {
             "text": choice.text,
@@ -33,7 +33,7 @@ def whole_completion(
 
 
 class CompletionChunks(TextChunks):
-    """Writes ``text_completion`` chunks. All of a chunk but its text is the same for all of a choice's chunks."""
+    """Writes ``text_completion`` chunks. Everything but the text is formatted once per choice."""
 
     def __init__(self, request: CompletionRequest, submitted: SubmittedRequest) -> None:
         super().__init__(head(submitted, "cmpl", "text_completion"), request.stream_options.include_usage)
@@ -46,7 +46,7 @@ class CompletionChunks(TextChunks):
         self._finish_suffix = f"}}]{self._tail}"
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
-        """A chunk for each step that produced text, and one for the end."""
+        """A chunk for each step with text, and one for the end."""
         chunks = []
         for payload in payloads:
             if isinstance(payload, Tokens):

@@ -1,4 +1,4 @@
-"""``POST /v1/function-calling``: a chat, answered with a call."""
+"""``POST /v1/function-calling``."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ router = APIRouter(route_class=JsonRoute, tags=["text"])
 async def call_function(
     body: FunctionCallingRequest, request: Request, broker: BrokerDep, record: RecordDep
 ) -> Response:
-    """Call the most appropriate of `tools`. The arguments always satisfy the function's schema."""
+    """Answer a chat with a call of the most suitable of `tools`. The arguments always satisfy the function's schema."""
     return await answer(request, broker, record, body, whole_chat, ChatChunks)

@@ -11,7 +11,7 @@ MIN_LOGPROB = -9999.0
 
 
 def chat_logprobs(tokens: list[TokenLogprob]) -> dict[str, Any]:
-    """The format of chat completions: one object a token."""
+    """The format of chat completions: one object per token."""
     return {
         "content": [
             {
@@ -29,8 +29,8 @@ def completion_logprobs(tokens: list[TokenLogprob], alternatives: int, first_off
 
     Args:
         tokens: the tokens, in order.
-        alternatives: the request's ``logprobs``; with 0 there is no ``top_logprobs``.
-        first_offset: the characters of the choice's text before the first token.
+        alternatives: the request's ``logprobs``; 0 leaves ``top_logprobs`` out.
+        first_offset: the number of characters before the first token.
     """
     offsets = []
     for token in tokens:
@@ -45,7 +45,7 @@ def completion_logprobs(tokens: list[TokenLogprob], alternatives: int, first_off
 
 
 def _alternatives(token: TokenLogprob) -> dict[str, float]:
-    """The alternatives by their text, and the chosen token with them as OpenAI documents it."""
+    """The alternatives by their text, with the chosen token among them, as OpenAI documents."""
     by_text = {text: _finite(logprob) for text, _, logprob in token.top}
     by_text.setdefault(token.text, _finite(token.logprob))
     return by_text

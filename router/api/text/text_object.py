@@ -1,4 +1,4 @@
-"""What OpenAI's objects of chats and of completions have in common: head, choices, usage."""
+"""What OpenAI's objects for chats and for completions share: head, choices, usage."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from router.jobs.consumption import Consumption
 
 
 def head(submitted: SubmittedRequest, id_prefix: str, kind: str) -> dict[str, Any]:
-    """The fields that every object of an answer begins with; ``kind`` is OpenAI's ``object``."""
+    """The first fields of each object of an answer; ``kind`` is OpenAI's ``object``."""
     return {
         "id": f"{id_prefix}-{submitted.record.answer_id}",
         "object": kind,
@@ -20,14 +20,14 @@ def head(submitted: SubmittedRequest, id_prefix: str, kind: str) -> dict[str, An
 
 
 def whole_object(submitted: SubmittedRequest, head: dict[str, Any], choices: list[dict[str, Any]]) -> dict[str, Any]:
-    """An answer in one object."""
+    """A whole answer."""
     return {**head, "choices": choices, "usage": _usage(submitted.consumed)}
 
 
 class TextChunks:
-    """The base of a writer of chunks, each of which has ``head``.
+    """Base of the writers of chunks, which all begin with ``head``.
 
-    ``_head`` is the head's JSON without its closing brace, ``_tail`` ends each chunk.
+    ``_head`` is its JSON without the closing brace; ``_tail`` ends each chunk.
     """
 
     def __init__(self, head: dict[str, Any], include_usage: bool) -> None:
@@ -36,11 +36,11 @@ class TextChunks:
         self._tail = ',"usage":null}\n\n' if include_usage else "}\n\n"
 
     def opening(self) -> list[str]:
-        """No chunk."""
+        """No chunks."""
         return []
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """The token counts, if they were asked for."""
+        """The token counts, if requested."""
         if not self._include_usage:
             return []
         usage = json_text(_usage(submitted.consumed))

@@ -45,7 +45,7 @@ class QueueingBroker(FakeBroker):
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.answers.queue_wait.PATIENCE_S", 0.05)
-    monkeypatch.setattr("router.answers.queue_wait.TELL_INTERVAL_S", 0.01)
+    monkeypatch.setattr("router.answers.queue_wait.REPORT_INTERVAL_S", 0.01)
 
 
 async def until(condition: Any) -> None:

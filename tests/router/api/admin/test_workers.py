@@ -84,7 +84,7 @@ def test_without_keys_others_may_not(path: str) -> None:
 def test_a_key_may_only_if_it_administers(client: tuple[str, int]) -> None:
     refused, none = post("/v1/workers/restart", client, "secret", "secret", admin=False)
     assert (refused.status_code, none) == (403, [])
-    assert "may administer" in refused.json()["error"]["message"]
+    assert "an administrator's key" in refused.json()["error"]["message"]
     accepted, orders = post("/v1/workers/restart", client, "secret", "secret", admin=True)
     assert (accepted.status_code, orders) == (202, [("restart", None)])
 
