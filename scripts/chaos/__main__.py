@@ -21,7 +21,7 @@ from pathlib import Path
 
 import aiohttp
 
-from scripts.chaos.checks import check_calm, check_end, check_figures, table
+from scripts.chaos.checks import check_end, check_figures, check_idle, table
 from scripts.chaos.clients import Client
 from scripts.chaos.expected import EchoAnswers, ModelAnswers
 from scripts.chaos.faults import Faults
@@ -51,7 +51,7 @@ async def _run(options: argparse.Namespace) -> int:
     server = ChaosServer(models, options.drop, options.delay, options.seed, settings)
     echo = options.model.partition(":")[0] == "echo"
     answers = EchoAnswers() if echo else ModelAnswers(options.model)
-    calm_ties = 0
+    ties_before = 0
     before: dict[str, Figures] = {}
     after: dict[str, Figures] = {}
     try:
@@ -59,17 +59,17 @@ async def _run(options: argparse.Namespace) -> int:
             await server.wait_ready(session)
             await answers.prepare(session, server.url)
             await _load(server, answers, record, options, WARM_UP_S["echo" if echo else "model"], harm=False)
-            calm_ties = len(answers.margins) if isinstance(answers, ModelAnswers) else 0
-            await check_calm(server, session, record)
+            ties_before = len(answers.margins) if isinstance(answers, ModelAnswers) else 0
+            await check_idle(server, session, record)
         before = server.figures()
         await _load(server, answers, record, options, options.seconds, harm=True)
         async with _session() as session:
-            await check_calm(server, session, record)
+            await check_idle(server, session, record)
         after = await check_figures(server, before, record)
     finally:
         check_end(server, record)
     _count_losses(server, record)
-    print(table(record, before, after, _ties(answers, calm_ties)))
+    print(table(record, before, after, _ties(answers, ties_before)))
     if record.violations:
         print(f"the server's log: {server.log_path}")
     return 1 if record.violations else 0
@@ -118,11 +118,11 @@ def _count_losses(server: ChaosServer, record: Record) -> None:
             record.faults["messages delayed on the wire (at least)"] += int(facts.get("delayed", 0))
 
 
-def _ties(answers: EchoAnswers | ModelAnswers, calm: int) -> str:
+def _ties(answers: EchoAnswers | ModelAnswers, ties_before: int) -> str:
     """How many texts differ after a near-tie, and its largest margin, before any fault and afterwards."""
     if isinstance(answers, EchoAnswers):
         return ""
-    parts = {"before any fault": answers.margins[:calm], "afterwards": answers.margins[calm:]}
+    parts = {"before any fault": answers.margins[:ties_before], "afterwards": answers.margins[ties_before:]}
     return ", ".join(f"{len(part)} {when} (largest {max(part, default=0):.2f})" for when, part in parts.items())
 
 

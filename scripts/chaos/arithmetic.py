@@ -19,7 +19,7 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from scripts.chaos.expected import NEAR_TIE, Calm, greedy_requests, margin_at_difference
+from scripts.chaos.expected import NEAR_TIE, ReferenceText, greedy_requests, margin_at_difference
 from shared.hub.store import ModelStore
 from shared.models.resolution import resolve
 from workers.llama.native.batch import BatchSlice
@@ -54,11 +54,11 @@ class Texts:
         """The log-probabilities with all prompts in one batch and all texts generated together."""
         found: list[list[NDArray[np.float64]]] = [[] for _ in self.prompts]
         self._clear()
-        pieces = [BatchSlice(index, 0, prompt, True) for index, prompt in enumerate(self.prompts)]
+        slices = [BatchSlice(index, 0, prompt, True) for index, prompt in enumerate(self.prompts)]
         for step in range(max(self.lengths)):
-            for piece, logits in zip(pieces, self._context.decode(pieces), strict=True):
-                found[piece.cache_id].append(log_softmax(logits))
-            pieces = [
+            for part, logits in zip(slices, self._context.decode(slices), strict=True):
+                found[part.cache_id].append(log_softmax(logits))
+            slices = [
                 BatchSlice(index, len(self.prompts[index]) + step, [tokens[step]], True)
                 for index, tokens in enumerate(self.generated)
                 if step + 1 < len(tokens)
@@ -72,16 +72,16 @@ class Texts:
             for prompt, tokens in zip(self.prompts, self.generated, strict=True)
         ]
 
-    def calm(self) -> Iterator[Calm]:
+    def references(self) -> Iterator[ReferenceText]:
         """Each text as the chaos test records it before any fault."""
         for tokens, rows in zip(self.generated, self.rows, strict=True):
-            pieces = [self._piece(token) for token in tokens]
+            texts = [self._text(token) for token in tokens]
             best = [np.argsort(row)[-CANDIDATES:] for row in rows]
             candidates = [
-                {self._piece(int(token)): float(row[token]) for token in few}
+                {self._text(int(token)): float(row[token]) for token in few}
                 for few, row in zip(best, rows, strict=True)
             ]
-            yield Calm("".join(pieces), pieces, candidates)
+            yield ReferenceText("".join(texts), texts, candidates)
 
     def _generate(self, prompt: list[int], count: int) -> None:
         tokens: list[int] = []
@@ -102,7 +102,7 @@ class Texts:
     def _clear(self) -> None:
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._context.native), True)
 
-    def _piece(self, token: int) -> str:
+    def _text(self, token: int) -> str:
         return self._model.vocabulary.piece(token, special=True).decode("utf-8", "replace")
 
 
@@ -120,16 +120,18 @@ def moved(before: Rows, after: Rows) -> NDArray[np.float64]:
     return np.array(found, np.float64)
 
 
-def mistaken(texts: list[Calm]) -> tuple[int, int]:
+def mistaken(texts: list[ReferenceText]) -> tuple[int, int]:
     """How many texts with one token lost or repeated would be accepted, and how many there are."""
     passed = count = 0
-    for calm in texts:
-        for at in range(len(calm.tokens)):
+    for reference in texts:
+        for at in range(len(reference.tokens)):
             for times in (0, 2):
-                text = "".join([*calm.tokens[:at], *calm.tokens[at : at + 1] * times, *calm.tokens[at + 1 :]])
-                if text != calm.text:
+                text = "".join(
+                    [*reference.tokens[:at], *reference.tokens[at : at + 1] * times, *reference.tokens[at + 1 :]]
+                )
+                if text != reference.text:
                     count += 1
-                    passed += margin_at_difference(calm, text) <= NEAR_TIE
+                    passed += margin_at_difference(reference, text) <= NEAR_TIE
     return passed, count
 
 
@@ -149,7 +151,7 @@ def main() -> int:
         distances = np.abs(moved(texts.rows, rows))
         spread, largest = np.sqrt(np.mean(distances**2)), distances.max()
         print(f"{name:26} {len(distances)} close candidates: standard deviation {spread:.3f}, maximum {largest:.2f}")
-    passed, count = mistaken(list(texts.calm()))
+    passed, count = mistaken(list(texts.references()))
     print(f"of {count} texts with one token lost or repeated, {passed} would be accepted (margin up to {NEAR_TIE:g})")
     return 0
 

@@ -7,7 +7,7 @@ import aiohttp
 from scripts.chaos.record import Record
 from scripts.chaos.server import ChaosServer, Figures, reached
 
-CALM_TIMEOUT_S = 60.0
+IDLE_TIMEOUT_S = 60.0
 MAX_MORE_DESCRIPTORS = 6
 """Reconnections open and close sockets; a leak grows with the number of faults and exceeds this."""
 
@@ -15,20 +15,20 @@ MAX_MORE_BYTES = 128 * 1024 * 1024
 """Allocators keep the memory of large bodies and full caches."""
 
 
-async def check_calm(server: ChaosServer, session: aiohttp.ClientSession, record: Record) -> None:
+async def check_idle(server: ChaosServer, session: aiohttp.ClientSession, record: Record) -> None:
     """All workers are ready again, and none has a job."""
 
-    async def calm() -> bool:
+    async def idle() -> bool:
         rows = await server.workers(session)
         return len(rows) >= 2 and all(row["state"] == "ready" and row["running"] == row["queued"] == 0 for row in rows)
 
-    if not await reached(calm, CALM_TIMEOUT_S):
+    if not await reached(idle, IDLE_TIMEOUT_S):
         rows = [
             {name: row[name] for name in ("name", "state", "running", "queued", "detail")}
             for row in await server.workers(session)
         ]
         record.violation(
-            f"jobs left or workers not ready {CALM_TIMEOUT_S:.0f} s after the last request: {rows or 'no answer'}"
+            f"jobs left or workers not ready {IDLE_TIMEOUT_S:.0f} s after the last request: {rows or 'no answer'}"
         )
 
 

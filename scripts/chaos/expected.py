@@ -71,7 +71,7 @@ def greedy_requests() -> list[tuple[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Calm:
+class ReferenceText:
     """A text recorded before any fault, its tokens, and the log-probabilities of the best candidates at each token."""
 
     text: str
@@ -85,7 +85,7 @@ class ModelAnswers:
 
     model: str
     margins: list[float] = field(default_factory=list)
-    _calm: dict[str, Calm] = field(default_factory=dict)
+    _references: dict[str, ReferenceText] = field(default_factory=dict)
     _bodies: list[dict[str, Any]] = field(default_factory=list)
 
     async def prepare(self, session: aiohttp.ClientSession, url: str) -> None:
@@ -104,20 +104,20 @@ class ModelAnswers:
             choice = answer["choices"][0]
             tokens = choice["logprobs"]["tokens"]
             candidates = choice["logprobs"]["top_logprobs"]
-            self._calm[prompt] = Calm(choice["text"], tokens, candidates)
+            self._references[prompt] = ReferenceText(choice["text"], tokens, candidates)
         await asyncio.sleep(0)
 
     def task(self, name: str, chooser: random.Random) -> Task:
         return Task(name, chooser.choice(self._bodies))
 
     def problem(self, task: Task, answer: Answer) -> str:
-        calm = self._calm[task.body["prompt"]]
+        reference = self._references[task.body["prompt"]]
         unfinished = _unfinished(answer, task.body["max_tokens"])
-        if unfinished or answer.text == calm.text:
+        if unfinished or answer.text == reference.text:
             return unfinished
-        margin = margin_at_difference(calm, answer.text)
+        margin = margin_at_difference(reference, answer.text)
         if margin > NEAR_TIE:
-            return f"{_different(calm.text, answer.text)}; this token was less likely by {margin:.2f}"
+            return f"{_different(reference.text, answer.text)}; this token was less likely by {margin:.2f}"
         self.margins.append(margin)
         return ""
 
@@ -143,14 +143,14 @@ def _first_difference(one: str, other: str) -> int:
     return next((at for at, (left, right) in pairs if left != right), min(len(one), len(other)))
 
 
-def margin_at_difference(calm: Calm, text: str) -> float:
+def margin_at_difference(reference: ReferenceText, text: str) -> float:
     """How much likelier the recorded token was than the one in its place; infinite if that was no close candidate.
 
     The first character that differs may belong to the next token, because one token can be the beginning of another.
     """
-    at, begin = _first_difference(calm.text, text), 0
+    at, begin = _first_difference(reference.text, text), 0
     margin = float("inf")
-    for token, candidates in zip(calm.tokens, calm.candidates, strict=True):
+    for token, candidates in zip(reference.tokens, reference.candidates, strict=True):
         if begin <= at <= begin + len(token):
             others = [value for other, value in candidates.items() if other != token and text.startswith(other, begin)]
             margin = min(margin, candidates[token] - max(others, default=float("-inf")))

@@ -71,27 +71,27 @@ def share_prefix(context: LlamaContext, streams: list[Stream]) -> None:
 
 def next_step(streams: list[Stream], batch_tokens: int) -> list[tuple[Stream, int]]:
     """The streams of the next step with their numbers of tokens: first those that generate, then prompts in order."""
-    pieces = []
+    slices = []
     unfinished = [stream for stream in streams if len(stream.token_at_s) < STORY_TOKENS]
     for stream in sorted(unfinished, key=lambda stream: not stream.token_at_s):
         length = min(stream.pending, batch_tokens)
         if length:
-            pieces.append((stream, length))
+            slices.append((stream, length))
             batch_tokens -= length
-    return pieces
+    return slices
 
 
-def step(context: LlamaContext, pieces: list[tuple[Stream, int]]) -> None:
+def step(context: LlamaContext, slices: list[tuple[Stream, int]]) -> None:
     """Compute a step, and append the next token to each stream without pending tokens."""
     batch = [
         BatchSlice(
             stream.cache_id, stream.computed, stream.tokens[stream.computed :][:length], length == stream.pending
         )
-        for stream, length in pieces
+        for stream, length in slices
     ]
-    wanted = [stream for stream, length in pieces if length == stream.pending]
+    wanted = [stream for stream, length in slices if length == stream.pending]
     logits = context.decode(batch)
-    for stream, length in pieces:
+    for stream, length in slices:
         stream.computed += length
     likeliest = logits.argmax(axis=1).tolist()
     now_s = time.monotonic()
@@ -107,10 +107,10 @@ def measure(context: LlamaContext, prompts: list[list[int]], batch_tokens: int) 
     shared = streams[0].computed
     began_at_s = time.monotonic()
     decoding_tokens, decoding_s = 0, 0.0
-    while pieces := next_step(streams, batch_tokens):
+    while slices := next_step(streams, batch_tokens):
         step_began_at_s = time.monotonic()
-        step(context, pieces)
-        if sum(length for _, length in pieces) == len(streams):
+        step(context, slices)
+        if sum(length for _, length in slices) == len(streams):
             decoding_tokens += len(streams)
             decoding_s += time.monotonic() - step_began_at_s
     for stream in streams:

@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 
 from scripts.chaos.arithmetic import mistaken, moved
-from scripts.chaos.expected import Calm
+from scripts.chaos.expected import ReferenceText
 
 WORDS = ["one", "two", "three", "four"]
 
 
-def calm(candidates: list[dict[str, float]]) -> Calm:
-    return Calm("".join(WORDS), WORDS, candidates)
+def reference(candidates: list[dict[str, float]]) -> ReferenceText:
+    return ReferenceText("".join(WORDS), WORDS, candidates)
 
 
 def test_faults_are_found_if_the_next_word_was_unlikely() -> None:
     sure = [{word: -0.1, **{other: -9.0 for other in WORDS if other != word}} for word in WORDS]
-    assert mistaken([calm(sure)]) == (0, 8)
+    assert mistaken([reference(sure)]) == (0, 8)
 
 
 def test_faults_are_accepted_if_the_next_word_was_as_likely() -> None:
     unsure = [dict.fromkeys(WORDS, -1.4) for _ in WORDS]
-    passed, count = mistaken([calm(unsure)])
+    passed, count = mistaken([reference(unsure)])
     assert (passed > 0, count) == (True, 8)
 
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from scripts.chaos.answer import Answer
-from scripts.chaos.expected import Calm, EchoAnswers, ModelAnswers, Task
+from scripts.chaos.expected import EchoAnswers, ModelAnswers, ReferenceText, Task
 
-CALM = Calm(
+REFERENCE = ReferenceText(
     "one two three",
     ["one", " two", " three"],
     [{"one": -0.1, "six": -3.0}, {" two": -0.7, " twoscore": -0.75, " ten": -4.0}, {" three": -0.5, " four": -0.6}],
@@ -63,7 +63,7 @@ def test_lost_repeated_or_unlikely_tokens_are_faults(text: str) -> None:
 
 def _model() -> ModelAnswers:
     answers = ModelAnswers("model")
-    answers._calm["Count"] = CALM
+    answers._references["Count"] = REFERENCE
     return answers
 
 
