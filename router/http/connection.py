@@ -122,7 +122,9 @@ class GuardedProtocol(HttpToolsProtocol):
             raise ValueError("head too large")  # stops the parser: uvicorn then calls send_400_response
 
     def _head_too_large(self) -> ApiError:
-        return ApiError(431, f"the request line and headers have more than {self.limits.header_bytes} bytes")
+        return ApiError(
+            431, f"headers: expected at most {self.limits.header_bytes} bytes with the request line, got more"
+        )
 
     def _await_arrival(self) -> None:
         if self._phase is _Phase.HEAD:
@@ -135,7 +137,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._await_arrival()  # bytes that arrive during an answer must not end it
         elif self._head_bytes:
             timeout_s = self.limits.header_timeout_s
-            self._refuse(ApiError(408, f"the headers did not arrive within {timeout_s:g} s"))
+            self._refuse(ApiError(408, f"headers: expected within {timeout_s:g} s, got only a part"))
         else:
             self.transport.close()
 
@@ -145,7 +147,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self._await_arrival()
             return
         expected = f"{self.limits.progress_bytes} bytes or more every {self.limits.body_timeout_s:g} s"
-        self._refuse(ApiError(408, f"the body arrives too slowly: expected {expected}"))
+        self._refuse(ApiError(408, f"the body: expected {expected}, got fewer"))
 
     def _stop_arrival_timer(self) -> None:
         if self._arrival_timer is not None:

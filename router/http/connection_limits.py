@@ -44,7 +44,7 @@ def affordable(limits: ConnectionLimits) -> ConnectionLimits:
 
 
 def drop_stalled(listener: socket.socket, timeout_s: float) -> None:
-    """Let the kernel end connections of ``listener`` on which sent data stays unacknowledged for ``timeout_s``.
+    """Let the kernel end connections of ``listener`` whose client acknowledges or reads nothing for ``timeout_s``.
 
     This is for answers too short to fill a write buffer, which :class:`ReaderWatch` does not see. Linux only.
     """
