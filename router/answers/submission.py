@@ -29,8 +29,9 @@ class SubmittedRequest:
     The end of ``async with`` closes the request, which cancels jobs that still run. A response that goes on with the
     request calls :meth:`release` and closes it itself.
 
-    ``works`` are all of one kind and share the ``blobs``. ``choices_per_prompt`` jobs in a row have the same prompt.
-    ``on_close`` is called once, when the request is closed. ``cancelled`` is set when its user has cancelled it.
+    ``choices`` are the work of each, all of one kind; they share the ``blobs``. ``choices_per_prompt`` choices in a row
+    have the same prompt. ``on_close`` is called once, when the request is closed. ``cancelled`` is set when its user
+    has cancelled it.
 
     Raises:
         Refused: the model is not served. On entering: the queue is full, or no worker can run it; no job is left.
@@ -42,14 +43,14 @@ class SubmittedRequest:
         broker: Broker,
         record: RequestRecord,
         model: str | None,
-        works: Sequence[Work],
+        choices: Sequence[Work],
         blobs: tuple[Blob, ...] = (),
         scheduling: SchedulingFields = NOTHING_ASKED,
         choices_per_prompt: int = 1,
     ) -> None:
-        self.kind = kind_of(works[0])
+        self.kind = kind_of(choices[0])
         served = broker.find_model(model, self.kind)
-        _check_choices(len(works), broker.settings, served)
+        _check_choices(len(choices), broker.settings, served)
         timeout_s = scheduling.timeout_s(broker.settings.default_timeout_s, broker.settings.max_timeout_s)
         priority = lower_priority(scheduling.asked_priority(), record.limits.priority)
         self.model = served.name
@@ -61,17 +62,17 @@ class SubmittedRequest:
         self._broker = broker
         self._job_requests = [
             JobRequest(record.request_id, record.user, self.model, work, blobs, record.limits, priority, timeout_s)
-            for work in works
+            for work in choices
         ]
         self._merged: asyncio.Queue[Batch] = asyncio.Queue()
         self._readers: list[asyncio.Task[None]] = []
-        self._unfinished = len(works)
+        self._unfinished = len(choices)
         self._choices_per_prompt = choices_per_prompt
         self._released = False
         record.model = self.model
         record.kind = self.kind
         if broker.settings.log_prompts:
-            record.prompts = [_prompt_of(work) for work in works[::choices_per_prompt]]
+            record.prompts = [_prompt_of(work) for work in choices[::choices_per_prompt]]
 
     async def __aenter__(self) -> Self:
         """Submit the jobs."""

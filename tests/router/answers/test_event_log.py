@@ -1,4 +1,4 @@
-"""The kept events of a stream: what is read, and what leaves."""
+"""The kept events of a stream: which are read, and which are dropped."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIMIT_BYTES = 1000
 
 
 def event(size_bytes: int) -> str:
-    """An event of that size together with an id of one digit."""
+    """An event that has this size with an id of one digit."""
     return "data: " + "x" * (size_bytes - len("id: 1\ndata: \n\n")) + "\n\n"
 
 
@@ -27,7 +27,7 @@ def status_of(log: EventLog, after: int) -> int:
     return caught.value.status
 
 
-def test_events_get_their_ids_and_are_read_from_any_of_them() -> None:
+def test_events_are_numbered_and_read_from_any_of_them() -> None:
     log = EventLog(LIMIT_BYTES)
     assert log.read(0) == (0, b"")
     log.append(["data: a\n\n", "data: b\n\n"])
@@ -38,7 +38,7 @@ def test_events_get_their_ids_and_are_read_from_any_of_them() -> None:
     assert status_of(log, 4) == 400
 
 
-def test_a_reader_is_given_a_piece_at_once() -> None:
+def test_a_read_is_bounded() -> None:
     log = EventLog(10 * SEND_BYTES)
     log.append([event(SEND_BYTES // 4)] * 9)
     position, sizes = 0, []
@@ -48,7 +48,7 @@ def test_a_reader_is_given_a_piece_at_once() -> None:
     assert sizes == [SEND_BYTES, SEND_BYTES, SEND_BYTES // 4]
 
 
-def test_what_was_sent_makes_room() -> None:
+def test_sent_events_are_dropped_at_the_limit() -> None:
     log = EventLog(LIMIT_BYTES)
     log.append([event(100)] * 9)
     log.sent_id = 5
@@ -59,7 +59,7 @@ def test_what_was_sent_makes_room() -> None:
     assert log.read(5)[0] == 11
 
 
-def test_what_was_not_sent_stays_and_fills_the_log() -> None:
+def test_unsent_events_stay_and_fill_the_log() -> None:
     log = EventLog(LIMIT_BYTES)
     log.append([event(100)] * 9)
     log.append([event(500)])
@@ -77,8 +77,8 @@ def test_one_event_may_be_larger_than_the_limit() -> None:
 
 
 @given(st.lists(st.tuples(st.lists(st.integers(20, 600), max_size=4), st.integers(0, 5)), max_size=30))
-def test_no_event_leaves_unsent(steps: list[tuple[list[int], int]]) -> None:
-    """A reader who reads from time to time gets each event once, in order, however much leaves behind it."""
+def test_no_event_is_dropped_unsent(steps: list[tuple[list[int], int]]) -> None:
+    """A reader who reads now and then gets each event once and in order, however much is dropped behind it."""
     log = EventLog(LIMIT_BYTES)
     made, got = 0, b""
     for sizes, reads in steps:
@@ -96,7 +96,7 @@ def test_no_event_leaves_unsent(steps: list[tuple[list[int], int]]) -> None:
     ]
 
 
-def test_whoever_waits_is_woken_by_events_and_by_the_end() -> None:
+def test_waiters_are_woken_by_events_and_by_the_end() -> None:
     async def go() -> None:
         log = EventLog(LIMIT_BYTES)
         changes: list[Callable[[], None]] = [lambda: log.append(["data: a\n\n"]), log.wake, log.end]

@@ -17,7 +17,7 @@ USAGE = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 async def stopped_after(broker: FakeBroker, silence_s: float) -> str:
-    """A stream that the server stops after it has been silent for a while."""
+    """The text of a stream that the server stops after ``silence_s``."""
     async with http_client(broker) as client:
         asking = asyncio.ensure_future(client.post("/v1/completions", json={**COMPLETION, "stream": True}))
         while not broker.jobs:  # noqa: ASYNC110 - the application is made first, which takes a while
@@ -52,7 +52,7 @@ def test_a_completion_in_chunks() -> None:
 
 
 @pytest.mark.parametrize(("path", "body"), [("/v1/completions", COMPLETION), ("/v1/chat/completions", CHAT)])
-def test_usage_comes_last_if_asked_for(path: str, body: dict[str, Any]) -> None:
+def test_usage_comes_last_if_requested(path: str, body: dict[str, Any]) -> None:
     chunks = chunks_in(post(FakeBroker(), path, {**body, **USAGE, "n": 2}).text)
     assert chunks[-1]["choices"] == []
     assert chunks[-1]["usage"]["completion_tokens"] == 4
@@ -108,7 +108,7 @@ def test_logprobs_in_chunks() -> None:
     assert chunks[3]["choices"][0]["logprobs"]["content"][0]["logprob"] == -0.25
 
 
-def test_an_error_that_comes_first_has_its_own_status() -> None:
+def test_an_error_before_the_first_event_has_its_own_status() -> None:
     broker = FakeBroker(script=[Failed(400, "the prompt is too long", "prompt")])
     response = post(broker, "/v1/completions", {**COMPLETION, "stream": True})
     assert response.status_code == 400

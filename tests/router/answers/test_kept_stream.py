@@ -43,7 +43,7 @@ def test_a_client_that_comes_back_gets_the_rest() -> None:
     assert broker.cancelled == []
 
 
-def test_it_gets_what_is_new_as_it_comes() -> None:
+def test_it_gets_new_events_as_they_come() -> None:
     broker = paced()
     with detached(broker) as (url, job_id), come_back(url, job_id, after=2) as connection:
         assert [event.id for event in connection.read_events(1)] == [3]
@@ -54,14 +54,14 @@ def test_it_gets_what_is_new_as_it_comes() -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?after=0"])
-def test_without_an_id_it_begins_anew(query: str) -> None:
+def test_without_an_id_the_stream_starts_over(query: str) -> None:
     broker = paced()
     with detached(broker) as (url, job_id):
         broker.allowed = 100
         assert text_of(events_in(httpx.get(f"{url}/v1/jobs/{job_id}/events{query}").text)) == "".join(TEXTS)
 
 
-def test_after_in_the_query_is_the_same() -> None:
+def test_after_in_the_query_does_the_same() -> None:
     broker = paced()
     with detached(broker) as (url, job_id):
         broker.allowed = 100
@@ -82,7 +82,7 @@ def test_ids_that_no_event_has_are_refused(given: str) -> None:
     assert given in response.json()["error"]["message"]
 
 
-def test_a_client_that_has_all_is_told_so() -> None:
+def test_a_client_that_has_all_events_gets_204() -> None:
     """An EventSource stops coming back at 204."""
     broker = paced()
     broker.allowed = 100
@@ -103,7 +103,7 @@ def test_the_answer_begins_before_the_first_event() -> None:
         assert len(chunks_in(connection.read_to_end())) == EVENTS - 1
 
 
-def test_an_error_that_comes_first_is_an_event() -> None:
+def test_an_early_error_is_an_event_too() -> None:
     broker = paced()
     broker.script, broker.allowed = [Failed(400, "the prompt is too long", "prompt")], 1
     with serving(broker) as url, ask(url) as connection:
@@ -115,7 +115,7 @@ def test_an_error_that_comes_first_is_an_event() -> None:
 
 
 @pytest.mark.parametrize("header", [None, "false"])
-def test_a_stream_that_was_not_asked_to_be_is_not_resumable(header: str | None) -> None:
+def test_streams_are_not_resumable_by_default(header: str | None) -> None:
     broker = paced()
     broker.allowed = 3
     headers = {} if header is None else {"X-Resumable": header}
@@ -149,8 +149,8 @@ def test_the_latest_reader_takes_over() -> None:
             assert [event.id for event in events_in(latter.read_to_end())] == list(range(2, EVENTS + 1))
 
 
-def test_it_is_nobody_elses_business() -> None:
-    """Users are told apart by their address here."""
+def test_other_users_cannot_read_it() -> None:
+    """Users are distinguished by their addresses here."""
     with detached(paced()) as (url, job_id):
         stranger = httpx.Client(base_url=url, transport=httpx.HTTPTransport(local_address="127.0.0.2"))
         with stranger:
@@ -161,7 +161,7 @@ def test_it_is_nobody_elses_business() -> None:
         assert (job_of(url, job_id) or {})["state"] == "running"
 
 
-def test_a_cancelled_stream_says_so_to_whoever_comes_back() -> None:
+def test_a_returning_client_learns_that_the_stream_was_cancelled() -> None:
     broker = paced()
     with detached(broker) as (url, job_id):
         assert httpx.delete(f"{url}/v1/jobs/{job_id}").json()["state"] == "cancelled"
@@ -219,10 +219,10 @@ def server() -> Iterator[tuple[str, PacedBroker]]:
 
 @settings(max_examples=40, deadline=None)
 @given(visits=st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), max_size=6))
-def test_any_cuts_lose_nothing_and_repeat_nothing(
+def test_lost_connections_lose_and_repeat_no_event(
     server: tuple[str, PacedBroker], visits: list[tuple[int, int]]
 ) -> None:
-    """On each visit the job makes some events and the client gets some of those; what else is under way is lost."""
+    """On each visit the job makes some events and the client gets some of them; the others on their way are lost."""
     url, broker = server
     broker.allowed = 1
     got: list[StreamEvent] = []

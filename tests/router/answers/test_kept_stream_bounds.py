@@ -1,4 +1,4 @@
-"""What is kept of a resumable stream, how much of it, and for how long."""
+"""How much of a resumable stream is kept, and for how long."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_a_job_whose_client_stays_away_is_cancelled_and_forgotten() -> None:
     assert (response.status_code, response.json()["error"]["code"]) == (404, "job_not_found")
 
 
-def test_a_job_whose_client_came_back_is_not() -> None:
-    """Another job, whose client went later and stays away, shows that the time is over."""
+def test_a_job_whose_client_comes_back_goes_on() -> None:
+    """Another job, whose client left later and stays away, shows that the time is over."""
     broker = paced(resume_timeout_s=1.5)
     broker.allowed = 3
     with serving(broker) as url:
@@ -57,7 +57,7 @@ def test_a_job_whose_client_came_back_is_not() -> None:
             assert len(events_in(connection.read_to_end())) == EVENTS - 2
 
 
-def test_what_has_ended_is_kept_for_the_same_time() -> None:
+def test_an_ended_stream_is_kept_for_the_same_time() -> None:
     broker = paced(resume_timeout_s=3.0)
     broker.allowed = 100
     with serving(broker) as url, ask(url) as connection:
@@ -89,12 +89,12 @@ def test_the_oldest_detached_stream_makes_room() -> None:
 
 
 def endless(size: int, count: int) -> list[Payload]:
-    """So many texts of that size, which is far more than is kept, and no end."""
+    """``count`` texts of this size, far more than is kept, and no end."""
     text = "x" * size
     return [Started(1, 0), *(Tokens(text, [number]) for number in range(count))]
 
 
-def test_a_stream_that_waits_too_long_for_its_client_ends_within_its_bound() -> None:
+def test_a_stream_without_a_client_ends_at_its_limit() -> None:
     broker = paced(resume_log_bytes=50_000)
     broker.script = endless(1000, 500)
     with detached(broker) as (url, job_id):
@@ -110,8 +110,8 @@ def test_a_stream_that_waits_too_long_for_its_client_ends_within_its_bound() -> 
     assert (events[-1].kind, events[-1].json["error"]["code"]) == ("error", "stream_log_full")
 
 
-def test_so_does_one_whose_reader_does_not_read() -> None:
-    """What the sockets' buffers take is far less than what the job makes."""
+def test_a_stream_whose_reader_does_not_read_ends_at_its_limit() -> None:
+    """The sockets' buffers take far less than the job makes."""
     broker = paced(resume_log_bytes=1_000_000)
     broker.script, broker.allowed = endless(50_000, 400), 2
     with serving(broker) as url, ask(url, receive_bytes=4096) as connection:
@@ -121,7 +121,7 @@ def test_so_does_one_whose_reader_does_not_read() -> None:
         assert last.json["error"]["code"] == "stream_log_full"
 
 
-def test_a_reader_that_keeps_up_may_have_any_amount_but_not_twice() -> None:
+def test_a_reader_that_keeps_up_gets_any_amount_but_only_once() -> None:
     broker = paced(resume_log_bytes=50_000)
     broker.script = words(*["x" * 1000] * 500)
     with serving(broker) as url, ask(url) as connection:
@@ -137,7 +137,7 @@ def test_a_reader_that_keeps_up_may_have_any_amount_but_not_twice() -> None:
         assert len(events_in(httpx.get(f"{url}/v1/jobs/{job_id}/events?after=495").text)) == 7
 
 
-def test_what_a_reader_asks_for_again_stays_until_it_is_sent_again() -> None:
+def test_events_requested_again_are_kept_until_they_are_sent_again() -> None:
     async def go() -> tuple[EventLog, list[Job]]:
         broker = PacedBroker(script=endless(1000, 100), allowed=31)
         body = CompletionRequest(prompt="x")
@@ -159,7 +159,7 @@ def test_what_a_reader_asks_for_again_stays_until_it_is_sent_again() -> None:
     assert log.read(10)[1].startswith(b"id: 11\n")
 
 
-def test_the_end_of_the_server_ends_what_nobody_reads() -> None:
+def test_a_stopping_server_cancels_streams_without_a_reader() -> None:
     broker = paced()
     with detached(broker):
         assert broker.cancelled == []
@@ -167,9 +167,7 @@ def test_the_end_of_the_server_ends_what_nobody_reads() -> None:
 
 
 @pytest.mark.parametrize(("timeout_s", "outcome"), [(60.0, "done"), (1.0, "cancelled")])
-def test_its_one_line_in_the_log_tells_how_it_ended(
-    caplog: pytest.LogCaptureFixture, timeout_s: float, outcome: str
-) -> None:
+def test_its_log_line_says_how_it_ended(caplog: pytest.LogCaptureFixture, timeout_s: float, outcome: str) -> None:
     broker = paced(resume_timeout_s=timeout_s)
 
     def lines() -> list[dict[str, Any]]:
@@ -187,7 +185,7 @@ def test_its_one_line_in_the_log_tells_how_it_ended(
 
 
 class Timers:
-    """Takes the place of the event loop's timers."""
+    """Replaces the event loop's timers."""
 
     def __init__(self) -> None:
         self.set: list[tuple[float, Callable[[], None]]] = []
@@ -206,7 +204,7 @@ class Timers:
                 self.timers.set.remove(self.entry)
 
 
-def test_the_time_runs_from_the_disconnect_and_anew_from_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_timeout_starts_at_the_disconnect_and_again_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     timers, closed = Timers(), []
 
     async def go() -> None:

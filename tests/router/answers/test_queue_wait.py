@@ -1,4 +1,4 @@
-"""What clients of waiting requests are told, and the fields that say how long they may wait."""
+"""What clients of queued requests get, and the fields that limit the wait."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STREAM = {**COMPLETION, "stream": True}
 
 
 class QueueingBroker(FakeBroker):
-    """Jobs stay in the queue, at the place that a test sets, until the test lets them go."""
+    """Jobs stay in the queue, at the place that a test sets, until the test releases them."""
 
     place = 3
 
@@ -55,7 +55,7 @@ async def until(condition: Any) -> None:
 
 
 async def sent_by(broker: FakeBroker, body: dict[str, Any]) -> tuple[list[dict[str, Any]], asyncio.Task[None], Any]:
-    """The ASGI messages of a request, as they are sent, its task, and an event by which its client goes away."""
+    """A request's ASGI messages as they are sent, its task, and the event that its client goes away."""
     messages: list[dict[str, Any]] = []
     gone = asyncio.Event()
     request = httpx.Request("POST", "http://nexa/v1/completions", json=body)
@@ -91,7 +91,7 @@ def texts(messages: list[dict[str, Any]]) -> str:
     return b"".join(message.get("body", b"") for message in messages).decode()
 
 
-def test_a_stream_that_waits_is_told_each_new_place_and_then_goes_on() -> None:
+def test_a_waiting_stream_gets_each_new_place_and_then_its_events() -> None:
     async def test() -> None:
         broker = QueueingBroker()
         messages, task, _ = await sent_by(broker, STREAM)
@@ -148,7 +148,7 @@ def test_a_waiting_client_that_goes_away_leaves_the_queue() -> None:
     asyncio.run(test())
 
 
-def test_an_answer_in_one_piece_tells_where_the_request_stood() -> None:
+def test_a_whole_answer_has_the_place_in_a_header() -> None:
     async def test() -> None:
         broker = QueueingBroker()
         async with http_client(broker) as client:
@@ -173,7 +173,7 @@ def test_priority_and_timeout_reach_the_job(path: str, body: dict[str, Any]) -> 
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 600.1, "5", True])
-def test_a_timeout_that_is_not_accepted_is_refused_by_name(timeout: Any) -> None:
+def test_an_invalid_timeout_is_an_error_that_names_it(timeout: Any) -> None:
     broker = FakeBroker()
     response = post(broker, "/v1/completions", {**COMPLETION, "timeout": timeout})
     assert response.status_code == 400
@@ -182,7 +182,7 @@ def test_a_timeout_that_is_not_accepted_is_refused_by_name(timeout: Any) -> None
     assert broker.jobs == []
 
 
-def test_an_unknown_priority_is_refused_with_those_that_are_accepted() -> None:
+def test_an_unknown_priority_is_an_error_that_lists_the_known_ones() -> None:
     error = post(FakeBroker(), "/v1/completions", {**COMPLETION, "priority": "urgent"}).json()["error"]
     assert error["param"] == "priority"
     assert "interactive" in error["message"]
@@ -196,7 +196,7 @@ def test_a_request_without_a_timeout_gets_the_servers() -> None:
     assert broker.jobs[0].request.timeout_s == 7.0
 
 
-def test_a_key_that_is_for_batch_work_gets_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_key_stays_at_batch_priority(monkeypatch: pytest.MonkeyPatch) -> None:
     limits = UserLimits(max_running=2, priority=Priority.BATCH)
     call = RequestLog.__call__
 

@@ -1,4 +1,4 @@
-"""Which kept streams make room for others."""
+"""Which kept streams are closed to make room for others."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Keep = Callable[..., Awaitable[KeptStream]]
 
 
 def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None]]) -> None:
-    """Run a test of a registry that keeps so many streams a user; ``keep`` has it keep another."""
+    """Run a test with a registry that keeps ``limit`` streams per user; ``keep`` adds one."""
 
     async def go() -> None:
         registry = JobRegistry(60.0, 1000, limit)
@@ -52,7 +52,7 @@ def kept_in(registry: JobRegistry) -> list[KeptStream | None]:
     return [entry.stream for entry in registry.visible(ANYBODY)]
 
 
-def test_what_was_sent_whole_goes_first_and_then_the_one_that_was_left_first() -> None:
+def test_fully_sent_streams_go_first_then_the_longest_detached() -> None:
     async def test(registry: JobRegistry, keep: Keep) -> None:
         second, first, whole = await keep(), await keep(), await keep(ends=True)
         leave(first)
@@ -70,7 +70,7 @@ def test_what_was_sent_whole_goes_first_and_then_the_one_that_was_left_first() -
     with_registry(3, test)
 
 
-def test_one_whose_first_reader_is_on_its_way_stays() -> None:
+def test_a_stream_whose_first_reader_is_on_its_way_stays() -> None:
     async def test(registry: JobRegistry, keep: Keep) -> None:
         stream = await keep()
         with pytest.raises(ApiError, match="you have 1 resumable streams, which is the limit") as caught:
@@ -81,7 +81,7 @@ def test_one_whose_first_reader_is_on_its_way_stays() -> None:
     with_registry(1, test)
 
 
-def test_users_do_not_take_each_others_room_until_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_users_displace_each_other_only_when_all_room_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job_registry, "MAX_STREAMS", 3)
 
     async def test(registry: JobRegistry, keep: Keep) -> None:

@@ -1,4 +1,4 @@
-"""What is submitted is closed, whatever happens before the end of its answer."""
+"""A submitted request is closed, whatever happens before the end of its answer."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_it_is_closed_at_the_end_unless_it_was_released() -> None:
     assert asyncio.run(states(release=True)) == [JobState.DISPATCHED] * 2
 
 
-def test_what_is_refused_on_the_way_leaves_no_job_and_no_facts() -> None:
+def test_a_refusal_halfway_leaves_no_job_and_an_empty_record() -> None:
     record = RequestRecord()
 
     async def go() -> FakeBroker:

@@ -1,4 +1,4 @@
-"""``/v1/jobs``: what runs, whose it is, and how it is cancelled."""
+"""``/v1/jobs``: showing and cancelling jobs."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def jobs_at(url: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def asking(url: str, path: str, body: dict[str, Any], **headers: str) -> Iterator[Future[httpx.Response]]:
-    """A request that is not streamed, under way."""
+    """A running request that is not streamed."""
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(httpx.post, url + path, json=body, headers=headers, timeout=30)
 
@@ -170,7 +170,7 @@ def test_every_kind_of_request_can_be_cancelled(path: str, tmp_path: Path) -> No
 
 
 def same_for_all(text: str) -> list[Any]:
-    """A stream's objects without what differs from one answer to the next."""
+    """A stream's objects without the parts that differ from answer to answer."""
     changing = {"id", "created", "created_at", "url"}
     return [{name: value for name, value in chunk.items() if name not in changing} for chunk in chunks_in(text)]
 
@@ -192,7 +192,7 @@ def test_every_kind_of_stream_is_the_same_when_it_is_resumable(path: str, tmp_pa
     assert len(registry_of(broker).visible(EVERYBODY)) == 1
 
 
-def test_nothing_is_kept_of_requests_that_are_over() -> None:
+def test_finished_requests_leave_nothing() -> None:
     broker = FakeBroker()
     post(broker, "/v1/completions", COMPLETION)
     post(broker, "/v1/completions", STREAM)
@@ -204,7 +204,7 @@ def test_nothing_is_kept_of_requests_that_are_over() -> None:
     assert registry_of(broker).visible(EVERYBODY) == []
 
 
-def test_one_sees_ones_own_jobs_and_an_administrator_all() -> None:
+def test_users_see_their_own_jobs_and_an_administrator_all() -> None:
     broker = paced()
     with serving(broker) as url:
         transport = httpx.HTTPTransport(local_address="127.0.0.2")

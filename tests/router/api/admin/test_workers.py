@@ -1,4 +1,4 @@
-"""Operators' orders over HTTP: who may give them."""
+"""Orders to workers over HTTP: who may give them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOCAL, REMOTE = ("127.0.0.1", 50000), ("192.168.1.7", 50000)
 
 
 class Control:
-    """Keeps the orders that come."""
+    """Records the orders."""
 
     def __init__(self) -> None:
         self.orders: list[tuple[str, str | None]] = []
@@ -39,7 +39,7 @@ def post(
     admin: bool | None = None,
     origin: str = "",
 ) -> tuple[httpx.Response, list[tuple[str, str | None]]]:
-    """The answer to an order, and what arrived of it."""
+    """The response to an order, and the orders that arrived."""
     broker = FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", api_key=api_key))
     control = Control()
     broker.control = control  # type: ignore[attr-defined]
@@ -81,7 +81,7 @@ def test_without_keys_others_may_not(path: str) -> None:
 
 
 @pytest.mark.parametrize("client", [LOCAL, REMOTE])
-def test_a_key_may_only_if_it_administers(client: tuple[str, int]) -> None:
+def test_only_an_administrators_key_may(client: tuple[str, int]) -> None:
     refused, none = post("/v1/workers/restart", client, "secret", "secret", admin=False)
     assert (refused.status_code, none) == (403, [])
     assert "an administrator's key" in refused.json()["error"]["message"]
@@ -92,9 +92,7 @@ def test_a_key_may_only_if_it_administers(client: tuple[str, int]) -> None:
 @pytest.mark.parametrize(
     ("client", "given", "status"), [(LOCAL, "secret", 202), (REMOTE, "secret", 403), (LOCAL, "guess", 401)]
 )
-def test_the_key_that_all_share_lets_callers_on_this_machine_give_orders(
-    client: tuple[str, int], given: str, status: int
-) -> None:
+def test_with_the_shared_key_callers_on_this_machine_may(client: tuple[str, int], given: str, status: int) -> None:
     answer, orders = post("/v1/workers/restart", client, "secret", given)
     assert answer.status_code == status
     assert orders == ([("restart", None)] if status == 202 else [])

@@ -1,4 +1,4 @@
-"""The endpoints' answers, whole."""
+"""Whole answers of the text endpoints, and the server's own endpoints."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_one_failed_choice_cancels_the_others() -> None:
     assert len(broker.cancelled) == 2
 
 
-def test_a_full_queue_says_when_to_come_back() -> None:
+def test_a_full_queue_says_when_to_retry() -> None:
     broker = FakeBroker(refusal=QUEUE_FULL)
     response = post(broker, "/v1/chat/completions", CHAT)
     assert response.status_code == 429
@@ -152,7 +152,7 @@ def test_choices_already_queued_are_cancelled_when_the_queue_is_full() -> None:
     assert len(broker.jobs) == 2
 
 
-def test_more_choices_than_can_ever_wait_are_refused_for_good() -> None:
+def test_more_choices_than_can_ever_wait_are_a_400() -> None:
     settings = ServerSettings(models=(MODEL.model_copy(update={"slots": 4}),), run_folder="", queue_limit=10)
     body = {**COMPLETION, "prompt": ["a"] * 5, "n": 3}
     response = post(FakeBroker(settings=settings), "/v1/completions", body)
@@ -204,7 +204,7 @@ def test_docs_load_nothing_from_elsewhere() -> None:
 
 
 @pytest.mark.parametrize("path", ["/v1/completions", "/v1/chat/completions", "/v1/function-calling"])
-def test_the_documented_example_is_in_the_schema_and_works(path: str) -> None:
+def test_the_documented_example_is_in_the_schema_and_is_answered(path: str) -> None:
     schema = ask(FakeBroker(), "GET", "/openapi.json").json()
     operation = schema["paths"][path]["post"]
     name = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]

@@ -1,4 +1,4 @@
-"""A prompt of several choices counts once, by its first choice, wherever tokens are shown."""
+"""A prompt with several choices counts once, by its first choice, wherever tokens are shown."""
 
 from __future__ import annotations
 

@@ -1,0 +1,135 @@
+"""Bodies of chats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from router.schemas.text.chat import ChatRequest
+from shared.wire.jobs import ToolChoice
+from tests.support.router.text_bodies import CHAT, TOOL, chat, refusal
+
+WIRE_TOOL = {"type": "function", "function": {"name": "UserDetail", "parameters": {"type": "object", "properties": {}}}}
+
+
+@pytest.fixture(autouse=True)
+def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.schemas.text.generation.secrets.randbelow", lambda bound: 7)
+
+
+def test_chat_runs_to_the_end_of_the_turn() -> None:
+    (job,) = chat()
+    assert job.max_tokens is None
+    assert job.sampling.temperature == 1.0
+
+
+def test_unsupported_fields_of_openai_are_ignored() -> None:
+    ignored = {"store": True, "metadata": {"a": "b"}, "service_tier": "auto", "reasoning_effort": "low", "user": "anna"}
+    assert chat(**ignored) == chat()
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"messages": []}, "messages"),
+        ({"messages": "hi"}, "messages"),
+        ({}, "messages"),
+        ({"messages": [{"role": "robot", "content": "x"}]}, "messages.0.role"),
+        ({"messages": [{"role": "user"}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": 5}]}, "messages.0.content"),
+        ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages.0.content"),
+        ({**CHAT, "max_tokens": 0}, "max_tokens"),
+        ({**CHAT, "logprobs": 1}, "logprobs"),
+        ({**CHAT, "top_logprobs": 3}, "top_logprobs"),
+        ({**CHAT, "chat_template_kwargs": []}, "chat_template_kwargs"),
+        ({**CHAT, "tools": [{"type": "web_search"}]}, "tools.0.type"),
+        ({**CHAT, "tools": [{"type": "function", "function": {"name": "a b"}}]}, "tools.0.function.name"),
+        ({**CHAT, "tools": [{"type": "function", "function": {"name": "a\n"}}]}, "tools.0.function.name"),
+        ({**CHAT, "tools": [TOOL, TOOL]}, "tools"),
+        ({**CHAT, "tools": [{**TOOL, "function": {"name": "a", "parameters": {"type": "array"}}}]}, "tools"),
+        ({**CHAT, "tools": [TOOL], "functions": [{"name": "a"}]}, "functions"),
+        ({**CHAT, "tools": [TOOL], "tool_choice": "any"}, "tool_choice"),
+        (
+            {**CHAT, "tools": [TOOL], "tool_choice": {"type": "function", "function": {"name": "Other"}}},
+            "tool_choice",
+        ),
+        ({**CHAT, "tool_choice": "required"}, "tools"),
+        ({**CHAT, "functions": [{"name": "a"}], "function_call": {"name": "b"}}, "function_call"),
+        ({**CHAT, "functions": [{"name": "a"}], "function_call": "auto", "tool_choice": "auto"}, "function_call"),
+        (
+            {**CHAT, "tools": [TOOL], "tool_choice": "required", "response_format": {"type": "json_object"}},
+            "response_format",
+        ),
+        ({**CHAT, "tools": [TOOL], "tool_choice": "required", "grammar": "root ::= 'a'"}, "grammar"),
+        ({**CHAT, "grammar": "root ::= 'a'", "response_format": {"type": "json_object"}}, "grammar"),
+        ({**CHAT, "response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        ({**CHAT, "response_format": {"type": "xml"}}, "response_format.type"),
+    ],
+)
+def test_a_bad_chat_names_its_field(body: dict[str, Any], param: str) -> None:
+    error = refusal(ChatRequest, body)
+    assert (error.status, error.param) == (400, param)
+
+
+def test_a_picture_is_refused_by_its_type() -> None:
+    error = refusal(ChatRequest, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]})
+    assert "image_url" in str(error)
+
+
+def test_messages_arrive_in_openais_current_form() -> None:
+    messages = [
+        {"role": "developer", "content": [{"type": "text", "text": "Be"}, {"type": "text", "text": "brief."}]},
+        {"role": "user", "content": "Hi", "name": "anna"},
+        {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "1"},
+        {"role": "assistant", "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "g"}}]},
+        {"role": "tool", "tool_call_id": "c1", "content": "2"},
+    ]
+    assert chat(messages=messages)[0].messages == [
+        {"role": "developer", "content": "Be\nbrief."},
+        {"role": "user", "content": "Hi", "name": "anna"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+        },
+        {"role": "tool", "content": "1", "name": "f"},
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "g", "arguments": "{}"}}],
+        },
+        {"role": "tool", "content": "2", "tool_call_id": "c1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "choice", "name"),
+    [
+        ({}, ToolChoice.AUTO, None),
+        ({"tool_choice": "none"}, ToolChoice.NONE, None),
+        ({"tool_choice": "required"}, ToolChoice.REQUIRED, None),
+        ({"tool_choice": {"type": "function", "function": {"name": "UserDetail"}}}, ToolChoice.NAMED, "UserDetail"),
+    ],
+)
+def test_tool_choices(body: dict[str, Any], choice: ToolChoice, name: str | None) -> None:
+    (job,) = chat(tools=[TOOL], **body)
+    assert (job.tools, job.tool_choice, job.tool_name) == ([WIRE_TOOL], choice, name)
+    assert job.parallel_tool_calls is (name is None)
+
+
+def test_the_older_names_of_tools() -> None:
+    (job,) = chat(functions=[{"name": "UserDetail"}], function_call={"name": "UserDetail"})
+    assert (job.tools, job.tool_choice, job.tool_name) == ([WIRE_TOOL], ToolChoice.NAMED, "UserDetail")
+
+
+def test_no_tools_means_no_calls() -> None:
+    (job,) = chat(tools=[], tool_choice="auto")
+    assert (job.tools, job.tool_choice) == ([], ToolChoice.NONE)
+
+
+def test_logprobs_of_a_chat() -> None:
+    assert chat()[0].top_logprobs is None
+    assert chat(logprobs=True)[0].top_logprobs == 0
+    assert chat(logprobs=True, top_logprobs=4)[0].top_logprobs == 4

@@ -1,0 +1,70 @@
+"""Bodies of completions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from router.schemas.text.completions import CompletionRequest
+from shared.wire.jobs import Sampling, TextJob
+from tests.support.router.text_bodies import PROMPT, completion, refusal
+
+
+@pytest.fixture(autouse=True)
+def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.schemas.text.generation.secrets.randbelow", lambda bound: 7)
+
+
+def test_completion_defaults_are_the_documented_ones() -> None:
+    (job,) = completion()
+    sampling = Sampling(temperature=1, top_k=50, top_p=1, seed=7)
+    assert job == TextJob(prompt="Tell me a story", max_tokens=128, sampling=sampling)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "prompts"),
+    [
+        ("a", [("a", None)]),
+        (["a", "b"], [("a", None), ("b", None)]),
+        ([1, 2], [(None, [1, 2])]),
+        ([[1], [2, 3]], [(None, [1]), (None, [2, 3])]),
+    ],
+)
+def test_each_form_of_prompt(prompt: Any, prompts: list[Any]) -> None:
+    assert [(job.prompt, job.prompt_tokens) for job in completion(prompt=prompt)] == prompts
+
+
+def test_choices_are_counted_by_prompt_and_have_seeds_of_their_own() -> None:
+    jobs = completion(prompt=["a", "b"], n=2, seed=10)
+    assert [(job.prompt, job.sampling.seed) for job in jobs] == [("a", 10), ("a", 11), ("b", 10), ("b", 11)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("prompt", None),
+        ("prompt", 5),
+        ("prompt", []),
+        ("prompt", ["a", 1]),
+        ("prompt", [1, True]),
+        ("prompt", [-1]),
+        ("prompt", [[]]),
+        ("prompt", [[1], "a"]),
+        ("prompt", ["a"] * 257),
+        ("logprobs", 21),
+        ("logprobs", True),
+        ("best_of", 3),
+        ("suffix", " end"),
+        ("max_tokens", 0),
+        ("echo", "yes"),
+    ],
+)
+def test_a_bad_completion_names_its_field(name: str, value: Any) -> None:
+    error = refusal(CompletionRequest, {**PROMPT, name: value})
+    assert (error.status, error.param) == (400, name)
+
+
+def test_max_tokens_may_be_0_with_echo() -> None:
+    (job,) = completion(max_tokens=0, echo=True, logprobs=1)
+    assert (job.max_tokens, job.echo, job.top_logprobs) == (0, True, 1)
