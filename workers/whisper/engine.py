@@ -102,7 +102,9 @@ class WhisperEngine:
 
     def step(self) -> list[Emitted]:
         assert self._preparation is not None
-        emitted = [event for job_id, notice in self._preparation.collect() for event in self._note(job_id, notice)]
+        emitted = [
+            event for job_id, notice in self._preparation.collect() for event in self._handle_notice(job_id, notice)
+        ]
         if emitted:
             return emitted  # before the step of the model, which takes long
         batch = self._queue.take(self._batch_size.limit)
@@ -170,7 +172,7 @@ class WhisperEngine:
         known = ", ".join(sorted(model.languages))
         raise JobError(400, f"language: expected a language of {name} ({known}), got {work.language!r}", "language")
 
-    def _note(self, job_id: str, notice: Notice) -> list[Emitted]:
+    def _handle_notice(self, job_id: str, notice: Notice) -> list[Emitted]:
         """Handle a notice of the preparation thread."""
         transcription = self._transcriptions[job_id]
         match notice:
@@ -234,7 +236,7 @@ class WhisperEngine:
             self._queue.put_back(rest)
             return []
         if not transcription.work.vad:
-            self._preparation.go_on(item.job_id, item.chunk.start_s + heard_s)
+            self._preparation.continue_at(item.job_id, item.chunk.start_s + heard_s)
         emitted = [
             (item.job_id, payload) for payload in transcription.finish_chunk(item, [*(item.earlier or []), *segments])
         ]

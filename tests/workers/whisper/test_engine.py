@@ -10,7 +10,7 @@ import pytest
 
 from shared.wire.jobs import SpeechJob, SpeechTask, TextJob
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Recording, Started
-from tests.support.workers.recordings import (
+from tests.support.workers.whisper_jobs import (
     JFK,
     JFK_WORDS,
     decoded,

@@ -6,7 +6,7 @@ import pytest
 
 from shared.wire.jobs import SpeechJob, SpeechTask
 from shared.wire.payloads import Done, JobError, Payload, Recording, Started
-from tests.support.workers.recordings import (
+from tests.support.workers.whisper_jobs import (
     JFK,
     JFK_WORDS,
     SPANISH,

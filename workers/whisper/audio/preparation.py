@@ -45,8 +45,8 @@ class Preparation:
 
     The first ``delivered`` chunks were transcribed by another worker and are skipped. If none is left and ``needs_one``
     is set, the last of them is reported as a silent chunk, so that the language can be detected from it. ``ahead``
-    counts reported chunks that the model has not taken yet. ``go_on_at`` is where the next chunk begins, in seconds,
-    once the text of the previous one is known (only without voice detection).
+    counts reported chunks that the model has not taken yet. ``next_start_s`` is where the next chunk begins, once the
+    text of the previous one is known (only without voice detection).
     """
 
     def __init__(self, data: memoryview, vad: bool, delivered: int, needs_one: bool, tools: Tools) -> None:
@@ -62,14 +62,14 @@ class Preparation:
         self._decoded = 0
         self._ended = False
         self.ahead = 0
-        self.go_on_at: float | None = None
+        self.next_start_s: float | None = None
 
     @property
     def runnable(self) -> bool:
         """Whether :meth:`advance` has work to do now."""
         if self._ended or self.ahead >= MAX_CHUNKS_AHEAD:
             return False
-        return self.go_on_at is not None or not self._chunker.waits
+        return self.next_start_s is not None or not self._chunker.waits
 
     def advance(self) -> list[Notice]:
         """Do one slice of work and return what came of it."""
@@ -91,9 +91,9 @@ class Preparation:
         if self._decoder is None:
             self._decoder = self._tools.open(self._data)
             return [Opened()]
-        if self.go_on_at is not None and isinstance(self._chunker, SequentialChunker):
-            self._chunker.go_on(round(self.go_on_at * SAMPLE_RATE))
-            self.go_on_at = None
+        if self.next_start_s is not None and isinstance(self._chunker, SequentialChunker):
+            self._chunker.continue_at(round(self.next_start_s * SAMPLE_RATE))
+            self.next_start_s = None
         if self._chunker.wants_audio:
             self._decode(self._decoder)
         chunk = self._chunker.take()

@@ -50,11 +50,11 @@ class PreparationThread:
                 self._preparations[job_id].ahead -= 1
                 self._changed.notify_all()
 
-    def go_on(self, job_id: str, start_s: float) -> None:
+    def continue_at(self, job_id: str, start_s: float) -> None:
         """Without voice detection: the next chunk begins at ``start_s`` seconds of the recording."""
         with self._changed:
             if job_id in self._preparations:
-                self._preparations[job_id].go_on_at = start_s
+                self._preparations[job_id].next_start_s = start_s
                 self._changed.notify_all()
 
     def collect(self) -> list[tuple[str, Notice]]:

@@ -9,7 +9,7 @@ MIN_SAMPLES = SAMPLE_RATE // 10
 
 
 class SequentialChunker:
-    """Chunks of 30 s, one at a time; :meth:`go_on` says where the next one begins."""
+    """Chunks of 30 s, one at a time; :meth:`continue_at` says where the next one begins."""
 
     def __init__(self) -> None:
         self._buffer = SampleBuffer()
@@ -26,7 +26,7 @@ class SequentialChunker:
         """The recording has no more samples."""
         self._finished = True
 
-    def go_on(self, start: int) -> None:
+    def continue_at(self, start: int) -> None:
         """The last chunk is transcribed up to sample ``start`` of the recording."""
         self._next_start = start
         self._buffer.drop_before(min(start, self._buffer.end))

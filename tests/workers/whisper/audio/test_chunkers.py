@@ -116,13 +116,13 @@ def test_a_sequential_chunk_begins_where_the_previous_text_ended() -> None:
     assert first is not None
     assert chunker.waits
     assert chunker.take() is None
-    chunker.go_on(round(26.5 * SAMPLE_RATE))
+    chunker.continue_at(round(26.5 * SAMPLE_RATE))
     assert chunker.wants_audio
     chunker.finish()
     second = chunker.take()
     assert second is not None
     assert spans([first, second]) == [(0, 30), (26.5, 40)]
-    chunker.go_on(40 * SAMPLE_RATE)
+    chunker.continue_at(40 * SAMPLE_RATE)
     assert chunker.exhausted
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from shared.wire.payloads import Failed, JobError
-from tests.support.workers.recordings import JFK, decoded, encoded, silent_video, wav
+from tests.support.workers.whisper_jobs import JFK, decoded, encoded, silent_video, wav
 from workers.whisper.audio.decoder import AudioDecoder
 from workers.whisper.audio.pcm import SAMPLE_RATE
 

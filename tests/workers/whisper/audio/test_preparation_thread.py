@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shared.wire.payloads import Failed, JobError
-from tests.support.workers.recordings import silence, wav
+from tests.support.workers.whisper_jobs import silence, wav
 from workers.whisper.audio.decoder import AudioDecoder, not_audio
 from workers.whisper.audio.notices import Features, Notice, Opened, Prepared, PreparedChunk
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Region, Samples
@@ -121,11 +121,11 @@ def test_without_voice_detection_each_chunk_waits_for_the_one_before() -> None:
     preparation = prepare(MINUTE, vad=False, delivered=1)
     (first,) = [notice for notice in all_notices(preparation) if isinstance(notice, PreparedChunk)]
     assert (first.index, first.silent) == (0, True)
-    preparation.go_on_at = 28.0
+    preparation.next_start_s = 28.0
     (second,) = all_notices(preparation)
     assert isinstance(second, PreparedChunk)
     assert (second.index, second.start_s, second.silent) == (1, 28.0, False)
-    preparation.go_on_at = 60.0
+    preparation.next_start_s = 60.0
     assert all_notices(preparation) == [Prepared(60, 60)]
 
 
