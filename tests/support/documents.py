@@ -92,3 +92,8 @@ def _names(body: list[ast.stmt], prefix: str) -> Iterator[str]:
                 yield from (prefix + target.id for target in node.targets if isinstance(target, ast.Name))
             case ast.AnnAssign(target=ast.Name(id=name)):
                 yield prefix + name
+
+
+def prose(document: str) -> list[str]:
+    """A document's lines outside its code blocks."""
+    return _BLOCK.sub("", document).splitlines()
