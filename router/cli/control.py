@@ -29,8 +29,8 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "drain",
         help="drain a worker of a running server",
         description="Drain a worker of a running server: it gets no new requests, finishes its running ones (those "
-        "that take longer than the server's --drain-timeout-s continue in another worker), exits, and stays out until "
-        "`nexa restart` starts it again. Waits until the worker is out.",
+        "that take longer than the server's --drain-timeout-s continue in another worker) and exits; `nexa restart` "
+        "starts it again. Waits until the worker has exited.",
     )
     drain.add_argument("worker", metavar="WORKER", help="its name in /v1/workers, such as smollm2/0")
     restart = subparsers.add_parser(
@@ -43,9 +43,9 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "worker", metavar="WORKER", nargs="?", help="its name in /v1/workers (default: all, one after another)"
     )
     for parser, command in ((drain, _drain), (restart, _restart)):
-        parser.add_argument("--url", default=DEFAULT_URL, help=f"the server's address (default {DEFAULT_URL})")
+        parser.add_argument("--url", default=DEFAULT_URL, help=f"the server's URL (default {DEFAULT_URL})")
         parser.add_argument(
-            "--timeout", type=float, default=600.0, metavar="SECONDS", help="time to wait (default 600)"
+            "--timeout", type=float, default=600.0, metavar="SECONDS", help="longest time to wait (default 600)"
         )
         parser.set_defaults(func=command)
 
@@ -67,7 +67,7 @@ class Server:
         return self._rows(self._client.build_request("POST", path))
 
     def workers(self) -> list[Row]:
-        """All workers in their present state.
+        """All workers in their current state.
 
         Raises:
             ControlError: the server refused or is unreachable.
@@ -78,7 +78,7 @@ class Server:
         """Wait until ``reached`` is true for all workers in ``former``; print each change of state to stderr.
 
         Raises:
-            ControlError: a worker failed, the time is over, or the server is unreachable.
+            ControlError: a worker failed, ``timeout_s`` has passed, or the server is unreachable.
         """
         deadline_at_s = time.monotonic() + timeout_s
         shown = {row["name"]: row["state"] for row in former}
@@ -95,7 +95,7 @@ class Server:
             if all(reached(row) for row in rows):
                 return
             if time.monotonic() > deadline_at_s:
-                raise ControlError(f"--timeout: not done after {timeout_s:.0f} s; the server continues")
+                raise ControlError(f"--timeout: not done after {timeout_s:.0f} s; the server carries on with it")
             time.sleep(POLL_INTERVAL_S)
 
     def _rows(self, request: httpx.Request) -> list[Row]:

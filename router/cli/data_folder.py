@@ -1,4 +1,4 @@
-"""Default places of the files that outlive a server."""
+"""Default paths of the files that outlive a server."""
 
 from __future__ import annotations
 

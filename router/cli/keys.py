@@ -12,10 +12,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 from router.cli.data_folder import data_path
+from router.cli.tables import new_table, print_table
 from router.jobs.limits import Priority, UserLimits
 from router.keys.database import FILE_NAME
 from router.keys.store import KeyStore, StoredKey, is_name
@@ -27,6 +25,7 @@ MIN_LIMITS = {"running": 1, "queued": 0}
 """The smallest value of each limit; a key that may run nothing would be useless."""
 
 MAX_DIGITS = 9
+"""Maximum length of a limit."""
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -48,7 +47,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         type=_limits,
         default={},
         metavar="running=N,queued=N",
-        help="requests that may run and wait at once; more are answered 429; each of n choices counts",
+        help="most requests running and most waiting at once; beyond both, requests get 429; each of n choices counts",
     )
     create.add_argument(
         "--priority",
@@ -120,9 +119,9 @@ def _usage(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([_shown_usage(row) for row in rows], indent=1))
         return 0
-    further = [] if args.by is GroupBy.KEY else [args.by.value.upper()]
-    headings = ("KEY", *further, "REQUESTS", "TOKENS IN", "CACHED", "TOKENS OUT", "IMAGES", "AUDIO")
-    _print_table(headings, [_usage_cells(row, args.by) for row in rows], text_columns=1 + len(further))
+    group = [] if args.by is GroupBy.KEY else [args.by.value.upper()]
+    headings = ("KEY", *group, "REQUESTS", "TOKENS IN", "CACHED", "TOKENS OUT", "IMAGES", "AUDIO")
+    _print_table(headings, [_usage_cells(row, args.by) for row in rows], text_columns=1 + len(group))
     return 0
 
 
@@ -138,15 +137,15 @@ def _limits(text: str) -> dict[str, int]:
         valid = number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS
         if name not in MIN_LIMITS or not valid or int(number) < MIN_LIMITS[name]:
             raise argparse.ArgumentTypeError(
-                "expected running=N (from 1), queued=N (from 0) or both with a comma, "
-                f"N with up to {MAX_DIGITS} digits, got {text!r}"
+                "expected running=N (from 1), queued=N (from 0) or both, separated by a comma, "
+                f"with N of up to {MAX_DIGITS} digits, got {text!r}"
             )
         limits[name] = int(number)
     return limits
 
 
 def _name(text: str) -> str:
-    """The name of a key, which must have the form of one."""
+    """Read the name of a key. Refuses what cannot be one."""
     if not is_name(text):
         raise argparse.ArgumentTypeError(f"expected a name that `nexa key list` shows, got {text!r}")
     return text
@@ -188,17 +187,16 @@ def _shown_usage(row: UsageRow) -> dict[str, Any]:
 def _usage_cells(row: UsageRow, by: GroupBy) -> list[str]:
     used = row.usage
     counts = (used.requests, used.prompt_tokens, used.cached_tokens, used.completion_tokens, used.images)
-    further = {GroupBy.KEY: [], GroupBy.DAY: [str(row.day)], GroupBy.MODEL: [str(row.model)]}[by]
-    return [row.key or "(no named key)", *further, *(f"{count:,}" for count in counts), f"{used.audio_s:,.0f} s"]
+    group = {GroupBy.KEY: [], GroupBy.DAY: [str(row.day)], GroupBy.MODEL: [str(row.model)]}[by]
+    return [row.key or "(no named key)", *group, *(f"{count:,}" for count in counts), f"{used.audio_s:,.0f} s"]
 
 
 def _print_table(headings: tuple[str, ...], rows: list[list[str]], text_columns: int | None = None) -> None:
-    """Print a table. Columns after the first ``text_columns`` hold numbers; None: there are none."""
-    table = Table(box=None, pad_edge=False)
+    """Print a table. The first ``text_columns`` columns (None: all) are text, the others numbers."""
+    table = new_table()
     for index, heading in enumerate(headings):
         numbers = text_columns is not None and index >= text_columns
         table.add_column(heading, justify="right" if numbers else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+    print_table(table)

@@ -27,7 +27,7 @@ from shared.settings.units import format_seconds
 
 
 def launch(loaded: LoadedOptions) -> NoReturn:
-    """Check the options, find the models, and become the supervisor. Returns only by an exception.
+    """Check the options, find the models, and become the supervisor. Does not return.
 
     Raises:
         OptionError: options that contradict each other.
@@ -71,26 +71,28 @@ def check(loaded: LoadedOptions) -> None:
 
 
 def needs_key(options: ServerOptions) -> bool:
-    """Whether requests need a key: where a key exists, and on an address that other machines reach.
+    """Whether requests need a key: once any was created, or if other machines can connect; never with ``insecure``.
+
+    A key given as an option is needed in any case.
 
     Raises:
         OptionError: an open address without a key, or an unusable key file.
     """
     try:
         with contextlib.closing(KeyStore.open(data_path(options.key_file, KEY_FILE_NAME))) as store:
-            made, in_force = store.any_created(), bool(store.keys())
+            any_created, any_valid = store.any_created(), bool(store.keys())
     except (KeyFileError, sqlite3.Error) as error:
         raise OptionError(f"--key-file: {error}") from None
     if options.api_key:
         return True
     if options.insecure:
         return False
-    if not is_loopback(options.host) and not in_force:
+    if not is_loopback(options.host) and not any_valid:
         raise OptionError(
             f"--host: {options.host} is open to other machines; create a key (nexa key create NAME), set one for all "
             "(NEXA_API_KEY), or allow everyone with --insecure"
         )
-    return made or not is_loopback(options.host)
+    return any_created or not is_loopback(options.host)
 
 
 def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run_folder: Path) -> ServerSettings:
@@ -112,5 +114,5 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
 
 
 def _file(given: str) -> str:
-    """The absolute path of a file, or nothing."""
+    """The absolute path of ``given``; empty if that is empty."""
     return str(absolute(given)) if given else ""

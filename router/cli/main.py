@@ -20,7 +20,7 @@ EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-FORESEEN = (NoRunFolder, ModelError, KeyFileError, ControlError, sqlite3.Error, OSError)
+EXPECTED_ERRORS = (NoRunFolder, ModelError, KeyFileError, ControlError, sqlite3.Error, OSError)
 """Errors whose message is shown as one line, without a traceback."""
 
 
@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(words)
     except OptionError as error:
         return _say(error, EXIT_USAGE)
-    except FORESEEN as error:
+    except EXPECTED_ERRORS as error:
         return _say(error, EXIT_ERROR)
     except KeyboardInterrupt:
         return _say("interrupted", EXIT_INTERRUPTED)
@@ -65,7 +65,7 @@ def _run(words: list[str]) -> int:
         parser.print_help()
         return 0
     if words[0] == "server":
-        # Not through its parent: only a parser of its own takes options among models.
+        # Not through the main parser: intermixed options and models do not work with subparsers.
         return server.serve(server_parser, words[1:])
     options = parser.parse_args(words)
     command: Callable[[argparse.Namespace], int] = options.func

@@ -8,16 +8,16 @@ from router.cli.data_folder import absolute
 from shared.settings.loading import RequestedModel
 from shared.settings.option import OptionError
 
-FILES = ("vae", "taesd", "clip_l", "clip_g", "t5xxl", "lora_folder")
+FILE_OPTIONS = ("vae", "taesd", "clip_l", "clip_g", "t5xxl", "lora_folder")
 
 
 def with_files(model: RequestedModel) -> RequestedModel:
-    """The model with absolute paths.
+    """The model, with the paths in its options made absolute.
 
     Raises:
         OptionError: a file does not exist.
     """
-    paths = {name: _existing(model, name) for name in FILES if getattr(model.options, name)}
+    paths = {name: _existing(model, name) for name in FILE_OPTIONS if getattr(model.options, name)}
     paths["chat_template"] = _template(model)
     return replace(model, options=model.options.model_copy(update=paths))
 

@@ -20,7 +20,7 @@ from shared.settings.option import OptionError
 
 
 def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> tuple[ModelSettings, ...]:
-    """Find the files of each model, and fetch those that are only on the hub. Equal names get ``-2``, ``-3``, …
+    """Find the files of each model, and fetch them if they are only on the hub. Equal names get ``-2``, ``-3``, …
 
     Raises:
         OptionError: an alias for no served model, or one that is taken.
@@ -95,11 +95,13 @@ def _without_files(requested: RequestedModel, engine: EngineSpec, argument: str)
     return ModelSettings(**options, name=engine.name, kinds=engine.kinds, engine=engine.name, path="")
 
 
-def _check_installed(spec: str, name: str) -> None:
-    """Raise :class:`ModelError` unless the engine that ``spec`` needs can run."""
-    engine = find_engine(name)
+def _check_installed(spec: str, engine_name: str) -> None:
+    """Raise :class:`ModelError` unless the engine that ``spec`` needs is installed."""
+    engine = find_engine(engine_name)
     if engine is None:
-        raise ModelError(f"{spec}: expected a model for one of {', '.join(engine_names())}, got one for {name!r}")
+        raise ModelError(
+            f"{spec}: expected a model for one of {', '.join(engine_names())}, got one for {engine_name!r}"
+        )
     if engine.module and importlib.util.find_spec(engine.module) is None:
         raise ModelError(
             f"{spec} needs packages that are not installed: run `make setup EXTRAS={engine.extra}` in the source "

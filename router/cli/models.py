@@ -8,9 +8,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any, assert_never
 
-from rich.console import Console
-from rich.table import Table
-
+from router.cli.tables import new_table, print_table
 from shared.errors import ModelError
 from shared.hub.client import Hub
 from shared.hub.manifest import InstalledModel
@@ -23,7 +21,7 @@ from shared.models.source import HubSource, JoinedSource, PackageSource, PathSou
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A line of ``nexa list``, with the field names of its JSON; ``kinds`` is empty when files cannot be recognised."""
+    """A row of ``nexa list``, named as in its JSON. ``kinds`` is empty if the model's files are not recognised."""
 
     name: str
     aliases: tuple[str, ...]
@@ -82,7 +80,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([row.to_json() for row in rows], indent=1))
         return 0
-    table = Table(box=None, pad_edge=False)
+    table = new_table()
     for heading in ("NAME", "KIND"):
         table.add_column(heading, no_wrap=True)
     table.add_column("SIZE", justify="right", no_wrap=True)
@@ -92,8 +90,7 @@ def _list(args: argparse.Namespace) -> int:
     for row in rows:
         here = "yes" if row.here else "-"
         table.add_row(row.name, ", ".join(row.kinds), rounded_bytes(row.size_bytes), row.licence, here, row.source)
-    width = None if sys.stdout.isatty() else 200
-    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+    print_table(table)
     return 0
 
 
@@ -102,7 +99,7 @@ def _remove(args: argparse.Namespace) -> int:
     model = store.find_installed(args.name)
     if not args.yes:
         if not sys.stdin.isatty():
-            raise ModelError(f"rm {args.name} needs a terminal for its question, or --yes")
+            raise ModelError(f"--yes is required to delete {args.name}: there is no terminal to confirm it on")
         if input(f"Delete {model.name} ({rounded_bytes(model.size_bytes)}) from {model.folder}? [y/N] ").lower() != "y":
             return 1
     store.remove(args.name)

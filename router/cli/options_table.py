@@ -11,7 +11,7 @@ from shared.settings.sources import OPTIONS
 
 
 def options_table() -> str:
-    """A table per group, one of the options that only a single model takes, and one of former names."""
+    """A table per group, one of the options that are given only for one model, and one of former names."""
     sections = [_section(group.value, _of_group(group)) for group in Group]
     rows = [
         (_code(f"MODEL@{name}="), option.option.value.expected, _code(option.shown_default), option.option.help)

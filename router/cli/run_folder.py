@@ -25,7 +25,7 @@ def make_run_folder() -> Path:
     It stays locked until this process ends, also after an exec. Unlocked folders of killed servers are removed.
 
     Raises:
-        NoRunFolder: no folder for temporary files is writable.
+        NoRunFolder: no folder for temporary files is writable and has a short path.
     """
     for base in _bases():
         try:
@@ -40,7 +40,9 @@ def make_run_folder() -> Path:
         _lock(folder)
         _remove_abandoned(base)
         return folder
-    raise NoRunFolder("no folder for sockets can be made: XDG_RUNTIME_DIR, TMPDIR and /tmp are not writable")
+    raise NoRunFolder(
+        "no folder for sockets can be made: XDG_RUNTIME_DIR, TMPDIR and /tmp are not writable or have too long paths"
+    )
 
 
 def _bases() -> Iterator[Path]:
@@ -56,7 +58,7 @@ def _lock(folder: Path) -> None:
 
 
 def _remove_abandoned(base: Path) -> None:
-    """Remove this user's unlocked run folders. One without a lock file is still being made and stays."""
+    """Remove this user's unlocked run folders. One without a lock file stays: it is still being made."""
     for lock in base.glob(f"{_PREFIX}*/{_LOCK}"):
         try:
             if lock.parent.is_symlink() or lock.parent.stat().st_uid != os.getuid():

@@ -47,7 +47,7 @@ def add_parser(
         "server",
         help="serve models",
         usage=_USAGE,
-        description="Serve models over HTTP. Ctrl-C ends it after its running requests, a second Ctrl-C at once.",
+        description="Serve models over HTTP. Ctrl-C stops it after its running requests, a second Ctrl-C at once.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -64,7 +64,7 @@ def add_parser(
 
 
 def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
-    """Become the server. Returns only by an exception.
+    """Become the server. Does not return.
 
     Raises:
         OptionError: a wrong option.

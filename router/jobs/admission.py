@@ -26,7 +26,7 @@ class Admission:
         """Check a job that is not queued yet.
 
         Raises:
-            Refused: no worker of the model will ever be ready, or too many jobs wait, of all users or of this one.
+            Refused: no worker of the model will ever be ready, or too many jobs are queued, in total or of this user.
         """
         self._check_workers(job)
         self._check_queue(job)
@@ -49,7 +49,7 @@ class Admission:
         raise Refused(RefusalReason.QUEUE_FULL, message, retry_after_s=retry_after_s)
 
     def _check_user(self, job: Job) -> None:
-        """A job that would start at once does not count as queued: a limit of 0 lets its user run jobs."""
+        """A job that would start at once never waits, so a user whose limit is 0 can still run jobs."""
         user, limit = job.request.user, job.request.limits.max_queued
         waiting = self._dispatcher.tally.queued(user)
         if limit is None or waiting < limit or self._dispatcher.would_start(job.request):

@@ -27,8 +27,9 @@ from shared.wire.payloads import Failed
 from shared.wire.transport import Endpoints
 
 TICK_S = 0.1
+"""Time between two checks for what no message triggers."""
 STALLED_S = 2.0
-"""A router that stood still this long (the machine slept) does not blame workers for their silence."""
+"""If the router itself stood still for this long (the machine slept), no worker counts as silent."""
 
 
 class Broker:
@@ -75,7 +76,7 @@ class Broker:
         """Check a job, queue it, and give it to a worker if one is free.
 
         Raises:
-            Refused: too many jobs wait, of all users or of this one, or no worker of the model will ever be ready.
+            Refused: too many jobs are queued, in total or of this user, or no worker of the model will ever be ready.
         """
         job = Job(job_id=f"{request.request_id}-{secrets.token_hex(4)}", request=request)
         self._admission.check(job)
@@ -90,12 +91,12 @@ class Broker:
         return self._dispatcher.queues[job.request.model].position(job) if waits else 0
 
     def cancel(self, job: Job) -> None:
-        """Free what a job holds because its client is gone; an ended job stays as it is."""
+        """End a job whose client is gone, and free what it holds; an ended job stays as it is."""
         if not job.ended:
             self._completion.stop(job)
 
     def readiness(self) -> tuple[bool, dict[str, str]]:
-        """Whether every model has a ready worker, and what each of the others waits for."""
+        """Whether every model has a ready worker, and the states of the workers of each model that has none."""
         missing = {
             model.name: self._workers.missing(model.name)
             for model in self.settings.models
@@ -104,7 +105,7 @@ class Broker:
         return not missing, missing
 
     def workers(self) -> list[WorkerRow]:
-        """All workers, living and expected."""
+        """All workers, running and expected."""
         return self._workers.rows()
 
     def queue_lengths(self) -> dict[str, int]:
@@ -113,7 +114,7 @@ class Broker:
 
     @property
     def failovers(self) -> Counter[str]:
-        """Jobs taken from one worker for another, by model."""
+        """Jobs moved from one worker to another, by model."""
         return self._failover.moved_jobs
 
     @property

@@ -1,4 +1,4 @@
-"""How a job ends, and how its room goes to the next one."""
+"""Ends jobs, and gives their room to the next ones."""
 
 from __future__ import annotations
 

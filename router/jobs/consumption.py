@@ -1,4 +1,4 @@
-"""What the jobs of one request have used: the one count that answers, usage, log, metrics and traces show."""
+"""What the jobs of one request have used. Answers, usage, log, metrics and traces all show this count."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Consumption:
 def consumed_by(jobs: Sequence[Job], choices_per_prompt: int = 1) -> Consumption:
     """What the jobs have used so far, however they ended.
 
-    Each prompt counts once: ``choices_per_prompt`` jobs in a row share theirs, and the first of them counts it, once a
-    worker has begun it.
+    Each prompt counts once: ``choices_per_prompt`` consecutive jobs share it, and only the first of them counts it,
+    from when a worker begins it.
     """
     prompts = [job.done or job.begun for job in jobs[::choices_per_prompt]]
     begun = [prompt for prompt in prompts if prompt is not None]

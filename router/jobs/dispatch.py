@@ -1,4 +1,4 @@
-"""Which waiting job goes to which worker, and when."""
+"""Sends waiting jobs to workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from shared.wire.messages import Cancel, Submit
 
 
 class Dispatcher:
-    """Owns the queues of all models, and moves jobs from there to workers and back.
+    """Owns the queues of all models, and moves jobs between queues and workers.
 
     ``jobs`` holds all jobs that have not ended, by wire id; ``rates`` the service rate of each model.
     """
@@ -34,7 +34,7 @@ class Dispatcher:
         self._workers = workers
 
     def add(self, job: Job) -> None:
-        """Queue a new job; if it is its turn and a worker has room, it goes there at once."""
+        """Queue a new job, and send it at once if it is next and a worker has room."""
         model = job.request.model
         self.jobs[job.wire_id] = job
         self.rates[model].resume()
@@ -44,11 +44,11 @@ class Dispatcher:
             job.queue_position = self.queues[model].position(job)
 
     def would_start(self, request: JobRequest) -> bool:
-        """Whether :meth:`add` would give a job for this request to a worker at once."""
+        """Whether :meth:`add` would send a job for this request at once."""
         return self.queues[request.model].would_be_next(request) and self._placement(request) is not None
 
     def take_out(self, job: Job, done: bool) -> Worker | None:
-        """Remove a job that is ending, ``done`` or not; returns the worker that has it. Does not reuse its room yet."""
+        """Remove a job that ends, successfully if ``done``; returns its worker. Its room is not reused yet."""
         self.jobs.pop(job.wire_id, None)
         queue, rate = self.queues[job.request.model], self.rates[job.request.model]
         if job.state is JobState.QUEUED:
@@ -67,7 +67,7 @@ class Dispatcher:
         self.queues[job.request.model].push_front(job)
 
     def dispatch_after(self, job: Job) -> None:
-        """Reuse the room of a job that has ended, for other models too if its user was at the limit of running jobs."""
+        """Reuse the room of an ended job; on all models if its user has a limit of running jobs, which spans models."""
         self.dispatch(job.request.model)
         if job.request.limits.max_running is not None:
             for model in self.queues:

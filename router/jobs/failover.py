@@ -27,7 +27,7 @@ MAX_LOSSES = 5
 class Failover:
     """Moves jobs between workers.
 
-    ``moved_jobs`` counts jobs taken from one worker for another, ``lost_workers`` workers lost, each by model.
+    ``moved_jobs`` counts the jobs moved, ``lost_workers`` the workers lost, each by model.
     """
 
     def __init__(self, workers: WorkerTable, dispatcher: Dispatcher, completion: Completion, link: RouterLink) -> None:
@@ -65,7 +65,7 @@ class Failover:
         self._dispatcher.dispatch(worker.heartbeat.model)
 
     def requeue(self, job: Job) -> None:
-        """Take a job from its worker, so that one resumes it after the tokens already sent."""
+        """Take a job from its worker, so that any worker can resume it after the tokens already sent."""
         self._put_back(job)
         self._dispatcher.dispatch(job.request.model)
 

@@ -66,12 +66,12 @@ class Job:
     Attributes:
         wire_id: the job's id on the wire, a new one each time that it is taken from a worker.
         generated: all token ids so far, from which another worker can resume.
-        delivered: pictures or chunks of a recording so far, likewise.
-        begun: what the first worker reported about the prompt.
+        delivered: number of pictures, or chunks of a recording, so far; another worker resumes after them.
+        begun: what the first worker reported when it began.
         audio_s: length of the recording, 0 until it is known.
         crashes: workers that died while they ran the job.
         losses: workers that died while they had the job, running or not.
-        next_seq: number of the next event that is expected from the worker.
+        next_seq: sequence number of the next event expected from the worker.
         estimated_cost, charged_cost: in the unit of :mod:`shared.costs`.
         queue_position: place in the queue on acceptance, from 1; 0 if the job started at once.
     """

@@ -26,9 +26,9 @@ class UserLimits:
 UNLIMITED = UserLimits()
 
 
-def lower_priority(asked: Priority, allowed: Priority) -> Priority:
-    """The priority of a job: the lower one of what its request asks for and what its user may have."""
-    return Priority.BATCH if Priority.BATCH in (asked, allowed) else Priority.INTERACTIVE
+def lower_priority(requested: Priority, allowed: Priority) -> Priority:
+    """The priority of a job: the lower of the one that its request asks for and the highest that its user may have."""
+    return Priority.BATCH if Priority.BATCH in (requested, allowed) else Priority.INTERACTIVE
 
 
 class UserTally:

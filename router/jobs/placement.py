@@ -1,4 +1,4 @@
-"""Which worker gets a job, and which jobs it loses for it."""
+"""Which worker gets a job, and which jobs it preempts for it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAX_JOBS_OFFSET = 4
 
 
 class Placement(NamedTuple):
-    """The workers that may get a job, at least one. ``victims`` are jobs of the only one, to be preempted first."""
+    """The workers that may get a job, at least one. With ``victims``, there is one, which preempts those jobs first."""
 
     workers: list[Worker]
     victims: list[Job]
@@ -44,7 +44,7 @@ def find_placement(request: JobRequest, workers: Sequence[Worker], has_running: 
 
 
 def choose_worker(workers: Sequence[Worker], cuts: list[Cut]) -> Worker:
-    """The least busy of some workers, at least one, where a cached prefix makes up for some jobs."""
+    """The least busy of ``workers`` (at least one). A cached prefix makes up for some of a worker's jobs."""
 
     def preference(worker: Worker) -> tuple[float, int]:
         cached = worker.prefixes.matched(cuts)

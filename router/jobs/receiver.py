@@ -20,12 +20,13 @@ from shared.wire.payloads import Done, Failed, Started, Tokens
 log = logging.getLogger("nexa.router.jobs")
 
 REPLAY_INTERVAL_S = 0.2
+"""Minimum time between two replay requests for a job."""
 LOST_SUBMIT_S = 2.0
-"""A job that its worker does not list this long after it was sent never arrived."""
+"""A job that its worker's heartbeat does not list this long after it was sent counts as never arrived."""
 
 
 class Receiver:
-    """Applies each message to the jobs and workers that it is about."""
+    """Applies each message to its jobs and workers."""
 
     def __init__(
         self,
@@ -109,7 +110,7 @@ class Receiver:
             self._dispatcher.dispatch(heartbeat.model)
 
     def _compare_jobs(self, worker: Worker, heartbeat: Heartbeat) -> None:
-        """Find messages that were lost without a trace: ends of jobs, submissions, cancellations."""
+        """Find what was lost without a later event to reveal it: ends of jobs, submissions, cancellations."""
         now_s = time.monotonic()
         for job in list(worker.jobs.values()):
             self._dispatcher.queues[job.request.model].settle(job)

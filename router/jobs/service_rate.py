@@ -1,4 +1,4 @@
-"""How fast a model's jobs get done, which tells a refused client when to try again."""
+"""How fast a model's jobs get done, which decides when a refused client should try again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ DEFAULT_JOB_S = 1.0
 """Assumed duration of a job while none has ended yet."""
 
 MAX_RECENT_ENDS = 64
+"""The rate is that of this number of the latest jobs."""
 
 
 class ServiceRate:
-    """Estimated cost done per second, over one model's last jobs. Time without work does not count.
+    """Estimated cost done per second, over one model's latest jobs. Time without work does not count.
 
-    It counts the estimates of ended jobs, as the cost of waiting jobs is an estimate too: a common error cancels out.
+    Ended jobs count by their estimates, because waiting jobs have only estimates: a systematic error cancels out.
     """
 
     def __init__(self) -> None:
@@ -25,18 +26,18 @@ class ServiceRate:
         self._last_rate: float | None = None
 
     def resume(self) -> None:
-        """There is work: time counts from now, unless it does already."""
+        """Count time from now, because there is work. No effect if time counts already."""
         if self._window_began_at_s is None:
             self._window_began_at_s = time.monotonic()
 
     def add(self, cost: float) -> None:
-        """Count a job of that estimated cost as done now."""
+        """Count a job of this estimated cost as done now."""
         self._ends.append((time.monotonic(), cost))
         if len(self._ends) > MAX_RECENT_ENDS:
             self._window_began_at_s, _ = self._ends.popleft()
 
     def pause(self) -> None:
-        """There is no work: time does not count until :meth:`resume`."""
+        """Stop counting time until :meth:`resume`, because there is no work."""
         self._last_rate = self._measured() or self._last_rate
         self._ends.clear()
         self._window_began_at_s = None

@@ -10,9 +10,9 @@ from shared.wire.jobs import ImageJob, SpeechJob, TextJob
 
 
 def cost_so_far(job: Job) -> float:
-    """Cost of a job up to now, or in all if it has ended; 0 before a worker begins it.
+    """Cost of a job up to now, or in total if it has ended; 0 before a worker begins it.
 
-    Pictures and recordings count whole from their beginning, since they take all of their worker's time.
+    Pictures and recordings count in full from the start, since they take all of their worker's time.
     """
     if job.begun is None:
         return 0.0

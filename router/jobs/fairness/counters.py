@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 MAX_COUNTERS = 1000
-"""With this many counters, those without effect are dropped."""
+"""At this number of counters, those without effect are dropped."""
 
 
 class VirtualCounters:
@@ -33,7 +33,7 @@ class VirtualCounters:
         return not self._jobs
 
     def enter(self, party: str) -> None:
-        """Count a job of this party in."""
+        """Count one more job of this party."""
         if party not in self._jobs:
             level = self.level(party)
             if len(self._counters) >= MAX_COUNTERS:
@@ -42,7 +42,7 @@ class VirtualCounters:
         self._jobs[party] += 1
 
     def leave(self, party: str) -> None:
-        """Count a job of this party out."""
+        """Count one job of this party less."""
         self._jobs[party] -= 1
         if not self._jobs[party]:
             del self._jobs[party]

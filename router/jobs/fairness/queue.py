@@ -58,14 +58,14 @@ class FairQueue:
         self._count_in(job)
 
     def push_front(self, job: Job) -> None:
-        """Add a job that lost its worker again: it becomes the next one of all."""
+        """Add back a job that lost its worker: it becomes the next job of all users."""
         self._charge_to(job, cost_so_far(job))
         self._returned.appendleft(job)
         self._count_running(job, -1)
         self._count_in(job)
 
     def push_preempted(self, job: Job) -> None:
-        """Add a job that was preempted again: it becomes the next one of its user."""
+        """Add back a job that was preempted: it becomes the next job of its user."""
         self._charge_to(job, cost_so_far(job))
         self._waiting_of(job).appendleft(job)
         self._count_running(job, -1)
@@ -82,7 +82,7 @@ class FairQueue:
         return None
 
     def would_be_next(self, request: JobRequest) -> bool:
-        """Whether :meth:`peek` would return a job for this request, were it pushed now."""
+        """Whether :meth:`peek` would return a job for this request if it were pushed now."""
         user, priority = request.user, request.priority
         may_run = self._tally.may_run(user, request.limits)
         if self._returned or not may_run or user in self._waiting[priority]:
@@ -95,7 +95,7 @@ class FairQueue:
         return first is None or self._user_rank(user, priority) < self._user_rank(first.request.user, priority)
 
     def start(self, job: Job) -> None:
-        """Take a waiting job that goes to a worker, and charge its user."""
+        """Move a job from waiting to running, and charge its estimated cost."""
         self._take(job)
         self._charge_to(job, max(job.estimated_cost, job.charged_cost))
         self._count_running(job, 1)
@@ -114,7 +114,7 @@ class FairQueue:
             self._charge_to(job, cost)
 
     def finish(self, job: Job) -> None:
-        """Charge the real cost of a job that has ended with a worker."""
+        """Count a running job as ended, and charge its real cost."""
         self._charge_to(job, cost_so_far(job))
         self._count_running(job, -1)
         self._leave(job)
@@ -124,7 +124,7 @@ class FairQueue:
         return sum(job.estimated_cost for job in self if user is None or job.request.user == user)
 
     def running(self, user: str) -> int:
-        """The number of this model's jobs of a user that workers have."""
+        """The number of a user's jobs that workers of this model have."""
         return self._running.get(user, 0)
 
     def has_waiting(self, user: str) -> bool:

@@ -19,7 +19,7 @@ class WorkerControl:
         self._link = link
 
     def drain(self, name: str) -> list[WorkerRow]:
-        """Drain a worker: it finishes its jobs, exits, and stays out. Returns its row from before.
+        """Drain a worker: it finishes its jobs, exits, and is not started again. Returns its row from before.
 
         Raises:
             Refused: there is no such worker, or no other one can serve its model.

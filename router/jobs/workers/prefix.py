@@ -2,7 +2,7 @@
 
 The router has no tokenizer, so it compares text. A prompt is cut at the ends of its messages or blocks, and each cut is
 identified by a hash of everything before it. The router remembers the cuts of the prompts that it sent to each worker.
-The length of a common prefix, in characters, is its value.
+Of several workers, the one with the longest common prefix, in characters, saves the most work.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import NamedTuple
 from shared.wire.jobs import TextJob
 
 BLOCK_CHARACTERS = 512
+"""Length of the blocks of a prompt without messages."""
 MAX_CUTS = 4096
 """Cuts remembered for each worker."""
 
@@ -27,7 +28,7 @@ class Cut(NamedTuple):
 
 
 def prefix_cuts(job: TextJob) -> list[Cut]:
-    """The prefixes of a prompt, shortest first. The next turn of a conversation has those of the last one too."""
+    """The prefixes of a prompt, shortest first. Each turn of a conversation also has those of the turns before it."""
     if job.messages is not None:
         tools = json.dumps(job.tools) if job.tools else ""
         parts = [tools] + [json.dumps(message, sort_keys=True) for message in job.messages]
@@ -45,13 +46,13 @@ def prefix_cuts(job: TextJob) -> list[Cut]:
 
 
 class PrefixMemory:
-    """The cuts of the latest prompts that one worker got."""
+    """The cuts of the latest prompts sent to one worker."""
 
     def __init__(self) -> None:
         self._cuts: OrderedDict[bytes, None] = OrderedDict()
 
     def remember(self, cuts: list[Cut]) -> None:
-        """Add the cuts of a prompt that goes to the worker."""
+        """Add the cuts of a prompt sent to the worker."""
         for cut in cuts:
             self._cuts[cut.digest] = None
             self._cuts.move_to_end(cut.digest)

@@ -1,6 +1,6 @@
 """Checks that a worker's events arrive: a probe goes out over the jobs socket and must come back over the bus.
 
-PUB silently drops what is published before a subscription arrives. So a worker gets no job before its echo has come.
+PUB silently drops what is published before a subscription arrives. So a worker gets no job before its first echo.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from router.jobs.workers.worker import Worker
 from shared.wire.messages import Probe, ProbeEcho, WorkerState
 
 PROBE_INTERVAL_S = 0.2
+"""Minimum time between two probes of a worker."""
 ROUTER_NAME = "router"
+"""The same in every run, so that a worker drops the jobs of an earlier one."""
 
 log = logging.getLogger("nexa.router.jobs")
 
@@ -42,7 +44,7 @@ class Prober:
             self.probe(worker)
 
     def confirm(self, echo: ProbeEcho) -> Worker | None:
-        """Take a probe's echo; returns its worker if this confirms it."""
+        """Take a probe's echo; returns the worker if the echo confirms it."""
         worker = self._workers.get(echo.worker_id)
         if worker is None or worker.confirmed or echo.nonce != worker.probe_nonce:
             return None

@@ -8,15 +8,15 @@ from router.jobs.workers.worker import Worker
 from shared.wire.messages import EngineStats, WorkerState, WorkerStatus
 
 MAX_LINES = 3
-"""Lines of a worker's output in an error; its row has more of them."""
+"""Lines of a worker's output shown in an error. Its row has more."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
     """One row of ``GET /v1/workers``. The KV cache is counted in tokens.
 
-    ``loading`` is the part of the model that is loaded, 0 to 1. ``detail`` explains the last exit; ``last_lines`` are
-    the last lines of output of a worker that the supervisor has given up.
+    ``loading`` is the fraction of the model that is loaded, 0 to 1. ``detail`` explains the last exit; ``last_lines``
+    are the last lines of output of a worker that the supervisor has given up on.
     """
 
     name: str
@@ -42,7 +42,7 @@ class WorkerRow:
 
 
 def reason(status: WorkerStatus) -> str:
-    """Why a worker is not available, with its last lines of output if it was given up."""
+    """Why a worker is not available, with its last lines of output if the supervisor has given up on it."""
     if not status.last_lines:
         return status.detail
     return f"{status.detail}; last output: {' / '.join(status.last_lines[-MAX_LINES:])}"

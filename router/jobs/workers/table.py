@@ -28,7 +28,7 @@ class WorkerTable:
         return list(self._workers.values())
 
     def update(self, heartbeat: Heartbeat) -> tuple[Worker, list[Worker]]:
-        """Take a heartbeat; returns its worker, and earlier runs of the same replica, which must be dead."""
+        """Take a heartbeat; returns its worker, and the earlier runs of the same replica, which must be dead."""
         now_s = time.monotonic()
         worker = self._workers.get(heartbeat.worker_id)
         if worker is None:
@@ -63,7 +63,7 @@ class WorkerTable:
             worker.heard_at_s = now_s
 
     def overdue(self, drain_timeout_s: float) -> list[Worker]:
-        """Draining workers that still have jobs after this time."""
+        """Workers that still have jobs this long after they began to drain."""
         latest_at_s = time.monotonic() - drain_timeout_s
         return [
             worker

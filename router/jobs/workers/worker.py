@@ -17,7 +17,7 @@ class Worker:
         heartbeat: the latest one; ``heard_at_s`` is when it arrived.
         confirmed: a probe has come back over the bus, so jobs may be sent.
         jobs: the worker's jobs, by wire id.
-        occupied: it still computes a cancelled picture, and may exit to get rid of it.
+        occupied: it still computes a cancelled picture, and may exit to stop it.
         draining_at_s: when it began to drain.
     """
 
@@ -49,9 +49,9 @@ class Worker:
 
     @property
     def capacity(self) -> int:
-        """The maximum number of jobs: a few more than slots, so that a freed slot is filled at once.
+        """Maximum number of jobs sent at a time: a few more than slots, so that a freed slot is filled at once.
 
-        No more than one with a single slot: its jobs take long, and the next one waits more safely in the router.
+        A worker with one slot gets one job: its jobs take long, and the next one waits more safely in the router.
         """
         slots = self.heartbeat.slots
         return slots + max(1, slots // 8) if slots > 1 else slots

@@ -13,7 +13,7 @@ from tests.support.launching import Started
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No option comes from the environment of the tests; models and keys are in a temporary folder."""
+    """Keep NEXA_* variables out of the tests; models and keys are in a temporary folder."""
     for name in [name for name in os.environ if name.startswith("NEXA_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NEXA_MODELS", str(tmp_path / "models"))
@@ -22,7 +22,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """Filled with the settings that the supervisor would have read, instead of becoming it."""
+    """Filled with what the supervisor would have got, which is not started."""
     seen: dict[str, Any] = {}
 
     def execve(program: str, command: list[str], environment: dict[str, str]) -> None:

@@ -42,7 +42,7 @@ def rows(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_new_key_stands_alone_on_the_output_and_opens(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_create_prints_nothing_but_the_new_key_which_is_valid(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["key", "create", "bob", "--limit", "running=2,queued=0", "--priority", "batch", "--admin"]) == 0
     out, err = capsys.readouterr()
     (key,) = out.splitlines()
@@ -78,7 +78,7 @@ def test_a_revoked_key_moves_to_the_other_list(path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.usefixtures("used")
-def test_usage_is_summed_by_key_and_told_apart_on_demand(capsys: pytest.CaptureFixture[str]) -> None:
+def test_usage_is_summed_by_key_and_split_on_request(capsys: pytest.CaptureFixture[str]) -> None:
     assert [(row["key"], row["requests"], row["audio_s"]) for row in rows(capsys, "usage")] == [
         (None, 1, 61.5),
         ("bob", 3, 0.0),
@@ -92,7 +92,7 @@ def test_usage_is_summed_by_key_and_told_apart_on_demand(capsys: pytest.CaptureF
 
 @pytest.mark.usefixtures("used")
 @pytest.mark.parametrize(("by", "further"), [("key", []), ("day", ["2026-01-31"]), ("model", ["smollm2"])])
-def test_usage_is_a_table_too(capsys: pytest.CaptureFixture[str], by: str, further: list[str]) -> None:
+def test_usage_is_a_table_without_json(capsys: pytest.CaptureFixture[str], by: str, further: list[str]) -> None:
     assert main(["key", "usage", "--by", by, "--until", "2026-01-31"]) == 0
     heading, nobody, bob = capsys.readouterr().out.splitlines()
     assert heading.split("  ")[0] == "KEY"
@@ -118,7 +118,7 @@ def test_usage_is_a_table_too(capsys: pytest.CaptureFixture[str], by: str, furth
         ([], 2, "COMMAND"),
     ],
 )
-def test_a_mistake_is_one_line(
+def test_an_error_is_one_line(
     path: Path, capsys: pytest.CaptureFixture[str], words: list[str], code: int, said: str
 ) -> None:
     assert main(["key", *words]) == code
@@ -127,7 +127,9 @@ def test_a_mistake_is_one_line(
     assert said in line
 
 
-def test_a_file_that_is_no_key_file_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_is_not_a_key_file_is_an_error_of_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "notes").write_text("some text")
     assert main(["key", "list", "--key-file", str(tmp_path / "notes")]) == 1
     (line,) = capsys.readouterr().err.splitlines()

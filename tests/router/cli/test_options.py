@@ -25,14 +25,14 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def test_only_what_was_given_is_found(parser: argparse.ArgumentParser) -> None:
+def test_only_given_options_are_in_the_result(parser: argparse.ArgumentParser) -> None:
     assert vars(parser.parse_args([])) == {}
     found = parser.parse_args(["--nctx", "5", "--image-host", "a", "--image-host", "b", "--insecure"])
     assert vars(found) == {"context_tokens": "5", "image_hosts": ["a", "b"], "insecure": True}
 
 
 @pytest.mark.parametrize("option", FORMER_FLAGS, ids=lambda option: option.name)
-def test_former_flags_are_taken_and_not_shown(parser: argparse.ArgumentParser, option: Declared) -> None:
+def test_former_flags_work_but_are_not_in_the_help(parser: argparse.ArgumentParser, option: Declared) -> None:
     assert option.option.former is not None
     former = option.option.former.name
     assert vars(parser.parse_args([flag_of(former), "1"])) == {former: "1"}

@@ -17,7 +17,7 @@ def test_options_may_stand_before_between_and_after_models(started: dict[str, An
     assert (settings.models[0].context_tokens, settings.port, settings.reload) == (512, 9, True)
 
 
-def test_command_line_goes_before_environment_before_file_before_default(
+def test_the_command_line_overrides_the_environment_overrides_the_file_overrides_the_default(
     started: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     config = tmp_path / "nexa.toml"
@@ -121,15 +121,13 @@ def test_a_former_flag_works_with_a_warning(started: dict[str, Any], capsys: pyt
         (["server", "echo", "--config", "/none.toml"], "No such file"),
     ],
 )
-def test_options_that_are_not_understood_end_with_2_and_one_line(
-    capsys: pytest.CaptureFixture[str], words: list[str], said: str
-) -> None:
+def test_wrong_options_end_with_2_and_one_line(capsys: pytest.CaptureFixture[str], words: list[str], said: str) -> None:
     code, line = refusal(capsys, *words)
     assert code == 2
     assert said in line
 
 
-def test_an_unknown_key_of_the_file_is_refused_with_the_nearest(
+def test_an_unknown_key_of_the_file_is_refused_with_the_nearest_one(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     config = tmp_path / "nexa.toml"

@@ -48,7 +48,7 @@ def admit(admission: Admission, dispatcher: Dispatcher, job: Job) -> None:
 
 
 def measure(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch, cost: float) -> None:
-    """Let the model have done this cost in its first second."""
+    """Make the model complete this cost in its first second."""
     monkeypatch.setattr("router.jobs.service_rate.time.monotonic", lambda: 100.0)
     dispatcher.rates["smol"].resume()
     monkeypatch.setattr("router.jobs.service_rate.time.monotonic", lambda: 101.0)
@@ -171,7 +171,7 @@ def test_a_job_that_no_worker_can_ever_serve_is_never_queued(trace: Trace) -> No
     run(test)
 
 
-def test_a_user_who_may_queue_nothing_may_run_a_job_that_starts_at_once_by_preemption() -> None:
+def test_a_user_with_a_queue_limit_of_0_may_run_a_job_that_starts_by_preemption() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         busy = [server.submit("busy") for _ in range(2)]

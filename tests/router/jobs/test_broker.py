@@ -189,7 +189,7 @@ def test_a_job_that_only_its_worker_knows_is_cancelled_there() -> None:
     run(test)
 
 
-def test_one_users_many_jobs_do_not_delay_anothers_one() -> None:
+def test_many_jobs_of_one_user_do_not_delay_another_users_single_job() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         for number in range(3):

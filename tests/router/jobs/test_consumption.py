@@ -27,7 +27,7 @@ def test_each_prompt_counts_once_and_each_choice_for_itself() -> None:
     assert consumed_by(jobs, choices_per_prompt=2) == Consumption(30, 4, 16)
 
 
-def test_what_was_cancelled_counts_as_far_as_it_came() -> None:
+def test_a_cancelled_job_counts_what_it_used() -> None:
     assert consumed_by([job(Started(10, 2), Tokens("a b", [1, 2]))]) == Consumption(10, 2, 2)
     assert consumed_by([job()]) == Consumption()
 

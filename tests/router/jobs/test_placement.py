@@ -19,7 +19,7 @@ def test_without_a_cached_prefix_the_least_busy_worker_is_chosen() -> None:
     assert choose_worker([busy, calm], [SHORT]) is calm
 
 
-def test_a_short_prefix_is_no_reason_to_leave_an_idle_worker_idle() -> None:
+def test_an_idle_worker_is_chosen_over_one_with_a_short_cached_prefix() -> None:
     greeted, idle = worker_with(1, [Cut(b"a", CHARACTERS_PER_JOB // 2)]), worker_with(0)
     assert choose_worker([greeted, idle], [Cut(b"a", CHARACTERS_PER_JOB // 2), LONG]) is idle
 

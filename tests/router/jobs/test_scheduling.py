@@ -33,7 +33,7 @@ async def fill(server: Server, worker: WorkerEnd, user: str, count: int) -> list
     return jobs
 
 
-def test_a_user_with_nothing_running_gets_a_slot_at_once_though_another_user_has_all() -> None:
+def test_a_user_with_nothing_running_gets_a_slot_at_once_even_if_another_user_has_all() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=4)
         busy = await fill(server, worker, "busy", 20)
@@ -115,7 +115,7 @@ def test_a_picture_is_not_preempted() -> None:
     run(test)
 
 
-def test_jobs_beyond_a_users_limit_wait_for_one_to_end_though_slots_are_free() -> None:
+def test_jobs_beyond_a_users_running_limit_wait_even_if_slots_are_free() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=4)
         limits = UserLimits(max_running=2)
@@ -128,7 +128,7 @@ def test_jobs_beyond_a_users_limit_wait_for_one_to_end_though_slots_are_free() -
     run(test)
 
 
-def test_jobs_beyond_what_a_user_may_queue_are_refused_and_those_of_others_are_not() -> None:
+def test_jobs_beyond_a_users_queue_limit_are_refused_but_not_those_of_others() -> None:
     async def test(server: Server) -> None:
         limits = UserLimits(max_queued=2)
         for _ in range(2):
@@ -143,7 +143,7 @@ def test_jobs_beyond_what_a_user_may_queue_are_refused_and_those_of_others_are_n
     run(test)
 
 
-def test_a_user_who_may_queue_nothing_may_still_run() -> None:
+def test_a_user_with_a_queue_limit_of_0_may_still_run_jobs() -> None:
     async def test(server: Server) -> None:
         worker = await server.ready_worker(slots=2)
         limits = UserLimits(max_running=1, max_queued=0)

@@ -28,7 +28,7 @@ def test_cached_prompt_tokens_are_free_and_generated_ones_count_double() -> None
     assert cost_so_far(job) == 14
 
 
-def test_a_started_picture_counts_whole() -> None:
+def test_a_started_picture_counts_in_full() -> None:
     job = job_of(ImageJob("a cat"))
     assert cost_so_far(job) == 0
     job.deliver(Started(0, 0))

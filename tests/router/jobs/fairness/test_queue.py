@@ -45,16 +45,16 @@ def run_through(job: Job, tokens: int) -> None:
     job.deliver(Tokens("", list(range(tokens))))
 
 
-def test_a_hundred_jobs_of_one_user_do_not_delay_the_one_of_another() -> None:
+def test_a_hundred_jobs_of_one_user_do_not_delay_another_users_single_job() -> None:
     queue = filled(*["busy"] * 100, "rare")
     assert popped(queue).index("rare-100") == 1
 
 
-def test_users_take_turns_each_in_the_order_of_their_own_jobs() -> None:
+def test_users_take_turns_and_each_users_jobs_keep_their_order() -> None:
     assert popped(filled("a", "a", "a", "b", "b", "c")) == ["a-0", "b-3", "c-5", "a-1", "b-4", "a-2"]
 
 
-def test_a_user_who_returns_at_once_does_not_overtake_waiting_ones() -> None:
+def test_a_user_who_submits_again_at_once_does_not_overtake_waiting_users() -> None:
     queue = filled("a", "b", "c")
     pop(queue)
     queue.push(job_of("a", 9))
@@ -72,7 +72,7 @@ def test_an_empty_queue_has_no_next_job() -> None:
     assert FairQueue().peek() is None
 
 
-def test_users_share_tokens_and_not_requests() -> None:
+def test_users_share_tokens_not_requests() -> None:
     queue = FairQueue()
     for number in range(40):
         queue.push(job_of("long", number, max_tokens=90))
@@ -162,7 +162,7 @@ def test_a_user_at_the_limit_of_running_jobs_is_skipped_until_one_ends() -> None
     assert pop(queue).job_id == "limited-1"
 
 
-def test_the_limit_of_running_jobs_holds_over_all_models() -> None:
+def test_the_limit_of_running_jobs_counts_all_models_together() -> None:
     tally = UserTally()
     one, other = FairQueue(tally), FairQueue(tally)
     for queue in (one, other):

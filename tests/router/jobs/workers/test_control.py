@@ -68,7 +68,7 @@ def test_unknown_workers_are_named_with_the_known_ones() -> None:
     with_supervisor(test)
 
 
-def test_the_last_worker_of_a_model_is_not_taken_out() -> None:
+def test_the_last_worker_of_a_model_is_not_drained() -> None:
     async def test(server: Server, supervisor: SupervisorEnd) -> None:
         worker = await server.ready_worker("a", "smol-0")
         other = WorkerStatus("smol-1", "smol", "b", WorkerState.DRAINED, 0, "drained")

@@ -40,7 +40,7 @@ def test_the_next_turn_of_a_conversation_starts_with_the_cuts_of_the_last() -> N
     assert len(after) == len(before) + 1
 
 
-def test_other_tools_make_another_prefix() -> None:
+def test_different_tools_make_a_different_prefix() -> None:
     plain, with_tools = prefix_cuts(chat("hi")), prefix_cuts(chat("hi", tools=[{"type": "function"}]))
     assert not {cut.digest for cut in plain} & {cut.digest for cut in with_tools}
 
@@ -58,7 +58,7 @@ def test_long_texts_share_their_whole_blocks() -> None:
     assert memory.matched(prefix_cuts(TextJob(prompt=beginning + "another end"))) == 3 * BLOCK_CHARACTERS
 
 
-def test_texts_that_differ_early_share_nothing_though_their_ends_are_equal() -> None:
+def test_texts_that_differ_early_share_nothing_even_if_their_ends_are_equal() -> None:
     end = "x" * (3 * BLOCK_CHARACTERS)
     memory = PrefixMemory()
     memory.remember(prefix_cuts(TextJob(prompt="a" + end)))
