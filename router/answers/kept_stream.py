@@ -96,7 +96,7 @@ class KeptStream:
     async def _write(self, events: list[str]) -> None:
         self.log.append(events)
         if self.log.full:
-            message = f"this stream's reader is too slow: more than {self.log.limit_bytes} bytes are waiting for it"
+            message = f"more than {self.log.limit_bytes} bytes of this stream are unread, which is the limit"
             raise ApiError(503, message, code="stream_log_full")
 
 
