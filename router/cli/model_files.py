@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from router.cli.data_folder import absolute
-from shared.settings.loading import RequestedModel
+from shared.settings.loading import MODEL_OPTIONS, RequestedModel
 from shared.settings.option import OptionError
+from shared.settings.values import ExistingPath
 
-FILE_OPTIONS = ("vae", "taesd", "clip_l", "clip_g", "t5xxl", "lora_folder")
+FILE_OPTIONS = tuple(name for name, option in MODEL_OPTIONS.items() if isinstance(option.option.value, ExistingPath))
 
 
 def with_files(model: RequestedModel) -> RequestedModel:

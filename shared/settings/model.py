@@ -9,10 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from shared.kinds import JobKind
 from shared.settings.option import Former, Group, Option
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
-from shared.settings.values import Duration, Size, Text, Texts, Whole
+from shared.settings.values import Duration, ExistingPath, Size, Text, Texts, Whole
 
-_FILE = Text("FILE", "a path")
-_FOLDER = Text("FOLDER", "a path")
+_FILE = ExistingPath()
+_FOLDER = ExistingPath("FOLDER")
 
 
 class ModelOptions(BaseModel):

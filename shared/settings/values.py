@@ -49,6 +49,14 @@ class Text(Value):
 
 
 @dataclass(frozen=True)
+class ExistingPath(Text):
+    """A file or folder that exists when the server starts; processes get its absolute path."""
+
+    metavar: str = "FILE"
+    expected: str = "a path"
+
+
+@dataclass(frozen=True)
 class Switch(Value):
     """True or false."""
 
