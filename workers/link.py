@@ -18,9 +18,8 @@ from typing import assert_never
 
 import zmq
 
-from shared.wire.codec import WireError
+from shared.wire.codec import WireError, encode
 from shared.wire.messages import (
-    CODEC,
     HEARTBEAT_INTERVAL_S,
     HEARTBEAT_TOPIC,
     ROUTER_MESSAGES,
@@ -167,7 +166,7 @@ class WorkerLink:
                 self._cancel(message)
             case Replay(job_id=job_id, first_seq=first_seq):
                 events = self._journal.since(job_id, first_seq)
-                self._jobs.send(CODEC.encode(Replayed(self._worker_id, job_id, events is not None, events or [])))
+                self._jobs.send(encode(Replayed(self._worker_id, job_id, events is not None, events or [])))
             case Acknowledge(job_ids=job_ids):
                 for job_id in job_ids:
                     self._journal.forget(job_id)
@@ -189,7 +188,7 @@ class WorkerLink:
                 self._cancel(Cancel(job_id))
         self._router_ids[probe.router_name] = probe.router_id
         echo = ProbeEcho(self._worker_id, probe.nonce)
-        self._bus.send_multipart([router_topic(probe.router_id), CODEC.encode(echo)])
+        self._bus.send_multipart([router_topic(probe.router_id), encode(echo)])
 
     def _publish(self) -> None:
         while self._outbox:
@@ -199,8 +198,8 @@ class WorkerLink:
                 if recorded is not None:
                     by_router[recorded[0]].append(recorded[1])
             for router_id, events in by_router.items():
-                self._bus.send_multipart([router_topic(router_id), CODEC.encode(Step(self._worker_id, events))])
+                self._bus.send_multipart([router_topic(router_id), encode(Step(self._worker_id, events))])
 
     def _send_heartbeat(self) -> None:
         message = self._heartbeat(self._journal.last_seqs())
-        self._bus.send_multipart([HEARTBEAT_TOPIC, CODEC.encode(message)])
+        self._bus.send_multipart([HEARTBEAT_TOPIC, encode(message)])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from typing import Annotated, ClassVar, Literal
 
+from msgspec.structs import replace
 from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.base import RequestModel, agreed
@@ -190,7 +190,7 @@ class Img2ImgRequest(ImageRequest):
 
     def to_job(self, max_side: int) -> ImageJob:
         """As :meth:`ImageRequest.to_job`, with an input picture; the caller adds the mask once the inputs are read."""
-        return dataclasses.replace(super().to_job(max_side), strength=self.strength, has_input=True)
+        return replace(super().to_job(max_side), strength=self.strength, has_input=True)
 
 
 class GenerationsRequest(Txt2ImgRequest):

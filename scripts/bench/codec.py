@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from shared.wire.codec import Decoder
+from shared.wire.codec import Decoder, Struct, encode
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling, TextJob
-from shared.wire.messages import BUS_MESSAGES, CODEC, ROUTER_MESSAGES, Event, Step, Submit
+from shared.wire.messages import BUS_MESSAGES, ROUTER_MESSAGES, Event, Step, Submit
 from shared.wire.payloads import Tokens
 
 EVENT_COUNTS = (1, 16, 64)
@@ -50,17 +50,14 @@ def microseconds(call: Callable[[], object]) -> float:
 
 def main() -> None:
     """Print the table."""
-    cases: list[tuple[str, Any, Decoder[Any]]] = [
+    cases: list[tuple[str, Struct, Decoder[Any]]] = [
         (f"Step, {count} tokens", step(count), BUS_MESSAGES) for count in EVENT_COUNTS
     ]
     cases.append(("Submit, a chat", submission(), ROUTER_MESSAGES))
     print(f"{'message':<18}{'bytes':>8}{'encode µs':>12}{'decode µs':>12}")
     for name, message, decoder in cases:
-        frame = CODEC.encode(message)
-        encode_us, decode_us = (
-            microseconds(partial(CODEC.encode, message)),
-            microseconds(partial(decoder.decode, frame)),
-        )
+        frame = encode(message)
+        encode_us, decode_us = microseconds(partial(encode, message)), microseconds(partial(decoder.decode, frame))
         print(f"{name:<18}{len(frame):>8}{encode_us:>12.2f}{decode_us:>12.2f}")
 
 

@@ -5,9 +5,12 @@ The router builds a job from a validated HTTP request; a worker's engine runs it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import field
+
+from shared.wire.codec import Struct
 
 
 class ToolChoice(StrEnum):
@@ -28,8 +31,7 @@ class ConstraintKind(StrEnum):
     REGEX = "regex"
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(Struct, frozen=True):
     """A constraint on generated text.
 
     ``value`` is a dict for ``JSON_SCHEMA``, the source text for ``GRAMMAR`` (GBNF or Lark) and ``REGEX``, ``None`` for
@@ -40,8 +42,7 @@ class Constraint:
     value: Any = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(Struct, frozen=True):
     """How the next token is drawn from the model's distribution.
 
     ``temperature`` 0 is greedy. ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch their filter off. ``seed`` ``None`` is
@@ -60,8 +61,7 @@ class Sampling:
     logit_bias: dict[int, float] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TextJob:
+class TextJob(Struct, tag=30, frozen=True):
     """One sequence to generate: a prompt (text or token ids) or a chat, and how to generate it.
 
     Exactly one of ``prompt``, ``prompt_tokens`` and ``messages`` is set. ``max_tokens`` ``None`` means until the end of
@@ -93,8 +93,7 @@ class SpeechTask(StrEnum):
     TRANSLATE = "translate"
 
 
-@dataclass(frozen=True, slots=True)
-class SpeechJob:
+class SpeechJob(Struct, tag=31, frozen=True):
     """One recording to transcribe. The job's only blob is the file, in any common audio or video format.
 
     ``language`` is a code such as ``en``, or ``None`` to detect it. ``prompt`` is text that precedes the
@@ -111,8 +110,7 @@ class SpeechJob:
     vad: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class ImageJob:
+class ImageJob(Struct, tag=32, frozen=True):
     """``count`` pictures of ``width`` x ``height`` pixels, with seeds counting up from ``seed``.
 
     Blobs: none for text to image; the input picture for image to image (``has_input``), then the mask if there is one

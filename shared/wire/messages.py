@@ -12,18 +12,19 @@ frames, ``[topic, message]``. :class:`Step` and :class:`ProbeEcho` have the rout
 Changing messages: a message is an array of its fields in order, without their names, so both ends must have the same
 fields. Bump ``PROTOCOL_VERSION`` (:mod:`shared.wire.codec`) when a message, or a type within one, is added or removed,
 when a field is added, removed, moved or gets another type, unit or meaning, and when a member of an enum goes or gets
-another value. No bump is needed for a new name of a class or field, or for a default or docstring. A type code is never
-used again: the codes of removed messages are in ``RETIRED_CODES``.
+another value. No bump is needed for a new name of a class or field, or for a docstring. A type code (the ``tag`` of a
+class) is never used again: those of removed messages are in ``RETIRED_CODES``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 
-from shared.wire.codec import Codec, Decoder
-from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
-from shared.wire.payloads import Done, Failed, Payload, Picture, Progress, Recording, Segment, Started, Tokens
+from msgspec import field
+
+from shared.wire.codec import Decoder, Struct
+from shared.wire.jobs import Work
+from shared.wire.payloads import Payload, Started
 
 HEARTBEAT_TOPIC = b"heartbeat"
 ROSTER_TOPIC = b"roster"
@@ -60,8 +61,7 @@ WORKER_MOVES: dict[WorkerState, frozenset[WorkerState]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Probe:
+class Probe(Struct, tag=1, frozen=True):
     """Asks a worker to publish ``nonce`` on the bus, as proof that its events reach this router.
 
     ``router_id`` is unique to one run of the router. ``router_name`` stays the same over restarts, so that a worker can
@@ -73,8 +73,7 @@ class Probe:
     nonce: int
 
 
-@dataclass(frozen=True, slots=True)
-class Submit:
+class Submit(Struct, tag=3, frozen=True):
     """A job. The last three fields hold what an earlier worker has already sent of it.
 
     ``generated`` are token ids, ``delivered`` counts finished pictures or chunks of a recording, and ``begun`` is its
@@ -90,35 +89,30 @@ class Submit:
     begun: Started | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(Struct, tag=4, frozen=True):
     """Stop a job and free its slot. No events follow."""
 
     job_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Struct, tag=5, frozen=True):
     """Send the events of a job again, starting with ``first_seq``."""
 
     job_id: str
     first_seq: int
 
 
-@dataclass(frozen=True, slots=True)
-class Acknowledge:
+class Acknowledge(Struct, tag=6, frozen=True):
     """The ends of these jobs have arrived: the worker may drop their events."""
 
     job_ids: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(Struct, tag=7, frozen=True):
     """Finish the jobs at hand, then exit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One event of a job. ``seq`` counts from 0 without gaps."""
 
     job_id: str
@@ -126,24 +120,21 @@ class Event:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, tag=10, frozen=True):
     """The events that one step of a worker produced for the jobs of one router."""
 
     worker_id: str
     events: list[Event]
 
 
-@dataclass(frozen=True, slots=True)
-class ProbeEcho:
+class ProbeEcho(Struct, tag=11, frozen=True):
     """The answer to a :class:`Probe`, on the bus."""
 
     worker_id: str
     nonce: int
 
 
-@dataclass(frozen=True, slots=True)
-class Replayed:
+class Replayed(Struct, tag=12, frozen=True):
     """The answer to a :class:`Replay`. ``known`` is False if the worker has no such job."""
 
     worker_id: str
@@ -152,8 +143,7 @@ class Replayed:
     events: list[Event]
 
 
-@dataclass(frozen=True, slots=True)
-class EngineStats:
+class EngineStats(Struct, frozen=True):
     """An engine's load: sequences, KV cache in tokens, and totals since loading."""
 
     running: int = 0
@@ -168,8 +158,7 @@ class EngineStats:
     tokens_per_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Struct, tag=13, frozen=True):
     """A worker's state, published every ``HEARTBEAT_INTERVAL_S`` and at each change of state.
 
     ``worker_id`` is unique to one worker process; ``worker_name`` (model and index) stays the same over restarts.
@@ -192,8 +181,7 @@ class Heartbeat:
     stats: EngineStats
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerStatus:
+class WorkerStatus(Struct, frozen=True):
     """The supervisor's view of one worker.
 
     ``detail`` explains the last exit; ``last_lines`` are the last lines of output of a worker that was given up.
@@ -208,57 +196,25 @@ class WorkerStatus:
     last_lines: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Roster:
+class Roster(Struct, tag=14, frozen=True):
     """All workers of the supervisor, published at each change and every ``HEARTBEAT_INTERVAL_S``."""
 
     workers: list[WorkerStatus]
 
 
-@dataclass(frozen=True, slots=True)
-class DrainWorker:
+class DrainWorker(Struct, tag=15, frozen=True):
     """Let this worker finish its jobs and exit, and start no other in its place."""
 
     worker_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RestartWorkers:
+class RestartWorkers(Struct, tag=16, frozen=True):
     """Replace these workers with new ones, one at a time for each model."""
 
     worker_names: list[str]
 
 
 HEARTBEAT_INTERVAL_S = 0.5
-
-CODEC = Codec(
-    {
-        1: Probe,
-        3: Submit,
-        4: Cancel,
-        5: Replay,
-        6: Acknowledge,
-        7: Drain,
-        10: Step,
-        11: ProbeEcho,
-        12: Replayed,
-        13: Heartbeat,
-        14: Roster,
-        15: DrainWorker,
-        16: RestartWorkers,
-        20: Started,
-        21: Tokens,
-        22: Progress,
-        23: Done,
-        24: Failed,
-        25: Picture,
-        26: Segment,
-        27: Recording,
-        30: TextJob,
-        31: SpeechJob,
-        32: ImageJob,
-    }
-)
 
 RETIRED_CODES = frozenset({2})
 
@@ -271,8 +227,8 @@ BusMessage = Step | ProbeEcho | Heartbeat | Roster
 ControlMessage = DrainWorker | RestartWorkers
 """An operator's order from the router to the supervisor, on the control socket."""
 
-ROUTER_MESSAGES: Decoder[RouterMessage] = Decoder(CODEC, RouterMessage)
-REPLAYS: Decoder[Replayed] = Decoder(CODEC, Replayed)
-BUS_MESSAGES: Decoder[BusMessage] = Decoder(CODEC, BusMessage)
-HEARTBEATS: Decoder[Heartbeat] = Decoder(CODEC, Heartbeat)
-CONTROL_MESSAGES: Decoder[ControlMessage] = Decoder(CODEC, ControlMessage)
+ROUTER_MESSAGES: Decoder[RouterMessage] = Decoder(RouterMessage)
+REPLAYS: Decoder[Replayed] = Decoder(Replayed)
+BUS_MESSAGES: Decoder[BusMessage] = Decoder(BusMessage)
+HEARTBEATS: Decoder[Heartbeat] = Decoder(Heartbeat)
+CONTROL_MESSAGES: Decoder[ControlMessage] = Decoder(ControlMessage)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import field
+
+from shared.wire.codec import Struct
 
 
 class FinishReason(StrEnum):
@@ -14,8 +17,7 @@ class FinishReason(StrEnum):
     TOOL_CALLS = "tool_calls"
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
+class TokenLogprob(Struct, frozen=True):
     """The natural log of a token's probability and those of its likeliest alternatives, before sampling filters.
 
     ``top`` holds the alternatives as ``(text, bytes, logprob)``, likeliest first.
@@ -27,8 +29,7 @@ class TokenLogprob:
     top: list[tuple[str, bytes, float]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCallDelta:
+class ToolCallDelta(Struct, frozen=True):
     """A part of tool call ``index``. ``name`` is set in the first part only; ``arguments`` is a part of JSON text."""
 
     index: int
@@ -36,16 +37,14 @@ class ToolCallDelta:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, tag=20, frozen=True):
     """The job has begun. For text: the prompt's length in tokens, and how many of these were in the KV cache."""
 
     prompt_tokens: int
     cached_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Tokens:
+class Tokens(Struct, tag=21, frozen=True):
     """What one decode step added to a sequence.
 
     ``text`` may be empty while a character or a stop word is incomplete. ``token_ids`` are all tokens of the step:
@@ -58,8 +57,7 @@ class Tokens:
     tool_calls: list[ToolCallDelta] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, tag=22, frozen=True):
     """Denoising steps done, out of the job's total over all its pictures.
 
     ``preview`` is a PNG of the unfinished picture, or empty.
@@ -70,8 +68,7 @@ class Progress:
     preview: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, tag=25, frozen=True):
     """A finished picture. ``index`` counts from 0; ``png`` is the whole file, with the parameters as metadata."""
 
     index: int
@@ -81,8 +78,7 @@ class Picture:
     png: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(Struct, frozen=True):
     """One word of a recording with its start and end time. ``text`` includes the leading space."""
 
     text: str
@@ -91,8 +87,7 @@ class Word:
     probability: float
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, tag=26, frozen=True):
     """A part of a recording's text, about a sentence. ``text`` includes the leading space.
 
     ``chunk`` is the index of the audio chunk; all segments of a chunk come in one step. ``avg_logprob``,
@@ -111,8 +106,7 @@ class Segment:
     words: list[Word] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Recording:
+class Recording(Struct, tag=27, frozen=True):
     """A summary of the whole recording, sent before :class:`Done`.
 
     ``language`` is a code, or ``und`` if there was no speech and the job names no language. ``speech_s`` is how much of
@@ -125,8 +119,7 @@ class Recording:
     speech_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, tag=23, frozen=True):
     """The job succeeded. Token counts are those of OpenAI's ``usage``; ``ttft_s`` counts from the worker's receipt."""
 
     finish_reason: FinishReason
@@ -136,8 +129,7 @@ class Done:
     ttft_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, tag=24, frozen=True):
     """The job failed: an HTTP status, a message for the client, and in ``param`` the field at fault, if any."""
 
     status: int

@@ -43,10 +43,11 @@ SEND_A_NOTE = """
 import subprocess, sys
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.messages import CODEC, Note, WorkerState
+from shared.wire.codec import encode
+from shared.wire.messages import ROUTER_MESSAGES, Note, WorkerState
 from tests.support.router.router_end import RouterEnd
 
-assert CODEC.decode(CODEC.encode(Note("hello worker"))) == Note("hello worker")
+assert ROUTER_MESSAGES.decode(encode(Note("hello worker"))) == Note("hello worker")
 router = RouterEnd()
 model = ModelSettings(name="hello", kinds=(JobKind.TEXT,), engine="toy", path=sys.argv[1])
 settings = ServerSettings(models=(model,), run_folder=str(router.folder))

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from shared.wire import messages
-from shared.wire.codec import PROTOCOL_VERSION
+from shared.wire.codec import PROTOCOL_VERSION, Struct
 from shared.wire.jobs import Work
-from shared.wire.messages import CODEC, HEARTBEAT_TOPIC, RETIRED_CODES, ROSTER_TOPIC, router_topic
+from shared.wire.messages import HEARTBEAT_TOPIC, RETIRED_CODES, ROSTER_TOPIC, router_topic
 from shared.wire.payloads import Payload
 from shared.wire.transport import Endpoints
 from tests.support.documents import REPOSITORY
+from tests.support.wire import CODED_TYPES, type_code
 
 DOCUMENT = (REPOSITORY / "docs" / "wire.md").read_text()
 TABLES = [
@@ -40,7 +41,7 @@ def members(union: Any) -> set[str]:
 
 def test_every_code_is_documented_with_its_message_and_fields() -> None:
     documented = {int(row[0]): (names(row[1])[0], names(row[2])) for table in MESSAGE_TABLES for row in rows(table)}
-    declared = {code: (cls.__name__, [f.name for f in dataclasses.fields(cls)]) for code, cls in CODEC.codes.items()}
+    declared = {type_code(cls): (cls.__name__, list(cls.__struct_fields__)) for cls in CODED_TYPES}
     assert documented == declared
 
 
@@ -62,14 +63,14 @@ def test_topics_are_those_of_the_bus() -> None:
 def test_parts_without_a_code_are_named() -> None:
     (parts,) = re.findall(r"^Parts of messages without a code: (.*?)\n\n", DOCUMENT, re.MULTILINE | re.DOTALL)
     named = {name for name in names(parts) if name[0].isupper()}
-    coded = set(CODEC.codes.values())
+    coded = set(CODED_TYPES)
     assert named == {cls.__name__ for message in coded for cls in _parts(message) if cls not in coded}
 
 
 def _parts(hint: Any) -> set[type]:
-    """All dataclasses within a type."""
+    """All structs within a type."""
     found = {part for argument in typing.get_args(hint) for part in _parts(argument)}
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+    if isinstance(hint, type) and issubclass(hint, Struct):
         found |= {hint} | {part for inner in typing.get_type_hints(hint).values() for part in _parts(inner)}
     return found
 

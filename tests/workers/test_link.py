@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from shared.wire.codec import encode
 from shared.wire.messages import (
-    CODEC,
     Acknowledge,
     Cancel,
     Drain,
@@ -195,8 +195,8 @@ def test_a_new_state_is_published_at_once(router: RouterEnd, worker: Worker, mon
         b"",
         b"\x93\x01\x04",
         b"\xff" * 100,
-        CODEC.encode(Roster([])),
-        CODEC.encode(Replayed("worker", "job", True, [])),
+        encode(Roster([])),
+        encode(Replayed("worker", "job", True, [])),
     ],
 )
 def test_a_frame_that_is_not_a_command_is_ignored(router: RouterEnd, worker: Worker, garbage: bytes) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from shared.wire.payloads import FinishReason, JobError, TokenLogprob, Tokens, ToolCallDelta

@@ -8,9 +8,8 @@ from typing import TypeVar
 
 import zmq
 
-from shared.wire.codec import Decoder, WireError
+from shared.wire.codec import Decoder, WireError, encode
 from shared.wire.messages import (
-    CODEC,
     CONTROL_MESSAGES,
     HEARTBEAT_TOPIC,
     HEARTBEATS,
@@ -51,7 +50,7 @@ class SupervisorBus:
 
     def publish(self, workers: Sequence[WorkerStatus]) -> None:
         """Publish the roster of ``workers``."""
-        self._rosters.send_multipart([ROSTER_TOPIC, CODEC.encode(Roster(list(workers)))])
+        self._rosters.send_multipart([ROSTER_TOPIC, encode(Roster(list(workers)))])
 
     def close(self) -> None:
         """Close all sockets."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import binascii
-import dataclasses
 import logging
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from router.answers.queue_wait import position_header
@@ -67,7 +67,7 @@ class SubmittedImages(SubmittedRequest):
         store: ImageStore,
     ) -> None:
         if job.seed < 0:  # drawn here, so that after a failover the next worker uses the same seed
-            job = dataclasses.replace(job, seed=secrets.randbelow(SEEDS))
+            job = replace(job, seed=secrets.randbelow(SEEDS))
         super().__init__(broker, record, body.model, [job], blobs, body)
         self.body = body
         self.kept: dict[int, KeptPicture] = {}

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
+from msgspec.structs import replace
 
 from router.answers.response import RESUMABLE, answer_in_chunks
 from router.api.dependencies import BrokerDep, RecordDep
@@ -114,7 +114,7 @@ async def _edit(
     served = broker.find_model(body.model, JobKind.IMAGE)  # before an input is fetched
     job = body.to_job(served.max_image_side)
     blobs = await unless_gone(request.receive, read_inputs(body, form, broker.settings))
-    job = dataclasses.replace(job, has_mask=len(blobs) > 1)
+    job = replace(job, has_mask=len(blobs) > 1)
     return await _answer(request, SubmittedImages(broker, record, body, job, blobs, store), EDIT)
 
 

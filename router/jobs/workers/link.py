@@ -9,10 +9,9 @@ from functools import partial
 import zmq
 
 from router.jobs.job import Blob
-from shared.wire.codec import Decoder, WireError
+from shared.wire.codec import Decoder, WireError, encode
 from shared.wire.messages import (
     BUS_MESSAGES,
-    CODEC,
     HEARTBEAT_TOPIC,
     REPLAYS,
     ROSTER_TOPIC,
@@ -55,7 +54,7 @@ class RouterLink:
 
     def send(self, worker_id: str, message: RouterMessage, blobs: Sequence[Blob] = ()) -> bool:
         """Send to one worker, with ``blobs`` as raw frames; False if it is not connected."""
-        frames = [worker_id.encode(), CODEC.encode(message), *blobs]
+        frames = [worker_id.encode(), encode(message), *blobs]
         try:
             self._jobs.send_multipart(frames, zmq.NOBLOCK, copy=not blobs)
         except zmq.ZMQError as error:
@@ -67,7 +66,7 @@ class RouterLink:
 
     def send_order(self, order: ControlMessage) -> None:
         """Send an operator's order; it is queued until the supervisor is connected."""
-        self._control.send(CODEC.encode(order), zmq.NOBLOCK)
+        self._control.send(encode(order), zmq.NOBLOCK)
 
     def close(self) -> None:
         """Stop reading and close the sockets."""

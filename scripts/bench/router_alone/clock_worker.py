@@ -9,8 +9,9 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from shared.parent import die_with_parent
 from shared.settings import ServerSettings

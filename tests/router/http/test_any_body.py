@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from router.schemas.text.chat import ChatRequest
 from router.schemas.text.completions import CompletionRequest
 from router.schemas.text.function_calling import FunctionCallingRequest
-from shared.wire.messages import CODEC, Submit
+from shared.wire.codec import encode
+from shared.wire.messages import ROUTER_MESSAGES, Submit
 from tests.support.any_json import json_values
 from tests.support.router.client import http_client
 from tests.support.router.fake_broker import FakeBroker
@@ -70,7 +71,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
             assert response.json()["error"]["message"]
         for text in broker.texts:
             submit = Submit("job", "router", text)
-            assert CODEC.decode(CODEC.encode(submit)) == submit
+            assert ROUTER_MESSAGES.decode(encode(submit)) == submit
         broker.jobs.clear()
 
     check()

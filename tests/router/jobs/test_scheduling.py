@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import Priority, UserLimits
@@ -60,9 +61,9 @@ def test_late_events_of_a_preempted_job_are_ignored() -> None:
         submit(server, "rare")
         await server.until(lambda: busy[1].wire_id != busy[1].job_id and busy[1].wire_id in worker.jobs)
         assert worker.of_type(Cancel) == [Cancel(busy[1].job_id)]
-        late = [dataclasses.replace(events[-1], seq=len(events), payload=payload) for payload in (*tokens(9), DONE)]
+        late = [replace(events[-1], seq=len(events), payload=payload) for payload in (*tokens(9), DONE)]
         worker.publish(late)
-        worker.publish([dataclasses.replace(event, seq=seq) for seq, event in enumerate(late)])
+        worker.publish([replace(event, seq=seq) for seq, event in enumerate(late)])
         worker.say(busy[1].wire_id, STARTED, *tokens(2), DONE)
         assert await collect(busy[1]) == [STARTED, *tokens(1, 2), DONE]
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import zmq
 
+from shared.wire.codec import encode
 from shared.wire.jobs import TextJob
 from shared.wire.messages import (
-    CODEC,
+    BUS_MESSAGES,
     HEARTBEAT_TOPIC,
+    REPLAYS,
     Event,
     Heartbeat,
     Probe,
@@ -70,7 +72,7 @@ class RouterEnd:
 
     def send(self, message: RouterMessage, *blobs: bytes, worker_id: str = "worker") -> None:
         """Send one message to a worker, once it is connected."""
-        self.send_raw(CODEC.encode(message), *blobs, worker_id=worker_id)
+        self.send_raw(encode(message), *blobs, worker_id=worker_id)
 
     def send_raw(self, *frames: bytes, worker_id: str = "worker") -> None:
         """Send frames as they are."""
@@ -103,7 +105,7 @@ class RouterEnd:
         """Take in what has arrived, waiting for something at most so long."""
         for sock, _ in self._poller.poll(int(timeout_s * 1000)):
             frames = sock.recv_multipart()
-            self._sort(CODEC.decode(frames[1]))
+            self._sort((REPLAYS if sock is self._jobs else BUS_MESSAGES).decode(frames[1]))
 
     def wait_until(self, condition: Callable[[], Any], what: str = "it") -> None:
         """Read until ``condition`` holds."""

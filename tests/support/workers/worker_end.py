@@ -8,10 +8,11 @@ from typing import Any
 
 import zmq
 
+from shared.wire.codec import encode
 from shared.wire.messages import (
-    CODEC,
     HEARTBEAT_TOPIC,
     ROSTER_TOPIC,
+    ROUTER_MESSAGES,
     Acknowledge,
     Cancel,
     EngineStats,
@@ -96,7 +97,7 @@ class WorkerEnd:
 
     def send(self, message: Any) -> None:
         """Send a message, or raw bytes, on the jobs socket."""
-        self._dealer.send(message if isinstance(message, bytes) else CODEC.encode(message))
+        self._dealer.send(message if isinstance(message, bytes) else encode(message))
         self._reader.wake()
 
     def publish_roster(self, state: WorkerState, detail: str = "", worker_id: str | None = None) -> None:
@@ -109,10 +110,10 @@ class WorkerEnd:
         self._publish(ROSTER_TOPIC, roster)
 
     def _publish(self, topic: bytes, message: Any) -> None:
-        self._bus.send_multipart([topic, CODEC.encode(message)])
+        self._bus.send_multipart([topic, encode(message)])
 
     def _receive(self, frames: list[bytes]) -> None:
-        message = CODEC.decode(frames[0])
+        message = ROUTER_MESSAGES.decode(frames[0])
         self.received.append(message)
         match message:
             case Probe():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling, TextJob, ToolChoice
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import zmq
 
-from shared.wire.messages import CODEC, DrainWorker, RestartWorkers, WorkerState
+from shared.wire.codec import encode
+from shared.wire.messages import DrainWorker, RestartWorkers, WorkerState
 from shared.wire.transport import Endpoints, open_socket
 from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import pids, ready_with_router, running, until
@@ -25,7 +26,7 @@ class Operator:
         self._socket.connect(Endpoints.in_folder(folder).control)
 
     def order(self, message: DrainWorker | RestartWorkers) -> None:
-        self._socket.send(CODEC.encode(message))
+        self._socket.send(encode(message))
 
     def send_garbage(self) -> None:
         self._socket.send(b"garbage")

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.schemas.audio import TranscriptionRequest
+from shared.wire.codec import encode
 from shared.wire.jobs import SpeechJob
-from shared.wire.messages import CODEC, Submit
+from shared.wire.messages import ROUTER_MESSAGES, Submit
 from tests.support.requests.speech import ROUTE, TRANSLATIONS, speech_broker
 from tests.support.router.client import http_client
 
@@ -65,7 +66,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
         for job in broker.jobs:
             assert isinstance(job.request.work, SpeechJob)
             submit = Submit("job", "router", job.request.work)
-            assert CODEC.decode(CODEC.encode(submit)) == submit
+            assert ROUTER_MESSAGES.decode(encode(submit)) == submit
         broker.jobs.clear()
 
     check()

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from router.schemas.images import EditsRequest, GenerationsRequest, Img2ImgRequest, Txt2ImgRequest
+from shared.wire.codec import encode
 from shared.wire.jobs import ImageJob
-from shared.wire.messages import CODEC, Submit
+from shared.wire.messages import ROUTER_MESSAGES, Submit
 from tests.support.any_json import json_values
 from tests.support.requests.images import image_broker
 from tests.support.requests.pictures import in_base64, png
@@ -55,7 +56,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
             for job in broker.jobs:
                 assert isinstance(job.request.work, ImageJob)
                 submit = Submit("job", "router", job.request.work)
-                assert CODEC.decode(CODEC.encode(submit)) == submit
+                assert ROUTER_MESSAGES.decode(encode(submit)) == submit
             broker.jobs.clear()
 
         check()

@@ -10,7 +10,7 @@ import pytest
 import zmq
 
 from router.jobs.refusals import RefusalReason, Refused
-from shared.wire.messages import CODEC, DrainWorker, RestartWorkers, Roster, WorkerState, WorkerStatus
+from shared.wire.messages import CONTROL_MESSAGES, DrainWorker, RestartWorkers, Roster, WorkerState, WorkerStatus
 from shared.wire.transport import Endpoints, open_socket
 from tests.support.router.broker_server import Server, run
 
@@ -25,7 +25,7 @@ class SupervisorEnd:
 
     def next_order(self) -> Any:
         assert self._socket.poll(10_000)
-        return CODEC.decode(self._socket.recv())
+        return CONTROL_MESSAGES.decode(self._socket.recv())
 
     def close(self) -> None:
         self._context.destroy(linger=0)

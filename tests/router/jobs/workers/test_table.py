@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from router.jobs.job import Job, JobRequest
 from router.jobs.workers.table import HEARTBEAT_TIMEOUT_S, WorkerTable

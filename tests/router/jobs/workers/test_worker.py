@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from router.jobs.workers.table import WorkerTable
 from shared.wire.messages import EngineStats, WorkerState

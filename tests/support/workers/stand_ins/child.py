@@ -17,7 +17,8 @@ import zmq
 
 from shared import exit_codes
 from shared.parent import die_with_parent
-from shared.wire.messages import CODEC, HEARTBEAT_TOPIC, EngineStats, Heartbeat, WorkerState
+from shared.wire.codec import encode
+from shared.wire.messages import HEARTBEAT_TOPIC, EngineStats, Heartbeat, WorkerState
 from shared.wire.transport import Endpoints, open_socket
 
 BEAT_S = 0.05
@@ -66,7 +67,7 @@ class Worker:
         beat = Heartbeat(
             self.worker_id, self.name, "m", os.getpid(), "cpu", state, 1.0, 1, 1, 1, busy_s, {}, EngineStats()
         )
-        self.bus.send_multipart([HEARTBEAT_TOPIC, CODEC.encode(beat)])
+        self.bus.send_multipart([HEARTBEAT_TOPIC, encode(beat)])
 
 
 def run_router(behaviour: str, folder: Path) -> int:
