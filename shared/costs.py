@@ -1,9 +1,9 @@
 """What a job costs a worker. The unit is one prompt token that has to be computed.
 
 The weights of text are those of Sheng et al. 2024, "Fairness in Serving Large Language Models": a generated token
-counts double, as it takes a sequence's place in a whole decode step. Prompt tokens found in the KV cache are free. A
+counts double, since each one takes a decode step. Prompt tokens found in the KV cache are free. A
 denoising step costs one for each patch of 64 x 64 pixels. A second of audio costs 50, the number of positions that it
-takes in Whisper's encoder. Users share the workers of one model, so only the costs of one kind of job are compared.
+takes in Whisper's encoder. Costs are compared only between jobs of one model.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_ANSWER_TOKENS = 512
 """Assumed length of an answer with a higher ``max_tokens``: few answers reach it."""
 
 BYTES_PER_AUDIO_SECOND = 16_000
-"""Of a recording compressed to 128 kbit/s."""
+"""The size of a second of audio, compressed to 128 kbit/s."""
 
 
 def estimate_text(work: TextJob, _blob_bytes: int = 0) -> float:
@@ -41,7 +41,7 @@ def estimate_images(work: ImageJob, _blob_bytes: int = 0) -> float:
 
 
 def estimate_speech(_work: SpeechJob, blob_bytes: int = 0) -> float:
-    """Cost of a recording of ``blob_bytes`` whose length is not known yet, at least 1."""
+    """Cost of a recording whose length is not known yet, from its size; at least 1."""
     return max(1.0, blob_bytes / BYTES_PER_AUDIO_SECOND * AUDIO_SECOND)
 
 

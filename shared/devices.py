@@ -36,7 +36,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class DeviceAssignment:
-    """Where one worker runs: ``gpu`` is an NVML index, None for the CPU; ``env`` is added to its environment."""
+    """Where one worker runs. ``gpu`` is an NVML index, None for the CPU. ``env`` is added to its environment."""
 
     gpu: int | None
     threads: int
@@ -44,7 +44,7 @@ class DeviceAssignment:
 
     @property
     def device(self) -> str:
-        """The device's name in states and logs."""
+        """The device's name in ``GET /v1/workers`` and logs."""
         return "cpu" if self.gpu is None else f"cuda:{self.gpu}"
 
 
@@ -89,10 +89,10 @@ class Nvml:
 def assign(
     workers: Sequence[WorkerNeeds], source: GpuSource | None = None, cores: int | None = None
 ) -> list[DeviceAssignment]:
-    """Assign a device and threads to each worker (those of all models together).
+    """Assign a device and threads to each worker of the server.
 
     Args:
-        workers: the needs of each.
+        workers: the needs of each worker, of all models.
         source: lists the GPUs; NVML by default.
         cores: the number of cores to share; by default those that this process may use.
     """

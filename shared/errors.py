@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class ModelError(Exception):
-    """A model that cannot be named, found, fetched or served. The message is one line for whoever asked for it."""
+    """A model's name is wrong, or it cannot be found, fetched or served. The message is one line for the user."""

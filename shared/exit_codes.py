@@ -1,4 +1,4 @@
-"""Exit codes of a worker that have a meaning for the supervisor."""
+"""Exit codes by which a worker tells the supervisor what to do."""
 
 from __future__ import annotations
 

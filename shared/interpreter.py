@@ -1,4 +1,4 @@
-"""Starting other processes of the server: same interpreter, same code, in any working directory."""
+"""Starting other processes of the server with the same interpreter and code, in any working directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def module_command(module: str, *arguments: str) -> list[str]:
 
 
 def child_environment() -> dict[str, str]:
-    """This process's environment; in a checkout, with the code on the module search path."""
+    """This process's environment. In a checkout, the code is added to ``PYTHONPATH``."""
     environment = dict(os.environ)
     if (CODE_FOLDER / "pyproject.toml").exists():
         paths = [str(CODE_FOLDER), environment.get("PYTHONPATH", "")]

@@ -1,4 +1,4 @@
-"""The kinds of job, one row each: everything that the processes know of a kind, except how its engines run it.
+"""The kinds of job, one row each: everything that the processes know about a kind, except how its engines run it.
 
 A new kind is a member of :class:`JobKind`, a job class in :mod:`shared.wire.jobs`, and a row here; mypy then names each
 ``match`` that needs a case for it.
@@ -60,5 +60,5 @@ def estimated_cost(work: Work, blob_bytes: int = 0) -> float:
 
 
 def max_step_s(kinds: Iterable[JobKind]) -> float:
-    """The longest step of a worker that serves ``kinds``, in seconds."""
+    """The longest step of a worker that serves ``kinds``, in seconds. A longer one counts as hung."""
     return max(KINDS[kind].max_step_s for kind in kinds)

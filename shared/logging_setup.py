@@ -19,7 +19,7 @@ def configure(fmt: str = "text", level: str = "INFO", process: str = "") -> None
     Args:
         fmt: ``text`` (time, process, level, message, then ``key=value``) or ``json`` (one object per line).
         level: the lowest level to log, by its name in :mod:`logging`.
-        process: this process's name in each line.
+        process: the name of this process, written in each line.
 
     Raises:
         ValueError: ``fmt`` is unknown.
@@ -86,7 +86,7 @@ def _extras(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """``value`` as one word, quoted if it has blanks, quotes or line breaks."""
+    """``value`` as one word, quoted if it has whitespace, quotes or ``=``."""
     text = f"{value:.3f}" if isinstance(value, float) else str(value)
     return text if text and not any(c.isspace() or c in "\"'=" for c in text) else json.dumps(text, ensure_ascii=False)
 

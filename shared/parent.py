@@ -1,4 +1,4 @@
-"""Child processes end with their parent, however that ended."""
+"""Makes a child process die with its parent, whatever the parent died of."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _POLL_INTERVAL_S = 0.5
 
 
 def die_with_parent() -> None:
-    """Let this process be killed (SIGKILL) when its parent dies.
+    """Have this process killed (SIGKILL) when its parent dies.
 
-    On Linux the kernel does it (``prctl(2)``, ``PR_SET_PDEATHSIG``); elsewhere a thread polls the parent's pid.
-    :data:`PARENT_PID_VARIABLE` reveals a parent that died before this call.
+    On Linux the kernel does it (``prctl(2)``, ``PR_SET_PDEATHSIG``); elsewhere a thread polls the parent's pid. If the
+    parent died before this call, its pid differs from :data:`PARENT_PID_VARIABLE`.
     """
     expected_pid = int(os.environ.get(PARENT_PID_VARIABLE) or os.getppid())
     if not _ask_kernel():

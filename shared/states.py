@@ -10,7 +10,7 @@ S = TypeVar("S", bound=Enum)
 
 
 class IllegalMove(RuntimeError):
-    """A move that is missing from a state machine's table: a defect of the caller."""
+    """A move that is not in the state machine's table: a bug in the caller."""
 
 
 def move(table: Mapping[S, frozenset[S]], current: S, target: S, owner: str) -> S:

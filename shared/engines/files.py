@@ -13,7 +13,7 @@ from shared.kinds import JobKind
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file or folder that may be a model. ``header`` is that of a GGUF file (of its first part when it is split)."""
+    """A file or folder that may be a model. ``header`` is that of a GGUF file (of its first part if it is split)."""
 
     path: Path
     header: GGUFHeader | None = None
@@ -40,7 +40,7 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files of a hub repository, and the pattern that the user gave (empty: none).
+    """The files of a hub repository, and the user's pattern (empty for none).
 
     A pattern is a glob (``*Q5_K_M*``), a path, or a part of a path (``Q5_K_M``). Case does not matter.
     """
@@ -50,14 +50,14 @@ class Listing:
     pattern: str = ""
 
     def matching(self, *suffixes: str) -> list[HubFile]:
-        """The files with one of ``suffixes`` that fit the pattern. An exact fit excludes a partial one."""
+        """The files with one of ``suffixes`` that match the pattern. Full matches exclude partial ones."""
         found = [file for file in self.files if file.path.lower().endswith(suffixes)]
         pattern = self.pattern.lower()
         if not pattern:
             return found
-        exact = [file for file in found if _fits(file.path.lower(), pattern)]
+        exact = [file for file in found if _matches(file.path.lower(), pattern)]
         return exact or [file for file in found if pattern in file.path.lower()]
 
 
-def _fits(path: str, pattern: str) -> bool:
+def _matches(path: str, pattern: str) -> bool:
     return fnmatchcase(path, pattern) or fnmatchcase(path.rpartition("/")[2], pattern)

@@ -1,4 +1,4 @@
-"""GGUF files, which more than one engine opens: their parts, and which one of several to take."""
+"""GGUF files, which several engines open: their parts, and which model of several to choose."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.errors import ModelError
 from shared.gguf.header import read_gguf_header
 
 NOT_A_MODEL = re.compile(r"mmproj|imatrix|(?<![a-z0-9])vae(?![a-z0-9])", re.IGNORECASE)
-"""Names of files that go with a model: projectors, importance matrices, autoencoders."""
+"""Names of files that accompany a model: projectors, importance matrices, autoencoders."""
 
 _PREFERRED_QUANT = "q4_k_m"
 _FEW_BITS = re.compile(r"(?<![a-z0-9])(i?q[123]|tq[12])_", re.IGNORECASE)
@@ -19,7 +19,7 @@ _PART_PATTERN = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.g
 
 
 def split_parts(name: str) -> list[str]:
-    """Names of all parts of the split GGUF that ``name`` is a part of; ``[name]`` when it is not split."""
+    """Names of all parts of the split GGUF that ``name`` is a part of; ``[name]`` if it is not split."""
     match = _PART_PATTERN.fullmatch(name)
     count = int(match["parts"]) if match else 0
     if match is None or count == 0:
@@ -32,7 +32,7 @@ def read_gguf(path: Path) -> Candidate:
 
     Raises:
         ModelError: a part is missing.
-        GGUFError: a part is no whole GGUF.
+        GGUFError: a part is damaged or truncated.
     """
     names = split_parts(path.name)
     missing = [name for name in names if not (path.parent / name).is_file()]
@@ -44,7 +44,7 @@ def read_gguf(path: Path) -> Candidate:
 
 
 def find_gguf(folder: Path) -> Path | None:
-    """The GGUF model in ``folder``, or None. Raises :class:`ModelError` when it holds several models."""
+    """The GGUF model in ``folder``, or None. Raises :class:`ModelError` if it holds several models."""
     ggufs = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".gguf" and file.is_file())
     ggufs = [file for file in ggufs if "mmproj" not in file.name.lower()]
     firsts = [file for file in ggufs if split_parts(file.name)[0] == file.name] or ggufs[:1]
@@ -55,7 +55,7 @@ def find_gguf(folder: Path) -> Path | None:
 
 
 def choose_gguf(listing: Listing) -> list[HubFile]:
-    """All parts of one GGUF model: Q4_K_M, else the smallest of at least 4 bits a weight, else the smallest.
+    """All parts of one GGUF model: Q4_K_M, else the smallest with at least 4 bits per weight, else the smallest.
 
     Raises:
         ModelError: the repository lacks a part.

@@ -12,7 +12,7 @@ _OTHER_ARCHITECTURES = {
     "whisper": "a Whisper model as GGUF; speech models are CTranslate2 folders (model.bin and config.json)",
     "clip": "the image projector of a multimodal model",
 }
-"""GGUF files that are no text model, by the architecture that they name."""
+"""Architectures of GGUF files that are not text models, and what such a file is."""
 
 
 def _recognise(candidate: Candidate) -> ModelFiles | None:

@@ -1,4 +1,4 @@
-"""All engines. Catalog, hub, command line and workers read this list; no other names an engine."""
+"""All engines. Catalog, hub, command line and workers read this list; there is no other."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from shared.engines.whisper import WHISPER
 
 ENGINES: tuple[EngineSpec, ...] = (
     DIFFUSION,
-    LLAMA,  # after the others that open GGUF files: it takes every architecture that they leave
+    LLAMA,  # after the others that open GGUF files: it takes all architectures that they do not
     WHISPER,
     ECHO,
 )
 
 UNSUPPORTED = {".onnx": "an ONNX model"}
-"""Formats that no engine opens, by suffix, so that a refusal can name them."""
+"""Formats that no engine opens, by suffix, for the error message."""
 
 
 def find_engine(name: str) -> EngineSpec | None:

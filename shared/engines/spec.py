@@ -1,4 +1,4 @@
-"""What every process knows of an engine, without its libraries."""
+"""What every process knows about an engine, without importing its libraries."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class EngineSpec:
     engine needs the Python module ``module``, which the ``extra`` of this distribution installs; both are empty when
     every installation can run it.
 
-    ``opens`` names its models in messages. Its files end in ``.gguf`` or one of ``suffixes``. ``recognise`` returns the
-    model that a candidate is, or None when the candidate is not for this engine; ``choose`` picks the files to fetch
-    from a hub repository, the one to open first, or none. Both raise :class:`~shared.errors.ModelError` for files that
-    belong to this engine and cannot be used.
+    ``opens`` describes its models in error messages. Their files end in ``.gguf`` or one of ``suffixes``. ``recognise``
+    returns the model that a candidate is, or None if it is not for this engine. ``choose`` returns the files to fetch
+    from a hub repository, starting with the one to open, or none. Both raise :class:`~shared.errors.ModelError` for
+    files that belong to this engine but cannot be used.
 
-    Without ``has_files`` the engine opens none: its only model is named ``ENGINE`` or ``ENGINE:ARGUMENT``, and
-    ``argument`` is the model option that ARGUMENT sets.
+    If ``has_files`` is false, the engine opens no files: its only model is named ``ENGINE`` or ``ENGINE:ARGUMENT``, and
+    ARGUMENT sets the model option ``argument``.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Name the format of a file that is not the GGUF that it was taken for."""
+"""Names the format of a file that was expected to be GGUF and is not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"lmgg", "a GGML file, a format before GGUF"),
     (b"fmgg", "a GGMF file, a format before GGUF"),
     (b"tjgg", "a GGJT file, a format before GGUF"),
-    (b"FUGG", "a file with the magic number byte-swapped"),
+    (b"FUGG", "a file whose magic number is byte-swapped"),
     (b"{", "JSON text"),
 )
 

@@ -1,7 +1,7 @@
-"""Read and check the header of a GGUF file without loading the model.
+"""Reads and checks the header of a GGUF file without loading the model.
 
-Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The file may come from anywhere: every count and
-length is bounded before it is used, and arrays are measured and skipped.
+Format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The file is not trusted: every count and length is
+checked before it is used. Arrays are skipped; only their lengths are kept.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _MAGIC = b"GGUF"
 _STRING, _ARRAY = 8, 9
 _SCALAR_CODES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _MIN_ARRAY_BYTES = 12
-"""An empty array within an array: its element type and its count."""
+"""Size of an empty array within an array: its element type and its count."""
 
 _ALIGNMENT_KEY = "general.alignment"
 _DEFAULT_ALIGNMENT = 32
@@ -53,15 +53,15 @@ class GGUFHeader:
 
     @property
     def expected_bytes(self) -> int:
-        """Minimum size of a file that holds all its tensors."""
+        """Minimum size of the file with all its tensors."""
         return self.tensor_data_offset_bytes + self.tensor_data_bytes
 
 
 def read_gguf_header(path: str | os.PathLike[str]) -> GGUFHeader:
-    """Read the header of ``path`` and check that the file is as long as the header needs.
+    """Read the header of ``path``, and check that the file is long enough for its tensors.
 
     Raises:
-        GGUFError: not a whole GGUF of version 2 or 3.
+        GGUFError: not a GGUF of version 2 or 3, or damaged or truncated.
         OSError: the file cannot be opened.
     """
     path = Path(path)
@@ -101,7 +101,7 @@ def _read(reader: FieldReader) -> GGUFHeader:
 
 
 def _read_version(reader: FieldReader) -> int:
-    """The version. It also shows the byte order, which the format does not name."""
+    """The version. It also reveals the byte order, which the format does not state."""
     raw = reader.take(4)
     little, big = int.from_bytes(raw, "little"), int.from_bytes(raw, "big")
     if little in (2, 3):
@@ -131,7 +131,7 @@ def _read_entry(reader: FieldReader, metadata: dict[str, Scalar], array_lengths:
 def _skip_array(reader: FieldReader, what: str, depth: int) -> int:
     """Step over an array; returns the number of its elements."""
     if depth > MAX_ARRAY_DEPTH:
-        raise reader.damaged(f"{what}: expected arrays at most {MAX_ARRAY_DEPTH} deep, got deeper ones")
+        raise reader.damaged(f"{what}: expected arrays nested at most {MAX_ARRAY_DEPTH} deep, got deeper ones")
     element_type = reader.number("I")
     count = reader.number("Q")
     if element_type in _SCALAR_CODES:

@@ -17,13 +17,13 @@ SHORT_STRING_BYTES = 256
 
 
 class GGUFError(ModelError):
-    """A file that is not a whole, readable GGUF; the message is one line and names the file."""
+    """A file that is not a GGUF, or is damaged or truncated. The message is one line and names the file."""
 
 
 class FieldReader:
-    """Reads the fields of one header in order. Numbers are named by their :mod:`struct` code.
+    """Reads the fields of one header in order. A ``code`` is a number's format in :mod:`struct`.
 
-    Every read stays within the file and within :data:`MAX_HEADER_BYTES`; what does not is a :class:`GGUFError`.
+    A read beyond the file's end or :data:`MAX_HEADER_BYTES` raises :class:`GGUFError`.
     """
 
     def __init__(self, path: Path, file: BinaryIO, size_bytes: int) -> None:
@@ -34,7 +34,7 @@ class FieldReader:
         self._file = file
 
     def start(self) -> bytes:
-        """The first 512 bytes, without moving on."""
+        """The first 512 bytes. The position stays at 0."""
         head = self._file.read(512)
         self._file.seek(0)
         return head
@@ -50,7 +50,7 @@ class FieldReader:
         return float(value) if code in "fd" else int(value)
 
     def count(self, what: str, maximum: int) -> int:
-        """A number of things, which are called ``what`` in errors."""
+        """A count of at most ``maximum``. ``what`` is counted, for the error message."""
         count = self.number("Q")
         if count > maximum:
             raise self.damaged(f"{what}: expected at most {maximum:,}, got {count:,}")
@@ -67,7 +67,7 @@ class FieldReader:
             raise self.damaged(f"{what}: expected UTF-8, got other bytes") from None
 
     def skip_strings(self, count: int) -> None:
-        """Step over ``count`` strings. A large vocabulary spends its time in this loop."""
+        """Skip ``count`` strings. Reading a large vocabulary spends its time in this loop."""
         self._require(count * 8)
         read, skip, order = self._file.read, self._file.seek, self.byte_order
         position, end = self.position, min(self.size_bytes, MAX_HEADER_BYTES)
@@ -97,7 +97,7 @@ class FieldReader:
         self._file.seek(self.position)
 
     def require_elements(self, count: int, min_bytes: int) -> None:
-        """Refuse ``count`` elements of at least ``min_bytes`` each that cannot all follow."""
+        """Raise unless ``count`` elements of at least ``min_bytes`` each can follow."""
         self._require(count * min_bytes)
 
     def _require(self, count: int) -> None:
@@ -118,5 +118,5 @@ class FieldReader:
 
 
 def size_of(code: str) -> int:
-    """Bytes of a number with this :mod:`struct` code."""
+    """Size in bytes of a number with this :mod:`struct` code."""
     return struct.calcsize("<" + code)

@@ -12,7 +12,7 @@ from shared.gguf.reader import FieldReader
 MAX_NAME_BYTES = 1_024
 MAX_DIMENSIONS = 4
 _MAX_SIGNED = (1 << 63) - 1
-"""Files and dimensions are signed 64-bit numbers in ggml."""
+"""File sizes and dimensions are signed 64-bit numbers in ggml."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class TensorInfo:
 
     @property
     def size_bytes(self) -> int | None:
-        """Size of the tensor's data, or None when its type is unknown here."""
+        """Size of the tensor's data; None if its type is not in :data:`GGML_TYPES`."""
         layout = GGML_TYPES.get(self.ggml_type)
         if layout is None:
             return None
@@ -54,7 +54,7 @@ def read_tensor(reader: FieldReader) -> TensorInfo:
 
 
 def data_bytes(reader: FieldReader, tensors: Sequence[TensorInfo], alignment: int) -> int:
-    """Size of the data of all ``tensors``. The last one counts 0 bytes when its type is unknown."""
+    """Size of the data of all ``tensors``. A last one of unknown type counts 0 bytes."""
     end_bytes = 0
     for tensor in tensors:
         if tensor.offset_bytes % alignment:

@@ -1,4 +1,4 @@
-"""Choose the files of one model from a hub repository."""
+"""Chooses the files of one model from a hub repository."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shared.models.source import HubSource
 
 
 def choose_files(source: HubSource, files: Sequence[HubFile], engine: str | None = None) -> list[HubFile]:
-    """The files to fetch for ``source``, the one that the engine opens first. ``engine`` excludes all other engines.
+    """The files to fetch for ``source``, starting with the one that the engine opens. ``engine`` allows only that one.
 
     Raises:
         ModelError: no engine finds a model.
@@ -21,7 +21,7 @@ def choose_files(source: HubSource, files: Sequence[HubFile], engine: str | None
         chosen = spec.choose(listing) if engine in (None, spec.name) else []
         if chosen:
             return chosen
-    expected = f"a model file that fits {source.pattern!r}" if source.pattern else "a model that can be served"
+    expected = f"a model file that matches {source.pattern!r}" if source.pattern else "a model that can be served"
     raise ModelError(f"hf:{source.repo}: expected {expected}, got {_some_names(files)}")
 
 

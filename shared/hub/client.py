@@ -24,8 +24,10 @@ from shared.errors import ModelError
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0
-_ATTEMPTS = 5
+_MAX_FAILURES = 5
+"""A download is given up after this many attempts in a row that bring no byte."""
 _SPARE_DISK_BYTES = 64 * 1024 * 1024
+"""Disk space to leave free beyond the file."""
 
 
 class HubError(ModelError):
@@ -33,7 +35,7 @@ class HubError(ModelError):
 
 
 class PullProgress(Protocol):
-    """Shows a download. ``done_bytes`` are left from an earlier, interrupted one."""
+    """Shows a download. ``done_bytes`` are here already, from an interrupted one."""
 
     def start(self, name: str, total_bytes: int, done_bytes: int) -> None: ...
 
@@ -44,7 +46,7 @@ class PullProgress(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HubRepo:
-    """One commit of a repository: its files, and the licence on its card (empty when there is none)."""
+    """One commit of a repository: its files, and the licence on its card (empty if there is none)."""
 
     repo: str
     commit: str
@@ -53,11 +55,11 @@ class HubRepo:
 
 
 class _Interrupted(Exception):
-    """The connection ended before the file did. What arrived is kept."""
+    """The connection broke before the end of the file. What has arrived is kept."""
 
 
 class Hub:
-    """A client of one hub. ``retry_delay_s`` is the pause before an attempt, doubled while nothing arrives."""
+    """A client of one hub. ``retry_delay_s`` is the pause between attempts, doubled after each that brings nothing."""
 
     def __init__(self, endpoint: str | None = None, token: str | None = None, retry_delay_s: float = 1.0) -> None:
         self.endpoint = (endpoint or os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
@@ -87,7 +89,7 @@ class Hub:
     def download(self, repo: HubRepo, file: HubFile, target: Path, progress: PullProgress) -> None:
         """Download ``file`` to ``target``, resuming an interrupted attempt.
 
-        Bytes go to another name beside ``target``, which appears only when size and hash are right. The caller must
+        Bytes go to a ``.part`` file beside ``target``, which is renamed once size and hash are right. The caller must
         check that ``target`` is safe: ``file.path`` comes from the hub. Raises :class:`HubError`.
         """
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,7 +117,7 @@ class Hub:
         partial.replace(target)
 
     def _fill(self, repo: HubRepo, file: HubFile, out: BinaryIO, progress: PullProgress) -> None:
-        """Append to ``out`` until it is whole. Gives up after several attempts in a row that bring nothing."""
+        """Append to ``out`` until it has the size of ``file``."""
         failures = 0
         while (done_bytes := out.seek(0, os.SEEK_END)) < file.size_bytes:
             with self._hub_errors(repo.repo, file.path):
@@ -125,7 +127,7 @@ class Hub:
                 except _Interrupted as error:
                     cause = str(error)
             failures = 0 if out.seek(0, os.SEEK_END) > done_bytes else failures + 1
-            if failures >= _ATTEMPTS:
+            if failures >= _MAX_FAILURES:
                 raise HubError(
                     f"download of {file.path} from {repo.repo} stopped at {done_bytes:,} of {file.size_bytes:,} bytes "
                     f"({cause}); run it again to resume"
@@ -155,7 +157,9 @@ class Hub:
                     out.truncate(0)
                     progress.advance(-done_bytes)
                     done_bytes = 0
-                for chunk in response.iter_bytes():  # a chunk size would lose what is buffered when the line drops
+                for (
+                    chunk
+                ) in response.iter_bytes():  # with a chunk size, a broken connection would lose what is buffered
                     done_bytes += len(chunk)
                     if done_bytes > file.size_bytes:
                         out.truncate(0)
@@ -177,7 +181,7 @@ class Hub:
 
     @contextmanager
     def _hub_errors(self, repo: str, file: str = "") -> Iterator[None]:
-        """Turn the errors of ``huggingface_hub`` into :class:`HubError` of one line."""
+        """Turn errors of ``huggingface_hub`` into a :class:`HubError` of one line."""
         what = f"{file} of {repo}" if file else repo
         try:
             yield
@@ -190,7 +194,7 @@ class Hub:
             raise HubError(f"model: expected a hub repository, got {repo!r}: {_one_line(error)}") from None
         except (ValueError, TypeError, KeyError) as error:
             raise HubError(
-                f"{what}: expected the answer of a model hub from {self.endpoint}, got another: {_one_line(error)}"
+                f"{what}: expected a model hub's answer from {self.endpoint}, got something else: {_one_line(error)}"
             ) from None
         except Exception as error:
             if not _is_transport_error(error):
@@ -198,7 +202,7 @@ class Hub:
             raise HubError(f"{what}: cannot reach the hub at {self.endpoint}: {_one_line(error)}") from None
 
     def _refusal(self, repo: str, file: str, status: int, code: str | None) -> str:
-        """Explain an HTTP error. ``code`` is the hub's ``X-Error-Code``; a 401 for an unknown repository has none."""
+        """Explain an HTTP error. ``code`` is the hub's ``X-Error-Code``; the 401 for an unknown repository has none."""
         if code == "GatedRepo":
             return (
                 f"{repo} is gated: accept its terms at {self.endpoint}/{repo}, then set HF_TOKEN to a token of "
@@ -217,7 +221,7 @@ class Hub:
 
 
 def _find_damage(file: HubFile, path: Path) -> str | None:
-    """How the bytes at ``path`` differ from the size and hash of ``file``, or None when they do not."""
+    """How the content of ``path`` differs from the size and hash of ``file``; None if it does not."""
     size_bytes = path.stat().st_size
     if size_bytes != file.size_bytes:
         return f"expected {file.size_bytes:,} bytes, got {size_bytes:,}"

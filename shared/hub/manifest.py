@@ -15,7 +15,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A whole model in the store. ``files`` are paths in ``folder / "files"``, the one to open first."""
+    """A complete model in the store. ``files`` are paths in ``folder / "files"``, starting with the one to open."""
 
     name: str
     source: str
@@ -27,7 +27,7 @@ class InstalledModel:
 
     @property
     def path(self) -> Path:
-        """The file to recognise the model by, or its folder when it has several files."""
+        """The file to recognise the model by, or its folder if it has several files."""
         first = self.folder / "files" / self.files[0]
         return first if len(self.files) == 1 else first.parent
 
@@ -37,7 +37,7 @@ class InstalledModel:
 
 
 def write_manifest(model: InstalledModel) -> None:
-    """Mark ``model`` as whole."""
+    """Write the manifest of ``model``, which marks it as complete."""
     values = asdict(model)
     del values["folder"]
     draft = model.folder / f"{MANIFEST}.part"
@@ -46,11 +46,12 @@ def write_manifest(model: InstalledModel) -> None:
 
 
 def read_manifest(folder: Path) -> InstalledModel | None:
-    """The model in ``folder``, or None when the manifest is missing or damaged, or lists a file that is not there."""
+    """The model in ``folder``; None if the manifest is missing or damaged, or lists a file that is not there."""
     try:
         values = json.loads((folder / MANIFEST).read_text())
         model = InstalledModel(**{**values, "files": tuple(values["files"]), "folder": folder})
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    whole = model.files and all(is_safe_relative(file) and (folder / "files" / file).is_file() for file in model.files)
-    return model if whole else None
+    files = folder / "files"
+    complete = model.files and all(is_safe_relative(file) and (files / file).is_file() for file in model.files)
+    return model if complete else None

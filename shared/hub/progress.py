@@ -29,7 +29,7 @@ class SilentProgress:
         """A file begins."""
 
     def advance(self, count_bytes: int) -> None:
-        """Bytes have arrived (negative: were discarded)."""
+        """Bytes have arrived, or have been discarded if negative."""
 
     def finish(self) -> None:
         """The download has ended or failed."""
@@ -104,7 +104,7 @@ class LineProgress:
 
 
 def progress_for(stream: TextIO = sys.stderr) -> PullProgress:
-    """Bars when ``stream`` is a terminal, lines when it is not."""
+    """Bars if ``stream`` is a terminal, else lines."""
     return BarProgress(stream) if stream.isatty() else LineProgress(stream)
 
 

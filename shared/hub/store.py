@@ -1,7 +1,7 @@
-"""The models fetched from a hub, or joined from packages: where they are kept, which there are, fetching and removing.
+"""The store of models that were fetched from a hub or joined from packages.
 
-A model is one folder of the store: ``files/`` as in its repository, and ``manifest.json``, written last. A folder
-without a manifest is an unfinished download, which the next pull resumes.
+Each model has one folder: ``files/`` as in its repository, and ``manifest.json``, written last. A folder without a
+manifest is an unfinished download, which the next pull resumes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from shared.models.resolution import ResolvedModel, resolve_entry
 from shared.models.source import HubSource, JoinedSource, PackageSource, is_safe_relative, parse_source
 
 FetchedSource = HubSource | JoinedSource
-"""Sources whose models are kept in the store. All others are opened where they are."""
+"""Sources whose models are kept in the store. Models of other sources are opened where they are."""
 
 
 class NotInstalledError(ModelError):
@@ -39,7 +39,7 @@ class NotInstalledError(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """A model to keep in the store. ``entry`` is None for a hub repository that the catalog does not name."""
+    """A model to keep in the store. ``entry`` is None for a hub repository that is not in the catalog."""
 
     name: str
     source: FetchedSource
@@ -47,7 +47,7 @@ class _Request:
 
     @classmethod
     def of(cls, model: CatalogEntry | HubSource) -> _Request | None:
-        """The request for ``model``, or None when it needs no place in the store."""
+        """The request for ``model``; None if it is not kept in the store."""
         match model:
             case HubSource():
                 return cls(str(model).removeprefix("hf:"), model)
@@ -61,7 +61,7 @@ class _Request:
 
 @dataclass(frozen=True, slots=True)
 class _Fetched:
-    """Files in the store, the one to open first, and what is known of them. The licence is empty when unknown."""
+    """Files in the store, starting with the one to open, and their origin. The licence is empty if unknown."""
 
     files: tuple[str, ...]
     commit: str = ""
@@ -74,7 +74,7 @@ def default_root() -> Path:
 
 
 class ModelStore:
-    """The models under ``root``. Several processes may share a store: one at a time fetches a model."""
+    """The models under ``root``. Several processes may share a store; only one at a time fetches a model."""
 
     def __init__(self, root: Path | None = None, hub: Hub | None = None, progress: PullProgress | None = None) -> None:
         self.root = root or default_root()
@@ -82,7 +82,7 @@ class ModelStore:
         self._progress = progress or SilentProgress()
 
     def installed(self) -> list[InstalledModel]:
-        """All whole models, by name. Other folders, and those with a damaged manifest, are skipped."""
+        """All complete models, by name. Other folders, and those with a damaged manifest, are skipped."""
         if not self.root.is_dir():
             return []
         found = (read_manifest(folder) for folder in self.root.iterdir() if folder.is_dir())
@@ -107,7 +107,7 @@ class ModelStore:
         return self.ensure(_parse_name(name), progress)
 
     def remove(self, name: str) -> InstalledModel:
-        """Delete the model with this catalog name or ``hf:`` source, also an unfinished download of it.
+        """Delete the model with this catalog name or ``hf:`` source, even if its download is unfinished.
 
         Raises:
             NotInstalledError: the store does not hold it.
@@ -201,7 +201,7 @@ class ModelStore:
         return _Fetched(tuple(file.path for file in files), repo.commit, repo.licence)
 
     def _check(self, model: InstalledModel) -> None:
-        """Recognise the fetched files. Those that no engine can open are deleted."""
+        """Recognise the fetched files. If no engine can open them, they are deleted."""
         try:
             inspect_model(model.path)
         except ModelError as error:

@@ -1,4 +1,4 @@
-"""The catalog: models that have a name here."""
+"""The catalog: models that users can name without a source."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SEPARATORS = re.compile(r"[-_.:/\s]+")
 
 
 class UnknownModelError(ModelError):
-    """A name that is neither in the catalog, nor a path, nor a source."""
+    """A name that is not in the catalog, and neither a path nor a source."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Catalog:
 
 @cache
 def load_catalog(path: Path = CATALOG_PATH) -> Catalog:
-    """Read a catalog, by default the one of this package. Raises ``ValueError`` when an entry is wrong."""
+    """Read a catalog, by default the one of this package. Raises ``ValueError`` if an entry is wrong."""
     with path.open("rb") as file:
         document = tomllib.load(file)
     return Catalog(_read_entry(row) for row in document["model"])

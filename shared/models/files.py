@@ -1,4 +1,4 @@
-"""Recognise a model by its files: which engine runs it, which kinds of job it serves, what the engine opens."""
+"""Recognises a model by its files: which engine runs it, which kinds of job it serves, what the engine opens."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from shared.errors import ModelError
 
 
 def inspect_model(path: Path) -> ModelFiles:
-    """Recognise the model at ``path`` (a file or a folder). Of GGUF files the headers are checked, of others the names.
+    """Recognise the model at ``path``, a file or a folder: by its header if it is GGUF, else by file names.
 
     Raises:
         ModelError: no engine can open it; :class:`~shared.gguf.reader.GGUFError` for a damaged GGUF.
@@ -40,7 +40,7 @@ def _candidates(path: Path) -> Iterator[Candidate]:
 
 
 def _describe(path: Path) -> str:
-    """Name a path that is no model. Exports for other runtimes often lie in a folder of their format's name."""
+    """Name what is at a path that is not a model. Exports for other runtimes are often in a subfolder."""
     if path.is_file():
         return registry.UNSUPPORTED.get(path.suffix.lower(), f"a {path.suffix} file")
     suffixes = {file.suffix.lower() for pattern in ("*", "*/*") for file in path.glob(pattern)}

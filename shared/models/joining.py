@@ -1,4 +1,4 @@
-"""Join a model whose files lie in several folders, large ones in parts."""
+"""Joins a model whose files are in several folders, large ones in parts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def join_folders(folders: Iterable[Path], target: Path, sha256: str | None = Non
     """Copy the files of ``folders`` into ``target``, joining ``NAME.part1``, ``NAME.part2``, … into ``NAME``.
 
     Returns:
-        The names of the files, those that were joined first.
+        The names of the files, starting with those that were in parts.
 
     Raises:
         ModelError: a part is missing, or the first joined file has another hash than ``sha256``.
@@ -51,7 +51,7 @@ def _sort_files(folders: Iterable[Path]) -> tuple[dict[str, Path], dict[str, dic
 
 
 def _write(target: Path, sources: list[Path]) -> str:
-    """Join ``sources`` into ``target``, which appears only once it is whole. Returns its SHA-256."""
+    """Join ``sources`` into ``target``, which appears only when it is complete. Returns its SHA-256."""
     digest = hashlib.sha256()
     draft = target.with_name(target.name + ".part")
     with draft.open("wb") as out:

@@ -1,4 +1,4 @@
-"""From any way of naming a model to its files on this machine."""
+"""From a model's name, path or source to its files on this machine."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ class ResolvedModel:
 
 
 class ModelFinder(Protocol):
-    """The part of the model store that :func:`resolve` uses."""
+    """The part of :class:`shared.hub.store.ModelStore` that :func:`resolve` uses."""
 
     def ensure(self, model: CatalogEntry | HubSource) -> ResolvedModel:
         """The installed model, fetched first if it is not here."""
 
 
 def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
-    """Find the model that ``spec`` names, and let ``store`` fetch it when it is not on this machine.
+    """Find the model that ``spec`` names. ``store`` fetches it if it is not on this machine.
 
     ``spec`` is a name of the catalog, a local file or folder, ``hf:owner/repo[:file-pattern]`` or
-    ``package:module/file``. A local path wins over a name when it is written like a path and exists.
+    ``package:module/file``. What is written like a path and exists is a path, even if it is also a name.
 
     Raises:
         ModelError: there is no such model, or it cannot be fetched or read.
@@ -57,7 +57,7 @@ def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
 
 
 def resolve_entry(entry: CatalogEntry, store: ModelFinder) -> ResolvedModel:
-    """The files of a catalog entry. ``store`` makes them ready unless an installed package ships them whole."""
+    """The files of a catalog entry, from ``store`` unless one installed package ships all of them."""
     match entry.source:
         case HubSource() | JoinedSource():
             return store.ensure(entry)
@@ -72,7 +72,7 @@ def resolve_entry(entry: CatalogEntry, store: ModelFinder) -> ResolvedModel:
 
 
 def resolved(files: ModelFiles, name: str, licence: str, source: str) -> ResolvedModel:
-    """Join recognised files with what is known about the model."""
+    """Combine recognised files with the model's name and origin."""
     return ResolvedModel(name, files.kinds, files.engine, files.path, licence, source)
 
 

@@ -29,7 +29,7 @@ def test_choice_of_a_file(names: list[str], pattern: str, chosen: str) -> None:
 @pytest.mark.parametrize(
     ("names", "pattern", "what"),
     [
-        (["m.gguf"], "Q9", r"hf:o/r: expected a model file that fits 'Q9', got m\.gguf"),
+        (["m.gguf"], "Q9", r"hf:o/r: expected a model file that matches 'Q9', got m\.gguf"),
         (["README.md"], "", r"expected a model that can be served, got README\.md"),
         (["config.json", "model.safetensors"], "", "expected a model that can be served, got config"),
         (["a.safetensors", "b.safetensors"], "", "name one of them"),

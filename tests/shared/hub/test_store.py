@@ -194,7 +194,7 @@ def test_hub_that_is_down(store: ModelStore, hub: HubServer) -> None:
 
 def test_web_page_instead_of_a_hub(store: ModelStore, hub: HubServer) -> None:
     hub.body_instead = b"<html>Log in to the hotel's network</html>"
-    assert "expected the answer of a model hub" in one_line_error(store)
+    assert "expected a model hub's answer" in one_line_error(store)
 
 
 def test_offline_mode(store: ModelStore, monkeypatch: pytest.MonkeyPatch) -> None:
