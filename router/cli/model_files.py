@@ -9,7 +9,7 @@ from shared.settings.loading import MODEL_OPTIONS, RequestedModel
 from shared.settings.option import OptionError
 from shared.settings.values import ExistingPath
 
-FILE_OPTIONS = tuple(name for name, option in MODEL_OPTIONS.items() if isinstance(option.option.value, ExistingPath))
+FILE_OPTIONS = tuple(name for name, option in MODEL_OPTIONS.items() if isinstance(option.spec.value, ExistingPath))
 
 
 def with_files(model: RequestedModel) -> RequestedModel:

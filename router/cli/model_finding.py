@@ -87,7 +87,7 @@ def _without_files(requested: RequestedModel, engine: EngineSpec, argument: str)
     """The model ``ENGINE`` or ``ENGINE:ARGUMENT`` of an engine that opens no files."""
     options = dict(requested.options)
     if argument:
-        value = MODEL_OPTIONS[engine.argument].option.value
+        value = MODEL_OPTIONS[engine.argument].spec.value
         try:
             options[engine.argument] = value.read(argument)
         except ValueError:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from shared.settings import ModelOptions
 from shared.settings.loading import MODEL_OPTIONS
-from shared.settings.option import Declared, Group, flag_of, variable_of
+from shared.settings.option import DeclaredOption, Group, flag_of, variable_of
 from shared.settings.sources import OPTIONS
 
 
@@ -14,7 +14,7 @@ def options_table() -> str:
     """A table per group, one of the options that are given only for one model, and one of former names."""
     sections = [_section(group.value, _of_group(group)) for group in Group]
     rows = [
-        (_code(f"MODEL@{name}="), option.option.value.expected, _code(option.shown_default), option.option.help)
+        (_code(f"MODEL@{name}="), option.spec.value.expected, _code(option.shown_default), option.spec.help)
         for name, option in MODEL_OPTIONS.items()
         if name not in ModelOptions.model_fields
     ]
@@ -23,19 +23,19 @@ def options_table() -> str:
     return "\n\n".join(sections) + "\n"
 
 
-def _of_group(group: Group) -> list[Declared]:
-    return [option for option in OPTIONS.values() if option.option.group is group and not option.option.is_word]
+def _of_group(group: Group) -> list[DeclaredOption]:
+    return [option for option in OPTIONS.values() if option.spec.group is group and not option.spec.is_positional]
 
 
-def _section(title: str, options: Iterable[Declared]) -> str:
+def _section(title: str, options: Iterable[DeclaredOption]) -> str:
     rows = [
         (
-            _code(option.flag if option.is_switch else f"{option.flag} {option.option.value.metavar}"),
+            _code(option.flag if option.is_switch else f"{option.flag} {option.spec.value.metavar}"),
             _code(option.variable),
             _code(option.name),
-            option.option.value.expected,
+            option.spec.value.expected,
             _code(option.shown_default),
-            option.option.help,
+            option.spec.help,
         )
         for option in options
     ]
@@ -45,7 +45,7 @@ def _section(title: str, options: Iterable[Declared]) -> str:
 def _former_rows() -> list[tuple[str, str]]:
     rows = []
     for option in OPTIONS.values():
-        former = option.option.former
+        former = option.spec.former
         if former is None:
             continue
         names = [(variable_of(former.name), option.variable), (former.name, option.name)]

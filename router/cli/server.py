@@ -72,7 +72,7 @@ def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """
     known, unknown = parser.parse_known_intermixed_args(words)
     if unknown:
-        flags = [option.flag for option in OPTIONS.values() if not option.option.is_word]
+        flags = [option.flag for option in OPTIONS.values() if not option.spec.is_positional]
         raise OptionError(f"{unknown[0]}: no such option; did you mean {nearest(unknown[0], flags)}?")
     found: dict[str, Any] = vars(known)
     config_path = found.pop("config") or os.environ.get(CONFIG_VARIABLE) or None

@@ -1,6 +1,7 @@
 """The options of ``nexa server``, each declared once, and the settings file that its processes read.
 
-Only :mod:`shared.settings.loading` needs pydantic-settings; processes that read the file do not import it.
+Only :mod:`shared.settings.sources` and :mod:`shared.settings.loading` need pydantic-settings. Processes that read the
+settings file do not import them.
 """
 
 from shared.settings.model import ModelOptions, ModelSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from shared.settings.model import ModelOptions
-from shared.settings.option import Former, Group, Option
+from shared.settings.option import FormerName, Group, Option
 from shared.settings.server import ServerOptions
 from shared.settings.values import Texts
 
@@ -17,26 +17,26 @@ _BETWEEN_MODELS = re.compile(rf",(?!\s*{_ASSIGNMENT})")
 
 @dataclass(frozen=True)
 class Models(Texts):
-    """Models to serve. A comma before ``OPTION=`` does not end a model."""
+    """Models to serve. A comma before ``OPTION=`` does not start another model."""
 
     def split(self, text: str) -> list[str]:
         return _BETWEEN_MODELS.split(text)
 
 
 class CommandOptions(ServerOptions, ModelOptions):
-    """The options of the command line, the variables and the TOML file."""
+    """The options that the command line, the environment and the TOML file can set."""
 
     model_path: Annotated[
         tuple[str, ...],
-        Option(Models("MODEL", "a list of models"), "models to serve", Group.MODELS, is_word=True),
+        Option(Models("MODEL", "a list of models"), "models to serve", Group.MODELS, is_positional=True),
     ] = ()
     aliases: Annotated[
         tuple[str, ...],
         Option(
             Texts("MODEL=ALIAS", "a list of MODEL=ALIAS"),
-            "further name of a model; ALIAS alone where one is served",
+            "another name for a model; ALIAS alone if only one model is served",
             Group.MODELS,
             flag="--alias",
-            former=Former("alias"),
+            former=FormerName("alias"),
         ),
     ] = ()

@@ -13,32 +13,32 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from shared.settings.command import CommandOptions
-from shared.settings.model import ModelOptions, OwnModelOptions
-from shared.settings.model_words import split_word
+from shared.settings.model import ModelOptions, SingleModelOptions
+from shared.settings.model_argument import split_model_argument
 from shared.settings.names import nearest
-from shared.settings.option import Declared, OptionError, declared
+from shared.settings.option import DeclaredOption, OptionError, options_of
 from shared.settings.sources import OPTIONS, CommandLine, Environment, SourcedOptions, TomlFile
 
-MODEL_OPTIONS = declared(OwnModelOptions)
+MODEL_OPTIONS = options_of(SingleModelOptions)
 
 _MODEL_PATH = "model_path"
 _MODEL_NAMES = {option.flag.removeprefix("--").replace("-", "_"): name for name, option in MODEL_OPTIONS.items()}
 _MODEL_NAMES |= {name: name for name in MODEL_OPTIONS}
-"""Option names by name and by flag (``nctx``)."""
+"""Names of a model's options, by name and by flag without dashes (``nctx``)."""
 
 
 @dataclass(frozen=True)
 class RequestedModel:
-    """A model to serve: the name or path given, its options, and where each option was given."""
+    """A model to serve: its name, path or source as given, its options, and where each option was given."""
 
     spec: str
-    options: OwnModelOptions
+    options: SingleModelOptions
     origins: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class LoadedOptions:
-    """All options, the models to serve, and a warning for each former name in use."""
+    """All options, the models to serve, and a warning for each former name that was used."""
 
     options: CommandOptions
     models: tuple[RequestedModel, ...]
@@ -46,11 +46,11 @@ class LoadedOptions:
 
 
 def load_options(command_line: Mapping[str, Any], config_path: str | None) -> LoadedOptions:
-    """Join the sources.
+    """Combine the three sources.
 
     Args:
-        command_line: values by name or former name: text, a list of texts, or True.
-        config_path: the TOML file, if there is one.
+        command_line: values by current or former name: text, a list of texts, or True.
+        config_path: the TOML file, or None.
 
     Raises:
         OptionError: a wrong value, an unknown option, or an unreadable file.
@@ -61,10 +61,11 @@ def load_options(command_line: Mapping[str, Any], config_path: str | None) -> Lo
     for source in reversed(sources):
         origins |= source.given.origins
     options = _joined(sources, origins)
-    words = options.model_path if any(_MODEL_PATH in source.given.values for source in sources) else tuple(file.tables)
+    models_given = any(_MODEL_PATH in source.given.values for source in sources)
+    arguments = options.model_path if models_given else tuple(file.tables)
     if origins[_MODEL_PATH] == file.given.origins.get(_MODEL_PATH):
-        _check_tables(file.tables, words, config_path)
-    models = tuple(_requested(word, options, origins, file.tables, config_path) for word in words)
+        _check_tables(file.tables, arguments, config_path)
+    models = tuple(_requested(argument, options, origins, file.tables, config_path) for argument in arguments)
     return LoadedOptions(options, models, tuple(line for source in sources for line in source.given.warnings))
 
 
@@ -88,13 +89,13 @@ def _joined(sources: tuple[PydanticBaseSettingsSource, ...], origins: Mapping[st
 
 
 def _requested(
-    word: str,
+    argument: str,
     options: CommandOptions,
     origins: Mapping[str, str],
     tables: Mapping[str, Mapping[str, Any]],
     config_path: str | None,
 ) -> RequestedModel:
-    spec, assigned = split_word(word)
+    spec, assigned = split_model_argument(argument)
     values = {name: getattr(options, name) for name in ModelOptions.model_fields}
     where = {name: origins[name] for name in values}
     own = [(name, value, f"models.{spec}.{name} in {config_path}") for name, value in tables.get(spec, {}).items()]
@@ -104,21 +105,21 @@ def _requested(
             raise OptionError(f"{origin}: no such option of a model; did you mean {nearest(name, _MODEL_NAMES)}?")
         values[_MODEL_NAMES[name]], where[_MODEL_NAMES[name]] = value, origin
     try:
-        return RequestedModel(spec, OwnModelOptions.model_validate(values), where)
+        return RequestedModel(spec, SingleModelOptions.model_validate(values), where)
     except ValidationError as error:
         raise _refusal(error, MODEL_OPTIONS, where) from None
 
 
-def _check_tables(tables: Iterable[str], words: Iterable[str], config_path: str | None) -> None:
+def _check_tables(tables: Iterable[str], arguments: Iterable[str], config_path: str | None) -> None:
     """Refuse a table for a model that the same file does not serve; its name is probably misspelt."""
-    specs = [split_word(word)[0] for word in words]
+    specs = [split_model_argument(argument)[0] for argument in arguments]
     for name in tables:
         if name not in specs:
             hint = f"; did you mean {nearest(name, specs)}?" if specs else ""
             raise OptionError(f"models.{name} in {config_path}: {_MODEL_PATH} has no such model{hint}")
 
 
-def _refusal(error: ValidationError, options: Mapping[str, Declared], origins: Mapping[str, str]) -> OptionError:
+def _refusal(error: ValidationError, options: Mapping[str, DeclaredOption], origins: Mapping[str, str]) -> OptionError:
     first = error.errors()[0]
     name = str(first["loc"][0])
-    return OptionError(f"{origins[name]}: expected {options[name].option.value.expected}, got {first['input']!r}")
+    return OptionError(f"{origins[name]}: expected {options[name].spec.value.expected}, got {first['input']!r}")

@@ -1,4 +1,4 @@
-"""The options of a model, and a served model."""
+"""The options of models, and the settings of a served model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict
 
 from shared.kinds import JobKind
-from shared.settings.option import Former, Group, Option
+from shared.settings.option import FormerName, Group, Option
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
 from shared.settings.values import Duration, ExistingPath, Size, Text, Texts, Whole
 
@@ -16,7 +16,7 @@ _FOLDER = ExistingPath("FOLDER")
 
 
 class ModelOptions(BaseModel):
-    """Options that can be given for all models and for a single one."""
+    """Options that can be given for all models, or for a single one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,14 +24,14 @@ class ModelOptions(BaseModel):
         int,
         Option(
             Whole(0, 1 << 24),
-            "context window in tokens; 0 chooses by the model",
+            "context window in tokens; 0 is the model's own, up to 8192",
             Group.MODELS,
             flag="--nctx",
-            former=Former("nctx"),
+            former=FormerName("nctx"),
         ),
     ] = 0
     workers: Annotated[
-        int, Option(Whole(1, 256), "worker processes per model; with GPUs, one per GPU in turn", Group.MODELS)
+        int, Option(Whole(1, 256), "worker processes per model; they take the GPUs in turn", Group.MODELS)
     ] = 1
     slots: Annotated[int, Option(Whole(1, 1024), "sequences that a worker runs at once", Group.MODELS)] = 16
     threads: Annotated[
@@ -44,16 +44,16 @@ class ModelOptions(BaseModel):
         int,
         Option(
             Size(0, 100 * TERABYTE),
-            "main memory per text worker for ended chats",
+            "main memory in which a text worker keeps ended chats",
             Group.MODELS,
-            former=Former("cache_ram", MEGABYTE),
+            former=FormerName("cache_ram", MEGABYTE),
         ),
     ] = GIGABYTE
     chat_template: Annotated[
         str,
         Option(
             Text("FILE", "a path or a name"),
-            "chat template instead of the model's: a name or a Jinja file",
+            "chat template to use instead of the model's: a name or a Jinja file",
             Group.MODELS,
         ),
     ] = ""
@@ -63,26 +63,26 @@ class ModelOptions(BaseModel):
     clip_g: Annotated[str, Option(_FILE, "separate CLIP-G text encoder", Group.IMAGE_MODELS)] = ""
     t5xxl: Annotated[str, Option(_FILE, "separate T5 text encoder", Group.IMAGE_MODELS)] = ""
     lora_folder: Annotated[
-        str, Option(_FOLDER, "where <lora:name:weight> in a prompt finds its files", Group.IMAGE_MODELS)
+        str, Option(_FOLDER, "folder of the LoRA files that <lora:name:weight> in a prompt names", Group.IMAGE_MODELS)
     ] = ""
     max_image_side: Annotated[
         int, Option(Whole(64, 8192, 64, "PIXELS"), "largest width and height, in pixels", Group.IMAGE_MODELS)
     ] = 1024
 
 
-class OwnModelOptions(ModelOptions):
-    """All options of one model."""
+class SingleModelOptions(ModelOptions):
+    """All options that can be given for a single model."""
 
     aliases: Annotated[
         tuple[str, ...],
-        Option(Texts("NAME", "a list of names"), "further names of the model", Group.MODELS, flag="--alias"),
+        Option(Texts("NAME", "a list of names"), "other names for the model", Group.MODELS, flag="--alias"),
     ] = ()
     step_s: Annotated[
-        float, Option(Duration(0, MINUTE_S), "time of a step of the echo engine, for tests", Group.MODELS)
+        float, Option(Duration(0, MINUTE_S), "duration of a step of the echo engine, for tests", Group.MODELS)
     ] = 0.0
 
 
-class ModelSettings(OwnModelOptions):
+class ModelSettings(SingleModelOptions):
     """A served model: the name that requests use, its kinds of job, engine, file or folder, and options."""
 
     name: str

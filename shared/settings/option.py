@@ -1,4 +1,4 @@
-"""How an option is declared: as metadata of a field of a pydantic model.
+"""How an option is declared: as metadata of a pydantic model's field.
 
     slots: Annotated[int, Option(Whole(1, 1024), "sequences that a worker runs at once", Group.MODELS)] = 16
 
@@ -22,7 +22,7 @@ VARIABLE_PREFIX = "NEXA_"
 
 
 class OptionError(Exception):
-    """A wrong option. The message is one line: the option, what was expected, what was given."""
+    """A wrong option. The message is one line: the option, what was expected, and what it got."""
 
 
 class Group(StrEnum):
@@ -37,17 +37,17 @@ class Group(StrEnum):
 
 
 @dataclass(frozen=True)
-class Former:
-    """An option's name in the previous release, which still works, with a warning.
+class FormerName:
+    """An option's name in the previous release. It still works, with a warning.
 
-    ``unit`` is the unit of a plain number under that name, in the option's current unit.
+    ``unit`` is what the number 1 under that name is in the option's current unit.
     """
 
     name: str
     unit: int = 1
 
     def convert(self, given: Any) -> Any:
-        """The value in the current unit. What is not a number is left to the option's own check."""
+        """The value in the current unit. A value that is not a number is returned as it is, and refused later."""
         if isinstance(given, bool):
             return given
         try:
@@ -59,71 +59,71 @@ class Former:
 
 @dataclass(frozen=True)
 class Option:
-    """The kind of value, help, group, the flag if it differs from the name, and the former name.
+    """What a field's metadata says about its option: kind of value, help, group, and other names.
 
-    ``is_word`` marks an option that the command line takes as a positional word.
+    ``flag`` is given if it differs from the field's name. An option that ``is_positional`` has no flag.
     """
 
     value: Value
     help: str
     group: Group
     flag: str = ""
-    former: Former | None = None
-    is_word: bool = False
+    former: FormerName | None = None
+    is_positional: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_before_validator_function(self.value.read, handler(source))
 
 
 @dataclass(frozen=True)
-class Declared:
-    """An option with its names and default."""
+class DeclaredOption:
+    """An option with its name and default."""
 
     name: str
     default: Any
-    option: Option
+    spec: Option
 
     @property
     def flag(self) -> str:
-        """Its name on the command line."""
-        return self.option.flag or flag_of(self.name)
+        """The option's name on the command line."""
+        return self.spec.flag or flag_of(self.name)
 
     @property
     def variable(self) -> str:
-        """Its environment variable."""
+        """The option's environment variable."""
         return variable_of(self.name)
 
     @property
     def is_switch(self) -> bool:
-        """Whether its flag takes no value."""
-        return isinstance(self.option.value, Switch)
+        """Whether the flag takes no value."""
+        return isinstance(self.spec.value, Switch)
 
     @property
     def is_list(self) -> bool:
-        """Whether its flag may be repeated."""
-        return isinstance(self.option.value, Texts)
+        """Whether the flag may be repeated."""
+        return isinstance(self.spec.value, Texts)
 
     @property
     def shown_default(self) -> str:
         """The default as a user would write it; empty if the default is empty."""
-        return "" if self.default in ("", ()) else self.option.value.show(self.default)
+        return "" if self.default in ("", ()) else self.spec.value.show(self.default)
 
 
-def declared(model: type[BaseModel]) -> Mapping[str, Declared]:
+def options_of(model: type[BaseModel]) -> Mapping[str, DeclaredOption]:
     """The options among the fields of ``model``, by name."""
     found = {}
     for name, field in model.model_fields.items():
         option = next((item for item in field.metadata if isinstance(item, Option)), None)
         if option is not None:
-            found[name] = Declared(name, field.default, option)
+            found[name] = DeclaredOption(name, field.default, option)
     return found
 
 
 def flag_of(name: str) -> str:
-    """The flag of a name."""
+    """The flag for an option's name."""
     return "--" + name.replace("_", "-")
 
 
 def variable_of(name: str) -> str:
-    """The environment variable of a name."""
+    """The environment variable for an option's name."""
     return VARIABLE_PREFIX + name.upper()

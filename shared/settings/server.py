@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.logging_setup import FORMATS
 from shared.settings.model import ModelSettings
-from shared.settings.option import Former, Group, Option
+from shared.settings.option import FormerName, Group, Option
 from shared.settings.units import DAY_S, GIGABYTE, HOUR_S, MEGABYTE, TERABYTE
 from shared.settings.values import BaseUrl, Choice, Duration, Size, Switch, Text, Texts, Whole, check_origin
 
@@ -34,69 +34,69 @@ class ServerOptions(BaseModel):
         str, Option(_FILE, "named keys and their usage (default ~/.local/share/nexa/keys.sqlite3)", Group.NETWORK)
     ] = ""
     insecure: Annotated[
-        bool, Option(Switch(), "let callers in without a key, also from other machines", Group.NETWORK)
+        bool, Option(Switch(), "accept requests without a key, even from other machines", Group.NETWORK)
     ] = False
     cors_origins: Annotated[
         tuple[str, ...],
         Option(
             _ORIGINS,
-            "origin whose web pages may call this server; * is any",
+            "origin whose web pages may call this server; * for any",
             Group.NETWORK,
             flag="--cors-origin",
-            former=Former("cors_origin"),
+            former=FormerName("cors_origin"),
         ),
     ] = ()
-    ssl_certfile: Annotated[str, Option(_FILE, "certificate chain (PEM), to serve HTTPS", Group.NETWORK)] = ""
-    ssl_keyfile: Annotated[str, Option(_FILE, "its private key (PEM), if not in the same file", Group.NETWORK)] = ""
+    ssl_certfile: Annotated[str, Option(_FILE, "certificate chain (PEM) to serve HTTPS with", Group.NETWORK)] = ""
+    ssl_keyfile: Annotated[str, Option(_FILE, "private key (PEM), if not in --ssl-certfile", Group.NETWORK)] = ""
 
     queue_limit: Annotated[
-        int, Option(Whole(1, 1_000_000), "requests that may wait for a model; more are answered 429", Group.LIMITS)
+        int, Option(Whole(1, 1_000_000), "most requests that wait for a model; others get 429", Group.LIMITS)
     ] = 512
     default_timeout_s: Annotated[
         float,
         Option(
             Duration(0, DAY_S),
-            "time that a request without a timeout may take; 0 sets no limit",
+            "timeout of requests that set none; 0 for no timeout",
             Group.LIMITS,
-            former=Former("default_timeout"),
+            former=FormerName("default_timeout"),
         ),
     ] = 0.0
     max_timeout_s: Annotated[
         float,
         Option(
             Duration(0.001, DAY_S),
-            "largest timeout that a request may ask for",
+            "largest timeout that a request may set",
             Group.LIMITS,
-            former=Former("max_timeout"),
+            former=FormerName("max_timeout"),
         ),
     ] = 600.0
     drain_timeout_s: Annotated[
         float,
         Option(
             Duration(0, DAY_S),
-            "time that running requests get when the server or a worker ends",
+            "time that running requests get to finish when the server or a worker stops",
             Group.LIMITS,
-            former=Former("drain_timeout"),
+            former=FormerName("drain_timeout"),
         ),
     ] = 30.0
     max_body_bytes: Annotated[int, Option(Size(1, GIGABYTE), "largest JSON body", Group.LIMITS)] = 32 * 1024 * 1024
     max_upload_bytes: Annotated[
         int,
-        Option(Size(1, GIGABYTE), "largest file in a request", Group.LIMITS, former=Former("max_upload", MEGABYTE)),
+        Option(Size(1, GIGABYTE), "largest file in a request", Group.LIMITS, former=FormerName("max_upload", MEGABYTE)),
     ] = 100 * MEGABYTE
     resume_timeout_s: Annotated[
         float,
         Option(
             Duration(0.001, DAY_S),
-            "time that a resumable stream waits for its client",
+            "how long a resumable stream waits for its client to return",
             Group.LIMITS,
-            former=Former("resume_timeout"),
+            former=FormerName("resume_timeout"),
         ),
     ] = 60.0
     resume_log_bytes: Annotated[
-        int, Option(Size(1, GIGABYTE), "events kept of each resumable stream", Group.LIMITS)
+        int, Option(Size(1, GIGABYTE), "size of the events kept per resumable stream", Group.LIMITS)
     ] = 8 * MEGABYTE
-    resume_streams: Annotated[int, Option(Whole(1, 10_000), "resumable streams kept for each user", Group.LIMITS)] = 8
+    resume_streams: Annotated[int, Option(Whole(1, 10_000), "resumable streams kept per user", Group.LIMITS)] = 8
 
     media_folder: Annotated[
         str,
@@ -109,7 +109,7 @@ class ServerOptions(BaseModel):
             "host that images may be fetched from by URL",
             Group.IMAGES,
             flag="--image-host",
-            former=Former("image_host"),
+            former=FormerName("image_host"),
         ),
     ] = ()
     output_folder: Annotated[
@@ -119,14 +119,19 @@ class ServerOptions(BaseModel):
         float,
         Option(
             Duration(1, 10_000 * DAY_S),
-            "how long they are kept",
+            "how long generated images are kept",
             Group.IMAGES,
-            former=Former("output_hours", int(HOUR_S)),
+            former=FormerName("output_hours", int(HOUR_S)),
         ),
     ] = 7 * DAY_S
     output_keep_bytes: Annotated[
         int,
-        Option(Size(1, 100 * TERABYTE), "how much of them is kept", Group.IMAGES, former=Former("output_mb", MEGABYTE)),
+        Option(
+            Size(1, 100 * TERABYTE),
+            "total size of the generated images that are kept",
+            Group.IMAGES,
+            former=FormerName("output_mb", MEGABYTE),
+        ),
     ] = GIGABYTE
 
     reload: Annotated[bool, Option(Switch(), "restart the router when its code changes", Group.OPERATION)] = False
@@ -136,15 +141,13 @@ class ServerOptions(BaseModel):
     log_format: Annotated[
         str, Option(Choice(FORMATS, "FORMAT"), "format of log lines: text or json", Group.OPERATION)
     ] = "text"
-    log_prompts: Annotated[
-        bool, Option(Switch(), "write prompts to the log, which otherwise holds none", Group.OPERATION)
-    ] = False
+    log_prompts: Annotated[bool, Option(Switch(), "write prompts to the log", Group.OPERATION)] = False
 
 
 class ServerSettings(ServerOptions):
     """What the processes of one server read: its options, its models and its run folder.
 
-    ``key_required`` refuses requests without a key from the start; otherwise a key is required once one exists, unless
+    With ``key_required``, requests need a key from the start. Without it, they need one once a key exists, unless
     ``insecure``.
     """
 
@@ -167,6 +170,6 @@ class ServerSettings(ServerOptions):
         """Read and check what :meth:`save` wrote.
 
         Raises:
-            ValidationError: not such a file, or one of another version.
+            ValidationError: not a settings file, or one of another version.
         """
         return cls.model_validate_json(path.read_bytes())

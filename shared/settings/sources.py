@@ -1,4 +1,4 @@
-"""The three sources of options. Each holds its values under the current names."""
+"""The three sources of options. Each holds its values under the options' current names."""
 
 from __future__ import annotations
 
@@ -10,25 +10,27 @@ from typing import Any
 from pydantic_settings import BaseSettings, EnvSettingsSource, InitSettingsSource, SettingsConfigDict
 
 from shared.settings.command import CommandOptions
-from shared.settings.names import adopt, nearest
-from shared.settings.option import VARIABLE_PREFIX, OptionError, declared, flag_of, variable_of
+from shared.settings.names import nearest, resolve_names
+from shared.settings.option import VARIABLE_PREFIX, OptionError, flag_of, options_of, variable_of
 
-OPTIONS = declared(CommandOptions)
+OPTIONS = options_of(CommandOptions)
 
 _MODELS = "models"
 
 
 class SourcedOptions(BaseSettings, CommandOptions):
-    """The options with the settings of pydantic-settings."""
+    """The options as a class of pydantic-settings."""
 
     model_config = SettingsConfigDict(env_prefix=VARIABLE_PREFIX, env_ignore_empty=True, enable_decoding=False)
 
 
 class CommandLine(InitSettingsSource):
-    """The result of the parser."""
+    """What the parser found on the command line."""
 
     def __init__(self, found: Mapping[str, Any]) -> None:
-        self.given = adopt(found, OPTIONS, lambda name: OPTIONS[name].flag if name in OPTIONS else flag_of(name))
+        self.given = resolve_names(
+            found, OPTIONS, lambda name: OPTIONS[name].flag if name in OPTIONS else flag_of(name)
+        )
         super().__init__(SourcedOptions, self.given.values)
 
 
@@ -39,14 +41,14 @@ class Environment(EnvSettingsSource):
         super().__init__(SourcedOptions)
         prefix = VARIABLE_PREFIX.lower()
         found = {name.removeprefix(prefix): value for name, value in self.env_vars.items() if name.startswith(prefix)}
-        self.given = adopt(found, OPTIONS, variable_of)
+        self.given = resolve_names(found, OPTIONS, variable_of)
 
     def __call__(self) -> dict[str, Any]:
         return self.given.values
 
 
 class TomlFile(InitSettingsSource):
-    """A TOML file, or none. ``tables`` holds its ``[models.NAME]`` by name.
+    """A TOML file, or none. ``tables`` holds its tables ``[models.NAME]`` by name.
 
     Raises:
         OptionError: the file is unreadable, is not TOML, or has an unknown key.
@@ -56,12 +58,17 @@ class TomlFile(InitSettingsSource):
         content = {} if path is None else _read_toml(path)
         found = {key.replace("-", "_"): value for key, value in content.items()}
         self.tables = _tables(found.pop(_MODELS, {}), path)
-        former = {option.option.former.name for option in OPTIONS.values() if option.option.former is not None}
+        former = {option.spec.former.name for option in OPTIONS.values() if option.spec.former is not None}
         for key in found:
             if key not in OPTIONS and key not in former:
                 raise OptionError(f"{key} in {path}: no such option; did you mean {nearest(key, OPTIONS)}?")
-        self.given = adopt(found, OPTIONS, lambda name: f"{name} in {path}")
+        self.given = resolve_names(found, OPTIONS, lambda name: f"{name} in {path}")
         super().__init__(SourcedOptions, self.given.values)
+
+
+def _flag_of_either(name: str) -> str:
+    """The flag of an option's current or former name."""
+    return OPTIONS[name].flag if name in OPTIONS else flag_of(name)
 
 
 def _read_toml(path: str) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def parse_seconds(text: str) -> float:
 
 
 def format_bytes(size: int) -> str:
-    """The shortest exact form in decimal or binary units."""
+    """The size in the largest decimal or binary unit that gives a whole number, such as ``20G`` or ``512Mi``."""
     if size == 0:
         return "0"
     name, factor = max(((n, f) for n, f in _BYTES.items() if size % f == 0), key=lambda unit: unit[1])
@@ -48,7 +48,7 @@ def format_bytes(size: int) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """The form in the largest unit that gives a whole number, such as ``10m``."""
+    """The duration in the largest unit that gives a whole number, such as ``10m``."""
     if seconds == 0:
         return "0"
     fitting = [(name, factor) for name, factor in _SECONDS.items() if name and seconds % factor == 0]

@@ -1,4 +1,4 @@
-"""Kinds of values of options: how each is read, shown and described in errors."""
+"""The kinds of value that options have: how each is read, shown, and described in errors."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class Texts(Value):
 
 
 def check_origin(origin: str) -> None:
-    """Raise ``ValueError`` unless it is ``*`` or an origin of web pages, which has no path."""
+    """Raise ``ValueError`` unless ``origin`` is ``*``, or a scheme and a host without a path."""
     parts = urlsplit(origin)
     if origin != "*" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
         raise ValueError(origin)

@@ -38,7 +38,7 @@ def test_without_gpu_workers_share_the_cores_equally(workers: int, cores: int, t
     assert [(a.gpu, a.threads, a.device) for a in assigned] == [(None, threads, "cpu")] * workers
 
 
-def test_given_threads_are_taken() -> None:
+def test_a_given_number_of_threads_is_used() -> None:
     assigned = assign([WorkerNeeds(threads=5), WorkerNeeds()], source=FakeGpus(), cores=4)
     assert [a.threads for a in assigned] == [5, 2]
 
@@ -51,7 +51,7 @@ def test_workers_on_the_cpu_see_no_gpu() -> None:
 
 
 @pytest.mark.parametrize(("visible", "expected"), [("2,0", [2, 0]), ("GPU-11", [1, 1]), ("", [None, None])])
-def test_the_users_choice_of_gpus_is_kept(
+def test_cuda_visible_devices_limits_the_gpus(
     monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[int | None]
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -68,7 +68,7 @@ def test_a_machine_without_driver_has_no_gpu(monkeypatch: pytest.MonkeyPatch) ->
     assert Nvml().gpus() == []
 
 
-def test_cores_are_those_that_this_process_may_use() -> None:
+def test_only_cores_that_this_process_may_use_count() -> None:
     assert 1 <= usable_cores() <= len(os.sched_getaffinity(0))
 
 

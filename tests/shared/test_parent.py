@@ -31,7 +31,7 @@ def test_a_process_whose_parent_died_before_the_call_is_killed() -> None:
     assert finished.stdout == ""
 
 
-def test_without_the_kernels_help_a_change_of_parent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_kernels_help_the_death_of_the_parent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     killed = threading.Event()
     monkeypatch.setattr(os, "kill", lambda pid, number: killed.set())
     monkeypatch.setattr(parent, "_POLL_INTERVAL_S", 0.01)

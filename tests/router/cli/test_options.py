@@ -9,12 +9,12 @@ import pytest
 from router.cli.main import main
 from router.cli.options import add_options
 from router.cli.options_table import options_table
-from shared.settings.option import Declared, flag_of
+from shared.settings.option import DeclaredOption, flag_of
 from shared.settings.sources import OPTIONS
 
-FLAGS = [option for option in OPTIONS.values() if not option.option.is_word]
+FLAGS = [option for option in OPTIONS.values() if not option.spec.is_positional]
 FORMER_FLAGS = [
-    option for option in FLAGS if option.option.former is not None and flag_of(option.option.former.name) != option.flag
+    option for option in FLAGS if option.spec.former is not None and flag_of(option.spec.former.name) != option.flag
 ]
 
 
@@ -32,9 +32,9 @@ def test_only_given_options_are_in_the_result(parser: argparse.ArgumentParser) -
 
 
 @pytest.mark.parametrize("option", FORMER_FLAGS, ids=lambda option: option.name)
-def test_former_flags_work_but_are_not_in_the_help(parser: argparse.ArgumentParser, option: Declared) -> None:
-    assert option.option.former is not None
-    former = option.option.former.name
+def test_former_flags_work_but_are_not_in_the_help(parser: argparse.ArgumentParser, option: DeclaredOption) -> None:
+    assert option.spec.former is not None
+    former = option.spec.former.name
     assert vars(parser.parse_args([flag_of(former), "1"])) == {former: "1"}
     assert f"{flag_of(former)} " not in parser.format_help()
 
@@ -46,7 +46,7 @@ def test_help_names_every_option_with_its_default(capsys: pytest.CaptureFixture[
     said = " ".join(capsys.readouterr().out.split())
     for option in FLAGS:
         assert f"{option.flag} " in said
-        assert option.option.help in said
+        assert option.spec.help in said
     for text in ("(default 8000)", "(default 10m)", "(default 1G)", "--config", "NEXA_LOG_FORMAT", "smollm2@slots=4"):
         assert text in said
 
@@ -55,7 +55,7 @@ def test_the_table_has_a_row_for_each_option() -> None:
     rows = options_table().splitlines()
     for option in FLAGS:
         (row,) = (row for row in rows if row.startswith(f"| `{option.flag}") and f"| `{option.variable}` |" in row)
-        assert option.option.help in row
+        assert option.spec.help in row
     assert (
         "| `--cache-ram`, `NEXA_CACHE_RAM`, `cache_ram` | `--cache-bytes`, `NEXA_CACHE_BYTES`, `cache_bytes` |" in rows
     )

@@ -65,7 +65,8 @@ def test_a_model_may_have_options_of_its_own(started: dict[str, Any], tmp_path: 
 def test_a_former_flag_works_with_a_warning(started: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert settings_of(started, "echo", "--cache-ram", "50").models[0].cache_bytes == 50_000_000
     assert (
-        capsys.readouterr().err == "nexa: --cache-ram is now --cache-bytes; the old name ends with the next release\n"
+        capsys.readouterr().err
+        == "nexa: --cache-ram is now --cache-bytes; the old name stops working in the next release\n"
     )
 
 

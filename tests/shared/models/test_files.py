@@ -35,7 +35,7 @@ def test_gguf_without_architecture_is_known_by_its_tensors(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("architecture", "what"), [("whisper", "got a Whisper model as GGUF"), ("clip", "projector")])
-def test_gguf_that_no_engine_takes(tmp_path: Path, architecture: str, what: str) -> None:
+def test_gguf_that_no_engine_runs_is_refused(tmp_path: Path, architecture: str, what: str) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(build_gguf({"general.architecture": architecture}))
     with pytest.raises(ModelError, match=what):
@@ -72,7 +72,7 @@ def test_folders_are_known_by_their_files(
 
 @pytest.mark.parametrize("name", ["model.onnx", "onnx/model.onnx"])
 @pytest.mark.parametrize("spec", ["folder", "file"])
-def test_an_onnx_model_is_refused_by_the_name_of_its_format(tmp_path: Path, name: str, spec: str) -> None:
+def test_an_onnx_model_is_refused_and_its_format_is_named(tmp_path: Path, name: str, spec: str) -> None:
     file = tmp_path / name
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"\x08")

@@ -61,13 +61,13 @@ def test_a_missing_part_is_named(folders: list[Path], tmp_path: Path) -> None:
         join_folders(folders, tmp_path / "joined", SHA256)
 
 
-def test_parts_that_do_not_fit_are_refused(folders: list[Path], tmp_path: Path) -> None:
+def test_parts_with_a_wrong_hash_are_refused(folders: list[Path], tmp_path: Path) -> None:
     (folders[1] / "model.bin.part3").write_bytes(b"x")
     with pytest.raises(ModelError, match=f"expected sha256 {SHA256}, got "):
         join_folders(folders, tmp_path / "joined", SHA256)
 
 
-def test_a_joined_model_is_put_together_once_and_can_be_removed(
+def test_a_model_is_joined_once_and_can_be_removed(
     entry: CatalogEntry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = ModelStore(tmp_path / "store")
@@ -82,7 +82,7 @@ def test_a_joined_model_is_put_together_once_and_can_be_removed(
     assert store.find(entry) is None
 
 
-def test_wrong_parts_are_joined_anew_at_the_next_try(entry: CatalogEntry, tmp_path: Path) -> None:
+def test_after_wrong_parts_the_next_attempt_joins_again(entry: CatalogEntry, tmp_path: Path) -> None:
     store = ModelStore(tmp_path / "store")
     with pytest.raises(ModelError, match="expected sha256 0000"):
         store.ensure(replace(entry, sha256="0" * 64))

@@ -16,7 +16,7 @@ from tests.support.models.gguf_builder import build_gguf
 
 
 class NoStore:
-    """A store that records what it is asked for and has nothing."""
+    """A store without models, which records what it is asked for."""
 
     def __init__(self) -> None:
         self.asked: list[CatalogEntry | HubSource] = []
@@ -31,7 +31,7 @@ def resolve_offline(spec: str) -> ResolvedModel:
 
 
 @pytest.mark.parametrize("spec", ["./nowhere.gguf", "/no/such/folder", "nowhere.gguf", "folder/nowhere.gguf"])
-def test_missing_path_is_called_a_path(spec: str) -> None:
+def test_a_missing_path_is_reported_as_a_path(spec: str) -> None:
     with pytest.raises(UnknownModelError, match="expected an existing file or folder, got '"):
         resolve_offline(spec)
 
@@ -53,7 +53,7 @@ def test_hub_source_and_hub_entry_are_left_to_the_store() -> None:
     assert store.asked == [HubSource("owner/repo", "*Q5*"), load_catalog().get("gemma")]
 
 
-def test_local_path_wins_only_when_written_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_local_path_wins_only_if_it_is_written_like_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "smollm2").write_bytes(build_gguf())
     (tmp_path / "mine.gguf").write_bytes(build_gguf())
     monkeypatch.chdir(tmp_path)

@@ -1,4 +1,4 @@
-"""Former names of options: accepted for one release, with a warning, in their former units."""
+"""FormerName names of options: accepted for one release, with a warning, in their former units."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ everyone = pytest.mark.parametrize(
 
 def check(loaded: LoadedOptions, name: str, value: object, warning: str) -> None:
     assert getattr(loaded.options, name) == value
-    assert loaded.warnings == (f"{warning}; the old name ends with the next release",)
+    assert loaded.warnings == (f"{warning}; the old name stops working in the next release",)
 
 
 def test_every_former_name_is_tested() -> None:
-    declared = {option.option.former.name for option in OPTIONS.values() if option.option.former is not None}
+    declared = {option.spec.former.name for option in OPTIONS.values() if option.spec.former is not None}
     assert declared == set(FORMER)
 
 
@@ -63,7 +63,7 @@ def test_on_the_command_line(former: str, given: str, name: str, value: object) 
         check(loaded, name, value, f"--{former.replace('_', '-')} is now --{name.replace('_', '-')}")
 
 
-def test_the_name_of_today_goes_before_the_former_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_current_name_wins_over_the_former_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEXA_CACHE_RAM", "1")
     monkeypatch.setenv("NEXA_CACHE_BYTES", "2M")
     loaded = load_options({}, None)

@@ -36,7 +36,7 @@ def test_without_any_source_all_options_have_their_declared_defaults() -> None:
 
 def test_every_default_is_a_value_that_the_option_reads() -> None:
     for name, option in OPTIONS.items():
-        assert option.option.value.read(option.default) == option.default, name
+        assert option.spec.value.read(option.default) == option.default, name
 
 
 def test_every_name_with_a_unit_shows_it_in_flag_variable_and_default() -> None:
@@ -44,7 +44,9 @@ def test_every_name_with_a_unit_shows_it_in_flag_variable_and_default() -> None:
     assert (cache.flag, cache.variable, cache.shown_default) == ("--cache-bytes", "NEXA_CACHE_BYTES", "1G")
 
 
-def test_command_line_goes_before_environment_before_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_line_overrides_the_environment_overrides_the_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NEXA_SLOTS", "3")
     monkeypatch.setenv("NEXA_THREADS", "3")
     monkeypatch.setenv("NEXA_PORT", "")
@@ -61,19 +63,19 @@ def test_lists_have_commas_in_a_variable_and_are_arrays_in_the_file(
     assert options.cors_origins == ("https://a.example", "*")
 
 
-def test_options_of_a_model_go_before_those_of_all_and_the_command_line_before_the_file(config: Path) -> None:
+def test_options_of_one_model_override_those_of_all_and_the_command_line_overrides_the_file(config: Path) -> None:
     toml = "slots = 2\n[models.a]\nslots = 3\nthreads = 3\n[models.b]\naliases = ['x', 'y']"
     a, b = load(config, toml, model_path=["a@threads=4,cache-bytes=1Gi", "b"], slots="9").models
     assert (a.spec, a.options.slots, a.options.threads, a.options.cache_bytes) == ("a", 3, 4, 2**30)
     assert (b.spec, b.options.slots, b.options.threads, b.options.aliases) == ("b", 9, 0, ("x", "y"))
 
 
-def test_the_flags_name_of_an_option_is_taken_too() -> None:
+def test_the_name_of_an_options_flag_works_too() -> None:
     (model,) = load(model_path=["a@nctx=2048,alias=b"]).models
     assert (model.options.context_tokens, model.options.aliases) == (2048, ("b",))
 
 
-def test_tables_name_the_models_where_nothing_else_does(config: Path) -> None:
+def test_tables_name_the_models_if_nothing_else_does(config: Path) -> None:
     toml = '[models."hf:owner/repo:*Q4*"]\nslots = 3\n[models."./m.gguf"]'
     assert [(m.spec, m.options.slots) for m in load(config, toml).models] == [
         ("hf:owner/repo:*Q4*", 3),
@@ -82,7 +84,9 @@ def test_tables_name_the_models_where_nothing_else_does(config: Path) -> None:
     assert [m.spec for m in load(config, toml, model_path=["a"]).models] == ["a"]
 
 
-def test_models_with_options_stand_in_a_variable_and_in_the_file(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_models_with_options_can_be_given_in_a_variable_and_in_the_file(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NEXA_MODEL_PATH", "a@slots=1,threads=2,b")
     assert [(m.spec, m.options.slots, m.options.threads) for m in load().models] == [("a", 1, 2), ("b", 16, 0)]
     monkeypatch.delenv("NEXA_MODEL_PATH")

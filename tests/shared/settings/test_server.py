@@ -28,7 +28,7 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
     assert ServerSettings.load(settings.path) == settings
 
 
-def test_the_file_with_the_key_is_its_owners_alone(tmp_path: Path) -> None:
+def test_only_the_owner_can_read_the_settings_file(tmp_path: Path) -> None:
     settings = ServerSettings(models=(), run_folder=str(tmp_path), api_key="secret")
     settings.save()
     assert stat.S_IMODE(settings.path.stat().st_mode) == 0o600

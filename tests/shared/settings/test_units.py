@@ -22,7 +22,7 @@ def test_times_are_seconds_unless_they_have_a_unit(text: str, seconds: float) ->
 
 
 @pytest.mark.parametrize("text", ["", "M", "-1", "1e9", "inf", "nan", "1 2", "5X"])
-def test_what_is_no_quantity_is_refused(text: str) -> None:
+def test_text_that_is_not_a_quantity_is_refused(text: str) -> None:
     for parse in (parse_bytes, parse_seconds):
         with pytest.raises(ValueError, match="expected a"):
             parse(text)
