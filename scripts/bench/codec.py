@@ -1,6 +1,6 @@
-"""What packing and unpacking a message costs: ``python -m scripts.bench.codec``.
+"""The cost of packing and unpacking messages: ``python -m scripts.bench.codec``.
 
-Prints microseconds per call, the best of several rounds, for the steps that carry every token and for a submitted chat.
+Prints microseconds per call, the best of several rounds, for the messages of every token and for a submitted chat.
 """
 
 from __future__ import annotations
