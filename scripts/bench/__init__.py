@@ -4,7 +4,7 @@
 them, ``servers`` starts what is compared, ``workloads`` holds what is asked, ``measurements`` turns what clients saw
 into figures, ``report`` into tables and a chart, ``machine`` describes the machine.
 
-``python -m scripts.bench.router_alone`` measures the router with an engine that takes no time,
-``python -m scripts.bench.fairness`` one user beside another's 200 requests, ``python -m scripts.bench.speech`` the speed
-of transcription, and ``python -m scripts.bench.codec`` the codec of the wire.
+Others measure one thing, as ``python -m scripts.bench.NAME``: ``router_alone`` the router with an engine that takes
+no time, ``fairness`` one user beside another's 200 requests, ``speech`` the speed of transcription, ``codec`` the codec
+of the wire.
 """
