@@ -14,7 +14,7 @@ import uvicorn
 from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
 from router.http.connection import guarded_protocol
-from router.http.connection_limits import ConnectionLimits, affordable, drop_stalled
+from router.http.connection_limits import ConnectionLimits, set_tcp_user_timeout, within_file_limit
 from router.jobs.broker import Broker
 from router.keys.database import KeyFileError
 from router.telemetry.setup import open_tracing
@@ -24,18 +24,18 @@ from shared.settings import ServerSettings
 
 log = logging.getLogger("nexa.router")
 
-# Longer than clients keep idle connections: if the server closes first, their next request fails with a reset.
+# Longer than clients keep idle connections: if the server closed first, their next request would fail with a reset.
 KEEP_ALIVE_TIMEOUT_S = 75
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve HTTP until a signal arrives; returns the exit code."""
+    """Serve HTTP until a signal arrives, and return the exit code."""
     options = _parser().parse_args(arguments)
     if options.fd is not None:
         die_with_parent()
     settings = ServerSettings.load(options.settings)
     configure(fmt=settings.log_format, process="router")
-    limits = affordable(ConnectionLimits())
+    limits = within_file_limit(ConnectionLimits())
     try:
         app = create_app(Broker(settings), open_tracing(settings.otlp_endpoint, OPERATIONS, QUIET_PATHS))
     except KeyFileError as error:
@@ -61,8 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     listener = None if options.fd is None else socket.socket(fileno=options.fd)
     if listener is not None:
-        drop_stalled(listener, limits.read_timeout_s)
-    # Passed as a socket, not as its number, which uvicorn would take for that of a Unix socket.
+        set_tcp_user_timeout(listener, limits.read_timeout_s)
+    # Passed as a socket: given only the number, uvicorn would take it for a Unix socket.
     server.run(sockets=None if listener is None else [listener])
     return 0 if server.started else 1
 

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from router.answers.submission import Batch, SubmittedRequest
-from router.http.disconnect import ClientGone, unless_gone
+from router.http.disconnect import ClientGone, run_unless_disconnected
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
 from shared.wire.payloads import Failed, Payload
@@ -136,7 +136,7 @@ class EventResponse(Response, ABC):
         """Send the whole stream."""
         self._send = send
         try:
-            await unless_gone(receive, self._send_all())
+            await run_unless_disconnected(receive, self._send_all())
         except ClientGone:
             pass  # there is nobody to answer
         finally:

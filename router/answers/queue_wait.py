@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from router.answers.submission import Batch, SubmittedRequest
-from router.http.disconnect import ClientGone, unless_gone
+from router.http.disconnect import ClientGone, run_unless_disconnected
 
 POSITION_HEADER = "X-Queue-Position"
 PATIENCE_S = 1.0
@@ -66,7 +66,7 @@ class QueuedStream(Response):
         """Send the whole stream."""
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            first = await unless_gone(receive, self._report_until_first(send))
+            first = await run_unless_disconnected(receive, self._report_until_first(send))
         except (ClientGone, OSError):
             self._give_up()
             return

@@ -14,7 +14,7 @@ from router.answers.kept_stream import KeptEvents
 from router.answers.queue_wait import QueuedStream, first_batch, position_header
 from router.answers.registry import JobRegistry
 from router.answers.submission import SubmittedRequest
-from router.http.disconnect import unless_gone
+from router.http.disconnect import run_unless_disconnected
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
 from shared.wire.payloads import Failed
@@ -64,7 +64,7 @@ async def gathered(request: Request, submitted: SubmittedRequest, work: Coroutin
         ApiError: a choice failed, or was stopped by its user or by the server.
     """
     registry_of(request).add(submitted)
-    return await unless_gone(request.receive, work)
+    return await run_unless_disconnected(request.receive, work)
 
 
 async def answer_in_chunks(request: Request, submitted: SubmittedRequest, chunks: ChunkWriter) -> Response:
@@ -86,12 +86,12 @@ async def answer_in_chunks(request: Request, submitted: SubmittedRequest, chunks
 async def _begun(request: Request, submitted: SubmittedRequest, chunks: ChunkWriter) -> Response:
     """The stream, once it has its first event or has waited in the queue for ``PATIENCE_S``."""
     if submitted.queue_position:
-        taking = await unless_gone(request.receive, first_batch(submitted))
+        taking = await run_unless_disconnected(request.receive, first_batch(submitted))
         if not taking.done():
             return QueuedStream(submitted, taking, lambda first: EventStream(submitted, chunks, first))
         first = taking.result()
     else:
-        first = await unless_gone(request.receive, submitted.next_batch())
+        first = await run_unless_disconnected(request.receive, submitted.next_batch())
     if first is None:
         submitted.check_done()  # raises: no event means that it was stopped
     elif isinstance(first[1][0], Failed):

@@ -1,4 +1,4 @@
-"""Bodies that are too large are refused before they are read."""
+"""Limits the size of request bodies."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from router.schemas.errors import ApiError
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a body of more than ``max_body_bytes``, by its Content-Length or as it arrives.
+    """ASGI middleware: answers 413 if a body's Content-Length, or what arrives of it, is over ``max_body_bytes``.
 
-    ``limits`` maps paths that take files to limits of their own.
+    ``limits`` overrides ``max_body_bytes`` for some paths.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int, limits: Mapping[str, int] | None = None) -> None:
@@ -28,9 +28,9 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = self._limits.get(scope["path"], self._max_body_bytes)
-        announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isascii() and announced.isdigit() and int(announced[:20]) > limit:
-            await error_response(body_too_large(limit, got=announced[:20]))(scope, receive, send)
+        declared = Headers(scope=scope).get("content-length", "0")[:20]
+        if declared.isascii() and declared.isdigit() and int(declared) > limit:
+            await error_response(body_too_large(limit, got=declared))(scope, receive, send)
             return
         received_bytes = 0
 
@@ -48,5 +48,5 @@ class BodyLimit:
 
 def body_too_large(max_bytes: int, got: str = "more", hint: str = "") -> ApiError:
     """A 413 that closes the connection, since the rest of the body stays unread."""
-    message = f"the body: expected at most {max_bytes} bytes, got {got}{hint}"
+    message = f"body: expected at most {max_bytes} bytes, got {got}{hint}"
     return ApiError(413, message, headers={"Connection": "close"})

@@ -1,11 +1,11 @@
 """HTTP connections guarded against clients that are slow, silent or greedy.
 
-uvicorn's own protocol waits without limit for headers that never end (slowloris), for bodies that trickle and for
-readers that have stopped. Here each of those costs bounded memory for a bounded time, then its connection. No timer
-runs while a request is worked on or its answer streams, so that open streams cost nothing.
+uvicorn's own protocol waits forever for headers that never end (slowloris), for bodies that trickle in and for readers
+that have stopped. Here each of these can hold only so much memory for so long, then the connection is closed. No timer
+runs while a request is being processed or its answer is being read, so open streams cost nothing.
 
 This overrides internals of uvicorn, which is therefore pinned below its next minor version;
-``tests/router/http/test_uvicorn_internals.py`` names the ones that are used.
+``tests/router/http/test_uvicorn_internals.py`` lists them.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ class GuardedProtocol(HttpToolsProtocol):
         self._phase = _Phase.HEAD
         self._head_bytes = 0
         self._body_bytes = 0
-        self._parsed_bytes = 0
+        self._parsed_head_bytes = 0
         self._refusal: ApiError | None = None
         self._arrival_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         limits = self.limits
         self._reader_watch = ReaderWatch(
-            transport, self.loop, limits.read_timeout_s, limits.progress_bytes, self._drop_stalled_reader
+            transport, self.loop, limits.read_timeout_s, limits.min_progress_bytes, self._drop_stalled_reader
         )
         super().connection_made(transport)
-        if len(self.connections) > limits.connections:
-            self._refuse(ApiError(503, "too many connections are open; close some, or try again later"))
+        if len(self.connections) > limits.max_connections:
+            self._refuse(ApiError(503, "too many open connections; close some, or try again later"))
         else:
-            self._await_arrival()
+            self._start_arrival_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_arrival_timer()
@@ -76,13 +76,13 @@ class GuardedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._phase is _Phase.HEAD and self._head_bytes > self.limits.header_bytes:
+        if self._phase is _Phase.HEAD and self._head_bytes > self.limits.max_head_bytes:
             self._refuse(self._head_too_large())
         elif self._phase is not _Phase.NOTHING and self._arrival_timer is None:
-            self._await_arrival()
+            self._start_arrival_timer()
 
     def on_message_begin(self) -> None:
-        self._phase, self._parsed_bytes = _Phase.HEAD, 0
+        self._phase, self._parsed_head_bytes = _Phase.HEAD, 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -104,7 +104,7 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Called by uvicorn when the parser stops: for what is not HTTP, or because a callback here raised."""
+        """Called by uvicorn when the parser stops: the data is not HTTP, or a callback of this class raised."""
         self._refuse(self._refusal or ApiError(400, "expected an HTTP request, got something else"))
 
     def pause_writing(self) -> None:
@@ -116,38 +116,39 @@ class GuardedProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def _count_head(self, count: int) -> None:
-        self._parsed_bytes += count
-        if self._parsed_bytes > self.limits.header_bytes:
+        self._parsed_head_bytes += count
+        if self._parsed_head_bytes > self.limits.max_head_bytes:
             self._refusal = self._head_too_large()
             raise ValueError("head too large")  # stops the parser: uvicorn then calls send_400_response
 
     def _head_too_large(self) -> ApiError:
-        return ApiError(
-            431, f"headers: expected at most {self.limits.header_bytes} bytes with the request line, got more"
-        )
+        max_bytes = self.limits.max_head_bytes
+        return ApiError(431, f"headers: expected at most {max_bytes} bytes, request line included, got more")
 
-    def _await_arrival(self) -> None:
+    def _start_arrival_timer(self) -> None:
         if self._phase is _Phase.HEAD:
-            self._arrival_timer = self.loop.call_later(self.limits.header_timeout_s, self._head_is_late)
+            self._arrival_timer = self.loop.call_later(self.limits.head_timeout_s, self._on_head_timeout)
         else:
-            self._arrival_timer = self.loop.call_later(self.limits.body_timeout_s, self._check_body, self._body_bytes)
+            self._arrival_timer = self.loop.call_later(
+                self.limits.body_timeout_s, self._check_body_progress, self._body_bytes
+            )
 
-    def _head_is_late(self) -> None:
+    def _on_head_timeout(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
-            self._await_arrival()  # bytes that arrive during an answer must not end it
+            self._start_arrival_timer()  # bytes that arrive during an answer must not end it
         elif self._head_bytes:
-            timeout_s = self.limits.header_timeout_s
-            self._refuse(ApiError(408, f"headers: expected within {timeout_s:g} s, got only a part"))
+            timeout_s = self.limits.head_timeout_s
+            self._refuse(ApiError(408, f"headers: expected all within {timeout_s:g} s, got only a part"))
         else:
             self.transport.close()
 
-    def _check_body(self, before_bytes: int) -> None:
-        held_back = self.flow.read_paused or self.cycle.waiting_for_100_continue  # by this server, not by the client
-        if held_back or self._body_bytes - before_bytes >= self.limits.progress_bytes:
-            self._await_arrival()
+    def _check_body_progress(self, earlier_bytes: int) -> None:
+        paused_by_us = self.flow.read_paused or self.cycle.waiting_for_100_continue
+        if paused_by_us or self._body_bytes - earlier_bytes >= self.limits.min_progress_bytes:
+            self._start_arrival_timer()
             return
-        expected = f"{self.limits.progress_bytes} bytes or more every {self.limits.body_timeout_s:g} s"
-        self._refuse(ApiError(408, f"the body: expected {expected}, got fewer"))
+        expected = f"at least {self.limits.min_progress_bytes} bytes every {self.limits.body_timeout_s:g} s"
+        self._refuse(ApiError(408, f"body: expected {expected}, got fewer"))
 
     def _stop_arrival_timer(self) -> None:
         if self._arrival_timer is not None:
@@ -172,13 +173,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self.transport.abort()  # close() would wait until everything is read
 
     def _log_end(self, reason: str, status: int | None = None) -> None:
-        """Log one line: without a request, the request log has none."""
+        """Log why the connection ended: the request log has only requests whose headers were complete."""
         facts = {"user": self.client[0] if self.client else "local", "status": status, "reason": reason}
         log.info("connection ended", extra={name: fact for name, fact in facts.items() if fact is not None})
 
 
 def guarded_protocol(limits: ConnectionLimits) -> type[GuardedProtocol]:
-    """The protocol with other limits: uvicorn makes its connections from a class."""
+    """A :class:`GuardedProtocol` with these limits; uvicorn takes a class, not an instance."""
     return type("LimitedProtocol", (GuardedProtocol,), {"limits": limits})
 
 

@@ -1,4 +1,4 @@
-"""The Content-Type that a request must name."""
+"""Checks of a request's Content-Type."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ FORM = "multipart/form-data"
 
 
 def check_content_type(given: str | None, *accepted: str) -> str:
-    """The one of the ``accepted`` media types that the header's value names; ``application/...+json`` counts as JSON.
+    """Return which of the ``accepted`` media types the header names; ``application/...+json`` counts as JSON.
 
-    Accepting JSON alone keeps out web pages of other origins: a browser lets them send forms without asking this server
-    first, but not JSON.
+    Accepting only JSON keeps out web pages of other origins: browsers send forms across origins without a preflight
+    request, but not JSON.
 
     Raises:
         ApiError: 400, the header is missing or names another type.

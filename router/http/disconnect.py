@@ -15,11 +15,11 @@ class ClientGone(Exception):
     """The client closed its connection before the answer was complete."""
 
 
-async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
+async def run_unless_disconnected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Run ``work`` and return its result, or cancel it when the client behind ``receive`` disconnects.
 
-    The request's body must have been received. ``work`` is also cancelled with its caller, and awaited either way. It
-    runs in a task of its own: in the caller's, each token of a stream would wake every layer of the application.
+    The request's body must have been received. Cancelling the caller cancels ``work`` too. In all cases ``work`` has
+    ended on return. It runs in its own task: in the caller's, each token of a stream would wake every middleware.
 
     Raises:
         ClientGone: the client disconnected first.

@@ -18,7 +18,9 @@ from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 
 MAX_NAMED_ERRORS = 5
+"""Invalid fields that one message describes; of further ones it only gives the number."""
 CLIENT_CLOSED_REQUEST = 499
+"""nginx's status for a client that disconnected; seen only in logs and metrics."""
 
 _PYDANTIC_OPENING = re.compile(r"^\w+ should (be|have|match) ")
 _EXPECTED = {
@@ -43,7 +45,7 @@ _EXPECTED = {
     "model_type": "an object",
     "string_pattern_mismatch": "text that matches {pattern}",
 }
-"""What each type of Pydantic's errors expects; for any other type, Pydantic's own words."""
+"""What was expected, by type of Pydantic's error; other types keep Pydantic's own words."""
 
 
 def install_error_handlers(app: FastAPI) -> None:
@@ -62,7 +64,7 @@ def error_response(error: ApiError) -> Response:
 
 
 def validation_error(errors: list[dict[str, Any]]) -> ApiError:
-    """Pydantic's errors as one: ``param`` is the first field, the message covers up to ``MAX_NAMED_ERRORS``."""
+    """Pydantic's errors as one; ``param`` is the first field."""
     sentences = [_sentence(found) for found in errors[:MAX_NAMED_ERRORS]]
     if len(errors) > MAX_NAMED_ERRORS:
         sentences.append(f"and {len(errors) - MAX_NAMED_ERRORS} more")
@@ -75,8 +77,8 @@ def _path(found: dict[str, Any]) -> str:
 
 
 def _sentence(found: dict[str, Any]) -> str:
-    """One of Pydantic's findings as ``<field>: expected X, got Y``."""
-    path = _path(found) or "the body"
+    """One of Pydantic's errors as ``<field>: expected X, got Y``."""
+    path = _path(found) or "body"
     if found["type"] == "missing":
         return f"{path} is required"
     expected = _expected(found)
@@ -84,7 +86,7 @@ def _sentence(found: dict[str, Any]) -> str:
 
 
 def _expected(found: dict[str, Any]) -> str:
-    """What was expected, in our validators' own words if one of them raised the error."""
+    """``expected X``, or our own validator's whole message, which may include ``, got Y``."""
     if found["type"] == "value_error":
         return str(found["ctx"]["error"])
     template = _EXPECTED.get(found["type"])
@@ -94,7 +96,7 @@ def _expected(found: dict[str, Any]) -> str:
 
 
 def _whole(bound: Any) -> Any:
-    """``5`` for the bound 5.0."""
+    """The bound without a needless fraction: 5 for 5.0."""
     return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 

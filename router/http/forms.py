@@ -1,4 +1,4 @@
-"""Multipart forms: fields and files of a request, within limits; large files stay out of the router's memory."""
+"""Multipart forms: their fields and files, within limits. Large files are mapped from disk, not held in memory."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ MAX_FILES = 4
 MAX_FIELDS = 100
 MAX_FIELD_BYTES = 1024 * 1024
 FORM_OVERHEAD_BYTES = 1024 * 1024
-"""Room in a form's body besides its largest file."""
+"""Allowance for the rest of a form's body, on top of its largest file."""
 SMALL_FILE_BYTES = 1024 * 1024
-"""Files of up to this size stay in memory: Starlette does not write them to disk either."""
+"""Files up to this size stay in memory; Starlette uses the same limit."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -43,7 +43,7 @@ class Form:
         """The file under one of these names, or None.
 
         Raises:
-            ApiError: 400, there are several, or a name holds text.
+            ApiError: 400, there are several files, or one of the names has a text.
         """
         found = [blob for name in names for blob in self.files.get(name, [])]
         if len(found) > 1:
@@ -69,7 +69,7 @@ class Form:
 async def read_form(request: Request, settings: ServerSettings) -> Form:
     """Read a request's form.
 
-    A file of more than ``SMALL_FILE_BYTES`` is mapped from an unnamed temporary file, which lives as long as the map.
+    A file larger than ``SMALL_FILE_BYTES`` is mapped from an unnamed temporary file, which lives as long as the map.
 
     Raises:
         ApiError: 400, the body is not a multipart form or a file is empty; 403, a web page of another site sent it;
@@ -88,7 +88,7 @@ async def read_form(request: Request, settings: ServerSettings) -> Form:
 
 
 def _refuse_cross_site(request: Request, cors_origins: Sequence[str]) -> None:
-    """Refuse forms from web pages of other sites: browsers let any page send forms, unlike JSON.
+    """Refuse forms from web pages of other sites: unlike JSON, browsers send them without a preflight request.
 
     Raises:
         ApiError: 403.
@@ -96,14 +96,16 @@ def _refuse_cross_site(request: Request, cors_origins: Sequence[str]) -> None:
     if "*" in cors_origins or request.headers.get("origin", "") in cors_origins:
         return
     if request.headers.get("sec-fetch-site", "").lower() == "cross-site":
-        raise ApiError(403, "Sec-Fetch-Site: expected a form of the same site, got cross-site; see --cors-origin")
+        raise ApiError(
+            403, "Sec-Fetch-Site: expected a form from this site, got cross-site; --cors-origin allows other sites"
+        )
 
 
 def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:
-    """The parameters in a form and the query string; empty ones are ignored.
+    """Parse the parameters in a form and the query string; empty ones are ignored.
 
     Raises:
-        ApiError: 400, a value is invalid, a field has several values, or form and query string differ.
+        ApiError: 400, a value is invalid, a field has several values, or form and query string disagree.
     """
     values = _values(model, {name: query.getlist(name) for name in query})
     for name, value in _values(model, form.texts).items():
@@ -117,7 +119,7 @@ def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:
 
 
 def form_docs(model: type[BaseModel], **files: str) -> dict[str, Any]:
-    """FastAPI's ``openapi_extra`` for a form with the fields of ``model`` and ``files``, descriptions by name.
+    """FastAPI's ``openapi_extra`` for a form with the fields of ``model``, and ``files`` as name=description.
 
     Files whose description ends with ``(required)`` are required.
     """
@@ -164,7 +166,7 @@ def _blob(name: str, upload: UploadFile, max_file_bytes: int) -> Blob:
 
 
 def _values(model: type[BaseModel], given: Mapping[str, list[str]]) -> dict[str, Any]:
-    """A text per field, or a list where ``model`` has one; names may end with ``[]``. Empty texts are left out."""
+    """The text of each field, or its texts if ``model`` has a list there. Drops empty texts and a name's ``[]``."""
     texts: dict[str, list[str]] = {}
     for name, several in given.items():
         texts.setdefault(name.removesuffix("[]"), []).extend(text for text in several if text)

@@ -1,4 +1,4 @@
-"""JSON request bodies, parsed strictly: every value that passes can be encoded again and sent to a worker."""
+"""Strict parsing of JSON request bodies: every value that passes can be encoded again and sent to a worker."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 
 MAX_DEPTH = 100
+"""Levels of nested objects and lists in a body."""
 _MAX_INT_DIGITS = 19
 _INT64 = range(-(2**63), 2**63)
 
@@ -50,17 +51,17 @@ def parse_json_body(body: bytes) -> Any:
             an integer of more than 64 bits, or a lone surrogate.
     """
     if not body.strip():
-        raise ApiError(400, "the body is required: a JSON object")
+        raise ApiError(400, "body is required: a JSON object")
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ApiError(400, f"the body: expected JSON in UTF-8, got an invalid byte at offset {error.start}") from None
+        raise ApiError(400, f"body: expected JSON in UTF-8, got an invalid byte at offset {error.start}") from None
     try:
         value = json.loads(text, parse_int=_int64, parse_float=_finite, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         near = shown(text[max(0, error.pos - 20) : error.pos + 20])
         where = f"line {error.lineno}, column {error.colno}"
-        raise ApiError(400, f"the body: expected JSON, got {near} at {where} ({error.msg})") from None
+        raise ApiError(400, f"body: expected JSON, got {near} at {where} ({error.msg})") from None
     except RecursionError:
         raise _too_deep() from None
     if text.count("{") + text.count("[") > MAX_DEPTH:
@@ -72,19 +73,19 @@ def parse_json_body(body: bytes) -> Any:
 
 def _int64(digits: str) -> int:
     if len(digits) > _MAX_INT_DIGITS + 1 or (value := int(digits)) not in _INT64:
-        raise ApiError(400, f"the body: expected integers of at most 64 bits, got {shown(digits)}")
+        raise ApiError(400, f"body: expected integers of at most 64 bits, got {shown(digits)}")
     return value
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
     if not math.isfinite(value):
-        raise ApiError(400, f"the body: expected numbers below 1.8e308, got {shown(digits)}")
+        raise ApiError(400, f"body: expected numbers from -1.8e308 to 1.8e308, got {shown(digits)}")
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ApiError(400, f"the body: expected finite numbers, got {name}")
+    raise ApiError(400, f"body: expected finite numbers, got {name}")
 
 
 def _check_depth(value: Any) -> None:
@@ -107,8 +108,8 @@ def _check_surrogates(value: Any) -> None:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
-        raise ApiError(400, f"the body: expected valid Unicode, got the lone surrogate {half}") from None
+        raise ApiError(400, f"body: expected valid Unicode, got the lone surrogate {half}") from None
 
 
 def _too_deep() -> ApiError:
-    return ApiError(400, f"the body: expected at most {MAX_DEPTH} levels of nesting, got more")
+    return ApiError(400, f"body: expected at most {MAX_DEPTH} levels of nesting, got more")

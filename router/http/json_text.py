@@ -1,4 +1,4 @@
-"""JSON as text for responses and events, safe to split into lines."""
+"""Encodes JSON for responses and events on one line, whatever counts as a line end."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
-# ``str.splitlines`` breaks at these, and some Python clients split event streams with it.
+# ``str.splitlines`` breaks at these too, and some Python clients split event streams with it.
 _LINE_ENDS = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
 
 

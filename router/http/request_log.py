@@ -1,4 +1,4 @@
-"""One log line for each request, with its id; prompts only on demand."""
+"""Logs one line for each request, with its id; prompts only with ``--log-prompts``."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 class RequestLog:
     """The outermost ASGI middleware: gives each request its record and ``X-Request-ID``, and logs its end.
 
-    An unhandled exception becomes a 500 that names the request's id, under which the log has the traceback. Each
-    request's end is reported to the ``observers``. Requests of ``quiet_paths`` are logged at level debug only.
+    An unhandled exception becomes a 500 that names the request's id; the log has the traceback under that id. The
+    ``observers`` are notified of each request's end. Requests to ``quiet_paths`` are logged at level debug only.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class RequestLog:
                 )
                 await error_response(error)(scope, receive, send_named)
         finally:
-            record.connection_over(lambda: self._end(record, scope, status, started_at_s))
+            record.answer_sent(lambda: self._end(record, scope, status, started_at_s))
 
     def _end(self, record: RequestRecord, scope: Scope, status: int, started_at_s: float) -> None:
         """Log the request's end and notify the observers."""
@@ -85,7 +85,7 @@ def _new_record(scope: Scope) -> RequestRecord:
 
 
 def _facts(record: RequestRecord, scope: Scope, status: int, outcome: str, duration_s: float) -> dict[str, Any]:
-    """The fields of a request's log line, without those that are unknown."""
+    """The known fields of a request's log line."""
     consumed = record.consumed
     facts: dict[str, Any] = {
         "id": record.request_id,
@@ -107,7 +107,7 @@ def _facts(record: RequestRecord, scope: Scope, status: int, outcome: str, durat
 
 
 def _endpoint_of(scope: Scope) -> str:
-    """The declared path of the route, so that the values are bounded; ``other`` without a route."""
+    """The route's declared path, so that metrics have a bounded set of values; ``other`` without a route."""
     path = getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "other"
 

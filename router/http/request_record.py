@@ -1,4 +1,4 @@
-"""The facts of one HTTP request, gathered from its arrival to its end."""
+"""What is known of one HTTP request, gathered from its arrival to its end."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from shared.kinds import JobKind
 
 @dataclass(slots=True)
 class RequestRecord:
-    """What is known about one request so far.
+    """What is known of one request so far.
 
-    ``request_id`` is the client's ``X-Request-ID`` if it is well-formed, and may repeat; ``answer_id`` is unique.
+    ``request_id`` is the client's ``X-Request-ID`` if that is well-formed, and need not be unique; ``answer_id`` is.
     ``user`` is the name of the request's API key (``key_name``), or else the client's address; ``limits`` and ``admin``
     are that key's. ``outcome`` is done, refused, failed or cancelled. ``jobs`` and what they ``consumed`` are set at
-    the request's end, ``prompts`` only if prompts are logged. While ``detached``, the request outlives its connection;
-    whoever ends it then calls :meth:`end`.
+    the request's end, ``prompts`` only if prompts are logged. A ``detached`` request goes on without its connection;
+    whoever ends it calls :meth:`end`.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -41,21 +41,21 @@ class RequestRecord:
     jobs: Sequence[Job] = ()
     prompts: Sequence[Any] = ()
     detached: bool = False
-    _write_end: Callable[[], None] | None = None
+    _on_end: Callable[[], None] | None = None
 
-    def connection_over(self, write_end: Callable[[], None]) -> None:
-        """Call ``write_end`` now, or at the request's end if it is detached."""
+    def answer_sent(self, on_end: Callable[[], None]) -> None:
+        """The connection needs the request no longer: call ``on_end`` now, or in :meth:`end` if it is detached."""
         if self.detached:
-            self._write_end = write_end
+            self._on_end = on_end
         else:
-            write_end()
+            on_end()
 
     def end(self) -> None:
         """End a request that may have been detached."""
         self.detached = False
-        if self._write_end is not None:
-            write_end, self._write_end = self._write_end, None
-            write_end()
+        if self._on_end is not None:
+            on_end, self._on_end = self._on_end, None
+            on_end()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +75,10 @@ class FinishedRequest:
 
 
 class RequestObserver(Protocol):
-    """Notified of each request's end, on the event loop, once its answer has been sent."""
+    """Is notified on the event loop when a request has ended and its answer has been sent."""
 
     def finished(self, request: FinishedRequest) -> None:
-        """Take note of a request that has ended."""
+        """Record a request that has ended."""
 
 
 def record_of(scope: Scope) -> RequestRecord:

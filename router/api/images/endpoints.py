@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from router.answers.response import RESUMABLE, answer_in_chunks
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.images.answer import ImageChunks, SubmittedImages, answer_pictures
-from router.http.disconnect import unless_gone
+from router.http.disconnect import run_unless_disconnected
 from router.http.json_body import JsonRoute
 from router.http.request_record import RequestRecord
 from router.images.body import body_docs, read_body, read_inputs
@@ -113,7 +113,7 @@ async def _edit(
     body, form = await read_body(request, fields, broker.settings)
     served = broker.find_model(body.model, JobKind.IMAGE)  # before an input is fetched
     job = body.to_job(served.max_image_side)
-    blobs = await unless_gone(request.receive, read_inputs(body, form, broker.settings))
+    blobs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
     job = replace(job, has_mask=len(blobs) > 1)
     return await _answer(request, SubmittedImages(broker, record, body, job, blobs, store), EDIT)
 

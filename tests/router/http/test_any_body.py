@@ -52,7 +52,7 @@ def bodies(path: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("path", sorted(MODELS))
-def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
+def test_any_body_is_answered_or_refused(path: str) -> None:
     broker = FakeBroker()
     seen: set[int] = set()
 

@@ -17,16 +17,16 @@ import pytest
 import uvicorn
 
 from router.http.connection import guarded_protocol
-from router.http.connection_limits import SPARE_FILES, ConnectionLimits, affordable, drop_stalled
+from router.http.connection_limits import SPARE_FILES, ConnectionLimits, set_tcp_user_timeout, within_file_limit
 from shared.wire.payloads import Payload, Started, Tokens
 from tests.support.router.client import COMPLETION, app_of, wait_until
 from tests.support.router.fake_broker import FakeBroker
 
-QUICK = ConnectionLimits(header_timeout_s=0.2, body_timeout_s=0.2, read_timeout_s=0.2)
+QUICK = ConnectionLimits(head_timeout_s=0.2, body_timeout_s=0.2, read_timeout_s=0.2)
 HEAD = b"POST /v1/completions HTTP/1.1\r\nHost: nexa\r\nContent-Type: application/json\r\n"
 
 
-class Edge:
+class GuardedServer:
     """A server with the guarded protocol, and raw connections to it."""
 
     def __init__(self, broker: FakeBroker, port: int, server: uvicorn.Server) -> None:
@@ -35,14 +35,14 @@ class Edge:
         self.server = server
 
     @contextlib.contextmanager
-    def connect(self, *pieces: bytes, receive_buffer: int = 0) -> Iterator[socket.socket]:
+    def connect(self, *chunks: bytes, receive_buffer: int = 0) -> Iterator[socket.socket]:
         connection = socket.socket()
         if receive_buffer:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         connection.settimeout(20)
         with connection:
             connection.connect(("127.0.0.1", self.port))
-            for piece in pieces:
+            for piece in chunks:
                 connection.sendall(piece)
             yield connection
 
@@ -51,10 +51,12 @@ class Edge:
 
 
 @contextlib.contextmanager
-def edge(limits: ConnectionLimits, broker: FakeBroker | None = None, loop: Any = "uvloop") -> Iterator[Edge]:
+def serving_with(
+    limits: ConnectionLimits, broker: FakeBroker | None = None, loop: Any = "uvloop"
+) -> Iterator[GuardedServer]:
     broker = broker or FakeBroker()
     listener = socket.create_server(("127.0.0.1", 0))
-    drop_stalled(listener, limits.read_timeout_s)
+    set_tcp_user_timeout(listener, limits.read_timeout_s)
     config = uvicorn.Config(
         app_of(broker),
         http=guarded_protocol(limits),
@@ -68,7 +70,7 @@ def edge(limits: ConnectionLimits, broker: FakeBroker | None = None, loop: Any =
     thread.start()
     try:
         wait_until(lambda: server.started)
-        yield Edge(broker, listener.getsockname()[1], server)
+        yield GuardedServer(broker, listener.getsockname()[1], server)
     finally:
         server.should_exit = True
         thread.join(10)
@@ -92,8 +94,9 @@ def error_of(answer: bytes) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("sent", [b"POST /v1/comp", HEAD, HEAD + b"X-Slow: a"])
-def test_headers_that_do_not_end_are_408(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "nexa.connection"), edge(QUICK) as server, server.connect(sent) as connection:
+def test_incomplete_headers_are_408(sent: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "nexa.connection")
+    with serving_with(QUICK) as server, server.connect(sent) as connection:
         status, message = error_of(rest(connection))
         assert status == 408
         assert "headers" in message
@@ -101,8 +104,8 @@ def test_headers_that_do_not_end_are_408(sent: bytes, caplog: pytest.LogCaptureF
     assert (line["user"], line["status"], line["reason"]) == ("127.0.0.1", 408, message)
 
 
-def test_headers_that_trickle_have_no_more_time() -> None:
-    with edge(QUICK) as server, server.connect(HEAD) as connection:
+def test_trickling_headers_do_not_extend_the_timeout() -> None:
+    with serving_with(QUICK) as server, server.connect(HEAD) as connection:
         connection.settimeout(0.02)
         received = b""
         with contextlib.suppress(OSError):
@@ -114,36 +117,36 @@ def test_headers_that_trickle_have_no_more_time() -> None:
         assert received.startswith(b"HTTP/1.1 408")
 
 
-def test_a_connection_that_says_nothing_is_closed_without_a_word() -> None:
-    with edge(QUICK) as server, server.connect() as connection:
+def test_a_silent_connection_is_closed_without_a_response() -> None:
+    with serving_with(QUICK) as server, server.connect() as connection:
         assert rest(connection) == b""
 
 
-def test_empty_lines_after_an_answer_do_not_keep_a_connection() -> None:
-    with edge(QUICK) as server, server.connect(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n") as connection:
+def test_empty_lines_after_an_answer_do_not_keep_a_connection_open() -> None:
+    with serving_with(QUICK) as server, server.connect(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n") as connection:
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
         connection.sendall(b"\r\n")
         assert rest(connection).startswith(b"HTTP/1.1 408")
 
 
 @pytest.mark.parametrize("body", [b"", b'{"prompt"'])
-def test_a_body_that_stops_is_408_and_no_job(body: bytes) -> None:
-    with edge(QUICK) as server, server.connect(HEAD + b"Content-Length: 999\r\n\r\n" + body) as connection:
+def test_a_body_that_stalls_is_408_and_submits_no_job(body: bytes) -> None:
+    with serving_with(QUICK) as server, server.connect(HEAD + b"Content-Length: 999\r\n\r\n" + body) as connection:
         status, message = error_of(rest(connection))
         assert status == 408
         assert "1024 bytes" in message
         assert server.broker.jobs == []
 
 
-def test_a_body_that_moves_on_is_waited_for() -> None:
-    limits = ConnectionLimits(header_timeout_s=0.4, body_timeout_s=1.5, progress_bytes=1)
+def test_a_slow_body_that_makes_progress_is_accepted() -> None:
+    limits = ConnectionLimits(head_timeout_s=0.4, body_timeout_s=1.5, min_progress_bytes=1)
     body = json.dumps(COMPLETION).encode()
     head = HEAD + b"Content-Length: %d\r\n\r\n" % len(body)
-    with edge(limits) as server, server.connect(head) as connection:
+    with serving_with(limits) as server, server.connect(head) as connection:
         for at in range(5):
             connection.sendall(body[at : at + 1])
             with server.connect() as silent:
-                rest(silent)  # takes the header timeout; together longer than the body timeout
+                rest(silent)  # lasts as long as the head timeout; five of them exceed the body timeout
         connection.sendall(body[5:])
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
@@ -157,9 +160,9 @@ def test_a_body_that_moves_on_is_waited_for() -> None:
         HEAD + b"X-Endless: " + b"a" * 70_000,
     ],
 )
-def test_a_head_that_is_too_large_is_431(head: bytes) -> None:
-    patient = dataclasses.replace(QUICK, header_timeout_s=20.0)
-    with edge(patient) as server, server.connect(head) as connection:
+def test_a_head_over_the_limit_is_431(head: bytes) -> None:
+    patient = dataclasses.replace(QUICK, head_timeout_s=20.0)
+    with serving_with(patient) as server, server.connect(head) as connection:
         answer = rest(connection)
         assert error_of(answer)[0] == 431
         assert server.broker.jobs == []
@@ -167,17 +170,17 @@ def test_a_head_that_is_too_large_is_431(head: bytes) -> None:
 
 def test_a_large_head_within_the_limit_is_served() -> None:
     head = b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Large: " + b"a" * 60_000 + b"\r\n\r\n"
-    with edge(QUICK) as server, server.connect(head) as connection:
+    with serving_with(QUICK) as server, server.connect(head) as connection:
         assert rest(connection).startswith(b"HTTP/1.1 200")
 
 
-def test_what_is_no_http_is_an_error_object() -> None:
-    with edge(QUICK) as server, server.connect(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") as connection:
+def test_data_that_is_not_http_is_answered_with_an_error_object() -> None:
+    with serving_with(QUICK) as server, server.connect(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03") as connection:
         assert error_of(rest(connection))[0] == 400
 
 
 @pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_client_that_stops_reading_loses_its_connection_and_job(loop: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "nexa.connection")
     script: list[Payload] = [
         Started(1, 0),
@@ -185,7 +188,7 @@ def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str, caplog:
     ]  # 20 MB, without an end
     body = json.dumps({**COMPLETION, "stream": True}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
-    with edge(QUICK, FakeBroker(script=script), loop) as server, server.connect(request, receive_buffer=4096):
+    with serving_with(QUICK, FakeBroker(script=script), loop) as server, server.connect(request, receive_buffer=4096):
         wait_until(lambda: server.broker.cancelled)
         wait_until(lambda: not server.server.server_state.connections)
     reasons = [vars(line)["reason"] for line in caplog.records if line.name == "nexa.connection"]
@@ -193,22 +196,22 @@ def test_a_reader_that_stops_loses_its_connection_and_its_job(loop: str, caplog:
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux's kernel does this")
-def test_a_reader_that_stops_before_it_holds_anything_up_ends_too() -> None:
+def test_a_client_that_reads_nothing_of_a_short_answer_is_disconnected() -> None:
     script: list[Payload] = [
         Started(1, 0),
         Tokens("word " * 8000, [1]),
     ]  # 40 kB: more than the client takes, less than a write buffer
     body = json.dumps({**COMPLETION, "stream": True}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
-    with edge(QUICK, FakeBroker(script=script)) as server, server.connect(request, receive_buffer=4096):
+    with serving_with(QUICK, FakeBroker(script=script)) as server, server.connect(request, receive_buffer=4096):
         wait_until(lambda: server.broker.cancelled)
 
 
-def test_an_open_stream_outlives_all_timeouts_while_it_is_read() -> None:
+def test_a_stream_that_is_read_outlives_all_timeouts() -> None:
     body = json.dumps({**COMPLETION, "stream": True}).encode()
     request = HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body
     broker = FakeBroker(script=[Started(1, 0), Tokens("Once", [1])])
-    with edge(QUICK, broker) as server, server.connect(request) as connection:
+    with serving_with(QUICK, broker) as server, server.connect(request) as connection:
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
         connection.sendall(b"\r\n")  # what some clients send after a body
         for _ in range(3):
@@ -219,8 +222,8 @@ def test_an_open_stream_outlives_all_timeouts_while_it_is_read() -> None:
 
 
 def test_connections_beyond_the_limit_are_503() -> None:
-    limits = ConnectionLimits(connections=2)
-    with edge(limits) as server, server.connect() as first, server.connect():
+    limits = ConnectionLimits(max_connections=2)
+    with serving_with(limits) as server, server.connect() as first, server.connect():
         wait_until(lambda: len(server.server.server_state.connections) == 2)
         with server.connect() as third:
             assert error_of(rest(third))[0] == 503
@@ -239,11 +242,11 @@ def test_connections_beyond_the_limit_are_503() -> None:
         ((64, 64), 1, 64),
     ],
 )
-def test_connections_are_bounded_by_the_files_that_may_be_open(
+def test_connections_are_limited_by_the_open_files_limit(
     allowed: tuple[int, int], connections: int, raised_to: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raised: list[tuple[int, int]] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: allowed)
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: raised.append(pair))
-    assert affordable(ConnectionLimits()).connections == connections
+    assert within_file_limit(ConnectionLimits()).max_connections == connections
     assert raised == ([] if raised_to is None else [(raised_to, allowed[1])])

@@ -1,4 +1,4 @@
-"""Which Content-Types a request may name."""
+"""Which Content-Types are accepted."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from router.schemas.errors import ApiError
         (" multipart/form-data\t", FORM),
     ],
 )
-def test_the_accepted_type_is_found(given: str, kind: str) -> None:
+def test_an_accepted_type_is_returned(given: str, kind: str) -> None:
     assert check_content_type(given, JSON, FORM) == kind
 
 

@@ -1,4 +1,4 @@
-"""Web pages of other origins are refused unless the operator names them."""
+"""Web pages of other origins are refused unless the operator allows them."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ def allowed(response: httpx.Response) -> str | None:
     return origin
 
 
-def test_no_page_is_let_in_by_default() -> None:
+def test_no_origin_is_allowed_by_default() -> None:
     assert allowed(post(FakeBroker(), "/v1/completions", COMPLETION, headers={"Origin": PAGE})) is None
     assert ask(FakeBroker(), "OPTIONS", "/v1/completions", headers=PREFLIGHT).status_code == 405
 
 
-def test_a_named_page_is_asked_for_no_key_before_its_request() -> None:
+def test_a_preflight_request_needs_no_key() -> None:
     broker = broker_for(PAGE, api_key="secret")
     response = ask(broker, "OPTIONS", "/v1/completions", headers=PREFLIGHT)
     assert (response.status_code, allowed(response)) == (200, PAGE)
     assert "authorization" in response.headers["Access-Control-Allow-Headers"].lower()
 
 
-def test_a_named_page_can_read_answers_and_errors_alike() -> None:
+def test_an_allowed_origin_can_read_answers_and_errors() -> None:
     broker = broker_for(PAGE, api_key="secret", max_body_bytes=100)
     key = {"Origin": PAGE, "Authorization": "Bearer secret"}
     answer = post(broker, "/v1/completions", COMPLETION, headers=key)
@@ -55,14 +55,14 @@ def test_a_named_page_can_read_answers_and_errors_alike() -> None:
         assert (refused.status_code, allowed(refused)) == (status, PAGE)
 
 
-def test_what_nobody_handled_can_be_read_too() -> None:
+def test_an_allowed_origin_can_read_unhandled_errors() -> None:
     broker = broker_for(PAGE)
     broker.refusal = RuntimeError("a defect")  # type: ignore[assignment]
     response = post(broker, "/v1/completions", COMPLETION, headers={"Origin": PAGE})
     assert (response.status_code, allowed(response)) == (500, PAGE)
 
 
-def test_another_page_is_not_let_in() -> None:
+def test_another_origin_is_not_allowed() -> None:
     headers = {**PREFLIGHT, "Origin": "https://evil.example"}
     response = ask(broker_for(PAGE), "OPTIONS", "/v1/completions", headers=headers)
     assert (response.status_code, allowed(response)) == (400, None)

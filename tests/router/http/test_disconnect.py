@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from starlette.types import Message
 
-from router.http.disconnect import ClientGone, unless_gone
+from router.http.disconnect import ClientGone, run_unless_disconnected
 from shared.wire.payloads import Started, Tokens
 from tests.support.router.client import CHAT, COMPLETION, serving, wait_until
 from tests.support.router.fake_broker import FakeBroker
@@ -44,7 +44,7 @@ def test_a_disconnect_cancels_all_jobs(stream: bool, choices: int) -> None:
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_disconnect_while_queued_cancels(stream: bool) -> None:
+def test_a_disconnect_cancels_a_queued_job(stream: bool) -> None:
     broker = FakeBroker(script=[])
     with serving(broker) as url:
         connection = send(url, "/v1/completions", {**COMPLETION, "stream": stream})
@@ -53,7 +53,7 @@ def test_a_disconnect_while_queued_cancels(stream: bool) -> None:
         wait_until(lambda: broker.cancelled)
 
 
-def test_a_disconnect_within_the_body_is_no_failure(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_disconnect_during_the_body_is_logged_as_cancelled(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", logger="nexa.request")
     with serving(FakeBroker()) as url:
         address = urlsplit(url)
@@ -94,7 +94,7 @@ def outcome_after(*actions: Callable[[Client, asyncio.Task[str]], None]) -> tupl
 
     async def go() -> tuple[str, str | None]:
         client = Client()
-        waiting = asyncio.ensure_future(unless_gone(client.receive, client.work()))
+        waiting = asyncio.ensure_future(run_unless_disconnected(client.receive, client.work()))
         await asyncio.sleep(0.01)
         for act in actions:
             act(client, waiting)
@@ -110,41 +110,41 @@ def outcome_after(*actions: Callable[[Client, asyncio.Task[str]], None]) -> tupl
     return asyncio.run(go())
 
 
-def goes(client: Client, waiting: asyncio.Task[str]) -> None:
+def disconnect(client: Client, waiting: asyncio.Task[str]) -> None:
     client.gone.set()
 
 
-def ends(client: Client, waiting: asyncio.Task[str]) -> None:
+def finish_work(client: Client, waiting: asyncio.Task[str]) -> None:
     client.may_end.set()
 
 
-def is_cancelled(client: Client, waiting: asyncio.Task[str]) -> None:
+def cancel_caller(client: Client, waiting: asyncio.Task[str]) -> None:
     waiting.cancel()
 
 
-def test_work_that_ends_is_returned() -> None:
-    assert outcome_after(ends) == ("answer", None)
+def test_the_result_of_the_work_is_returned() -> None:
+    assert outcome_after(finish_work) == ("answer", None)
 
 
-def test_work_whose_client_goes_is_cancelled_and_waited_for() -> None:
-    assert outcome_after(goes) == ("ClientGone", "cancellation")
+def test_a_disconnect_cancels_the_work_and_waits_for_it() -> None:
+    assert outcome_after(disconnect) == ("ClientGone", "cancellation")
 
 
-def test_a_caller_that_is_cancelled_cancels_the_work_and_waits_for_it() -> None:
-    assert outcome_after(is_cancelled) == ("CancelledError", "cancellation")
+def test_cancelling_the_caller_cancels_the_work_and_waits_for_it() -> None:
+    assert outcome_after(cancel_caller) == ("CancelledError", "cancellation")
 
 
-def test_a_cancelled_caller_is_told_so_even_if_the_client_goes_too() -> None:
-    assert outcome_after(goes, is_cancelled)[0] == "CancelledError"
-    assert outcome_after(is_cancelled, goes)[0] == "CancelledError"
+def test_a_cancelled_caller_gets_cancelled_error_even_if_the_client_disconnects() -> None:
+    assert outcome_after(disconnect, cancel_caller)[0] == "CancelledError"
+    assert outcome_after(cancel_caller, disconnect)[0] == "CancelledError"
 
 
-def test_an_error_of_the_work_is_the_callers() -> None:
+def test_an_error_in_the_work_reaches_the_caller() -> None:
     async def fail() -> None:
         raise ValueError("no")
 
     async def go() -> None:
-        await unless_gone(Client().receive, fail())
+        await run_unless_disconnected(Client().receive, fail())
 
     with pytest.raises(ValueError, match="no"):
         asyncio.run(go())

@@ -57,15 +57,13 @@ def refused(response: httpx.Response, status: int, param: str | None) -> str:
     return str(error["message"])
 
 
-def test_a_small_file_arrives_as_it_is() -> None:
+def test_a_small_file_arrives_unchanged() -> None:
     broker = speech_broker()
     assert upload(broker, b"\0sound\xff").status_code == 200
     assert broker.jobs[0].request.blobs == (b"\0sound\xff",)
 
 
-def test_a_large_file_is_mapped_not_read_and_leaves_no_temporary_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_file_is_mapped_and_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     broker, content = speech_broker(), os.urandom(LARGE)
     assert upload(broker, content).status_code == 200
@@ -87,21 +85,21 @@ def test_files_are_closed_with_their_jobs() -> None:
     assert open_files() == before
 
 
-def test_a_file_that_is_too_large_is_413() -> None:
+def test_a_file_over_the_limit_is_413() -> None:
     broker = speech_broker(max_upload_bytes=1000)
     message = refused(upload(broker, bytes(1001)), 413, "file")
     assert message == "file: expected at most 1000 bytes, got 1001"
     assert upload(broker, bytes(1000)).status_code == 200
 
 
-def test_a_body_that_is_too_large_is_refused_before_it_is_read() -> None:
+def test_a_form_over_the_limit_is_413_by_its_content_length() -> None:
     broker = speech_broker(max_upload_bytes=1000, max_body_bytes=500)
     response = upload(broker, bytes(1_100_000))
     assert "expected at most 1049576 bytes" in refused(response, 413, None)
     assert response.headers["Connection"] == "close"
 
 
-def test_a_body_that_is_too_large_is_refused_as_it_arrives_and_leaves_no_file(
+def test_a_chunked_form_over_the_limit_is_413_and_leaves_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -110,21 +108,21 @@ def test_a_body_that_is_too_large_is_refused_as_it_arrives_and_leaves_no_file(
     before = open_files()
     taken_bytes = 0
 
-    async def pieces() -> AsyncIterator[bytes]:
+    async def chunks() -> AsyncIterator[bytes]:
         nonlocal taken_bytes
         yield FILE_HEAD
         while True:
             taken_bytes += 100_000
             yield bytes(100_000)
 
-    response = ask(broker, "POST", ROUTE, content=pieces(), headers=FORM)
+    response = ask(broker, "POST", ROUTE, content=chunks(), headers=FORM)
     assert f"expected at most {LARGE + FORM_OVERHEAD_BYTES} bytes" in refused(response, 413, None)
     assert taken_bytes == 4_100_000
     assert open_files() == before
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_upload_that_breaks_off_leaves_no_job_and_no_file(
+def test_an_interrupted_upload_leaves_no_job_and_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -143,7 +141,7 @@ def test_an_upload_that_breaks_off_leaves_no_job_and_no_file(
 
 
 @pytest.mark.parametrize("stream", [b"true", b"false"])
-def test_a_client_that_goes_away_cancels_its_job(stream: bytes) -> None:
+def test_a_disconnect_after_an_upload_cancels_the_job(stream: bytes) -> None:
     broker = speech_broker()
     broker.script = [Started(0, 0)]
     field = b'--b\r\nContent-Disposition: form-data; name="stream"\r\n\r\n' + stream + b"\r\n"
@@ -157,7 +155,7 @@ def test_a_client_that_goes_away_cancels_its_job(stream: bytes) -> None:
         wait_until(lambda: broker.cancelled)
 
 
-def test_json_keeps_its_own_limit() -> None:
+def test_json_bodies_keep_their_own_limit() -> None:
     broker = speech_broker(max_upload_bytes=1_000_000, max_body_bytes=500)
     response = ask(broker, "POST", "/v1/completions", json={"prompt": "x" * 1000})
     assert "expected at most 500 bytes" in refused(response, 413, None)
@@ -178,11 +176,11 @@ def test_json_keeps_its_own_limit() -> None:
         ({"files": {"file": b""}}, "file", "file: expected a file with content, got an empty one"),
     ],
 )
-def test_what_is_no_form_with_one_file_is_refused(request_: dict[str, Any], param: str, said: str) -> None:
+def test_a_request_without_a_form_with_one_file_is_refused(request_: dict[str, Any], param: str, said: str) -> None:
     assert said in refused(ask(speech_broker(), "POST", ROUTE, **request_), 400, param)
 
 
-def test_a_broken_form_is_refused() -> None:
+def test_a_malformed_form_is_refused() -> None:
     for headers, body in [
         ({"Content-Type": "multipart/form-data"}, b"x"),
         ({"Content-Type": "multipart/form-data; boundary=b"}, b"--b\r\nno header\r\n\r\n"),
@@ -197,14 +195,14 @@ def test_too_many_parts_are_refused() -> None:
 
 
 @pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-origin", 200), ("none", 200)])
-def test_a_form_from_another_sites_page_is_refused(site: str, status: int) -> None:
+def test_a_form_from_another_site_is_refused(site: str, status: int) -> None:
     broker: FakeBroker = speech_broker()
     files = {"file": b"sound"}
     assert ask(broker, "POST", ROUTE, files=files, headers={"Sec-Fetch-Site": site}).status_code == status
     assert len(broker.jobs) == (status == 200)
 
 
-def test_a_file_field_that_a_browsers_user_left_empty_is_not_given() -> None:
+def test_a_file_field_left_empty_in_a_browser_counts_as_missing() -> None:
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n--b--\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=b"}
     response = ask(speech_broker(), "POST", ROUTE, headers=headers, content=part)

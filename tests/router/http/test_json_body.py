@@ -18,14 +18,14 @@ def nested(levels: int) -> bytes:
     "body",
     [b'{"a": [1, 2.5, "\\u00e4", true, null]}', '"ä"'.encode(), b"\xef\xbb\xbf{}", nested(MAX_DEPTH), b"[{}]" * 1],
 )
-def test_json_is_read(body: bytes) -> None:
+def test_valid_json_is_parsed(body: bytes) -> None:
     assert parse_json_body(body) == json.loads(body)
 
 
 @pytest.mark.parametrize(
     ("body", "part"),
     [
-        (b"", "the body is required"),
+        (b"", "body is required"),
         (b'{"a": }', "line 1, column 7"),
         (b'{"a": NaN}', "NaN"),
         (b'{"a": -Infinity}', "-Infinity"),
@@ -39,7 +39,7 @@ def test_json_is_read(body: bytes) -> None:
         (nested(200_000), "100 levels of nesting"),
     ],
 )
-def test_what_could_not_be_sent_on_is_refused(body: bytes, part: str) -> None:
+def test_invalid_or_unencodable_json_is_refused(body: bytes, part: str) -> None:
     with pytest.raises(ApiError) as raised:
         parse_json_body(body)
     assert raised.value.status == 400

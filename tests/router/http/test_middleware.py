@@ -41,7 +41,7 @@ def test_a_clients_request_id_is_kept() -> None:
 
 
 @pytest.mark.parametrize("given", [None, "", "a b", "x" * 129, "ä"])
-def test_a_request_id_is_made_otherwise(given: str | None) -> None:
+def test_a_missing_or_malformed_request_id_is_replaced(given: str | None) -> None:
     headers = {} if given is None else {"X-Request-ID": given.encode()}
     response = ask(FakeBroker(), "GET", "/health", headers=headers)
     assert re.fullmatch("[0-9a-f]{32}", response.headers["X-Request-ID"])
@@ -58,42 +58,42 @@ def test_a_missing_or_wrong_key_is_401(header: str | None) -> None:
     assert "X-Request-ID" in response.headers
 
 
-def test_the_key_opens_and_users_stay_apart_by_address() -> None:
+def test_with_the_shared_key_users_are_identified_by_address() -> None:
     broker = broker_with(api_key="secret")
     assert post(broker, "/v1/completions", COMPLETION, headers={"Authorization": "bearer secret"}).status_code == 200
     assert broker.jobs[0].request.user == "127.0.0.1"
 
 
 @pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json"])
-def test_no_key_is_needed_for(path: str) -> None:
+def test_open_paths_need_no_key(path: str) -> None:
     assert ask(broker_with(api_key="secret"), "GET", path).status_code == 200
 
 
-def test_users_are_told_apart_by_address() -> None:
+def test_without_a_key_users_are_identified_by_address() -> None:
     broker = FakeBroker()
     post(broker, "/v1/completions", COMPLETION)
     assert broker.jobs[0].request.user == "127.0.0.1"
 
 
-def test_a_large_body_is_413_by_its_announced_length() -> None:
+def test_a_body_over_the_limit_is_413_by_its_content_length() -> None:
     response = ask(broker_with(max_body_bytes=100), "POST", "/v1/completions", content=b"x" * 101)
     assert response.status_code == 413
     assert "101" in response.json()["error"]["message"]
     assert "100" in response.json()["error"]["message"]
 
 
-def test_a_large_body_is_413_in_chunks() -> None:
-    async def pieces() -> Any:
+def test_a_chunked_body_over_the_limit_is_413() -> None:
+    async def chunks() -> Any:
         for _ in range(30):
             yield b" " * 10
 
     headers = {"Content-Type": "application/json"}
-    response = ask(broker_with(max_body_bytes=100), "POST", "/v1/completions", content=pieces(), headers=headers)
+    response = ask(broker_with(max_body_bytes=100), "POST", "/v1/completions", content=chunks(), headers=headers)
     assert response.status_code == 413
     assert "100" in response.json()["error"]["message"]
 
 
-def test_a_body_of_the_greatest_size_is_accepted() -> None:
+def test_a_body_of_exactly_the_limit_is_accepted() -> None:
     body = b'{"prompt": "' + b"a" * 86 + b'"}'
     headers = {"Content-Type": "application/json"}
     response = ask(broker_with(max_body_bytes=100), "POST", "/v1/completions", content=body, headers=headers)
@@ -102,14 +102,14 @@ def test_a_body_of_the_greatest_size_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded"])
-def test_a_body_that_is_not_called_json_is_refused(content_type: str | None) -> None:
+def test_a_body_without_a_json_content_type_is_refused(content_type: str | None) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
     response = ask(FakeBroker(), "POST", "/v1/completions", content=b'{"prompt": "a"}', headers=headers)
     assert response.status_code == 400
     assert "application/json" in response.json()["error"]["message"]
 
 
-def test_unknown_routes_and_methods() -> None:
+def test_unknown_routes_are_404_and_wrong_methods_405() -> None:
     response = ask(FakeBroker(), "GET", "/v1/nothing")
     assert (response.status_code, response.json()["error"]["type"]) == (404, "not_found_error")
     response = ask(FakeBroker(), "GET", "/v1/completions")
@@ -117,7 +117,7 @@ def test_unknown_routes_and_methods() -> None:
     assert "POST" in response.json()["error"]["message"]
 
 
-def test_what_nobody_handled_is_a_500_with_the_requests_id(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unhandled_error_is_a_500_with_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
     broker = FakeBroker(refusal=RuntimeError("secret detail"))  # type: ignore[arg-type]
     response = post(broker, "/v1/completions", COMPLETION)
     assert response.status_code == 500
@@ -127,7 +127,7 @@ def test_what_nobody_handled_is_a_500_with_the_requests_id(caplog: pytest.LogCap
     assert line(caplog)["outcome"] == "failed"
 
 
-def test_a_request_leaves_one_line_without_its_prompt(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_request_is_logged_in_one_line_without_its_prompt(caplog: pytest.LogCaptureFixture) -> None:
     post(FakeBroker(), "/v1/chat/completions", {**CHAT, "stream": True}, headers={"X-Request-ID": "r1"})
     fields = line(caplog)
     expected = {
@@ -156,16 +156,16 @@ def test_a_request_leaves_one_line_without_its_prompt(caplog: pytest.LogCaptureF
         ("/v1/completions", {"prompt": [1, 2]}, [[1, 2]]),
     ],
 )
-def test_prompts_are_logged_where_that_is_asked_for(
+def test_prompts_are_logged_if_the_option_is_set(
     path: str, body: Any, prompts: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     post(broker_with(log_prompts=True), path, body)
     assert line(caplog)["prompts"] == prompts
 
 
-def test_the_end_of_a_detached_request_waits_for_whoever_ends_it() -> None:
+def test_a_detached_request_is_logged_when_it_is_ended() -> None:
     record, written = RequestRecord(detached=True), []
-    record.connection_over(lambda: written.append("line"))
+    record.answer_sent(lambda: written.append("line"))
     assert written == []
     record.end()
     assert written == ["line"]
@@ -173,10 +173,10 @@ def test_the_end_of_a_detached_request_waits_for_whoever_ends_it() -> None:
     assert written == ["line"]
 
 
-def test_a_detached_request_may_end_before_its_connection_does() -> None:
+def test_a_detached_request_may_end_before_its_connection() -> None:
     record, written = RequestRecord(detached=True), []
     record.end()
-    record.connection_over(lambda: written.append("line"))
+    record.answer_sent(lambda: written.append("line"))
     assert written == ["line"]
 
 
@@ -184,6 +184,8 @@ def test_a_detached_request_may_end_before_its_connection_does() -> None:
     ("script", "body", "outcome"),
     [([Failed(500, "x")], COMPLETION, "failed"), ([], {"prompt": 5}, "refused")],
 )
-def test_outcomes(script: Any, body: Any, outcome: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failed_or_refused_request_has_that_outcome(
+    script: Any, body: Any, outcome: str, caplog: pytest.LogCaptureFixture
+) -> None:
     post(FakeBroker(script=script), "/v1/completions", body)
     assert line(caplog)["outcome"] == outcome

@@ -1,4 +1,4 @@
-"""What the jobs' side refuses, as an HTTP error."""
+"""Refusals of the broker become HTTP errors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATUSES = {
 
 
 def answer_to(refused: Refused) -> tuple[int, dict[str, str | None], str | None]:
-    """Status, error object and ``Retry-After`` of an endpoint that is refused something."""
+    """Status, error object and ``Retry-After`` of an endpoint that raises ``refused``."""
     app = FastAPI()
     install_error_handlers(app)
 
@@ -33,13 +33,13 @@ def answer_to(refused: Refused) -> tuple[int, dict[str, str | None], str | None]
 
 
 @pytest.mark.parametrize("reason", RefusalReason)
-def test_each_reason_has_its_status_and_is_the_code(reason: RefusalReason) -> None:
+def test_each_refusal_reason_has_a_status_and_is_the_error_code(reason: RefusalReason) -> None:
     status, error, retry_after = answer_to(Refused(reason, "no", "model"))
     assert status == STATUSES[reason]
     assert (error["message"], error["param"], error["code"]) == ("no", "model", reason.value)
     assert retry_after is None
 
 
-def test_the_time_to_try_again_is_a_header() -> None:
+def test_the_retry_delay_is_sent_as_retry_after() -> None:
     status, error, retry_after = answer_to(Refused(RefusalReason.QUEUE_FULL, "full", retry_after_s=160))
     assert (status, error["type"], error["param"], retry_after) == (429, "rate_limit_error", None, "160")

@@ -37,7 +37,7 @@ def refusal(certfile: str, keyfile: str) -> str:
     return str(refused.value)
 
 
-def test_a_pair_that_fits_is_accepted(files: tuple[str, str]) -> None:
+def test_a_certificate_and_its_key_are_accepted(files: tuple[str, str]) -> None:
     check_certificate(*files)
     check_certificate("", "")
 
@@ -58,16 +58,16 @@ def test_a_key_of_another_certificate_is_refused(authority: trustme.CA, files: t
     assert "got another certificate's" in refusal(files[0], str(other))
 
 
-def test_what_is_no_pem_is_refused(files: tuple[str, str], tmp_path: Path) -> None:
+def test_a_file_that_is_not_pem_is_refused(files: tuple[str, str], tmp_path: Path) -> None:
     (tmp_path / "text").write_text("hello")
     assert "PEM" in refusal(str(tmp_path / "text"), files[1])
 
 
-def test_a_missing_key_is_named(files: tuple[str, str]) -> None:
+def test_a_missing_key_file_is_named(files: tuple[str, str]) -> None:
     assert refusal(files[0], "/none.pem") == "--ssl-keyfile /none.pem: No such file or directory"
 
 
-def test_a_key_with_a_passphrase_is_refused_without_asking(files: tuple[str, str], tmp_path: Path) -> None:
+def test_an_encrypted_key_is_refused_without_a_prompt(files: tuple[str, str], tmp_path: Path) -> None:
     key = serialization.load_pem_private_key(Path(files[1]).read_bytes(), None)
     locked = tmp_path / "locked.pem"
     form = serialization.PrivateFormat.PKCS8
@@ -89,11 +89,11 @@ def serving_tls(authority: trustme.CA, files: tuple[str, str]) -> Iterator[Runni
         server.stop()
 
 
-def test_the_server_speaks_and_announces_https(authority: trustme.CA, files: tuple[str, str]) -> None:
+def test_the_server_speaks_https_and_says_so(authority: trustme.CA, files: tuple[str, str]) -> None:
     with serving_tls(authority, files) as server:
         assert server.post("/v1/completions", {"prompt": "one two", "max_tokens": 2})["result"]
         assert f"https://127.0.0.1:{server.port}" in server.output()
-        pieces = list(server.stream("/v1/completions", {"prompt": "one two", "max_tokens": 2}))
-        assert pieces
+        chunks = list(server.stream("/v1/completions", {"prompt": "one two", "max_tokens": 2}))
+        assert chunks
         with pytest.raises(httpx.HTTPError):
             httpx.get(server.url + "/health")

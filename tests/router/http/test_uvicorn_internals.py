@@ -25,7 +25,7 @@ def changed(what: str) -> str:
 
 
 class Transport(asyncio.Transport):
-    """Keeps what is written; closed only on request."""
+    """Records what is written to it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ def test_a_new_connection_has_the_attributes_that_are_read(connection: Connectio
     assert getattr(protocol.get("flow"), "read_paused", None) is False, changed("HttpToolsProtocol.flow.read_paused")
 
 
-def test_a_request_begins_a_cycle_with_the_fields_that_are_read(connection: Connection) -> None:
+def test_a_request_starts_a_cycle_with_the_fields_that_are_read(connection: Connection) -> None:
     connection.protocol.data_received(REQUEST)
     cycle = connection.protocol.cycle
     assert isinstance(cycle, RequestResponseCycle), changed("the class of HttpToolsProtocol.cycle")
@@ -122,7 +122,7 @@ def test_a_request_begins_a_cycle_with_the_fields_that_are_read(connection: Conn
     assert isinstance(fields.get("message_event"), asyncio.Event), changed("RequestResponseCycle.message_event")
 
 
-def test_a_cycle_that_is_marked_disconnected_tells_its_application(connection: Connection) -> None:
+def test_a_cycle_marked_disconnected_sends_http_disconnect(connection: Connection) -> None:
     connection.protocol.data_received(REQUEST)
     cycle = connection.protocol.cycle
     cycle.waiting_for_100_continue = False
