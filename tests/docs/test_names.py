@@ -69,6 +69,14 @@ def test_every_class_and_constant_exists(document: str, names: dict[Path, set[st
     assert named - known - NOT_CODE == set()
 
 
+@pytest.mark.parametrize("document", ["architecture.md", "wire.md"])
+def test_limits_and_times_have_the_values_of_the_code(document: str) -> None:
+    text = (REPOSITORY / "docs" / document).read_text()
+    documented = dict(re.findall(rf"^\| `({_DOTTED.pattern})` \| ([\d.]+) \|", text, re.MULTILINE))
+    assert len(documented) > 5
+    assert {name: str(pkgutil.resolve_name(name)) for name in documented} == documented
+
+
 def test_every_folder_of_the_product_is_described() -> None:
     described = {words[0] for line, words in quoted("architecture.md") if line.startswith("| `") and words}
     folders = {f"{file.parent.relative_to(REPOSITORY)}/" for folder in PRODUCT for file in _modules(folder)}

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import pkgutil
 import re
 import typing
 from typing import Any
-
-import pytest
 
 from shared.wire import messages
 from shared.wire.codec import PROTOCOL_VERSION, Struct
@@ -85,8 +82,3 @@ def test_the_sockets_files_are_those_of_the_run_folder() -> None:
 def test_version_and_retired_codes_are_current() -> None:
     assert f"The version is {PROTOCOL_VERSION}." in DOCUMENT
     assert f"Retired codes, never used again: {', '.join(map(str, sorted(RETIRED_CODES)))}." in DOCUMENT
-
-
-@pytest.mark.parametrize("row", rows(next(table for table in TABLES if table[0][0] == "Name")), ids=lambda row: row[0])
-def test_limits_and_times_have_the_values_of_the_code(row: list[str]) -> None:
-    assert str(pkgutil.resolve_name(names(row[0])[0])) == row[1]
