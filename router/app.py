@@ -21,14 +21,14 @@ from router.http.error_handlers import install_error_handlers
 from router.http.forms import FORM_OVERHEAD_BYTES
 from router.http.request_log import RequestLog
 from router.http.request_record import RequestObserver
-from router.images.store import ImageStore, keep_clean
+from router.images.store import ImageStore, clean_periodically
 from router.jobs.broker import Broker
 from router.keys.access import Access
 from router.keys.authentication import Authentication
 from router.keys.store import KeyStore
 from router.keys.usage import UsageStore
 from router.keys.usage_log import UsageLog
-from router.telemetry.request_metrics import Metrics
+from router.telemetry.request_metrics import RequestMetrics
 from shared.devices import Nvml
 from shared.settings import ServerSettings
 
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from router.telemetry.tracing import Tracing
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position")
-KEY_FILE_WAIT_S = 0.25  # short, since it blocks the event loop
+KEY_LOCK_TIMEOUT_S = 0.25  # short, since waiting for the key file blocks the event loop
 DESCRIPTION = "Text, speech and image models of this machine, through OpenAI's API and a native one."
 
 
 def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
-    """The application around ``broker``, which it starts and stops, and ``tracing``, which it closes.
+    """The application. It starts and stops ``broker`` and closes ``tracing``.
 
-    Its ``/docs`` page loads its scripts from this server.
+    The ``/docs`` page loads its scripts from this server, so it works offline.
 
     Raises:
         KeyFileError: the key file cannot be used.
@@ -70,7 +70,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What the application owns while it runs."""
+    """The objects that live as long as the application."""
 
     broker: Broker
     tracing: Tracing | None
@@ -78,7 +78,7 @@ class _Parts:
     usage_log: UsageLog
     image_store: ImageStore
     job_registry: JobRegistry
-    metrics: Metrics
+    metrics: RequestMetrics
 
     @classmethod
     def open(cls, broker: Broker, tracing: Tracing | None) -> Self:
@@ -87,15 +87,15 @@ class _Parts:
         return cls(
             broker,
             tracing,
-            KeyStore.open(key_file, KEY_FILE_WAIT_S),
+            KeyStore.open(key_file, KEY_LOCK_TIMEOUT_S),
             UsageLog(UsageStore.open(key_file)),
             ImageStore(settings.output_folder, settings.output_keep_s, settings.output_keep_bytes),
             JobRegistry(settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams),
-            Metrics(settings.models),
+            RequestMetrics(settings.models),
         )
 
     def attach_to(self, app: FastAPI) -> None:
-        """Let endpoints find them in ``app.state``."""
+        """Put the objects that endpoints need into ``app.state``."""
         app.state.broker = self.broker
         app.state.image_store = self.image_store
         app.state.job_registry = self.job_registry
@@ -105,9 +105,9 @@ class _Parts:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Start and, at the end, stop everything."""
+        """Start everything on entry, and stop it on exit."""
         await self.broker.start()
-        cleaning = asyncio.ensure_future(keep_clean(self.image_store))
+        cleaning = asyncio.ensure_future(clean_periodically(self.image_store))
         try:
             yield
         finally:
@@ -122,7 +122,7 @@ class _Parts:
 
 
 def _add_endpoints(app: FastAPI, needs_key: bool) -> None:
-    # The padlock in the documentation only; the middleware checks the key.
+    # This only shows the padlock in /docs; the middleware checks the key.
     padlock = [Depends(HTTPBearer(auto_error=False))] if needs_key else []
     for family in FAMILIES:
         for router in family.routers:
@@ -132,12 +132,12 @@ def _add_endpoints(app: FastAPI, needs_key: bool) -> None:
 
 
 def _add_middleware(app: FastAPI, settings: ServerSettings, access: Access, observers: list[RequestObserver]) -> None:
-    """Add all middleware, the innermost first."""
+    """Add all middleware, innermost first."""
     limits = body_limits(settings.max_body_bytes, settings.max_upload_bytes + FORM_OVERHEAD_BYTES)
     app.add_middleware(Authentication, access=access, open_paths=OPEN_PATHS)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
     app.add_middleware(RequestLog, observers=observers, quiet_paths=QUIET_PATHS)
-    if settings.cors_origins:  # the outermost: web pages read all errors, and a preflight request has no key
+    if settings.cors_origins:  # outermost: web pages can read all errors, and preflight requests have no key
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,

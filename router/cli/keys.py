@@ -16,7 +16,7 @@ from router.cli.data_folder import data_path
 from router.cli.tables import new_table, print_table
 from router.jobs.limits import Priority, UserLimits
 from router.keys.database import FILE_NAME
-from router.keys.store import KeyStore, StoredKey, is_name
+from router.keys.store import KeyStore, StoredKey, is_key_name
 from router.keys.usage import GroupBy, UsageRow, UsageStore
 from shared.settings.sources import OPTIONS
 
@@ -146,7 +146,7 @@ def _limits(text: str) -> dict[str, int]:
 
 def _name(text: str) -> str:
     """Read the name of a key. Refuses what cannot be one."""
-    if not is_name(text):
+    if not is_key_name(text):
         raise argparse.ArgumentTypeError(f"expected a name that `nexa key list` shows, got {text!r}")
     return text
 

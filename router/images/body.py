@@ -1,4 +1,4 @@
-"""Bodies of endpoints that take an input picture: JSON that names it, or a form that names or holds it."""
+"""Request bodies with an input picture: JSON that refers to it, or a form that refers to it or contains it."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ async def read_inputs(body: Img2ImgRequest, form: Form | None, settings: ServerS
     """The input picture and, if one is given, the mask.
 
     Raises:
-        ApiError: 400 and up, the picture is missing, or one of them is refused or given twice.
+        ApiError: 400, the picture is missing, or a picture is given twice; those of :func:`read_image`.
     """
     image = await _input("image", body.image_path, form, settings)
     if image is None:
-        raise ApiError(400, "image_path is required; in a form, the file image may replace it", "image_path")
+        raise ApiError(400, "image_path is required, or in a form the file image", "image_path")
     mask = await _input("mask", body.mask_path, form, settings)
     return (image,) if mask is None else (image, mask)
 
 
 def body_docs(fields: type[Img2ImgRequest]) -> dict[str, Any]:
-    """FastAPI's ``openapi_extra`` for such a body."""
+    """FastAPI's ``openapi_extra`` for a body with these fields, as JSON or as a form."""
     docs = form_docs(fields, image="The input picture, instead of image_path", mask="Instead of mask_path")
     docs["requestBody"]["content"]["application/json"] = {"schema": fields.model_json_schema()}
     return docs
@@ -73,10 +73,10 @@ async def _input(name: str, source: str, form: Form | None, settings: ServerSett
 
 
 async def _body_bytes(request: Request, max_body_bytes: int) -> bytes:
-    """The body of a JSON request: the larger limit of these paths is for files in forms, which are not parsed whole."""
+    """Read the body of a JSON request. The paths' own larger limit is for forms, whose files are not parsed."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_body_bytes:
-            raise body_too_large(max_body_bytes, hint="; a form may have more")
+            raise body_too_large(max_body_bytes, hint="; a form may be larger")
     return bytes(body)

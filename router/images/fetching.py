@@ -1,4 +1,4 @@
-"""Input pictures from other hosts, each allowed by the operator by name."""
+"""Fetches input pictures from the hosts that the operator allows."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 async def fetch_image(given: str, field: str, allowed_hosts: Sequence[str], max_bytes: int) -> bytes:
     """Fetch the http(s) URL ``given``, within ``FETCH_TIMEOUT_S`` in total.
 
-    An entry ``host`` of ``allowed_hosts`` allows the scheme's default port, an entry ``host:port`` that port. Redirects
-    are followed to allowed hosts only. Proxies are not used.
+    In ``allowed_hosts``, ``host`` allows the scheme's default port and ``host:port`` that port. Redirects are followed
+    to allowed hosts only. Proxies are not used.
 
     Raises:
-        ApiError: 400, the URL is invalid, its host is not allowed, or fetching failed; 413, the answer has more than
+        ApiError: 400, the URL is invalid, its host is not allowed, or fetching failed; 413, the picture is larger than
             ``max_bytes``.
     """
     url = _checked(given, field, allowed_hosts)
@@ -57,7 +57,7 @@ def _checked(given: str, field: str, allowed_hosts: Sequence[str]) -> httpx.URL:
     if default_port is None or not url.host:
         raise ApiError(400, f"{field}: expected an http or https URL with a host, got {shown(given)}", field)
     if url.userinfo:
-        raise ApiError(400, f"{field}: expected a URL without a user, got {shown(given)}", field)
+        raise ApiError(400, f"{field}: expected a URL without a user name, got {shown(given)}", field)
     host = url.netloc.decode().lower()
     bare = host.removesuffix(f":{url.port}") if url.port is not None else host
     port = default_port if url.port is None else url.port
@@ -65,7 +65,7 @@ def _checked(given: str, field: str, allowed_hosts: Sequence[str]) -> httpx.URL:
     if names.isdisjoint(allowed.lower() for allowed in allowed_hosts):
         raise ApiError(
             400,
-            f"{field}: expected a URL of an allowed host, got one of {host[:200]}; the operator can allow it with "
+            f"{field}: expected a URL of an allowed host, got the host {host[:200]}; the operator can allow it with "
             f"--image-host {host[:200]}",
             field,
         )
@@ -73,7 +73,7 @@ def _checked(given: str, field: str, allowed_hosts: Sequence[str]) -> httpx.URL:
 
 
 async def _body(response: httpx.Response, field: str, max_bytes: int) -> bytes:
-    """The body; compressed ones are refused, since they could unpack to any size."""
+    """Read the body; a compressed one is refused, since it could unpack to any size."""
     if response.status_code != httpx.codes.OK:
         raise _failed(field, str(response.url), f"the host answered {response.status_code}")
     encoding = response.headers.get("content-encoding", "identity")
@@ -90,7 +90,7 @@ async def _body(response: httpx.Response, field: str, max_bytes: int) -> bytes:
 
 @functools.cache
 def _tls_context() -> ssl.SSLContext:
-    """Cached, and made in a thread: it reads the certificates of all authorities."""
+    """Cached, and called in a thread, since it loads all certificate authorities from disk."""
     return httpx.create_ssl_context(trust_env=False)
 
 

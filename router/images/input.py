@@ -1,6 +1,6 @@
-"""Input pictures from the media folder, a data URL, plain base64, or a host that the operator allows.
+"""Reads input pictures: paths in the media folder, data URLs, plain base64, and URLs of allowed hosts.
 
-Only the worker decodes them. Here their first bytes are checked only to tell base64 from a path.
+Only the worker decodes pictures. Here their first bytes only serve to distinguish base64 from a path.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from shared.settings import ServerSettings
 
 MAX_PATH_CHARS = 4096
 MIN_BASE64_CHARS = 32
-_CHUNK_CHARS = 1024 * 1024  # a multiple of 4; decoding in chunks lets other threads run in between
+_CHUNK_CHARS = 1024 * 1024  # a multiple of 4; between chunks, other threads can run
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://|(file|ftps?|https?|blob):", re.IGNORECASE)
 _DATA_URL = re.compile(r"data:(?P<type>[^;,]{0,100})(?P<parameters>(;[^;,]{0,100}){0,10}),", re.IGNORECASE)
 
 
 async def read_image(given: str, field: str, settings: ServerSettings) -> bytes:
-    """The bytes of the picture that ``given``, the value of ``field``, names or holds.
+    """Read the picture that ``given``, the value of ``field``, refers to or contains.
 
     Raises:
-        ApiError: 400, ``given`` is none of the four; 413, the picture is larger than ``max_upload_bytes``; 415, it is
-            a data URL of another type, or empty.
+        ApiError: 400, ``given`` is invalid or cannot be read; 413, the picture is larger than ``max_upload_bytes``;
+            415, it is empty, or a data URL of another type.
     """
     text = given.strip()
     if _URL.match(text):
@@ -38,7 +38,7 @@ async def read_image(given: str, field: str, settings: ServerSettings) -> bytes:
     if len(data) > settings.max_upload_bytes:
         raise ApiError(413, f"{field}: expected at most {settings.max_upload_bytes} bytes, got {len(data)}", field)
     if not data:
-        raise ApiError(415, f"{field}: expected a picture, got an empty file ({shown(text)})", field)
+        raise ApiError(415, f"{field}: expected a picture, got no data from {shown(text)}", field)
     return data
 
 
@@ -48,7 +48,7 @@ async def _fetched(url: str, field: str, settings: ServerSettings) -> bytes:
         raise ApiError(
             400,
             f"{field}: expected an http or https URL, a data URL, base64 or a path in the server's media folder, "
-            f"got a URL with {shown(scheme)}",
+            f"got the scheme {shown(scheme)}",
             field,
         )
     return await fetch_image(url, field, settings.image_hosts, settings.max_upload_bytes)
@@ -73,7 +73,7 @@ def _from_data_url(text: str, field: str) -> bytes:
 
 
 def _is_base64_picture(text: str) -> bool:
-    """Whether ``text`` is surely base64, not a path: it is long, and decodes to the first bytes of a picture format."""
+    """Whether ``text`` must be base64, not a path: it is long, and decodes to the first bytes of a picture format."""
     beginning = "".join(text[: 2 * MIN_BASE64_CHARS].split())[:MIN_BASE64_CHARS]
     if len(beginning) < MIN_BASE64_CHARS:
         return False

@@ -1,4 +1,4 @@
-"""Files of the media folder, opened so that no path leads out of it."""
+"""Reads files in the media folder, and none outside it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from router.schemas.shown import shown
 
 
 def read_media_file(folder: str, given: str, field: str, max_bytes: int) -> bytes:
-    """The contents of the regular file ``given``: a path relative to ``folder``, or an absolute path inside it.
+    """Read the regular file ``given``: a path relative to ``folder``, or an absolute path inside it.
 
-    Links are followed if they stay inside. Files outside are never opened, and the error does not tell whether they
-    exist.
+    Symbolic links are followed if they stay inside. Files outside are never opened, and the error does not reveal
+    whether they exist.
 
     Raises:
         ApiError: 400, the folder has no such file; 413, the file has more than ``max_bytes``.
@@ -22,12 +22,12 @@ def read_media_file(folder: str, given: str, field: str, max_bytes: int) -> byte
     if ".." in given.split("/"):
         raise ApiError(400, f"{field}: expected a path without '..', got {shown(given)}", field)
     try:
-        descriptor = _open(_inside(folder, given))
+        descriptor = _open(*_resolve(folder, given))
     except (OSError, ValueError):
         raise ApiError(
             400,
-            f"{field}: expected a file in the server's media folder, got {shown(given)}; also possible: a data URL, "
-            "base64, or a URL of an allowed host",
+            f"{field}: expected a file in the server's media folder, a data URL, base64 or a URL of an allowed host, "
+            f"got {shown(given)}",
             field,
         ) from None
     with open(descriptor, "rb") as file:
@@ -37,8 +37,8 @@ def read_media_file(folder: str, given: str, field: str, max_bytes: int) -> byte
     return data
 
 
-def _inside(folder: str, given: str) -> tuple[Path, tuple[str, ...]]:
-    """The resolved folder, and the path components from there to the file.
+def _resolve(folder: str, given: str) -> tuple[Path, tuple[str, ...]]:
+    """The folder and, relative to it, the components of the file's path; both without symbolic links.
 
     Raises:
         OSError: there is no such file.
@@ -49,30 +49,33 @@ def _inside(folder: str, given: str) -> tuple[Path, tuple[str, ...]]:
     root = Path(os.path.realpath(folder, strict=True))
     named = Path(given)
     if named.is_absolute() and not (named.is_relative_to(folder) or named.is_relative_to(root)):
-        raise FileNotFoundError(given)  # before the disk is accessed
+        raise FileNotFoundError(given)  # without accessing the path: that could mount a file system
     resolved = Path(os.path.realpath(root / named, strict=True))
     return root, resolved.relative_to(root).parts
 
 
-def _open(place: tuple[Path, tuple[str, ...]]) -> int:
-    """Open a regular file component by component, following no links: changes to the folder cannot lead outside.
+def _open(root: Path, components: tuple[str, ...]) -> int:
+    """Open a regular file and return its descriptor.
+
+    Each component is opened in turn without following links, so changes to the folder meanwhile cannot lead outside.
 
     Raises:
         OSError: there is no such file, or it is a link, a folder, a device or a pipe.
         ValueError: there are no components.
     """
-    root, (*folders, name) = place
-    at = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    *folders, name = components
+    parent = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        for step in folders:
-            inner = os.open(step, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
-            os.close(at)
-            at = inner
-        # Checked before, since opening a device has effects; not blocking, since a pipe may replace the file just now.
-        _check_regular(os.stat(name, dir_fd=at, follow_symlinks=False), name)
-        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+        for folder in folders:
+            child = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+            os.close(parent)
+            parent = child
+        # Checked before opening, since opening a device can have side effects. O_NONBLOCK, since the file may be
+        # replaced by a pipe after the check.
+        _check_regular(os.stat(name, dir_fd=parent, follow_symlinks=False), name)
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
     finally:
-        os.close(at)
+        os.close(parent)
     try:
         _check_regular(os.fstat(descriptor), name)
     except OSError:

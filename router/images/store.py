@@ -1,4 +1,4 @@
-"""The output folder, which keeps finished pictures for a while so that they can be fetched by URL."""
+"""The output folder: finished pictures, kept for a while so that clients can fetch them by URL."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 CLEAN_INTERVAL_S = 600.0
-STALE_PART_S = 600.0
-"""Partly written files older than this were left behind by a server that died."""
+STALE_PART_AGE_S = 600.0
+"""A partly written file older than this was left behind by a server that died."""
 
 _NAME = re.compile(r"[0-9a-f]{32}\.png")
 _PART_NAME = re.compile(r"[0-9a-f]{32}\.png\.part")
@@ -32,10 +32,10 @@ class _Entry:
 
 
 class ImageStore:
-    """Keeps pictures in ``folder`` for at most ``keep_s`` and within ``keep_bytes``; the oldest go first.
+    """Keeps pictures in ``folder`` for at most ``keep_s`` and within ``keep_bytes``; the oldest are removed first.
 
-    Only files named like its own are ever removed. All methods are thread-safe and block on the disk. Without a folder
-    (``""``) nothing can be saved.
+    It removes no files but its own, which it recognises by name. All methods are thread-safe and block on the disk.
+    Without a folder (``""``) nothing can be saved.
     """
 
     def __init__(self, folder: str, keep_s: float, keep_bytes: int) -> None:
@@ -55,8 +55,7 @@ class ImageStore:
             if self._folder is None:
                 raise OSError(errno.ENOENT, "there is no output folder")
             if len(png) > self._keep_bytes:
-                reason = f"expected at most {self._keep_bytes} bytes, got {len(png)}"
-                raise OSError(errno.EFBIG, reason)
+                raise OSError(errno.EFBIG, f"expected at most {self._keep_bytes} bytes, got {len(png)}")
             if self._kept_bytes is None or self._kept_bytes + len(png) > self._keep_bytes:
                 self._clean(len(png))
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -66,11 +65,11 @@ class ImageStore:
             return name
 
     def read(self, name: str) -> bytes | None:
-        """The saved picture of this name; ``None`` if there is none, or none any more."""
+        """Read the picture with this file name, or return ``None`` if it does not exist (any more)."""
         if self._folder is None or not _NAME.fullmatch(name):
             return None
         try:
-            with open(self._folder / name, "rb", opener=_open_without_following) as file:
+            with open(self._folder / name, "rb", opener=_open_no_follow) as file:
                 return file.read()
         except OSError as error:
             if not isinstance(error, FileNotFoundError):
@@ -78,16 +77,16 @@ class ImageStore:
             return None
 
     def clean(self) -> None:
-        """Remove pictures that are too old, then the oldest until the rest fits ``keep_bytes``."""
+        """Remove pictures older than ``keep_s``, then the oldest until the rest fits into ``keep_bytes``."""
         with self._lock:
             self._clean(0)
 
     def _clean(self, room_bytes: int) -> None:
-        """Clean so that ``room_bytes`` more fit."""
+        """Clean so that ``room_bytes`` more fit into ``keep_bytes``."""
         now_s = time.time()
         pictures, parts = self._entries()
         for part in parts:
-            if now_s - part.saved_at_s > STALE_PART_S:
+            if now_s - part.saved_at_s > STALE_PART_AGE_S:
                 _remove(part)
         pictures.sort(key=lambda entry: entry.saved_at_s)
         kept_bytes = sum(entry.size_bytes for entry in pictures)
@@ -106,19 +105,18 @@ class ImageStore:
         try:
             with os.scandir(self._folder) as found:
                 for file in found:
-                    kind = (
-                        pictures if _NAME.fullmatch(file.name) else parts if _PART_NAME.fullmatch(file.name) else None
-                    )
-                    if kind is not None and file.is_file(follow_symlinks=False):
+                    is_picture = _NAME.fullmatch(file.name)
+                    if (is_picture or _PART_NAME.fullmatch(file.name)) and file.is_file(follow_symlinks=False):
                         with contextlib.suppress(FileNotFoundError):
                             facts = file.stat(follow_symlinks=False)
-                            kind.append(_Entry(file.path, facts.st_mtime, facts.st_size))
+                            entry = _Entry(file.path, facts.st_mtime, facts.st_size)
+                            (pictures if is_picture else parts).append(entry)
         except FileNotFoundError:
-            pass  # the folder is made with the first picture
+            pass  # the folder is created with the first picture
         return pictures, parts
 
 
-async def keep_clean(store: ImageStore) -> None:
+async def clean_periodically(store: ImageStore) -> None:
     """Clean ``store`` now and every ``CLEAN_INTERVAL_S``, until cancelled."""
     while True:
         try:
@@ -140,7 +138,7 @@ def _write(path: Path, png: bytes) -> None:
         raise
 
 
-def _open_without_following(path: str, flags: int) -> int:
+def _open_no_follow(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 

@@ -1,4 +1,4 @@
-"""Who may use the server: whether a key is required, and which one was given."""
+"""Decides whether requests need a key, and recognises the one they have."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from router.keys.store import KeyStore, StoredKey
 
 
 class Access:
-    """Checks the key of a request.
+    """The rules for API keys.
 
-    ``api_key`` is the one that all users share, or empty; ``store`` has the named keys. With ``required``, a key is
-    needed from the start; otherwise once the first named key exists, unless the server is ``insecure``.
+    ``store`` has the named keys; ``api_key`` is the one that all users share, or empty. A key is needed if there is a
+    shared one, if keys are ``required``, or once a named key exists, unless the server is ``insecure``.
     """
 
     def __init__(self, store: KeyStore, api_key: str = "", required: bool = False, insecure: bool = False) -> None:
@@ -38,7 +38,7 @@ class Access:
         return bool(self._api_key) and hmac.compare_digest(given.encode(), self._api_key)
 
     def find(self, given: str) -> StoredKey | None:
-        """The named key that ``given`` is, or None.
+        """The active named key equal to ``given``, or None.
 
         Raises:
             sqlite3.Error: the key file cannot be read.

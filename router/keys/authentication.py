@@ -21,12 +21,12 @@ DOCUMENTATION_PREFIX = "/static-offline-docs/"
 
 
 class Authentication:
-    """ASGI middleware: notes the user of ``Authorization: Bearer <key>`` in the request's record, or answers 401.
+    """ASGI middleware: records the user of ``Authorization: Bearer <key>`` in the request's record, or answers 401.
 
-    A named key identifies its user and sets that key's limits. The shared key lets users in, who are then identified by
-    their addresses, but makes nobody an administrator. While no key is required, unknown ones are ignored, since
-    OpenAI's clients always send one. The ``open_paths`` need no key, nor does the documentation, since browsers cannot
-    send the header when opening a page.
+    A named key identifies its user and sets that key's limits. The shared key only grants access: its users are
+    identified by their addresses, and none is an administrator. While no key is required, unknown keys are ignored,
+    since OpenAI's clients always send one. The ``open_paths`` need no key, nor does the documentation, since browsers
+    cannot send the header when they open a page.
     """
 
     def __init__(self, app: ASGIApp, access: Access, open_paths: Set[str] = frozenset()) -> None:
@@ -37,7 +37,7 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http" and not self._is_open(scope["path"]):
-            refusal = self._check(scope)
+            refusal = self._authenticate(scope)
             if refusal is not None:
                 await error_response(refusal)(scope, receive, send)
                 return
@@ -46,8 +46,8 @@ class Authentication:
     def _is_open(self, path: str) -> bool:
         return path in self._open_paths or path.startswith(DOCUMENTATION_PREFIX)
 
-    def _check(self, scope: Scope) -> ApiError | None:
-        """The reason to refuse the request, or None; a named key is noted in the request's record."""
+    def _authenticate(self, scope: Scope) -> ApiError | None:
+        """Record the user of a named key; returns the error if the request is refused."""
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
         given = given.strip() if scheme.lower() == "bearer" else ""
         try:
@@ -65,9 +65,4 @@ class Authentication:
         message = "Authorization is required: Bearer <key>, with an API key of this server"
         if given:
             message = "Authorization: expected a valid API key of this server, got an unknown or revoked one"
-        return ApiError(
-            401,
-            message,
-            code="invalid_api_key",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        return ApiError(401, message, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})

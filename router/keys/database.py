@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 FILE_NAME = "keys.sqlite3"
-WAIT_FOR_OTHERS_S = 5.0
-"""How long a connection waits for another process's write by default."""
+LOCK_TIMEOUT_S = 5.0
+"""Default time that a statement waits for another process to finish writing."""
 
 IN_MEMORY = ":memory:"
 _APPLICATION_ID = 0x6E657861  # "nexa"
 _VERSION = 1
-# Columns keep their names, since servers of several versions may share a file. A key's ``*_s`` are Unix times.
+# Columns keep their names, since servers of several versions may share a file. ``created_s`` and ``revoked_s`` are
+# seconds since the epoch.
 _SCHEMA = """
 CREATE TABLE key (
     id TEXT PRIMARY KEY,
@@ -52,11 +53,11 @@ class KeyFileError(Exception):
     """The key file cannot be used; the message is one readable line."""
 
 
-def connect(path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> sqlite3.Connection:
-    """Open the key file, or a database in memory without ``path``. A new file is readable by its owner only.
+def connect(path: Path | None, lock_timeout_s: float = LOCK_TIMEOUT_S) -> sqlite3.Connection:
+    """Open the key file, or without ``path`` a database in memory. A new file is readable by its owner only.
 
-    The connection may pass between threads, but only one may use it at a time. ``wait_s`` is how long a statement waits
-    for another process.
+    Threads may share the connection, but only one may use it at a time. A statement waits up to ``lock_timeout_s`` for
+    another process to finish writing.
 
     Raises:
         KeyFileError: the file cannot be created or opened, is not a key file, or is of a newer version.
@@ -64,9 +65,9 @@ def connect(path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> sqlite3.Con
     try:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-            _make_private(path)
+            _create_private(path)
         name = IN_MEMORY if path is None else path
-        database = sqlite3.connect(name, timeout=wait_s, isolation_level=None, check_same_thread=False)
+        database = sqlite3.connect(name, timeout=lock_timeout_s, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
         raise KeyFileError(f"key file {path}: cannot be opened ({_reason(error)})") from None
     try:
@@ -81,8 +82,8 @@ def connect(path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> sqlite3.Con
 
 
 @contextlib.contextmanager
-def writing(database: sqlite3.Connection) -> Iterator[None]:
-    """An exclusive write transaction, rolled back if the block raises."""
+def write_transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Run the block as an exclusive write transaction, rolled back if it raises."""
     database.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -92,10 +93,11 @@ def writing(database: sqlite3.Connection) -> Iterator[None]:
     database.commit()
 
 
-def _make_private(path: Path) -> None:
-    """Create the file if it is missing. An existing one must not be opened: closing it would drop SQLite's locks.
+def _create_private(path: Path) -> None:
+    """Create the file if it is missing, readable by its owner only.
 
-    https://www.sqlite.org/howtocorrupt.html, section 2.2
+    An existing file must not be opened here: closing it would drop the locks of SQLite's other connections to it
+    (https://www.sqlite.org/howtocorrupt.html, section 2.2).
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -104,16 +106,16 @@ def _make_private(path: Path) -> None:
 def _prepare(database: sqlite3.Connection, path: Path | None) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
-    if _number(database, "application_id") != _APPLICATION_ID:
-        with writing(database):  # two processes may find it empty at once
-            _create(database, path)
-    version = _number(database, "user_version")
+    if _pragma(database, "application_id") != _APPLICATION_ID:
+        with write_transaction(database):  # two processes may find the file empty at once
+            _create_tables(database, path)
+    version = _pragma(database, "user_version")
     if version > _VERSION:
         raise KeyFileError(f"key file {path}: expected version {_VERSION} or earlier, got {version}")
 
 
-def _create(database: sqlite3.Connection, path: Path | None) -> None:
-    if _number(database, "application_id") == _APPLICATION_ID:
+def _create_tables(database: sqlite3.Connection, path: Path | None) -> None:
+    if _pragma(database, "application_id") == _APPLICATION_ID:
         return
     if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise KeyFileError(f"key file {path}: expected a key file, got another program's database")
@@ -123,7 +125,7 @@ def _create(database: sqlite3.Connection, path: Path | None) -> None:
     database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
 
 
-def _number(database: sqlite3.Connection, pragma: str) -> int:
+def _pragma(database: sqlite3.Connection, pragma: str) -> int:
     number: int = database.execute(f"PRAGMA {pragma}").fetchone()[0]
     return number
 

@@ -1,4 +1,4 @@
-"""API keys: created, listed, revoked, and looked up by what a client sends."""
+"""Creates, lists, revokes and finds API keys."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Self
 
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
-from router.keys.database import WAIT_FOR_OTHERS_S, KeyFileError, connect, writing
+from router.keys.database import LOCK_TIMEOUT_S, KeyFileError, connect, write_transaction
 
-PREFIX = "nexa"
+KEY_PREFIX = "nexa"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _COLUMNS = "id, name, admin, max_running, max_queued, priority, created_s, revoked_s"
 
@@ -36,37 +36,37 @@ class StoredKey:
 class KeyStore:
     """The keys in a key file.
 
-    A key is ``nexa-<id>-<secret>``. Only its SHA-256 is stored. The secret has 256 random bits, so that it needs no
-    slow hash, unlike passwords that people choose.
+    A key is ``nexa-<id>-<secret>``. Only its SHA-256 is stored: the secret has 256 random bits, so unlike a password it
+    needs no slow hash.
     """
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     @classmethod
-    def open(cls, path: Path | None, wait_s: float = WAIT_FOR_OTHERS_S) -> Self:
-        """Open the keys of the file at ``path``, which is created if missing; without a path, in memory.
+    def open(cls, path: Path | None, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Self:
+        """Open the key file at ``path``, or create it if missing; see :func:`connect`.
 
         Raises:
             KeyFileError: the file cannot be used.
         """
-        return cls(connect(path, wait_s))
+        return cls(connect(path, lock_timeout_s))
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
     def create(self, name: str, limits: UserLimits = UNLIMITED, admin: bool = False) -> str:
-        """Create and return a key, which cannot be read again later.
+        """Create and return a key, which cannot be shown again later.
 
         Raises:
             KeyFileError: the name is invalid, or already has a key.
         """
-        if not is_name(name):
-            expected = "1 to 64 letters, digits, dots, dashes and underscores that are no address"
+        if not is_key_name(name):
+            expected = "1 to 64 letters, digits, '.', '-' or '_', beginning with a letter or digit and not an address"
             raise KeyFileError(f"name: expected {expected}, got {name!r}")
         key_id = secrets.token_hex(6)
-        key = f"{PREFIX}-{key_id}-{secrets.token_urlsafe(32)}"
+        key = f"{KEY_PREFIX}-{key_id}-{secrets.token_urlsafe(32)}"
         row = (
             key_id,
             name,
@@ -78,19 +78,19 @@ class KeyStore:
             int(time.time()),
         )
         try:
-            with writing(self._database):
+            with write_transaction(self._database):
                 self._database.execute("INSERT INTO key VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
         except sqlite3.IntegrityError:
             raise KeyFileError(f"name: {name} already has a key; revoke it first, or use another name") from None
         return key
 
     def revoke(self, name: str) -> None:
-        """Revoke the key of this name, from the next request on.
+        """Revoke the key of this name; requests that have begun go on.
 
         Raises:
             KeyFileError: no active key has this name.
         """
-        with writing(self._database):
+        with write_transaction(self._database):
             revoked = self._database.execute(
                 "UPDATE key SET revoked_s = ? WHERE name = ? AND revoked_s IS NULL", (int(time.time()), name)
             ).rowcount
@@ -111,10 +111,10 @@ class KeyStore:
         return self._database.execute("SELECT 1 FROM key LIMIT 1").fetchone() is not None
 
     def find(self, given: str) -> StoredKey | None:
-        """The active key that ``given`` is, compared in constant time, or None."""
+        """The active key equal to ``given``, compared in constant time, or None."""
         prefix, _, rest = given.partition("-")
         key_id = rest.partition("-")[0]
-        if prefix != PREFIX:
+        if prefix != KEY_PREFIX:
             return None
         row = self._database.execute(
             f"SELECT {_COLUMNS}, digest FROM key WHERE id = ? AND revoked_s IS NULL", (key_id,)
@@ -124,8 +124,8 @@ class KeyStore:
         return _stored(row[:-1])
 
 
-def is_name(text: str) -> bool:
-    """Whether ``text`` is valid as a key's name."""
+def is_key_name(text: str) -> bool:
+    """Whether ``text`` is a valid name for a key."""
     return _NAME.fullmatch(text) is not None and not _is_address(text)
 
 
@@ -140,7 +140,7 @@ def _stored(row: tuple[str, str, int, int | None, int | None, str, int, int | No
 
 
 def _is_address(name: str) -> bool:
-    """Whether ``name`` could be a user without a key, who is named by their address."""
+    """Whether ``name`` could be an address: users without a key are named by theirs."""
     try:
         ipaddress.ip_address(name)
     except ValueError:

@@ -10,14 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from router.keys.database import connect, writing
+from router.keys.database import connect, write_transaction
 
 NO_KEY = ""
-"""The key of all requests without a named key."""
+"""Stands for the key name of requests without a named key."""
 
 
-class UsageOf(NamedTuple):
-    """What usage is summed by: day (UTC), key name and model."""
+class UsageBucket(NamedTuple):
+    """Usage is stored per day (UTC), key name and model."""
 
     day: datetime.date
     key: str
@@ -25,7 +25,7 @@ class UsageOf(NamedTuple):
 
 
 class GroupBy(StrEnum):
-    """How sums are grouped: by key, and by model or day within a key."""
+    """Groups of sums: per key, or per key and model or day."""
 
     KEY = "key"
     MODEL = "model"
@@ -34,7 +34,7 @@ class GroupBy(StrEnum):
 
 @dataclass(slots=True)
 class Usage:
-    """Accepted requests and what they used. ``prompt_tokens`` include the ``cached_tokens``."""
+    """Accepted requests and what they used. ``prompt_tokens`` includes ``cached_tokens``."""
 
     requests: int = 0
     prompt_tokens: int = 0
@@ -76,14 +76,14 @@ ON CONFLICT DO UPDATE SET
 
 
 class UsageStore:
-    """The usage in a key file."""
+    """The usage table of a key file."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
 
     @classmethod
     def open(cls, path: Path | None) -> Self:
-        """Open the usage of the file at ``path``, which is created if missing; without a path, in memory.
+        """Open the key file at ``path``, or create it if missing; see :func:`connect`.
 
         Raises:
             KeyFileError: the file cannot be used.
@@ -94,14 +94,14 @@ class UsageStore:
         """Close the file."""
         self._database.close()
 
-    def add(self, used: Mapping[UsageOf, Usage]) -> None:
-        """Add all of ``used``, or nothing.
+    def add(self, used: Mapping[UsageBucket, Usage]) -> None:
+        """Add all of ``used`` in one transaction.
 
         Raises:
             sqlite3.Error: the file cannot be written.
         """
-        rows = [(of.day.isoformat(), of.key, of.model, *astuple(usage)) for of, usage in used.items()]
-        with writing(self._database):
+        rows = [(day.isoformat(), key, model, *astuple(usage)) for (day, key, model), usage in used.items()]
+        with write_transaction(self._database):
             self._database.executemany(_ADD, rows)
 
     def sums(
@@ -111,9 +111,7 @@ class UsageStore:
         since: datetime.date | None = None,
         until: datetime.date | None = None,
     ) -> list[UsageRow]:
-        """The sums per key and ``by``, from the day ``since`` through the day ``until``.
-
-        ``key`` limits them to one key; :data:`NO_KEY` is that of requests without a named key.
+        """The sums grouped ``by``, from the day ``since`` through the day ``until``, of one ``key`` or of all.
 
         Raises:
             sqlite3.Error: the file cannot be read.

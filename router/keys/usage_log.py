@@ -1,4 +1,4 @@
-"""Adds up what requests used, and writes it to the key file."""
+"""Adds up the usage of finished requests and writes it to the key file."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 
 from router.http.request_record import FinishedRequest
-from router.keys.usage import GroupBy, Usage, UsageOf, UsageRow, UsageStore
+from router.keys.usage import GroupBy, Usage, UsageBucket, UsageRow, UsageStore
 
 log = logging.getLogger("nexa.usage")
 
-GATHER_S = 0.2
-"""Usage of requests that end within this time is written together."""
-RETRY_S = 5.0
+WRITE_DELAY_S = 0.2
+"""Wait before a write; the usage of all requests that end meanwhile is written together."""
+RETRY_DELAY_S = 5.0
+"""Wait after a failed write."""
 
 
 class UsageLog:
-    """Writes usage in the background: a full disk fails no request, and the sums wait until there is room.
+    """Writes usage in the background: while the disk is full, requests go on and usage waits in memory.
 
-    If the process dies, only the usage of the last ``GATHER_S`` is lost.
+    A process that dies loses what it has not written, usually the last ``WRITE_DELAY_S``.
     """
 
     def __init__(self, store: UsageStore) -> None:
         self._store = store
-        self._unwritten: dict[UsageOf, Usage] = {}
+        self._unwritten: dict[UsageBucket, Usage] = {}
         self._writer: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()
+        self._write_lock = asyncio.Lock()
         self._thread = ThreadPoolExecutor(1, "usage")  # one thread: only it uses the store
 
     def finished(self, request: FinishedRequest) -> None:
@@ -37,8 +38,8 @@ class UsageLog:
         record = request.record
         if record.consumed is None or record.model is None:
             return
-        of = UsageOf(datetime.datetime.now(datetime.UTC).date(), record.key_name, record.model)
-        self._count(of, Usage(1, *astuple(record.consumed)))
+        bucket = UsageBucket(datetime.datetime.now(datetime.UTC).date(), record.key_name, record.model)
+        self._count(bucket, Usage(1, *astuple(record.consumed)))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.ensure_future(self._write_soon())
 
@@ -54,7 +55,7 @@ class UsageLog:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.sums, by, key, since, until)
 
     async def close(self) -> None:
-        """Write what is pending, and close the file."""
+        """Write what is not yet written, and close the file."""
         if self._writer is not None and not self._writer.done():
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
@@ -65,31 +66,31 @@ class UsageLog:
         self._thread.shutdown()
         self._store.close()
 
-    def _count(self, of: UsageOf, usage: Usage) -> None:
-        self._unwritten.setdefault(of, Usage()).add(usage)
+    def _count(self, bucket: UsageBucket, usage: Usage) -> None:
+        self._unwritten.setdefault(bucket, Usage()).add(usage)
 
     async def _write_soon(self) -> None:
-        wait_s = GATHER_S
+        delay_s = WRITE_DELAY_S
         while self._unwritten:
-            await asyncio.sleep(wait_s)
+            await asyncio.sleep(delay_s)
             try:
                 await self._write()
             except sqlite3.Error as error:
-                log.error("usage not written, next attempt in %g s: %s", RETRY_S, error)
-                wait_s = RETRY_S
+                log.error("usage not written, next attempt in %g s: %s", RETRY_DELAY_S, error)
+                delay_s = RETRY_DELAY_S
 
     async def _write(self) -> None:
-        # Shielded: the thread goes on when its waiter is cancelled, and must not write the same usage again.
+        # Shielded: when the caller is cancelled, the thread still finishes; the same usage must not be written twice.
         await asyncio.shield(asyncio.ensure_future(self._write_all()))
 
     async def _write_all(self) -> None:
-        async with self._turn:
+        async with self._write_lock:
             taken, self._unwritten = self._unwritten, {}
             if not taken:
                 return
             try:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._store.add, taken)
             except sqlite3.Error:
-                for of, usage in taken.items():
-                    self._count(of, usage)
+                for bucket, usage in taken.items():
+                    self._count(bucket, usage)
                 raise

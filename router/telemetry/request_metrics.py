@@ -1,7 +1,7 @@
 """Metrics of requests for ``GET /metrics``: histograms of latencies, and counters of what requests used.
 
-A request is observed once, at its end. Names and units follow vLLM and OpenTelemetry. Labels are bounded: models are
-the served ones, and paths without an endpoint count as ``other``.
+A request is observed once, at its end. Names and units follow vLLM and OpenTelemetry. Labels have a bounded set of
+values: only served models, and ``other`` for paths without an endpoint.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 8
 ITL_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 10)
 
 
-class Metrics:
-    """The histograms and counters of one application, in their own registry."""
+class RequestMetrics:
+    """The histograms and counters of one application, in a registry of their own."""
 
     def __init__(self, models: Sequence[ModelSettings]) -> None:
         self.registry = CollectorRegistry()
@@ -65,11 +65,11 @@ class Metrics:
         if queued_s:
             self._queue_time.labels(model).observe(min(queued_s))
         for job in request.record.jobs:
-            self._observe_pace(model, job)
+            self._observe_itl(model, job)
         if request.record.consumed is not None:
             self._count(model, request.record.consumed)
 
-    def _observe_pace(self, model: str, job: Job) -> None:
+    def _observe_itl(self, model: str, job: Job) -> None:
         if job.done is None or job.first_token_at_s is None or job.ended_at_s is None:
             return
         gaps = job.done.completion_tokens - 1
@@ -84,17 +84,17 @@ class Metrics:
         self._audio.labels(model).inc(consumed.audio_s)
 
     def _histogram(self, name: str, help_text: str, buckets: Sequence[float] = LATENCY_BUCKETS_S) -> Histogram:
-        made = Histogram(name, help_text, ("model",), PREFIX, registry=self.registry, buckets=buckets)
-        self._show_zeros(made)
-        return made
+        histogram = Histogram(name, help_text, ("model",), PREFIX, registry=self.registry, buckets=buckets)
+        self._initialise(histogram)
+        return histogram
 
     def _counter(self, name: str, help_text: str) -> Counter:
-        made = Counter(name, help_text, ("model",), PREFIX, registry=self.registry)
-        self._show_zeros(made)
-        return made
+        counter = Counter(name, help_text, ("model",), PREFIX, registry=self.registry)
+        self._initialise(counter)
+        return counter
 
-    def _show_zeros(self, metric: Histogram | Counter) -> None:
-        """Export every model from the start: a rate needs a first value."""
+    def _initialise(self, metric: Histogram | Counter) -> None:
+        """Export 0 for every model from the start: Prometheus computes a rate from two samples."""
         for model in self._models:
             metric.labels(model)
 
@@ -102,7 +102,8 @@ class Metrics:
 def queue_time_s(job: Job) -> float | None:
     """Seconds from a job's acceptance to its dispatch; None while it waits.
 
-    After a failover, only the last dispatch is known; the first token is then an upper bound for the first dispatch.
+    After a failover only the last dispatch is known. If it came after the first token, the result is the time to that
+    token: an upper bound.
     """
     if job.dispatched_at_s is None:
         return None

@@ -1,4 +1,4 @@
-"""Whether and where to send traces, decided without importing OpenTelemetry."""
+"""Decides whether to send traces, importing OpenTelemetry only if so."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from router.telemetry.tracing import Tracing
 
-STANDARD_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 HOW_TO_INSTALL = "pip install 'nexa-server[telemetry]', or `make setup EXTRAS=telemetry` in the source folder"
 
 log = logging.getLogger("nexa.tracing")
@@ -29,16 +29,16 @@ def installed() -> bool:
 
 
 def open_tracing(endpoint: str, operations: Mapping[str, str], quiet_paths: Set[str]) -> Tracing | None:
-    """Traces to ``endpoint``, or else to where OpenTelemetry's own variables point; None if neither is set.
+    """Traces to ``endpoint``, or else to that of OpenTelemetry's own variables; None if neither is set.
 
     ``operations`` and ``quiet_paths`` are those of :class:`Tracing`.
     """
-    named = next((name for name in STANDARD_VARIABLES if os.environ.get(name)), None)
-    if not endpoint and named is None:
+    variable = next((name for name in ENDPOINT_VARIABLES if os.environ.get(name)), None)
+    if not endpoint and variable is None:
         return None
     if not installed():
-        log.warning("traces not sent: packages missing", extra={"asked_by": named, "remedy": HOW_TO_INSTALL})
+        log.warning("traces not sent: packages missing", extra={"variable": variable, "remedy": HOW_TO_INSTALL})
         return None
     from router.telemetry.tracing import Tracing
 
-    return Tracing.to(endpoint, operations, quiet_paths)
+    return Tracing.to_collector(endpoint, operations, quiet_paths)

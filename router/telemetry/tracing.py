@@ -1,7 +1,7 @@
 """OpenTelemetry traces: one server span per request, with a child span for each phase of its jobs.
 
-Spans are made at a request's end from times that are recorded anyway, so that streaming a token costs no more. Names
-follow OpenTelemetry's HTTP and GenAI conventions. Spans never contain prompts or answers.
+Spans are created when a request ends, from times that are recorded anyway, so tracing adds nothing to the cost of a
+token. Names follow OpenTelemetry's HTTP and GenAI conventions. Spans never contain prompts or answers.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from router.http.request_record import FinishedRequest
 from router.jobs.job import Job
 
 TRACES_PATH = "/v1/traces"
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"})
+"""Methods that OpenTelemetry's conventions know; any other is reported as ``_OTHER``."""
 
 
 class Tracing:
-    """Exports a trace of each finished request through ``provider``, which it closes.
+    """Exports a trace of each finished request through ``provider``; :meth:`close` shuts that down.
 
-    ``operations`` maps paths to ``gen_ai.operation.name``. Requests of ``quiet_paths`` are not traced.
+    ``operations`` maps paths to ``gen_ai.operation.name``. Requests to ``quiet_paths`` are not traced.
     """
 
     def __init__(
@@ -42,10 +43,11 @@ class Tracing:
         self._propagator = TraceContextTextMapPropagator()
 
     @classmethod
-    def to(cls, endpoint: str, operations: Mapping[str, str], quiet_paths: Set[str]) -> Tracing:
-        """Traces for the OTLP collector at ``endpoint``, such as ``http://host:4318``, sent in batches by a thread.
+    def to_collector(cls, endpoint: str, operations: Mapping[str, str], quiet_paths: Set[str]) -> Tracing:
+        """Traces to the OTLP collector at ``endpoint``, such as ``http://host:4318``, sent in batches by a thread.
 
-        Without an endpoint, OpenTelemetry's own variables name it; its other ones (headers, sampler) always apply.
+        If ``endpoint`` is empty, OpenTelemetry's own variables give it. Its variables for headers, the sampler and so
+        on always apply.
         """
         if endpoint and not endpoint.endswith(TRACES_PATH):
             endpoint = endpoint.rstrip("/") + TRACES_PATH
@@ -59,11 +61,11 @@ class Tracing:
         self._provider.shutdown()
 
     def finished(self, request: FinishedRequest) -> None:
-        """Make the spans of a request that has ended."""
+        """Create the spans of a request that has ended."""
         if request.endpoint in self._quiet_paths:
             return
         clock = _Clock()
-        method = request.scope["method"] if request.scope["method"] in METHODS else "_OTHER"
+        method = request.scope["method"] if request.scope["method"] in KNOWN_METHODS else "_OTHER"
         headers = Headers(scope=request.scope)
         carrier = {name: headers[name] for name in ("traceparent", "tracestate") if name in headers}
         span = self._tracer.start_span(
@@ -75,11 +77,11 @@ class Tracing:
         )
         if request.status >= 500 or request.outcome == "failed":
             span.set_status(trace.StatusCode.ERROR)
-        within = trace.set_span_in_context(span)
+        parent = trace.set_span_in_context(span)
         for choice, job in enumerate(request.record.jobs):
             for name, start_s, end_s in _phases(job):
                 child = self._tracer.start_span(
-                    name, within, attributes={"nexa.choice": choice}, start_time=clock.epoch_ns(start_s)
+                    name, parent, attributes={"nexa.choice": choice}, start_time=clock.epoch_ns(start_s)
                 )
                 child.end(clock.epoch_ns(end_s))
         span.end(clock.epoch_ns(request.started_at_s + request.duration_s))

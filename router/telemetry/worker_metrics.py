@@ -14,69 +14,71 @@ from shared.wire.messages import WorkerState
 Figure = Callable[[WorkerRow], float]
 
 _GAUGES: tuple[tuple[str, str, Figure], ...] = (
-    ("nexa_num_requests_running", "Sequences or jobs running in the worker.", lambda view: view.running),
-    ("nexa_num_requests_waiting", "Jobs waiting in the worker.", lambda view: view.queued),
-    ("nexa_kv_cache_used_tokens", "Tokens in the KV cache.", lambda view: view.kv_used_tokens),
-    ("nexa_kv_cache_capacity_tokens", "Tokens that the KV cache can hold.", lambda view: view.kv_total_tokens),
+    ("nexa_num_requests_running", "Sequences or jobs running in the worker.", lambda row: row.running),
+    ("nexa_num_requests_waiting", "Jobs waiting in the worker.", lambda row: row.queued),
+    ("nexa_kv_cache_used_tokens", "Tokens in the KV cache.", lambda row: row.kv_used_tokens),
+    ("nexa_kv_cache_capacity_tokens", "Tokens that the KV cache can hold.", lambda row: row.kv_total_tokens),
     (
         "nexa_kv_cache_usage_ratio",
         "Used share of the KV cache, 0 to 1.",
-        lambda view: view.kv_used_tokens / view.kv_total_tokens if view.kv_total_tokens else 0.0,
+        lambda row: row.kv_used_tokens / row.kv_total_tokens if row.kv_total_tokens else 0.0,
     ),
-    ("nexa_worker_slots", "Sequences that the worker can run at once.", lambda view: view.slots),
+    ("nexa_worker_slots", "Sequences that the worker can run at once.", lambda row: row.slots),
     (
         "nexa_worker_tokens_per_second",
         "Tokens generated per second, currently.",
-        lambda view: view.tokens_per_s,
+        lambda row: row.tokens_per_s,
     ),
 )
 _COUNTERS: tuple[tuple[str, str, Figure], ...] = (
     (
         "nexa_prefix_cache_queries",
         "Prompt tokens looked up in the prefix cache since the worker's start.",
-        lambda view: view.prompt_tokens,
+        lambda row: row.prompt_tokens,
     ),
     (
         "nexa_prefix_cache_hits",
         "Prompt tokens found in the prefix cache since the worker's start.",
-        lambda view: view.cached_tokens,
+        lambda row: row.cached_tokens,
     ),
     (
         "nexa_worker_generation_tokens",
         "Tokens generated since the worker's start.",
-        lambda view: view.generated_tokens,
+        lambda row: row.generated_tokens,
     ),
     (
         "nexa_num_preemptions",
         "Sequences preempted because the KV cache was full, since the worker's start.",
-        lambda view: view.preemptions,
+        lambda row: row.preemptions,
     ),
-    ("nexa_worker_restarts", "Restarts of the worker's process.", lambda view: view.restarts),
+    ("nexa_worker_restarts", "Restarts of the worker's process.", lambda row: row.restarts),
 )
 
 
 def broker_families(broker: Broker) -> list[Metric]:
-    """Current metrics of all models and workers. Must be called on the broker's event loop."""
+    """Current metrics of all models and workers. Call this on the broker's event loop."""
     return [*_model_families(broker), *worker_families(broker.workers())]
 
 
-def worker_families(views: Sequence[WorkerRow]) -> list[Metric]:
+def worker_families(rows: Sequence[WorkerRow]) -> list[Metric]:
     """Metrics of these workers."""
     families: list[Metric] = []
     for name, help_text, figure in _GAUGES:
         gauge = GaugeMetricFamily(name, help_text, labels=("model", "worker"))
-        for view in views:
-            gauge.add_metric((view.model, view.name), figure(view))
+        for row in rows:
+            gauge.add_metric((row.model, row.name), figure(row))
         families.append(gauge)
     for name, help_text, figure in _COUNTERS:
         counter = CounterMetricFamily(name, help_text, labels=("model", "worker"))
-        for view in views:
-            counter.add_metric((view.model, view.name), figure(view))
+        for row in rows:
+            counter.add_metric((row.model, row.name), figure(row))
         families.append(counter)
-    states = GaugeMetricFamily("nexa_worker_state", "1 for the worker's state.", labels=("model", "worker", "state"))
-    for view in views:
+    states = GaugeMetricFamily(
+        "nexa_worker_state", "1 for the worker's current state, else 0.", labels=("model", "worker", "state")
+    )
+    for row in rows:
         for state in WorkerState:
-            states.add_metric((view.model, view.name, state.value), float(state.value == view.state))
+            states.add_metric((row.model, row.name, state.value), float(state.value == row.state))
     return [*families, states]
 
 

@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from router.api.dependencies import BrokerDep
 from router.schemas.errors import error_responses
-from router.telemetry.request_metrics import Metrics
+from router.telemetry.request_metrics import RequestMetrics
 from router.telemetry.system_metrics import gpu_families, process_families
 from router.telemetry.worker_metrics import broker_families
 from shared.devices import GpuSource
@@ -24,7 +24,7 @@ router = APIRouter(tags=["server"])
 class Scrape(Collector):
     """The metrics of one response: the counters, and the values read for it."""
 
-    def __init__(self, metrics: Metrics, read: list[Metric], pids: dict[str, int], gpus: GpuSource) -> None:
+    def __init__(self, metrics: RequestMetrics, read: list[Metric], pids: dict[str, int], gpus: GpuSource) -> None:
         self._metrics = metrics
         self._read = read
         self._pids = pids

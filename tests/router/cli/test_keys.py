@@ -12,7 +12,7 @@ import pytest
 from router.cli.main import main
 from router.jobs.limits import Priority, UserLimits
 from router.keys.store import KeyStore
-from router.keys.usage import NO_KEY, Usage, UsageOf, UsageStore
+from router.keys.usage import NO_KEY, Usage, UsageBucket, UsageStore
 
 DAY, NEXT_DAY = datetime.date(2026, 1, 31), datetime.date(2026, 2, 1)
 
@@ -29,9 +29,9 @@ def used(path: Path) -> None:
     store = UsageStore.open(path)
     store.add(
         {
-            UsageOf(DAY, "bob", "smollm2"): Usage(2, 1000, 400, 30),
-            UsageOf(NEXT_DAY, "bob", "painter"): Usage(1, images=4),
-            UsageOf(DAY, NO_KEY, "whisper"): Usage(1, audio_s=61.5),
+            UsageBucket(DAY, "bob", "smollm2"): Usage(2, 1000, 400, 30),
+            UsageBucket(NEXT_DAY, "bob", "painter"): Usage(1, images=4),
+            UsageBucket(DAY, NO_KEY, "whisper"): Usage(1, audio_s=61.5),
         }
     )
     store.close()

@@ -132,14 +132,14 @@ def refused(url: str, *allowed: str, status: int = 400) -> str:
     return str(refusal.value)
 
 
-def test_a_picture_of_an_allowed_host(host: PictureHost) -> None:
+def test_a_picture_is_fetched_from_an_allowed_host(host: PictureHost) -> None:
     assert fetch(f"http://{host.name}/photo.png", "example.org", host.name) == png()
     assert fetch(f"HTTP://{host.name}/photo.png#part", host.name) == png()
     assert host.headers[0]["accept-encoding"] == "identity"
     assert not {"authorization", "cookie"} & set(host.headers[0])
 
 
-def test_host_names_are_the_same_in_any_case(host: PictureHost) -> None:
+def test_host_names_are_case_insensitive(host: PictureHost) -> None:
     url = f"http://LocalHost:{host.server_port}/photo.png"
     assert fetch(url, f"LOCALHOST:{host.server_port}") == png()
 
@@ -158,7 +158,7 @@ def test_host_names_are_the_same_in_any_case(host: PictureHost) -> None:
         ("localhost:{port}",),
     ],
 )
-def test_no_other_host_is_asked(host: PictureHost, allowed: tuple[str, ...]) -> None:
+def test_a_host_that_is_not_allowed_gets_no_request(host: PictureHost, allowed: tuple[str, ...]) -> None:
     hosts = [entry.format(port=host.server_port) for entry in allowed]
     message = refused(f"http://{host.name}/photo.png", *hosts)
     assert f"--image-host {host.name}" in message
@@ -184,12 +184,12 @@ def test_no_other_host_is_asked(host: PictureHost, allowed: tuple[str, ...]) -> 
         "https://",
     ],
 )
-def test_addresses_that_only_look_allowed(host: PictureHost, url: str) -> None:
+def test_urls_that_only_seem_to_have_an_allowed_host_are_refused(host: PictureHost, url: str) -> None:
     assert "fetching" not in refused(url.format(name=host.name), "example.org")
     assert host.asked == []
 
 
-def test_a_host_without_a_port_is_allowed_on_its_scheme_s_own_port(
+def test_a_host_without_a_port_is_allowed_on_the_default_port(
     host: PictureHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert "expected a URL of an allowed host" in refused(f"http://{host.name}/photo.png", "127.0.0.1")
@@ -197,7 +197,7 @@ def test_a_host_without_a_port_is_allowed_on_its_scheme_s_own_port(
     assert fetch(f"http://{host.name}/photo.png", "127.0.0.1") == png()
 
 
-def test_a_user_in_the_address_is_refused(host: PictureHost) -> None:
+def test_a_url_with_a_user_name_is_refused(host: PictureHost) -> None:
     assert "without a user" in refused(f"http://me:secret@{host.name}/photo.png", host.name)
 
 
@@ -205,7 +205,7 @@ def test_a_redirect_on_the_same_host_is_followed(host: PictureHost) -> None:
     assert fetch(f"http://{host.name}/here", host.name) == png()
 
 
-def test_a_redirect_to_another_host_needs_that_one_to_be_allowed(host: PictureHost) -> None:
+def test_a_redirect_is_followed_only_to_an_allowed_host(host: PictureHost) -> None:
     with running() as other:
         host.elsewhere = f"http://{other.name}/photo.png"
         assert f"--image-host {other.name}" in refused(f"http://{host.name}/elsewhere", host.name)
@@ -214,32 +214,32 @@ def test_a_redirect_to_another_host_needs_that_one_to_be_allowed(host: PictureHo
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x", "//example.org/x", "http://[::1"])
-def test_a_redirect_elsewhere(host: PictureHost, target: str) -> None:
+def test_a_redirect_to_an_invalid_url_or_other_host_is_refused(host: PictureHost, target: str) -> None:
     host.elsewhere = target
     refused(f"http://{host.name}/elsewhere", host.name)
 
 
-def test_redirects_in_a_circle_end(host: PictureHost) -> None:
+def test_a_redirect_loop_is_refused(host: PictureHost) -> None:
     assert "more than 3 redirects" in refused(f"http://{host.name}/round", host.name)
     assert len(host.asked) == 4
 
 
 @pytest.mark.parametrize("path", ["endless", "announced"])
-def test_a_body_that_is_too_large_is_not_read_to_its_end(host: PictureHost, path: str) -> None:
+def test_reading_stops_at_the_size_limit(host: PictureHost, path: str) -> None:
     assert "at most 100000 bytes" in refused(f"http://{host.name}/{path}", host.name, status=413)
 
 
-def test_packed_bodies_are_not_unpacked(host: PictureHost) -> None:
+def test_a_compressed_body_is_refused(host: PictureHost) -> None:
     assert "no Content-Encoding, got 'gzip'" in refused(f"http://{host.name}/bomb", host.name)
 
 
 @pytest.mark.parametrize("path", ["silent", "dripping"])
-def test_a_slow_host_meets_the_deadline(host: PictureHost, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
+def test_a_slow_host_times_out(host: PictureHost, monkeypatch: pytest.MonkeyPatch, path: str) -> None:
     monkeypatch.setattr(router.images.fetching, "FETCH_TIMEOUT_S", 0.3)
     assert "timed out after 0.3 s" in refused(f"http://{host.name}/{path}", host.name)
 
 
-def test_other_failures_are_told(host: PictureHost) -> None:
+def test_other_failures_are_reported(host: PictureHost) -> None:
     assert "answered 404" in refused(f"http://{host.name}/missing.png", host.name)
     assert "fetching" in refused(f"http://{host.name}/cut", host.name)
     with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -247,7 +247,7 @@ def test_other_failures_are_told(host: PictureHost) -> None:
     assert "fetching" in refused(f"http://127.0.0.1:{port}/", f"127.0.0.1:{port}")
 
 
-def test_no_proxy_is_asked(host: PictureHost, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_are_not_used(host: PictureHost, monkeypatch: pytest.MonkeyPatch) -> None:
     with running() as proxy:
         monkeypatch.setenv("http_proxy", f"http://{proxy.name}")
         monkeypatch.setenv("all_proxy", f"http://{proxy.name}")

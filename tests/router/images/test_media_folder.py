@@ -15,14 +15,14 @@ from tests.support.requests.pictures import png
 from tests.support.router.input_pictures import PICTURE, SECRET, read_input, refusal_of
 
 
-def test_a_path_in_the_media_folder(media: Path) -> None:
+def test_a_file_in_the_media_folder_is_read(media: Path) -> None:
     assert read_input("photo.png", media) == PICTURE
     assert read_input("holiday/beach 1.png", media) == png(7)
     assert read_input("./holiday//beach 1.png", media) == png(7)
     assert read_input(" photo.png\n", media) == PICTURE
 
 
-def test_an_absolute_path_in_the_media_folder(media: Path, tmp_path: Path) -> None:
+def test_an_absolute_path_inside_the_media_folder_is_read(media: Path, tmp_path: Path) -> None:
     assert read_input(str(media / "photo.png"), media) == PICTURE
     named = tmp_path / "named"
     named.symlink_to(media)
@@ -48,7 +48,7 @@ def test_links_that_stay_inside_are_followed(media: Path) -> None:
         "./..//secret.png",
     ],
 )
-def test_steps_upwards_are_refused(media: Path, path: str) -> None:
+def test_paths_with_two_dots_are_refused(media: Path, path: str) -> None:
     assert "'..'" in refusal_of(path.format(media=media), media)
 
 
@@ -87,7 +87,7 @@ def test_steps_upwards_are_refused(media: Path, path: str) -> None:
         "\u202ephoto.png",
     ],
 )
-def test_whatever_is_no_file_inside_is_refused(media: Path, tmp_path: Path, path: str) -> None:
+def test_anything_but_a_regular_file_inside_is_refused(media: Path, tmp_path: Path, path: str) -> None:
     (tmp_path / "mediax").mkdir()
     (tmp_path / "mediax" / "secret.png").write_bytes(SECRET)
     (media / "out.png").symlink_to("../secret.png")
@@ -105,7 +105,7 @@ def test_whatever_is_no_file_inside_is_refused(media: Path, tmp_path: Path, path
     assert str(tmp_path) not in message.replace(path.format(media=media, tmp=tmp_path), "")
 
 
-def test_a_refusal_does_not_tell_what_exists_outside(media: Path, tmp_path: Path) -> None:
+def test_a_refusal_does_not_reveal_what_exists_outside(media: Path, tmp_path: Path) -> None:
     (media / "there.png").symlink_to(tmp_path / "secret.png")
     (media / "gone.png").symlink_to(tmp_path / "missing.png")
     assert refusal_of("there.png", media) == refusal_of("gone.png", media).replace("gone", "there")
@@ -113,32 +113,31 @@ def test_a_refusal_does_not_tell_what_exists_outside(media: Path, tmp_path: Path
     assert refusal_of(there, media).replace(there, gone) == refusal_of(gone, media)
 
 
-def test_a_folder_that_becomes_a_link_meanwhile_leads_nowhere(media: Path, tmp_path: Path) -> None:
-    """A link replaces the folder between the check and the opening."""
+def test_a_folder_replaced_by_a_link_after_the_check_is_refused(media: Path, tmp_path: Path) -> None:
     (tmp_path / "beach 1.png").write_bytes(SECRET)
-    root, steps = router.images.media_folder._inside(str(media), "holiday/beach 1.png")
+    root, components = router.images.media_folder._resolve(str(media), "holiday/beach 1.png")
     (media / "holiday").rename(media / "moved")
     (media / "holiday").symlink_to(tmp_path)
     with pytest.raises(OSError, match=r"beach|photo|holiday"):
-        router.images.media_folder._open((root, steps))
+        router.images.media_folder._open(root, components)
 
 
-def test_a_file_that_becomes_a_link_or_a_pipe_meanwhile_is_not_opened(media: Path, tmp_path: Path) -> None:
-    place = router.images.media_folder._inside(str(media), "photo.png")
+def test_a_file_replaced_by_a_link_or_pipe_after_the_check_is_refused(media: Path, tmp_path: Path) -> None:
+    place = router.images.media_folder._resolve(str(media), "photo.png")
     (media / "photo.png").unlink()
     (media / "photo.png").symlink_to(tmp_path / "secret.png")
     with pytest.raises(OSError, match=r"beach|photo|holiday"):
-        router.images.media_folder._open(place)
+        router.images.media_folder._open(*place)
     (media / "photo.png").unlink()
     os.mkfifo(media / "photo.png")
     with pytest.raises(OSError, match=r"beach|photo|holiday"):
-        router.images.media_folder._open(place)
+        router.images.media_folder._open(*place)
 
 
-def test_what_lies_outside_or_is_no_file_is_not_touched(
+def test_paths_outside_and_devices_are_never_accessed(
     media: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Looking at some paths mounts file systems, and opening some devices has effects."""
+    """Looking up a path can mount a file system, and opening a device can have side effects."""
     touched = []
     real_open, real_path = os.open, os.path.realpath
 
@@ -162,7 +161,7 @@ def test_what_lies_outside_or_is_no_file_is_not_touched(
     assert "photo.png" in touched
 
 
-def test_no_descriptor_is_left_open(media: Path) -> None:
+def test_no_file_descriptor_is_leaked(media: Path) -> None:
     os.mkfifo(media / "pipe.png")
     before = len(os.listdir("/proc/self/fd"))
     for path in ("holiday/beach 1.png", "pipe.png", "missing.png", "holiday"):
@@ -172,7 +171,7 @@ def test_no_descriptor_is_left_open(media: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_device_in_the_media_folder_is_not_read(media: Path) -> None:
+def test_a_device_in_the_media_folder_is_refused(media: Path) -> None:
     try:
         os.mknod(media / "zero.png", 0o666 | 0o020000, os.makedev(1, 5))
     except PermissionError:
@@ -180,7 +179,7 @@ def test_a_device_in_the_media_folder_is_not_read(media: Path) -> None:
     assert "expected a file in" in refusal_of("zero.png", media)
 
 
-def test_a_file_that_is_too_large(media: Path) -> None:
+def test_a_file_over_the_limit_is_413(media: Path) -> None:
     with (media / "huge.png").open("wb") as file:
         file.truncate(1024**4)
     assert "at most 10000 bytes" in refusal_of("huge.png", media, 413)
@@ -188,13 +187,15 @@ def test_a_file_that_is_too_large(media: Path) -> None:
     assert len(read_input("exact.png", media)) == 10_000
 
 
-def test_an_empty_file(media: Path) -> None:
+def test_an_empty_file_is_415(media: Path) -> None:
     (media / "empty.png").touch()
     assert "empty file" in refusal_of("empty.png", media, 415)
 
 
 @pytest.mark.parametrize("folder", ["", "/nowhere/at/all", "/dev/null"])
-def test_without_a_media_folder_there_is_no_file(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_media_folder_every_path_is_refused(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "photo.png").write_bytes(PICTURE)
     monkeypatch.chdir(tmp_path)
     refusal_of("photo.png", folder)

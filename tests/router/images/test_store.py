@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import router.images.store
-from router.images.store import STALE_PART_S, ImageStore, keep_clean
+from router.images.store import STALE_PART_AGE_S, ImageStore, clean_periodically
 from tests.support.router.client import wait_until
 
 HOUR_S = 3600.0
@@ -37,23 +37,21 @@ def _wait_until_gone(path: Path) -> None:
     wait_until(lambda: not path.exists())
 
 
-def test_what_is_saved_can_be_read(tmp_path: Path) -> None:
+def test_saved_pictures_can_be_read(tmp_path: Path) -> None:
     store = ImageStore(str(tmp_path / "deep" / "images"), HOUR_S, 1000)
     names = {store.save(b"one"), store.save(b"two")}
     assert {store.read(name) for name in names} == {b"one", b"two"}
     assert {file.name for file in (tmp_path / "deep" / "images").iterdir()} == names
 
 
-def test_pictures_are_for_this_user_only(tmp_path: Path) -> None:
+def test_only_this_user_can_read_pictures(tmp_path: Path) -> None:
     folder = tmp_path / "images"
     name = ImageStore(str(folder), HOUR_S, 1000).save(b"png")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
 
 
-def test_a_picture_that_cannot_be_written_leaves_nothing_behind(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(source: Path, target: Path) -> None:
         assert source.read_bytes() == b"png"
         raise OSError("disk full")
@@ -64,7 +62,7 @@ def test_a_picture_that_cannot_be_written_leaves_nothing_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_never_sees_half_a_picture(tmp_path: Path) -> None:
+def test_a_reader_never_sees_a_partial_picture(tmp_path: Path) -> None:
     """Readers only ever see whole pictures while others are saved and removed."""
     store = ImageStore(str(tmp_path), HOUR_S, 8 * 200_000)
     pictures = {bytes([value]) * 200_000 for value in range(4)}
@@ -91,13 +89,13 @@ def test_a_reader_never_sees_half_a_picture(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name", ["", "..", "../" + NAME, NAME.upper(), NAME + "\n", NAME + ".part", NAME[:-4], "secret.txt", "\0" + NAME]
 )
-def test_only_names_of_its_own_pattern_are_read(tmp_path: Path, name: str) -> None:
+def test_only_names_that_the_store_makes_are_read(tmp_path: Path, name: str) -> None:
     (tmp_path / "secret.txt").write_text("secret")
     (tmp_path.parent / NAME).write_text("secret")
     assert ImageStore(str(tmp_path), HOUR_S, 1000).read(name) is None
 
 
-def test_what_is_no_file_of_its_own_is_not_read(tmp_path: Path) -> None:
+def test_links_and_folders_are_not_read(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
     (tmp_path / NAME).symlink_to(secret)
@@ -108,7 +106,7 @@ def test_what_is_no_file_of_its_own_is_not_read(tmp_path: Path) -> None:
     assert store.read(NAME) is None
 
 
-def test_what_is_too_old_is_removed(tmp_path: Path) -> None:
+def test_pictures_that_are_too_old_are_removed(tmp_path: Path) -> None:
     store = ImageStore(str(tmp_path), HOUR_S, 1000)
     old, young = store.save(b"old"), store.save(b"young")
     aged(tmp_path / old, HOUR_S + 60)
@@ -118,7 +116,7 @@ def test_what_is_too_old_is_removed(tmp_path: Path) -> None:
     assert store.read(young) == b"young"
 
 
-def test_the_oldest_make_room(tmp_path: Path) -> None:
+def test_the_oldest_pictures_make_room_for_a_new_one(tmp_path: Path) -> None:
     store = ImageStore(str(tmp_path), HOUR_S, 300)
     first, second, third = (store.save(bytes(100)) for _ in range(3))
     for name, age_s in ((second, 30), (first, 20), (third, 10)):
@@ -127,13 +125,13 @@ def test_the_oldest_make_room(tmp_path: Path) -> None:
     assert [store.read(name) is not None for name in (first, second, third, fourth)] == [False, False, True, True]
 
 
-def test_an_earlier_run_s_pictures_count(tmp_path: Path) -> None:
+def test_pictures_of_an_earlier_run_count_towards_the_limit(tmp_path: Path) -> None:
     old = ImageStore(str(tmp_path), HOUR_S, 1000).save(bytes(900))
     new = ImageStore(str(tmp_path), HOUR_S, 1000).save(bytes(200))
     assert {file.name for file in tmp_path.iterdir()} == {new} != {old}
 
 
-def test_the_folder_is_not_looked_through_for_every_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_is_not_scanned_for_every_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ImageStore(str(tmp_path), HOUR_S, 1000)
     looks: list[object] = []
     scandir = os.scandir
@@ -150,7 +148,7 @@ def test_the_folder_is_not_looked_through_for_every_picture(tmp_path: Path, monk
     assert len(looks) == 2
 
 
-def test_a_picture_beyond_all_that_is_kept_is_refused_and_costs_no_other(tmp_path: Path) -> None:
+def test_a_picture_over_the_limit_is_refused_and_removes_no_other(tmp_path: Path) -> None:
     store = ImageStore(str(tmp_path), HOUR_S, 100)
     name = store.save(bytes(100))
     with pytest.raises(OSError, match="expected at most 100 bytes, got 101"):
@@ -158,17 +156,17 @@ def test_a_picture_beyond_all_that_is_kept_is_refused_and_costs_no_other(tmp_pat
     assert store.read(name) == bytes(100)
 
 
-def test_only_stale_unfinished_files_are_removed(tmp_path: Path) -> None:
+def test_only_stale_partial_files_are_removed(tmp_path: Path) -> None:
     stale = tmp_path / f"{'a' * 32}.png.part"
     fresh = tmp_path / f"{'b' * 32}.png.part"
     for part in (stale, fresh):
         part.touch()
-    aged(stale, STALE_PART_S + 60)
+    aged(stale, STALE_PART_AGE_S + 60)
     ImageStore(str(tmp_path), HOUR_S, 1000).clean()
     assert list(tmp_path.iterdir()) == [fresh]
 
 
-def test_other_files_are_left_alone(tmp_path: Path) -> None:
+def test_files_not_made_by_the_store_are_left_alone(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.png"
     elsewhere.write_bytes(bytes(5000))
     folder = tmp_path / "images"
@@ -194,7 +192,7 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     st.integers(1, 500),
     st.lists(st.tuples(st.integers(1, 600), st.integers(0, 7200), st.booleans()), max_size=25),
 )
-def test_the_bound_holds_at_all_times(keep_bytes: int, steps: list[tuple[int, int, bool]]) -> None:
+def test_the_folder_never_exceeds_the_limit(keep_bytes: int, steps: list[tuple[int, int, bool]]) -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "other.txt").write_bytes(bytes(1000))
@@ -215,7 +213,7 @@ def test_the_bound_holds_at_all_times(keep_bytes: int, steps: list[tuple[int, in
 
 
 @pytest.mark.parametrize("folder", ["", "{tmp}/file", "{tmp}/file/images", "/dev/null/images", "/proc/images"])
-def test_a_folder_that_cannot_be_written(tmp_path: Path, folder: str) -> None:
+def test_saving_to_an_unwritable_folder_fails(tmp_path: Path, folder: str) -> None:
     (tmp_path / "file").touch()
     store = ImageStore(folder.format(tmp=tmp_path), HOUR_S, 1000)
     with pytest.raises(OSError, match=r"no output folder|\[Errno \d+\]"):
@@ -223,12 +221,12 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, folder: str) -> None:
     assert store.read(NAME) is None
 
 
-def test_the_folder_is_cleaned_from_time_to_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_is_cleaned_periodically(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(router.images.store, "CLEAN_INTERVAL_S", 0.01)
     store = ImageStore(str(tmp_path), HOUR_S, 1000)
 
     async def go() -> None:
-        cleaning = asyncio.ensure_future(keep_clean(store))
+        cleaning = asyncio.ensure_future(clean_periodically(store))
         for _ in range(2):
             path = aged(tmp_path / store.save(b"png"), 2 * HOUR_S)
             await asyncio.to_thread(_wait_until_gone, path)
@@ -239,7 +237,7 @@ def test_the_folder_is_cleaned_from_time_to_time(tmp_path: Path, monkeypatch: py
     asyncio.run(asyncio.wait_for(go(), 10))
 
 
-def test_cleaning_outlives_an_error(
+def test_cleaning_continues_after_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(router.images.store, "CLEAN_INTERVAL_S", 0.01)
@@ -248,7 +246,7 @@ def test_cleaning_outlives_an_error(
     store = ImageStore(str(folder), HOUR_S, 1000)
 
     async def go() -> None:
-        cleaning = asyncio.ensure_future(keep_clean(store))
+        cleaning = asyncio.ensure_future(clean_periodically(store))
         await asyncio.to_thread(wait_until, lambda: caplog.records)
         folder.unlink()
         path = aged(folder / store.save(b"png"), 2 * HOUR_S)

@@ -66,7 +66,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.store.close()
 
 
-def test_a_key_names_its_user_and_sets_the_limits(server: Server) -> None:
+def test_a_named_key_sets_the_user_and_the_limits(server: Server) -> None:
     limits = UserLimits(2, 5, Priority.BATCH)
     key = server.store.create("bob", limits)
     assert server.status(key, "POST", "/v1/completions") == 200
@@ -74,7 +74,7 @@ def test_a_key_names_its_user_and_sets_the_limits(server: Server) -> None:
     assert (request.user, request.limits, request.priority) == ("bob", limits, Priority.BATCH)
 
 
-def test_keys_made_and_revoked_count_from_the_next_request_on(server: Server) -> None:
+def test_creating_and_revoking_keys_takes_effect_with_the_next_request(server: Server) -> None:
     assert server.status("") == 200
     key = server.store.create("bob")
     assert [server.status(""), server.status("wrong"), server.status(key)] == [401, 401, 200]
@@ -82,24 +82,24 @@ def test_keys_made_and_revoked_count_from_the_next_request_on(server: Server) ->
     assert [server.status(""), server.status(key)] == [401, 401]
 
 
-def test_the_shared_key_and_those_with_names_open_side_by_side(tmp_path: Path) -> None:
+def test_the_shared_key_and_named_keys_work_side_by_side(tmp_path: Path) -> None:
     server = Server(tmp_path / "keys", api_key="shared")
     key = server.store.create("bob")
     assert [server.status(given) for given in ("shared", key, "other", "")] == [200, 200, 401, 401]
 
 
-def test_an_insecure_server_lets_in_whom_it_does_not_know(tmp_path: Path) -> None:
+def test_an_insecure_server_accepts_unknown_keys(tmp_path: Path) -> None:
     server = Server(tmp_path / "keys", insecure=True)
     key = server.store.create("bob")
     server.ask(*[("POST", "/v1/completions", given) for given in ("", "x", key)])
     assert [job.request.user for job in server.broker.jobs] == [REMOTE[0], REMOTE[0], "bob"]
 
 
-def test_an_open_address_without_any_key_lets_nobody_in(tmp_path: Path) -> None:
+def test_with_keys_required_but_none_created_every_request_is_401(tmp_path: Path) -> None:
     assert Server(tmp_path / "keys", key_required=True).status("") == 401
 
 
-def test_a_key_file_that_cannot_be_read_is_503_and_opens_nothing(
+def test_an_unreadable_key_file_is_503_and_grants_no_access(
     server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = server.store.create("bob")
@@ -113,7 +113,7 @@ def test_a_key_file_that_cannot_be_read_is_503_and_opens_nothing(
     assert key not in caplog.text
 
 
-def test_only_a_key_that_may_gives_orders(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_an_administrators_key_can_restart_workers(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     restarted: list[str | None] = []
 
     def restart(name: str | None) -> list[object]:
@@ -129,7 +129,7 @@ def test_only_a_key_that_may_gives_orders(server: Server, monkeypatch: pytest.Mo
     assert restarted == [None]
 
 
-def test_a_user_sees_the_usage_of_its_own_key(server: Server) -> None:
+def test_a_user_sees_only_the_usage_of_its_own_key(server: Server) -> None:
     bob, ann = server.store.create("bob"), server.store.create("ann")
     server.ask(("POST", "/v1/completions", bob), ("POST", "/v1/completions", bob), ("POST", "/v1/completions", ann))
     sums = {"requests": 2, "prompt_tokens": 14, "cached_tokens": 6, "completion_tokens": 4, "images": 0, "audio_s": 0.0}
@@ -139,7 +139,7 @@ def test_a_user_sees_the_usage_of_its_own_key(server: Server) -> None:
     assert (answer.status_code, answer.json()["error"]["param"]) == (403, "key")
 
 
-def test_what_was_not_accepted_is_no_usage(server: Server) -> None:
+def test_refused_requests_are_not_counted(server: Server) -> None:
     server.broker.refusal, server.broker.accepts = QUEUE_FULL, 1
     key = server.store.create("bob")
     assert server.ask(("POST", "/v1/completions", key), n=2)[0].status_code == 429
@@ -154,19 +154,19 @@ def test_an_administrator_sees_all_usage(server: Server) -> None:
     assert [row["key"] for row in server.usage(admin, "?key=bob")] == ["bob"]
 
 
-def test_without_keys_one_sees_the_sum_of_all_who_have_none(server: Server) -> None:
+def test_without_a_key_one_sees_the_sum_of_all_users_without_keys(server: Server) -> None:
     server.ask(("POST", "/v1/completions", ""))
     assert [(row["key"], row["requests"]) for row in server.usage("")] == [(None, 1)]
     assert [row["key"] for row in server.usage("", client=("127.0.0.1", 1))] == [None]
 
 
 @pytest.mark.parametrize(("query", "param"), [("by=year", "by"), ("since=2026-13-01", "since"), ("until=now", "until")])
-def test_a_wrong_question_about_usage_is_400_and_names_the_field(server: Server, query: str, param: str) -> None:
+def test_an_invalid_usage_query_is_400_and_names_the_field(server: Server, query: str, param: str) -> None:
     answer = server.ask(("GET", f"/v1/usage?{query}", ""))[0]
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
-def test_usage_is_there_after_a_restart(tmp_path: Path) -> None:
+def test_usage_survives_a_restart(tmp_path: Path) -> None:
     server = Server(tmp_path / "keys")
     key = server.store.create("bob")
 
@@ -183,7 +183,7 @@ def test_usage_is_there_after_a_restart(tmp_path: Path) -> None:
     assert Server(tmp_path / "keys").usage(key)[0]["requests"] == 1
 
 
-def test_the_document_has_a_padlock_where_a_key_is_needed(tmp_path: Path, server: Server) -> None:
+def test_openapi_marks_the_endpoints_that_need_a_key(tmp_path: Path, server: Server) -> None:
     def unlocked(app: Any) -> set[str]:
         paths = app.openapi()["paths"]
         return {path for path, methods in paths.items() for method in methods.values() if "security" not in method}

@@ -14,7 +14,7 @@ import pytest
 from router.cli.main import main
 from router.jobs.limits import Priority, UserLimits
 from router.keys.store import KeyStore
-from router.keys.usage import Usage, UsageOf, UsageRow, UsageStore
+from router.keys.usage import Usage, UsageBucket, UsageRow, UsageStore
 
 BOBS_KEY = "nexa-0123456789ab-c2VjcmV0"
 VERSION_1 = """
@@ -71,7 +71,7 @@ def store(path: Path) -> Iterator[KeyStore]:
     opened.close()
 
 
-def test_its_keys_are_found_with_their_times(store: KeyStore) -> None:
+def test_old_keys_are_found_with_their_times(store: KeyStore) -> None:
     bob = store.find(BOBS_KEY)
     assert bob is not None
     assert (bob.name, bob.admin, bob.limits) == ("bob", True, UserLimits(2, None, Priority.BATCH))
@@ -80,21 +80,21 @@ def test_its_keys_are_found_with_their_times(store: KeyStore) -> None:
     assert (ann.name, ann.created_at_s, ann.revoked_at_s) == ("ann", 1_600_000_000, 1_650_000_000)
 
 
-def test_its_keys_can_be_revoked_and_their_names_taken_again(store: KeyStore) -> None:
+def test_old_keys_can_be_revoked_and_their_names_reused(store: KeyStore) -> None:
     store.revoke("bob")
     assert store.find(BOBS_KEY) is None
     store.create("bob")
     assert [key.name for key in store.keys(revoked=True)] == ["ann", "bob"]
 
 
-def test_its_usage_is_counted_on(path: Path) -> None:
+def test_usage_is_added_to_that_of_an_old_file(path: Path) -> None:
     store = UsageStore.open(path)
-    store.add({UsageOf(datetime.date(2026, 1, 31), "bob", "smollm2"): Usage(1, 10, 4, 3)})
+    store.add({UsageBucket(datetime.date(2026, 1, 31), "bob", "smollm2"): Usage(1, 10, 4, 3)})
     assert store.sums() == [UsageRow("bob", None, None, Usage(3, 1010, 404, 33))]
     store.close()
 
 
-def test_the_list_for_programs_keeps_its_fields(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_list_of_keys_keeps_its_fields(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["key", "list", "--json", "--key-file", str(path)]) == 0
     assert json.loads(capsys.readouterr().out) == [
         {

@@ -32,7 +32,7 @@ def store(path: Path) -> Iterator[KeyStore]:
     opened.close()
 
 
-def test_a_key_is_found_again_with_all_that_was_said_of_it(store: KeyStore) -> None:
+def test_a_created_key_is_found_with_its_settings(store: KeyStore) -> None:
     limits = UserLimits(2, 5, Priority.BATCH)
     found = store.find(store.create("bob", limits, admin=True))
     assert found is not None
@@ -40,7 +40,7 @@ def test_a_key_is_found_again_with_all_that_was_said_of_it(store: KeyStore) -> N
     assert store.keys() == [found]
 
 
-def test_of_a_key_only_a_hash_is_kept(store: KeyStore, path: Path) -> None:
+def test_only_the_hash_of_a_key_is_stored(store: KeyStore, path: Path) -> None:
     key = store.create("bob")
     store.close()
     secret = key.split("-", 2)[2]
@@ -49,12 +49,12 @@ def test_of_a_key_only_a_hash_is_kept(store: KeyStore, path: Path) -> None:
     assert secret.encode() not in files
 
 
-def test_the_file_is_its_owners_only(store: KeyStore, path: Path) -> None:
+def test_only_the_owner_can_read_the_file(store: KeyStore, path: Path) -> None:
     store.create("bob")
     assert {file.stat().st_mode & 0o777 for file in path.parent.iterdir()} == {0o600}
 
 
-def test_what_is_not_quite_a_key_is_not_found(store: KeyStore) -> None:
+def test_an_altered_key_is_not_found(store: KeyStore) -> None:
     key = store.create("bob")
     prefix, key_id, secret = key.split("-", 2)
     other = store.create("ann").split("-", 2)[2]
@@ -63,7 +63,7 @@ def test_what_is_not_quite_a_key_is_not_found(store: KeyStore) -> None:
     assert [store.find(given) for given in wrong] == [None] * len(wrong)
 
 
-def test_a_revoked_key_opens_nothing_and_its_name_is_free_again(store: KeyStore) -> None:
+def test_a_revoked_key_is_not_found_and_its_name_can_be_reused(store: KeyStore) -> None:
     old = store.create("bob")
     store.revoke("bob")
     assert store.find(old) is None
@@ -83,26 +83,26 @@ def test_another_process_sees_a_change_at_once(store: KeyStore, path: Path) -> N
     other.close()
 
 
-def test_a_name_has_one_key(store: KeyStore) -> None:
+def test_a_name_has_at_most_one_active_key(store: KeyStore) -> None:
     store.create("bob")
     with pytest.raises(KeyFileError, match="bob already"):
         store.create("bob")
 
 
 @pytest.mark.parametrize("name", ["", "a b", "ä", "-x", "x" * 65, "../x", "127.0.0.1", "::1", "local", "a\n"])
-def test_a_name_cannot_be_mistaken_for_anything_else(store: KeyStore, name: str) -> None:
+def test_a_name_with_other_characters_or_an_address_is_refused(store: KeyStore, name: str) -> None:
     with pytest.raises(KeyFileError, match="expected 1 to 64 letters"):
         store.create(name)
     assert not store.any_created()
 
 
-def test_revoking_what_is_not_there_names_what_is(store: KeyStore) -> None:
+def test_revoking_an_unknown_name_lists_the_active_ones(store: KeyStore) -> None:
     store.create("bob")
     with pytest.raises(KeyFileError, match=r"expected the name of an active key \(bob\), got ann"):
         store.revoke("ann")
 
 
-def test_many_may_make_the_file_at_once(path: Path) -> None:
+def test_several_threads_can_create_the_file_at_once(path: Path) -> None:
     failures: list[Exception] = []
 
     def make(number: int) -> None:
@@ -124,8 +124,8 @@ def test_many_may_make_the_file_at_once(path: Path) -> None:
     opened.close()
 
 
-def test_another_process_that_closes_the_file_takes_nothing_from_those_that_have_it_open(path: Path) -> None:
-    """If this process lost its lock, the other one would delete the log that this one still writes."""
+def test_another_process_that_closes_the_file_leaves_its_log_in_place(path: Path) -> None:
+    """If this process had lost its lock, the other would delete the write-ahead log that this one still writes."""
     opened = [KeyStore.open(path), KeyStore.open(path)]
     for name in ("bob", "ann"):
         opened[0].create(name)
@@ -151,7 +151,7 @@ def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"no database at all, but a text of some length" * 20, b"\0" * 5000])
-def test_what_is_no_database_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
     with pytest.raises(KeyFileError, match=re.escape("notes.txt")):
@@ -167,13 +167,13 @@ def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
         connect(path)
 
 
-def test_a_folder_that_cannot_be_made_is_one_readable_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_a_readable_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(KeyFileError, match="cannot be opened"):
         connect(tmp_path / "file" / "keys.sqlite3")
 
 
-def test_the_first_key_closes_the_server_and_revoking_it_does_not_open_it(store: KeyStore) -> None:
+def test_a_key_is_needed_once_one_was_created_even_if_it_is_revoked(store: KeyStore) -> None:
     access = Access(store)
     assert not access.needs_key
     store.create("bob")
@@ -186,7 +186,9 @@ def test_the_first_key_closes_the_server_and_revoking_it_does_not_open_it(store:
     ("settings", "needed"),
     [({"api_key": "x"}, True), ({"required": True}, True), ({"insecure": True}, False)],
 )
-def test_the_operator_has_the_first_word(store: KeyStore, settings: dict[str, Any], needed: bool) -> None:
+def test_the_options_decide_whether_a_key_is_needed_before_the_store_does(
+    store: KeyStore, settings: dict[str, Any], needed: bool
+) -> None:
     assert Access(store, **settings).needs_key is needed
     store.create("bob")
     assert Access(store, **settings).needs_key is needed

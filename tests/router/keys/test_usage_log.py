@@ -14,7 +14,7 @@ import pytest
 from router.http.request_record import FinishedRequest, RequestRecord
 from router.jobs.consumption import Consumption
 from router.keys import usage_log as module
-from router.keys.usage import NO_KEY, GroupBy, Usage, UsageOf, UsageStore
+from router.keys.usage import NO_KEY, GroupBy, Usage, UsageBucket, UsageStore
 from router.keys.usage_log import UsageLog
 
 TODAY = datetime.datetime.now(datetime.UTC).date()
@@ -32,10 +32,12 @@ async def until(condition: Callable[[], Any]) -> None:
         await asyncio.sleep(0.005)
 
 
-def test_sums_are_kept_by_key_model_and_day(tmp_path: Path) -> None:
+def test_usage_is_summed_by_key_model_and_day(tmp_path: Path) -> None:
     store = UsageStore.open(tmp_path / "k")
-    store.add({UsageOf(DAY, "bob", "m"): Usage(1, 10, 4, 3), UsageOf(DAY, NO_KEY, "m"): Usage(1, 1, 0, 1)})
-    store.add({UsageOf(DAY, "bob", "m"): Usage(2, 5, 0, 1, 1, 0.5), UsageOf(NEXT_DAY, "bob", "n"): Usage(1, 1, 1, 1)})
+    store.add({UsageBucket(DAY, "bob", "m"): Usage(1, 10, 4, 3), UsageBucket(DAY, NO_KEY, "m"): Usage(1, 1, 0, 1)})
+    store.add(
+        {UsageBucket(DAY, "bob", "m"): Usage(2, 5, 0, 1, 1, 0.5), UsageBucket(NEXT_DAY, "bob", "n"): Usage(1, 1, 1, 1)}
+    )
     store.close()
     store = UsageStore.open(tmp_path / "k")
     assert store.sums() == [(NO_KEY, None, None, Usage(1, 1, 0, 1)), ("bob", None, None, Usage(4, 16, 5, 5, 1, 0.5))]
@@ -48,18 +50,18 @@ def test_sums_are_kept_by_key_model_and_day(tmp_path: Path) -> None:
     store.close()
 
 
-def test_two_servers_may_count_into_one_file(tmp_path: Path) -> None:
+def test_two_servers_can_write_to_one_file(tmp_path: Path) -> None:
     stores = [UsageStore.open(tmp_path / "k") for _ in range(2)]
     for _ in range(5):
         for store in stores:
-            store.add({UsageOf(DAY, "bob", "m"): Usage(1, 10, 0, 1)})
+            store.add({UsageBucket(DAY, "bob", "m"): Usage(1, 10, 0, 1)})
     assert stores[0].sums()[0].usage == Usage(10, 100, 0, 10)
     for store in stores:
         store.close()
 
 
-def test_a_request_is_counted_soon_and_for_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GATHER_S", 0.0)
+def test_a_finished_request_is_written_under_its_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WRITE_DELAY_S", 0.0)
     reader = UsageStore.open(tmp_path / "k")
 
     async def go() -> None:
@@ -74,7 +76,7 @@ def test_a_request_is_counted_soon_and_for_its_key(tmp_path: Path, monkeypatch: 
     reader.close()
 
 
-def test_sums_have_what_is_not_written_yet(tmp_path: Path) -> None:
+def test_sums_include_usage_that_was_not_yet_written(tmp_path: Path) -> None:
     async def go() -> None:
         log = UsageLog(UsageStore.open(tmp_path / "k"))
         log.finished(finished(10, 4, 3, key="bob"))
@@ -90,16 +92,18 @@ class FullDisk(UsageStore):
 
     full = 2
 
-    def add(self, used: Mapping[UsageOf, Usage]) -> None:
+    def add(self, used: Mapping[UsageBucket, Usage]) -> None:
         self.full -= 1
         if self.full >= 0:
             raise sqlite3.OperationalError("database or disk is full")
         super().add(used)
 
 
-def test_what_cannot_be_written_waits_and_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "GATHER_S", 0.0)
-    monkeypatch.setattr(module, "RETRY_S", 0.0)
+def test_usage_that_cannot_be_written_is_retried_and_written_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WRITE_DELAY_S", 0.0)
+    monkeypatch.setattr(module, "RETRY_DELAY_S", 0.0)
     reader = UsageStore.open(tmp_path / "k")
 
     async def go() -> None:
@@ -115,7 +119,7 @@ def test_what_cannot_be_written_waits_and_is_written_once(tmp_path: Path, monkey
     reader.close()
 
 
-def test_closing_writes_what_is_left(tmp_path: Path) -> None:
+def test_closing_writes_the_rest(tmp_path: Path) -> None:
     async def go() -> None:
         log = UsageLog(UsageStore.open(tmp_path / "k"))
         log.finished(finished(10, 4, 3, key="bob"))

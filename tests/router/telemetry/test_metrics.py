@@ -14,7 +14,7 @@ from prometheus_client import generate_latest
 
 from router.http.request_record import FinishedRequest, RequestRecord
 from router.jobs.job import Job, JobRequest, JobState
-from router.telemetry.request_metrics import Metrics, queue_time_s
+from router.telemetry.request_metrics import RequestMetrics, queue_time_s
 from router.telemetry.system_metrics import gpu_families, process_families
 from shared.kinds import JobKind
 from shared.settings import ServerSettings
@@ -41,14 +41,14 @@ def test_an_answered_request_is_observed_once_by_model() -> None:
         assert seen[f"nexa_requests_total{{{labels}}}"] == 1
 
 
-def test_times_are_those_of_the_job() -> None:
+def test_latencies_are_computed_from_the_jobs_times() -> None:
     job = Job("j", JobRequest("r", "user", "smol", TextJob(prompt="a")))
     for state in (JobState.DISPATCHED, JobState.RUNNING, JobState.DONE):
         job.move(state)
     job.deliver(Done(FinishReason.STOP, 7, 3, 5, 0.01))
     job.created_at_s, job.dispatched_at_s, job.first_token_at_s, job.ended_at_s = 100.0, 103.0, 104.0, 106.0
     record = RequestRecord(model="smol", ttft_s=4.0, jobs=[job])
-    metrics = Metrics([MODEL])
+    metrics = RequestMetrics([MODEL])
     metrics.finished(FinishedRequest(record, {}, "/v1/completions", 200, "done", 99.0, 8.0))
     seen = values(generate_latest(metrics.registry).decode())
     assert seen['nexa_request_queue_time_seconds_sum{model="smol"}'] == 3.0
@@ -60,7 +60,7 @@ def test_times_are_those_of_the_job() -> None:
 @pytest.mark.parametrize(
     ("dispatched_at_s", "first_token_at_s", "waited_s"), [(None, None, None), (103.0, None, 3.0), (110.0, 104.0, 4.0)]
 )
-def test_the_time_in_the_queue_ends_at_the_first_dispatch(
+def test_queue_time_ends_at_the_first_dispatch(
     dispatched_at_s: float | None, first_token_at_s: float | None, waited_s: float | None
 ) -> None:
     job = Job("j", JobRequest("r", "user", "smol", TextJob(prompt="a")), created_at_s=100.0)
@@ -68,7 +68,7 @@ def test_the_time_in_the_queue_ends_at_the_first_dispatch(
     assert queue_time_s(job) == waited_s
 
 
-def test_a_request_is_counted_under_its_own_kind_whatever_else_its_model_serves() -> None:
+def test_a_request_is_counted_under_its_own_kind() -> None:
     model = MODEL.model_copy(update={"kinds": (JobKind.SPEECH, JobKind.TEXT)})
     broker = WatchedBroker(settings=ServerSettings(models=(model,), run_folder=""))
     post(broker, "/v1/completions", COMPLETION)
@@ -76,7 +76,7 @@ def test_a_request_is_counted_under_its_own_kind_whatever_else_its_model_serves(
     assert scraped(broker)[f"nexa_requests_total{{{labels}}}"] == 1
 
 
-def test_a_served_model_has_its_series_before_its_first_request() -> None:
+def test_a_served_model_has_time_series_before_its_first_request() -> None:
     seen = scraped(WatchedBroker())
     assert seen['nexa_generation_tokens_total{model="smol"}'] == 0
     assert seen['nexa_time_to_first_token_seconds_count{model="smol"}'] == 0
@@ -99,20 +99,20 @@ def test_a_served_model_has_its_series_before_its_first_request() -> None:
         ("/health", {}, 'endpoint="/health",kind="",model="",outcome="refused",status="405"'),
     ],
 )
-def test_what_a_client_made_up_is_no_label(path: str, body: Any, labels: str) -> None:
+def test_unknown_paths_and_models_are_not_used_as_labels(path: str, body: Any, labels: str) -> None:
     broker = WatchedBroker()
     post(broker, path, body)
     requests = {name: value for name, value in scraped(broker).items() if name.startswith("nexa_requests_total")}
     assert requests == {f"nexa_requests_total{{{labels}}}": 1}
 
 
-def test_the_path_of_a_picture_is_counted_as_it_was_declared() -> None:
+def test_the_endpoint_label_is_the_declared_path() -> None:
     broker = WatchedBroker()
     ask(broker, "GET", "/v1/images/anything.png")
     assert any('endpoint="/v1/images/{name}"' in name for name in scraped(broker))
 
 
-def test_a_failure_counts_what_was_generated_but_no_latency() -> None:
+def test_a_failed_request_counts_its_tokens_but_no_latency() -> None:
     broker = WatchedBroker(script=[Started(7, 0), Tokens("a", [1]), Tokens("b", [2]), Failed(500, "x")])
     post(broker, "/v1/completions", COMPLETION)
     seen = scraped(broker)
@@ -123,14 +123,14 @@ def test_a_failure_counts_what_was_generated_but_no_latency() -> None:
     assert seen[f"nexa_requests_total{{{labels}}}"] == 1
 
 
-def test_the_length_of_recordings_is_counted() -> None:
+def test_transcribed_seconds_are_counted() -> None:
     script = words("a", finish=FinishReason.STOP)
     broker = WatchedBroker(script=[*script[:-1], Recording("en", 0.9, 12.5, 10.0), script[-1]])
     post(broker, "/v1/completions", COMPLETION)
     assert scraped(broker)['nexa_audio_seconds_total{model="smol"}'] == 12.5
 
 
-def test_workers_models_and_queues() -> None:
+def test_metrics_of_workers_models_and_queues() -> None:
     seen = scraped(WatchedBroker())
     of_worker = 'model="smol",worker="smol-0"'
     assert seen[f"nexa_num_requests_running{{{of_worker}}}"] == 3
@@ -149,7 +149,7 @@ def test_workers_models_and_queues() -> None:
     assert seen['nexa_worker_losses_total{model="smol"}'] == 2
 
 
-def test_processes_are_named_and_those_without_a_pid_left_out() -> None:
+def test_metrics_of_processes_omit_workers_without_a_pid() -> None:
     seen = scraped(WatchedBroker())
     named = {name for name in seen if name.startswith("nexa_process_resident_memory_bytes")}
     assert named == {
@@ -159,14 +159,14 @@ def test_processes_are_named_and_those_without_a_pid_left_out() -> None:
     assert seen['nexa_process_cpu_seconds_total{process="router"}'] > 0
 
 
-def test_a_process_that_has_ended_is_left_out() -> None:
+def test_an_ended_process_is_omitted() -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     cpu, memory, _ = process_families({"gone": ended.pid, "router": os.getpid()})
     assert [sample.labels for sample in (*cpu.samples, *memory.samples)] == [{"process": "router"}] * 2
 
 
-def test_gpus_tell_what_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_metrics_omit_what_the_driver_does_not_report(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     busy, used, total = gpu_families(FakeGpus())
     assert [(sample.labels, sample.value) for sample in busy.samples] == [({"gpu": "0", "name": "H100"}, 0.75)]
@@ -174,34 +174,34 @@ def test_gpus_tell_what_they_can(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [sample.value for sample in total.samples] == [100, 50]
 
 
-def test_the_page_has_the_gpus_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_metrics_page_includes_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     broker = WatchedBroker()
     app_of(broker).state.gpus = FakeGpus()
     assert scraped(broker)['nexa_gpu_memory_used_bytes{gpu="0",name="H100"}'] == 70
 
 
-def test_the_key_is_needed_where_there_is_one() -> None:
+def test_metrics_need_the_key_if_there_is_one() -> None:
     broker = WatchedBroker()
     broker.settings = broker.settings.model_copy(update={"api_key": "secret"})
     assert ask(broker, "GET", "/metrics").status_code == 401
     assert ask(broker, "GET", "/metrics", headers={"Authorization": "Bearer secret"}).status_code == 200
 
 
-def test_open_metrics_for_those_who_ask_for_it() -> None:
+def test_open_metrics_is_served_on_request() -> None:
     response = ask(WatchedBroker(), "GET", "/metrics", headers={"Accept": "application/openmetrics-text"})
     assert response.headers["Content-Type"].startswith("application/openmetrics-text")
     assert response.text.endswith("# EOF\n")
 
 
-def test_each_application_counts_for_itself() -> None:
+def test_each_application_has_its_own_counters() -> None:
     first, second = WatchedBroker(), WatchedBroker()
     post(first, "/v1/completions", COMPLETION)
     assert scraped(second)['nexa_generation_tokens_total{model="smol"}'] == 0
     assert scraped(first)['nexa_generation_tokens_total{model="smol"}'] == 2
 
 
-def test_scrapes_at_the_same_time_are_whole() -> None:
+def test_concurrent_scrapes_are_complete() -> None:
     broker = WatchedBroker()
 
     async def go() -> list[httpx.Response]:

@@ -13,7 +13,7 @@ from opentelemetry.trace import StatusCode
 
 from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
-from router.telemetry.setup import STANDARD_VARIABLES, open_tracing
+from router.telemetry.setup import ENDPOINT_VARIABLES, open_tracing
 from shared.wire.payloads import Failed, Started, Tokens
 from tests.support.router.client import CHAT, COMPLETION, ask, post, serving
 from tests.support.router.fake_broker import FakeBroker
@@ -25,12 +25,12 @@ PARENT_ID = "b7ad6b7169203331"
 
 @pytest.fixture(autouse=True)
 def no_collector(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in STANDARD_VARIABLES:
+    for name in ENDPOINT_VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.mark.parametrize("stream", [True, False])
-def test_a_request_is_one_span_in_the_words_of_the_conventions(stream: bool) -> None:
+def test_a_request_is_one_span_named_by_the_conventions(stream: bool) -> None:
     traced = Traced()
     post(traced.broker, "/v1/chat/completions", {**CHAT, "stream": stream}, headers={"X-Request-ID": "r1"})
     span = traced.request_span
@@ -53,7 +53,7 @@ def test_a_request_is_one_span_in_the_words_of_the_conventions(stream: bool) -> 
     assert span.status.status_code is StatusCode.UNSET
 
 
-def test_the_phases_of_a_job_follow_each_other_within_the_request() -> None:
+def test_the_phases_of_a_job_follow_each_other_in_the_requests_span() -> None:
     traced = Traced()
     post(traced.broker, "/v1/completions", COMPLETION)
     parent = traced.request_span
@@ -68,14 +68,14 @@ def test_the_phases_of_a_job_follow_each_other_within_the_request() -> None:
     assert waiting.end_time == decode.start_time
 
 
-def test_each_choice_has_its_phases() -> None:
+def test_each_choice_has_its_own_phases() -> None:
     traced = Traced()
     post(traced.broker, "/v1/completions", {**COMPLETION, "n": 3, "temperature": 1})
     decodes = [span for span in traced.children if span.name == "decode"]
     assert [(span.attributes or {})["nexa.choice"] for span in decodes] == [0, 1, 2]
 
 
-def test_a_caller_that_traces_is_the_parent() -> None:
+def test_a_traceparent_header_sets_the_parent_span() -> None:
     traced = Traced()
     post(traced.broker, "/v1/completions", COMPLETION, headers={"traceparent": f"00-{TRACE_ID}-{PARENT_ID}-01"})
     span = traced.request_span
@@ -84,7 +84,7 @@ def test_a_caller_that_traces_is_the_parent() -> None:
     assert f"{span.parent.span_id:016x}" == PARENT_ID
 
 
-def test_a_caller_that_does_not_sample_is_followed_and_nonsense_is_not() -> None:
+def test_an_unsampled_parent_is_respected_and_an_invalid_one_ignored() -> None:
     traced = Traced()
     post(traced.broker, "/v1/completions", COMPLETION, headers={"traceparent": f"00-{TRACE_ID}-{PARENT_ID}-00"})
     assert traced.kept.get_finished_spans() == ()
@@ -92,7 +92,7 @@ def test_a_caller_that_does_not_sample_is_followed_and_nonsense_is_not() -> None
     assert traced.request_span.parent is None
 
 
-def test_a_failure_is_an_error_and_a_refusal_is_not() -> None:
+def test_a_failure_has_error_status_and_a_refusal_has_not() -> None:
     failed = Traced(FakeBroker(script=[Started(1, 0), Tokens("a", [1]), Failed(500, "x")]))
     post(failed.broker, "/v1/completions", {**COMPLETION, "stream": True})
     assert failed.request_span.status.status_code is StatusCode.ERROR
@@ -102,7 +102,7 @@ def test_a_failure_is_an_error_and_a_refusal_is_not() -> None:
     assert refused.request_span.status.status_code is StatusCode.UNSET
 
 
-def test_what_only_watches_is_not_traced() -> None:
+def test_quiet_paths_are_not_traced() -> None:
     traced = Traced()
     ask(traced.broker, "GET", "/health")
     assert traced.kept.get_finished_spans() == ()
@@ -135,7 +135,7 @@ def collector() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
 
 
 @pytest.mark.parametrize("by_variable", [True, False])
-def test_the_collector_has_all_spans_once_the_server_has_stopped(
+def test_stopping_the_server_sends_all_spans(
     collector: tuple[str, list[tuple[str, bytes]]], by_variable: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, got = collector
