@@ -189,7 +189,7 @@ def test_a_file_over_the_limit_is_413(media: Path) -> None:
 
 def test_an_empty_file_is_415(media: Path) -> None:
     (media / "empty.png").touch()
-    assert "empty file" in refusal_of("empty.png", media, 415)
+    assert "expected a picture, got no data" in refusal_of("empty.png", media, 415)
 
 
 @pytest.mark.parametrize("folder", ["", "/nowhere/at/all", "/dev/null"])

@@ -186,9 +186,7 @@ def test_a_key_is_needed_once_one_was_created_even_if_it_is_revoked(store: KeySt
     ("settings", "needed"),
     [({"api_key": "x"}, True), ({"required": True}, True), ({"insecure": True}, False)],
 )
-def test_the_options_decide_whether_a_key_is_needed_before_the_store_does(
-    store: KeyStore, settings: dict[str, Any], needed: bool
-) -> None:
+def test_options_override_whether_a_key_is_needed(store: KeyStore, settings: dict[str, Any], needed: bool) -> None:
     assert Access(store, **settings).needs_key is needed
     store.create("bob")
     assert Access(store, **settings).needs_key is needed

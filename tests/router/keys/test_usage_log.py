@@ -99,9 +99,7 @@ class FullDisk(UsageStore):
         super().add(used)
 
 
-def test_usage_that_cannot_be_written_is_retried_and_written_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_is_retried_and_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WRITE_DELAY_S", 0.0)
     monkeypatch.setattr(module, "RETRY_DELAY_S", 0.0)
     reader = UsageStore.open(tmp_path / "k")

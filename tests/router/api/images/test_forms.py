@@ -162,7 +162,7 @@ def test_an_upload_that_is_too_large(broker: FakeBroker) -> None:
 
 def test_json_has_its_own_limit_where_uploads_may_be_larger(broker: FakeBroker) -> None:
     body = {**CAT, "image_path": in_base64(bytes(1_000_000))}
-    assert "a form may have more" in refused(broker, post(broker, "/v1/img2img", body), None, 413)
+    assert "a form may be larger" in refused(broker, post(broker, "/v1/img2img", body), None, 413)
 
     async def go() -> httpx.Response:
         async def pieces() -> Any:
