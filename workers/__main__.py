@@ -40,8 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("%s cannot be loaded: %s", model.name, error)
         return exit_codes.CANNOT_LOAD
     except WorkerMustEnd:
-        # Native code is still computing in another thread: an orderly end would pull the library from under it.
-        log.info("ending, to stop a cancelled request")
+        # Native code is still computing in another thread: a normal exit would free the library while it runs.
+        log.info("exiting to stop a cancelled request")
         logging.shutdown()
         os._exit(exit_codes.REPLACE)
     return 0

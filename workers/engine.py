@@ -18,8 +18,8 @@ from shared.wire.payloads import Payload, Started
 class EngineJob:
     """A job for an engine, possibly one that an earlier worker began.
 
-    ``blobs`` are its files. ``generated`` holds the tokens, and ``delivered`` counts the pictures or chunks of audio,
-    that earlier workers have sent. ``begun`` is what the first worker sent at the start.
+    ``blobs`` are its files. If earlier workers had the job, ``generated`` are the tokens that they sent, ``delivered``
+    counts the pictures or chunks of audio that they sent, and ``begun`` is what the first one reported at the start.
     """
 
     job_id: str
@@ -32,7 +32,7 @@ class EngineJob:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """A loaded engine: how many jobs run at once, and the context window in tokens (0 when it has none)."""
+    """A loaded engine: how many jobs run at once, and the context window in tokens (0 if it has none)."""
 
     slots: int
     context_tokens: int
@@ -47,7 +47,7 @@ class EngineLoadError(Exception):
 
 
 class WorkerMustEnd(Exception):
-    """Only the end of this process stops a cancelled job. The supervisor starts another worker at once."""
+    """A cancelled job can be stopped only by ending this process. The supervisor then starts another worker at once."""
 
 
 class Engine(Protocol):
@@ -71,7 +71,7 @@ class Engine(Protocol):
         """Drop a job and free its resources. Unknown ids are ignored.
 
         Raises:
-            WorkerMustEnd: the job runs in native code that takes long and cannot be interrupted.
+            WorkerMustEnd: the job runs in native code that cannot be interrupted and takes too long to wait for.
         """
 
     def has_work(self) -> bool:
@@ -91,7 +91,7 @@ class Engine(Protocol):
 
 
 EngineFactory = Callable[[ModelSettings, int, str], Engine]
-"""Makes an engine, not loaded yet, from the model, the number of threads and the device."""
+"""Makes an engine from the model, the number of threads and the device. It is not loaded yet."""
 
 
 def build_engine(model: ModelSettings, threads: int, device: str) -> Engine:

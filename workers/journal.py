@@ -1,6 +1,6 @@
-"""The events that a worker published for each job, kept until the router acknowledges the job's end.
+"""The events that a worker has published for each job, kept until the router acknowledges the job's end.
 
-PUB drops silently, so every event has a sequence number and can be replayed from here.
+PUB drops messages silently, so every event has a sequence number and can be replayed from here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class JobJournal:
         self._router_of: dict[str, str] = {}
 
     def open(self, job_id: str, router_id: str) -> bool:
-        """Begin a job. Returns False if it is known already."""
+        """Begin a job. Returns False if it has begun already."""
         if job_id in self._events:
             return False
         self._events[job_id] = []
@@ -25,7 +25,7 @@ class JobJournal:
         return True
 
     def record(self, job_id: str, payload: Payload) -> tuple[str, Event] | None:
-        """Number an event. Returns its router id and the event, or None if the job was cancelled meanwhile."""
+        """Number an event. Returns the job's router id and the event, or None if the job was cancelled meanwhile."""
         events = self._events.get(job_id)
         if events is None:
             return None
@@ -44,7 +44,7 @@ class JobJournal:
         self._router_of.pop(job_id, None)
 
     def jobs_of_others(self, router_id: str) -> list[str]:
-        """The jobs of other runs of the router."""
+        """The jobs of other runs of the router than ``router_id``."""
         return [job_id for job_id, owner in self._router_of.items() if owner != router_id]
 
     def last_seqs(self) -> dict[str, int]:

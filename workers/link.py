@@ -1,6 +1,6 @@
-"""A worker's sockets, owned by a thread of their own.
+"""A worker's sockets, in their own thread.
 
-Events are numbered, packed and sent here while the engine's thread computes the next step.
+It numbers, packs and sends events while the engine's thread computes the next step.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ log = logging.getLogger("nexa.worker.link")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A job from the router and its files, still in the buffers that received them."""
+    """A job from the router, and its files in the buffers that received them."""
 
     message: Submit
     blobs: list[memoryview]
@@ -97,7 +97,7 @@ class WorkerLink:
         self._wake()
 
     def kept_jobs(self) -> int:
-        """The number of jobs that run or whose end the router has not acknowledged."""
+        """The number of jobs that run, or have ended without an acknowledgement from the router."""
         return len(self._journal)
 
     def stop(self, timeout_s: float = 2.0) -> None:

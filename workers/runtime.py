@@ -18,6 +18,7 @@ from workers.engine import Emitted, Engine, EngineInfo, EngineJob
 from workers.link import Command, Submission, WorkerLink
 
 ACKNOWLEDGE_WAIT_S = 1.0
+"""Longest time that a drained worker waits for the router to acknowledge its jobs' ends."""
 ACKNOWLEDGE_POLL_S = 0.01
 
 log = logging.getLogger("nexa.worker")
@@ -76,7 +77,7 @@ class WorkerRuntime:
                 return
 
     def _may_end(self) -> bool:
-        """Whether a drained worker may exit: the router has acknowledged all jobs, or ``ACKNOWLEDGE_WAIT_S`` is over.
+        """Whether a drained worker may exit: all jobs are acknowledged, or ``ACKNOWLEDGE_WAIT_S`` has passed.
 
         Until then the router may ask for a replay, and a last job may still arrive.
         """
@@ -91,7 +92,7 @@ class WorkerRuntime:
         return False
 
     def _step(self) -> list[Emitted]:
-        """Call the engine once. Calls that only wait count as part of the step that they wait for."""
+        """Call the engine once. A call that only waits counts as part of the step that it waits for."""
         if self._step_started_at_s is None:
             self._step_started_at_s = time.monotonic()
         emitted = self._engine.step()
@@ -102,7 +103,7 @@ class WorkerRuntime:
         return emitted
 
     def _take_commands(self, wait: bool) -> list[Emitted]:
-        """Carry out the commands that have arrived; with ``wait``, block until there is one."""
+        """Carry out the commands that have arrived. With ``wait``, block until there is one."""
         emitted: list[Emitted] = []
         if wait and self._state is not WorkerState.DRAINING:
             emitted += self._carry_out(self._commands.get())

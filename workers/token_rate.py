@@ -1,4 +1,4 @@
-"""Generated tokens of an engine: their total and their current rate."""
+"""The tokens that an engine generates: their total and current rate."""
 
 from __future__ import annotations
 

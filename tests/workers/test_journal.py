@@ -35,7 +35,7 @@ def test_a_job_sent_twice_is_opened_once_and_keeps_its_events() -> None:
 
 
 @given(st.integers(0, 8), st.integers(-3, 10))
-def test_a_replay_holds_exactly_the_events_from_the_one_that_was_asked_for(count: int, first: int) -> None:
+def test_a_replay_holds_all_events_from_the_requested_one(count: int, first: int) -> None:
     journal = recorded(*[Tokens(str(number), [number]) for number in range(count)])
     events = journal.since("job", first)
     assert events is not None
@@ -69,13 +69,13 @@ def test_each_event_goes_to_the_router_that_sent_its_job() -> None:
     assert journal.jobs_of_others("router") == ["other"]
 
 
-def test_a_job_without_events_has_the_last_number_minus_one() -> None:
+def test_a_job_without_events_has_the_last_sequence_number_minus_1() -> None:
     journal = recorded(Tokens("a", [1]), DONE)
     journal.open("fresh", "router")
     assert journal.last_seqs() == {"job": 1, "fresh": -1}
 
 
-def test_every_job_that_is_kept_is_listed_with_its_last_number() -> None:
+def test_every_kept_job_is_listed_with_its_last_sequence_number() -> None:
     """A router assumes that a job missing from the list is lost."""
     journal = JobJournal()
     for number in range(3000):

@@ -129,7 +129,7 @@ def test_an_acknowledged_job_is_forgotten(router: RouterEnd, worker: Worker) -> 
     assert (router.replays[0].known, router.replays[0].events) == (False, [])
 
 
-def test_nothing_follows_a_cancelled_job(router: RouterEnd, worker: Worker) -> None:
+def test_no_event_follows_a_cancellation(router: RouterEnd, worker: Worker) -> None:
     begin(router, worker, "gone")
     begin(router, worker, "stays")
     worker.link.emit([("gone", Started(1, 0))])
@@ -141,7 +141,7 @@ def test_nothing_follows_a_cancelled_job(router: RouterEnd, worker: Worker) -> N
     assert [event.seq for event in router.events["gone"]] == [0]
 
 
-def test_a_job_sent_twice_is_handed_on_once(router: RouterEnd, worker: Worker) -> None:
+def test_a_job_sent_twice_is_passed_on_once(router: RouterEnd, worker: Worker) -> None:
     begin(router, worker, "job")
     router.submit("job")
     begin(router, worker, "next")
@@ -167,7 +167,7 @@ def test_a_probe_of_the_same_run_ends_nothing(router: RouterEnd, worker: Worker)
     assert Cancel("job") not in worker.commands
 
 
-def test_heartbeats_list_the_last_number_of_each_job(router: RouterEnd, worker: Worker) -> None:
+def test_heartbeats_list_the_last_sequence_number_of_each_job(router: RouterEnd, worker: Worker) -> None:
     begin(router, worker, "ended")
     begin(router, worker, "silent")
     emit_three(router, worker, "ended")
@@ -178,7 +178,6 @@ def test_heartbeats_list_the_last_number_of_each_job(router: RouterEnd, worker: 
 def test_a_new_state_is_published_at_once(router: RouterEnd, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.link.HEARTBEAT_INTERVAL_S", 3600.0)
     router.probe()
-    router.wait_for_heartbeat(lambda beat: True)
 
     def beat() -> None:
         before = len(router.heartbeats)
@@ -206,7 +205,7 @@ def test_a_frame_that_is_not_a_command_is_ignored(router: RouterEnd, worker: Wor
     assert [submission.message.job_id for submission in worker.submissions] == ["before", "after"]
 
 
-def test_a_drain_is_handed_on(router: RouterEnd, worker: Worker) -> None:
+def test_a_drain_is_passed_on(router: RouterEnd, worker: Worker) -> None:
     router.probe()
     router.send(Drain())
     router.wait_until(lambda: Drain() in worker.commands)

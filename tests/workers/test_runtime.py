@@ -46,8 +46,8 @@ def worker() -> Iterator[RunningWorker]:
 
 
 @pytest.fixture
-def mortal() -> Iterator[RunningWorker]:
-    """A separate worker for a test that ends it."""
+def own_worker() -> Iterator[RunningWorker]:
+    """A worker for one test, which ends it."""
     worker = RunningWorker(step_s=0.02)
     yield worker
     worker.close()
@@ -123,31 +123,31 @@ def test_a_busy_worker_reports_how_long_its_step_has_taken(worker: RunningWorker
     worker.wait_for_heartbeat(lambda beat: beat.busy_s == 0.0)
 
 
-def test_a_drained_worker_finishes_what_runs_and_exits(mortal: RunningWorker) -> None:
-    mortal.probe()
+def test_a_drained_worker_finishes_what_runs_and_exits(own_worker: RunningWorker) -> None:
+    own_worker.probe()
     for number in range(SLOTS + 1):
-        mortal.submit(f"job-{number}", max_tokens=20)
-    mortal.wait_until(lambda: mortal.events["job-0"])
-    mortal.send(Drain())
-    mortal.wait_for_heartbeat(lambda beat: beat.state is WorkerState.DRAINING)
+        own_worker.submit(f"job-{number}", max_tokens=20)
+    own_worker.wait_until(lambda: own_worker.events["job-0"])
+    own_worker.send(Drain())
+    own_worker.wait_for_heartbeat(lambda beat: beat.state is WorkerState.DRAINING)
     for number in range(SLOTS + 1):
-        assert [event.seq for event in mortal.wait_for_end(f"job-{number}")] == list(range(22))
-    assert mortal.process.wait(PATIENCE_S) == 0
+        assert [event.seq for event in own_worker.wait_for_end(f"job-{number}")] == list(range(22))
+    assert own_worker.process.wait(PATIENCE_S) == 0
 
 
-def test_an_idle_worker_is_drained_by_sigterm(mortal: RunningWorker) -> None:
-    mortal.wait_for_heartbeat(lambda beat: beat.state is WorkerState.READY)
-    mortal.process.send_signal(signal.SIGTERM)
-    assert mortal.process.wait(PATIENCE_S) == 0
+def test_an_idle_worker_is_drained_by_sigterm(own_worker: RunningWorker) -> None:
+    own_worker.wait_for_heartbeat(lambda beat: beat.state is WorkerState.READY)
+    own_worker.process.send_signal(signal.SIGTERM)
+    assert own_worker.process.wait(PATIENCE_S) == 0
 
 
-def test_a_drained_worker_replays_events_until_the_end_is_acknowledged(mortal: RunningWorker) -> None:
-    mortal.probe()
-    mortal.submit("job", max_tokens=20)
-    mortal.send(Drain())
-    mortal.wait_for_end("job")
-    mortal.send(Replay("job", 0))
-    mortal.wait_until(lambda: mortal.replays, "the replay")
-    assert [event.seq for event in mortal.replays[0].events] == list(range(22))
-    mortal.send(Acknowledge(["job"]))
-    assert mortal.process.wait(PATIENCE_S) == 0
+def test_a_drained_worker_replays_events_until_the_end_is_acknowledged(own_worker: RunningWorker) -> None:
+    own_worker.probe()
+    own_worker.submit("job", max_tokens=20)
+    own_worker.send(Drain())
+    own_worker.wait_for_end("job")
+    own_worker.send(Replay("job", 0))
+    own_worker.wait_until(lambda: own_worker.replays, "the replay")
+    assert [event.seq for event in own_worker.replays[0].events] == list(range(22))
+    own_worker.send(Acknowledge(["job"]))
+    assert own_worker.process.wait(PATIENCE_S) == 0

@@ -9,13 +9,13 @@ def test_without_a_step_the_rate_is_zero() -> None:
     assert TokenRate(window_s=5.0).per_s(100.0) == 0.0
 
 
-def test_the_first_step_counts_from_its_beginning() -> None:
+def test_the_rate_of_the_first_step_counts_from_its_start() -> None:
     rate = TokenRate(window_s=5.0)
     rate.count(20, began_at_s=100.0, ended_at_s=102.0)
     assert rate.per_s(102.0) == 10.0
 
 
-def test_a_steady_stream_has_its_own_rate_at_any_instant() -> None:
+def test_a_steady_stream_has_the_same_rate_at_any_instant() -> None:
     rate = TokenRate(window_s=5.0)
     for step in range(200):
         rate.count(3, began_at_s=step * 0.1, ended_at_s=(step + 1) * 0.1)
@@ -30,7 +30,7 @@ def test_the_rate_falls_while_nothing_is_generated_and_is_zero_after_the_window(
     assert rate.total == 20
 
 
-def test_a_step_that_takes_longer_than_the_window_counts_whole() -> None:
+def test_a_step_longer_than_the_window_counts_in_full() -> None:
     rate = TokenRate(window_s=5.0)
     rate.count(120, began_at_s=100.0, ended_at_s=112.0)
     assert rate.per_s(112.0) == 10.0

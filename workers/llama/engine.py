@@ -31,18 +31,20 @@ from workers.token_rate import TokenRate
 log = logging.getLogger("nexa.llama")
 
 PREPARING_WAIT_S = 0.05
+"""Longest time that a step without work waits for a job that is being prepared."""
 RATE_WINDOW_S = 5.0
-PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; see the worker's log")
+"""The token rate is that of this last time."""
+PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the server's log has the reason")
 
 MAX_ENDED_SEQUENCES = 48
-"""Sequence ids beyond the slots, for ended sequences that stay in the KV cache."""
+"""Sequence ids for ended sequences that stay in the KV cache, in addition to one for each slot."""
 
 
 class LlamaEngine:
     """Serves the text jobs of one GGUF model.
 
-    A separate thread renders, tokenises and compiles jobs, so that a long prompt or a large schema does not delay
-    running sequences.
+    Jobs are rendered, tokenised and compiled in a separate thread, so that a long prompt or a large schema does not
+    delay running sequences.
     """
 
     def __init__(self, options: LlamaOptions) -> None:
@@ -188,29 +190,24 @@ class LlamaEngine:
         return emitted
 
     def _decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
-        """Compute the batch; None if the KV cache has no room for it, after making some."""
-        batch = [
-            BatchSlice(s.cache_id, s.computed, s.tokens[s.computed : s.computed + part.length], part.wants_logits)
-            for part in scheduled
-            for s in (part.sequence,)
-        ]
+        """Compute the batch. If the KV cache has no room for it, make some and return None."""
         try:
-            return self._context.decode(batch)
+            return self._context.decode([_slice_of(part) for part in scheduled])
         except DecodeError as error:
             if error.code != NO_KV_SLOT:
                 raise
-            log.warning("no room in the KV cache for a batch, evicting")
+            log.warning("KV cache without room for a batch, ended sequences evicted")
             self._cache.clear_kept()
             self._scheduler.preempt_youngest()
             return None
 
     def _advance_all(self, scheduled: list[ScheduledTokens], logits: NDArray[np.float32]) -> tuple[list[Emitted], int]:
-        """Grow the sequences whose logits were computed; returns the events and the number of generated tokens."""
+        """Advance the sequences whose logits were computed; returns the events and the number of generated tokens."""
         self._scheduler.complete(scheduled)
         emitted: list[Emitted] = []
         generated = 0
-        growing = [part.sequence for part in scheduled if part.wants_logits]
-        for sequence, row in zip(growing, logits, strict=True):
+        advancing = [part.sequence for part in scheduled if part.wants_logits]
+        for sequence, row in zip(advancing, logits, strict=True):
             before = sequence.generated
             try:
                 emitted += self._advance(sequence, row)
@@ -258,3 +255,8 @@ class LlamaEngine:
     @staticmethod
     def _done(sequence: Sequence, reason: FinishReason) -> Done:
         return Done(reason, sequence.prompt_length, sequence.cached_tokens, sequence.generated, sequence.ttft_s)
+
+
+def _slice_of(part: ScheduledTokens) -> BatchSlice:
+    sequence, start = part.sequence, part.sequence.computed
+    return BatchSlice(sequence.cache_id, start, sequence.tokens[start : start + part.length], part.wants_logits)

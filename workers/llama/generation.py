@@ -1,4 +1,4 @@
-"""Growing a sequence by its next tokens: constraint, draw, text, stop conditions, token budget."""
+"""Advances a sequence by its next tokens: constraint, draw, text, stop conditions, token budget."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from workers.llama.sequence import Sequence
 
 
 class Generation:
-    """Grows the sequences of one model."""
+    """Advances the sequences of one model."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
 
     def advance(self, sequence: Sequence, logits: NDArray[np.float32]) -> tuple[Tokens | None, FinishReason | None]:
-        """Draw the next token from logits, shape ``(vocabulary,)``. They are changed in place.
+        """Draw the next token from logits, shape ``(vocabulary,)``, which are changed in place.
 
         Returns:
             What to send, and the finish reason if the sequence has ended.
@@ -39,9 +39,9 @@ class Generation:
         return (sent if sent.token_ids or sent.text else None), reason
 
     def start(self, sequence: Sequence) -> None:
-        """Append the tokens that the grammar forces first, so that they are computed with the prompt.
+        """Append the tokens that the grammar forces first, so that they are computed together with the prompt.
 
-        Not with log probabilities or stop strings, which need each token's step.
+        Does nothing for jobs with log probabilities or stop strings, which need a step for each token.
         """
         constraint = sequence.constraint
         if constraint is None or sequence.job.top_logprobs is not None or sequence.job.stop:
@@ -65,7 +65,7 @@ class Generation:
         return self._limit(sequence)
 
     def _choose(self, sequence: Sequence, logits: NDArray[np.float32]) -> tuple[list[int], FinishReason | None]:
-        """Draw the next token; returns it with those that the grammar forces after it, none at the end."""
+        """Draw the next token; returns it with those that the grammar forces after it. No tokens at the end."""
         constraint = sequence.constraint
         if constraint is None:
             if sequence.job.ignore_eos:
@@ -112,7 +112,7 @@ class Generation:
         return FinishReason.LENGTH if sequence.generated >= sequence.max_tokens else None
 
     def _logprob(self, token: int, logprobs: NDArray[np.float64] | None, top: int) -> TokenLogprob:
-        """A token's log probability with ``top`` alternatives; a forced token has none and probability 1."""
+        """A token's log probability and ``top`` alternatives. A forced token has probability 1 and no alternatives."""
         raw = self.vocabulary.piece(token, special=True)
         text = raw.decode("utf-8", "replace")
         if logprobs is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from shared.settings import ModelSettings
 
 MAX_DEFAULT_CONTEXT_TOKENS = 8192
-"""The largest context window unless ``context_tokens`` is given."""
+"""Maximum context window unless ``context_tokens`` is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class LlamaOptions:
     means one full context or 512 tokens per slot, whichever is more. ``cache_bytes`` bounds the ended conversations in
     main memory.
 
-    Two are for the CPU only: ``kept_tokens`` bounds the ended conversations in the KV cache, where each token slows
-    every step down and a copy is cheaper; with ``separate_from_tokens`` or more tokens in the KV cache, streams and
-    prompts are computed in separate batches.
+    Two options apply only on a CPU. ``kept_tokens`` bounds the ended conversations in the KV cache, where each token
+    slows down every step; copying them back costs less. With ``separate_from_tokens`` or more tokens in the KV cache,
+    streams and prompts are computed in separate batches.
     """
 
     path: str

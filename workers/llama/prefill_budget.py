@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 TILE_TOKENS = 64
-"""llama.cpp computes attention in tiles of this many tokens: one token more costs a whole tile more."""
+"""llama.cpp computes attention in tiles of this many tokens: one token more costs another tile."""
 
 MIN_PROMPT_TOKENS = 16
-"""Prompt tokens in a step, however slow it is."""
+"""Minimum number of prompt tokens in a step, however slow steps are."""
+
+INITIAL_STEP_TOKENS = 128
+"""Tokens assumed to take the target time until steps have been measured."""
 
 SMOOTHING = 0.2
 """Weight of the newest step in the moving average."""
@@ -15,16 +18,16 @@ SMOOTHING = 0.2
 class PrefillBudget:
     """Keeps steps near ``target_s`` seconds, with at most ``max_tokens`` tokens each.
 
-    The cost of a token is measured from the steps, as an exponential moving average. Steps are whole tiles.
+    The time per token is an exponential moving average over the steps. Steps are whole tiles.
     """
 
     def __init__(self, max_tokens: int, target_s: float) -> None:
         self._max_tokens = max_tokens
         self._target_s = target_s
-        self._token_s = target_s / 128
+        self._token_s = target_s / INITIAL_STEP_TOKENS
 
     def tokens(self, decoding: int) -> int:
-        """Prompt tokens for the next step, which also holds ``decoding`` tokens of running streams."""
+        """The number of prompt tokens for the next step, which also holds ``decoding`` tokens of running streams."""
         tiles = round(self._target_s / self._token_s / TILE_TOKENS)
         min_tiles = -(-(decoding + MIN_PROMPT_TOKENS) // TILE_TOKENS)
         return max(0, min(max(tiles, min_tiles) * TILE_TOKENS, self._max_tokens) - decoding)

@@ -1,4 +1,4 @@
-"""From a job to a sequence: render, tokenise, compile the constraint, check the limits."""
+"""Makes a sequence from a job: renders, tokenises, compiles the constraint, checks the limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from workers.llama.text.assembler import TextAssembler
 
 
 class JobPreparer:
-    """Makes sequences for one model. It keeps no state of jobs, so it may run beside the decode loop."""
+    """Makes sequences for one model. It keeps no state of jobs, so it may run beside the decode loop's thread."""
 
     def __init__(
         self, vocabulary: Vocabulary, template: ChatTemplate, compiler: GrammarCompiler, context_tokens: int
@@ -90,7 +90,7 @@ class JobPreparer:
         return tokens or [max(self._vocabulary.bos, 0)]
 
     def _check_length(self, job: TextJob, text: str) -> None:
-        """Refuse a text that cannot fit before it is tokenised, which would delay other jobs by seconds."""
+        """Refuse a text that is certainly too long without tokenising it, which would delay other jobs by seconds."""
         tokens = self._vocabulary.min_tokens(text)
         if tokens >= self._context_tokens:
             raise self._too_long(job, f"at least {tokens}")
@@ -147,7 +147,7 @@ def _growth(job: TextJob, tools: list[dict[str, Any]]) -> int:
 
 
 def _check_budget(constraint: TokenConstraint, max_tokens: int) -> None:
-    """Refuse an answer that cannot be complete within its budget, instead of cutting it off."""
+    """Refuse a job whose answer cannot be complete within its budget, instead of cutting the answer off."""
     closing = constraint.closing()
     if closing is not None and len(closing) > max_tokens:
         expected = f"about {len(closing)} tokens or more for a complete answer"

@@ -1,7 +1,7 @@
 """Continuous batching: which tokens of which sequences the next decode step computes.
 
-Each step takes the pending tokens of every generating sequence first, then chunks of prompts up to the step's token
-budget. So a long prompt never stalls a running stream.
+Each step takes the pending tokens of all generating sequences first, then chunks of prompts up to the step's token
+budget. So a long prompt never stalls running streams.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from workers.llama.prefill_budget import PrefillBudget
 from workers.llama.sequence import Sequence, SequenceState
 
 MIN_SHARED_TOKENS = 16
-"""A prompt waits for one that is being filled if their common prefix saves at least this many tokens."""
+"""A prompt waits for another that is in prefill if sharing their common prefix saves at least this many tokens."""
 
 HEADROOM_CELLS = 32
 """Cells left free for each running sequence when another is admitted, so that none is preempted at once."""
@@ -33,10 +33,10 @@ class ScheduledTokens:
 class Scheduler:
     """The waiting and running sequences of one worker.
 
-    ``slots`` bounds the running ones; ``batch_tokens`` is the largest batch. With ``separate_from_cells`` or more used
-    cells, streams and prompts take turns with batches of their own; None for never. On a CPU, llama.cpp's attention
-    skips other sequences' cells one by one in a small batch, and by whole tiles in a large one; but a tile with tokens
-    of many sequences must read the cells of all of them.
+    ``slots`` bounds the running ones; ``batch_tokens`` is the maximum size of a batch. With ``separate_from_cells`` or
+    more used cells, streams and prompts take turns in separate batches; None for never. On a CPU, llama.cpp's attention
+    skips the cells of other sequences one by one in a small batch, and by tiles in a large one. A tile with tokens of
+    many sequences cannot skip the cells of any of them, so large mixed batches are slow.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Scheduler:
         sequence.move(SequenceState.FINISHED)
 
     def plan(self) -> list[ScheduledTokens]:
-        """Choose the next step's tokens and reserve their cells. Empty only if there is no work."""
+        """Choose the next step's tokens and reserve their cells. The list is empty only if there is no work."""
         self._admit()
         if self._separates() and self._prompts_turn:
             return self._plan_prompts([]) or self._plan_streams()
@@ -139,8 +139,8 @@ class Scheduler:
                 continue
             length = min(sequence.pending, budget)
             if length == sequence.pending > 1 and len(self.running) == 1:
-                # The batch's shape changes the rounding. A repeated prompt is cached but for its last token, so it
-                # gives the same text again only if that token was also computed alone the first time.
+                # The batch's shape changes the rounding. A repeated prompt is cached except for its last token, so it
+                # gives the same text again only if that token was computed alone the first time too.
                 length -= 1
             try:
                 self._cache.reserve(length + _cells_of(scheduled))
@@ -151,7 +151,7 @@ class Scheduler:
             budget -= length
 
     def _prefill_order(self, budget: int) -> list[Sequence]:
-        """Oldest first, except that prompts short enough to share half the budget overtake a long one."""
+        """Oldest first, except that short prompts that fit together into half the budget go before it."""
         filling = [s for s in self.running if s.state is SequenceState.PREFILL]
         short: list[Sequence] = []
         room = budget // 2
@@ -163,7 +163,7 @@ class Scheduler:
         return [*short, *(s for s in filling if s not in short)]
 
     def _make_room(self, sequence: Sequence, cells: int, scheduled: list[ScheduledTokens]) -> bool:
-        """Reserve cells for a running sequence, preempting younger ones; False if it is the youngest."""
+        """Reserve cells for a running sequence, preempting younger ones; False if it is itself the youngest."""
         while True:
             try:
                 self._cache.reserve(cells)
@@ -189,7 +189,7 @@ class Scheduler:
         self.waiting.extendleft(reversed(postponed))
 
     def _start(self, sequence: Sequence) -> bool:
-        """Give a sequence its cache id and its cached prefix, if the rest fits beside the running ones."""
+        """Run a sequence, with a cache id and its cached prefix, if the rest fits beside the running ones."""
         promised = sum(s.pending + HEADROOM_CELLS for s in self.running)
         fresh = len(sequence.tokens) - self._cache.match(sequence.tokens[:-1])
         if self.running and not self._cache.could_reserve(min(fresh + promised, self._cache.total_cells)):
@@ -205,7 +205,7 @@ class Scheduler:
         return True
 
     def _shares_with_prefill(self, sequence: Sequence) -> bool:
-        """Whether a prompt that is being filled will hold a longer prefix of this one than the cache does now."""
+        """Whether a prompt that is in prefill will hold a longer prefix of this one than the cache does now."""
         cached = -1
         for other in self.running:
             if other.state is not SequenceState.PREFILL:

@@ -16,7 +16,7 @@ from workers.llama.text.assembler import TextAssembler
 
 
 class SequenceState(StrEnum):
-    """The states of a sequence in its worker. :data:`SEQUENCE_MOVES` has the moves."""
+    """The states of a sequence in its worker. :data:`SEQUENCE_MOVES` holds the allowed moves."""
 
     WAITING = "waiting"
     PREFILL = "prefill"
@@ -34,14 +34,14 @@ SEQUENCE_MOVES: dict[SequenceState, frozenset[SequenceState]] = {
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """The tokens of one job, and how many of them are computed.
+    """The tokens of one job, and the number of them that are computed.
 
     ``tokens`` are the prompt's, then the generated ones. The first ``computed`` of them are in the KV cache, as
     sequence ``cache_id`` (-1 for none). While decoding, the last token and those that a grammar forced are pending.
     ``max_tokens`` bounds the generated tokens and fits the context. ``special_pieces`` is set if the text includes
     special tokens, as tool calls do. ``forced_start`` are the tokens that the grammar forces first: they are computed
-    with the prompt, and sent with the first drawn token. ``takeover_end`` is the finish reason of a sequence that had
-    already ended in the worker from which it was taken over. Instants are monotonic.
+    with the prompt, and sent with the first drawn token. ``takeover_end`` is the finish reason of a sequence that
+    needs no token of this worker: earlier workers generated all, or ``max_tokens`` is 0. Instants are monotonic.
     """
 
     job_id: str

@@ -1,8 +1,8 @@
 """A second worker continues a sequence exactly: draws, grammar, stop strings, held text, calls, budget.
 
-A text that continues elsewhere can differ for two reasons: state is lost, which is a fault, or the tokens so far are
+A text that continues elsewhere can differ for two reasons: state is lost, which is a bug, or the tokens so far are
 computed in one batch instead of one by one, which changes the rounding. Here the second reason is excluded, since the
-logits depend on the tokens alone. So the rest must be equal to the bit, at every cut.
+logits depend only on the tokens. So the rest must be exactly equal, at every cut.
 """
 
 from __future__ import annotations

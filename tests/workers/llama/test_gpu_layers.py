@@ -40,7 +40,7 @@ def loaded(model_path: Path, gpu_layers: int) -> Iterator[LlamaEngine]:
 
 
 @pytest.mark.parametrize("layers", [-1, 7])
-def test_with_a_gpu_the_layers_go_there_and_ended_chats_stay_in_the_cache(
+def test_with_a_gpu_the_layers_are_on_it_and_ended_chats_stay_in_the_cache(
     monkeypatch: pytest.MonkeyPatch, model_path: Path, asked_layers: list[int], layers: int
 ) -> None:
     monkeypatch.setattr(llama_cpp, "llama_supports_gpu_offload", lambda: True)
@@ -51,7 +51,7 @@ def test_with_a_gpu_the_layers_go_there_and_ended_chats_stay_in_the_cache(
 
 
 @pytest.mark.parametrize(("offload", "layers"), [(False, -1), (False, 7), (True, 0)])
-def test_without_a_gpu_or_layers_for_it_all_is_done_as_for_the_cpu(
+def test_without_a_gpu_or_gpu_layers_the_cpu_options_apply(
     monkeypatch: pytest.MonkeyPatch, model_path: Path, asked_layers: list[int], offload: bool, layers: int
 ) -> None:
     monkeypatch.setattr(llama_cpp, "llama_supports_gpu_offload", lambda: offload)

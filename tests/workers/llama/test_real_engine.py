@@ -149,7 +149,7 @@ def test_a_sequence_that_had_ended_before_its_worker_died_ends_at_once(engine: L
 
 
 @pytest.mark.parametrize("prompt", ["word " * 600, "word " * 2_000_000])
-def test_prompt_beyond_the_context_is_refused_with_both_numbers(engine: LlamaEngine, prompt: str) -> None:
+def test_a_prompt_longer_than_the_context_is_refused_with_both_numbers(engine: LlamaEngine, prompt: str) -> None:
     (refused,) = run(engine, TextJob(prompt=prompt))[0]
     assert isinstance(refused, Failed)
     assert (refused.status, refused.param, refused.code) == (400, "prompt", "context_length_exceeded")
@@ -230,7 +230,7 @@ def test_a_call_is_the_same_with_and_without_a_forced_start(engine: LlamaEngine,
 
 
 @pytest.mark.parametrize("cut", [1, 2])
-def test_a_call_continues_elsewhere_from_its_forced_start(engine: LlamaEngine, cut: int) -> None:
+def test_another_engine_continues_a_call_from_its_forced_start(engine: LlamaEngine, cut: int) -> None:
     whole = run(engine, NAMED_CALL)[0]
     sent = ids_of(whole[: 1 + cut])
     rest = run(engine, NAMED_CALL, generated=sent)[0]

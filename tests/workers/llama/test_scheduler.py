@@ -142,7 +142,7 @@ def test_the_last_running_sequence_is_never_preempted() -> None:
     assert loop.scheduler.preempt_youngest() is None
 
 
-def test_a_model_that_cannot_share_prefixes_is_served_too() -> None:
+def test_a_model_that_cannot_share_prefixes_is_served() -> None:
     loop = Loop(slots=2, cells=64, can_share_prefixes=False)
     sequences = [loop.add(numbers(0, 30)) for _ in range(3)]
     for sequence in sequences:
@@ -169,7 +169,7 @@ PROMPTS = st.builds(
     can_share_prefixes=st.booleans(),
     cancelled=st.sets(st.integers(0, 40), max_size=3),
 )
-def test_all_sequences_finish_whatever_comes_and_the_cells_are_never_exceeded(
+def test_all_sequences_finish_and_the_cells_are_never_exceeded_whatever_comes(
     requests: list[tuple[list[int], int, int]],
     slots: int,
     cells: int,

@@ -25,7 +25,7 @@ def test_every_state_is_in_the_table_and_can_be_reached() -> None:
     assert reached == set(SequenceState)
 
 
-def test_a_finished_sequence_stays_so_and_every_other_one_can_finish() -> None:
+def test_finished_is_final_and_every_other_state_can_finish() -> None:
     assert [state for state, moves in SEQUENCE_MOVES.items() if not moves] == [SequenceState.FINISHED]
     for state in set(SequenceState) - {SequenceState.FINISHED}:
         assert SequenceState.FINISHED in SEQUENCE_MOVES[state]

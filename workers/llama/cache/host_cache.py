@@ -1,6 +1,6 @@
-"""Prefixes evicted from the KV cache and kept in main memory: restoring one is a copy instead of a prefill.
+"""Prefixes that were evicted from the KV cache, in main memory. Restoring one takes a copy instead of a prefill.
 
-Cells of the KV cache are few, and each token in it slows every decode step down. A saved prefix costs neither until a
+The KV cache has few cells, and each token in it slows down every decode step. A saved prefix takes no cell until a
 prompt begins like it.
 """
 
@@ -27,7 +27,7 @@ class SavedPrefix:
 
 
 class HostCache:
-    """Saved prefixes with up to ``limit_bytes`` of state; the least recently used are dropped first."""
+    """Saved prefixes, with at most ``limit_bytes`` of state. The least recently used are dropped first."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
@@ -43,7 +43,7 @@ class HostCache:
         return True
 
     def has_room_for(self, state_bytes: int) -> bool:
-        """Whether a state of that size would be kept."""
+        """Whether a state of this size would be kept."""
         return 0 < state_bytes <= self._limit_bytes
 
     def put(self, tokens: list[int], state: State) -> None:
@@ -60,7 +60,8 @@ class HostCache:
         best_length, best = 0, None
         for saved in self._saved:
             length = common_prefix(saved.tokens, tokens)
-            if length > best_length or (best is not None and length == best_length > 0 and _shorter(saved, best)):
+            shorter = best is not None and length == best_length and len(saved.tokens) < len(best.tokens)
+            if length > best_length or shorter:
                 best_length, best = length, saved
         return best_length, best
 
@@ -71,7 +72,3 @@ class HostCache:
     def _drop(self, saved: SavedPrefix) -> None:
         del self._saved[saved]
         self._used_bytes -= saved.state.nbytes
-
-
-def _shorter(one: SavedPrefix, other: SavedPrefix) -> bool:
-    return len(one.tokens) < len(other.tokens)

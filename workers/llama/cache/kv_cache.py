@@ -17,17 +17,17 @@ from workers.llama.cache.host_cache import HostCache, SavedPrefix, State
 from workers.llama.cache.radix_tree import RadixTree
 
 MIN_SAVED_TOKENS = 32
-"""A sequence is saved to main memory, or restored from it, if that spares the prefill of at least this many tokens."""
+"""A sequence is saved to main memory, or restored from it, only if that avoids the prefill of this many tokens."""
 
 
 class KVMemory(Protocol):
-    """The operations on llama.cpp's memory that the cache needs."""
+    """The operations of llama.cpp's memory that the cache needs."""
 
     def copy_prefix(self, source: int, target: int, length: int) -> None:
         """Share the first ``length`` cells of sequence ``source`` with ``target``."""
 
     def remove(self, sequence: int) -> None:
-        """Remove a sequence from all its cells; cells without a sequence are free again."""
+        """Remove a sequence from all its cells. Cells without a sequence are free."""
 
     def cut(self, sequence: int, begin: int, end: int) -> None:
         """Remove a sequence from its cells at positions ``begin`` to ``end - 1``."""
@@ -50,8 +50,8 @@ class KVCache:
     """Sequence ids and cells of one llama.cpp context.
 
     ``cells`` is the context's size in tokens, ``sequences`` the number of ids. Without ``can_share_prefixes``
-    (recurrent models) nothing is matched or kept. ``kept_cells`` bounds the cells that only ended sequences hold when a
-    new one starts; None for no bound.
+    (recurrent models) nothing is matched or kept. When a sequence starts, ended ones are evicted until only
+    ``kept_cells`` cells are theirs alone; None for no bound.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class KVCache:
         """Begin a sequence that will hold ``tokens``.
 
         Returns:
-            Its id, and how many of ``tokens`` are there already, from the cache or from main memory.
+            Its id, and how many of ``tokens`` need no prefill, as they came from the cache or from main memory.
 
         Raises:
             CacheFull: all ids belong to running sequences.
@@ -114,14 +114,14 @@ class KVCache:
         return sequence, saved_length
 
     def could_reserve(self, cells: int) -> bool:
-        """Whether :meth:`reserve` would succeed. Evicts nothing."""
+        """Whether :meth:`reserve` would succeed. Does not evict."""
         return self._free() >= cells or self._cells - self._cells_of_running() >= cells
 
     def reserve(self, cells: int) -> None:
         """Make room for ``cells`` more tokens, evicting ended sequences if needed.
 
         Raises:
-            CacheFull: running sequences leave fewer cells.
+            CacheFull: running sequences leave too few cells.
         """
         while self._free() < cells:
             if not self._kept:
@@ -133,14 +133,14 @@ class KVCache:
         self._tree.extend(sequence, tokens)
 
     def keep(self, sequence: int) -> None:
-        """A sequence has ended: keep its tokens for others, unless another sequence holds all of them."""
+        """Keep an ended sequence's tokens for others, unless another sequence holds all of them."""
         if self._can_share_prefixes and self._tree.holds_own_tail(sequence):
             self._kept[sequence] = None
         else:
             self.release(sequence)
 
     def release(self, sequence: int) -> None:
-        """Remove a sequence; its id and the cells that only it held are free."""
+        """Remove a sequence. Its id, and the cells that only it held, become free."""
         self._tree.remove(sequence)
         self._kept.pop(sequence, None)
         self._memory.remove(sequence)
@@ -174,7 +174,7 @@ class KVCache:
         self.release(sequence)
 
     def _save(self, sequence: int) -> None:
-        """Copy a sequence to main memory, if it is long enough and not there yet."""
+        """Copy a sequence to main memory if it is long enough and not there yet."""
         if self._host is None or self._tree.own_size(sequence) < MIN_SAVED_TOKENS:
             return
         tokens = self._tree.tokens_of(sequence)

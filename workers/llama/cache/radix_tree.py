@@ -44,7 +44,7 @@ class RadixTree:
         """The length of the longest prefix of ``tokens`` in the tree, and the node in which it ends."""
         best_length, best = 0, self._root
         paths = [(0, self._root)]
-        while paths:  # two nodes may hold equal tokens, and the shorter match here may lead further below
+        while paths:  # siblings may begin with equal tokens, and the shorter match may lead to the longer path
             depth, node = paths.pop()
             for child in node.children.get(tokens[depth], ()) if depth < len(tokens) else ():
                 common = common_prefix(child.tokens, tokens, depth)
@@ -92,7 +92,7 @@ class RadixTree:
             node = node.parent
 
     def holds_own_tail(self, sequence: int) -> bool:
-        """Whether a sequence has tokens, and its last one is not shared."""
+        """Whether a sequence has tokens, and does not share the last one."""
         tail = self._tails[sequence]
         return tail is not self._root and len(tail.sequences) == 1
 
@@ -118,7 +118,7 @@ class RadixTree:
 
 
 def _split(node: Node, at: int) -> Node:
-    """Cut a node in two and return the upper part. The lower part stays the same object, so tails stay right."""
+    """Cut a node in two and return the upper part. The lower part stays the same object, so ``_tails`` stay valid."""
     parent = node.parent
     assert parent is not None
     parent.remove_child(node)

@@ -61,7 +61,7 @@ BUILTIN_TEMPLATES: dict[str, str] = {
 """Jinja sources by name."""
 
 BUILTIN_STOPS: dict[str, tuple[str, ...]] = {"plain": ("\nUser:",)}
-"""Strings that end a turn, for the templates that mark it by no special token."""
+"""Strings that end a turn, for templates that do not end it with a special token."""
 
 _BY_TOKEN = {
     "<|im_start|>": "chatml",
@@ -71,5 +71,5 @@ _BY_TOKEN = {
 
 
 def guess_template(is_special: Callable[[str], bool]) -> str:
-    """The name of the template for a vocabulary with these special tokens; ``plain`` if it has none of them."""
+    """The name of the template that fits a vocabulary's special tokens; ``plain`` if none does."""
     return next((name for token, name in _BY_TOKEN.items() if is_special(token)), "plain")

@@ -14,11 +14,11 @@ For example, the message "Anna is 31 years old and lives in Rome" and a function
 {{"name": "Person", "arguments": {{"name": "Anna", "age": 31, "city": "Rome"}}}}
 </tool_call>
 Call the function that fits the message, with values from the message."""
-"""For templates without tools. Without the example, small models put the function's name into its arguments."""
+"""For templates without tools. Without the example, small models put a function's name into its arguments."""
 
 
 def template_messages(messages: list[ChatMessage], knows_tools: bool) -> list[ChatMessage]:
-    """Messages with text content, the roles that templates know, and arguments as objects.
+    """Messages with content as text, only the roles that templates know, and arguments as objects.
 
     Without ``knows_tools``, tool calls and tool results become text.
     """
@@ -34,7 +34,7 @@ def template_messages(messages: list[ChatMessage], knows_tools: bool) -> list[Ch
 
 
 def with_tool_prompt(messages: list[ChatMessage], tools: list[dict[str, Any]]) -> list[ChatMessage]:
-    """Messages whose system message describes ``tools``."""
+    """The messages, with ``tools`` described in the system message."""
     text = TOOL_PROMPT.format(tools="\n".join(json.dumps(tool) for tool in tools))
     if messages and messages[0]["role"] == "system":
         return [{**messages[0], "content": f"{messages[0]['content']}\n\n{text}"}, *messages[1:]]
@@ -42,7 +42,7 @@ def with_tool_prompt(messages: list[ChatMessage], tools: list[dict[str, Any]]) -
 
 
 def without_system_role(messages: list[ChatMessage]) -> list[ChatMessage]:
-    """Messages whose leading system message is put before the text of the first user message."""
+    """The messages, with the leading system message moved into the first user message."""
     system, rest = messages[0]["content"], messages[1:]
     for at, message in enumerate(rest):
         if message["role"] == "user":

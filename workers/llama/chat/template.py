@@ -1,4 +1,4 @@
-"""Chat templates: from messages to the prompt format that a model was trained on.
+"""Chat templates, which turn messages into the prompt format that a model was trained on.
 
 A template is a Jinja program from a model file, so it is untrusted and runs in Jinja's immutable sandbox.
 """
@@ -32,7 +32,7 @@ class ChatTemplate:
         source: the Jinja source.
         bos: the text of the model's BOS token.
         eos: the text of its EOS token.
-        stop: strings that end a turn, if the template marks the end by no special token.
+        stop: strings that end a turn, if the template does not end it with a special token.
 
     Raises:
         ValueError: the template's syntax is wrong.
@@ -58,15 +58,15 @@ class ChatTemplate:
     def render(
         self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any] | None = None
     ) -> str:
-        """The prompt for the assistant's next turn. ``options`` are further variables for the template.
+        """The prompt for the assistant's next turn. ``options`` are extra variables for the template.
 
         Raises:
-            JobError: 400, with the template's own message if it refuses these messages.
+            JobError: 400, with the template's own message if it refuses the messages.
         """
         try:
             prepared = template_messages(messages, self.knows_tools)
         except RecursionError:
-            raise JobError(400, "messages: the arguments of a call are nested too deep", "messages") from None
+            raise JobError(400, "messages: the arguments of a call are nested too deeply", "messages") from None
         if tools and not self.knows_tools:
             prepared = with_tool_prompt(prepared, tools)
         try:
@@ -93,13 +93,13 @@ class ChatTemplate:
 
 
 def load_template(
-    given: str, of_model: str | None, bos: str, eos: str, is_special: Callable[[str], bool]
+    given: str, model_source: str | None, bos: str, eos: str, is_special: Callable[[str], bool]
 ) -> ChatTemplate:
     """The template to use: the operator's, else the model's, else a built-in one chosen by the special tokens.
 
     Args:
         given: the operator's: a built-in template's name or the path of a Jinja file; empty for none.
-        of_model: the Jinja source in the model file.
+        model_source: the Jinja source in the model file, if it has one.
         bos: the text of the model's BOS token.
         eos: the text of its EOS token.
         is_special: whether a text is a special token of the model.
@@ -109,8 +109,8 @@ def load_template(
     """
     if given:
         return ChatTemplate(_source_of(given), bos, eos, stop=BUILTIN_STOPS.get(given, ()))
-    if of_model:
-        return ChatTemplate(of_model, bos, eos)
+    if model_source:
+        return ChatTemplate(model_source, bos, eos)
     name = guess_template(is_special)
     return ChatTemplate(BUILTIN_TEMPLATES[name], bos, eos, stop=BUILTIN_STOPS.get(name, ()))
 

@@ -1,6 +1,6 @@
-"""How models write tool calls: the formats of known chat templates.
+"""How models write tool calls: the formats in known chat templates.
 
-Every format wraps the same body, ``{"name": "...", "arguments": {...}}``.
+All formats have the same body, ``{"name": "...", "arguments": {...}}``, between different markers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class ToolFormat:
 
     ``opening`` comes once before the first call and ``closing`` after the last; ``begin`` and ``end`` enclose each
     call; ``separator`` is between two. ``arguments_key`` is the key of the arguments in a call's body.
-    ``content_first`` tells whether content may come before the calls.
+    ``content_first`` says whether content may come before the calls.
     """
 
     opening: str
@@ -37,7 +37,7 @@ LLAMA3 = ToolFormat("", "", "", "; ", "", "parameters", False)
 
 
 def format_of(template: str) -> ToolFormat:
-    """The format of a chat template's source; Hermes' if it has none, since many models have seen it."""
+    """The format in a chat template's source. If there is none, Hermes', which many models were trained on."""
     if "[TOOL_CALLS]" in template:
         return MISTRAL
     if "<tool_call>" not in template and '"parameters"' in template and "ipython" in template:

@@ -10,7 +10,7 @@ from typing import Any
 from workers.llama.chat.tool_format import ToolFormat
 
 MAX_CALLS = 16
-"""Calls in one answer, for models that would never stop calling."""
+"""Maximum number of calls in one answer. Some models would never stop calling."""
 
 SpecialToken = Callable[[str], int | None]
 """The id of the special token with this text, None if the vocabulary has none."""
@@ -26,11 +26,11 @@ def calls_grammar(
     """A Lark grammar (llguidance's dialect) of answers that call one or more functions.
 
     Args:
-        tool_format: the markers.
+        tool_format: the markers around calls.
         parameters: each function's JSON schema, by name.
         parallel: whether more than one call may follow.
         content_allowed: whether the answer may be content without a call, or have content before it.
-        special_token: finds the markers that are special tokens.
+        special_token: finds markers that are special tokens.
     """
 
     def marker(text: str) -> str:
@@ -50,7 +50,7 @@ def calls_grammar(
 
 
 def _marker(text: str, special_token: SpecialToken) -> str:
-    """Text as terminals of the grammar, its special tokens as such."""
+    """A marker as terminals of the grammar: special tokens by their ids, the rest as text."""
     parts = [part for part in re.split(r"(</?tool_call>|\[TOOL_CALLS\])", text) if part]
     ids = [special_token(part) for part in parts]
     return " ".join(
@@ -59,10 +59,10 @@ def _marker(text: str, special_token: SpecialToken) -> str:
 
 
 def _start_rules(tool_format: ToolFormat, marker: Callable[[str], str], more: str) -> list[str]:
-    """The rules of an answer of content, calls, or both."""
+    """The rules for an answer of content, calls, or both."""
     trigger = tool_format.trigger
     quoted = re.escape(trigger).replace("/", "\\/").replace('"', '\\"')
-    if marker(trigger).startswith("<["):  # a special token, which no expression over text matches
+    if marker(trigger).startswith("<["):  # a special token, which a regular expression does not match
         return ["start: CONTENT? calls | CONTENT?", "CONTENT: /(?s:.+)/"]
     if not tool_format.content_first:
         return ["start: calls | CONTENT", f"CONTENT: /(?s:.*)/ & ~/(?s:\\s*{quoted}.*)/"]
@@ -76,7 +76,7 @@ def _start_rules(tool_format: ToolFormat, marker: Callable[[str], str], more: st
 
 
 def _after_trigger(tool_format: ToolFormat, marker: Callable[[str], str], more: str) -> str:
-    """The rule for the calls after a trigger that was matched as the end of the content."""
+    """The rule for the rest of the calls, after a trigger that was matched as the end of the content."""
     left = (tool_format.opening + tool_format.begin)[len(tool_format.trigger) :]
     first = f"{marker(left)} body {marker(tool_format.end)}"
     return f"{first} {more} {marker(tool_format.closing)}"

@@ -1,6 +1,6 @@
-"""Reading tool calls from an answer as it is generated.
+"""Reads tool calls from an answer as it is generated.
 
-The answer is constrained to the grammar of :mod:`workers.llama.chat.tool_grammar`, so its exact spelling is known.
+The answer is constrained by the grammar of :mod:`workers.llama.chat.tool_grammar`, so its exact format is known.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class ToolCallParser:
                 return content, deltas
 
     def flush(self) -> str:
-        """The answer has ended: returns the content that was held back as a possible beginning of a call."""
+        """End the answer; returns the content that was held back as a possible beginning of a call."""
         content = self._buffer if self._part is _Part.CONTENT else ""
         self._buffer = ""
         return content

@@ -1,4 +1,4 @@
-"""Completing a constrained answer within its token budget."""
+"""Completes a constrained answer within its token budget."""
 
 from __future__ import annotations
 
@@ -6,24 +6,24 @@ import re
 from typing import Protocol
 
 MAX_CLOSING_TOKENS = 512
-"""Texts that need more tokens than this to be completed are not guarded."""
+"""Answers that take more tokens than this to complete are not guarded."""
 
 _LENGTHS = re.compile(r'"min(?:Length|Properties)": (\d+)|\{(\d+)')
 _COUNTS = re.compile(r'"minItems": (\d+)')
 
 
 class Closable(Protocol):
-    """What the guard needs of a constraint."""
+    """The part of a constraint that the guard needs."""
 
     def closing(self, limit: int) -> list[int] | None:
         """At most ``limit`` tokens that complete the text; None if none were found."""
 
 
 class ClosingGuard:
-    """Finds out when an answer must be completed, searching no more often than needed.
+    """Finds out when an answer must be completed, and searches for closing tokens no more often than needed.
 
-    One token makes the closing at most ``growth`` tokens longer. With ``left`` tokens in the budget and a closing of
-    ``n`` tokens, the next ``(left - n) // (growth + 1)`` tokens are safe; then it searches again.
+    Each token makes the closing at most ``growth`` tokens longer. With ``left`` tokens in the budget and a closing of
+    ``n`` tokens, the next ``(left - n) // (growth + 1)`` tokens are safe. Then the guard searches again.
     """
 
     def __init__(self, constraint: Closable, growth: int) -> None:
@@ -37,7 +37,7 @@ class ClosingGuard:
             return None
         path = self._constraint.closing(min(left, MAX_CLOSING_TOKENS))
         if path is None:
-            self._search_at = -1  # too long from the start: not guarded
+            self._search_at = -1  # never: too long from the start
         return path
 
     def still_fits(self, left: int) -> bool:
@@ -50,10 +50,10 @@ class ClosingGuard:
 
 
 def closing_growth(schema: str) -> int:
-    """An upper bound of how many tokens longer one token makes the closing, for the text of a schema or grammar.
+    """An upper bound of the tokens that one token adds to the closing, from the text of a schema or grammar.
 
-    One token opens at most all that the schema spells out, times the items that a list must have, plus the characters
-    that strings must have. Two characters of the schema are counted as one token.
+    One token opens at most all that the schema spells out, times the minimum length of lists, plus the minimum length
+    of strings. Two characters of the schema count as one token.
     """
     lengths = sum(int(first or second) for first, second in _LENGTHS.findall(schema))
     items = max((int(count) for count in _COUNTS.findall(schema)), default=1)

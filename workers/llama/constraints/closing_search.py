@@ -1,4 +1,4 @@
-"""Finding a short way to complete a text that must satisfy a grammar."""
+"""Finds a short way to complete a text that must satisfy a grammar."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from workers.llama.constraints.matcher import allowed_tokens
 
 STRUCTURE = '"}],'
-"""Characters that end a JSON text soonest. Several of the same in a row can be useful."""
+"""The characters that end a JSON text soonest. Repeating one can help, as in ``]]]``."""
 
 CLOSERS = dict.fromkeys(STRUCTURE + "1052346789" + "@.-:/a!" + "".join(map(chr, range(32, 127))))
 """The characters to try, best first. Those after the digits are for strings that must match a pattern."""
 
 MAX_STRUCTURE_IN_A_ROW = 4
+"""A character of :data:`STRUCTURE` is tried this many times before the next closer, any other character once."""
 
 
 class ClosingSearch:
-    """Greedy search for closing tokens, in one vocabulary. Holds no state of a text, so threads may share it."""
+    """Greedy search for closing tokens in one vocabulary. It keeps no state, so threads may share it."""
 
     def __init__(self, tokenizer: LLTokenizer) -> None:
         self._vocab_size = tokenizer.vocab_size
@@ -48,7 +49,7 @@ class ClosingSearch:
         return path if len(path) <= limit else None
 
     def _best_closer(self, allowed: NDArray[np.bool_], uses: NDArray[np.int64]) -> int:
-        """The best of the least used allowed closers, so that none is tried for ever in vain."""
+        """The best of the least used allowed closers, so that a useless one is not tried forever."""
         possible = np.flatnonzero(allowed[self._closers])
         if not len(possible):
             return int(np.argmax(allowed))

@@ -1,4 +1,4 @@
-"""Compiling schemas, regular expressions and grammars into constraints, by llguidance."""
+"""Compiles schemas, regular expressions and grammars into constraints, with llguidance."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from workers.llama.constraints.schemas import close_objects, mentions
 MAX_KEPT_GRAMMARS = 16
 
 JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-"""One spelling of JSON, the one that models see most. It leaves most tokens forced."""
+"""The JSON format that models have seen most. Allowing only one format means that more tokens are forced."""
 
 
 class GrammarCompiler:
-    """Compiles constraints for one vocabulary and keeps the last ones, since clients repeat their schemas."""
+    """Compiles constraints for one vocabulary, and keeps the latest, since clients repeat their schemas."""
 
     def __init__(self, tokenizer: LLTokenizer) -> None:
         self._tokenizer = tokenizer
@@ -73,7 +73,7 @@ class GrammarCompiler:
     def check_schema(self, schema: dict[str, Any], what: str) -> None:
         """Compile one schema without closing its objects.
 
-        The error can so name the schema. And only open members of a ``oneOf`` show that both may fit the same text.
+        This has two uses: the error names this schema, and llguidance refuses a ``oneOf`` whose open members overlap.
 
         Raises:
             JobError: 400, with ``what`` and the keyword that is not supported.
@@ -87,7 +87,7 @@ class GrammarCompiler:
 
 
 def tool_schema(schema: Any) -> dict[str, Any]:
-    """A function's ``parameters`` for use within a grammar: a closed object in one spelling of JSON."""
+    """A function's ``parameters`` for use within a grammar: a closed object in :data:`JSON_STYLE`."""
     closed = close_objects(schema)
     return {"type": "object", **closed, "x-guidance": JSON_STYLE}
 
@@ -107,6 +107,6 @@ def _schema_grammar(schema: Any) -> str:
 def _lark_or_gbnf(text: str) -> str:
     try:
         return str(LLMatcher.grammar_from_lark(any_to_lark(text)))
-    except Exception as error:  # the converter raises whatever its parser does
+    except Exception as error:  # the converter passes on whatever its parser raises
         reason = error_reason(str(error))
         raise JobError(400, f"grammar: expected Lark or GBNF, got neither: {reason}", "grammar") from None

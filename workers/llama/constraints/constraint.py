@@ -1,4 +1,4 @@
-"""Constrained decoding of one sequence, by llguidance.
+"""Constrained decoding of one sequence, with llguidance.
 
 Before a token is drawn, all tokens that the grammar does not allow are masked. Tokens that it forces are appended
 without being drawn.
@@ -17,7 +17,7 @@ from workers.llama.constraints.closing_search import ClosingSearch
 from workers.llama.constraints.matcher import allowed_tokens, error_reason
 
 LIMIT_PHRASES = ("too many", "limit", "max is", "too large", "too big")
-"""One of these is in llguidance's error if a grammar exceeds a limit of the parser."""
+"""llguidance's error contains one of these if a grammar exceeds a limit of the parser."""
 
 
 class TokenConstraint:

@@ -1,4 +1,4 @@
-"""What llguidance's matcher says: the tokens that it allows, and its errors."""
+"""What llguidance's matcher returns: the tokens that it allows, and its errors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def allowed_tokens(matcher: LLMatcher, bitmask: NDArray[np.int32], vocab_size: i
 
 
 def error_reason(text: str) -> str:
-    """One line of an error of llguidance's. A regex error comes after a picture of the regex."""
+    """The line of llguidance's error that says what is wrong. For a regex it is the last, below the regex itself."""
     if text.startswith("panic"):
         return "too large or too complex"
     lines = text.strip().splitlines() or ["no reason given"]

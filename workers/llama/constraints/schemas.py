@@ -1,4 +1,4 @@
-"""JSON schemas prepared for constrained decoding."""
+"""Prepares JSON schemas for constrained decoding."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ COMBINING = ("$ref", "allOf", "anyOf", "oneOf", "patternProperties", "unevaluate
 
 
 def close_objects(schema: Any) -> Any:
-    """A copy of ``schema`` whose objects have no properties except those listed.
+    """A copy of ``schema`` whose objects allow only the listed properties.
 
-    JSON Schema allows further properties by default, and small models add them without end. A text that fits the
-    closed schema fits the open one. Objects combined from several schemas stay open, since closing one part would
-    contradict another.
+    JSON Schema allows others by default, and small models add them without end. A text that fits the closed schema
+    also fits the open one. Objects combined from several schemas stay open, since each part would forbid the
+    properties of the others.
     """
     return schema if _combines_schemas(schema) else _closed(schema)
 
@@ -32,14 +32,14 @@ def _closed(schema: Any) -> Any:
 
 
 def _closed_member(key: str, value: Any) -> Any:
-    """In ``properties`` and the like, keys are names, not keywords."""
+    """Close the schemas in a keyword's value. In ``properties`` and the like, keys are names, not keywords."""
     if key in ("properties", "$defs", "definitions", "patternProperties") and isinstance(value, dict):
         return {name: _closed(schema) for name, schema in value.items()}
     return _closed(value)
 
 
 def mentions(schema: Any, keyword: str) -> bool:
-    """Whether a keyword, or a property of that name, is anywhere in a schema."""
+    """Whether a schema contains a keyword, or a property of that name, at any depth."""
     if isinstance(schema, list):
         return any(mentions(item, keyword) for item in schema)
     if isinstance(schema, dict):
@@ -48,7 +48,7 @@ def mentions(schema: Any, keyword: str) -> bool:
 
 
 def _combines_schemas(schema: Any) -> bool:
-    """Whether an object is combined from several schemas."""
+    """Whether any object in the schema is combined from several schemas."""
     if isinstance(schema, list):
         return any(_combines_schemas(item) for item in schema)
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""Batches of many sequences' tokens, laid out as llama.cpp reads them."""
+"""Batches of tokens of many sequences, in llama.cpp's layout."""
 
 from __future__ import annotations
 

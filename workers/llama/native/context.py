@@ -13,7 +13,7 @@ from workers.llama.native.memory import LlamaMemory
 from workers.llama.native.model import LlamaModel
 
 NO_KV_SLOT = 1
-"""``llama_decode`` returns this if the KV cache has no room for the batch; nothing was changed."""
+"""``llama_decode`` returns this if the KV cache has no room for the batch. It has changed nothing then."""
 
 
 class DecodeError(RuntimeError):
@@ -32,7 +32,7 @@ def max_sequences() -> int:
 class LlamaContext:
     """A context of ``cells`` tokens, shared by up to ``sequences`` sequences.
 
-    ``batch_tokens`` is the largest batch, ``threads`` the CPU threads that compute it.
+    ``batch_tokens`` is the maximum size of a batch, ``threads`` the number of CPU threads that compute it.
 
     Raises:
         EngineLoadError: not enough memory.
@@ -43,7 +43,7 @@ class LlamaContext:
         self.native = _new_context(model, cells, sequences, batch_tokens, threads)
         self.memory = LlamaMemory(self.native)
         self._batch = Batch(batch_tokens)
-        self.decode([BatchSlice(0, 0, [max(model.vocabulary.bos, 0)], True)])  # the first one allocates
+        self.decode([BatchSlice(0, 0, [max(model.vocabulary.bos, 0)], True)])  # the first decode allocates memory
         self.memory.remove(0)
 
     def decode(self, slices: list[BatchSlice]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""The KV cache's memory in llama.cpp: sharing, freeing, saving and restoring the cells of a sequence."""
+"""llama.cpp's KV cache memory: shares, frees, saves and restores the cells of a sequence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class LlamaMemory:
-    """What the cache's bookkeeping needs of a context; see ``KVMemory`` in :mod:`workers.llama.cache.kv_cache`."""
+    """The memory of one context. Implements ``KVMemory`` of :mod:`workers.llama.cache.kv_cache`."""
 
     def __init__(self, context: int) -> None:
         self._context = context

@@ -65,7 +65,7 @@ class Vocabulary:
         return tokens[0] if attributes & special else None
 
     def grammar_tokenizer(self) -> LLTokenizer:
-        """The vocabulary for llguidance. Takes some tenths of a second."""
+        """The vocabulary for llguidance. Building it takes some tenths of a second."""
         eog = sorted(self.eog) or [self.eos]
         if self.eos in self.eog:
             eog.remove(self.eos)

@@ -1,4 +1,4 @@
-"""The tokens that could be drawn, so that llama.cpp's samplers process tens of them, not the vocabulary."""
+"""The tokens that could be drawn: llama.cpp's samplers then process tens of tokens, not the whole vocabulary."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ GROUP_SIZE = 32
 """Logits in a group. Only the largest of each group is used to find the bound."""
 
 MIN_GROUPS_PER_TOKEN = 4
-"""With fewer groups for each of the ``k`` tokens, the largest logits share groups, and the bound lets many through."""
+"""With fewer groups for each of the ``k`` tokens, the largest logits share groups, and too many reach the bound."""
 
 
 def top_k_bound(logits: NDArray[np.float32], k: int) -> float | None:
-    """A bound that at least ``k`` logits reach, usually few more; None if ``k`` is too large for the row's size.
+    """A bound that at least ``k`` logits reach, and usually few more; None if ``k`` is too large for the row.
 
     It is the k-th largest of the groups' maxima (-inf if fewer groups have an unmasked logit), found in a fraction of
     the time that a partition of the row takes.
@@ -37,7 +37,7 @@ def has_ties(logits: NDArray[np.float32], k: int) -> bool:
 
 
 class Candidates:
-    """llama.cpp's array of candidates. Its memory is reused from draw to draw."""
+    """llama.cpp's array of candidates. All draws reuse its memory."""
 
     def __init__(self) -> None:
         self._native = llama_cpp.llama_token_data_array()

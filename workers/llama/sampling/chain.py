@@ -9,13 +9,13 @@ import llama_cpp
 from shared.wire.jobs import Sampling
 
 REPEAT_PENALTY_TOKENS = 64
-"""``repeat_penalty`` counts this many last tokens, llama.cpp's default."""
+"""``repeat_penalty`` counts this many of the last tokens, llama.cpp's default."""
 
 ANSWER_PENALTY_TOKENS = 1 << 16
 """``frequency_penalty`` and ``presence_penalty`` count the whole answer, as OpenAI's do."""
 
 MIN_TEMPERATURE = 1e-6
-"""Lower temperatures are greedy, like 0: logits divided by far smaller ones would overflow 32 bits."""
+"""Lower temperatures are greedy, like 0: logits divided by much smaller numbers would overflow a 32-bit float."""
 
 
 def is_greedy(sampling: Sampling) -> bool:
@@ -35,7 +35,7 @@ def needs_chain(sampling: Sampling) -> bool:
 
 
 def penalties_chain(sampling: Sampling, vocab_size: int) -> Any:
-    """The penalties. To be freed with ``llama_sampler_free``."""
+    """The penalties. Free the chain with ``llama_sampler_free``."""
     repeat, frequency, presence = sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty
     samplers = [
         llama_cpp.llama_sampler_init_penalties(vocab_size, REPEAT_PENALTY_TOKENS, repeat, 0.0, 0.0),
@@ -45,7 +45,7 @@ def penalties_chain(sampling: Sampling, vocab_size: int) -> Any:
 
 
 def draw_chain(sampling: Sampling) -> Any:
-    """All samplers between the penalties and the draw. To be freed with ``llama_sampler_free``."""
+    """All samplers between the penalties and the draw. Free the chain with ``llama_sampler_free``."""
     if is_greedy(sampling):
         return _new_chain([llama_cpp.llama_sampler_init_greedy()])
     samplers = [

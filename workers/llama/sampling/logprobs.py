@@ -14,7 +14,7 @@ def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def most_likely(logprobs: NDArray[np.float64], count: int) -> list[int]:
-    """The ``count`` most likely tokens, in that order."""
+    """The ``count`` most likely tokens, most likely first."""
     if not count:
         return []
     best = np.argpartition(logprobs, -count)[-count:]

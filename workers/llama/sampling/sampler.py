@@ -1,8 +1,8 @@
-"""Drawing the next token of a sequence, with llama.cpp's native samplers.
+"""Draws the next token of a sequence, with llama.cpp's native samplers.
 
-The random number of a draw depends on the request's seed and the number of tokens before it, and on nothing else. So a
-worker that takes over a sequence continues with the same draws. llama.cpp's own generator cannot be advanced to that
-point, since it skips draws that leave no choice; it is seeded again for each draw.
+The random number of a draw depends only on the request's seed and the number of tokens before it. So a worker that
+takes over a sequence continues with the same draws. llama.cpp's own generator cannot be advanced to that point, since
+it skips draws without a choice; so it is seeded again for each draw.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from workers.llama.sampling.chain import (
 )
 
 LOWEST_LOGIT = float(np.finfo(np.float32).min)
-"""Tokens below it are masked by a grammar (-inf), and never drawn."""
+"""Tokens with a lower logit (-inf) are masked by a grammar and never drawn."""
 
 _MASK_64 = (1 << 64) - 1
 
@@ -90,12 +90,12 @@ class Sampler:
         self._chain = self._penalties = None
 
     def _load_few(self, logits: NDArray[np.float32]) -> bool:
-        """Load the few tokens that the chain could draw as candidates; False if they are not certain."""
+        """Load only the tokens that the chain could draw; False if they cannot be determined."""
         tokens = self._few(logits)
         if tokens is None or not len(tokens):
             return False
         self._load(tokens, logits[tokens])
-        # llama.cpp's partial sort leaves equal logits in an order that depends on all the others
+        # llama.cpp's partial sort leaves equal logits in an order that depends on the whole vocabulary
         return self._top_k == 0 or not has_ties(self._candidates.logits, self._top_k)
 
     def _load(self, tokens: NDArray[np.int64], logits: NDArray[np.float32]) -> None:
@@ -104,9 +104,9 @@ class Sampler:
             self._candidates.apply(self._penalties)
 
     def _few(self, logits: NDArray[np.float32]) -> NDArray[np.int64] | None:
-        """A few tokens that include all that the chain could draw, in order of their ids; None if not known.
+        """A few tokens that include all that the chain could draw, ordered by id; None if they cannot be determined.
 
-        Tokens with a penalty are always among them, since it could move them anywhere. The bound is for the others.
+        Tokens with a penalty are always among them, since it could change their rank. The bound applies to the others.
         """
         if self._penalties is None:
             bound = self._bound(logits)
@@ -123,7 +123,7 @@ class Sampler:
         return np.flatnonzero(chosen)
 
     def _bound(self, logits: NDArray[np.float32]) -> float | None:
-        """The chain draws no token with a lower logit; None if it could draw any."""
+        """A logit below which the chain draws no token; None if it could draw any."""
         if self._top_k > 0:
             bound = top_k_bound(logits, self._top_k)
         elif self._min_p > 0.0:

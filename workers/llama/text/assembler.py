@@ -1,4 +1,4 @@
-"""From a sequence's token bytes to the text and tool calls that can be sent."""
+"""Turns the bytes of a sequence's tokens into the text and tool calls that can be sent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TextAssembler:
         return self._stop.push(content), deltas
 
     def flush(self) -> str:
-        """The sequence has ended: returns the content that was held back, up to a stop string."""
+        """End the sequence; returns the content that was held back, up to a stop string."""
         content = self._decoder.decode(b"", final=True)
         if self._tool_calls is not None:
             content = self._tool_calls.feed(content)[0] + self._tool_calls.flush()

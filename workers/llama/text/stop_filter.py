@@ -1,12 +1,12 @@
-"""Ending a text before its first stop string."""
+"""Ends a text before its first stop string."""
 
 from __future__ import annotations
 
 
 class StopFilter:
-    """Passes text on up to the stop string that is complete first.
+    """Passes text on, up to the stop string that is completed first.
 
-    Text that could be the beginning of a stop string is held back until that is decided.
+    Text that could be the beginning of a stop string is held back until that is known.
     """
 
     def __init__(self, stop: list[str]) -> None:
@@ -27,7 +27,7 @@ class StopFilter:
         return released
 
     def flush(self) -> str:
-        """The text has ended: returns what was held back, empty after a stop string."""
+        """End the text; returns what was held back, which is empty after a stop string."""
         held, self._held = self._held, ""
         return "" if self.stopped else held
 

@@ -48,7 +48,7 @@ def test_the_least_recently_used_is_dropped_beyond_the_limit() -> None:
     assert [cache.longest([token])[0] for token in (1, 2, 3, 4)] == [1, 0, 1, 1]
 
 
-def test_a_state_beyond_the_limit_has_no_room() -> None:
+def test_a_state_larger_than_the_limit_has_no_room() -> None:
     assert not HostCache(30).has_room_for(31)
     assert HostCache(30).has_room_for(30)
     assert not HostCache(0).has_room_for(1)

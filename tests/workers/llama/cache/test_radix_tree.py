@@ -38,7 +38,7 @@ def test_an_empty_sequence_holds_nothing() -> None:
     assert tree.size == 0
 
 
-def test_a_sequence_that_others_share_grows_into_a_node_of_its_own() -> None:
+def test_a_sequence_whose_tail_is_shared_grows_in_a_new_node() -> None:
     tree = tree_of([1, 2], [1, 2])
     tree.extend(0, [3])
     assert tree.tokens_of(0) == [1, 2, 3]

@@ -52,7 +52,7 @@ def test_an_option_may_have_any_name() -> None:
 
 
 @pytest.mark.parametrize("source", [LIST_ALL, "{{ tools }}{{ messages[0].tool_calls | tojson }}"])
-def test_arguments_nested_too_deep_are_a_400(source: str) -> None:
+def test_arguments_nested_too_deeply_are_a_400(source: str) -> None:
     function = {"name": "f", "arguments": "[" * 100_000}
     with pytest.raises(JobError, match="nested too deep") as caught:
         render(source, {**CALL, "tool_calls": [{"id": "1", "type": "function", "function": function}]})
@@ -201,7 +201,7 @@ def test_a_builtin_template_holds_every_message_in_order(name: str, turns: list[
         ("plain", "S\n\nUser: U\nAssistant:"),
     ],
 )
-def test_a_builtin_template_is_spelt_as_its_models_were_trained(name: str, expected: str) -> None:
+def test_a_builtin_template_has_the_format_that_its_models_were_trained_on(name: str, expected: str) -> None:
     assert render(BUILTIN_TEMPLATES[name], system("S"), user("U")) == expected
 
 
@@ -222,7 +222,7 @@ def load(given: str, of_model: str | None, vocabulary: Vocabulary) -> ChatTempla
     return load_template(given, of_model, vocabulary.bos_text, vocabulary.eos_text, vocabulary.is_special)
 
 
-def test_the_operators_template_comes_before_the_models_own(vocabulary: Vocabulary, tmp_path: Path) -> None:
+def test_the_operators_template_overrides_the_models_own(vocabulary: Vocabulary, tmp_path: Path) -> None:
     own = tmp_path / "own.jinja"
     own.write_text("own: {{ messages[0].content }}", "utf-8")
     given_ = load(str(own), LIST_ALL, vocabulary)

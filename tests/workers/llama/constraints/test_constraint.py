@@ -84,7 +84,7 @@ def test_an_undone_token_leaves_no_trace(compiler: GrammarCompiler, vocabulary: 
         random_walk(constraint, vocabulary, chance, 1)
 
 
-def test_searching_the_closing_changes_nothing(compiler: GrammarCompiler, vocabulary: Vocabulary) -> None:
+def test_searching_for_closing_tokens_changes_nothing(compiler: GrammarCompiler, vocabulary: Vocabulary) -> None:
     constraint = by_schema(compiler, PERSON)
     random_walk(constraint, vocabulary, random.Random(5), 5)
     before = allowed_tokens(constraint, vocabulary)

@@ -25,7 +25,7 @@ def test_whatever_is_drawn_the_completed_text_fits_the_schema(
         validator.validate(json.loads(text))
 
 
-def test_any_json_object_is_one(compiler: GrammarCompiler, vocabulary: Vocabulary) -> None:
+def test_an_answer_for_json_object_is_a_json_object(compiler: GrammarCompiler, vocabulary: Vocabulary) -> None:
     chance = random.Random(1)
     for _ in range(WALKS):
         constraint = compiler.compile(Constraint(ConstraintKind.JSON_OBJECT))
