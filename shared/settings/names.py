@@ -33,7 +33,9 @@ def resolve_names(raw: Mapping[str, Any], options: Mapping[str, DeclaredOption],
     for name, option in options.items():
         former = option.spec.former
         if former is not None and former.name in raw:
-            values[name], origins[name] = former.convert(raw[former.name]), spell(former.name)
+            given = raw[former.name]
+            values[name] = given if option.is_list else former.convert(given)
+            origins[name] = spell(former.name)
             if spell(former.name) != spell(name):
                 warnings.append(
                     f"{spell(former.name)} is now {spell(name)}; the old name stops working in the next release"

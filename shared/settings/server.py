@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -118,7 +119,7 @@ class ServerOptions(BaseModel):
     output_keep_s: Annotated[
         float,
         Option(
-            Duration(1, 10_000 * DAY_S),
+            Duration(1, 50_000 * DAY_S),
             "how long generated images are kept",
             Group.IMAGES,
             former=FormerName("output_hours", int(HOUR_S)),
@@ -163,13 +164,13 @@ class ServerSettings(ServerOptions):
     def save(self) -> None:
         """Write the settings into the run folder, readable by the owner only (they hold the key)."""
         self.path.touch(mode=0o600)
-        self.path.write_text(self.model_dump_json())
+        self.path.write_text(json.dumps(self.model_dump()))  # paths may hold bytes that model_dump_json refuses
 
     @classmethod
     def load(cls, path: Path) -> ServerSettings:
         """Read and check what :meth:`save` wrote.
 
         Raises:
-            ValidationError: not a settings file, or one of another version.
+            ValueError: not a settings file, or one of another version.
         """
-        return cls.model_validate_json(path.read_bytes())
+        return cls.model_validate(json.loads(path.read_text()))

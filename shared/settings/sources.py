@@ -28,9 +28,7 @@ class CommandLine(InitSettingsSource):
     """What the parser found on the command line."""
 
     def __init__(self, found: Mapping[str, Any]) -> None:
-        self.given = resolve_names(
-            found, OPTIONS, lambda name: OPTIONS[name].flag if name in OPTIONS else flag_of(name)
-        )
+        self.given = resolve_names(found, OPTIONS, _flag_of_either)
         super().__init__(SourcedOptions, self.given.values)
 
 
@@ -39,8 +37,11 @@ class Environment(EnvSettingsSource):
 
     def __init__(self) -> None:
         super().__init__(SourcedOptions)
-        prefix = VARIABLE_PREFIX.lower()
-        found = {name.removeprefix(prefix): value for name, value in self.env_vars.items() if name.startswith(prefix)}
+        found = {
+            name.removeprefix(VARIABLE_PREFIX).lower(): value
+            for name, value in os.environ.items()
+            if value and name.isupper() and name.startswith(VARIABLE_PREFIX)
+        }
         self.given = resolve_names(found, OPTIONS, variable_of)
 
     def __call__(self) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _read_toml(path: str) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         raise OptionError(f"--config: expected a TOML file, got {path!r}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise OptionError(f"--config: expected a TOML file, got {path!r}: {error}") from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 KILOBYTE = 1000
@@ -26,7 +27,10 @@ def parse_bytes(text: str) -> int:
         ValueError: not a size.
     """
     number, unit = _split(text)
-    return round(number * _BYTES[_known(unit.lower().removesuffix("b"), _BYTES)])
+    size = number * _BYTES[_known(unit.lower().removesuffix("b"), _BYTES)]
+    if math.isinf(size):
+        raise ValueError(f"expected a size, got {text!r}, which is too large")
+    return round(size)
 
 
 def parse_seconds(text: str) -> float:

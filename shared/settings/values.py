@@ -173,7 +173,7 @@ class Texts(Value):
         items = self.split(given) if isinstance(given, str) else given
         if not isinstance(items, (list, tuple)):
             raise ValueError(given)
-        texts = tuple(_text(item).strip() for item in items if item)
+        texts = tuple(filter(None, (_text(item).strip() for item in items)))
         for text in texts:
             if self.check is not None:
                 self.check(text)

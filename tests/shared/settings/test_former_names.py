@@ -1,4 +1,4 @@
-"""FormerName names of options: accepted for one release, with a warning, in their former units."""
+"""Former names of options: accepted for one release, with a warning, in their former units."""
 
 from __future__ import annotations
 
@@ -80,3 +80,16 @@ def test_a_wrong_value_under_a_former_name_is_refused_under_that_name(tmp_path: 
     assert str(refused.value).startswith(f"cache_ram in {config}: expected a size from 0 to 100T bytes")
     with pytest.raises(OptionError, match=r"--max-upload: expected a size .*, got 'x'"):
         load_options({"max_upload": "x"}, None)
+
+
+@pytest.mark.parametrize("alias", ["5", "1e3", "nan"])
+def test_a_list_under_a_former_name_is_text_even_if_it_looks_like_a_number(
+    monkeypatch: pytest.MonkeyPatch, alias: str
+) -> None:
+    monkeypatch.setenv("NEXA_ALIAS", alias)
+    assert load_options({}, None).options.aliases == (alias,)
+
+
+def test_the_former_option_with_a_larger_range_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEXA_OUTPUT_HOURS", "1000000")
+    assert load_options({}, None).options.output_keep_s == 3.6e9

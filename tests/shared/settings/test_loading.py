@@ -63,6 +63,18 @@ def test_lists_have_commas_in_a_variable_and_are_arrays_in_the_file(
     assert options.cors_origins == ("https://a.example", "*")
 
 
+@pytest.mark.parametrize("hosts", ["a.example, ", ",a.example", " a.example ,, "])
+def test_empty_items_of_a_list_are_ignored(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+    monkeypatch.setenv("NEXA_IMAGE_HOSTS", hosts)
+    assert load().options.image_hosts == ("a.example",)
+
+
+def test_variables_in_lower_case_are_not_options(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("nexa_slots", "3")
+    monkeypatch.setenv("Nexa_Slots", "3")
+    assert load().options.slots == OPTIONS["slots"].default
+
+
 def test_options_of_one_model_override_those_of_all_and_the_command_line_overrides_the_file(config: Path) -> None:
     toml = "slots = 2\n[models.a]\nslots = 3\nthreads = 3\n[models.b]\naliases = ['x', 'y']"
     a, b = load(config, toml, model_path=["a@threads=4,cache-bytes=1Gi", "b"], slots="9").models
@@ -131,6 +143,7 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("port = 1.5", "port in {}: expected a whole number from 0 to 65535, got 1.5"),
         ("reload = 'maybe'", "reload in {}: expected true or false, got 'maybe'"),
         ("image_hosts = [1]", "image_hosts in {}: expected a list of hosts, got [1]"),
+        ("image_hosts = [0]", "image_hosts in {}: expected a list of hosts, got [0]"),
         ("slot = 2", "slot in {}: no such option; did you mean slots?"),
         ("models = 5", "models in {}: expected a table per model, got 5"),
         ("[models]\na = 5", 'models.a in {}: expected a table, got 5; a name with dots needs quotes: [models."name"]'),
@@ -143,7 +156,7 @@ def test_a_wrong_key_of_the_file_is_named(config: Path, toml: str, message: str)
     assert refusal(config, toml) == message.format(config)
 
 
-@pytest.mark.parametrize("content", [b"port = ", b"\xff"])
+@pytest.mark.parametrize("content", [b"port = ", b"\xff", b"port = " + b"9" * 5000, b"port = " + b"[" * 5000])
 def test_a_file_that_is_not_toml_is_refused(config: Path, content: bytes) -> None:
     config.write_bytes(content)
     with pytest.raises(OptionError, match=f"^--config: expected a TOML file, got '{config}': "):

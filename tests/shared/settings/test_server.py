@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
     )
     settings.save()
     assert ServerSettings.load(settings.path) == settings
+
+
+def test_paths_that_are_not_utf_8_come_back_as_they_were_saved(tmp_path: Path) -> None:
+    media_folder = os.fsdecode(b"/media/caf\xe9")
+    ServerSettings(models=(), run_folder=str(tmp_path), media_folder=media_folder).save()
+    assert ServerSettings.load(tmp_path / "settings.json").media_folder == media_folder
 
 
 def test_only_the_owner_can_read_the_settings_file(tmp_path: Path) -> None:

@@ -39,3 +39,8 @@ def test_sizes_are_shown_as_they_are_read(size: int) -> None:
 def test_times_are_shown_in_the_largest_whole_unit(seconds: float, text: str) -> None:
     assert format_seconds(seconds) == text
     assert parse_seconds(text) == seconds
+
+
+def test_a_size_of_hundreds_of_digits_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a size"):
+        parse_bytes("9" * 400)
