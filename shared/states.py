@@ -20,5 +20,5 @@ def move(table: Mapping[S, frozenset[S]], current: S, target: S, owner: str) -> 
         IllegalMove: the table has no such move.
     """
     if target not in table[current]:
-        raise IllegalMove(f"{owner}: {current} to {target}")
+        raise IllegalMove(f"{owner}: no move from {current} to {target}")
     return target

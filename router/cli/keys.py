@@ -47,7 +47,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         type=_limits,
         default={},
         metavar="running=N,queued=N",
-        help="most requests running and most waiting at once; beyond both, requests get 429; each of n choices counts",
+        help="maximum requests running and waiting at a time; further ones get 429; each of n choices counts",
     )
     create.add_argument(
         "--priority",

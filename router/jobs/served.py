@@ -32,7 +32,7 @@ def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind)
     if not of_kind:
         names = " ".join(model.name for model in models)
         remedy = f"`nexa server {names} {KINDS[kind].example_model}` would add one"
-        message = f"model: this endpoint needs {kind}, and no such model is served; served: {served}; {remedy}"
+        message = f"model: this endpoint needs a model of kind {kind}, and none is served; served: {served}; {remedy}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     if not name:
         return of_kind[0]
@@ -41,6 +41,6 @@ def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind)
         message = f"model: expected one of {served}; got {name!r}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     if kind not in model.kinds:
-        message = f"model: this endpoint needs {kind}, got {name!r} of kind {', '.join(model.kinds)}; served: {served}"
+        message = f"model: expected one of kind {kind}, got {name!r} of kind {', '.join(model.kinds)}; served: {served}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     return model

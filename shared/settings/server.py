@@ -51,7 +51,10 @@ class ServerOptions(BaseModel):
     ssl_keyfile: Annotated[str, Option(_FILE, "private key (PEM), if not in --ssl-certfile", Group.NETWORK)] = ""
 
     queue_limit: Annotated[
-        int, Option(Whole(1, 1_000_000), "most requests that wait for a model; others get 429", Group.LIMITS)
+        int,
+        Option(
+            Whole(1, 1_000_000), "maximum number of requests that wait for a model; further ones get 429", Group.LIMITS
+        ),
     ] = 512
     default_timeout_s: Annotated[
         float,

@@ -20,5 +20,5 @@ def test_a_move_in_the_table_is_made() -> None:
 
 
 def test_a_move_outside_the_table_names_the_machine_and_both_states() -> None:
-    with pytest.raises(IllegalMove, match=r"^crossing: red to green$"):
+    with pytest.raises(IllegalMove, match=r"^crossing: no move from red to green$"):
         move(MOVES, Light.RED, Light.GREEN, "crossing")

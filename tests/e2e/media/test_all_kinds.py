@@ -49,4 +49,4 @@ def test_an_endpoint_without_a_model_of_its_kind_says_what_would_serve_it(server
 def test_a_model_of_another_kind_is_refused(all_kinds: RunningServer) -> None:
     refused = all_kinds.client.post("/v1/chat/completions", json={**CHAT, "model": "faster-whisper-tiny"})
     assert refused.status_code == 404
-    assert "this endpoint needs text" in refused.json()["error"]["message"]
+    assert "expected one of kind text" in refused.json()["error"]["message"]

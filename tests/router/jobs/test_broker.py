@@ -93,7 +93,7 @@ def test_an_unknown_model_is_refused_with_the_served_ones() -> None:
         assert refused.value.reason is RefusalReason.MODEL_NOT_FOUND
         with pytest.raises(
             Refused,
-            match=r"needs image, and no such model is served; .*`nexa server smol sd1-5` would add one",
+            match=r"needs a model of kind image, and none is served; .*`nexa server smol sd1-5` would add one",
         ) as refused:
             server.broker.find_model(None, JobKind.IMAGE)
         assert refused.value.reason is RefusalReason.MODEL_NOT_FOUND

@@ -44,7 +44,7 @@ def test_a_move_is_made_if_it_is_in_the_table_and_raises_otherwise(start: JobSta
         assert job.state is target
         assert job.ended == (target in ENDED) == (job.ended_at_s is not None)
     else:
-        with pytest.raises(IllegalMove, match=f"job job: {start} to {target}"):
+        with pytest.raises(IllegalMove, match=f"job job: no move from {start} to {target}"):
             job.move(target)
         assert job.state is start
 

@@ -18,5 +18,5 @@ def test_a_model_of_two_kinds_is_found_for_each(kind: JobKind, name: str | None)
 
 
 def test_a_model_of_other_kinds_is_refused_with_its_kinds() -> None:
-    with pytest.raises(Refused, match="this endpoint needs image, got 'both' of kind text, speech"):
+    with pytest.raises(Refused, match="expected one of kind image, got 'both' of kind text, speech"):
         find_model((PAINTER, BOTH), "both", JobKind.IMAGE)

@@ -39,7 +39,7 @@ def test_a_move_is_made_if_it_is_in_the_table_and_raises_otherwise(start: Sequen
         sequence.move(target)
         assert sequence.state is target
     else:
-        with pytest.raises(IllegalMove, match=f"sequence job: {start} to {target}"):
+        with pytest.raises(IllegalMove, match=f"sequence job: no move from {start} to {target}"):
             sequence.move(target)
         assert sequence.state is start
 
