@@ -9,7 +9,7 @@ from router.jobs.fairness.queue import FairQueue
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import UserTally
 from router.jobs.placement import Placement, choose_worker, find_placement
-from router.jobs.service_rate import ServiceRate
+from router.jobs.retry_after import ServiceRate
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.prefix import prefix_cuts
 from router.jobs.workers.table import WorkerTable

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from shared.models.files import inspect_model
+from shared.models.recognition import inspect_model
 from shared.models.resolution import ResolvedModel, resolved
 from shared.models.source import is_safe_relative
 

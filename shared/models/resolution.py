@@ -11,7 +11,7 @@ from shared.engines.registry import model_suffixes
 from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.models.catalog import BARE_REPO, CatalogEntry, UnknownModelError, load_catalog
-from shared.models.files import inspect_model
+from shared.models.recognition import inspect_model
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource, looks_like_path, parse_source
 
 

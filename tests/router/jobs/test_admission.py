@@ -49,9 +49,9 @@ def admit(admission: Admission, dispatcher: Dispatcher, job: Job) -> None:
 
 def measure(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch, cost: float) -> None:
     """Make the model complete this cost in its first second."""
-    monkeypatch.setattr("router.jobs.service_rate.time.monotonic", lambda: 100.0)
+    monkeypatch.setattr("router.jobs.retry_after.time.monotonic", lambda: 100.0)
     dispatcher.rates["smol"].resume()
-    monkeypatch.setattr("router.jobs.service_rate.time.monotonic", lambda: 101.0)
+    monkeypatch.setattr("router.jobs.retry_after.time.monotonic", lambda: 101.0)
     dispatcher.rates["smol"].add(cost)
 
 

@@ -18,7 +18,7 @@ from shared.errors import ModelError
 from shared.hub.choice import choose_files
 from shared.kinds import JobKind
 from shared.models.catalog import load_catalog
-from shared.models.files import inspect_model
+from shared.models.recognition import inspect_model
 from shared.models.source import HubSource, looks_like_path
 from shared.settings import ServerSettings
 from shared.settings.loading import load_options

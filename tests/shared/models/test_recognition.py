@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shared.errors import ModelError
-from shared.models.files import inspect_model
+from shared.models.recognition import inspect_model
 from tests.support.models.gguf_builder import build_gguf
 
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from router.jobs.service_rate import MAX_RECENT_ENDS, MAX_RETRY_AFTER_S, ServiceRate
+from router.jobs.retry_after import MAX_RECENT_ENDS, MAX_RETRY_AFTER_S, ServiceRate
 
 
 class Clock:
