@@ -34,13 +34,23 @@ def test_no_folder_holds_too_many_modules() -> None:
     assert {str(folder): number for folder, number in count.items() if number > MAX_MODULES} == {}
 
 
-def test_no_two_classes_of_the_product_have_one_name() -> None:
+def classes_of(*folders: str) -> dict[str, list[str]]:
+    """The places of each public class."""
     places: defaultdict[str, list[str]] = defaultdict(list)
-    for path in modules_of(*PRODUCT):
+    for path in modules_of(*folders):
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(str(path.relative_to(REPOSITORY)))
-    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+    return places
+
+
+def test_no_two_classes_of_the_product_have_one_name() -> None:
+    assert {name: found for name, found in classes_of(*PRODUCT).items() if len(found) > 1} == {}
+
+
+def test_no_class_of_tests_or_scripts_has_the_name_of_one_of_the_product() -> None:
+    product = classes_of(*PRODUCT)
+    assert {name: found for name, found in classes_of("tests", "scripts").items() if name in product} == {}
 
 
 def test_tests_import_their_helpers_from_the_support_folder_only() -> None:

@@ -36,7 +36,7 @@ Rows = list[NDArray[np.float64]]
 """For each prompt, the log-probabilities at each generated token, shape ``(tokens, vocabulary)``."""
 
 
-class Texts:
+class ModelTexts:
     """Greedy continuations, each generated alone, with the log-probabilities of their tokens."""
 
     def __init__(self, model: LlamaModel, context: LlamaContext) -> None:
@@ -146,7 +146,7 @@ def main() -> int:
     settings = LlamaOptions(path, options.threads, slots, context_tokens=1024)
     model = LlamaModel(path, settings.gpu_layers, lambda done: None)
     context = LlamaContext(model, settings.cells_for(1024), slots, settings.batch_tokens, options.threads)
-    texts = Texts(model, context)
+    texts = ModelTexts(model, context)
     for name, rows in (("all prompts in one batch", texts.together()), ("failover at each token", texts.taken_over())):
         distances = np.abs(moved(texts.rows, rows))
         spread, largest = np.sqrt(np.mean(distances**2)), distances.max()

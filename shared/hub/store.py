@@ -24,8 +24,8 @@ from shared.hub.client import Hub, PullProgress
 from shared.hub.manifest import MANIFEST, InstalledModel, read_manifest, write_manifest
 from shared.hub.progress import SilentProgress
 from shared.models.catalog import CatalogEntry, load_catalog
-from shared.models.recognition import inspect_model
 from shared.models.joining import join_folders
+from shared.models.recognition import inspect_model
 from shared.models.resolution import ResolvedModel, resolve_entry
 from shared.models.source import HubSource, JoinedSource, PackageSource, is_safe_relative, parse_source
 

@@ -10,13 +10,13 @@ from router.cli.main import main
 from shared.settings import ServerSettings
 
 
-class Started(Exception):
+class BecameSupervisor(Exception):
     """Stands for the supervisor that the process would have become."""
 
 
 def settings_of(started: dict[str, Any], *words: str) -> ServerSettings:
     """The settings that the supervisor would have read; ``started`` is the fixture of that name."""
-    with pytest.raises(Started):
+    with pytest.raises(BecameSupervisor):
         main(["server", *words])
     settings: ServerSettings = started["settings"]
     return settings

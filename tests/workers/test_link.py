@@ -32,7 +32,7 @@ def router() -> Iterator[RouterEnd]:
     router.close()
 
 
-class Worker:
+class LinkedWorker:
     """A link whose engine is the test."""
 
     def __init__(self, router: RouterEnd) -> None:
@@ -50,19 +50,19 @@ class Worker:
 
 
 @pytest.fixture
-def worker(router: RouterEnd) -> Iterator[Worker]:
-    worker = Worker(router)
+def worker(router: RouterEnd) -> Iterator[LinkedWorker]:
+    worker = LinkedWorker(router)
     yield worker
     worker.link.stop()
 
 
-def begin(router: RouterEnd, worker: Worker, job_id: str = "job") -> None:
+def begin(router: RouterEnd, worker: LinkedWorker, job_id: str = "job") -> None:
     router.probe()
     router.submit(job_id)
     router.wait_until(lambda: any(s.message.job_id == job_id for s in worker.submissions), "the submission")
 
 
-def emit_three(router: RouterEnd, worker: Worker, job_id: str = "job") -> list[Event]:
+def emit_three(router: RouterEnd, worker: LinkedWorker, job_id: str = "job") -> list[Event]:
     """Emit three payloads of a job; returns their events."""
     payloads: list[Payload] = [Started(3, 0), Tokens("a ", [0]), DONE]
     for payload in payloads:
@@ -71,12 +71,12 @@ def emit_three(router: RouterEnd, worker: Worker, job_id: str = "job") -> list[E
     return [Event(job_id, seq, payload) for seq, payload in enumerate(payloads)]
 
 
-def test_a_probe_comes_back_over_the_bus(router: RouterEnd, worker: Worker) -> None:
+def test_a_probe_comes_back_over_the_bus(router: RouterEnd, worker: LinkedWorker) -> None:
     router.probe()
     assert router.echoes[-1].worker_id == "worker"
 
 
-def test_a_job_arrives_with_the_frames_that_follow_it(router: RouterEnd, worker: Worker) -> None:
+def test_a_job_arrives_with_the_frames_that_follow_it(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "first")
     message = worker.submissions[0].message
     router.send(message.__class__("second", router.router_id, message.work, [7, 8]), b"audio", b"more")
@@ -85,12 +85,12 @@ def test_a_job_arrives_with_the_frames_that_follow_it(router: RouterEnd, worker:
     assert worker.submissions[1].blobs == [b"audio", b"more"]
 
 
-def test_events_are_numbered_without_a_gap(router: RouterEnd, worker: Worker) -> None:
+def test_events_are_numbered_without_a_gap(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker)
     assert emit_three(router, worker) == router.events["job"]
 
 
-def test_the_events_of_one_step_come_in_one_message(router: RouterEnd, worker: Worker) -> None:
+def test_the_events_of_one_step_come_in_one_message(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "a")
     begin(router, worker, "b")
     worker.link.emit([("a", Started(1, 0)), ("b", Started(1, 0)), ("a", Tokens("x", [1])), ("a", DONE), ("b", DONE)])
@@ -107,7 +107,7 @@ def test_the_events_of_one_step_come_in_one_message(router: RouterEnd, worker: W
 
 @pytest.mark.parametrize(("first", "expected"), [(0, [0, 1, 2]), (1, [1, 2]), (2, [2]), (3, [])])
 def test_a_replay_holds_exactly_the_missing_events(
-    router: RouterEnd, worker: Worker, first: int, expected: list[int]
+    router: RouterEnd, worker: LinkedWorker, first: int, expected: list[int]
 ) -> None:
     begin(router, worker)
     events = emit_three(router, worker)
@@ -118,7 +118,7 @@ def test_a_replay_holds_exactly_the_missing_events(
     assert replay.events == [events[seq] for seq in expected]
 
 
-def test_an_acknowledged_job_is_forgotten(router: RouterEnd, worker: Worker) -> None:
+def test_an_acknowledged_job_is_forgotten(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker)
     emit_three(router, worker)
     router.wait_for_heartbeat(lambda beat: beat.jobs == {"job": 2})
@@ -129,7 +129,7 @@ def test_an_acknowledged_job_is_forgotten(router: RouterEnd, worker: Worker) -> 
     assert (router.replays[0].known, router.replays[0].events) == (False, [])
 
 
-def test_no_event_follows_a_cancellation(router: RouterEnd, worker: Worker) -> None:
+def test_no_event_follows_a_cancellation(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "gone")
     begin(router, worker, "stays")
     worker.link.emit([("gone", Started(1, 0))])
@@ -141,14 +141,14 @@ def test_no_event_follows_a_cancellation(router: RouterEnd, worker: Worker) -> N
     assert [event.seq for event in router.events["gone"]] == [0]
 
 
-def test_a_job_sent_twice_is_passed_on_once(router: RouterEnd, worker: Worker) -> None:
+def test_a_job_sent_twice_is_passed_on_once(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "job")
     router.submit("job")
     begin(router, worker, "next")
     assert [submission.message.job_id for submission in worker.submissions] == ["job", "next"]
 
 
-def test_a_new_run_of_the_router_ends_the_jobs_of_its_earlier_run(router: RouterEnd, worker: Worker) -> None:
+def test_a_new_run_of_the_router_ends_the_jobs_of_its_earlier_run(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "orphan")
     router.listen_as("run-2")
     router.probe()
@@ -160,14 +160,14 @@ def test_a_new_run_of_the_router_ends_the_jobs_of_its_earlier_run(router: Router
     assert router.wait_for_heartbeat(lambda beat: True).jobs == {"new": -1}
 
 
-def test_a_probe_of_the_same_run_ends_nothing(router: RouterEnd, worker: Worker) -> None:
+def test_a_probe_of_the_same_run_ends_nothing(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "job")
     router.probe()
     emit_three(router, worker)
     assert Cancel("job") not in worker.commands
 
 
-def test_heartbeats_list_the_last_sequence_number_of_each_job(router: RouterEnd, worker: Worker) -> None:
+def test_heartbeats_list_the_last_sequence_number_of_each_job(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "ended")
     begin(router, worker, "silent")
     emit_three(router, worker, "ended")
@@ -175,7 +175,7 @@ def test_heartbeats_list_the_last_sequence_number_of_each_job(router: RouterEnd,
     assert beat.jobs == {"ended": 2, "silent": -1}
 
 
-def test_a_new_state_is_published_at_once(router: RouterEnd, worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_state_is_published_at_once(router: RouterEnd, worker: LinkedWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.link.HEARTBEAT_INTERVAL_S", 3600.0)
     router.probe()
 
@@ -198,20 +198,20 @@ def test_a_new_state_is_published_at_once(router: RouterEnd, worker: Worker, mon
         encode(Replayed("worker", "job", True, [])),
     ],
 )
-def test_a_frame_that_is_not_a_command_is_ignored(router: RouterEnd, worker: Worker, garbage: bytes) -> None:
+def test_a_frame_that_is_not_a_command_is_ignored(router: RouterEnd, worker: LinkedWorker, garbage: bytes) -> None:
     begin(router, worker, "before")
     router.send_raw(garbage, b"blob")
     begin(router, worker, "after")
     assert [submission.message.job_id for submission in worker.submissions] == ["before", "after"]
 
 
-def test_a_drain_is_passed_on(router: RouterEnd, worker: Worker) -> None:
+def test_a_drain_is_passed_on(router: RouterEnd, worker: LinkedWorker) -> None:
     router.probe()
     router.send(Drain())
     router.wait_until(lambda: Drain() in worker.commands)
 
 
-def test_events_emitted_before_the_stop_are_still_sent(router: RouterEnd, worker: Worker) -> None:
+def test_events_emitted_before_the_stop_are_still_sent(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker)
     for seq in range(200):
         worker.link.emit([("job", Tokens("x", [seq]))])

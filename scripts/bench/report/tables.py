@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.bench.measurements.figures import CellFigures, Round, cells_of, medians
-from scripts.bench.report.targets import Verdict
+from scripts.bench.report.targets import TargetVerdict
 from scripts.bench.servers.contenders import BARE_LOOP, LLAMA_CPP_SERVER, LLAMA_SERVER, NEXA, NEXA_2
 
 ROWS = {
@@ -97,7 +97,7 @@ def figures_table(cells: Round) -> Table:
     return table
 
 
-def targets_table(verdicts: Sequence[Verdict]) -> Table:
+def targets_table(verdicts: Sequence[TargetVerdict]) -> Table:
     """A line for each target, with the lowest and the highest ratio of a round."""
     table = [["work", "server", "against", "ratio", "rounds", "target", "reached", "remark"]]
     for verdict in verdicts:
@@ -141,7 +141,7 @@ def heading(about: dict[str, Any]) -> str:
     )
 
 
-def markdown(about: dict[str, Any], cells: Round, verdicts: Sequence[Verdict]) -> str:
+def markdown(about: dict[str, Any], cells: Round, verdicts: Sequence[TargetVerdict]) -> str:
     """The results as Markdown for the documentation."""
     builds = [f"- {name} was built with {build}" for name, build in about["machine"]["builds"].items() if build]
     parts = [heading(about), "\n".join(builds), as_markdown(targets_table(verdicts)), as_markdown(figures_table(cells))]

@@ -24,7 +24,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TargetVerdict:
     """The result of a target. ``ratio`` is the median over the rounds; None if no round has both figures.
 
     A target counts as missed if any request of ours failed or any call was invalid. ``remark`` lists failures and
@@ -64,7 +64,7 @@ TARGETS = [
 ]
 
 
-def verdicts(rounds: Sequence[Round]) -> list[Verdict]:
+def verdicts(rounds: Sequence[Round]) -> list[TargetVerdict]:
     """The result of each target for which some round has both cells."""
     return [
         _verdict(target, rounds)
@@ -76,15 +76,15 @@ def verdicts(rounds: Sequence[Round]) -> list[Verdict]:
     ]
 
 
-def _verdict(target: Target, rounds: Sequence[Round]) -> Verdict:
+def _verdict(target: Target, rounds: Sequence[Round]) -> TargetVerdict:
     found = ratios(rounds, target.cell, target.key, target.ours, target.theirs)
     ours, theirs = (_troubles(rounds, server, target.cell) for server in (target.ours, target.theirs))
     remark = "; ".join(f"{whose}: {what}" for whose, what in (("ours", ours), ("theirs", theirs)) if what)
     if not found:
-        return Verdict(target, None, None, None, False, remark)
+        return TargetVerdict(target, None, None, None, False, remark)
     ratio = statistics.median(found)
     reached = ratio <= target.limit if target.at_most else ratio >= target.limit
-    return Verdict(target, ratio, min(found), max(found), reached and not ours, remark)
+    return TargetVerdict(target, ratio, min(found), max(found), reached and not ours, remark)
 
 
 def _troubles(rounds: Sequence[Round], server: str, cell: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared.settings import ServerSettings
-from tests.support.launching import Started
+from tests.support.launching import BecameSupervisor
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         path = Path(command[command.index("--settings") + 1])
         seen["command"], seen["settings"] = command, ServerSettings.load(path)
         seen["folder_mode"] = stat.S_IMODE(path.parent.stat().st_mode)
-        raise Started
+        raise BecameSupervisor
 
     monkeypatch.setattr(os, "execve", execve)
     return seen

@@ -20,7 +20,7 @@ from router.jobs.workers.table import WorkerTable
 from shared.wire.jobs import TextJob
 from shared.wire.messages import Cancel, WorkerState
 from shared.wire.transport import Endpoints
-from tests.support.router.broker_server import DONE, STARTED, Server, run, tokens
+from tests.support.router.broker_server import DONE, STARTED, BrokerServer, run, tokens
 
 LIMIT = 16
 
@@ -110,7 +110,9 @@ def trace(monkeypatch: pytest.MonkeyPatch) -> Trace:
     return Trace(monkeypatch)
 
 
-def assert_refused_without_trace(server: Server, trace: Trace, request: JobRequest, reason: RefusalReason) -> None:
+def assert_refused_without_trace(
+    server: BrokerServer, trace: Trace, request: JobRequest, reason: RefusalReason
+) -> None:
     dispatcher = server.broker._dispatcher
     queue = dispatcher.queues[request.model]
 
@@ -128,7 +130,7 @@ def assert_refused_without_trace(server: Server, trace: Trace, request: JobReque
 
 
 def test_a_job_refused_by_its_users_limit_is_never_queued_dispatched_or_charged(trace: Trace) -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         await server.ready_worker(slots=2)
         limited = job_of("limited", limits=UserLimits(max_queued=1)).request
         for _ in range(4):
@@ -141,7 +143,7 @@ def test_a_job_refused_by_its_users_limit_is_never_queued_dispatched_or_charged(
 
 
 def test_a_job_refused_by_its_users_limit_does_not_lift_the_counter_of_its_user(trace: Trace) -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=2)
         for user in ("a", "b", "c", "a"):
             server.submit(user)
@@ -153,7 +155,7 @@ def test_a_job_refused_by_its_users_limit_does_not_lift_the_counter_of_its_user(
 
 
 def test_a_job_refused_by_the_full_queue_is_never_queued_or_dispatched(trace: Trace) -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         server.submit()
         request = job_of("user").request
         assert_refused_without_trace(server, trace, request, RefusalReason.QUEUE_FULL)
@@ -162,7 +164,7 @@ def test_a_job_refused_by_the_full_queue_is_never_queued_or_dispatched(trace: Tr
 
 
 def test_a_job_that_no_worker_can_ever_serve_is_never_queued(trace: Trace) -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = server.new_worker()
         waiting = server.submit()
         await server.until(lambda: waiting.ended, lambda: worker.publish_roster(WorkerState.FAILED, "damaged"))
@@ -172,7 +174,7 @@ def test_a_job_that_no_worker_can_ever_serve_is_never_queued(trace: Trace) -> No
 
 
 def test_a_user_with_a_queue_limit_of_0_may_run_a_job_that_starts_by_preemption() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=2)
         busy = [server.submit("busy") for _ in range(2)]
         await server.until(lambda: all(job.wire_id in worker.jobs for job in busy))

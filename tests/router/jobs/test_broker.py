@@ -12,12 +12,12 @@ from shared.kinds import JobKind
 from shared.wire.jobs import ImageJob
 from shared.wire.messages import Acknowledge, Cancel, Probe, WorkerState
 from shared.wire.payloads import Failed, Started, Tokens
-from tests.support.router.broker_server import DONE, SMOL, STARTED, Server, collect, run, serving, tokens
+from tests.support.router.broker_server import DONE, SMOL, STARTED, BrokerServer, collect, run, serving, tokens
 from tests.support.workers.worker_end import WorkerEnd
 
 
 def test_a_job_goes_to_a_worker_and_its_events_to_the_client() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
         submission = worker.submissions[0]
@@ -32,7 +32,7 @@ def test_a_job_goes_to_a_worker_and_its_events_to_the_client() -> None:
 
 
 def test_no_job_is_sent_before_the_probe_has_come_back() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = server.new_worker()
         worker.answers_probes = False
         job = server.submit()
@@ -48,7 +48,7 @@ def test_no_job_is_sent_before_the_probe_has_come_back() -> None:
 
 
 def test_a_loading_worker_is_not_probed() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         loading = server.new_worker("loading", "smol-0")
         loading.state = WorkerState.LOADING
         await server.until(lambda: any(view.state == "loading" for view in server.broker.workers()), loading.beat)
@@ -59,7 +59,7 @@ def test_a_loading_worker_is_not_probed() -> None:
 
 
 def test_a_full_queue_is_refused_with_the_time_to_try_again() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         for _ in range(3):
             server.submit()
         with pytest.raises(Refused, match="the queue is full with 3 requests") as refused:
@@ -72,7 +72,7 @@ def test_a_full_queue_is_refused_with_the_time_to_try_again() -> None:
 
 
 def test_dispatched_jobs_do_not_count_as_queued() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=2)
         for _ in range(3):
             await server.submit_to(worker)
@@ -87,7 +87,7 @@ def test_dispatched_jobs_do_not_count_as_queued() -> None:
 
 
 def test_an_unknown_model_is_refused_with_the_served_ones() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         with pytest.raises(Refused, match=r"model: expected one of smol \(text\); got 'large'") as refused:
             server.broker.find_model("large", JobKind.TEXT)
         assert refused.value.reason is RefusalReason.MODEL_NOT_FOUND
@@ -104,7 +104,7 @@ def test_an_unknown_model_is_refused_with_the_served_ones() -> None:
 
 
 def test_jobs_of_a_model_whose_workers_were_given_up_fail_at_once_with_the_reason() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         waiting = server.submit()
         worker = server.new_worker()
         await server.until(
@@ -122,7 +122,7 @@ def test_jobs_of_a_model_whose_workers_were_given_up_fail_at_once_with_the_reaso
 
 
 def test_cancelling_a_running_job_frees_its_room_for_the_next_one() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=2)
         running = await server.running_on(worker, 1)
         for _ in range(2):
@@ -138,7 +138,7 @@ def test_cancelling_a_running_job_frees_its_room_for_the_next_one() -> None:
 
 
 def test_a_worker_that_still_computes_a_cancelled_picture_gets_no_other_job() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=1)
         picture = server.broker.submit(JobRequest("request", "user", "smol", ImageJob("a cat"), (b"input",)))
         await server.until(lambda: picture.wire_id in worker.jobs)
@@ -155,7 +155,7 @@ def test_a_worker_that_still_computes_a_cancelled_picture_gets_no_other_job() ->
 
 
 def test_a_job_cancelled_in_the_queue_is_never_sent() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         gone, stays = server.submit(), server.submit()
         server.broker.cancel(gone)
         worker = await server.ready_worker()
@@ -167,7 +167,7 @@ def test_a_job_cancelled_in_the_queue_is_never_sent() -> None:
 
 
 def test_cancelling_an_ended_job_does_nothing() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
         worker.say(job.wire_id, STARTED, DONE)
@@ -181,7 +181,7 @@ def test_cancelling_an_ended_job_does_nothing() -> None:
 
 
 def test_a_job_that_only_its_worker_knows_is_cancelled_there() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         worker.jobs["of an earlier time"] = []
         await server.until(lambda: Cancel("of an earlier time") in worker.received, worker.beat)
@@ -190,7 +190,7 @@ def test_a_job_that_only_its_worker_knows_is_cancelled_there() -> None:
 
 
 def test_many_jobs_of_one_user_do_not_delay_another_users_single_job() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=2)
         for number in range(3):
             await server.submit_to(worker, user=f"fills {number}")
@@ -206,7 +206,7 @@ def test_many_jobs_of_one_user_do_not_delay_another_users_single_job() -> None:
 
 
 def test_a_conversation_returns_to_the_worker_that_holds_its_prefix() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         workers = [await server.ready_worker("a", "smol-0", 4), await server.ready_worker("b", "smol-1", 4)]
         beginning = "once upon a time " * 40
 
@@ -223,7 +223,7 @@ def test_a_conversation_returns_to_the_worker_that_holds_its_prefix() -> None:
 
 
 def test_the_server_is_ready_when_each_model_has_a_confirmed_worker() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         assert server.broker.readiness() == (False, {"smol": "no worker has reported yet"})
         assert [model.ready for model in server.broker.served_models()] == [False]
         await server.ready_worker()
@@ -235,7 +235,7 @@ def test_the_server_is_ready_when_each_model_has_a_confirmed_worker() -> None:
 
 
 def test_garbage_on_either_socket_is_ignored() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         for garbage in (b"", b"\xff\xff", b"\x93\x01\x0a\xc0"):
             worker.send(garbage)

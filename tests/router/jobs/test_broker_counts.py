@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.support.router.broker_server import Server, run
+from tests.support.router.broker_server import BrokerServer, run
 
 
 def test_a_lost_worker_and_its_moved_jobs_are_counted() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         await server.running_on(worker, 1)
         await server.submit_to(worker)
@@ -18,7 +18,7 @@ def test_a_lost_worker_and_its_moved_jobs_are_counted() -> None:
 
 
 def test_waiting_jobs_are_counted_by_model() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         server.submit()
         server.submit()
         assert server.broker.queue_lengths() == {"smol": 2}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from shared.settings import ServerSettings
 from shared.wire.messages import Cancel, WorkerState
 from shared.wire.payloads import Started
-from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
+from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 from tests.support.router.fake_broker import MODEL
 
 
 def test_a_draining_worker_gets_no_new_job_and_finishes_its_own() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         ending = await server.ready_worker("ending", "smol-0")
         job = await server.running_on(ending, 1)
         ending.state = WorkerState.DRAINING
@@ -26,7 +26,7 @@ def test_a_draining_worker_gets_no_new_job_and_finishes_its_own() -> None:
 
 
 def test_jobs_that_outlast_the_drain_timeout_resume_on_another_worker() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         ending = await server.ready_worker("ending", "smol-0")
         job = await server.running_on(ending, 1, 2)
         first_id = job.wire_id

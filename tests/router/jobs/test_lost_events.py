@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.wire.messages import Replay
 from shared.wire.payloads import Payload
-from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
+from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def requests_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_lost_events_are_replayed_in_order() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
         worker.say(job.wire_id, STARTED, *tokens(1))
@@ -31,7 +31,7 @@ def test_lost_events_are_replayed_in_order() -> None:
 
 
 def test_a_lost_end_is_noticed_by_the_next_heartbeat() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = await server.running_on(worker, 1)
         worker.record(job.wire_id, *tokens(2), DONE)  # lost
@@ -43,7 +43,7 @@ def test_a_lost_end_is_noticed_by_the_next_heartbeat() -> None:
 
 
 def test_a_lost_replay_is_requested_again(requests_again_at_once: None) -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         worker.answers_replays = False
         job = await server.running_on(worker, 1)
@@ -67,7 +67,7 @@ def test_the_client_gets_all_events_once_and_in_order_whatever_the_bus_does(coun
     payloads: list[Payload] = [STARTED, *tokens(*range(count)), DONE]
     arrivals = data.draw(st.lists(st.integers(0, len(payloads) - 1), max_size=2 * len(payloads)))
 
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
         events = worker.record(job.wire_id, *payloads)

@@ -7,11 +7,11 @@ import pytest
 from router.jobs.job import JobState
 from shared.wire.messages import Cancel, Replayed, WorkerState
 from shared.wire.payloads import Failed, Started
-from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
+from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 
 
 def test_jobs_of_a_replaced_worker_resume_on_the_new_one() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         old = await server.ready_worker("old", slots=2)
         running = await server.running_on(old, 1, 2)
         dispatched = [await server.submit_to(old) for _ in range(2)]
@@ -32,7 +32,7 @@ def test_jobs_of_a_replaced_worker_resume_on_the_new_one() -> None:
 
 
 def test_jobs_of_a_dead_worker_go_before_waiting_ones_and_keep_their_order() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         old = await server.ready_worker("old", slots=2)
         jobs = [await server.submit_to(old) for _ in range(3)] + [server.submit()]
         old.close()
@@ -45,7 +45,7 @@ def test_jobs_of_a_dead_worker_go_before_waiting_ones_and_keep_their_order() -> 
 
 @pytest.mark.parametrize("state", [WorkerState.EXITED, WorkerState.FAILED])
 def test_jobs_move_when_the_supervisor_reports_their_worker_dead(state: WorkerState) -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         dying = await server.ready_worker("dying", "smol-0")
         job = await server.running_on(dying, 1)
         other = await server.ready_worker("other", "smol-1")
@@ -58,7 +58,7 @@ def test_jobs_move_when_the_supervisor_reports_their_worker_dead(state: WorkerSt
 
 
 def test_a_worker_whose_heartbeats_stop_loses_its_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         silent = await server.ready_worker("silent", "smol-0")
         job = await server.running_on(silent, 1)
         other = await server.ready_worker("other", "smol-1")
@@ -70,7 +70,7 @@ def test_a_worker_whose_heartbeats_stop_loses_its_jobs(monkeypatch: pytest.Monke
 
 
 def test_late_events_of_a_lost_worker_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         late = await server.ready_worker("late", "smol-0")
         job = await server.running_on(late, 1)
         late_id = job.wire_id
@@ -92,7 +92,7 @@ def test_late_events_of_a_lost_worker_are_ignored(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_job_that_ran_in_two_crashes_fails_and_the_others_survive() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         first = await server.ready_worker("first")
         poison = await server.running_on(first, 1)
         innocent = await server.submit_to(first)
@@ -116,7 +116,7 @@ def test_a_job_that_ran_in_two_crashes_fails_and_the_others_survive() -> None:
 def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.jobs.receiver.LOST_SUBMIT_S", 0.05)
 
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
         del worker.jobs[job.wire_id]  # as if it had not arrived
@@ -129,7 +129,7 @@ def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.Monke
 
 
 def test_a_job_that_its_worker_does_not_know_resumes_after_the_sent_tokens() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = await server.running_on(worker, 1)
         lost = worker.record(job.wire_id, *tokens(2, 3))
@@ -144,7 +144,7 @@ def test_a_job_that_its_worker_does_not_know_resumes_after_the_sent_tokens() -> 
 def test_a_job_that_returns_to_the_same_worker_is_not_mixed_up_with_its_first_run() -> None:
     """A worker that was only silent for a while is lost, comes back, and gets the same job again."""
 
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = await server.running_on(worker, 1, 2)
         first_id = job.wire_id

@@ -14,16 +14,16 @@ from router.jobs.refusals import RefusalReason, Refused
 from shared.wire.jobs import ImageJob, TextJob
 from shared.wire.messages import Cancel
 from shared.wire.payloads import Done, Failed
-from tests.support.router.broker_server import DONE, STARTED, Server, collect, run, tokens
+from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 from tests.support.workers.worker_end import WorkerEnd
 
 
-def submit(server: Server, user: str, **request: Any) -> Job:
+def submit(server: BrokerServer, user: str, **request: Any) -> Job:
     wanted = JobRequest("request", user, "smol", TextJob(prompt="a b c"))
     return server.broker.submit(dataclasses.replace(wanted, **request))
 
 
-async def fill(server: Server, worker: WorkerEnd, user: str, count: int) -> list[Job]:
+async def fill(server: BrokerServer, worker: WorkerEnd, user: str, count: int) -> list[Job]:
     """Submit jobs of one user; those that get a slot have sent one token."""
     jobs = [submit(server, user) for _ in range(count)]
     taken = [job for job in jobs if job.state is not JobState.QUEUED]
@@ -35,7 +35,7 @@ async def fill(server: Server, worker: WorkerEnd, user: str, count: int) -> list
 
 
 def test_a_user_with_nothing_running_gets_a_slot_at_once_even_if_another_user_has_all() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=4)
         busy = await fill(server, worker, "busy", 20)
         rare = submit(server, "rare")
@@ -54,7 +54,7 @@ def test_a_user_with_nothing_running_gets_a_slot_at_once_even_if_another_user_ha
 
 
 def test_late_events_of_a_preempted_job_are_ignored() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=2)
         busy = await fill(server, worker, "busy", 2)
         events = list(worker.jobs[busy[1].wire_id])
@@ -71,7 +71,7 @@ def test_late_events_of_a_preempted_job_are_ignored() -> None:
 
 
 def test_a_free_slot_is_used_before_the_extra_room_of_a_busy_worker() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         one = await server.ready_worker("one", "smol-0", slots=2)
         two = await server.ready_worker("two", "smol-1", slots=4)
         for _ in range(5):
@@ -87,7 +87,7 @@ def test_a_free_slot_is_used_before_the_extra_room_of_a_busy_worker() -> None:
 
 
 def test_a_users_only_job_is_never_preempted_and_batch_work_preempts_nothing() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=2)
         for user in "abc":
             await server.submit_to(worker, user)
@@ -103,7 +103,7 @@ def test_a_users_only_job_is_never_preempted_and_batch_work_preempts_nothing() -
 
 
 def test_a_picture_is_not_preempted() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=2)
         for _ in range(3):
             submit(server, "busy", work=ImageJob("a cat"))
@@ -117,7 +117,7 @@ def test_a_picture_is_not_preempted() -> None:
 
 
 def test_jobs_beyond_a_users_running_limit_wait_even_if_slots_are_free() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=4)
         limits = UserLimits(max_running=2)
         jobs = [submit(server, "limited", limits=limits) for _ in range(3)]
@@ -130,7 +130,7 @@ def test_jobs_beyond_a_users_running_limit_wait_even_if_slots_are_free() -> None
 
 
 def test_jobs_beyond_a_users_queue_limit_are_refused_but_not_those_of_others() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         limits = UserLimits(max_queued=2)
         for _ in range(2):
             submit(server, "limited", limits=limits)
@@ -145,7 +145,7 @@ def test_jobs_beyond_a_users_queue_limit_are_refused_but_not_those_of_others() -
 
 
 def test_a_user_with_a_queue_limit_of_0_may_still_run_jobs() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=2)
         limits = UserLimits(max_running=1, max_queued=0)
         job = submit(server, "limited", limits=limits)
@@ -160,7 +160,7 @@ def test_a_user_with_a_queue_limit_of_0_may_still_run_jobs() -> None:
 
 
 def test_a_job_that_times_out_in_the_queue_ends_with_504() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         job = submit(server, "user", timeout_s=0.05)
         (failed,) = await collect(job)
         assert isinstance(failed, Failed)
@@ -175,7 +175,7 @@ def test_a_job_that_times_out_in_the_queue_ends_with_504() -> None:
 
 
 def test_a_job_that_times_out_while_it_runs_frees_its_slot() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=1)
         job = submit(server, "user", timeout_s=0.3)
         await server.until(lambda: job.wire_id in worker.jobs)
@@ -192,7 +192,7 @@ def test_a_job_that_times_out_while_it_runs_frees_its_slot() -> None:
 
 
 def test_a_job_that_is_done_in_time_does_not_time_out() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = submit(server, "user", timeout_s=30.0)
         await server.until(lambda: job.wire_id in worker.jobs)
@@ -205,7 +205,7 @@ def test_a_job_that_is_done_in_time_does_not_time_out() -> None:
 
 
 def test_a_waiting_job_has_a_position() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker(slots=1)
         running = await server.submit_to(worker, "a")
         jobs = [submit(server, user) for user in ("a", "a", "b")]

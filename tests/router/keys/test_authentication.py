@@ -23,7 +23,7 @@ from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker
 REMOTE = ("192.168.1.7", 50000)
 
 
-class Server:
+class KeyedServer:
     """An application with a key file, and ways to send it requests."""
 
     def __init__(self, path: Path, **settings: Any) -> None:
@@ -60,13 +60,13 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    made = Server(tmp_path / "keys")
+def server(tmp_path: Path) -> Iterator[KeyedServer]:
+    made = KeyedServer(tmp_path / "keys")
     yield made
     made.store.close()
 
 
-def test_a_named_key_sets_the_user_and_the_limits(server: Server) -> None:
+def test_a_named_key_sets_the_user_and_the_limits(server: KeyedServer) -> None:
     limits = UserLimits(2, 5, Priority.BATCH)
     key = server.store.create("bob", limits)
     assert server.status(key, "POST", "/v1/completions") == 200
@@ -74,7 +74,7 @@ def test_a_named_key_sets_the_user_and_the_limits(server: Server) -> None:
     assert (request.user, request.limits, request.priority) == ("bob", limits, Priority.BATCH)
 
 
-def test_creating_and_revoking_keys_takes_effect_with_the_next_request(server: Server) -> None:
+def test_creating_and_revoking_keys_takes_effect_with_the_next_request(server: KeyedServer) -> None:
     assert server.status("") == 200
     key = server.store.create("bob")
     assert [server.status(""), server.status("wrong"), server.status(key)] == [401, 401, 200]
@@ -83,24 +83,24 @@ def test_creating_and_revoking_keys_takes_effect_with_the_next_request(server: S
 
 
 def test_the_shared_key_and_named_keys_work_side_by_side(tmp_path: Path) -> None:
-    server = Server(tmp_path / "keys", api_key="shared")
+    server = KeyedServer(tmp_path / "keys", api_key="shared")
     key = server.store.create("bob")
     assert [server.status(given) for given in ("shared", key, "other", "")] == [200, 200, 401, 401]
 
 
 def test_an_insecure_server_accepts_unknown_keys(tmp_path: Path) -> None:
-    server = Server(tmp_path / "keys", insecure=True)
+    server = KeyedServer(tmp_path / "keys", insecure=True)
     key = server.store.create("bob")
     server.ask(*[("POST", "/v1/completions", given) for given in ("", "x", key)])
     assert [job.request.user for job in server.broker.jobs] == [REMOTE[0], REMOTE[0], "bob"]
 
 
 def test_with_keys_required_but_none_created_every_request_is_401(tmp_path: Path) -> None:
-    assert Server(tmp_path / "keys", key_required=True).status("") == 401
+    assert KeyedServer(tmp_path / "keys", key_required=True).status("") == 401
 
 
 def test_an_unreadable_key_file_is_503_and_grants_no_access(
-    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: KeyedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = server.store.create("bob")
 
@@ -113,7 +113,7 @@ def test_an_unreadable_key_file_is_503_and_grants_no_access(
     assert key not in caplog.text
 
 
-def test_only_an_administrators_key_can_restart_workers(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_an_administrators_key_can_restart_workers(server: KeyedServer, monkeypatch: pytest.MonkeyPatch) -> None:
     restarted: list[str | None] = []
 
     def restart(name: str | None) -> list[object]:
@@ -129,7 +129,7 @@ def test_only_an_administrators_key_can_restart_workers(server: Server, monkeypa
     assert restarted == [None]
 
 
-def test_a_user_sees_only_the_usage_of_its_own_key(server: Server) -> None:
+def test_a_user_sees_only_the_usage_of_its_own_key(server: KeyedServer) -> None:
     bob, ann = server.store.create("bob"), server.store.create("ann")
     server.ask(("POST", "/v1/completions", bob), ("POST", "/v1/completions", bob), ("POST", "/v1/completions", ann))
     sums = {"requests": 2, "prompt_tokens": 14, "cached_tokens": 6, "completion_tokens": 4, "images": 0, "audio_s": 0.0}
@@ -139,7 +139,7 @@ def test_a_user_sees_only_the_usage_of_its_own_key(server: Server) -> None:
     assert (answer.status_code, answer.json()["error"]["param"]) == (403, "key")
 
 
-def test_refused_requests_are_not_counted(server: Server) -> None:
+def test_refused_requests_are_not_counted(server: KeyedServer) -> None:
     server.broker.refusal, server.broker.accepts = QUEUE_FULL, 1
     key = server.store.create("bob")
     assert server.ask(("POST", "/v1/completions", key), n=2)[0].status_code == 429
@@ -147,27 +147,27 @@ def test_refused_requests_are_not_counted(server: Server) -> None:
     assert server.usage(key) == []
 
 
-def test_an_administrator_sees_all_usage(server: Server) -> None:
+def test_an_administrator_sees_all_usage(server: KeyedServer) -> None:
     bob, admin = server.store.create("bob"), server.store.create("root", admin=True)
     server.ask(("POST", "/v1/completions", bob), ("POST", "/v1/completions", admin))
     assert [row["key"] for row in server.usage(admin)] == ["bob", "root"]
     assert [row["key"] for row in server.usage(admin, "?key=bob")] == ["bob"]
 
 
-def test_without_a_key_one_sees_the_sum_of_all_users_without_keys(server: Server) -> None:
+def test_without_a_key_one_sees_the_sum_of_all_users_without_keys(server: KeyedServer) -> None:
     server.ask(("POST", "/v1/completions", ""))
     assert [(row["key"], row["requests"]) for row in server.usage("")] == [(None, 1)]
     assert [row["key"] for row in server.usage("", client=("127.0.0.1", 1))] == [None]
 
 
 @pytest.mark.parametrize(("query", "param"), [("by=year", "by"), ("since=2026-13-01", "since"), ("until=now", "until")])
-def test_an_invalid_usage_query_is_400_and_names_the_field(server: Server, query: str, param: str) -> None:
+def test_an_invalid_usage_query_is_400_and_names_the_field(server: KeyedServer, query: str, param: str) -> None:
     answer = server.ask(("GET", f"/v1/usage?{query}", ""))[0]
     assert (answer.status_code, answer.json()["error"]["param"]) == (400, param)
 
 
 def test_usage_survives_a_restart(tmp_path: Path) -> None:
-    server = Server(tmp_path / "keys")
+    server = KeyedServer(tmp_path / "keys")
     key = server.store.create("bob")
 
     async def live() -> None:
@@ -180,13 +180,13 @@ def test_usage_survives_a_restart(tmp_path: Path) -> None:
     store = UsageStore.open(tmp_path / "keys")
     assert [(row.key, row.usage.requests) for row in store.sums()] == [("bob", 1)]
     store.close()
-    assert Server(tmp_path / "keys").usage(key)[0]["requests"] == 1
+    assert KeyedServer(tmp_path / "keys").usage(key)[0]["requests"] == 1
 
 
-def test_openapi_marks_the_endpoints_that_need_a_key(tmp_path: Path, server: Server) -> None:
+def test_openapi_marks_the_endpoints_that_need_a_key(tmp_path: Path, server: KeyedServer) -> None:
     def unlocked(app: Any) -> set[str]:
         paths = app.openapi()["paths"]
         return {path for path, methods in paths.items() for method in methods.values() if "security" not in method}
 
     assert "/v1/completions" in unlocked(server.app)
-    assert unlocked(Server(tmp_path / "other", key_required=True).app) == {"/health"}
+    assert unlocked(KeyedServer(tmp_path / "other", key_required=True).app) == {"/health"}

@@ -31,7 +31,7 @@ def tokens(*ids: int) -> list[Payload]:
     return [Tokens(f"<{token}>", [token]) for token in ids]
 
 
-class Server:
+class BrokerServer:
     """A broker and its workers."""
 
     def __init__(self, folder: Path, queue_limit: int) -> None:
@@ -89,9 +89,9 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(queue_limit: int = 100) -> AsyncIterator[Server]:
+async def serving(queue_limit: int = 100) -> AsyncIterator[BrokerServer]:
     folder = Path(tempfile.mkdtemp(prefix="nx"))  # pytest's paths are too long for Unix sockets
-    server = Server(folder, queue_limit)
+    server = BrokerServer(folder, queue_limit)
     await server.broker.start()
     try:
         yield server
@@ -102,7 +102,7 @@ async def serving(queue_limit: int = 100) -> AsyncIterator[Server]:
         shutil.rmtree(folder)
 
 
-def run(test: Callable[[Server], Awaitable[None]], queue_limit: int = 100) -> None:
+def run(test: Callable[[BrokerServer], Awaitable[None]], queue_limit: int = 100) -> None:
     async def in_server() -> None:
         async with serving(queue_limit) as server:
             await test(server)

@@ -30,7 +30,7 @@ def words(*texts: str, finish: FinishReason = FinishReason.STOP, prompt_tokens: 
 
 
 @dataclass(frozen=True)
-class WorkerRow:
+class FakeWorkerRow:
     name: str = "smol-0"
     pid: int = 4711
 
@@ -80,8 +80,8 @@ class FakeBroker:
     def readiness(self) -> tuple[bool, dict[str, str]]:
         return not self.missing, self.missing
 
-    def workers(self) -> list[WorkerRow]:
-        return [WorkerRow()]
+    def workers(self) -> list[FakeWorkerRow]:
+        return [FakeWorkerRow()]
 
     def served_models(self) -> list[ServedModel]:
         return [ServedModel(MODEL.name, MODEL.kinds, MODEL.aliases, 2048, not self.missing)]

@@ -12,7 +12,7 @@ import zmq
 from router.jobs.refusals import RefusalReason, Refused
 from shared.wire.messages import CONTROL_MESSAGES, DrainWorker, RestartWorkers, Roster, WorkerState, WorkerStatus
 from shared.wire.transport import Endpoints, open_socket
-from tests.support.router.broker_server import Server, run
+from tests.support.router.broker_server import BrokerServer, run
 
 
 class SupervisorEnd:
@@ -31,8 +31,8 @@ class SupervisorEnd:
         self._context.destroy(linger=0)
 
 
-def with_supervisor(test: Callable[[Server, SupervisorEnd], Any]) -> None:
-    async def story(server: Server) -> None:
+def with_supervisor(test: Callable[[BrokerServer, SupervisorEnd], Any]) -> None:
+    async def story(server: BrokerServer) -> None:
         supervisor = SupervisorEnd(server.settings.run_folder)
         try:
             await test(server, supervisor)
@@ -43,7 +43,7 @@ def with_supervisor(test: Callable[[Server, SupervisorEnd], Any]) -> None:
 
 
 def test_orders_reach_the_supervisor() -> None:
-    async def test(server: Server, supervisor: SupervisorEnd) -> None:
+    async def test(server: BrokerServer, supervisor: SupervisorEnd) -> None:
         await server.ready_worker("a", "smol-0")
         await server.ready_worker("b", "smol-1")
         (row,) = server.broker.control.drain("smol-0")
@@ -58,7 +58,7 @@ def test_orders_reach_the_supervisor() -> None:
 
 
 def test_unknown_workers_are_named_with_the_known_ones() -> None:
-    async def test(server: Server, supervisor: SupervisorEnd) -> None:
+    async def test(server: BrokerServer, supervisor: SupervisorEnd) -> None:
         await server.ready_worker("a", "smol-0")
         for order in (server.broker.control.drain, server.broker.control.restart):
             with pytest.raises(Refused, match=r"name: expected one of smol-0; got 'smol-9'") as refused:
@@ -69,7 +69,7 @@ def test_unknown_workers_are_named_with_the_known_ones() -> None:
 
 
 def test_the_last_worker_of_a_model_is_not_drained() -> None:
-    async def test(server: Server, supervisor: SupervisorEnd) -> None:
+    async def test(server: BrokerServer, supervisor: SupervisorEnd) -> None:
         worker = await server.ready_worker("a", "smol-0")
         other = WorkerStatus("smol-1", "smol", "b", WorkerState.DRAINED, 0, "drained")
         worker.publish_all(Roster([WorkerStatus("smol-0", "smol", "a", WorkerState.READY, 0, ""), other]))

@@ -24,7 +24,7 @@ from shared.wire.transport import Endpoints, open_socket
 BEAT_S = 0.05
 
 
-class Worker:
+class StandInWorker:
     """Sends heartbeats as ``behaviour`` says until SIGTERM."""
 
     def __init__(self, behaviour: str, folder: Path, name: str, worker_id: str) -> None:
@@ -94,7 +94,7 @@ def main() -> int:
     die_with_parent()
     with (folder / f"{role}.pids").open("a") as pids:
         pids.write(f"{os.getpid()}\n")
-    return run_router(behaviour, folder) if role == "router" else Worker(behaviour, folder, *sys.argv[4:6]).run()
+    return run_router(behaviour, folder) if role == "router" else StandInWorker(behaviour, folder, *sys.argv[4:6]).run()
 
 
 if __name__ == "__main__":

@@ -6,21 +6,21 @@ from workers.whisper.transcription.batching import BatchSize, ChunkQueue
 
 
 @dataclass(eq=False)
-class Chunk:
+class FakeChunk:
     job_id: str
     index: int
     key: str = "same"
 
 
-def queue_of(**counts: int) -> ChunkQueue[Chunk]:
-    queue: ChunkQueue[Chunk] = ChunkQueue()
+def queue_of(**counts: int) -> ChunkQueue[FakeChunk]:
+    queue: ChunkQueue[FakeChunk] = ChunkQueue()
     for job_id, count in counts.items():
         for index in range(count):
-            queue.add(Chunk(job_id, index))
+            queue.add(FakeChunk(job_id, index))
     return queue
 
 
-def names(batch: list[Chunk]) -> list[str]:
+def names(batch: list[FakeChunk]) -> list[str]:
     return [f"{chunk.job_id}{chunk.index}" for chunk in batch]
 
 
@@ -36,14 +36,14 @@ def test_the_recording_served_longest_ago_comes_first() -> None:
 def test_a_newcomer_does_not_wait_for_a_long_recording() -> None:
     queue = queue_of(long=100)
     queue.take(4)
-    queue.add(Chunk("short", 0))
+    queue.add(FakeChunk("short", 0))
     assert names(queue.take(1)) == ["short0"]
 
 
 def test_only_chunks_with_the_same_key_share_a_batch() -> None:
     queue = queue_of(a=1)
-    queue.add(Chunk("b", 0, key="other"))
-    queue.add(Chunk("c", 0))
+    queue.add(FakeChunk("b", 0, key="other"))
+    queue.add(FakeChunk("c", 0))
     assert names(queue.take(8)) == ["a0", "c0"]
     assert names(queue.take(8)) == ["b0"]
 
