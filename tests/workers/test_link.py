@@ -175,7 +175,9 @@ def test_heartbeats_list_the_last_sequence_number_of_each_job(router: RouterEnd,
     assert beat.jobs == {"ended": 2, "silent": -1}
 
 
-def test_a_new_state_is_published_at_once(router: RouterEnd, worker: LinkedWorker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_state_is_published_at_once(
+    router: RouterEnd, worker: LinkedWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("workers.link.HEARTBEAT_INTERVAL_S", 3600.0)
     router.probe()
 

@@ -1,9 +1,6 @@
-"""``GET /health``, ``GET /ready``, ``GET /v1/workers``: the state of the server."""
+"""``GET /health`` and ``GET /ready``: whether the server lives, and whether it can serve."""
 
 from __future__ import annotations
-
-import dataclasses
-from typing import Any
 
 from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
@@ -31,9 +28,3 @@ async def ready(broker: BrokerDep) -> Response:
     lacks = "; ".join(f"{model}: {reason}" for model, reason in missing.items())
     error = ApiError(503, f"not ready: {lacks}", code="not_ready")
     return JSONResponse({"status": "not ready", "missing": missing, **error.body()}, 503)
-
-
-@router.get("/v1/workers", responses=error_responses(401))
-async def workers(broker: BrokerDep) -> dict[str, Any]:
-    """All workers: model, process, device, state and load."""
-    return {"object": "list", "data": [dataclasses.asdict(view) for view in broker.workers()]}

@@ -46,7 +46,7 @@ class Scrape(Collector):
 async def metrics(request: Request, broker: BrokerDep) -> Response:
     """Metrics of requests, workers, processes and GPUs, in Prometheus' text format."""
     families = broker_families(broker)
-    workers = {view.name: view.pid for view in broker.workers() if view.pid}
+    workers = {row.name: row.pid for row in broker.workers() if row.pid}
     pids = {"router": os.getpid(), "supervisor": os.getppid(), **workers}
     scrape = Scrape(request.app.state.metrics, families, pids, request.app.state.gpus)
     encode, content_type = choose_encoder(request.headers.get("accept", ""))

@@ -1,7 +1,8 @@
-"""``POST /v1/workers/…``: drain or replace workers while the server runs."""
+"""``/v1/workers``: the workers' states; drain or replace workers while the server runs."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -24,30 +25,42 @@ def operator_only(request: Request, record: RecordDep, operator: OperatorDep) ->
         raise ApiError(403, f"only the operator may control workers: expected {expected}", code="not_permitted")
 
 
-router = APIRouter(tags=["server"], dependencies=[Depends(operator_only)])
+router = APIRouter(tags=["server"])
 
+_OPERATOR_ONLY = [Depends(operator_only)]
 _ERRORS = error_responses(401, 403, 404)
 
 
-@router.post("/v1/workers/restart", status_code=202, responses=_ERRORS)
+@router.get("/v1/workers", responses=error_responses(401))
+async def list_workers(broker: BrokerDep) -> dict[str, Any]:
+    """All workers: model, process, device, state and load."""
+    return {"object": "list", "data": [dataclasses.asdict(row) for row in broker.workers()]}
+
+
+@router.post("/v1/workers/restart", status_code=202, responses=_ERRORS, dependencies=_OPERATOR_ONLY)
 async def restart_all(broker: BrokerDep) -> dict[str, Any]:
     """Restart all workers, one at a time for each model; no request fails."""
     return _workers(broker.control.restart(None))
 
 
-@router.post("/v1/workers/{name:path}/restart", status_code=202, responses=_ERRORS)
+@router.post("/v1/workers/{name:path}/restart", status_code=202, responses=_ERRORS, dependencies=_OPERATOR_ONLY)
 async def restart_one(name: str, broker: BrokerDep) -> dict[str, Any]:
     """Restart a worker, also one that was drained or given up."""
     return _workers(broker.control.restart(name))
 
 
-@router.post("/v1/workers/{name:path}/drain", status_code=202, responses=error_responses(401, 403, 404, 409))
+@router.post(
+    "/v1/workers/{name:path}/drain",
+    status_code=202,
+    responses=error_responses(401, 403, 404, 409),
+    dependencies=_OPERATOR_ONLY,
+)
 async def drain(name: str, broker: BrokerDep) -> dict[str, Any]:
     """Take a worker out of service until it is restarted. It finishes its jobs; those that take too long move on."""
     return _workers(broker.control.drain(name))
 
 
-def _workers(views: list[WorkerRow]) -> dict[str, Any]:
+def _workers(rows: list[WorkerRow]) -> dict[str, Any]:
     """The workers concerned, with state and process at the time of the order."""
-    rows = [{"name": view.name, "model": view.model, "state": view.state, "pid": view.pid} for view in views]
-    return {"object": "list", "data": rows}
+    data = [{"name": row.name, "model": row.model, "state": row.state, "pid": row.pid} for row in rows]
+    return {"object": "list", "data": data}

@@ -28,7 +28,7 @@ def test_a_servers_figures_after_its_requests() -> None:
         assert seen["nexa_model_ready", "echo"] == 1
         generated = seen["nexa_generation_tokens_total", "echo"]
         assert generated > 0
-        workers = [view["name"] for view in server.workers()]
+        workers = [row["name"] for row in server.workers()]
 
         def all_told() -> dict[tuple[str, str], float] | None:
             seen = figures(server)

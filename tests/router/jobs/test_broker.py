@@ -51,7 +51,7 @@ def test_a_loading_worker_is_not_probed() -> None:
     async def test(server: BrokerServer) -> None:
         loading = server.new_worker("loading", "smol-0")
         loading.state = WorkerState.LOADING
-        await server.until(lambda: any(view.state == "loading" for view in server.broker.workers()), loading.beat)
+        await server.until(lambda: any(row.state == "loading" for row in server.broker.workers()), loading.beat)
         await server.ready_worker("ready", "smol-1")
         assert loading.received == []
 

@@ -11,7 +11,7 @@ from router.jobs.workers.rows import WorkerRow
 from shared.devices import Gpu
 from tests.support.router.fake_broker import FakeBroker
 
-VIEW = WorkerRow(
+ROW = WorkerRow(
     name="smol-0",
     model="smol",
     state="ready",
@@ -42,7 +42,7 @@ class WatchedBroker(FakeBroker):
     worker_losses = Counter({"smol": 2})
 
     def workers(self) -> list[Any]:
-        return [VIEW, dataclasses.replace(VIEW, name="smol-1", state="exited", pid=None, kv_total_tokens=0)]
+        return [ROW, dataclasses.replace(ROW, name="smol-1", state="exited", pid=None, kv_total_tokens=0)]
 
     def queue_lengths(self) -> dict[str, int]:
         return {"smol": 7}

@@ -14,16 +14,16 @@ from workers.supervisor.display import LiveDisplay, LogDisplay, WorkerLine, anno
 from workers.supervisor.processes.output import LineForwarder
 
 
-def view(state: WorkerState, loading: float = 0.0, detail: str = "") -> WorkerLine:
+def line(state: WorkerState, loading: float = 0.0, detail: str = "") -> WorkerLine:
     return WorkerLine("m/0", state, loading, "cpu", detail)
 
 
 def test_each_change_and_each_quarter_of_loading_is_one_log_line(caplog: pytest.LogCaptureFixture) -> None:
     display = LogDisplay("text")
     with caplog.at_level(logging.INFO):
-        for worker in [view(WorkerState.SPAWNING)] * 2 + [view(WorkerState.LOADING, n / 10) for n in range(6)]:
+        for worker in [line(WorkerState.SPAWNING)] * 2 + [line(WorkerState.LOADING, n / 10) for n in range(6)]:
             display.update([worker])
-        display.update([view(WorkerState.EXITED, detail="killed by SIGKILL")])
+        display.update([line(WorkerState.EXITED, detail="killed by SIGKILL")])
     assert [record.getMessage() for record in caplog.records] == [
         "worker spawning",
         "worker loading 0%",
@@ -39,13 +39,13 @@ def test_a_live_display_shows_the_state_and_turns_to_log_lines_once_serving(
 ) -> None:
     screen = io.StringIO()
     display = LiveDisplay(Console(file=screen, force_terminal=True, width=80))
-    display.update([view(WorkerState.READY)])
+    display.update([line(WorkerState.READY)])
     display.serving("Serving m", "http://x")
     assert "ready" in screen.getvalue()
     assert "Serving m" in capsys.readouterr().err
     with caplog.at_level(logging.INFO):
-        display.update([view(WorkerState.READY)])
-        display.update([view(WorkerState.EXITED)])
+        display.update([line(WorkerState.READY)])
+        display.update([line(WorkerState.EXITED)])
     assert [record.getMessage() for record in caplog.records] == ["worker exited"]
 
 
