@@ -1,4 +1,4 @@
-"""The choices of an answer that is sent whole, collected from their events."""
+"""Collects the choices of an answer that is sent in one piece."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CollectedCall:
 
 @dataclass(slots=True)
 class CollectedChoice:
-    """Everything that one choice produced. ``echoed_chars`` is the length of the prompt that its text begins with."""
+    """The output of one choice. ``echoed_chars`` is the length of the prompt at the beginning of its text."""
 
     end: Done | None = None
     texts: list[str] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The events of one stream as numbered bytes, kept for readers who come back, within a size limit."""
+"""The numbered events of one stream, kept within a size limit for readers that come back."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from router.answers.event_stream import numbered
 from router.schemas.errors import ApiError
 
-SEND_BYTES = 64 * 1024
-"""Approximate size of one read."""
+READ_BYTES = 64 * 1024
+"""A read ends with the first event that reaches this size."""
 
 
 class EventLog:
     """Holds the newest events, about ``limit_bytes`` of them.
 
     ``sent_id`` is the last event that was sent to the current reader. Beyond the limit the oldest events are dropped,
-    but only those that were sent; the writer checks whether the log is :attr:`full`.
+    but never unsent ones: the writer must check whether the log is :attr:`full`.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -35,7 +35,7 @@ class EventLog:
 
     @property
     def full(self) -> bool:
-        """Whether the log exceeds its limit without the newest event; a single picture may be larger than the limit."""
+        """Whether the log exceeds its limit even without its newest event, which alone may be larger (a picture)."""
         return self.held_bytes > self.limit_bytes + len(self._events[-1]) if self._events else False
 
     def append(self, events: Sequence[str]) -> None:
@@ -49,15 +49,15 @@ class EventLog:
         self.wake()
 
     def end(self, events: Sequence[str] = ()) -> None:
-        """Add the last events."""
+        """Add the last events, and mark the log as complete."""
         self.ended = True
         self.append(events)
 
     def check(self, after: int) -> None:
-        """Check that the events after this one can be read.
+        """Check that the events after the one with the id ``after`` can be read.
 
         Raises:
-            ApiError: 400, there is no such event yet; 410, the events after it were dropped.
+            ApiError: 400, there is no such event yet; 410, some of the events after it were dropped.
         """
         if after > self.last_id:
             message = f"Last-Event-ID: expected at most {self.last_id}, the last event, got {after}"
@@ -69,7 +69,7 @@ class EventLog:
             raise ApiError(410, message, "Last-Event-ID", "events_dropped")
 
     def read(self, after: int) -> tuple[int, bytes]:
-        """The next events after this one, and the id of the last of them; empty if there is none yet.
+        """The next events after ``after``, preceded by the id of the last of them; empty if there are none yet.
 
         Raises:
             ApiError: as :meth:`check`.
@@ -78,7 +78,7 @@ class EventLog:
         taken: list[bytes] = []
         taken_bytes = 0
         at = after - self._first_id + 1
-        while at < len(self._events) and taken_bytes < SEND_BYTES:
+        while at < len(self._events) and taken_bytes < READ_BYTES:
             taken.append(self._events[at])
             taken_bytes += len(self._events[at])
             at += 1
@@ -101,7 +101,7 @@ class EventLog:
         self._waiting.clear()
 
     def _drop_sent(self) -> None:
-        """Drop sent events down to three quarters of the limit, which makes it rare."""
+        """Drop sent events down to three quarters of the limit, so that this is rarely needed."""
         count = 0
         while self.held_bytes > self.limit_bytes * 3 // 4 and self._first_id + count <= self.sent_id:
             self.held_bytes -= len(self._events[count])

@@ -1,8 +1,8 @@
 """Answers as server-sent events.
 
-This is the router's hot path, so the events are formatted by hand: each batch of a job's events becomes one string and
-one ASGI message, and only the tokens' text is encoded per event. Events have ids, counted from 1 in each stream;
-comments have none.
+This is the router's hot path, so events are formatted by hand: each batch of a job's events becomes one string and one
+ASGI message, and only the tokens' text is encoded per event. The events of a stream have ids from 1 up; comments have
+none.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ from router.schemas.errors import ApiError
 from shared.wire.payloads import Failed, Payload
 
 KEEP_ALIVE_INTERVAL_S = 15.0
+"""Silence after which a comment is sent, so that proxies do not close the connection."""
 DONE_EVENT = "data: [DONE]\n\n"
 
 log = logging.getLogger("nexa.request")
 
 
 class ChunkWriter(Protocol):
-    """Renders events as an endpoint's chunks in the event stream format (``data: {...}`` and a blank line)."""
+    """Renders an endpoint's chunks in the event stream format (``data: {...}`` and a blank line)."""
 
     def opening(self) -> list[str]:
         """The chunks before the first event."""
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
-        """The chunks of some events of a choice; may be empty."""
+        """The chunks for some events of a choice; may be empty."""
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
         """The chunks after the last event, without ``[DONE]``. All choices are done."""
@@ -51,11 +52,11 @@ async def write_events(
 ) -> list[str]:
     """Pass a request's events to ``write`` as they come; returns the events that end the stream.
 
-    The end is the last chunks with ``[DONE]``, or an ``error`` event. ``first`` is the request's first batch if it was
+    These are the last chunks and ``[DONE]``, or an ``error`` event. ``first`` is the request's first batch if it was
     already taken.
 
     Raises:
-        ClientGone: from ``write``, the reader has gone.
+        ClientGone: raised by ``write`` when the client has disconnected.
     """
     try:
         events = chunks.opening()
@@ -78,7 +79,7 @@ async def write_events(
         raise
     except Exception:
         log.exception("stream failed", extra={"id": submitted.record.request_id})
-        return [error_event(ApiError(500, "the server failed while it streamed this answer"))]
+        return [error_event(ApiError(500, "the server failed while streaming this answer; its log has the reason"))]
 
 
 def numbered(events: Sequence[str], last_id: int) -> str:
@@ -89,15 +90,12 @@ def numbered(events: Sequence[str], last_id: int) -> str:
 
 
 def error_event(error: ApiError) -> str:
-    """An ``error`` event that holds an OpenAI error object."""
+    """An ``error`` event with an OpenAI error object."""
     return f"event: error\ndata: {json_text(error.body())}\n\n"
 
 
 class EventResponse(Response, ABC):
-    """An ASGI response of server-sent events, which ends when the client goes away.
-
-    After ``KEEP_ALIVE_INTERVAL_S`` of silence it sends a comment.
-    """
+    """An ASGI response of server-sent events, which ends when the client disconnects."""
 
     def __init__(self, job_id: str) -> None:
         self.status_code = 200
@@ -114,7 +112,7 @@ class EventResponse(Response, ABC):
 
     @abstractmethod
     async def send_events(self) -> bytes:
-        """Send the events with :meth:`put`, except for the last ones, which are returned."""
+        """Send all events with :meth:`put` except the last ones, and return those."""
 
     @abstractmethod
     def leave(self) -> None:
@@ -138,7 +136,7 @@ class EventResponse(Response, ABC):
         try:
             await run_unless_disconnected(receive, self._send_all())
         except ClientGone:
-            pass  # there is nobody to answer
+            pass  # nobody is left to answer
         finally:
             self.leave()
 
@@ -170,8 +168,8 @@ class EventResponse(Response, ABC):
 class EventStream(EventResponse):
     """Streams a request whose first batch was already taken.
 
-    An error is sent as an ``error`` event, which ends the stream. The request is closed at the end of the stream, or
-    when the client goes away.
+    An error is sent as an ``error`` event, which ends the stream. The request is closed when the stream ends or the
+    client disconnects.
     """
 
     def __init__(self, submitted: SubmittedRequest, chunks: ChunkWriter, first: Batch | None) -> None:

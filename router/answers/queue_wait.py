@@ -1,7 +1,7 @@
-"""How a client learns the place of its request in the queue.
+"""Reports a request's position in the queue to its client.
 
-A stream that waits for longer than ``PATIENCE_S`` starts with comments (``: queued at position N``) until its first
-event. A whole answer has the place at acceptance in its header ``X-Queue-Position``.
+A stream that is queued for longer than ``START_DELAY_S`` begins with comments (``: queued at position N``) until its
+first event. A whole answer has the header ``X-Queue-Position``: the position when the request was accepted.
 """
 
 from __future__ import annotations
@@ -16,29 +16,30 @@ from router.answers.submission import Batch, SubmittedRequest
 from router.http.disconnect import ClientGone, run_unless_disconnected
 
 POSITION_HEADER = "X-Queue-Position"
-PATIENCE_S = 1.0
-"""How long a stream may wait in the queue before its response starts; errors until then get their HTTP status."""
+START_DELAY_S = 1.0
+"""Time in the queue after which a stream's response starts; until then, an error gets its own HTTP status."""
 
 REPORT_INTERVAL_S = 1.0
-KEEP_ALIVE_REPORTS = 15
-"""Intervals after which an unchanged position is sent again, to keep the connection alive."""
+"""Time between looks at the position in the queue."""
+KEEP_ALIVE_INTERVALS = 15
+"""Number of such intervals after which an unchanged position is sent again, to keep the connection alive."""
 
 MakeStream = Callable[[Batch | None], Response]
 
 
 def position_header(submitted: SubmittedRequest) -> dict[str, str]:
-    """The header of a whole answer."""
+    """The header ``X-Queue-Position`` of a whole answer."""
     return {POSITION_HEADER: str(submitted.queue_position)}
 
 
 async def first_batch(submitted: SubmittedRequest) -> asyncio.Task[Batch | None]:
-    """Wait for a request's first batch, but for at most ``PATIENCE_S`` while it is in the queue.
+    """Wait for a request's first batch, but at most ``START_DELAY_S`` if the request is queued all that time.
 
-    The returned task is done if there is a batch, and still running otherwise.
+    Returns the task that takes the batch: done if there is one, else still running.
     """
     taking = asyncio.ensure_future(submitted.next_batch())
     try:
-        await asyncio.wait({taking}, timeout=PATIENCE_S if submitted.position() else None)
+        await asyncio.wait({taking}, timeout=START_DELAY_S if submitted.position() else None)
         if not taking.done() and not submitted.position():
             await asyncio.wait({taking})
     except BaseException:
@@ -48,10 +49,10 @@ async def first_batch(submitted: SubmittedRequest) -> asyncio.Task[Batch | None]
 
 
 class QueuedStream(Response):
-    """An ASGI response that sends the request's place in the queue until its first batch.
+    """An ASGI response that sends the request's position in the queue until its first batch.
 
-    It then continues as the stream that ``make`` returns for that batch, whose headers it has sent. An error in the
-    queue becomes an event of that stream.
+    It then continues as the stream that ``make`` returns for that batch; it has already sent that stream's headers. An
+    error while queued becomes an event of that stream.
     """
 
     def __init__(self, submitted: SubmittedRequest, taking: asyncio.Task[Batch | None], make: MakeStream) -> None:
@@ -76,14 +77,14 @@ class QueuedStream(Response):
         await self._make(first)(scope, receive, _without_start(send))
 
     async def _report_until_first(self, send: Send) -> Batch | None:
-        reported, since = 0, 0
+        reported, intervals = 0, 0
         while not self._taking.done():
             position = self._submitted.position()
-            since += 1
-            if position and (position != reported or since >= KEEP_ALIVE_REPORTS):
+            intervals += 1
+            if position and (position != reported or intervals >= KEEP_ALIVE_INTERVALS):
                 comment = f": queued at position {position}\n\n"
                 await send({"type": "http.response.body", "body": comment.encode(), "more_body": True})
-                reported, since = position, 0
+                reported, intervals = position, 0
             await asyncio.wait({self._taking}, timeout=REPORT_INTERVAL_S)
         return self._taking.result()
 

@@ -1,4 +1,4 @@
-"""The running requests by their ids, and the resumable streams."""
+"""Registry of running requests and resumable streams, by job id."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from router.answers.event_stream import ChunkWriter
-from router.answers.kept_stream import KeptStream
+from router.answers.resumable_stream import ResumableStream
 from router.answers.submission import SubmittedRequest
 from router.http.request_record import RequestRecord
 from router.jobs.job import JobState
@@ -15,15 +15,15 @@ from router.schemas.jobs import EntryState
 from router.schemas.shown import shown
 
 MAX_STREAMS = 64
-"""Resumable streams over all users."""
+"""Resumable streams of all users together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A running request, or one whose events are kept."""
+    """A running request, or one with a resumable stream that is still kept."""
 
     submitted: SubmittedRequest
-    stream: KeptStream | None = None
+    stream: ResumableStream | None = None
 
     @property
     def job_id(self) -> str:
@@ -37,7 +37,7 @@ class Entry:
 
     @property
     def state(self) -> EntryState:
-        """Its state over all choices."""
+        """The state of all its choices together."""
         states = {job.state for job in self.submitted.jobs}
         if states <= {JobState.QUEUED, JobState.DISPATCHED}:
             return EntryState.QUEUED
@@ -56,8 +56,8 @@ class Entry:
 class JobRegistry:
     """The requests of this run of the router, by the ids of their answers.
 
-    Each user may have ``streams_per_user`` resumable streams. Each is kept for ``timeout_s`` without a reader and holds
-    about ``log_bytes`` of events.
+    Each user may have ``streams_per_user`` resumable streams. A stream is kept for ``timeout_s`` without a reader, and
+    holds about ``log_bytes`` of events.
     """
 
     def __init__(self, timeout_s: float, log_bytes: int, streams_per_user: int) -> None:
@@ -72,15 +72,15 @@ class JobRegistry:
         self._entries[job_id] = Entry(submitted)
         submitted.on_close = lambda: self._forget(job_id)
 
-    def keep(self, submitted: SubmittedRequest, chunks: ChunkWriter) -> KeptStream:
-        """Register a request whose stream goes on without its client. The registry closes it.
+    def keep(self, submitted: SubmittedRequest, chunks: ChunkWriter) -> ResumableStream:
+        """Register a request with a resumable stream, and return the stream. The registry closes the request.
 
         Raises:
-            ApiError: 429, there are too many streams, and all have readers.
+            ApiError: 429, there are too many streams, and each of them has a reader.
         """
         job_id = submitted.record.answer_id
         self._make_room(submitted.record.user)
-        stream = KeptStream(submitted, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id))
+        stream = ResumableStream(submitted, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id))
         self._entries[job_id] = Entry(submitted, stream)
         return stream
 
@@ -99,11 +99,11 @@ class JobRegistry:
         return entry
 
     def visible(self, asking: RequestRecord) -> list[Entry]:
-        """The user's requests, or everybody's for an administrator; oldest first."""
+        """The requests that ``asking`` may see: the user's own, or all for an administrator; oldest first."""
         return [entry for entry in self._entries.values() if _may_see(asking, entry)]
 
     def cancel(self, entry: Entry) -> None:
-        """Stop a request, which its client gets an error for; forget one that has ended."""
+        """Stop a request, whose client then gets an error, or forget one that has ended."""
         if not entry.ended:
             entry.submitted.cancel()
         elif entry.stream is not None:
@@ -124,7 +124,7 @@ class JobRegistry:
         streams = self._streams()
         _close_oldest(streams, MAX_STREAMS, f"{len(streams)} resumable streams are open, which is the limit")
 
-    def _streams(self) -> list[KeptStream]:
+    def _streams(self) -> list[ResumableStream]:
         return [entry.stream for entry in self._entries.values() if entry.stream is not None]
 
 
@@ -132,8 +132,8 @@ def _may_see(asking: RequestRecord, entry: Entry) -> bool:
     return asking.admin or entry.user == asking.user
 
 
-def _close_oldest(streams: Iterable[KeptStream], limit: int, refusal: str) -> None:
-    """Close streams without a reader until fewer than ``limit`` are left: completely sent ones first, then the oldest.
+def _close_oldest(streams: Iterable[ResumableStream], limit: int, refusal: str) -> None:
+    """Close streams without a reader until fewer than ``limit`` remain: fully sent ones first, then the oldest.
 
     Raises:
         ApiError: 429, all have readers.

@@ -1,4 +1,4 @@
-"""Responses of all endpoints: whole, streamed, queued or resumable."""
+"""Responses of the generating endpoints: whole, streamed, queued or resumable."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from router.answers.choices import CollectedChoice, collect
 from router.answers.event_stream import ChunkWriter, EventStream
-from router.answers.kept_stream import KeptEvents
 from router.answers.queue_wait import QueuedStream, first_batch, position_header
 from router.answers.registry import JobRegistry
+from router.answers.resumable_stream import ResumableResponse
 from router.answers.submission import SubmittedRequest
 from router.http.disconnect import run_unless_disconnected
 from router.http.json_text import json_text
@@ -23,8 +23,8 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _RESUMABLE_HELP = (
-    "A streamed answer goes on when the connection is lost. `GET /v1/jobs/{id}/events` sends the rest; the id is that "
-    "of the response header `X-Job-Id`."
+    "Keep a streamed answer going if the connection is lost. `GET /v1/jobs/{id}/events` sends the rest; the id is in "
+    "the response header `X-Job-Id`."
 )
 
 
@@ -39,7 +39,7 @@ RESUMABLE = [Depends(_note_resumable)]
 
 
 def registry_of(request: Request) -> JobRegistry:
-    """The application's running requests."""
+    """The application's registry of running requests."""
     registry: JobRegistry = request.app.state.job_registry
     return registry
 
@@ -50,17 +50,17 @@ async def answer_whole(
     body: R,
     write: Callable[[R, SubmittedRequest, list[CollectedChoice]], dict[str, Any]],
 ) -> Response:
-    """The answer as one JSON object, which ``write`` makes from the request's body and its choices."""
+    """Answer with one JSON object, which ``write`` makes from the request's body and the finished choices."""
     choices = await gathered(request, submitted, collect(submitted))
     text = json_text(write(body, submitted, choices))
     return Response(text, headers=position_header(submitted), media_type="application/json")
 
 
 async def gathered(request: Request, submitted: SubmittedRequest, work: Coroutine[Any, Any, T]) -> T:
-    """The result of ``work``, which collects a request's events.
+    """Register a request and return the result of ``work``, which collects its events.
 
     Raises:
-        ClientGone: the client went away.
+        ClientGone: the client disconnected.
         ApiError: a choice failed, or was stopped by its user or by the server.
     """
     registry_of(request).add(submitted)
@@ -68,14 +68,14 @@ async def gathered(request: Request, submitted: SubmittedRequest, work: Coroutin
 
 
 async def answer_in_chunks(request: Request, submitted: SubmittedRequest, chunks: ChunkWriter) -> Response:
-    """The answer as an event stream, which takes over the submitted request.
+    """Answer with an event stream, which takes over the submitted request.
 
     The response starts with the first event, so that an error before it gets its own HTTP status, or after
-    ``PATIENCE_S`` in the queue. A resumable stream starts at once, since its client needs the job's id.
+    ``START_DELAY_S`` in the queue. A resumable stream starts at once, since its client needs the job's id.
     """
     response: Response
     if request.state.resumable:
-        response = KeptEvents(registry_of(request).keep(submitted, chunks))
+        response = ResumableResponse(registry_of(request).keep(submitted, chunks))
     else:
         registry_of(request).add(submitted)
         response = await _begun(request, submitted, chunks)
@@ -84,7 +84,7 @@ async def answer_in_chunks(request: Request, submitted: SubmittedRequest, chunks
 
 
 async def _begun(request: Request, submitted: SubmittedRequest, chunks: ChunkWriter) -> Response:
-    """The stream, once it has its first event or has waited in the queue for ``PATIENCE_S``."""
+    """Wait for the first event, or ``START_DELAY_S`` in the queue, and return the stream."""
     if submitted.queue_position:
         taking = await run_unless_disconnected(request.receive, first_batch(submitted))
         if not taking.done():
@@ -93,7 +93,7 @@ async def _begun(request: Request, submitted: SubmittedRequest, chunks: ChunkWri
     else:
         first = await run_unless_disconnected(request.receive, submitted.next_batch())
     if first is None:
-        submitted.check_done()  # raises: no event means that it was stopped
+        submitted.check_done()  # raises: a request without events was stopped
     elif isinstance(first[1][0], Failed):
         raise ApiError.from_job(first[1][0])
     return EventStream(submitted, chunks, first)

@@ -14,7 +14,7 @@ from router.jobs.consumption import Consumption, consumed_by
 from router.jobs.job import Blob, Job, JobRequest, JobState
 from router.jobs.limits import lower_priority
 from router.schemas.errors import ApiError
-from router.schemas.scheduling import NOTHING_ASKED, SchedulingFields
+from router.schemas.scheduling import DEFAULT_SCHEDULING, SchedulingFields
 from shared.kinds import kind_of
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
@@ -24,18 +24,18 @@ Batch = tuple[int, list[Payload]]
 
 
 class SubmittedRequest:
-    """One job for each choice; their events are merged. ``async with`` submits the jobs.
+    """A request's jobs, one for each choice, with their events merged. ``async with`` submits the jobs.
 
-    The end of ``async with`` closes the request, which cancels jobs that still run. A response that goes on with the
-    request calls :meth:`release` and closes it itself.
+    Leaving ``async with`` closes the request, which cancels jobs that still run. A response that outlives the block
+    calls :meth:`release`, and closes the request itself.
 
-    ``choices`` are the work of each, all of one kind; they share the ``blobs``. ``choices_per_prompt`` choices in a row
-    have the same prompt. ``on_close`` is called once, when the request is closed. ``cancelled`` is set when its user
-    has cancelled it.
+    ``choices`` has the work of each choice, all of one kind; they share the ``blobs``. Each run of
+    ``choices_per_prompt`` choices has the same prompt. ``on_close`` is called once, when the request is closed.
+    ``cancelled`` is set when its user has cancelled it.
 
     Raises:
         Refused: the model is not served. On entering: the queue is full, or no worker can run it; no job is left.
-        ApiError: 400, more choices than can ever run and wait, or a longer timeout than allowed.
+        ApiError: 400, more choices than the server can run and queue at once, or a longer timeout than allowed.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class SubmittedRequest:
         model: str | None,
         choices: Sequence[Work],
         blobs: tuple[Blob, ...] = (),
-        scheduling: SchedulingFields = NOTHING_ASKED,
+        scheduling: SchedulingFields = DEFAULT_SCHEDULING,
         choices_per_prompt: int = 1,
     ) -> None:
         self.kind = kind_of(choices[0])
         served = broker.find_model(model, self.kind)
         _check_choices(len(choices), broker.settings, served)
         timeout_s = scheduling.timeout_s(broker.settings.default_timeout_s, broker.settings.max_timeout_s)
-        priority = lower_priority(scheduling.asked_priority(), record.limits.priority)
+        priority = lower_priority(scheduling.requested_priority(), record.limits.priority)
         self.model = served.name
         self.created = int(time.time())
         self.record = record
@@ -95,11 +95,11 @@ class SubmittedRequest:
 
     @property
     def queue_position(self) -> int:
-        """The first choice's place in the queue when it was accepted; 0 if it was dispatched at once."""
+        """The first choice's position in the queue when it was accepted; 0 if it was dispatched at once."""
         return self.jobs[0].queue_position
 
     def position(self) -> int:
-        """The best place in the queue among the choices now; 0 if one was dispatched."""
+        """The current position in the queue of the foremost choice; 0 if one was dispatched."""
         positions = [self._broker.position(job) if job.state is JobState.QUEUED else 0 for job in self.jobs]
         return min(positions)
 
@@ -122,7 +122,7 @@ class SubmittedRequest:
                 # Not 409, which clients retry.
                 raise ApiError(CLIENT_CLOSED_REQUEST, message, code="cancelled")
             if job.done is None:
-                raise ApiError(503, "the server stopped this request before it was done; try again")
+                raise ApiError(503, "the server stopped this request before it finished; try again")
 
     async def next_batch(self) -> Batch | None:
         """The index of a choice and its new events; ``None`` once all choices have ended."""
@@ -153,7 +153,7 @@ class SubmittedRequest:
         self.check_done()
 
     def cancel(self) -> None:
-        """Stop the jobs for the user; readers of the events get an error that says so."""
+        """Stop the jobs on behalf of the user; readers of the events get an error that says so."""
         if not all(job.ended for job in self.jobs):
             self.cancelled = True
             self._cancel_jobs()
@@ -192,7 +192,7 @@ class SubmittedRequest:
 
 
 def _check_choices(count: int, settings: ServerSettings, served: ModelSettings) -> None:
-    """Check that all choices can run and wait at the same time.
+    """Check that the server can run and queue all choices at the same time.
 
     Raises:
         ApiError: 400.
@@ -204,7 +204,7 @@ def _check_choices(count: int, settings: ServerSettings, served: ModelSettings) 
 
 
 def _prompt_of(work: Work) -> Any:
-    """A prompt for the log: text, token ids or a chat's messages."""
+    """The prompt for the log: text, token ids or a chat's messages."""
     match work:
         case TextJob():
             return next(given for given in (work.prompt, work.prompt_tokens, work.messages, "") if given is not None)

@@ -21,7 +21,7 @@ class SchedulingFields(BaseModel):
         None, gt=0, description="Seconds, waiting included, until the request is stopped with 504."
     )
 
-    def asked_priority(self) -> Priority:
+    def requested_priority(self) -> Priority:
         """The priority that the request asks for."""
         return Priority(self.priority)
 
@@ -39,4 +39,4 @@ class SchedulingFields(BaseModel):
         return self.timeout
 
 
-NOTHING_ASKED = SchedulingFields.model_validate({})
+DEFAULT_SCHEDULING = SchedulingFields.model_validate({})

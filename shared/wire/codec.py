@@ -1,7 +1,7 @@
-"""How typed messages become bytes: a byte with the protocol version, then a msgpack array, checked when it comes back.
+"""Encodes messages: one byte with the protocol version, then a msgpack array whose types are checked on decoding.
 
 The array of a message is ``[type code, field, field, ...]``; types that are not in a union have no code. msgspec packs
-and checks them: it converts nothing but whole numbers to floats, and evaluates nothing.
+and checks them. The only conversion is from integers to float fields, and nothing is ever evaluated.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 PROTOCOL_VERSION = 5
-"""From 0 to 255. The rule for changing it stands in :mod:`shared.wire.messages`."""
+"""From 0 to 255. :mod:`shared.wire.messages` says when to change it."""
 
 MAX_FRAME_BYTES = 64 * 1024 * 1024
-"""The longest packed message; the files of a job follow it as frames of their own."""
+"""The largest packed message. A job's files do not count: they are sent as separate frames."""
 
 M = TypeVar("M")
 
@@ -27,23 +27,23 @@ class WireError(ValueError):
 
 
 class Struct(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
-    """Base of messages and of the types within them. The ``tag`` of a subclass is its type code on the wire."""
+    """Base of messages and of the types in them. The ``tag`` of a subclass is its type code on the wire."""
 
 
 def encode(message: Struct) -> bytes:
     """Pack ``message``.
 
     Raises:
-        TypeError: it holds something that msgpack has no type for.
-        ValueError: it holds text that is not Unicode.
-        OverflowError: it holds an integer outside -2**63 to 2**64 - 1.
+        TypeError: it contains an object that msgpack has no type for.
+        ValueError: it contains text that is not valid Unicode.
+        OverflowError: it contains an integer outside -2**63 to 2**64 - 1.
         RecursionError: it is nested too deeply.
     """
     return _VERSION + _encoder.encode(message)
 
 
 class Decoder(Generic[M]):
-    """Decodes what may arrive at one socket: a message class, or a union of some."""
+    """Decodes the messages that one socket receives: one class, or a union of classes."""
 
     def __init__(self, expected: Any) -> None:
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(expected)

@@ -1,7 +1,4 @@
-"""What a job asks for.
-
-The router builds a job from a validated HTTP request; a worker's engine runs it. Defaults are those of the API.
-"""
+"""Jobs: what the router builds from a validated HTTP request and a worker's engine runs. Defaults are the API's."""
 
 from __future__ import annotations
 
@@ -87,7 +84,7 @@ class TextJob(Struct, tag=30, frozen=True):
 
 
 class SpeechTask(StrEnum):
-    """Write speech down in its own language, or translate it into English."""
+    """Transcribe speech in its own language, or translate it into English."""
 
     TRANSCRIBE = "transcribe"
     TRANSLATE = "translate"

@@ -1,7 +1,7 @@
-"""Every message that crosses a process border.
+"""All messages between processes.
 
 Jobs socket (ROUTER in the router, DEALER in each worker): :data:`RouterMessage` from router to worker, with the files
-of a job (audio, images) as further frames after :class:`Submit`; :class:`Replayed` from worker to router.
+of a job (audio, images) as additional frames after :class:`Submit`; :class:`Replayed` from worker to router.
 
 Control socket (PUSH in the router, PULL in the supervisor): :data:`ControlMessage`. The roster shows the outcome.
 
@@ -11,9 +11,9 @@ frames, ``[topic, message]``. :class:`Step` and :class:`ProbeEcho` have the rout
 
 Changing messages: a message is an array of its fields in order, without their names, so both ends must have the same
 fields. Bump ``PROTOCOL_VERSION`` (:mod:`shared.wire.codec`) when a message, or a type within one, is added or removed,
-when a field is added, removed, moved or gets another type, unit or meaning, and when a member of an enum goes or gets
-another value. No bump is needed for a new name of a class or field, or for a docstring. A type code (the ``tag`` of a
-class) is never used again: those of removed messages are in ``RETIRED_CODES``.
+when a field is added, removed, moved or gets another type, unit or meaning, and when an enum member is removed or gets
+another value. Renaming a class or field needs no bump. Never reuse a type code (the ``tag`` of a class):
+``RETIRED_CODES`` has those of removed messages.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ROSTER_TOPIC = b"roster"
 
 
 def router_topic(router_id: str) -> bytes:
-    """The topic of the events of one router's jobs."""
+    """The event bus topic for the jobs of one router."""
     return b"router/" + router_id.encode()
 
 
@@ -74,11 +74,11 @@ class Probe(Struct, tag=1, frozen=True):
 
 
 class Submit(Struct, tag=3, frozen=True):
-    """A job. The last three fields hold what an earlier worker has already sent of it.
+    """A job. The last three fields say what an earlier worker has already sent of it.
 
-    ``generated`` are token ids, ``delivered`` counts finished pictures or chunks of a recording, and ``begun`` is its
-    :class:`Started`: if set, a text's ``echo`` has been sent too. Each worker gets the job under another ``job_id``, so
-    that late events of an earlier worker cannot be mistaken for those of this one.
+    ``generated`` are token ids, ``delivered`` counts finished pictures or chunks of a recording, and ``begun`` is the
+    :class:`Started` event: if set, a text's ``echo`` has been sent too. Each worker gets the job under a different
+    ``job_id``, so late events of an earlier worker cannot be mistaken for those of this one.
     """
 
     job_id: str
@@ -109,7 +109,7 @@ class Acknowledge(Struct, tag=6, frozen=True):
 
 
 class Drain(Struct, tag=7, frozen=True):
-    """Finish the jobs at hand, then exit."""
+    """Finish the current jobs, then exit."""
 
 
 class Event(Struct, frozen=True):
@@ -184,7 +184,7 @@ class Heartbeat(Struct, tag=13, frozen=True):
 class WorkerStatus(Struct, frozen=True):
     """The supervisor's view of one worker.
 
-    ``detail`` explains the last exit; ``last_lines`` are the last lines of output of a worker that was given up.
+    ``detail`` explains the last exit; ``last_lines`` is the end of the output of a worker that was given up.
     """
 
     worker_name: str
@@ -203,7 +203,7 @@ class Roster(Struct, tag=14, frozen=True):
 
 
 class DrainWorker(Struct, tag=15, frozen=True):
-    """Let this worker finish its jobs and exit, and start no other in its place."""
+    """Let this worker finish its jobs and exit, and do not replace it."""
 
     worker_name: str
 
@@ -217,6 +217,7 @@ class RestartWorkers(Struct, tag=16, frozen=True):
 HEARTBEAT_INTERVAL_S = 0.5
 
 RETIRED_CODES = frozenset({2})
+"""Type codes of removed messages."""
 
 RouterMessage = Probe | Submit | Cancel | Replay | Acknowledge | Drain
 """From a router to a worker, on the jobs socket."""

@@ -1,4 +1,4 @@
-"""What a worker reports of a job: the payloads of its events, the last one :class:`Done` or :class:`Failed`."""
+"""Payloads of a job's events. The last event of a job is :class:`Done` or :class:`Failed`."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ Payload = Started | Tokens | Progress | Picture | Segment | Recording | Done | F
 
 
 class JobError(Exception):
-    """An engine refuses or gives up a job; ``failed`` is the answer for the client."""
+    """Raised when an engine refuses or gives up a job; ``failed`` is the error for the client."""
 
     def __init__(self, status: int, message: str, param: str | None = None, code: str | None = None) -> None:
         super().__init__(message)

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import zmq
 
-RECONNECT_FIRST_MS = 20
-RECONNECT_MAX_MS = 500
+MIN_RECONNECT_MS = 20
+"""Wait before the first attempt to reconnect; it doubles with each attempt, up to ``MAX_RECONNECT_MS``."""
+MAX_RECONNECT_MS = 500
 MAX_BLOB_BYTES = 1024**3
-"""The largest file of a job."""
+"""The largest file that a job can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +65,18 @@ class CurveKeys:
 def open_socket(
     context: zmq.Context[zmq.Socket[bytes]], kind: int, curve: CurveKeys | None = None
 ) -> zmq.Socket[bytes]:
-    """Open a socket that never drops messages for lack of space and never delays the end of its process.
+    """Open a socket that never drops messages for lack of space and never delays the exit of its process.
 
-    High-water marks are off because PUB drops silently beyond them. The router bounds what is in flight by the jobs
-    that it admits.
+    High-water marks are off, because PUB silently drops messages beyond them. The router limits what is in flight by
+    limiting the jobs that it dispatches.
     """
     sock = context.socket(kind)
     sock.setsockopt(zmq.LINGER, 0)
     sock.setsockopt(zmq.SNDHWM, 0)
     sock.setsockopt(zmq.RCVHWM, 0)
     sock.setsockopt(zmq.MAXMSGSIZE, MAX_BLOB_BYTES)
-    sock.setsockopt(zmq.RECONNECT_IVL, RECONNECT_FIRST_MS)
-    sock.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
+    sock.setsockopt(zmq.RECONNECT_IVL, MIN_RECONNECT_MS)
+    sock.setsockopt(zmq.RECONNECT_IVL_MAX, MAX_RECONNECT_MS)
     if curve is not None:
         sock.curve_publickey, sock.curve_secretkey = curve.public, curve.secret
         if curve.server is None:
@@ -93,6 +94,7 @@ class SocketReader:
     """
 
     MAX_MESSAGES_PER_TURN = 256
+    """Messages read before other tasks of the loop get their turn."""
 
     def __init__(self, sock: zmq.Socket[bytes], on_message: Callable[[list[bytes]], None]) -> None:
         self._sock = sock

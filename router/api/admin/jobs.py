@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
-from router.answers.kept_stream import KeptEvents
 from router.answers.registry import Entry, JobRegistry
 from router.answers.response import registry_of
+from router.answers.resumable_stream import ResumableResponse
 from router.api.dependencies import RecordDep
 from router.schemas.base import agreed
 from router.schemas.errors import ApiError, error_responses
@@ -72,7 +72,7 @@ async def read_events(
     stream.log.check(last_id)
     if stream.log.ended and last_id == stream.log.last_id:
         return Response(status_code=204)
-    return KeptEvents(stream, last_id)
+    return ResumableResponse(stream, last_id)
 
 
 def _job(entry: Entry) -> JobObject:

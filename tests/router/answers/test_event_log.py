@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.answers.event_log import SEND_BYTES, EventLog
+from router.answers.event_log import READ_BYTES, EventLog
 from router.schemas.errors import ApiError
 
 LIMIT_BYTES = 1000
@@ -39,13 +39,13 @@ def test_events_are_numbered_and_read_from_any_of_them() -> None:
 
 
 def test_a_read_is_bounded() -> None:
-    log = EventLog(10 * SEND_BYTES)
-    log.append([event(SEND_BYTES // 4)] * 9)
+    log = EventLog(10 * READ_BYTES)
+    log.append([event(READ_BYTES // 4)] * 9)
     position, sizes = 0, []
     while position < log.last_id:
         position, data = log.read(position)
         sizes.append(len(data))
-    assert sizes == [SEND_BYTES, SEND_BYTES, SEND_BYTES // 4]
+    assert sizes == [READ_BYTES, READ_BYTES, READ_BYTES // 4]
 
 
 def test_sent_events_are_dropped_at_the_limit() -> None:

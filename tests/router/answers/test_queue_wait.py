@@ -44,7 +44,7 @@ class QueueingBroker(FakeBroker):
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.answers.queue_wait.PATIENCE_S", 0.05)
+    monkeypatch.setattr("router.answers.queue_wait.START_DELAY_S", 0.05)
     monkeypatch.setattr("router.answers.queue_wait.REPORT_INTERVAL_S", 0.01)
 
 
@@ -125,7 +125,7 @@ def test_an_error_after_the_wait_is_an_event_and_one_before_has_its_status(monke
         assert "event: error\n" in texts(messages)
         assert '"code":"deadline_exceeded"' in texts(messages)
 
-        monkeypatch.setattr("router.answers.queue_wait.PATIENCE_S", 60.0)
+        monkeypatch.setattr("router.answers.queue_wait.START_DELAY_S", 60.0)
         early = QueueingBroker()
         async with http_client(early) as client:
             asking = asyncio.ensure_future(client.post("/v1/completions", json=STREAM))

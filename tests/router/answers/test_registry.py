@@ -1,4 +1,4 @@
-"""Which kept streams are closed to make room for others."""
+"""Which resumable streams are closed to make room for others."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from router.answers import registry as job_registry
-from router.answers.kept_stream import KeptStream
 from router.answers.registry import JobRegistry
+from router.answers.resumable_stream import ResumableStream
 from router.answers.submission import SubmittedRequest
 from router.api.text.completion_answer import CompletionChunks
 from router.http.request_record import RequestRecord
@@ -19,7 +19,7 @@ from shared.wire.payloads import Started
 from tests.support.router.fake_broker import FakeBroker, words
 
 ANYBODY = RequestRecord(admin=True)
-Keep = Callable[..., Awaitable[KeptStream]]
+Keep = Callable[..., Awaitable[ResumableStream]]
 
 
 def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None]]) -> None:
@@ -29,7 +29,7 @@ def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None
         registry = JobRegistry(60.0, 1000, limit)
         body = CompletionRequest(prompt="x")
 
-        async def keep(user: str = "ann", ends: bool = False) -> KeptStream:
+        async def keep(user: str = "ann", ends: bool = False) -> ResumableStream:
             broker = FakeBroker(script=words("Once") if ends else [Started(1, 0)])
             async with SubmittedRequest(broker, RequestRecord(user=user), None, body.to_jobs()) as submitted:  # type: ignore[arg-type]
                 stream = registry.keep(submitted, CompletionChunks(body, submitted))
@@ -43,12 +43,12 @@ def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None
     asyncio.run(go())
 
 
-def leave(stream: KeptStream) -> None:
+def leave(stream: ResumableStream) -> None:
     stream.attach("reader", 0)
     stream.detach("reader")
 
 
-def kept_in(registry: JobRegistry) -> list[KeptStream | None]:
+def kept_in(registry: JobRegistry) -> list[ResumableStream | None]:
     return [entry.stream for entry in registry.visible(ANYBODY)]
 
 

@@ -1,4 +1,4 @@
-"""Resumable streams: they go on without their client, who may come back for the rest."""
+"""Resumable streams: they go on without their client, which may come back for the rest."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from router.answers.submission import SubmittedRequest
 from router.schemas.errors import ApiError
 
 
-class KeptStream:
+class ResumableStream:
     """A request whose events are written to a log as they come; readers read the log.
 
-    There is one reader at a time: a new one takes over, since a client may come back before its old connection is known
-    to be dead. Without a reader, or after the end, the stream is closed after ``timeout_s``, which calls ``on_close``.
+    There is one reader at a time. A new one takes over, since a client may come back before its old connection is known
+    to be dead. ``timeout_s`` after the last reader has left, or after the end if that is later, the stream is closed,
+    and ``on_close`` is called.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class KeptStream:
     ) -> None:
         self.submitted = submitted
         self.log = EventLog(limit_bytes)
-        self.reader: object | None = self  # stands for the first reader, who has not attached yet
+        self.reader: object | None = self  # stands for the first reader, which has not attached yet
         self.detached_at_s = time.monotonic()
         self._chunks = chunks
         self._timeout_s = timeout_s
@@ -47,7 +48,7 @@ class KeptStream:
         return self.log.ended and self.log.sent_id == self.log.last_id
 
     def attach(self, reader: object, after: int) -> None:
-        """Make ``reader`` the reader; it reads on after the event ``after``."""
+        """Make ``reader`` the stream's reader, starting after the event with the id ``after``."""
         self.reader = reader
         self.log.sent_id = after
         self.log.wake()
@@ -55,7 +56,7 @@ class KeptStream:
             self._timer.cancel()
 
     def detach(self, reader: object) -> None:
-        """``reader`` has gone."""
+        """Note that ``reader`` has stopped reading."""
         if not self.log.ended:
             self.submitted.record.detached = True
         if self.reader is reader:
@@ -63,7 +64,7 @@ class KeptStream:
             self._expect_reader()
 
     def close(self) -> None:
-        """Stop the request and forget its events."""
+        """Stop the request and end its log."""
         if self._closed:
             return
         self._closed = True
@@ -75,7 +76,7 @@ class KeptStream:
         self._on_close()
 
     def _expect_reader(self) -> None:
-        """Start the time after which the stream is closed."""
+        """Restart the timer that closes the stream."""
         if self._timer is not None:
             self._timer.cancel()
         self.detached_at_s = time.monotonic()
@@ -96,17 +97,18 @@ class KeptStream:
     async def _write(self, events: list[str]) -> None:
         self.log.append(events)
         if self.log.full:
-            message = f"more than {self.log.limit_bytes} bytes of this stream are unread, which is the limit"
+            message = f"resumable stream: expected at most {self.log.limit_bytes} unread bytes, got more"
             raise ApiError(503, message, code="stream_log_full")
 
 
-class KeptEvents(EventResponse):
-    """Streams the events of a kept stream after the one with the id ``after``.
+class ResumableResponse(EventResponse):
+    """Sends the events of a resumable stream after the one with the id ``after``.
 
-    If another reader takes over, it ends with an ``error`` event without an id, so that the client's last id is kept.
+    If another reader takes over, it ends with an ``error`` event that has no id, so the client's last event id stays
+    valid.
     """
 
-    def __init__(self, stream: KeptStream, after: int = 0) -> None:
+    def __init__(self, stream: ResumableStream, after: int = 0) -> None:
         super().__init__(stream.submitted.record.answer_id)
         self._stream = stream
         self._after = after
@@ -133,9 +135,9 @@ class KeptEvents(EventResponse):
                     events.sent_id = position
             else:
                 await events.changed()
-        message = "another connection has taken over this stream; there is one reader at a time"
+        message = "another connection has taken over this stream, which has one reader at a time"
         return error_event(ApiError(409, message, code="taken_over")).encode()
 
     def leave(self) -> None:
-        """Detach from the stream, which waits for another reader."""
+        """Detach from the stream, which then waits for another reader."""
         self._stream.detach(self)
