@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Annotated, ClassVar, Literal
 
 from msgspec.structs import replace
@@ -23,6 +24,9 @@ MAX_CLIP_SKIP = 12
 MAX_PREVIEWS = 3
 MAX_SOURCE_CHARS = 256 * 1024 * 1024  # a bound for the schema; bodies and files have tighter limits
 SIDE_STEP = 64
+
+SEEDS = 2**31
+"""Seeds are drawn from this range, which image front ends can display."""
 
 # Seeds are signed 64-bit integers, and each further picture adds 1.
 MAX_SEED = 2**63 - 1 - MAX_PICTURES
@@ -98,6 +102,8 @@ class ImageRequest(RequestModel, SchedulingFields):
     def to_job(self, max_side: int) -> ImageJob:
         """The job, for pictures of at most ``max_side`` pixels per side.
 
+        A random seed is drawn here, so that a worker that takes the request over paints the same pictures.
+
         Raises:
             ApiError: 400, two parameters contradict each other, or the size is invalid.
         """
@@ -110,7 +116,7 @@ class ImageRequest(RequestModel, SchedulingFields):
             count=self.n,
             steps=self.sample_steps,
             cfg_scale=self.cfg_scale,
-            seed=self.seed,
+            seed=secrets.randbelow(SEEDS) if self.seed < 0 else self.seed,
             sampler=agreed(
                 {"sampler": self.sampler, "sampler_name": self.sampler_name, "sample_method": self.sample_method}
             ),

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import binascii
 import logging
-import secrets
 from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
-from msgspec.structs import replace
 from starlette.responses import Response
 
 from router.answers.queue_wait import position_header
@@ -25,9 +23,6 @@ from router.schemas.errors import ApiError
 from router.schemas.images import ImageRequest
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import Payload, Picture, Progress
-
-SEEDS = 2**31
-"""Seeds are drawn from this range, which image front ends can display."""
 
 log = logging.getLogger("nexa.images")
 
@@ -66,8 +61,6 @@ class SubmittedImages(SubmittedRequest):
         blobs: tuple[Blob, ...],
         store: ImageStore,
     ) -> None:
-        if job.seed < 0:  # drawn here, so that after a failover the next worker uses the same seed
-            job = replace(job, seed=secrets.randbelow(SEEDS))
         super().__init__(broker, record, body.model, [job], blobs, body)
         self.body = body
         self.kept: dict[int, KeptPicture] = {}
