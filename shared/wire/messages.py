@@ -50,6 +50,9 @@ class WorkerState(StrEnum):
     FAILED = "failed"
 
 
+ENDED_STATES = frozenset({WorkerState.EXITED, WorkerState.DRAINED, WorkerState.FAILED})
+"""The states in which a worker has no process."""
+
 WORKER_MOVES: dict[WorkerState, frozenset[WorkerState]] = {
     WorkerState.SPAWNING: frozenset({WorkerState.LOADING, WorkerState.EXITED, WorkerState.FAILED}),
     WorkerState.LOADING: frozenset({WorkerState.READY, WorkerState.EXITED, WorkerState.FAILED}),

@@ -12,11 +12,10 @@ from enum import Enum, auto
 from shared.kinds import JobKind, max_step_s
 from shared.settings import ModelSettings
 from shared.states import move
-from shared.wire.messages import WORKER_MOVES, Heartbeat, WorkerState, WorkerStatus
+from shared.wire.messages import ENDED_STATES, WORKER_MOVES, Heartbeat, WorkerState, WorkerStatus
 from workers.supervisor.placing.placer import Exit, PlacedWorker, PlacementError, Placer, WorkerSpec
 from workers.supervisor.restarts import RestartPolicy
 
-_ENDED = frozenset({WorkerState.EXITED, WorkerState.DRAINED, WorkerState.FAILED})
 _MAX_REPORTED_LINES = 8
 
 
@@ -97,7 +96,7 @@ class Replica:
     @property
     def ended(self) -> bool:
         """Whether no worker runs."""
-        return self.state in _ENDED
+        return self.state in ENDED_STATES
 
     def status(self) -> WorkerStatus:
         """The replica as the router sees it."""

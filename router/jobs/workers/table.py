@@ -6,7 +6,7 @@ import time
 
 from router.jobs.workers.rows import WorkerRow, reason, row_of
 from router.jobs.workers.worker import Worker
-from shared.wire.messages import Heartbeat, Roster, WorkerState, WorkerStatus
+from shared.wire.messages import ENDED_STATES, Heartbeat, Roster, WorkerState, WorkerStatus
 
 HEARTBEAT_TIMEOUT_S = 5.0
 """A worker without a heartbeat for this long counts as lost."""
@@ -47,8 +47,7 @@ class WorkerTable:
     def read_roster(self, roster: Roster) -> list[Worker]:
         """Take the supervisor's roster; returns the workers that it reports dead."""
         self._roster = {status.worker_name: status for status in roster.workers}
-        stopped = (WorkerState.EXITED, WorkerState.DRAINED, WorkerState.FAILED)
-        dead = [status.worker_id for status in roster.workers if status.state in stopped]
+        dead = [status.worker_id for status in roster.workers if status.state in ENDED_STATES]
         return [self._workers[worker_id] for worker_id in dead if worker_id in self._workers]
 
     def silent(self) -> list[Worker]:
