@@ -32,17 +32,22 @@ class KindSpec(Generic[W]):
     ``estimate`` is the cost of a job before it runs, from the job and the size of its blobs in bytes (unit:
     :mod:`shared.costs`). A worker whose step takes longer than ``max_step_s`` counts as hung. ``example_model`` is a
     model of the catalog that serves this kind and that anybody may download.
+
+    A job that ``can_be_preempted`` loses little when it goes back to the queue and resumes later. One that
+    ``outlives_cancel`` may still occupy its worker for a while after it was cancelled.
     """
 
     job_class: type[W]
     estimate: Callable[[W, int], float]
     max_step_s: float
     example_model: str
+    can_be_preempted: bool = False
+    outlives_cancel: bool = False
 
 
 KINDS: dict[JobKind, KindSpec[Any]] = {
-    JobKind.TEXT: KindSpec(TextJob, estimate_text, max_step_s=60.0, example_model="smollm2"),
-    JobKind.IMAGE: KindSpec(ImageJob, estimate_images, max_step_s=900.0, example_model="sd1-5"),
+    JobKind.TEXT: KindSpec(TextJob, estimate_text, max_step_s=60.0, example_model="smollm2", can_be_preempted=True),
+    JobKind.IMAGE: KindSpec(ImageJob, estimate_images, max_step_s=900.0, example_model="sd1-5", outlives_cancel=True),
     JobKind.SPEECH: KindSpec(SpeechJob, estimate_speech, max_step_s=300.0, example_model="faster-whisper-tiny"),
 }
 
@@ -54,9 +59,14 @@ def kind_of(work: Work) -> JobKind:
     return _KIND_OF_CLASS[type(work)]
 
 
+def spec_of(work: Work) -> KindSpec[Any]:
+    """What is known of the kind of ``work``."""
+    return KINDS[kind_of(work)]
+
+
 def estimated_cost(work: Work, blob_bytes: int = 0) -> float:
     """Cost of a job before it runs, at least 1. ``blob_bytes`` is the size of its files."""
-    return KINDS[kind_of(work)].estimate(work, blob_bytes)
+    return spec_of(work).estimate(work, blob_bytes)
 
 
 def max_step_s(kinds: Iterable[JobKind]) -> float:

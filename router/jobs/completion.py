@@ -6,7 +6,7 @@ from router.jobs.dispatch import Dispatcher
 from router.jobs.job import Job, JobState
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.worker import Worker
-from shared.wire.jobs import ImageJob
+from shared.kinds import spec_of
 from shared.wire.messages import Acknowledge, Cancel
 from shared.wire.payloads import Done, Failed
 
@@ -30,7 +30,7 @@ class Completion:
         running = job.state is JobState.RUNNING
         worker = self._close(job, failed)
         if worker is not None:
-            worker.occupied = worker.occupied or (running and isinstance(job.request.work, ImageJob))
+            worker.occupied = worker.occupied or (running and spec_of(job.request.work).outlives_cancel)
             self._link.send(worker.worker_id, Cancel(job.wire_id))
             self._dispatcher.dispatch_after(job)
         job.wake()

@@ -10,7 +10,7 @@ from router.jobs.job import Job, JobRequest
 from router.jobs.limits import Priority
 from router.jobs.workers.prefix import Cut
 from router.jobs.workers.worker import Worker
-from shared.wire.jobs import TextJob
+from shared.kinds import spec_of
 
 CHARACTERS_PER_JOB = 128
 """A cached prefix of this length makes up for one more job in a worker's load."""
@@ -32,7 +32,7 @@ def find_placement(request: JobRequest, workers: Sequence[Worker], has_running: 
     A user with nothing running gets a free slot at once, by preempting jobs of a user with several if necessary.
     """
     with_room = [worker for worker in workers if worker.has_room]
-    if not has_running and request.priority is Priority.INTERACTIVE and isinstance(request.work, TextJob):
+    if not has_running and request.priority is Priority.INTERACTIVE and spec_of(request.work).can_be_preempted:
         with_slot = [worker for worker in with_room if worker.has_slot]
         if with_slot:
             return Placement(with_slot, [])

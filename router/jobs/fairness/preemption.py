@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from router.jobs.job import Job
 from router.jobs.limits import Priority
 from router.jobs.workers.worker import Worker
-from shared.wire.jobs import TextJob
+from shared.kinds import spec_of
 
 MIN_SLOTS = 2
 """Workers with fewer slots are not preempted: users take turns there, one job each."""
@@ -38,7 +38,7 @@ def _victims_on(worker: Worker, job_counts: Counter[str]) -> list[Job]:
     slots = worker.heartbeat.slots
     if not worker.ready or worker.occupied or slots < MIN_SLOTS:
         return []
-    left = [job for job in worker.jobs.values() if isinstance(job.request.work, TextJob)]
+    left = [job for job in worker.jobs.values() if spec_of(job.request.work).can_be_preempted]
     victims: list[Job] = []
     while len(worker.jobs) - len(victims) >= slots:
         candidates = [job for job in left if job_counts[job.request.user] > 1]

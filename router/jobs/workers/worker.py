@@ -17,7 +17,7 @@ class Worker:
         heartbeat: the latest one; ``heard_at_s`` is when it arrived.
         confirmed: a probe has come back over the bus, so jobs may be sent.
         jobs: the worker's jobs, by wire id.
-        occupied: it still computes a cancelled picture, and may exit to stop it.
+        occupied: it still computes a cancelled job, and may exit to stop it.
         draining_at_s: when it began to drain.
     """
 
