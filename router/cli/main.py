@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from router.cli import control, keys, models, server
 from router.cli.control import ControlError
 from router.cli.run_folder import NoRunFolder
 from router.keys.database import KeyFileError
+from shared.distribution import version
 from shared.errors import ModelError
 from shared.settings.option import OptionError
 
@@ -73,10 +73,7 @@ def _run(words: list[str]) -> int:
 
 
 def _version() -> str:
-    try:
-        return importlib.metadata.version("nexa-server")
-    except importlib.metadata.PackageNotFoundError:
-        return "(not installed)"
+    return version() or "(not installed)"
 
 
 def _say(error: object, code: int) -> int:

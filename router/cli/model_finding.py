@@ -6,6 +6,7 @@ import importlib.util
 from collections import Counter
 from collections.abc import Sequence
 
+from shared.distribution import how_to_install
 from shared.engines.registry import engine_names, find_engine
 from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
@@ -103,7 +104,4 @@ def _check_installed(spec: str, engine_name: str) -> None:
             f"{spec}: expected a model for one of {', '.join(engine_names())}, got one for {engine_name!r}"
         )
     if engine.module and importlib.util.find_spec(engine.module) is None:
-        raise ModelError(
-            f"{spec} needs packages that are not installed: run `make setup EXTRAS={engine.extra}` in the source "
-            f"folder, or pip install 'nexa-server[{engine.extra}]'"
-        )
+        raise ModelError(f"{spec} needs packages that are not installed: {how_to_install(engine.extra)}")

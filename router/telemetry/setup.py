@@ -8,11 +8,13 @@ import os
 from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING
 
+from shared.distribution import how_to_install
+
 if TYPE_CHECKING:
     from router.telemetry.tracing import Tracing
 
 ENDPOINT_VARIABLES = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-HOW_TO_INSTALL = "pip install 'nexa-server[telemetry]', or `make setup EXTRAS=telemetry` in the source folder"
+HOW_TO_INSTALL = how_to_install("telemetry")
 
 log = logging.getLogger("nexa.tracing")
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shared.distribution import how_to_install
+from shared.engines.diffusion import DIFFUSION
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Progress, Started
 from workers.diffusion.options import DiffusionOptions
@@ -49,7 +51,7 @@ class DiffusionEngine:
             from workers.diffusion.painter import Painter
         except ImportError as error:
             raise EngineLoadError(
-                f"image models need more packages ({error}): pip install 'nexa-server[images]'"
+                f"image models need more packages ({error}): {how_to_install(DIFFUSION.extra)}"
             ) from None
         except (OSError, RuntimeError) as error:  # the package's own library could not be loaded
             raise EngineLoadError(str(error)) from None

@@ -6,13 +6,13 @@ names and values. Source: https://github.com/AUTOMATIC1111/stable-diffusion-webu
 
 from __future__ import annotations
 
-import importlib.metadata
 import io
 import json
 
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from shared.distribution import version
 from shared.wire.jobs import ImageJob
 
 
@@ -41,7 +41,7 @@ def parameters(job: ImageJob, seed: int, model: str, sampler: str, scheduler: st
         values["Denoising strength"] = job.strength
     if job.clip_skip > 0:
         values["Clip skip"] = job.clip_skip
-    values["Version"] = f"nexa {_version()}"
+    values["Version"] = f"nexa {version() or 'from source'}"
     lines = [job.prompt]
     if job.negative_prompt:
         lines.append(f"Negative prompt: {job.negative_prompt}")
@@ -52,10 +52,3 @@ def parameters(job: ImageJob, seed: int, model: str, sampler: str, scheduler: st
 def _quoted(value: str | int | float) -> str:
     text = f"{value:g}" if isinstance(value, float) else str(value)
     return json.dumps(text, ensure_ascii=False) if any(c in text for c in ',:\n"') else text
-
-
-def _version() -> str:
-    try:
-        return importlib.metadata.version("nexa-server")
-    except importlib.metadata.PackageNotFoundError:
-        return "from source"

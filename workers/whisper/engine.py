@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from shared.distribution import how_to_install
+from shared.engines.whisper import WHISPER
 from shared.kinds import kind_of
 from shared.wire.jobs import SpeechJob, SpeechTask
 from shared.wire.messages import EngineStats
@@ -63,7 +65,7 @@ class WhisperEngine:
             from workers.whisper.transcription.step import Transcriber
         except ImportError as error:
             raise EngineLoadError(
-                f"speech models need the package {error.name}: pip install 'nexa-server[speech]'"
+                f"speech models need the package {error.name}: {how_to_install(WHISPER.extra)}"
             ) from error
         self._model = SpeechModel(self._options)
         self._transcriber: Transcriber = Transcriber(self._model)
