@@ -13,6 +13,7 @@ from shared.kinds import JobKind, max_step_s
 from shared.settings import ModelSettings
 from shared.states import move
 from shared.wire.messages import ENDED_STATES, WORKER_MOVES, Heartbeat, WorkerState, WorkerStatus
+from workers.supervisor.hangs import HangWatch
 from workers.supervisor.placing.placer import Exit, PlacedWorker, PlacementError, Placer, WorkerSpec
 from workers.supervisor.restarts import RestartPolicy
 
@@ -86,7 +87,7 @@ class Replica:
         self._moved = asyncio.Event()  # replaced at each change of state
         self._killed_because = ""
         self._ready_at_s: float | None = None
-        self._heard_at_s = 0.0
+        self._hangs = HangWatch(limits.silence_s, limits.busy_s)
 
     @property
     def location(self) -> str:
@@ -138,25 +139,25 @@ class Replica:
         """Process a heartbeat. Those of the replica's earlier workers are ignored."""
         if heartbeat.worker_id != self._worker_id or self.ended:
             return
-        self._heard_at_s = time.monotonic()
+        overlong = self._hangs.overlong_step(heartbeat)
         if self._worker is not None:
             self._worker.observe(heartbeat)
         moved = self._follow(heartbeat.state)
         if moved or heartbeat.loading != self.loading:
             self.loading = heartbeat.loading
             self._on_change()
-        if self.state is WorkerState.READY and heartbeat.busy_s > self._limits.busy_s:
-            self._replace(f"one step took longer than {self._limits.busy_s:.0f} s; the worker was killed")
+        if self.state is WorkerState.READY and overlong is not None:
+            self._replace(overlong)
 
     def check(self) -> None:
         """Replace a ready worker whose heartbeats stopped."""
-        silent_s = time.monotonic() - self._heard_at_s
-        if self.state is WorkerState.READY and silent_s > self._limits.silence_s:
-            self._replace(f"no heartbeat for {silent_s:.0f} s; the worker was killed")
+        silence = self._hangs.silence()
+        if self.state is WorkerState.READY and silence is not None:
+            self._replace(silence)
 
     def forgive(self) -> None:
         """Restart the silence timer: the supervisor itself was not listening."""
-        self._heard_at_s = time.monotonic()
+        self._hangs.restart()
 
     async def stop(self) -> bool:
         """End the worker for good, a ready one once its jobs are finished. Returns False if it had to be killed."""
@@ -252,7 +253,8 @@ class Replica:
     def _move(self, state: WorkerState) -> None:
         self.state = move(WORKER_MOVES, self.state, state, f"worker {self.name}")
         if state is WorkerState.READY:
-            self._ready_at_s = self._heard_at_s = time.monotonic()
+            self._ready_at_s = time.monotonic()
+            self._hangs.restart()
             self._was_ready = True
         self._moved.set()
         self._moved = asyncio.Event()
@@ -260,5 +262,5 @@ class Replica:
 
     def _replace(self, reason: str) -> None:
         if self._worker is not None and not self._killed_because:
-            self._killed_because = reason
+            self._killed_because = f"{reason}; the worker was killed"
             self._worker.kill()
