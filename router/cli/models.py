@@ -49,7 +49,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "list", help="list models", description="List the models of the catalog and of this machine."
     )
     listing.add_argument("--json", action="store_true", help="print a JSON array")
-    listing.add_argument("--kind", choices=list(JobKind), help="only models of this kind")
+    listing.add_argument("--kind", choices=[kind.value for kind in JobKind], help="only models of this kind")
     listing.set_defaults(func=_list)
 
     remove = subparsers.add_parser("rm", help="delete a downloaded model", description="Delete a downloaded model.")

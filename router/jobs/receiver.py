@@ -99,6 +99,8 @@ class Receiver:
             self._on_event(message.worker_id, event)
 
     def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
+        if heartbeat.model not in self._dispatcher.queues:
+            return  # not a worker of this server
         worker, replaced = self._workers.update(heartbeat)
         for other in replaced:
             self._failover.lose(other, "it was replaced")

@@ -66,6 +66,11 @@ def test_list_needs_no_hub(hub: HubServer) -> None:
     assert hub.requests == []
 
 
+def test_an_unknown_kind_is_refused_with_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert nexa("list", "--kind", "sound") == 2
+    assert "choose from 'text', 'image', 'speech'" in capsys.readouterr().err
+
+
 def test_unknown_name(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
     assert "did you mean gemma?" in error_line(capsys, "pull", "gema")
 

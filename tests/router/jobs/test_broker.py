@@ -246,6 +246,21 @@ def test_garbage_on_either_socket_is_ignored() -> None:
     run(test)
 
 
+def test_a_worker_of_a_model_that_is_not_served_is_ignored() -> None:
+    async def test(server: Server) -> None:
+        stranger = server.new_worker("stranger", "other-0")
+        stranger.model = "other"
+        stranger.beat()
+        worker = await server.ready_worker()
+        for _ in range(3):
+            stranger.beat()
+            await server.round_trip(worker)
+        assert stranger.of_type(Probe) == []
+        assert [row.name for row in server.broker.workers()] == [worker.name]
+
+    run(test)
+
+
 def test_stopping_cancels_running_jobs() -> None:
     async def test() -> None:
         async with serving() as server:

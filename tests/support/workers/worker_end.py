@@ -40,6 +40,7 @@ class WorkerEnd:
         self.worker_id = worker_id
         self.name = name
         self.slots = slots
+        self.model = "smol"
         self.state = WorkerState.READY
         self.answers_probes = True
         self.answers_replays = True
@@ -73,7 +74,7 @@ class WorkerEnd:
         """Publish a heartbeat with all jobs that are neither acknowledged nor cancelled; by default all of them run."""
         jobs = {job_id: len(events) - 1 for job_id, events in self.jobs.items()}
         stats = EngineStats(running=len(jobs) if running is None else running)
-        place = (self.worker_id, self.name, "smol", os.getpid(), "cpu", self.state, 1.0)
+        place = (self.worker_id, self.name, self.model, os.getpid(), "cpu", self.state, 1.0)
         self._publish(HEARTBEAT_TOPIC, Heartbeat(*place, self.slots, 2048, 1 << 20, 0.0, jobs, stats))
 
     def say(self, job_id: str, *payloads: Payload) -> None:
