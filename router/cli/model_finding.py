@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
-from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 
 from shared.distribution import how_to_install
 from shared.engines.registry import engine_names, find_engine
@@ -28,14 +28,19 @@ def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> 
         ModelError: a model cannot be found, fetched, read or served.
     """
     store = ModelStore(progress=progress_for())
-    found = [_find_model(model, store) for model in requested]
-    counts: Counter[str] = Counter()
-    models = []
+    return with_aliases(_with_different_names([_find_model(model, store) for model in requested]), aliases)
+
+
+def _with_different_names(found: Sequence[ModelSettings]) -> list[ModelSettings]:
+    """Number equal names, without taking the name of another model."""
+    unnumbered = {model.name for model in found}
+    models: dict[str, ModelSettings] = {}
     for model in found:
-        counts[model.name] += 1
-        number = counts[model.name]
-        models.append(model if number == 1 else model.model_copy(update={"name": f"{model.name}-{number}"}))
-    return with_aliases(models, aliases)
+        numbered = (f"{model.name}-{number}" for number in count(2))
+        free = (name for name in numbered if name not in models and name not in unnumbered)
+        name = next(free) if model.name in models else model.name
+        models[name] = model.model_copy(update={"name": name})
+    return list(models.values())
 
 
 def with_aliases(models: Sequence[ModelSettings], aliases: Sequence[str]) -> tuple[ModelSettings, ...]:

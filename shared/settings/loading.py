@@ -63,7 +63,7 @@ def load_options(command_line: Mapping[str, Any], config_path: str | None) -> Lo
     options = _joined(sources, origins)
     models_given = any(_MODEL_PATH in source.given.values for source in sources)
     arguments = options.model_path if models_given else tuple(file.tables)
-    if origins[_MODEL_PATH] == file.given.origins.get(_MODEL_PATH):
+    if not models_given or origins[_MODEL_PATH] == file.given.origins.get(_MODEL_PATH):
         _check_tables(file.tables, arguments, config_path)
     models = tuple(_requested(argument, options, origins, file.tables, config_path) for argument in arguments)
     return LoadedOptions(options, models, tuple(line for source in sources for line in source.given.warnings))

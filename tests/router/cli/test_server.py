@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.launching import refusal, settings_of
+from tests.support.models.gguf_builder import build_gguf
 
 
 def test_options_may_stand_before_between_and_after_models(started: dict[str, Any]) -> None:
@@ -60,6 +61,15 @@ def test_a_model_may_have_options_of_its_own(started: dict[str, Any], tmp_path: 
     assert (first.name, first.engine, first.slots, first.context_tokens) == ("smollm2", "llama", 4, 2048)
     assert (second.slots, second.chat_template) == (8, f"{tmp_path}/own.jinja")
     assert (third.name, third.step_s, third.aliases, third.workers) == ("echo-2", 0.5, ("slow",), 2)
+
+
+def test_a_numbered_name_is_not_that_of_another_model(started: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "echo-2.gguf"
+    file.write_bytes(build_gguf({"general.architecture": "llama"}))
+    for words in (["echo", "echo", str(file), "echo"], [str(file), "echo", "echo", "echo"]):
+        names = [model.name for model in settings_of(started, *words).models]
+        assert sorted(names) == ["echo", "echo-2", "echo-3", "echo-4"]
+        assert names[words.index(str(file))] == "echo-2"
 
 
 def test_a_former_flag_works_with_a_warning(started: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

@@ -247,7 +247,7 @@ def test_garbage_on_either_socket_is_ignored() -> None:
 
 
 def test_a_worker_of_a_model_that_is_not_served_is_ignored() -> None:
-    async def test(server: Server) -> None:
+    async def test(server: BrokerServer) -> None:
         stranger = server.new_worker("stranger", "other-0")
         stranger.model = "other"
         stranger.beat()

@@ -149,6 +149,7 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("[models]\na = 5", 'models.a in {}: expected a table, got 5; a name with dots needs quotes: [models."name"]'),
         ("[models.a]\nslots = 0", "models.a.slots in {}: expected a whole number from 1 to 1024, got 0"),
         ("[models.a]\nport = 1", "models.a.port in {}: no such option of a model; did you mean slots?"),
+        ('[models."a@slots=2"]', "models.a@slots=2 in {}: model_path has no such model; did you mean a?"),
         ('model_path = ["abc"]\n[models.abd]', "models.abd in {}: model_path has no such model; did you mean abc?"),
     ],
 )
