@@ -26,9 +26,9 @@ RecordDep = Annotated[RequestRecord, Depends(request_record)]
 
 
 def is_operator(request: Request, record: RecordDep) -> bool:
-    """Whether the caller may administer the server: with an administrator's key, or from this machine.
+    """Whether the caller may administer the server.
 
-    On this machine callers without a key of their own are operators, also when they use the server's shared key.
+    These are administrators' keys, and callers on this machine without a named key of their own.
     """
     address = request.client.host if request.client else ""
     return record.admin or (not record.key_name and is_loopback(address))

@@ -1,4 +1,4 @@
-"""What a family of endpoints declares about itself, for the application that serves it."""
+"""A family of endpoints: its routes, and what the application must know of them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from starlette.routing import Route
 class EndpointFamily:
     """Endpoints that belong together, and what middleware and traces must know of their paths.
 
-    All paths are exact and have no parameters. The ``open_routers`` need no API key. Requests of ``form_paths`` are
-    multipart forms and those of ``form_or_json_paths`` may be, so that their bodies may be larger. ``operations`` maps
-    paths to OpenTelemetry's ``gen_ai.operation.name``. ``quiet_paths`` are polled by monitoring: their requests are
-    logged at level debug only, and not traced.
+    All paths are exact and have no parameters. The ``open_routers`` need no API key. Requests to ``form_paths`` are
+    multipart forms, and those to ``form_or_json_paths`` may be; forms may be larger than other bodies. ``operations``
+    maps paths to OpenTelemetry's ``gen_ai.operation.name``. ``quiet_paths`` are polled by monitoring: requests to them
+    are logged at level debug only, and not traced.
     """
 
     routers: tuple[APIRouter, ...] = ()

@@ -15,7 +15,7 @@ OPERATIONS = {path: operation for family in FAMILIES for path, operation in fami
 
 
 def body_limits(max_body_bytes: int, max_form_bytes: int) -> dict[str, int]:
-    """The largest body in bytes, by path, where it is not ``max_body_bytes``."""
+    """The paths whose bodies may be larger than ``max_body_bytes``, with their limits in bytes."""
     forms = dict.fromkeys((path for family in FAMILIES for path in family.form_paths), max_form_bytes)
     either = (path for family in FAMILIES for path in family.form_or_json_paths)
     return {**forms, **dict.fromkeys(either, max(max_form_bytes, max_body_bytes))}

@@ -32,16 +32,18 @@ SUBTITLES = frozenset({TranscriptFormat.SRT, TranscriptFormat.VTT})
 
 
 class SpeechRequest(SchedulingFields):
-    """The fields of both endpoints besides the recording. Values arrive as text."""
+    """The fields of both endpoints, except the recording. Values arrive as text."""
 
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
-    model: str | None = Field(None, max_length=256, description="Without it, the first served speech model.")
-    prompt: str | None = Field(None, max_length=MAX_PROMPT_CHARS, description="Text before the recording, as context.")
+    model: str | None = Field(None, max_length=256, description="The first served speech model if absent.")
+    prompt: str | None = Field(
+        None, max_length=MAX_PROMPT_CHARS, description="Text that precedes the recording, as context."
+    )
     response_format: TranscriptFormat = TranscriptFormat.JSON
-    temperature: float = Field(0.0, ge=0, le=1, description="0 is beam search, with sampling as the fallback.")
+    temperature: float = Field(0.0, ge=0, le=1, description="0: beam search, with sampling as the fallback.")
     beam_size: int = Field(5, ge=1, le=10)
-    vad_filter: bool = Field(True, description="Leave out parts without a voice.")
+    vad_filter: bool = Field(True, description="Skip parts without speech.")
     stream: bool = False
 
     def check(self) -> None:
@@ -87,7 +89,7 @@ class TranscriptionRequest(SpeechRequest):
 
     language: str | None = Field(None, description="A code such as `en`; detected by default.")
     timestamp_granularities: list[Literal["segment", "word"]] = Field(
-        [], description="The times in verbose_json; segment by default."
+        [], description="Which times verbose_json contains; segment by default."
     )
 
     @field_validator("language")

@@ -1,4 +1,4 @@
-"""The base of all request models, and parameters that have several names."""
+"""The base of JSON request models, and parameters that have several names."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class RequestModel(BaseModel):
-    """A JSON object of a request.
+    """A JSON object in a request.
 
     Unknown fields are ignored, since clients send whatever OpenAI's newest API has. Known fields are strict: ``true``
-    and ``"1"`` are not numbers. ``null`` means not given.
+    and ``"1"`` are not numbers. ``null`` counts as absent.
 
     Validators raise ``ValueError("expected ...")``; the error message adds the field's name and, unless the text has
     its own ``got``, the value.
@@ -37,7 +37,7 @@ def agreed(names: Mapping[str, T | None]) -> T | None:
     """The value of a parameter that has several names; ``None`` if none of them was given.
 
     Raises:
-        ApiError: 400, two names were given different values.
+        ApiError: 400, two names have different values.
     """
     given = [(name, value) for name, value in names.items() if value is not None]
     if not given:

@@ -55,7 +55,7 @@ class ApiError(Exception):
 
     @classmethod
     def from_refusal(cls, refused: Refused) -> ApiError:
-        """The error for a job or an order that was refused."""
+        """The error for a job or worker command that was refused."""
         headers = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
         return cls(_REFUSAL_STATUSES[refused.reason], str(refused), refused.field, refused.reason.value, headers)
 
@@ -81,19 +81,19 @@ class ErrorObject(BaseModel):
 
 
 _MEANINGS = {
-    400: "The request is wrong: `message` names the field, what was expected and what was given.",
+    400: "The request is invalid: `message` names the field, what was expected and what was given.",
     401: "The API key is missing or wrong.",
     403: "The caller is not permitted to do this.",
-    404: "The model is not served.",
+    404: "The model, job, worker or picture does not exist.",
     409: "The current state does not allow it.",
     410: "The requested events are no longer kept.",
     413: "The body is too large.",
-    415: "The file is not a recording, or not a picture.",
-    429: "The queue is full; `Retry-After` says when to come back.",
+    415: "The file is not a recording or picture that can be read.",
+    429: "The queue is full; `Retry-After` says when to try again.",
     499: "The request was cancelled by `DELETE /v1/jobs/{id}`.",
     500: "The server failed.",
     503: "No worker can do this at the moment.",
-    504: "The deadline passed.",
+    504: "The request took longer than its timeout.",
 }
 
 

@@ -22,8 +22,9 @@ MAX_STEPS = 150
 MAX_CFG_SCALE = 30
 MAX_CLIP_SKIP = 12
 MAX_PREVIEWS = 3
-MAX_SOURCE_CHARS = 256 * 1024 * 1024  # a bound for the schema; bodies and files have tighter limits
+MAX_SOURCE_CHARS = 256 * 1024 * 1024  # shown in the schema; bodies and files have tighter limits
 SIDE_STEP = 64
+"""Pixels; width and height are multiples of it, and at least as large."""
 
 SEEDS = 2**31
 """Seeds are drawn from this range, which image front ends can display."""
@@ -51,7 +52,7 @@ class ImageRequest(RequestModel, SchedulingFields):
 
     default_side: ClassVar[int] = 256
 
-    model: str | None = Field(None, max_length=256, description="Without it, the first served model of this kind.")
+    model: str | None = Field(None, max_length=256, description="The first served image model if absent.")
     prompt: Prompt
     negative_prompt: Prompt = ""
     n: int = Field(1, ge=1, le=MAX_PICTURES, description="Number of pictures; each further one adds 1 to the seed.")
@@ -67,10 +68,10 @@ class ImageRequest(RequestModel, SchedulingFields):
     scheduler: str | None = Field(None, json_schema_extra={"enum": list(SCHEDULERS)})
     clip_skip: int = Field(0, ge=0, le=MAX_CLIP_SKIP, description="0 is the model's default.")
     stream: bool = Field(False, description="Send progress after each step, and each picture when it is finished.")
-    previews: int | None = Field(None, ge=0, le=MAX_PREVIEWS, description="Preview pictures per picture of a stream.")
+    previews: int | None = Field(None, ge=0, le=MAX_PREVIEWS, description="Previews of each picture, in a stream.")
     partial_images: int | None = Field(None, ge=0, le=MAX_PREVIEWS, description="OpenAI's name for previews.")
     response_format: Literal["b64_json", "url"] = Field(
-        "b64_json", description="url leaves out the base64; b64_json includes the url."
+        "b64_json", description="url omits the base64; b64_json includes the url too."
     )
     output_format: Literal["png"] = "png"
     user: str | None = None
@@ -129,7 +130,7 @@ class ImageRequest(RequestModel, SchedulingFields):
         """Width and height in pixels.
 
         Raises:
-            ApiError: 400, they are given twice and differ, or one is not a multiple of 64 up to ``max_side``.
+            ApiError: 400, ``size`` differs from them, or one is not a multiple of 64 up to ``max_side``.
         """
         default = min(self.default_side, max_side)
         size = _SIZE.fullmatch(self.size or _AUTO)
@@ -177,25 +178,25 @@ class Txt2ImgRequest(ImageRequest):
         }
     )
 
-    image_path: Source = Field("", description="Must be empty; /v1/img2img takes an input picture.")
+    image_path: Source = Field("", description="Must be empty; for an input picture, use /v1/img2img.")
 
     @field_validator("image_path")
     @classmethod
     def _no_input(cls, given: str) -> str:
         if given.strip():
-            raise ValueError("expected no input picture (POST /v1/img2img takes one)")
+            raise ValueError("expected no input picture (POST /v1/img2img accepts one)")
         return given
 
 
 class Img2ImgRequest(ImageRequest):
-    """A picture from text and an input picture, named by ``image_path`` or uploaded."""
+    """A picture from text and an input picture, which ``image_path`` refers to or the form contains."""
 
     image_path: Source = ""
     mask_path: Source = Field("", description="As image_path; repaints transparent parts (white ones if opaque).")
     strength: float = Field(0.75, gt=0, le=1, description="How far the result may differ from the input picture.")
 
     def to_job(self, max_side: int) -> ImageJob:
-        """As :meth:`ImageRequest.to_job`, with an input picture; the caller adds the mask once the inputs are read."""
+        """As :meth:`ImageRequest.to_job`, with an input picture; the caller sets ``has_mask`` once it is known."""
         return replace(super().to_job(max_side), strength=self.strength, has_input=True)
 
 

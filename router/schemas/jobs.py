@@ -11,7 +11,7 @@ from shared.kinds import JobKind
 
 
 class EntryState(StrEnum):
-    """The state of a request over all of its choices. It is queued until one of them has begun."""
+    """The state of all choices of a request together. It is queued until one of them has begun."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -21,9 +21,9 @@ class EntryState(StrEnum):
 
 
 class JobObject(BaseModel):
-    """A running request, or one whose stream is kept for its client."""
+    """A running request, or one with a resumable stream that is still kept."""
 
-    id: str = Field(description="The answer's own id: the header `X-Job-Id` of a stream.")
+    id: str = Field(description="The answer's id; a stream has it in its header `X-Job-Id`.")
     object: Literal["job"] = "job"
     request_id: str = Field(description="The header `X-Request-ID`.")
     user: str = Field(description="The API key's name, or the client's address.")

@@ -18,7 +18,7 @@ class SchedulingFields(BaseModel):
         "interactive", description="batch work runs when interactive work leaves room."
     )
     timeout: float | None = Field(
-        None, gt=0, description="Seconds, waiting included, until the request is stopped with 504."
+        None, gt=0, description="Time limit in seconds, queueing included; then the request is stopped with 504."
     )
 
     def requested_priority(self) -> Priority:
@@ -26,7 +26,7 @@ class SchedulingFields(BaseModel):
         return Priority(self.priority)
 
     def timeout_s(self, default_s: float, max_s: float) -> float | None:
-        """The request's time limit in seconds, ``default_s`` if it names none (0 is no limit); ``None`` is no limit.
+        """The time limit in seconds: the request's own, or else ``default_s`` (0: no limit). ``None`` is no limit.
 
         Raises:
             ApiError: 400, it is longer than ``max_s``.

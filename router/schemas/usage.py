@@ -9,10 +9,10 @@ from pydantic import BaseModel, Field
 
 
 class UsageObject(BaseModel):
-    """The usage of one key, or of all requests without a key of their own."""
+    """The usage of one named key, or of all requests without one."""
 
     object: Literal["usage"] = "usage"
-    key: str | None = Field(description="The key's name; null stands for all requests without a key of their own.")
+    key: str | None = Field(description="The key's name; null for all requests without a named key.")
     day: datetime.date | None = Field(description="The day in UTC, if `by` is `day`.")
     model: str | None = Field(description="The model, if `by` is `model`.")
     requests: int = Field(description="Accepted requests, however they ended.")

@@ -21,10 +21,10 @@ async def health() -> dict[str, str]:
 
 @router.get("/ready", response_class=JSONResponse, responses=error_responses(401, 503))
 async def ready(broker: BrokerDep) -> Response:
-    """Whether every served model has a ready worker; if not, 503 and what is missing."""
+    """Whether every served model has a ready worker; if not, 503 with the reason for each model."""
     is_ready, missing = broker.readiness()
     if is_ready:
         return JSONResponse({"status": "ready"})
-    lacks = "; ".join(f"{model}: {reason}" for model, reason in missing.items())
-    error = ApiError(503, f"not ready: {lacks}", code="not_ready")
+    reasons = "; ".join(f"{model}: {reason}" for model, reason in missing.items())
+    error = ApiError(503, f"not ready: {reasons}", code="not_ready")
     return JSONResponse({"status": "not ready", "missing": missing, **error.body()}, 503)

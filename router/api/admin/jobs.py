@@ -19,17 +19,17 @@ router = APIRouter(tags=["jobs"])
 
 RegistryDep = Annotated[JobRegistry, Depends(registry_of)]
 EventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, description="The last event received.")]
-After = Annotated[int | None, Query(ge=0, description="The same, for clients that cannot set the header.")]
+After = Annotated[int | None, Query(ge=0, description="Last-Event-ID, for clients that cannot set the header.")]
 
 _EVENTS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {}}, "description": "The following events, as they come."},
-    204: {"description": "The stream has ended, and the client has all of it."},
+    200: {"content": {"text/event-stream": {}}, "description": "The events after that one, as they come."},
+    204: {"description": "The stream has ended, and the client has received all of it."},
 }
 
 
 @router.get("/v1/jobs", responses=error_responses(401))
 async def list_jobs(registry: RegistryDep, record: RecordDep) -> JobList:
-    """The user's jobs, running and kept; an administrator sees those of all users."""
+    """The user's jobs, running or kept; an administrator sees those of all users."""
     return JobList(data=[_job(entry) for entry in registry.visible(record)])
 
 
@@ -41,9 +41,9 @@ async def show_job(job_id: str, registry: RegistryDep, record: RecordDep) -> Job
 
 @router.delete("/v1/jobs/{job_id}", responses=error_responses(401, 404))
 async def cancel_job(job_id: str, registry: RegistryDep, record: RecordDep) -> JobObject:
-    """Cancel a job. Its client gets an `error` event in a stream, and status 499 otherwise.
+    """Cancel a job. Its client gets an `error` event if it reads a stream, else status 499.
 
-    A resumable stream that has ended is deleted.
+    If the job has ended, its resumable stream is deleted.
     """
     entry = registry.find(job_id, record)
     registry.cancel(entry)

@@ -22,7 +22,7 @@ router = APIRouter(tags=["server"])
 
 
 class Scrape(Collector):
-    """The metrics of one response: the counters, and the values read for it."""
+    """The metrics of one response. Processes and GPUs are read when it is collected."""
 
     def __init__(self, metrics: RequestMetrics, read: list[Metric], pids: dict[str, int], gpus: GpuSource) -> None:
         self._metrics = metrics

@@ -10,10 +10,11 @@ from fastapi import APIRouter
 from router.api.dependencies import BrokerDep
 from router.jobs.served import ServedModel
 from router.schemas.errors import ApiError, error_responses
+from router.schemas.shown import shown
 
 router = APIRouter(tags=["models"])
 
-_STARTED = int(time.time())
+_STARTED_AT_S = int(time.time())
 
 
 @router.get("/v1/models", responses=error_responses(401))
@@ -30,14 +31,14 @@ async def show_model(model: str, broker: BrokerDep) -> dict[str, Any]:
         if model == served.name or model in served.aliases:
             return _model(served)
     names = ", ".join(served.name for served in served_models)
-    raise ApiError(404, f"there is no model {model[:100]!r}; served are: {names}", "model", "model_not_found")
+    raise ApiError(404, f"model: expected one of {names}, got {shown(model)}", "model", "model_not_found")
 
 
 def _model(served: ServedModel) -> dict[str, Any]:
     return {
         "id": served.name,
         "object": "model",
-        "created": _STARTED,
+        "created": _STARTED_AT_S,
         "owned_by": "nexa",
         "kind": served.kinds[0],
         "kinds": served.kinds,

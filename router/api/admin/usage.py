@@ -21,7 +21,7 @@ log = logging.getLogger("nexa.usage")
 
 router = APIRouter(tags=["server"])
 
-By = Annotated[GroupBy, Query(description="How to split the sums of each key; `key` does not split them.")]
+By = Annotated[GroupBy, Query(description="Sums per key, or per key and `model` or `day`.")]
 Key = Annotated[str | None, Query(max_length=64, description="Only this key; empty for requests without one.")]
 Since = Annotated[datetime.date | None, Query(description="First day, in UTC: YYYY-MM-DD.")]
 Until = Annotated[datetime.date | None, Query(description="Last day, inclusive.")]
@@ -37,13 +37,13 @@ async def usage(
     since: Since = None,
     until: Until = None,
 ) -> UsageList:
-    """Requests, tokens, pictures and seconds of audio, summed.
+    """Sums of requests, tokens, pictures and seconds of audio.
 
-    Callers see their own key. Administrators, and callers on the server's machine without a key of their own, see all.
+    Callers see those of their own key; administrators, and callers on this machine without a key of their own, all.
     """
     if not operator:
         if key not in (None, record.key_name):
-            raise ApiError(403, f"key: expected your own, got {shown(key)}", "key", "not_permitted")
+            raise ApiError(403, f"key: expected the name of your own key, got {shown(key)}", "key", "not_permitted")
         key = record.key_name
     usage_log: UsageLog = request.app.state.usage_log
     try:

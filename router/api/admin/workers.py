@@ -10,18 +10,21 @@ from fastapi import APIRouter, Depends, Request
 from router.api.dependencies import BrokerDep, OperatorDep, RecordDep
 from router.jobs.workers.rows import WorkerRow
 from router.schemas.errors import ApiError, error_responses
+from router.schemas.shown import shown
 
 
 def operator_only(request: Request, record: RecordDep, operator: OperatorDep) -> None:
-    """Admit the operator only, and no web page: any page can send a POST without a body, marked by ``Origin``.
+    """Admit only the operator, and no web page: any page can send a POST without a body; ``Origin`` reveals it.
 
     Raises:
         ApiError: 403.
     """
-    if "origin" in request.headers:
-        raise ApiError(403, "Origin: expected none, since web pages may not control workers", code="not_permitted")
+    origin = request.headers.get("origin")
+    if origin is not None:
+        message = f"Origin: expected none, since web pages may not control workers, got {shown(origin)}"
+        raise ApiError(403, message, code="not_permitted")
     if not operator:
-        expected = "an administrator's key" if record.key_name else "a call from the server's machine"
+        expected = "an administrator's key" if record.key_name else "a request from the server's machine"
         raise ApiError(403, f"only the operator may control workers: expected {expected}", code="not_permitted")
 
 
@@ -45,7 +48,7 @@ async def restart_all(broker: BrokerDep) -> dict[str, Any]:
 
 @router.post("/v1/workers/{name:path}/restart", status_code=202, responses=_ERRORS, dependencies=_OPERATOR_ONLY)
 async def restart_one(name: str, broker: BrokerDep) -> dict[str, Any]:
-    """Restart a worker, also one that was drained or given up."""
+    """Restart a worker, even one that was drained or given up."""
     return _workers(broker.control.restart(name))
 
 
@@ -56,11 +59,11 @@ async def restart_one(name: str, broker: BrokerDep) -> dict[str, Any]:
     dependencies=_OPERATOR_ONLY,
 )
 async def drain(name: str, broker: BrokerDep) -> dict[str, Any]:
-    """Take a worker out of service until it is restarted. It finishes its jobs; those that take too long move on."""
+    """Take a worker out of service until it is restarted. Its jobs finish, or move to another if they take too long."""
     return _workers(broker.control.drain(name))
 
 
 def _workers(rows: list[WorkerRow]) -> dict[str, Any]:
-    """The workers concerned, with state and process at the time of the order."""
+    """The affected workers, with their state and process at the time of the order."""
     data = [{"name": row.name, "model": row.model, "state": row.state, "pid": row.pid} for row in rows]
     return {"object": "list", "data": data}

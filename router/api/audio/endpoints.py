@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from router.answers.queue_wait import position_header
 from router.answers.response import RESUMABLE, answer_in_chunks, gathered
 from router.answers.submission import SubmittedRequest
-from router.api.audio.transcript import TranscriptChunks, transcribed, whole_transcript
+from router.api.audio.transcript import TranscriptChunks, collect_transcript, whole_transcript
 from router.api.dependencies import BrokerDep, RecordDep
 from router.http.forms import form_docs, parse_fields, read_form
 from router.http.request_record import RequestRecord
@@ -28,7 +28,7 @@ RECORDING = "A recording in any common audio or video format (required)"
     openapi_extra=form_docs(TranscriptionRequest, file=RECORDING),
 )
 async def transcribe(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
-    """Transcribe a recording in its own language. All fields except the file may be in the query string instead."""
+    """Transcribe a recording in its own language. All fields but the file may be query parameters instead."""
     return await _answer(request, broker, record, TranscriptionRequest)
 
 
@@ -40,7 +40,7 @@ async def transcribe(request: Request, broker: BrokerDep, record: RecordDep) -> 
     openapi_extra=form_docs(TranslationRequest, file=RECORDING),
 )
 async def translate(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
-    """Transcribe a recording in English. All fields except the file may be in the query string instead."""
+    """Translate a recording into English. All fields but the file may be query parameters instead."""
     return await _answer(request, broker, record, TranslationRequest)
 
 
@@ -57,7 +57,7 @@ async def _answer(
     async with SubmittedRequest(broker, record, wanted.model, [job], (recording,), wanted) as submitted:
         if wanted.stream:
             return await answer_in_chunks(request, submitted, TranscriptChunks())
-        transcript = await gathered(request, submitted, transcribed(submitted))
+        transcript = await gathered(request, submitted, collect_transcript(submitted))
         response = whole_transcript(wanted, job.task, transcript)
         response.headers.update(position_header(submitted))
         return response

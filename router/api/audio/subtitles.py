@@ -27,7 +27,7 @@ def vtt(segments: Sequence[Segment]) -> str:
 
 
 def timestamp(time_s: float, separator: str) -> str:
-    """``HH:MM:SS`` and milliseconds, rounded; hours may have more than two digits."""
+    """``time_s`` as ``HH:MM:SS`` and milliseconds, rounded; hours may have more than two digits."""
     milliseconds = max(0, round(time_s * 1000))
     seconds, milliseconds = divmod(milliseconds, 1000)
     minutes, seconds = divmod(seconds, 60)

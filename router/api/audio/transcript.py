@@ -18,12 +18,12 @@ from shared.wire.jobs import SpeechTask
 from shared.wire.payloads import Payload, Recording, Segment
 
 FRAMES_PER_S = 100
-"""``seek`` counts frames of Whisper's spectrogram, of 10 ms each."""
+"""Frames of Whisper's spectrogram per second; ``seek`` counts them."""
 
 
 @dataclass(slots=True)
 class Transcript:
-    """The segments of a recording, and what is known about it."""
+    """The segments of a recording and, once it has arrived, its summary."""
 
     segments: list[Segment] = field(default_factory=list)
     recording: Recording | None = None
@@ -36,17 +36,17 @@ class Transcript:
     @property
     def usage(self) -> dict[str, Any]:
         """OpenAI's ``usage`` of a recording: its duration in seconds, rounded up."""
-        return {"type": "duration", "seconds": math.ceil(round(self.known.duration_s, 3))}
+        return {"type": "duration", "seconds": math.ceil(round(self.summary.duration_s, 3))}
 
     @property
-    def known(self) -> Recording:
+    def summary(self) -> Recording:
         """Language and duration of the recording.
 
         Raises:
-            ApiError: 503, the server stopped before they were known.
+            ApiError: 503, the server stopped before they arrived.
         """
         if self.recording is None:
-            raise ApiError(503, "the server stopped before the request was done; try again")
+            raise ApiError(503, "the server stopped this request before it finished; try again")
         return self.recording
 
     def add(self, payload: Payload) -> None:
@@ -57,8 +57,8 @@ class Transcript:
             self.recording = payload
 
 
-async def transcribed(submitted: SubmittedRequest) -> Transcript:
-    """The whole transcript, at the job's end.
+async def collect_transcript(submitted: SubmittedRequest) -> Transcript:
+    """Collect the whole transcript until the job is done.
 
     Raises:
         ApiError: the job failed, or the server stopped it.
@@ -85,13 +85,13 @@ def whole_transcript(request: SpeechRequest, task: SpeechTask, transcript: Trans
 
 
 class TranscriptChunks:
-    """Writes OpenAI's transcript events: a delta with times per segment, and the whole text at the end."""
+    """Writes OpenAI's transcript events: a delta for each segment, with its times, and the whole text at the end."""
 
     def __init__(self) -> None:
         self._transcript = Transcript()
 
     def opening(self) -> list[str]:
-        """No events before those of the job."""
+        """There are no events before the first segment."""
         return []
 
     def render(self, choice: int, payloads: Sequence[Payload]) -> list[str]:
@@ -115,7 +115,7 @@ class TranscriptChunks:
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
         """The event with the whole text."""
-        recording = self._transcript.known
+        recording = self._transcript.summary
         done = {
             "type": "transcript.text.done",
             "text": self._transcript.text,
@@ -127,7 +127,7 @@ class TranscriptChunks:
 
 
 def _verbose(request: SpeechRequest, task: SpeechTask, transcript: Transcript) -> dict[str, Any]:
-    recording = transcript.known
+    recording = transcript.summary
     answer: dict[str, Any] = {
         "task": task.value,
         "language": recording.language,

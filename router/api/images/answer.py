@@ -1,4 +1,4 @@
-"""Answers with pictures: in one JSON object, or as a stream of events."""
+"""Answers with pictures, as one JSON object or as a stream of events."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ from shared.wire.payloads import Payload, Picture, Progress
 
 log = logging.getLogger("nexa.images")
 
-# Pictures cost no tokens, but OpenAI's clients read these fields.
+# Pictures use no tokens, but OpenAI's clients expect these fields.
 _USAGE = {
     "input_tokens": 0,
     "output_tokens": 0,
     "total_tokens": 0,
     "input_tokens_details": {"image_tokens": 0, "text_tokens": 0},
 }
-_LOOK = {"output_format": "png", "background": "opaque", "quality": "auto"}
+_FORMAT_FIELDS = {"output_format": "png", "background": "opaque", "quality": "auto"}
 
 
 @dataclass(frozen=True, slots=True)
 class KeptPicture:
-    """A finished picture. ``url`` is ``None`` if it was not saved, ``base64`` is empty if only the URL is wanted."""
+    """A finished picture. ``url`` is ``None`` if saving failed; ``base64`` is empty if only the URL was requested."""
 
     picture: Picture
     url: str | None
@@ -72,28 +72,28 @@ class SubmittedImages(SubmittedRequest):
         """As :meth:`SubmittedRequest.next_batch`, with the pictures of the batch in ``kept``.
 
         Raises:
-            ApiError: 500, only the URL of a picture is wanted, and it cannot be saved.
+            ApiError: 500, only URLs were requested, and a picture cannot be saved.
         """
         batch = await super().next_batch()
         for payload in batch[1] if batch else ():
             if isinstance(payload, Picture):
-                self.kept[payload.index] = await asyncio.to_thread(self._keep, payload)
+                self.kept[payload.index] = await asyncio.to_thread(self._save, payload)
         return batch
 
-    def _keep(self, picture: Picture) -> KeptPicture:
+    def _save(self, picture: Picture) -> KeptPicture:
         try:
             url = f"/v1/images/{self._store.save(picture.png)}"
         except OSError as error:
             log.warning("picture not saved", extra={"id": self.record.request_id, "reason": str(error)})
             if self._only_url:
-                message = "response_format: the picture cannot be saved, so it has no url; use b64_json instead"
+                message = "response_format: expected b64_json, since the picture cannot be saved for a url, got url"
                 raise ApiError(500, message, "response_format") from None
             return KeptPicture(picture, None, _base64(picture.png))
         return KeptPicture(picture, url, "" if self._only_url else _base64(picture.png))
 
 
 async def answer_pictures(request: Request, submitted: SubmittedImages) -> Response:
-    """All pictures in one JSON object, after the last one has finished."""
+    """Answer with all pictures in one JSON object, once the last one is finished."""
     body = await gathered(request, submitted, _whole(submitted))
     return Response(body, headers=position_header(submitted), media_type="application/json")
 
@@ -105,7 +105,7 @@ async def _whole(submitted: SubmittedImages) -> bytes:
 
 
 def _whole_json(submitted: SubmittedImages) -> bytes:
-    facts = {"created": submitted.created, "model": submitted.model, "size": submitted.size, **_LOOK}
+    facts = {"created": submitted.created, "model": submitted.model, "size": submitted.size, **_FORMAT_FIELDS}
     parts = [json_text(facts)[:-1], ',"data":[']
     for number, (_, kept) in enumerate(sorted(submitted.kept.items())):
         fields = {"url": kept.url, "seed": kept.picture.seed, "revised_prompt": None}
@@ -123,7 +123,7 @@ class ImageChunks:
         self._previews = 0
 
     def opening(self) -> list[str]:
-        """No events before those of the job."""
+        """There are no events before those of the job."""
         return []
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
@@ -139,7 +139,7 @@ class ImageChunks:
         return events
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """No events after the pictures, which have been sent."""
+        """There are no events after the last picture."""
         return []
 
     def _partial(self, progress: Progress) -> str:
@@ -150,7 +150,7 @@ class ImageChunks:
             "steps": progress.steps,
             "created_at": self._submitted.created,
             "size": self._submitted.size,
-            **_LOOK,
+            **_FORMAT_FIELDS,
         }
         self._previews += 1
         return self._event("partial_image", fields, _base64(progress.preview))
@@ -164,7 +164,7 @@ class ImageChunks:
             "seed": picture.seed,
             "created_at": self._submitted.created,
             "size": f"{picture.width}x{picture.height}",
-            **_LOOK,
+            **_FORMAT_FIELDS,
             "usage": _USAGE,
         }
         return self._event("completed", fields, kept.base64, kept.base64)
@@ -175,7 +175,7 @@ class ImageChunks:
 
 
 def _object(fields: dict[str, Any], b64_json: str, base64: str = "") -> list[str]:
-    """The fields as JSON, in parts; base64 is inserted unescaped, which saves copies of it."""
+    """The fields as parts of a JSON object. Base64 is inserted without passing the encoder, which would copy it."""
     parts = [json_text(fields)[:-1]]
     if b64_json:
         parts += [',"b64_json":"', b64_json, '"']

@@ -50,8 +50,7 @@ async def txt2img(
     body: Txt2ImgRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
 ) -> Response:
     """Generate pictures from text."""
-    job = body.to_job(broker.find_model(body.model, JobKind.IMAGE).max_image_side)
-    return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
+    return await _generate(request, broker, record, store, body)
 
 
 @json_router.post(
@@ -61,8 +60,7 @@ async def generations(
     body: GenerationsRequest, request: Request, broker: BrokerDep, record: RecordDep, store: StoreDep
 ) -> Response:
     """Generate pictures from text, as OpenAI's API does."""
-    job = body.to_job(broker.find_model(body.model, JobKind.IMAGE).max_image_side)
-    return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
+    return await _generate(request, broker, record, store, body)
 
 
 @router.post(
@@ -99,8 +97,16 @@ async def picture(name: str, store: StoreDep) -> Response:
     """A finished picture, while it is kept."""
     png = await asyncio.to_thread(store.read, name)
     if png is None:
-        raise ApiError(404, f"name: there is no picture {shown(name)}; finished ones are kept only for a while", "name")
+        message = f"name: expected a stored picture, got {shown(name)}; pictures are kept only for a while"
+        raise ApiError(404, message, "name")
     return Response(png, media_type="image/png", headers=PICTURE_HEADERS)
+
+
+async def _generate(
+    request: Request, broker: Broker, record: RequestRecord, store: ImageStore, body: Txt2ImgRequest
+) -> Response:
+    job = body.to_job(broker.find_model(body.model, JobKind.IMAGE).max_image_side)
+    return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
 
 
 async def _edit(
@@ -111,7 +117,7 @@ async def _edit(
     fields: type[Img2ImgRequest],
 ) -> Response:
     body, form = await read_body(request, fields, broker.settings)
-    served = broker.find_model(body.model, JobKind.IMAGE)  # before an input is fetched
+    served = broker.find_model(body.model, JobKind.IMAGE)  # fails early: before an input picture is fetched
     job = body.to_job(served.max_image_side)
     blobs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
     job = replace(job, has_mask=len(blobs) > 1)

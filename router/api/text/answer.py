@@ -1,4 +1,4 @@
-"""What all text endpoints do: submit a job for each choice, then answer whole or as a stream."""
+"""The common part of all text endpoints: submit a job for each choice, then answer whole or as a stream."""
 
 from __future__ import annotations
 

@@ -17,5 +17,5 @@ router = APIRouter(route_class=JsonRoute, tags=["text"])
 
 @router.post("/v1/chat/completions", response_class=Response, responses=GENERATION_ERRORS, dependencies=RESUMABLE)
 async def chat(body: ChatRequest, request: Request, broker: BrokerDep, record: RecordDep) -> Response:
-    """Answer a chat, with text or, if there are `tools`, with calls."""
+    """Answer a chat with text or, if there are `tools`, with tool calls."""
     return await answer(request, broker, record, body, whole_chat, ChatChunks)

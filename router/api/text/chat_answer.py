@@ -43,12 +43,12 @@ class ChatChunks(TextChunks):
         self._content_suffix = "}" + self._plain_suffix
 
     def opening(self) -> list[str]:
-        """The role of each choice."""
+        """A chunk with the role for each choice."""
         role = '{"role":"assistant","content":""}'
         return [f"{prefix}{role}{self._plain_suffix}" for prefix in self._delta_prefixes]
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
-        """A chunk for each step with text, for each part of a call, and for the end."""
+        """A chunk for each step with text, each part of a tool call, and the end."""
         chunks = []
         for payload in payloads:
             if isinstance(payload, Tokens):
@@ -81,7 +81,7 @@ class ChatChunks(TextChunks):
 
 
 def _message(answer_id: str, choice: int, collected: CollectedChoice) -> dict[str, Any]:
-    """The assistant's turn. The first call is repeated as ``function_call``, its older name."""
+    """The assistant's turn. The first tool call is repeated as ``function_call``, OpenAI's older field."""
     if not collected.calls:
         return {"role": "assistant", "content": collected.text}
     calls = [_call(answer_id, choice, index, call) for index, call in sorted(collected.calls.items())]
@@ -94,7 +94,7 @@ def _message(answer_id: str, choice: int, collected: CollectedChoice) -> dict[st
 
 
 def _call(answer_id: str, choice: int, index: int, call: CollectedCall) -> dict[str, Any]:
-    """A call, with an id that is unique on this server."""
+    """A tool call, with an id that is unique on this server."""
     suffix = f"-{choice}" if choice else ""
     return {
         "id": f"call__{index}_{call.name}_cmpl-{answer_id}{suffix}",

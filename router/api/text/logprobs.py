@@ -29,7 +29,7 @@ def completion_logprobs(tokens: list[TokenLogprob], alternatives: int, first_off
 
     Args:
         tokens: the tokens, in order.
-        alternatives: the request's ``logprobs``; 0 leaves ``top_logprobs`` out.
+        alternatives: the request's ``logprobs``; with 0, ``top_logprobs`` is null.
         first_offset: the number of characters before the first token.
     """
     offsets = []

@@ -1,4 +1,4 @@
-"""What OpenAI's objects for chats and for completions share: head, choices, usage."""
+"""The common parts of OpenAI's chat and completion objects: head, choices, usage."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def whole_object(submitted: SubmittedRequest, head: dict[str, Any], choices: lis
 
 
 class TextChunks:
-    """Base of the writers of chunks, which all begin with ``head``.
+    """Base of the chunk writers. Every chunk begins with the fields in ``head``.
 
-    ``_head`` is its JSON without the closing brace; ``_tail`` ends each chunk.
+    ``_head`` is their JSON without the closing brace; ``_tail`` ends each chunk.
     """
 
     def __init__(self, head: dict[str, Any], include_usage: bool) -> None:
@@ -36,7 +36,7 @@ class TextChunks:
         self._tail = ',"usage":null}\n\n' if include_usage else "}\n\n"
 
     def opening(self) -> list[str]:
-        """No chunks."""
+        """There are no chunks before the first event."""
         return []
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:

@@ -26,7 +26,7 @@ MAX_MESSAGES = 4096
 
 
 class ChatRequest(GenerationRequest):
-    """A chat to answer, with text or, if there are tools, with calls."""
+    """A chat to answer with text or, if there are tools, with tool calls."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -45,10 +45,12 @@ class ChatRequest(GenerationRequest):
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
     tools: list[Tool] = Field([], max_length=MAX_TOOLS)
     tool_choice: Literal["auto", "none", "required"] | NamedToolChoice = "auto"
-    parallel_tool_calls: bool = Field(True, description="A function that tool_choice names is called only once.")
-    functions: list[FunctionDefinition] = Field([], max_length=MAX_TOOLS, description="OpenAI's older name of tools.")
+    parallel_tool_calls: bool = Field(
+        True, description="Allow several calls in one answer. A function that tool_choice names is called only once."
+    )
+    functions: list[FunctionDefinition] = Field([], max_length=MAX_TOOLS, description="OpenAI's older name for tools.")
     function_call: Literal["auto", "none"] | FunctionName | None = Field(
-        None, description="OpenAI's older name of tool_choice."
+        None, description="OpenAI's older name for tool_choice."
     )
     logprobs: bool = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
@@ -90,7 +92,7 @@ class ChatRequest(GenerationRequest):
         """Whether a call may, must or must not be made, and the function that must be called, if any.
 
         Raises:
-            ApiError: 400, a call is required of a function that was not given, or two fields contradict each other.
+            ApiError: 400, the function to call was not given, or two fields contradict each other.
         """
         if self.function_call is not None and "tool_choice" in self.model_fields_set:
             message = "function_call: expected either tool_choice or function_call, got both"
@@ -118,7 +120,7 @@ class ChatRequest(GenerationRequest):
         constraint = self.constraint()
         if constraint is not None and tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
             param = "grammar" if self.grammar is not None else "response_format"
-            raise ApiError(400, f"{param}: cannot be combined with a required call", param)
+            raise ApiError(400, f"{param}: cannot be combined with a required tool call", param)
         if self.top_logprobs and not self.logprobs:
             message = f"top_logprobs: expected 0 unless logprobs is true, got {self.top_logprobs}"
             raise ApiError(400, message, "top_logprobs")

@@ -17,7 +17,7 @@ CompletionLimit = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
 
 
 class CompletionRequest(GenerationRequest):
-    """One prompt or several to continue, without a chat template."""
+    """One or more prompts to continue, without a chat template."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -37,8 +37,8 @@ class CompletionRequest(GenerationRequest):
 
     prompt: str | list[str] | list[int] | list[list[int]]
     max_tokens: CompletionLimit | None = Field(None, description="128 if absent; 0 only with echo.")
-    max_new_tokens: CompletionLimit | None = Field(None, description="The native name of max_tokens.")
-    max_completion_tokens: CompletionLimit | None = Field(None, description="OpenAI's newer name of max_tokens.")
+    max_new_tokens: CompletionLimit | None = Field(None, description="The native name for max_tokens.")
+    max_completion_tokens: CompletionLimit | None = Field(None, description="OpenAI's newer name for max_tokens.")
     best_of: int | None = Field(None, ge=1, description="Must equal n.")
     logprobs: int | None = Field(None, ge=0, le=20, description="Alternatives per token.")
     echo: bool = Field(False, description="Begin the answer with the prompt.")

@@ -21,8 +21,8 @@ MAX_LOGIT_BIASES = 4096
 MAX_GRAMMAR_CHARS = 256 * 1024
 MAX_TOKENS = 2**31 - 1
 
-_SEEDS = 2**32 - 1
-"""Seeds are 32 bits wide in llama.cpp, and the highest one means "random" there."""
+_SEED_RANGE = 2**32 - 1
+"""Seeds are smaller than this: llama.cpp's have 32 bits, and the highest one means "random" there."""
 
 TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
 StopWords = Annotated[str | list[str], Field(description=f"A string, or up to {MAX_STOPS} of them, none empty.")]
@@ -35,7 +35,7 @@ class StreamOptions(RequestModel):
 
 
 class GenerationRequest(RequestModel, SchedulingFields):
-    """How to sample, how much to generate, and in which form to send it."""
+    """How to sample, how much to generate, and how to send it."""
 
     default_max_tokens: ClassVar[int | None] = None
 
@@ -46,10 +46,10 @@ class GenerationRequest(RequestModel, SchedulingFields):
     user: str | None = None
 
     max_tokens: TokenLimit | None = None
-    max_new_tokens: TokenLimit | None = Field(None, description="The native name of max_tokens.")
-    max_completion_tokens: TokenLimit | None = Field(None, description="OpenAI's newer name of max_tokens.")
+    max_new_tokens: TokenLimit | None = Field(None, description="The native name for max_tokens.")
+    max_completion_tokens: TokenLimit | None = Field(None, description="OpenAI's newer name for max_tokens.")
     stop: StopWords | None = None
-    stop_words: StopWords | None = Field(None, description="The native name of stop.")
+    stop_words: StopWords | None = Field(None, description="The native name for stop.")
     ignore_eos: bool = Field(False, description="Go on after the end-of-sequence token.")
 
     temperature: float = Field(1.0, ge=0, le=5, description="0: greedy.")
@@ -57,7 +57,7 @@ class GenerationRequest(RequestModel, SchedulingFields):
     top_p: float = Field(1.0, gt=0, le=1, description="1: off.")
     min_p: float = Field(0.0, ge=0, le=1, description="0: off.")
     repeat_penalty: float | None = Field(None, ge=0.01, le=10, description="1 (the default): off.")
-    repetition_penalty: float | None = Field(None, ge=0.01, le=10, description="Another name of repeat_penalty.")
+    repetition_penalty: float | None = Field(None, ge=0.01, le=10, description="Another name for repeat_penalty.")
     frequency_penalty: float = Field(0.0, ge=-2, le=2)
     presence_penalty: float = Field(0.0, ge=-2, le=2)
     seed: int | None = Field(None, ge=-(2**63), le=2**63 - 1, description="A random one if absent or -1.")
@@ -89,9 +89,9 @@ class GenerationRequest(RequestModel, SchedulingFields):
         return given
 
     def sampling(self, choice: int = 0) -> Sampling:
-        """How to sample the choice with this index: its seed is ``seed`` plus the index.
+        """How to sample the choice with this index, whose seed is ``seed`` plus the index.
 
-        A random seed is drawn here, so that a worker that takes the request over samples as the first one did.
+        A random seed is drawn here, so that after a failover the next worker uses the same seed.
         """
         return Sampling(
             temperature=self.temperature,
@@ -104,7 +104,7 @@ class GenerationRequest(RequestModel, SchedulingFields):
             or 1.0,
             frequency_penalty=self.frequency_penalty,
             presence_penalty=self.presence_penalty,
-            seed=secrets.randbelow(_SEEDS) if self.seed in (None, -1) else (self.seed + choice) % _SEEDS,
+            seed=secrets.randbelow(_SEED_RANGE) if self.seed in (None, -1) else (self.seed + choice) % _SEED_RANGE,
             logit_bias={int(token_id): bias for token_id, bias in self.logit_bias.items()},
         )
 

@@ -58,7 +58,7 @@ class Message(RequestModel):
         return "\n".join(_text_of_part(index, part) for index, part in enumerate(given))
 
     def to_wire(self, path: str) -> dict[str, Any]:
-        """The message in OpenAI's current form, with ``function_call`` and the role ``function`` translated.
+        """The message in OpenAI's current form, which replaces ``function_call`` and the role ``function``.
 
         Raises:
             ApiError: 400, the message at ``path`` has no content, which is allowed for the assistant only.

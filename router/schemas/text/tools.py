@@ -1,4 +1,4 @@
-"""The functions that an answer may call: ``tools``, and ``functions``, OpenAI's older name of them."""
+"""The functions that an answer may call: ``tools``, or ``functions``, OpenAI's older name."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def checked_functions(functions: list[FunctionDefinition]) -> None:
     """Check that names are unique and that parameters are objects.
 
     Raises:
-        ValueError: it names the function at fault.
+        ValueError: they are not; the message names the function.
     """
     names: set[str] = set()
     for function in functions:
