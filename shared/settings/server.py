@@ -83,7 +83,7 @@ class ServerOptions(BaseModel):
             former=FormerName("drain_timeout"),
         ),
     ] = 30.0
-    max_body_bytes: Annotated[int, Option(Size(1, GIGABYTE), "largest JSON body", Group.LIMITS)] = 32 * 1024 * 1024
+    max_body_bytes: Annotated[int, Option(Size(1, 64 * MEGABYTE), "largest JSON body", Group.LIMITS)] = 32 * 1024 * 1024
     max_upload_bytes: Annotated[
         int,
         Option(Size(1, GIGABYTE), "largest file in a request", Group.LIMITS, former=FormerName("max_upload", MEGABYTE)),

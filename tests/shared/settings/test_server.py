@@ -4,8 +4,12 @@ import os
 import stat
 from pathlib import Path
 
+import pytest
+from pydantic import ValidationError
+
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
+from shared.wire.codec import MAX_FRAME_BYTES
 
 
 def test_settings_come_back_as_they_were_saved(tmp_path: Path) -> None:
@@ -33,6 +37,11 @@ def test_paths_that_are_not_utf_8_come_back_as_they_were_saved(tmp_path: Path) -
     media_folder = os.fsdecode(b"/media/caf\xe9")
     ServerSettings(models=(), run_folder=str(tmp_path), media_folder=media_folder).save()
     assert ServerSettings.load(tmp_path / "settings.json").media_folder == media_folder
+
+
+def test_the_prompt_of_the_largest_body_fits_into_a_message() -> None:
+    with pytest.raises(ValidationError):
+        ServerSettings(models=(), run_folder="", max_body_bytes=MAX_FRAME_BYTES)
 
 
 def test_only_the_owner_can_read_the_settings_file(tmp_path: Path) -> None:
