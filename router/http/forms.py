@@ -118,17 +118,16 @@ def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:
         raise validation_error([{**found, "loc": ("form", *found["loc"])} for found in error.errors()]) from None
 
 
-def form_docs(model: type[BaseModel], **files: str) -> dict[str, Any]:
-    """FastAPI's ``openapi_extra`` for a form with the fields of ``model``, and ``files`` as name=description.
+def form_docs(model: type[BaseModel], files: Mapping[str, str], required: Sequence[str] = ()) -> dict[str, Any]:
+    """FastAPI's ``openapi_extra`` for a form with the fields of ``model``, and ``files``: descriptions by name.
 
-    Files whose description ends with ``(required)`` are required.
+    ``required`` names the files that must be there.
     """
     schema = model.model_json_schema()
     schema = _inlined(schema, schema.get("$defs", {}))
     uploads = {name: {"type": "string", "format": "binary", "description": text} for name, text in files.items()}
     properties = {**uploads, **schema.get("properties", {})}
-    required = [*(name for name, text in files.items() if text.endswith("(required)")), *schema.get("required", [])]
-    form = {"type": "object", "properties": properties, "required": required}
+    form = {"type": "object", "properties": properties, "required": [*required, *schema.get("required", [])]}
     return {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}}}
 
 

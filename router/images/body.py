@@ -54,7 +54,7 @@ async def read_inputs(body: Img2ImgRequest, form: Form | None, settings: ServerS
 
 def body_docs(fields: type[Img2ImgRequest]) -> dict[str, Any]:
     """FastAPI's ``openapi_extra`` for a body with these fields, as JSON or as a form."""
-    docs = form_docs(fields, image="The input picture, instead of image_path", mask="Instead of mask_path")
+    docs = form_docs(fields, {"image": "The input picture, instead of image_path", "mask": "Instead of mask_path"})
     docs["requestBody"]["content"]["application/json"] = {"schema": fields.model_json_schema()}
     return docs
 

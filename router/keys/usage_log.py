@@ -7,7 +7,7 @@ import datetime
 import logging
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple
+from dataclasses import asdict
 
 from router.http.request_record import FinishedRequest
 from router.keys.usage import GroupBy, Usage, UsageBucket, UsageRow, UsageStore
@@ -39,7 +39,7 @@ class UsageLog:
         if record.consumed is None or record.model is None:
             return
         bucket = UsageBucket(datetime.datetime.now(datetime.UTC).date(), record.key_name, record.model)
-        self._count(bucket, Usage(1, *astuple(record.consumed)))
+        self._count(bucket, Usage(requests=1, **asdict(record.consumed)))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.ensure_future(self._write_soon())
 

@@ -17,7 +17,7 @@ from router.schemas.errors import UPLOAD_ERRORS
 
 router = APIRouter(tags=["speech"])
 
-RECORDING = "A recording in any common audio or video format (required)"
+_FILE = {"file": "A recording in any common audio or video format"}
 
 
 @router.post(
@@ -25,7 +25,7 @@ RECORDING = "A recording in any common audio or video format (required)"
     response_class=Response,
     responses=UPLOAD_ERRORS,
     dependencies=RESUMABLE,
-    openapi_extra=form_docs(TranscriptionRequest, file=RECORDING),
+    openapi_extra=form_docs(TranscriptionRequest, _FILE, required=("file",)),
 )
 async def transcribe(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
     """Transcribe a recording in its own language. All fields but the file may be query parameters instead."""
@@ -37,7 +37,7 @@ async def transcribe(request: Request, broker: BrokerDep, record: RecordDep) -> 
     response_class=Response,
     responses=UPLOAD_ERRORS,
     dependencies=RESUMABLE,
-    openapi_extra=form_docs(TranslationRequest, file=RECORDING),
+    openapi_extra=form_docs(TranslationRequest, _FILE, required=("file",)),
 )
 async def translate(request: Request, broker: BrokerDep, record: RecordDep) -> Response:
     """Translate a recording into English. All fields but the file may be query parameters instead."""
