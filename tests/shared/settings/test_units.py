@@ -15,13 +15,23 @@ def test_sizes_are_decimal_unless_the_unit_is_binary(text: str, size: int) -> No
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("90", 90.0), ("0.5", 0.5), ("250ms", 0.25), ("15m", 900.0), ("1h", 3600.0), ("7d", 604_800.0)],
+    [
+        ("90", 90.0),
+        ("0.5", 0.5),
+        (".05", 0.05),
+        ("1e-2", 0.01),
+        ("2.", 2.0),
+        ("250ms", 0.25),
+        ("15m", 900.0),
+        ("1h", 3600.0),
+        ("7d", 604_800.0),
+    ],
 )
 def test_times_are_seconds_unless_they_have_a_unit(text: str, seconds: float) -> None:
     assert parse_seconds(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "M", "-1", "1e9", "inf", "nan", "1 2", "5X"])
+@pytest.mark.parametrize("text", ["", "M", "-1", ".", "1e", "inf", "nan", "1 2", "5X"])
 def test_text_that_is_not_a_quantity_is_refused(text: str) -> None:
     for parse in (parse_bytes, parse_seconds):
         with pytest.raises(ValueError, match="expected a"):
