@@ -95,7 +95,8 @@ def outcome_after(*actions: Callable[[Client, asyncio.Task[str]], None]) -> tupl
     async def go() -> tuple[str, str | None]:
         client = Client()
         waiting = asyncio.ensure_future(run_unless_disconnected(client.receive, client.work()))
-        await asyncio.sleep(0.01)
+        for _ in range(5):  # until both tasks wait
+            await asyncio.sleep(0)
         for act in actions:
             act(client, waiting)
         try:
