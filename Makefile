@@ -23,7 +23,7 @@ test: lint unit e2e
 
 test-slow: setup-dev
 	@scripts/packages.sh
-	@echo "test-slow: other programs, a browser, the package, conversions, faults (two minutes)"
+	@echo "test-slow: other programs, a browser, the package, conversions, faults, printed examples (seven minutes)"
 	@$(PYTEST) tests/slow
 
 test-more: setup-dev

@@ -1,0 +1,42 @@
+"""The examples in the documents for users work as printed, and answers have the printed fields.
+
+``NOT_RUN`` in ``tests/support/printed.py`` lists those that are not run.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.printed import DOCUMENTS, RUN, Example, differences, examples
+from tests.support.printed_shell import PrintedShell
+from tests.support.running_server import RunningServer, running
+from tests.support.tiny_sd import tiny_sd
+
+EXAMPLES = examples(*DOCUMENTS)
+FOLLOWED_BY = dict(itertools.pairwise(EXAMPLES))
+RUNNABLE = [example for example in EXAMPLES if example.language in RUN and example.reason_not_to_run is None]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[RunningServer]:
+    """A server with a text model of two workers, a speech and an image model."""
+    with running("smollm2@workers=2,nctx=2048", "faster-whisper-base", str(tiny_sd())) as ready:
+        yield ready
+
+
+@pytest.fixture(scope="module")
+def shells(served: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> dict[str, PrintedShell]:
+    """A shell for each document: its examples may build on earlier ones."""
+    return {document: PrintedShell(tmp_path_factory.mktemp("printed"), served) for document in DOCUMENTS}
+
+
+@pytest.mark.parametrize("example", RUNNABLE, ids=str)
+def test_an_example_works_as_printed(example: Example, shells: dict[str, PrintedShell]) -> None:
+    output = shells[example.document].run(example)
+    answer = FOLLOWED_BY.get(example)
+    if answer is not None and answer.language == "json":
+        assert differences(json.loads(answer.text), json.loads(output)) == []
