@@ -33,7 +33,7 @@ test-more: setup-dev
 # Processes that are killed on purpose leave no figures.
 coverage: setup-dev
 	@rm -rf build/coverage && mkdir -p build/coverage
-	@$(PYTHON) -m coverage run -m pytest $(UNIT) -p no:xdist
+	@$(PYTHON) -m coverage run -m pytest $(UNIT) -n auto
 	@$(PYTHON) -m coverage run -m pytest tests/e2e
 	@$(PYTHON) -m coverage combine -q && $(PYTHON) -m coverage html -q -d build/coverage/html
 	@$(PYTHON) -m coverage report
