@@ -60,7 +60,7 @@ unit: setup-dev
 
 e2e: setup-dev
 	@echo "e2e: the whole server with real models (four minutes)"
-	@$(PYTEST) tests/e2e
+	@$(PYTEST) tests/e2e -n 2 --dist loadfile
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
