@@ -34,7 +34,7 @@ test-more: setup-dev
 coverage: setup-dev
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(PYTHON) -m coverage run -m pytest $(UNIT) -n auto
-	@$(PYTHON) -m coverage run -m pytest tests/e2e
+	@$(PYTHON) -m coverage run -m pytest tests/e2e -n 2 --dist loadfile
 	@$(PYTHON) -m coverage combine -q && $(PYTHON) -m coverage html -q -d build/coverage/html
 	@$(PYTHON) -m coverage report
 
