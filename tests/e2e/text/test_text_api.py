@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.running_server import RunningServer
+from tests.support.running_server import RunningServer, wait_until
 
 GREEDY = {"temperature": 0}
 COUNTING = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12,"
@@ -171,4 +171,4 @@ def test_request_id_is_given_back(server: RunningServer) -> None:
         "/v1/completions", json={"prompt": "x", "max_tokens": 1}, headers={"X-Request-ID": "abc-1"}
     )
     assert answer.headers["X-Request-ID"] == "abc-1"
-    assert "id=abc-1" in server.output()
+    wait_until(lambda: "id=abc-1" in server.output(), "the request is in the log")
