@@ -1,4 +1,4 @@
-"""How faults that would be accepted are counted, and how far candidates have moved."""
+"""Counting the faults that the bound would let pass, and how far close candidates move."""
 
 from __future__ import annotations
 
