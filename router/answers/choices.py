@@ -18,12 +18,11 @@ class CollectedCall:
 
 @dataclass(slots=True)
 class CollectedChoice:
-    """The output of one choice. ``echoed_chars`` is the length of the prompt at the beginning of its text."""
+    """The output of one choice."""
 
     end: Done | None = None
     texts: list[str] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
-    echoed_chars: int = 0
     calls: dict[int, CollectedCall] = field(default_factory=dict)
 
     @property
@@ -39,8 +38,6 @@ class CollectedChoice:
     def add(self, tokens: Tokens) -> None:
         """Append the output of one step."""
         self.texts.append(tokens.text)
-        if not tokens.token_ids and not self.logprobs:
-            self.echoed_chars += len(tokens.text)
         self.logprobs += tokens.logprobs
         for delta in tokens.tool_calls:
             call = self.calls.setdefault(delta.index, CollectedCall(name=""))

@@ -66,7 +66,8 @@ class Job:
     Attributes:
         wire_id: the job's id on the wire, a new one each time that it is taken from a worker.
         generated: all token ids so far, from which another worker can resume.
-        delivered: number of pictures, or chunks of a recording, so far; another worker resumes after them.
+        delivered: number of pictures, chunks of a recording, or log probabilities of an echoed prompt, so far; another
+            worker resumes after them.
         begun: what the first worker reported when it began.
         audio_s: length of the recording, 0 until it is known.
         crashes: workers that died while they ran the job.
@@ -137,7 +138,10 @@ class Job:
     def deliver(self, payload: Payload) -> None:
         """Add an event for the client and wake its reader."""
         if isinstance(payload, Tokens):  # by far the most frequent
-            self.generated += payload.token_ids
+            if payload.token_ids:
+                self.generated += payload.token_ids
+            else:
+                self.delivered += len(payload.logprobs)
             self._note_first()
         else:
             self._note(payload)

@@ -54,12 +54,12 @@ class ModelTexts:
         """The log-probabilities with all prompts in one batch and all texts generated together."""
         found: list[list[NDArray[np.float64]]] = [[] for _ in self.prompts]
         self._clear()
-        slices = [BatchSlice(index, 0, prompt, True) for index, prompt in enumerate(self.prompts)]
+        slices = [BatchSlice(index, 0, prompt, 1) for index, prompt in enumerate(self.prompts)]
         for step in range(max(self.lengths)):
             for part, logits in zip(slices, self._context.decode(slices), strict=True):
                 found[part.cache_id].append(log_softmax(logits))
             slices = [
-                BatchSlice(index, len(self.prompts[index]) + step, [tokens[step]], True)
+                BatchSlice(index, len(self.prompts[index]) + step, [tokens[step]], 1)
                 for index, tokens in enumerate(self.generated)
                 if step + 1 < len(tokens)
             ]
@@ -91,13 +91,13 @@ class ModelTexts:
             if len(tokens) == count:
                 break
             start = len(prompt) + len(tokens) - 1
-            rows.append(log_softmax(self._context.decode([BatchSlice(0, start, tokens[-1:], True)])[0]))
+            rows.append(log_softmax(self._context.decode([BatchSlice(0, start, tokens[-1:], 1)])[0]))
         self.generated.append(tokens)
         self.rows.append(np.array(rows))
 
     def _after(self, tokens: list[int]) -> NDArray[np.float64]:
         self._clear()
-        return log_softmax(self._context.decode([BatchSlice(0, 0, tokens, True)])[0])
+        return log_softmax(self._context.decode([BatchSlice(0, 0, tokens, 1)])[0])
 
     def _clear(self) -> None:
         llama_cpp.llama_memory_clear(llama_cpp.llama_get_memory(self._context.native), True)

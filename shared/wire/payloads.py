@@ -20,13 +20,16 @@ class FinishReason(StrEnum):
 class TokenLogprob(Struct, frozen=True):
     """The natural log of a token's probability and those of its likeliest alternatives, before sampling filters.
 
-    ``top`` holds the alternatives as ``(text, bytes, logprob)``, likeliest first.
+    ``logprob`` is ``None`` for the first token of an echoed prompt. ``top`` holds the alternatives as
+    ``(text, bytes, logprob)``, likeliest first. ``offset`` is the number of whole characters before the token: of the
+    generated text and, if it is echoed, of the prompt.
     """
 
     text: str
     raw: bytes
-    logprob: float
+    logprob: float | None
     top: list[tuple[str, bytes, float]] = field(default_factory=list)
+    offset: int = 0
 
 
 class ToolCallDelta(Struct, frozen=True):
@@ -48,7 +51,8 @@ class Tokens(Struct, tag=21, frozen=True):
     """What one decode step added to a sequence.
 
     ``text`` may be empty while a character or a stop word is incomplete. ``token_ids`` are all tokens of the step:
-    another worker can continue the sequence from them.
+    another worker can continue the sequence from them. They are empty for an echoed prompt; its ``logprobs``, if
+    requested, come in several parts.
     """
 
     text: str

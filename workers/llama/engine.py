@@ -179,7 +179,7 @@ class LlamaEngine:
                 log.exception("job preparation failed", extra={"job": job_id})
                 emitted.append((job_id, PREPARATION_FAILED))
                 continue
-            if sequence.takeover_end is None and sequence.max_tokens == 0:
+            if sequence.max_tokens == 0 and not sequence.wants_prompt_logprobs:
                 sequence.takeover_end = FinishReason.LENGTH
             if sequence.takeover_end is not None:
                 emitted += [*self._begin(sequence), (job_id, self._done(sequence, sequence.takeover_end))]
@@ -206,11 +206,19 @@ class LlamaEngine:
         self._scheduler.complete(scheduled)
         emitted: list[Emitted] = []
         generated = 0
-        advancing = [part.sequence for part in scheduled if part.wants_logits]
-        for sequence, row in zip(advancing, logits, strict=True):
+        end = 0
+        for part in scheduled:
+            if not part.outputs:
+                continue
+            sequence, begin, end = part.sequence, end, end + part.outputs
+            if part.echoes:
+                start = sequence.computed - part.length
+                emitted.append((sequence.job_id, self._generation.echo(sequence, start, logits[begin:end])))
+            if not part.wants_logits:
+                continue
             before = sequence.generated
             try:
-                emitted += self._advance(sequence, row)
+                emitted += self._advance(sequence, logits[end - 1])
             except JobError as error:
                 self._retire(sequence)
                 emitted.append((sequence.job_id, error.failed))
@@ -236,15 +244,15 @@ class LlamaEngine:
         return [event for part in scheduled for event in self._begin(part.sequence)]
 
     def _begin(self, sequence: Sequence) -> list[Emitted]:
-        """The first events of a sequence: its start, and its prompt for ``echo``."""
+        """The first events of a sequence: its start, and its prompt for ``echo`` without log probabilities."""
         if sequence.started:
             return []
         sequence.started = True
         self._prompt_tokens += sequence.prompt_length
         self._cached_tokens += sequence.cached_tokens
         emitted: list[Emitted] = [(sequence.job_id, Started(sequence.prompt_length, sequence.cached_tokens))]
-        if sequence.job.echo:
-            emitted.append((sequence.job_id, Tokens(self._preparer.prompt_text(sequence), [])))
+        if sequence.echo is not None and sequence.job.top_logprobs is None:
+            emitted.append((sequence.job_id, Tokens(sequence.echo.text, [])))
         return emitted
 
     def _retire(self, sequence: Sequence) -> None:
@@ -259,4 +267,4 @@ class LlamaEngine:
 
 def _slice_of(part: ScheduledTokens) -> BatchSlice:
     sequence, start = part.sequence, part.sequence.computed
-    return BatchSlice(sequence.cache_id, start, sequence.tokens[start : start + part.length], part.wants_logits)
+    return BatchSlice(sequence.cache_id, start, sequence.tokens[start : start + part.length], part.outputs)

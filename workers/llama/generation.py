@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
@@ -10,6 +12,14 @@ from shared.wire.payloads import FinishReason, JobError, TokenLogprob, Tokens, T
 from workers.llama.native.vocabulary import Vocabulary
 from workers.llama.sampling.logprobs import log_softmax, most_likely
 from workers.llama.sequence import Sequence
+
+
+class _Choice(NamedTuple):
+    """Tokens to append, the finish reason if they are the last ones, and the token that ended the answer, if any."""
+
+    tokens: list[int]
+    reason: FinishReason | None = None
+    end: int | None = None
 
 
 class Generation:
@@ -27,16 +37,41 @@ class Generation:
         Raises:
             JobError: 400, the token budget was spent before a tool call was complete.
         """
+        if sequence.max_tokens == 0:  # only the prompt's log probabilities were wanted
+            return None, FinishReason.LENGTH
         logprobs = None if sequence.job.top_logprobs is None else log_softmax(logits)
-        tokens, reason = self._choose(sequence, logits)
+        tokens, reason, end = self._choose(sequence, logits)
         sent = self._append(sequence, tokens, logprobs)
+        if end is not None and logprobs is not None and sequence.echo is not None:
+            sent.logprobs.append(self._logprob(end, logprobs, sequence.job.top_logprobs or 0, _offset(sequence)))
         reason = reason or self._limit(sequence)
         if reason is FinishReason.LENGTH:
             _check_call_complete(sequence)
         if reason is not None:
             sent = replace(sent, text=sent.text + sequence.assembler.flush())
             reason = FinishReason.TOOL_CALLS if sequence.assembler.calls else reason
-        return (sent if sent.token_ids or sent.text else None), reason
+        return (sent if sent.token_ids or sent.text or sent.logprobs else None), reason
+
+    def echo(self, sequence: Sequence, start: int, logits: NDArray[np.float32]) -> Tokens:
+        """The next part of an echoed prompt, with the log probabilities of its tokens.
+
+        Args:
+            sequence: the sequence; its ``echoed`` is moved on.
+            start: the position of the first row of ``logits``, at most that of the token before the next one to send.
+            logits: of consecutive tokens, shape ``(tokens, vocabulary)``.
+        """
+        assert sequence.echo is not None
+        first, sequence.echoed = sequence.echoed, min(start + len(logits) + 1, sequence.prompt_length)
+        rows = []
+        for position in range(first, sequence.echoed):
+            token, offset = sequence.tokens[position], sequence.echo.offsets[position]
+            if position == 0:  # nothing precedes it
+                raw = self.vocabulary.piece(token, special=True)
+                rows.append(TokenLogprob(raw.decode("utf-8", "replace"), raw, None, offset=offset))
+            else:
+                logprobs = log_softmax(logits[position - 1 - start])
+                rows.append(self._logprob(token, logprobs, sequence.job.top_logprobs or 0, offset))
+        return Tokens(sequence.echo.part(first, sequence.echoed), [], rows)
 
     def start(self, sequence: Sequence) -> None:
         """Append the tokens that the grammar forces first, so that they are computed together with the prompt.
@@ -64,44 +99,45 @@ class Generation:
             return FinishReason.STOP
         return self._limit(sequence)
 
-    def _choose(self, sequence: Sequence, logits: NDArray[np.float32]) -> tuple[list[int], FinishReason | None]:
-        """Draw the next token; returns it with those that the grammar forces after it. No tokens at the end."""
+    def _choose(self, sequence: Sequence, logits: NDArray[np.float32]) -> _Choice:
+        """Draw the next token; returns it with those that the grammar forces after it."""
         constraint = sequence.constraint
         if constraint is None:
             if sequence.job.ignore_eos:
                 logits[list(self.vocabulary.eog)] = -np.inf
             token = sequence.sampler.sample(logits)
             if token in self.vocabulary.eog and not sequence.job.ignore_eos:
-                return [], FinishReason.STOP
-            return [token], None
+                return _Choice([], FinishReason.STOP, token)
+            return _Choice([token])
         left = sequence.max_tokens - sequence.generated
         guard = sequence.closing_guard
         closing = None if guard is None else guard.closing(left)
         constraint.mask(logits)
         token = sequence.sampler.sample(logits)
         if token in self.vocabulary.eog:
-            return [], FinishReason.STOP
+            return _Choice([], FinishReason.STOP, token)
         constraint.accept(token)
         if guard is not None and closing is not None and not guard.still_fits(left - 1):
             constraint.undo()
             for closing_token in closing:
                 constraint.accept(closing_token)
-            return closing, FinishReason.LENGTH
+            return _Choice(closing, FinishReason.LENGTH)
         forced = constraint.forced()[: left - 1]
         for forced_token in forced:
             constraint.accept(forced_token)
             sequence.sampler.accept(forced_token)
-        return [token, *forced], FinishReason.STOP if constraint.ended else None
+        return _Choice([token, *forced], FinishReason.STOP if constraint.ended else None)
 
     def _append(self, sequence: Sequence, tokens: list[int], logprobs: NDArray[np.float64] | None) -> Tokens:
         text, deltas, rows = "", list[ToolCallDelta](), list[TokenLogprob]()
         for position, token in enumerate(tokens):
             sequence.tokens.append(token)
+            if logprobs is not None:
+                row, top = (logprobs if position == 0 else None), sequence.job.top_logprobs or 0
+                rows.append(self._logprob(token, row, top, _offset(sequence)))
             new_text, new_deltas = sequence.assembler.push(self.vocabulary.piece(token, sequence.special_pieces))
             text += new_text
             deltas += new_deltas
-            if logprobs is not None:
-                rows.append(self._logprob(token, logprobs if position == 0 else None, sequence.job.top_logprobs or 0))
             if sequence.assembler.stopped:
                 break
         return Tokens(text, list(tokens), rows, deltas)
@@ -111,16 +147,21 @@ class Generation:
             return FinishReason.STOP
         return FinishReason.LENGTH if sequence.generated >= sequence.max_tokens else None
 
-    def _logprob(self, token: int, logprobs: NDArray[np.float64] | None, top: int) -> TokenLogprob:
+    def _logprob(self, token: int, logprobs: NDArray[np.float64] | None, top: int, offset: int) -> TokenLogprob:
         """A token's log probability and ``top`` alternatives. A forced token has probability 1 and no alternatives."""
         raw = self.vocabulary.piece(token, special=True)
         text = raw.decode("utf-8", "replace")
         if logprobs is None:
-            return TokenLogprob(text, raw, 0.0)
+            return TokenLogprob(text, raw, 0.0, offset=offset)
         likely = most_likely(logprobs, top)
         pieces = [(self.vocabulary.piece(other, special=True), float(logprobs[other])) for other in likely]
         alternatives = [(piece.decode("utf-8", "replace"), piece, value) for piece, value in pieces]
-        return TokenLogprob(text, raw, float(logprobs[token]), alternatives)
+        return TokenLogprob(text, raw, float(logprobs[token]), alternatives, offset)
+
+
+def _offset(sequence: Sequence) -> int:
+    """The number of whole characters before the next token, with those of an echoed prompt."""
+    return sequence.assembler.characters + (len(sequence.echo.text) if sequence.echo is not None else 0)
 
 
 def _check_call_complete(sequence: Sequence) -> None:

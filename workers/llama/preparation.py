@@ -19,6 +19,7 @@ from workers.llama.native.vocabulary import Vocabulary
 from workers.llama.sampling.sampler import Sampler
 from workers.llama.sequence import Sequence
 from workers.llama.text.assembler import TextAssembler
+from workers.llama.text.prompt_echo import PromptEcho, echo_of_text, echo_of_tokens
 
 
 class JobPreparer:
@@ -52,6 +53,7 @@ class JobPreparer:
         if tools:
             parser = ToolCallParser(self._template.tool_format, content_allowed=job.tool_choice is ToolChoice.AUTO)
         stop = job.stop + (self._template.stop if job.messages is not None else [])
+        echo = self._echo(job, prompt) if job.echo else None
         return Sequence(
             job_id=engine_job.job_id,
             job=job,
@@ -59,18 +61,18 @@ class JobPreparer:
             prompt_length=len(prompt),
             max_tokens=max_tokens,
             sampler=Sampler(job.sampling, self._vocabulary.size),
-            assembler=TextAssembler(stop, parser),
+            assembler=TextAssembler(stop, parser, b"" if echo is None else echo.unfinished),
             constraint=constraint,
             closing_guard=None if constraint is None else ClosingGuard(constraint, _growth(job, tools)),
             special_pieces=bool(tools),
+            echo=echo,
+            echoed=len(prompt) if engine_job.generated else min(engine_job.delivered, len(prompt)),
         )
 
-    def prompt_text(self, sequence: Sequence) -> str:
-        """The text of a sequence's prompt, for ``echo``."""
-        if sequence.job.prompt is not None:
-            return sequence.job.prompt
-        pieces = [self._vocabulary.piece(token) for token in sequence.tokens[: sequence.prompt_length]]
-        return b"".join(pieces).decode("utf-8", "replace")
+    def _echo(self, job: TextJob, prompt: list[int]) -> PromptEcho:
+        if job.prompt is not None:  # special tokens are part of a text
+            return echo_of_text(job.prompt, [self._vocabulary.piece(token, special=True) for token in prompt])
+        return echo_of_tokens([self._vocabulary.piece(token) for token in prompt])
 
     def _prompt_tokens(self, job: TextJob, tools: list[dict[str, Any]]) -> list[int]:
         if job.prompt_tokens is not None:

@@ -17,17 +17,32 @@ from workers.llama.sequence import Sequence, SequenceState
 MIN_SHARED_TOKENS = 16
 """A prompt waits for another that is in prefill if sharing their common prefix saves at least this many tokens."""
 
+MAX_ECHOED_TOKENS = 128
+"""Tokens of a prompt that one step takes if the log probabilities of all of them are wanted.
+
+Each costs a row of logits in memory, and up to about a millisecond to read it.
+"""
+
 HEADROOM_CELLS = 32
 """Cells left free for each running sequence when another is admitted, so that none is preempted at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledTokens:
-    """The next ``length`` tokens of a sequence; ``wants_logits`` if its last token is among them."""
+    """The next ``length`` tokens of a sequence; ``wants_logits`` if its last token is among them.
+
+    ``echoes`` if the logits of all of them are wanted, for the log probabilities of the prompt.
+    """
 
     sequence: Sequence
     length: int
     wants_logits: bool
+    echoes: bool = False
+
+    @property
+    def outputs(self) -> int:
+        """How many of the tokens, the last ones, give logits."""
+        return self.length if self.echoes else int(self.wants_logits)
 
 
 class Scheduler:
@@ -138,6 +153,8 @@ class Scheduler:
             if sequence.state is not SequenceState.PREFILL:  # preempted for an older one
                 continue
             length = min(sequence.pending, budget)
+            if sequence.wants_prompt_logprobs:
+                length = min(length, MAX_ECHOED_TOKENS)
             if length == sequence.pending > 1 and len(self.running) == 1:
                 # The batch's shape changes the rounding. A repeated prompt is cached except for its last token, so it
                 # gives the same text again only if that token was computed alone the first time too.
@@ -147,7 +164,8 @@ class Scheduler:
             except CacheFull:
                 if scheduled or not self._make_room(sequence, length, scheduled):
                     return
-            scheduled.append(ScheduledTokens(sequence, length, length == sequence.pending))
+            wants_logits, echoes = length == sequence.pending, sequence.wants_prompt_logprobs
+            scheduled.append(ScheduledTokens(sequence, length, wants_logits, echoes))
             budget -= length
 
     def _prefill_order(self, budget: int) -> list[Sequence]:
@@ -191,11 +209,12 @@ class Scheduler:
     def _start(self, sequence: Sequence) -> bool:
         """Run a sequence, with a cache id and its cached prefix, if the rest fits beside the running ones."""
         promised = sum(s.pending + HEADROOM_CELLS for s in self.running)
-        fresh = len(sequence.tokens) - self._cache.match(sequence.tokens[:-1])
+        shareable = sequence.tokens[: sequence.shareable]
+        fresh = len(sequence.tokens) - self._cache.match(shareable)
         if self.running and not self._cache.could_reserve(min(fresh + promised, self._cache.total_cells)):
             return False
         try:
-            sequence.cache_id, sequence.computed = self._cache.open(sequence.tokens[:-1])
+            sequence.cache_id, sequence.computed = self._cache.open(shareable)
         except CacheFull:
             return False
         if not sequence.started:
@@ -210,10 +229,10 @@ class Scheduler:
         for other in self.running:
             if other.state is not SequenceState.PREFILL:
                 continue
-            common = min(common_prefix(other.tokens, sequence.tokens), len(sequence.tokens) - 1)
+            common = min(common_prefix(other.tokens, sequence.tokens), sequence.shareable)
             if common > other.computed:
                 if cached < 0:
-                    cached = self._cache.match(sequence.tokens[:-1])
+                    cached = self._cache.match(sequence.tokens[: sequence.shareable])
                 if common - cached >= MIN_SHARED_TOKENS:
                     return True
         return False

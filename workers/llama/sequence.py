@@ -13,6 +13,7 @@ from workers.llama.constraints.closing import ClosingGuard
 from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.sampling.sampler import Sampler
 from workers.llama.text.assembler import TextAssembler
+from workers.llama.text.prompt_echo import PromptEcho
 
 
 class SequenceState(StrEnum):
@@ -39,9 +40,11 @@ class Sequence:
     ``tokens`` are the prompt's, then the generated ones. The first ``computed`` of them are in the KV cache, as
     sequence ``cache_id`` (-1 for none). While decoding, the last token and those that a grammar forced are pending.
     ``max_tokens`` bounds the generated tokens and fits the context. ``special_pieces`` is set if the text includes
-    special tokens, as tool calls do. ``forced_start`` are the tokens that the grammar forces first: they are computed
-    with the prompt, and sent with the first drawn token. ``takeover_end`` is the finish reason of a sequence that
-    needs no token of this worker: earlier workers generated all, or ``max_tokens`` is 0. Instants are monotonic.
+    special tokens, as tool calls do. ``echo`` is set if the answer begins with the prompt; ``echoed`` counts the
+    prompt's tokens whose log probabilities were sent. ``forced_start`` are the tokens that the grammar forces first:
+    they are computed with the prompt, and sent with the first drawn token. ``takeover_end`` is the finish reason of a
+    sequence that needs no step of this worker: earlier workers generated all, or ``max_tokens`` is 0. Instants are
+    monotonic.
     """
 
     job_id: str
@@ -54,6 +57,8 @@ class Sequence:
     constraint: TokenConstraint | None = None
     closing_guard: ClosingGuard | None = None
     special_pieces: bool = False
+    echo: PromptEcho | None = None
+    echoed: int = 0
     state: SequenceState = SequenceState.WAITING
     cache_id: int = -1
     computed: int = 0
@@ -73,6 +78,18 @@ class Sequence:
     def generated(self) -> int:
         """The number of tokens after the prompt."""
         return len(self.tokens) - self.prompt_length
+
+    @property
+    def wants_prompt_logprobs(self) -> bool:
+        """Whether log probabilities of the prompt's tokens are still to be computed."""
+        return self.echo is not None and self.job.top_logprobs is not None and self.echoed < self.prompt_length
+
+    @property
+    def shareable(self) -> int:
+        """How many of the first tokens may come from the cache. Logits are computed from the others only."""
+        if self.wants_prompt_logprobs:
+            return max(self.echoed - 1, 0)
+        return len(self.tokens) - 1
 
     def move(self, state: SequenceState) -> None:
         """Change to ``state``.

@@ -10,7 +10,7 @@ from router.api.text.logprobs import completion_logprobs
 from router.api.text.text_object import TextChunks, head, whole_object
 from router.http.json_text import json_text
 from router.schemas.text.completions import CompletionRequest
-from shared.wire.payloads import Done, Payload, TokenLogprob, Tokens
+from shared.wire.payloads import Done, Payload, Tokens
 
 
 def whole_completion(
@@ -21,9 +21,7 @@ def whole_completion(
         {
             "text": choice.text,
             "index": index,
-            "logprobs": None
-            if request.logprobs is None
-            else completion_logprobs(choice.logprobs, request.logprobs, choice.echoed_chars),
+            "logprobs": None if request.logprobs is None else completion_logprobs(choice.logprobs, request.logprobs),
             "finish_reason": choice.finish_reason,
         }
         for index, choice in enumerate(choices)
@@ -38,7 +36,6 @@ class CompletionChunks(TextChunks):
     def __init__(self, request: CompletionRequest, submitted: SubmittedRequest) -> None:
         super().__init__(head(submitted, "cmpl", "text_completion"), request.stream_options.include_usage)
         self._alternatives = request.logprobs
-        self._offsets = [0] * len(submitted.jobs)
         self._text_prefix = f'data: {self._head},"choices":[{{"text":'
         self._choice_prefixes = [f',"index":{choice},"logprobs":' for choice in range(len(submitted.jobs))]
         self._plain_suffixes = [f'{prefix}null,"finish_reason":null}}]{self._tail}' for prefix in self._choice_prefixes]
@@ -51,10 +48,9 @@ class CompletionChunks(TextChunks):
         for payload in payloads:
             if isinstance(payload, Tokens):
                 if payload.logprobs and self._alternatives is not None:
-                    logprobs = self._logprobs(choice, payload.logprobs)
+                    logprobs = json_text(completion_logprobs(payload.logprobs, self._alternatives))
                     chunks.append(self._chunk(choice, payload.text, logprobs, "null"))
                 elif payload.text:
-                    self._offsets[choice] += len(payload.text)
                     chunks.append(f"{self._text_prefix}{json_text(payload.text)}{self._plain_suffixes[choice]}")
             elif isinstance(payload, Done):
                 chunks.append(self._chunk(choice, "", "null", json_text(payload.finish_reason.value)))
@@ -65,8 +61,3 @@ class CompletionChunks(TextChunks):
             f"{self._text_prefix}{json_text(text)}{self._choice_prefixes[choice]}{logprobs}"
             f"{self._finish_prefix}{finish_reason}{self._finish_suffix}"
         )
-
-    def _logprobs(self, choice: int, tokens: list[TokenLogprob]) -> str:
-        offset = self._offsets[choice]
-        self._offsets[choice] += sum(len(token.text) for token in tokens)
-        return json_text(completion_logprobs(tokens, self._alternatives or 0, offset))

@@ -9,6 +9,9 @@ from shared.wire.payloads import TokenLogprob
 MIN_LOGPROB = -9999.0
 """What OpenAI sends for a probability of zero, since JSON has no infinity."""
 
+REPLACEMENT = "\ufffd"
+"""What invalid bytes are decoded to."""
+
 
 def chat_logprobs(tokens: list[TokenLogprob]) -> dict[str, Any]:
     """The format of chat completions: one object per token."""
@@ -24,36 +27,41 @@ def chat_logprobs(tokens: list[TokenLogprob]) -> dict[str, Any]:
     }
 
 
-def completion_logprobs(tokens: list[TokenLogprob], alternatives: int, first_offset: int = 0) -> dict[str, Any]:
-    """The older format of completions: parallel lists.
+def completion_logprobs(tokens: list[TokenLogprob], alternatives: int) -> dict[str, Any]:
+    """The older format of completions: parallel lists. The first token of an echoed prompt has nulls.
 
     Args:
         tokens: the tokens, in order.
         alternatives: the request's ``logprobs``; with 0, ``top_logprobs`` is null.
-        first_offset: the number of characters before the first token.
     """
-    offsets = []
-    for token in tokens:
-        offsets.append(first_offset)
-        first_offset += len(token.text)
     return {
-        "tokens": [token.text for token in tokens],
+        "tokens": [_name(token.text, token.raw) for token in tokens],
         "token_logprobs": [_finite(token.logprob) for token in tokens],
         "top_logprobs": [_alternatives(token) for token in tokens] if alternatives else None,
-        "text_offset": offsets,
+        "text_offset": [token.offset for token in tokens],
     }
 
 
-def _alternatives(token: TokenLogprob) -> dict[str, float]:
-    """The alternatives by their text, with the chosen token among them, as OpenAI documents."""
-    by_text = {text: _finite(logprob) for text, _, logprob in token.top}
-    by_text.setdefault(token.text, _finite(token.logprob))
-    return by_text
+def _alternatives(token: TokenLogprob) -> dict[str, float | None] | None:
+    """The alternatives by their names, with the chosen token among them, as OpenAI documents."""
+    if token.logprob is None:
+        return None
+    by_name: dict[str, float | None] = {}
+    for text, raw, logprob in [*token.top, (token.text, token.raw, token.logprob)]:
+        by_name.setdefault(_name(text, raw), _finite(logprob))
+    return by_name
 
 
-def _token(text: str, raw: bytes, logprob: float) -> dict[str, Any]:
+def _name(text: str, raw: bytes) -> str:
+    """A token's text or, if its bytes are no whole characters, the bytes in OpenAI's notation: ``bytes:\\xf0\\x9f``."""
+    if REPLACEMENT in text and text.encode() != raw:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in raw)
+    return text
+
+
+def _token(text: str, raw: bytes, logprob: float | None) -> dict[str, Any]:
     return {"token": text, "logprob": _finite(logprob), "bytes": list(raw)}
 
 
-def _finite(logprob: float) -> float:
-    return logprob if logprob > MIN_LOGPROB else MIN_LOGPROB
+def _finite(logprob: float | None) -> float | None:
+    return logprob if logprob is None or logprob > MIN_LOGPROB else MIN_LOGPROB

@@ -62,7 +62,7 @@ def share_prefix(context: LlamaContext, streams: list[Stream]) -> None:
     length = sum(1 for _ in itertools.takewhile(lambda column: len(set(column)) == 1, columns))
     if not length:
         return
-    context.decode([BatchSlice(first.cache_id, 0, first.tokens[:length], False)])
+    context.decode([BatchSlice(first.cache_id, 0, first.tokens[:length], 0)])
     for stream in others:
         context.memory.copy_prefix(first.cache_id, stream.cache_id, length)
     for stream in streams:
@@ -85,7 +85,7 @@ def step(context: LlamaContext, slices: list[tuple[Stream, int]]) -> None:
     """Compute a step, and append the next token to each stream without pending tokens."""
     batch = [
         BatchSlice(
-            stream.cache_id, stream.computed, stream.tokens[stream.computed :][:length], length == stream.pending
+            stream.cache_id, stream.computed, stream.tokens[stream.computed :][:length], int(length == stream.pending)
         )
         for stream, length in slices
     ]

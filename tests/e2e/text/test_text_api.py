@@ -126,6 +126,43 @@ def test_echo_begins_with_the_prompt(server: RunningServer) -> None:
     assert answer["result"].startswith(prompt)
 
 
+def test_a_scored_prompt_has_the_log_probabilities_of_its_tokens(server: RunningServer) -> None:
+    body = {"prompt": "a\N{GRINNING FACE}b\N{EURO SIGN}c", "max_tokens": 1, "echo": True, "logprobs": 2, **GREEDY}
+    for _ in range(2):  # the second time with a cache
+        (choice,) = server.post("/v1/completions", body)["choices"]
+        logprobs = choice["logprobs"]
+        assert logprobs["text_offset"][:7] == [0, 1, 1, 1, 2, 3, 4]
+        assert logprobs["tokens"][:3] == ["a", r"bytes:\xf0\x9f", r"bytes:\x98"]
+        assert [logprobs["token_logprobs"][0], logprobs["top_logprobs"][0]] == [None, None]
+        assert all(logprob < 0 for logprob in logprobs["token_logprobs"][1:])
+        assert all(len(alternatives) in (2, 3) for alternatives in logprobs["top_logprobs"][1:])
+        chunks = [chunk["choices"][0] for chunk in server.stream("/v1/completions", body)]
+        parts = [chunk["logprobs"] for chunk in chunks if chunk["logprobs"]]
+        assert [token for part in parts for token in part["tokens"]] == logprobs["tokens"]
+        assert [offset for part in parts for offset in part["text_offset"]] == logprobs["text_offset"]
+        assert "".join(chunk["text"] for chunk in chunks) == choice["text"]
+
+
+def test_a_prompt_is_scored_without_a_generated_token(server: RunningServer) -> None:
+    body = {"prompt": [[504, 3575, 282], [504, 3575]], "max_tokens": 0, "echo": True, "logprobs": 1}
+    answer = server.post("/v1/completions", body)
+    assert answer["choices"][0]["text"].startswith(answer["choices"][1]["text"])
+    assert [len(choice["logprobs"]["tokens"]) for choice in answer["choices"]] == [3, 2]
+    assert answer["usage"]["completion_tokens"] == 0
+
+
+def test_a_character_that_the_end_cuts_is_left_out(server: RunningServer) -> None:
+    """Token 40303 is a space and three of the four bytes of a face."""
+    body = {"max_tokens": 1, "logit_bias": {"40303": 100}, **GREEDY}
+    assert server.post("/v1/completions", {"prompt": "Hi", **body})["result"] == " "
+    chunks = server.stream("/v1/completions", {"prompt": "Hi", **body})
+    assert "".join(chunk["choices"][0]["text"] for chunk in chunks) == " "
+    chat = {"messages": [{"role": "user", "content": "Hi"}], **body}
+    assert server.post("/v1/chat/completions", chat)["choices"][0]["message"]["content"] == " "
+    deltas = [chunk["choices"][0]["delta"] for chunk in server.stream("/v1/chat/completions", chat)]
+    assert "".join(delta.get("content", "") for delta in deltas) == " "
+
+
 def test_prompt_as_token_ids(server: RunningServer) -> None:
     answer = server.post("/v1/completions", {"prompt": [504, 3575, 282], "max_tokens": 4})
     assert answer["usage"]["prompt_tokens"] == 3

@@ -95,9 +95,9 @@ def test_logprobs_in_chunks() -> None:
     script: list[Payload] = [
         Started(1, 0),
         Tokens("echo", []),
-        Tokens("ab", [1], [TokenLogprob("ab", b"ab", -0.5)]),
-        Tokens("", [2], [TokenLogprob("c", b"c", -0.25)]),
-        Tokens("cd", [3], [TokenLogprob("d", b"d", -0.125)]),
+        Tokens("ab", [1], [TokenLogprob("ab", b"ab", -0.5, offset=4)]),
+        Tokens("", [2], [TokenLogprob("c", b"c", -0.25, offset=6)]),
+        Tokens("cd", [3], [TokenLogprob("d", b"d", -0.125, offset=7)]),
         Done(FinishReason.LENGTH, 1, 0, 3, 0.1),
     ]
     body = {**COMPLETION, "stream": True, "logprobs": 0}

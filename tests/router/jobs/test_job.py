@@ -8,7 +8,7 @@ import pytest
 from router.jobs.job import ENDED, JOB_MOVES, Job, JobRequest, JobState
 from shared.states import IllegalMove
 from shared.wire.jobs import TextJob
-from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
+from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens
 
 DONE = Done(FinishReason.STOP, 3, 0, 2, 0.1)
 
@@ -100,3 +100,12 @@ def test_a_reader_that_gives_up_loses_nothing() -> None:
         assert await job.next_payloads() == [Failed(500, "no")]
 
     asyncio.run(test())
+
+
+def test_another_worker_resumes_after_the_log_probabilities_of_the_prompt_that_were_sent() -> None:
+    job = new_job()
+    rows = [TokenLogprob("a", b"a", None), TokenLogprob("b", b"b", -1.0)]
+    for payload in (Tokens("ab", [], rows), Tokens("c", [], rows[:1]), Tokens("d", [7], rows[1:]), Tokens("e", [])):
+        job.deliver(payload)
+    assert job.delivered == 3
+    assert job.generated == [7]

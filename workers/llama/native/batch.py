@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class BatchSlice:
-    """Consecutive tokens of one sequence, the first at position ``start``."""
+    """Consecutive tokens of one sequence, the first at position ``start``; the last ``outputs`` of them want logits."""
 
     cache_id: int
     start: int
     tokens: list[int]
-    wants_logits: bool
+    outputs: int
 
 
 class Batch:
@@ -39,7 +39,7 @@ class Batch:
         self._point("logits", self._wanted, ctypes.c_int8)
 
     def fill(self, slices: list[BatchSlice]) -> int:
-        """Lay out the slices; returns how many of them want logits."""
+        """Lay out the slices; returns how many tokens want logits."""
         end = 0
         for part in slices:
             start, end = end, end + len(part.tokens)
@@ -47,10 +47,10 @@ class Batch:
             self._positions[start:end] = np.arange(part.start, part.start + len(part.tokens))
             self._sequences[start:end] = part.cache_id
             self._wanted[start:end] = 0
-            if part.wants_logits:
-                self._wanted[end - 1] = 1
+            if part.outputs:
+                self._wanted[end - part.outputs : end] = 1
         self.native.n_tokens = end
-        return sum(part.wants_logits for part in slices)
+        return sum(part.outputs for part in slices)
 
     def _point(self, field: str, array: NDArray[Any], item: Any) -> None:
         setattr(self.native, field, array.ctypes.data_as(ctypes.POINTER(item)))

@@ -43,15 +43,15 @@ class LlamaContext:
         self.native = _new_context(model, cells, sequences, batch_tokens, threads)
         self.memory = LlamaMemory(self.native)
         self._batch = Batch(batch_tokens)
-        self.decode([BatchSlice(0, 0, [max(model.vocabulary.bos, 0)], True)])  # the first decode allocates memory
+        self.decode([BatchSlice(0, 0, [max(model.vocabulary.bos, 0)], 1)])  # the first decode allocates memory
         self.memory.remove(0)
 
     def decode(self, slices: list[BatchSlice]) -> NDArray[np.float32]:
         """Compute a batch.
 
         Returns:
-            The logits of the last token of each slice that wants them, shape ``(slices that want them, vocabulary)``.
-            They are in llama.cpp's own memory, valid until the next call.
+            The logits of the tokens that want them, shape ``(outputs of all slices, vocabulary)``. They are in
+            llama.cpp's own memory, valid until the next call.
 
         Raises:
             DecodeError: nothing was computed.

@@ -12,12 +12,17 @@ from workers.llama.text.stop_filter import StopFilter
 class TextAssembler:
     """Collects a sequence's bytes and releases text as soon as it is final.
 
-    Bytes of an incomplete UTF-8 character wait for the rest; invalid bytes become U+FFFD. ``tool_calls`` separates
-    calls from content, if the job offers tools. Content then passes the stop strings.
+    Bytes of an incomplete UTF-8 character wait for the rest, and are left out if it never comes; invalid bytes become
+    U+FFFD. ``tool_calls`` separates calls from content, if the job offers tools. Content then passes the stop strings.
+
+    ``characters`` counts the whole characters of all tokens so far. ``unfinished`` are bytes of a character that began
+    before the first token.
     """
 
-    def __init__(self, stop: list[str], tool_calls: ToolCallParser | None = None) -> None:
+    def __init__(self, stop: list[str], tool_calls: ToolCallParser | None = None, unfinished: bytes = b"") -> None:
+        self.characters = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._decoder.decode(unfinished)
         self._stop = StopFilter(stop)
         self._tool_calls = tool_calls
 
@@ -34,6 +39,7 @@ class TextAssembler:
     def push(self, piece: bytes) -> tuple[str, list[ToolCallDelta]]:
         """Add a token's bytes; returns the content and the parts of calls that may be sent now."""
         text = self._decoder.decode(piece)
+        self.characters += len(text)
         if self._tool_calls is None:
             return self._stop.push(text), []
         content, deltas = self._tool_calls.feed(text)
@@ -41,7 +47,5 @@ class TextAssembler:
 
     def flush(self) -> str:
         """End the sequence; returns the content that was held back, up to a stop string."""
-        content = self._decoder.decode(b"", final=True)
-        if self._tool_calls is not None:
-            content = self._tool_calls.feed(content)[0] + self._tool_calls.flush()
+        content = "" if self._tool_calls is None else self._tool_calls.flush()
         return self._stop.push(content) + self._stop.flush()

@@ -24,7 +24,7 @@ CALL: list[Payload] = [
 LOGPROBS: list[Payload] = [
     Started(1, 0),
     Tokens("Hé", [1], [TokenLogprob("Hé", "Hé".encode(), -0.5, [("Hé", "Hé".encode(), -0.5), ("He", b"He", -1.0)])]),
-    Tokens("!", [2], [TokenLogprob("!", b"!", float("-inf"), [("?", b"?", -0.1)])]),
+    Tokens("!", [2], [TokenLogprob("!", b"!", float("-inf"), [("?", b"?", -0.1)], 2)]),
     Done(FinishReason.STOP, 1, 0, 2, 0.1),
 ]
 
@@ -98,12 +98,41 @@ def test_logprobs_of_a_completion() -> None:
     }
 
 
-def test_offsets_of_logprobs_count_the_echoed_prompt() -> None:
-    started, *rest = LOGPROBS
-    script: list[Payload] = [started, Tokens("Say: ", []), *rest]
-    answer = post(FakeBroker(script=script), "/v1/completions", {**COMPLETION, "logprobs": 2, "echo": True}).json()
-    assert answer["choices"][0]["text"].startswith("Say: Hé")
-    assert answer["choices"][0]["logprobs"]["text_offset"] == [5, 7]
+def test_logprobs_of_an_echoed_prompt() -> None:
+    first = TokenLogprob("Say", b"Say", None)
+    second = TokenLogprob(":", b":", -2.0, [(" it", b" it", -1.5)], 3)
+    end = TokenLogprob("!", b"!", -0.25, [], 4)
+    script: list[Payload] = [
+        Started(2, 0),
+        Tokens("Say", [], [first]),
+        Tokens(":", [], [second]),
+        Tokens("!", [1], [end]),
+        Done(FinishReason.LENGTH, 2, 0, 1, 0.1),
+    ]
+    body = {**COMPLETION, "logprobs": 1, "echo": True}
+    (choice,) = post(FakeBroker(script=script), "/v1/completions", body).json()["choices"]
+    assert choice["text"] == "Say:!"
+    assert choice["logprobs"] == {
+        "tokens": ["Say", ":", "!"],
+        "token_logprobs": [None, -2.0, -0.25],
+        "top_logprobs": [None, {" it": -1.5, ":": -2.0}, {"!": -0.25}],
+        "text_offset": [0, 3, 4],
+    }
+
+
+def test_different_parts_of_characters_have_different_names() -> None:
+    parts = [b"\xf0\x9f", b"\xf0\x9d", "\N{REPLACEMENT CHARACTER}".encode()]
+    top = [(part.decode("utf-8", "replace"), part, -1.0 - rank) for rank, part in enumerate(parts)]
+    script: list[Payload] = [
+        Started(1, 0),
+        Tokens("", [1], [TokenLogprob(*top[0], top)]),
+        Done(FinishReason.LENGTH, 1, 0, 1, 0.1),
+    ]
+    answer = post(FakeBroker(script=script), "/v1/completions", {**COMPLETION, "logprobs": 3}).json()
+    logprobs = answer["choices"][0]["logprobs"]
+    assert logprobs["tokens"] == [r"bytes:\xf0\x9f"]
+    named = {r"bytes:\xf0\x9f": -1.0, r"bytes:\xf0\x9d": -2.0, "\N{REPLACEMENT CHARACTER}": -3.0}
+    assert logprobs["top_logprobs"] == [named]
 
 
 def test_logprobs_of_a_chat() -> None:

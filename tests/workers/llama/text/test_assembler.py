@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import codecs
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -39,7 +41,8 @@ def before_stop(text: str, stop: list[str]) -> str:
 @FUZZ
 @given(MIXED_BYTES, st.data())
 def test_bytes_split_anywhere_give_the_same_text(raw: bytes, data: st.DataObject) -> None:
-    assert assemble(data.draw(pieces_of(raw)), []) == raw.decode("utf-8", "replace")
+    whole = codecs.getincrementaldecoder("utf-8")("replace").decode(raw)  # without an unfinished character at the end
+    assert assemble(data.draw(pieces_of(raw)), []) == whole
 
 
 @pytest.mark.parametrize("character", ["é", "…", "🦊"])
@@ -50,8 +53,41 @@ def test_half_a_character_waits_for_the_rest(character: str) -> None:
     assert assembler.push(last)[0] == character
 
 
-def test_half_a_character_at_the_end_becomes_a_replacement_character() -> None:
-    assert assemble(["é".encode()[:1]], []) == "�"
+@pytest.mark.parametrize("character", ["é", "…", "🦊"])
+@pytest.mark.parametrize("stop", [[], ["never"]])
+def test_an_unfinished_character_at_the_end_is_left_out(character: str, stop: list[str]) -> None:
+    assert assemble([b"Fox ", character.encode()[:-1]], stop) == "Fox "
+    assert assemble([character.encode()[:1]], stop) == ""
+
+
+def test_an_unfinished_character_after_calls_is_left_out() -> None:
+    assembler = TextAssembler([], ToolCallParser(HERMES, content_allowed=True))
+    assert assembler.push(b"Yes." + "é".encode()[:1])[0] + assembler.flush() == "Yes."
+    assembler = TextAssembler([], ToolCallParser(HERMES, content_allowed=False))
+    _, deltas = assembler.push(b'<tool_call>\n{"name": "f", "arguments": {"a": "x' + "é".encode()[:1])
+    assert deltas == [ToolCallDelta(0, "f", ""), ToolCallDelta(0, None, '{"a": "x')]
+    assert assembler.flush() == ""
+
+
+def test_replacement_characters_stay_where_they_were_generated_or_bytes_are_invalid() -> None:
+    assert assemble(["a\N{REPLACEMENT CHARACTER}".encode()], []) == "a\N{REPLACEMENT CHARACTER}"
+    assert assemble(["é".encode()[:1], b"b"], []) == "\N{REPLACEMENT CHARACTER}b"
+
+
+def test_a_character_that_the_prompt_begins_is_completed() -> None:
+    first, last = (bytes([byte]) for byte in "é".encode())
+    assembler = TextAssembler([], unfinished=first)
+    assert assembler.push(last)[0] == "é"
+    assert assembler.characters == 1
+
+
+def test_whole_characters_are_counted() -> None:
+    assembler = TextAssembler([])
+    counted = []
+    for piece in (b"a", "🦊".encode()[:2], "🦊".encode()[2:], "bé".encode()):
+        assembler.push(piece)
+        counted.append(assembler.characters)
+    assert counted == [1, 1, 2, 4]
 
 
 @FUZZ
