@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from router.answers.event_stream import numbered
 from router.schemas.errors import ApiError
 
 READ_BYTES = 64 * 1024
@@ -41,7 +40,7 @@ class EventLog:
     def append(self, events: Sequence[str]) -> None:
         """Add events and number them."""
         for event in events:
-            data = numbered([event], self.last_id).encode()
+            data = f"id: {self.last_id + 1}\n{event}".encode()
             self._events.append(data)
             self.held_bytes += len(data)
         if self.held_bytes > self.limit_bytes:

@@ -1,8 +1,10 @@
 """Answers as server-sent events.
 
 This is the router's hot path, so events are formatted by hand: each batch of a job's events becomes one string and one
-ASGI message, and only the tokens' text is encoded per event. The events of a stream have ids from 1 up; comments have
-none.
+ASGI message, and only the tokens' text is encoded per event.
+
+Events have ids only in a stream that can be resumed, and no blank line ever follows a comment: to some clients a blank
+line is an event in itself (openai-python and httpx-sse once any event had an id, older releases of openai-go always).
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import contextlib
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from starlette.responses import Response
@@ -82,11 +84,9 @@ async def write_events(
         return [error_event(ApiError(500, "the server failed while streaming this answer; its log has the reason"))]
 
 
-def numbered(events: Sequence[str], last_id: int) -> str:
-    """The events as one string, with ids that follow ``last_id``."""
-    if len(events) == 1:  # the usual case
-        return f"id: {last_id + 1}\n{events[0]}"
-    return "".join([f"id: {number}\n{event}" for number, event in enumerate(events, last_id + 1)])
+def comment(text: str) -> bytes:
+    """A line that clients skip, wherever it stands between events."""
+    return f": {text}\n".encode()
 
 
 def error_event(error: ApiError) -> str:
@@ -162,7 +162,7 @@ class EventResponse(Response, ABC):
                 continue
             self._sent_at_s = time.monotonic()
             with contextlib.suppress(ClientGone):
-                await self.put(b": waiting\n\n")
+                await self.put(comment("waiting"))
 
 
 class EventStream(EventResponse):
@@ -177,18 +177,14 @@ class EventStream(EventResponse):
         self._submitted = submitted
         self._chunks = chunks
         self._first = first
-        self._last_id = 0
 
     async def send_events(self) -> bytes:
         """Send the request's events."""
-        closing = await write_events(self._submitted, self._chunks, self._first, self._write)
-        return numbered(closing, self._last_id).encode()
+        return "".join(await write_events(self._submitted, self._chunks, self._first, self._write)).encode()
 
     def leave(self) -> None:
         """Close the request, which frees its slots."""
         self._submitted.close()
 
     def _write(self, events: list[str]) -> Awaitable[None]:
-        text = numbered(events, self._last_id)
-        self._last_id += len(events)
-        return self.put(text.encode())
+        return self.put("".join(events).encode())

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from router.answers.event_stream import comment
 from router.answers.submission import Batch, SubmittedRequest
 from router.http.disconnect import ClientGone, run_unless_disconnected
 
@@ -82,8 +83,8 @@ class QueuedStream(Response):
             position = self._submitted.position()
             intervals += 1
             if position and (position != reported or intervals >= KEEP_ALIVE_INTERVALS):
-                comment = f": queued at position {position}\n\n"
-                await send({"type": "http.response.body", "body": comment.encode(), "more_body": True})
+                told = comment(f"queued at position {position}")
+                await send({"type": "http.response.body", "body": told, "more_body": True})
                 reported, intervals = position, 0
             await asyncio.wait({self._taking}, timeout=REPORT_INTERVAL_S)
         return self._taking.result()

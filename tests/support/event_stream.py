@@ -31,12 +31,10 @@ class StreamEvent:
 
 
 def events_in(text: str) -> list[StreamEvent]:
-    """The events of a text that are whole. Comments are none."""
+    """The events of a text that are whole. Comments are none: lines of their own before an event, or at the end."""
     events = []
     for block in text.split("\n\n")[:-1]:
-        if block.startswith(":"):
-            continue
-        fields = [line.partition(": ") for line in block.split("\n")]
+        fields = [line.partition(": ") for line in block.split("\n") if not line.startswith(":")]
         names = [name for name, _, _ in fields]
         assert len(names) == len(set(names)), block
         assert set(names) <= {"id", "event", "data"}, block
@@ -48,12 +46,24 @@ def events_in(text: str) -> list[StreamEvent]:
 
 
 def chunks_in(text: str) -> list[Any]:
-    """The objects of a stream that ends well, with all its ids."""
+    """The objects of a stream that ends well and cannot be resumed: its events have no ids."""
+    events = _events_to_the_end(text)
+    assert {event.id for event in events} == {None}
+    return [event.json for event in events[:-1]]
+
+
+def resumable_chunks_in(text: str) -> list[Any]:
+    """The objects of a resumable stream that ends well, with all its ids."""
+    events = _events_to_the_end(text)
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    return [event.json for event in events[:-1]]
+
+
+def _events_to_the_end(text: str) -> list[StreamEvent]:
     events = events_in(text)
     assert text.endswith("\n\n")
     assert events[-1].data == "[DONE]"
-    assert [event.id for event in events] == list(range(1, len(events) + 1))
-    return [event.json for event in events[:-1]]
+    return events
 
 
 class Connection:

@@ -100,10 +100,10 @@ def read_stream(received: Sequence[Received]) -> StreamedAnswer:
     if not head.startswith(b"HTTP/1.1 200 "):
         raise WrongAnswer((head.partition(b"\r\n")[0] + b": " + body[:300]).decode("utf-8", "replace"))
     chunks = list(_http_chunks(body))
-    events = [_without_id(event) for event in b"".join(chunks).decode().split("\n\n")]
+    events = _without_ids_and_comments(b"".join(chunks).decode()).split("\n\n")
     if events[-2:] != ["data: [DONE]", ""]:
         raise WrongAnswer(f"the stream ends with {events[-2:]}")
-    objects = [json.loads(event.removeprefix("data: ")) for event in events[:-2] if not event.startswith(":")]
+    objects = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
     if not objects or objects[-1].get("usage") is None:
         raise WrongAnswer(f"the last object has no usage: {objects[-1:]}")
     deltas = [choice["delta"].get("content", "") for chunk in objects for choice in chunk["choices"]]
@@ -124,8 +124,8 @@ def first_text_s(received: Sequence[Received]) -> float:
     raise WrongAnswer("the stream has no text")
 
 
-def _without_id(event: str) -> str:
-    return "\n".join(line for line in event.split("\n") if not line.startswith("id: "))
+def _without_ids_and_comments(stream: str) -> str:
+    return "\n".join(line for line in stream.split("\n") if not line.startswith(("id: ", ":")))
 
 
 def _http_chunks(body: bytes) -> Iterator[bytes]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-import router.answers.event_stream
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
 from tests.support.event_stream import chunks_in, events_in
 from tests.support.router.client import CHAT, COMPLETION, http_client, post
@@ -121,7 +120,7 @@ def test_a_later_error_is_an_event_that_ends_the_stream() -> None:
     assert response.status_code == 200
     text, error = events_in(response.text)
     assert text.json["choices"][0]["text"] == "Once"
-    assert (error.id, error.kind) == (2, "error")
+    assert (error.id, error.kind) == (None, "error")
     assert error.json["error"]["message"] == "the worker died twice"
     assert "[DONE]" not in response.text
 
@@ -135,25 +134,12 @@ def test_a_job_that_the_server_stops_ends_in_an_error_event() -> None:
     assert "[DONE]" not in text
 
 
-def test_a_silent_stream_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router.answers.event_stream, "KEEP_ALIVE_INTERVAL_S", 0.02)
-    broker = FakeBroker(script=[Started(1, 0)])
-    assert asyncio.run(stopped_after(broker, 0.5)).count(": waiting\n\n") >= 2
-
-
 @pytest.mark.parametrize(("path", "body"), [("/v1/completions", COMPLETION), ("/v1/chat/completions", CHAT)])
-def test_each_event_has_its_number(path: str, body: dict[str, Any]) -> None:
+def test_events_have_no_ids_where_resuming_was_not_asked_for(path: str, body: dict[str, Any]) -> None:
     text = post(FakeBroker(script=words(*"abcdefgh")), path, {**body, **USAGE, "n": 3}).text
     events = events_in(text)
-    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    assert {event.id for event in events} == {None}
     assert [event.data for event in events if event.data == "[DONE]"] == [events[-1].data]
-
-
-def test_comments_have_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(router.answers.event_stream, "KEEP_ALIVE_INTERVAL_S", 0.02)
-    blocks = asyncio.run(stopped_after(FakeBroker(script=[Started(1, 0)]), 0.5)).split("\n\n")
-    assert ": waiting" in blocks
-    assert [block.split("\n")[0] for block in blocks if "waiting" not in block] == ["id: 1", ""]
 
 
 def test_a_stream_names_its_job() -> None:

@@ -95,15 +95,15 @@ def test_a_waiting_stream_gets_each_new_place_and_then_its_events() -> None:
     async def test() -> None:
         broker = QueueingBroker()
         messages, task, _ = await sent_by(broker, STREAM)
-        await until(lambda: ": queued at position 3\n\n" in texts(messages))
+        await until(lambda: ": queued at position 3\n" in texts(messages))
         broker.place = 1
-        await until(lambda: ": queued at position 1\n\n" in texts(messages))
+        await until(lambda: ": queued at position 1\n" in texts(messages))
         broker.play(words("Once", " upon"))
         await task
         assert [message["type"] for message in messages].count("http.response.start") == 1
         assert (b"content-type", b"text/event-stream; charset=utf-8") in messages[0]["headers"]
         told, _, rest = texts(messages).partition("data: ")
-        assert told.startswith(": queued at position 3\n\n")
+        assert told.startswith(": queued at position 3\n")
         assert "queued" not in rest
         assert rest.endswith("data: [DONE]\n\n")
         assert '"text":"Once"' in rest

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import router.answers.event_stream
 from router.jobs.job import JobState
 from shared.wire.payloads import Failed
-from tests.support.event_stream import Connection, StreamEvent, chunks_in, events_in
+from tests.support.event_stream import Connection, StreamEvent, events_in, resumable_chunks_in
 from tests.support.router.client import CHAT, serving, wait_until
 from tests.support.router.paced_broker import PacedBroker
 from tests.support.router.resuming import (
@@ -100,7 +100,7 @@ def test_the_answer_begins_before_the_first_event() -> None:
         assert job is not None
         assert (job["state"], job["last_event_id"], job["connected"]) == ("queued", 0, True)
         broker.allowed = 100
-        assert len(chunks_in(connection.read_to_end())) == EVENTS - 1
+        assert len(resumable_chunks_in(connection.read_to_end())) == EVENTS - 1
 
 
 def test_an_early_error_is_an_event_too() -> None:
@@ -177,7 +177,7 @@ def test_a_silent_reader_is_kept_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(router.answers.event_stream, "KEEP_ALIVE_INTERVAL_S", 0.02)
     broker = paced()
     with detached(broker) as (url, job_id), come_back(url, job_id, after=3) as connection:
-        wait_until(lambda: connection.read_some().count(": waiting\n\n") >= 2)
+        wait_until(lambda: connection.read_some().count(": waiting\n") >= 2)
         broker.allowed = 100
         assert len(events_in(connection.read_to_end())) == EVENTS - 3
 
@@ -241,5 +241,5 @@ def test_lost_connections_lose_and_repeat_no_event(
     blocks += connection.read_to_end()
     connection.cut()
     assert blocks == httpx.get(f"{url}/v1/jobs/{job_id}/events").text
-    assert [chunk["choices"][0]["text"] for chunk in chunks_in(blocks)] == [*TEXTS, ""]
+    assert [chunk["choices"][0]["text"] for chunk in resumable_chunks_in(blocks)] == [*TEXTS, ""]
     assert httpx.delete(f"{url}/v1/jobs/{job_id}").status_code == 200

@@ -18,7 +18,7 @@ from router.http.request_record import RequestRecord
 from router.jobs.job import Job, JobState
 from router.schemas.text.completions import CompletionRequest
 from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokens
-from tests.support.event_stream import chunks_in, events_in
+from tests.support.event_stream import events_in, resumable_chunks_in
 from tests.support.router.client import serving, wait_until
 from tests.support.router.fake_broker import FakeBroker, words
 from tests.support.router.paced_broker import PacedBroker
@@ -85,7 +85,7 @@ def test_the_oldest_detached_stream_makes_room() -> None:
             assert job_of(url, second.headers["X-Job-Id"]) is None
             broker.allowed = 100
             for connection in (first, fourth):
-                assert len(chunks_in(connection.read_to_end())) == EVENTS - 1
+                assert len(resumable_chunks_in(connection.read_to_end())) == EVENTS - 1
 
 
 def endless(size: int, count: int) -> list[Payload]:
@@ -130,7 +130,7 @@ def test_a_reader_that_keeps_up_gets_any_amount_but_only_once() -> None:
             broker.allowed = count
             last = connection.read_events(count - 1)[-1]
         broker.allowed = 1000
-        assert len(chunks_in(connection.read_to_end())) == 501
+        assert len(resumable_chunks_in(connection.read_to_end())) == 501
         assert last.id is not None
         response = httpx.get(f"{url}/v1/jobs/{job_id}/events")
         assert (response.status_code, response.json()["error"]["code"]) == (410, "events_dropped")

@@ -70,7 +70,7 @@ def test_events_may_have_ids() -> None:
 
 
 def test_a_keep_alive_comment_is_no_event() -> None:
-    assert read_stream(received_at_once(ROLE, b": waiting\n\n", ONCE, USAGE, DONE)).text == "Once"
+    assert read_stream(received_at_once(ROLE, b": waiting\n", ONCE, USAGE, DONE)).text == "Once"
 
 
 @pytest.mark.parametrize(
