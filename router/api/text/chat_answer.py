@@ -10,7 +10,7 @@ from router.api.text.logprobs import chat_logprobs
 from router.api.text.text_object import TextChunks, head, whole_object
 from router.http.json_text import json_text
 from router.schemas.text.chat import ChatRequest
-from shared.wire.payloads import Done, Payload, Tokens, ToolCallDelta
+from shared.wire.payloads import Done, FinishReason, Payload, Tokens, ToolCallDelta
 
 
 def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]) -> dict[str, Any]:
@@ -19,9 +19,9 @@ def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[
     objects = [
         {
             "index": index,
-            "message": _message(answer_id, index, choice),
+            "message": _message(answer_id, index, choice, request.is_legacy),
             "logprobs": chat_logprobs(choice.logprobs) if request.logprobs else None,
-            "finish_reason": choice.finish_reason,
+            "finish_reason": _finish_reason(choice.end.finish_reason, request.is_legacy) if choice.end else None,
         }
         for index, choice in enumerate(choices)
     ]
@@ -34,6 +34,7 @@ class ChatChunks(TextChunks):
     def __init__(self, request: ChatRequest, submitted: SubmittedRequest) -> None:
         super().__init__(head(submitted, "chatcmpl", "chat.completion.chunk"), request.stream_options.include_usage)
         self._with_logprobs = request.logprobs
+        self._is_legacy = request.is_legacy
         self._answer_id = submitted.record.answer_id
         self._delta_prefixes = [
             f'data: {self._head},"choices":[{{"index":{choice},"delta":' for choice in range(len(submitted.jobs))
@@ -60,37 +61,44 @@ class ChatChunks(TextChunks):
                 for delta in payload.tool_calls:
                     chunks += self._call_chunks(choice, delta)
             elif isinstance(payload, Done):
-                chunks.append(self._chunk(choice, "{}", "null", json_text(payload.finish_reason.value)))
+                reason = json_text(_finish_reason(payload.finish_reason, self._is_legacy))
+                chunks.append(self._chunk(choice, "{}", "null", reason))
         return chunks
 
     def _call_chunks(self, choice: int, delta: ToolCallDelta) -> list[str]:
         chunks = []
         if delta.name is not None:
             call = _call(self._answer_id, choice, delta.index, CollectedCall(delta.name))
-            chunks.append(self._tool_delta(choice, {"index": delta.index, **call}))
+            chunks.append(self._call_delta(choice, delta.index, call))
         if delta.arguments:
-            chunks.append(self._tool_delta(choice, {"index": delta.index, "function": {"arguments": delta.arguments}}))
+            chunks.append(self._call_delta(choice, delta.index, {"function": {"arguments": delta.arguments}}))
         return chunks
 
-    def _tool_delta(self, choice: int, call: dict[str, Any]) -> str:
-        return f"{self._delta_prefixes[choice]}{json_text({'tool_calls': [call]})}{self._plain_suffix}"
+    def _call_delta(self, choice: int, index: int, call: dict[str, Any]) -> str:
+        delta = {"function_call": call["function"]} if self._is_legacy else {"tool_calls": [{"index": index, **call}]}
+        return f"{self._delta_prefixes[choice]}{json_text(delta)}{self._plain_suffix}"
 
     def _chunk(self, choice: int, delta: str, logprobs: str, finish_reason: str) -> str:
         ending = f',"logprobs":{logprobs},"finish_reason":{finish_reason}}}]{self._tail}'
         return f"{self._delta_prefixes[choice]}{delta}{ending}"
 
 
-def _message(answer_id: str, choice: int, collected: CollectedChoice) -> dict[str, Any]:
-    """The assistant's turn. The first tool call is repeated as ``function_call``, OpenAI's older field."""
+def _message(answer_id: str, choice: int, collected: CollectedChoice, is_legacy: bool) -> dict[str, Any]:
+    """The assistant's turn. The first call is (also) in ``function_call``, OpenAI's older field."""
     if not collected.calls:
         return {"role": "assistant", "content": collected.text}
     calls = [_call(answer_id, choice, index, call) for index, call in sorted(collected.calls.items())]
     return {
         "role": "assistant",
         "content": collected.text or None,
-        "tool_calls": calls,
+        **({} if is_legacy else {"tool_calls": calls}),
         "function_call": calls[0]["function"],
     }
+
+
+def _finish_reason(reason: FinishReason, is_legacy: bool) -> str:
+    """OpenAI's ``finish_reason``, in its older words if ``is_legacy``."""
+    return "function_call" if is_legacy and reason is FinishReason.TOOL_CALLS else reason.value
 
 
 def _call(answer_id: str, choice: int, index: int, call: CollectedCall) -> dict[str, Any]:

@@ -48,7 +48,11 @@ class ChatRequest(GenerationRequest):
     parallel_tool_calls: bool = Field(
         True, description="Allow several calls in one answer. A function that tool_choice names is called only once."
     )
-    functions: list[FunctionDefinition] = Field([], max_length=MAX_TOOLS, description="OpenAI's older name for tools.")
+    functions: list[FunctionDefinition] = Field(
+        [],
+        max_length=MAX_TOOLS,
+        description="OpenAI's older name for tools, answered in its older form: at most one function_call.",
+    )
     function_call: Literal["auto", "none"] | FunctionName | None = Field(
         None, description="OpenAI's older name for tool_choice."
     )
@@ -77,6 +81,11 @@ class ChatRequest(GenerationRequest):
     @classmethod
     def _known_call(cls, given: Any) -> Any:
         return checked_function_call(given)
+
+    @property
+    def is_legacy(self) -> bool:
+        """Whether a call is answered in OpenAI's older form: a ``function_call``, also as finish reason."""
+        return bool(self.functions)
 
     def callable_functions(self) -> list[FunctionDefinition]:
         """The functions that may be called, from ``tools`` or ``functions``.
@@ -131,7 +140,7 @@ class ChatRequest(GenerationRequest):
                 tools=[function.to_wire() for function in self.callable_functions()],
                 tool_choice=tool_choice,
                 tool_name=tool_name,
-                parallel_tool_calls=self.parallel_tool_calls and tool_choice is not ToolChoice.NAMED,
+                parallel_tool_calls=self._may_call_several(tool_choice),
                 template_options=self.chat_template_kwargs,
                 constraint=constraint,
                 sampling=self.sampling(choice),
@@ -142,3 +151,6 @@ class ChatRequest(GenerationRequest):
             )
             for choice in range(self.n)
         ]
+
+    def _may_call_several(self, tool_choice: ToolChoice) -> bool:
+        return self.parallel_tool_calls and not self.is_legacy and tool_choice is not ToolChoice.NAMED

@@ -61,14 +61,14 @@ class Message(RequestModel):
         """The message in OpenAI's current form, which replaces ``function_call`` and the role ``function``.
 
         Raises:
-            ApiError: 400, the message at ``path`` has no content, which is allowed for the assistant only.
+            ApiError: 400, the message at ``path`` has no content, which only the assistant and a function may lack.
         """
-        if self.content is None and self.role != "assistant":
+        if self.content is None and self.role not in ("assistant", "function"):
             field = f"{path}.content"
             raise ApiError(400, f"{field} is required for role {self.role}: a string or a list of text parts", field)
         message: dict[str, Any] = {
             "role": "tool" if self.role == "function" else self.role,
-            "content": self.content,
+            "content": "" if self.content is None and self.role == "function" else self.content,
         }
         calls = [call.model_dump() for call in self.tool_calls or []]
         if self.function_call is not None and not calls:

@@ -42,6 +42,35 @@ def test_streamed_chat(client: openai.OpenAI) -> None:
     assert "".join(chunk.choices[0].delta.content or "" for chunk in stream)
 
 
+def test_older_function_and_its_result_in_the_history(client: openai.OpenAI) -> None:
+    function: Any = WEATHER["function"]
+    stream = client.chat.completions.create(
+        model="smollm2",
+        messages=QUESTION,
+        functions=[function],
+        function_call={"name": "get_weather"},
+        temperature=0,
+        max_tokens=100,
+        stream=True,
+    )
+    choices = [chunk.choices[0] for chunk in stream]
+    calls = [choice.delta.function_call for choice in choices if choice.delta.function_call]
+    name, arguments = calls[0].name, "".join(call.arguments or "" for call in calls)
+    assert name == "get_weather"
+    assert isinstance(json.loads(arguments)["city"], str)
+    assert choices[-1].finish_reason == "function_call"
+    assert not any(choice.delta.tool_calls for choice in choices)
+    history: Any = [
+        *QUESTION,
+        {"role": "assistant", "content": None, "function_call": {"name": name, "arguments": arguments}},
+        {"role": "function", "name": name, "content": '{"sky": "clear", "celsius": 21}'},
+    ]
+    reply = client.chat.completions.create(
+        model="smollm2", messages=history, functions=[function], function_call="none", max_tokens=20
+    )
+    assert reply.choices[0].message.content
+
+
 def test_required_tool_and_its_result_in_the_history(client: openai.OpenAI) -> None:
     answer = client.chat.completions.create(
         model="smollm2", messages=QUESTION, tools=[WEATHER], tool_choice="required", temperature=0, max_tokens=100

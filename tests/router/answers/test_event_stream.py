@@ -90,6 +90,26 @@ def test_tool_calls_in_chunks() -> None:
     assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/function-calling"])
+def test_a_call_of_the_older_functions_in_chunks(path: str) -> None:
+    script: list[Payload] = [
+        Started(3, 0),
+        Tokens("", [1], tool_calls=[ToolCallDelta(0, "f", '{"a')]),
+        Tokens("", [2], tool_calls=[ToolCallDelta(0, None, '": 1}')]),
+        Done(FinishReason.TOOL_CALLS, 3, 0, 2, 0.1),
+    ]
+    body = {**CHAT, "stream": True, "functions": [{"name": "f"}]}
+    choices = [chunk["choices"][0] for chunk in chunks_in(post(FakeBroker(script=script), path, body).text)]
+    assert [choice["delta"] for choice in choices] == [
+        {"role": "assistant", "content": ""},
+        {"function_call": {"name": "f", "arguments": ""}},
+        {"function_call": {"arguments": '{"a'}},
+        {"function_call": {"arguments": '": 1}'}},
+        {},
+    ]
+    assert [choice["finish_reason"] for choice in choices] == [None, None, None, None, "function_call"]
+
+
 def test_logprobs_in_chunks() -> None:
     script: list[Payload] = [
         Started(1, 0),

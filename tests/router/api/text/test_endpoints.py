@@ -72,6 +72,23 @@ def test_a_function_call_is_as_documented() -> None:
     assert answer["usage"]["total_tokens"] == 331
 
 
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/function-calling"])
+def test_a_call_of_the_older_functions_has_their_form(path: str) -> None:
+    broker = FakeBroker(script=CALL)
+    body = {**CHAT, "functions": [{"name": "UserDetail"}], "function_call": {"name": "UserDetail"}}
+    (choice,) = post(broker, path, body).json()["choices"]
+    call = {"name": "UserDetail", "arguments": '{"name": "Jason", "age": 25}'}
+    assert choice["message"] == {"role": "assistant", "content": None, "function_call": call}
+    assert choice["finish_reason"] == "function_call"
+
+
+def test_words_in_answer_to_the_older_functions() -> None:
+    body = {**CHAT, "functions": [{"name": "UserDetail"}], "function_call": "none"}
+    (choice,) = post(FakeBroker(), "/v1/chat/completions", body).json()["choices"]
+    assert choice["message"] == {"role": "assistant", "content": "Once upon"}
+    assert choice["finish_reason"] == "stop"
+
+
 def test_several_prompts_and_choices() -> None:
     def script(job: TextJob) -> list[object]:
         return words(f"{job.prompt}{job.sampling.seed}")  # type: ignore[return-value]

@@ -119,9 +119,29 @@ def test_tool_choices(body: dict[str, Any], choice: ToolChoice, name: str | None
     assert job.parallel_tool_calls is (name is None)
 
 
-def test_the_older_names_of_tools() -> None:
-    (job,) = chat(functions=[{"name": "UserDetail"}], function_call={"name": "UserDetail"})
-    assert (job.tools, job.tool_choice, job.tool_name) == ([WIRE_TOOL], ToolChoice.NAMED, "UserDetail")
+@pytest.mark.parametrize(
+    ("body", "choice", "name"),
+    [
+        ({}, ToolChoice.AUTO, None),
+        ({"function_call": "auto"}, ToolChoice.AUTO, None),
+        ({"function_call": "none"}, ToolChoice.NONE, None),
+        ({"function_call": {"name": "UserDetail"}}, ToolChoice.NAMED, "UserDetail"),
+    ],
+)
+def test_the_older_names_of_tools(body: dict[str, Any], choice: ToolChoice, name: str | None) -> None:
+    (job,) = chat(functions=[{"name": "UserDetail"}], **body)
+    assert (job.tools, job.tool_choice, job.tool_name) == ([WIRE_TOOL], choice, name)
+
+
+def test_the_older_functions_are_called_once_since_their_answer_has_room_for_one() -> None:
+    (job,) = chat(functions=[{"name": "UserDetail"}], parallel_tool_calls=True)
+    assert not job.parallel_tool_calls
+
+
+def test_a_function_may_return_nothing() -> None:
+    messages = [*CHAT["messages"], {"role": "function", "name": "f", "content": None}]
+    _, returned = chat(messages=messages)[0].messages or []
+    assert returned == {"role": "tool", "content": "", "name": "f"}
 
 
 def test_no_tools_means_no_calls() -> None:
