@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable, Coroutine
 from typing import Any, NoReturn
 
@@ -16,8 +17,8 @@ from router.schemas.shown import shown
 
 MAX_DEPTH = 100
 """Levels of nested objects and lists in a body."""
-_MAX_INT_DIGITS = 19
-_INT64 = range(-(2**63), 2**63)
+_MAX_INTEGER_CHARS = 20
+_MSGPACK_INTEGERS = range(-(2**63), 2**64)
 
 
 class JsonRoute(APIRoute):
@@ -46,9 +47,12 @@ class _ParsedRequest(Request):
 def parse_json_body(body: bytes) -> Any:
     """Parse a request's body.
 
+    Integers that need more than 64 bits become floats, as in JavaScript, and numbers beyond a float's range become the
+    largest one. They may be in fields that nobody reads; fields that are read check their own ranges.
+
     Raises:
-        ApiError: 400, the body is not JSON in UTF-8, is nested deeper than ``MAX_DEPTH``, or contains NaN, an infinity,
-            an integer of more than 64 bits, or a lone surrogate.
+        ApiError: 400, the body is not JSON in UTF-8, is nested deeper than ``MAX_DEPTH``, or contains NaN, an infinity
+            or a lone surrogate.
     """
     if not body.strip():
         raise ApiError(400, "body is required: a JSON object")
@@ -57,7 +61,7 @@ def parse_json_body(body: bytes) -> Any:
     except UnicodeDecodeError as error:
         raise ApiError(400, f"body: expected JSON in UTF-8, got an invalid byte at offset {error.start}") from None
     try:
-        value = json.loads(text, parse_int=_int64, parse_float=_finite, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_int=_integer, parse_float=_finite, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         near = shown(text[max(0, error.pos - 20) : error.pos + 20])
         where = f"line {error.lineno}, column {error.colno}"
@@ -71,17 +75,15 @@ def parse_json_body(body: bytes) -> Any:
     return value
 
 
-def _int64(digits: str) -> int:
-    if len(digits) > _MAX_INT_DIGITS + 1 or (value := int(digits)) not in _INT64:
-        raise ApiError(400, f"body: expected integers of at most 64 bits, got {shown(digits)}")
-    return value
+def _integer(digits: str) -> int | float:
+    if len(digits) <= _MAX_INTEGER_CHARS and (value := int(digits)) in _MSGPACK_INTEGERS:
+        return value
+    return _finite(digits)
 
 
 def _finite(digits: str) -> float:
     value = float(digits)
-    if not math.isfinite(value):
-        raise ApiError(400, f"body: expected numbers from -1.8e308 to 1.8e308, got {shown(digits)}")
-    return value
+    return value if math.isfinite(value) else math.copysign(sys.float_info.max, value)
 
 
 def _refuse_constant(name: str) -> NoReturn:

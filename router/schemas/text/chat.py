@@ -12,6 +12,7 @@ from router.schemas.text.generation import GenerationRequest
 from router.schemas.text.messages import Message
 from router.schemas.text.tools import (
     MAX_TOOLS,
+    AllowedToolsChoice,
     FunctionDefinition,
     FunctionName,
     NamedToolChoice,
@@ -23,6 +24,7 @@ from router.schemas.text.tools import (
 from shared.wire.jobs import TextJob, ToolChoice
 
 MAX_MESSAGES = 4096
+CONSTRAINING = ("grammar", "json_schema", "response_format")
 
 
 class ChatRequest(GenerationRequest):
@@ -44,7 +46,7 @@ class ChatRequest(GenerationRequest):
 
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
     tools: list[Tool] = Field([], max_length=MAX_TOOLS)
-    tool_choice: Literal["auto", "none", "required"] | NamedToolChoice = "auto"
+    tool_choice: Literal["auto", "none", "required"] | NamedToolChoice | AllowedToolsChoice = "auto"
     parallel_tool_calls: bool = Field(
         True, description="Allow several calls in one answer. A function that tool_choice names is called only once."
     )
@@ -91,11 +93,17 @@ class ChatRequest(GenerationRequest):
         """The functions that may be called, from ``tools`` or ``functions``.
 
         Raises:
-            ApiError: 400, both were given.
+            ApiError: 400, both were given, or ``tool_choice`` allows a function that was not.
         """
         if self.tools and self.functions:
             raise ApiError(400, "functions: expected either tools or functions, got both", "functions")
-        return [tool.function for tool in self.tools] or self.functions
+        given = [tool.function for tool in self.tools] or self.functions
+        if not isinstance(self.tool_choice, AllowedToolsChoice):
+            return given
+        allowed = self.tool_choice.allowed_tools.names
+        for name in allowed:
+            _check_given(name, given, "tool_choice")
+        return [function for function in given if function.name in allowed]
 
     def choice(self) -> tuple[ToolChoice, str | None]:
         """Whether a call may, must or must not be made, and the function that must be called, if any.
@@ -108,15 +116,15 @@ class ChatRequest(GenerationRequest):
             raise ApiError(400, message, "function_call")
         param = "tool_choice" if self.function_call is None else "function_call"
         chosen = self.tool_choice if self.function_call is None else self.function_call
-        names = [function.name for function in self.callable_functions()]
+        functions = self.callable_functions()
+        if isinstance(chosen, AllowedToolsChoice):
+            chosen = chosen.allowed_tools.mode
         if isinstance(chosen, str):
-            if not names and chosen == "required":
+            if not functions and chosen == "required":
                 raise ApiError(400, 'tools is required where tool_choice is "required"', "tools")
-            return (ToolChoice(chosen) if names else ToolChoice.NONE), None
+            return (ToolChoice(chosen) if functions else ToolChoice.NONE), None
         name = chosen.function.name if isinstance(chosen, NamedToolChoice) else chosen.name
-        if name not in names:
-            known = ", ".join(names) or "none was given"
-            raise ApiError(400, f"{param}: expected a given function ({known[:400]}), got {shown(name)}", param)
+        _check_given(name, functions, param)
         return ToolChoice.NAMED, name
 
     def to_jobs(self) -> list[TextJob]:
@@ -128,7 +136,7 @@ class ChatRequest(GenerationRequest):
         tool_choice, tool_name = self.choice()
         constraint = self.constraint()
         if constraint is not None and tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
-            param = "grammar" if self.grammar is not None else "response_format"
+            param = next(name for name in CONSTRAINING if getattr(self, name) is not None)
             raise ApiError(400, f"{param}: cannot be combined with a required tool call", param)
         if self.top_logprobs and not self.logprobs:
             message = f"top_logprobs: expected 0 unless logprobs is true, got {self.top_logprobs}"
@@ -154,3 +162,10 @@ class ChatRequest(GenerationRequest):
 
     def _may_call_several(self, tool_choice: ToolChoice) -> bool:
         return self.parallel_tool_calls and not self.is_legacy and tool_choice is not ToolChoice.NAMED
+
+
+def _check_given(name: str, functions: list[FunctionDefinition], param: str) -> None:
+    names = [function.name for function in functions]
+    if name not in names:
+        known = ", ".join(names) or "none was given"
+        raise ApiError(400, f"{param}: expected a given function ({known[:400]}), got {shown(name)}", param)

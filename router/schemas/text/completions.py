@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict, Field, field_validator
 
+from router.schemas.base import agreed, as_integer
 from router.schemas.errors import ApiError
-from router.schemas.text.generation import MAX_TOKENS, GenerationRequest
+from router.schemas.text.generation import MAX_TOKENS, GenerationRequest, TokenLimit
 from shared.wire.jobs import TextJob
 
 MAX_PROMPTS = 256
+MAX_ALTERNATIVES = 20
 _PROMPTS = "a string, or a non-empty list of strings, of token ids or of lists of token ids"
-
-CompletionLimit = Annotated[int, Field(ge=0, le=MAX_TOKENS)]
 
 
 class CompletionRequest(GenerationRequest):
@@ -34,13 +34,15 @@ class CompletionRequest(GenerationRequest):
         }
     )
     default_max_tokens: ClassVar[int | None] = 128
+    min_max_tokens: ClassVar[int] = 0
 
     prompt: str | list[str] | list[int] | list[list[int]]
-    max_tokens: CompletionLimit | None = Field(None, description="128 if absent; 0 only with echo.")
-    max_new_tokens: CompletionLimit | None = Field(None, description="The native name for max_tokens.")
-    max_completion_tokens: CompletionLimit | None = Field(None, description="OpenAI's newer name for max_tokens.")
+    max_tokens: TokenLimit | None = Field(None, description="128 if absent; -1: no limit; 0 only with echo.")
     best_of: int | None = Field(None, ge=1, description="Must equal n.")
-    logprobs: int | None = Field(None, ge=0, le=20, description="Alternatives per token.")
+    logprobs: int | None = Field(None, ge=0, le=MAX_ALTERNATIVES, description="Alternatives per token.")
+    n_probs: int | None = Field(
+        None, ge=0, le=MAX_ALTERNATIVES, description="llama.cpp's name for logprobs, where 0 is off."
+    )
     echo: bool = Field(False, description="Begin the answer with the prompt.")
     suffix: str | None = Field(None, description="Not supported.")
 
@@ -51,6 +53,7 @@ class CompletionRequest(GenerationRequest):
             return given
         if not isinstance(given, list) or not given:
             raise ValueError(f"expected {_PROMPTS}")
+        given = [_as_token_ids(prompt) if isinstance(prompt, list) else prompt for prompt in _as_token_ids(given)]
         if _are_token_ids(given):
             return given
         if len(given) > MAX_PROMPTS:
@@ -69,6 +72,14 @@ class CompletionRequest(GenerationRequest):
         if isinstance(self.prompt[0], int):
             return [self.prompt]
         return list(self.prompt)
+
+    def alternatives(self) -> int | None:
+        """The number of alternatives per token in the log probabilities; ``None`` for no log probabilities.
+
+        Raises:
+            ApiError: 400, the two names have different values.
+        """
+        return agreed({"logprobs": self.logprobs, "n_probs": self.n_probs or None})
 
     def to_jobs(self) -> list[TextJob]:
         """One job per choice: the ``n`` choices of the first prompt, then those of the second, and so on.
@@ -93,10 +104,15 @@ class CompletionRequest(GenerationRequest):
             sampling=self.sampling(choice),
             max_tokens=limit,
             stop=self.stops(),
-            top_logprobs=self.logprobs,
+            top_logprobs=self.alternatives(),
             echo=self.echo,
             ignore_eos=self.ignore_eos,
         )
+
+
+def _as_token_ids(given: list[Any]) -> list[Any]:
+    """The list, with whole numbers that were written as ``16.0`` as integers."""
+    return [as_integer(token_id) for token_id in given] if float in set(map(type, given)) else given
 
 
 def _are_token_ids(given: list[Any]) -> bool:

@@ -24,8 +24,13 @@ MAX_TOKENS = 2**31 - 1
 _SEED_RANGE = 2**32 - 1
 """Seeds are smaller than this: llama.cpp's have 32 bits, and the highest one means "random" there."""
 
-TokenLimit = Annotated[int, Field(ge=1, le=MAX_TOKENS)]
-StopWords = Annotated[str | list[str], Field(description=f"A string, or up to {MAX_STOPS} of them, none empty.")]
+NO_LIMIT = -1
+"""What llama.cpp's clients send as ``max_tokens`` for an answer up to the end of the context."""
+
+TokenLimit = Annotated[int, Field(ge=NO_LIMIT, le=MAX_TOKENS)]
+StopWords = Annotated[
+    str | list[str], Field(description=f"A string, or up to {MAX_STOPS} of them. Empty ones are ignored.")
+]
 
 
 class StreamOptions(RequestModel):
@@ -38,6 +43,7 @@ class GenerationRequest(RequestModel, SchedulingFields):
     """How to sample, how much to generate, and how to send it."""
 
     default_max_tokens: ClassVar[int | None] = None
+    min_max_tokens: ClassVar[int] = 1
 
     model: str | None = Field(None, max_length=256, description="The first served model of this kind if absent.")
     n: int = Field(1, ge=1, le=MAX_CHOICES, description="Choices per prompt.")
@@ -45,16 +51,17 @@ class GenerationRequest(RequestModel, SchedulingFields):
     stream_options: StreamOptions = StreamOptions()
     user: str | None = None
 
-    max_tokens: TokenLimit | None = None
+    max_tokens: TokenLimit | None = Field(None, description="-1: no limit.")
     max_new_tokens: TokenLimit | None = Field(None, description="The native name for max_tokens.")
     max_completion_tokens: TokenLimit | None = Field(None, description="OpenAI's newer name for max_tokens.")
+    n_predict: TokenLimit | None = Field(None, description="llama.cpp's name for max_tokens.")
     stop: StopWords | None = None
     stop_words: StopWords | None = Field(None, description="The native name for stop.")
     ignore_eos: bool = Field(False, description="Go on after the end-of-sequence token.")
 
     temperature: float = Field(1.0, ge=0, le=5, description="0: greedy.")
     top_k: int = Field(50, ge=-1, le=MAX_TOKENS, description="0 or -1: off.")
-    top_p: float = Field(1.0, gt=0, le=1, description="1: off.")
+    top_p: float = Field(1.0, ge=0, le=1, description="1: off; 0 keeps one token.")
     min_p: float = Field(0.0, ge=0, le=1, description="0: off.")
     repeat_penalty: float | None = Field(None, ge=0.01, le=10, description="1 (the default): off.")
     repetition_penalty: float | None = Field(None, ge=0.01, le=10, description="Another name for repeat_penalty.")
@@ -64,9 +71,19 @@ class GenerationRequest(RequestModel, SchedulingFields):
     logit_bias: dict[str, Annotated[float, Field(ge=-100, le=100)]] = Field({}, max_length=MAX_LOGIT_BIASES)
 
     response_format: ResponseFormat | None = None
+    json_schema: dict[str, Any] | None = Field(
+        None, description="llama.cpp's name for a response_format of type json_schema."
+    )
     grammar: str | None = Field(
         None, min_length=1, max_length=MAX_GRAMMAR_CHARS, description="A grammar for the answer, in GBNF or Lark."
     )
+
+    @field_validator("max_tokens", "max_new_tokens", "max_completion_tokens", "n_predict")
+    @classmethod
+    def _limit_or_none(cls, given: int | None) -> int | None:
+        if given is not None and NO_LIMIT < given < cls.min_max_tokens:
+            raise ValueError(f"expected at least {cls.min_max_tokens}, or {NO_LIMIT} for no limit")
+        return given
 
     @field_validator("stop", "stop_words", mode="before")
     @classmethod
@@ -74,10 +91,11 @@ class GenerationRequest(RequestModel, SchedulingFields):
         stops = [given] if isinstance(given, str) else given
         if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
             raise ValueError(f"expected a string or a list of up to {MAX_STOPS} strings")
+        stops = [stop for stop in stops if stop]
         if len(stops) > MAX_STOPS:
             raise ValueError(f"expected at most {MAX_STOPS} stop words, got {len(stops)}")
-        if not all(0 < len(stop) <= MAX_STOP_CHARS for stop in stops):
-            raise ValueError(f"expected stop words of 1 to {MAX_STOP_CHARS} characters")
+        if not all(len(stop) <= MAX_STOP_CHARS for stop in stops):
+            raise ValueError(f"expected stop words of at most {MAX_STOP_CHARS} characters")
         return stops
 
     @field_validator("logit_bias")
@@ -115,9 +133,12 @@ class GenerationRequest(RequestModel, SchedulingFields):
                 "max_tokens": self.max_tokens,
                 "max_new_tokens": self.max_new_tokens,
                 "max_completion_tokens": self.max_completion_tokens,
+                "n_predict": self.n_predict,
             }
         )
-        return self.default_max_tokens if limit is None else limit
+        if limit is None:
+            return self.default_max_tokens
+        return None if limit == NO_LIMIT else limit
 
     def stops(self) -> list[str]:
         """The strings that end the answer."""
@@ -128,11 +149,17 @@ class GenerationRequest(RequestModel, SchedulingFields):
         """The constraint on the answer's text, if any.
 
         Raises:
-            ApiError: 400, ``grammar`` and ``response_format`` both set one.
+            ApiError: 400, two of ``response_format``, ``json_schema`` and ``grammar`` set one.
         """
-        wanted = self.response_format.to_constraint() if self.response_format else None
-        if self.grammar is None:
-            return wanted
-        if wanted is not None:
-            raise ApiError(400, "grammar: expected either grammar or response_format, got both", "grammar")
-        return Constraint(ConstraintKind.GRAMMAR, self.grammar)
+        wanted = {
+            "response_format": self.response_format.to_constraint() if self.response_format else None,
+            "json_schema": None
+            if self.json_schema is None
+            else Constraint(ConstraintKind.JSON_SCHEMA, self.json_schema),
+            "grammar": None if self.grammar is None else Constraint(ConstraintKind.GRAMMAR, self.grammar),
+        }
+        given = [(name, constraint) for name, constraint in wanted.items() if constraint is not None]
+        if len(given) > 1:
+            (first, _), (name, _) = given[:2]
+            raise ApiError(400, f"{name}: expected either {name} or {first}, got both", name)
+        return given[0][1] if given else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from router.schemas.base import RequestModel
 from router.schemas.errors import ApiError
@@ -12,13 +12,23 @@ from router.schemas.shown import shown
 
 MAX_PARTS = 1024
 MAX_TOOL_CALLS = 128
+PARTS = ("text",)
+ASSISTANT_PARTS = ("text", "refusal")
+"""The types of parts, each of which has its text in the field of that name."""
 
 
 class TextPart(RequestModel):
-    """A part of a message's content. Only text is supported."""
+    """A part of a message's content."""
 
     type: Literal["text"]
     text: str
+
+
+class RefusalPart(RequestModel):
+    """A part in which an assistant refused. Its text counts like that of other parts."""
+
+    type: Literal["refusal"]
+    refusal: str
 
 
 class CalledFunction(RequestModel):
@@ -40,7 +50,8 @@ class Message(RequestModel):
     """One turn of a chat. The parts of ``content`` are joined by line breaks."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[TextPart] | None = None
+    content: str | list[TextPart | RefusalPart] | None = None
+    refusal: str | None = Field(None, description="The content of an assistant's message that has none.")
     name: str | None = None
     tool_calls: list[EarlierToolCall] | None = Field(None, max_length=MAX_TOOL_CALLS)
     tool_call_id: str | None = None
@@ -48,14 +59,15 @@ class Message(RequestModel):
 
     @field_validator("content", mode="before")
     @classmethod
-    def _joined_text(cls, given: Any) -> Any:
+    def _joined_text(cls, given: Any, info: ValidationInfo) -> Any:
         if isinstance(given, str):
             return given
         if not isinstance(given, list):
             raise ValueError("expected a string or a list of text parts")
         if len(given) > MAX_PARTS:
             raise ValueError(f"expected at most {MAX_PARTS} parts, got {len(given)}")
-        return "\n".join(_text_of_part(index, part) for index, part in enumerate(given))
+        kinds = ASSISTANT_PARTS if info.data.get("role") == "assistant" else PARTS
+        return "\n".join(_text_of_part(index, part, kinds) for index, part in enumerate(given))
 
     def to_wire(self, path: str) -> dict[str, Any]:
         """The message in OpenAI's current form, which replaces ``function_call`` and the role ``function``.
@@ -63,12 +75,9 @@ class Message(RequestModel):
         Raises:
             ApiError: 400, the message at ``path`` has no content, which only the assistant and a function may lack.
         """
-        if self.content is None and self.role not in ("assistant", "function"):
-            field = f"{path}.content"
-            raise ApiError(400, f"{field} is required for role {self.role}: a string or a list of text parts", field)
         message: dict[str, Any] = {
             "role": "tool" if self.role == "function" else self.role,
-            "content": "" if self.content is None and self.role == "function" else self.content,
+            "content": self._sent_content(path),
         }
         calls = [call.model_dump() for call in self.tool_calls or []]
         if self.function_call is not None and not calls:
@@ -81,11 +90,22 @@ class Message(RequestModel):
             message["tool_call_id"] = self.tool_call_id
         return message
 
+    def _sent_content(self, path: str) -> str | list[TextPart | RefusalPart] | None:
+        if self.content is not None:
+            return self.content
+        if self.role == "assistant":
+            return self.refusal
+        if self.role == "function":
+            return ""
+        field = f"{path}.content"
+        raise ApiError(400, f"{field} is required for role {self.role}: a string or a list of text parts", field)
 
-def _text_of_part(index: int, part: Any) -> str:
+
+def _text_of_part(index: int, part: Any, kinds: tuple[str, ...]) -> str:
     kind = part.get("type") if isinstance(part, dict) else type(part).__name__
-    if kind != "text":
-        raise ValueError(f"expected parts of type 'text', got type {str(kind)[:50]!r} for part {index}")
-    if not isinstance(part.get("text"), str):
-        raise ValueError(f"expected a string as the text of part {index}, got {shown(part.get('text'))}")
-    return str(part["text"])
+    if kind not in kinds:
+        expected = " or ".join(map(repr, kinds))
+        raise ValueError(f"expected parts of type {expected}, got type {str(kind)[:50]!r} for part {index}")
+    if not isinstance(part.get(kind), str):
+        raise ValueError(f"expected a string as the {kind} of part {index}, got {shown(part.get(kind))}")
+    return str(part[kind])

@@ -46,6 +46,25 @@ class NamedToolChoice(RequestModel):
     function: FunctionName
 
 
+class AllowedTools(RequestModel):
+    """The tools that may be called, and whether one of them must be."""
+
+    mode: Literal["auto", "required"] = "auto"
+    tools: list[NamedToolChoice] = Field(min_length=1, max_length=MAX_TOOLS)
+
+    @property
+    def names(self) -> list[str]:
+        """The functions' names."""
+        return [tool.function.name for tool in self.tools]
+
+
+class AllowedToolsChoice(RequestModel):
+    """A ``tool_choice`` that leaves only some of the tools."""
+
+    type: Literal["allowed_tools"]
+    allowed_tools: AllowedTools
+
+
 def checked_functions(functions: list[FunctionDefinition]) -> None:
     """Check that names are unique and that parameters are objects.
 
@@ -71,12 +90,34 @@ def checked_tool_choice(given: Any) -> Any:
     """
     if isinstance(given, str) and given in TOOL_CHOICES:
         return given
-    function = given.get("function") if isinstance(given, dict) and given.get("type") == "function" else None
-    if isinstance(function, dict) and isinstance(function.get("name"), str):
+    kind = given.get("type") if isinstance(given, dict) else None
+    if kind == "function" and _names_function(given):
         return given
+    if kind == "allowed_tools":
+        return _checked_allowed_tools(given)
     raise ValueError(
         'expected "auto", "none", "required" or {"type": "function", "function": {"name": "<one of tools>"}}'
     )
+
+
+def _checked_allowed_tools(given: dict[str, Any]) -> Any:
+    allowed = given.get("allowed_tools")
+    tools = allowed.get("tools") if isinstance(allowed, dict) else None
+    if (
+        isinstance(allowed, dict)
+        and allowed.get("mode", "auto") in ("auto", "required")
+        and isinstance(tools, list)
+        and 0 < len(tools) <= MAX_TOOLS
+        and all(isinstance(tool, dict) and tool.get("type") == "function" and _names_function(tool) for tool in tools)
+    ):
+        return given
+    tool = '{"type": "function", "function": {"name": "<one of tools>"}}'
+    raise ValueError(f'expected as allowed_tools {{"mode": "auto" or "required", "tools": [{tool}, ...]}}')
+
+
+def _names_function(given: dict[str, Any]) -> bool:
+    function = given.get("function")
+    return isinstance(function, dict) and isinstance(function.get("name"), str)
 
 
 def checked_function_call(given: Any) -> Any:

@@ -144,6 +144,84 @@ def test_a_function_may_return_nothing() -> None:
     assert returned == {"role": "tool", "content": "", "name": "f"}
 
 
+def allowed(*names: str, **mode: str) -> dict[str, Any]:
+    tools = [{"type": "function", "function": {"name": name}} for name in names]
+    return {"type": "allowed_tools", "allowed_tools": {**mode, "tools": tools}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "choice"),
+    [({}, ToolChoice.AUTO), ({"mode": "auto"}, ToolChoice.AUTO), ({"mode": "required"}, ToolChoice.REQUIRED)],
+)
+def test_only_the_allowed_tools_are_offered(mode: dict[str, str], choice: ToolChoice) -> None:
+    other = {"type": "function", "function": {"name": "other"}}
+    (job,) = chat(tools=[other, TOOL], tool_choice=allowed("UserDetail", **mode))
+    assert (job.tools, job.tool_choice, job.tool_name) == ([WIRE_TOOL], choice, None)
+    assert job.parallel_tool_calls
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"type": "allowed_tools"},
+        {"type": "allowed_tools", "allowed_tools": []},
+        allowed(),
+        allowed("UserDetail", mode="none"),
+        {"type": "allowed_tools", "allowed_tools": {"tools": [{"type": "function"}]}},
+        {"type": "allowed_tools", "allowed_tools": {"tools": [{"type": "web_search"}]}},
+    ],
+)
+def test_bad_allowed_tools_name_their_field(choice: dict[str, Any]) -> None:
+    error = refusal(ChatRequest, {**CHAT, "tools": [TOOL], "tool_choice": choice})
+    assert (error.status, error.param) == (400, "tool_choice")
+    assert "expected as allowed_tools" in str(error)
+
+
+def test_an_allowed_tool_that_was_not_given_is_refused() -> None:
+    error = refusal(ChatRequest, {**CHAT, "tools": [TOOL], "tool_choice": allowed("UserDetail", "Other")})
+    assert str(error) == "tool_choice: expected a given function (UserDetail), got 'Other'"
+
+
+def test_an_assistants_refusals_are_its_words() -> None:
+    parts = [{"type": "text", "text": "Hm."}, {"type": "refusal", "refusal": "No."}]
+    messages = [
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": parts},
+        {"role": "assistant", "content": None, "refusal": "Never."},
+        {"role": "assistant", "content": "Yes.", "refusal": None},
+    ]
+    assert [message["content"] for message in chat(messages=messages)[0].messages or []] == [
+        "Hi",
+        "Hm.\nNo.",
+        "Never.",
+        "Yes.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("role", "part", "message"),
+    [
+        (
+            "user",
+            {"type": "refusal", "refusal": "No."},
+            "messages.0.content: expected parts of type 'text', got type 'refusal' for part 0",
+        ),
+        (
+            "assistant",
+            {"type": "refusal"},
+            "messages.0.content: expected a string as the refusal of part 0, got None",
+        ),
+        (
+            "assistant",
+            {"type": "image_url"},
+            "messages.0.content: expected parts of type 'text' or 'refusal', got type 'image_url' for part 0",
+        ),
+    ],
+)
+def test_parts_of_other_types_are_refused(role: str, part: dict[str, str], message: str) -> None:
+    assert str(refusal(ChatRequest, {"messages": [{"role": role, "content": [part]}]})) == message
+
+
 def test_no_tools_means_no_calls() -> None:
     (job,) = chat(tools=[], tool_choice="auto")
     assert (job.tools, job.tool_choice) == ([], ToolChoice.NONE)

@@ -28,6 +28,8 @@ def test_completion_defaults_are_the_documented_ones() -> None:
         ("a", [("a", None)]),
         (["a", "b"], [("a", None), ("b", None)]),
         ([1, 2], [(None, [1, 2])]),
+        ([1.0, 2], [(None, [1, 2])]),
+        ([[1], [2.0, 3]], [(None, [1]), (None, [2, 3])]),
         ([[1], [2, 3]], [(None, [1]), (None, [2, 3])]),
     ],
 )
@@ -49,10 +51,12 @@ def test_choices_are_counted_by_prompt_and_have_seeds_of_their_own() -> None:
         ("prompt", ["a", 1]),
         ("prompt", [1, True]),
         ("prompt", [-1]),
+        ("prompt", [1.5]),
         ("prompt", [[]]),
         ("prompt", [[1], "a"]),
         ("prompt", ["a"] * 257),
         ("logprobs", 21),
+        ("n_probs", 21),
         ("logprobs", True),
         ("best_of", 3),
         ("suffix", " end"),
@@ -68,3 +72,16 @@ def test_a_bad_completion_names_its_field(name: str, value: Any) -> None:
 def test_max_tokens_may_be_0_with_echo() -> None:
     (job,) = completion(max_tokens=0, echo=True, logprobs=1)
     assert (job.max_tokens, job.echo, job.top_logprobs) == (0, True, 1)
+
+
+@pytest.mark.parametrize(
+    ("given", "alternatives"),
+    [({}, None), ({"logprobs": 0}, 0), ({"n_probs": 0}, None), ({"n_probs": 3}, 3), ({"logprobs": 3, "n_probs": 3}, 3)],
+)
+def test_both_names_of_logprobs(given: dict[str, Any], alternatives: int | None) -> None:
+    assert completion(**given)[0].top_logprobs == alternatives
+
+
+def test_two_numbers_of_alternatives_are_refused() -> None:
+    error = refusal(CompletionRequest, {**PROMPT, "logprobs": 3, "n_probs": 2})
+    assert str(error) == "n_probs: expected the same value as logprobs (3), got 2"

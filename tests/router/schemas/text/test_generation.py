@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -17,16 +18,50 @@ def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("router.schemas.text.generation.secrets.randbelow", lambda bound: 7)
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "max_new_tokens", "max_completion_tokens"])
+LIMITS = ["max_tokens", "max_new_tokens", "max_completion_tokens", "n_predict"]
+
+
+@pytest.mark.parametrize("name", LIMITS)
 def test_each_name_of_the_token_limit(name: str) -> None:
     assert completion(**{name: 9})[0].max_tokens == 9
     assert chat(**{name: 9})[0].max_tokens == 9
 
 
+@pytest.mark.parametrize("name", LIMITS)
+def test_minus_1_is_no_limit(name: str) -> None:
+    assert completion(**{name: -1})[0].max_tokens is None
+    assert chat(**{name: -1})[0].max_tokens is None
+
+
+def test_whole_numbers_may_be_written_with_a_fraction_of_zero() -> None:
+    given = {"max_tokens": 16.0, "top_k": 5.0, "seed": 3.0, "n": 1.0}
+    for jobs in (completion(**given, logprobs=2.0), chat(**given, logprobs=True, top_logprobs=2.0)):
+        (job,) = jobs
+        found = [job.max_tokens, job.sampling.top_k, job.sampling.seed, job.top_logprobs]
+        assert found == [16, 5, 3, 2]
+        assert {type(value) for value in found} == {int}
+
+
+def test_numbers_with_a_fraction_stay_what_they_are() -> None:
+    (job,) = completion(temperature=1.0, min_p=0.0, logit_bias={"5": 1.0})
+    assert (job.sampling.temperature, job.sampling.min_p, job.sampling.logit_bias) == (1.0, 0.0, {5: 1.0})
+    assert type(job.sampling.temperature) is float
+
+
+def test_top_p_may_be_0() -> None:
+    assert completion(top_p=0)[0].sampling.top_p == 0
+
+
 @pytest.mark.parametrize("name", ["stop", "stop_words"])
-@pytest.mark.parametrize(("given", "wire"), [("END", ["END"]), (["a", "b"], ["a", "b"]), ([], [])])
+@pytest.mark.parametrize(
+    ("given", "wire"), [("END", ["END"]), (["a", "b"], ["a", "b"]), ([], []), ("", []), (["", "a", ""], ["a"])]
+)
 def test_each_name_of_the_stop_words(name: str, given: Any, wire: list[str]) -> None:
     assert completion(**{name: given})[0].stop == wire
+
+
+def test_empty_stop_words_do_not_count() -> None:
+    assert completion(stop=[""] * 17 + ["a"])[0].stop == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -34,6 +69,7 @@ def test_each_name_of_the_stop_words(name: str, given: Any, wire: list[str]) -> 
     [
         {"max_tokens": 5, "max_new_tokens": 6},
         {"max_tokens": 5, "max_completion_tokens": 6},
+        {"max_tokens": 5, "n_predict": -1},
         {"stop": "a", "stop_words": ["b"]},
         {"repeat_penalty": 1.1, "repetition_penalty": 1.2},
     ],
@@ -88,20 +124,23 @@ BAD_IN_BOTH: list[tuple[str, Any]] = [
     ("temperature", "1"),
     ("temperature", float("nan")),
     ("temperature", float("inf")),
-    ("top_p", 0),
+    ("top_p", -0.1),
     ("top_p", 1.01),
     ("top_k", -2),
-    ("top_k", 1.0),
+    ("top_k", 1.5),
     ("min_p", 1.1),
     ("repeat_penalty", 0),
     ("repeat_penalty", 1e-44),
     ("frequency_penalty", 2.1),
     ("presence_penalty", -2.1),
     ("seed", "1"),
-    ("max_tokens", -1),
+    ("max_tokens", -2),
+    ("max_tokens", 1e30),
+    ("n_predict", 1.5),
     ("max_new_tokens", "128"),
     ("max_completion_tokens", True),
-    ("stop", ""),
+    ("stop", "a" * 1025),
+    ("json_schema", "{}"),
     ("stop", ["a", 1]),
     ("stop_words", ["a"] * 17),
     ("logit_bias", {"the": 1}),
@@ -140,7 +179,9 @@ def test_a_bad_value_names_its_field(name: str, value: Any) -> None:
         ({"temperature": 7}, "temperature: expected at most 5, got 7"),
         ({"temperature": -1}, "temperature: expected at least 0, got -1"),
         ({"temperature": float("nan")}, "temperature: expected a finite number, got nan"),
-        ({"top_p": 0}, "top_p: expected more than 0, got 0"),
+        ({"top_p": -1}, "top_p: expected at least 0, got -1"),
+        ({"max_tokens": 0}, "max_tokens: expected at least 1, or -1 for no limit, got 0"),
+        ({"n": 17.0}, "n: expected at most 16, got 17"),
         ({"n": 1.5}, "n: expected an integer, got 1.5"),
         ({"n": "1"}, "n: expected an integer, got '1'"),
         ({"model": 3}, "model: expected a string, got 3"),
@@ -186,9 +227,34 @@ def test_long_values_are_cut_in_errors() -> None:
             {"response_format": {"type": "json_object", "schema": {"type": "object"}}},
             Constraint(ConstraintKind.JSON_SCHEMA, {"type": "object"}),
         ),
+        ({"json_schema": {"type": "array"}}, Constraint(ConstraintKind.JSON_SCHEMA, {"type": "array"})),
+        (
+            {"json_schema": {}, "response_format": {"type": "text"}},
+            Constraint(ConstraintKind.JSON_SCHEMA, {}),
+        ),
         ({"grammar": "root ::= 'a'"}, Constraint(ConstraintKind.GRAMMAR, "root ::= 'a'")),
     ],
 )
 def test_constraints(body: dict[str, Any], constraint: Constraint | None) -> None:
     assert chat(**body)[0].constraint == constraint
     assert completion(**body)[0].constraint == constraint
+
+
+CONSTRAINTS = {
+    "response_format": {"type": "json_object"},
+    "json_schema": {"type": "object"},
+    "grammar": "root ::= 'a'",
+}
+
+
+@pytest.mark.parametrize(("first", "second"), list(itertools.combinations(CONSTRAINTS, 2)))
+def test_two_constraints_are_refused(first: str, second: str) -> None:
+    error = refusal(CompletionRequest, {**PROMPT, first: CONSTRAINTS[first], second: CONSTRAINTS[second]})
+    assert (error.status, error.param) == (400, second)
+    assert str(error) == f"{second}: expected either {second} or {first}, got both"
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_a_constraint_with_a_required_call_is_refused(name: str) -> None:
+    error = refusal(ChatRequest, {**CHAT, "tools": [TOOL], "tool_choice": "required", name: CONSTRAINTS[name]})
+    assert (error.status, error.param) == (400, name)
