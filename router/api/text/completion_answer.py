@@ -17,11 +17,12 @@ def whole_completion(
     request: CompletionRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]
 ) -> dict[str, Any]:
     """The whole answer. ``result`` is the native name of the first choice's text."""
+    alternatives = request.alternatives()
     objects = [
         {
             "text": choice.text,
             "index": index,
-            "logprobs": None if request.logprobs is None else completion_logprobs(choice.logprobs, request.logprobs),
+            "logprobs": None if alternatives is None else completion_logprobs(choice.logprobs, alternatives),
             "finish_reason": choice.finish_reason,
         }
         for index, choice in enumerate(choices)
@@ -35,7 +36,7 @@ class CompletionChunks(TextChunks):
 
     def __init__(self, request: CompletionRequest, submitted: SubmittedRequest) -> None:
         super().__init__(head(submitted, "cmpl", "text_completion"), request.stream_options.include_usage)
-        self._alternatives = request.logprobs
+        self._alternatives = request.alternatives()
         self._text_prefix = f'data: {self._head},"choices":[{{"text":'
         self._choice_prefixes = [f',"index":{choice},"logprobs":' for choice in range(len(submitted.jobs))]
         self._plain_suffixes = [f'{prefix}null,"finish_reason":null}}]{self._tail}' for prefix in self._choice_prefixes]

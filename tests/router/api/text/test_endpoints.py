@@ -105,8 +105,9 @@ def test_several_prompts_and_choices() -> None:
     assert answer["usage"]["completion_tokens"] == 4
 
 
-def test_logprobs_of_a_completion() -> None:
-    answer = post(FakeBroker(script=LOGPROBS), "/v1/completions", {**COMPLETION, "logprobs": 2}).json()
+@pytest.mark.parametrize("name", ["logprobs", "n_probs"])
+def test_logprobs_of_a_completion(name: str) -> None:
+    answer = post(FakeBroker(script=LOGPROBS), "/v1/completions", {**COMPLETION, name: 2}).json()
     assert answer["choices"][0]["logprobs"] == {
         "tokens": ["Hé", "!"],
         "token_logprobs": [-0.5, MIN_LOGPROB],
