@@ -30,8 +30,9 @@ class SubmittedRequest:
     calls :meth:`release`, and closes the request itself.
 
     ``choices`` has the work of each choice, all of one kind; they share the ``blobs``. Each run of
-    ``choices_per_prompt`` choices has the same prompt. ``on_close`` is called once, when the request is closed.
-    ``cancelled`` is set when its user has cancelled it.
+    ``choices_per_prompt`` choices has the same prompt. With ``queued_as_one``, the limits of waiting requests count the
+    first choice only. ``on_close`` is called once, when the request is closed. ``cancelled`` is set when its user has
+    cancelled it.
 
     Raises:
         Refused: the model is not served. On entering: the queue is full, or no worker can run it; no job is left.
@@ -47,10 +48,12 @@ class SubmittedRequest:
         blobs: tuple[Blob, ...] = (),
         scheduling: SchedulingFields = DEFAULT_SCHEDULING,
         choices_per_prompt: int = 1,
+        queued_as_one: bool = False,
     ) -> None:
         self.kind = kind_of(choices[0])
         served = broker.find_model(model, self.kind)
-        _check_choices(len(choices), broker.settings, served)
+        if not queued_as_one:
+            _check_choices(len(choices), broker.settings, served)
         timeout_s = scheduling.timeout_s(broker.settings.default_timeout_s, broker.settings.max_timeout_s)
         priority = lower_priority(scheduling.requested_priority(), record.limits.priority)
         self.model = served.name
@@ -61,8 +64,18 @@ class SubmittedRequest:
         self.jobs: list[Job] = []
         self._broker = broker
         self._job_requests = [
-            JobRequest(record.request_id, record.user, self.model, work, blobs, record.limits, priority, timeout_s)
-            for work in choices
+            JobRequest(
+                request_id=record.request_id,
+                user=record.user,
+                model=self.model,
+                work=work,
+                blobs=blobs,
+                limits=record.limits,
+                priority=priority,
+                timeout_s=timeout_s,
+                follows=queued_as_one and index > 0,
+            )
+            for index, work in enumerate(choices)
         ]
         self._merged: asyncio.Queue[Batch] = asyncio.Queue()
         self._readers: list[asyncio.Task[None]] = []

@@ -14,7 +14,7 @@ RESERVED_SHARE = 8
 class Admission:
     """Checks new jobs. It changes nothing: a refused job is never queued, dispatched or charged.
 
-    ``queue_limit`` is the maximum number of jobs that wait for one model.
+    ``queue_limit`` is the maximum number of jobs that wait for one model, without those that follow another.
     """
 
     def __init__(self, workers: WorkerTable, dispatcher: Dispatcher, queue_limit: int) -> None:
@@ -29,8 +29,9 @@ class Admission:
             Refused: no worker of the model will ever be ready, or too many jobs are queued, in total or of this user.
         """
         self._check_workers(job)
-        self._check_queue(job)
-        self._check_user(job)
+        if not job.request.follows:
+            self._check_queue(job)
+            self._check_user(job)
 
     def _check_workers(self, job: Job) -> None:
         reason = self._workers.hopeless(job.request.model)
@@ -39,7 +40,7 @@ class Admission:
 
     def _check_queue(self, job: Job) -> None:
         queue, rate = self._dispatcher.queues[job.request.model], self._dispatcher.rates[job.request.model]
-        waiting, limit = len(queue), self._queue_limit
+        waiting, limit = queue.requests, self._queue_limit
         if waiting < limit:
             return
         if waiting < limit + limit // RESERVED_SHARE and not queue.has_waiting(job.request.user):

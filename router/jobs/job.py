@@ -46,7 +46,8 @@ class JobRequest:
     """What an endpoint asks the broker for. ``user`` is the name of the API key or the address of the client.
 
     ``blobs`` are the work's files, in memory or memory-mapped. They are kept until the job ends, since another worker
-    may need them. ``timeout_s`` counts from acceptance.
+    may need them. ``timeout_s`` counts from acceptance. A job that ``follows`` is a further part of a request that was
+    accepted with its first job: limits of waiting requests do not count it.
     """
 
     request_id: str
@@ -57,6 +58,7 @@ class JobRequest:
     limits: UserLimits = UNLIMITED
     priority: Priority = Priority.INTERACTIVE
     timeout_s: float | None = None
+    follows: bool = False
 
 
 @dataclass(slots=True, eq=False)

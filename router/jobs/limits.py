@@ -39,7 +39,7 @@ class UserTally:
         self._running: Counter[str] = Counter()
 
     def queued(self, user: str) -> int:
-        """The number of the user's jobs that wait."""
+        """The number of the user's jobs that wait, without those that follow another job of their request."""
         return self._queued.get(user, 0)
 
     def running(self, user: str) -> int:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import Request
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from router.answers.queue_wait import position_header
@@ -46,7 +47,9 @@ class KeptPicture:
 
 
 class SubmittedImages(SubmittedRequest):
-    """The one job of an image request. Its pictures are saved and encoded in a thread, as they arrive.
+    """The jobs of an image request, one for each picture, so that other users' pictures come between them.
+
+    Pictures are saved and encoded in a thread, as they arrive. ``kept`` has the finished ones by their number.
 
     Raises:
         ApiError: as :class:`SubmittedRequest`.
@@ -61,7 +64,8 @@ class SubmittedImages(SubmittedRequest):
         blobs: tuple[Blob, ...],
         store: ImageStore,
     ) -> None:
-        super().__init__(broker, record, body.model, [job], blobs, body)
+        jobs = [replace(job, count=1, seed=job.seed + index) for index in range(job.count)]
+        super().__init__(broker, record, body.model, jobs, blobs, body, len(jobs), queued_as_one=True)
         self.body = body
         self.kept: dict[int, KeptPicture] = {}
         self.size = f"{job.width}x{job.height}"
@@ -75,9 +79,11 @@ class SubmittedImages(SubmittedRequest):
             ApiError: 500, only URLs were requested, and a picture cannot be saved.
         """
         batch = await super().next_batch()
-        for payload in batch[1] if batch else ():
-            if isinstance(payload, Picture):
-                self.kept[payload.index] = await asyncio.to_thread(self._save, payload)
+        if batch is not None:
+            number, payloads = batch
+            for payload in payloads:
+                if isinstance(payload, Picture):
+                    self.kept[number] = await asyncio.to_thread(self._save, payload)
         return batch
 
     def _save(self, picture: Picture) -> KeptPicture:
@@ -114,13 +120,16 @@ def _whole_json(submitted: SubmittedImages) -> bytes:
 
 
 class ImageChunks:
-    """Writes OpenAI's image events, with types prefixed by ``kind``, and a native one for each denoising step."""
+    """Writes OpenAI's image events, with types prefixed by ``kind``, and a native one for each denoising step.
+
+    Steps count over all pictures of the request, several of which may be in progress at a time.
+    """
 
     def __init__(self, kind: str, submitted: SubmittedImages) -> None:
         self._kind = kind
         self._submitted = submitted
-        self._finished = 0
-        self._previews = 0
+        self._steps = [0] * len(submitted.jobs)
+        self._previews = [0] * len(submitted.jobs)
 
     def opening(self) -> list[str]:
         """There are no events before those of the job."""
@@ -131,35 +140,35 @@ class ImageChunks:
         events = []
         for payload in payloads:
             if isinstance(payload, Progress):
-                events.append(self._event("progress", {"step": payload.step, "steps": payload.steps}))
+                self._steps[choice] = payload.step
+                place = {"step": sum(self._steps), "steps": payload.steps * len(self._steps)}
+                events.append(self._event("progress", place))
                 if payload.preview:
-                    events.append(self._partial(payload))
+                    events.append(self._partial(choice, payload.preview, place))
             elif isinstance(payload, Picture):
-                events.append(self._completed(self._submitted.kept.pop(payload.index)))
+                events.append(self._completed(choice, self._submitted.kept.pop(choice)))
         return events
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
         """There are no events after the last picture."""
         return []
 
-    def _partial(self, progress: Progress) -> str:
+    def _partial(self, choice: int, preview: bytes, place: dict[str, int]) -> str:
         fields = {
-            "partial_image_index": self._previews,
-            "index": self._finished,
-            "step": progress.step,
-            "steps": progress.steps,
+            "partial_image_index": self._previews[choice],
+            "index": choice,
+            **place,
             "created_at": self._submitted.created,
             "size": self._submitted.size,
             **_FORMAT_FIELDS,
         }
-        self._previews += 1
-        return self._event("partial_image", fields, _base64(progress.preview))
+        self._previews[choice] += 1
+        return self._event("partial_image", fields, _base64(preview))
 
-    def _completed(self, kept: KeptPicture) -> str:
+    def _completed(self, choice: int, kept: KeptPicture) -> str:
         picture = kept.picture
-        self._finished, self._previews = picture.index + 1, 0
         fields = {
-            "index": picture.index,
+            "index": choice,
             "url": kept.url,
             "seed": picture.seed,
             "created_at": self._submitted.created,

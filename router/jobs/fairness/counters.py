@@ -14,11 +14,15 @@ class VirtualCounters:
     The cost of each party's work is added to its counter; the party with the lowest counter is next. A party that gets
     work again is lifted to the lowest counter of the parties with work, so that nobody saves up credit while idle. When
     no party has work left, all counters restart at 0.
+
+    ``last_turn`` settles ties: the party whose last turn is longest ago goes first.
     """
 
     def __init__(self) -> None:
         self._counters: dict[str, float] = {}
         self._jobs: Counter[str] = Counter()
+        self._turns: dict[str, int] = {}
+        self._turn = 0
 
     def __getitem__(self, party: str) -> float:
         return self._counters.get(party, 0.0)
@@ -46,12 +50,26 @@ class VirtualCounters:
         self._jobs[party] -= 1
         if not self._jobs[party]:
             del self._jobs[party]
+            self._turns.pop(party, None)
         if not self._jobs:
             self._counters.clear()
 
     def charge(self, party: str, cost: float) -> None:
         """Add to the counter of a party with work; a negative cost corrects an estimate that was too high."""
         self._counters[party] += cost
+
+    def take_turn(self, party: str) -> None:
+        """Note that a job of this party starts."""
+        self._turn += 1
+        self._turns[party] = self._turn
+
+    def return_turn(self, party: str) -> None:
+        """Forget the last turn of this party, whose job did not end."""
+        self._turns.pop(party, None)
+
+    def last_turn(self, party: str) -> int:
+        """The number of the party's last turn; 0 if it has had none since it got work."""
+        return self._turns.get(party, 0)
 
     def _lowest(self) -> float:
         return min((self._counters[party] for party in self._jobs), default=0.0)

@@ -20,11 +20,14 @@ class FairQueue:
     The next job is of the priority, and within it of the user, with the lowest virtual counter
     (:class:`~router.jobs.fairness.counters.VirtualCounters`). So a hundred jobs of one user do not delay another user's
     single job, and long prompts count more than short ones. Users with nothing running go first, whatever their
-    counters. Users at their limit of running jobs (``max_running``) are skipped until one ends.
+    counters; of equal users, the one whose last turn is longest ago. Users at their limit of running jobs
+    (``max_running``) are skipped until one ends.
 
     :meth:`start` charges the estimated cost, so that jobs that start together count at once; :meth:`settle` and
     :meth:`finish` correct it to the real cost. A job counts as its user's work, waiting or running, until
     :meth:`remove` or :meth:`finish`.
+
+    ``requests`` is the number of waiting jobs without those that follow another job of their request.
     """
 
     def __init__(self, tally: UserTally | None = None) -> None:
@@ -35,6 +38,7 @@ class FairQueue:
         self._returned: deque[Job] = deque()
         self._running: Counter[str] = Counter()
         self._count = 0
+        self.requests = 0
 
     def __len__(self) -> int:
         return self._count
@@ -55,21 +59,22 @@ class FairQueue:
         self._priorities.enter(job.request.priority)
         self._users[job.request.priority].enter(job.request.user)
         self._waiting_of(job).append(job)
-        self._count_in(job)
+        self._count_waiting(job, 1)
 
     def push_front(self, job: Job) -> None:
         """Add back a job that lost its worker: it becomes the next job of all users."""
         self._charge_to(job, cost_so_far(job))
         self._returned.appendleft(job)
         self._count_running(job, -1)
-        self._count_in(job)
+        self._count_waiting(job, 1)
 
     def push_preempted(self, job: Job) -> None:
         """Add back a job that was preempted: it becomes the next job of its user."""
         self._charge_to(job, cost_so_far(job))
+        self._users[job.request.priority].return_turn(job.request.user)
         self._waiting_of(job).appendleft(job)
         self._count_running(job, -1)
-        self._count_in(job)
+        self._count_waiting(job, 1)
 
     def peek(self) -> Job | None:
         """The next job; None if none waits, or only jobs of users at their limit of running jobs."""
@@ -97,6 +102,7 @@ class FairQueue:
     def start(self, job: Job) -> None:
         """Move a job from waiting to running, and charge its estimated cost."""
         self._take(job)
+        self._users[job.request.priority].take_turn(job.request.user)
         self._charge_to(job, max(job.estimated_cost, job.charged_cost))
         self._count_running(job, 1)
 
@@ -165,15 +171,18 @@ class FairQueue:
     def _priority_rank(self, priority: Priority) -> tuple[float, bool]:
         return self._priorities.level(priority), priority is Priority.BATCH
 
-    def _user_rank(self, user: str, priority: Priority) -> tuple[bool, float]:
-        return self.running(user) > 0, self._users[priority].level(user)
+    def _user_rank(self, user: str, priority: Priority) -> tuple[bool, float, int]:
+        users = self._users[priority]
+        return self.running(user) > 0, users.level(user), users.last_turn(user)
 
     def _waiting_of(self, job: Job) -> deque[Job]:
         return self._waiting[job.request.priority].setdefault(job.request.user, deque())
 
-    def _count_in(self, job: Job) -> None:
-        self._count += 1
-        self._tally.change(job.request.user, queued=1)
+    def _count_waiting(self, job: Job, change: int) -> None:
+        self._count += change
+        if not job.request.follows:
+            self.requests += change
+            self._tally.change(job.request.user, queued=change)
 
     def _count_running(self, job: Job, change: int) -> None:
         user = job.request.user
@@ -193,8 +202,7 @@ class FairQueue:
             self._returned.remove(job)
         else:
             return False
-        self._count -= 1
-        self._tally.change(job.request.user, queued=-1)
+        self._count_waiting(job, -1)
         return True
 
     def _leave(self, job: Job) -> None:

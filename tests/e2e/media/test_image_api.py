@@ -87,6 +87,18 @@ def test_a_stream_counts_every_step_and_shows_previews(all_kinds: RunningServer)
     assert picture(done[1]).tobytes() == pixels(all_kinds, sample_steps=4, seed=1)
 
 
+def test_the_picture_of_another_user_does_not_wait_for_an_order_of_eight(all_kinds: RunningServer) -> None:
+    orders = all_kinds.stream("/v1/txt2img", {**SMALL, "sample_steps": 20, "n": 8})
+    painted = [next(orders)["type"]]
+    with httpx.Client(base_url=all_kinds.url, transport=httpx.HTTPTransport(local_address="127.0.0.2")) as other:
+        answer = other.post("/v1/txt2img", json=SMALL, timeout=120.0)
+    assert answer.status_code == 200, answer.text
+    (order,) = (job for job in all_kinds.client.get("/v1/jobs").json()["data"] if job["choices"] == 8)
+    assert order["state"] == "running"
+    painted += [event["type"] for event in orders]
+    assert painted.count("image_generation.completed") == 8
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from router.jobs.job import Job, JobRequest, JobState
-from router.jobs.limits import Priority, UserLimits
+from router.jobs.limits import UNLIMITED, Priority, UserLimits
 from router.jobs.refusals import RefusalReason, Refused
 from shared.wire.jobs import ImageJob, TextJob
 from shared.wire.messages import Cancel
@@ -114,6 +114,71 @@ def test_a_picture_is_not_preempted() -> None:
         assert worker.of_type(Cancel) == []
 
     run(test)
+
+
+def order(server: BrokerServer, user: str, pictures: int, limits: UserLimits = UNLIMITED) -> list[Job]:
+    """Submit an order of some pictures."""
+    works = [ImageJob("a cat", seed=seed) for seed in range(pictures)]
+    return [submit(server, user, work=work, limits=limits, follows=work.seed > 0) for work in works]
+
+
+async def finish(server: BrokerServer, worker: WorkerEnd, number: int) -> str:
+    """Let a worker finish its job of this number once it has it; returns the job's id."""
+    await server.until(lambda: len(worker.submissions) > number)
+    job_id: str = worker.submissions[number].job_id
+    worker.say(job_id, STARTED, DONE)
+    return job_id
+
+
+async def paint_all(server: BrokerServer, worker: WorkerEnd, jobs: list[Job]) -> list[Job]:
+    """Let a worker with one slot finish all jobs; returns them in the order in which it got them."""
+    by_id = {job.job_id: job for job in jobs}
+    got = [by_id[await finish(server, worker, number)] for number in range(len(jobs))]
+    await server.until(lambda: all(job.ended for job in jobs))
+    return got
+
+
+def test_the_picture_of_another_user_comes_after_the_first_of_eight() -> None:
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker(slots=1)
+        eight = order(server, "busy", 8)
+        (one,) = order(server, "rare", 1)
+        assert server.broker.position(one) == 1
+        assert await paint_all(server, worker, [*eight, one]) == [eight[0], one, *eight[1:]]
+
+    run(test)
+
+
+def test_an_order_of_eight_pictures_runs_one_by_one_within_a_limit_of_one() -> None:
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker(slots=1)
+        eight = order(server, "busy", 8, UserLimits(max_running=1, max_queued=0))
+        assert await paint_all(server, worker, eight) == eight
+
+    run(test)
+
+
+def test_the_pictures_of_an_order_spread_over_workers() -> None:
+    async def test(server: BrokerServer) -> None:
+        for number in range(3):
+            await server.ready_worker(f"worker {number}", f"smol-{number}", slots=1)
+        assert [job.state for job in order(server, "busy", 4)] == [*[JobState.DISPATCHED] * 3, JobState.QUEUED]
+
+    run(test)
+
+
+def test_an_order_counts_once_against_the_limits_of_waiting_requests() -> None:
+    async def test(server: BrokerServer) -> None:
+        limits = UserLimits(max_queued=2)
+        order(server, "limited", 8, limits)
+        order(server, "limited", 8, limits)
+        with pytest.raises(Refused, match="limit is queued=2, and 2 of your requests are waiting"):
+            submit(server, "limited", limits=limits)
+        order(server, "other", 8)
+        with pytest.raises(Refused, match="the queue is full with 3 requests"):
+            order(server, "other", 1)
+
+    run(test, queue_limit=3)
 
 
 def test_jobs_beyond_a_users_running_limit_wait_even_if_slots_are_free() -> None:

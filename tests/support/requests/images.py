@@ -16,8 +16,9 @@ INPUT = {**CAT, "image_path": "data:image/png;base64," + in_base64(png(9))}
 
 
 def image_broker(**changes: Any) -> FakeBroker:
-    """A broker of an image model, with these settings changed."""
-    return FakeBroker(settings=ServerSettings(**{"models": (MODEL,), "run_folder": "", **changes}), script=painted)
+    """A broker of an image model whose only worker paints one picture at a time, with these settings changed."""
+    settings = ServerSettings(**{"models": (MODEL,), "run_folder": "", **changes})
+    return FakeBroker(settings=settings, script=painted, in_turn=True)
 
 
 def job_of(broker: FakeBroker, response: httpx.Response) -> ImageJob:

@@ -39,13 +39,15 @@ class FakeWorkerRow:
 class FakeBroker:
     """Plays ``script`` for each job, one event per turn of the event loop; without an end the job never ends.
 
-    Raises ``refusal``, if there is one, once it has accepted ``accepts`` jobs.
+    With ``in_turn``, a job begins when those before it have ended, as with one worker of one slot. Raises ``refusal``,
+    if there is one, once it has accepted ``accepts`` jobs.
     """
 
     settings: ServerSettings = field(default_factory=lambda: ServerSettings(models=(MODEL,), run_folder=""))
     script: Script | Callable[[Any], Script] = field(default_factory=lambda: words("Once", " upon"))
     refusal: Refused | None = None
     accepts: int = 0
+    in_turn: bool = False
     missing: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     cancelled: list[Job] = field(default_factory=list)
@@ -99,6 +101,9 @@ class FakeBroker:
 
     async def _play(self, job: Job) -> None:
         script = self.script(job.request.work) if callable(self.script) else self.script
+        earlier = self.jobs[: self.jobs.index(job)] if self.in_turn else []
+        while any(not other.ended for other in earlier):  # noqa: ASYNC110 - jobs have no event for their end
+            await asyncio.sleep(0)
         for payload in script:
             await asyncio.sleep(0)
             if job.ended:

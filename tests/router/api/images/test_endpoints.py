@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.wire.payloads import Done, Failed, FinishReason, Picture, Started
-from tests.support.requests.images import CAT, INPUT
+from shared.wire.jobs import ImageJob
+from shared.wire.payloads import Done, Failed, FinishReason, Payload, Picture, Progress, Started
+from tests.support.requests.images import CAT, INPUT, image_broker
 from tests.support.requests.pictures import png
 from tests.support.router.client import ask, post
 from tests.support.router.fake_broker import QUEUE_FULL, FakeBroker
@@ -24,11 +25,11 @@ def test_a_picture_has_both_vocabularies(broker: FakeBroker, tmp_path: Path) -> 
     assert answer["size"] == "128x64"
     assert answer["output_format"] == "png"
     assert [entry["seed"] for entry in answer["data"]] == [5, 6]
-    for index, entry in enumerate(answer["data"]):
+    for entry in answer["data"]:
         assert entry["base64"] == entry["b64_json"]
-        assert base64.b64decode(entry["base64"]) == png(index, 8)
+        assert base64.b64decode(entry["base64"]) == png(0, 8)
         name = entry["url"].removeprefix("/v1/images/")
-        assert (tmp_path / "images" / name).read_bytes() == png(index, 8)
+        assert (tmp_path / "images" / name).read_bytes() == png(0, 8)
 
 
 @pytest.mark.parametrize("path", WORDS)
@@ -40,10 +41,43 @@ def test_only_the_address_if_that_is_asked_for(broker: FakeBroker, path: str) ->
 
 
 def test_pictures_are_in_their_order_even_if_they_come_in_another(broker: FakeBroker) -> None:
-    pictures = [Picture(index, 10 + index, 64, 64, png(index)) for index in (1, 0)]
-    broker.script = [Started(0, 0), *pictures, DONE]
-    data = post(broker, "/v1/txt2img", {**CAT, "n": 2}).json()["data"]
-    assert [entry["seed"] for entry in data] == [10, 11]
+    def later_for_lower_seeds(job: ImageJob) -> list[Payload]:
+        steps = [Progress(1, 1)] * (100 - job.seed)
+        return [Started(0, 0), *steps, Picture(0, job.seed, 64, 64, png(job.seed)), DONE]
+
+    broker.script, broker.in_turn = later_for_lower_seeds, False
+    data = post(broker, "/v1/txt2img", {**CAT, "n": 3, "seed": 10}).json()["data"]
+    assert [entry["seed"] for entry in data] == [10, 11, 12]
+    assert [base64.b64decode(entry["b64_json"]) for entry in data] == [png(10), png(11), png(12)]
+
+
+def test_each_picture_is_a_job_with_the_next_seed(broker: FakeBroker) -> None:
+    post(broker, "/v1/img2img", {**INPUT, "n": 3, "seed": 5})
+    requests = [job.request for job in broker.jobs]
+    assert [(request.work.seed, request.work.count) for request in requests if isinstance(request.work, ImageJob)] == [
+        (5, 1),
+        (6, 1),
+        (7, 1),
+    ]
+    assert {request.blobs for request in requests} == {(png(9),)}
+    assert [request.follows for request in requests] == [False, True, True]
+
+
+def test_a_failed_picture_fails_the_order_and_ends_the_others(broker: FakeBroker) -> None:
+    def fails_second(job: ImageJob) -> list[Payload]:
+        end = Failed(500, "two workers died") if job.seed == 1 else Picture(0, job.seed, 64, 64, png())
+        return [Started(0, 0), end, *([DONE] if job.seed == 0 else [])]
+
+    broker.script = fails_second
+    response = post(broker, "/v1/txt2img", {**CAT, "n": 4})
+    assert response.status_code == 500
+    assert "two workers died" in response.json()["error"]["message"]
+    assert broker.cancelled == broker.jobs[2:]
+
+
+def test_an_order_is_not_limited_by_the_places_of_the_queue(tmp_path: Path) -> None:
+    broker = image_broker(output_folder=str(tmp_path), queue_limit=1)
+    assert len(post(broker, "/v1/txt2img", {**CAT, "n": 10}).json()["data"]) == 10
 
 
 def test_a_failed_job_is_an_error_with_its_status(broker: FakeBroker) -> None:

@@ -75,15 +75,15 @@ def test_fields_of_a_form_are_texts(broker: FakeBroker, path: str) -> None:
         "a cat",
         width=64,
         height=128,
-        count=2,
         steps=3,
         cfg_scale=2.5,
-        seed=7,
+        seed=8,
         strength=0.25,
         sampler="lcm",
         previews=1,
         has_input=True,
     )
+    assert len(broker.jobs) == 2
 
 
 def test_the_answer_to_a_form_is_the_same(broker: FakeBroker) -> None:

@@ -75,8 +75,19 @@ def test_previews_are_counted_for_each_picture(broker: FakeBroker) -> None:
         (1, 0, 5),
         (1, 1, 6),
     ]
-    assert [base64.b64decode(event["b64_json"]) for event in previews] == [png(step) for step in (1, 2, 5, 6)]
+    assert [base64.b64decode(event["b64_json"]) for event in previews] == [png(step) for step in (1, 2, 1, 2)]
     assert {(event["size"], event["steps"], event["output_format"]) for event in previews} == {("64x128", 8, "png")}
+
+
+def test_steps_count_over_pictures_that_are_painted_at_the_same_time(broker: FakeBroker) -> None:
+    broker.in_turn = False
+    events = streamed(broker, "/v1/txt2img", {**STREAM, "n": 2, "sample_steps": 3, "previews": 1, "seed": 4})
+    steps = [(event["step"], event["steps"]) for event in events if event["type"] == "image_generation.progress"]
+    assert steps == [(step, 6) for step in range(1, 7)]
+    previews = [event for event in events if event["type"] == "image_generation.partial_image"]
+    assert sorted((event["index"], event["partial_image_index"]) for event in previews) == [(0, 0), (1, 0)]
+    done = [event for event in events if event["type"] == "image_generation.completed"]
+    assert sorted((event["index"], event["seed"]) for event in done) == [(0, 4), (1, 5)]
 
 
 def test_a_finished_picture(broker: FakeBroker, tmp_path: Path) -> None:
@@ -124,11 +135,12 @@ def test_a_client_that_goes_away_ends_the_job(broker: FakeBroker, stream: bool) 
     broker.script = [Started(0, 0), Progress(1, 20)]
     with serving(broker) as url:
         with contextlib.suppress(httpx.ReadTimeout), httpx.Client(base_url=url) as client:
-            body = {**CAT, "stream": stream}
+            body = {**CAT, "stream": stream, "n": 3}
             with client.stream("POST", "/v1/txt2img", json=body, timeout=httpx.Timeout(10.0, read=0.3)) as answer:
                 next(answer.iter_lines())
         wait_until(lambda: broker.cancelled)
         assert broker.cancelled == broker.jobs
+        assert len(broker.jobs) == 3
 
 
 def test_a_client_that_goes_away_ends_the_fetching_of_its_input(

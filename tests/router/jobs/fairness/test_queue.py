@@ -50,6 +50,15 @@ def test_a_hundred_jobs_of_one_user_do_not_delay_another_users_single_job() -> N
     assert popped(queue).index("rare-100") == 1
 
 
+def test_a_user_who_comes_while_anothers_first_job_runs_is_next_when_it_ends() -> None:
+    queue = filled("busy", "busy", "busy")
+    first = pop(queue)
+    run_through(first, 10)
+    queue.push(job_of("rare", 9))
+    queue.finish(first)
+    assert popped(queue) == ["rare-9", "busy-1", "busy-2"]
+
+
 def test_users_take_turns_and_each_users_jobs_keep_their_order() -> None:
     assert popped(filled("a", "a", "a", "b", "b", "c")) == ["a-0", "b-3", "c-5", "a-1", "b-4", "a-2"]
 
