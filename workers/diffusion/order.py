@@ -13,7 +13,8 @@ from shared.kinds import kind_of
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
 from workers.diffusion.loras import Lora, take_loras
-from workers.diffusion.pictures import input_picture, mask_picture
+from workers.diffusion.pictures.decoding import decode, input_picture, mask_picture
+from workers.diffusion.prompts import check_text, check_weights
 from workers.engine import EngineJob
 
 MIN_GITS_STEPS = 2
@@ -68,31 +69,33 @@ def accept(job: EngineJob, lora_folder: str) -> Order:
         raise JobError(
             400, f"scheduler: gits needs at least {MIN_GITS_STEPS} sample_steps, got {work.steps}", "scheduler"
         )
-    _check_text("prompt", work.prompt)
-    _check_text("negative_prompt", work.negative_prompt)
+    check_text("prompt", work.prompt)
+    check_text("negative_prompt", work.negative_prompt)
     prompt, loras = take_loras(work.prompt, lora_folder)
+    check_weights("prompt", prompt)
+    check_weights("negative_prompt", work.negative_prompt)
     order = Order(job.job_id, work, prompt, loras, job.delivered)
-    size = (work.width, work.height)
     if work.has_input:
-        order.image = input_picture(_blob(job, 0, "image"), size)
-    if work.has_mask:
-        order.mask = mask_picture(_blob(job, 1, "mask"), size)
+        _take_pictures(order, job)
     return order
+
+
+def _take_pictures(order: Order, job: EngineJob) -> None:
+    size = (order.job.width, order.job.height)
+    image = decode(_blob(job, 0, "image"), "image")
+    if order.job.has_mask:
+        mask = decode(_blob(job, 1, "mask"), "mask")
+        if mask.size != image.size:
+            expected, got = ("x".join(map(str, each.size)) for each in (image, mask))
+            raise JobError(400, f"mask: expected the size of the input picture, {expected}, got {got}", "mask")
+        order.mask = mask_picture(mask, size)
+    order.image = input_picture(image, size)
 
 
 def _check_name(field_name: str, name: str | None, known: tuple[str, ...]) -> None:
     if name is not None and name not in known:
         message = f"{field_name}: expected one of {', '.join(known)}, got {name[:80]!r}"
         raise JobError(400, message, field_name)
-
-
-def _check_text(field_name: str, text: str) -> None:
-    if "\0" in text:
-        raise JobError(400, f"{field_name}: expected text without NUL characters", field_name)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise JobError(400, f"{field_name}: expected text, got half of a surrogate pair", field_name) from None
 
 
 def _blob(job: EngineJob, index: int, field_name: str) -> memoryview:

@@ -16,6 +16,10 @@ from workers.diffusion.native_log import NATIVE_LOG
 from workers.diffusion.order import Order
 from workers.diffusion.step_timer import StepTimer
 
+STACK_BYTES = 256 * 1024 * 1024
+"""The painter's stack, of which only what is used takes memory. The library's regular expressions recurse for each byte
+of a prompt; the usual 8 MiB end the process within 40 kB."""
+
 log = logging.getLogger("nexa.worker.diffusion")
 
 
@@ -35,7 +39,11 @@ class Painter:
         # One thread for all orders: OpenMP starts a team of threads for each thread that computes. It is a daemon,
         # because nothing can stop it within a picture and the process must be able to exit.
         self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
-        self._thread.start()
+        former = threading.stack_size(STACK_BYTES)
+        try:
+            self._thread.start()
+        finally:
+            threading.stack_size(former)
 
     def paint(self, order: Order) -> None:
         """Queue ``order``."""

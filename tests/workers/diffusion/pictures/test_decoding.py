@@ -11,11 +11,15 @@ from PIL import Image
 
 from shared.wire.payloads import JobError
 from tests.support.workers.diffusion_jobs import png_of
-from workers.diffusion.pictures import input_picture, mask_picture
+from workers.diffusion.pictures.decoding import decode, input_picture, mask_picture
 
 
 def read(data: bytes, size: tuple[int, int] = (8, 8)) -> Image.Image:
-    return input_picture(memoryview(data), size)
+    return input_picture(decode(memoryview(data), "image"), size)
+
+
+def read_mask(data: bytes, size: tuple[int, int]) -> Image.Image:
+    return mask_picture(decode(memoryview(data), "mask"), size)
 
 
 def bomb(width: int, height: int) -> bytes:
@@ -92,18 +96,18 @@ def test_a_mask_with_transparency_is_white_where_it_is_fully_transparent() -> No
     mask = Image.new("RGBA", (24, 8), "white")
     mask.paste((0, 0, 0, 0), (0, 0, 8, 8))
     mask.paste((255, 255, 255, 128), (8, 0, 16, 8))
-    found = mask_picture(memoryview(png_of(mask)), (24, 8))
+    found = read_mask(png_of(mask), (24, 8))
     assert [found.getpixel((x, 4)) for x in (4, 12, 20)] == [255, 0, 0]
 
 
 def test_a_mask_without_transparency_is_white_where_it_is_white() -> None:
     mask = Image.new("RGB", (16, 8), "black")
     mask.paste("white", (0, 0, 8, 8))
-    found = mask_picture(memoryview(png_of(mask)), (16, 8))
+    found = read_mask(png_of(mask), (16, 8))
     assert [found.getpixel((x, 4)) for x in (4, 12)] == [255, 0]
 
 
 def test_a_bad_mask_is_named() -> None:
     with pytest.raises(JobError) as refused:
-        mask_picture(memoryview(b"hello"), (8, 8))
+        read_mask(b"hello", (8, 8))
     assert refused.value.failed.param == "mask"
