@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 from typing import Annotated, ClassVar, Literal
@@ -56,8 +57,8 @@ class ImageRequest(RequestModel, SchedulingFields):
     prompt: Prompt
     negative_prompt: Prompt = ""
     n: int = Field(1, ge=1, le=MAX_PICTURES, description="Number of pictures; each further one adds 1 to the seed.")
-    width: int = Field(256, description="In pixels: a multiple of 64, like height.")
-    height: int = 256
+    width: int | None = Field(256, description="In pixels: a multiple of 64, like height.")
+    height: int | None = 256
     size: str | None = Field(None, description="OpenAI's name for width and height: 512x512, or auto.")
     sample_steps: int = Field(20, ge=1, le=MAX_STEPS, description="Denoising steps.")
     cfg_scale: float = Field(7.0, ge=0, le=MAX_CFG_SCALE, description="How closely the prompt is followed.")
@@ -194,10 +195,34 @@ class Img2ImgRequest(ImageRequest):
     image_path: Source = ""
     mask_path: Source = Field("", description="As image_path; repaints transparent parts (white ones if opaque).")
     strength: float = Field(0.75, gt=0, le=1, description="How far the result may differ from the input picture.")
+    width: int | None = Field(None, description="In pixels: a multiple of 64. Like height, it follows the input.")
+    height: int | None = None
 
     def to_job(self, max_side: int) -> ImageJob:
-        """As :meth:`ImageRequest.to_job`, with an input picture; the caller sets ``has_mask`` once it is known."""
+        """As :meth:`ImageRequest.to_job`, with an input picture; the caller sets ``has_mask`` once it is known, and the
+        size by :meth:`follow`."""
         return replace(super().to_job(max_side), strength=self.strength, has_input=True)
+
+    def follow(self, job: ImageJob, dimensions: tuple[int, int] | None, max_side: int) -> ImageJob:
+        """``job`` with the sides that were not requested in the proportions of the input picture.
+
+        ``dimensions`` are those of the input picture, or None if they could not be read. Each side is rounded to a
+        multiple of 64, and is at most ``max_side``.
+        """
+        if dimensions is None or (self.size or _AUTO) != _AUTO:
+            return job
+        width, height = dimensions
+        if self.width is not None:
+            scale = self.width / width
+        elif self.height is not None:
+            scale = self.height / height
+        else:
+            scale = min(1.0, max_side / max(width, height))
+        return replace(
+            job,
+            width=self.width or _rounded(width * scale, max_side),
+            height=self.height or _rounded(height * scale, max_side),
+        )
 
 
 class GenerationsRequest(Txt2ImgRequest):
@@ -206,19 +231,20 @@ class GenerationsRequest(Txt2ImgRequest):
     model_config = ConfigDict(json_schema_extra={"examples": [{"prompt": "A lighthouse at dawn", "size": "512x512"}]})
     default_side: ClassVar[int] = 512
 
-    width: int = Field(512, description="In pixels: a multiple of 64, like height.")
-    height: int = 512
+    width: int | None = Field(512, description="In pixels: a multiple of 64, like height.")
+    height: int | None = 512
     seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer contains.")
 
 
 class EditsRequest(Img2ImgRequest):
     """As :class:`Img2ImgRequest`, with OpenAI's defaults."""
 
-    default_side: ClassVar[int] = 512
-
-    width: int = Field(512, description="In pixels: a multiple of 64, like height.")
-    height: int = 512
     seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer contains.")
+
+
+def _rounded(side: float, max_side: int) -> int:
+    """The multiple of ``SIDE_STEP`` that is nearest to ``side``, from ``SIDE_STEP`` to ``max_side``."""
+    return min(max(math.floor(side / SIDE_STEP + 0.5), 1) * SIDE_STEP, max_side)
 
 
 def _one_of(known: tuple[str, ...], given: str | None) -> str | None:

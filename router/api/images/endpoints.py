@@ -15,6 +15,7 @@ from router.http.disconnect import run_unless_disconnected
 from router.http.json_body import JsonRoute
 from router.http.request_record import RequestRecord
 from router.images.body import body_docs, read_body, read_inputs
+from router.images.dimensions import picture_dimensions
 from router.images.store import ImageStore
 from router.jobs.broker import Broker
 from router.schemas.errors import GENERATION_ERRORS, UPLOAD_ERRORS, ApiError, error_responses
@@ -120,7 +121,7 @@ async def _edit(
     served = broker.find_model(body.model, JobKind.IMAGE)  # fails early: before an input picture is fetched
     job = body.to_job(served.max_image_side)
     blobs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
-    job = replace(job, has_mask=len(blobs) > 1)
+    job = replace(body.follow(job, picture_dimensions(blobs[0]), served.max_image_side), has_mask=len(blobs) > 1)
     return await _answer(request, SubmittedImages(broker, record, body, job, blobs, store), EDIT)
 
 

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import pytest
 import stable_diffusion_cpp
+from PIL import Image
 
 from scripts import make_tiny_sd
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import Done, Failed, JobError, Progress
-from tests.support.workers.diffusion_jobs import finish, image_job, run
+from tests.support.workers.diffusion_jobs import finish, image_job, png_of, run
 from workers.diffusion.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 from workers.diffusion.step_timer import StepTimer
 from workers.engine import EngineJob, EngineLoadError, WorkerMustEnd
+
+WIDE, HIGH = (png_of(Image.new("RGB", size)) for size in ((90, 70), (70, 90)))
 
 
 @pytest.fixture
@@ -47,6 +50,8 @@ def step_until_progress(engine: DiffusionEngine) -> None:
         (image_job(prompt="<lora:no:1>"), 400, "prompt"),
         (image_job(has_input=True), 400, "image"),
         (image_job(has_input=True, blobs=(b"<svg/>",)), 415, "image"),
+        (image_job(has_input=True, has_mask=True, blobs=(WIDE,)), 400, "mask"),
+        (image_job(has_input=True, has_mask=True, blobs=(WIDE, HIGH)), 400, "mask"),
     ],
 )
 def test_a_job_that_the_engine_cannot_do_is_refused(
@@ -56,6 +61,11 @@ def test_a_job_that_the_engine_cannot_do_is_refused(
         engine.submit(job)
     assert (refused.value.failed.status, refused.value.failed.param) == (status, param)
     assert not engine.has_work()
+
+
+def test_a_mask_of_another_size_is_refused_with_both_sizes(engine: DiffusionEngine) -> None:
+    with pytest.raises(JobError, match=r"^mask: expected the size of the input picture, 90x70, got 70x90$"):
+        engine.submit(image_job(has_input=True, has_mask=True, blobs=(WIDE, HIGH)))
 
 
 def test_jobs_run_one_after_the_other(calm_engine: DiffusionEngine) -> None:

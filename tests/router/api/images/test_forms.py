@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +44,13 @@ def blobs_of(broker: FakeBroker) -> list[bytes]:
 
 def test_an_upload_with_the_native_defaults(broker: FakeBroker) -> None:
     job = job_of(broker, form(broker, "/v1/img2img", IMAGE))
-    assert job == ImageJob("a cat", width=256, height=256, steps=20, cfg_scale=7, seed=0, strength=0.75, has_input=True)
+    assert job == ImageJob("a cat", width=64, height=64, steps=20, cfg_scale=7, seed=0, strength=0.75, has_input=True)
     assert blobs_of(broker) == [png(9)]
 
 
 def test_an_upload_with_openai_s_defaults(broker: FakeBroker) -> None:
     job = job_of(broker, form(broker, "/v1/images/edits", IMAGE, MASK))
-    assert job == ImageJob("a cat", width=512, height=512, seed=7, strength=0.75, has_input=True, has_mask=True)
+    assert job == ImageJob("a cat", width=64, height=64, seed=7, strength=0.75, has_input=True, has_mask=True)
     assert blobs_of(broker) == [png(9), png(4)]
 
 
@@ -221,3 +222,43 @@ def test_both_bodies_are_in_the_schema(broker: FakeBroker, path: str) -> None:
     assert in_form["strength"]["default"] == 0.75
     assert content["application/json"]["schema"]["properties"]["image_path"]["type"] == "string"
     assert {"400", "403", "413", "415", "429"} <= set(operation["responses"])
+
+
+def photo(width: int, height: int) -> bytes:
+    """A PNG whose header has these dimensions; only the worker looks further."""
+    data = bytearray(png(9))
+    data[16:24] = struct.pack(">II", width, height)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("path", BOTH)
+@pytest.mark.parametrize(
+    ("size", "data", "expected"),
+    [
+        ((90, 70), {}, (64, 64)),
+        ((100, 80), {"size": "auto"}, (128, 64)),
+        ((640, 448), {}, (640, 448)),
+        ((1024, 1024), {}, (1024, 1024)),
+        ((4000, 3000), {}, (1024, 768)),
+        ((3000, 4000), {"size": "auto"}, (768, 1024)),
+        ((9000, 10), {}, (1024, 64)),
+        ((1, 1), {}, (64, 64)),
+        ((400, 200), {"width": "256"}, (256, 128)),
+        ((400, 200), {"height": "256"}, (512, 256)),
+        ((400, 200), {"height": "1024"}, (1024, 1024)),
+        ((400, 200), {"width": "64", "height": "128"}, (64, 128)),
+        ((400, 200), {"size": "192x64"}, (192, 64)),
+    ],
+)
+def test_the_size_follows_the_input(
+    broker: FakeBroker, path: str, size: tuple[int, int], data: dict[str, str], expected: tuple[int, int]
+) -> None:
+    response = form(broker, path, ("image", ("photo.png", photo(*size))), data=data)
+    job = job_of(broker, response)
+    assert (job.width, job.height) == expected
+    assert response.json()["size"] == f"{expected[0]}x{expected[1]}"
+
+
+def test_an_input_of_unknown_size_is_left_to_the_worker(broker: FakeBroker) -> None:
+    job = job_of(broker, form(broker, "/v1/img2img", ("image", ("photo.png", b"no picture"))))
+    assert (job.width, job.height) == (256, 256)
