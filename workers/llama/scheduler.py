@@ -20,7 +20,7 @@ MIN_SHARED_TOKENS = 16
 MAX_ECHOED_TOKENS = 128
 """Tokens of a prompt that one step takes if the log probabilities of all of them are wanted.
 
-Each costs a row of logits in memory, and up to about a millisecond to read it.
+Each costs a row of logits in memory, and some tenths of a millisecond to read it.
 """
 
 HEADROOM_CELLS = 32

@@ -16,7 +16,7 @@ MIN_GROUPS_PER_TOKEN = 4
 """With fewer groups for each of the ``k`` tokens, the largest logits share groups, and too many reach the bound."""
 
 
-def top_k_bound(logits: NDArray[np.float32], k: int) -> float | None:
+def top_k_bound(logits: NDArray[np.floating[Any]], k: int) -> float | None:
     """A bound that at least ``k`` logits reach, and usually few more; None if ``k`` is too large for the row.
 
     It is the k-th largest of the groups' maxima (-inf if fewer groups have an unmasked logit), found in a fraction of
