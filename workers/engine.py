@@ -19,7 +19,8 @@ class EngineJob:
     """A job for an engine, possibly one that an earlier worker began.
 
     ``blobs`` are its files. If earlier workers had the job, ``generated`` are the tokens that they sent, ``delivered``
-    counts the pictures or chunks of audio that they sent, and ``begun`` is what the first one reported at the start.
+    counts the pictures, chunks of audio or log probabilities of an echoed prompt that they sent, and ``begun`` is what
+    the first one reported at the start.
     """
 
     job_id: str

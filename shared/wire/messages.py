@@ -79,9 +79,10 @@ class Probe(Struct, tag=1, frozen=True):
 class Submit(Struct, tag=3, frozen=True):
     """A job. The last three fields say what an earlier worker has already sent of it.
 
-    ``generated`` are token ids, ``delivered`` counts finished pictures or chunks of a recording, and ``begun`` is the
-    :class:`Started` event: if set, a text's ``echo`` has been sent too. Each worker gets the job under a different
-    ``job_id``, so late events of an earlier worker cannot be mistaken for those of this one.
+    ``generated`` are token ids. ``delivered`` counts finished pictures, chunks of a recording, or log probabilities of
+    an echoed prompt. ``begun`` is the :class:`Started` event: if set, an ``echo`` without log probabilities has been
+    sent too. Each worker gets the job under a different ``job_id``, so late events of an earlier worker cannot be
+    mistaken for those of this one.
     """
 
     job_id: str

@@ -163,6 +163,14 @@ def test_a_character_that_the_end_cuts_is_left_out(server: RunningServer) -> Non
     assert "".join(delta.get("content", "") for delta in deltas) == " "
 
 
+def test_numbers_of_any_size_reach_a_worker_or_are_ignored(server: RunningServer) -> None:
+    huge = 10**400
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "maximum": huge}}, "required": ["a"]}
+    body = {"messages": [{"role": "user", "content": "Hi"}], "metadata": [huge], "chat_template_kwargs": {"n": huge}}
+    answer = server.post("/v1/chat/completions", {**body, "max_tokens": 40, "json_schema": schema})
+    assert isinstance(json.loads(answer["choices"][0]["message"]["content"])["a"], int)
+
+
 def test_prompt_as_token_ids(server: RunningServer) -> None:
     answer = server.post("/v1/completions", {"prompt": [504, 3575, 282], "max_tokens": 4})
     assert answer["usage"]["prompt_tokens"] == 3
