@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,10 +14,14 @@ from shared.kinds import JobKind
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A file or folder that may be a model. ``header`` is that of a GGUF file (of its first part if it is split)."""
+    """A file or folder that may be a model. ``header`` is that of a GGUF file (of its first part if it is split).
+
+    ``tensor_names`` are those of all its parts.
+    """
 
     path: Path
     header: GGUFHeader | None = None
+    tensor_names: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,8 @@ class HubFile:
 class Listing:
     """The files of a hub repository, and the user's pattern (empty for none).
 
-    A pattern is a glob (``*Q5_K_M*``), a path, or a part of a path (``Q5_K_M``). Case does not matter.
+    A pattern is a glob (``*Q5_K_M*``), a path, or a part of a path (``Q5_K_M``), preferably a whole word. Case does not
+    matter.
     """
 
     repo: str
@@ -56,7 +62,9 @@ class Listing:
         if not pattern:
             return found
         exact = [file for file in found if _matches(file.path.lower(), pattern)]
-        return exact or [file for file in found if pattern in file.path.lower()]
+        word = re.compile(rf"(?<![a-z0-9_]){re.escape(pattern)}(?![a-z0-9_])")
+        words = [file for file in found if word.search(file.path.lower())]
+        return exact or words or [file for file in found if pattern in file.path.lower()]
 
 
 def _matches(path: str, pattern: str) -> bool:

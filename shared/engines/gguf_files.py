@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shared.engines.files import Candidate, HubFile, Listing
+from shared.engines.helper_files import helper_by_header, helper_by_name, lost_part, without_helpers
 from shared.errors import ModelError
 from shared.gguf.header import read_gguf_header
-
-NOT_A_MODEL = re.compile(r"mmproj|imatrix|(?<![a-z0-9])vae(?![a-z0-9])", re.IGNORECASE)
-"""Names of files that accompany a model: projectors, importance matrices, autoencoders."""
 
 _PREFERRED_QUANT = "q4_k_m"
 _FEW_BITS = re.compile(r"(?<![a-z0-9])(i?q[123]|tq[12])_", re.IGNORECASE)
@@ -31,7 +29,7 @@ def read_gguf(path: Path) -> Candidate:
     """Read the headers of the GGUF file ``path`` and of all its parts.
 
     Raises:
-        ModelError: a part is missing.
+        ModelError: a part is missing, or the file only accompanies a model.
         GGUFError: a part is damaged or truncated.
     """
     names = split_parts(path.name)
@@ -39,15 +37,21 @@ def read_gguf(path: Path) -> Candidate:
     if missing:
         found = len(names) - len(missing)
         raise ModelError(f"{path.name}: expected {len(names)} parts in one folder, got {found}; missing: {missing[0]}")
-    first, *_ = [read_gguf_header(path.parent / name) for name in names]
-    return Candidate(first.path, first)
+    headers = [read_gguf_header(path.parent / name) for name in names]
+    first = headers[0]
+    helper = helper_by_header(first) or lost_part(first, len(names))
+    if helper is not None:
+        raise ModelError(f"{path.name}: expected a model, got {helper}")
+    return Candidate(first.path, first, frozenset(tensor.name for header in headers for tensor in header.tensors))
 
 
 def find_gguf(folder: Path) -> Path | None:
     """The GGUF model in ``folder``, or None. Raises :class:`ModelError` if it holds several models."""
-    ggufs = sorted(file for file in folder.iterdir() if file.suffix.lower() == ".gguf" and file.is_file())
-    ggufs = [file for file in ggufs if "mmproj" not in file.name.lower()]
+    ggufs = sorted(file for file in folder.glob("[!.]*") if file.suffix.lower() == ".gguf" and file.is_file())
+    ggufs = without_helpers(ggufs, lambda file: file.name) or ggufs
     firsts = [file for file in ggufs if split_parts(file.name)[0] == file.name] or ggufs[:1]
+    if len(firsts) > 1:
+        firsts = [file for file in firsts if helper_by_header(read_gguf_header(file)) is None] or firsts
     if len(firsts) > 1:
         names = ", ".join(file.name for file in firsts[:5])
         raise ModelError(f"{folder}: expected one GGUF model, got {len(firsts)}; name one of them: {names}")
@@ -58,11 +62,15 @@ def choose_gguf(listing: Listing) -> list[HubFile]:
     """All parts of one GGUF model: Q4_K_M, else the smallest with at least 4 bits per weight, else the smallest.
 
     Raises:
-        ModelError: the repository lacks a part.
+        ModelError: the repository lacks a part, or the pattern names only a file that accompanies a model.
     """
-    ggufs = listing.matching(".gguf")
-    if not listing.pattern:
-        ggufs = [file for file in ggufs if not NOT_A_MODEL.search(file.path)]
+    matching = listing.matching(".gguf")
+    ggufs = without_helpers(matching, lambda file: file.path)
+    if listing.pattern and matching and not ggufs:
+        name = matching[0].path
+        raise ModelError(
+            f"hf:{listing.repo}: expected a model that matches {listing.pattern!r}, got {name}, {helper_by_name(name)}"
+        )
     by_path = {file.path: file for file in listing.files}
     models: dict[str, list[HubFile]] = {}
     for file in ggufs:

@@ -18,6 +18,14 @@ from shared.models.source import HubSource
         (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5"], "Q8_0", "m-Q8_0.gguf"),
         (["m-Q8_0.gguf:9", "m-Q4_K_M.gguf:5"], "*q8*.gguf", "m-Q8_0.gguf"),
         (["q8/m.gguf:9", "q4/m.gguf:5"], "q8/m.gguf", "q8/m.gguf"),
+        (["mmproj-m-Q8_0.gguf:1", "m-Q8_0.gguf:9"], "Q8_0", "m-Q8_0.gguf"),
+        (["m-Q8_0.gguf:9", "mmproj-m-Q8_0.gguf:1"], "q8_0", "m-Q8_0.gguf"),
+        (["m.mmproj-Q8_0.gguf:1", "m.Q8_0.gguf:9"], "*Q8_0.gguf", "m.Q8_0.gguf"),
+        (["m.imatrix.gguf:1", "m.Q2_K.gguf:9", "MTP/m-Q8_0.gguf:1", "m-lora-f16.gguf:1"], "", "m.Q2_K.gguf"),
+        (["m-Q4_0_4_4.gguf:1", "m-Q4_0.gguf:2"], "Q4_0", "m-Q4_0.gguf"),
+        (["m-draft-Q8_0.gguf:1"], "Q8_0", "m-draft-Q8_0.gguf"),
+        (["my-lora-Q8_0.gguf:1", "m-Q8_0.gguf:9"], "my-lora-Q8_0.gguf", "my-lora-Q8_0.gguf"),
+        (["vae/x-fp16.safetensors:1", "sd-fp16.safetensors:9"], "fp16", "sd-fp16.safetensors"),
         (["sd.safetensors:9", "unet/x.safetensors:1"], "", "sd.safetensors"),
     ],
 )
@@ -30,6 +38,8 @@ def test_which_files_are_chosen(names: list[str], pattern: str, chosen: str) -> 
     ("names", "pattern", "what"),
     [
         (["m.gguf"], "Q9", r"hf:o/r: expected a model file that matches 'Q9', got m\.gguf"),
+        (["mmproj-m-f16.gguf", "m.gguf"], "f16", r"hf:o/r: .* 'f16', got mmproj-m-f16\.gguf, the image projector"),
+        (["mmproj-m-f16.gguf", "README.md"], "", r"expected a model that can be served, got mmproj-m-f16\.gguf"),
         (["README.md"], "", r"expected a model that can be served, got README\.md"),
         (["config.json", "model.safetensors"], "", "expected a model that can be served, got config"),
         (["a.safetensors", "b.safetensors"], "", "name one of them"),

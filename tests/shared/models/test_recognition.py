@@ -15,6 +15,7 @@ from tests.support.models.gguf_builder import build_gguf
         ("llama", "text", "llama"),
         ("qwen3", "text", "llama"),
         ("flux", "image", "diffusion"),
+        ("chroma", "image", "diffusion"),
         ("sd1", "image", "diffusion"),
     ],
 )
@@ -34,12 +35,113 @@ def test_gguf_without_architecture_is_known_by_its_tensors(tmp_path: Path) -> No
         inspect_model(path)
 
 
-@pytest.mark.parametrize(("architecture", "what"), [("whisper", "got a Whisper model as GGUF"), ("clip", "projector")])
+@pytest.mark.parametrize(
+    ("architecture", "what"),
+    [
+        ("whisper", "got a Whisper model as GGUF"),
+        ("clip", "got the image projector of a multimodal model"),
+        ("bert", "got an embedding model, which generates no text"),
+        ("nomic-bert", "got an embedding model"),
+        ("gemma-embedding", "got an embedding model"),
+        ("t5", "got an encoder-decoder model"),
+        ("t5encoder", "got a text encoder"),
+        ("wavtokenizer-dec", "got an audio decoder"),
+        ("eagle3", "got a draft model"),
+        ("controlvector", "got a control vector"),
+        *[
+            (name, rf"m\.gguf: expected .* Stable Diffusion 1, 2, 3 and XL, FLUX\.1 and Chroma; got {model}$")
+            for name, model in {
+                "anima": "Anima",
+                "aura": "AuraFlow",
+                "cosmos": "Cosmos",
+                "ernie_image": "ERNIE-Image",
+                "flux2": r"FLUX\.2",
+                "hidream": "HiDream",
+                "hyvid": "HunyuanVideo",
+                "krea2": "Krea 2",
+                "ltxv": "LTX-Video",
+                "lumina2": "Lumina 2 or Z-Image",
+                "omnigen2": "OmniGen 2",
+                "qwen_image": "Qwen-Image",
+                "wan": "Wan",
+            }.items()
+        ],
+    ],
+)
 def test_gguf_that_no_engine_runs_is_refused(tmp_path: Path, architecture: str, what: str) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(build_gguf({"general.architecture": architecture}))
     with pytest.raises(ModelError, match=what):
         inspect_model(path)
+
+
+def test_an_image_model_of_an_unknown_architecture_is_known_by_its_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(
+        build_gguf({"general.architecture": "brandnew"}, [("transformer_blocks.0.attn.to_q.weight", (8,))])
+    )
+    with pytest.raises(ModelError, match=r"got an unknown one \(brandnew\)$"):
+        inspect_model(path)
+    path.write_bytes(build_gguf({"general.architecture": "pig"}, [("double_blocks.0.img_attn.proj.weight", (8,))]))
+    assert inspect_model(path).engine == "diffusion"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "what"),
+    [
+        ({"general.architecture": "llama", "general.type": "mmproj"}, "the image projector of a multimodal model"),
+        ({"general.architecture": "llama", "general.type": "adapter"}, r"an adapter \(LoRA\)"),
+        ({"general.type": "imatrix"}, "an importance matrix"),
+        ({"general.architecture": "llama", "general.type": "vocab"}, "a vocabulary without a model"),
+        (
+            {"general.architecture": "llama", "split.no": 1, "split.count": 3},
+            "part 2 of 3 of a model; its parts must be called NAME-00001-of-00003.gguf and so on",
+        ),
+        ({"general.architecture": "llama", "split.no": 0, "split.count": 2}, "part 1 of 2 of a model"),
+    ],
+)
+def test_a_file_that_only_accompanies_a_model_is_refused_by_its_header(
+    tmp_path: Path, metadata: dict[str, str | int], what: str
+) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(build_gguf(metadata))
+    with pytest.raises(ModelError, match=rf"m\.gguf: expected a model, got {what}"):
+        inspect_model(path)
+
+
+def test_a_gguf_without_tensors_is_a_vocabulary(tmp_path: Path) -> None:
+    path = tmp_path / "m.gguf"
+    path.write_bytes(build_gguf(tensors=()))
+    with pytest.raises(ModelError, match="got a vocabulary without a model"):
+        inspect_model(path)
+
+
+@pytest.mark.parametrize(
+    "helper",
+    ["mmproj-model-f16.gguf", "m.imatrix.gguf", "m-lora.gguf", "m-draft.gguf", "ggml-vocab-m.gguf", "._m.gguf"],
+)
+def test_the_model_of_a_folder_is_found_beside_files_that_accompany_it(tmp_path: Path, helper: str) -> None:
+    for name in ("m.gguf", helper):
+        (tmp_path / name).write_bytes(build_gguf())
+    assert inspect_model(tmp_path).path == tmp_path / "m.gguf"
+
+
+def test_the_model_of_a_folder_is_found_by_the_headers_if_the_names_do_not_tell(tmp_path: Path) -> None:
+    (tmp_path / "a.gguf").write_bytes(build_gguf({"general.architecture": "clip", "general.type": "mmproj"}))
+    (tmp_path / "b.gguf").write_bytes(build_gguf())
+    assert inspect_model(tmp_path).path == tmp_path / "b.gguf"
+
+
+def test_a_folder_with_nothing_but_a_projector_says_so(tmp_path: Path) -> None:
+    (tmp_path / "mmproj-m.gguf").write_bytes(build_gguf({"general.architecture": "clip", "general.type": "mmproj"}))
+    with pytest.raises(ModelError, match=r"mmproj-m\.gguf: expected a model, got the image projector"):
+        inspect_model(tmp_path)
+
+
+def test_a_model_whose_name_sounds_like_a_helper_is_served(tmp_path: Path) -> None:
+    path = tmp_path / "qwen3-0.6b-draft.gguf"
+    path.write_bytes(build_gguf())
+    assert inspect_model(path).engine == inspect_model(tmp_path).engine == "llama"
 
 
 def test_split_gguf_needs_all_parts_and_opens_the_first(tmp_path: Path) -> None:
@@ -59,6 +161,7 @@ def test_split_gguf_needs_all_parts_and_opens_the_first(tmp_path: Path) -> None:
         (["model.bin", "config.json"], ".", "speech", "whisper"),
         (["sd.safetensors"], "sd.safetensors", "image", "diffusion"),
         (["sd.ckpt", "sd.onnx"], "sd.ckpt", "image", "diffusion"),
+        (["sd.safetensors", "vae.safetensors", "my-lora.safetensors"], "sd.safetensors", "image", "diffusion"),
     ],
 )
 def test_folders_are_known_by_their_files(

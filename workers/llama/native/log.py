@@ -10,6 +10,9 @@ import llama_cpp
 LEVEL_ERROR = 4
 """``GGML_LOG_LEVEL_ERROR`` in ``ggml.h``."""
 
+_WITHOUT_CAUSE = "failed to load model"
+"""The end of a message that follows the one with the cause."""
+
 log = logging.getLogger("nexa.llama")
 
 _last_error = ""
@@ -19,7 +22,8 @@ def _on_message(level: int, text: bytes, _: ctypes.c_void_p) -> None:
     global _last_error
     message = text.decode("utf-8", "replace").strip()
     if level == LEVEL_ERROR and message:
-        _last_error = message
+        if not message.endswith(_WITHOUT_CAUSE):
+            _last_error = message
         log.warning("llama.cpp: %s", message)
 
 
