@@ -254,3 +254,12 @@ def test_a_chain_can_be_closed_twice() -> None:
     sampler.accept(1)
     sampler.close()
     sampler.close()
+
+
+@pytest.mark.parametrize("top_k", [0, 50])
+def test_top_p_0_keeps_the_most_likely_token(top_k: int) -> None:
+    sampler = Sampler(Sampling(temperature=5.0, top_k=top_k, top_p=0.0, seed=1), 1000)
+    for seed in range(20):
+        logits = np.random.default_rng(seed).normal(0, 1, 1000).astype(np.float32)
+        assert sampler.sample(logits) == logits.argmax()
+    sampler.close()
