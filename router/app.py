@@ -25,6 +25,7 @@ from router.images.store import ImageStore, clean_periodically
 from router.jobs.broker import Broker
 from router.keys.access import Access
 from router.keys.authentication import Authentication
+from router.keys.signed_urls import URL_LIFETIME_S, SignedUrls
 from router.keys.store import KeyStore
 from router.keys.usage import UsageStore
 from router.keys.usage_log import UsageLog
@@ -64,7 +65,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     observers: list[RequestObserver] = [parts.metrics, parts.usage_log]
     if tracing is not None:
         observers.append(tracing)
-    _add_middleware(app, settings, access, observers)
+    _add_middleware(app, settings, access, parts.signed_urls, observers)
     return app
 
 
@@ -77,6 +78,7 @@ class _Parts:
     key_store: KeyStore
     usage_log: UsageLog
     image_store: ImageStore
+    signed_urls: SignedUrls
     job_registry: JobRegistry
     metrics: RequestMetrics
 
@@ -90,6 +92,7 @@ class _Parts:
             KeyStore.open(key_file, KEY_LOCK_TIMEOUT_S),
             UsageLog(UsageStore.open(key_file)),
             ImageStore(settings.output_folder, settings.output_keep_s, settings.output_keep_bytes),
+            SignedUrls(settings.url_key, min(URL_LIFETIME_S, settings.output_keep_s)),
             JobRegistry(settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams),
             RequestMetrics(settings.models),
         )
@@ -98,6 +101,7 @@ class _Parts:
         """Put the objects that endpoints need into ``app.state``."""
         app.state.broker = self.broker
         app.state.image_store = self.image_store
+        app.state.signed_urls = self.signed_urls
         app.state.job_registry = self.job_registry
         app.state.usage_log = self.usage_log
         app.state.metrics = self.metrics
@@ -131,10 +135,16 @@ def _add_endpoints(app: FastAPI, needs_key: bool) -> None:
             app.include_router(router)
 
 
-def _add_middleware(app: FastAPI, settings: ServerSettings, access: Access, observers: list[RequestObserver]) -> None:
+def _add_middleware(
+    app: FastAPI,
+    settings: ServerSettings,
+    access: Access,
+    signed_urls: SignedUrls,
+    observers: list[RequestObserver],
+) -> None:
     """Add all middleware, innermost first."""
     limits = body_limits(settings.max_body_bytes, settings.max_upload_bytes + FORM_OVERHEAD_BYTES)
-    app.add_middleware(Authentication, access=access, open_paths=OPEN_PATHS)
+    app.add_middleware(Authentication, access=access, signed_urls=signed_urls, open_paths=OPEN_PATHS)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
     app.add_middleware(RequestLog, observers=observers, quiet_paths=QUIET_PATHS)
     if settings.cors_origins:  # outermost: web pages can read all errors, and preflight requests have no key

@@ -21,6 +21,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from router.http.connection_limits import ConnectionLimits
 from router.http.reader_watch import ReaderWatch
+from router.http.request_record import PEER
 from router.schemas.errors import ApiError
 
 log = logging.getLogger("nexa.connection")
@@ -55,6 +56,7 @@ class GuardedProtocol(HttpToolsProtocol):
             transport, self.loop, limits.read_timeout_s, limits.min_progress_bytes, self._drop_stalled_reader
         )
         super().connection_made(transport)
+        self.app_state = {**self.app_state, PEER: self.client}  # uvicorn replaces a request's client by a proxy's word
         if len(self.connections) > limits.max_connections:
             self._refuse(ApiError(503, "too many open connections; close some, or try again later"))
         else:

@@ -81,6 +81,16 @@ class RequestObserver(Protocol):
         """Record a request that has ended."""
 
 
+PEER = "peer"
+"""The key in a request's ``state`` of its connection's other end, which may be a proxy; ``client`` is the user's."""
+
+
+def peer_of(scope: Scope) -> str:
+    """The address of the connection's other end; empty if it has none."""
+    peer = scope["state"].get(PEER) or scope.get("client")
+    return str(peer[0]) if peer else ""
+
+
 def record_of(scope: Scope) -> RequestRecord:
     """The record of the request that ``scope`` belongs to."""
     record: RequestRecord = scope["state"]["record"]

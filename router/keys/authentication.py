@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from router.http.error_handlers import error_response
 from router.http.request_record import record_of
 from router.keys.access import Access
+from router.keys.signed_urls import SignedUrls
 from router.schemas.errors import ApiError
 
 log = logging.getLogger("nexa.auth")
@@ -26,18 +27,21 @@ class Authentication:
     A named key identifies its user and sets that key's limits. The shared key only grants access: its users are
     identified by their addresses, and none is an administrator. While no key is required, unknown keys are ignored,
     since OpenAI's clients always send one. The ``open_paths`` need no key, nor does the documentation, since browsers
-    cannot send the header when they open a page.
+    cannot send the header when they open a page. To read a URL that is one of ``signed_urls``, its signature will do.
     """
 
-    def __init__(self, app: ASGIApp, access: Access, open_paths: Set[str] = frozenset()) -> None:
+    def __init__(
+        self, app: ASGIApp, access: Access, signed_urls: SignedUrls, open_paths: Set[str] = frozenset()
+    ) -> None:
         self._app = app
         self._access = access
+        self._signed_urls = signed_urls
         self._open_paths = open_paths | DOCUMENTATION_PATHS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http" and not self._is_open(scope["path"]):
-            refusal = self._authenticate(scope)
+            refusal = self._refusal(scope)
             if refusal is not None:
                 await error_response(refusal)(scope, receive, send)
                 return
@@ -45,6 +49,15 @@ class Authentication:
 
     def _is_open(self, path: str) -> bool:
         return path in self._open_paths or path.startswith(DOCUMENTATION_PREFIX)
+
+    def _refusal(self, scope: Scope) -> ApiError | None:
+        refusal = self._authenticate(scope)
+        if refusal is None or scope["method"] not in ("GET", "HEAD"):
+            return refusal
+        try:
+            return None if self._signed_urls.permit(scope["path"], scope["query_string"]) else refusal
+        except ApiError as error:
+            return error
 
     def _authenticate(self, scope: Scope) -> ApiError | None:
         """Record the user of a named key; returns the error if the request is refused."""

@@ -52,6 +52,7 @@ class ImageRequest(RequestModel, SchedulingFields):
     """An image request in both vocabularies, with the native defaults."""
 
     default_side: ClassVar[int] = 256
+    is_native: ClassVar[bool] = True
 
     model: str | None = Field(None, max_length=256, description="The first served image model if absent.")
     prompt: Prompt
@@ -72,7 +73,7 @@ class ImageRequest(RequestModel, SchedulingFields):
     previews: int | None = Field(None, ge=0, le=MAX_PREVIEWS, description="Previews of each picture, in a stream.")
     partial_images: int | None = Field(None, ge=0, le=MAX_PREVIEWS, description="OpenAI's name for previews.")
     response_format: Literal["b64_json", "url"] = Field(
-        "b64_json", description="url omits the base64; b64_json includes the url too."
+        "b64_json", description="url omits the base64; b64_json omits the url, except in native answers."
     )
     output_format: Literal["png"] = "png"
     user: str | None = None
@@ -100,6 +101,16 @@ class ImageRequest(RequestModel, SchedulingFields):
         if given is not None and given != _AUTO and not _SIZE.fullmatch(given):
             raise ValueError("expected 'auto' or a width and a height, such as '512x512'")
         return given
+
+    @property
+    def wants_base64(self) -> bool:
+        """Whether the answer holds the pictures."""
+        return self.response_format == "b64_json"
+
+    @property
+    def wants_url(self) -> bool:
+        """Whether the answer says where the pictures can be fetched. Native answers always do, OpenAI's on request."""
+        return self.is_native or not self.wants_base64
 
     def to_job(self, max_side: int) -> ImageJob:
         """The job, for pictures of at most ``max_side`` pixels per side.
@@ -230,6 +241,7 @@ class GenerationsRequest(Txt2ImgRequest):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"prompt": "A lighthouse at dawn", "size": "512x512"}]})
     default_side: ClassVar[int] = 512
+    is_native: ClassVar[bool] = False
 
     width: int | None = Field(512, description="In pixels: a multiple of 64, like height.")
     height: int | None = 512
@@ -238,6 +250,8 @@ class GenerationsRequest(Txt2ImgRequest):
 
 class EditsRequest(Img2ImgRequest):
     """As :class:`Img2ImgRequest`, with OpenAI's defaults."""
+
+    is_native: ClassVar[bool] = False
 
     seed: int = Field(-1, ge=-1, le=MAX_SEED, description="-1 draws one, which the answer contains.")
 

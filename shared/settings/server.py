@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.logging_setup import FORMATS
 from shared.settings.model import ModelSettings
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.units import DAY_S, GIGABYTE, HOUR_S, MEGABYTE, TERABYTE
-from shared.settings.values import BaseUrl, Choice, Duration, Size, Switch, Text, Texts, Whole, check_origin
+from shared.settings.values import (
+    BaseUrl,
+    Choice,
+    Duration,
+    PublicUrl,
+    Size,
+    Switch,
+    Text,
+    Texts,
+    Whole,
+    check_network,
+    check_origin,
+)
 
 _FILE = Text("FILE", "a path")
 _FOLDER = Text("FOLDER", "a path")
+_PROXIES = Texts("ADDRESS", "addresses or networks such as 10.0.0.2 or 172.16.0.0/12", check_network)
 _ORIGINS = Texts("ORIGIN", "origins such as https://chat.example:3000, without a path, or *", check_origin)
 
 
@@ -49,6 +63,23 @@ class ServerOptions(BaseModel):
     ] = ()
     ssl_certfile: Annotated[str, Option(_FILE, "certificate chain (PEM) to serve HTTPS with", Group.NETWORK)] = ""
     ssl_keyfile: Annotated[str, Option(_FILE, "private key (PEM), if not in --ssl-certfile", Group.NETWORK)] = ""
+    public_url: Annotated[
+        str,
+        Option(
+            PublicUrl(),
+            "URL of this server in answers, where clients reach it by another one than their requests say",
+            Group.NETWORK,
+        ),
+    ] = ""
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Option(
+            _PROXIES,
+            "proxy whose X-Forwarded-* and Forwarded headers are believed",
+            Group.NETWORK,
+            flag="--trusted-proxy",
+        ),
+    ] = ()
 
     queue_limit: Annotated[
         int,
@@ -152,12 +183,13 @@ class ServerSettings(ServerOptions):
     """What the processes of one server read: its options, its models and its run folder.
 
     With ``key_required``, requests need a key from the start. Without it, they need one once a key exists, unless
-    ``insecure``.
+    ``insecure``. ``url_key`` is the secret of this run that signs URLs, so that they survive a restart of the router.
     """
 
     models: tuple[ModelSettings, ...]
     run_folder: str
     key_required: bool = False
+    url_key: str = Field(default_factory=lambda: secrets.token_hex(32))
 
     @property
     def path(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -194,6 +195,11 @@ def check_origin(origin: str) -> None:
         raise ValueError(origin)
 
 
+def check_network(network: str) -> None:
+    """Raise ``ValueError`` unless ``network`` is an IP address or a network, such as 10.0.0.0/8."""
+    ipaddress.ip_network(network, strict=False)
+
+
 @dataclass(frozen=True)
 class BaseUrl(Value):
     """An HTTP URL."""
@@ -206,6 +212,21 @@ class BaseUrl(Value):
         if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc):
             raise ValueError(url)
         return url
+
+
+@dataclass(frozen=True)
+class PublicUrl(BaseUrl):
+    """An HTTP URL to which paths are appended: without user, query, fragment or a slash at its end."""
+
+    expected: str = "a URL such as https://ai.example/nexa, without a query"
+
+    def read(self, given: Any) -> str:
+        url = super().read(given)
+        parts = urlsplit(url)
+        is_whole = parts.hostname and parts.port != 0 and not any(map(str.isspace, url))
+        if url and (not is_whole or any(character in url for character in '@?#"<>\\')):
+            raise ValueError(url)
+        return url.rstrip("/")
 
 
 def _text(given: Any) -> str:

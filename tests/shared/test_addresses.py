@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.addresses import is_loopback
+from shared.addresses import is_loopback, is_within
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "localhost", "LOCALHOST"])
@@ -17,3 +17,13 @@ def test_this_machines_own_addresses_are_loopback(host: str) -> None:
 )
 def test_other_hosts_are_not_loopback(host: str) -> None:
     assert not is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["10.0.0.2", "10.200.0.1", "::ffff:10.0.0.2", "fd00::1", "192.168.1.5"])
+def test_an_address_is_within_networks(host: str) -> None:
+    assert is_within(host, ("10.0.0.0/8", "fd00::/8", "192.168.1.5"))
+
+
+@pytest.mark.parametrize("host", ["11.0.0.2", "fe80::1", "192.168.1.6", "", "localhost", "10.0.0.2:80", "10.0.0.0/8"])
+def test_other_hosts_are_not_within_them(host: str) -> None:
+    assert not is_within(host, ("10.0.0.0/8", "fd00::/8", "192.168.1.5"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import binascii
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ _FORMAT_FIELDS = {"output_format": "png", "background": "opaque", "quality": "au
 
 @dataclass(frozen=True, slots=True)
 class KeptPicture:
-    """A finished picture. ``url`` is ``None`` if saving failed; ``base64`` is empty if only the URL was requested."""
+    """A finished picture. ``url`` is ``None`` if none was wanted or saving failed; ``base64`` is empty if unwanted."""
 
     picture: Picture
     url: str | None
@@ -50,6 +51,8 @@ class SubmittedImages(SubmittedRequest):
     """The jobs of an image request, one for each picture, so that other users' pictures come between them.
 
     Pictures are saved and encoded in a thread, as they arrive. ``kept`` has the finished ones by their number.
+
+    ``url_of`` gives the URL of a saved picture from its file name.
 
     Raises:
         ApiError: as :class:`SubmittedRequest`.
@@ -63,6 +66,7 @@ class SubmittedImages(SubmittedRequest):
         job: ImageJob,
         blobs: tuple[Blob, ...],
         store: ImageStore,
+        url_of: Callable[[str], str],
     ) -> None:
         jobs = [replace(job, count=1, seed=job.seed + index) for index in range(job.count)]
         super().__init__(broker, record, body.model, jobs, blobs, body, len(jobs), queued_as_one=True)
@@ -70,7 +74,7 @@ class SubmittedImages(SubmittedRequest):
         self.kept: dict[int, KeptPicture] = {}
         self.size = f"{job.width}x{job.height}"
         self._store = store
-        self._only_url = body.response_format == "url"
+        self._url_of = url_of
 
     async def next_batch(self) -> Batch | None:
         """As :meth:`SubmittedRequest.next_batch`, with the pictures of the batch in ``kept``.
@@ -87,15 +91,27 @@ class SubmittedImages(SubmittedRequest):
         return batch
 
     def _save(self, picture: Picture) -> KeptPicture:
+        base64 = _base64(picture.png) if self.body.wants_base64 else ""
+        return KeptPicture(picture, self._saved(picture) if self.body.wants_url else None, base64)
+
+    def _saved(self, picture: Picture) -> str | None:
+        """The URL of the picture, which is saved; None if that fails and the answer holds the picture."""
         try:
-            url = f"/v1/images/{self._store.save(picture.png)}"
+            return self._url_of(self._store.save(picture.png))
         except OSError as error:
             log.warning("picture not saved", extra={"id": self.record.request_id, "reason": str(error)})
-            if self._only_url:
-                message = "response_format: expected b64_json, since the picture cannot be saved for a url, got url"
-                raise ApiError(500, message, "response_format") from None
-            return KeptPicture(picture, None, _base64(picture.png))
-        return KeptPicture(picture, url, "" if self._only_url else _base64(picture.png))
+            if self.body.wants_base64:
+                return None
+            message = "response_format: expected b64_json, since the picture cannot be saved for a url, got url"
+            raise ApiError(500, message, "response_format") from None
+
+    def written(self, kept: KeptPicture, before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+        """The JSON object of a picture in parts: ``before``, its URL if one is wanted, ``after``, and its base64.
+
+        Only native answers hold the base64 under both of its names.
+        """
+        url = {"url": kept.url} if self.body.wants_url else {}
+        return _object({**before, **url, **after}, kept.base64, kept.base64 if self.body.is_native else "")
 
 
 async def answer_pictures(request: Request, submitted: SubmittedImages) -> Response:
@@ -114,8 +130,8 @@ def _whole_json(submitted: SubmittedImages) -> bytes:
     facts = {"created": submitted.created, "model": submitted.model, "size": submitted.size, **_FORMAT_FIELDS}
     parts = [json_text(facts)[:-1], ',"data":[']
     for number, (_, kept) in enumerate(sorted(submitted.kept.items())):
-        fields = {"url": kept.url, "seed": kept.picture.seed, "revised_prompt": None}
-        parts += [","] * (number > 0) + _object(fields, kept.base64, kept.base64)
+        fields = {"seed": kept.picture.seed, "revised_prompt": None}
+        parts += [","] * (number > 0) + submitted.written(kept, {}, fields)
     return "".join([*parts, "]}"]).encode()
 
 
@@ -167,20 +183,22 @@ class ImageChunks:
 
     def _completed(self, choice: int, kept: KeptPicture) -> str:
         picture = kept.picture
+        head = {"type": f"{self._kind}.completed", "index": choice}
         fields = {
-            "index": choice,
-            "url": kept.url,
             "seed": picture.seed,
             "created_at": self._submitted.created,
             "size": f"{picture.width}x{picture.height}",
             **_FORMAT_FIELDS,
             "usage": _USAGE,
         }
-        return self._event("completed", fields, kept.base64, kept.base64)
+        return _event(self._submitted.written(kept, head, fields))
 
-    def _event(self, name: str, fields: dict[str, Any], b64_json: str = "", base64: str = "") -> str:
-        event = {"type": f"{self._kind}.{name}", **fields}
-        return "".join(("data: ", *_object(event, b64_json, base64), "\n\n"))
+    def _event(self, name: str, fields: dict[str, Any], b64_json: str = "") -> str:
+        return _event(_object({"type": f"{self._kind}.{name}", **fields}, b64_json))
+
+
+def _event(parts: list[str]) -> str:
+    return "".join(("data: ", *parts, "\n\n"))
 
 
 def _object(fields: dict[str, Any], b64_json: str, base64: str = "") -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -16,6 +17,7 @@ from router.http.json_body import JsonRoute
 from router.http.request_record import RequestRecord
 from router.images.body import body_docs, read_body, read_inputs
 from router.images.dimensions import picture_dimensions
+from router.images.public_url import public_url
 from router.images.store import ImageStore
 from router.jobs.broker import Broker
 from router.schemas.errors import GENERATION_ERRORS, UPLOAD_ERRORS, ApiError, error_responses
@@ -31,7 +33,11 @@ from shared.kinds import JobKind
 GENERATION = "image_generation"
 EDIT = "image_edit"
 
-PICTURE_HEADERS = {"Cache-Control": "private, max-age=86400, immutable", "X-Content-Type-Options": "nosniff"}
+PICTURE_HEADERS = {
+    "Cache-Control": "private, max-age=86400, immutable",
+    "Cross-Origin-Resource-Policy": "cross-origin",  # pages of other origins may show it
+    "X-Content-Type-Options": "nosniff",
+}
 
 router = APIRouter(tags=["images"])
 json_router = APIRouter(route_class=JsonRoute)
@@ -95,7 +101,7 @@ async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: S
     responses={200: {"content": {"image/png": {}}}, **error_responses(401, 404)},
 )
 async def picture(name: str, store: StoreDep) -> Response:
-    """A finished picture, while it is kept."""
+    """A finished picture, while it is kept. The signature in the `url` of an answer stands in for an API key."""
     png = await asyncio.to_thread(store.read, name)
     if png is None:
         message = f"name: expected a stored picture, got {shown(name)}; pictures are kept only for a while"
@@ -107,7 +113,8 @@ async def _generate(
     request: Request, broker: Broker, record: RequestRecord, store: ImageStore, body: Txt2ImgRequest
 ) -> Response:
     job = body.to_job(broker.find_model(body.model, JobKind.IMAGE).max_image_side)
-    return await _answer(request, SubmittedImages(broker, record, body, job, (), store), GENERATION)
+    submission = SubmittedImages(broker, record, body, job, (), store, _urls_for(request, broker))
+    return await _answer(request, submission, GENERATION)
 
 
 async def _edit(
@@ -122,7 +129,14 @@ async def _edit(
     job = body.to_job(served.max_image_side)
     blobs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
     job = replace(body.follow(job, picture_dimensions(blobs[0]), served.max_image_side), has_mask=len(blobs) > 1)
-    return await _answer(request, SubmittedImages(broker, record, body, job, blobs, store), EDIT)
+    submission = SubmittedImages(broker, record, body, job, blobs, store, _urls_for(request, broker))
+    return await _answer(request, submission, EDIT)
+
+
+def _urls_for(request: Request, broker: Broker) -> Callable[[str], str]:
+    """Makes the URLs by which the request's client can fetch pictures, from their file names."""
+    base, signed_urls = public_url(request.scope, broker.settings), request.app.state.signed_urls
+    return lambda name: f"{base}{signed_urls.sign(f'/v1/images/{name}')}"
 
 
 async def _answer(request: Request, submission: SubmittedImages, kind: str) -> Response:

@@ -15,9 +15,13 @@ from typing import Any
 import httpx
 import pytest
 import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from router.http.connection import guarded_protocol
 from router.http.connection_limits import SPARE_FILES, ConnectionLimits, set_tcp_user_timeout, within_file_limit
+from router.http.request_record import peer_of
 from shared.wire.payloads import Payload, Started, Tokens
 from tests.support.router.client import COMPLETION, app_of, wait_until
 from tests.support.router.fake_broker import FakeBroker
@@ -250,3 +254,16 @@ def test_connections_are_limited_by_the_open_files_limit(
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: raised.append(pair))
     assert within_file_limit(ConnectionLimits()).max_connections == connections
     assert raised == ([] if raised_to is None else [(raised_to, allowed[1])])
+
+
+def test_a_requests_peer_is_known_even_if_a_proxy_names_another_client() -> None:
+    broker, seen = FakeBroker(), []
+
+    async def note(request: Request) -> Response:
+        seen.append((peer_of(request.scope), request.scope["client"][0]))
+        return Response()
+
+    app_of(broker).router.routes.append(Route("/peer", note))
+    with serving_with(QUICK, broker) as server:
+        httpx.get(f"http://127.0.0.1:{server.port}/peer", headers={"X-Forwarded-For": "203.0.113.9"})
+    assert seen == [("127.0.0.1", "203.0.113.9")]

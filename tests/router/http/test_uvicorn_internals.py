@@ -107,6 +107,7 @@ def test_a_new_connection_has_the_attributes_that_are_read(connection: Connectio
     assert protocol.get("transport") is connection.transport, changed("HttpToolsProtocol.transport")
     assert protocol.get("connections") == {connection.protocol}, changed("HttpToolsProtocol.connections")
     assert protocol.get("client", "gone") is None, changed("HttpToolsProtocol.client")
+    assert protocol.get("app_state") == {}, changed("HttpToolsProtocol.app_state")
     assert protocol.get("cycle", "gone") is None, changed("HttpToolsProtocol.cycle")
     assert getattr(protocol.get("flow"), "read_paused", None) is False, changed("HttpToolsProtocol.flow.read_paused")
 

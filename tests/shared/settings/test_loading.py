@@ -63,6 +63,44 @@ def test_lists_have_commas_in_a_variable_and_are_arrays_in_the_file(
     assert options.cors_origins == ("https://a.example", "*")
 
 
+@pytest.mark.parametrize("network", ["10.0.0.2", "172.16.0.0/12", "172.16.5.4/12", "fd00::/8"])
+def test_proxies_are_addresses_or_networks(network: str) -> None:
+    assert load(trusted_proxies=network).options.trusted_proxies == (network,)
+
+
+@pytest.mark.parametrize("network", ["proxy", "*", "10.0.0.0/33", "10.0.0.2:80"])
+def test_a_proxy_is_no_name(network: str) -> None:
+    expected = "addresses or networks such as 10.0.0.2 or 172.16.0.0/12"
+    assert refusal(trusted_proxies=network) == f"--trusted-proxy: expected {expected}, got {network!r}"
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [("", ""), ("https://ai.example/", "https://ai.example"), ("http://[::1]:8000/a", "http://[::1]:8000/a")],
+)
+def test_a_public_url_ends_without_a_slash(given: str, url: str) -> None:
+    assert load(public_url=given).options.public_url == url
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "ai.example",
+        "ftp://a",
+        "https://",
+        "https://a/?b",
+        "https://a/#b",
+        "https://u@a",
+        "https://a:x",
+        "https://a b",
+        "https://:80",
+    ],
+)
+def test_a_public_url_is_whole_and_has_nothing_after_its_path(given: str) -> None:
+    expected = "a URL such as https://ai.example/nexa, without a query"
+    assert refusal(public_url=given) == f"--public-url: expected {expected}, got {given!r}"
+
+
 @pytest.mark.parametrize("hosts", ["a.example, ", ",a.example", " a.example ,, "])
 def test_empty_items_of_a_list_are_ignored(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
     monkeypatch.setenv("NEXA_IMAGE_HOSTS", hosts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -28,8 +29,16 @@ def test_a_picture_has_both_vocabularies(broker: FakeBroker, tmp_path: Path) -> 
     for entry in answer["data"]:
         assert entry["base64"] == entry["b64_json"]
         assert base64.b64decode(entry["base64"]) == png(0, 8)
-        name = entry["url"].removeprefix("/v1/images/")
+        name = urlsplit(entry["url"]).path.removeprefix("/v1/images/")
         assert (tmp_path / "images" / name).read_bytes() == png(0, 8)
+
+
+def test_openais_picture_is_there_once_and_is_not_kept(broker: FakeBroker, tmp_path: Path) -> None:
+    for given in ({}, {"response_format": "b64_json"}):
+        (entry,) = post(broker, "/v1/images/generations", {**CAT, **given}).json()["data"]
+        assert base64.b64decode(entry["b64_json"]) == png(0, 8)
+        assert not {"url", "base64"} & set(entry)
+    assert not (tmp_path / "images").exists()
 
 
 @pytest.mark.parametrize("path", WORDS)

@@ -50,9 +50,10 @@ def test_a_picture_by_its_address(client: openai.OpenAI) -> None:
     answer = client.images.generate(model="smol", prompt="a cat", response_format="url")
     (image,) = answer.data or []
     assert image.b64_json is None
-    fetched = httpx.get(str(client.base_url.join(image.url or "")))
+    assert (image.url or "").startswith(str(client.base_url.join("/v1/images/")))
+    fetched = httpx.get(image.url or "")
     assert fetched.content == png(0, 8)
-    head = httpx.head(str(client.base_url.join(image.url or "")))
+    head = httpx.head(image.url or "")
     assert (head.status_code, head.content) == (200, b"")
 
 

@@ -8,6 +8,7 @@ import contextlib
 import threading
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -96,8 +97,18 @@ def test_a_finished_picture(broker: FakeBroker, tmp_path: Path) -> None:
     assert (done["index"], done["seed"], done["size"], done["output_format"]) == (0, 3, "64x128", "png")
     assert done["base64"] == done["b64_json"]
     assert base64.b64decode(done["b64_json"]) == png(0, 8)
-    assert (tmp_path / done["url"].removeprefix("/v1/images/")).read_bytes() == png(0, 8)
+    assert (tmp_path / urlsplit(done["url"]).path.removeprefix("/v1/images/")).read_bytes() == png(0, 8)
     assert done["created_at"] > 1_700_000_000
+
+
+def test_openais_finished_picture_is_there_once(broker: FakeBroker, tmp_path: Path) -> None:
+    done = streamed(broker, "/v1/images/generations", STREAM)[-1]
+    assert base64.b64decode(done["b64_json"]) == png(0, 8)
+    assert not {"url", "base64"} & set(done)
+    assert list(tmp_path.iterdir()) == []
+    done = streamed(broker, "/v1/images/generations", {**STREAM, "response_format": "url"})[-1]
+    assert urlsplit(done["url"]).netloc == "nexa"
+    assert not {"b64_json", "base64"} & set(done)
 
 
 def test_only_the_address_if_that_is_asked_for(broker: FakeBroker) -> None:
@@ -182,4 +193,4 @@ def test_the_event_loop_goes_on_while_a_picture_is_saved(broker: FakeBroker, mon
             resume.set()
             return (await asking).text
 
-    assert chunks_in(asyncio.run(go()))[-1]["url"] == "/v1/images/name.png"
+    assert urlsplit(chunks_in(asyncio.run(go()))[-1]["url"]).path == "/v1/images/name.png"
