@@ -42,7 +42,8 @@ def test_a_picture_has_the_size_its_parameters_and_an_address(all_kinds: Running
     parameters = image.info["parameters"]
     assert parameters.startswith("a lighthouse\nNegative prompt: fog\nSteps: 2, ")
     assert "Seed: 5, Size: 128x64" in parameters
-    fetched = all_kinds.client.get(entry["url"])
+    assert entry["url"].startswith(f"{all_kinds.url}/v1/images/")
+    fetched = httpx.get(entry["url"])
     assert fetched.headers["content-type"] == "image/png"
     assert fetched.content == base64.b64decode(entry["base64"])
 

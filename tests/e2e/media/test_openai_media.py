@@ -6,6 +6,7 @@ import base64
 import io
 from collections.abc import Iterator
 
+import httpx
 import openai
 import pytest
 from openai import OpenAI
@@ -76,7 +77,7 @@ def test_a_picture_by_its_address(client: OpenAI, all_kinds: RunningServer) -> N
         model="painter", prompt="a cat", size="64x64", response_format="url", extra_body={"sample_steps": 1}
     )
     assert answer.data
-    fetched = all_kinds.client.get(answer.data[0].url or "")
+    fetched = httpx.get(answer.data[0].url or "")
     assert Image.open(io.BytesIO(fetched.content)).size == (64, 64)
 
 
