@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from shared.wire.jobs import Constraint, ConstraintKind
+from workers.llama.constraints.closing import ClosingGuard
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.native.vocabulary import Vocabulary
@@ -46,6 +47,27 @@ def some_text(constraint: TokenConstraint, vocabulary: Vocabulary, chance: rando
     closing = [] if constraint.ended else constraint.closing()
     assert closing is not None, f"no closing tokens after {text_of(vocabulary, tokens)!r}"
     return text_of(vocabulary, tokens + closing)
+
+
+def answer_within(
+    constraint: TokenConstraint, growth: int, vocabulary: Vocabulary, chance: random.Random, budget: int
+) -> list[int]:
+    """An answer drawn at random and completed within ``budget`` tokens, as the engine does it."""
+    guard = ClosingGuard(constraint, growth)
+    tokens: list[int] = []
+    while len(tokens) < budget and not constraint.ended:
+        left = budget - len(tokens)
+        closing = guard.closing(left)
+        allowed = [token for token in allowed_tokens(constraint, vocabulary) if token not in vocabulary.eog]
+        token = chance.choice(allowed)
+        constraint.accept(token)
+        if closing is not None and not guard.still_fits(left - 1):
+            return tokens + closing
+        forced = constraint.forced()[: left - 1]
+        for forced_token in forced:
+            constraint.accept(forced_token)
+        tokens += [token, *forced]
+    return tokens
 
 
 def by_schema(compiler: GrammarCompiler, schema: Any) -> TokenConstraint:

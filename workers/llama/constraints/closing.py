@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import prod
 from typing import Protocol
 
 MAX_CLOSING_TOKENS = 512
@@ -10,6 +11,11 @@ MAX_CLOSING_TOKENS = 512
 
 _LENGTHS = re.compile(r'"min(?:Length|Properties)": (\d+)|\{(\d+)')
 _COUNTS = re.compile(r'"minItems": (\d+)')
+_GROUPS = re.compile(r"\)\{(\d+)")
+_FORMATS = re.compile(r'"format": "')
+
+LONGEST_FORMAT = 40
+"""Tokens of the longest text that a format demands: a UUID has 36 characters."""
 
 
 class Closable(Protocol):
@@ -52,9 +58,10 @@ class ClosingGuard:
 def closing_growth(schema: str) -> int:
     """An upper bound of the tokens that one token adds to the closing, from the text of a schema or grammar.
 
-    One token opens at most all that the schema spells out, times the minimum length of lists, plus the minimum length
-    of strings. Two characters of the schema count as one token.
+    One token opens at most all that the schema spells out, the longest text of each format and the minimum lengths, as
+    often as lists and groups repeat it. Two characters of the schema count as one token.
     """
-    lengths = sum(int(first or second) for first, second in _LENGTHS.findall(schema))
-    items = max((int(count) for count in _COUNTS.findall(schema)), default=1)
-    return (len(schema) // 2) * max(items, 1) + lengths
+    lengths = [int(first or second) for first, second in _LENGTHS.findall(schema)]
+    formats = len(_FORMATS.findall(schema)) * LONGEST_FORMAT
+    repetitions = prod(max(int(count), 1) for count in [*_COUNTS.findall(schema), *_GROUPS.findall(schema)])
+    return (len(schema) // 2 + sum(lengths) + formats) * min(repetitions, MAX_CLOSING_TOKENS)

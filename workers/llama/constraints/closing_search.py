@@ -7,6 +7,7 @@ from llguidance import LLMatcher, LLTokenizer
 from llguidance.numpy import allocate_token_bitmask
 from numpy.typing import NDArray
 
+from workers.llama.constraints.closing_graph import MAX_LENGTH, MAX_TRIALS, ClosingGraph
 from workers.llama.constraints.matcher import allowed_tokens
 
 STRUCTURE = '"}],'
@@ -20,23 +21,58 @@ MAX_STRUCTURE_IN_A_ROW = 4
 
 
 class ClosingSearch:
-    """Greedy search for closing tokens in one vocabulary. It keeps no state, so threads may share it."""
+    """Searches for closing tokens in one vocabulary. It keeps no state, so threads may share it.
+
+    It searches among the states of the grammar. If that takes too long, as for strings of a great minimum length, it
+    follows the characters that usually end a text soonest, which costs one step per token.
+    """
 
     def __init__(self, tokenizer: LLTokenizer) -> None:
+        self._tokenizer = tokenizer
         self._vocab_size = tokenizer.vocab_size
-        token_of = {tokenizer.decode_bytes([token]): token for token in range(tokenizer.vocab_size)}
+        single = [tokenizer.decode_bytes([token]) for token in range(tokenizer.vocab_size)]
+        token_of = {text: token for token, text in enumerate(single) if len(text) == 1}
         self._closers = np.array([token_of[c.encode()] for c in CLOSERS if c.encode() in token_of], np.intp)
+        others = [token for text, token in sorted(token_of.items()) if text.decode("latin-1") not in CLOSERS]
+        self._bytes = np.concatenate([self._closers, np.array(others, np.intp)])
 
-    def find(self, matcher: LLMatcher, limit: int) -> list[int] | None:
+    def tokens(self, text: str) -> list[int]:
+        """A text's tokens, as few as can be."""
+        return list(self._tokenizer.greedy_tokenize(text))
+
+    def find(
+        self, matcher: LLMatcher, texts: list[list[int]], limit: int, trials: int = MAX_TRIALS
+    ) -> list[int] | None:
         """At most ``limit`` tokens that complete the matcher's text: few, but not always the fewest.
 
-        None if none were found. ``matcher`` is advanced.
+        None if none were found. ``texts`` are longer steps to try than one byte, ``trials`` bounds the search.
         """
+        path = ClosingGraph(matcher.deep_copy(), self._vocab_size, self._bytes, texts).shortest(trials)
+        if path is None:
+            path = self._follow_closers(matcher.deep_copy())
+        path = None if path is None else self._merge(matcher, path)
+        return path if path is not None and len(path) <= limit else None
+
+    def reuse(self, matcher: LLMatcher, path: list[int], limit: int) -> list[int] | None:
+        """The shortest end of ``path`` that completes the matcher's text within ``limit`` tokens; None if none does.
+
+        The closing of a text often still closes it after one more token, and so does its end where that token was its
+        first.
+        """
+        if matcher.is_accepting():
+            return []
+        for start in range(len(path) - 1, max(len(path) - limit, 0) - 1, -1):
+            end = path[start:]
+            if matcher.validate_tokens(end) == len(end) and _completes(matcher, end):
+                return end
+        return None
+
+    def _follow_closers(self, matcher: LLMatcher) -> list[int] | None:
         path: list[int] = []
         uses = np.zeros(len(self._closers), np.int64)
         bitmask = allocate_token_bitmask(1, self._vocab_size)
         while not matcher.is_accepting():
-            if matcher.is_stopped() or len(path) >= limit:
+            if matcher.is_stopped() or len(path) >= MAX_LENGTH:
                 return None
             tokens = list(matcher.compute_ff_tokens())
             if tokens:
@@ -46,7 +82,7 @@ class ClosingSearch:
             if not matcher.consume_tokens(tokens):
                 return None
             path += tokens
-        return path if len(path) <= limit else None
+        return path
 
     def _best_closer(self, allowed: NDArray[np.bool_], uses: NDArray[np.int64]) -> int:
         """The best of the least used allowed closers, so that a useless one is not tried forever."""
@@ -57,3 +93,16 @@ class ClosingSearch:
         best = possible[np.argmin(uses[possible] // in_a_row)]
         uses[best] += 1
         return int(self._closers[best])
+
+    def _merge(self, matcher: LLMatcher, path: list[int]) -> list[int]:
+        """The same text in fewer tokens, if the vocabulary has longer ones for it."""
+        if any(self._tokenizer.is_special_token(token) for token in path):
+            return path
+        merged = self.tokens(self._tokenizer.decode_bytes(path).decode("utf-8", "replace"))
+        shorter = len(merged) < len(path) and matcher.validate_tokens(merged) == len(merged)
+        return merged if shorter and _completes(matcher, merged) else path
+
+
+def _completes(matcher: LLMatcher, tokens: list[int]) -> bool:
+    trial = matcher.deep_copy()
+    return bool(trial.consume_tokens(tokens) and trial.is_accepting())

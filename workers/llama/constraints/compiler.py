@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,10 @@ from llguidance.gbnf_to_lark import any_to_lark
 
 from shared.wire.jobs import Constraint, ConstraintKind
 from shared.wire.payloads import JobError
+from workers.llama.constraints.closing_graph import MAX_LENGTH
 from workers.llama.constraints.closing_search import ClosingSearch
-from workers.llama.constraints.constraint import TokenConstraint
+from workers.llama.constraints.constraint import CompiledGrammar, TokenConstraint
+from workers.llama.constraints.fixed_texts import fixed_texts
 from workers.llama.constraints.matcher import error_reason
 from workers.llama.constraints.schemas import close_objects, mentions
 
@@ -28,7 +31,7 @@ class GrammarCompiler:
 
     def __init__(self, tokenizer: LLTokenizer) -> None:
         self._tokenizer = tokenizer
-        self._compiled: OrderedDict[str, LLMatcher] = OrderedDict()
+        self._compiled: OrderedDict[str, CompiledGrammar] = OrderedDict()
         self._closing_search = ClosingSearch(tokenizer)
 
     def compile(self, constraint: Constraint) -> TokenConstraint:
@@ -56,19 +59,13 @@ class GrammarCompiler:
         Raises:
             JobError: 400, naming ``param``, if the grammar cannot be compiled.
         """
-        matcher = self._compiled.get(grammar)
-        if matcher is None:
-            matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
-            if matcher.is_error():
-                raise JobError(400, f"{param}: {error_reason(matcher.get_error())}", param, "unsupported_schema")
-            # The parser checks some limits, and whether the text can end at all, only at the first step.
-            trial = self._constraint(matcher, param)
-            trial.accept(int(np.argmax(trial.allowed())))
-            self._compiled[grammar] = matcher
+        compiled = self._compiled.get(grammar)
+        if compiled is None:
+            compiled = self._compiled[grammar] = self._compile(grammar, param)
             if len(self._compiled) > MAX_KEPT_GRAMMARS:
                 self._compiled.popitem(last=False)
         self._compiled.move_to_end(grammar)
-        return self._constraint(matcher, param)
+        return TokenConstraint(compiled, self._tokenizer.vocab_size, self._closing_search, param)
 
     def check_schema(self, schema: dict[str, Any], what: str) -> None:
         """Compile one schema without closing its objects.
@@ -82,8 +79,16 @@ class GrammarCompiler:
         if error and not error.startswith("WARNING"):
             raise JobError(400, f"{what}: {error_reason(error)}", what.split(":")[0], "unsupported_schema")
 
-    def _constraint(self, matcher: LLMatcher, param: str) -> TokenConstraint:
-        return TokenConstraint(matcher.deep_copy(), self._tokenizer.vocab_size, self._closing_search, param)
+    def _compile(self, grammar: str, param: str) -> CompiledGrammar:
+        matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
+        if matcher.is_error():
+            raise JobError(400, f"{param}: {error_reason(matcher.get_error())}", param, "unsupported_schema")
+        texts = [self._closing_search.tokens(text) for text in fixed_texts(grammar)]
+        # The parser checks some limits, and whether the text can end at all, only at the first step.
+        unclosed = CompiledGrammar(matcher, texts, None)
+        trial = TokenConstraint(unclosed, self._tokenizer.vocab_size, self._closing_search, param)
+        trial.accept(int(np.argmax(trial.allowed())))
+        return replace(unclosed, closing=self._closing_search.find(matcher, texts, MAX_LENGTH))
 
 
 def tool_schema(schema: Any) -> dict[str, Any]:

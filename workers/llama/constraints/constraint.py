@@ -6,6 +6,8 @@ without being drawn.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from llguidance import LLMatcher
 from llguidance.numpy import allocate_token_bitmask
@@ -20,15 +22,31 @@ LIMIT_PHRASES = ("too many", "limit", "max is", "too large", "too big")
 """llguidance's error contains one of these if a grammar exceeds a limit of the parser."""
 
 
+MAX_STEP_TRIALS = 2_000
+"""Steps of one search for closing tokens while other sequences wait."""
+
+
+@dataclass(frozen=True)
+class CompiledGrammar:
+    """A grammar at the beginning of a text. ``texts`` are words that its regular expressions spell out, as tokens, and
+    ``closing`` the tokens of a short text that fits; None if none was found."""
+
+    matcher: LLMatcher
+    texts: list[list[int]]
+    closing: list[int] | None
+
+
 class TokenConstraint:
     """The state of a grammar in one sequence. ``param`` is the request field that the grammar came from."""
 
-    def __init__(self, matcher: LLMatcher, vocab_size: int, closing_search: ClosingSearch, param: str) -> None:
-        self._matcher = matcher
+    def __init__(self, grammar: CompiledGrammar, vocab_size: int, closing_search: ClosingSearch, param: str) -> None:
+        self._matcher = grammar.matcher.deep_copy()
+        self._texts = grammar.texts
         self._vocab_size = vocab_size
         self._closing_search = closing_search
         self._param = param
         self._bitmask = allocate_token_bitmask(1, vocab_size)
+        self._last_closing = grammar.closing or []
 
     @property
     def complete(self) -> bool:
@@ -79,7 +97,12 @@ class TokenConstraint:
 
     def closing(self, limit: int = MAX_CLOSING_TOKENS) -> list[int] | None:
         """At most ``limit`` tokens that complete the text; None if none were found."""
-        return self._closing_search.find(self._matcher.deep_copy(), limit)
+        closing = self._closing_search.reuse(self._matcher, self._last_closing, limit)
+        if closing is None:
+            closing = self._closing_search.find(self._matcher, self._texts, limit, MAX_STEP_TRIALS)
+        if closing is not None:
+            self._last_closing = closing
+        return closing
 
     def _failure(self) -> JobError:
         reason = error_reason(self._matcher.get_error())

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.jobs import Constraint, ConstraintKind
+from tests.support.workers.constraint_walks import answer_within, by_schema, text_of
 from workers.llama.constraints.closing import ClosingGuard, closing_growth
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.native.vocabulary import Vocabulary
@@ -72,22 +72,22 @@ def test_items_of_many_tokens_are_begun_only_if_they_can_be_completed(
     compiler: GrammarCompiler, vocabulary: Vocabulary, seed: int, budget: int
 ) -> None:
     """An item takes over a hundred tokens, far more than are left near the end."""
-    draw = random.Random(seed)
-    constraint = compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, LONG_ITEMS))
-    guard = ClosingGuard(constraint, closing_growth(json.dumps(LONG_ITEMS)))
-    tokens: list[int] = []
-    while len(tokens) < budget and not constraint.ended:
-        left = budget - len(tokens)
-        closing = guard.closing(left)
-        allowed = [int(i) for i in constraint.allowed().nonzero()[0] if int(i) not in vocabulary.eog]
-        token = draw.choice(allowed)
-        constraint.accept(token)
-        if closing is not None and not guard.still_fits(left - 1):
-            tokens += closing
-            break
-        forced = constraint.forced()[: left - 1]
-        for forced_token in forced:
-            constraint.accept(forced_token)
-        tokens += [token, *forced]
+    growth = closing_growth(json.dumps(LONG_ITEMS))
+    constraint = by_schema(compiler, LONG_ITEMS)
+    tokens = answer_within(constraint, growth, vocabulary, random.Random(seed), budget)
     assert len(tokens) <= budget
-    assert isinstance(json.loads(b"".join(vocabulary.piece(token) for token in tokens)), list)
+    assert isinstance(json.loads(text_of(vocabulary, tokens)), list)
+
+
+@pytest.mark.parametrize(
+    ("schema", "at_least"),
+    [
+        ({"type": "array", "minItems": 5, "items": {"type": "array", "minItems": 6, "items": {"const": "ab"}}}, 60),
+        ({"type": "array", "minItems": 3, "items": {"type": "string", "format": "uuid"}}, 108),
+        ({"type": "string", "pattern": "^(([a-z]{8}-){4},){2}$"}, 64),
+        ({"type": "string", "minLength": 300}, 300),
+    ],
+    ids=["lists of lists", "formats", "groups of groups", "length"],
+)
+def test_the_growth_counts_what_is_repeated(schema: dict[str, Any], at_least: int) -> None:
+    assert closing_growth(json.dumps(schema)) >= at_least
