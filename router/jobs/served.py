@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from router.jobs.refusals import RefusalReason, Refused
+from shared.engines.files import has_word
 from shared.kinds import KINDS, JobKind
+from shared.models.names import name_key, split_tag
 from shared.settings import ModelSettings
 
 
@@ -22,7 +26,7 @@ class ServedModel:
 
 
 def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind) -> ModelSettings:
-    """Find a model by name or alias; without a name, the first model of this kind.
+    """Find a model by name or alias, as :func:`find_named` does; without a name, the first model of this kind.
 
     Raises:
         Refused: no such model is served.
@@ -36,11 +40,50 @@ def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind)
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     if not name:
         return of_kind[0]
-    model = next((model for model in models if name == model.name or name in model.aliases), None)
+    model = find_named(models, name)
     if model is None:
-        message = f"model: expected one of {served}; got {name!r}"
+        message = f"model: expected one of {served}; got {name!r}{_hint(models, name)}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     if kind not in model.kinds:
         message = f"model: expected one of kind {kind}, got {name!r} of kind {', '.join(model.kinds)}; served: {served}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     return model
+
+
+def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | None:
+    """The model that a client means by ``name``; None if there is none, or more than one.
+
+    Its name or an alias; else one that differs only in case and separators, or by the tag ``latest``; else one whose
+    file has the quantization that ``name`` ends in (``llama2:Q8_0``), or that ``name`` leaves out.
+    """
+    exact = next((model for model in models if name == model.name or name in model.aliases), None)
+    if exact is not None:
+        return exact
+    base, quant = split_tag(name.removeprefix("hf:"))
+    keys = {name_key(name), name_key(name.removeprefix("hf:"))} | (set() if quant else {name_key(base)})
+    return _only(models, lambda model: any(name_key(own) in keys for own in _names(model))) or _only(
+        models, lambda model: any(_means(base, quant, own, model.path) for own in _names(model))
+    )
+
+
+def _only(models: Sequence[ModelSettings], fits: Callable[[ModelSettings], bool]) -> ModelSettings | None:
+    found = [model for model in models if fits(model)]
+    return found[0] if len(found) == 1 else None
+
+
+def _names(model: ModelSettings) -> tuple[str, ...]:
+    return (model.name, *model.aliases)
+
+
+def _means(base: str, quant: str, own: str, path: str) -> bool:
+    """Whether ``base`` with this quantization, if any, means the model called ``own``, whose file is ``path``."""
+    own_base, own_quant = split_tag(own)
+    if name_key(own_base) != name_key(base):
+        return False
+    return not quant or has_word(own_quant or PurePath(path).name, quant)
+
+
+def _hint(models: Sequence[ModelSettings], name: str) -> str:
+    names = [own for model in models for own in _names(model)]
+    near = difflib.get_close_matches(name, names, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""

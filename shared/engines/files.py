@@ -62,9 +62,13 @@ class Listing:
         if not pattern:
             return found
         exact = [file for file in found if _matches(file.path.lower(), pattern)]
-        word = re.compile(rf"(?<![a-z0-9_]){re.escape(pattern)}(?![a-z0-9_])")
-        words = [file for file in found if word.search(file.path.lower())]
+        words = [file for file in found if has_word(file.path, pattern)]
         return exact or words or [file for file in found if pattern in file.path.lower()]
+
+
+def has_word(text: str, word: str) -> bool:
+    """Whether ``text`` contains ``word`` and no longer one: ``Q4_0`` is not in ``m-Q4_0_4_4``. Case does not matter."""
+    return re.search(rf"(?<![a-z0-9]){re.escape(word.lower())}(?![a-z0-9_])", text.lower()) is not None
 
 
 def _matches(path: str, pattern: str) -> bool:

@@ -6,21 +6,21 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from shared.engines.files import has_word
 from shared.engines.registry import find_engine
 from shared.errors import ModelError
 from shared.kinds import JobKind
-from shared.models.source import PathSource, Source, parse_source
+from shared.models.names import name_key, split_tag
+from shared.models.source import HubSource, PathSource, Source, parse_source
 
 CATALOG_PATH = Path(__file__).with_name("catalog.toml")
 BARE_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:.+)?")
 """A hub repository without the ``hf:`` before it."""
-
-_SEPARATORS = re.compile(r"[-_.:/\s]+")
 
 
 class UnknownModelError(ModelError):
@@ -48,7 +48,10 @@ class CatalogEntry:
 
 
 class Catalog:
-    """Entries by name. Names ignore case and the separators ``- _ . : /``: ``Llama-3.2:1B`` is ``llama3.2-1b``."""
+    """Entries by name. Names ignore case and the separators ``- _ . : /``: ``Llama-3.2:1B`` is ``llama3.2-1b``.
+
+    A quantization may follow a name: ``llama2:Q8_0``.
+    """
 
     def __init__(self, entries: Iterable[CatalogEntry]) -> None:
         self._entries: dict[str, CatalogEntry] = {}
@@ -56,7 +59,7 @@ class Catalog:
         for entry in entries:
             self._entries[entry.name] = entry
             for name in entry.names:
-                other = self._by_key.setdefault(_key(name), entry)
+                other = self._by_key.setdefault(name_key(name), entry)
                 if other is not entry:
                     raise ValueError(f"catalog: {name!r}: expected one entry, got {other.name} and {entry.name}")
 
@@ -64,8 +67,17 @@ class Catalog:
         return iter(self._entries.values())
 
     def find(self, name: str) -> CatalogEntry | None:
-        """The entry with this name or alias, or None."""
-        return self._by_key.get(_key(name))
+        """The entry with this name or alias, or None. With a quantization, the entry of that file in its repository.
+
+        Raises:
+            ModelError: the model has no other files than those of its entry.
+        """
+        entry = self._by_key.get(name_key(name))
+        if entry is not None:
+            return entry
+        base, quant = split_tag(name)
+        entry = self._by_key.get(name_key(base))
+        return entry if entry is None or not quant else _with_quant(entry, quant)
 
     def get(self, name: str) -> CatalogEntry:
         """The entry with this name or alias. Raises :class:`UnknownModelError`, which suggests the nearest name."""
@@ -79,8 +91,9 @@ class Catalog:
     def _hint(self, name: str) -> str:
         if BARE_REPO.fullmatch(name):
             return f" (did you mean hf:{name}?)"
-        near = difflib.get_close_matches(_key(name), self._by_key, n=1)
-        names = [alias for alias in self._by_key[near[0]].names if _key(alias) == near[0]] if near else []
+        keys = [name_key(name), name_key(split_tag(name)[0])]
+        near = [key for wanted in keys for key in difflib.get_close_matches(wanted, self._by_key, n=1)]
+        names = [alias for alias in self._by_key[near[0]].names if name_key(alias) == near[0]] if near else []
         return f" (did you mean {names[0]}?)" if names else ""
 
 
@@ -92,8 +105,16 @@ def load_catalog(path: Path = CATALOG_PATH) -> Catalog:
     return Catalog(_read_entry(row) for row in document["model"])
 
 
-def _key(name: str) -> str:
-    return _SEPARATORS.sub("", name.lower())
+def _with_quant(entry: CatalogEntry, quant: str) -> CatalogEntry:
+    if has_word(str(entry.source), quant):
+        return entry
+    if not isinstance(entry.source, HubSource):
+        given = f"{entry.name}:{quant}"
+        raise ModelError(
+            f"model: expected {entry.name}, which has one file, got {given!r}; for others: hf:owner/repo:{quant}"
+        )
+    source = HubSource(entry.source.repo, quant)
+    return replace(entry, name=f"{entry.name}:{quant}", aliases=(), source=source, sha256=None, note="")
 
 
 def _read_entry(row: dict[str, Any]) -> CatalogEntry:

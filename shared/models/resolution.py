@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, assert_never
 
 from shared.engines.files import ModelFiles
+from shared.engines.gguf_files import split_parts
 from shared.engines.registry import model_suffixes
 from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.models.catalog import BARE_REPO, CatalogEntry, UnknownModelError, load_catalog
 from shared.models.recognition import inspect_model
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource, looks_like_path, parse_source
+
+_PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,37 @@ def _by_name(spec: str, store: ModelFinder) -> ResolvedModel:
 
 
 def _from_path(path: Path, source: str) -> ResolvedModel:
-    files = inspect_model(path.resolve())
-    name = files.path.stem if files.path.is_file() else files.path.name
-    return resolved(files, name, "unknown", source)
+    given = _with_real_folder(path)
+    files = inspect_model(_to_open(given))
+    named = files.path if given.is_dir() and files.path.is_file() else given
+    return resolved(files, _name_of(named), "unknown", source)
+
+
+def _with_real_folder(path: Path) -> Path:
+    """The absolute path with its own last name, which a link may have given it. Only its folder is resolved."""
+    return path.resolve() if path.name in ("", "..") else path.parent.resolve() / path.name
+
+
+def _to_open(given: Path) -> Path:
+    """The path itself, or the target of a link whose name says less than that of its target.
+
+    A link keeps its name where the target's says nothing: in the hub's cache, models are links to files that are named
+    by their hashes.
+    """
+    target, suffixes = given.resolve(), model_suffixes()
+    suffix, target_suffix = given.suffix.lower(), target.suffix.lower()
+    says_less = (
+        suffix not in suffixes
+        or (target_suffix in suffixes and target_suffix != suffix)
+        or len(split_parts(target.name)) > len(split_parts(given.name))
+    )
+    return target if says_less else given
+
+
+def _name_of(path: Path) -> str:
+    """A model's name by its file or folder, without suffix and number of a part."""
+    if path.is_dir():
+        snapshot = path.parent.name == "snapshots" and path.parent.parent.name.startswith("models--")
+        return path.parent.parent.name.rpartition("--")[2] if snapshot else path.name
+    name = path.stem if path.suffix.lower() in model_suffixes() else path.name
+    return _PART.sub("", name)

@@ -9,8 +9,16 @@ from pathlib import Path, PurePosixPath
 
 from shared.engines.registry import model_suffixes
 from shared.errors import ModelError
+from shared.models.names import LATEST
 
 _REPO_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
+_HUB_ADDRESS = re.compile(
+    r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/(?P<repo>[^/:?#]+/[^/:?#]+)"
+    r"(?:/(?:blob|resolve)/[^/]+/(?P<file>[^?#]+)|/tree/[^?#]*)?/?(?::(?P<pattern>[^/?#]+))?(?:[?#].*)?",
+    re.IGNORECASE,
+)
+"""The address of a repository or a file, as in a browser's address bar or after ``ollama run``."""
+
 _MODULE_PATTERN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -114,15 +122,21 @@ Source = HubSource | PackageSource | JoinedSource | PathSource
 def parse_source(text: str) -> Source:
     """Read ``hf:owner/repo[:file-pattern]``, ``package:module/file``, ``packages:module/folder+…`` or a path.
 
+    Addresses of the hub are read too: ``hf.co/owner/repo:Q8_0``, ``https://huggingface.co/owner/repo``.
+
     Raises:
         ModelError: malformed text after a prefix.
     """
     scheme, _, rest = text.partition(":")
+    address = _HUB_ADDRESS.fullmatch(text)
+    if address is not None:
+        pattern = address["file"] or address["pattern"]
+        return parse_source(f"hf:{address['repo']}:{pattern}" if pattern else f"hf:{address['repo']}")
     if scheme == "hf":
-        repo, _, pattern = rest.partition(":")
+        repo, _, pattern = rest.removeprefix("//").partition(":")
         if not _REPO_PATTERN.fullmatch(repo) or ".." in repo:
             raise ModelError(f"model: expected hf:owner/repo[:file-pattern], got {text!r}")
-        return HubSource(repo, pattern)
+        return HubSource(repo, "" if pattern.lower() == LATEST else pattern)
     if scheme == "package":
         return _parse_package(rest, text)
     if scheme == "packages":

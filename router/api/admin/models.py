@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from router.api.dependencies import BrokerDep
-from router.jobs.served import ServedModel
+from router.jobs.served import ServedModel, find_named
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.shown import shown
 
@@ -27,8 +27,9 @@ async def list_models(broker: BrokerDep) -> dict[str, Any]:
 async def show_model(model: str, broker: BrokerDep) -> dict[str, Any]:
     """One served model, by its name or an alias."""
     served_models = broker.served_models()
+    found = find_named(broker.settings.models, model)
     for served in served_models:
-        if model == served.name or model in served.aliases:
+        if found is not None and served.name == found.name:
             return _model(served)
     names = ", ".join(served.name for served in served_models)
     raise ApiError(404, f"model: expected one of {names}, got {shown(model)}", "model", "model_not_found")

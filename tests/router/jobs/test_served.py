@@ -17,6 +17,60 @@ def test_a_model_of_two_kinds_is_found_for_each(kind: JobKind, name: str | None)
     assert find_model((PAINTER, BOTH), name, kind) is BOTH
 
 
+def served(name: str, path: str = "", *aliases: str) -> ModelSettings:
+    return ModelSettings(name=name, kinds=(JobKind.TEXT,), engine="llama", path=path, aliases=aliases)
+
+
+MODELS = (
+    served("smollm2", "/m/SmolLM2-135M-Instruct.Q4_1.gguf", "gpt-4o"),
+    served("Llama-3.2-1B-Instruct-Q4_K_M", "/m/Llama-3.2-1B-Instruct-Q4_K_M.gguf"),
+    served("owner/repo:Q8_0", "/m/repo-Q8_0.gguf"),
+    served("twice-Q8_0", "/m/twice-Q8_0.gguf"),
+    served("twice-Q4_0", "/m/twice-Q4_0.gguf"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("smollm2", 0),
+        ("smollm2:latest", 0),
+        ("SmolLM2", 0),
+        ("smollm2:Q4_1", 0),
+        ("smollm2:q4_1", 0),
+        ("gpt-4o:latest", 0),
+        ("llama3.2:1b-instruct-q4_K_M", 1),
+        ("llama-3.2-1b-instruct:Q4_K_M", 1),
+        ("llama-3.2-1b-instruct", 1),
+        ("llama3.2:1b-instruct", 1),
+        ("owner/repo", 2),
+        ("owner/repo:q8_0", 2),
+        ("hf:owner/repo:Q8_0", 2),
+        ("hf:owner/repo", 2),
+        ("twice:Q8_0", 3),
+        ("twice:q4_0", 4),
+    ],
+)
+def test_names_as_users_type_them(name: str, found: int) -> None:
+    assert find_model(MODELS, name, JobKind.TEXT) is MODELS[found]
+
+
+@pytest.mark.parametrize("name", ["twice", "twice:latest", "smollm2:Q8_0", "twice:Q5_K_M", "other", "Q8_0", ":latest"])
+def test_a_name_of_no_model_or_of_several_is_refused(name: str) -> None:
+    with pytest.raises(Refused, match=f"model: expected one of smollm2 .*; got '{name}'"):
+        find_model(MODELS, name, JobKind.TEXT)
+
+
+def test_an_exact_name_goes_first() -> None:
+    models = (served("a-b"), served("ab"), served("x", "", "a.b"))
+    assert [find_model(models, name, JobKind.TEXT).name for name in ("a-b", "ab", "a.b")] == ["a-b", "ab", "x"]
+
+
+def test_the_nearest_name_is_suggested() -> None:
+    with pytest.raises(Refused, match=r"got 'smolm2' \(did you mean smollm2\?\)$"):
+        find_model(MODELS, "smolm2", JobKind.TEXT)
+
+
 def test_a_model_of_other_kinds_is_refused_with_its_kinds() -> None:
     with pytest.raises(Refused, match="expected one of kind image, got 'both' of kind text, speech"):
         find_model((PAINTER, BOTH), "both", JobKind.IMAGE)

