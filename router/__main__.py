@@ -13,8 +13,8 @@ import uvicorn
 
 from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
-from router.http.connection import guarded_protocol
-from router.http.connection_limits import ConnectionLimits, set_tcp_user_timeout, within_file_limit
+from router.http.connections.connection import guarded_protocol
+from router.http.connections.connection_limits import ConnectionLimits, set_tcp_user_timeout, within_file_limit
 from router.jobs.broker import Broker
 from router.keys.database import KeyFileError
 from router.telemetry.setup import open_tracing

@@ -1,4 +1,4 @@
-"""Limits the size of request bodies."""
+"""Limits the size of request bodies, and decodes compressed ones."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from router.http.content_encoding import DecodedBody, codings_of
 from router.http.error_handlers import error_response
 from router.schemas.errors import ApiError
 
@@ -14,7 +15,8 @@ from router.schemas.errors import ApiError
 class BodyLimit:
     """ASGI middleware: answers 413 if a body's Content-Length, or what arrives of it, is over ``max_body_bytes``.
 
-    ``limits`` overrides ``max_body_bytes`` for some paths.
+    ``limits`` overrides ``max_body_bytes`` for some paths. Compressed bodies are decoded; the limit is then for both
+    the compressed and the decoded body.
     """
 
     def __init__(self, app: ASGIApp, max_body_bytes: int, limits: Mapping[str, int] | None = None) -> None:
@@ -28,22 +30,32 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = self._limits.get(scope["path"], self._max_body_bytes)
-        declared = Headers(scope=scope).get("content-length", "0")[:20]
+        headers = Headers(scope=scope)
+        declared = headers.get("content-length", "0")[:20]
         if declared.isascii() and declared.isdigit() and int(declared) > limit:
             await error_response(body_too_large(limit, got=declared))(scope, receive, send)
             return
-        received_bytes = 0
+        limited = _limited(receive, limit)
+        codings = codings_of(",".join(headers.getlist("content-encoding")))
+        if codings:
+            too_large = body_too_large(limit, hint=" after decoding")
+            limited = DecodedBody(limited, codings, limit, too_large).receive
+        await self._app(scope, limited, send)
 
-        async def receive_counted() -> Message:
-            nonlocal received_bytes
-            message = await receive()
-            if message["type"] == "http.request":
-                received_bytes += len(message.get("body", b""))
-                if received_bytes > limit:
-                    raise body_too_large(limit)
-            return message
 
-        await self._app(scope, receive_counted, send)
+def _limited(receive: Receive, limit: int) -> Receive:
+    received_bytes = 0
+
+    async def receive_counted() -> Message:
+        nonlocal received_bytes
+        message = await receive()
+        if message["type"] == "http.request":
+            received_bytes += len(message.get("body", b""))
+            if received_bytes > limit:
+                raise body_too_large(limit)
+        return message
+
+    return receive_counted
 
 
 def body_too_large(max_bytes: int, got: str = "more", hint: str = "") -> ApiError:

@@ -1,4 +1,4 @@
-"""uvicorn still has the internals that ``router/http/connection.py`` overrides and reads."""
+"""uvicorn still has the internals that ``router/http/connections/connection.py`` overrides and reads."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from typing import Any
 
 import pytest
 import uvicorn
+from httptools import HttpRequestParser
 from packaging.requirements import Requirement
 from packaging.version import Version
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
+PYPROJECT = Path(__file__).parents[4] / "pyproject.toml"
 REQUEST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
 
 
 def changed(what: str) -> str:
-    return f"uvicorn {uvicorn.__version__} changed {what}: see router/http/connection.py"
+    return f"uvicorn {uvicorn.__version__} changed {what}: see router/http/connections/connection.py"
 
 
 class Transport(asyncio.Transport):
@@ -89,6 +90,9 @@ def connection() -> Iterator[Connection]:
         ("on_header", ["name", "value"]),
         ("on_headers_complete", []),
         ("on_message_complete", []),
+        ("on_response_complete", []),
+        ("shutdown", []),
+        ("_start_asgi_task", ["cycle", "app"]),
         ("send_400_response", ["msg"]),
         ("pause_writing", []),
         ("resume_writing", []),
@@ -103,6 +107,8 @@ def test_the_overridden_methods_have_the_same_parameters(method: str, parameters
 
 def test_a_new_connection_has_the_attributes_that_are_read(connection: Connection) -> None:
     protocol = vars(connection.protocol)
+    assert isinstance(protocol.get("parser"), HttpRequestParser), changed("HttpToolsProtocol.parser")
+    assert protocol.get("expect_100_continue") is False, changed("HttpToolsProtocol.expect_100_continue")
     assert protocol.get("loop") is connection.loop, changed("HttpToolsProtocol.loop")
     assert protocol.get("transport") is connection.transport, changed("HttpToolsProtocol.transport")
     assert protocol.get("connections") == {connection.protocol}, changed("HttpToolsProtocol.connections")
@@ -120,6 +126,9 @@ def test_a_request_starts_a_cycle_with_the_fields_that_are_read(connection: Conn
     for name in ("response_started", "response_complete", "disconnected"):
         assert fields.get(name) is False, changed(f"RequestResponseCycle.{name}")
     assert fields.get("waiting_for_100_continue") is True, changed("RequestResponseCycle.waiting_for_100_continue")
+    assert fields.get("chunked_encoding", "gone") is None, changed("RequestResponseCycle.chunked_encoding")
+    assert fields.get("expected_content_length") == 0, changed("RequestResponseCycle.expected_content_length")
+    assert fields.get("scope", {}).get("http_version") == "1.1", changed("RequestResponseCycle.scope")
     assert isinstance(fields.get("message_event"), asyncio.Event), changed("RequestResponseCycle.message_event")
 
 

@@ -4,6 +4,9 @@ uvicorn's own protocol waits forever for headers that never end (slowloris), for
 that have stopped. Here each of these can hold only so much memory for so long, then the connection is closed. No timer
 runs while a request is being processed or its answer is being read, so open streams cost nothing.
 
+A request may be answered before its body has arrived, as refusals are. The rest is then read and dropped, within
+bounds.
+
 This overrides internals of uvicorn, which is therefore pinned below its next minor version;
 ``tests/router/http/test_uvicorn_internals.py`` lists them.
 """
@@ -17,10 +20,14 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from router.http.connection_limits import ConnectionLimits
-from router.http.reader_watch import ReaderWatch
+from router.http.connections.connection_limits import ConnectionLimits
+from router.http.connections.lingering import LingeringTransport
+from router.http.connections.reader_watch import ReaderWatch
+from router.http.connections.unchunked import Unchunked
+from router.http.connections.upgrade_offers import OfferIgnoringParser
 from router.http.request_record import PEER
 from router.schemas.errors import ApiError
 
@@ -39,10 +46,13 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection, within ``limits``."""
 
     limits = ConnectionLimits()
+    parser: OfferIgnoringParser
+    transport: LingeringTransport
     _reader_watch: ReaderWatch
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
+        self.parser = OfferIgnoringParser(self)
         self._phase = _Phase.HEAD
         self._head_bytes = 0
         self._body_bytes = 0
@@ -55,7 +65,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._reader_watch = ReaderWatch(
             transport, self.loop, limits.read_timeout_s, limits.min_progress_bytes, self._drop_stalled_reader
         )
-        super().connection_made(transport)
+        super().connection_made(
+            LingeringTransport(transport, self.loop, self._is_sending, limits.linger_timeout_s, limits.max_linger_bytes)
+        )
         self.app_state = {**self.app_state, PEER: self.client}  # uvicorn replaces a request's client by a proxy's word
         if len(self.connections) > limits.max_connections:
             self._refuse(ApiError(503, "too many open connections; close some, or try again later"))
@@ -65,9 +77,16 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_arrival_timer()
         self._reader_watch.stop()
+        self.transport.stop()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        super().shutdown()
+        if self.transport.lingering:
+            self.transport.finish()
+
     def data_received(self, data: bytes) -> None:
+        self.transport.count_unwanted(data)
         if self.transport.is_closing():
             return
         if self._phase is _Phase.BODY:
@@ -96,18 +115,35 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self.parser.is_offer():
+            return  # the parser calls again
         self._stop_arrival_timer()
         self._phase, self._head_bytes, self._body_bytes = _Phase.BODY, 0, 0
+        if self.parser.get_http_version() == "1.0":
+            self.expect_100_continue = False  # RFC 9110, 10.1.1
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
+        if self.parser.is_offer():
+            return
         self._stop_arrival_timer()
+        self.transport.stop()
         self._phase = _Phase.NOTHING
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if self._phase is _Phase.BODY and not self.transport.is_closing():
+            self.transport.bound_unwanted()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn when the parser stops: the data is not HTTP, or a callback of this class raised."""
         self._refuse(self._refusal or ApiError(400, "expected an HTTP request, got something else"))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+        if cycle.scope["http_version"] == "1.0":
+            app = Unchunked(app, cycle)
+        super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -116,6 +152,10 @@ class GuardedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         self._reader_watch.stop()
         super().resume_writing()
+
+    def _is_sending(self) -> bool:
+        """Whether a part of a request has arrived, and the rest may follow."""
+        return self._phase is _Phase.BODY or (self._phase is _Phase.HEAD and self._head_bytes > 0)
 
     def _count_head(self, count: int) -> None:
         self._parsed_head_bytes += count
@@ -158,11 +198,12 @@ class GuardedProtocol(HttpToolsProtocol):
             self._arrival_timer = None
 
     def _refuse(self, error: ApiError) -> None:
-        """Answer with ``error``, unless an answer has begun, and close the connection."""
+        """Answer with ``error``, unless the request has an answer or a part of it, and close the connection."""
         self._stop_arrival_timer()
         cycle = self.cycle
         answering = cycle is not None and cycle.response_started and not cycle.response_complete
-        if not answering:
+        answered = cycle is not None and cycle.response_complete and self._phase is _Phase.BODY
+        if not answering and not answered:
             self.transport.write(_raw_response(error))
         self._log_end(str(error), error.status)
         if cycle is not None and not cycle.response_complete:

@@ -16,7 +16,8 @@ class ConnectionLimits:
 
     A request's head (request line and headers) must arrive within ``head_timeout_s`` of its first byte, or of the
     connection's opening. A client that sends a body must send ``min_progress_bytes`` every ``body_timeout_s``; one that
-    has an answer to read must read as much, or all of it, every ``read_timeout_s``.
+    has an answer to read must read as much, or all of it, every ``read_timeout_s``. What a client still sends of a
+    request that is answered already is read for ``linger_timeout_s``, at most ``max_linger_bytes`` of it.
     """
 
     head_timeout_s: float = 10.0
@@ -24,6 +25,8 @@ class ConnectionLimits:
     body_timeout_s: float = 30.0
     read_timeout_s: float = 60.0
     min_progress_bytes: int = 1024
+    linger_timeout_s: float = 30.0
+    max_linger_bytes: int = 1024 * 1024 * 1024
     max_connections: int = 10_000
 
 
