@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mmap
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
@@ -30,6 +31,9 @@ SMALL_FILE_BYTES = 1024 * 1024
 """Files up to this size stay in memory; Starlette uses the same limit."""
 
 M = TypeVar("M", bound=BaseModel)
+
+_ITEM = re.compile(r"\[\d*\]$")
+"""The end of a list's name as clients write it: ``name[]``, or ``name[0]`` for each of its items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,11 +169,16 @@ def _blob(name: str, upload: UploadFile, max_file_bytes: int) -> Blob:
 
 
 def _values(model: type[BaseModel], given: Mapping[str, list[str]]) -> dict[str, Any]:
-    """The text of each field, or its texts if ``model`` has a list there. Drops empty texts and a name's ``[]``."""
+    """The text of each field, or its texts if ``model`` has a list there.
+
+    Drops empty texts, and ``[]`` or ``[0]`` after a name. The texts of a list may also be separated by commas.
+    """
     texts: dict[str, list[str]] = {}
     for name, several in given.items():
-        texts.setdefault(name.removesuffix("[]"), []).extend(text for text in several if text)
+        texts.setdefault(_ITEM.sub("", name), []).extend(text for text in several if text)
     lists = {name for name, info in model.model_fields.items() if get_origin(info.annotation) is list}
+    for name in lists & texts.keys():
+        texts[name] = [item for text in texts[name] for part in text.split(",") if (item := part.strip())]
     values: dict[str, Any] = {}
     for name, kept in texts.items():
         if name in lists and kept:

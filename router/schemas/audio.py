@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from typing import Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.errors import ApiError
+from router.schemas.languages import language_code
 from router.schemas.scheduling import SchedulingFields
 from router.schemas.shown import shown
 from shared.wire.jobs import SpeechJob, SpeechTask
 
-MAX_PROMPT_CHARS = 4096
-
-_LANGUAGE = re.compile(r"([a-z]{2,3})([-_][a-z0-9]{2,8})*")
+READ_PROMPT_CHARS = 16_384
+"""The end of a prompt that goes to the worker. The model reads its last 223 tokens, which are always shorter."""
 
 
 class TranscriptFormat(StrEnum):
@@ -37,14 +36,22 @@ class SpeechRequest(SchedulingFields):
     model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
     model: str | None = Field(None, max_length=256, description="The first served speech model if absent.")
-    prompt: str | None = Field(
-        None, max_length=MAX_PROMPT_CHARS, description="Text that precedes the recording, as context."
-    )
+    prompt: str | None = Field(None, description="Text that precedes the recording, as context; its end is read.")
     response_format: TranscriptFormat = TranscriptFormat.JSON
     temperature: float = Field(0.0, ge=0, le=1, description="0: beam search, with sampling as the fallback.")
     beam_size: int = Field(5, ge=1, le=10)
     vad_filter: bool = Field(True, description="Skip parts without speech.")
     stream: bool = False
+
+    @field_validator("prompt")
+    @classmethod
+    def _end_of_prompt(cls, given: str | None) -> str | None:
+        return given[-READ_PROMPT_CHARS:] if given else given
+
+    @property
+    def native(self) -> bool:
+        """Whether the request is in the native form, without ``model``: its text keeps the leading space."""
+        return self.model is None
 
     def check(self) -> None:
         """Refuse contradictory fields.
@@ -87,7 +94,7 @@ class TranslationRequest(SpeechRequest):
 class TranscriptionRequest(SpeechRequest):
     """A recording to transcribe."""
 
-    language: str | None = Field(None, description="A code such as `en`; detected by default.")
+    language: str | None = Field(None, description="A code such as `en`, a name such as `english`, or `auto`.")
     timestamp_granularities: list[Literal["segment", "word"]] = Field(
         [], description="Which times verbose_json contains; segment by default."
     )
@@ -95,10 +102,7 @@ class TranscriptionRequest(SpeechRequest):
     @field_validator("language")
     @classmethod
     def _language_code(cls, given: str | None) -> str | None:
-        match = _LANGUAGE.fullmatch(given.strip().lower()) if given is not None else None
-        if given is not None and match is None:
-            raise ValueError("expected a code such as en or de")
-        return match[1] if match else None
+        return language_code(given) if given is not None else None
 
     @property
     def with_words(self) -> bool:

@@ -14,6 +14,7 @@ from router.api.audio.subtitles import srt, vtt
 from router.http.json_text import json_text
 from router.schemas.audio import SpeechRequest, TranscriptFormat, TranscriptionRequest
 from router.schemas.errors import ApiError
+from router.schemas.languages import LANGUAGE_NAMES
 from shared.wire.jobs import SpeechTask
 from shared.wire.payloads import Payload, Recording, Segment
 
@@ -81,14 +82,20 @@ def whole_transcript(request: SpeechRequest, task: SpeechTask, transcript: Trans
         case TranscriptFormat.VERBOSE_JSON:
             return _json(_verbose(request, task, transcript))
         case _:
-            return _json({"text": transcript.text, "usage": transcript.usage})
+            return _json({"text": _text(request, transcript), "usage": transcript.usage})
 
 
 class TranscriptChunks:
-    """Writes OpenAI's transcript events: a delta for each segment, with its times, and the whole text at the end."""
+    """Writes OpenAI's transcript events: a delta for each segment, with its times, and the whole text at the end.
 
-    def __init__(self) -> None:
+    The deltas add up to the text. It keeps the space at its beginning only if the request is ``native``.
+    """
+
+    def __init__(self, native: bool) -> None:
         self._transcript = Transcript()
+        self._native = native
+        self._begun = False
+        self._space = ""
 
     def opening(self) -> list[str]:
         """There are no events before the first segment."""
@@ -104,7 +111,7 @@ class TranscriptChunks:
                     _event(
                         {
                             "type": "transcript.text.delta",
-                            "delta": payload.text,
+                            "delta": self._delta(payload.text),
                             "id": len(self._transcript.segments) - 1,
                             "start": round(payload.start_s, 3),
                             "end": round(payload.end_s, 3),
@@ -118,22 +125,36 @@ class TranscriptChunks:
         recording = self._transcript.summary
         done = {
             "type": "transcript.text.done",
-            "text": self._transcript.text,
+            "text": self._transcript.text if self._native else self._transcript.text.strip(),
             "language": recording.language,
             "duration": round(recording.duration_s, 3),
             "usage": self._transcript.usage,
         }
         return [_event(done)]
 
+    def _delta(self, text: str) -> str:
+        """A segment's text; space at its end waits for the next one, unless the request is native."""
+        if self._native:
+            return text
+        text = self._space + text if self._begun else text.lstrip()
+        kept = text.rstrip()
+        self._space = text[len(kept) :]
+        self._begun = self._begun or bool(kept)
+        return kept
+
+
+def _text(request: SpeechRequest, transcript: Transcript) -> str:
+    return transcript.text if request.native else transcript.text.strip()
+
 
 def _verbose(request: SpeechRequest, task: SpeechTask, transcript: Transcript) -> dict[str, Any]:
     recording = transcript.summary
     answer: dict[str, Any] = {
         "task": task.value,
-        "language": recording.language,
+        "language": LANGUAGE_NAMES.get(recording.language, recording.language),
         "language_probability": round(recording.language_probability, 4),
         "duration": round(recording.duration_s, 3),
-        "text": transcript.text,
+        "text": _text(request, transcript),
     }
     wanted = request if isinstance(request, TranscriptionRequest) else None
     if wanted is not None and wanted.with_words:

@@ -8,19 +8,24 @@ from typing import Any
 import httpx
 import openai
 import pytest
+from msgspec.structs import replace
 
+from router.schemas.audio import READ_PROMPT_CHARS
 from shared.wire.jobs import SpeechJob, SpeechTask
 from shared.wire.payloads import Failed, Recording, Started
 from tests.support.requests.speech import (
     DONE,
     FIRST,
+    RECORDING,
     ROUTE,
     TRANSLATIONS,
     speech_broker,
     upload,
 )
 from tests.support.router.client import ask, serving
-from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.fake_broker import MODEL, FakeBroker
+
+NAMED = {"model": MODEL.name}
 
 
 def job_of(path: str = ROUTE, **fields: Any) -> SpeechJob:
@@ -59,6 +64,18 @@ def test_fields_come_in_the_form_or_in_the_query() -> None:
     assert job_of(f"{ROUTE}?language=de", **fields) == wanted
 
 
+def test_an_unknown_language_is_named() -> None:
+    message = refused(upload(speech_broker(), language="klingon"), "language")
+    assert message == "language: expected a code such as en, a name such as english, or auto, got 'klingon'"
+
+
+@pytest.mark.parametrize("length", [4097, 900_000])
+def test_a_long_prompt_is_cut_to_its_end(length: int) -> None:
+    prompt = job_of(prompt="x" * length + " The end.").prompt
+    assert prompt is not None
+    assert prompt == ("x" * length + " The end.")[-READ_PROMPT_CHARS:]
+
+
 def test_a_field_with_two_values_is_refused() -> None:
     message = refused(upload(speech_broker(), language=["en", "de"]), "language")
     assert message == "language: expected one value, got ['en', 'de']"
@@ -71,16 +88,32 @@ def test_form_and_query_that_differ_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "code"), [("EN", "en"), ("en-US", "en"), ("zh_Hans", "zh"), ("yue", "yue"), ("", None)]
+    ("given", "code"),
+    [
+        ("EN", "en"),
+        ("en-US", "en"),
+        ("zh-CN", "zh"),
+        ("zh_Hans", "zh"),
+        ("yue", "yue"),
+        ("nb", "no"),
+        ("english", "en"),
+        ("English", "en"),
+        (" Haitian  Creole ", "ht"),
+        ("mandarin", "zh"),
+        ("lao", "lo"),
+        ("auto", None),
+        ("AUTO", None),
+        ("", None),
+    ],
 )
-def test_languages_are_codes(given: str, code: str | None) -> None:
+def test_languages_are_codes_names_or_auto(given: str, code: str | None) -> None:
     assert job_of(language=given).language == code
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("language", "english"),
+        ("language", "klingon"),
         ("language", "e"),
         ("response_format", "docx"),
         ("temperature", "1.1"),
@@ -91,7 +124,6 @@ def test_languages_are_codes(given: str, code: str | None) -> None:
         ("beam_size", "2.5"),
         ("vad_filter", "perhaps"),
         ("stream", "maybe"),
-        ("prompt", "x" * 5000),
         ("model", "x" * 300),
     ],
 )
@@ -101,10 +133,21 @@ def test_unexpected_values_are_named(field: str, value: str) -> None:
     assert ": expected " in message
 
 
-@pytest.mark.parametrize("name", ["timestamp_granularities[]", "timestamp_granularities"])
-def test_times_of_words_are_asked_for_with_either_spelling(name: str) -> None:
-    fields: dict[str, Any] = {"response_format": "verbose_json", name: ["segment", "word"]}
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        {"timestamp_granularities[]": ["segment", "word"]},
+        {"timestamp_granularities": ["segment", "word"]},
+        {"timestamp_granularities[0]": "word"},
+        {"timestamp_granularities[0]": "segment", "timestamp_granularities[1]": "word"},
+        {"timestamp_granularities": "segment, word"},
+        {"timestamp_granularities[]": "word,"},
+    ],
+)
+def test_times_of_words_are_asked_for_with_any_spelling_of_a_list(spelling: dict[str, Any]) -> None:
+    fields = {"response_format": "verbose_json", **spelling}
     assert job_of(**fields).words
+    assert job_of(ROUTE + "?" + str(httpx.QueryParams(fields))).words
 
 
 def test_granularities_go_with_verbose_json_only() -> None:
@@ -179,12 +222,44 @@ def test_verbose_json() -> None:
     del answer["segments"]
     assert answer == {
         "task": "transcribe",
-        "language": "en",
+        "language": "english",
         "language_probability": 0.9877,
         "duration": 62.25,
         "text": " And so my fellow Americans.",
         "usage": {"type": "duration", "seconds": 63},
     }
+
+
+def test_a_request_that_names_a_model_gets_the_text_without_the_space_before_it() -> None:
+    assert upload(speech_broker(), fields=NAMED).json()["text"] == "And so my fellow Americans."
+    answer = upload(speech_broker(), fields={**NAMED, "response_format": "verbose_json"}).json()
+    assert answer["text"] == "And so my fellow Americans."
+    assert [segment["text"] for segment in answer["segments"]] == [" And so", " my fellow Americans."]
+    answer = upload(speech_broker(), path=TRANSLATIONS, fields=NAMED).json()
+    assert answer["text"] == "And so my fellow Americans."
+
+
+@pytest.mark.parametrize(
+    ("texts", "deltas"),
+    [
+        ([" And so", " my friends."], ["And so", " my friends."]),
+        ([" ", " And so ", " ", "my friends. "], ["", "And so", "", "  my friends."]),
+        ([], []),
+    ],
+)
+def test_the_deltas_of_a_request_that_names_a_model_add_up_to_the_text(texts: list[str], deltas: list[str]) -> None:
+    broker = speech_broker()
+    segments = [replace(FIRST, text=text) for text in texts]
+    broker.script = [Started(0, 0), *segments, RECORDING, DONE]
+    *sent, done = events_of(upload(broker, fields={**NAMED, "stream": "true"}))
+    assert [event["delta"] for event in sent] == deltas
+    assert done["text"] == "".join(deltas)
+
+
+def test_an_undetermined_language_has_no_name() -> None:
+    broker = speech_broker()
+    broker.script = [Started(0, 0), Recording("und", 0.0, 3.0, 0.0), DONE]
+    assert upload(broker, response_format="verbose_json").json()["language"] == "und"
 
 
 def test_verbose_json_with_the_times_of_words_alone() -> None:
@@ -263,7 +338,7 @@ def test_openais_client() -> None:
     with serving(broker) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
         file = ("a.mp3", b"sound")
         create = client.audio.transcriptions.create
-        assert create(model="smol", file=file).text == " And so my fellow Americans."
+        assert create(model="smol", file=file).text == "And so my fellow Americans."
         verbose = create(
             model="smol", file=file, response_format="verbose_json", timestamp_granularities=["word", "segment"]
         )
@@ -273,6 +348,6 @@ def test_openais_client() -> None:
         events = list(create(model="smol", file=file, stream=True))
         assert [event.type for event in events] == ["transcript.text.delta"] * 2 + ["transcript.text.done"]
         translated = client.audio.translations.create(model="smol", file=file)
-        assert translated.text == " And so my fellow Americans."
+        assert translated.text == "And so my fellow Americans."
         with pytest.raises(openai.BadRequestError, match="beam_size"):
             create(model="smol", file=file, extra_body={"beam_size": 99})
