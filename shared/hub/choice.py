@@ -22,7 +22,10 @@ def choose_files(source: HubSource, files: Sequence[HubFile], engine: str | None
         if chosen:
             return chosen
     expected = f"a model file that matches {source.pattern!r}" if source.pattern else "a model that can be served"
-    raise ModelError(f"hf:{source.repo}: expected {expected}, got {_some_names(files)}")
+    models = [file for file in files if file.path.lower().endswith(registry.model_suffixes())]
+    raise ModelError(
+        f"hf:{source.repo}: expected {expected}, got {_some_names((models if source.pattern else []) or files)}"
+    )
 
 
 def _some_names(files: Sequence[HubFile]) -> str:

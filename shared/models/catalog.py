@@ -91,7 +91,7 @@ class Catalog:
     def _hint(self, name: str) -> str:
         if BARE_REPO.fullmatch(name):
             return f" (did you mean hf:{name}?)"
-        keys = [name_key(name), name_key(split_tag(name)[0])]
+        keys = [name_key(split_tag(name)[0]), name_key(name)]
         near = [key for wanted in keys for key in difflib.get_close_matches(wanted, self._by_key, n=1)]
         names = [alias for alias in self._by_key[near[0]].names if name_key(alias) == near[0]] if near else []
         return f" (did you mean {names[0]}?)" if names else ""

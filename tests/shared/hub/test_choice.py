@@ -38,6 +38,7 @@ def test_which_files_are_chosen(names: list[str], pattern: str, chosen: str) -> 
     ("names", "pattern", "what"),
     [
         (["m.gguf"], "Q9", r"hf:o/r: expected a model file that matches 'Q9', got m\.gguf"),
+        (["LICENSE", "m-Q8_0.gguf", "x.md"], "Q9", r"matches 'Q9', got m-Q8_0\.gguf$"),
         (["mmproj-m-f16.gguf", "m.gguf"], "f16", r"hf:o/r: .* 'f16', got mmproj-m-f16\.gguf, the image projector"),
         (["mmproj-m-f16.gguf", "README.md"], "", r"expected a model that can be served, got mmproj-m-f16\.gguf"),
         (["README.md"], "", r"expected a model that can be served, got README\.md"),

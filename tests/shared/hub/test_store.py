@@ -81,6 +81,32 @@ def test_pull_installs_a_whole_model(store: ModelStore) -> None:
     assert (installed.commit, installed.size_bytes) == (COMMIT, len(MODEL))
 
 
+@pytest.mark.parametrize(
+    ("spec", "repo", "fetched", "name"),
+    [
+        (
+            "hf:ggml-org/SmolVLM-256M-Instruct-GGUF:Q8_0",
+            "ggml-org/SmolVLM-256M-Instruct-GGUF",
+            "SmolVLM-256M-Instruct-Q8_0.gguf",
+            "ggml-org/SmolVLM-256M-Instruct-GGUF:Q8_0",
+        ),
+        ("llama2:Q8_0", "TheBloke/Llama-2-7B-Chat-GGUF", "llama-2-7b-chat.Q8_0.gguf", "llama2:Q8_0"),
+    ],
+)
+def test_the_model_of_a_quantization_is_fetched_and_not_its_projector(
+    tmp_path: Path, spec: str, repo: str, fetched: str, name: str
+) -> None:
+    projector = build_gguf({"general.architecture": "clip", "general.type": "mmproj"})
+    files = FakeRepo({f"mmproj-{fetched}": projector, fetched: MODEL})
+    with serve_hub(**{repo: files}) as hub:
+        store = ModelStore(tmp_path / "models", Hub(hub.url, retry_delay_s=0.0))
+        model = store.pull(spec)
+        assert files_in(store) == [fetched]
+        assert (model.name, model.path.name, model.kinds) == (name, fetched, (JobKind.TEXT,))
+        assert store.remove(spec).name == name
+        assert store.installed() == []
+
+
 def test_installed_model_needs_no_hub(store: ModelStore, hub: HubServer) -> None:
     first = store.pull(SPEC)
     hub.down = True

@@ -227,7 +227,8 @@ def test_models() -> None:
         "context_length": 2048,
         "aliases": ["gpt-4o", "small"],
     }
-    assert ask(FakeBroker(), "GET", "/v1/models/small").json() == model
+    for name in ("small", "smol:latest", "SMOL"):
+        assert ask(FakeBroker(), "GET", f"/v1/models/{name}").json() == model
     assert ask(FakeBroker(), "GET", "/v1/models/a/b").status_code == 404
 
 
