@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Self
 from fastapi import Depends, FastAPI
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
-from starlette.middleware.cors import CORSMiddleware
 
 from router.answers.registry import JobRegistry
-from router.api.families import FAMILIES, OPEN_PATHS, QUIET_PATHS, body_limits
+from router.api.families import FAMILIES, OPEN_PATHS, PATHS, QUIET_PATHS, body_limits
 from router.http.body_limit import BodyLimit
+from router.http.cors import OriginCheck
 from router.http.error_handlers import install_error_handlers
 from router.http.forms import FORM_OVERHEAD_BYTES
+from router.http.methods import Methods
 from router.http.request_log import RequestLog
 from router.http.request_record import RequestObserver
 from router.images.store import ImageStore, clean_periodically
@@ -61,7 +62,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     )
     parts.attach_to(app)
     _add_endpoints(app, access.needs_key)
-    install_error_handlers(app)
+    install_error_handlers(app, PATHS)
     observers: list[RequestObserver] = [parts.metrics, parts.usage_log]
     if tracing is not None:
         observers.append(tracing)
@@ -144,14 +145,9 @@ def _add_middleware(
 ) -> None:
     """Add all middleware, innermost first."""
     limits = body_limits(settings.max_body_bytes, settings.max_upload_bytes + FORM_OVERHEAD_BYTES)
+    app.add_middleware(Methods, paths={path: methods for path, methods in PATHS.items() if "{" not in path})
     app.add_middleware(Authentication, access=access, signed_urls=signed_urls, open_paths=OPEN_PATHS)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
     app.add_middleware(RequestLog, observers=observers, quiet_paths=QUIET_PATHS)
     if settings.cors_origins:  # outermost: web pages can read all errors, and preflight requests have no key
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=("GET", "POST", "DELETE"),
-            allow_headers=("*",),
-            expose_headers=EXPOSED_HEADERS,
-        )
+        app.add_middleware(OriginCheck, origins=settings.cors_origins, expose_headers=EXPOSED_HEADERS)

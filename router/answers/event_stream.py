@@ -140,9 +140,13 @@ class EventResponse(Response, ABC):
         finally:
             self.leave()
 
+    async def send_head(self, send: Send) -> None:
+        """Send the status and the headers."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
     async def _send_all(self) -> None:
         try:
-            await self._send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            await self.send_head(self._send)
         except OSError:
             raise ClientGone from None
         self._sent_at_s = time.monotonic()

@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope, Send
 from router.answers.event_log import EventLog
 from router.answers.event_stream import ChunkWriter, EventResponse, error_event, write_events
 from router.answers.submission import SubmittedRequest
+from router.http.request_record import HEAD_ONLY
 from router.schemas.errors import ApiError
 
 
@@ -115,6 +116,9 @@ class ResumableResponse(EventResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the rest of the stream."""
+        if scope.get(HEAD_ONLY):
+            await self.send_head(send)  # takes the stream from no reader
+            return
         self._stream.attach(self, self._after)
         await super().__call__(scope, receive, send)
 

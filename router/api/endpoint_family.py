@@ -27,6 +27,16 @@ class EndpointFamily:
     quiet_paths: frozenset[str] = frozenset()
 
     @property
+    def paths(self) -> dict[str, frozenset[str]]:
+        """The declared paths and their methods."""
+        routes = [route for router in (*self.routers, *self.open_routers) for route in router.routes]
+        declared: dict[str, frozenset[str]] = {}
+        for route in routes:
+            if isinstance(route, Route):
+                declared[route.path] = declared.get(route.path, frozenset()) | (route.methods or set())
+        return declared
+
+    @property
     def open_paths(self) -> frozenset[str]:
         """The paths that need no API key: those of routes declared on the ``open_routers`` themselves."""
         routes = [route for router in self.open_routers for route in router.routes]

@@ -10,6 +10,7 @@ from router.api.text.family import TEXT
 FAMILIES = (TEXT, AUDIO, IMAGES, ADMIN)
 
 OPEN_PATHS = frozenset(path for family in FAMILIES for path in family.open_paths)
+PATHS = {path: methods for family in FAMILIES for path, methods in family.paths.items()}
 QUIET_PATHS = frozenset(path for family in FAMILIES for path in family.quiet_paths)
 OPERATIONS = {path: operation for family in FAMILIES for path, operation in family.operations.items()}
 

@@ -13,8 +13,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from router.http.disconnect import ClientGone
+from router.http.path_hint import Paths, path_hint
 from router.jobs.refusals import Refused
-from router.schemas.errors import ApiError
+from router.schemas.errors import ApiError, wrong_method
 from router.schemas.shown import shown
 
 MAX_NAMED_ERRORS = 5
@@ -48,8 +49,9 @@ _EXPECTED = {
 """What was expected, by type of Pydantic's error; other types keep Pydantic's own words."""
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Make ``app`` answer every error with an OpenAI error object."""
+def install_error_handlers(app: FastAPI, paths: Paths | None = None) -> None:
+    """Make ``app`` answer every error with an OpenAI error object. A 404 names the one of ``paths`` that was meant."""
+    app.state.paths = paths or {}
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(Refused, _on_refused)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
@@ -117,15 +119,24 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
-    where = f"{request.method} {shown(request.url.path)}"
-    if error.status_code == http.HTTPStatus.NOT_FOUND:
-        return error_response(ApiError(404, f"there is no {where}; GET /docs lists the endpoints", headers=headers))
-    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
-        allowed = headers.get("Allow", "another method")
-        message = f"method: expected {allowed}, got {request.method} {shown(request.url.path)}"
-        return error_response(ApiError(405, message, headers=headers))
-    return error_response(ApiError(error.status_code, str(error.detail), headers=headers))
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED and not _ends_in_a_parameter(request):
+        allowed = (error.headers or {}).get("Allow", "").split(", ")
+        return error_response(wrong_method(request.method, request.url.path, allowed))
+    if error.status_code in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.METHOD_NOT_ALLOWED):
+        return error_response(_no_such_path(request))
+    return error_response(ApiError(error.status_code, str(error.detail), headers=dict(error.headers or {})))
+
+
+def _ends_in_a_parameter(request: Request) -> bool:
+    """Whether the path may be anything, as far as its route knows: it exists for the route's own methods only."""
+    return str(getattr(request.scope.get("route"), "path", "")).endswith("}")
+
+
+def _no_such_path(request: Request) -> ApiError:
+    path = request.scope["path"]
+    hint = path_hint(request.method, path, request.app.state.paths)
+    meant = f"did you mean {hint}? " if hint else ""
+    return ApiError(404, f"there is no {request.method} {shown(path)}; {meant}GET /docs lists the endpoints")
 
 
 async def _on_client_gone(request: Request, error: Exception) -> Response:

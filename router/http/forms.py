@@ -20,6 +20,7 @@ from router.http.error_handlers import validation_error
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
+from shared.origins import is_allowed
 from shared.settings import ServerSettings
 
 MAX_FILES = 4
@@ -97,7 +98,7 @@ def _refuse_cross_site(request: Request, cors_origins: Sequence[str]) -> None:
     Raises:
         ApiError: 403.
     """
-    if "*" in cors_origins or request.headers.get("origin", "") in cors_origins:
+    if is_allowed(request.headers.get("origin", ""), cors_origins):
         return
     if request.headers.get("sec-fetch-site", "").lower() == "cross-site":
         raise ApiError(

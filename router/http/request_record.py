@@ -81,6 +81,9 @@ class RequestObserver(Protocol):
         """Record a request that has ended."""
 
 
+HEAD_ONLY = "nexa.head_only"
+"""The key in the scope of a request whose answer's body nobody will read, since its method was HEAD."""
+
 PEER = "peer"
 """The key in a request's ``state`` of its connection's other end, which may be a proxy; ``client`` is the user's."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from pydantic import BaseModel
 
 from router.jobs.refusals import RefusalReason, Refused
+from router.schemas.shown import shown
 from shared.wire.payloads import Failed
 
 _TYPES = {
@@ -63,6 +65,13 @@ class ApiError(Exception):
         """The OpenAI error object."""
         kind = _TYPES.get(self.status, "server_error" if self.status >= 500 else "invalid_request_error")
         return {"error": {"message": str(self), "type": kind, "param": self.param, "code": self.code}}
+
+
+def wrong_method(method: str, path: str, allowed: Collection[str]) -> ApiError:
+    """A 405 for a path that has the ``allowed`` methods. HEAD is there wherever GET is."""
+    methods = sorted({*allowed, *(("HEAD",) if "GET" in allowed else ())})
+    message = f"method: expected {' or '.join(methods)}, got {method} {shown(path)}"
+    return ApiError(405, message, headers={"Allow": ", ".join(methods)})
 
 
 class ErrorDetail(BaseModel):

@@ -10,6 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.logging_setup import FORMATS
+from shared.origins import check_origin
 from shared.settings.model import ModelSettings
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.units import DAY_S, GIGABYTE, HOUR_S, MEGABYTE, TERABYTE
@@ -24,13 +25,16 @@ from shared.settings.values import (
     Texts,
     Whole,
     check_network,
-    check_origin,
 )
 
 _FILE = Text("FILE", "a path")
 _FOLDER = Text("FOLDER", "a path")
 _PROXIES = Texts("ADDRESS", "addresses or networks such as 10.0.0.2 or 172.16.0.0/12", check_network)
-_ORIGINS = Texts("ORIGIN", "origins such as https://chat.example:3000, without a path, or *", check_origin)
+_ORIGINS = Texts(
+    "ORIGIN",
+    "origins such as https://chat.example:3000, https://*.example.com or app://chat, without a path, null or *",
+    check_origin,
+)
 
 
 class ServerOptions(BaseModel):

@@ -188,13 +188,6 @@ class Texts(Value):
         return text.split(",")
 
 
-def check_origin(origin: str) -> None:
-    """Raise ``ValueError`` unless ``origin`` is ``*``, or a scheme and a host without a path."""
-    parts = urlsplit(origin)
-    if origin != "*" and (parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}"):
-        raise ValueError(origin)
-
-
 def check_network(network: str) -> None:
     """Raise ``ValueError`` unless ``network`` is an IP address or a network, such as 10.0.0.0/8."""
     ipaddress.ip_network(network, strict=False)

@@ -40,7 +40,7 @@ PICTURE_HEADERS = {
 }
 
 router = APIRouter(tags=["images"])
-json_router = APIRouter(route_class=JsonRoute)
+json_router = APIRouter(tags=["images"], route_class=JsonRoute)
 
 
 def image_store_of(request: Request) -> ImageStore:
@@ -94,7 +94,6 @@ async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: S
     return await _edit(request, broker, record, store, EditsRequest)
 
 
-@router.head("/v1/images/{name}", include_in_schema=False)
 @router.get(
     "/v1/images/{name}",
     response_class=Response,
@@ -144,6 +143,3 @@ async def _answer(request: Request, submission: SubmittedImages, kind: str) -> R
         if submitted.body.stream:
             return await answer_in_chunks(request, submitted, ImageChunks(kind, submitted))
         return await answer_pictures(request, submitted)
-
-
-router.include_router(json_router)

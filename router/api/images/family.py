@@ -6,6 +6,6 @@ from router.api.endpoint_family import EndpointFamily
 from router.api.images import endpoints
 
 IMAGES = EndpointFamily(
-    routers=(endpoints.router,),
+    routers=(endpoints.router, endpoints.json_router),
     form_or_json_paths=frozenset({"/v1/images/edits", "/v1/img2img"}),
 )

@@ -137,6 +137,16 @@ def test_the_header_is_read_strictly() -> None:
     assert broker.jobs == []
 
 
+def test_head_takes_no_stream_from_its_reader() -> None:
+    broker = paced()
+    broker.allowed = 3
+    with serving(broker) as url, ask(url) as reader:
+        head = httpx.head(f"{url}/v1/jobs/{reader.headers['X-Job-Id']}/events")
+        assert (head.status_code, head.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+        broker.allowed = 100
+        assert [event.id for event in events_in(reader.read_to_end())] == list(range(1, EVENTS + 1))
+
+
 def test_the_latest_reader_takes_over() -> None:
     broker = paced()
     broker.allowed = 3

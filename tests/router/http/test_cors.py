@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.support.router.client import COMPLETION, ask, post
 from tests.support.router.fake_broker import FakeBroker
@@ -66,3 +67,40 @@ def test_another_origin_is_not_allowed() -> None:
     headers = {**PREFLIGHT, "Origin": "https://evil.example"}
     response = ask(broker_for(PAGE), "OPTIONS", "/v1/completions", headers=headers)
     assert (response.status_code, allowed(response)) == (400, None)
+
+
+@pytest.mark.parametrize("origin", ["app://obsidian.md", "chrome-extension://abc", "tauri://localhost", "null"])
+def test_pages_of_applications_are_allowed_by_their_origin(origin: str) -> None:
+    broker = broker_for(origin)
+    preflight = ask(broker, "OPTIONS", "/v1/completions", headers={**PREFLIGHT, "Origin": origin})
+    assert (preflight.status_code, allowed(preflight)) == (200, origin)
+    assert allowed(post(broker, "/v1/completions", COMPLETION, headers={"Origin": origin})) == origin
+
+
+def test_a_pattern_allows_the_origins_that_it_stands_for() -> None:
+    broker = broker_for("https://*.example.com")
+    for origin, answered in (("https://chat.example.com", "https://chat.example.com"), ("https://example.com", None)):
+        assert allowed(post(broker, "/v1/completions", COMPLETION, headers={"Origin": origin})) == answered
+
+
+def test_a_pattern_allows_forms_of_the_origins_that_it_stands_for() -> None:
+    for origin, status in (("https://chat.example.com", 200), ("https://example.com", 403)):
+        headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
+        form = {"data": {"prompt": "a"}, "files": {"image": ("a.png", b"no")}}
+        assert (
+            ask(broker_for("https://*.example.com"), "POST", "/v1/img2img", headers=headers, **form).status_code
+            == status
+        )
+
+
+@pytest.mark.parametrize("network", ["Private-Network", "Local-Network"])
+def test_an_allowed_origin_may_reach_this_network(network: str) -> None:
+    for origin, status, answered in ((PAGE, 200, "true"), ("*", 200, "true"), ("https://a.example", 400, None)):
+        headers = {**PREFLIGHT, f"Access-Control-Request-{network}": "true"}
+        response = ask(broker_for(origin), "OPTIONS", "/v1/completions", headers=headers)
+        assert (response.status_code, response.headers.get(f"Access-Control-Allow-{network}")) == (status, answered)
+
+
+def test_head_is_allowed_to_other_origins() -> None:
+    headers = {**PREFLIGHT, "Access-Control-Request-Method": "HEAD"}
+    assert ask(broker_for(PAGE), "OPTIONS", "/v1/models", headers=headers).status_code == 200

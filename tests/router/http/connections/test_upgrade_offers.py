@@ -74,7 +74,7 @@ def test_a_form_after_an_offer_is_read(server: GuardedServer) -> None:
     assert statuses(answer) == [200]  # without the form it is 400, "prompt is required"
 
 
-@pytest.mark.parametrize("method", [b"GET"])
+@pytest.mark.parametrize("method", [b"GET", b"HEAD"])
 def test_a_websocket_is_answered_as_a_plain_request(method: bytes, server: GuardedServer) -> None:
     ask = method + b" /health HTTP/1.1\r\nHost: nexa\r\n"
     with server.connect(ask + OFFERS["websocket"] + b"\r\n" + ask + b"Connection: close\r\n\r\n") as connection:

@@ -1,0 +1,47 @@
+"""Methods: HEAD wherever there is GET, and 405 where a path exists with other methods."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from router.http.error_handlers import error_response
+from router.http.request_record import HEAD_ONLY
+from router.schemas.errors import wrong_method
+
+
+class Methods:
+    """ASGI middleware: answers HEAD with the head of GET's answer, and a wrong method on one of the ``paths`` with 405.
+
+    ``paths`` are the paths without parameters, and their methods. A path with a parameter must not hide them: without
+    this, ``GET /v1/images/generations`` would ask for a picture of that name.
+    """
+
+    def __init__(self, app: ASGIApp, paths: Mapping[str, Set[str]]) -> None:
+        self._app = app
+        self._paths = paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        method, path = scope["method"], scope["path"]
+        wanted = "GET" if method == "HEAD" else method
+        if wanted not in self._paths.get(path, (wanted,)):
+            await error_response(wrong_method(method, path, self._paths[path]))(scope, receive, send)
+        elif method == "HEAD":
+            await self._answer_head(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _answer_head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_head(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await send(message)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+        as_get = {**scope, "method": "GET", HEAD_ONLY: True}
+        await self._app(as_get, receive, send_head)
+        scope.update({name: as_get[name] for name in ("route",) if name in as_get})

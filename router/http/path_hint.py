@@ -1,0 +1,35 @@
+"""The path that a client probably meant."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import re
+from collections.abc import Mapping, Set
+
+from starlette.routing import compile_path
+
+MIN_LIKENESS = 0.92
+"""Of a misspelt path; ``/v1/images/variations`` is not a misspelt ``/v1/images/generations``."""
+
+Paths = Mapping[str, Set[str]]
+"""Declared paths and their methods; a path may have parameters."""
+
+
+def path_hint(method: str, path: str, paths: Paths) -> str | None:
+    """The path with ``method`` that differs from ``path`` in slashes, a prefix, ``/v1``, the case or a few letters."""
+    parts = [part for part in path.split("/") if part]
+    tails = ["/" + "/".join(parts[at:]) for at in range(len(parts))]
+    known = [declared for declared, methods in paths.items() if method in methods]
+    for tail in tails:
+        for candidate in (tail, f"/v1{tail}"):
+            if candidate != path and any(_expression(declared).match(candidate) for declared in known):
+                return candidate
+    exact = [declared for declared in known if "{" not in declared]
+    similar = difflib.get_close_matches("/".join(["", *parts]).lower(), exact, n=1, cutoff=MIN_LIKENESS)
+    return similar[0] if similar else None
+
+
+@functools.cache
+def _expression(declared: str) -> re.Pattern[str]:
+    return compile_path(declared)[0]

@@ -1,0 +1,101 @@
+"""Methods and paths: HEAD for every GET, 405 and 404, and hints at the path that was meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.api.families import PATHS
+from router.http.path_hint import path_hint
+from tests.support.router.client import ask
+from tests.support.router.fake_broker import FakeBroker
+
+PLAIN_GETS = sorted(path for path, methods in PATHS.items() if "GET" in methods and "{" not in path)
+DOCUMENTATION = ["/docs", "/openapi.json", "/static-offline-docs/swagger-ui.css"]
+CHANGING = {"x-request-id", "date"}
+
+
+@pytest.mark.parametrize("path", [*PLAIN_GETS, *DOCUMENTATION, "/v1/models/smol", "/v1/models/none", "/v1/jobs/none"])
+def test_head_has_the_headers_of_get_and_no_body(path: str) -> None:
+    broker = FakeBroker()
+    got, head = ask(broker, "GET", path), ask(broker, "HEAD", path)
+    assert head.status_code == got.status_code != 405
+    headers = [{name: text for name, text in answer.headers.items() if name not in CHANGING} for answer in (got, head)]
+    assert headers[0] == headers[1]
+    assert head.headers["Content-Length"] == str(len(got.content)) != "0"
+    assert head.content == b""
+
+
+def test_the_server_lists_some_paths_with_get() -> None:
+    assert {"/health", "/ready", "/metrics", "/v1/models", "/v1/workers", "/v1/jobs", "/v1/usage"} <= set(PLAIN_GETS)
+
+
+def test_head_needs_the_key_that_get_needs() -> None:
+    broker = FakeBroker()
+    broker.settings = broker.settings.model_copy(update={"api_key": "secret"})
+    assert ask(broker, "HEAD", "/v1/models").status_code == 401
+    assert ask(broker, "HEAD", "/health").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("HEAD", "/v1/completions", "POST"),
+        ("GET", "/v1/chat/completions", "POST"),
+        ("GET", "/v1/images/generations", "POST"),
+        ("HEAD", "/v1/images/edits", "POST"),
+        ("PUT", "/v1/models", "GET, HEAD"),
+        ("POST", "/health", "GET, HEAD"),
+        ("GET", "/v1/workers/echo/drain", "POST"),
+    ],
+)
+def test_a_wrong_method_on_an_existing_path_is_405(method: str, path: str, allowed: str) -> None:
+    response = ask(FakeBroker(), method, path)
+    assert (response.status_code, response.headers["Allow"]) == (405, allowed)
+    if method != "HEAD":
+        expected = f"method: expected {allowed.replace(', ', ' or ')}, got {method} '{path}'"
+        assert response.json()["error"]["message"] == expected
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/v1/images/variations"),
+        ("DELETE", "/v1/images/a.png"),
+        ("POST", "/v1/models/pull"),
+        ("POST", "/v1/jobs/none"),
+        ("POST", "/v1/embeddings"),
+        ("GET", "/v1/chat"),
+    ],
+)
+def test_a_path_that_does_not_exist_is_404(method: str, path: str) -> None:
+    response = ask(FakeBroker(), method, path)
+    assert response.status_code == 404
+    assert "Allow" not in response.headers
+    assert response.json()["error"]["message"] == f"there is no {method} '{path}'; GET /docs lists the endpoints"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "meant"),
+    [
+        ("POST", "//v1/chat/completions", "/v1/chat/completions"),
+        ("POST", "/v1//chat/completions", "/v1/chat/completions"),
+        ("POST", "/chat/completions", "/v1/chat/completions"),
+        ("POST", "//chat/completions", "/v1/chat/completions"),
+        ("POST", "/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("POST", "/openai/v1/audio/transcriptions", "/v1/audio/transcriptions"),
+        ("POST", "/v1/chat/completion", "/v1/chat/completions"),
+        ("POST", "/V1/Chat/Completions", "/v1/chat/completions"),
+        ("GET", "/models", "/v1/models"),
+        ("HEAD", "/models", "/v1/models"),
+        ("GET", "/models/smol", "/v1/models/smol"),
+        ("GET", "/v1/health", "/health"),
+        ("DELETE", "/jobs/7", "/v1/jobs/7"),
+    ],
+)
+def test_a_404_names_the_path_that_was_meant(method: str, path: str, meant: str) -> None:
+    assert path_hint("GET" if method == "HEAD" else method, path, PATHS) == meant
+    response = ask(FakeBroker(), method, f"http://nexa{path}")
+    assert response.status_code == 404
+    if method != "HEAD":
+        message = f"there is no {method} '{path}'; did you mean {meant}? GET /docs lists the endpoints"
+        assert response.json()["error"]["message"] == message
