@@ -6,6 +6,7 @@ import heapq
 from collections import Counter
 from dataclasses import dataclass
 from itertools import count
+from time import monotonic
 from typing import TypeAlias
 
 import numpy as np
@@ -14,7 +15,7 @@ from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
 from numpy.typing import NDArray
 
 MAX_TRIALS = 6_000
-"""Steps tried in one search. A step takes some microseconds."""
+"""Steps tried in one search. A step takes microseconds under most grammars, and milliseconds under some."""
 
 MAX_LENGTH = 1024
 """Longer paths, in tokens, are not followed."""
@@ -68,12 +69,13 @@ class ClosingGraph:
         self._heap: list[tuple[int, int, int, _Node]] = []
         self._trials = 0
 
-    def shortest(self, trials: int) -> list[int] | None:
-        """The tokens that complete the text; None if they were not found in about ``trials`` steps."""
+    def shortest(self, within_s: float) -> list[int] | None:
+        """The tokens that complete the text; None if :data:`MAX_TRIALS` or ``within_s`` seconds did not suffice."""
+        end_at_s = monotonic() + within_s
         if self._matcher.is_accepting():
             return []
         self._push(0, _Node([], self._look()))
-        while self._heap and self._trials < trials:
+        while self._heap and self._trials < MAX_TRIALS and monotonic() < end_at_s:
             repeats, _, _, node = heapq.heappop(self._heap)
             if node.branches is None:
                 found = self._expand(node)
@@ -111,8 +113,9 @@ class ClosingGraph:
         found: list[int] | None = None
         for tokens, text in self._steps(node.look):
             self._trials += 1
-            if not self._matcher.consume_tokens(tokens):
-                raise AssertionError("an allowed token was refused")
+            if not self._matcher.consume_tokens(tokens):  # a limit of the parser, for all that follows too
+                self._heap.clear()
+                return None
             if self._matcher.is_accepting():
                 found = node.path + tokens
                 break

@@ -7,7 +7,7 @@ from llguidance import LLMatcher, LLTokenizer
 from llguidance.numpy import allocate_token_bitmask
 from numpy.typing import NDArray
 
-from workers.llama.constraints.closing_graph import MAX_LENGTH, MAX_TRIALS, ClosingGraph
+from workers.llama.constraints.closing_graph import MAX_LENGTH, ClosingGraph
 from workers.llama.constraints.matcher import allowed_tokens
 
 STRUCTURE = '"}],'
@@ -40,14 +40,12 @@ class ClosingSearch:
         """A text's tokens, as few as can be."""
         return list(self._tokenizer.greedy_tokenize(text))
 
-    def find(
-        self, matcher: LLMatcher, texts: list[list[int]], limit: int, trials: int = MAX_TRIALS
-    ) -> list[int] | None:
+    def find(self, matcher: LLMatcher, texts: list[list[int]], limit: int, within_s: float) -> list[int] | None:
         """At most ``limit`` tokens that complete the matcher's text: few, but not always the fewest.
 
-        None if none were found. ``texts`` are longer steps to try than one byte, ``trials`` bounds the search.
+        None if none were found. ``texts`` are longer steps to try than one byte, ``within_s`` bounds the search.
         """
-        path = ClosingGraph(matcher.deep_copy(), self._vocab_size, self._bytes, texts).shortest(trials)
+        path = ClosingGraph(matcher.deep_copy(), self._vocab_size, self._bytes, texts).shortest(within_s)
         if path is None:
             path = self._follow_closers(matcher.deep_copy())
         path = None if path is None else self._merge(matcher, path)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
-from llguidance.gbnf_to_lark import any_to_lark
 
 from shared.wire.jobs import Constraint, ConstraintKind
 from shared.wire.payloads import JobError
@@ -17,10 +17,17 @@ from workers.llama.constraints.closing_graph import MAX_LENGTH
 from workers.llama.constraints.closing_search import ClosingSearch
 from workers.llama.constraints.constraint import CompiledGrammar, TokenConstraint
 from workers.llama.constraints.fixed_texts import fixed_texts
+from workers.llama.constraints.gbnf import GbnfError, is_gbnf
+from workers.llama.constraints.gbnf_to_lark import gbnf_to_lark
 from workers.llama.constraints.matcher import error_reason
 from workers.llama.constraints.schemas import close_objects, mentions
 
 MAX_KEPT_GRAMMARS = 16
+
+_LARK_START = re.compile(r"^\s*start\s*(\[.*\])?\s*:", re.MULTILINE)
+
+MAX_SEARCH_S = 1.0
+"""Time of the search for the shortest answer of a grammar. Most take some milliseconds."""
 
 JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """The JSON format that models have seen most. Allowing only one format means that more tokens are forced."""
@@ -50,7 +57,7 @@ class GrammarCompiler:
             case ConstraintKind.REGEX:
                 grammar, param = LLMatcher.grammar_from_regex(constraint.value), "regex"
             case ConstraintKind.GRAMMAR:
-                grammar, param = _lark_or_gbnf(constraint.value), "grammar"
+                return self._grammar(constraint.value)
         return self.constrain(grammar, param)
 
     def constrain(self, grammar: str, param: str) -> TokenConstraint:
@@ -79,6 +86,22 @@ class GrammarCompiler:
         if error and not error.startswith("WARNING"):
             raise JobError(400, f"{what}: {error_reason(error)}", what.split(":")[0], "unsupported_schema")
 
+    def _grammar(self, text: str) -> TokenConstraint:
+        if is_lark(text):
+            return self.constrain(text, "grammar")
+        try:
+            constraint = self.constrain(gbnf_to_lark(text, self._token_of), "grammar")
+            if constraint.closing() is None:  # perhaps a rule takes what must follow it
+                constraint = self.constrain(gbnf_to_lark(text, self._token_of, by_character=True), "grammar")
+        except GbnfError as error:
+            expected = "" if is_gbnf(text) else "expected Lark or GBNF, got neither: "
+            raise JobError(400, f"grammar: {expected}{error}", "grammar", "unsupported_schema") from None
+        return constraint
+
+    def _token_of(self, text: str) -> int | None:
+        tokens = list(self._tokenizer.tokenize_str(text, parse_special=True))
+        return tokens[0] if len(tokens) == 1 else None
+
     def _compile(self, grammar: str, param: str) -> CompiledGrammar:
         matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
         if matcher.is_error():
@@ -88,7 +111,12 @@ class GrammarCompiler:
         unclosed = CompiledGrammar(matcher, texts, None)
         trial = TokenConstraint(unclosed, self._tokenizer.vocab_size, self._closing_search, param)
         trial.accept(int(np.argmax(trial.allowed())))
-        return replace(unclosed, closing=self._closing_search.find(matcher, texts, MAX_LENGTH))
+        return replace(unclosed, closing=self._closing_search.find(matcher, texts, MAX_LENGTH, MAX_SEARCH_S))
+
+
+def is_lark(text: str) -> bool:
+    """Whether a grammar is in llguidance's dialect of Lark. GBNF may have a rule ``start`` too."""
+    return text.lstrip().startswith("%llguidance") or (_LARK_START.search(text) is not None and not is_gbnf(text))
 
 
 def tool_schema(schema: Any) -> dict[str, Any]:
@@ -107,11 +135,3 @@ def _schema_grammar(schema: Any) -> str:
     except ValueError as error:
         raise JobError(400, f"response_format: {error_reason(str(error))}", "response_format") from None
     return grammar
-
-
-def _lark_or_gbnf(text: str) -> str:
-    try:
-        return str(LLMatcher.grammar_from_lark(any_to_lark(text)))
-    except Exception as error:  # the converter passes on whatever its parser raises
-        reason = error_reason(str(error))
-        raise JobError(400, f"grammar: expected Lark or GBNF, got neither: {reason}", "grammar") from None

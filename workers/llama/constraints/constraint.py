@@ -22,8 +22,8 @@ LIMIT_PHRASES = ("too many", "limit", "max is", "too large", "too big")
 """llguidance's error contains one of these if a grammar exceeds a limit of the parser."""
 
 
-MAX_STEP_TRIALS = 2_000
-"""Steps of one search for closing tokens while other sequences wait."""
+MAX_STEP_SEARCH_S = 0.05
+"""Time of one search for closing tokens while other sequences wait."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class TokenConstraint:
         """At most ``limit`` tokens that complete the text; None if none were found."""
         closing = self._closing_search.reuse(self._matcher, self._last_closing, limit)
         if closing is None:
-            closing = self._closing_search.find(self._matcher, self._texts, limit, MAX_STEP_TRIALS)
+            closing = self._closing_search.find(self._matcher, self._texts, limit, MAX_STEP_SEARCH_S)
         if closing is not None:
             self._last_closing = closing
         return closing
