@@ -54,7 +54,7 @@ CASES: list[tuple[str, list[str], list[str]]] = [
     ('root ::= [a-z]+ "x"', ["abx", "xx"], ["x", "ab"]),
     (
         'root ::= (sum "\\n")+\nsum ::= num ("+" sum)?\nnum ::= [0-9]+ ws\nws ::= [ \\n]*',
-        ["1+2\n", "1 + 2\n"],
+        ["1+2\n", "1 +2\n"],
         ["1+\n", "1"],
     ),
     ('root ::= "a"\nroot ::= "b"', ["b"], ["a"]),
