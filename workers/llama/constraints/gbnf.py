@@ -62,10 +62,10 @@ class Joined:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Alternatives:
     """One of several alternatives."""
 
-    alternatives: tuple[Item, ...]
+    options: tuple[Item, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Repeated:
     most: int | None
 
 
-Item: TypeAlias = "Characters | Token | Reference | Joined | Choice | Repeated"
+Item: TypeAlias = "Characters | Token | Reference | Joined | Alternatives | Repeated"
 
 
 def is_gbnf(text: str) -> bool:
@@ -127,7 +127,7 @@ class _Parser:
             self._at += 1
             self._skip_space(newlines=True)
             alternatives.append(self._sequence(nested))
-        return alternatives[0] if len(alternatives) == 1 else Choice(tuple(alternatives))
+        return alternatives[0] if len(alternatives) == 1 else Alternatives(tuple(alternatives))
 
     def _sequence(self, nested: bool) -> Item:
         items: list[Item] = []

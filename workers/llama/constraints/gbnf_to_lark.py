@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from workers.llama.constraints.gbnf import (
+    Alternatives,
     Characters,
-    Choice,
     GbnfError,
     Item,
     Joined,
@@ -59,8 +59,8 @@ class _Writer:
                 return self._names[item.name]
             case Joined():
                 return f"({' '.join(map(self._text, item.items))})" if item.items else '""'
-            case Choice():
-                return f"({' | '.join(map(self._text, item.alternatives))})"
+            case Alternatives():
+                return f"({' | '.join(map(self._text, item.options))})"
             case Repeated(most=0):
                 return '""'
             case Repeated():
@@ -88,8 +88,8 @@ def _parts(item: Item) -> tuple[Item, ...]:
     match item:
         case Joined():
             return item.items
-        case Choice():
-            return item.alternatives
+        case Alternatives():
+            return item.options
         case Repeated():
             return (item.item,)
         case _:
