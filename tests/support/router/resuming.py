@@ -60,5 +60,5 @@ def detached(broker: PacedBroker, read: int = 3) -> Iterator[tuple[str, str]]:
         connection.read_events(read)
         connection.cut()
         job_id = connection.headers["X-Job-Id"]
-        wait_until(lambda: not (job_of(url, job_id) or {})["connected"])
+        wait_until(lambda: not (job_of(url, job_id) or {"connected": False})["connected"])  # gone, or even forgotten
         yield url, job_id
