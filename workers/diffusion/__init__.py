@@ -3,7 +3,8 @@
 The life of a picture:
 
 1. ``engine`` receives the job. ``order`` checks it and its ``prompts``, takes LoRA tags out (``loras``) and decodes the
-   input picture and mask (``pictures``). Orders wait their turn in ``engine``.
+   input picture and mask (``pictures``). ``lora_fit`` checks LoRAs by their headers, which ``lora_files`` reads. Orders
+   wait their turn in ``engine``.
 2. ``painter`` runs the order in its own thread and turns the library's progress into events. ``step_timer`` estimates
    the time left, which decides whether a cancelled picture is finished and discarded or the process ends.
 3. ``native`` calls the library; ``native_log`` keeps its errors.

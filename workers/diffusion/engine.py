@@ -13,6 +13,7 @@ from shared.distribution import how_to_install
 from shared.engines.diffusion import DIFFUSION
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Progress, Started
+from workers.diffusion.lora_fit import LoraFit
 from workers.diffusion.options import DiffusionOptions
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError, WorkerMustEnd
 
@@ -37,6 +38,7 @@ class DiffusionEngine:
 
     def __init__(self, options: DiffusionOptions) -> None:
         self._options = options
+        self._fit = LoraFit((options.model_path, *options.files.values()))
         self._waiting: deque[Order] = deque()
         self._running: Order | None = None
         self._cancelled_at_s = 0.0
@@ -68,7 +70,7 @@ class DiffusionEngine:
     def submit(self, job: EngineJob) -> list[Emitted]:
         from workers.diffusion.order import accept
 
-        self._waiting.append(accept(job, self._options.lora_folder))
+        self._waiting.append(accept(job, self._options.lora_folder, self._fit))
         return []
 
     def cancel(self, job_id: str) -> None:

@@ -12,6 +12,7 @@ from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.kinds import kind_of
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
+from workers.diffusion.lora_fit import LoraFit
 from workers.diffusion.loras import Lora, take_loras
 from workers.diffusion.pictures.decoding import decode, input_picture, mask_picture
 from workers.diffusion.prompts import check_text, check_weights
@@ -54,7 +55,7 @@ class Order:
         return frozenset(round(self.steps * (index + 1) / (wanted + 1)) for index in range(wanted))
 
 
-def accept(job: EngineJob, lora_folder: str) -> Order:
+def accept(job: EngineJob, lora_folder: str, fit: LoraFit) -> Order:
     """Check a job and decode its pictures.
 
     Raises:
@@ -74,6 +75,8 @@ def accept(job: EngineJob, lora_folder: str) -> Order:
     prompt, loras = take_loras(work.prompt, lora_folder)
     check_weights("prompt", prompt)
     check_weights("negative_prompt", work.negative_prompt)
+    for lora in loras:
+        fit.check(lora.path)
     order = Order(job.job_id, work, prompt, loras, job.delivered)
     if work.has_input:
         _take_pictures(order, job)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,9 @@ import pytest
 
 from shared.wire.payloads import JobError
 from tests.support.workers.diffusion_jobs import image_job, run
+from tests.support.workers.lora_file import write_lora
 from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.lora_files import Shapes
 from workers.diffusion.loras import Lora, take_loras
 
 
@@ -70,26 +71,12 @@ def test_many_files_are_not_all_listed(folder: Path) -> None:
 
 
 def test_a_lora_changes_the_picture_by_its_weight(engine: DiffusionEngine, lora_folder: Path) -> None:
-    write_lora(lora_folder / "ink.safetensors", "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.ff.net.2")
+    layer = "model.diffusion_model.input_blocks.4.1.transformer_blocks.0.ff.net.2"
+    shapes: Shapes = {f"{layer}.lora_down.weight": (4, 2560), f"{layer}.lora_up.weight": (640, 4)}
+    write_lora(lora_folder / "ink.safetensors", shapes)
     plain = run(engine, image_job()).pixels
     painted = run(engine, image_job(prompt="a cat<lora:ink:2>"))
     assert not np.array_equal(plain, painted.pixels)
     assert [event.step for event in painted.progress] == [1, 2]
     assert np.array_equal(plain, run(engine, image_job(prompt="a cat<lora:ink:0>")).pixels)
     assert np.array_equal(plain, run(engine, image_job()).pixels), "the model itself is unchanged"
-
-
-def write_lora(path: Path, layer: str) -> None:
-    """A LoRA of rank 4 for one layer, 2560 to 640 wide."""
-    generator = np.random.default_rng(0)
-    tensors = {
-        f"{layer}.lora_down.weight": generator.standard_normal((4, 2560)).astype("<f4"),
-        f"{layer}.lora_up.weight": generator.standard_normal((640, 4)).astype("<f4"),
-    }
-    header: dict[str, object] = {}
-    data = b""
-    for name, values in tensors.items():
-        begin, data = len(data), data + values.tobytes()
-        header[name] = {"dtype": "F32", "shape": values.shape, "data_offsets": [begin, len(data)]}
-    text = json.dumps(header).encode()
-    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
