@@ -2,7 +2,7 @@
 # make serve EXTRAS=speech,images MODEL="smollm2 faster-whisper-tiny ./sd.safetensors"
 # make test         set up once, then all checks, the unit tests, and the whole server with real models
 # make test-slow    other programs as clients, a browser, the package, conversions, faults (installs Debian packages)
-# make test-more    minutes of load and of faults (a quarter of an hour)
+# make test-more    minutes of load and of faults, thousands of random picture orders (three quarters of an hour)
 # make coverage     which lines `make test` runs, in all processes of the server
 # make bench        set up once, then measure this server and others on the same model (half an hour or more on 2 cores)
 # make bench ARGS="--rounds 1 --only a,b16 --servers nexa,llama-server"
@@ -27,7 +27,7 @@ test-slow: setup-dev
 	@$(PYTEST) tests/slow
 
 test-more: setup-dev
-	@echo "test-more: load and faults (a quarter of an hour)"
+	@echo "test-more: load, faults, random picture orders (three quarters of an hour)"
 	@$(PYTEST) tests/more
 
 # Processes that are killed on purpose leave no figures.

@@ -29,3 +29,8 @@ def test_no_client_is_wronged_in_a_minute_of_faults(model: str) -> None:
 @pytest.mark.timeout(1800)
 def test_no_process_grows_in_ten_minutes_of_load() -> None:
     script("scripts.soak")
+
+
+@pytest.mark.timeout(3600)
+def test_no_worker_dies_of_5000_random_picture_orders() -> None:
+    assert "deaths: 0" in script("scripts.picture_fuzz", "--orders", "5000")

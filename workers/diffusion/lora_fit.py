@@ -151,19 +151,10 @@ class LoraFit:
             if merged is not None and key in self._quantised:
                 got = f"the tensor {parts[merged][:200]!r}; a quantised layer takes lora_down and lora_up, or lokr"
                 raise _refusal(path, "that fits the model", got)
-            if expected is not None and (bad := _misfit(*self._comparable(found, expected))):
+            if expected is not None and (bad := _misfit(found, expected, is_applied=bool(self._quantised))):
                 raise _refusal(path, "that fits the model", _described(parts[bad], found[bad], expected))
             if bias is not None and "diff_b" in found and found["diff_b"] != bias:
                 raise _refusal(path, "that fits the model", _described(parts["diff_b"], found["diff_b"], bias))
-
-    def _comparable(
-        self, found: dict[str, tuple[int, ...]], layer: tuple[int, ...]
-    ) -> tuple[dict[str, tuple[int, ...]], tuple[int, ...]]:
-        """Without the kernels of 1 x 1 unless the library would compute with the LoRA as it is, which it does for
-        quantised models; into others it merges the LoRA, whatever their layers are."""
-        if self._quantised:
-            return found, layer
-        return {part: _without_kernel_of_1(shape) for part, shape in found.items()}, _without_kernel_of_1(layer)
 
     def _model_shapes(self) -> Shapes:
         if self._model is None:
@@ -191,8 +182,15 @@ def _without_kernel_of_1(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[:2] if set(shape[2:]) == {1} else shape
 
 
-def _misfit(found: dict[str, tuple[int, ...]], layer: tuple[int, ...]) -> str | None:
-    """The part whose shape does not fit a weight of shape ``layer``; None if all do."""
+def _misfit(found: dict[str, tuple[int, ...]], layer: tuple[int, ...], *, is_applied: bool) -> str | None:
+    """The part whose shape does not fit a weight of shape ``layer``; None if all do.
+
+    The library applies the LoRAs of quantised models at each step as they are (``is_applied``). Into other models it
+    merges them, whatever their layers are, so there kernels of 1 x 1 do not matter.
+    """
+    if not is_applied:
+        found = {part: _without_kernel_of_1(shape) for part, shape in found.items()}
+        layer = _without_kernel_of_1(layer)
     outputs, inputs = layer[0], math.prod(layer[1:])
     if "down" in found and "up" in found:
         down, up = found["down"], found["up"]
@@ -205,7 +203,7 @@ def _misfit(found: dict[str, tuple[int, ...]], layer: tuple[int, ...]) -> str | 
             return "mid"
     if "diff" in found and math.prod(found["diff"]) != outputs * inputs:
         return "diff"
-    return _hadamard_misfit(found, outputs, inputs) or _kronecker_misfit(found, layer)
+    return _hadamard_misfit(found, outputs, inputs) or _kronecker_misfit(found, layer, is_applied=is_applied)
 
 
 def _hadamard_misfit(found: dict[str, tuple[int, ...]], outputs: int, inputs: int) -> str | None:
@@ -220,20 +218,24 @@ def _hadamard_misfit(found: dict[str, tuple[int, ...]], outputs: int, inputs: in
     return None
 
 
-def _kronecker_misfit(found: dict[str, tuple[int, ...]], layer: tuple[int, ...]) -> str | None:
-    factors = []
+def _kronecker_misfit(found: dict[str, tuple[int, ...]], layer: tuple[int, ...], *, is_applied: bool) -> str | None:
+    """As :func:`_misfit`. Any factors of the right number of elements are merged; only whole ones are applied."""
+    sizes = []
     for factor in ("lokr_w1", "lokr_w2"):
         whole, up, down = found.get(factor), found.get(f"{factor}_a"), found.get(f"{factor}_b")
         if whole is not None:
-            factors.append((factor, whole))
-        elif up is not None and down is not None:
-            if len(up) != 2 or len(down) < 2 or up[1] != down[0]:
-                return f"{factor}_a"
-            factors.append((f"{factor}_a", (up[0], *down[1:])))
-    if len(factors) < 2:
+            sizes.append(math.prod(whole))
+        elif up is not None or down is not None:
+            if is_applied or up is None or down is None or len(up) != 2 or len(down) < 2 or up[1] != down[0]:
+                return f"{factor}_a" if up is not None else f"{factor}_b"
+            sizes.append(up[0] * math.prod(down[1:]))
+    if len(sizes) < 2:
         return None
-    (_, first), (name, second) = factors
-    first = (*first, *[1] * (len(layer) - len(first)))
-    second = (*second, *[1] * (len(layer) - len(second)))
-    product = tuple(one * other for one, other in zip(first, second, strict=False))
-    return None if product == layer and len(first) == len(second) == len(layer) else name
+    last = "lokr_w2" if "lokr_w2" in found else "lokr_w2_a"
+    if not is_applied:
+        return None if math.prod(sizes) == math.prod(layer) else last
+    first, second = found["lokr_w1"], found["lokr_w2"]
+    if len(first) != 2:
+        return "lokr_w1"
+    product = (first[0] * second[0], first[1] * second[1], *second[2:]) if len(second) == len(layer) else ()
+    return None if product == layer else "lokr_w2"

@@ -28,7 +28,7 @@ def hadamard(layer: str, *shapes: tuple[int, ...]) -> Shapes:
     return {f"{layer}.hada_{name}": shape for name, shape in zip(("w1_a", "w1_b", "w2_a", "w2_b"), shapes, strict=True)}
 
 
-FITTING = {
+FITTING: dict[str, Shapes] = {
     "linear": pair(FF, (4, 2560), (640, 4)) | {f"{FF}.alpha": ()},
     "original": pair("model.diffusion_model.input_blocks.4.1.transformer_blocks.0.ff.net.2", (4, 2560), (640, 4)),
     "diffusers": {
@@ -42,11 +42,12 @@ FITTING = {
     "difference-of-a-bias": {f"{FF}.diff_b": (640,)},
     "hadamard-of-a-convolution": hadamard(CONV, (320, 2), (2, 2880), (320, 3), (3, 2880)),
     "kronecker": {f"{FF}.lokr_w1": (4, 4), f"{FF}.lokr_w2": (160, 640)},
+    "kronecker-of-a-convolution": {f"{CONV}.lokr_w1": (4, 4), f"{CONV}.lokr_w2": (80, 80, 3, 3)},
     "another-model's-layer": pair("lora_unet_double_blocks_0_img_attn_qkv", (4, 7), (9, 5)),
     "half-a-pair": {f"{FF}.lora_down.weight": (4, 7)},
 }
 
-UNFITTING = {
+UNFITTING: dict[str, tuple[Shapes, str]] = {
     "inputs": (pair(FF, (4, 1280), (640, 4)), "lora_down"),
     "outputs": (pair(FF, (4, 2560), (320, 4)), "lora_up"),
     "ranks": (pair(FF, (4, 2560), (640, 8)), "lora_up"),
@@ -62,6 +63,11 @@ UNFITTING = {
     "bias": ({f"{FF}.diff_b": (641,)}, ".diff_b"),
     "hadamard": (hadamard(CONV, (320, 2), (2, 2880), (320, 3), (4, 2880)), "hada_w2_a"),
     "kronecker": ({f"{FF}.lokr_w1": (4, 4), f"{FF}.lokr_w2": (160, 641)}, "lokr_w2"),
+    "kronecker-kernel": ({f"{CONV}.lokr_w1": (4, 4, 1, 1), f"{CONV}.lokr_w2": (80, 80, 3, 3)}, "lokr_w1"),
+    "kronecker-of-low-rank": (
+        {f"{FF}.lokr_w1": (4, 4), f"{FF}.lokr_w2_a": (160, 2), f"{FF}.lokr_w2_b": (2, 640)},
+        "lokr_w2_a",
+    ),
 }
 
 
