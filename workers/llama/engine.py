@@ -212,7 +212,7 @@ class LlamaEngine:
                 continue
             sequence, begin, end = part.sequence, end, end + part.outputs
             if part.echoes:
-                start = sequence.computed - part.length
+                start = sequence.computed - part.echoes
                 emitted.append((sequence.job_id, self._generation.echo(sequence, start, logits[begin:end])))
             if not part.wants_logits:
                 continue

@@ -57,7 +57,7 @@ class Generation:
 
         Args:
             sequence: the sequence; its ``echoed`` is moved on.
-            start: the position of the first row of ``logits``, at most that of the token before the next one to send.
+            start: the position of the first row of ``logits``, that of the token before the next one to send.
             logits: of consecutive tokens, shape ``(tokens, vocabulary)``.
         """
         assert sequence.echo is not None

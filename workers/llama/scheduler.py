@@ -31,18 +31,18 @@ HEADROOM_CELLS = 32
 class ScheduledTokens:
     """The next ``length`` tokens of a sequence; ``wants_logits`` if its last token is among them.
 
-    ``echoes`` if the logits of all of them are wanted, for the log probabilities of the prompt.
+    ``echoes`` is how many of them, the last ones, give log probabilities of the prompt that are still to be sent.
     """
 
     sequence: Sequence
     length: int
     wants_logits: bool
-    echoes: bool = False
+    echoes: int = 0
 
     @property
     def outputs(self) -> int:
         """How many of the tokens, the last ones, give logits."""
-        return self.length if self.echoes else int(self.wants_logits)
+        return self.echoes or int(self.wants_logits)
 
 
 class Scheduler:
@@ -154,7 +154,7 @@ class Scheduler:
                 continue
             length = min(sequence.pending, budget)
             if sequence.wants_prompt_logprobs:
-                length = min(length, MAX_ECHOED_TOKENS)
+                length = min(length, sequence.first_echoing - sequence.computed + MAX_ECHOED_TOKENS)
             if length == sequence.pending > 1 and len(self.running) == 1:
                 # The batch's shape changes the rounding. A repeated prompt is cached except for its last token, so it
                 # gives the same text again only if that token was computed alone the first time too.
@@ -164,8 +164,10 @@ class Scheduler:
             except CacheFull:
                 if scheduled or not self._make_room(sequence, length, scheduled):
                     return
-            wants_logits, echoes = length == sequence.pending, sequence.wants_prompt_logprobs
-            scheduled.append(ScheduledTokens(sequence, length, wants_logits, echoes))
+            echoes = 0
+            if sequence.wants_prompt_logprobs:
+                echoes = max(sequence.computed + length - sequence.first_echoing, 0)
+            scheduled.append(ScheduledTokens(sequence, length, length == sequence.pending, echoes))
             budget -= length
 
     def _prefill_order(self, budget: int) -> list[Sequence]:

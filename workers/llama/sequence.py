@@ -87,9 +87,12 @@ class Sequence:
     @property
     def shareable(self) -> int:
         """How many of the first tokens may come from the cache. Logits are computed from the others only."""
-        if self.wants_prompt_logprobs:
-            return max(self.echoed - 1, 0)
-        return len(self.tokens) - 1
+        return self.first_echoing if self.wants_prompt_logprobs else len(self.tokens) - 1
+
+    @property
+    def first_echoing(self) -> int:
+        """The position of the token whose logits give the next log probability of the prompt to send."""
+        return max(self.echoed - 1, 0)
 
     def move(self, state: SequenceState) -> None:
         """Change to ``state``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -126,6 +127,33 @@ def test_another_worker_sends_the_rest(engine: LlamaEngine, delivered: int) -> N
     assert_close(rows_of(rest), rows_of(whole)[delivered:])
     offset = rows_of(whole)[delivered].offset
     assert text_of(rest) == text_of(whole)[offset:]
+
+
+@pytest.mark.parametrize("delivered", [MAX_ECHOED_TOKENS - 1, MAX_ECHOED_TOKENS, 150])
+def test_a_worker_without_the_prompt_in_its_cache_sends_the_rest_once(engine: LlamaEngine, delivered: int) -> None:
+    job = replace(SCORED, prompt=f"{delivered}. {LONG}")
+    rest = run(engine, job, delivered=delivered, begun=Started(0, 0))[0]
+    whole = run(engine, job)[0]
+    assert_close(rows_of(rest), rows_of(whole)[delivered:])
+    assert text_of(rest) == text_of(whole)[rows_of(whole)[delivered].offset :]
+
+
+def test_a_prompt_preempted_while_it_is_scored_is_sent_once(engine: LlamaEngine) -> None:
+    job = replace(SCORED, prompt=f"Once more. {LONG}")
+    engine.submit(EngineJob("scored", job))
+    older = TextJob(prompt="Tale:", sampling=GREEDY, max_tokens=60, ignore_eos=True)
+    engine.submit(EngineJob("older", older))
+    payloads: list[Payload] = []
+    sent = 0
+    while engine.has_work():
+        payloads += [payload for job_id, payload in engine.step() if job_id == "scored"]
+        if sent == 0 and len(rows_of(payloads)) > MAX_ECHOED_TOKENS:
+            sent = len(rows_of(payloads))
+            scored = engine._sequences["scored"]
+            scored.received_at_s = time.monotonic()  # the youngest
+            assert engine._scheduler.preempt_youngest() is scored
+    assert 0 < sent < len(rows_of(payloads))
+    assert_close(rows_of(payloads), rows_of(run(engine, job)[0]))
 
 
 def test_no_token_is_generated_where_none_is_wanted(engine: LlamaEngine) -> None:
