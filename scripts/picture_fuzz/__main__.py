@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -47,15 +48,20 @@ def outcome_of(engine: DiffusionEngine, order: RandomOrder) -> str:
 
 
 def work_through(arguments: argparse.Namespace) -> None:
-    """Take the orders from number ``first`` on; print a line of JSON before and after each."""
+    """Take the orders from number ``first`` on; print a line of JSON before and after each.
+
+    What the library prints goes to stderr.
+    """
+    lines = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     loras = tuple(sorted(path.stem for path in arguments.loras.iterdir()))
     options = DiffusionOptions(str(arguments.checkpoint), "tiny", threads=2, lora_folder=str(arguments.loras))
     engine = DiffusionEngine(options)
     engine.load(lambda fraction: None)
     for number in range(arguments.first, arguments.orders):
         order = OrderMaker(arguments.seed * 1_000_000 + number, loras).order()
-        print(json.dumps({"number": number, "body": repr(order.body)[:2000]}), flush=True)
-        print(json.dumps({"outcome": outcome_of(engine, order)}), flush=True)
+        print(json.dumps({"number": number, "body": repr(order.body)[:2000]}), file=lines, flush=True)
+        print(json.dumps({"outcome": outcome_of(engine, order)}), file=lines, flush=True)
     engine.close()
 
 

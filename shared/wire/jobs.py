@@ -32,11 +32,12 @@ class Constraint(Struct, frozen=True):
     """A constraint on generated text.
 
     ``value`` is a dict for ``JSON_SCHEMA``, the source text for ``GRAMMAR`` (GBNF or Lark) and ``REGEX``, ``None`` for
-    ``JSON_OBJECT``.
+    ``JSON_OBJECT``. ``field`` is the field of the request that it comes from, for errors.
     """
 
     kind: ConstraintKind
     value: Any = None
+    field: str = "response_format"
 
 
 class Sampling(Struct, frozen=True):

@@ -142,7 +142,7 @@ class GenerationRequest(RequestModel, SchedulingFields):
 
     def stops(self) -> list[str]:
         """The strings that end the answer."""
-        stops: dict[str, str | list[str] | None] = {"stop": self.stop, "stop_words": self.stop_words}
+        stops: dict[str, str | list[str] | None] = {"stop": self.stop or None, "stop_words": self.stop_words or None}
         return list(agreed(stops) or [])
 
     def constraint(self) -> Constraint | None:
@@ -155,8 +155,8 @@ class GenerationRequest(RequestModel, SchedulingFields):
             "response_format": self.response_format.to_constraint() if self.response_format else None,
             "json_schema": None
             if self.json_schema is None
-            else Constraint(ConstraintKind.JSON_SCHEMA, self.json_schema),
-            "grammar": None if self.grammar is None else Constraint(ConstraintKind.GRAMMAR, self.grammar),
+            else Constraint(ConstraintKind.JSON_SCHEMA, self.json_schema, "json_schema"),
+            "grammar": None if self.grammar is None else Constraint(ConstraintKind.GRAMMAR, self.grammar, "grammar"),
         }
         given = [(name, constraint) for name, constraint in wanted.items() if constraint is not None]
         if len(given) > 1:

@@ -42,23 +42,24 @@ class GrammarCompiler:
         self._closing_search = ClosingSearch(tokenizer)
 
     def compile(self, constraint: Constraint) -> TokenConstraint:
-        """The constraint of a request's ``response_format``, ``regex`` or ``grammar``.
+        """A constraint of a request.
 
         Raises:
             JobError: 400, with llguidance's reason, which names a keyword that is not supported.
         """
+        field = constraint.field
         match constraint.kind:
             case ConstraintKind.JSON_OBJECT:
-                grammar, param = _schema_grammar({"type": "object"}), "response_format"
+                grammar = _schema_grammar({"type": "object"}, field)
             case ConstraintKind.JSON_SCHEMA:
-                grammar, param = _schema_grammar(constraint.value), "response_format"
+                grammar = _schema_grammar(constraint.value, field)
                 if mentions(constraint.value, "oneOf"):
-                    self.check_schema(constraint.value, param)
+                    self.check_schema(constraint.value, field)
             case ConstraintKind.REGEX:
-                grammar, param = LLMatcher.grammar_from_regex(constraint.value), "regex"
+                grammar = LLMatcher.grammar_from_regex(constraint.value)
             case ConstraintKind.GRAMMAR:
-                return self._grammar(constraint.value)
-        return self.constrain(grammar, param)
+                return self._grammar(constraint.value, field)
+        return self.constrain(grammar, field)
 
     def constrain(self, grammar: str, param: str) -> TokenConstraint:
         """The constraint of a grammar in llguidance's own form.
@@ -86,16 +87,16 @@ class GrammarCompiler:
         if error and not error.startswith("WARNING"):
             raise JobError(400, f"{what}: {error_reason(error)}", what.split(":")[0], "unsupported_schema")
 
-    def _grammar(self, text: str) -> TokenConstraint:
+    def _grammar(self, text: str, field: str) -> TokenConstraint:
         if is_lark(text):
-            return self.constrain(text, "grammar")
+            return self.constrain(text, field)
         try:
-            constraint = self.constrain(gbnf_to_lark(text, self._token_of), "grammar")
+            constraint = self.constrain(gbnf_to_lark(text, self._token_of), field)
             if constraint.closing() is None:  # perhaps a rule takes what must follow it
-                constraint = self.constrain(gbnf_to_lark(text, self._token_of, by_character=True), "grammar")
+                constraint = self.constrain(gbnf_to_lark(text, self._token_of, by_character=True), field)
         except GbnfError as error:
             expected = "" if is_gbnf(text) else "expected Lark or GBNF, got neither: "
-            raise JobError(400, f"grammar: {expected}{error}", "grammar", "unsupported_schema") from None
+            raise JobError(400, f"{field}: {expected}{error}", field, "unsupported_schema") from None
         return constraint
 
     def _token_of(self, text: str) -> int | None:
@@ -125,13 +126,13 @@ def tool_schema(schema: Any) -> dict[str, Any]:
     return {"type": "object", **closed, "x-guidance": JSON_STYLE}
 
 
-def _schema_grammar(schema: Any) -> str:
-    """The grammar of the JSON texts that fit ``schema``."""
+def _schema_grammar(schema: Any, field: str) -> str:
+    """The grammar of the JSON texts that fit ``schema``, which is the value of ``field``."""
     closed = close_objects(schema)
     if closed is True or closed == {}:
         closed = {"type": ["object", "array", "string", "number", "boolean", "null"]}
     try:
         grammar: str = LLMatcher.grammar_from_json_schema(json.dumps(closed), overrides=JSON_STYLE)
     except ValueError as error:
-        raise JobError(400, f"response_format: {error_reason(str(error))}", "response_format") from None
+        raise JobError(400, f"{field}: {error_reason(str(error))}", field) from None
     return grammar

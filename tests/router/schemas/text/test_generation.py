@@ -62,6 +62,7 @@ def test_each_name_of_the_stop_words(name: str, given: Any, wire: list[str]) -> 
 
 def test_empty_stop_words_do_not_count() -> None:
     assert completion(stop=[""] * 17 + ["a"])[0].stop == ["a"]
+    assert completion(stop="", stop_words=["b"])[0].stop == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -227,12 +228,12 @@ def test_long_values_are_cut_in_errors() -> None:
             {"response_format": {"type": "json_object", "schema": {"type": "object"}}},
             Constraint(ConstraintKind.JSON_SCHEMA, {"type": "object"}),
         ),
-        ({"json_schema": {"type": "array"}}, Constraint(ConstraintKind.JSON_SCHEMA, {"type": "array"})),
+        ({"json_schema": {"type": "array"}}, Constraint(ConstraintKind.JSON_SCHEMA, {"type": "array"}, "json_schema")),
         (
             {"json_schema": {}, "response_format": {"type": "text"}},
-            Constraint(ConstraintKind.JSON_SCHEMA, {}),
+            Constraint(ConstraintKind.JSON_SCHEMA, {}, "json_schema"),
         ),
-        ({"grammar": "root ::= 'a'"}, Constraint(ConstraintKind.GRAMMAR, "root ::= 'a'")),
+        ({"grammar": "root ::= 'a'"}, Constraint(ConstraintKind.GRAMMAR, "root ::= 'a'", "grammar")),
     ],
 )
 def test_constraints(body: dict[str, Any], constraint: Constraint | None) -> None:

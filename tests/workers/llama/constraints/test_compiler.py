@@ -52,11 +52,13 @@ def test_an_unsupported_keyword_is_refused_by_name(schema: Any, named: str, comp
         (ConstraintKind.GRAMMAR, "nonsense (((", "grammar"),
         (ConstraintKind.GRAMMAR, "", "grammar"),
         (ConstraintKind.GRAMMAR, "root ::= missing", "grammar"),
+        (ConstraintKind.JSON_SCHEMA, {"type": "nope"}, "json_schema"),
+        (ConstraintKind.JSON_SCHEMA, {"oneOf": [{"type": "object"}, {"type": "object"}]}, "json_schema"),
     ],
 )
-def test_a_damaged_grammar_is_refused(kind: ConstraintKind, source: str, param: str, compiler: GrammarCompiler) -> None:
+def test_a_damaged_grammar_is_refused(kind: ConstraintKind, source: Any, param: str, compiler: GrammarCompiler) -> None:
     with pytest.raises(JobError, match=f"^{param}: ") as refused:
-        compiler.compile(Constraint(kind, source))
+        compiler.compile(Constraint(kind, source, param))
     assert (refused.value.failed.status, refused.value.failed.param) == (400, param)
 
 
@@ -77,8 +79,11 @@ def test_the_error_names_the_schema(compiler: GrammarCompiler) -> None:
             ),
             "response_format: parser error: Too many items",
         ),
-        (Constraint(ConstraintKind.GRAMMAR, 'root ::= "a" root'), "grammar: parser error: Too many items"),
-        (Constraint(ConstraintKind.GRAMMAR, "start: /((a{1000}){1000}){1000}/"), "grammar: lexer error: too many"),
+        (Constraint(ConstraintKind.GRAMMAR, 'root ::= "a" root', "grammar"), "grammar: parser error: Too many items"),
+        (
+            Constraint(ConstraintKind.GRAMMAR, "start: /((a{1000}){1000}){1000}/", "grammar"),
+            "grammar: lexer error: too many",
+        ),
     ],
 )
 def test_a_grammar_whose_text_cannot_end_is_a_400(

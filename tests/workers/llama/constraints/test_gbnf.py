@@ -68,7 +68,7 @@ CASES: list[tuple[str, list[str], list[str]]] = [
 
 
 def fits(compiler: GrammarCompiler, vocabulary: Vocabulary, grammar: str, text: str) -> bool:
-    constraint = compiler.compile(Constraint(ConstraintKind.GRAMMAR, grammar))
+    constraint = compiler.compile(Constraint(ConstraintKind.GRAMMAR, grammar, "grammar"))
     for token in vocabulary.tokenize(text, add_special=False, parse_special=True):
         if constraint.ended or not constraint.allowed()[token]:
             return False
@@ -109,13 +109,13 @@ def test_a_text_fits_or_not(
 )
 def test_an_error_says_where_and_what_was_expected(grammar: str, message: str, compiler: GrammarCompiler) -> None:
     with pytest.raises(JobError) as refused:
-        compiler.compile(Constraint(ConstraintKind.GRAMMAR, grammar))
+        compiler.compile(Constraint(ConstraintKind.GRAMMAR, grammar, "grammar"))
     assert (refused.value.failed.status, refused.value.failed.message) == (400, f"grammar: {message}")
 
 
 def test_a_token_beyond_the_vocabulary_is_refused(compiler: GrammarCompiler) -> None:
     with pytest.raises(JobError, match=r"^grammar: ") as refused:
-        compiler.compile(Constraint(ConstraintKind.GRAMMAR, "root ::= <[99999999]>"))
+        compiler.compile(Constraint(ConstraintKind.GRAMMAR, "root ::= <[99999999]>", "grammar"))
     assert refused.value.failed.status == 400
 
 
