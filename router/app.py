@@ -55,6 +55,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     access = Access(parts.key_store, settings.api_key, settings.key_required, settings.insecure)
     app = FastAPIOffline(
         redoc_url=None,
+        redirect_slashes=False,  # path_hint redirects
         title="nexa server",
         description=DESCRIPTION,
         lifespan=lambda _: parts.running(),

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 
 from router.http.disconnect import ClientGone
-from router.http.path_hint import Paths, path_hint
+from router.http.path_hint import Paths, path_hint, slash_redirect
 from router.jobs.refusals import Refused
 from router.schemas.errors import ApiError, wrong_method
 from router.schemas.shown import shown
@@ -123,7 +123,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         allowed = (error.headers or {}).get("Allow", "").split(", ")
         return error_response(wrong_method(request.method, request.url.path, allowed))
     if error.status_code in (http.HTTPStatus.NOT_FOUND, http.HTTPStatus.METHOD_NOT_ALLOWED):
-        return error_response(_no_such_path(request))
+        return slash_redirect(request) or error_response(_no_such_path(request))
     return error_response(ApiError(error.status_code, str(error.detail), headers=dict(error.headers or {})))
 
 

@@ -1,4 +1,4 @@
-"""The path that a client probably meant."""
+"""The path that a client probably meant: named in an error, or the target of a redirect."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import difflib
 import functools
 import re
 from collections.abc import Mapping, Set
+from urllib.parse import quote
 
-from starlette.routing import compile_path
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match, compile_path
 
 MIN_LIKENESS = 0.92
 """Of a misspelt path; ``/v1/images/variations`` is not a misspelt ``/v1/images/generations``."""
@@ -28,6 +31,22 @@ def path_hint(method: str, path: str, paths: Paths) -> str | None:
     exact = [declared for declared in known if "{" not in declared]
     similar = difflib.get_close_matches("/".join(["", *parts]).lower(), exact, n=1, cutoff=MIN_LIKENESS)
     return similar[0] if similar else None
+
+
+def slash_redirect(request: Request) -> Response | None:
+    """A redirect to the same path without the slash at its end; None if that does not exist either.
+
+    ``Location`` is relative, so it also holds behind a proxy, whatever the host, scheme and prefix that clients see.
+    """
+    path: str = request.scope["path"]
+    shorter = path.removesuffix("/")
+    if shorter in ("", path) or shorter.endswith("/"):  # clients resolve ".." after empty segments differently
+        return None
+    scope = {**request.scope, "path": shorter}
+    if all(route.matches(scope)[0] is Match.NONE for route in request.app.routes):
+        return None
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse("../" + quote(shorter.rpartition("/")[2], safe="") + query)
 
 
 @functools.cache

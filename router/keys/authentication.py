@@ -61,7 +61,8 @@ class Authentication:
 
     def _authenticate(self, scope: Scope) -> ApiError | None:
         """Record the user of a named key; returns the error if the request is refused."""
-        scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
+        header = Headers(scope=scope).get("authorization", "")
+        scheme, _, given = header.partition(" ")
         given = given.strip() if scheme.lower() == "bearer" else ""
         try:
             key = self._access.find(given)
@@ -78,4 +79,6 @@ class Authentication:
         message = "Authorization is required: Bearer <key>, with an API key of this server"
         if given:
             message = "Authorization: expected a valid API key of this server, got an unknown or revoked one"
+        elif header.strip() and scheme.lower() != "bearer":
+            message = "Authorization: expected Bearer <key>, with an API key of this server, got no word Bearer first"
         return ApiError(401, message, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})

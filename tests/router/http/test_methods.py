@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from router.api.families import PATHS
@@ -99,3 +100,24 @@ def test_a_404_names_the_path_that_was_meant(method: str, path: str, meant: str)
     if method != "HEAD":
         message = f"there is no {method} '{path}'; did you mean {meant}? GET /docs lists the endpoints"
         assert response.json()["error"]["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "location"),
+    [
+        ("POST", "/v1/chat/completions/", "../completions"),
+        ("GET", "/health/", "../health"),
+        ("GET", "/v1/usage/?by=day&key=a%20b", "../usage?by=day&key=a%20b"),
+        ("GET", "/v1/jobs/a%3Fb/", "../a%3Fb"),
+    ],
+)
+def test_a_slash_too_many_is_redirected_relatively(method: str, path: str, location: str) -> None:
+    response = ask(FakeBroker(), method, path, headers={"Host": "inner:8000"})
+    assert (response.status_code, response.headers["Location"]) == (307, location)
+    outer = httpx.URL("https://ai.example/nexa").join(f"/nexa{path}").join(location)
+    assert str(outer).partition("?")[0] == f"https://ai.example/nexa{path.partition('?')[0].rstrip('/')}"
+
+
+@pytest.mark.parametrize("path", ["/", "//", "/nothing/", "//evil.example/", "/v1/jobs//"])
+def test_a_slash_too_many_on_no_path_is_404(path: str) -> None:
+    assert ask(FakeBroker(), "GET", f"http://nexa{path}").status_code == 404

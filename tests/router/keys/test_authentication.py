@@ -17,7 +17,7 @@ from router.jobs.limits import Priority, UserLimits
 from router.keys.store import KeyStore
 from router.keys.usage import UsageStore
 from shared.settings import ServerSettings
-from tests.support.router.client import COMPLETION
+from tests.support.router.client import COMPLETION, ask
 from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker
 
 REMOTE = ("192.168.1.7", 50000)
@@ -80,6 +80,23 @@ def test_creating_and_revoking_keys_takes_effect_with_the_next_request(server: K
     assert [server.status(""), server.status("wrong"), server.status(key)] == [401, 401, 200]
     server.store.revoke("bob")
     assert [server.status(""), server.status(key)] == [401, 401]
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("", "Authorization is required: Bearer <key>, with an API key of this server"),
+        ("Bearer", "Authorization is required: Bearer <key>, with an API key of this server"),
+        ("Bearer x", "Authorization: expected a valid API key of this server, got an unknown or revoked one"),
+        ("KEY", "Authorization: expected Bearer <key>, with an API key of this server, got no word Bearer first"),
+        ("Basic KEY", "Authorization: expected Bearer <key>, with an API key of this server, got no word Bearer first"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong_with_the_header(header: str, message: str) -> None:
+    broker = FakeBroker()
+    broker.settings = broker.settings.model_copy(update={"api_key": "KEY"})
+    answer = ask(broker, "GET", "/v1/models", headers={"Authorization": header})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (401, message)
 
 
 def test_the_shared_key_and_named_keys_work_side_by_side(tmp_path: Path) -> None:
