@@ -248,7 +248,7 @@ def _tiny_block(name: str) -> Iterator[Tensor]:
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m scripts.make_tiny_sd", description=__doc__.partition("\n")[0])
-    parser.add_argument("out", type=Path, metavar="OUT", help="the file to write, ending in .gguf")
+    parser.add_argument("out", type=Path, metavar="OUT", help="the GGUF file to write, such as tiny.gguf")
     parser.add_argument("--seed", type=int, default=0, help="seed of the random weights (default 0)")
     options = parser.parse_args(arguments)
     print(f"writing {options.out} ...", file=sys.stderr)

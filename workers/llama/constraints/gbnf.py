@@ -97,7 +97,7 @@ def parse_gbnf(text: str) -> dict[str, Item]:
         raise GbnfError("expected a rule 'root', got none")
     for reference in parser.references:
         if reference.name not in rules:
-            raise GbnfError(f"line {reference.line}: expected the name of a rule, got '{reference.name}'")
+            raise GbnfError(f"line {reference.line}: expected a rule that the grammar has, got '{reference.name}'")
     return rules
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from llguidance import LLMatcher
 from llguidance.numpy import fill_next_token_bitmask
 from numpy.typing import NDArray
 
 MAX_REASON_CHARACTERS = 300
+
+_OUTSIDE = re.compile(r"Resource '(.*)' is not present in a registry")
 
 
 def allowed_tokens(matcher: LLMatcher, bitmask: NDArray[np.int32], vocab_size: int) -> NDArray[np.bool_]:
@@ -24,4 +28,6 @@ def error_reason(text: str) -> str:
     lines = text.strip().splitlines() or ["no reason given"]
     if lines[0].startswith("regex parse error"):
         return f"regex parse error: {lines[-1].removeprefix('error: ')[:MAX_REASON_CHARACTERS]}"
+    if outside := _OUTSIDE.match(lines[0]):
+        return f"expected a $ref to a part of this schema, got '{outside[1][:MAX_REASON_CHARACTERS]}'"
     return lines[0][:MAX_REASON_CHARACTERS]

@@ -24,7 +24,10 @@ from workers.llama.constraints.compiler import GrammarCompiler
         ({"type": "string", "format": "smell"}, "smell"),
         ({"type": "string", "pattern": "(?=a)b"}, "regex"),
         ({"type": "poem"}, "poem"),
-        ({"$ref": "http://localhost:1/schema"}, "http://localhost:1/schema"),
+        (
+            {"$ref": "http://localhost:1/schema"},
+            "expected a $ref to a part of this schema, got 'http://localhost:1/schema'",
+        ),
         ({"$ref": "#/$defs/missing"}, "missing"),
         ({"type": "integer", "minimum": 5, "maximum": 3}, "minimum"),
         (

@@ -99,7 +99,7 @@ def test_a_text_fits_or_not(
         ('root ::= "a"{2,1}', "line 1: expected at least 2 repetitions, got 1"),
         ('root ::= "a"{9999}', "line 1: expected at most 2000 repetitions, got 9999"),
         ('root ::= "a"{x}', "line 1: expected a number, got 'x}'"),
-        ('root ::= "a"\n\nx ::= missing', "line 3: expected the name of a rule, got 'missing'"),
+        ('root ::= "a"\n\nx ::= missing', "line 3: expected a rule that the grammar has, got 'missing'"),
         ('rooot ::= "a"', "expected a rule 'root', got none"),
         ("root ::= <no such token>", "line 1: expected the text of one token, got '<no such token>'"),
         ("root ::= <[x]>", "line 1: expected the number of a token, got 'x]>'"),
