@@ -13,6 +13,8 @@ from router.schemas.shown import shown
 
 ACCEPTED_CODINGS = ("gzip", "deflate")
 MAX_CODINGS = 4
+MAX_MEMBERS = 10_000
+"""Of a gzip body; ``bgzip`` writes one for every 64 KiB."""
 PIECE_BYTES = 256 * 1024
 """How much of a body is decoded at once: other requests are served in between."""
 
@@ -59,7 +61,8 @@ class DecodedBody:
             if body and not decoders:
                 decoders = self._decoders()
             for piece in _through(decoders, body):
-                yield {"type": "http.request", "body": piece, "more_body": True}
+                if piece:
+                    yield {"type": "http.request", "body": piece, "more_body": True}
                 await asyncio.sleep(0)
         for decoder in decoders:
             decoder.check_complete()
@@ -85,15 +88,19 @@ class _Decoder:
         self._coding = coding
         self._left_bytes = max_bytes
         self._too_large = too_large
+        self._left_members = MAX_MEMBERS
         self._inflater = zlib.decompressobj(_GZIP) if coding == "gzip" else None
 
     def decode(self, data: bytes) -> Iterator[bytes]:
-        """What ``data`` yields, in pieces of at most ``PIECE_BYTES``."""
+        """What ``data`` yields, in pieces of at most ``PIECE_BYTES``; some are empty."""
         while data:
             inflater = self._inflater = self._inflater or zlib.decompressobj(_deflate_format(data))
             if inflater.eof:
                 if self._coding != "gzip":
                     raise self._damaged("more after its end")
+                self._left_members -= 1
+                if self._left_members <= 0:
+                    raise self._damaged(f"more than {MAX_MEMBERS} members")
                 inflater = self._inflater = zlib.decompressobj(_GZIP)
             try:
                 piece = inflater.decompress(data, PIECE_BYTES)
@@ -102,8 +109,7 @@ class _Decoder:
             self._left_bytes -= len(piece)
             if self._left_bytes < 0:
                 raise self._too_large
-            if piece:
-                yield piece
+            yield piece
             data = inflater.unconsumed_tail or inflater.unused_data
 
     def check_complete(self) -> None:

@@ -15,12 +15,17 @@ from starlette.routing import Match, compile_path
 MIN_LIKENESS = 0.92
 """Of a misspelt path; ``/v1/images/variations`` is not a misspelt ``/v1/images/generations``."""
 
+MAX_HINTED_CHARS = 256
+"""Longer paths get no hint: every end of the path is compared with every declared path."""
+
 Paths = Mapping[str, Set[str]]
 """Declared paths and their methods; a path may have parameters."""
 
 
 def path_hint(method: str, path: str, paths: Paths) -> str | None:
     """The path with ``method`` that differs from ``path`` in slashes, a prefix, ``/v1``, the case or a few letters."""
+    if len(path) > MAX_HINTED_CHARS:
+        return None
     parts = [part for part in path.split("/") if part]
     tails = ["/" + "/".join(parts[at:]) for at in range(len(parts))]
     known = [declared for declared, methods in paths.items() if method in methods]

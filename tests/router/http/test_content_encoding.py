@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import json
 import tracemalloc
@@ -10,7 +11,10 @@ from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
+from starlette.types import Message
 
+from router.http.content_encoding import MAX_MEMBERS, DecodedBody
+from router.schemas.errors import ApiError
 from tests.support.router.client import COMPLETION, ask
 from tests.support.router.fake_broker import FakeBroker
 
@@ -132,3 +136,34 @@ def test_a_compressed_form_is_decoded() -> None:
 
 def test_a_request_without_a_body_may_name_any_coding() -> None:
     assert ask(FakeBroker(), "GET", "/health", headers={"Content-Encoding": "br"}).status_code == 200
+
+
+def test_a_gzip_body_has_a_bounded_number_of_members() -> None:
+    empty = gzip.compress(b"")
+    assert sent(empty * (MAX_MEMBERS - 1) + gzip.compress(PLAIN), "gzip").status_code == 200
+    expected = f"body: expected gzip data, as Content-Encoding says, got more than {MAX_MEMBERS} members"
+    assert error_of(sent(empty * (MAX_MEMBERS + 1), "gzip")) == (400, expected)
+
+
+def test_other_requests_are_served_while_a_body_yields_nothing() -> None:
+    members = 1000
+    body = gzip.compress(gzip.compress(b"") * members)
+    others = 0
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def count() -> None:
+        nonlocal others
+        while True:
+            others += 1
+            await asyncio.sleep(0)
+
+    async def read() -> None:
+        counting = asyncio.ensure_future(count())
+        decoded = DecodedBody(receive, ["gzip", "gzip"], 1_000_000, ApiError(413, "body: too large"))
+        assert await decoded.receive() == {"type": "http.request", "body": b"", "more_body": False}
+        counting.cancel()
+
+    asyncio.run(read())
+    assert others >= members

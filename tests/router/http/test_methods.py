@@ -102,6 +102,13 @@ def test_a_404_names_the_path_that_was_meant(method: str, path: str, meant: str)
         assert response.json()["error"]["message"] == message
 
 
+def test_a_long_path_gets_no_hint() -> None:
+    """Comparing all of its ends would take seconds and a gigabyte."""
+    prefix = "/a" * 100
+    assert path_hint("GET", f"{prefix}/models", PATHS) == "/v1/models"
+    assert path_hint("GET", f"{prefix * 100}/models", PATHS) is None
+
+
 @pytest.mark.parametrize(
     ("method", "path", "location"),
     [

@@ -15,6 +15,9 @@ MAX_REPETITIONS = 2_000
 MAX_SHOWN_CHARACTERS = 20
 """Of the place of an error."""
 
+MAX_DIGITS = 18
+"""Of a number; what follows only makes it larger, and it is too large already."""
+
 ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "\\": "\\", '"': '"', "[": "[", "]": "]", "-": "-"}
 HEX_DIGITS = {"x": 2, "u": 4, "U": 8}
 
@@ -23,6 +26,7 @@ _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
 _SPACE_AND_NEWLINES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*")
 _NUMBER = re.compile(r"[0-9]+")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class GbnfError(ValueError):
@@ -39,19 +43,19 @@ class Characters:
 
 @dataclass(frozen=True)
 class Token:
-    """A token by its id or its text, or any other token."""
+    """A token by its id or its text, or any other token. ``at`` is its place in the grammar."""
 
     name: int | str
     negated: bool
-    line: int
+    at: int
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A rule by its name."""
+    """A rule by its name. ``at`` is its place in the grammar."""
 
     name: str
-    line: int
+    at: int
 
 
 @dataclass(frozen=True)
@@ -89,16 +93,31 @@ def parse_gbnf(text: str) -> dict[str, Item]:
     """The rules of a grammar by their names. Of several definitions of a rule the last one counts.
 
     Raises:
-        GbnfError: the grammar is wrong, has no rule ``root``, or names a rule that it does not define.
+        GbnfError: the grammar is wrong, is nested too deeply, has no rule ``root``, or names a rule that it does not
+            define.
     """
     parser = _Parser(text)
-    rules = parser.rules()
+    try:
+        rules = parser.rules()
+    except RecursionError:
+        raise too_deep() from None
     if "root" not in rules:
         raise GbnfError("expected a rule 'root', got none")
     for reference in parser.references:
         if reference.name not in rules:
-            raise GbnfError(f"line {reference.line}: expected a rule that the grammar has, got '{reference.name}'")
+            line = line_at(text, reference.at)
+            raise GbnfError(f"line {line}: expected a rule that the grammar has, got '{reference.name}'")
     return rules
+
+
+def line_at(text: str, at: int) -> int:
+    """The number of the line of a place in ``text``, from 1."""
+    return 1 + len(_LINE_END.findall(text, 0, at))
+
+
+def too_deep() -> GbnfError:
+    """The error for a grammar with groups, or signs such as ``*``, within each other hundreds of times."""
+    return GbnfError("expected groups and repetitions nested less deeply")
 
 
 class _Parser:
@@ -145,7 +164,8 @@ class _Parser:
         if start in "<!":
             return self._token()
         if start not in '"[(.':
-            reference = Reference(self._match(_NAME, "the name of a rule"), self._line)
+            at = self._at
+            reference = Reference(self._match(_NAME, "the name of a rule"), at)
             self.references.append(reference)
             return reference
         self._at += 1
@@ -205,21 +225,21 @@ class _Parser:
         return ord(ESCAPES[escape])
 
     def _token(self) -> Token:
-        line, negated = self._line, self._next == "!"
+        at, negated = self._at, self._next == "!"
         self._at += negated
         self._take("<")
         if self._next == "[":
             self._at += 1
-            number = int(self._match(_NUMBER, "the number of a token"))
+            number = self._number("the number of a token")
             self._take("]")
             self._take(">")
-            return Token(number, negated, line)
+            return Token(number, negated, at)
         end = self._text.find(">", self._at)
         if end < 0:
             self._at = len(self._text)
             self._fail("'>'")
         text, self._at = self._text[self._at : end], end + 1
-        return Token(f"<{text}>", negated, line)
+        return Token(f"<{text}>", negated, at)
 
     def _repetition(self, item: Item, nested: bool) -> Item:
         sign = self._next
@@ -227,13 +247,13 @@ class _Parser:
         if sign != "{":
             return Repeated(item, int(sign == "+"), 1 if sign == "?" else None)
         self._skip_space(nested)
-        least = int(self._match(_NUMBER, "a number"))
+        least = self._number("a number")
         self._skip_space(nested)
         most: int | None = least
         if self._next == ",":
             self._at += 1
             self._skip_space(nested)
-            most = int(self._match(_NUMBER, "a number")) if _NUMBER.match(self._next) else None
+            most = self._number("a number") if _NUMBER.match(self._next) else None
             self._skip_space(nested)
         self._take("}")
         if least > MAX_REPETITIONS:
@@ -246,15 +266,12 @@ class _Parser:
     def _next(self) -> str:
         return self._text[self._at : self._at + 1]
 
-    @property
-    def _line(self) -> int:
-        return len(self._text[: self._at].splitlines()) + self._text[: self._at].endswith(("\n", "\r")) or 1
-
     def _skip_space(self, newlines: bool) -> None:
-        space = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*" if newlines else r"(?:[ \t]|#[^\r\n]*)*").match(
-            self._text, self._at
-        )
+        space = (_SPACE_AND_NEWLINES if newlines else _SPACE).match(self._text, self._at)
         self._at = space.end() if space else self._at
+
+    def _number(self, expected: str) -> int:
+        return int(self._match(_NUMBER, expected).lstrip("0")[:MAX_DIGITS] or "0")
 
     def _match(self, pattern: re.Pattern[str], expected: str) -> str:
         found = pattern.match(self._text, self._at)
@@ -272,6 +289,6 @@ class _Parser:
         if not got and self._at >= len(self._text):
             got = "the end of the grammar"
         elif not got:
-            rest = self._text[self._at : self._at + MAX_SHOWN_CHARACTERS].splitlines()[0]
+            rest = _LINE_END.split(self._text[self._at : self._at + MAX_SHOWN_CHARACTERS])[0]
             got = repr(rest) if rest else "the end of the line"
-        raise GbnfError(f"line {self._line}: expected {expected}, got {got}")
+        raise GbnfError(f"line {line_at(self._text, self._at)}: expected {expected}, got {got}")

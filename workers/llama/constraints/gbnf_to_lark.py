@@ -7,7 +7,7 @@ the first is fast, the second exact where a rule may end with what may follow it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from workers.llama.constraints.gbnf import (
     Alternatives,
@@ -18,7 +18,9 @@ from workers.llama.constraints.gbnf import (
     Reference,
     Repeated,
     Token,
+    line_at,
     parse_gbnf,
+    too_deep,
 )
 
 ANY_CHARACTER = r"[\x{0}-\x{10FFFF}]"
@@ -30,20 +32,25 @@ def gbnf_to_lark(text: str, token_of: Callable[[str], int | None], by_character:
     ``token_of`` finds the token whose text is given, if there is exactly one.
 
     Raises:
-        GbnfError: the grammar is wrong, or names a token that does not exist.
+        GbnfError: the grammar is wrong, is nested too deeply, or names a token that does not exist.
     """
-    return _Writer(parse_gbnf(text), token_of, by_character).write()
+    try:
+        return _Writer(text, token_of, by_character).write()
+    except RecursionError:
+        raise too_deep() from None
 
 
 class _Writer:
-    def __init__(self, rules: dict[str, Item], token_of: Callable[[str], int | None], by_character: bool) -> None:
+    def __init__(self, text: str, token_of: Callable[[str], int | None], by_character: bool) -> None:
+        self._grammar = text
         self._token_of = token_of
-        reached = _reach(rules, "root")
-        self._rules = {name: rules[name] for name in reached}
-        lexemes = {name for name in reached if _is_regular(rules, name)}
+        self._rules = _reachable(parse_gbnf(text))
+        lexemes = _regular(self._rules)
         if by_character and "root" not in lexemes:
             lexemes = set()
-        self._names = {name: f"{'RULE' if name in lexemes else 'rule'}_{number}" for number, name in enumerate(reached)}
+        self._names = {
+            name: f"{'RULE' if name in lexemes else 'rule'}_{number}" for number, name in enumerate(self._rules)
+        }
 
     def write(self) -> str:
         lines = [f"{self._names[name]}: {self._text(item)}" for name, item in self._rules.items()]
@@ -72,7 +79,8 @@ class _Writer:
             return item.name
         token = self._token_of(item.name)
         if token is None:
-            raise GbnfError(f"line {item.line}: expected the text of one token, got '{item.name}'")
+            line = line_at(self._grammar, item.at)
+            raise GbnfError(f"line {line}: expected the text of one token, got '{item.name}'")
         return token
 
 
@@ -96,28 +104,46 @@ def _parts(item: Item) -> tuple[Item, ...]:
             return ()
 
 
-def _names_in(item: Item) -> list[str]:
-    own = [item.name] if isinstance(item, Reference) else []
-    return own + [name for part in _parts(item) for name in _names_in(part)]
+def _all_parts(item: Item) -> Iterator[Item]:
+    """An item and all within it."""
+    waiting = [item]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        waiting += reversed(_parts(part))
 
 
-def _has_token(item: Item) -> bool:
-    return isinstance(item, Token) or any(map(_has_token, _parts(item)))
+def _names_in(item: Item) -> dict[str, None]:
+    """The rules that an item names, each once, in order."""
+    return {part.name: None for part in _all_parts(item) if isinstance(part, Reference)}
 
 
-def _is_regular(rules: dict[str, Item], name: str) -> bool:
-    """Whether a rule names neither tokens nor, directly or not, a rule that names itself."""
-    below = _reach(rules, name)
-    recursive = any(other in _reach(rules, *_names_in(rules[other])) for other in below)
-    return not recursive and not any(_has_token(rules[other]) for other in below)
-
-
-def _reach(rules: dict[str, Item], *names: str) -> list[str]:
-    """These rules and those that they name, directly or not."""
-    reached = dict.fromkeys(names)
-    waiting = list(reached)
+def _reachable(rules: dict[str, Item]) -> dict[str, Item]:
+    """The rules that ``root`` names, directly or not, and itself."""
+    reached = {"root": rules["root"]}
+    waiting = ["root"]
     while waiting:
         new = [name for name in _names_in(rules[waiting.pop()]) if name not in reached]
-        reached.update(dict.fromkeys(new))
-        waiting += dict.fromkeys(new)
-    return list(reached)
+        reached.update((name, rules[name]) for name in new)
+        waiting += new
+    return reached
+
+
+def _regular(rules: dict[str, Item]) -> set[str]:
+    """The rules that name neither tokens nor, directly or not, a rule that names itself."""
+    users: dict[str, list[str]] = {name: [] for name in rules}
+    unknown: dict[str, int] = {}
+    """By rule, how many of those that it names are not known to be regular; rules with tokens never are."""
+    for name, item in rules.items():
+        if not any(isinstance(part, Token) for part in _all_parts(item)):
+            named = _names_in(item)
+            unknown[name] = len(named)
+            for other in named:
+                users[other].append(name)
+    regular = [name for name, count in unknown.items() if count == 0]
+    for name in regular:  # grows on the way
+        for user in users[name]:
+            unknown[user] -= 1
+            if unknown[user] == 0:
+                regular.append(user)
+    return set(regular)

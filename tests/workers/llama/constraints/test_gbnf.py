@@ -7,6 +7,8 @@ import pytest
 from shared.wire.jobs import Constraint, ConstraintKind
 from shared.wire.payloads import JobError
 from workers.llama.constraints.compiler import GrammarCompiler
+from workers.llama.constraints.gbnf import GbnfError
+from workers.llama.constraints.gbnf_to_lark import gbnf_to_lark
 from workers.llama.native.vocabulary import Vocabulary
 
 CASES: list[tuple[str, list[str], list[str]]] = [
@@ -111,6 +113,38 @@ def test_an_error_says_where_and_what_was_expected(grammar: str, message: str, c
     with pytest.raises(JobError) as refused:
         compiler.compile(Constraint(ConstraintKind.GRAMMAR, grammar, "grammar"))
     assert (refused.value.failed.status, refused.value.failed.message) == (400, f"grammar: {message}")
+
+
+DEEP = "expected groups and repetitions nested less deeply"
+CHAIN = "".join(f"r{number} ::= r{number + 1}\n" for number in range(9000))
+
+
+@pytest.mark.parametrize(
+    ("grammar", "error"),
+    [
+        (f"root ::= {'(' * 50_000}", DEEP),
+        (f"root ::= {'(' * 400 + 'x' + ')' * 400}\nx ::=", DEEP),
+        (f"root ::= .{'+' * 50_000}", DEEP),
+        (f"root ::= .{'{2}' * 50_000}", DEEP),
+        (f"root ::= .{{{'9' * 5000}}}", f"line 1: expected at most 2000 repetitions, got {'9' * 18}"),
+        (f"root ::= .{{3,{'0' * 5000}2}}", "line 1: expected at least 3 repetitions, got 2"),
+        (f"{CHAIN}root ::= r0 {'x ' * 50_000}", "line 9000: expected a rule that the grammar has, got 'r9000'"),
+        ("root ::= \v.", "line 1: expected a symbol or the end of the line, got '\\x0b.'"),
+    ],
+    ids=range(8),
+)
+def test_a_hostile_grammar_is_refused(grammar: str, error: str) -> None:
+    with pytest.raises(GbnfError) as refused:
+        gbnf_to_lark(grammar, lambda _: None)
+    assert str(refused.value) == error
+
+
+def test_the_time_for_a_grammar_grows_with_its_length() -> None:
+    """Thousands of rules, in a chain or in a cycle; a search for each of them would take minutes."""
+    chain = gbnf_to_lark(f"root ::= r0\n{CHAIN}r9000 ::= .", lambda _: None)
+    assert chain.count("\nRULE_") == 9002
+    cycle = gbnf_to_lark(f"root ::= r0\n{CHAIN}r9000 ::= . r0 | leaf\nleaf ::= .", lambda _: None)
+    assert (cycle.count("\nrule_"), cycle.count("\nRULE_")) == (9002, 1)
 
 
 def test_a_token_beyond_the_vocabulary_is_refused(compiler: GrammarCompiler) -> None:
