@@ -17,6 +17,8 @@ _MAX_TAGS = 1000
 
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_SCAN, _JPEG_EXIF = 0xDA, 0xE1
+_JPEG_NO_SEGMENT = (0x00, 0xFF)
+"""A zero and padding do not begin a segment."""
 
 
 def picture_dimensions(blob: Blob) -> Dimensions | None:
@@ -68,9 +70,8 @@ def _bmp(data: memoryview) -> Dimensions:
 def _jpeg(data: memoryview) -> Dimensions:
     exif = memoryview(b"")
     position = 2
-    while data[position] == 0xFF and data[position + 1] != _JPEG_SCAN:
-        marker = data[position + 1]
-        if marker == 0xFF:  # a byte of padding
+    while (marker := data[position + 1]) != _JPEG_SCAN or data[position] != 0xFF:
+        if data[position] != 0xFF or marker in _JPEG_NO_SEGMENT:  # decoders skip what is between segments, too
             position += 1
             continue
         (length,) = struct.unpack_from(">H", data, position + 2)

@@ -65,6 +65,15 @@ def test_damaged_metadata_are_ignored(tiff: bytes) -> None:
     assert picture_dimensions(data[:2] + segment + data[2:]) == (90, 70)
 
 
+@pytest.mark.parametrize("junk", [b"j", b"junk", b"\xff", b"\xff\xff", b"\xff\0"])
+def test_bytes_between_the_segments_of_a_jpeg_are_skipped(junk: bytes) -> None:
+    data = file_of("JPEG")
+    place = data.index(b"\xff\xdb")  # before the first quantization table
+    given = data[:place] + junk + data[place:]
+    assert Image.open(io.BytesIO(given)).size == (90, 70)
+    assert picture_dimensions(given) == (90, 70)
+
+
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "GIF", "BMP"])
 def test_a_cut_file_never_raises(format: str) -> None:
     data = file_of(format, (9, 7))
