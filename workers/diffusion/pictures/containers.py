@@ -14,6 +14,12 @@ EXIF_HEAD = b"Exif\0\0"
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_KEPT = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+_PNG_COLOUR_TYPE = 17
+"""The place of the colour type in the chunk ``IHDR``."""
+
+_PNG_TRANSPARENCY = {0: 2, 2: 6}
+"""The length of the chunk ``tRNS`` by colour type, for grey and for colour."""
+
 _WEBP_KEPT = frozenset((b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF"))
 _WEBP_METADATA_FLAGS = 0x20 | 0x08 | 0x04
 """The flags of a ``VP8X`` chunk that announce a colour profile, Exif data and XMP."""
@@ -63,12 +69,18 @@ def _bare_png(data: bytes) -> BarePicture:
         is_whole = end <= len(data) and zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
         if kind == b"eXIf" and is_whole:
             exif = chunk[8:-4]
-        elif kind in _PNG_KEPT and (is_whole or not is_ancillary):
+        elif kind in _PNG_KEPT and ((is_whole and length >= _least_transparency(kept)) or not is_ancillary):
             kept.append(chunk)
         position = end
         if kind == b"IEND":
             break
     return BarePicture(b"".join(kept), exif)
+
+
+def _least_transparency(kept: list[bytes]) -> int:
+    """The least length of the chunk ``tRNS``, by the colour type in the header, the first of the ``kept`` chunks."""
+    header = kept[1] if len(kept) > 1 else b""
+    return _PNG_TRANSPARENCY.get(header[_PNG_COLOUR_TYPE], 1) if len(header) > _PNG_COLOUR_TYPE else 1
 
 
 def _bare_jpeg(data: bytes) -> BarePicture:

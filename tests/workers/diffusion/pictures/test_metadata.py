@@ -93,6 +93,8 @@ BAD_METADATA = {
     "png-profile-bomb": png_with(chunk(b"iCCP", b"name\0\0" + LONG_TEXT), before=b"IDAT"),
     "png-short-gAMA": png_with(chunk(b"gAMA", b"\1"), chunk(b"pHYs", b"\1"), chunk(b"cHRM", b"\1")),
     "png-bad-tRNS": png_with(chunk(b"tRNS", b"\1", crc=7)),
+    "png-empty-tRNS": png_with(chunk(b"tRNS", b"")),
+    "png-short-tRNS": png_with(chunk(b"tRNS", b"\0\0\0")),
     "png-bytes-at-the-end": png_of(halves()) + JUNK,
     "jpeg-junk-exif": jpeg_with((0xE1, b"Exif\0\0" + JUNK)),
     "jpeg-short-exif": jpeg_with((0xE1, b"Exif\0\0" + tiff()[:13])),
