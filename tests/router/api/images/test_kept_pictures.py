@@ -37,7 +37,7 @@ def test_pictures_that_cannot_be_kept_are_answered_all_the_same(
 def test_an_address_that_cannot_be_given_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     broker = image_broker(output_folder=str(tmp_path / "file"))
-    broker.script = [Started(0, 0), Picture(0, 0, 64, 64, png())]
+    broker.script = [Started(0, 0), Picture(0, 64, 64, png())]
     response = post(broker, "/v1/txt2img", {**CAT, "n": 2, "response_format": "url"})
     assert response.status_code == 500
     assert "cannot be saved" in response.json()["error"]["message"]
@@ -66,7 +66,6 @@ def test_a_picture_by_its_address(broker: FakeBroker) -> None:
         "%2e%2e",
         "../secret.png",
         "%2fetc%2fpasswd",
-        "generations",
         "0123456789abcdef0123456789abcdef.png%00",
         "0123456789abcdef0123456789abcdef.png%0a",
         "link.png",
