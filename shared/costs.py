@@ -36,8 +36,8 @@ def estimate_text(work: TextJob, _blob_bytes: int = 0) -> float:
 
 
 def estimate_images(work: ImageJob, _blob_bytes: int = 0) -> float:
-    """Cost of all pictures of a job, at least 1."""
-    return work.count * work.steps * max(1, math.ceil(work.width * work.height / PATCH_PIXELS))
+    """Cost of a picture, at least 1."""
+    return work.steps * max(1, math.ceil(work.width * work.height / PATCH_PIXELS))
 
 
 def estimate_speech(_work: SpeechJob, blob_bytes: int = 0) -> float:

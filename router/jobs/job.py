@@ -158,7 +158,7 @@ class Job:
                 self.delivered = payload.chunk + 1
                 self._note_first()
             case Picture():
-                self.delivered = payload.index + 1
+                self.delivered = 1
                 self._note_first()
             case Recording():
                 self.audio_s = payload.duration_s

@@ -113,7 +113,7 @@ class ImageRequest(RequestModel, SchedulingFields):
         return self.is_native or not self.wants_base64
 
     def to_job(self, max_side: int) -> ImageJob:
-        """The job, for pictures of at most ``max_side`` pixels per side.
+        """The job of the first picture, of at most ``max_side`` pixels per side.
 
         A random seed is drawn here, so that a worker that takes the request over paints the same pictures.
 
@@ -126,7 +126,6 @@ class ImageRequest(RequestModel, SchedulingFields):
             negative_prompt=self.negative_prompt,
             width=width,
             height=height,
-            count=self.n,
             steps=self.sample_steps,
             cfg_scale=self.cfg_scale,
             seed=secrets.randbelow(SEEDS) if self.seed < 0 else self.seed,

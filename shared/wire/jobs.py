@@ -109,19 +109,18 @@ class SpeechJob(Struct, tag=31, frozen=True):
 
 
 class ImageJob(Struct, tag=32, frozen=True):
-    """``count`` pictures of ``width`` x ``height`` pixels, with seeds counting up from ``seed``.
+    """A picture of ``width`` x ``height`` pixels.
 
     Blobs: none for text to image; the input picture for image to image (``has_input``), then the mask if there is one
     (``has_mask``; its transparent parts are repainted). ``strength`` (0 to 1) is how much of the input may change.
     ``sampler`` and ``scheduler`` are names from :mod:`shared.engines.diffusion_names`, or ``None`` for the model's
-    default. ``previews`` is the number of unfinished pictures to send.
+    default. ``previews`` is the number of unfinished states of the picture to send.
     """
 
     prompt: str
     negative_prompt: str = ""
     width: int = 256
     height: int = 256
-    count: int = 1
     steps: int = 20
     cfg_scale: float = 7.0
     seed: int = 0

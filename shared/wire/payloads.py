@@ -73,9 +73,8 @@ class Progress(Struct, tag=22, frozen=True):
 
 
 class Picture(Struct, tag=25, frozen=True):
-    """A finished picture. ``index`` counts from 0; ``png`` is the whole file, with the parameters as metadata."""
+    """A finished picture. ``png`` is the whole file, with the parameters as metadata."""
 
-    index: int
     seed: int
     width: int
     height: int

@@ -26,14 +26,14 @@ def png(image: Image.Image, parameters: str = "") -> bytes:
     return buffer.getvalue()
 
 
-def parameters(job: ImageJob, seed: int, model: str, sampler: str, scheduler: str) -> str:
-    """The parameters of one picture of ``job`` as text; ``sampler`` and ``scheduler`` are the ones in use."""
+def parameters(job: ImageJob, model: str, sampler: str, scheduler: str) -> str:
+    """The parameters of a job's picture as text; ``sampler`` and ``scheduler`` are the ones in use."""
     values: dict[str, str | int | float] = {
         "Steps": job.steps,
         "Sampler": sampler,
         "Schedule type": scheduler,
         "CFG scale": job.cfg_scale,
-        "Seed": seed,
+        "Seed": job.seed,
         "Size": f"{job.width}x{job.height}",
         "Model": model,
     }

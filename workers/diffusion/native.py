@@ -37,10 +37,9 @@ class PaintError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Painting:
-    """One picture of ``job`` with its ``seed``. ``prompt`` has no LoRA tags; ``image`` and ``mask`` are decoded."""
+    """The picture of ``job``. ``prompt`` has no LoRA tags; ``image`` and ``mask`` are decoded."""
 
     job: ImageJob
-    seed: int
     prompt: str
     loras: list[Lora]
     image: Image.Image | None
@@ -166,7 +165,7 @@ def _parameters(painting: Painting) -> tuple[Any, list[Any]]:
     parameters.clip_skip = job.clip_skip or -1
     parameters.width, parameters.height = job.width, job.height
     parameters.strength = job.strength
-    parameters.seed = painting.seed
+    parameters.seed = job.seed
     parameters.sample_params.sample_steps = job.steps
     parameters.sample_params.guidance.txt_cfg = job.cfg_scale
     if job.sampler:

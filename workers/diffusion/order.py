@@ -38,7 +38,7 @@ class Order:
 
     @property
     def steps(self) -> int:
-        """Denoising steps of one picture. With an input picture, only a fraction ``strength`` of the steps is done,
+        """Denoising steps. With an input picture, only a fraction ``strength`` of the steps is done,
         the last ones.
 
         The formula is the library's, which computes in single precision.
@@ -50,7 +50,7 @@ class Order:
 
     @property
     def preview_steps(self) -> frozenset[int]:
-        """The steps of each picture that are followed by a preview: evenly spaced, without the last step."""
+        """The steps that are followed by a preview: evenly spaced, without the last step."""
         wanted = min(self.job.previews, self.steps - 1)
         return frozenset(round(self.steps * (index + 1) / (wanted + 1)) for index in range(wanted))
 

@@ -57,7 +57,7 @@ class Painter:
     def _run(self) -> None:
         for order in iter(self._orders.get, None):
             try:
-                self._paint_all(order)
+                self._paint(order)
             except PaintError as error:
                 self.events.put(Failed(500, f"the picture could not be generated: {error}"))
             except Exception:
@@ -65,36 +65,36 @@ class Painter:
                 self.events.put(Failed(500, "the picture could not be generated; the worker's log has the reason"))
             self.events.put(None)
 
-    def _paint_all(self, order: Order) -> None:
-        job = order.job
+    def _paint(self, order: Order) -> None:
+        if order.cancelled:
+            return
         first_picture_s = 0.0
-        for index in range(order.delivered, job.count):
-            if order.cancelled:
-                return
-            seed = job.seed + index
-            painting = Painting(job, seed, order.prompt, order.loras, order.image, order.mask)
-            self.timer.begin(order.steps, job.width * job.height)
-            steps = _Steps(order, index, self.timer, self.events)
-            image = self._model.paint(painting, Listener(steps.on_step, steps.on_preview), bool(order.preview_steps))
-            steps.finish()
-            self.timer.end()
-            sampler, scheduler = self._model.names_of(job.sampler, job.scheduler)
-            file = png(image, parameters(job, seed, self._model_name, sampler, scheduler))
-            self.events.put(Picture(index, seed, image.width, image.height, file))
-            first_picture_s = first_picture_s or time.monotonic() - order.received_at_s
+        if not order.delivered:
+            self.events.put(self._picture(order))
+            first_picture_s = time.monotonic() - order.received_at_s
         self.events.put(Done(FinishReason.STOP, 0, 0, 0, first_picture_s))
+
+    def _picture(self, order: Order) -> Picture:
+        job = order.job
+        painting = Painting(job, order.prompt, order.loras, order.image, order.mask)
+        self.timer.begin(order.steps, job.width * job.height)
+        steps = _Steps(order, self.timer, self.events)
+        image = self._model.paint(painting, Listener(steps.on_step, steps.on_preview), bool(order.preview_steps))
+        steps.finish()
+        self.timer.end()
+        sampler, scheduler = self._model.names_of(job.sampler, job.scheduler)
+        file = png(image, parameters(job, self._model_name, sampler, scheduler))
+        return Picture(job.seed, image.width, image.height, file)
 
 
 class _Steps:
-    """Turns the library's progress on one picture into one event for each step of the order.
+    """Turns the library's progress on a picture into one event for each step.
 
     The library also reports tensors read for a LoRA, before the steps, and reports some steps twice.
     """
 
-    def __init__(self, order: Order, index: int, timer: StepTimer, events: queue.SimpleQueue[Payload | None]) -> None:
+    def __init__(self, order: Order, timer: StepTimer, events: queue.SimpleQueue[Payload | None]) -> None:
         self._steps = order.steps
-        self._before = index * order.steps
-        self._total = order.job.count * order.steps
         self._size = (order.job.width, order.job.height)
         self._preview_steps = order.preview_steps
         self._previews: dict[int, bytes] = {}
@@ -125,5 +125,5 @@ class _Steps:
 
     def _emit_up_to(self, step: int) -> None:
         for done in range(self._done + 1, step + 1):
-            self._events.put(Progress(self._before + done, self._total, self._previews.get(done, b"")))
+            self._events.put(Progress(done, self._steps, self._previews.get(done, b"")))
         self._done = max(self._done, step)

@@ -50,6 +50,8 @@ class KeptPicture:
 class SubmittedImages(SubmittedRequest):
     """The jobs of an image request, one for each picture, so that other users' pictures come between them.
 
+    ``job`` is that of the first picture; the seeds of the others count up.
+
     Pictures are saved and encoded in a thread, as they arrive. ``kept`` has the finished ones by their number.
 
     ``url_of`` gives the URL of a saved picture from its file name.
@@ -68,7 +70,7 @@ class SubmittedImages(SubmittedRequest):
         store: ImageStore,
         url_of: Callable[[str], str],
     ) -> None:
-        jobs = [replace(job, count=1, seed=job.seed + index) for index in range(job.count)]
+        jobs = [replace(job, seed=job.seed + index) for index in range(body.n)]
         super().__init__(broker, record, body.model, jobs, blobs, body, len(jobs), queued_as_one=True)
         self.body = body
         self.kept: dict[int, KeptPicture] = {}

@@ -33,6 +33,6 @@ def test_a_cancelled_job_counts_what_it_used() -> None:
 
 
 def test_pictures_and_recordings_count() -> None:
-    pictures = job(Picture(0, 1, 64, 64, b""), Picture(1, 2, 64, 64, b""), work=ImageJob(prompt="a"))
-    assert consumed_by([pictures]).images == 2
+    pictures = [job(Picture(seed, 64, 64, b""), work=ImageJob(prompt="a", seed=seed)) for seed in (1, 2)]
+    assert consumed_by(pictures).images == 2
     assert consumed_by([job(Recording("en", 1.0, 12.5, 11.0))]).audio_s == 12.5

@@ -27,13 +27,7 @@ def in_base64(data: bytes) -> str:
 
 
 def painted(job: ImageJob) -> list[Payload]:
-    """The events of an image job: all its steps, previews after the first ones, and its pictures."""
-    events: list[Payload] = [Started(0, 0)]
-    steps = job.steps * job.count
-    for step in range(1, steps + 1):
-        in_picture = (step - 1) % job.steps + 1
-        events.append(Progress(step, steps, png(step) if in_picture <= job.previews else b""))
-        if in_picture == job.steps:
-            index = step // job.steps - 1
-            events.append(Picture(index, max(job.seed, 0) + index, job.width, job.height, png(index, 8)))
-    return [*events, Done(FinishReason.STOP, 0, 0, 0, 0.1)]
+    """The events of an image job: all its steps, previews after the first ones, and its picture."""
+    steps = (Progress(step, job.steps, png(step) if step <= job.previews else b"") for step in range(1, job.steps + 1))
+    picture = Picture(max(job.seed, 0), job.width, job.height, png(0, 8))
+    return [Started(0, 0), *steps, picture, Done(FinishReason.STOP, 0, 0, 0, 0.1)]

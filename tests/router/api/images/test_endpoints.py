@@ -52,7 +52,7 @@ def test_only_the_address_if_that_is_asked_for(broker: FakeBroker, path: str) ->
 def test_pictures_are_in_their_order_even_if_they_come_in_another(broker: FakeBroker) -> None:
     def later_for_lower_seeds(job: ImageJob) -> list[Payload]:
         steps = [Progress(1, 1)] * (100 - job.seed)
-        return [Started(0, 0), *steps, Picture(0, job.seed, 64, 64, png(job.seed)), DONE]
+        return [Started(0, 0), *steps, Picture(job.seed, 64, 64, png(job.seed)), DONE]
 
     broker.script, broker.in_turn = later_for_lower_seeds, False
     data = post(broker, "/v1/txt2img", {**CAT, "n": 3, "seed": 10}).json()["data"]
@@ -63,18 +63,14 @@ def test_pictures_are_in_their_order_even_if_they_come_in_another(broker: FakeBr
 def test_each_picture_is_a_job_with_the_next_seed(broker: FakeBroker) -> None:
     post(broker, "/v1/img2img", {**INPUT, "n": 3, "seed": 5})
     requests = [job.request for job in broker.jobs]
-    assert [(request.work.seed, request.work.count) for request in requests if isinstance(request.work, ImageJob)] == [
-        (5, 1),
-        (6, 1),
-        (7, 1),
-    ]
+    assert [request.work.seed for request in requests if isinstance(request.work, ImageJob)] == [5, 6, 7]
     assert {request.blobs for request in requests} == {(png(9),)}
     assert [request.follows for request in requests] == [False, True, True]
 
 
 def test_a_failed_picture_fails_the_order_and_ends_the_others(broker: FakeBroker) -> None:
     def fails_second(job: ImageJob) -> list[Payload]:
-        end = Failed(500, "two workers died") if job.seed == 1 else Picture(0, job.seed, 64, 64, png())
+        end = Failed(500, "two workers died") if job.seed == 1 else Picture(job.seed, 64, 64, png())
         return [Started(0, 0), end, *([DONE] if job.seed == 0 else [])]
 
     broker.script = fails_second

@@ -42,7 +42,7 @@ def test_pictures(client: openai.OpenAI, broker: FakeBroker) -> None:
     assert answer.output_format == "png"
     work = broker.jobs[0].request.work
     assert isinstance(work, ImageJob)
-    assert (work.width, work.count, work.seed) == (256, 1, 7)
+    assert (work.width, work.seed) == (256, 7)
     assert len(broker.jobs) == 2
 
 

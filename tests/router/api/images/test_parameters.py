@@ -47,7 +47,6 @@ def test_the_documented_body_and_its_defaults_are_one_job(broker: FakeBroker) ->
         negative_prompt="",
         width=256,
         height=256,
-        count=1,
         steps=20,
         cfg_scale=7,
         seed=0,

@@ -134,7 +134,7 @@ def test_a_later_error_is_an_event_that_ends_the_stream(broker: FakeBroker) -> N
 def test_an_address_that_cannot_be_given_ends_the_stream_and_the_job(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     broker = image_broker(output_folder=str(tmp_path / "file"))
-    broker.script = [Started(0, 0), Progress(1, 2), Picture(0, 0, 64, 64, png())]
+    broker.script = [Started(0, 0), Progress(1, 2), Picture(0, 64, 64, png())]
     text = post(broker, "/v1/txt2img", {**STREAM, "n": 2, "response_format": "url"}).text
     assert "event: error\n" in text
     assert "cannot be saved" in text
