@@ -51,6 +51,12 @@ _TRANSFORMER_TENSORS = (
 )
 """Beginnings of the names of tensors in image and video models, and in no text model."""
 
+_FLUX2_TENSOR = "double_stream_modulation_img."
+"""In the names of tensors of FLUX.2, whose GGUF files often have the architecture of FLUX.1, or none."""
+
+_LANGUAGE_MODEL = "text_encoders.llm."
+"""The beginning of the names of a language model's tensors in a whole checkpoint, which needs no other file."""
+
 _CHECKPOINTS = (".safetensors", ".ckpt")
 
 
@@ -67,6 +73,8 @@ def _recognise(candidate: Candidate) -> ModelFiles | None:
 
 def _is_diffusion(architecture: str | None, candidate: Candidate) -> bool:
     """Whether this engine opens a GGUF file. Raises :class:`ModelError` for other image and video models."""
+    if architecture == "flux" or architecture in _NO_ARCHITECTURE:
+        architecture = "flux2" if _needs_language_model(candidate) else architecture
     if architecture in _ARCHITECTURES:
         return True
     if architecture in _NO_ARCHITECTURE:
@@ -78,6 +86,12 @@ def _is_diffusion(architecture: str | None, candidate: Candidate) -> bool:
             f"{candidate.path.name}: expected a text model, or an image model of these: {_SERVED}; got {what}"
         )
     return False
+
+
+def _needs_language_model(candidate: Candidate) -> bool:
+    """Whether a GGUF file holds FLUX.2 without its text encoder."""
+    names = candidate.tensor_names
+    return any(_FLUX2_TENSOR in name for name in names) and not any(name.startswith(_LANGUAGE_MODEL) for name in names)
 
 
 def _find_checkpoint(folder: Path) -> Path | None:

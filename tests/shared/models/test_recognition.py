@@ -86,6 +86,20 @@ def test_an_image_model_of_an_unknown_architecture_is_known_by_its_tensors(tmp_p
     assert inspect_model(path).engine == "diffusion"
 
 
+@pytest.mark.parametrize("architecture", ["flux", "pig", None])
+def test_flux_2_is_known_by_its_tensors(tmp_path: Path, architecture: str | None) -> None:
+    path = tmp_path / "m.gguf"
+    metadata = {"general.architecture": architecture} if architecture else {}
+    tensors = [("double_blocks.0.img_attn.proj.weight", (8,)), ("double_stream_modulation_img.lin.weight", (8,))]
+    path.write_bytes(build_gguf(metadata, tensors))
+    with pytest.raises(ModelError, match=r"got FLUX\.2$"):
+        inspect_model(path)
+    path.write_bytes(build_gguf(metadata, tensors[:1]))
+    assert inspect_model(path).engine == "diffusion"
+    path.write_bytes(build_gguf(metadata, [*tensors, ("text_encoders.llm.model.norm.weight", (8,))]))
+    assert inspect_model(path).engine == "diffusion"
+
+
 @pytest.mark.parametrize(
     ("metadata", "what"),
     [
