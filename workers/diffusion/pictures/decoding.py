@@ -15,6 +15,9 @@ EXPECTED = "expected a PNG, JPEG, WebP, BMP or GIF picture"
 MAX_PIXELS = 64 * 1024 * 1024
 """The largest picture that is decoded. The size is checked in the header, before any pixel is decoded."""
 
+OPAQUE = 255
+"""The alpha value of a pixel without transparency."""
+
 Size = tuple[int, int]
 
 _TURNS = {
@@ -58,10 +61,12 @@ def input_picture(image: Image.Image, size: Size) -> Image.Image:
 def mask_picture(image: Image.Image, size: Size) -> Image.Image:
     """A black and white mask of ``size``; the white part is generated anew.
 
-    In a mask with transparency, the fully transparent pixels become white; in one without, the light pixels do.
+    In a mask with transparency, the fully transparent pixels become white; in one without, the light pixels do,
+    also if it has an alpha channel.
     """
-    if image.has_transparency_data:
-        grey = image.convert("RGBA").getchannel("A").point([255] + [0] * 255)
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
+    if alpha is not None and alpha.getextrema() != (OPAQUE, OPAQUE):
+        grey = alpha.point([255] + [0] * 255)
     else:
         grey = image.convert("L")
     return _fit(grey, size).point([0] * 128 + [255] * 128)

@@ -100,10 +100,11 @@ def test_a_mask_with_transparency_is_white_where_it_is_fully_transparent() -> No
     assert [found.getpixel((x, 4)) for x in (4, 12, 20)] == [255, 0, 0]
 
 
-def test_a_mask_without_transparency_is_white_where_it_is_white() -> None:
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L", "LA", "P", "1"])
+def test_a_mask_without_transparency_is_white_where_it_is_white(mode: str) -> None:
     mask = Image.new("RGB", (16, 8), "black")
     mask.paste("white", (0, 0, 8, 8))
-    found = read_mask(png_of(mask), (16, 8))
+    found = read_mask(png_of(mask.convert(mode)), (16, 8))
     assert [found.getpixel((x, 4)) for x in (4, 12)] == [255, 0]
 
 
