@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Callable, Iterator
 
 from router.jobs.job import Blob
@@ -49,11 +50,14 @@ def _png(data: memoryview) -> Dimensions:
 
 
 def _png_chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
+    """The kind and the content of each chunk, without Exif data that are damaged: the worker ignores them, too."""
     position = 8
     while position + 8 <= len(data):
         (length,) = struct.unpack_from(">I", data, position)
-        yield bytes(data[position + 4 : position + 8]), data[position + 8 : position + 8 + length]
-        position += 12 + length
+        kind, end = bytes(data[position + 4 : position + 8]), position + 8 + length
+        if kind != b"eXIf" or data[end : end + 4] == struct.pack(">I", zlib.crc32(data[position + 4 : end])):
+            yield kind, data[position + 8 : end]
+        position = end + 4
 
 
 def _gif(data: memoryview) -> Dimensions:

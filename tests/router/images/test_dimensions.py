@@ -65,6 +65,15 @@ def test_damaged_metadata_are_ignored(tiff: bytes) -> None:
     assert picture_dimensions(data[:2] + segment + data[2:]) == (90, 70)
 
 
+def test_exif_data_with_a_wrong_checksum_do_not_turn_a_png() -> None:
+    data = bytearray(file_of("PNG", exif=exif(6)))
+    assert picture_dimensions(bytes(data)) == (70, 90)
+    begin = data.index(b"eXIf")
+    checksum = begin + 4 + int.from_bytes(data[begin - 4 : begin], "big")
+    data[checksum] ^= 1
+    assert picture_dimensions(bytes(data)) == (90, 70)
+
+
 @pytest.mark.parametrize("junk", [b"j", b"junk", b"\xff", b"\xff\xff", b"\xff\0"])
 def test_bytes_between_the_segments_of_a_jpeg_are_skipped(junk: bytes) -> None:
     data = file_of("JPEG")
