@@ -114,7 +114,7 @@ class WhisperEngine:
             self._preparation.wait(IDLE_WAIT_S)
             return []
         for item in batch:
-            if not item.attempts and item.earlier is None:
+            if not item.attempts and not item.again:
                 self._preparation.taken(item.job_id)
         started_at_s = time.monotonic()
         emitted = self._run(batch)
@@ -228,20 +228,18 @@ class WhisperEngine:
         return results
 
     def _finish(self, item: PendingChunk, segments: list[Segment], heard_s: float) -> list[Emitted]:
-        """Handle a transcribed chunk: queue its rest if speech is left, otherwise emit what is due."""
+        """Handle a transcribed chunk: queue a part whose speech has no text, otherwise emit what is due."""
         assert self._preparation is not None
         transcription = self._transcriptions.get(item.job_id)
         if transcription is None:
             return []
-        rest = item.rest(segments, heard_s)
-        if rest is not None:
-            self._queue.put_back(rest)
+        part = item.heard(segments)
+        if part is not None:
+            self._queue.put_back(part)
             return []
         if not transcription.work.vad:
             self._preparation.continue_at(item.job_id, item.chunk.start_s + heard_s)
-        emitted = [
-            (item.job_id, payload) for payload in transcription.finish_chunk(item, [*(item.earlier or []), *segments])
-        ]
+        emitted = [(item.job_id, payload) for payload in transcription.finish_chunk(item)]
         return [*emitted, *self._end_if_done(transcription)]
 
     def _end_if_done(self, transcription: Transcription) -> list[Emitted]:

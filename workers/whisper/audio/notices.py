@@ -11,6 +11,11 @@ from shared.wire.payloads import Failed
 
 FRAMES_PER_S = 100
 
+PART_SILENCE_S = 0.4
+
+Span = tuple[float, float]
+"""A stretch of the recording: its beginning and its end in seconds."""
+
 Features = NDArray[np.float32]
 """A chunk's log-Mel spectrogram, shape ``(mel bands of the model, 3000 frames of 10 ms)``."""
 
@@ -20,7 +25,7 @@ class PreparedChunk:
     """A chunk ready for the model; times are in seconds from the beginning of the recording.
 
     The text of a ``silent`` chunk was delivered by another worker, and is not emitted again. ``speech`` holds the
-    stretches of detected speech; it is empty without voice detection.
+    stretches of detected speech; it is empty without voice detection. Its first ``silence_s`` are not the recording's.
     """
 
     index: int
@@ -28,19 +33,29 @@ class PreparedChunk:
     duration_s: float
     features: Features
     silent: bool
-    speech: tuple[tuple[float, float], ...] = ()
+    speech: tuple[Span, ...] = ()
+    silence_s: float = 0.0
 
-    def speech_after_s(self, heard_s: float) -> float:
-        """Seconds of detected speech after the chunk's first ``heard_s`` seconds."""
-        heard_to_s = self.start_s + heard_s
-        return sum(max(0.0, end_s - max(start_s, heard_to_s)) for start_s, end_s in self.speech)
+    @property
+    def sound(self) -> Span:
+        """The part of the recording that the chunk holds."""
+        return self.start_s + self.silence_s, self.start_s + self.duration_s
 
-    def rest_after(self, heard_s: float) -> PreparedChunk:
-        """The chunk without its first ``heard_s`` seconds, padded with silence."""
-        frames = round(heard_s * FRAMES_PER_S)
-        rest = np.full_like(self.features, self.features.min())
-        rest[:, : rest.shape[1] - frames] = self.features[:, frames:]
-        return replace(self, start_s=self.start_s + heard_s, duration_s=self.duration_s - heard_s, features=rest)
+    def part(self, span: Span) -> PreparedChunk:
+        """A part of the chunk's sound between silence. The silence before it is at most ``PART_SILENCE_S`` long."""
+        begin, end = (round((time_s - self.start_s) * FRAMES_PER_S) for time_s in span)
+        whole = self.features.shape[1]
+        silence = min(round(PART_SILENCE_S * FRAMES_PER_S), whole - (end - begin))
+        features = np.full_like(self.features, self.features.min())
+        features[:, silence : silence + end - begin] = self.features[:, begin:end]
+        silence_s = silence / FRAMES_PER_S
+        return replace(
+            self,
+            start_s=span[0] - silence_s,
+            duration_s=span[1] - span[0] + silence_s,
+            features=features,
+            silence_s=silence_s,
+        )
 
 
 @dataclass(frozen=True, slots=True)

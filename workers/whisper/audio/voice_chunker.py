@@ -17,6 +17,11 @@ MIN_CHUNK_SAMPLES = 2 * CHUNK_SAMPLES // 3
 
 LONG_PAUSE_SAMPLES = 2 * SAMPLE_RATE
 
+LEAD_IN_SAMPLES = 2 * SAMPLE_RATE // 5
+"""Each chunk begins this much before its speech: the model may pass over a sentence whose first sound is cut."""
+
+MAX_SPEECH_SAMPLES = CHUNK_SAMPLES - LEAD_IN_SAMPLES
+
 LEAD_SAMPLES = SAMPLE_RATE
 """The end of a silent window is searched again with the next one, for speech that begins at the boundary."""
 
@@ -27,7 +32,7 @@ class VoiceChunker:
     """Joins neighbouring stretches of speech, and the silence between them, into chunks of at most 30 s.
 
     A full chunk ends at the longest pause in its last third, or at an earlier longer one, so that sentences are rarely
-    cut. A stretch that reaches the end of the detector's window is detected again as a whole in the next window, so the
+    cut. The lead-in is the sound before the speech, as far as it is not the previous chunk's, and silence. A stretch that reaches the end of the detector's window is detected again as a whole in the next window, so the
     chunks depend on the recording alone, not on the sizes in which it is added.
     """
 
@@ -39,6 +44,7 @@ class VoiceChunker:
         self._finished = False
         self._open: list[Region] = []
         self._closed: deque[Chunk] = deque()
+        self._closed_to = 0
         self._count = 0
         self.speech_samples = 0
 
@@ -87,13 +93,13 @@ class VoiceChunker:
             self._gather(*region)
         if last:
             self._close(len(self._open))
-        self._buffer.drop_before(self._open[0][0] if self._open else self._window_start)
+        self._buffer.drop_before(self._own_sound(self._open[0][0] if self._open else self._window_start))
 
     def _gather(self, start: int, end: int) -> None:
         self.speech_samples += end - start
-        for cut in range(start, end, CHUNK_SAMPLES):
-            region = (cut, min(cut + CHUNK_SAMPLES, end))
-            while self._open and region[1] - self._open[0][0] > CHUNK_SAMPLES:
+        for cut in range(start, end, MAX_SPEECH_SAMPLES):
+            region = (cut, min(cut + MAX_SPEECH_SAMPLES, end))
+            while self._open and region[1] - self._open[0][0] > MAX_SPEECH_SAMPLES:
                 self._close(self._best_cut(region))
             self._open.append(region)
 
@@ -114,18 +120,26 @@ class VoiceChunker:
             return
         speech = tuple(self._open[:count])
         start, end = speech[0][0], speech[-1][1]
-        self._closed.append(Chunk(self._count, start, self._buffer.between(start, end), speech))
+        sound_start = self._own_sound(start)
+        silence = LEAD_IN_SAMPLES - (start - sound_start)
+        samples = np.concatenate([np.zeros(silence, np.int16), self._buffer.between(sound_start, end)])
+        self._closed.append(Chunk(self._count, sound_start - silence, samples, speech, silence))
+        self._closed_to = end
         self._count += 1
         del self._open[:count]
 
+    def _own_sound(self, start: int) -> int:
+        """Where the sound of a chunk begins whose speech begins at ``start``."""
+        return max(self._closed_to, start - LEAD_IN_SAMPLES)
+
 
 def detect_speech(samples: Samples) -> list[Region]:
-    """Stretches of speech found by Silero VAD, at most 30 s each; longer ones are cut at short pauses.
+    """Stretches of speech found by Silero VAD, at most 29.6 s each; longer ones are cut at short pauses.
 
     faster-whisper includes the detector. It runs on one CPU thread and takes about 5 s per hour of audio.
     """
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-    options = VadOptions(max_speech_duration_s=CHUNK_SAMPLES / SAMPLE_RATE, min_silence_duration_ms=160)
+    options = VadOptions(max_speech_duration_s=MAX_SPEECH_SAMPLES / SAMPLE_RATE, min_silence_duration_ms=160)
     found = get_speech_timestamps(samples.astype(np.float32) / 32768.0, options)
     return [(int(region["start"]), int(region["end"])) for region in found]

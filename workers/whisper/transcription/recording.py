@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING
 from shared.wire.jobs import SpeechJob
 from shared.wire.payloads import Done, FinishReason, Payload, Recording, Segment
 from workers.whisper.audio.notices import Prepared, PreparedChunk
-from workers.whisper.transcription.fallback import Attempt, next_temperature
+from workers.whisper.transcription.fallback import Attempt, choose, next_temperature
+from workers.whisper.transcription.hearing import Allowance, Hearing
 
 if TYPE_CHECKING:
     from workers.whisper.transcription.model import Encoded
 
 UNDETERMINED = "und"
 """The language of a recording without speech (ISO 639-2)."""
-
-MIN_REST_S = 2.0
-"""With at least this much speech left after the model's last word, the rest of a chunk is transcribed again."""
-
-MIN_PROGRESS_S = 1.0
-"""A chunk whose text covers less than this is not transcribed again: it would give the same result."""
 
 
 @dataclass(slots=True)
@@ -31,6 +26,7 @@ class Transcription:
 
     ``language`` is None until it is detected. Segments are emitted in order: those of chunks after ``next_chunk`` are
     held back. ``in_work`` counts the chunks that are prepared but not transcribed. ``generated`` counts tokens.
+    ``allowance`` limits how often speech without text is heard again.
     """
 
     job_id: str
@@ -45,15 +41,15 @@ class Transcription:
     prepared: Prepared | None = None
     generated: int = 0
     ttft_s: float | None = None
+    allowance: Allowance = field(default_factory=Allowance)
     _held: dict[int, list[Segment]] = field(default_factory=dict)
 
-    def finish_chunk(self, item: PendingChunk, segments: list[Segment]) -> list[Payload]:
-        """Add the segments of a transcribed chunk; returns the segments that can now be emitted."""
+    def finish_chunk(self, item: PendingChunk) -> list[Payload]:
+        """Take the segments of a transcribed chunk; returns the segments that can now be emitted."""
         self.in_work -= 1
         if item.chunk.silent:
             return []
-        self._held[item.chunk.index] = segments
-        self.generated += len(item.attempts[-1].tokens)
+        self._held[item.chunk.index] = item.hearing.segments
         emitted: list[Payload] = []
         while self.next_chunk in self._held:
             emitted += self._held.pop(self.next_chunk)
@@ -79,15 +75,16 @@ class Transcription:
 class PendingChunk:
     """A chunk that waits for the model, with the attempts made so far.
 
-    ``encoded`` is the encoder's output, kept for the next attempt. ``earlier`` is None for a whole chunk; for the
-    rest of a chunk it holds the segments before it.
+    ``encoded`` is the encoder's output, kept for the next attempt. ``hearing`` is what is known of the chunk's text;
+    ``chunk`` is only a part of the chunk if that part is heard ``again``.
     """
 
     transcription: Transcription
     chunk: PreparedChunk
     attempts: list[Attempt] = field(default_factory=list)
     encoded: Encoded | None = None
-    earlier: list[Segment] | None = None
+    again: bool = False
+    hearing: Hearing = field(default_factory=Hearing)
 
     @property
     def job_id(self) -> str:
@@ -99,13 +96,21 @@ class PendingChunk:
         """The temperature of the next attempt; None if no further attempt is needed."""
         return self._temperature_after(self.attempts)
 
-    def rest(self, segments: list[Segment], heard_s: float) -> PendingChunk | None:
-        """The part after ``heard_s`` if it holds speech. The model may end its text long before the speech ends."""
-        chunk = self.chunk
-        if chunk.silent or heard_s < MIN_PROGRESS_S or chunk.speech_after_s(heard_s) < MIN_REST_S:
+    def heard(self, segments: list[Segment]) -> PendingChunk | None:
+        """Add the segments of ``chunk``. Returns the next part to hear again, as its speech has no text."""
+        if self.chunk.silent:
             return None
-        self.transcription.generated += len(self.attempts[-1].tokens)
-        return PendingChunk(self.transcription, chunk.rest_after(heard_s), earlier=[*(self.earlier or []), *segments])
+        transcription, allowance = self.transcription, self.transcription.allowance
+        transcription.generated += len(self.attempts[-1].tokens)
+        if not self.again:
+            allowance.chunk_heard()
+            self.hearing.begin(self.chunk, segments, choose(self.attempts))
+        else:
+            allowance.again_heard(found=self.hearing.add(self.chunk, segments, choose(self.attempts)))
+        part = self.hearing.unheard() if allowance.left else None
+        if part is None:
+            return None
+        return PendingChunk(transcription, part, again=True, hearing=self.hearing)
 
     def needs_encoded(self, attempt: Attempt) -> bool:
         """Whether the encoder's output is needed after ``attempt``: for another one, or for word times."""

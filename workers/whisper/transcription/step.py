@@ -115,7 +115,7 @@ class Transcriber:
         chunk, attempt = draft.item.chunk, draft.attempt
 
         def at(time_s: float) -> float:
-            return round(chunk.start_s + min(time_s, chunk.duration_s), 3)
+            return round(chunk.start_s + min(max(time_s, chunk.silence_s), chunk.duration_s), 3)
 
         return Segment(
             chunk=chunk.index,
