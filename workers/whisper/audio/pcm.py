@@ -24,15 +24,13 @@ class Chunk:
     """A part of a recording, at most 30 s long.
 
     ``index`` counts from 0. ``start`` and ``speech`` are sample positions in the recording; ``speech`` is empty without
-    voice detection. The first ``silence`` samples stand for sound that the recording does not have or that belongs to
-    the previous chunk, so ``start`` may be negative.
+    voice detection.
     """
 
     index: int
     start: int
     samples: Samples
     speech: tuple[Region, ...] = ()
-    silence: int = 0
 
     @property
     def start_s(self) -> float:

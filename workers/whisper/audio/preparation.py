@@ -126,6 +126,4 @@ class Preparation:
     def _prepared(self, chunk: Chunk, silent: bool) -> PreparedChunk:
         features = self._tools.features(chunk.samples)
         speech = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in chunk.speech)
-        return PreparedChunk(
-            chunk.index, chunk.start_s, chunk.duration_s, features, silent, speech, chunk.silence / SAMPLE_RATE
-        )
+        return PreparedChunk(chunk.index, chunk.start_s, chunk.duration_s, features, silent, speech)

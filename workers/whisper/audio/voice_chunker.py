@@ -18,7 +18,7 @@ MIN_CHUNK_SAMPLES = 2 * CHUNK_SAMPLES // 3
 LONG_PAUSE_SAMPLES = 2 * SAMPLE_RATE
 
 LEAD_IN_SAMPLES = 2 * SAMPLE_RATE // 5
-"""Each chunk begins this much before its speech: the model may pass over a sentence whose first sound is cut."""
+"""A chunk begins up to this much before its speech: the model may pass over a sentence whose first sound is cut."""
 
 MAX_SPEECH_SAMPLES = CHUNK_SAMPLES - LEAD_IN_SAMPLES
 
@@ -32,8 +32,9 @@ class VoiceChunker:
     """Joins neighbouring stretches of speech, and the silence between them, into chunks of at most 30 s.
 
     A full chunk ends at the longest pause in its last third, or at an earlier longer one, so that sentences are rarely
-    cut. The lead-in is the sound before the speech, as far as it is not the previous chunk's, and silence. A stretch that reaches the end of the detector's window is detected again as a whole in the next window, so the
-    chunks depend on the recording alone, not on the sizes in which it is added.
+    cut. It begins a little before its speech, with sound that is not the previous chunk's. Silence in place of missing
+    sound makes the model worse. A stretch that reaches the end of the detector's window is detected again as a whole
+    in the next window, so the chunks depend on the recording alone, not on the sizes in which it is added.
     """
 
     def __init__(self, detect: DetectSpeech, window_samples: int = WINDOW_SAMPLES) -> None:
@@ -120,10 +121,8 @@ class VoiceChunker:
             return
         speech = tuple(self._open[:count])
         start, end = speech[0][0], speech[-1][1]
-        sound_start = self._own_sound(start)
-        silence = LEAD_IN_SAMPLES - (start - sound_start)
-        samples = np.concatenate([np.zeros(silence, np.int16), self._buffer.between(sound_start, end)])
-        self._closed.append(Chunk(self._count, sound_start - silence, samples, speech, silence))
+        begin = self._own_sound(start)
+        self._closed.append(Chunk(self._count, begin, self._buffer.between(begin, end), speech))
         self._closed_to = end
         self._count += 1
         del self._open[:count]

@@ -8,11 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from msgspec.structs import replace
+
 from shared.wire.payloads import Segment
 from workers.whisper.audio.notices import PreparedChunk, Span
 from workers.whisper.transcription.fallback import MAX_NO_SPEECH_PROB, Attempt, Verdict, judge
 
-MIN_UNHEARD_S = 2.0
+MIN_UNHEARD_S = 0.9
 """Less speech than this without text is not heard again: the ends of texts and of speech are not that exact."""
 
 MIN_PROGRESS_S = 1.0
@@ -20,6 +22,9 @@ MIN_PROGRESS_S = 1.0
 
 MIN_BYTES_PER_S = 4.0
 """A text with fewer bytes per second of its speech leaves most of it out. Slow speech has about 8."""
+
+MAX_BYTES_PER_S = 20.0
+"""Fast speech. A text took at least the time that this gives."""
 
 MIN_SPARSE_S = 4.0
 """In less speech than this, few words are normal."""
@@ -84,7 +89,12 @@ class Hearing:
         if not trusted or _bytes(segments) <= _bytes(replaced):
             self._vain.append(part.sound)
             return False
-        kept = [each for each in self.segments if each not in replaced]
+        text = "".join(each.text for each in segments)
+        kept = [
+            _ending_by(each, begin_s)
+            for each in self.segments
+            if each not in replaced and not (_overlaps(each, begin_s) and each.text.strip() in text)
+        ]
         self.segments = sorted([*kept, *segments], key=lambda each: (each.start_s, each.end_s))
         return True
 
@@ -93,9 +103,15 @@ class Hearing:
         if self._whole is None or len(self._heard) > MAX_AGAIN:
             return None
         for gap in self._gaps(self._whole):
-            span = self._worth_hearing(gap, self._whole)
+            span = self._worth_hearing(gap, self._whole, self._vain)
             if span is not None:
                 return self._whole.part(span)
+        for each in self.segments:
+            if _is_sparse(each, self._whole.speech):  # still, although it was heard again with what follows its text
+                rest = each.start_s + _bytes([each]) / MAX_BYTES_PER_S, each.end_s
+                span = self._worth_hearing(rest, self._whole, [])
+                if span is not None:
+                    return self._whole.part(span)
         return None
 
     def _gaps(self, whole: PreparedChunk) -> list[Span]:
@@ -105,10 +121,10 @@ class Hearing:
         edges = [(begin_s, begin_s), *((each.start_s, each.end_s) for each in full), (end_s, end_s)]
         return [(before[1], after[0]) for before, after in pairwise(edges)]
 
-    def _worth_hearing(self, gap: Span, whole: PreparedChunk) -> Span | None:
-        """The gap without the silence at its ends, if enough of it is speech that was not yet heard in vain."""
+    def _worth_hearing(self, gap: Span, whole: PreparedChunk, vain: list[Span]) -> Span | None:
+        """The gap without the silence at its ends, if enough of it is speech outside of ``vain``."""
         speech = [(max(start_s, gap[0]), min(end_s, gap[1])) for start_s, end_s in whole.speech]
-        speech = [each for each in speech if each[1] > each[0] and not any(_within(each, span) for span in self._vain)]
+        speech = [each for each in speech if each[1] > each[0] and not any(_within(each, span) for span in vain)]
         if sum(end_s - start_s for start_s, end_s in speech) < MIN_UNHEARD_S:
             return None
         span = speech[0][0], speech[-1][1]
@@ -121,6 +137,18 @@ def _is_sparse(segment: Segment, speech: tuple[Span, ...]) -> bool:
     """Whether a segment's text is far too short for the speech in its time."""
     speech_s = sum(max(0.0, min(end_s, segment.end_s) - max(start_s, segment.start_s)) for start_s, end_s in speech)
     return speech_s >= MIN_SPARSE_S and _bytes([segment]) < MIN_BYTES_PER_S * speech_s
+
+
+def _overlaps(segment: Segment, time_s: float) -> bool:
+    return segment.start_s < time_s < segment.end_s
+
+
+def _ending_by(segment: Segment, time_s: float) -> Segment:
+    """The segment, cut off at a time within it. Its words end by then."""
+    if not _overlaps(segment, time_s):
+        return segment
+    words = [replace(word, start_s=min(word.start_s, time_s), end_s=min(word.end_s, time_s)) for word in segment.words]
+    return replace(segment, end_s=time_s, words=words)
 
 
 def _bytes(segments: list[Segment]) -> int:

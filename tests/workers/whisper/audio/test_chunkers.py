@@ -7,17 +7,17 @@ import pytest
 
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region, SampleBuffer, Samples
 from workers.whisper.audio.sequential_chunker import SequentialChunker
-from workers.whisper.audio.voice_chunker import VoiceChunker, detect_speech
+from workers.whisper.audio.voice_chunker import MAX_SPEECH_SAMPLES, VoiceChunker, detect_speech
 
 WINDOW_S = 60
 
 
 def loud(samples: Samples) -> list[Region]:
-    """The stretches above 0, no longer than a chunk."""
+    """The stretches above 0, no longer than a chunk has room for."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], (samples > 0).astype(np.int8), [0]])))
     regions: list[Region] = []
     for start, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-        regions += [(cut, min(cut + CHUNK_SAMPLES, end)) for cut in range(start, end, CHUNK_SAMPLES)]
+        regions += [(cut, min(cut + MAX_SPEECH_SAMPLES, end)) for cut in range(start, end, MAX_SPEECH_SAMPLES)]
     return regions
 
 
@@ -50,20 +50,23 @@ def spans(chunks: list[Chunk]) -> list[tuple[float, float]]:
 
 def test_neighbouring_speech_becomes_one_chunk_with_the_silence_between() -> None:
     chunks = chunks_of(recording(40, (2, 5), (8, 12), (25, 29)))
-    assert spans(chunks) == [(2, 29)]
-    assert chunks[0].samples.tolist() == recording(40, (2, 5), (8, 12), (25, 29))[2 * 16000 : 29 * 16000].tolist()
+    assert spans(chunks) == [(1.6, 29)]
+    assert chunks[0].samples.tolist() == recording(40, (2, 5), (8, 12), (25, 29))[25_600 : 29 * 16000].tolist()
 
 
 def test_a_chunk_is_no_longer_than_thirty_seconds() -> None:
-    assert spans(chunks_of(recording(50, (0, 12), (13.5, 29), (29.5, 31), (40, 45)))) == [(0, 29), (29.5, 45)]
+    assert spans(chunks_of(recording(50, (0, 12), (13.5, 29), (29.5, 31), (40, 45)))) == [(0, 29), (29.1, 45)]
 
 
 def test_a_full_chunk_ends_at_the_longest_pause_of_its_last_third() -> None:
-    assert spans(chunks_of(recording(50, (0, 10), (11.5, 21), (22, 25), (25.3, 29), (29.5, 40)))) == [(0, 21), (22, 40)]
+    assert spans(chunks_of(recording(50, (0, 10), (11.5, 21), (22, 25), (25.3, 29), (29.5, 40)))) == [
+        (0, 21),
+        (21.6, 40),
+    ]
 
 
 def test_a_full_chunk_ends_sooner_at_a_long_pause() -> None:
-    assert spans(chunks_of(recording(50, (0, 10), (18, 21), (22, 25), (25.3, 40)))) == [(0, 10), (18, 40)]
+    assert spans(chunks_of(recording(50, (0, 10), (18, 21), (22, 25), (25.3, 40)))) == [(0, 10), (17.6, 40)]
 
 
 def test_a_chunk_knows_its_stretches_of_speech() -> None:
@@ -72,11 +75,11 @@ def test_a_chunk_knows_its_stretches_of_speech() -> None:
 
 
 def test_speech_at_the_end_of_a_window_is_detected_again_in_the_next() -> None:
-    assert spans(chunks_of(recording(90, (10, 20), (55, 70)))) == [(10, 20), (55, 70)]
+    assert spans(chunks_of(recording(90, (10, 20), (55, 70)))) == [(9.6, 20), (54.6, 70)]
 
 
 def test_a_chunk_may_reach_from_one_window_into_the_next() -> None:
-    assert spans(chunks_of(recording(90, (45, 52), (63, 70)))) == [(45, 70)]
+    assert spans(chunks_of(recording(90, (45, 52), (63, 70)))) == [(44.6, 70)]
 
 
 @pytest.mark.parametrize("arriving_s", [0.7, 13.0, 500.0])
@@ -95,9 +98,12 @@ def test_chunks_do_not_depend_on_how_the_recording_arrives(arriving_s: float) ->
     assert covered[samples > 0].all()
 
 
-def test_speech_without_a_pause_is_cut_every_thirty_seconds() -> None:
-    chunks = chunks_of(recording(100, (0, 100)))
-    assert spans(chunks) == [(0, 30), (30, 60), (60, 90), (90, 100)]
+def test_a_chunk_begins_before_its_speech_with_sound_of_its_own() -> None:
+    assert spans(chunks_of(recording(100, (0.3, 29), (29.2, 40), (50, 79.2)))) == [(0, 29), (29, 40), (49.6, 79.2)]
+
+
+def test_speech_without_a_pause_is_cut_into_chunks_with_room_for_a_lead_in() -> None:
+    assert spans(chunks_of(recording(100, (0, 100)))) == [(0, 29.6), (29.6, 59.2), (59.2, 88.8), (88.8, 100)]
 
 
 def test_silence_has_no_chunks() -> None:

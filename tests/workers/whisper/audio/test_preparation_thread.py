@@ -12,9 +12,10 @@ from shared.wire.payloads import Failed, JobError
 from tests.support.workers.whisper_jobs import silence, wav
 from workers.whisper.audio.decoder import AudioDecoder, not_audio
 from workers.whisper.audio.notices import Features, Notice, Opened, Prepared, PreparedChunk
-from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Region, Samples
+from workers.whisper.audio.pcm import SAMPLE_RATE, Region, Samples
 from workers.whisper.audio.preparation import MAX_CHUNKS_AHEAD, Preparation, RecordingDecoder, Tools
 from workers.whisper.audio.preparation_thread import PreparationThread
+from workers.whisper.audio.voice_chunker import MAX_SPEECH_SAMPLES
 
 MINUTE = 60 * SAMPLE_RATE
 
@@ -38,7 +39,7 @@ class Loud:
 
 
 def everything(samples: Samples) -> list[Region]:
-    return [(at, min(at + CHUNK_SAMPLES, len(samples))) for at in range(0, len(samples), CHUNK_SAMPLES)]
+    return [(at, min(at + MAX_SPEECH_SAMPLES, len(samples))) for at in range(0, len(samples), MAX_SPEECH_SAMPLES)]
 
 
 def no_features(samples: Samples) -> Features:
@@ -93,7 +94,7 @@ def collected(
 def test_a_recording_is_opened_cut_into_chunks_and_measured() -> None:
     first, *chunks, last = all_notices(prepare(MINUTE + SAMPLE_RATE))
     assert first == Opened()
-    assert [chunk.duration_s for chunk in chunks if isinstance(chunk, PreparedChunk)] == [30, 30, 1]
+    assert [chunk.duration_s for chunk in chunks if isinstance(chunk, PreparedChunk)] == [29.6, 29.6, 1.8]
     assert last == Prepared(61, 61)
 
 
@@ -107,14 +108,20 @@ def test_only_a_few_chunks_are_prepared_ahead() -> None:
 
 
 def test_delivered_chunks_are_skipped() -> None:
-    chunks = [notice for notice in all_notices(prepare(2 * MINUTE, delivered=3)) if isinstance(notice, PreparedChunk)]
-    assert [(chunk.index, chunk.start_s, chunk.silent) for chunk in chunks] == [(3, 90, False)]
+    chunks = [
+        notice
+        for notice in all_notices(prepare(4 * MAX_SPEECH_SAMPLES, delivered=3))
+        if isinstance(notice, PreparedChunk)
+    ]
+    assert [(chunk.index, chunk.start_s, chunk.silent) for chunk in chunks] == [(3, 88.8, False)]
 
 
 def test_if_all_chunks_are_delivered_the_last_one_serves_to_detect_the_language() -> None:
-    notices = all_notices(prepare(MINUTE, delivered=2, needs_one=True))
+    notices = all_notices(prepare(2 * MAX_SPEECH_SAMPLES, delivered=2, needs_one=True))
     assert [(chunk.index, chunk.silent) for chunk in notices if isinstance(chunk, PreparedChunk)] == [(1, True)]
-    assert not any(isinstance(notice, PreparedChunk) for notice in all_notices(prepare(MINUTE, delivered=2)))
+    assert not any(
+        isinstance(notice, PreparedChunk) for notice in all_notices(prepare(2 * MAX_SPEECH_SAMPLES, delivered=2))
+    )
 
 
 def test_without_voice_detection_each_chunk_waits_for_the_one_before() -> None:

@@ -94,6 +94,20 @@ def test_a_text_far_too_short_for_its_speech_is_replaced_by_a_longer_one() -> No
     assert [each.text.count("hello") for each in parts[-1].hearing.segments] == [15, 15]
 
 
+@pytest.mark.parametrize("repeats", [False, True])
+def test_what_follows_a_short_text_is_heard_alone_if_that_text_comes_again(repeats: bool) -> None:
+    first = said(100, 130, " Please come back tomorrow.")
+
+    def model(sound: Span) -> list[Segment]:
+        follows = said(*sound, " Please come back tomorrow." * repeats + " hello" * 20)
+        return [] if sound[1] < 102 else [first] if sound[0] < 101 else [follows]
+
+    part, *_ = heard_again(chunk((100.0, 130.0)), model)
+    assert part.chunk.sound == (101.3, 130.0)
+    segments = [(each.start_s, each.end_s, each.text.count("tomorrow")) for each in part.hearing.segments]
+    assert segments == ([(101.3, 130.0, 1)] if repeats else [(100.0, 101.3, 1), (101.3, 130.0, 0)])
+
+
 def test_a_text_that_ends_early_again_is_continued_again() -> None:
     assert hear(chunk((100.0, 130.0)), lambda sound: [said(sound[0], min(sound[0] + 10, 130))]) == [
         (110, 130),
@@ -129,7 +143,7 @@ def test_speech_without_any_text_is_heard_again_once_its_beginning_is_cut_off() 
 
 
 def test_little_speech_is_not_heard_again() -> None:
-    assert hear(chunk((100.0, 112.0), (128.5, 130.0)), lambda sound: [said(100, 112)]) == []
+    assert hear(chunk((100.0, 112.0), (129.2, 130.0)), lambda sound: [said(100, 112)]) == []
 
 
 def test_without_voice_detection_nothing_is_heard_again() -> None:
