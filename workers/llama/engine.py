@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -39,6 +40,23 @@ PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the
 MAX_ENDED_SEQUENCES = 48
 """Sequence ids for ended sequences that stay in the KV cache, in addition to one for each slot."""
 
+PREPARING_STACK_BYTES = 512 * 1024 * 1024
+"""Of the preparing thread: llguidance descends once for each rule or ``$ref`` of a chain, by some KiB.
+
+The usual 8 MiB end after a thousand, and the process with them. Memory is taken only as it is used.
+"""
+
+
+def preparing_thread() -> ThreadPoolExecutor:
+    """One thread with a stack for any grammar within the limits."""
+    usual_bytes = threading.stack_size(PREPARING_STACK_BYTES)
+    try:
+        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare")
+        executor.submit(int).result()  # starts the thread
+    finally:
+        threading.stack_size(usual_bytes)
+    return executor
+
 
 class LlamaEngine:
     """Serves the text jobs of one GGUF model.
@@ -51,7 +69,7 @@ class LlamaEngine:
         self._options = options
         self._preparing: dict[str, Future[Sequence]] = {}
         self._sequences: dict[str, Sequence] = {}
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare")
+        self._executor = preparing_thread()
         self._resources = ExitStack()
         self._rate = TokenRate(RATE_WINDOW_S)
         self._steps = self._prompt_tokens = self._cached_tokens = 0
