@@ -17,7 +17,8 @@ _ORIGIN = re.compile(
     r"(:(?P<port>\*|[0-9]{1,5}))?",
     re.IGNORECASE,
 )
-_ANY_HOST = r"([^/:\[\]]+|\[[0-9a-f:.]+\])"
+_NAMES = "[a-z0-9._~-]+"
+_ANY_HOST = rf"({_NAMES}|\[[0-9a-f:.]+\])"
 _ANY_PORT = "(:[0-9]+)?"
 
 
@@ -53,7 +54,7 @@ def _expression(pattern: str) -> str:
     if host == ANY:
         host = _ANY_HOST
     elif host.startswith("*."):
-        host = r"[^/:\[\]]+" + re.escape(host[1:])
+        host = _NAMES + re.escape(host[1:])
     else:
         host = re.escape(host)
     if port == ANY:

@@ -40,6 +40,8 @@ def test_an_origin_allows_itself_only(origin: str) -> None:
             ["https://evilexample.com", "http://a.example.com", "https://a.example.com:8443"],
         ),
         ("https://*.example.com", [], ["https://a.example.com.evil.org", "https://evil.org/.example.com"]),
+        ("https://*.example.com", [], ["https://evil.org#.example.com", "https://evil.org\\.example.com"]),
+        ("https://*", [], ["https://user@a.example", "https://a.example?b", "https://a.example#b"]),
         ("https://*.example.com:*", ["https://a.example.com", "https://a.example.com:8443"], ["https://example.com:1"]),
         ("http://localhost:*", ["http://localhost", "http://localhost:5173"], ["http://localhost.evil.org:5173"]),
         ("chrome-extension://*", ["chrome-extension://abc"], ["https://abc", "moz-extension://abc"]),
