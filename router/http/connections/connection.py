@@ -82,8 +82,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         super().shutdown()
-        if self.transport.lingering:
-            self.transport.finish()
+        self.transport.hurry(self.limits.last_close_timeout_s)
 
     def data_received(self, data: bytes) -> None:
         self.transport.count_unwanted(data)

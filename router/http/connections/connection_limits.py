@@ -17,7 +17,8 @@ class ConnectionLimits:
     A request's head (request line and headers) must arrive within ``head_timeout_s`` of its first byte, or of the
     connection's opening. A client that sends a body must send ``min_progress_bytes`` every ``body_timeout_s``; one that
     has an answer to read must read as much, or all of it, every ``read_timeout_s``. What a client still sends of a
-    request that is answered already is read for ``linger_timeout_s``, at most ``max_linger_bytes`` of it.
+    request that is answered already is read for ``linger_timeout_s``, at most ``max_linger_bytes`` of it. When the
+    server stops, a client has ``last_close_timeout_s`` to read the end of its answer and, over TLS, to close as well.
     """
 
     head_timeout_s: float = 10.0
@@ -27,6 +28,7 @@ class ConnectionLimits:
     min_progress_bytes: int = 1024
     linger_timeout_s: float = 30.0
     max_linger_bytes: int = 1024 * 1024 * 1024
+    last_close_timeout_s: float = 5.0
     max_connections: int = 10_000
 
 

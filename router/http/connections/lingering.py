@@ -35,6 +35,7 @@ class LingeringTransport(asyncio.Transport):
         self._max_bytes = max_bytes
         self._left_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
+        self._close_timeout_s: float | None = None
         self.lingering = False
 
     def close(self) -> None:
@@ -65,6 +66,17 @@ class LingeringTransport(asyncio.Transport):
         """Close now; what has been written is still sent."""
         self.stop()
         self._transport.close()
+        if self._close_timeout_s is not None:
+            self._loop.call_later(self._close_timeout_s, self._transport.abort)
+
+    def hurry(self, close_timeout_s: float) -> None:
+        """Linger no longer, and from now on wait only so long for the client when closing.
+
+        Over TLS a client must answer that it closes too, and one whose connection is idle often does not.
+        """
+        self._close_timeout_s = close_timeout_s
+        if self.is_closing():
+            self.finish()
 
     def stop(self) -> None:
         """Stop bounding: nothing unwanted will follow."""

@@ -48,7 +48,7 @@ class GuardedServer:
 
 @contextlib.contextmanager
 def serving_with(
-    limits: ConnectionLimits = USUAL, broker: FakeBroker | None = None, loop: Any = "uvloop"
+    limits: ConnectionLimits = USUAL, broker: FakeBroker | None = None, loop: Any = "uvloop", **options: Any
 ) -> Iterator[GuardedServer]:
     broker = broker or FakeBroker()
     listener = socket.create_server(("127.0.0.1", 0))
@@ -60,6 +60,7 @@ def serving_with(
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=1,
+        **options,
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

@@ -8,10 +8,13 @@ import http.client
 import json
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import trustme
 
 from tests.support.router.client import COMPLETION, wait_until
 from tests.support.router.fake_broker import FakeBroker
@@ -127,5 +130,29 @@ def test_a_lingering_connection_does_not_delay_the_servers_end() -> None:
     head = HEAD + b"Content-Length: 2000\r\n\r\n"
     with serving_with(broker=broker_with(max_body_bytes=1000)) as server, server.connect(head) as connection:
         assert error_of(rest(connection))[0] == 413
+        server.server.should_exit = True
+        wait_until(lambda: not server.server.server_state.connections)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [b"GET /health HTTP/1.1\r\nHost: nexa\r\n\r\n", HEAD + b"Content-Length: 2000\r\n\r\n"],
+    ids=["idle", "sending"],
+)
+def test_a_tls_client_that_does_not_close_does_not_delay_the_servers_end(request_bytes: bytes, tmp_path: Path) -> None:
+    """Such a client, idle or still sending, is waited for during 30 s by default."""
+    pem = str(tmp_path / "both.pem")
+    authority = trustme.CA()
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(pem)
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    limits = dataclasses.replace(USUAL, last_close_timeout_s=0.1)
+    with (
+        serving_with(limits, broker_with(max_body_bytes=1000), ssl_certfile=pem) as server,
+        server.connect() as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as connection,
+    ):
+        connection.sendall(request_bytes)
+        assert connection.recv(1000).startswith(b"HTTP/1.1 ")
         server.server.should_exit = True
         wait_until(lambda: not server.server.server_state.connections)
