@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic
@@ -19,6 +20,13 @@ MAX_TRIALS = 6_000
 
 MAX_LENGTH = 1024
 """Longer paths, in tokens, are not followed."""
+
+MAX_STAGE_TRIALS = 1_500
+"""Steps tried in the search for the next landmark."""
+
+MIN_LANDMARK_TOKENS = 3
+"""So many forced tokens in a row, with a quote, are a landmark: the name of the next property, for example. What came
+before is done."""
 
 MAX_FULL_EXPANSIONS = 4
 """After so many states that look the same, only the steps that made a difference are tried."""
@@ -53,9 +61,17 @@ class ClosingGraph:
     """
 
     def __init__(
-        self, matcher: LLMatcher, vocab_size: int, letters: NDArray[np.intp], fixed_texts: list[list[int]]
+        self,
+        matcher: LLMatcher,
+        vocab_size: int,
+        letters: NDArray[np.intp],
+        fixed_texts: list[list[int]],
+        is_landmark: Callable[[list[int]], bool] | None = None,
     ) -> None:
-        """``letters`` are the tokens of single bytes, the best first; ``fixed_texts`` are longer steps to try."""
+        """``letters`` are the tokens of single bytes, the best first; ``fixed_texts`` are longer steps to try.
+
+        With ``is_landmark`` the search also ends after a step of forced tokens for which it holds.
+        """
         self._matcher = matcher
         self._letters = letters
         self._fixed_texts = fixed_texts
@@ -68,14 +84,16 @@ class ClosingGraph:
         self._useful: dict[Look, dict[int, None]] = {}
         self._heap: list[tuple[int, int, int, _Node]] = []
         self._trials = 0
+        self._is_landmark = is_landmark
 
     def shortest(self, within_s: float) -> list[int] | None:
-        """The tokens that complete the text; None if :data:`MAX_TRIALS` or ``within_s`` seconds did not suffice."""
+        """The tokens to the end; None if the limit of trials or ``within_s`` seconds did not suffice."""
+        max_trials = MAX_TRIALS if self._is_landmark is None else MAX_STAGE_TRIALS
         end_at_s = monotonic() + within_s
         if self._matcher.is_accepting():
             return []
         self._push(0, _Node([], self._look()))
-        while self._heap and self._trials < MAX_TRIALS and monotonic() < end_at_s:
+        while self._heap and self._trials < max_trials and monotonic() < end_at_s:
             repeats, _, _, node = heapq.heappop(self._heap)
             if node.branches is None:
                 found = self._expand(node)
@@ -107,7 +125,7 @@ class ClosingGraph:
         return self._seen[kind] - 1
 
     def _expand(self, node: _Node) -> list[int] | None:
-        """Find the branches of a node; returns the path to one where the text is complete."""
+        """Find the branches of a node; returns the path to one where the search is at its end."""
         self._matcher.consume_tokens(node.path)
         branches: dict[Look | tuple[int, ...], _Node] = {}
         found: list[int] | None = None
@@ -116,7 +134,7 @@ class ClosingGraph:
             if not self._matcher.consume_tokens(tokens):  # a limit of the parser, for all that follows too
                 self._heap.clear()
                 return None
-            if self._matcher.is_accepting():
+            if self._matcher.is_accepting() or (self._is_landmark is not None and self._is_landmark(tokens)):
                 found = node.path + tokens
                 break
             if not self._matcher.is_stopped():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 import numpy as np
 from llguidance import LLMatcher, LLTokenizer
 from llguidance.numpy import allocate_token_bitmask
 from numpy.typing import NDArray
 
-from workers.llama.constraints.closing_graph import MAX_LENGTH, ClosingGraph
+from workers.llama.constraints.closing_graph import MAX_LENGTH, MIN_LANDMARK_TOKENS, ClosingGraph
 from workers.llama.constraints.matcher import allowed_tokens
 
 STRUCTURE = '"}],'
@@ -23,14 +25,16 @@ MAX_STRUCTURE_IN_A_ROW = 4
 class ClosingSearch:
     """Searches for closing tokens in one vocabulary. It keeps no state, so threads may share it.
 
-    It searches among the states of the grammar. If that takes too long, as for strings of a great minimum length, it
-    follows the characters that usually end a text soonest, which costs one step per token.
+    It searches among the states of the grammar. If that takes too long, as for objects of many properties, it searches
+    from landmark to landmark. Where that takes too long too, as in strings of a great minimum length, it follows the
+    characters that usually end a text soonest, which costs one step per token.
     """
 
     def __init__(self, tokenizer: LLTokenizer) -> None:
         self._tokenizer = tokenizer
         self._vocab_size = tokenizer.vocab_size
         single = [tokenizer.decode_bytes([token]) for token in range(tokenizer.vocab_size)]
+        self._quotes = np.array([b'"' in text for text in single])
         token_of = {text: token for token, text in enumerate(single) if len(text) == 1}
         self._closers = np.array([token_of[c.encode()] for c in CLOSERS if c.encode() in token_of], np.intp)
         others = [token for text, token in sorted(token_of.items()) if text.decode("latin-1") not in CLOSERS]
@@ -43,12 +47,17 @@ class ClosingSearch:
     def find(self, matcher: LLMatcher, texts: list[list[int]], limit: int, within_s: float) -> list[int] | None:
         """At most ``limit`` tokens that complete the matcher's text: few, but not always the fewest.
 
-        None if none were found. ``texts`` are longer steps to try than one byte, ``within_s`` bounds the search.
+        None if none were found. ``texts`` are longer steps to try than one byte, ``within_s`` bounds each of the two
+        searches.
         """
-        path = ClosingGraph(matcher.deep_copy(), self._vocab_size, self._bytes, texts).shortest(within_s)
-        if path is None:
-            path = self._follow_closers(matcher.deep_copy())
-        path = None if path is None else self._merge(matcher, path)
+        shortest = ClosingGraph(matcher.deep_copy(), self._vocab_size, self._bytes, texts).shortest(within_s)
+        if shortest is not None:
+            found = [shortest]
+        else:
+            by_landmarks = self._by_landmarks(matcher.deep_copy(), texts, within_s)
+            by_closers = self._follow_closers(matcher.deep_copy())
+            found = [path for path in (by_landmarks, by_closers) if path is not None]
+        path = min((self._merge(matcher, path) for path in found), key=len, default=None)
         return path if path is not None and len(path) <= limit else None
 
     def reuse(self, matcher: LLMatcher, path: list[int], limit: int) -> list[int] | None:
@@ -65,7 +74,25 @@ class ClosingSearch:
                 return end
         return None
 
-    def _follow_closers(self, matcher: LLMatcher) -> list[int] | None:
+    def _by_landmarks(self, matcher: LLMatcher, texts: list[list[int]], within_s: float) -> list[int] | None:
+        """A way to the end, which goes to the nearest landmark each time; the matcher is advanced."""
+        end_at_s = monotonic() + within_s
+        path: list[int] = []
+        while not matcher.is_accepting():
+            left_s = end_at_s - monotonic()
+            if left_s <= 0 or len(path) >= MAX_LENGTH:
+                return None
+            stage = ClosingGraph(matcher.deep_copy(), self._vocab_size, self._bytes, texts, self._is_landmark)
+            tokens = stage.shortest(left_s)
+            if tokens is None:
+                tokens = self._follow_closers(matcher.deep_copy(), to_landmark=True)
+            if tokens is None or not matcher.consume_tokens(tokens):
+                return None
+            path += tokens
+        return path
+
+    def _follow_closers(self, matcher: LLMatcher, to_landmark: bool = False) -> list[int] | None:
+        """The closers that complete the text, or lead through a landmark; the matcher is advanced."""
         path: list[int] = []
         uses = np.zeros(len(self._closers), np.int64)
         bitmask = allocate_token_bitmask(1, self._vocab_size)
@@ -80,7 +107,12 @@ class ClosingSearch:
             if not matcher.consume_tokens(tokens):
                 return None
             path += tokens
+            if to_landmark and self._is_landmark(tokens):
+                break
         return path
+
+    def _is_landmark(self, tokens: list[int]) -> bool:
+        return len(tokens) >= MIN_LANDMARK_TOKENS and bool(self._quotes[tokens].any())
 
     def _best_closer(self, allowed: NDArray[np.bool_], uses: NDArray[np.int64]) -> int:
         """The best of the least used allowed closers, so that a useless one is not tried forever."""

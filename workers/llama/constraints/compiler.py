@@ -27,7 +27,7 @@ MAX_KEPT_GRAMMARS = 16
 _LARK_START = re.compile(r"^\s*start\s*(\[.*\])?\s*:", re.MULTILINE)
 
 MAX_SEARCH_S = 1.0
-"""Time of the search for the shortest answer of a grammar. Most take some milliseconds."""
+"""Time of each of the two searches for a short answer of a grammar. Most take some milliseconds."""
 
 JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """The JSON format that models have seen most. Allowing only one format means that more tokens are forced."""

@@ -59,7 +59,16 @@ FORMATS = {
 
 
 def wrapped(schema: Any) -> dict[str, Any]:
-    return {"type": "object", "properties": {"x": schema}, "required": ["x"], "additionalProperties": False}
+    return all_required({"x": schema})
+
+
+def all_required(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 OTHERS: dict[str, Any] = {
@@ -84,6 +93,18 @@ OTHERS: dict[str, Any] = {
         "minProperties": 1,
     },
 }
+CODE = {"type": "string", "pattern": "^[A-Z]+-[0-9]+$"}
+LISTS = {name: {"type": "array", "minItems": 2, "items": CODE} for name in "abcdef"}
+SHORTEST_LISTS = {name: ["A-1", "A-1"] for name in "abcdef"}
+SEVERAL: dict[str, tuple[dict[str, Any], Any]] = {
+    "lists": (LISTS, SHORTEST_LISTS),
+    "after a long string": (
+        {"note": {"type": "string", "minLength": 20}, **LISTS},
+        {"note": 20 * "a", **SHORTEST_LISTS},
+    ),
+}
+"""Properties, too many for one search, and their shortest values."""
+
 SCHEMAS = {
     **{name: {"type": "string", "pattern": pattern} for name, (pattern, _) in SHORTEST.items()},
     **{name: {"type": "string", "format": name} for name in FORMATS},
@@ -97,6 +118,19 @@ def test_the_shortest_text_is_found(name: str, compiler: GrammarCompiler, vocabu
     closing = by_schema(compiler, wrapped(SCHEMAS[name])).closing()
     assert closing is not None
     assert len(json.loads(text_of(vocabulary, closing))["x"]) == LENGTHS[name]
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_properties_are_closed_one_after_the_other(
+    name: str, compiler: GrammarCompiler, vocabulary: Vocabulary
+) -> None:
+    properties, shortest = SEVERAL[name]
+    schema = all_required(properties)
+    closing = by_schema(compiler, schema).closing()
+    assert closing is not None
+    text = text_of(vocabulary, closing)
+    Draft202012Validator(schema).validate(json.loads(text))
+    assert len(text) == len(json.dumps(shortest))
 
 
 @pytest.mark.parametrize("extra", [0, 1, 7, 40])
