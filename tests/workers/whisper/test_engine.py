@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from workers.engine import EngineJob
 from workers.whisper.audio.pcm import SAMPLE_RATE
 from workers.whisper.engine import WhisperEngine
 from workers.whisper.options import WhisperOptions
+from workers.whisper.transcription.fallback import Attempt
 from workers.whisper.transcription.recording import PendingChunk
 from workers.whisper.transcription.step import Transcriber
 
@@ -187,6 +189,32 @@ def test_poor_text_is_retried_and_segments_stay_in_order(engine: WhisperEngine) 
     assert engine.stats().steps - steps > 2
     assert [segment.chunk for segment in segments] == sorted(segment.chunk for segment in segments)
     assert {segment.chunk for segment in segments} == {0, 1}
+
+
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_sentence_that_the_model_passes_over_is_heard_again(
+    engine: WhisperEngine, monkeypatch: pytest.MonkeyPatch, kept: int, words: bool
+) -> None:
+    whole = segments_of(transcribe(engine, JFK, SpeechJob(words=words)))
+    assert len(whole) == 2
+    attempt = Transcriber.attempt
+    heard = []
+
+    def pass_over_one(self: Transcriber, batch: list[PendingChunk]) -> list[Attempt]:
+        found = attempt(self, batch)
+        heard.append(batch[0].chunk.sound)
+        if len(heard) == 1:
+            batch[0].attempts[-1] = replace(found[0], tokens=whole[kept].token_ids)
+        return found
+
+    monkeypatch.setattr(Transcriber, "attempt", pass_over_one)
+    segments = segments_of(transcribe(engine, JFK, SpeechJob(words=words)))
+    assert len(heard) == 2
+    assert words_of(segments) == JFK_WORDS
+    times = [time for segment in segments for time in (segment.start_s, segment.end_s)]
+    assert times == sorted(times)
+    assert all(("".join(word.text for word in segment.words) == segment.text) is words for segment in segments)
 
 
 def test_silence_has_no_text(engine: WhisperEngine) -> None:

@@ -12,7 +12,7 @@ from workers.whisper.transcription.fallback import Attempt, Verdict, choose, jud
 from workers.whisper.transcription.model import Encoded, SpeechModel
 from workers.whisper.transcription.recording import PendingChunk
 from workers.whisper.transcription.timestamps import TimedText, split_at_timestamps
-from workers.whisper.transcription.words import TimedWord, fit_words, share_words
+from workers.whisper.transcription.words import TimedWord, are_misplaced, fit_words, moved, share_words
 
 
 @dataclass(slots=True)
@@ -103,9 +103,22 @@ class Transcriber:
         timed = self._model.align(encoded, language, task, joined, durations_s)
         for draft, of_texts, words in zip(drafts, tokens, timed, strict=True):
             shares = share_words(words, [len(of_text) for of_text in of_texts])
-            fitted = [fit_words(text, share) for text, share in zip(draft.texts, shares, strict=True)]
+            placed = [self._placed(draft, text, share) for text, share in zip(draft.texts, shares, strict=True)]
+            fitted = [fit_words(text, share) for text, share in zip(draft.texts, placed, strict=True)]
             draft.texts = [text for text, _ in fitted]
             draft.words = [share for _, share in fitted]
+
+    def _placed(self, draft: Draft, text: TimedText, words: list[TimedWord]) -> list[TimedWord]:
+        """The words of a text; timed once more, in the text's own sound, if they are misplaced."""
+        if not are_misplaced(text, words):
+            return words
+        chunk = draft.item.chunk
+        part = chunk.part((chunk.start_s + text.start_s, chunk.start_s + text.end_s))
+        encoded = self._model.encode([part.features])
+        tokens = self._model.text_tokens(text.tokens)
+        (timed,) = self._model.align(encoded, *draft.language_and_task, [tokens], [part.duration_s])
+        (share,) = share_words(timed, [len(tokens)])
+        return moved(share, text.start_s - part.silence_s, text.start_s, text.end_s)
 
     def _segments(self, draft: Draft) -> list[Segment]:
         words = draft.words or [[] for _ in draft.texts]

@@ -38,6 +38,13 @@ def share_words(words: list[TimedWord], token_counts: list[int]) -> list[list[Ti
     return shares
 
 
+def are_misplaced(text: TimedText, words: list[TimedWord]) -> bool:
+    """Whether most words lie outside of their text, as when the model passed over other speech in the chunk."""
+    begin_s, end_s = text.start_s - MAX_STRAY_S, text.end_s + MAX_STRAY_S
+    outside = sum(not begin_s <= (word.start_s + word.end_s) / 2 <= end_s for word in words)
+    return outside > len(words) / 2
+
+
 def fit_words(text: TimedText, words: list[TimedWord]) -> tuple[TimedText, list[TimedWord]]:
     """Make the times of a text and of its words agree."""
     if not words:
@@ -48,3 +55,12 @@ def fit_words(text: TimedText, words: list[TimedWord]) -> tuple[TimedText, list[
     if fitted[-1].start_s < text.end_s < fitted[-1].end_s - MAX_STRAY_S:
         fitted[-1] = replace(fitted[-1], end_s=text.end_s)
     return replace(text, start_s=fitted[0].start_s, end_s=fitted[-1].end_s), fitted
+
+
+def moved(words: list[TimedWord], by_s: float, begin_s: float, end_s: float) -> list[TimedWord]:
+    """The words later by ``by_s``, within ``begin_s`` and ``end_s``."""
+
+    def at(time_s: float) -> float:
+        return min(max(time_s + by_s, begin_s), end_s)
+
+    return [replace(word, start_s=at(word.start_s), end_s=at(word.end_s)) for word in words]

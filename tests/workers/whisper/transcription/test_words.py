@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from workers.whisper.transcription.timestamps import TimedText
-from workers.whisper.transcription.words import TimedWord, fit_words, share_words
+from workers.whisper.transcription.words import TimedWord, are_misplaced, fit_words, moved, share_words
 
 
 def word(text: str, start_s: float, end_s: float, tokens: int = 1) -> TimedWord:
@@ -28,3 +28,15 @@ def test_a_word_that_reaches_far_into_a_pause_is_cut_at_the_text() -> None:
     text, words = fit_words(TimedText(3.0, 5.0, [1]), [word(" one", 0.4, 3.4), word(" two", 3.4, 9.0)])
     assert [(each.start_s, each.end_s) for each in words] == [(3.0, 3.4), (3.4, 5.0)]
     assert (text.start_s, text.end_s) == (3.0, 5.0)
+
+
+def test_words_are_misplaced_if_most_of_them_lie_outside_of_their_text() -> None:
+    text = TimedText(8.0, 11.0, [1])
+    assert are_misplaced(text, [word(" one", 0.0, 1.0), word(" two", 1.0, 7.0), word(" three", 7.0, 11.0)])
+    assert not are_misplaced(text, [word(" one", 6.0, 7.0), word(" two", 8.0, 9.0), word(" three", 9.0, 11.2)])
+    assert not are_misplaced(text, [])
+
+
+def test_words_are_moved_within_bounds() -> None:
+    words = moved([word(" one", 0.0, 1.0), word(" two", 1.0, 4.0)], 7.6, 8.0, 11.0)
+    assert [(each.start_s, each.end_s) for each in words] == [(8.0, 8.6), (8.6, 11.0)]
