@@ -7,7 +7,7 @@ from collections.abc import Mapping, Set
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.http.error_handlers import error_response
-from router.http.request_record import HEAD_ONLY
+from router.http.request_record import ENDPOINT, HEAD_ONLY
 from router.schemas.errors import wrong_method
 
 
@@ -30,6 +30,7 @@ class Methods:
         method, path = scope["method"], scope["path"]
         wanted = "GET" if method == "HEAD" else method
         if wanted not in self._paths.get(path, (wanted,)):
+            scope[ENDPOINT] = path
             await error_response(wrong_method(method, path, self._paths[path]))(scope, receive, send)
         elif method == "HEAD":
             await self._answer_head(scope, receive, send)

@@ -12,7 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST, error_response
-from router.http.request_record import FinishedRequest, RequestObserver, RequestRecord
+from router.http.request_record import ENDPOINT, FinishedRequest, RequestObserver, RequestRecord
 from router.schemas.errors import ApiError
 
 log = logging.getLogger("nexa.request")
@@ -108,7 +108,7 @@ def _facts(record: RequestRecord, scope: Scope, status: int, outcome: str, durat
 
 def _endpoint_of(scope: Scope) -> str:
     """The route's declared path, so that metrics have a bounded set of values; ``other`` without a route."""
-    path = getattr(scope.get("route"), "path", None)
+    path = scope.get(ENDPOINT) or getattr(scope.get("route"), "path", None)
     return path if isinstance(path, str) else "other"
 
 

@@ -84,6 +84,9 @@ class RequestObserver(Protocol):
 HEAD_ONLY = "nexa.head_only"
 """The key in the scope of a request whose answer's body nobody will read, since its method was HEAD."""
 
+ENDPOINT = "nexa.endpoint"
+"""The key in the scope of the endpoint's path, if a request was answered before it came to its route."""
+
 PEER = "peer"
 """The key in a request's ``state`` of its connection's other end, which may be a proxy; ``client`` is the user's."""
 

@@ -123,6 +123,8 @@ class Generation:
                 constraint.accept(closing_token)
             return _Choice(closing, FinishReason.LENGTH)
         forced = constraint.forced()[: left - 1]
+        if guard is not None and not guard.is_safe(left - 1 - len(forced)):
+            forced = []  # drawn one by one, each with a look at the closing
         for forced_token in forced:
             constraint.accept(forced_token)
             sequence.sampler.accept(forced_token)

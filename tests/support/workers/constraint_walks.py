@@ -64,6 +64,8 @@ def answer_within(
         if closing is not None and not guard.still_fits(left - 1):
             return tokens + closing
         forced = constraint.forced()[: left - 1]
+        if not guard.is_safe(left - 1 - len(forced)):
+            forced = []
         for forced_token in forced:
             constraint.accept(forced_token)
         tokens += [token, *forced]

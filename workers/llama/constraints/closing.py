@@ -39,12 +39,16 @@ class ClosingGuard:
 
     def closing(self, left: int) -> list[int] | None:
         """The closing tokens, with ``left`` tokens in the budget; None while a search is not needed."""
-        if left > self._search_at:
+        if self.is_safe(left):
             return None
         path = self._constraint.closing(min(left, MAX_CLOSING_TOKENS))
         if path is None:
             self._search_at = -1  # never: too long from the start
         return path
+
+    def is_safe(self, left: int) -> bool:
+        """Whether no search is needed yet with ``left`` tokens in the budget."""
+        return left > self._search_at
 
     def still_fits(self, left: int) -> bool:
         """Whether the text, with one token more, can be completed within ``left`` tokens."""

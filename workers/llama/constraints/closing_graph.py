@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from time import monotonic
@@ -13,7 +13,6 @@ from typing import TypeAlias
 import numpy as np
 from llguidance import LLMatcher
 from llguidance.numpy import allocate_token_bitmask, fill_next_token_bitmask
-from numpy.typing import NDArray
 
 MAX_TRIALS = 6_000
 """Steps tried in one search. A step takes microseconds under most grammars, and milliseconds under some."""
@@ -64,16 +63,18 @@ class ClosingGraph:
         self,
         matcher: LLMatcher,
         vocab_size: int,
-        letters: NDArray[np.intp],
+        letters: Mapping[int, str],
         fixed_texts: list[list[int]],
         is_landmark: Callable[[list[int]], bool] | None = None,
     ) -> None:
-        """``letters`` are the tokens of single bytes, the best first; ``fixed_texts`` are longer steps to try.
+        """``letters`` are the tokens of single bytes, the best first, each with a name for its kind of character: of
+        letters that lead to states of one look, one of each kind is tried. ``fixed_texts`` are longer steps to try.
 
         With ``is_landmark`` the search also ends after a step of forced tokens for which it holds.
         """
         self._matcher = matcher
-        self._letters = letters
+        self._letters = np.array(list(letters), np.intp)
+        self._kinds = letters
         self._fixed_texts = fixed_texts
         self._vocab_size = vocab_size
         self._bitmask = allocate_token_bitmask(1, vocab_size)
@@ -127,7 +128,7 @@ class ClosingGraph:
     def _expand(self, node: _Node) -> list[int] | None:
         """Find the branches of a node; returns the path to one where the search is at its end."""
         self._matcher.consume_tokens(node.path)
-        branches: dict[Look | tuple[int, ...], _Node] = {}
+        branches: dict[tuple[int | str | None, ...], _Node] = {}
         found: list[int] | None = None
         for tokens, text in self._steps(node.look):
             self._trials += 1
@@ -142,7 +143,10 @@ class ClosingGraph:
                 look = self._look()
                 route = node.route if look == node.look else hash((node.route, look))
                 branch = _Node(node.path + tokens, look, route, texts)
-                branches.setdefault(branch.look if text is None else texts, branch)
+                alike: tuple[int | str | None, ...] = texts
+                if text is None:
+                    alike = (branch.look, self._kinds.get(tokens[0]))
+                branches.setdefault(alike, branch)
             self._matcher.rollback(len(tokens))
         node.branches = list(branches.values())
         self._expansions[node.look] += 1

@@ -38,7 +38,7 @@ class ClosingSearch:
         token_of = {text: token for token, text in enumerate(single) if len(text) == 1}
         self._closers = np.array([token_of[c.encode()] for c in CLOSERS if c.encode() in token_of], np.intp)
         others = [token for text, token in sorted(token_of.items()) if text.decode("latin-1") not in CLOSERS]
-        self._bytes = np.concatenate([self._closers, np.array(others, np.intp)])
+        self._bytes = {token: _kind(single[token]) for token in [*self._closers.tolist(), *others]}
 
     def tokens(self, text: str) -> list[int]:
         """A text's tokens, as few as can be."""
@@ -136,3 +136,10 @@ class ClosingSearch:
 def _completes(matcher: LLMatcher, tokens: list[int]) -> bool:
     trial = matcher.deep_copy()
     return bool(trial.consume_tokens(tokens) and trial.is_accepting())
+
+
+def _kind(byte: bytes) -> str:
+    """The kind of character that a byte is, as patterns distinguish them."""
+    if byte.isalpha():
+        return "capital" if byte.isupper() else "small"
+    return "digit" if byte.isdigit() else "other"

@@ -37,6 +37,8 @@ SHORTEST = {
     "no digits": (r"^[^0-9]+Z$", 2),
     "an end": (r"^.*xyz$", 3),
     "an end after letters": (r"^[a-z ]+END$", 4),
+    "two capitals at the end": ("[A-Z]{2}$", 2),
+    "two digits after anything": (r"^.*[0-9]{2}$", 2),
     "two words in order": ("foo.*bar", 6),
     "pairs": (r"^(ab|cd)+ef$", 4),
     "sixty letters": (r"^[a-z]{60}$", 60),
@@ -73,6 +75,8 @@ def all_required(properties: dict[str, Any]) -> dict[str, Any]:
 
 OTHERS: dict[str, Any] = {
     "length": {"type": "string", "minLength": 100},
+    "values of different lengths": {"type": "array", "items": {"enum": [[1, 2], 'é"']}, "minItems": 1, "maxItems": 4},
+    "three digits at the end": {"type": "string", "pattern": r"\d{3}$"},
     "long values": {"enum": ["a very long value that goes on and on and on", "another long value"]},
     "lists": {
         "type": "array",
