@@ -22,8 +22,8 @@ LIMIT_PHRASES = ("too many", "limit", "max is", "too large", "too big")
 """llguidance's error contains one of these if a grammar exceeds a limit of the parser."""
 
 
-MAX_STEP_SEARCH_S = 0.03
-"""Time of each of the two searches for closing tokens while other sequences wait."""
+MAX_STEP_SEARCH_S = 0.2
+"""Time of each of the two searches for closing tokens while other sequences wait. Most take some milliseconds."""
 
 
 @dataclass(frozen=True)
