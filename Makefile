@@ -55,7 +55,7 @@ lint: setup-dev
 	@.venv/bin/mypy
 
 unit: setup-dev
-	@echo "unit: tests of the parts, on all cores (three minutes)"
+	@echo "unit: tests of the parts, on all cores (four minutes)"
 	@$(PYTEST) $(UNIT) -n auto
 
 e2e: setup-dev

@@ -8,7 +8,7 @@ A request may be answered before its body has arrived, as refusals are. The rest
 bounds.
 
 This overrides internals of uvicorn, which is therefore pinned below its next minor version;
-``tests/router/http/test_uvicorn_internals.py`` lists them.
+``tests/router/http/connections/test_uvicorn_internals.py`` lists them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from enum import Enum, auto
 from http import HTTPStatus
 from typing import Any
 
-from starlette.types import ASGIApp
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from router.http.connections.connection_limits import ConnectionLimits
@@ -139,10 +139,10 @@ class GuardedProtocol(HttpToolsProtocol):
         """Called by uvicorn when the parser stops: the data is not HTTP, or a callback of this class raised."""
         self._refuse(self._refusal or ApiError(400, "expected an HTTP request, got something else"))
 
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGIApp) -> None:  # type: ignore[override]
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         if cycle.scope["http_version"] == "1.0":
             app = Unchunked(app, cycle)
-        super()._start_asgi_task(cycle, app)  # type: ignore[arg-type]
+        super()._start_asgi_task(cycle, app)
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
@@ -12,25 +12,25 @@ class Unchunked:
     ``cycle`` is the request's. uvicorn closes the connections of HTTP/1.0 clients after one answer.
     """
 
-    def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:
+    def __init__(self, app: ASGI3Application, cycle: RequestResponseCycle) -> None:
         self._app = app
         self._cycle = cycle
         self._length_unknown = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Handle the request."""
 
-        async def send_unchunked(message: Message) -> None:
+        async def send_unchunked(message: ASGISendEvent) -> None:
             self._choose_length(message)
             await send(message)
 
         await self._app(scope, receive, send_unchunked)
 
-    def _choose_length(self, message: Message) -> None:
+    def _choose_length(self, message: ASGISendEvent) -> None:
         """Make uvicorn write the next part as it is: it compares each with the rest of the Content-Length."""
         if message["type"] == "http.response.start":
             self._length_unknown = all(name.lower() != b"content-length" for name, _ in message.get("headers", ()))
             if self._length_unknown:
                 self._cycle.chunked_encoding = False
-        elif self._length_unknown:
+        elif message["type"] == "http.response.body" and self._length_unknown:
             self._cycle.expected_content_length = len(message.get("body", b""))

@@ -24,11 +24,11 @@ MAX_STAGE_TRIALS = 1_500
 """Steps tried in the search for the next landmark."""
 
 MIN_LANDMARK_TOKENS = 3
-"""So many forced tokens in a row, with a quote, are a landmark: the name of the next property, for example. What came
-before is done."""
+"""At least this many forced tokens in a row, with a quote among them, are a landmark, such as the name of the next
+property: what came before it is complete."""
 
 MAX_FULL_EXPANSIONS = 4
-"""After so many states that look the same, only the steps that made a difference are tried."""
+"""After this many states that look the same, only the steps that made a difference are tried."""
 
 Look: TypeAlias = int
 """A hash of what may come next: the mask of allowed tokens and the forced bytes."""
