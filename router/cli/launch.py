@@ -1,4 +1,4 @@
-"""From the options of ``nexa server`` to the settings file and the supervisor."""
+"""From the options of ``nexa server`` to its settings and the supervisor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import NoReturn
 from router.cli.data_folder import absolute, data_path
 from router.cli.model_files import with_files
 from router.cli.model_finding import find_models
-from router.cli.run_folder import make_run_folder
 from router.http.tls import CertificateError, check_certificate
 from router.keys.database import FILE_NAME as KEY_FILE_NAME
 from router.keys.database import KeyFileError
@@ -24,6 +23,7 @@ from shared.settings import ModelSettings, ServerOptions, ServerSettings
 from shared.settings.loading import LoadedOptions
 from shared.settings.option import OptionError
 from shared.settings.units import format_seconds
+from shared.wire.run_folder import make_run_folder
 
 
 def launch(loaded: LoadedOptions) -> NoReturn:
@@ -40,8 +40,8 @@ def launch(loaded: LoadedOptions) -> NoReturn:
     folder = make_run_folder()
     try:
         settings = make_settings(loaded.options, models, folder)
-        settings.save()
-        command = module_command("workers.supervisor", "--settings", str(settings.path))
+        handed = settings.hand_on()
+        command = module_command("workers.supervisor", "--settings", str(handed.path))
         os.execve(command[0], command, child_environment())
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

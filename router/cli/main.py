@@ -10,11 +10,11 @@ from typing import NoReturn
 
 from router.cli import control, keys, models, server
 from router.cli.control import ControlError
-from router.cli.run_folder import NoRunFolder
 from router.keys.database import KeyFileError
 from shared.distribution import version
 from shared.errors import ModelError
 from shared.settings.option import OptionError
+from shared.wire.run_folder import NoRunFolder
 
 EXIT_ERROR = 1
 EXIT_USAGE = 2

@@ -157,3 +157,4 @@ class Broker:
             for worker in self._workers.silent():
                 self._failover.lose(worker, "its heartbeats stopped")
             self._prober.probe_all()
+            self._link.keep_bound()

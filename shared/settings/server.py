@@ -1,9 +1,12 @@
-"""The options of the server as a whole, and the settings file of one run."""
+"""The options of the server as a whole, and the settings of one run, which its processes read from a file."""
 
 from __future__ import annotations
 
 import json
+import os
 import secrets
+import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +29,8 @@ from shared.settings.values import (
     Whole,
     check_network,
 )
+
+_DESCRIPTORS = Path("/dev/fd")
 
 _FILE = Text("FILE", "a path")
 _FOLDER = Text("FOLDER", "a path")
@@ -183,6 +188,19 @@ class ServerOptions(BaseModel):
     log_prompts: Annotated[bool, Option(Switch(), "write prompts to the log", Group.OPERATION)] = False
 
 
+@dataclass(frozen=True, slots=True)
+class SettingsFile:
+    """A file with settings. Child processes must inherit ``descriptors`` to read it."""
+
+    path: Path
+    descriptors: tuple[int, ...] = ()
+
+    @classmethod
+    def at(cls, path: Path) -> SettingsFile:
+        """The file that a process was given; the path of one without a name has the number of its descriptor."""
+        return cls(path, (int(path.name),) if path.parent == _DESCRIPTORS else ())
+
+
 class ServerSettings(ServerOptions):
     """What the processes of one server read: its options, its models and its run folder.
 
@@ -203,11 +221,23 @@ class ServerSettings(ServerOptions):
     def save(self) -> None:
         """Write the settings into the run folder, readable by the owner only (they hold the key)."""
         self.path.touch(mode=0o600)
-        self.path.write_text(json.dumps(self.model_dump()))  # paths may hold bytes that model_dump_json refuses
+        self.path.write_text(self._as_json())
+
+    def hand_on(self) -> SettingsFile:
+        """Write the settings to a file without a name, which nobody can remove. It stays open, also after an exec."""
+        with tempfile.TemporaryFile("w") as file:
+            file.write(self._as_json())
+            file.flush()
+            descriptor = os.dup(file.fileno())
+        os.set_inheritable(descriptor, True)
+        return SettingsFile.at(_DESCRIPTORS / str(descriptor))
+
+    def _as_json(self) -> str:
+        return json.dumps(self.model_dump())  # paths may hold bytes that model_dump_json refuses
 
     @classmethod
     def load(cls, path: Path) -> ServerSettings:
-        """Read and check what :meth:`save` wrote.
+        """Read and check what :meth:`save` or :meth:`hand_on` wrote.
 
         Raises:
             ValueError: not a settings file, or one of another version.

@@ -7,11 +7,14 @@ are ``tcp://`` with CURVE, and each side has a key pair.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import zmq
+
+_IPC = "ipc://"
 
 MIN_RECONNECT_MS = 20
 """Wait before the first attempt to reconnect; it doubles with each attempt, up to ``MAX_RECONNECT_MS``."""
@@ -45,7 +48,7 @@ class Endpoints:
         for name in names:
             if len(str(name)) > zmq.IPC_PATH_MAX_LEN:
                 raise ValueError(f"run folder: expected socket paths of up to {zmq.IPC_PATH_MAX_LEN} bytes, got {name}")
-        return cls(*(f"ipc://{name}" for name in names))
+        return cls(*(f"{_IPC}{name}" for name in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,27 @@ def open_socket(
         else:
             sock.curve_serverkey = curve.server
     return sock
+
+
+class Binding:
+    """A socket bound to ``endpoint``, which can be bound again when the endpoint's file is lost."""
+
+    def __init__(self, sock: zmq.Socket[bytes], endpoint: str) -> None:
+        self._sock = sock
+        self.endpoint = endpoint
+        self._path = endpoint.removeprefix(_IPC) if endpoint.startswith(_IPC) else None
+        sock.bind(endpoint)
+
+    def renew(self) -> bool:
+        """Bind again if the file is gone and its folder exists; returns whether that was so.
+
+        Connections live on without the file, but need the former listener, which stays open until the socket is closed.
+        The owner must wake its :class:`SocketReader` afterwards.
+        """
+        if self._path is None or os.path.lexists(self._path) or not os.path.isdir(os.path.dirname(self._path)):
+            return False
+        self._sock.bind(self.endpoint)
+        return True
 
 
 class SocketReader:

@@ -177,8 +177,10 @@ def test_options_are_in_the_table_of_the_documentation(tree: Path) -> None:
 
 
 def test_options_are_in_the_settings_file(server: RunningServer) -> None:
-    command = Path(f"/proc/{server.router_pid()}/cmdline").read_bytes().decode().split("\0")
-    settings = json.loads(Path(command[command.index("--settings") + 1]).read_text())
+    process = Path(f"/proc/{server.router_pid()}")
+    command = (process / "cmdline").read_bytes().decode().split("\0")
+    descriptor = Path(command[command.index("--settings") + 1]).name
+    settings = json.loads((process / "fd" / descriptor).read_text())
     assert settings["shout_mark"] == "?!"
     assert settings["models"][0]["toy_repeats"] == 2
 

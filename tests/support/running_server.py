@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -93,6 +94,11 @@ class RunningServer:
                 if b"router" in command.read().split(b"\0"):
                     return pid
         raise AssertionError("no router runs")
+
+    def run_folder(self) -> Path:
+        """The folder of its sockets, which it keeps locked."""
+        opened = [os.readlink(link) for link in Path(f"/proc/{self.process.pid}/fd").iterdir()]
+        return next(Path(path).parent for path in opened if path.endswith("/lock"))
 
     def idle(self) -> bool:
         """Whether no worker has a job."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from shared.devices import DeviceAssignment, WorkerNeeds, assign
 from shared.logging_setup import configure
 from shared.settings import ServerSettings
+from shared.settings.server import SettingsFile
 from workers.supervisor.commands import router_command, worker_command
 from workers.supervisor.display import open_display
 from workers.supervisor.listener import CannotListen, open_listener
@@ -27,12 +28,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one server, then remove its run folder. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m workers.supervisor", description="The process of nexa server.")
     parser.add_argument("--settings", type=Path, required=True)
-    settings = ServerSettings.load(parser.parse_args(arguments).settings)
+    file = SettingsFile.at(parser.parse_args(arguments).settings)
+    settings = ServerSettings.load(file.path)
     configure(fmt=settings.log_format, process="nexa")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # until the supervisor's handler
     try:
         listener = open_listener(settings.host, settings.port)
-        return asyncio.run(_serve(settings, listener))
+        return asyncio.run(_serve(settings, file, listener))
     except CannotListen as error:
         print(f"nexa: {error}", file=sys.stderr)
         return 1
@@ -42,10 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(settings.run_folder, ignore_errors=True)
 
 
-async def _serve(settings: ServerSettings, listener: socket.socket) -> int:
+async def _serve(settings: ServerSettings, file: SettingsFile, listener: socket.socket) -> int:
     on_line = LineForwarder(settings.log_format)
-    router = partial(router_command, settings, listener.fileno())
-    placer = LocalPlacer(partial(worker_command, settings), _assignments(settings), on_line)
+    router = partial(router_command, file, listener.fileno())
+    placer = LocalPlacer(partial(worker_command, file), _assignments(settings), on_line)
     return await Supervisor(settings, listener, router, placer, open_display(settings.log_format), on_line).run()
 
 

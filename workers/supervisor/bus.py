@@ -19,7 +19,7 @@ from shared.wire.messages import (
     Roster,
     WorkerStatus,
 )
-from shared.wire.transport import Endpoints, SocketReader, open_socket
+from shared.wire.transport import Binding, Endpoints, SocketReader, open_socket
 
 log = logging.getLogger("nexa.supervisor")
 
@@ -38,11 +38,13 @@ class SupervisorBus:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._heartbeats = open_socket(self._context, zmq.SUB)
         self._heartbeats.subscribe(HEARTBEAT_TOPIC)
-        self._heartbeats.bind(endpoints.supervisor_bus)
         self._orders = open_socket(self._context, zmq.PULL)
-        self._orders.bind(endpoints.control)
         self._rosters = open_socket(self._context, zmq.PUB)
         self._rosters.connect(endpoints.router_bus)
+        self._bindings = [
+            Binding(self._heartbeats, endpoints.supervisor_bus),
+            Binding(self._orders, endpoints.control),
+        ]
         self._readers = [
             _reader(self._heartbeats, HEARTBEATS, on_heartbeat),
             _reader(self._orders, CONTROL_MESSAGES, on_order),
@@ -51,6 +53,12 @@ class SupervisorBus:
     def publish(self, workers: Sequence[WorkerStatus]) -> None:
         """Publish the roster of ``workers``."""
         self._rosters.send_multipart([ROSTER_TOPIC, encode(Roster(list(workers)))])
+
+    def keep_bound(self) -> None:
+        """Bind again what has lost its file."""
+        for binding, reader in zip(self._bindings, self._readers, strict=True):
+            if binding.renew():
+                reader.wake()
 
     def close(self) -> None:
         """Close all sockets."""

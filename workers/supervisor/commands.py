@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from shared.devices import DeviceAssignment
 from shared.interpreter import child_environment, module_command
-from shared.settings import ServerSettings
+from shared.settings.server import SettingsFile
 from workers.supervisor.placing.placer import WorkerSpec
 from workers.supervisor.processes.process import Command
 
 
-def router_command(settings: ServerSettings, listener_fd: int) -> Command:
+def router_command(settings: SettingsFile, listener_fd: int) -> Command:
     """``python -m router``, which inherits the listening socket's descriptor."""
     arguments = ["--settings", str(settings.path), "--fd", str(listener_fd)]
-    return Command(module_command("router", *arguments), child_environment(), (listener_fd,))
+    return Command(module_command("router", *arguments), child_environment(), (listener_fd, *settings.descriptors))
 
 
-def worker_command(settings: ServerSettings, spec: WorkerSpec, assignment: DeviceAssignment) -> Command:
+def worker_command(settings: SettingsFile, spec: WorkerSpec, assignment: DeviceAssignment) -> Command:
     """``python -m workers`` on the device of ``assignment``."""
     arguments = [
         *("--settings", str(settings.path)),
@@ -25,4 +25,4 @@ def worker_command(settings: ServerSettings, spec: WorkerSpec, assignment: Devic
         *("--threads", str(assignment.threads)),
         *("--device", assignment.device),
     ]
-    return Command(module_command("workers", *arguments), child_environment() | assignment.env)
+    return Command(module_command("workers", *arguments), child_environment() | assignment.env, settings.descriptors)

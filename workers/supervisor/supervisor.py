@@ -15,6 +15,7 @@ from pathlib import Path
 
 from shared.settings import ServerSettings
 from shared.wire.messages import HEARTBEAT_INTERVAL_S, Heartbeat, WorkerState
+from shared.wire.run_folder import NoRunFolder, restore_run_folder
 from shared.wire.transport import Endpoints
 from workers.supervisor.bus import SupervisorBus
 from workers.supervisor.display import Display, WorkerLine, announcement
@@ -44,7 +45,7 @@ class Supervisor:
     """Starts, watches, restarts and stops the processes of one server.
 
     Args:
-        settings: the server's settings; the run folder exists.
+        settings: the server's settings; the run folder exists. It is made again if it is lost.
         listener: the listening socket, kept open until draining begins.
         router_command: the command line that starts the router.
         placer: starts the workers.
@@ -64,13 +65,16 @@ class Supervisor:
         limits: WorkerLimits | None = None,
     ) -> None:
         self._settings = settings
+        self._folder = Path(settings.run_folder)
+        self._folder_fault = ""
+        self._router_command = router_command
         self._listener = listener
         self._display = display
         self._url = url_of(listener, "https" if settings.ssl_certfile else "http")
         self._serving = False
         self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
         self._killed_by: int | None = None
-        self.router = RouterKeeper(router_command, on_line, settings.reload)
+        self.router = RouterKeeper(self._router_in_folder, on_line, settings.reload)
         self.replicas = [
             Replica(name, model.name, placer, limits or WorkerLimits.of(model.kinds), self._changed)
             for model in settings.models
@@ -84,7 +88,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self.stop, number)
-        endpoints = Endpoints.in_folder(Path(self._settings.run_folder))
+        endpoints = Endpoints.in_folder(self._folder)
         self._bus = SupervisorBus(endpoints, self._on_heartbeat, self._orders.take)
         keepers = [asyncio.create_task(self._keep_router())]
         keepers += [asyncio.create_task(replica.run()) for replica in self.replicas]
@@ -136,7 +140,25 @@ class Supervisor:
                 if late:
                     replica.forgive()
                 replica.check()
+            self._keep_folder()
             self._publish()
+
+    def _router_in_folder(self) -> Command:
+        self._keep_folder()  # the router binds sockets there
+        return self._router_command()
+
+    def _keep_folder(self) -> None:
+        """Make the run folder and the files of the sockets again, if they are lost."""
+        try:
+            if restore_run_folder(self._folder):
+                log.warning("run folder lost, made again", extra={"folder": str(self._folder)})
+            self._folder_fault = ""
+        except NoRunFolder as error:
+            if self._folder_fault != str(error):
+                log.error("run folder lost: no process can be replaced", extra={"reason": str(error)})
+            self._folder_fault = str(error)
+            return
+        self._bus.keep_bound()
 
     def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
         replica = self._by_name.get(heartbeat.worker_name)

@@ -21,7 +21,7 @@ from shared.wire.messages import (
     RouterMessage,
     router_topic,
 )
-from shared.wire.transport import Endpoints, SocketReader, open_socket
+from shared.wire.transport import Binding, Endpoints, SocketReader, open_socket
 
 log = logging.getLogger("nexa.router.link")
 
@@ -40,11 +40,10 @@ class RouterLink:
         self._jobs = open_socket(self._context, zmq.ROUTER)
         self._jobs.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._jobs.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        self._jobs.bind(self._endpoints.jobs)
         self._bus = open_socket(self._context, zmq.SUB)
         for topic in (HEARTBEAT_TOPIC, ROSTER_TOPIC, router_topic(self._router_id)):
             self._bus.setsockopt(zmq.SUBSCRIBE, topic)
-        self._bus.bind(self._endpoints.router_bus)
+        self._bindings = [Binding(self._jobs, self._endpoints.jobs), Binding(self._bus, self._endpoints.router_bus)]
         self._control = open_socket(self._context, zmq.PUSH)
         self._control.connect(self._endpoints.control)
         self._readers = [
@@ -67,6 +66,13 @@ class RouterLink:
     def send_order(self, order: ControlMessage) -> None:
         """Send an operator's order; it is queued until the supervisor is connected."""
         self._control.send(encode(order), zmq.NOBLOCK)
+
+    def keep_bound(self) -> None:
+        """Bind again what has lost its file: workers that start, or come back, could not connect."""
+        for binding, reader in zip(self._bindings, self._readers, strict=True):
+            if binding.renew():
+                log.warning("socket lost, bound again", extra={"endpoint": binding.endpoint})
+                reader.wake()
 
     def close(self) -> None:
         """Stop reading and close the sockets."""

@@ -248,3 +248,23 @@ def _answers(server: RunningServer) -> bool:
     except httpx.HTTPError:
         return False
     return True
+
+
+def test_a_server_that_loses_its_run_folder_goes_on_and_replaces_its_processes(pair: RunningServer) -> None:
+    """A logout and cleaners of temporary files remove it."""
+    folder = pair.run_folder()
+    with ThreadPoolExecutor(1) as pool:
+        text = pool.submit(text_of, pair, "client", 100)
+        wait_until(lambda: any(row["running"] for row in pair.workers()), "it runs")
+        shutil.rmtree(folder)
+        assert text.result() == expected("client", 100)
+    former = set(pair.worker_pids())
+    for pid in former:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: len(set(pair.worker_pids()) - former) == 2, "new workers")
+    assert text_of(pair, "second", 5) == expected("second", 5)
+    router = pair.router_pid()
+    os.kill(router, signal.SIGKILL)
+    wait_until(lambda: pair.status("/ready") == 200 and pair.router_pid() != router, "a new router")
+    assert text_of(pair, "third", 5) == expected("third", 5)
+    assert folder.stat().st_mode & 0o777 == 0o700

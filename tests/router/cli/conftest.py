@@ -28,7 +28,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     def execve(program: str, command: list[str], environment: dict[str, str]) -> None:
         path = Path(command[command.index("--settings") + 1])
         seen["command"], seen["settings"] = command, ServerSettings.load(path)
-        seen["folder_mode"] = stat.S_IMODE(path.parent.stat().st_mode)
+        seen["folder_mode"] = stat.S_IMODE(Path(seen["settings"].run_folder).stat().st_mode)
         raise BecameSupervisor
 
     monkeypatch.setattr(os, "execve", execve)

@@ -12,7 +12,7 @@ import pytest
 import zmq
 from zmq.utils.monitor import recv_monitor_message
 
-from shared.wire.transport import CurveKeys, Endpoints, SocketReader, open_socket
+from shared.wire.transport import Binding, CurveKeys, Endpoints, SocketReader, open_socket
 
 PATIENCE_S = 20.0
 PATIENCE_MS = 20_000
@@ -217,6 +217,29 @@ def test_a_closed_reader_hands_nothing_over(connect: Connect) -> None:
         reader.close()
 
     run(test)
+
+
+def test_a_socket_that_lost_its_file_is_bound_again_and_keeps_its_connections(
+    folder: Path, context: zmq.Context[zmq.Socket[bytes]]
+) -> None:
+    server, early, late = (open_socket(context, kind) for kind in (zmq.PULL, zmq.PUSH, zmq.PUSH))
+    server.setsockopt(zmq.RCVTIMEO, PATIENCE_MS)
+    home = folder / "home"
+    home.mkdir()
+    binding = Binding(server, f"ipc://{home}/socket")
+    early.connect(binding.endpoint)
+    early.send(b"early")
+    assert server.recv() == b"early"
+    assert not binding.renew()
+    shutil.rmtree(home)
+    assert not binding.renew(), "its folder is for others to make"
+    home.mkdir()
+    assert binding.renew()
+    late.connect(binding.endpoint)
+    late.send(b"late")
+    assert server.recv() == b"late"
+    early.send(b"still there")
+    assert server.recv() == b"still there"
 
 
 def test_a_run_folder_whose_path_is_too_long_for_a_socket_is_named(tmp_path: Path) -> None:
