@@ -132,6 +132,7 @@ class Receiver:
             self._dispatcher.dispatch(worker.heartbeat.model)
 
     def _on_roster(self, roster: Roster) -> None:
+        self._link.send_alive()
         for worker in self._workers.read_roster(roster):
             self._failover.lose(worker, "it exited")
         self._failover.fail_hopeless()

@@ -19,6 +19,9 @@ from scripts.chaos.server import ChaosServer
 MIN_BETWEEN_ROUTER_KILLS_S = 4.0
 """The server rightly gives up after five deaths of the router within ten seconds."""
 
+ROUTER_SILENCE_S = 10.0
+"""After this the supervisor replaces a suspended router."""
+
 HUGE_BYTES = 33 * 1024 * 1024
 GARBAGE_TIMEOUT_S = 60.0
 
@@ -59,6 +62,7 @@ class Faults:
             (3.0, self._kill_worker),
             (2.0, self._stop_worker),
             (1.0, self._kill_router),
+            (0.7, self._stop_router),
             (3.0, self._send_garbage),
             (0.5, self._send_too_much),
             (0.7, self._restart_workers),
@@ -104,25 +108,40 @@ class Faults:
             worker.suspend()
             self._record.fault("SIGSTOP of a worker")
             self._record.worker_lost_at_s.append(self._record.now_s() + 5.0)
-            task = asyncio.create_task(self._continue_after(worker, seconds))
-            self._continuing.add(task)
-            task.add_done_callback(self._continuing.discard)
+            self._continue_after(worker, seconds, "SIGCONT of a worker")
 
-    async def _continue_after(self, worker: psutil.Process, seconds: float) -> None:
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            with contextlib.suppress(psutil.Error):
-                worker.send_signal(signal.SIGCONT)
-                self._record.fault("SIGCONT of a worker")
+    async def _stop_router(self, _: aiohttp.ClientSession) -> None:
+        """Suspend the router. After 10 s the supervisor replaces it; before, its streams pause."""
+        router = self._free_router()
+        if router is None:
+            return
+        seconds = self._random.choice([0.5, 4.0, 15.0])
+        with contextlib.suppress(psutil.Error):
+            router.suspend()
+            self._record.fault("SIGSTOP of the router")
+            if seconds > ROUTER_SILENCE_S:
+                self._record.router_killed_at_s.append(self._record.now_s() + ROUTER_SILENCE_S)
+            self._continue_after(router, seconds, "SIGCONT of the router")
+
+    def _continue_after(self, process: psutil.Process, seconds: float, fault: str) -> None:
+        async def proceed() -> None:
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                with contextlib.suppress(psutil.Error):
+                    process.send_signal(signal.SIGCONT)
+                    self._record.fault(fault)
+
+        task = asyncio.create_task(proceed())
+        self._continuing.add(task)
+        task.add_done_callback(self._continuing.discard)
 
     async def _kill_router(self, _: aiohttp.ClientSession) -> None:
-        kills = self._record.router_killed_at_s
-        router = self._server.router_process()
-        if router is None or (kills and self._record.now_s() - kills[-1] < MIN_BETWEEN_ROUTER_KILLS_S):
+        router = self._free_router()
+        if router is None:
             return
         with contextlib.suppress(psutil.Error):
-            kills.append(self._record.now_s())
+            self._record.router_killed_at_s.append(self._record.now_s())
             router.kill()
             self._record.fault("kill -9 of the router")
 
@@ -194,6 +213,12 @@ class Faults:
             # A server may close the connection while a body that it has refused is still being sent.
             if kind != "body of 33 MB" and not self._record.router_died_since(started_at_s):
                 self._record.violation(f"{kind} to {path}: {error!r}")
+
+    def _free_router(self) -> psutil.Process | None:
+        """The router, unless it was killed just now or will be."""
+        kills = self._record.router_killed_at_s
+        recent = kills and self._record.now_s() - kills[-1] < MIN_BETWEEN_ROUTER_KILLS_S
+        return None if recent else self._server.router_process()
 
     def _a_worker(self) -> psutil.Process | None:
         workers = self._server.worker_processes()

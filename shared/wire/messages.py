@@ -3,7 +3,8 @@
 Jobs socket (ROUTER in the router, DEALER in each worker): :data:`RouterMessage` from router to worker, with the files
 of a job (audio, images) as additional frames after :class:`Submit`; :class:`Replayed` from worker to router.
 
-Control socket (PUSH in the router, PULL in the supervisor): :data:`ControlMessage`. The roster shows the outcome.
+Control socket (PUSH in the router, PULL in the supervisor): :data:`ControlMessage`. The roster shows the outcome of
+orders.
 
 Event bus (PUB in each worker and in the supervisor, SUB in the router and in the supervisor): :data:`BusMessage` in two
 frames, ``[topic, message]``. :class:`Step` and :class:`ProbeEcho` have the router's own topic, :class:`Heartbeat` has
@@ -218,6 +219,12 @@ class RestartWorkers(Struct, tag=16, frozen=True):
     worker_names: list[str]
 
 
+class RouterAlive(Struct, tag=17, frozen=True):
+    """The router's answer to each :class:`Roster`, from its event loop: a router without answers hangs."""
+
+    pid: int
+
+
 HEARTBEAT_INTERVAL_S = 0.5
 
 RETIRED_CODES = frozenset({2})
@@ -229,8 +236,11 @@ RouterMessage = Probe | Submit | Cancel | Replay | Acknowledge | Drain
 BusMessage = Step | ProbeEcho | Heartbeat | Roster
 """From workers and the supervisor to a router, on the event bus."""
 
-ControlMessage = DrainWorker | RestartWorkers
-"""An operator's order from the router to the supervisor, on the control socket."""
+Order = DrainWorker | RestartWorkers
+"""What an operator wants of the supervisor."""
+
+ControlMessage = Order | RouterAlive
+"""From the router to the supervisor, on the control socket."""
 
 ROUTER_MESSAGES: Decoder[RouterMessage] = Decoder(RouterMessage)
 REPLAYS: Decoder[Replayed] = Decoder(Replayed)

@@ -1,4 +1,4 @@
-"""The supervisor's sockets: heartbeats and orders in, the roster out."""
+"""The supervisor's sockets: heartbeats, orders and the router's signs of life in, the roster out."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ M = TypeVar("M")
 
 
 class SupervisorBus:
-    """Passes heartbeats and operators' orders to callbacks on the running asyncio loop; publishes rosters."""
+    """Passes heartbeats and the router's messages to callbacks on the running asyncio loop; publishes rosters."""
 
     def __init__(
         self,
         endpoints: Endpoints,
         on_heartbeat: Callable[[Heartbeat], None],
-        on_order: Callable[[ControlMessage], None],
+        on_control: Callable[[ControlMessage], None],
     ) -> None:
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._heartbeats = open_socket(self._context, zmq.SUB)
         self._heartbeats.subscribe(HEARTBEAT_TOPIC)
-        self._orders = open_socket(self._context, zmq.PULL)
+        self._control = open_socket(self._context, zmq.PULL)
         self._rosters = open_socket(self._context, zmq.PUB)
         self._rosters.connect(endpoints.router_bus)
         self._bindings = [
             Binding(self._heartbeats, endpoints.supervisor_bus),
-            Binding(self._orders, endpoints.control),
+            Binding(self._control, endpoints.control),
         ]
         self._readers = [
             _reader(self._heartbeats, HEARTBEATS, on_heartbeat),
-            _reader(self._orders, CONTROL_MESSAGES, on_order),
+            _reader(self._control, CONTROL_MESSAGES, on_control),
         ]
 
     def publish(self, workers: Sequence[WorkerStatus]) -> None:
@@ -64,7 +64,7 @@ class SupervisorBus:
         """Close all sockets."""
         for reader in self._readers:
             reader.close()
-        for sock in (self._heartbeats, self._orders, self._rosters):
+        for sock in (self._heartbeats, self._control, self._rosters):
             sock.close()
         self._context.term()
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, assert_never
 
-from shared.wire.messages import ControlMessage, DrainWorker, RestartWorkers
+from shared.wire.messages import DrainWorker, Order, RestartWorkers
 from workers.supervisor.replica import Replica
 
 END_MARGIN_S = 5.0
@@ -38,7 +38,7 @@ class Orders:
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take(self, order: ControlMessage) -> None:
+    def take(self, order: Order) -> None:
         """Start an order. Unknown worker names are ignored."""
         match order:
             case DrainWorker(worker_name=name):

@@ -1,4 +1,4 @@
-"""Keeps the router running: restarts it when it dies or, on request, when its code changes."""
+"""Keeps the router running: restarts it when it dies, hangs or, on request, when its code changes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from workers.supervisor.processes.process import ChildProcess, Command, LineSink
 MAX_DEATHS = 5
 DEATHS_WITHIN_S = 10.0
 RELOAD_STOP_S = 5.0
+SILENCE_S = 10.0
+"""A router that has answered rosters hangs if none was answered for this long."""
+START_S = 60.0
+"""The same for one that starts."""
 
 log = logging.getLogger("nexa.supervisor")
 
@@ -35,6 +39,9 @@ class RouterKeeper:
         self._changed = asyncio.Event()
         self._died_at_s: deque[float] = deque(maxlen=MAX_DEATHS)
         self._early_errors = 0
+        self._heard_at_s = 0.0
+        self.answers = False
+        self._killed_because = ""
         self.last_lines: list[str] = []
         self.detail = ""
 
@@ -53,7 +60,7 @@ class RouterKeeper:
             if self._reloading:
                 self._reloading = False
                 continue
-            self.detail = explain_exit(code, loading=False, memory=MemoryFigures.now())
+            self.detail = self._killed_because or explain_exit(code, loading=False, memory=MemoryFigures.now())
             if not self._keeps_dying(code, time.monotonic() - started_at_s):
                 log.warning("router died, restarting it", extra={"reason": self.detail})
             elif self._reload:
@@ -62,6 +69,25 @@ class RouterKeeper:
                 await self._changed.wait()
             else:
                 return
+
+    def heard(self, pid: int) -> None:
+        """Note that the router with this pid has answered."""
+        if pid == self.pid:
+            self.answers = True
+            self._heard_at_s = time.monotonic()
+
+    def forgive(self) -> None:
+        """Restart the silence timer: the supervisor itself was not listening."""
+        self._heard_at_s = time.monotonic()
+
+    def check(self) -> None:
+        """Kill a router that hangs, so that another one takes over. One that ends has its own time limits."""
+        silent_s = time.monotonic() - self._heard_at_s
+        if self._child is None or self._stopping or self._reloading or self._killed_because:
+            return
+        if silent_s > (SILENCE_S if self.answers else START_S):
+            self._killed_because = f"no answer for {silent_s:.0f} s; the router was killed"
+            self._child.kill()
 
     async def restart(self) -> None:
         """Restart the router with the current code."""
@@ -84,6 +110,7 @@ class RouterKeeper:
             self._child.kill()
 
     async def _run_once(self) -> int:
+        self._heard_at_s, self.answers, self._killed_because = time.monotonic(), False, ""
         try:
             self._child = await ChildProcess.spawn("router", self._launch(), self._on_line)
         except OSError as error:

@@ -14,7 +14,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from shared.settings import ServerSettings
-from shared.wire.messages import HEARTBEAT_INTERVAL_S, Heartbeat, WorkerState
+from shared.wire.messages import HEARTBEAT_INTERVAL_S, ControlMessage, Heartbeat, RouterAlive, WorkerState
 from shared.wire.run_folder import NoRunFolder, restore_run_folder
 from shared.wire.transport import Endpoints
 from workers.supervisor.bus import SupervisorBus
@@ -89,7 +89,7 @@ class Supervisor:
         for number in _STOP_SIGNALS:
             loop.add_signal_handler(number, self.stop, number)
         endpoints = Endpoints.in_folder(self._folder)
-        self._bus = SupervisorBus(endpoints, self._on_heartbeat, self._orders.take)
+        self._bus = SupervisorBus(endpoints, self._on_heartbeat, self._on_control)
         keepers = [asyncio.create_task(self._keep_router())]
         keepers += [asyncio.create_task(replica.run()) for replica in self.replicas]
         watchers = [asyncio.create_task(self._watch())]
@@ -131,15 +131,17 @@ class Supervisor:
             self._fail(f"the router keeps dying: {self.router.detail}", self.router.last_lines)
 
     async def _watch(self) -> None:
-        """Publish the roster and check for hung workers, periodically."""
+        """Publish the roster and check for processes that hang, periodically."""
+        children: list[RouterKeeper | Replica] = [self.router, *self.replicas]
+        watched_at_s = time.monotonic()
         while True:
-            slept_at_s = time.monotonic()
             await asyncio.sleep(HEARTBEAT_INTERVAL_S)
-            late = time.monotonic() - slept_at_s > 4 * HEARTBEAT_INTERVAL_S
-            for replica in self.replicas:
+            now_s = time.monotonic()
+            late, watched_at_s = now_s - watched_at_s > 4 * HEARTBEAT_INTERVAL_S, now_s
+            for child in children:
                 if late:
-                    replica.forgive()
-                replica.check()
+                    child.forgive()
+                child.check()
             self._keep_folder()
             self._publish()
 
@@ -164,6 +166,12 @@ class Supervisor:
         replica = self._by_name.get(heartbeat.worker_name)
         if replica is not None:
             replica.heard(heartbeat)
+
+    def _on_control(self, message: ControlMessage) -> None:
+        if isinstance(message, RouterAlive):
+            self.router.heard(message.pid)
+        else:
+            self._orders.take(message)
 
     def _changed(self) -> None:
         """Publish and show a worker's change of state, and check whether the server is ready or cannot serve at all."""

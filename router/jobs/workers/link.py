@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -16,8 +17,9 @@ from shared.wire.messages import (
     REPLAYS,
     ROSTER_TOPIC,
     BusMessage,
-    ControlMessage,
+    Order,
     Replayed,
+    RouterAlive,
     RouterMessage,
     router_topic,
 )
@@ -63,9 +65,13 @@ class RouterLink:
             self._readers[0].wake()
         return True
 
-    def send_order(self, order: ControlMessage) -> None:
+    def send_order(self, order: Order) -> None:
         """Send an operator's order; it is queued until the supervisor is connected."""
         self._control.send(encode(order), zmq.NOBLOCK)
+
+    def send_alive(self) -> None:
+        """Tell the supervisor that the event loop runs."""
+        self._control.send(encode(RouterAlive(os.getpid())), zmq.NOBLOCK)
 
     def keep_bound(self) -> None:
         """Bind again what has lost its file: workers that start, or come back, could not connect."""

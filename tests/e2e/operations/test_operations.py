@@ -250,6 +250,21 @@ def _answers(server: RunningServer) -> bool:
     return True
 
 
+def test_a_router_that_hangs_is_replaced_also_while_a_client_streams(pair: RunningServer) -> None:
+    stream = pair.stream("/v1/completions", request("client", 3000))
+    next(stream)
+    former, workers = pair.router_pid(), sorted(pair.worker_pids())
+    os.kill(former, signal.SIGSTOP)
+    with pytest.raises(httpx.HTTPError):
+        list(stream)
+    wait_until(lambda: pair.status("/ready") == 200, "a new router answers")
+    assert pair.router_pid() != former
+    assert sorted(pair.worker_pids()) == workers
+    assert "no answer for 10 s; the router was killed" in pair.output()
+    wait_until(pair.idle, "the job of the broken connection has ended")
+    assert text_of(pair, "later", 5) == expected("later", 5)
+
+
 def test_a_server_that_loses_its_run_folder_goes_on_and_replaces_its_processes(pair: RunningServer) -> None:
     """A logout and cleaners of temporary files remove it."""
     folder = pair.run_folder()

@@ -155,6 +155,23 @@ class TestRouter:
 
         asyncio.run(story())
 
+    def test_a_router_that_stops_answering_is_replaced(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("workers.supervisor.router_keeper.SILENCE_S", 1.2)
+
+        async def story() -> None:
+            async with running(StandInLaunch(folder, "answers", {"m": "serve"})) as supervisor:
+                await ready_with_router(supervisor, folder)
+                await until(lambda: supervisor.router.answers, "an answer")
+                hung = supervisor.router.pid or 0
+                os.kill(hung, signal.SIGSTOP)
+                await until(lambda: len(pids(folder, "router")) == 2, "a second router")
+                assert not lives(hung)
+                assert supervisor.router.detail.startswith("no answer for ")
+                await until(lambda: supervisor.router.answers, "an answer of the second router")
+                assert supervisor.router.pid != hung
+
+        asyncio.run(story())
+
     def test_a_reload_replaces_the_router_and_counts_as_no_death(self, folder: Path) -> None:
         def has_started(number: int) -> bool:
             return len(pids(folder, "router")) == number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,15 @@ import pytest
 import zmq
 
 from router.jobs.refusals import RefusalReason, Refused
-from shared.wire.messages import CONTROL_MESSAGES, DrainWorker, RestartWorkers, Roster, WorkerState, WorkerStatus
+from shared.wire.messages import (
+    CONTROL_MESSAGES,
+    DrainWorker,
+    RestartWorkers,
+    Roster,
+    RouterAlive,
+    WorkerState,
+    WorkerStatus,
+)
 from shared.wire.transport import Endpoints, open_socket
 from tests.support.router.broker_server import BrokerServer, run
 
@@ -53,6 +62,17 @@ def test_orders_reach_the_supervisor() -> None:
         assert supervisor.next_order() == RestartWorkers(["smol-0", "smol-1"])
         server.broker.control.restart("smol-1")
         assert supervisor.next_order() == RestartWorkers(["smol-1"])
+
+    with_supervisor(test)
+
+
+def test_each_roster_is_answered_with_a_sign_of_life() -> None:
+    async def test(server: BrokerServer, supervisor: SupervisorEnd) -> None:
+        worker = await server.ready_worker("a", "smol-0")
+        for _ in range(2):
+            worker.publish_roster(WorkerState.READY)
+            await server.round_trip(worker)
+            assert supervisor.next_order() == RouterAlive(os.getpid())
 
     with_supervisor(test)
 

@@ -18,7 +18,7 @@ import zmq
 from shared import exit_codes
 from shared.parent import die_with_parent
 from shared.wire.codec import encode
-from shared.wire.messages import HEARTBEAT_TOPIC, EngineStats, Heartbeat, WorkerState
+from shared.wire.messages import HEARTBEAT_TOPIC, ROSTER_TOPIC, EngineStats, Heartbeat, RouterAlive, WorkerState
 from shared.wire.transport import Endpoints, open_socket
 
 BEAT_S = 0.05
@@ -80,8 +80,22 @@ def run_router(behaviour: str, folder: Path) -> int:
         os._exit(0)
 
     signal.signal(signal.SIGTERM, end)
+    if behaviour == "answers":
+        answer_rosters(folder)
     while True:
         signal.pause()
+
+
+def answer_rosters(folder: Path) -> None:
+    """Do what the supervisor expects of a router that does not hang."""
+    endpoints, context = Endpoints.in_folder(folder), zmq.Context()
+    bus, control = open_socket(context, zmq.SUB), open_socket(context, zmq.PUSH)
+    bus.subscribe(ROSTER_TOPIC)
+    bus.bind(endpoints.router_bus)
+    control.connect(endpoints.control)
+    while True:
+        bus.recv_multipart()
+        control.send(encode(RouterAlive(os.getpid())))
 
 
 def record(folder: Path, line: str) -> None:
