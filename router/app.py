@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Self
 
 from fastapi import Depends, FastAPI
@@ -14,14 +15,15 @@ from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from router.answers.registry import JobRegistry
-from router.api.families import FAMILIES, OPEN_PATHS, PATHS, QUIET_PATHS, body_limits
+from router.answers.restoring import Restorer
+from router.api.families import FAMILIES, OPEN_PATHS, PATHS, QUIET_PATHS, WRITERS, body_limits
 from router.http.body_limit import BodyLimit
 from router.http.cors import OriginCheck
 from router.http.error_handlers import install_error_handlers
 from router.http.forms import FORM_OVERHEAD_BYTES
 from router.http.methods import Methods
-from router.http.request_log import RequestLog
-from router.http.request_record import RequestObserver
+from router.http.request_log import RequestLog, report_end
+from router.http.request_record import RequestObserver, RequestRecord
 from router.images.store import ImageStore, clean_periodically
 from router.jobs.broker import Broker
 from router.keys.access import Access
@@ -68,6 +70,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     if tracing is not None:
         observers.append(tracing)
     _add_middleware(app, settings, access, parts.signed_urls, observers)
+    _restore_streams(broker, parts.job_registry, observers)
     return app
 
 
@@ -125,6 +128,16 @@ class _Parts:
             self.key_store.close()
             if self.tracing is not None:
                 await asyncio.to_thread(self.tracing.close)
+
+
+def _restore_streams(broker: Broker, registry: JobRegistry, observers: list[RequestObserver]) -> None:
+    """Go on with the resumable streams of an earlier run of the router; at their ends they are requests like others."""
+
+    def on_end(record: RequestRecord, path: str, started_at_s: float) -> None:
+        scope = {"type": "http", "method": "POST", "path": path, "headers": [], "route": SimpleNamespace(path=path)}
+        report_end(record, scope, 200, started_at_s, observers)
+
+    broker.adopt_with(Restorer(broker, registry, WRITERS, on_end).restore)
 
 
 def _add_endpoints(app: FastAPI, needs_key: bool) -> None:

@@ -38,6 +38,21 @@ class JobJournal:
         events = self._events.get(job_id)
         return None if events is None else events[max(first_seq, 0) :]
 
+    def router_of(self, job_id: str) -> str:
+        """The router that gets a job's events; empty if the job is unknown."""
+        return self._router_of.get(job_id, "")
+
+    def take(self, job_id: str) -> list[Event]:
+        """Forget a job; returns its events."""
+        self._router_of.pop(job_id, None)
+        return self._events.pop(job_id, [])
+
+    def hand_over(self, job_id: str, router_id: str, events: list[Event] | None) -> None:
+        """Make a job another router's. ``events`` are those of a job that had been taken out."""
+        self._router_of[job_id] = router_id
+        if events is not None:
+            self._events[job_id] = events
+
     def forget(self, job_id: str) -> None:
         """Drop a job: its end was acknowledged, or it was cancelled."""
         self._events.pop(job_id, None)

@@ -40,6 +40,7 @@ from shared.wire.messages import (
 from shared.wire.transport import Endpoints, open_socket
 from workers.engine import Emitted
 from workers.journal import JobJournal
+from workers.resumable import ResumableJobs
 from workers.testing.unreliable_bus import open_bus
 
 log = logging.getLogger("nexa.worker.link")
@@ -75,6 +76,7 @@ class WorkerLink:
         self._heartbeat = heartbeat
         self._on_command = on_command
         self._journal = JobJournal()
+        self._resumable = ResumableJobs()
         self._router_ids: dict[str, str] = {}
         self._outbox: deque[list[Emitted]] = deque()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK)
@@ -161,15 +163,17 @@ class WorkerLink:
         match message:
             case Submit():
                 if self._journal.open(message.job_id, message.router_id):
+                    self._resumable.open(message)
                     self._on_command(Submission(message, blobs))
             case Cancel():
                 self._cancel(message)
             case Replay(job_id=job_id, first_seq=first_seq):
+                self._resumable.claim(job_id, self._journal.router_of(job_id))
                 events = self._journal.since(job_id, first_seq)
                 self._jobs.send(encode(Replayed(self._worker_id, job_id, events is not None, events or [])))
             case Acknowledge(job_ids=job_ids):
                 for job_id in job_ids:
-                    self._journal.forget(job_id)
+                    self._resumable.end(job_id, self._journal.take(job_id))
             case Probe():
                 self._answer_probe(message)
             case Drain():
@@ -179,15 +183,23 @@ class WorkerLink:
 
     def _cancel(self, message: Cancel) -> None:
         self._journal.forget(message.job_id)
+        self._resumable.forget(message.job_id)
         self._on_command(message)
 
     def _answer_probe(self, probe: Probe) -> None:
-        """Publish the nonce. If the router has restarted, cancel the jobs of its earlier run: nobody reads them."""
+        """Publish the nonce. If the router has restarted, give it the jobs of its earlier run, or cancel them.
+
+        Those with a ticket are given to it, again with each probe, since an echo may be lost.
+        """
+        orphans = self._resumable.orphans(probe.router_id)
+        for orphan in orphans:
+            self._journal.hand_over(orphan.submit.job_id, probe.router_id, orphan.events)
         if self._router_ids.get(probe.router_name, probe.router_id) != probe.router_id:
             for job_id in self._journal.jobs_of_others(probe.router_id):
                 self._cancel(Cancel(job_id))
         self._router_ids[probe.router_name] = probe.router_id
-        echo = ProbeEcho(self._worker_id, probe.nonce)
+        counted = [orphan.submit.job_id for orphan in orphans if orphan.counted]
+        echo = ProbeEcho(self._worker_id, probe.nonce, [orphan.submit for orphan in orphans], counted)
         self._bus.send_multipart([router_topic(probe.router_id), encode(echo)])
 
     def _publish(self) -> None:
@@ -201,5 +213,6 @@ class WorkerLink:
                 self._bus.send_multipart([router_topic(router_id), encode(Step(self._worker_id, events))])
 
     def _send_heartbeat(self) -> None:
+        self._resumable.expire()
         message = self._heartbeat(self._journal.last_seqs())
         self._bus.send_multipart([HEARTBEAT_TOPIC, encode(message)])

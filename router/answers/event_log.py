@@ -15,7 +15,8 @@ class EventLog:
     """Holds the newest events, about ``limit_bytes`` of them.
 
     ``sent_id`` is the last event that was sent to the current reader. Beyond the limit the oldest events are dropped,
-    but never unsent ones: the writer must check whether the log is :attr:`full`.
+    but never unsent ones: the writer must check whether the log is :attr:`full`. While nobody knows what its reader has
+    (``reader_unknown``), all events count as sent.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -23,6 +24,7 @@ class EventLog:
         self.held_bytes = 0
         self.ended = False
         self.sent_id = 0
+        self.reader_unknown = False
         self._events: list[bytes] = []
         self._first_id = 1
         self._waiting: set[asyncio.Future[None]] = set()
@@ -101,8 +103,8 @@ class EventLog:
 
     def _drop_sent(self) -> None:
         """Drop sent events down to three quarters of the limit, so that this is rarely needed."""
-        count = 0
-        while self.held_bytes > self.limit_bytes * 3 // 4 and self._first_id + count <= self.sent_id:
+        count, sent_id = 0, self.last_id if self.reader_unknown else self.sent_id
+        while self.held_bytes > self.limit_bytes * 3 // 4 and self._first_id + count <= sent_id:
             self.held_bytes -= len(self._events[count])
             count += 1
         del self._events[:count]

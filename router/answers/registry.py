@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from router.answers.event_stream import ChunkWriter
@@ -14,6 +15,7 @@ from router.schemas.errors import ApiError
 from router.schemas.jobs import EntryState
 from router.schemas.shown import shown
 
+SETTLE_POLL_S = 0.05
 MAX_STREAMS = 64
 """Resumable streams of all users together."""
 
@@ -72,15 +74,19 @@ class JobRegistry:
         self._entries[job_id] = Entry(submitted)
         submitted.on_close = lambda: self._forget(job_id)
 
-    def keep(self, submitted: SubmittedRequest, chunks: ChunkWriter) -> ResumableStream:
+    def keep(self, submitted: SubmittedRequest, chunks: ChunkWriter, has_reader: bool = True) -> ResumableStream:
         """Register a request with a resumable stream, and return the stream. The registry closes the request.
+
+        Without ``has_reader``, it waits for its client to come back.
 
         Raises:
             ApiError: 429, there are too many streams, and each of them has a reader.
         """
         job_id = submitted.record.answer_id
         self._make_room(submitted.record.user)
-        stream = ResumableStream(submitted, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id))
+        stream = ResumableStream(
+            submitted, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id), has_reader
+        )
         self._entries[job_id] = Entry(submitted, stream)
         return stream
 
@@ -93,10 +99,21 @@ class JobRegistry:
         entry = self._entries.get(job_id)
         if entry is None or not _may_see(asking, entry):
             message = (
-                f"job_id: expected one of your jobs, got {shown(job_id)}; only resumable ones are kept after their end"
+                f"job_id: expected one of your jobs, got {shown(job_id)}; only resumable ones are kept after their "
+                "end, and those that still waited in the queue do not survive a restart of the router"
             )
             raise ApiError(404, message, "job_id", "job_not_found")
         return entry
+
+    async def find_settled(self, job_id: str, asking: RequestRecord, settled: Callable[[], bool]) -> Entry:
+        """As :meth:`find`, but wait for what an earlier run of the router has left until ``settled``.
+
+        Raises:
+            ApiError: as :meth:`find`.
+        """
+        while job_id not in self._entries and not settled():  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(SETTLE_POLL_S)
+        return self.find(job_id, asking)
 
     def visible(self, asking: RequestRecord) -> list[Entry]:
         """The requests that ``asking`` may see: the user's own, or all for an administrator; oldest first."""

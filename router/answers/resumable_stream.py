@@ -30,10 +30,12 @@ class ResumableStream:
         limit_bytes: int,
         timeout_s: float,
         on_close: Callable[[], None],
+        has_reader: bool = True,
     ) -> None:
         self.submitted = submitted
         self.log = EventLog(limit_bytes)
-        self.reader: object | None = self  # stands for the first reader, which has not attached yet
+        self.log.reader_unknown = not has_reader
+        self.reader: object | None = self if has_reader else None  # stands for the first reader until it attaches
         self.detached_at_s = time.monotonic()
         self._chunks = chunks
         self._timeout_s = timeout_s
@@ -51,7 +53,7 @@ class ResumableStream:
     def attach(self, reader: object, after: int) -> None:
         """Make ``reader`` the stream's reader, starting after the event with the id ``after``."""
         self.reader = reader
-        self.log.sent_id = after
+        self.log.sent_id, self.log.reader_unknown = after, False
         self.log.wake()
         if self._timer is not None:
             self._timer.cancel()
@@ -73,6 +75,7 @@ class ResumableStream:
             self._timer.cancel()
         self._pump.cancel()
         self._end_request()
+        self.submitted.forget_events()
         self.log.end()
         self._on_close()
 
@@ -86,8 +89,10 @@ class ResumableStream:
 
     async def _run(self) -> None:
         closing = await write_events(self.submitted, self._chunks, None, self._write)
-        self._end_request()
-        self.log.end(closing)
+        try:
+            self._end_request()
+        finally:
+            self.log.end(closing)
         if self.reader is None:
             self._expect_reader()
 

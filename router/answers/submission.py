@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Self, assert_never
 
+from router.answers.ticket import Ticket
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST
 from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
@@ -18,6 +20,7 @@ from router.schemas.scheduling import DEFAULT_SCHEDULING, SchedulingFields
 from shared.kinds import kind_of
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
+from shared.wire.messages import Submit
 from shared.wire.payloads import Failed, Payload
 
 Batch = tuple[int, list[Payload]]
@@ -86,6 +89,30 @@ class SubmittedRequest:
         record.kind = self.kind
         if broker.settings.log_prompts:
             record.prompts = [_prompt_of(work) for work in choices[::choices_per_prompt]]
+
+    @classmethod
+    def adopted(
+        cls, broker: Broker, record: RequestRecord, worker_id: str, submit: Submit, ticket: Ticket
+    ) -> SubmittedRequest:
+        """A request of an earlier run of the router, whose job a worker has.
+
+        Raises:
+            Refused: the model is not served, or the worker is gone.
+        """
+        adopted = cls(broker, record, ticket.model, [submit.work])
+        adopted.created = ticket.created
+        adopted.jobs = [broker.adopt(worker_id, submit, ticket.job_request(record, submit))]
+        return adopted
+
+    def outlive_router(self, path: str, rendering: bytes) -> None:
+        """Let the next run of the router go on with this stream, if it has one job, whose events are in a fixed order.
+
+        ``path`` is the endpoint's, ``rendering`` what the writer of its chunks needs.
+        """
+        if len(self._job_requests) == 1:
+            (request,) = self._job_requests
+            ticket = Ticket.of(path, rendering, self.record, request, self.created).encode()
+            self._job_requests = [replace(request, ticket=ticket, keep_s=self._broker.settings.resume_timeout_s)]
 
     async def __aenter__(self) -> Self:
         """Submit the jobs."""
@@ -180,6 +207,11 @@ class SubmittedRequest:
         if self.on_close is not None:
             on_close, self.on_close = self.on_close, None
             on_close()
+
+    def forget_events(self) -> None:
+        """Let workers forget the events of the ended jobs: no later run of the router needs them."""
+        for job in self.jobs:
+            self._broker.release(job)
 
     def _cancel_jobs(self) -> None:
         for job in self.jobs:

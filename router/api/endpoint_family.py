@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from fastapi import APIRouter
 from starlette.routing import Route
 
+from router.answers.restoring import RestoreWriter
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointFamily:
@@ -16,7 +18,8 @@ class EndpointFamily:
     All paths are exact and have no parameters. The ``open_routers`` need no API key. Requests to ``form_paths`` are
     multipart forms, and those to ``form_or_json_paths`` may be; forms may be larger than other bodies. ``operations``
     maps paths to OpenTelemetry's ``gen_ai.operation.name``. ``quiet_paths`` are polled by monitoring: requests to them
-    are logged at level debug only, and not traced.
+    are logged at level debug only, and not traced. ``writers`` go on with the streams of these paths after
+    a restart of the router.
     """
 
     routers: tuple[APIRouter, ...] = ()
@@ -25,6 +28,7 @@ class EndpointFamily:
     form_or_json_paths: frozenset[str] = frozenset()
     operations: Mapping[str, str] = field(default_factory=dict)
     quiet_paths: frozenset[str] = frozenset()
+    writers: Mapping[str, RestoreWriter] = field(default_factory=dict)
 
     @property
     def paths(self) -> dict[str, frozenset[str]]:

@@ -62,17 +62,25 @@ class RequestLog:
                 )
                 await error_response(error)(scope, receive, send_named)
         finally:
-            record.answer_sent(lambda: self._end(record, scope, status, started_at_s))
+            level = logging.DEBUG if scope["path"] in self._quiet_paths else logging.INFO
+            record.answer_sent(lambda: report_end(record, scope, status, started_at_s, self._observers, level))
 
-    def _end(self, record: RequestRecord, scope: Scope, status: int, started_at_s: float) -> None:
-        """Log the request's end and notify the observers."""
-        duration_s = time.monotonic() - started_at_s
-        outcome = record.outcome or _outcome_of(status)
-        level = logging.DEBUG if scope["path"] in self._quiet_paths else logging.INFO
-        log.log(level, "request", extra=_facts(record, scope, status, outcome, duration_s))
-        ended = FinishedRequest(record, scope, _endpoint_of(scope), status, outcome, started_at_s, duration_s)
-        for observer in self._observers:
-            observer.finished(ended)
+
+def report_end(
+    record: RequestRecord,
+    scope: Scope,
+    status: int,
+    started_at_s: float,
+    observers: Sequence[RequestObserver],
+    level: int = logging.INFO,
+) -> None:
+    """Log a request's end and notify the observers. ``started_at_s`` is monotonic."""
+    duration_s = time.monotonic() - started_at_s
+    outcome = record.outcome or _outcome_of(status)
+    log.log(level, "request", extra=_facts(record, scope, status, outcome, duration_s))
+    ended = FinishedRequest(record, scope, _endpoint_of(scope), status, outcome, started_at_s, duration_s)
+    for observer in observers:
+        observer.finished(ended)
 
 
 def _new_record(scope: Scope) -> RequestRecord:

@@ -14,7 +14,8 @@ from router.jobs.completion import Completion
 from router.jobs.dispatch import Dispatcher
 from router.jobs.failover import Failover
 from router.jobs.job import Job, JobRequest, JobState
-from router.jobs.receiver import Receiver
+from router.jobs.receiver import Receiver, Restore
+from router.jobs.refusals import no_worker
 from router.jobs.served import ServedModel, find_model
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.link import RouterLink
@@ -23,9 +24,12 @@ from router.jobs.workers.rows import WorkerRow
 from router.jobs.workers.table import WorkerTable
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
+from shared.wire.messages import Cancel, Submit
 from shared.wire.payloads import Failed
 from shared.wire.transport import Endpoints
 
+SETTLE_S = 5.0
+"""Time after the start in which jobs of an earlier run of the router may be found."""
 TICK_S = 0.1
 """Time between two checks for what no message triggers."""
 STALLED_S = 2.0
@@ -47,6 +51,7 @@ class Broker:
         self._completion = Completion(self._dispatcher, link)
         self._failover = Failover(workers, self._dispatcher, self._completion, link)
         self._receiver = Receiver(workers, self._prober, self._dispatcher, self._completion, self._failover, link)
+        self._started_at_s = time.monotonic()
         self._ticker: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -81,9 +86,38 @@ class Broker:
         job = Job(job_id=f"{request.request_id}-{secrets.token_hex(4)}", request=request)
         self._admission.check(job)
         self._dispatcher.add(job)
-        if request.timeout_s is not None:
-            job.deadline = asyncio.get_running_loop().call_later(request.timeout_s, self._expire, job)
+        self._watch_deadline(job)
         return job
+
+    def adopt_with(self, restore: Restore) -> None:
+        """Call ``restore`` for each job of an earlier run of the router."""
+        self._receiver.restore = restore
+
+    def adopt(self, worker_id: str, submit: Submit, request: JobRequest) -> Job:
+        """Go on with a job that this worker has. ``request.timeout_s`` counts from now.
+
+        Raises:
+            Refused: the worker is gone.
+        """
+        worker = self._workers.get(worker_id)
+        if worker is None:
+            raise no_worker(request.model, "it has just exited")
+        job = Job(job_id=submit.job_id, request=request)
+        for payload in submit.earlier:
+            job.deliver(payload)
+        self._dispatcher.adopt(job, worker)
+        self._watch_deadline(job)
+        return job
+
+    def release(self, job: Job) -> None:
+        """Let the worker of an ended job forget its events: nobody reads them any more."""
+        if job.request.ticket and job.worker_id is not None:
+            self._link.send(job.worker_id, Cancel(job.wire_id))
+
+    @property
+    def settled(self) -> bool:
+        """Whether the jobs of an earlier run of the router have been found, or none can be expected any more."""
+        return self._workers.settled or time.monotonic() - self._started_at_s > SETTLE_S
 
     def position(self, job: Job) -> int:
         """The approximate place of a job in the queue, from 1; 0 if it does not wait."""
@@ -133,6 +167,10 @@ class Broker:
 
     def _has_ready_worker(self, model: str) -> bool:
         return any(worker.ready for worker in self._workers.of_model(model))
+
+    def _watch_deadline(self, job: Job) -> None:
+        if job.request.timeout_s is not None:
+            job.deadline = asyncio.get_running_loop().call_later(job.request.timeout_s, self._expire, job)
 
     def _expire(self, job: Job) -> None:
         """End a job whose deadline has passed."""

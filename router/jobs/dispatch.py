@@ -15,7 +15,7 @@ from router.jobs.workers.prefix import prefix_cuts
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Cancel, Submit
+from shared.wire.messages import Cancel, Replay, Submit
 
 
 class Dispatcher:
@@ -42,6 +42,14 @@ class Dispatcher:
         self.dispatch(model)
         if job.state is JobState.QUEUED:
             job.queue_position = self.queues[model].position(job)
+
+    def adopt(self, job: Job, worker: Worker) -> None:
+        """Go on with a job that a worker has from an earlier run of the router. Its events are sent again."""
+        self.jobs[job.wire_id] = job
+        self.rates[job.request.model].resume()
+        self.queues[job.request.model].push(job)
+        self._assign(job, worker)
+        self._link.send(worker.worker_id, Replay(job.wire_id, 0))
 
     def would_start(self, request: JobRequest) -> bool:
         """Whether :meth:`add` would send a job for this request at once."""
@@ -106,16 +114,29 @@ class Dispatcher:
         job.move(JobState.QUEUED)
 
     def _send(self, job: Job, worker: Worker) -> bool:
-        work, generated = job.request.work, job.generated
-        submit = Submit(job.wire_id, self._router_id, work, generated, job.delivered, job.begun)
-        if not self._link.send(worker.worker_id, submit, job.request.blobs):
+        request = job.request
+        submit = Submit(
+            job.wire_id,
+            self._router_id,
+            request.work,
+            job.generated,
+            job.delivered,
+            job.begun,
+            request.ticket if job.history is not None else b"",
+            job.history or [],
+            request.keep_s,
+        )
+        if not self._link.send(worker.worker_id, submit, request.blobs):
             worker.confirmed = False
             return False
+        self._assign(job, worker)
+        return True
+
+    def _assign(self, job: Job, worker: Worker) -> None:
         self.queues[job.request.model].start(job)
         job.move(JobState.DISPATCHED)
         job.worker_id, job.next_seq, job.dispatched_at_s = worker.worker_id, 0, time.monotonic()
         worker.jobs[job.wire_id] = job
-        return True
 
     def _leave_worker(self, job: Job) -> Worker | None:
         worker = self._workers.get(job.worker_id) if job.worker_id else None

@@ -18,6 +18,10 @@ from shared.wire.payloads import Done, Failed, Payload, Picture, Progress, Recor
 Blob = bytes | memoryview | mmap
 
 
+MAX_HISTORY = 16_384
+"""A job with more payloads does not outlive the router once another worker has resumed it."""
+
+
 class JobState(StrEnum):
     """The state of a job. :data:`JOB_MOVES` holds the allowed moves."""
 
@@ -47,7 +51,8 @@ class JobRequest:
 
     ``blobs`` are the work's files, in memory or memory-mapped. They are kept until the job ends, since another worker
     may need them. ``timeout_s`` counts from acceptance. A job that ``follows`` is a further part of a request that was
-    accepted with its first job: limits of waiting requests do not count it.
+    accepted with its first job: limits of waiting requests do not count it. With a ``ticket``, workers give the job to
+    the next run of the router if this one dies, and keep its events for ``keep_s`` after its end.
     """
 
     request_id: str
@@ -59,6 +64,8 @@ class JobRequest:
     priority: Priority = Priority.INTERACTIVE
     timeout_s: float | None = None
     follows: bool = False
+    ticket: bytes = b""
+    keep_s: float = 0.0
 
 
 @dataclass(slots=True, eq=False)
@@ -76,6 +83,7 @@ class Job:
         losses: workers that died while they had the job, running or not.
         next_seq: sequence number of the next event expected from the worker.
         estimated_cost, charged_cost: in the unit of :mod:`shared.costs`.
+        history: all payloads so far, of a job with a ticket; None for others, and beyond ``MAX_HISTORY``.
         queue_position: place in the queue on acceptance, from 1; 0 if the job started at once.
     """
 
@@ -102,6 +110,7 @@ class Job:
     queue_position: int = 0
     wire_id: str = ""
     deadline: asyncio.TimerHandle | None = None
+    history: list[Payload] | None = None
     _renames: int = 0
     _pending: list[Payload] = field(default_factory=list)
     _waiter: asyncio.Future[None] | None = None
@@ -109,6 +118,7 @@ class Job:
 
     def __post_init__(self) -> None:
         self.wire_id = self.wire_id or self.job_id
+        self.history = [] if self.request.ticket else None
         blob_bytes = sum(map(len, self.request.blobs))
         self.estimated_cost = self.estimated_cost or estimated_cost(self.request.work, blob_bytes)
 
@@ -148,6 +158,8 @@ class Job:
         else:
             self._note(payload)
         self._pending.append(payload)
+        if self.history is not None:
+            self._remember(payload)
         self.wake()
 
     def _note(self, payload: Started | Segment | Picture | Recording | Progress | Done | Failed) -> None:
@@ -170,6 +182,12 @@ class Job:
                 pass
             case other:
                 assert_never(other)
+
+    def _remember(self, payload: Payload) -> None:
+        assert self.history is not None
+        self.history.append(payload)
+        if len(self.history) > MAX_HISTORY:
+            self.history = None
 
     def _note_first(self) -> None:
         if self.first_token_at_s is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from typing import assert_never
 
 from router.jobs.completion import Completion
@@ -14,7 +15,7 @@ from router.jobs.workers.link import RouterLink
 from router.jobs.workers.probing import Prober
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
-from shared.wire.messages import BusMessage, Cancel, Event, Heartbeat, ProbeEcho, Replay, Replayed, Roster, Step
+from shared.wire.messages import BusMessage, Cancel, Event, Heartbeat, ProbeEcho, Replay, Replayed, Roster, Step, Submit
 from shared.wire.payloads import Done, Failed, Started, Tokens
 
 log = logging.getLogger("nexa.router.jobs")
@@ -25,8 +26,18 @@ LOST_SUBMIT_S = 2.0
 """A job that its worker's heartbeat does not list this long after it was sent counts as never arrived."""
 
 
+Restore = Callable[[str, Submit, bool], bool]
+"""Goes on with a job that a worker has, or returns False: then the job is cancelled.
+
+The arguments are the worker's id, the job, and whether an earlier run of the router has counted its end.
+"""
+
+
 class Receiver:
-    """Applies each message to its jobs and workers."""
+    """Applies each message to its jobs and workers.
+
+    ``restore`` is called for each job that a worker has from an earlier run of the router.
+    """
 
     def __init__(
         self,
@@ -44,6 +55,7 @@ class Receiver:
         self._failover = failover
         self._link = link
         self._jobs = dispatcher.jobs
+        self.restore: Restore = lambda worker_id, submit, counted: False
 
     def receive(self, message: BusMessage | Replayed) -> None:
         """Handle one message."""
@@ -128,8 +140,13 @@ class Receiver:
 
     def _on_probe_echo(self, echo: ProbeEcho) -> None:
         worker = self._prober.confirm(echo)
-        if worker is not None:
-            self._dispatcher.dispatch(worker.heartbeat.model)
+        if worker is None:
+            return
+        for submit in echo.orphans:
+            counted = submit.job_id in echo.counted
+            if submit.job_id not in worker.jobs and not self.restore(worker.worker_id, submit, counted):
+                self._link.send(worker.worker_id, Cancel(submit.job_id))
+        self._dispatcher.dispatch(worker.heartbeat.model)
 
     def _on_roster(self, roster: Roster) -> None:
         self._link.send_alive()

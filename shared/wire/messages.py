@@ -84,6 +84,10 @@ class Submit(Struct, tag=3, frozen=True):
     an echoed prompt. ``begun`` is the :class:`Started` event: if set, an ``echo`` without log probabilities has been
     sent too. Each worker gets the job under a different ``job_id``, so late events of an earlier worker cannot be
     mistaken for those of this one.
+
+    With a ``ticket``, a later run of the router can go on with the job (:class:`ProbeEcho`). It has what the router
+    needs for that, and nobody else reads it; ``earlier`` are the payloads that earlier workers sent. The worker keeps
+    the job's events for ``keep_s`` after the end was acknowledged.
     """
 
     job_id: str
@@ -92,6 +96,9 @@ class Submit(Struct, tag=3, frozen=True):
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
     begun: Started | None = None
+    ticket: bytes = b""
+    earlier: list[Payload] = field(default_factory=list)
+    keep_s: float = 0.0
 
 
 class Cancel(Struct, tag=4, frozen=True):
@@ -133,10 +140,17 @@ class Step(Struct, tag=10, frozen=True):
 
 
 class ProbeEcho(Struct, tag=11, frozen=True):
-    """The answer to a :class:`Probe`, on the bus."""
+    """The answer to a :class:`Probe`, on the bus.
+
+    ``orphans`` are the jobs with a ticket that the worker has, or keeps the events of, for earlier runs of the router.
+    From now on they are this router's, which gets their events by :class:`Replay`. It cancels those that it cannot use.
+    ``counted`` has the ids of those whose end an earlier router has acknowledged, and so counted as usage.
+    """
 
     worker_id: str
     nonce: int
+    orphans: list[Submit] = field(default_factory=list)
+    counted: list[str] = field(default_factory=list)
 
 
 class Replayed(Struct, tag=12, frozen=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from shared.wire.codec import encode
+from shared.wire.jobs import TextJob
 from shared.wire.messages import (
     Acknowledge,
     Cancel,
@@ -16,6 +17,7 @@ from shared.wire.messages import (
     Replay,
     Replayed,
     Roster,
+    Submit,
     WorkerState,
 )
 from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokens
@@ -158,6 +160,56 @@ def test_a_new_run_of_the_router_ends_the_jobs_of_its_earlier_run(router: Router
     assert worker.commands.count(Cancel("orphan")) == 1
     assert Cancel("new") not in worker.commands
     assert router.wait_for_heartbeat(lambda beat: True).jobs == {"new": -1}
+
+
+def begin_with_ticket(router: RouterEnd, worker: LinkedWorker, job_id: str) -> Submit:
+    router.probe()
+    submit = Submit(job_id, router.router_id, TextJob(prompt="a b c"), ticket=b"ticket", keep_s=60.0)
+    router.send(submit)
+    router.wait_until(lambda: any(s.message.job_id == job_id for s in worker.submissions), "the submission")
+    return submit
+
+
+def test_a_new_run_of_the_router_goes_on_with_the_jobs_that_have_a_ticket(
+    router: RouterEnd, worker: LinkedWorker
+) -> None:
+    submit = begin_with_ticket(router, worker, "job")
+    worker.link.emit([("job", Started(3, 0)), ("job", Tokens("a ", [0]))])
+    router.wait_until(lambda: len(router.events["job"]) == 2, "two events")
+    earlier = router.events.pop("job")
+    router.listen_as("run-2")
+    router.probe()
+    assert router.echoes[-1].orphans == [submit]
+    assert router.echoes[-1].counted == []
+    worker.link.emit([("job", Tokens("b ", [1]))])
+    router.wait_until(lambda: router.events["job"], "an event for the new router")
+    router.send(Replay("job", 0))
+    router.wait_until(lambda: router.replays, "the replay")
+    assert router.replays[0].events == [*earlier, Event("job", 2, Tokens("b ", [1]))]
+    assert Cancel("job") not in worker.commands
+    router.probe()
+    assert router.echoes[-1].orphans == [], "it is the new router's now"
+
+
+def test_a_new_run_of_the_router_gets_the_events_of_a_job_that_has_ended(
+    router: RouterEnd, worker: LinkedWorker
+) -> None:
+    begin_with_ticket(router, worker, "job")
+    events = emit_three(router, worker)
+    router.send(Acknowledge(["job"]))
+    router.wait_for_heartbeat(lambda beat: beat.jobs == {})
+    assert worker.link.kept_jobs() == 0, "a drained worker does not wait for it"
+    router.listen_as("run-2")
+    router.probe()
+    assert ([orphan.job_id for orphan in router.echoes[-1].orphans], router.echoes[-1].counted) == (["job"], ["job"])
+    router.send(Replay("job", 0))
+    router.wait_until(lambda: router.replays, "the replay")
+    assert router.replays[0].events == events
+    router.send(Cancel("job"))
+    router.wait_for_heartbeat(lambda beat: beat.jobs == {})
+    router.listen_as("run-3")
+    router.probe()
+    assert router.echoes[-1].orphans == []
 
 
 def test_a_probe_of_the_same_run_ends_nothing(router: RouterEnd, worker: LinkedWorker) -> None:

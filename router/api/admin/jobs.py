@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query, Response
 from router.answers.registry import Entry, JobRegistry
 from router.answers.response import registry_of
 from router.answers.resumable_stream import ResumableResponse
-from router.api.dependencies import RecordDep
+from router.api.dependencies import BrokerDep, RecordDep
 from router.schemas.base import agreed
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.jobs import JobList, JobObject
@@ -18,6 +18,14 @@ from router.schemas.shown import shown
 router = APIRouter(tags=["jobs"])
 
 RegistryDep = Annotated[JobRegistry, Depends(registry_of)]
+
+
+async def _entry(job_id: str, registry: RegistryDep, record: RecordDep, broker: BrokerDep) -> Entry:
+    """The job that the path names. A router that has just started may find it a moment later."""
+    return await registry.find_settled(job_id, record, lambda: broker.settled)
+
+
+EntryDep = Annotated[Entry, Depends(_entry)]
 EventId = Annotated[int | None, Header(alias="Last-Event-ID", ge=0, description="The last event received.")]
 After = Annotated[int | None, Query(ge=0, description="Last-Event-ID, for clients that cannot set the header.")]
 
@@ -34,18 +42,17 @@ async def list_jobs(registry: RegistryDep, record: RecordDep) -> JobList:
 
 
 @router.get("/v1/jobs/{job_id}", responses=error_responses(401, 404))
-async def show_job(job_id: str, registry: RegistryDep, record: RecordDep) -> JobObject:
+async def show_job(entry: EntryDep) -> JobObject:
     """One job."""
-    return _job(registry.find(job_id, record))
+    return _job(entry)
 
 
 @router.delete("/v1/jobs/{job_id}", responses=error_responses(401, 404))
-async def cancel_job(job_id: str, registry: RegistryDep, record: RecordDep) -> JobObject:
+async def cancel_job(entry: EntryDep, registry: RegistryDep) -> JobObject:
     """Cancel a job. Its client gets an `error` event if it reads a stream, else status 499.
 
     If the job has ended, its resumable stream is deleted.
     """
-    entry = registry.find(job_id, record)
     registry.cancel(entry)
     return _job(entry)
 
@@ -55,15 +62,12 @@ async def cancel_job(job_id: str, registry: RegistryDep, record: RecordDep) -> J
     response_class=Response,
     responses={**_EVENTS, **error_responses(400, 401, 404, 410)},
 )
-async def read_events(
-    job_id: str, registry: RegistryDep, record: RecordDep, last_event_id: EventId = None, after: After = None
-) -> Response:
+async def read_events(job_id: str, entry: EntryDep, last_event_id: EventId = None, after: After = None) -> Response:
     """Resume a stream that was requested with `X-Resumable: true`, after the given event or from the start.
 
     A stream has one reader at a time: a new one takes over, and the other connection's stream ends with an `error`
     event.
     """
-    entry = registry.find(job_id, record)
     stream = entry.stream
     if stream is None:
         message = f"job_id: expected a stream that was requested with X-Resumable: true, got {shown(job_id)}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import msgspec
 from fastapi import Request, Response
 
 from router.answers.choices import CollectedChoice
 from router.answers.event_stream import ChunkWriter
 from router.answers.response import answer_in_chunks, answer_whole
 from router.answers.submission import SubmittedRequest
+from router.api.text.rendering import Rendering
 from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
 from router.schemas.text.chat import ChatRequest
@@ -29,6 +31,8 @@ async def answer(
 ) -> Response:
     """Answer with the object that ``write_whole`` makes or, if ``body.stream`` is set, with the writer's chunks."""
     submission = SubmittedRequest(broker, record, body.model, body.to_jobs(), (), body, body.n)
+    if body.stream and request.state.resumable:
+        submission.outlive_router(request.scope["route"].path, msgspec.msgpack.encode(Rendering.of(body)))
     async with submission as submitted:
         if body.stream:
             return await answer_in_chunks(request, submitted, make_writer(body, submitted))

@@ -7,6 +7,7 @@ from typing import Any
 from router.answers.choices import CollectedCall, CollectedChoice
 from router.answers.submission import SubmittedRequest
 from router.api.text.logprobs import chat_logprobs
+from router.api.text.rendering import Rendering
 from router.api.text.text_object import TextChunks, head, whole_object
 from router.http.json_text import json_text
 from router.schemas.text.chat import ChatRequest
@@ -31,10 +32,11 @@ def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[
 class ChatChunks(TextChunks):
     """Writes ``chat.completion.chunk`` objects. Everything but the delta is formatted once per choice."""
 
-    def __init__(self, request: ChatRequest, submitted: SubmittedRequest) -> None:
-        super().__init__(head(submitted, "chatcmpl", "chat.completion.chunk"), request.stream_options.include_usage)
-        self._with_logprobs = request.logprobs
-        self._is_legacy = request.is_legacy
+    def __init__(self, request: ChatRequest | Rendering, submitted: SubmittedRequest) -> None:
+        wanted = request if isinstance(request, Rendering) else Rendering.of(request)
+        super().__init__(head(submitted, "chatcmpl", "chat.completion.chunk"), wanted.include_usage)
+        self._with_logprobs = wanted.logprobs
+        self._is_legacy = wanted.is_legacy
         self._answer_id = submitted.record.answer_id
         self._delta_prefixes = [
             f'data: {self._head},"choices":[{{"index":{choice},"delta":' for choice in range(len(submitted.jobs))

@@ -7,6 +7,7 @@ from typing import Any
 from router.answers.choices import CollectedChoice
 from router.answers.submission import SubmittedRequest
 from router.api.text.logprobs import completion_logprobs
+from router.api.text.rendering import Rendering
 from router.api.text.text_object import TextChunks, head, whole_object
 from router.http.json_text import json_text
 from router.schemas.text.completions import CompletionRequest
@@ -34,9 +35,10 @@ def whole_completion(
 class CompletionChunks(TextChunks):
     """Writes ``text_completion`` chunks. Everything but the text is formatted once per choice."""
 
-    def __init__(self, request: CompletionRequest, submitted: SubmittedRequest) -> None:
-        super().__init__(head(submitted, "cmpl", "text_completion"), request.stream_options.include_usage)
-        self._alternatives = request.alternatives()
+    def __init__(self, request: CompletionRequest | Rendering, submitted: SubmittedRequest) -> None:
+        wanted = request if isinstance(request, Rendering) else Rendering.of(request)
+        super().__init__(head(submitted, "cmpl", "text_completion"), wanted.include_usage)
+        self._alternatives = wanted.alternatives
         self._text_prefix = f'data: {self._head},"choices":[{{"text":'
         self._choice_prefixes = [f',"index":{choice},"logprobs":' for choice in range(len(submitted.jobs))]
         self._plain_suffixes = [f'{prefix}null,"finish_reason":null}}]{self._tail}' for prefix in self._choice_prefixes]

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import msgspec
+
+from router.answers.submission import SubmittedRequest
 from router.api.endpoint_family import EndpointFamily
 from router.api.text import chat, completions, function_calling
+from router.api.text.chat_answer import ChatChunks
+from router.api.text.completion_answer import CompletionChunks
+from router.api.text.rendering import Rendering
+
+
+def _chat(rendering: bytes, submitted: SubmittedRequest) -> ChatChunks:
+    return ChatChunks(msgspec.msgpack.decode(rendering, type=Rendering), submitted)
+
+
+def _completion(rendering: bytes, submitted: SubmittedRequest) -> CompletionChunks:
+    return CompletionChunks(msgspec.msgpack.decode(rendering, type=Rendering), submitted)
+
 
 TEXT = EndpointFamily(
     routers=(completions.router, chat.router, function_calling.router),
@@ -12,4 +27,5 @@ TEXT = EndpointFamily(
         "/v1/chat/completions": "chat",
         "/v1/function-calling": "chat",
     },
+    writers={"/v1/completions": _completion, "/v1/chat/completions": _chat, "/v1/function-calling": _chat},
 )

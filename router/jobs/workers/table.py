@@ -85,6 +85,13 @@ class WorkerTable:
             return "; ".join(filter(None, dict.fromkeys(reason(status) for status in statuses)))
         return None
 
+    @property
+    def settled(self) -> bool:
+        """Whether the roster has come, and all workers that it reports as ready are confirmed."""
+        ready = [status.worker_id for status in self._roster.values() if status.state is WorkerState.READY]
+        workers = [self._workers.get(worker_id) for worker_id in ready]
+        return bool(self._roster) and all(worker is not None and worker.confirmed for worker in workers)
+
     def missing(self, model: str) -> str:
         """The states of a model's workers, for ``GET /ready``."""
         states = [self._state_of(status) for status in self._roster.values() if status.model == model]

@@ -18,10 +18,12 @@ import psutil
 import pytest
 
 import shared
+from tests.support.event_stream import Connection, StreamEvent, events_in
 from tests.support.running_server import RunningServer, running, wait_until
 from tests.support.weights import WEIGHTS
 
 DRAIN_TIMEOUT = "3"
+RESUMABLE = {"X-Resumable": "true"}
 
 
 @pytest.fixture(scope="module")
@@ -251,18 +253,50 @@ def _answers(server: RunningServer) -> bool:
 
 
 def test_a_router_that_hangs_is_replaced_also_while_a_client_streams(pair: RunningServer) -> None:
+    """A resumable stream goes on at the next router; other jobs end with their connections."""
     stream = pair.stream("/v1/completions", request("client", 3000))
     next(stream)
     former, workers = pair.router_pid(), sorted(pair.worker_pids())
-    os.kill(former, signal.SIGSTOP)
+    with Connection(pair.url, "/v1/completions", {**request("back", 400), "stream": True}, RESUMABLE) as connection:
+        events = connection.read_events(10)
+        os.kill(former, signal.SIGSTOP)
     with pytest.raises(httpx.HTTPError):
         list(stream)
+    assert read_rest(pair, connection.headers["X-Job-Id"], events) == expected("back", 400)
     wait_until(lambda: pair.status("/ready") == 200, "a new router answers")
     assert pair.router_pid() != former
     assert sorted(pair.worker_pids()) == workers
     assert "no answer for 10 s; the router was killed" in pair.output()
     wait_until(pair.idle, "the job of the broken connection has ended")
     assert text_of(pair, "later", 5) == expected("later", 5)
+
+
+def test_a_resumable_stream_survives_its_worker_and_then_two_routers(pair: RunningServer) -> None:
+    with Connection(pair.url, "/v1/completions", {**request("back", 400), "stream": True}, RESUMABLE) as connection:
+        events = connection.read_events(10)
+        busy = wait_until(lambda: [row["pid"] for row in pair.workers() if row["running"]], "one worker is busy")
+        os.kill(busy[0], signal.SIGKILL)
+        events = connection.read_events(20)
+        os.kill(pair.router_pid(), signal.SIGKILL)
+    job_id = connection.headers["X-Job-Id"]
+    with come_back(pair, job_id, events) as connection:
+        events += connection.read_events(20)
+        os.kill(pair.router_pid(), signal.SIGKILL)
+    assert read_rest(pair, job_id, events) == expected("back", 400)
+
+
+def come_back(server: RunningServer, job_id: str, events: list[StreamEvent]) -> Connection:
+    headers = {"Last-Event-ID": str(events[-1].id)}
+    return Connection(server.url, f"/v1/jobs/{job_id}/events", headers=headers)
+
+
+def read_rest(server: RunningServer, job_id: str, events: list[StreamEvent]) -> str:
+    """The text of a stream whose first ``events`` have been read, each of them once."""
+    with come_back(server, job_id, events) as connection:
+        events = events + events_in(connection.read_to_end())
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+    assert events[-1].data == "[DONE]"
+    return "".join(event.json["choices"][0]["text"] for event in events[:-1])
 
 
 def test_a_server_that_loses_its_run_folder_goes_on_and_replaces_its_processes(pair: RunningServer) -> None:

@@ -15,6 +15,7 @@ from router.jobs.served import ServedModel
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import TextJob
+from shared.wire.messages import Submit
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
 
 MODEL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="", aliases=("gpt-4o", "small"))
@@ -51,6 +52,8 @@ class FakeBroker:
     missing: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     cancelled: list[Job] = field(default_factory=list)
+    released: list[Job] = field(default_factory=list)
+    settled: bool = True
     running: bool = False
     app: FastAPI | None = None
     _players: set[asyncio.Task[None]] = field(default_factory=set)
@@ -78,6 +81,15 @@ class FakeBroker:
             job.move(JobState.CANCELLED)
             self.cancelled.append(job)
             job.wake()
+
+    def adopt_with(self, restore: Callable[[str, Submit, bool], bool]) -> None:
+        self.restore = restore
+
+    def adopt(self, worker_id: str, submit: Submit, request: JobRequest) -> Job:
+        return self.submit(request)
+
+    def release(self, job: Job) -> None:
+        self.released.append(job)
 
     def readiness(self) -> tuple[bool, dict[str, str]]:
         return not self.missing, self.missing

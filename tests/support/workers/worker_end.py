@@ -47,6 +47,8 @@ class WorkerEnd:
         self.received: list[Any] = []
         self.jobs: dict[str, list[Event]] = {}
         self.router_id = ""
+        self.orphans: list[Submit] = []
+        self.counted: list[str] = []
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._dealer = open_socket(self._context, zmq.DEALER)
         self._dealer.setsockopt(zmq.ROUTING_ID, worker_id.encode())
@@ -94,7 +96,7 @@ class WorkerEnd:
 
     def echo(self, nonce: int) -> None:
         """Publish an answer to a probe."""
-        self._publish(router_topic(self.router_id), ProbeEcho(self.worker_id, nonce))
+        self._publish(router_topic(self.router_id), ProbeEcho(self.worker_id, nonce, self.orphans, self.counted))
 
     def send(self, message: Any) -> None:
         """Send a message, or raw bytes, on the jobs socket."""

@@ -1,0 +1,24 @@
+"""How a text answer's chunks are written: what of a request's body they depend on."""
+
+from __future__ import annotations
+
+from router.schemas.text.chat import ChatRequest
+from router.schemas.text.completions import CompletionRequest
+from shared.wire.codec import Struct
+
+
+class Rendering(Struct, frozen=True):
+    """What chunk writers read of a body: ``alternatives`` for completions, ``logprobs`` and ``is_legacy`` for chats."""
+
+    include_usage: bool
+    logprobs: bool = False
+    is_legacy: bool = False
+    alternatives: int | None = None
+
+    @classmethod
+    def of(cls, body: ChatRequest | CompletionRequest) -> Rendering:
+        """The rendering that a body asks for."""
+        include_usage = body.stream_options.include_usage
+        if isinstance(body, ChatRequest):
+            return cls(include_usage, body.logprobs, body.is_legacy)
+        return cls(include_usage, alternatives=body.alternatives())

@@ -1,0 +1,106 @@
+"""The jobs that another run of the router may go on with, and the events of those that have ended.
+
+A router that dies leaves streams whose clients come back to the next one (``X-Resumable``). Their submissions have a
+ticket, which the next router gets back.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from shared.wire.codec import MAX_FRAME_BYTES, encode
+from shared.wire.jobs import TextJob
+from shared.wire.messages import Event, Step, Submit
+
+MAX_KEPT_BYTES = 64 * 1024 * 1024
+"""Size of the events kept of ended jobs; beyond it the oldest job is forgotten."""
+MAX_ORPHANS_BYTES = MAX_FRAME_BYTES // 2
+"""Size of the submissions that are handed to the next router in one message; further jobs are cancelled."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """The events of an ended job."""
+
+    events: list[Event]
+    size_bytes: int
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A job of an earlier router, and its events if they are not in the journal any more.
+
+    If ``counted``, an earlier router has acknowledged the job's end.
+    """
+
+    submit: Submit
+    events: list[Event] | None
+    counted: bool
+
+
+@dataclass(slots=True)
+class ResumableJobs:
+    """The submissions with a ticket of one worker, by job id."""
+
+    _submits: dict[str, Submit] = field(default_factory=dict)
+    _kept: dict[str, _Kept] = field(default_factory=dict)
+    _kept_bytes: int = 0
+    _counted: set[str] = field(default_factory=set)
+
+    def open(self, submit: Submit) -> None:
+        """Note a job, if it has a ticket."""
+        if submit.ticket:
+            self._submits[submit.job_id] = submit
+
+    def end(self, job_id: str, events: list[Event]) -> None:
+        """Keep the events of a job whose end was acknowledged, if it has a ticket."""
+        submit = self._submits.get(job_id)
+        if submit is None:
+            return
+        self._submits[job_id] = replace(submit, work=TextJob(prompt=""))  # an ended job is not run again
+        self._counted.add(job_id)
+        kept = _Kept(events, len(encode(Step("", events))), time.monotonic() + submit.keep_s)
+        self._kept[job_id] = kept
+        self._kept_bytes += kept.size_bytes
+        while self._kept_bytes > MAX_KEPT_BYTES:
+            self.forget(next(iter(self._kept)))
+
+    def claim(self, job_id: str, router_id: str) -> None:
+        """Note that this router goes on with the job: it is no orphan any more."""
+        submit = self._submits.get(job_id)
+        if submit is not None and submit.router_id != router_id:
+            self._submits[job_id] = replace(submit, router_id=router_id)
+
+    def forget(self, job_id: str) -> None:
+        """Drop a job."""
+        self._submits.pop(job_id, None)
+        self._counted.discard(job_id)
+        kept = self._kept.pop(job_id, None)
+        if kept is not None:
+            self._kept_bytes -= kept.size_bytes
+
+    def expire(self) -> None:
+        """Drop the events that were kept for long enough."""
+        now_s = time.monotonic()
+        for job_id in [job_id for job_id, kept in self._kept.items() if kept.until_s <= now_s]:
+            self.forget(job_id)
+
+    def orphans(self, router_id: str) -> list[Orphan]:
+        """The jobs of other routers than ``router_id``, as many as one message can hold. Nothing is kept of them."""
+        found: list[Orphan] = []
+        size_bytes = 0
+        for job_id, submit in list(self._submits.items()):
+            if submit.router_id == router_id:
+                continue
+            size_bytes += len(encode(submit))
+            if size_bytes > MAX_ORPHANS_BYTES:
+                break
+            kept = self._kept.pop(job_id, None)
+            if kept is not None:
+                self._kept_bytes -= kept.size_bytes
+            found.append(Orphan(submit, None if kept is None else kept.events, job_id in self._counted))
+        return found
