@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
@@ -13,6 +14,9 @@ from router.answers.event_stream import ChunkWriter, EventResponse, error_event,
 from router.answers.submission import SubmittedRequest
 from router.http.request_record import HEAD_ONLY
 from router.schemas.errors import ApiError
+
+CATCH_UP_S = 5.0
+"""Time for a worker to send the events of a stream to a new router again."""
 
 
 class ResumableStream:
@@ -57,6 +61,13 @@ class ResumableStream:
         self.log.wake()
         if self._timer is not None:
             self._timer.cancel()
+
+    async def catch_up(self, after: int) -> None:
+        """Wait until a restored stream has again the event with the id ``after``, for at most ``CATCH_UP_S``."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_S):
+                while self.log.reader_unknown and not self.log.ended and self.log.last_id < after:
+                    await self.log.changed()
 
     def detach(self, reader: object) -> None:
         """Note that ``reader`` has stopped reading."""

@@ -73,6 +73,7 @@ async def read_events(job_id: str, entry: EntryDep, last_event_id: EventId = Non
         message = f"job_id: expected a stream that was requested with X-Resumable: true, got {shown(job_id)}"
         raise ApiError(400, message, "job_id", "not_resumable")
     last_id = agreed({"Last-Event-ID": last_event_id, "after": after}) or 0
+    await stream.catch_up(last_id)
     stream.log.check(last_id)
     if stream.log.ended and last_id == stream.log.last_id:
         return Response(status_code=204)

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from router.answers.ticket import Ticket
+from router.jobs.job import JobState
 from shared.wire.jobs import TextJob
 from shared.wire.messages import Submit
 from shared.wire.payloads import Done, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
@@ -146,6 +147,56 @@ def test_the_time_limit_goes_on() -> None:
         left_s = ticket.job_request(ticket.record(), left_by(broker)).timeout_s
         assert left_s is not None
         assert 0 < left_s <= 60
+
+    asyncio.run(story())
+
+
+def test_a_client_that_is_back_before_the_events_are_waits_for_them() -> None:
+    async def story() -> None:
+        earlier, later = FakeBroker(script=STORY), FakeBroker(script=STORY)
+        text, job_id = await whole_stream(earlier, "/v1/completions", COMPLETION)
+        later.script = []
+        app_of(later)
+        assert later.restore("smol-0", left_by(earlier), False)
+        asking = asyncio.create_task(rest(later, job_id, 3))
+        await asyncio.sleep(0)
+        for payload in STORY:
+            await asyncio.sleep(0)
+            if isinstance(payload, Done):
+                later.jobs[0].move(JobState.DONE)
+            later.jobs[0].deliver(payload)
+        assert text.endswith((await asking).text)
+
+    asyncio.run(story())
+
+
+def test_an_id_that_no_event_of_a_restored_stream_has_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.answers.resumable_stream.CATCH_UP_S", 0.01)
+
+    async def story() -> None:
+        earlier, later = FakeBroker(script=STORY), FakeBroker(script=STORY[:3])
+        _, job_id = await whole_stream(earlier, "/v1/completions", COMPLETION)
+        app_of(later)
+        assert later.restore("smol-0", left_by(earlier), False)
+        assert (await rest(later, job_id, 999)).status_code == 400
+        later.cancel(later.jobs[0])
+
+    asyncio.run(story())
+
+
+def test_a_restored_stream_longer_than_its_log_keeps_the_newest_events() -> None:
+    long = words(*(f"word{number}" for number in range(200)))
+
+    async def story() -> None:
+        earlier, later = FakeBroker(script=long), FakeBroker(script=long)
+        text, job_id = await whole_stream(earlier, "/v1/completions", COMPLETION)
+        later.settings = later.settings.model_copy(update={"resume_log_bytes": 10_000})
+        app_of(later)
+        assert later.restore("smol-0", left_by(earlier), False)
+        answer = await rest(later, job_id, 190)
+        assert answer.status_code == 200
+        assert text.endswith(answer.text)
+        assert (await rest(later, job_id, 0)).status_code == 410
 
     asyncio.run(story())
 
