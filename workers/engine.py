@@ -20,7 +20,7 @@ class EngineJob:
 
     ``blobs`` are its files. If earlier workers had the job, ``generated`` are the tokens that they sent, ``delivered``
     counts the pictures, chunks of audio or log probabilities of an echoed prompt that they sent, and ``begun`` is what
-    the first one reported at the start.
+    the first one reported at the start. ``user`` is an opaque id of who asked for it.
     """
 
     job_id: str
@@ -29,6 +29,7 @@ class EngineJob:
     blobs: list[memoryview] = field(default_factory=list)
     delivered: int = 0
     begun: Started | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)

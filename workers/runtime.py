@@ -128,7 +128,9 @@ class WorkerRuntime:
     def _submit(self, submission: Submission) -> list[Emitted]:
         message = submission.message
         blobs = submission.blobs
-        job = EngineJob(message.job_id, message.work, message.generated, blobs, message.delivered, message.begun)
+        job = EngineJob(
+            message.job_id, message.work, message.generated, blobs, message.delivered, message.begun, message.user
+        )
         try:
             return self._engine.submit(job)
         except JobError as error:

@@ -125,6 +125,7 @@ class Dispatcher:
             request.ticket if job.history is not None else b"",
             job.history or [],
             request.keep_s,
+            request.opaque_user,
         )
         if not self._link.send(worker.worker_id, submit, request.blobs):
             worker.confirmed = False

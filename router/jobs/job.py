@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from enum import StrEnum
+from hashlib import blake2b
 from mmap import mmap
 from typing import assert_never
 
@@ -66,6 +67,11 @@ class JobRequest:
     follows: bool = False
     ticket: bytes = b""
     keep_s: float = 0.0
+
+    @property
+    def opaque_user(self) -> str:
+        """What workers know of the user: always the same id, which says nothing about its key or address."""
+        return blake2b(self.user.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(slots=True, eq=False)

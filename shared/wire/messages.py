@@ -78,8 +78,9 @@ class Probe(Struct, tag=1, frozen=True):
 
 
 class Submit(Struct, tag=3, frozen=True):
-    """A job. The last three fields say what an earlier worker has already sent of it.
+    """A job. ``generated``, ``delivered`` and ``begun`` say what an earlier worker has already sent of it.
 
+    ``user`` tells the jobs of one user from those of others, and no more: it is an opaque id, and empty for none.
     ``generated`` are token ids. ``delivered`` counts finished pictures, chunks of a recording, or log probabilities of
     an echoed prompt. ``begun`` is the :class:`Started` event: if set, an ``echo`` without log probabilities has been
     sent too. Each worker gets the job under a different ``job_id``, so late events of an earlier worker cannot be
@@ -99,6 +100,7 @@ class Submit(Struct, tag=3, frozen=True):
     ticket: bytes = b""
     earlier: list[Payload] = field(default_factory=list)
     keep_s: float = 0.0
+    user: str = ""
 
 
 class Cancel(Struct, tag=4, frozen=True):

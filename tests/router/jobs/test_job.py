@@ -109,3 +109,11 @@ def test_another_worker_resumes_after_the_log_probabilities_of_the_prompt_that_w
         job.deliver(payload)
     assert job.delivered == 3
     assert job.generated == [7]
+
+
+def test_workers_know_users_by_ids_that_never_change_and_do_not_name_them() -> None:
+    def opaque_user(user: str) -> str:
+        return JobRequest("request", user, "echo", TextJob(prompt="hello")).opaque_user
+
+    assert opaque_user("alice") == opaque_user("alice") != opaque_user("bob")
+    assert "alice" not in opaque_user("alice")
