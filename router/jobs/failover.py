@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 from collections import Counter
 
 from router.jobs.completion import Completion
@@ -22,6 +24,12 @@ MAX_CRASHES = 2
 
 MAX_LOSSES = 5
 """A job that this many workers had when they died, running or not, fails too."""
+
+MAX_REQUEUES = 5
+"""A job that workers turned out not to have, although it was sent to them, is sent again this often."""
+
+FIRST_RETRY_S = 0.2
+"""Wait before a job is sent again that was lost twice; it doubles with each loss. After one loss there is none."""
 
 
 class Failover:
@@ -51,7 +59,7 @@ class Failover:
                 message = f"{job.losses} workers died while they had this request; it is not retried"
                 self._completion.finish(job, Failed(500, message, None, "worker_died"))
             else:
-                self._put_back(job)
+                self._put_back_later(job)
         if worker.jobs:
             self._dispatcher.dispatch(worker.heartbeat.model)
 
@@ -65,8 +73,17 @@ class Failover:
         self._dispatcher.dispatch(worker.heartbeat.model)
 
     def requeue(self, job: Job) -> None:
-        """Take a job from its worker, so that any worker can resume it after the tokens already sent."""
-        self._put_back(job)
+        """Take a job from a worker that does not have it, so that any worker can resume it after the sent tokens.
+
+        A job that is lost again and again fails.
+        """
+        job.requeues += 1
+        log.warning("job lost on its way", extra={"job": job.job_id, "worker": job.worker_id, "times": job.requeues})
+        if job.requeues > MAX_REQUEUES:
+            message = f"this request was lost {job.requeues} times on its way to a worker; it is not sent again"
+            self._completion.stop(job, Failed(500, message, None, "job_lost"))
+            return
+        self._put_back_later(job)
         self._dispatcher.dispatch(job.request.model)
 
     def fail_hopeless(self) -> None:
@@ -79,6 +96,19 @@ class Failover:
                     failed = Failed(503, str(refused), refused.field, refused.reason.value)
                     self._completion.finish(job, failed)
 
+    def _put_back_later(self, job: Job) -> None:
+        """Queue a job again, after a wait if this is not its first loss."""
+        wait_s = retry_wait_s(job.losses + job.requeues)
+        if wait_s:
+            job.retry_at_s = time.monotonic() + wait_s
+            asyncio.get_running_loop().call_later(wait_s, self._dispatcher.dispatch, job.request.model)
+        self._put_back(job)
+
     def _put_back(self, job: Job) -> None:
         self.moved_jobs[job.request.model] += 1
         self._dispatcher.put_back(job)
+
+
+def retry_wait_s(losses: int) -> float:
+    """How long a job waits that was lost this often, until it may be sent again."""
+    return FIRST_RETRY_S * 2 ** (losses - 2) if losses > 1 else 0.0

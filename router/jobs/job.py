@@ -87,6 +87,8 @@ class Job:
         audio_s: length of the recording, 0 until it is known.
         crashes: workers that died while they ran the job.
         losses: workers that died while they had the job, running or not.
+        requeues: how often a living worker turned out not to have the job.
+        retry_at_s: when it may be sent again, after it was lost more than once.
         next_seq: sequence number of the next event expected from the worker.
         estimated_cost, charged_cost: in the unit of :mod:`shared.costs`.
         history: all payloads so far, of a job with a ticket; None for others, and beyond ``MAX_HISTORY``.
@@ -99,6 +101,8 @@ class Job:
     worker_id: str | None = None
     crashes: int = 0
     losses: int = 0
+    requeues: int = 0
+    retry_at_s: float = 0.0
     next_seq: int = 0
     begun: Started | None = None
     replay_requested_at_s: float = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
 
@@ -77,9 +78,10 @@ class FairQueue:
         self._count_waiting(job, 1)
 
     def peek(self) -> Job | None:
-        """The next job; None if none waits, or only jobs of users at their limit of running jobs."""
-        if self._returned:
-            return self._returned[0]
+        """The next job; None if none waits, or only jobs of users at their limit or before their next attempt."""
+        returned = self._next_returned()
+        if returned is not None:
+            return returned
         for priority in sorted(Priority, key=self._priority_rank):
             job = self._next_of(priority)
             if job is not None:
@@ -90,7 +92,7 @@ class FairQueue:
         """Whether :meth:`peek` would return a job for this request if it were pushed now."""
         user, priority = request.user, request.priority
         may_run = self._tally.may_run(user, request.limits)
-        if self._returned or not may_run or user in self._waiting[priority]:
+        if self._next_returned() is not None or not may_run or user in self._waiting[priority]:
             return False
         rank = self._priority_rank(priority)
         rivals = (other for other in Priority if other is not priority and self._priority_rank(other) < rank)
@@ -161,6 +163,13 @@ class FairQueue:
         if job.request.priority is Priority.BATCH:
             ahead += sum(map(len, self._waiting[Priority.INTERACTIVE].values()))
         return ahead + rank + 1
+
+    def _next_returned(self) -> Job | None:
+        """The next job that has lost its worker and may be sent again now."""
+        if not self._returned:
+            return None
+        now_s = time.monotonic()
+        return next((job for job in self._returned if job.retry_at_s <= now_s), None)
 
     def _next_of(self, priority: Priority) -> Job | None:
         users, tally = self._waiting[priority], self._tally

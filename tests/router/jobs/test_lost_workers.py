@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from router.jobs.failover import MAX_REQUEUES, retry_wait_s
 from router.jobs.job import JobState
 from shared.wire.messages import Cancel, Replayed, WorkerState
 from shared.wire.payloads import Failed, Started
@@ -126,6 +127,33 @@ def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.Monke
         assert await collect(job) == [STARTED, DONE]
 
     run(test)
+
+
+def test_a_job_that_is_lost_again_and_again_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.jobs.receiver.LOST_SUBMIT_S", 0.01)
+    monkeypatch.setattr("router.jobs.failover.FIRST_RETRY_S", 0.001)
+
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker()
+        job = await server.submit_to(worker)
+
+        def lose() -> None:
+            worker.jobs.clear()  # as if it had not arrived
+            worker.beat()
+
+        await server.until(lambda: job.ended, lose)
+        (failed,) = await collect(job)
+        assert isinstance(failed, Failed)
+        assert (failed.status, failed.code) == (500, "job_lost")
+        assert failed.message == "this request was lost 6 times on its way to a worker; it is not sent again"
+        assert len(worker.submissions) == 1 + MAX_REQUEUES
+
+    run(test)
+
+
+@pytest.mark.parametrize(("losses", "wait_s"), [(0, 0.0), (1, 0.0), (2, 0.2), (3, 0.4), (5, 1.6)])
+def test_the_waits_before_a_lost_job_is_sent_again_double(losses: int, wait_s: float) -> None:
+    assert retry_wait_s(losses) == wait_s
 
 
 def test_a_job_that_its_worker_does_not_know_resumes_after_the_sent_tokens() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections import Counter, defaultdict
 from typing import Any
 
@@ -48,6 +49,21 @@ def run_through(job: Job, tokens: int) -> None:
 def test_a_hundred_jobs_of_one_user_do_not_delay_another_users_single_job() -> None:
     queue = filled(*["busy"] * 100, "rare")
     assert popped(queue).index("rare-100") == 1
+
+
+def test_a_lost_job_that_waits_for_its_next_attempt_does_not_hold_up_others() -> None:
+    queue = filled("lost", "other")
+    lost = pop(queue)
+    lost.retry_at_s = math.inf
+    queue.push_front(lost)
+    other = queue.peek()
+    assert other is not None
+    assert other.job_id == "other-1"
+    queue.start(other)
+    assert queue.peek() is None
+    assert queue.would_be_next(job_of("new").request)
+    lost.retry_at_s = 0.0
+    assert queue.peek() is lost
 
 
 def test_a_user_who_comes_while_anothers_first_job_runs_is_next_when_it_ends() -> None:
