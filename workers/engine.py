@@ -20,7 +20,8 @@ class EngineJob:
 
     ``blobs`` are its files. If earlier workers had the job, ``generated`` are the tokens that they sent, ``delivered``
     counts the pictures, chunks of audio or log probabilities of an echoed prompt that they sent, and ``begun`` is what
-    the first one reported at the start. ``user`` is an opaque id of who asked for it.
+    the first one reported at the start. ``user`` is an opaque id of who asked for it, ``weight`` that user's share
+    of the worker beside others, above 0.
     """
 
     job_id: str
@@ -30,6 +31,7 @@ class EngineJob:
     delivered: int = 0
     begun: Started | None = None
     user: str = ""
+    weight: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

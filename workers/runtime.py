@@ -127,9 +127,15 @@ class WorkerRuntime:
 
     def _submit(self, submission: Submission) -> list[Emitted]:
         message = submission.message
-        blobs = submission.blobs
         job = EngineJob(
-            message.job_id, message.work, message.generated, blobs, message.delivered, message.begun, message.user
+            message.job_id,
+            message.work,
+            message.generated,
+            submission.blobs,
+            message.delivered,
+            message.begun,
+            message.user,
+            message.weight,
         )
         try:
             return self._engine.submit(job)

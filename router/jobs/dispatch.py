@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from router.jobs.fairness.queue import FairQueue
+from router.jobs.fairness.queue import WEIGHTS, FairQueue
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import UserTally
 from router.jobs.placement import Placement, choose_worker, find_placement
@@ -126,6 +126,7 @@ class Dispatcher:
             job.history or [],
             request.keep_s,
             request.opaque_user,
+            WEIGHTS[request.priority],
         )
         if not self._link.send(worker.worker_id, submit, request.blobs):
             worker.confirmed = False

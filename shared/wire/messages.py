@@ -81,6 +81,8 @@ class Submit(Struct, tag=3, frozen=True):
     """A job. ``generated``, ``delivered`` and ``begun`` say what an earlier worker has already sent of it.
 
     ``user`` tells the jobs of one user from those of others, and no more: it is an opaque id, and empty for none.
+    ``weight`` is the share of the worker that this user gets beside others with work, above 0; batch jobs have less
+    than 1.
     ``generated`` are token ids. ``delivered`` counts finished pictures, chunks of a recording, or log probabilities of
     an echoed prompt. ``begun`` is the :class:`Started` event: if set, an ``echo`` without log probabilities has been
     sent too. Each worker gets the job under a different ``job_id``, so late events of an earlier worker cannot be
@@ -101,6 +103,7 @@ class Submit(Struct, tag=3, frozen=True):
     earlier: list[Payload] = field(default_factory=list)
     keep_s: float = 0.0
     user: str = ""
+    weight: float = 1.0
 
 
 class Cancel(Struct, tag=4, frozen=True):

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from workers.llama.native.context import NO_KV_SLOT, DecodeError, LlamaContext, 
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
 from workers.llama.preparation import JobPreparer
+from workers.llama.preparing_queue import PreparingQueue
 from workers.llama.scheduler import ScheduledTokens, Scheduler
 from workers.llama.sequence import Sequence
 from workers.token_rate import TokenRate
@@ -62,7 +64,7 @@ class LlamaEngine:
     """Serves the text jobs of one GGUF model.
 
     Jobs are rendered, tokenised and compiled in a separate thread, so that a long prompt or a large schema does not
-    delay running sequences.
+    delay running sequences. Users take turns there too.
     """
 
     def __init__(self, options: LlamaOptions) -> None:
@@ -70,6 +72,7 @@ class LlamaEngine:
         self._preparing: dict[str, Future[Sequence]] = {}
         self._sequences: dict[str, Sequence] = {}
         self._executor = preparing_thread()
+        self._queue = PreparingQueue[Sequence](self._executor)
         self._resources = ExitStack()
         self._rate = TokenRate(RATE_WINDOW_S)
         self._steps = self._prompt_tokens = self._cached_tokens = 0
@@ -88,7 +91,8 @@ class LlamaEngine:
         return EngineInfo(slots=slots, context_tokens=context_tokens)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
-        self._preparing[job.job_id] = self._executor.submit(self._prepare, job, time.monotonic())
+        prepare = partial(self._prepare, job, time.monotonic())
+        self._preparing[job.job_id] = self._queue.submit((job.user, job.weight), prepare)
         return []
 
     def cancel(self, job_id: str) -> None:
@@ -174,6 +178,7 @@ class LlamaEngine:
     def _prepare(self, job: EngineJob, received_at_s: float) -> Sequence:
         sequence = self._preparer.prepare(job)
         sequence.received_at_s = received_at_s
+        sequence.user, sequence.weight = job.user, job.weight
         if job.begun is not None:
             sequence.started, sequence.cached_tokens = True, job.begun.cached_tokens
         if job.generated:

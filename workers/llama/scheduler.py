@@ -1,7 +1,8 @@
 """Continuous batching: which tokens of which sequences the next decode step computes.
 
 Each step takes the pending tokens of all generating sequences first, then chunks of prompts up to the step's token
-budget. So a long prompt never stalls running streams.
+budget. So a long prompt never stalls running streams. Users take turns: in starting, in the prompts' tokens, and in
+giving up their cells (:mod:`workers.llama.fairness`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from workers.llama.cache.kv_cache import CacheFull, KVCache
 from workers.llama.cache.prefix import common_prefix
+from workers.llama.fairness import FairTurns, choose_victim, choose_youngest, prompts_alone, with_half_for
 from workers.llama.prefill_budget import PrefillBudget
 from workers.llama.sequence import Sequence, SequenceState
 
@@ -70,10 +72,13 @@ class Scheduler:
         self.waiting: deque[Sequence] = deque()
         self.running: list[Sequence] = []
         self.preemptions = 0
+        self._turns = FairTurns()
         self._prompts_turn = False
+        self._left_out: Sequence | None = None
 
     def add(self, sequence: Sequence) -> None:
         """Queue a new sequence."""
+        self._turns.enter(sequence)
         self.waiting.append(sequence)
 
     def has_work(self) -> bool:
@@ -87,6 +92,7 @@ class Scheduler:
         else:
             self.running.remove(sequence)
             self._cache.keep(sequence.cache_id)
+        self._turns.leave(sequence)
         sequence.move(SequenceState.FINISHED)
 
     def plan(self) -> list[ScheduledTokens]:
@@ -102,26 +108,39 @@ class Scheduler:
     def complete(self, scheduled: list[ScheduledTokens]) -> None:
         """Record a decoded step in the cache; sequences whose prompt is complete begin to generate."""
         self._prompts_turn = all(part.sequence.state is SequenceState.DECODE for part in scheduled)
+        if not self._prompts_turn:
+            self._left_out = self._oldest_prompt_without(scheduled)
         for part in scheduled:
             sequence = part.sequence
             end = sequence.computed + part.length
             self._cache.extend(sequence.cache_id, sequence.tokens[sequence.computed : end])
             sequence.computed = end
+            self._turns.charge(sequence, part.length)
             if sequence.state is SequenceState.PREFILL and sequence.pending == 0:
                 sequence.move(SequenceState.DECODE)
 
     def preempt_youngest(self) -> Sequence | None:
-        """Move the youngest running sequence to the front of the queue; None if at most one runs."""
+        """Move a running sequence, of the user with the most, to the front of the queue; None if at most one runs."""
         if len(self.running) < 2:
             return None
-        sequence = max(self.running, key=lambda s: s.received_at_s)
+        sequence = choose_youngest(self.running)
+        self._preempt(sequence)
+        return sequence
+
+    def _preempt(self, sequence: Sequence) -> None:
+        """Move a running sequence to the front of the queue. Its tokens stay cached until their cells are needed."""
         self.running.remove(sequence)
-        self._cache.release(sequence.cache_id)
+        self._cache.keep(sequence.cache_id)
+        sequence.reached = max(sequence.reached, sequence.computed)
         sequence.cache_id, sequence.computed = -1, 0
         sequence.move(SequenceState.WAITING)
         self.waiting.appendleft(sequence)
         self.preemptions += 1
-        return sequence
+
+    def _oldest_prompt_without(self, scheduled: list[ScheduledTokens]) -> Sequence | None:
+        """The oldest prompt that is being computed, if it has no tokens in this step."""
+        oldest = next((s for s in self.running if s.state is SequenceState.PREFILL), None)
+        return None if any(part.sequence is oldest for part in scheduled) else oldest
 
     def _separates(self) -> bool:
         """Whether streams and prompts take turns in this step."""
@@ -171,16 +190,16 @@ class Scheduler:
             budget -= length
 
     def _prefill_order(self, budget: int) -> list[Sequence]:
-        """Oldest first, except that short prompts that fit together into half the budget go before it."""
+        """The prompts of the next step, in their order.
+
+        One that would only fill up the step behind short prompts of other users is left out, so that they need not wait
+        for it. If that was the oldest, it gets half of the next step.
+        """
         filling = [s for s in self.running if s.state is SequenceState.PREFILL]
-        short: list[Sequence] = []
-        room = budget // 2
-        for sequence in sorted(filling[1:], key=lambda s: s.pending):
-            room -= sequence.pending
-            if room < 0:
-                break
-            short.append(sequence)
-        return [*short, *(s for s in filling if s not in short)]
+        order = self._turns.prefill_order(filling, budget)
+        if self._left_out is not None and self._left_out in filling:
+            return with_half_for(self._left_out, order, budget)
+        return prompts_alone(order, budget) or order
 
     def _make_room(self, sequence: Sequence, cells: int, scheduled: list[ScheduledTokens]) -> bool:
         """Reserve cells for a running sequence, preempting younger ones; False if it is itself the youngest."""
@@ -196,32 +215,51 @@ class Scheduler:
                 return True
 
     def _admit(self) -> None:
-        """Start waiting sequences, first come first served, while there are slots and cells."""
-        postponed: list[Sequence] = []
-        while self.waiting and len(self.running) < self._slots:
-            sequence = self.waiting.popleft()
+        """Start waiting sequences, in turns of their users, while there are slots and cells."""
+        candidates = list(self.waiting)
+        while candidates and len(self.running) < self._slots:
+            sequence = self._turns.next_to_start(candidates, self.running)
+            candidates.remove(sequence)
             if self._shares_with_prefill(sequence):
-                postponed.append(sequence)
                 continue
-            if not self._start(sequence):
-                self.waiting.appendleft(sequence)
-                break
-        self.waiting.extendleft(reversed(postponed))
+            if not self._start(sequence) and not (self._preempt_for(sequence) and self._start(sequence)):
+                return
+            self.waiting.remove(sequence)
+
+    def _preempt_for(self, sequence: Sequence) -> bool:
+        """Preempt sequences of other users until this one fits; False, without preempting any, if it would not."""
+        left, victims = list(self.running), list[Sequence]()
+        while not self._fits(sequence, left, victims):
+            victim = choose_victim(sequence, left)
+            if victim is None:
+                return False
+            left.remove(victim)
+            victims.append(victim)
+        for victim in victims:
+            self._preempt(victim)
+        return True
+
+    def _fits(self, sequence: Sequence, running: list[Sequence], preempted: list[Sequence]) -> bool:
+        """Whether there are cells for a sequence beside those that run, when some others are preempted."""
+        if not running:
+            return True
+        shareable = sequence.tokens[: sequence.shareable]
+        others = len(sequence.tokens) - len(shareable) + sum(s.pending + HEADROOM_CELLS for s in running)
+        return self._cache.would_fit(shareable, others, {s.cache_id for s in preempted})
 
     def _start(self, sequence: Sequence) -> bool:
         """Run a sequence, with a cache id and its cached prefix, if the rest fits beside the running ones."""
-        promised = sum(s.pending + HEADROOM_CELLS for s in self.running)
-        shareable = sequence.tokens[: sequence.shareable]
-        fresh = len(sequence.tokens) - self._cache.match(shareable)
-        if self.running and not self._cache.could_reserve(min(fresh + promised, self._cache.total_cells)):
+        if not self._fits(sequence, self.running, []):
             return False
         try:
-            sequence.cache_id, sequence.computed = self._cache.open(shareable)
+            sequence.cache_id, sequence.computed = self._cache.open(sequence.tokens[: sequence.shareable])
         except CacheFull:
             return False
+        sequence.guarded_until = 2 * sequence.reached - min(sequence.computed, sequence.reached)
         if not sequence.started:
             sequence.cached_tokens = min(sequence.computed, sequence.prompt_length)
         sequence.move(SequenceState.PREFILL)
+        self._turns.note_start(sequence)
         self.running.append(sequence)
         return True
 

@@ -45,6 +45,9 @@ class Sequence:
     they are computed with the prompt, and sent with the first drawn token. ``takeover_end`` is the finish reason of a
     sequence that needs no step of this worker: earlier workers generated all, or ``max_tokens`` is 0. Instants are
     monotonic.
+
+    ``user`` is the opaque id of who asked for it, and ``weight`` the user's share of the worker. ``reached`` is how far
+    the sequence was when it was last preempted; until it is at ``guarded_until``, it makes no room for other users.
     """
 
     job_id: str
@@ -68,6 +71,15 @@ class Sequence:
     forced_start: Tokens | None = None
     received_at_s: float = field(default_factory=time.monotonic)
     ttft_s: float = 0.0
+    user: str = ""
+    weight: float = 1.0
+    reached: int = 0
+    guarded_until: int = 0
+
+    @property
+    def party(self) -> tuple[str, float]:
+        """Whose turns it takes: its user's, in one priority."""
+        return self.user, self.weight
 
     @property
     def pending(self) -> int:

@@ -7,9 +7,9 @@ from collections import Counter, deque
 from collections.abc import Iterator
 
 from router.jobs.fairness.cost import cost_so_far
-from router.jobs.fairness.counters import VirtualCounters
 from router.jobs.job import Job, JobRequest
 from router.jobs.limits import Priority, UserTally
+from shared.virtual_counters import VirtualCounters
 
 WEIGHTS = {Priority.INTERACTIVE: 1.0, Priority.BATCH: 0.1}
 """Shares of the two priorities while both have work: batch work gets 1/11."""
@@ -19,7 +19,7 @@ class FairQueue:
     """Weighted fair queueing over the cost of jobs (:mod:`router.jobs.fairness.cost`), for one model.
 
     The next job is of the priority, and within it of the user, with the lowest virtual counter
-    (:class:`~router.jobs.fairness.counters.VirtualCounters`). So a hundred jobs of one user do not delay another user's
+    (:class:`~shared.virtual_counters.VirtualCounters`). So a hundred jobs of one user do not delay another user's
     single job, and long prompts count more than short ones. Users with nothing running go first, whatever their
     counters; of equal users, the one whose last turn is longest ago. Users at their limit of running jobs
     (``max_running``) are skipped until one ends.
@@ -33,8 +33,8 @@ class FairQueue:
 
     def __init__(self, tally: UserTally | None = None) -> None:
         self._tally = tally or UserTally()
-        self._priorities = VirtualCounters()
-        self._users = {priority: VirtualCounters() for priority in Priority}
+        self._priorities = VirtualCounters[Priority]()
+        self._users = {priority: VirtualCounters[str]() for priority in Priority}
         self._waiting: dict[Priority, dict[str, deque[Job]]] = {priority: {} for priority in Priority}
         self._returned: deque[Job] = deque()
         self._running: Counter[str] = Counter()

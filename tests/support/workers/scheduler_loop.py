@@ -35,11 +35,12 @@ class Loop:
         self.sequences: list[Sequence] = []
         self.times = itertools.count(1)
 
-    def add(self, prompt: list[int], max_tokens: int = 4) -> Sequence:
+    def add(self, prompt: list[int], max_tokens: int = 4, user: str = "", weight: float = 1.0) -> Sequence:
         """Queue a sequence; each is younger than those before it."""
         sampler = Sampler(Sampling(temperature=0.0), vocab_size=8)
         name = str(len(self.sequences))
         sequence = Sequence(name, TextJob(), list(prompt), len(prompt), max_tokens, sampler, TextAssembler([]))
+        sequence.user, sequence.weight = user, weight
         sequence.received_at_s = float(next(self.times))
         self.sequences.append(sequence)
         self.scheduler.add(sequence)

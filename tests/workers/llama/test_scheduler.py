@@ -75,6 +75,25 @@ def test_sequences_start_in_the_order_in_which_they_came() -> None:
     assert finished == sequences
 
 
+def test_no_more_prompts_start_at_once_than_the_cells_can_hold() -> None:
+    loop = Loop(slots=4, cells=200)
+    prompts = [loop.add(numbers(1000 * i, 70)) for i in range(4)]
+    loop.step()
+    assert [prompt.state for prompt in prompts] == [PREFILL, PREFILL, WAITING, WAITING]
+
+
+def test_cached_tokens_that_a_prompt_shares_take_cells_again() -> None:
+    loop = Loop(slots=2, cells=200)
+    loop.run_until(loop.add(numbers(0, 90)), FINISHED)
+    stream = loop.add(numbers(500, 70), max_tokens=60)
+    loop.run_until(stream, DECODE)
+    follows = loop.add(numbers(0, 110))
+    loop.step()
+    assert follows.state is WAITING
+    loop.run_until(follows, FINISHED)
+    assert loop.scheduler.preemptions == 0
+
+
 def test_a_full_cache_preempts_the_youngest_and_all_finish() -> None:
     loop = Loop(slots=2, cells=90)
     old = loop.add(numbers(0, 5), max_tokens=60)
@@ -161,7 +180,11 @@ PROMPTS = st.builds(
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    requests=st.lists(st.tuples(PROMPTS, st.integers(1, 30), st.integers(0, 10)), min_size=1, max_size=10),
+    requests=st.lists(
+        st.tuples(PROMPTS, st.integers(1, 30), st.integers(0, 10), st.sampled_from("abc"), st.sampled_from([1.0, 0.1])),
+        min_size=1,
+        max_size=10,
+    ),
     slots=st.integers(1, 5),
     cells=st.integers(90, 160),
     batch=st.sampled_from([8, 16, 64]),
@@ -170,7 +193,7 @@ PROMPTS = st.builds(
     cancelled=st.sets(st.integers(0, 40), max_size=3),
 )
 def test_all_sequences_finish_and_the_cells_are_never_exceeded_whatever_comes(
-    requests: list[tuple[list[int], int, int]],
+    requests: list[tuple[list[int], int, int, str, float]],
     slots: int,
     cells: int,
     batch: int,
@@ -181,11 +204,11 @@ def test_all_sequences_finish_and_the_cells_are_never_exceeded_whatever_comes(
     loop = Loop(slots, cells, batch, can_share_prefixes)
     arrivals = sorted(requests, key=lambda request: request[2])
     dropped: list[Sequence] = []
-    work = sum(len(prompt) + max_tokens for prompt, max_tokens, _ in requests)
+    work = sum(len(prompt) + max_tokens for prompt, max_tokens, *_ in requests)
     for step in range(10 + 10 * work):
         while arrivals and arrivals[0][2] <= step:
-            prompt, max_tokens, _ = arrivals.pop(0)
-            loop.add(prompt, max_tokens)
+            prompt, max_tokens, _, user, weight = arrivals.pop(0)
+            loop.add(prompt, max_tokens, user, weight)
         if not arrivals and not loop.scheduler.has_work():
             break
         loop.step(appended)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence as Tokens
+from collections.abc import Set
 from typing import Protocol
 
 from workers.llama.cache.host_cache import HostCache, SavedPrefix, State
@@ -113,9 +114,14 @@ class KVCache:
         self._trim()
         return sequence, saved_length
 
-    def could_reserve(self, cells: int) -> bool:
-        """Whether :meth:`reserve` would succeed. Does not evict."""
-        return self._free() >= cells or self._cells - self._cells_of_running() >= cells
+    def would_fit(self, tokens: list[int], others: int, ended: Set[int] = frozenset()) -> bool:
+        """Whether there are cells for a new sequence with ``tokens``, and for ``others`` tokens of running sequences.
+
+        It is as if the running sequences ``ended`` had ended. Does not evict.
+        """
+        without = self._kept.keys() | ended
+        shared = self._tree.held_beside(tokens, without) if self._can_share_prefixes else 0
+        return self._cells - self._tree.size_without(without) >= len(tokens) - shared + others
 
     def reserve(self, cells: int) -> None:
         """Make room for ``cells`` more tokens, evicting ended sequences if needed.

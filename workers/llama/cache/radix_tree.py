@@ -108,6 +108,13 @@ class RadixTree:
         """The tree's size if ``sequences`` were removed."""
         return _size_without(self._root, sequences)
 
+    def held_beside(self, tokens: Tokens[int], sequences: Set[int]) -> int:
+        """How many of the first ``tokens`` are held by another sequence than ``sequences``."""
+        length, node = self.match(tokens)
+        while node.parent is not None and node.sequences <= sequences:
+            node = node.parent
+        return min(length, _depth(node))
+
     def tokens_of(self, sequence: int) -> list[int]:
         """All tokens of a sequence."""
         runs, node = [], self._tails[sequence]

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Generic, TypeVar
 
 MAX_COUNTERS = 1000
 """At this number of counters, those without effect are dropped."""
 
 
-class VirtualCounters:
+P = TypeVar("P")
+
+
+class VirtualCounters(Generic[P]):
     """The virtual token counters of Sheng et al. 2024, "Fairness in Serving Large Language Models" (algorithm 2).
 
     The cost of each party's work is added to its counter; the party with the lowest counter is next. A party that gets
@@ -19,15 +23,15 @@ class VirtualCounters:
     """
 
     def __init__(self) -> None:
-        self._counters: dict[str, float] = {}
-        self._jobs: Counter[str] = Counter()
-        self._turns: dict[str, int] = {}
+        self._counters: dict[P, float] = {}
+        self._jobs: Counter[P] = Counter()
+        self._turns: dict[P, int] = {}
         self._turn = 0
 
-    def __getitem__(self, party: str) -> float:
+    def __getitem__(self, party: P) -> float:
         return self._counters.get(party, 0.0)
 
-    def level(self, party: str) -> float:
+    def level(self, party: P) -> float:
         """The counter of a party; for one without work, the counter that it would enter with."""
         return self[party] if party in self._jobs else max(self[party], self._lowest())
 
@@ -36,7 +40,7 @@ class VirtualCounters:
         """True if no party has work."""
         return not self._jobs
 
-    def enter(self, party: str) -> None:
+    def enter(self, party: P) -> None:
         """Count one more job of this party."""
         if party not in self._jobs:
             level = self.level(party)
@@ -45,7 +49,7 @@ class VirtualCounters:
             self._counters[party] = level
         self._jobs[party] += 1
 
-    def leave(self, party: str) -> None:
+    def leave(self, party: P) -> None:
         """Count one job of this party less."""
         self._jobs[party] -= 1
         if not self._jobs[party]:
@@ -54,20 +58,20 @@ class VirtualCounters:
         if not self._jobs:
             self._counters.clear()
 
-    def charge(self, party: str, cost: float) -> None:
+    def charge(self, party: P, cost: float) -> None:
         """Add to the counter of a party with work; a negative cost corrects an estimate that was too high."""
         self._counters[party] += cost
 
-    def take_turn(self, party: str) -> None:
+    def take_turn(self, party: P) -> None:
         """Note that a job of this party starts."""
         self._turn += 1
         self._turns[party] = self._turn
 
-    def return_turn(self, party: str) -> None:
+    def return_turn(self, party: P) -> None:
         """Forget the last turn of this party, whose job did not end."""
         self._turns.pop(party, None)
 
-    def last_turn(self, party: str) -> int:
+    def last_turn(self, party: P) -> int:
         """The number of the party's last turn; 0 if it has had none since it got work."""
         return self._turns.get(party, 0)
 
