@@ -92,6 +92,10 @@ class ChaosServer:
         """The router's process; None while there is none."""
         return next((process for process in self._children() if self._role(process) == "router"), None)
 
+    def roles(self) -> dict[int, str]:
+        """The roles of router and workers (``worker NAME``), by process id."""
+        return {process.pid: role for process in self._children() if (role := self._role(process))}
+
     def figures(self) -> dict[str, Figures]:
         """The figures of each process, by its role."""
         found = {}

@@ -1,0 +1,22 @@
+"""Runs an attack in a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from scripts.attack.registry import ATTACKS
+from scripts.attack.target import Target
+
+
+def run_attack(name: str, target: Target, seconds: float) -> str:
+    """Run the attack again and again for ``seconds``, at least once; returns what the attacker got the last time."""
+    ends_at_s = time.monotonic() + seconds
+    got = asyncio.run(_run(name, target))
+    while time.monotonic() < ends_at_s:
+        got = asyncio.run(_run(name, target))
+    return got
+
+
+async def _run(name: str, target: Target) -> str:
+    return await ATTACKS[name].run(target)
