@@ -5,6 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
+HOST_BITS = 64
+"""The end of an IPv6 address that its host chooses itself, and may change at will."""
+
 
 def is_loopback(host: str) -> bool:
     """Whether ``host``, an IP address or a name, is reached from this machine only. Of names only ``localhost`` is."""
@@ -14,6 +17,19 @@ def is_loopback(host: str) -> bool:
         return host.lower() == "localhost"
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return (mapped or address).is_loopback
+
+
+def network_of(host: str) -> str:
+    """What addresses of one host have in common: an IPv4 address, or the first half of an IPv6 one; else ``host``."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((int(address) >> HOST_BITS << HOST_BITS, 128 - HOST_BITS)))
 
 
 def is_within(host: str, networks: Iterable[str]) -> bool:

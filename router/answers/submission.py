@@ -14,7 +14,7 @@ from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
 from router.jobs.consumption import Consumption, consumed_by
 from router.jobs.job import Blob, Job, JobRequest, JobState
-from router.jobs.limits import lower_priority
+from router.jobs.limits import UserLimits, lower_priority
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import DEFAULT_SCHEDULING, SchedulingFields
 from shared.kinds import kind_of
@@ -56,7 +56,7 @@ class SubmittedRequest:
         self.kind = kind_of(choices[0])
         served = broker.find_model(model, self.kind)
         if not queued_as_one:
-            _check_choices(len(choices), broker.settings, served)
+            _check_choices(len(choices), record.limits, broker.settings, served)
         timeout_s = scheduling.timeout_s(broker.settings.default_timeout_s, broker.settings.max_timeout_s)
         priority = lower_priority(scheduling.requested_priority(), record.limits.priority)
         self.model = served.name
@@ -70,6 +70,7 @@ class SubmittedRequest:
             JobRequest(
                 request_id=record.request_id,
                 user=record.user,
+                network=record.network,
                 model=self.model,
                 work=work,
                 blobs=blobs,
@@ -236,15 +237,17 @@ class SubmittedRequest:
             record.outcome = "done" if all(job.done is not None for job in self.jobs) else "cancelled"
 
 
-def _check_choices(count: int, settings: ServerSettings, served: ModelSettings) -> None:
-    """Check that the server can run and queue all choices at the same time.
+def _check_choices(count: int, limits: UserLimits, settings: ServerSettings, served: ModelSettings) -> None:
+    """Check that the server can run and queue all choices of this user at the same time.
 
     Raises:
         ApiError: 400.
     """
-    limit = settings.queue_limit + served.slots * served.workers
+    queued = settings.queued_per_user if limits.max_queued is None else limits.max_queued
+    limit = min(queued, settings.queue_limit) + served.slots * served.workers
     if count > limit:
-        message = f"n: expected at most {limit} choices over all prompts (the server's slots and queue), got {count}"
+        limits_of = "the server's slots and your part of its queue"
+        message = f"n: expected at most {limit} choices over all prompts ({limits_of}), got {count}"
         raise ApiError(400, message, "n")
 
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST, error_response
 from router.http.request_record import ENDPOINT, FinishedRequest, RequestObserver, RequestRecord
 from router.schemas.errors import ApiError
+from shared.addresses import network_of
 
 log = logging.getLogger("nexa.request")
 
@@ -89,6 +90,7 @@ def _new_record(scope: Scope) -> RequestRecord:
     record.request_id = given if _WELL_FORMED_ID.fullmatch(given) else record.answer_id
     client = scope.get("client")
     record.user = client[0] if client else "local"
+    record.network = network_of(client[0]) if client else ""
     return record
 
 

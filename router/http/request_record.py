@@ -21,7 +21,8 @@ class RequestRecord:
 
     ``request_id`` is the client's ``X-Request-ID`` if that is well-formed, and need not be unique; ``answer_id`` is.
     ``user`` is the name of the request's API key (``key_name``), or else the client's address; ``limits`` and ``admin``
-    are that key's. ``outcome`` is done, refused, failed or cancelled. ``jobs`` and what they ``consumed`` are set at
+    are that key's. ``network`` is the client's (:func:`~shared.addresses.network_of`), empty if it has no address.
+    ``outcome`` is done, refused, failed or cancelled. ``jobs`` and what they ``consumed`` are set at
     the request's end, ``prompts`` only if prompts are logged. A ``detached`` request goes on without its connection;
     whoever ends it calls :meth:`end`.
     """
@@ -38,6 +39,7 @@ class RequestRecord:
     outcome: str | None = None
     limits: UserLimits = UNLIMITED
     admin: bool = False
+    network: str = ""
     jobs: Sequence[Job] = ()
     prompts: Sequence[Any] = ()
     detached: bool = False

@@ -47,7 +47,7 @@ class Broker:
         self.control = WorkerControl(workers, link)
         self._prober = Prober(router_id, link, workers)
         self._dispatcher = Dispatcher([model.name for model in settings.models], router_id, link, workers)
-        self._admission = Admission(workers, self._dispatcher, settings.queue_limit)
+        self._admission = Admission(workers, self._dispatcher, settings.queue_limit, settings.queued_per_user)
         self._completion = Completion(self._dispatcher, link)
         self._failover = Failover(workers, self._dispatcher, self._completion, link)
         self._receiver = Receiver(workers, self._prober, self._dispatcher, self._completion, self._failover, link)
@@ -84,7 +84,7 @@ class Broker:
             Refused: too many jobs are queued, in total or of this user, or no worker of the model will ever be ready.
         """
         job = Job(job_id=f"{request.request_id}-{secrets.token_hex(4)}", request=request)
-        self._admission.check(job)
+        job.reserved = self._admission.check(job)
         self._dispatcher.add(job)
         self._watch_deadline(job)
         return job

@@ -50,6 +50,8 @@ JOB_MOVES: dict[JobState, frozenset[JobState]] = {
 class JobRequest:
     """What an endpoint asks the broker for. ``user`` is the name of the API key or the address of the client.
 
+    ``network`` is where the client is: its address, or what its host's addresses have in common; empty if unknown.
+
     ``blobs`` are the work's files, in memory or memory-mapped. They are kept until the job ends, since another worker
     may need them. ``timeout_s`` counts from acceptance. A job that ``follows`` is a further part of a request that was
     accepted with its first job: limits of waiting requests do not count it. With a ``ticket``, workers give the job to
@@ -67,6 +69,7 @@ class JobRequest:
     follows: bool = False
     ticket: bytes = b""
     keep_s: float = 0.0
+    network: str = ""
 
     @property
     def opaque_user(self) -> str:
@@ -92,6 +95,7 @@ class Job:
         next_seq: sequence number of the next event expected from the worker.
         estimated_cost, charged_cost: in the unit of :mod:`shared.costs`.
         history: all payloads so far, of a job with a ticket; None for others, and beyond ``MAX_HISTORY``.
+        reserved: whether it was accepted to a reserved place of a full queue.
         queue_position: place in the queue on acceptance, from 1; 0 if the job started at once.
     """
 
@@ -117,6 +121,7 @@ class Job:
     failed: Failed | None = None
     estimated_cost: float = 0.0
     charged_cost: float = 0.0
+    reserved: bool = False
     queue_position: int = 0
     wire_id: str = ""
     deadline: asyncio.TimerHandle | None = None

@@ -96,6 +96,14 @@ class ServerOptions(BaseModel):
             Whole(1, 1_000_000), "maximum number of requests that wait for a model; further ones get 429", Group.LIMITS
         ),
     ] = 512
+    user_queue_limit: Annotated[
+        int,
+        Option(
+            Whole(0, 1_000_000),
+            "maximum number of one user's requests that wait for a model; 0 for half of --queue-limit",
+            Group.LIMITS,
+        ),
+    ] = 0
     default_timeout_s: Annotated[
         float,
         Option(
@@ -186,6 +194,11 @@ class ServerOptions(BaseModel):
         str, Option(Choice(FORMATS, "FORMAT"), "format of log lines: text or json", Group.OPERATION)
     ] = "text"
     log_prompts: Annotated[bool, Option(Switch(), "write prompts to the log", Group.OPERATION)] = False
+
+    @property
+    def queued_per_user(self) -> int:
+        """How many requests of one user may wait for a model, unless the user's key has a limit of its own."""
+        return self.user_queue_limit or max(1, self.queue_limit // 2)
 
 
 @dataclass(frozen=True, slots=True)

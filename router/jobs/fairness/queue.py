@@ -38,6 +38,7 @@ class FairQueue:
         self._waiting: dict[Priority, dict[str, deque[Job]]] = {priority: {} for priority in Priority}
         self._returned: deque[Job] = deque()
         self._running: Counter[str] = Counter()
+        self._requests: Counter[str] = Counter()
         self._count = 0
         self.requests = 0
 
@@ -135,6 +136,14 @@ class FairQueue:
         """The number of a user's jobs that workers of this model have."""
         return self._running.get(user, 0)
 
+    def waiting_requests(self, user: str) -> int:
+        """The number of a user's waiting jobs without those that follow another job of their request."""
+        return self._requests.get(user, 0)
+
+    def reserved(self, network: str) -> int:
+        """The number of waiting jobs that clients in this network have in reserved places."""
+        return sum(job.reserved and job.request.network == network for job in self)
+
     def has_waiting(self, user: str) -> bool:
         """Whether a job of this user waits."""
         return any(user in users for users in self._waiting.values())
@@ -191,6 +200,9 @@ class FairQueue:
         self._count += change
         if not job.request.follows:
             self.requests += change
+            self._requests[job.request.user] += change
+            if not self._requests[job.request.user]:
+                del self._requests[job.request.user]
             self._tally.change(job.request.user, queued=change)
 
     def _count_running(self, job: Job, change: int) -> None:

@@ -62,6 +62,7 @@ def test_with_the_shared_key_users_are_identified_by_address() -> None:
     broker = broker_with(api_key="secret")
     assert post(broker, "/v1/completions", COMPLETION, headers={"Authorization": "bearer secret"}).status_code == 200
     assert broker.jobs[0].request.user == "127.0.0.1"
+    assert broker.jobs[0].request.network == "127.0.0.1"
 
 
 @pytest.mark.parametrize("path", ["/health", "/docs", "/openapi.json"])

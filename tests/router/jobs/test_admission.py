@@ -39,11 +39,11 @@ def dispatcher() -> Dispatcher:
 
 @pytest.fixture
 def admission(dispatcher: Dispatcher) -> Admission:
-    return Admission(WorkerTable(), dispatcher, LIMIT)
+    return Admission(WorkerTable(), dispatcher, LIMIT, user_limit=LIMIT)
 
 
 def admit(admission: Admission, dispatcher: Dispatcher, job: Job) -> None:
-    admission.check(job)
+    job.reserved = admission.check(job)
     dispatcher.add(job)
 
 
@@ -68,6 +68,41 @@ def test_a_full_queue_has_extra_places_for_users_with_nothing_queued(
         admit(admission, dispatcher, job_of(user))
     with pytest.raises(Refused, match="with 18 requests"):
         admission.check(job_of("three"))
+
+
+def test_one_network_gets_a_quarter_of_the_reserved_places_whatever_its_users_are_called(
+    dispatcher: Dispatcher,
+) -> None:
+    admission = Admission(WorkerTable(), dispatcher, queue_limit=64, user_limit=64)
+    for _ in range(64):
+        admit(admission, dispatcher, job_of("busy"))
+    names = [job_of(f"name {number}", network="192.0.2.1") for number in range(3)]
+    admit(admission, dispatcher, names[0])
+    admit(admission, dispatcher, names[1])
+    with pytest.raises(Refused, match="the queue is full with 66 requests"):
+        admission.check(names[2])
+    admit(admission, dispatcher, job_of("elsewhere", network="192.0.2.2"))
+    dispatcher.take_out(names[0], done=False)
+    admit(admission, dispatcher, names[2])
+
+
+def test_a_user_without_a_limit_has_that_of_all_users(
+    admission: Admission, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure(dispatcher, monkeypatch, cost=10)
+    admission = Admission(WorkerTable(), dispatcher, LIMIT, user_limit=3)
+    for _ in range(3):
+        admit(admission, dispatcher, job_of("busy"))
+    message = (
+        r"the limit of one user's waiting requests is 3 \(--user-queue-limit\), and 3 of yours are waiting; "
+        "try again in about 40 s"
+    )
+    with pytest.raises(Refused, match=message) as refused:
+        admission.check(job_of("busy"))
+    assert (refused.value.reason, refused.value.retry_after_s) == (RefusalReason.USER_QUEUE_FULL, 40)
+    admission.check(job_of("other"))
+    admission.check(job_of("busy", follows=True))
+    admission.check(job_of("busy", limits=UserLimits(max_queued=4)))  # a key's own limit replaces it
 
 
 def test_the_time_to_try_again_is_what_the_users_share_of_the_queue_takes(

@@ -35,7 +35,9 @@ class BrokerServer:
     """A broker and its workers."""
 
     def __init__(self, folder: Path, queue_limit: int) -> None:
-        self.settings = ServerSettings(models=(SMOL,), run_folder=str(folder), queue_limit=queue_limit)
+        self.settings = ServerSettings(
+            models=(SMOL,), run_folder=str(folder), queue_limit=queue_limit, user_queue_limit=queue_limit
+        )
         self.broker = Broker(self.settings)
         self.workers: list[WorkerEnd] = []
 

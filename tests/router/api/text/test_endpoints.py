@@ -204,7 +204,7 @@ def test_more_choices_than_can_ever_wait_are_a_400() -> None:
     body = {**COMPLETION, "prompt": ["a"] * 5, "n": 3}
     response = post(FakeBroker(settings=settings), "/v1/completions", body)
     assert response.status_code == 400
-    message = "n: expected at most 14 choices over all prompts (the server's slots and queue), got 15"
+    message = "n: expected at most 9 choices over all prompts (the server's slots and your part of its queue), got 15"
     assert response.json()["error"]["message"] == message
 
 
