@@ -21,17 +21,17 @@ import zmq
 from shared.wire.codec import WireError, encode
 from shared.wire.messages import (
     HEARTBEAT_INTERVAL_S,
-    HEARTBEAT_TOPIC,
     ROUTER_MESSAGES,
     Acknowledge,
     Cancel,
     Drain,
     Event,
-    Heartbeat,
+    JobReport,
     Probe,
     ProbeEcho,
     Replay,
     Replayed,
+    ReportAnswer,
     RouterMessage,
     Step,
     Submit,
@@ -40,7 +40,7 @@ from shared.wire.messages import (
 from shared.wire.transport import Endpoints, open_socket
 from workers.engine import Emitted
 from workers.journal import JobJournal
-from workers.resumable import ResumableJobs
+from workers.resumable import MAX_RESUMABLE_EVENTS, ResumableJobs
 from workers.testing.unreliable_bus import open_bus
 
 log = logging.getLogger("nexa.worker.link")
@@ -60,42 +60,34 @@ Command = Submission | Cancel | Drain
 class WorkerLink:
     """Connects one worker to the router and the supervisor.
 
-    ``heartbeat`` builds the current heartbeat from the last sequence numbers of the jobs. ``on_command`` is called in
-    the link's thread for each command; it must be fast and thread-safe.
+    ``on_command`` is called in the link's thread for each command; it must be fast and thread-safe.
     """
 
     def __init__(
         self,
         worker_id: str,
         endpoints: Endpoints,
-        heartbeat: Callable[[dict[str, int]], Heartbeat],
         on_command: Callable[[Command], None],
     ) -> None:
         self._worker_id = worker_id
         self._endpoints = endpoints
-        self._heartbeat = heartbeat
         self._on_command = on_command
         self._journal = JobJournal()
         self._resumable = ResumableJobs()
         self._router_ids: dict[str, str] = {}
+        self._received: dict[str, int] = {}  # the last submission of each router
         self._outbox: deque[list[Emitted]] = deque()
         self._wake_fd = os.eventfd(0, os.EFD_NONBLOCK)
-        self._beat_now = False
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     def start(self) -> None:
-        """Connect and start sending heartbeats."""
+        """Connect and start reporting."""
         self._thread.start()
 
     def emit(self, emitted: list[Emitted]) -> None:
         """Publish the events of a step. Thread-safe."""
         self._outbox.append(emitted)
-        self._wake()
-
-    def beat(self) -> None:
-        """Send a heartbeat now, because the worker's state changed. Thread-safe."""
-        self._beat_now = True
         self._wake()
 
     def kept_jobs(self) -> int:
@@ -119,7 +111,6 @@ class WorkerLink:
         self._bus = open_bus(context)
         self._bus.setsockopt(zmq.LINGER, 500)
         self._bus.connect(self._endpoints.router_bus)
-        self._bus.connect(self._endpoints.supervisor_bus)
         try:
             self._loop()
         finally:
@@ -131,18 +122,17 @@ class WorkerLink:
         poller = zmq.Poller()
         poller.register(self._jobs, zmq.POLLIN)
         poller.register(self._wake_fd, zmq.POLLIN)
-        next_beat_at_s = 0.0
+        next_report_at_s = 0.0
         while True:
             stopping = self._stopping
             self._receive()
             self._publish()
-            if self._beat_now or time.monotonic() >= next_beat_at_s:
-                self._beat_now = False
-                self._send_heartbeat()
-                next_beat_at_s = time.monotonic() + HEARTBEAT_INTERVAL_S
+            if time.monotonic() >= next_report_at_s:
+                self._report()
+                next_report_at_s = time.monotonic() + HEARTBEAT_INTERVAL_S
             if stopping:
                 return
-            poller.poll(max(0, math.ceil((next_beat_at_s - time.monotonic()) * 1000)))
+            poller.poll(max(0, math.ceil((next_report_at_s - time.monotonic()) * 1000)))
             with contextlib.suppress(BlockingIOError):
                 os.eventfd_read(self._wake_fd)
 
@@ -165,6 +155,7 @@ class WorkerLink:
                 if self._journal.open(message.job_id, message.router_id):
                     self._resumable.open(message)
                     self._on_command(Submission(message, blobs))
+                self._received[message.router_id] = message.number
             case Cancel():
                 self._cancel(message)
             case Replay(job_id=job_id, first_seq=first_seq):
@@ -174,6 +165,8 @@ class WorkerLink:
             case Acknowledge(job_ids=job_ids):
                 for job_id in job_ids:
                     self._resumable.end(job_id, self._journal.take(job_id))
+            case ReportAnswer():
+                self._take_answer(message)
             case Probe():
                 self._answer_probe(message)
             case Drain():
@@ -197,7 +190,9 @@ class WorkerLink:
         if self._router_ids.get(probe.router_name, probe.router_id) != probe.router_id:
             for job_id in self._journal.jobs_of_others(probe.router_id):
                 self._cancel(Cancel(job_id))
+            self._received.pop(self._router_ids[probe.router_name], None)
         self._router_ids[probe.router_name] = probe.router_id
+        self._received.setdefault(probe.router_id, 0)
         counted = [orphan.submit.job_id for orphan in orphans if orphan.counted]
         echo = ProbeEcho(self._worker_id, probe.nonce, [orphan.submit for orphan in orphans], counted)
         self._bus.send_multipart([router_topic(probe.router_id), encode(echo)])
@@ -212,7 +207,19 @@ class WorkerLink:
             for router_id, events in by_router.items():
                 self._bus.send_multipart([router_topic(router_id), encode(Step(self._worker_id, events))])
 
-    def _send_heartbeat(self) -> None:
+    def _report(self) -> None:
+        """Tell each router what has arrived of it. It follows the events that it lists."""
         self._resumable.expire()
-        message = self._heartbeat(self._journal.last_seqs())
-        self._bus.send_multipart([HEARTBEAT_TOPIC, encode(message)])
+        for router_id, received in self._received.items():
+            report = JobReport(self._worker_id, received, self._journal.last_seqs(router_id))
+            self._bus.send_multipart([router_topic(router_id), encode(report)])
+
+    def _take_answer(self, answer: ReportAnswer) -> None:
+        """Note what is known to be lost, and drop the events that the router has."""
+        if answer.router_id in self._received:
+            self._received[answer.router_id] = max(self._received[answer.router_id], answer.submitted)
+        for job_id, next_seq in answer.next_seqs.items():
+            if self._journal.length(job_id) > MAX_RESUMABLE_EVENTS:
+                self._resumable.forget(job_id)
+            if not self._resumable.has(job_id):
+                self._journal.drop_before(job_id, next_seq)

@@ -15,6 +15,8 @@ from shared.wire.codec import MAX_FRAME_BYTES, encode
 from shared.wire.jobs import TextJob
 from shared.wire.messages import Event, Step, Submit
 
+MAX_RESUMABLE_EVENTS = 65_536
+"""A job with more events is not handed to the next router."""
 MAX_KEPT_BYTES = 64 * 1024 * 1024
 """Size of the events kept of ended jobs; beyond it the oldest job is forgotten."""
 MAX_ORPHANS_BYTES = MAX_FRAME_BYTES // 2
@@ -55,6 +57,10 @@ class ResumableJobs:
         """Note a job, if it has a ticket."""
         if submit.ticket:
             self._submits[submit.job_id] = submit
+
+    def has(self, job_id: str) -> bool:
+        """Whether this job may be handed to the next router, which needs all of its events."""
+        return job_id in self._submits
 
     def end(self, job_id: str, events: list[Event]) -> None:
         """Keep the events of a job whose end was acknowledged, if it has a ticket."""

@@ -16,6 +16,7 @@ from shared.wire.payloads import Failed, JobError
 from shared.wire.transport import Endpoints
 from workers.engine import Emitted, Engine, EngineInfo, EngineJob
 from workers.link import Command, Submission, WorkerLink
+from workers.pulse import Pulse
 
 ACKNOWLEDGE_WAIT_S = 1.0
 """Longest time that a drained worker waits for the router to acknowledge its jobs' ends."""
@@ -37,7 +38,8 @@ class WorkerRuntime:
         self._device = device
         self._process = psutil.Process()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
-        self._link = WorkerLink(worker_id, endpoints, self._heartbeat, self._commands.put)
+        self._link = WorkerLink(worker_id, endpoints, self._commands.put)
+        self._pulse = Pulse(endpoints, self._heartbeat)
         self._state = WorkerState.LOADING
         self._loading = 0.0
         self._info = EngineInfo(slots=0, context_tokens=0)
@@ -52,6 +54,7 @@ class WorkerRuntime:
             EngineLoadError: the model cannot be loaded.
             WorkerMustEnd: a cancelled job can only be stopped by ending this process.
         """
+        self._pulse.start()
         self._link.start()
         signal.signal(signal.SIGTERM, lambda *_: self._commands.put(Drain()))
         try:
@@ -60,6 +63,7 @@ class WorkerRuntime:
             self._serve()
         finally:
             self._link.stop()
+            self._pulse.stop()
             self._engine.close()
 
     def _serve(self) -> None:
@@ -147,14 +151,14 @@ class WorkerRuntime:
 
     def _set_state(self, state: WorkerState) -> None:
         self._state = state
-        self._link.beat()
+        self._pulse.beat()
 
     def _report_loading(self, fraction: float) -> None:
         if fraction - self._loading >= 0.05 or fraction >= 1.0:
             self._loading = fraction
-            self._link.beat()
+            self._pulse.beat()
 
-    def _heartbeat(self, jobs: dict[str, int]) -> Heartbeat:
+    def _heartbeat(self) -> Heartbeat:
         started_at_s = self._step_started_at_s
         return Heartbeat(
             worker_id=self._worker_id,
@@ -168,6 +172,6 @@ class WorkerRuntime:
             context_tokens=self._info.context_tokens,
             memory_bytes=self._process.memory_info().rss,
             busy_s=0.0 if started_at_s is None else time.monotonic() - started_at_s,
-            jobs=jobs,
             stats=self._stats,
+            sent_at_s=time.monotonic(),
         )

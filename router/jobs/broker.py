@@ -32,8 +32,8 @@ SETTLE_S = 5.0
 """Time after the start in which jobs of an earlier run of the router may be found."""
 TICK_S = 0.1
 """Time between two checks for what no message triggers."""
-STALLED_S = 2.0
-"""If the router itself stood still for this long (the machine slept), no worker counts as silent."""
+STALLED_S = 0.5
+"""If the router itself stood still for this long (it was busy, or the machine slept), no worker counts as silent."""
 
 
 class Broker:
@@ -50,7 +50,9 @@ class Broker:
         self._admission = Admission(workers, self._dispatcher, settings.queue_limit, settings.queued_per_user)
         self._completion = Completion(self._dispatcher, link)
         self._failover = Failover(workers, self._dispatcher, self._completion, link)
-        self._receiver = Receiver(workers, self._prober, self._dispatcher, self._completion, self._failover, link)
+        self._receiver = Receiver(
+            router_id, workers, self._prober, self._dispatcher, self._completion, self._failover, link
+        )
         self._started_at_s = time.monotonic()
         self._ticker: asyncio.Task[None] | None = None
 
@@ -188,7 +190,7 @@ class Broker:
         while True:
             slept_at_s = time.monotonic()
             await asyncio.sleep(TICK_S)
-            if time.monotonic() - slept_at_s > STALLED_S:
+            if time.monotonic() - slept_at_s > STALLED_S or self._link.behind:
                 self._workers.reset_silence()
             for worker in self._workers.overdue(self.settings.drain_timeout_s):
                 self._failover.evacuate(worker)

@@ -30,6 +30,7 @@ class Dispatcher:
         self.rates = {model: ServiceRate() for model in self.queues}
         self.jobs: dict[str, Job] = {}
         self._router_id = router_id
+        self._submissions = 0
         self._link = link
         self._workers = workers
 
@@ -48,7 +49,7 @@ class Dispatcher:
         self.jobs[job.wire_id] = job
         self.rates[job.request.model].resume()
         self.queues[job.request.model].push(job)
-        self._assign(job, worker)
+        self._assign(job, worker, number=0)
         self._link.send(worker.worker_id, Replay(job.wire_id, 0))
 
     def would_start(self, request: JobRequest) -> bool:
@@ -115,9 +116,11 @@ class Dispatcher:
 
     def _send(self, job: Job, worker: Worker) -> bool:
         request = job.request
+        self._submissions += 1
         submit = Submit(
             job.wire_id,
             self._router_id,
+            self._submissions,
             request.work,
             job.generated,
             job.delivered,
@@ -131,13 +134,15 @@ class Dispatcher:
         if not self._link.send(worker.worker_id, submit, request.blobs):
             worker.confirmed = False
             return False
-        self._assign(job, worker)
+        worker.submitted = self._submissions
+        self._assign(job, worker, worker.submitted)
         return True
 
-    def _assign(self, job: Job, worker: Worker) -> None:
+    def _assign(self, job: Job, worker: Worker, number: int) -> None:
         self.queues[job.request.model].start(job)
         job.move(JobState.DISPATCHED)
-        job.worker_id, job.next_seq, job.dispatched_at_s = worker.worker_id, 0, time.monotonic()
+        job.worker_id, job.number, job.next_seq = worker.worker_id, number, 0
+        job.dispatched_at_s = time.monotonic()
         worker.jobs[job.wire_id] = job
 
     def _leave_worker(self, job: Job) -> Worker | None:

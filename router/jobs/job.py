@@ -92,6 +92,7 @@ class Job:
         losses: workers that died while they had the job, running or not.
         requeues: how often a living worker turned out not to have the job.
         retry_at_s: when it may be sent again, after it was lost more than once.
+        number: number of its submission to its worker; 0 if an earlier run of the router submitted it.
         next_seq: sequence number of the next event expected from the worker.
         estimated_cost, charged_cost: in the unit of :mod:`shared.costs`.
         history: all payloads so far, of a job with a ticket; None for others, and beyond ``MAX_HISTORY``.
@@ -107,6 +108,7 @@ class Job:
     losses: int = 0
     requeues: int = 0
     retry_at_s: float = 0.0
+    number: int = 0
     next_seq: int = 0
     begun: Started | None = None
     replay_requested_at_s: float = 0.0

@@ -15,15 +15,26 @@ from router.jobs.workers.link import RouterLink
 from router.jobs.workers.probing import Prober
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
-from shared.wire.messages import BusMessage, Cancel, Event, Heartbeat, ProbeEcho, Replay, Replayed, Roster, Step, Submit
+from shared.wire.messages import (
+    BusMessage,
+    Cancel,
+    Event,
+    Heartbeat,
+    JobReport,
+    ProbeEcho,
+    Replay,
+    Replayed,
+    ReportAnswer,
+    Roster,
+    Step,
+    Submit,
+)
 from shared.wire.payloads import Done, Failed, Started, Tokens
 
 log = logging.getLogger("nexa.router.jobs")
 
 REPLAY_INTERVAL_S = 0.2
 """Minimum time between two replay requests for a job."""
-LOST_SUBMIT_S = 2.0
-"""A job that its worker's heartbeat does not list this long after it was sent counts as never arrived."""
 
 
 Restore = Callable[[str, Submit, bool], bool]
@@ -41,6 +52,7 @@ class Receiver:
 
     def __init__(
         self,
+        router_id: str,
         workers: WorkerTable,
         prober: Prober,
         dispatcher: Dispatcher,
@@ -48,6 +60,7 @@ class Receiver:
         failover: Failover,
         link: RouterLink,
     ) -> None:
+        self._router_id = router_id
         self._workers = workers
         self._prober = prober
         self._dispatcher = dispatcher
@@ -65,6 +78,8 @@ class Receiver:
                     self._on_event(message.worker_id, event)
             case Heartbeat():
                 self._on_heartbeat(message)
+            case JobReport():
+                self._on_job_report(message)
             case ProbeEcho():
                 self._on_probe_echo(message)
             case Replayed():
@@ -119,24 +134,33 @@ class Receiver:
         if not worker.confirmed:
             self._prober.probe(worker)
             return
-        self._compare_jobs(worker, heartbeat)
         if worker.has_room:
             self._dispatcher.dispatch(heartbeat.model)
 
-    def _compare_jobs(self, worker: Worker, heartbeat: Heartbeat) -> None:
+    def _on_job_report(self, report: JobReport) -> None:
         """Find what was lost without a later event to reveal it: ends of jobs, submissions, cancellations."""
-        now_s = time.monotonic()
+        worker = self._workers.get(report.worker_id)
+        if worker is None or not worker.confirmed:
+            return
         for job in list(worker.jobs.values()):
             self._dispatcher.queues[job.request.model].settle(job)
-            last_seq = heartbeat.jobs.get(job.wire_id)
+            last_seq = report.jobs.get(job.wire_id)
             if last_seq is None:
-                if job.dispatched_at_s is not None and now_s - job.dispatched_at_s > LOST_SUBMIT_S:
+                if job.number <= report.received:
                     self._failover.requeue(job)
             elif last_seq >= job.next_seq:
                 self._request_replay(job)
-        for job_id in heartbeat.jobs:
+        for job_id in report.jobs:
             if job_id not in worker.jobs:
                 self._link.send(worker.worker_id, Cancel(job_id))
+        self._answer(worker, report)
+
+    def _answer(self, worker: Worker, report: JobReport) -> None:
+        """Tell a worker what of its report has arrived here."""
+        next_seqs = {job_id: worker.jobs[job_id].next_seq for job_id in report.jobs if job_id in worker.jobs}
+        if next_seqs or worker.submitted > report.received:
+            answer = ReportAnswer(self._router_id, worker.submitted, next_seqs)
+            self._link.send(worker.worker_id, answer)
 
     def _on_probe_echo(self, echo: ProbeEcho) -> None:
         worker = self._prober.confirm(echo)

@@ -37,7 +37,7 @@ def submission() -> Submit:
         sampling=Sampling(temperature=0.7, seed=1, logit_bias={7: -1.0}),
         max_tokens=256,
     )
-    return Submit("6f1c2a9b00000000", "0123456789abcdef", job)
+    return Submit("6f1c2a9b00000000", "0123456789abcdef", 1, job)
 
 
 def microseconds(call: Callable[[], object]) -> float:

@@ -7,8 +7,8 @@ Control socket (PUSH in the router, PULL in the supervisor): :data:`ControlMessa
 orders.
 
 Event bus (PUB in each worker and in the supervisor, SUB in the router and in the supervisor): :data:`BusMessage` in two
-frames, ``[topic, message]``. :class:`Step` and :class:`ProbeEcho` have the router's own topic, :class:`Heartbeat` has
-``HEARTBEAT_TOPIC`` and :class:`Roster` has ``ROSTER_TOPIC``.
+frames, ``[topic, message]``. :class:`Step`, :class:`JobReport` and :class:`ProbeEcho` have the router's own topic,
+:class:`Heartbeat` has ``HEARTBEAT_TOPIC`` and :class:`Roster` has ``ROSTER_TOPIC``.
 
 Changing messages: a message is an array of its fields in order, without their names, so both ends must have the same
 fields. Bump ``PROTOCOL_VERSION`` (:mod:`shared.wire.codec`) when a message, or a type within one, is added or removed,
@@ -78,8 +78,9 @@ class Probe(Struct, tag=1, frozen=True):
 
 
 class Submit(Struct, tag=3, frozen=True):
-    """A job. ``generated``, ``delivered`` and ``begun`` say what an earlier worker has already sent of it.
+    """A job. ``number`` counts the submissions of this run of the router, to all workers, from 1.
 
+    ``generated``, ``delivered`` and ``begun`` say what an earlier worker has already sent of it.
     ``user`` tells the jobs of one user from those of others, and no more: it is an opaque id, and empty for none.
     ``weight`` is the share of the worker that this user gets beside others with work, above 0; batch jobs have less
     than 1.
@@ -95,6 +96,7 @@ class Submit(Struct, tag=3, frozen=True):
 
     job_id: str
     router_id: str
+    number: int
     work: Work
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
@@ -123,6 +125,18 @@ class Acknowledge(Struct, tag=6, frozen=True):
     """The ends of these jobs have arrived: the worker may drop their events."""
 
     job_ids: list[str]
+
+
+class ReportAnswer(Struct, tag=8, frozen=True):
+    """The router's answer to a :class:`JobReport`.
+
+    The router has sent submissions up to number ``submitted`` before this message. ``next_seqs`` has the next event
+    that it expects of each of its jobs: the worker may drop those before it.
+    """
+
+    router_id: str
+    submitted: int
+    next_seqs: dict[str, int]
 
 
 class Drain(Struct, tag=7, frozen=True):
@@ -167,6 +181,18 @@ class Replayed(Struct, tag=12, frozen=True):
     events: list[Event]
 
 
+class JobReport(Struct, tag=18, frozen=True):
+    """What a worker has of one router, published every ``HEARTBEAT_INTERVAL_S`` between its steps.
+
+    All submissions up to number ``received`` have arrived or are lost. ``jobs`` holds the last sequence number of each
+    job whose end is not acknowledged. So the router notices what was lost: a submission, an end, a cancellation.
+    """
+
+    worker_id: str
+    received: int
+    jobs: dict[str, int]
+
+
 class EngineStats(Struct, frozen=True):
     """An engine's load: sequences, KV cache in tokens, and totals since loading."""
 
@@ -186,8 +212,8 @@ class Heartbeat(Struct, tag=13, frozen=True):
     """A worker's state, published every ``HEARTBEAT_INTERVAL_S`` and at each change of state.
 
     ``worker_id`` is unique to one worker process; ``worker_name`` (model and index) stays the same over restarts.
-    ``jobs`` holds the last sequence number of each job whose end is not acknowledged, so that a router notices a lost
-    end. ``busy_s`` is how long the current step has been running, 0 without work. ``loading`` is a fraction.
+    ``busy_s`` is how long the current step has been running, 0 without work. ``loading`` is a fraction. ``sent_at_s``
+    is a time of the machine's monotonic clock, which its processes share.
     """
 
     worker_id: str
@@ -201,8 +227,8 @@ class Heartbeat(Struct, tag=13, frozen=True):
     context_tokens: int
     memory_bytes: int
     busy_s: float
-    jobs: dict[str, int]
     stats: EngineStats
+    sent_at_s: float
 
 
 class WorkerStatus(Struct, frozen=True):
@@ -249,10 +275,10 @@ HEARTBEAT_INTERVAL_S = 0.5
 RETIRED_CODES = frozenset({2})
 """Type codes of removed messages."""
 
-RouterMessage = Probe | Submit | Cancel | Replay | Acknowledge | Drain
+RouterMessage = Probe | Submit | Cancel | Replay | Acknowledge | ReportAnswer | Drain
 """From a router to a worker, on the jobs socket."""
 
-BusMessage = Step | ProbeEcho | Heartbeat | Roster
+BusMessage = Step | JobReport | ProbeEcho | Heartbeat | Roster
 """From workers and the supervisor to a router, on the event bus."""
 
 Order = DrainWorker | RestartWorkers

@@ -114,7 +114,8 @@ class SocketReader:
     """Passes every message of a ZeroMQ socket to a callback on the running asyncio loop.
 
     The socket's file descriptor is edge-triggered for both directions, so a send can consume the edge of a message that
-    arrived. The owner must call :meth:`wake` after each send on the same socket.
+    arrived. The owner must call :meth:`wake` after each send on the same socket. ``behind`` is set while more has
+    arrived than one turn reads.
     """
 
     MAX_MESSAGES_PER_TURN = 256
@@ -125,6 +126,7 @@ class SocketReader:
         self._on_message = on_message
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self.behind = False
         self._descriptor: int = sock.FD
         self._loop.add_reader(self._descriptor, self._drain)
         self.wake()
@@ -146,10 +148,12 @@ class SocketReader:
             try:
                 frames = self._sock.recv_multipart(zmq.NOBLOCK)
             except zmq.Again:
+                self.behind = False
                 return
             try:
                 self._on_message(frames)
             except Exception:
                 self.wake()  # for the messages behind this one
                 raise
+        self.behind = True
         self.wake()

@@ -53,7 +53,7 @@ def test_topics_are_those_of_the_bus() -> None:
         names(row[1])[0]: names(row[4])[0] for table in MESSAGE_TABLES if table[0][-1] == "Topic" for row in table[2:]
     }
     of_router = router_topic("<router id>").decode()
-    expected = {"Step": of_router, "ProbeEcho": of_router}
+    expected = {"Step": of_router, "JobReport": of_router, "ProbeEcho": of_router}
     assert topics == expected | {"Heartbeat": HEARTBEAT_TOPIC.decode(), "Roster": ROSTER_TOPIC.decode()}
 
 

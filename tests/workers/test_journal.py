@@ -48,7 +48,7 @@ def test_events_of_a_forgotten_job_are_dropped() -> None:
     journal.forget("job")
     assert journal.record("job", Tokens("b", [2])) is None
     assert journal.since("job", 0) is None
-    assert journal.last_seqs() == {}
+    assert journal.last_seqs("router") == {}
     assert len(journal) == 0
 
 
@@ -72,7 +72,7 @@ def test_each_event_goes_to_the_router_that_sent_its_job() -> None:
 def test_a_job_without_events_has_the_last_sequence_number_minus_1() -> None:
     journal = recorded(Tokens("a", [1]), DONE)
     journal.open("fresh", "router")
-    assert journal.last_seqs() == {"job": 1, "fresh": -1}
+    assert journal.last_seqs("router") == {"job": 1, "fresh": -1}
 
 
 def test_every_kept_job_is_listed_with_its_last_sequence_number() -> None:
@@ -80,4 +80,18 @@ def test_every_kept_job_is_listed_with_its_last_sequence_number() -> None:
     journal = JobJournal()
     for number in range(3000):
         journal.open(f"job-{number}", "router")
-    assert journal.last_seqs() == {f"job-{number}": -1 for number in range(3000)}
+    assert journal.last_seqs("router") == {f"job-{number}": -1 for number in range(3000)}
+
+
+def test_dropped_events_are_not_numbered_again() -> None:
+    journal = recorded(*[Tokens(str(number), [number]) for number in range(5)])
+    for seq in (3, 2, 6):  # in order, an older answer, and one that cannot be
+        journal.drop_before("job", seq)
+    journal.drop_before("another", 1)
+    assert [event.seq for event in journal.since("job", 3) or []] == [3, 4]
+    assert journal.since("job", 2) is None
+    assert journal.length("job") == 2
+    assert journal.last_seqs("router") == {"job": 4}
+    entry = journal.record("job", DONE)
+    assert entry is not None
+    assert entry[1].seq == 5

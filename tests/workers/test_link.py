@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,14 +10,12 @@ from shared.wire.messages import (
     Acknowledge,
     Cancel,
     Drain,
-    EngineStats,
     Event,
-    Heartbeat,
     Replay,
     Replayed,
+    ReportAnswer,
     Roster,
     Submit,
-    WorkerState,
 )
 from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokens
 from tests.support.router.router_end import RouterEnd
@@ -39,16 +36,12 @@ class LinkedWorker:
 
     def __init__(self, router: RouterEnd) -> None:
         self.commands: list[Command] = []
-        self.link = WorkerLink("worker", router.endpoints, self._heartbeat, self.commands.append)
+        self.link = WorkerLink("worker", router.endpoints, self.commands.append)
         self.link.start()
 
     @property
     def submissions(self) -> list[Submission]:
         return [command for command in self.commands if isinstance(command, Submission)]
-
-    def _heartbeat(self, jobs: dict[str, int]) -> Heartbeat:
-        state, stats = WorkerState.READY, EngineStats()
-        return Heartbeat("worker", "smol-0", "smol", os.getpid(), "cpu", state, 1.0, 4, 100, 0, 0.0, jobs, stats)
 
 
 @pytest.fixture
@@ -81,7 +74,9 @@ def test_a_probe_comes_back_over_the_bus(router: RouterEnd, worker: LinkedWorker
 def test_a_job_arrives_with_the_frames_that_follow_it(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "first")
     message = worker.submissions[0].message
-    router.send(message.__class__("second", router.router_id, message.work, [7, 8]), b"audio", b"more")
+    router.send(
+        message.__class__("second", router.router_id, router.next_number(), message.work, [7, 8]), b"audio", b"more"
+    )
     router.wait_until(lambda: len(worker.submissions) == 2)
     assert worker.submissions[1].message.generated == [7, 8]
     assert worker.submissions[1].blobs == [b"audio", b"more"]
@@ -123,9 +118,9 @@ def test_a_replay_holds_exactly_the_missing_events(
 def test_an_acknowledged_job_is_forgotten(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker)
     emit_three(router, worker)
-    router.wait_for_heartbeat(lambda beat: beat.jobs == {"job": 2})
+    router.wait_for_report(lambda report: report.jobs == {"job": 2})
     router.send(Acknowledge(["job", "another"]))
-    router.wait_for_heartbeat(lambda beat: beat.jobs == {})
+    router.wait_for_report(lambda report: report.jobs == {})
     router.send(Replay("job", 0))
     router.wait_until(lambda: router.replays, "the replay")
     assert (router.replays[0].known, router.replays[0].events) == (False, [])
@@ -159,12 +154,14 @@ def test_a_new_run_of_the_router_ends_the_jobs_of_its_earlier_run(router: Router
     router.probe()
     assert worker.commands.count(Cancel("orphan")) == 1
     assert Cancel("new") not in worker.commands
-    assert router.wait_for_heartbeat(lambda beat: True).jobs == {"new": -1}
+    assert router.wait_for_report(lambda report: True).jobs == {"new": -1}
 
 
 def begin_with_ticket(router: RouterEnd, worker: LinkedWorker, job_id: str) -> Submit:
     router.probe()
-    submit = Submit(job_id, router.router_id, TextJob(prompt="a b c"), ticket=b"ticket", keep_s=60.0)
+    submit = Submit(
+        job_id, router.router_id, router.next_number(), TextJob(prompt="a b c"), ticket=b"ticket", keep_s=60.0
+    )
     router.send(submit)
     router.wait_until(lambda: any(s.message.job_id == job_id for s in worker.submissions), "the submission")
     return submit
@@ -197,7 +194,7 @@ def test_a_new_run_of_the_router_gets_the_events_of_a_job_that_has_ended(
     begin_with_ticket(router, worker, "job")
     events = emit_three(router, worker)
     router.send(Acknowledge(["job"]))
-    router.wait_for_heartbeat(lambda beat: beat.jobs == {})
+    router.wait_for_report(lambda report: report.jobs == {})
     assert worker.link.kept_jobs() == 0, "a drained worker does not wait for it"
     router.listen_as("run-2")
     router.probe()
@@ -206,7 +203,7 @@ def test_a_new_run_of_the_router_gets_the_events_of_a_job_that_has_ended(
     router.wait_until(lambda: router.replays, "the replay")
     assert router.replays[0].events == events
     router.send(Cancel("job"))
-    router.wait_for_heartbeat(lambda beat: beat.jobs == {})
+    router.wait_for_report(lambda report: report.jobs == {})
     router.listen_as("run-3")
     router.probe()
     assert router.echoes[-1].orphans == []
@@ -219,27 +216,62 @@ def test_a_probe_of_the_same_run_ends_nothing(router: RouterEnd, worker: LinkedW
     assert Cancel("job") not in worker.commands
 
 
-def test_heartbeats_list_the_last_sequence_number_of_each_job(router: RouterEnd, worker: LinkedWorker) -> None:
+def test_reports_list_the_last_sequence_number_of_each_job(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "ended")
     begin(router, worker, "silent")
     emit_three(router, worker, "ended")
-    beat = router.wait_for_heartbeat(lambda beat: True, count=2)
-    assert beat.jobs == {"ended": 2, "silent": -1}
+    report = router.wait_for_report(lambda report: report.jobs.get("ended") == 2)
+    assert report.jobs == {"ended": 2, "silent": -1}
 
 
-def test_a_new_state_is_published_at_once(
+def test_a_report_says_which_submissions_have_arrived(router: RouterEnd, worker: LinkedWorker) -> None:
+    begin(router, worker, "first")
+    assert router.wait_for_report(lambda report: report.received == 1).jobs == {"first": -1}
+    router.next_number()  # a submission that is lost
+    router.send(ReportAnswer(router.router_id, 2, {}))
+    assert router.wait_for_report(lambda report: report.received == 2).jobs == {"first": -1}
+    router.send(ReportAnswer(router.router_id, 1, {}))  # an older one
+    begin(router, worker, "third")
+    assert router.wait_for_report(lambda report: report.received == 3).jobs == {"first": -1, "third": -1}
+
+
+def test_a_new_run_of_the_router_gets_no_numbers_of_the_earlier_one(router: RouterEnd, worker: LinkedWorker) -> None:
+    begin(router, worker, "job")
+    router.listen_as("run-2")
+    router.probe()
+    report = router.wait_for_report(lambda report: True)
+    assert (report.received, report.jobs) == (0, {})
+
+
+def test_events_that_the_router_has_are_dropped(router: RouterEnd, worker: LinkedWorker) -> None:
+    begin(router, worker)
+    events = emit_three(router, worker)
+    router.send(ReportAnswer(router.router_id, 1, {"job": 2, "another": 7}))
+    router.send(Replay("job", 2))
+    router.send(Replay("job", 1))
+    router.wait_until(lambda: len(router.replays) == 2, "the replays")
+    assert [(replay.known, replay.events) for replay in router.replays] == [(True, events[2:]), (False, [])]
+    assert router.wait_for_report(lambda report: True).jobs == {"job": 2}
+
+
+def test_all_events_of_a_resumable_job_are_kept_up_to_a_limit(
     router: RouterEnd, worker: LinkedWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.link.HEARTBEAT_INTERVAL_S", 3600.0)
+    begin_with_ticket(router, worker, "job")
+    events = emit_three(router, worker)
+    answer = ReportAnswer(router.router_id, 1, {"job": 2})
+    router.send(answer)
+    router.send(Replay("job", 0))
+    router.wait_until(lambda: router.replays, "the replay")
+    assert router.replays[0].events == events
+    monkeypatch.setattr("workers.link.MAX_RESUMABLE_EVENTS", 2)
+    router.send(answer)
+    router.send(Replay("job", 0))
+    router.wait_until(lambda: len(router.replays) == 2, "the replay")
+    assert not router.replays[1].known
+    router.listen_as("run-2")
     router.probe()
-
-    def beat() -> None:
-        before = len(router.heartbeats)
-        worker.link.beat()
-        router.wait_until(lambda: len(router.heartbeats) > before)
-
-    for _ in range(3):  # one regular heartbeat may still be due; the others come only at a change
-        beat()
+    assert router.echoes[-1].orphans == []
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from workers.resumable import ResumableJobs
 
 
 def submission(job_id: str, ticket: bytes = b"ticket", prompt: str = "a b", keep_s: float = 60.0) -> Submit:
-    return Submit(job_id, "run-1", TextJob(prompt=prompt), ticket=ticket, keep_s=keep_s)
+    return Submit(job_id, "run-1", 1, TextJob(prompt=prompt), ticket=ticket, keep_s=keep_s)
 
 
 def events(job_id: str, text: str = "x") -> list[Event]:

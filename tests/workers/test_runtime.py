@@ -95,12 +95,13 @@ def test_a_cancelled_job_frees_its_slot_and_emits_nothing_more(worker: RunningWo
     worker.wait_until(lambda: len(worker.events["endless-1"]) > others + 5)
     assert len(worker.events["endless-0"]) == said
     worker.send(Cancel("endless-1"))
-    worker.wait_for_heartbeat(lambda beat: beat.stats.running == 0 and "endless-1" not in beat.jobs)
+    worker.wait_for_heartbeat(lambda beat: beat.stats.running == 0)
+    worker.wait_for_report(lambda report: "endless-1" not in report.jobs)
 
 
 def test_a_job_that_the_engine_refuses_fails_with_its_message(worker: RunningWorker) -> None:
     worker.probe()
-    worker.send(Submit("picture", worker.router_id, ImageJob("a cat")))
+    worker.send(Submit("picture", worker.router_id, worker.next_number(), ImageJob("a cat")))
     (event,) = worker.wait_for_end("picture")
     assert event.payload == Failed(400, "the echo engine takes text, not image", "model")
 
@@ -108,7 +109,7 @@ def test_a_job_that_the_engine_refuses_fails_with_its_message(worker: RunningWor
 def test_a_refused_job_leaves_the_others_running(worker: RunningWorker) -> None:
     worker.probe()
     worker.submit("good", max_tokens=20)
-    worker.send(Submit("bad", worker.router_id, SpeechJob()))
+    worker.send(Submit("bad", worker.router_id, worker.next_number(), SpeechJob()))
     worker.wait_for_end("bad")
     assert isinstance(worker.wait_for_end("good")[-1].payload, Done)
 

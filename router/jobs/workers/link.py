@@ -65,6 +65,11 @@ class RouterLink:
             self._readers[0].wake()
         return True
 
+    @property
+    def behind(self) -> bool:
+        """Whether messages have arrived that are not read yet, more than fit into one turn of the event loop."""
+        return any(reader.behind for reader in self._readers)
+
     def send_order(self, order: Order) -> None:
         """Send an operator's order; it is queued until the supervisor is connected."""
         self._control.send(encode(order), zmq.NOBLOCK)

@@ -32,8 +32,9 @@ class WorkerTable:
         now_s = time.monotonic()
         worker = self._workers.get(heartbeat.worker_id)
         if worker is None:
-            worker = self._workers[heartbeat.worker_id] = Worker(heartbeat, now_s)
-        worker.heartbeat, worker.heard_at_s = heartbeat, now_s
+            worker = self._workers[heartbeat.worker_id] = Worker(heartbeat, min(heartbeat.sent_at_s, now_s))
+        worker.heartbeat = heartbeat
+        worker.heard_at_s = max(worker.heard_at_s, min(heartbeat.sent_at_s, now_s))
         worker.occupied = worker.occupied and heartbeat.stats.running > 0
         if heartbeat.state is WorkerState.DRAINING and worker.draining_at_s is None:
             worker.draining_at_s = now_s

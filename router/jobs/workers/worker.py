@@ -14,9 +14,10 @@ class Worker:
     """A running worker process.
 
     Attributes:
-        heartbeat: the latest one; ``heard_at_s`` is when it arrived.
+        heartbeat: the latest one; ``heard_at_s`` is when it was sent, or since when silence counts.
         confirmed: a probe has come back over the bus, so jobs may be sent.
         jobs: the worker's jobs, by wire id.
+        submitted: number of the last submission that was sent to it.
         occupied: it still computes a cancelled job, and may exit to stop it.
         draining_at_s: when it began to drain.
     """
@@ -27,6 +28,7 @@ class Worker:
     probe_nonce: int = 0
     probed_at_s: float = 0.0
     jobs: dict[str, Job] = field(default_factory=dict)
+    submitted: int = 0
     prefixes: PrefixMemory = field(default_factory=PrefixMemory)
     occupied: bool = False
     draining_at_s: float | None = None

@@ -44,7 +44,7 @@ async def whole_stream(broker: FakeBroker, path: str, body: dict[str, Any]) -> t
 def left_by(broker: FakeBroker) -> Submit:
     """What a worker has of the broker's only job."""
     request = broker.jobs[0].request
-    return Submit("wire", "run-1", request.work, ticket=request.ticket, keep_s=request.keep_s)
+    return Submit("wire", "run-1", 1, request.work, ticket=request.ticket, keep_s=request.keep_s)
 
 
 async def rest(broker: FakeBroker, job_id: str, after: int, address: str = "127.0.0.1") -> httpx.Response:
@@ -122,7 +122,7 @@ def test_a_ticket_that_cannot_be_used_is_refused(changes: dict[str, Any] | None)
         fields = {name: getattr(Ticket.decode(submit.ticket), name) for name in Ticket.__struct_fields__}
         ticket = b"\xc1" if changes is None else Ticket(**fields | changes).encode()
         app_of(later)
-        assert not later.restore("smol-0", Submit("wire", "run-1", TextJob(prompt=""), ticket=ticket), False)
+        assert not later.restore("smol-0", Submit("wire", "run-1", 1, TextJob(prompt=""), ticket=ticket), False)
         assert all(job.ended for job in later.jobs)
 
     asyncio.run(story())

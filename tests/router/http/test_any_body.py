@@ -70,7 +70,7 @@ def test_any_body_is_answered_or_refused(path: str) -> None:
         if response.status_code != 200:
             assert response.json()["error"]["message"]
         for text in broker.texts:
-            submit = Submit("job", "router", text)
+            submit = Submit("job", "router", 1, text)
             assert ROUTER_MESSAGES.decode(encode(submit)) == submit
         broker.jobs.clear()
 

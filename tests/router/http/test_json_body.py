@@ -46,7 +46,7 @@ def test_larger_numbers_become_floats_that_a_worker_can_be_sent(body: bytes, val
     parsed = parse_json_body(b'{"metadata": [' + body + b"]}")["metadata"][0]
     assert type(parsed) is float
     assert parsed == value
-    assert encode(Submit("job", "router", TextJob(template_options={"number": parsed})))
+    assert encode(Submit("job", "router", 1, TextJob(template_options={"number": parsed})))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ WORK = TextJob(prompt="a b c")
 def orphan(job_id: str = "job.1", work: TextJob = WORK, earlier: int = 0) -> Submit:
     """A submission of an earlier router, after another worker has sent so many tokens."""
     sent = [STARTED, *tokens(*range(earlier))] if earlier else []
-    return Submit(job_id, "run-1", work, list(range(earlier)), 0, (sent and STARTED) or None, b"ticket", sent, 60.0)
+    return Submit(job_id, "run-1", 1, work, list(range(earlier)), 0, (sent and STARTED) or None, b"ticket", sent, 60.0)
 
 
 class Adopted:

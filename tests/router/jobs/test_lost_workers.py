@@ -6,7 +6,7 @@ import pytest
 
 from router.jobs.failover import MAX_REQUEUES, retry_wait_s
 from router.jobs.job import JobState
-from shared.wire.messages import Cancel, Replayed, WorkerState
+from shared.wire.messages import Cancel, Replayed, ReportAnswer, WorkerState
 from shared.wire.payloads import Failed, Started
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 
@@ -114,9 +114,7 @@ def test_a_job_that_ran_in_two_crashes_fails_and_the_others_survive() -> None:
     run(test)
 
 
-def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.jobs.receiver.LOST_SUBMIT_S", 0.05)
-
+def test_a_submission_that_never_arrived_is_sent_again() -> None:
     async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
@@ -129,8 +127,41 @@ def test_a_submission_that_never_arrived_is_sent_again(monkeypatch: pytest.Monke
     run(test)
 
 
+def test_a_late_report_does_not_count_against_a_submission_that_it_cannot_know() -> None:
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker()
+        job = await server.submit_to(worker)
+        arrived, worker.jobs, worker.read_up_to = worker.jobs, {}, 0  # it was still reading when it wrote this report
+        worker.report()
+        await server.until(lambda: worker.of_type(ReportAnswer))
+        assert worker.of_type(ReportAnswer) == [ReportAnswer(worker.router_id, 1, {})]
+        worker.jobs = arrived
+        worker.report()
+        worker.say(job.wire_id, STARTED, DONE)
+        assert await collect(job) == [STARTED, DONE]
+        assert len(worker.submissions) == 1
+
+    run(test)
+
+
+def test_a_worker_that_comes_back_after_a_silence_is_not_said_to_have_lost_what_it_gets_next() -> None:
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker()
+        for _ in range(3):
+            await server.round_trip(worker)
+        server.broker._failover.lose(server.broker._workers.all()[0], "its heartbeats stopped")
+        worker.report()  # read when the next job is already sent
+        job = server.submit()
+        await server.until(lambda: job.wire_id in worker.jobs, worker.beat)
+        assert job.number == 4
+        worker.say(job.wire_id, STARTED, DONE)
+        assert await collect(job) == [STARTED, DONE]
+        assert job.requeues == 0
+
+    run(test)
+
+
 def test_a_job_that_is_lost_again_and_again_fails(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.jobs.receiver.LOST_SUBMIT_S", 0.01)
     monkeypatch.setattr("router.jobs.failover.FIRST_RETRY_S", 0.001)
 
     async def test(server: BrokerServer) -> None:

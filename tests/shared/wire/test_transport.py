@@ -144,9 +144,11 @@ def test_a_flood_leaves_the_loop_its_turns(connect: Connect) -> None:
         for _ in range(count):
             dealer.send(b"flood")
         seen_at_a_turn: list[int] = []
+        behind_at_a_turn: set[bool] = set()
 
         def look() -> None:
             seen_at_a_turn.append(len(inbox.messages))
+            behind_at_a_turn.add(reader.behind)
             if len(inbox.messages) < count:
                 asyncio.get_running_loop().call_soon(look)
 
@@ -155,6 +157,7 @@ def test_a_flood_leaves_the_loop_its_turns(connect: Connect) -> None:
         look()
         await inbox.wait_for(count)
         assert any(0 < seen < count for seen in seen_at_a_turn)
+        assert behind_at_a_turn == {False, True}
         reader.close()
 
     run(test)

@@ -21,6 +21,7 @@ from shared.wire.messages import (
     REPLAYS,
     Event,
     Heartbeat,
+    JobReport,
     Probe,
     ProbeEcho,
     Replayed,
@@ -42,7 +43,9 @@ class RouterEnd:
         self.router_id = router_id
         self.folder = Path(tempfile.mkdtemp(prefix="nx"))  # pytest's folders are too long for Unix sockets
         self.endpoints = Endpoints.in_folder(self.folder)
+        self.submitted = 0
         self.heartbeats: list[Heartbeat] = []
+        self.reports: list[JobReport] = []
         self.echoes: list[ProbeEcho] = []
         self.replays: list[Replayed] = []
         self.steps: list[Step] = []
@@ -90,7 +93,12 @@ class RouterEnd:
     ) -> None:
         """Send a text job."""
         job = TextJob(prompt=prompt, max_tokens=max_tokens)
-        self.send(Submit(job_id, self.router_id, job, generated or []))
+        self.send(Submit(job_id, self.router_id, self.next_number(), job, generated or []))
+
+    def next_number(self) -> int:
+        """The number of the next submission."""
+        self.submitted += 1
+        return self.submitted
 
     def probe(self, router_name: str = "router") -> None:
         """Probe until an echo comes back: from then on nothing that is published is lost."""
@@ -125,6 +133,12 @@ class RouterEnd:
         self.wait_until(lambda: sum(bool(condition(beat)) for beat in self.heartbeats[seen:]) >= count, "a heartbeat")
         return [beat for beat in self.heartbeats[seen:] if condition(beat)][count - 1]
 
+    def wait_for_report(self, condition: Callable[[JobReport], Any]) -> JobReport:
+        """The first of the reports after this moment that fulfils ``condition``."""
+        seen = len(self.reports)
+        self.wait_until(lambda: any(condition(report) for report in self.reports[seen:]), "a report")
+        return next(report for report in self.reports[seen:] if condition(report))
+
     def ended(self, job_id: str) -> bool:
         """Whether a job's last event has come."""
         events = self.events[job_id]
@@ -134,6 +148,8 @@ class RouterEnd:
         match message:
             case Heartbeat():
                 self.heartbeats.append(message)
+            case JobReport():
+                self.reports.append(message)
             case ProbeEcho():
                 self.echoes.append(message)
             case Replayed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from shared.wire.messages import EngineStats, Heartbeat, WorkerState
 from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
@@ -45,7 +46,7 @@ class MemoryWorker:
         """A heartbeat of this worker."""
         spec = self.spec
         place = (spec.worker_id, spec.worker_name, spec.model, 1, "rack 3", state, loading)
-        return Heartbeat(*place, 1, 1, 1, busy_s, {}, EngineStats())
+        return Heartbeat(*place, 1, 1, 1, busy_s, EngineStats(), time.monotonic())
 
 
 class MemoryPlacer:

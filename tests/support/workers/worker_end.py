@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -18,10 +19,12 @@ from shared.wire.messages import (
     EngineStats,
     Event,
     Heartbeat,
+    JobReport,
     Probe,
     ProbeEcho,
     Replay,
     Replayed,
+    ReportAnswer,
     Roster,
     Step,
     Submit,
@@ -47,6 +50,7 @@ class WorkerEnd:
         self.received: list[Any] = []
         self.jobs: dict[str, list[Event]] = {}
         self.router_id = ""
+        self.read_up_to = 0
         self.orphans: list[Submit] = []
         self.counted: list[str] = []
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -73,11 +77,18 @@ class WorkerEnd:
         return [message for message in self.received if isinstance(message, kind)]
 
     def beat(self, running: int | None = None) -> None:
-        """Publish a heartbeat with all jobs that are neither acknowledged nor cancelled; by default all of them run."""
-        jobs = {job_id: len(events) - 1 for job_id, events in self.jobs.items()}
-        stats = EngineStats(running=len(jobs) if running is None else running)
+        """Publish a heartbeat, and report all jobs that are neither acknowledged nor cancelled; by default all run."""
+        stats = EngineStats(running=len(self.jobs) if running is None else running)
         place = (self.worker_id, self.name, self.model, os.getpid(), "cpu", self.state, 1.0)
-        self._publish(HEARTBEAT_TOPIC, Heartbeat(*place, self.slots, 2048, 1 << 20, 0.0, jobs, stats))
+        heartbeat = Heartbeat(*place, self.slots, 2048, 1 << 20, 0.0, stats, time.monotonic())
+        self._publish(HEARTBEAT_TOPIC, heartbeat)
+        if self.router_id:
+            self.report()
+
+    def report(self) -> None:
+        """Publish the last sequence numbers of the jobs."""
+        jobs = {job_id: len(events) - 1 for job_id, events in self.jobs.items()}
+        self._publish(router_topic(self.router_id), JobReport(self.worker_id, self.read_up_to, jobs))
 
     def say(self, job_id: str, *payloads: Payload) -> None:
         """Record events and publish them in one step."""
@@ -123,7 +134,10 @@ class WorkerEnd:
                 self.router_id = message.router_id
                 if self.answers_probes:
                     self.echo(message.nonce)
+            case ReportAnswer():
+                self.read_up_to = max(self.read_up_to, message.submitted)
             case Submit():
+                self.read_up_to = message.number
                 self.jobs.setdefault(message.job_id, [])
             case Cancel():
                 self.jobs.pop(message.job_id, None)

@@ -65,7 +65,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
             assert response.json()["error"]["message"]
         for job in broker.jobs:
             assert isinstance(job.request.work, SpeechJob)
-            submit = Submit("job", "router", job.request.work)
+            submit = Submit("job", "router", 1, job.request.work)
             assert ROUTER_MESSAGES.decode(encode(submit)) == submit
         broker.jobs.clear()
 

@@ -55,7 +55,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
                 assert response.json()["error"]["message"]
             for job in broker.jobs:
                 assert isinstance(job.request.work, ImageJob)
-                submit = Submit("job", "router", job.request.work)
+                submit = Submit("job", "router", 1, job.request.work)
                 assert ROUTER_MESSAGES.decode(encode(submit)) == submit
             broker.jobs.clear()
 

@@ -171,6 +171,18 @@ def test_silence_is_not_counted_while_the_router_itself_stood_still(clock: Calla
     assert table.silent() == []
 
 
+def test_silence_counts_from_when_a_heartbeat_was_sent(clock: Callable[[float], None]) -> None:
+    table = WorkerTable()
+    worker, _ = table.update(beat("worker"))
+    late = replace(beat("worker"), sent_at_s=1001.0)
+    clock(1001.5 + HEARTBEAT_TIMEOUT_S)
+    table.update(late)
+    assert table.silent() == [worker]
+    table.reset_silence()
+    table.update(late)
+    assert table.silent() == [], "an old heartbeat does not undo it"
+
+
 def test_a_worker_that_only_the_supervisor_reports_ready_is_not_ready(clock: Callable[[float], None]) -> None:
     table = WorkerTable()
     table.read_roster(Roster([status("smol-0", READY, "one")]))

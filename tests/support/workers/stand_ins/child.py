@@ -64,9 +64,8 @@ class StandInWorker:
     def _beat(self, age_s: float) -> None:
         state = WorkerState.READY if age_s > 0.2 else WorkerState.LOADING
         busy_s = 100.0 if self.behaviour == "busy" else 0.0
-        beat = Heartbeat(
-            self.worker_id, self.name, "m", os.getpid(), "cpu", state, 1.0, 1, 1, 1, busy_s, {}, EngineStats()
-        )
+        place = (self.worker_id, self.name, "m", os.getpid(), "cpu", state, 1.0)
+        beat = Heartbeat(*place, 1, 1, 1, busy_s, EngineStats(), time.monotonic())
         self.bus.send_multipart([HEARTBEAT_TOPIC, encode(beat)])
 
 

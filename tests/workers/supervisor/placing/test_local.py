@@ -33,7 +33,7 @@ async def exit_of(program: str, *heartbeats: Heartbeat) -> tuple[Exit, LocalWork
 
 
 def beat(state: WorkerState) -> Heartbeat:
-    return Heartbeat("m/0.1", "m/0", "m", 1, "cuda:2", state, 1.0, 1, 1, 3 * GIB, 0.0, {}, EngineStats())
+    return Heartbeat("m/0.1", "m/0", "m", 1, "cuda:2", state, 1.0, 1, 1, 3 * GIB, 0.0, EngineStats(), 0.0)
 
 
 def test_a_worker_runs_on_its_device_and_its_output_is_kept() -> None:
