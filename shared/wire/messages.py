@@ -127,7 +127,7 @@ class Acknowledge(Struct, tag=6, frozen=True):
     job_ids: list[str]
 
 
-class ReportAnswer(Struct, tag=8, frozen=True):
+class ReportAnswer(Struct, tag=19, frozen=True):
     """The router's answer to a :class:`JobReport`.
 
     The router has sent submissions up to number ``submitted`` before this message. ``next_seqs`` has the next event
