@@ -18,8 +18,8 @@ from router.http.connections.connection_limits import ConnectionLimits, set_tcp_
 from router.jobs.broker import Broker
 from router.keys.database import KeyFileError
 from router.telemetry.setup import open_tracing
-from shared.logging_setup import configure
-from shared.parent import die_with_parent
+from shared.logs.setup import open_log
+from shared.parent import die_with_parent, started_by_supervisor
 from shared.settings import ServerSettings
 
 log = logging.getLogger("nexa.router")
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.fd is not None:
         die_with_parent()
     settings = ServerSettings.load(options.settings)
-    configure(fmt=settings.log_format, process="router")
+    open_log(settings.log_format, process="router", own_pipe=started_by_supervisor())
     limits = within_file_limit(ConnectionLimits())
     try:
         app = create_app(Broker(settings), open_tracing(settings.otlp_endpoint, OPERATIONS, QUIET_PATHS))

@@ -29,6 +29,11 @@ def die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def started_by_supervisor() -> bool:
+    """Whether this process has a pipe of its own as stdout and stderr, as all children of the supervisor have."""
+    return PARENT_PID_VARIABLE in os.environ
+
+
 def _ask_kernel() -> bool:
     if sys.platform != "linux":
         return False

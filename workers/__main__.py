@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 from shared import exit_codes
-from shared.logging_setup import configure
-from shared.parent import die_with_parent
+from shared.logs.output import drain_output
+from shared.logs.setup import open_log
+from shared.parent import die_with_parent, started_by_supervisor
 from shared.settings import ServerSettings
 from shared.wire.transport import Endpoints
 from workers.engine import EngineLoadError, WorkerMustEnd, build_engine
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     die_with_parent()
     settings = ServerSettings.load(options.settings)
-    configure(fmt=settings.log_format, process=options.worker_name)
+    open_log(settings.log_format, process=options.worker_name, own_pipe=started_by_supervisor())
     model = next(model for model in settings.models if model.name == options.model)
     runtime = WorkerRuntime(
         engine=build_engine(model, options.threads, options.device),
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     except WorkerMustEnd:
         # Native code is still computing in another thread: a normal exit would free the library while it runs.
         log.info("exiting to stop a cancelled request")
-        logging.shutdown()
+        drain_output()
         os._exit(exit_codes.REPLACE)
     return 0
 

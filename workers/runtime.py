@@ -11,6 +11,7 @@ from typing import assert_never
 
 import psutil
 
+from shared.logs.output import dropped_lines
 from shared.wire.messages import Cancel, Drain, EngineStats, Heartbeat, WorkerState
 from shared.wire.payloads import Failed, JobError
 from shared.wire.transport import Endpoints
@@ -174,4 +175,5 @@ class WorkerRuntime:
             busy_s=0.0 if started_at_s is None else time.monotonic() - started_at_s,
             stats=self._stats,
             sent_at_s=time.monotonic(),
+            dropped_lines=dropped_lines(),
         )

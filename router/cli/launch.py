@@ -19,6 +19,7 @@ from router.keys.store import KeyStore
 from router.telemetry.setup import HOW_TO_INSTALL, installed
 from shared.addresses import is_loopback
 from shared.interpreter import child_environment, module_command
+from shared.logs.output import drain_output
 from shared.settings import ModelSettings, ServerOptions, ServerSettings
 from shared.settings.loading import LoadedOptions
 from shared.settings.option import OptionError
@@ -42,6 +43,7 @@ def launch(loaded: LoadedOptions) -> NoReturn:
         settings = make_settings(loaded.options, models, folder)
         handed = settings.hand_on()
         command = module_command("workers.supervisor", "--settings", str(handed.path))
+        drain_output()
         os.execve(command[0], command, child_environment())
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -13,6 +13,7 @@ from router.cli.control import ControlError
 from router.keys.database import KeyFileError
 from shared.distribution import version
 from shared.errors import ModelError
+from shared.logs.output import ensure_stderr
 from shared.settings.option import OptionError
 from shared.wire.run_folder import NoRunFolder
 
@@ -34,6 +35,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: list[str] | None = None) -> int:
     """Run ``nexa``; returns its exit code: 2 for wrong options, 1 for other errors."""
+    ensure_stderr()
     words = sys.argv[1:] if arguments is None else arguments
     try:
         return _run(words)

@@ -68,7 +68,7 @@ def list_rows(store: ModelStore, kind: str | None = None) -> list[ModelRow]:
 
 
 def _pull(args: argparse.Namespace) -> int:
-    store = ModelStore(hub=Hub(), progress=progress_for(sys.stderr))
+    store = ModelStore(hub=Hub(), progress=progress_for())
     for name in args.names:
         model = store.pull(name)
         print(f"{model.name} is ready: {model.path}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from router.cli.launch import launch
 from router.cli.options import add_options
+from shared.logs.output import protect_output
 from shared.settings.loading import load_options
 from shared.settings.names import nearest
 from shared.settings.option import OptionError
@@ -70,6 +71,7 @@ def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
         OptionError: a wrong option.
         NoRunFolder, ModelError: the server cannot be started.
     """
+    protect_output(lambda count: f"nexa: {count} lines dropped\n")
     known, unknown = parser.parse_known_intermixed_args(words)
     if unknown:
         flags = [option.flag for option in OPTIONS.values() if not option.spec.is_positional]

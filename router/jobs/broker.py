@@ -158,6 +158,11 @@ class Broker:
         """Workers lost, by model."""
         return self._failover.lost_workers
 
+    @property
+    def dropped_lines(self) -> dict[str, int]:
+        """The lines of the log that the supervisor and each worker could not write, by the process's name."""
+        return self._workers.dropped_lines()
+
     def served_models(self) -> list[ServedModel]:
         """The models of this server."""
         rows = []

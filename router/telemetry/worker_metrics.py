@@ -9,6 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from router.jobs.broker import Broker
 from router.jobs.workers.rows import WorkerRow
+from shared.logs.output import dropped_lines
 from shared.wire.messages import WorkerState
 
 Figure = Callable[[WorkerRow], float]
@@ -57,7 +58,7 @@ _COUNTERS: tuple[tuple[str, str, Figure], ...] = (
 
 def broker_families(broker: Broker) -> list[Metric]:
     """Current metrics of all models and workers. Call this on the broker's event loop."""
-    return [*_model_families(broker), *worker_families(broker.workers())]
+    return [*_model_families(broker), *worker_families(broker.workers()), _dropped_lines(broker)]
 
 
 def worker_families(rows: Sequence[WorkerRow]) -> list[Metric]:
@@ -80,6 +81,15 @@ def worker_families(rows: Sequence[WorkerRow]) -> list[Metric]:
         for state in WorkerState:
             states.add_metric((row.model, row.name, state.value), float(state.value == row.state))
     return [*families, states]
+
+
+def _dropped_lines(broker: Broker) -> Metric:
+    dropped = CounterMetricFamily(
+        "nexa_log_lines_dropped", "Log lines that could not be written, since the process's start.", labels=("process",)
+    )
+    for process, count in {"router": dropped_lines(), **broker.dropped_lines}.items():
+        dropped.add_metric((process,), count)
+    return dropped
 
 
 def _model_families(broker: Broker) -> list[Metric]:

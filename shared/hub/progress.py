@@ -103,8 +103,9 @@ class LineProgress:
         )
 
 
-def progress_for(stream: TextIO = sys.stderr) -> PullProgress:
-    """Bars if ``stream`` is a terminal, else lines."""
+def progress_for(stream: TextIO | None = None) -> PullProgress:
+    """Bars if ``stream``, by default stderr, is a terminal, else lines."""
+    stream = stream or sys.stderr
     return BarProgress(stream) if stream.isatty() else LineProgress(stream)
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.logging_setup import FORMATS
+from shared.logs.setup import FORMATS
 from shared.origins import check_origin
 from shared.settings.model import ModelSettings
 from shared.settings.option import FormerName, Group, Option

@@ -213,7 +213,8 @@ class Heartbeat(Struct, tag=13, frozen=True):
 
     ``worker_id`` is unique to one worker process; ``worker_name`` (model and index) stays the same over restarts.
     ``busy_s`` is how long the current step has been running, 0 without work. ``loading`` is a fraction. ``sent_at_s``
-    is a time of the machine's monotonic clock, which its processes share.
+    is a time of the machine's monotonic clock, which its processes share. ``dropped_lines`` are the lines of the log
+    that the worker could not write.
     """
 
     worker_id: str
@@ -229,6 +230,7 @@ class Heartbeat(Struct, tag=13, frozen=True):
     busy_s: float
     stats: EngineStats
     sent_at_s: float
+    dropped_lines: int = 0
 
 
 class WorkerStatus(Struct, frozen=True):
@@ -247,9 +249,13 @@ class WorkerStatus(Struct, frozen=True):
 
 
 class Roster(Struct, tag=14, frozen=True):
-    """All workers of the supervisor, published at each change and every ``HEARTBEAT_INTERVAL_S``."""
+    """All workers of the supervisor, published at each change and every ``HEARTBEAT_INTERVAL_S``.
+
+    ``dropped_lines`` are the lines of the log that the supervisor could not write, since its start.
+    """
 
     workers: list[WorkerStatus]
+    dropped_lines: int = 0
 
 
 class DrainWorker(Struct, tag=15, frozen=True):

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from shared.devices import DeviceAssignment, WorkerNeeds, assign
-from shared.logging_setup import configure
+from shared.logs.setup import open_log
 from shared.settings import ServerSettings
 from shared.settings.server import SettingsFile
 from workers.supervisor.commands import router_command, worker_command
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--settings", type=Path, required=True)
     file = SettingsFile.at(parser.parse_args(arguments).settings)
     settings = ServerSettings.load(file.path)
-    configure(fmt=settings.log_format, process="nexa")
+    open_log(settings.log_format, process="nexa")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # until the supervisor's handler
     try:
         listener = open_listener(settings.host, settings.port)

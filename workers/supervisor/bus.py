@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import zmq
 
+from shared.logs.output import dropped_lines
 from shared.wire.codec import Decoder, WireError, encode
 from shared.wire.messages import (
     CONTROL_MESSAGES,
@@ -52,7 +53,7 @@ class SupervisorBus:
 
     def publish(self, workers: Sequence[WorkerStatus]) -> None:
         """Publish the roster of ``workers``."""
-        self._rosters.send_multipart([ROSTER_TOPIC, encode(Roster(list(workers)))])
+        self._rosters.send_multipart([ROSTER_TOPIC, encode(Roster(list(workers), dropped_lines()))])
 
     def keep_bound(self) -> None:
         """Bind again what has lost its file."""

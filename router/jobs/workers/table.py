@@ -18,6 +18,7 @@ class WorkerTable:
     def __init__(self) -> None:
         self._workers: dict[str, Worker] = {}
         self._roster: dict[str, WorkerStatus] = {}
+        self._supervisor_dropped_lines = 0
 
     def get(self, worker_id: str) -> Worker | None:
         """The running worker with this id."""
@@ -48,6 +49,7 @@ class WorkerTable:
     def read_roster(self, roster: Roster) -> list[Worker]:
         """Take the supervisor's roster; returns the workers that it reports dead."""
         self._roster = {status.worker_name: status for status in roster.workers}
+        self._supervisor_dropped_lines = roster.dropped_lines
         dead = [status.worker_id for status in roster.workers if status.state in ENDED_STATES]
         return [self._workers[worker_id] for worker_id in dead if worker_id in self._workers]
 
@@ -103,6 +105,11 @@ class WorkerTable:
         running = {worker.heartbeat.worker_name: worker for worker in self._workers.values()}
         names = sorted({*running, *self._roster})
         return [row_of(name, running.get(name), self._roster.get(name)) for name in names]
+
+    def dropped_lines(self) -> dict[str, int]:
+        """The lines of the log that the supervisor and each worker could not write, by the process's name."""
+        beats = [worker.heartbeat for worker in self._workers.values()]
+        return {"supervisor": self._supervisor_dropped_lines} | {beat.worker_name: beat.dropped_lines for beat in beats}
 
     def _state_of(self, status: WorkerStatus) -> str:
         worker = self._workers.get(status.worker_id)

@@ -149,6 +149,13 @@ def test_metrics_of_workers_models_and_queues() -> None:
     assert seen['nexa_worker_losses_total{model="smol"}'] == 2
 
 
+def test_lost_log_lines_are_counted_by_process() -> None:
+    seen = scraped(WatchedBroker())
+    assert seen['nexa_log_lines_dropped_total{process="supervisor"}'] == 3
+    assert seen['nexa_log_lines_dropped_total{process="smol-0"}'] == 0
+    assert seen['nexa_log_lines_dropped_total{process="router"}'] == 0
+
+
 def test_metrics_of_processes_omit_workers_without_a_pid() -> None:
     seen = scraped(WatchedBroker())
     named = {name for name in seen if name.startswith("nexa_process_resident_memory_bytes")}

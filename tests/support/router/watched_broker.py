@@ -40,6 +40,7 @@ class WatchedBroker(FakeBroker):
 
     failovers = Counter({"smol": 4})
     worker_losses = Counter({"smol": 2})
+    dropped_lines = {"supervisor": 3, "smol-0": 0}
 
     def workers(self) -> list[Any]:
         return [ROW, dataclasses.replace(ROW, name="smol-1", state="exited", pid=None, kv_total_tokens=0)]

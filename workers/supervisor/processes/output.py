@@ -1,10 +1,15 @@
-"""Forwards the children's output to the supervisor's stderr, prefixed with their names."""
+"""Forwards the children's output to the supervisor's stderr, prefixed with their names.
+
+Native libraries write what they like, so here too nothing is written unescaped.
+"""
 
 from __future__ import annotations
 
 import json
 import sys
 from datetime import datetime
+
+from shared.logs.escaping import escaped
 
 
 class LineForwarder:
@@ -15,7 +20,7 @@ class LineForwarder:
 
     def __call__(self, name: str, line: str) -> None:
         """Print one line of the child ``name``."""
-        print(self._as_json(name, line) if self._json else self._as_text(name, line), file=sys.stderr, flush=True)
+        print(escaped(self._as_json(name, line) if self._json else self._as_text(name, line)), file=sys.stderr)
 
     def _as_text(self, name: str, line: str) -> str:
         words = line.split(" ", 2)

@@ -13,7 +13,7 @@ from pathlib import Path
 from shared.devices import DeviceAssignment
 from shared.interpreter import child_environment
 from shared.kinds import JobKind
-from shared.logging_setup import configure
+from shared.logs.setup import configure
 from shared.settings import ModelSettings, ServerSettings
 from workers.supervisor.display import LogDisplay
 from workers.supervisor.listener import open_listener

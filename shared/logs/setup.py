@@ -1,16 +1,40 @@
-"""Logging of every process: one line per record on stderr, as text or JSON, with the fields of ``extra``."""
+"""Logging of every process: one line per record on stderr, as text or JSON, with the fields of ``extra``.
+
+Values come from requests, so nothing in a line is written unescaped (:func:`escaped`).
+"""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, TextIO
+
+from shared.logs.escaping import escaped
+from shared.logs.output import protect_output
 
 FORMATS = ("text", "json")
 
 _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+def open_log(fmt: str, process: str, own_pipe: bool = False) -> None:
+    """Log to a stderr that can neither block this process nor fail (:func:`protect_output`), as :func:`configure` does.
+
+    With ``own_pipe``, stdout and stderr are one pipe that this process alone writes to.
+    """
+    formatter = _FORMATTERS[fmt](process)
+
+    def notice(count: int) -> str:
+        record = logging.makeLogRecord(
+            {"name": "nexa.log", "levelname": "WARNING", "msg": "log lines dropped", "count": count}
+        )
+        return formatter.format(record) + "\n"
+
+    protect_output(notice, own_pipe)
+    configure(fmt, process=process)
 
 
 def configure(fmt: str = "text", level: str = "INFO", process: str = "") -> None:
@@ -27,7 +51,7 @@ def configure(fmt: str = "text", level: str = "INFO", process: str = "") -> None
     if fmt not in FORMATS:
         raise ValueError(f"log format: expected {' or '.join(FORMATS)}, got {fmt}")
     handler = _StderrHandler()
-    handler.setFormatter(JsonFormatter(process) if fmt == "json" else TextFormatter(process))
+    handler.setFormatter(_FORMATTERS[fmt](process))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -44,7 +68,7 @@ class TextFormatter(logging.Formatter):
         """Format a record."""
         words = [_time(record), self._process, record.levelname, record.getMessage()]
         words += [f"{key}={_text(value)}" for key, value in _extras(record).items()]
-        return "\n".join([" ".join(words), *_traceback(self, record)])
+        return "\n".join(escaped(line) for line in [" ".join(words), *_traceback(self, record)])
 
 
 class JsonFormatter(logging.Formatter):
@@ -67,7 +91,10 @@ class JsonFormatter(logging.Formatter):
         traceback = _traceback(self, record)
         if traceback:
             fields["traceback"] = "\n".join(traceback)
-        return json.dumps(fields, default=str, ensure_ascii=False)
+        return escaped(json.dumps(fields, default=str, ensure_ascii=False))
+
+
+_FORMATTERS: dict[str, Callable[[str], logging.Formatter]] = {"text": TextFormatter, "json": JsonFormatter}
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.logging_setup import configure
+from shared.logs.setup import configure
 
 
 @pytest.fixture(autouse=True)
