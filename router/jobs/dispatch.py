@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from router.jobs.blame.record import Doubt
 from router.jobs.fairness.queue import WEIGHTS, FairQueue
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import UserTally
-from router.jobs.placement import Placement, choose_worker, find_placement
+from router.jobs.placement import Placement, choose_worker, find_placement, find_trial, kept_free
 from router.jobs.retry_after import ServiceRate
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.prefix import prefix_cuts
@@ -54,7 +55,8 @@ class Dispatcher:
 
     def would_start(self, request: JobRequest) -> bool:
         """Whether :meth:`add` would send a job for this request at once."""
-        return self.queues[request.model].would_be_next(request) and self._placement(request) is not None
+        workers = self._workers.of_model(request.model)
+        return self.queues[request.model].would_be_next(request) and self._placement(request, workers) is not None
 
     def take_out(self, job: Job, done: bool) -> Worker | None:
         """Remove a job that ends, successfully if ``done``; returns its worker. Its room is not reused yet."""
@@ -68,12 +70,21 @@ class Dispatcher:
             rate.add(job.estimated_cost)
         if queue.idle:
             rate.pause()
-        return self._leave_worker(job)
+        return self._leave_worker(job, ended=done)
 
     def put_back(self, job: Job) -> None:
         """Take a job from its worker and make it the next one to be dispatched."""
         self._take_from_worker(job)
         self.queues[job.request.model].push_front(job)
+
+    def survived(self, job: Job) -> None:
+        """Note that its worker has survived a job's beginning, or its trial. Jobs may be waiting for that."""
+        was_on_trial = job.on_trial
+        job.proof = 0
+        if was_on_trial:
+            job.blame.acquit()
+        if was_on_trial or self.queues[job.request.model].returned:
+            self.dispatch(job.request.model)
 
     def dispatch_after(self, job: Job) -> None:
         """Reuse the room of an ended job; on all models if its user has a limit of running jobs, which spans models."""
@@ -84,11 +95,8 @@ class Dispatcher:
 
     def dispatch(self, model: str) -> None:
         """Give waiting jobs to workers with room."""
-        queue = self.queues[model]
-        while (job := queue.peek()) is not None:
-            placement = self._placement(job.request)
-            if placement is None:
-                return
+        while (turn := self._next_turn(model)) is not None:
+            job, placement = turn
             for victim in placement.victims:  # the youngest first, so that the oldest resumes first
                 self._preempt(victim, placement.workers[0])
             cuts = prefix_cuts(job.request.work) if isinstance(job.request.work, TextJob) else []
@@ -97,9 +105,47 @@ class Dispatcher:
                 return
             worker.prefixes.remember(cuts)
 
-    def _placement(self, request: JobRequest) -> Placement | None:
-        has_running = self.queues[request.model].running(request.user) > 0
-        return find_placement(request, self._workers.of_model(request.model), has_running)
+    def _next_turn(self, model: str) -> tuple[Job, Placement] | None:
+        """The next job that goes to a worker, if one can now.
+
+        Of the jobs that lost their worker, those in doubt wait for a trial: the accused ones before all others, the
+        suspects behind those that are not in doubt. Meanwhile, other jobs go to other workers.
+        """
+        queue, workers = self.queues[model], self._workers.of_model(model)
+        doubted = [job for job in queue.returned if job.blame.doubt]
+        turn = self._next_trial(model, Doubt.ACCUSED, doubted, workers)
+        if turn is not None:
+            return turn
+        job = queue.peek(doubted)
+        if doubted and (job is None or job not in queue.returned):
+            turn = self._next_trial(model, Doubt.SUSPECT, doubted, workers)
+            if turn is not None:
+                return turn
+        placement = None if job is None else self._placement(job.request, workers)
+        return (job, placement) if job is not None and placement is not None else None
+
+    def _next_trial(
+        self, model: str, doubt: Doubt, doubted: list[Job], workers: list[Worker]
+    ) -> tuple[Job, Placement] | None:
+        """The first job so much in doubt and where it is tried; if that is nowhere now, a worker may be kept free.
+
+        That one is taken out of ``workers``.
+        """
+        now_s = time.monotonic()
+        job = next((job for job in doubted if job.blame.doubt is doubt and job.retry_at_s <= now_s), None)
+        if job is None:
+            return None
+        placement = find_trial(job, workers, self.queues[model].running(job.request.user) > 0)
+        if placement is not None:
+            return job, placement
+        if doubt is Doubt.SUSPECT or not self._workers.expects(model):
+            kept = kept_free(job, workers)
+            if kept is not None:
+                workers.remove(kept)
+        return None
+
+    def _placement(self, request: JobRequest, workers: list[Worker]) -> Placement | None:
+        return find_placement(request, workers, self.queues[request.model].running(request.user) > 0)
 
     def _preempt(self, job: Job, worker: Worker) -> None:
         self._link.send(worker.worker_id, Cancel(job.wire_id))
@@ -108,7 +154,7 @@ class Dispatcher:
 
     def _take_from_worker(self, job: Job) -> None:
         del self.jobs[job.wire_id]
-        self._leave_worker(job)
+        self._leave_worker(job, ended=False)
         job.worker_id = None
         job.rename()
         self.jobs[job.wire_id] = job
@@ -141,12 +187,12 @@ class Dispatcher:
     def _assign(self, job: Job, worker: Worker, number: int) -> None:
         self.queues[job.request.model].start(job)
         job.move(JobState.DISPATCHED)
-        job.worker_id, job.number, job.next_seq = worker.worker_id, number, 0
-        job.dispatched_at_s = time.monotonic()
+        job.begin_on(worker.worker_id, number)
         worker.jobs[job.wire_id] = job
 
-    def _leave_worker(self, job: Job) -> Worker | None:
+    def _leave_worker(self, job: Job, ended: bool) -> Worker | None:
         worker = self._workers.get(job.worker_id) if job.worker_id else None
         if worker is not None:
             worker.jobs.pop(job.wire_id, None)
+            worker.abandoned = worker.abandoned or not ended
         return worker

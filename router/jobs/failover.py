@@ -7,9 +7,10 @@ import logging
 import time
 from collections import Counter
 
+from router.jobs.blame.record import Death
 from router.jobs.completion import Completion
 from router.jobs.dispatch import Dispatcher
-from router.jobs.job import Job, JobState
+from router.jobs.job import Job
 from router.jobs.refusals import no_worker
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.table import WorkerTable
@@ -18,12 +19,6 @@ from shared.wire.messages import Cancel
 from shared.wire.payloads import Failed
 
 log = logging.getLogger("nexa.router.jobs")
-
-MAX_CRASHES = 2
-"""A job that ran in this many workers when they died is assumed to be the cause and fails."""
-
-MAX_LOSSES = 5
-"""A job that this many workers had when they died, running or not, fails too."""
 
 MAX_REQUEUES = 5
 """A job that workers turned out not to have, although it was sent to them, is sent again this often."""
@@ -47,21 +42,28 @@ class Failover:
         self._link = link
 
     def lose(self, worker: Worker, why: str) -> None:
-        """Remove a dead worker. Its jobs go to others, except those that probably killed it."""
+        """Remove a dead worker. Its jobs go to others, except one that was alone there because it is on trial."""
         self._workers.remove(worker)
         self.lost_workers[worker.heartbeat.model] += 1
-        name = worker.heartbeat.worker_name
-        log.warning("worker lost", extra={"worker": name, "reason": why, "jobs": len(worker.jobs)})
-        for job in reversed(list(worker.jobs.values())):  # each goes to the front of the queue
-            job.losses += 1
-            job.crashes += job.state is JobState.RUNNING
-            if job.crashes >= MAX_CRASHES or job.losses >= MAX_LOSSES:
-                message = f"{job.losses} workers died while they had this request; it is not retried"
-                self._completion.finish(job, Failed(500, message, None, "worker_died"))
+        jobs = list(worker.jobs.values())
+        facts = {"worker": worker.heartbeat.worker_name, "reason": why, "jobs": len(jobs)}
+        log.warning("worker lost", extra=facts)
+        death = Death()
+        for job in reversed(jobs):  # each goes to the front of the queue
+            if job.on_trial and len(jobs) == 1 and not worker.abandoned:
+                self._convict(job)
             else:
-                self._put_back_later(job)
-        if worker.jobs:
+                job.blame.add(death, job.produced_here, job.on_trial)
+                self._put_back(job)
+        if jobs:
             self._dispatcher.dispatch(worker.heartbeat.model)
+
+    def _convict(self, job: Job) -> None:
+        """Fail a job that kills workers."""
+        job.blame.convict()
+        log.warning("request kills workers", extra={"job": job.job_id, "deaths": job.blame.deaths})
+        message = f"{job.blame.deaths} workers died while they had this request; it is not retried"
+        self._completion.finish(job, Failed(500, message, None, "worker_died"))
 
     def evacuate(self, worker: Worker) -> None:
         """Move the jobs of a draining worker to others."""
@@ -98,7 +100,7 @@ class Failover:
 
     def _put_back_later(self, job: Job) -> None:
         """Queue a job again, after a wait if this is not its first loss."""
-        wait_s = retry_wait_s(job.losses + job.requeues)
+        wait_s = retry_wait_s(job.requeues)
         if wait_s:
             job.retry_at_s = time.monotonic() + wait_s
             asyncio.get_running_loop().call_later(wait_s, self._dispatcher.dispatch, job.request.model)

@@ -10,6 +10,7 @@ from hashlib import blake2b
 from mmap import mmap
 from typing import assert_never
 
+from router.jobs.blame.record import BlameRecord, Doubt
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
 from shared.kinds import estimated_cost
 from shared.states import move
@@ -88,8 +89,8 @@ class Job:
             worker resumes after them.
         begun: what the first worker reported when it began.
         audio_s: length of the recording, 0 until it is known.
-        crashes: workers that died while they ran the job.
-        losses: workers that died while they had the job, running or not.
+        blame: the deaths of workers that it may have caused.
+        proof: the value of :attr:`produced` at which its present worker has survived it; 0 once it has.
         requeues: how often a living worker turned out not to have the job.
         retry_at_s: when it may be sent again, after it was lost more than once.
         number: number of its submission to its worker; 0 if an earlier run of the router submitted it.
@@ -104,8 +105,8 @@ class Job:
     request: JobRequest
     state: JobState = JobState.QUEUED
     worker_id: str | None = None
-    crashes: int = 0
-    losses: int = 0
+    blame: BlameRecord = field(default_factory=BlameRecord)
+    proof: int = 0
     requeues: int = 0
     retry_at_s: float = 0.0
     number: int = 0
@@ -128,6 +129,7 @@ class Job:
     wire_id: str = ""
     deadline: asyncio.TimerHandle | None = None
     history: list[Payload] | None = None
+    _produced_before: int = 0
     _renames: int = 0
     _pending: list[Payload] = field(default_factory=list)
     _waiter: asyncio.Future[None] | None = None
@@ -163,6 +165,28 @@ class Job:
     def started(self) -> bool:
         """Whether any worker has begun the job."""
         return self.begun is not None
+
+    @property
+    def produced(self) -> int:
+        """How much the job has given so far: tokens, pictures, chunks of a recording."""
+        return len(self.generated) + self.delivered
+
+    @property
+    def produced_here(self) -> int:
+        """How much of it its present worker, or its last one, has given."""
+        return self.produced - self._produced_before
+
+    @property
+    def on_trial(self) -> bool:
+        """Whether it is being found out if the job kills its worker."""
+        return self.proof > 0 and self.blame.doubt is not Doubt.NONE
+
+    def begin_on(self, worker_id: str, number: int) -> None:
+        """Note that the job was sent to this worker, with this number. The worker has not survived it yet."""
+        self.worker_id, self.number, self.next_seq = worker_id, number, 0
+        self.dispatched_at_s = time.monotonic()
+        self._produced_before = self.produced
+        self.proof = self.produced + self.blame.trial_tokens
 
     def deliver(self, payload: Payload) -> None:
         """Add an event for the client and wake its reader."""

@@ -100,12 +100,15 @@ class Receiver:
         payload = event.payload
         if job.state is JobState.DISPATCHED:
             job.move(JobState.RUNNING)
-        if isinstance(payload, Tokens):  # by far the most frequent
-            job.deliver(payload)
-        elif isinstance(payload, Done | Failed):
-            self._completion.finish(job, payload)
-        elif not (isinstance(payload, Started) and job.started):
-            job.deliver(payload)
+        if not isinstance(payload, Tokens):  # by far the most frequent
+            if isinstance(payload, Done | Failed):
+                self._completion.finish(job, payload)
+                return
+            if isinstance(payload, Started) and job.started:
+                return
+        job.deliver(payload)
+        if job.proof and job.produced >= job.proof:
+            self._dispatcher.survived(job)
 
     def _request_replay(self, job: Job) -> None:
         """Request events that the bus lost. Until they come, events after the gap are ignored."""

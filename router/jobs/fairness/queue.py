@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 
 from router.jobs.fairness.cost import cost_so_far
 from router.jobs.job import Job, JobRequest
@@ -78,9 +78,17 @@ class FairQueue:
         self._count_running(job, -1)
         self._count_waiting(job, 1)
 
-    def peek(self) -> Job | None:
-        """The next job; None if none waits, or only jobs of users at their limit or before their next attempt."""
-        returned = self._next_returned()
+    @property
+    def returned(self) -> Sequence[Job]:
+        """The jobs that lost their worker, in order."""
+        return self._returned
+
+    def peek(self, held: Container[Job] = ()) -> Job | None:
+        """The next job; None if none waits, or only jobs of users at their limit or before their next attempt.
+
+        Of the jobs that lost their worker, those ``held`` are left out.
+        """
+        returned = self._next_returned(held)
         if returned is not None:
             return returned
         for priority in sorted(Priority, key=self._priority_rank):
@@ -173,12 +181,12 @@ class FairQueue:
             ahead += sum(map(len, self._waiting[Priority.INTERACTIVE].values()))
         return ahead + rank + 1
 
-    def _next_returned(self) -> Job | None:
+    def _next_returned(self, held: Container[Job] = ()) -> Job | None:
         """The next job that has lost its worker and may be sent again now."""
         if not self._returned:
             return None
         now_s = time.monotonic()
-        return next((job for job in self._returned if job.retry_at_s <= now_s), None)
+        return next((job for job in self._returned if job not in held and job.retry_at_s <= now_s), None)
 
     def _next_of(self, priority: Priority) -> Job | None:
         users, tally = self._waiting[priority], self._tally

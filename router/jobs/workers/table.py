@@ -11,6 +11,9 @@ from shared.wire.messages import ENDED_STATES, Heartbeat, Roster, WorkerState, W
 HEARTBEAT_TIMEOUT_S = 5.0
 """A worker without a heartbeat for this long counts as lost."""
 
+COMING_STATES = frozenset({WorkerState.SPAWNING, WorkerState.LOADING, WorkerState.READY, WorkerState.EXITED})
+"""The states of a worker that is ready, or will be."""
+
 
 class WorkerTable:
     """All workers, running and expected."""
@@ -88,6 +91,13 @@ class WorkerTable:
             return "; ".join(filter(None, dict.fromkeys(reason(status) for status in statuses)))
         return None
 
+    def expects(self, model: str) -> bool:
+        """Whether another worker of this model will be ready, as far as the supervisor knows."""
+        return any(
+            status.model == model and status.state in COMING_STATES and not self._is_ready(status.worker_id)
+            for status in self._roster.values()
+        )
+
     @property
     def settled(self) -> bool:
         """Whether the roster has come, and all workers that it reports as ready are confirmed."""
@@ -110,6 +120,10 @@ class WorkerTable:
         """The lines of the log that the supervisor and each worker could not write, by the process's name."""
         beats = [worker.heartbeat for worker in self._workers.values()]
         return {"supervisor": self._supervisor_dropped_lines} | {beat.worker_name: beat.dropped_lines for beat in beats}
+
+    def _is_ready(self, worker_id: str) -> bool:
+        worker = self._workers.get(worker_id)
+        return worker is not None and worker.ready
 
     def _state_of(self, status: WorkerStatus) -> str:
         worker = self._workers.get(status.worker_id)

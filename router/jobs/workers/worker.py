@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 
+from router.jobs.blame.record import Doubt
 from router.jobs.job import Job
 from router.jobs.workers.prefix import PrefixMemory
 from shared.wire.messages import Heartbeat, WorkerState
+
+BEGINNING_S = 5.0
+"""A job that its worker has survived for so long no longer keeps other jobs in doubt away, nor, on trial, new ones.
+
+An accused one does, until its trial ends.
+"""
 
 
 @dataclass(slots=True, eq=False)
@@ -19,6 +27,7 @@ class Worker:
         jobs: the worker's jobs, by wire id.
         submitted: number of the last submission that was sent to it.
         occupied: it still computes a cancelled job, and may exit to stop it.
+        abandoned: a job left it before its end, and may still be computed.
         draining_at_s: when it began to drain.
     """
 
@@ -31,6 +40,7 @@ class Worker:
     submitted: int = 0
     prefixes: PrefixMemory = field(default_factory=PrefixMemory)
     occupied: bool = False
+    abandoned: bool = False
     draining_at_s: float | None = None
 
     @property
@@ -67,3 +77,20 @@ class Worker:
     def has_slot(self) -> bool:
         """Whether another job would run at once."""
         return self.has_room and len(self.jobs) < self.heartbeat.slots
+
+    @property
+    def beginning(self) -> bool:
+        """Whether it got a job just now that it has not survived yet."""
+        return any(job.proof and _is_recent(job) for job in self.jobs.values())
+
+    @property
+    def in_trial(self) -> bool:
+        """Whether it gets no other job now, because one is on trial."""
+        return any(
+            job.proof and job.on_trial and (job.blame.doubt is Doubt.ACCUSED or _is_recent(job))
+            for job in self.jobs.values()
+        )
+
+
+def _is_recent(job: Job) -> bool:
+    return job.dispatched_at_s is not None and time.monotonic() - job.dispatched_at_s < BEGINNING_S

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from router.jobs.blame.record import Doubt
 from shared.settings import ServerSettings
 from shared.wire.messages import Cancel, WorkerState
 from shared.wire.payloads import Started
@@ -45,7 +46,7 @@ def test_jobs_that_outlast_the_drain_timeout_resume_on_another_worker() -> None:
         submission = other.submissions[0]
         assert (submission.generated, submission.begun) == ([1, 2], STARTED)
         assert submission.job_id == job.wire_id != first_id
-        assert (job.crashes, job.losses) == (0, 0)
+        assert (job.blame.deaths, job.blame.doubt) == (0, Doubt.NONE)
         other.say(job.wire_id, Started(5, 0), *tokens(3), DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2, 3), DONE]
 

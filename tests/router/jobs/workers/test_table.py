@@ -191,3 +191,23 @@ def test_a_worker_that_only_the_supervisor_reports_ready_is_not_ready(clock: Cal
     assert [row.state for row in table.rows()] == ["loading"]
     worker.confirmed = True
     assert [row.state for row in table.rows()] == ["ready"]
+
+
+@pytest.mark.parametrize(
+    ("state", "worker_id", "expected"),
+    [
+        (WorkerState.EXITED, "", True),
+        (WorkerState.LOADING, "next", True),
+        (READY, "not heard of yet", True),
+        (READY, "worker", False),
+        (WorkerState.DRAINING, "worker", False),
+        (WorkerState.DRAINED, "", False),
+        (WorkerState.FAILED, "", False),
+    ],
+)
+def test_a_worker_is_expected_while_its_process_starts(state: WorkerState, worker_id: str, expected: bool) -> None:
+    table = WorkerTable()
+    table.update(beat("worker"))[0].confirmed = True
+    table.read_roster(Roster([status("smol-0", state, worker_id)]))
+    assert table.expects("smol") == expected
+    assert not table.expects("other")

@@ -1,0 +1,1 @@
+"""Which jobs may have killed their workers."""
