@@ -25,6 +25,12 @@ ROUTER_SILENCE_S = 10.0
 HUGE_BYTES = 33 * 1024 * 1024
 GARBAGE_TIMEOUT_S = 60.0
 
+FLOOD_ADDRESS = "127.0.0.66"
+"""The address of another user, who sends many requests at once and leaves."""
+FLOOD_REQUESTS = 100
+FLOOD_WORDS = 300
+FLOOD_S = 2.0
+
 BAD_BODIES: tuple[Any, ...] = (
     b'{"prompt": "Once upon',
     b"\xff\xfe\x00garbage",
@@ -67,6 +73,7 @@ class Faults:
             (0.5, self._send_too_much),
             (0.7, self._restart_workers),
             (1.0, self._fill_disk),
+            (0.7, self._flood),
         ]
         if speech:
             self._kinds.append((1.5, self._send_damaged_audio))
@@ -191,6 +198,29 @@ class Faults:
     async def _send_too_much(self, session: aiohttp.ClientSession) -> None:
         body = b'{"prompt": "' + bytes(HUGE_BYTES).replace(b"\0", b"a") + b'"}'
         await self._refused(session, "body of 33 MB", "/v1/completions", data=body)
+
+    async def _flood(self, _: aiohttp.ClientSession) -> None:
+        """Let another user send many long prompts with long answers at once, and leave before most are answered."""
+        connector = aiohttp.TCPConnector(limit=0, force_close=True, local_addr=(FLOOD_ADDRESS, 0))
+        self._record.fault("flood of another user")
+        async with aiohttp.ClientSession(connector=connector) as session:
+            tasks = [asyncio.create_task(self._ask_for_much(session, number)) for number in range(FLOOD_REQUESTS)]
+            _, left = await asyncio.wait(tasks, timeout=FLOOD_S)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+    async def _ask_for_much(self, session: aiohttp.ClientSession, number: int) -> None:
+        body = {"prompt": f"{number} " + "word " * FLOOD_WORDS, "max_tokens": 1000, "ignore_eos": True}
+        started_at_s = self._record.now_s()
+        try:
+            async with session.post(f"{self._server.url}/v1/completions", json=body) as answer:
+                text = (await answer.text())[:200]
+                if answer.status not in (200, 429):
+                    self._record.violation(f"flood of another user: answered {answer.status} {text}")
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            if not self._record.router_died_since(started_at_s):
+                self._record.violation(f"flood of another user: {error!r}")
 
     async def _send_damaged_audio(self, session: aiohttp.ClientSession) -> None:
         form = aiohttp.FormData()

@@ -17,7 +17,7 @@ HARMLESS = Result("a", "3 x 413", 2.0, [], Waits(health_s=0.1, token_s=0.1, answ
 
 def test_all_groups_register_their_attacks() -> None:
     load_groups()
-    assert {"empty-lists", "half-bodies", "huge-prompt"} <= ATTACKS.keys()
+    assert {"empty-lists", "half-bodies", "huge-prompt", "long-prompts", "long-streams"} <= ATTACKS.keys()
     assert all(one.what and one.server for one in ATTACKS.values())
 
 
