@@ -205,10 +205,10 @@ class Faults:
         self._record.fault("flood of another user")
         async with aiohttp.ClientSession(connector=connector) as session:
             tasks = [asyncio.create_task(self._ask_for_much(session, number)) for number in range(FLOOD_REQUESTS)]
-            _, left = await asyncio.wait(tasks, timeout=FLOOD_S)
-            for task in left:
+            await asyncio.wait(tasks, timeout=FLOOD_S)
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask_for_much(self, session: aiohttp.ClientSession, number: int) -> None:
         body = {"prompt": f"{number} " + "word " * FLOOD_WORDS, "max_tokens": 1000, "ignore_eos": True}
