@@ -19,6 +19,7 @@ from typing import assert_never
 import zmq
 
 from shared.wire.codec import WireError, encode
+from shared.wire.jobs import Work
 from shared.wire.messages import (
     HEARTBEAT_INTERVAL_S,
     ROUTER_MESSAGES,
@@ -37,7 +38,9 @@ from shared.wire.messages import (
     Submit,
     router_topic,
 )
+from shared.wire.payloads import Failed
 from shared.wire.transport import Endpoints, open_socket
+from shared.wire.work import unpack
 from workers.engine import Emitted
 from workers.journal import JobJournal
 from workers.resumable import MAX_RESUMABLE_EVENTS, ResumableJobs
@@ -51,6 +54,7 @@ class Submission:
     """A job from the router, and its files in the buffers that received them."""
 
     message: Submit
+    work: Work
     blobs: list[memoryview]
 
 
@@ -147,15 +151,12 @@ class WorkerLink:
             except WireError as error:
                 log.warning("message ignored", extra={"reason": str(error)})
                 continue
-            self._handle(message, [frame.buffer for frame in frames[1:]])
+            self._handle(message, frames[1:])
 
-    def _handle(self, message: RouterMessage, blobs: list[memoryview]) -> None:
+    def _handle(self, message: RouterMessage, frames: list[zmq.Frame]) -> None:
         match message:
             case Submit():
-                if self._journal.open(message.job_id, message.router_id):
-                    self._resumable.open(message)
-                    self._on_command(Submission(message, blobs))
-                self._received[message.router_id] = message.number
+                self._submit(message, frames)
             case Cancel():
                 self._cancel(message)
             case Replay(job_id=job_id, first_seq=first_seq):
@@ -174,6 +175,20 @@ class WorkerLink:
             case _:
                 assert_never(message)
 
+    def _submit(self, message: Submit, frames: list[zmq.Frame]) -> None:
+        """Pass a job on, or let it fail if its work cannot be read."""
+        if self._journal.open(message.job_id, message.router_id):
+            try:
+                work = unpack(frames[0].buffer if frames else b"", message.seed)
+            except WireError as error:
+                failed = Failed(500, f"the worker cannot read this request: {error}", None, "unreadable_request")
+                self._outbox.append([(message.job_id, failed)])
+            else:
+                if message.ticket:
+                    self._resumable.open(message, frames[0].bytes)
+                self._on_command(Submission(message, work, [frame.buffer for frame in frames[1:]]))
+        self._received[message.router_id] = message.number
+
     def _cancel(self, message: Cancel) -> None:
         self._journal.forget(message.job_id)
         self._resumable.forget(message.job_id)
@@ -185,16 +200,15 @@ class WorkerLink:
         Those with a ticket are given to it, again with each probe, since an echo may be lost.
         """
         orphans = self._resumable.orphans(probe.router_id)
-        for orphan in orphans:
-            self._journal.hand_over(orphan.submit.job_id, probe.router_id, orphan.events)
+        for orphan, events in orphans:
+            self._journal.hand_over(orphan.submit.job_id, probe.router_id, events)
         if self._router_ids.get(probe.router_name, probe.router_id) != probe.router_id:
             for job_id in self._journal.jobs_of_others(probe.router_id):
                 self._cancel(Cancel(job_id))
             self._received.pop(self._router_ids[probe.router_name], None)
         self._router_ids[probe.router_name] = probe.router_id
         self._received.setdefault(probe.router_id, 0)
-        counted = [orphan.submit.job_id for orphan in orphans if orphan.counted]
-        echo = ProbeEcho(self._worker_id, probe.nonce, [orphan.submit for orphan in orphans], counted)
+        echo = ProbeEcho(self._worker_id, probe.nonce, [orphan for orphan, _ in orphans])
         self._bus.send_multipart([router_topic(probe.router_id), encode(echo)])
 
     def _publish(self) -> None:

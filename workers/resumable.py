@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from shared.wire.codec import MAX_FRAME_BYTES, encode
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Event, Step, Submit
+from shared.wire.messages import Event, Orphan, Step, Submit
 
 MAX_RESUMABLE_EVENTS = 65_536
 """A job with more events is not handed to the next router."""
@@ -32,16 +32,8 @@ class _Kept:
     until_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
-    """A job of an earlier router, and its events if they are not in the journal any more.
-
-    If ``counted``, an earlier router has acknowledged the job's end.
-    """
-
-    submit: Submit
-    events: list[Event] | None
-    counted: bool
+_NO_WORK = encode(TextJob(prompt=""))
+"""The work of a job that has ended, since it is not run again."""
 
 
 @dataclass(slots=True)
@@ -49,14 +41,14 @@ class ResumableJobs:
     """The submissions with a ticket of one worker, by job id."""
 
     _submits: dict[str, Submit] = field(default_factory=dict)
+    _works: dict[str, bytes] = field(default_factory=dict)
     _kept: dict[str, _Kept] = field(default_factory=dict)
     _kept_bytes: int = 0
     _counted: set[str] = field(default_factory=set)
 
-    def open(self, submit: Submit) -> None:
-        """Note a job, if it has a ticket."""
-        if submit.ticket:
-            self._submits[submit.job_id] = submit
+    def open(self, submit: Submit, work: bytes) -> None:
+        """Note a job with a ticket, and its packed work."""
+        self._submits[submit.job_id], self._works[submit.job_id] = submit, work
 
     def has(self, job_id: str) -> bool:
         """Whether this job may be handed to the next router, which needs all of its events."""
@@ -67,7 +59,7 @@ class ResumableJobs:
         submit = self._submits.get(job_id)
         if submit is None:
             return
-        self._submits[job_id] = replace(submit, work=TextJob(prompt=""))  # an ended job is not run again
+        self._works[job_id] = _NO_WORK
         self._counted.add(job_id)
         kept = _Kept(events, len(encode(Step("", events))), time.monotonic() + submit.keep_s)
         self._kept[job_id] = kept
@@ -84,6 +76,7 @@ class ResumableJobs:
     def forget(self, job_id: str) -> None:
         """Drop a job."""
         self._submits.pop(job_id, None)
+        self._works.pop(job_id, None)
         self._counted.discard(job_id)
         kept = self._kept.pop(job_id, None)
         if kept is not None:
@@ -95,18 +88,22 @@ class ResumableJobs:
         for job_id in [job_id for job_id, kept in self._kept.items() if kept.until_s <= now_s]:
             self.forget(job_id)
 
-    def orphans(self, router_id: str) -> list[Orphan]:
-        """The jobs of other routers than ``router_id``, as many as one message can hold. Nothing is kept of them."""
-        found: list[Orphan] = []
+    def orphans(self, router_id: str) -> list[tuple[Orphan, list[Event] | None]]:
+        """The jobs of other routers than ``router_id``, as many as one message can hold.
+
+        With each come its events if they are not in the journal any more. They are not kept here any longer.
+        """
+        found: list[tuple[Orphan, list[Event] | None]] = []
         size_bytes = 0
         for job_id, submit in list(self._submits.items()):
             if submit.router_id == router_id:
                 continue
-            size_bytes += len(encode(submit))
+            orphan = Orphan(submit, self._works[job_id], job_id in self._counted)
+            size_bytes += len(encode(orphan))
             if size_bytes > MAX_ORPHANS_BYTES:
                 break
             kept = self._kept.pop(job_id, None)
             if kept is not None:
                 self._kept_bytes -= kept.size_bytes
-            found.append(Orphan(submit, None if kept is None else kept.events, job_id in self._counted))
+            found.append((orphan, None if kept is None else kept.events))
         return found

@@ -134,7 +134,7 @@ class WorkerRuntime:
         message = submission.message
         job = EngineJob(
             message.job_id,
-            message.work,
+            submission.work,
             message.generated,
             submission.blobs,
             message.delivered,

@@ -14,7 +14,8 @@ from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
 from router.jobs.refusals import Refused
 from router.schemas.errors import ApiError
-from shared.wire.messages import Submit
+from shared.wire.messages import Orphan
+from shared.wire.work import PackedWork, unpack
 
 RestoreWriter = Callable[[bytes, SubmittedRequest], ChunkWriter]
 """Makes the writer of a stream's chunks from its ticket's ``rendering``. Raises ValueError if it cannot be read."""
@@ -44,13 +45,16 @@ class Restorer:
         self._writers = writers
         self._on_end = on_end
 
-    def restore(self, worker_id: str, submit: Submit, counted: bool) -> bool:
-        """Go on with the stream of a job, or return False. A ``counted`` one was logged by an earlier run."""
+    def restore(self, worker_id: str, orphan: Orphan) -> bool:
+        """Go on with the stream of a job, or return False. A counted one was logged by an earlier run."""
+        submit = orphan.submit
         try:
             ticket = Ticket.decode(submit.ticket)
             writer = self._writers[ticket.path]
             record = ticket.record()
-            submitted = SubmittedRequest.adopted(self._broker, record, worker_id, submit, ticket)
+            packed = PackedWork(unpack(orphan.work, submit.seed), orphan.work)
+            request = ticket.job_request(record, submit, packed)
+            submitted = SubmittedRequest.adopted(self._broker, record, worker_id, submit, request, ticket.created)
             try:
                 self._registry.keep(submitted, writer(ticket.rendering, submitted), has_reader=False)
             except BaseException:
@@ -60,7 +64,7 @@ class Restorer:
             log.warning("stream of an earlier router not restored", extra={"job": submit.job_id, "reason": str(error)})
             return False
         started_at_s = time.monotonic()
-        if not counted:
+        if not orphan.counted:
             record.answer_sent(lambda: self._on_end(record, ticket.path, started_at_s))
         log.info("stream of an earlier router restored", extra={"id": ticket.request_id, "user": ticket.user})
         return True

@@ -22,6 +22,7 @@ from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
 from shared.wire.messages import Submit
 from shared.wire.payloads import Failed, Payload
+from shared.wire.work import PackedWork
 
 Batch = tuple[int, list[Payload]]
 
@@ -78,8 +79,9 @@ class SubmittedRequest:
                 priority=priority,
                 timeout_s=timeout_s,
                 follows=queued_as_one and index > 0,
+                packed=packed,
             )
-            for index, work in enumerate(choices)
+            for index, (work, packed) in enumerate(zip(choices, _pack(choices), strict=True))
         ]
         self._merged: asyncio.Queue[Batch] = asyncio.Queue()
         self._readers: list[asyncio.Task[None]] = []
@@ -93,16 +95,22 @@ class SubmittedRequest:
 
     @classmethod
     def adopted(
-        cls, broker: Broker, record: RequestRecord, worker_id: str, submit: Submit, ticket: Ticket
+        cls,
+        broker: Broker,
+        record: RequestRecord,
+        worker_id: str,
+        submit: Submit,
+        job_request: JobRequest,
+        created: int,
     ) -> SubmittedRequest:
         """A request of an earlier run of the router, whose job a worker has.
 
         Raises:
             Refused: the model is not served, or the worker is gone.
         """
-        adopted = cls(broker, record, ticket.model, [submit.work])
-        adopted.created = ticket.created
-        adopted.jobs = [broker.adopt(worker_id, submit, ticket.job_request(record, submit))]
+        adopted = cls(broker, record, job_request.model, [job_request.work])
+        adopted.created = created
+        adopted.jobs = [broker.adopt(worker_id, submit, job_request)]
         return adopted
 
     def outlive_router(self, path: str, rendering: bytes) -> None:
@@ -249,6 +257,14 @@ def _check_choices(count: int, limits: UserLimits, settings: ServerSettings, ser
         limits_of = "the server's slots and your part of its queue"
         message = f"n: expected at most {limit} choices over all prompts ({limits_of}), got {count}"
         raise ApiError(400, message, "n")
+
+
+def _pack(choices: Sequence[Work]) -> list[PackedWork]:
+    """The works as they are sent. Neighbours that differ only in their seeds share one."""
+    packed: list[PackedWork] = []
+    for work in choices:
+        packed.append(packed[-1] if packed and packed[-1].also_packs(work) else PackedWork(work))
+    return packed
 
 
 def _prompt_of(work: Work) -> Any:

@@ -14,6 +14,7 @@ from router.jobs.job import JobRequest
 from router.jobs.limits import Priority, UserLimits
 from shared.wire.codec import Struct
 from shared.wire.messages import Submit
+from shared.wire.work import PackedWork
 
 
 class Ticket(Struct, frozen=True):
@@ -79,16 +80,17 @@ class Ticket(Struct, frozen=True):
         record.admin, record.detached = self.admin, True
         return record
 
-    def job_request(self, record: RequestRecord, submit: Submit) -> JobRequest:
+    def job_request(self, record: RequestRecord, submit: Submit, packed: PackedWork) -> JobRequest:
         """What the request asked for. The rest of its time counts from now."""
         return JobRequest(
             request_id=self.request_id,
             user=self.user,
             model=self.model,
-            work=submit.work,
+            work=packed.work,
             limits=record.limits,
             priority=self.priority,
             timeout_s=None if self.expires_at_s is None else max(self.expires_at_s - time.time(), 0.0),
             ticket=submit.ticket,
             keep_s=submit.keep_s,
+            packed=packed,
         )

@@ -15,7 +15,7 @@ from router.jobs.dispatch import Dispatcher
 from router.jobs.failover import Failover
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.receiver import Receiver, Restore
-from router.jobs.refusals import no_worker
+from router.jobs.refusals import RefusalReason, Refused, no_worker
 from router.jobs.served import ServedModel, find_model
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.link import RouterLink
@@ -27,6 +27,7 @@ from shared.settings import ModelSettings, ServerSettings
 from shared.wire.messages import Cancel, Submit
 from shared.wire.payloads import Failed
 from shared.wire.transport import Endpoints
+from shared.wire.work import WorkTooLarge
 
 SETTLE_S = 5.0
 """Time after the start in which jobs of an earlier run of the router may be found."""
@@ -83,10 +84,12 @@ class Broker:
         """Check a job, queue it, and give it to a worker if one is free.
 
         Raises:
-            Refused: too many jobs are queued, in total or of this user, or no worker of the model will ever be ready.
+            Refused: too many jobs are queued, in total or of this user, or no worker of the model will ever be ready;
+                or the job is too large for a worker.
         """
         job = Job(job_id=f"{request.request_id}-{secrets.token_hex(4)}", request=request)
         job.reserved = self._admission.check(job)
+        _check_size(job)
         self._dispatcher.add(job)
         self._watch_deadline(job)
         return job
@@ -203,3 +206,15 @@ class Broker:
                 self._failover.lose(worker, "its heartbeats stopped")
             self._prober.probe_all()
             self._link.keep_bound()
+
+
+def _check_size(job: Job) -> None:
+    """Pack a job for its worker.
+
+    Raises:
+        Refused: it is too large.
+    """
+    try:
+        _ = job.packed.frame
+    except WorkTooLarge as error:
+        raise Refused(RefusalReason.REQUEST_TOO_LARGE, f"body: {error}") from None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
+from weakref import WeakKeyDictionary
+
+from msgspec.structs import replace
 
 from router.jobs.blame.record import Doubt
 from router.jobs.fairness.queue import WEIGHTS, FairQueue
@@ -12,11 +15,13 @@ from router.jobs.limits import UserTally
 from router.jobs.placement import Placement, choose_worker, find_placement, find_trial, kept_free
 from router.jobs.retry_after import ServiceRate
 from router.jobs.workers.link import RouterLink
-from router.jobs.workers.prefix import prefix_cuts
+from router.jobs.workers.prefix import Cut, prefix_cuts
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
+from shared.wire.codec import MAX_FRAME_BYTES, encode
 from shared.wire.jobs import TextJob
 from shared.wire.messages import Cancel, Replay, Submit
+from shared.wire.work import PackedWork, seed_of
 
 
 class Dispatcher:
@@ -32,6 +37,7 @@ class Dispatcher:
         self.jobs: dict[str, Job] = {}
         self._router_id = router_id
         self._submissions = 0
+        self._cuts: WeakKeyDictionary[PackedWork, list[Cut]] = WeakKeyDictionary()
         self._link = link
         self._workers = workers
 
@@ -99,11 +105,19 @@ class Dispatcher:
             job, placement = turn
             for victim in placement.victims:  # the youngest first, so that the oldest resumes first
                 self._preempt(victim, placement.workers[0])
-            cuts = prefix_cuts(job.request.work) if isinstance(job.request.work, TextJob) else []
+            cuts = self._cuts_of(job)
             worker = choose_worker(placement.workers, cuts)
             if not self._send(job, worker):
                 return
             worker.prefixes.remember(cuts)
+
+    def _cuts_of(self, job: Job) -> list[Cut]:
+        """The prefixes of a job's prompt, found once for all choices and attempts."""
+        cuts = self._cuts.get(job.packed)
+        if cuts is None:
+            work = job.packed.work
+            cuts = self._cuts[job.packed] = prefix_cuts(work) if isinstance(work, TextJob) else []
+        return cuts
 
     def _next_turn(self, model: str) -> tuple[Job, Placement] | None:
         """The next job that goes to a worker, if one can now.
@@ -161,13 +175,22 @@ class Dispatcher:
         job.move(JobState.QUEUED)
 
     def _send(self, job: Job, worker: Worker) -> bool:
-        request = job.request
         self._submissions += 1
+        frames = (job.packed.frame, *job.request.blobs)
+        if not self._link.send(worker.worker_id, self._submit_of(job), frames):
+            worker.confirmed = False
+            return False
+        worker.note_sent(self._submissions, sum(map(len, frames)))
+        self._assign(job, worker, self._submissions)
+        return True
+
+    def _submit_of(self, job: Job) -> Submit:
+        request = job.request
         submit = Submit(
             job.wire_id,
             self._router_id,
             self._submissions,
-            request.work,
+            seed_of(request.work),
             job.generated,
             job.delivered,
             job.begun,
@@ -177,12 +200,10 @@ class Dispatcher:
             request.opaque_user,
             WEIGHTS[request.priority],
         )
-        if not self._link.send(worker.worker_id, submit, request.blobs):
-            worker.confirmed = False
-            return False
-        worker.submitted = self._submissions
-        self._assign(job, worker, worker.submitted)
-        return True
+        if submit.earlier and len(encode(submit)) > MAX_FRAME_BYTES:
+            job.history = None
+            return replace(submit, ticket=b"", earlier=[])
+        return submit
 
     def _assign(self, job: Job, worker: Worker, number: int) -> None:
         self.queues[job.request.model].start(job)

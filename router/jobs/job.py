@@ -16,6 +16,7 @@ from shared.kinds import estimated_cost
 from shared.states import move
 from shared.wire.jobs import Work
 from shared.wire.payloads import Done, Failed, Payload, Picture, Progress, Recording, Segment, Started, Tokens
+from shared.wire.work import PackedWork
 
 Blob = bytes | memoryview | mmap
 
@@ -56,7 +57,8 @@ class JobRequest:
     ``blobs`` are the work's files, in memory or memory-mapped. They are kept until the job ends, since another worker
     may need them. ``timeout_s`` counts from acceptance. A job that ``follows`` is a further part of a request that was
     accepted with its first job: limits of waiting requests do not count it. With a ``ticket``, workers give the job to
-    the next run of the router if this one dies, and keep its events for ``keep_s`` after its end.
+    the next run of the router if this one dies, and keep its events for ``keep_s`` after its end. ``packed`` is the
+    work as it is sent, which the choices of a prompt share; by default it is packed for this job alone.
     """
 
     request_id: str
@@ -71,6 +73,7 @@ class JobRequest:
     ticket: bytes = b""
     keep_s: float = 0.0
     network: str = ""
+    packed: PackedWork | None = None
 
     @property
     def opaque_user(self) -> str:
@@ -96,6 +99,7 @@ class Job:
         number: number of its submission to its worker; 0 if an earlier run of the router submitted it.
         next_seq: sequence number of the next event expected from the worker.
         estimated_cost, charged_cost: in the unit of :mod:`shared.costs`.
+        packed: its work as it is sent.
         history: all payloads so far, of a job with a ticket; None for others, and beyond ``MAX_HISTORY``.
         reserved: whether it was accepted to a reserved place of a full queue.
         queue_position: place in the queue on acceptance, from 1; 0 if the job started at once.
@@ -129,6 +133,7 @@ class Job:
     wire_id: str = ""
     deadline: asyncio.TimerHandle | None = None
     history: list[Payload] | None = None
+    packed: PackedWork = field(init=False)
     _produced_before: int = 0
     _renames: int = 0
     _pending: list[Payload] = field(default_factory=list)
@@ -138,6 +143,7 @@ class Job:
     def __post_init__(self) -> None:
         self.wire_id = self.wire_id or self.job_id
         self.history = [] if self.request.ticket else None
+        self.packed = self.request.packed or PackedWork(self.request.work)
         blob_bytes = sum(map(len, self.request.blobs))
         self.estimated_cost = self.estimated_cost or estimated_cost(self.request.work, blob_bytes)
 

@@ -21,13 +21,13 @@ from shared.wire.messages import (
     Event,
     Heartbeat,
     JobReport,
+    Orphan,
     ProbeEcho,
     Replay,
     Replayed,
     ReportAnswer,
     Roster,
     Step,
-    Submit,
 )
 from shared.wire.payloads import Done, Failed, Started, Tokens
 
@@ -37,11 +37,8 @@ REPLAY_INTERVAL_S = 0.2
 """Minimum time between two replay requests for a job."""
 
 
-Restore = Callable[[str, Submit, bool], bool]
-"""Goes on with a job that a worker has, or returns False: then the job is cancelled.
-
-The arguments are the worker's id, the job, and whether an earlier run of the router has counted its end.
-"""
+Restore = Callable[[str, Orphan], bool]
+"""Goes on with a job that the worker with this id has, or returns False: then the job is cancelled."""
 
 
 class Receiver:
@@ -68,7 +65,7 @@ class Receiver:
         self._failover = failover
         self._link = link
         self._jobs = dispatcher.jobs
-        self.restore: Restore = lambda worker_id, submit, counted: False
+        self.restore: Restore = lambda worker_id, orphan: False
 
     def receive(self, message: BusMessage | Replayed) -> None:
         """Handle one message."""
@@ -145,6 +142,7 @@ class Receiver:
         worker = self._workers.get(report.worker_id)
         if worker is None or not worker.confirmed:
             return
+        worker.note_received(report.received)
         for job in list(worker.jobs.values()):
             self._dispatcher.queues[job.request.model].settle(job)
             last_seq = report.jobs.get(job.wire_id)
@@ -157,6 +155,8 @@ class Receiver:
             if job_id not in worker.jobs:
                 self._link.send(worker.worker_id, Cancel(job_id))
         self._answer(worker, report)
+        if worker.has_room:
+            self._dispatcher.dispatch(worker.heartbeat.model)
 
     def _answer(self, worker: Worker, report: JobReport) -> None:
         """Tell a worker what of its report has arrived here."""
@@ -169,10 +169,10 @@ class Receiver:
         worker = self._prober.confirm(echo)
         if worker is None:
             return
-        for submit in echo.orphans:
-            counted = submit.job_id in echo.counted
-            if submit.job_id not in worker.jobs and not self.restore(worker.worker_id, submit, counted):
-                self._link.send(worker.worker_id, Cancel(submit.job_id))
+        for orphan in echo.orphans:
+            job_id = orphan.submit.job_id
+            if job_id not in worker.jobs and not self.restore(worker.worker_id, orphan):
+                self._link.send(worker.worker_id, Cancel(job_id))
         self._dispatcher.dispatch(worker.heartbeat.model)
 
     def _on_roster(self, roster: Roster) -> None:

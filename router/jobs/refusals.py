@@ -14,6 +14,7 @@ class RefusalReason(StrEnum):
     NO_WORKER = "no_worker"
     QUEUE_FULL = "queue_full"
     USER_QUEUE_FULL = "user_queue_full"
+    REQUEST_TOO_LARGE = "request_too_large"
 
 
 class Refused(Exception):

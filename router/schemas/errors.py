@@ -30,6 +30,7 @@ _REFUSAL_STATUSES = {
     RefusalReason.NO_WORKER: 503,
     RefusalReason.QUEUE_FULL: 429,
     RefusalReason.USER_QUEUE_FULL: 429,
+    RefusalReason.REQUEST_TOO_LARGE: 413,
 }
 
 

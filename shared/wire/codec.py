@@ -48,7 +48,7 @@ class Decoder(Generic[M]):
     def __init__(self, expected: Any) -> None:
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(expected)
 
-    def decode(self, frame: bytes) -> M:
+    def decode(self, frame: bytes | memoryview) -> M:
         """Unpack one message.
 
         Raises:

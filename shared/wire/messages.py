@@ -1,7 +1,8 @@
 """All messages between processes.
 
-Jobs socket (ROUTER in the router, DEALER in each worker): :data:`RouterMessage` from router to worker, with the files
-of a job (audio, images) as additional frames after :class:`Submit`; :class:`Replayed` from worker to router.
+Jobs socket (ROUTER in the router, DEALER in each worker): :data:`RouterMessage` from router to worker, with the work of
+a job (:mod:`shared.wire.work`) and its files (audio, images) as additional frames after :class:`Submit`;
+:class:`Replayed` from worker to router.
 
 Control socket (PUSH in the router, PULL in the supervisor): :data:`ControlMessage`. The roster shows the outcome of
 orders.
@@ -24,7 +25,6 @@ from enum import StrEnum
 from msgspec import field
 
 from shared.wire.codec import Decoder, Struct
-from shared.wire.jobs import Work
 from shared.wire.payloads import Payload, Started
 
 HEARTBEAT_TOPIC = b"heartbeat"
@@ -78,8 +78,10 @@ class Probe(Struct, tag=1, frozen=True):
 
 
 class Submit(Struct, tag=3, frozen=True):
-    """A job. ``number`` counts the submissions of this run of the router, to all workers, from 1.
+    """A job, whose work is in the next frame (:mod:`shared.wire.work`).
 
+    ``number`` counts the submissions of this run of the router, to all workers, from 1. ``seed`` replaces that of the
+    work, if it has one.
     ``generated``, ``delivered`` and ``begun`` say what an earlier worker has already sent of it.
     ``user`` tells the jobs of one user from those of others, and no more: it is an opaque id, and empty for none.
     ``weight`` is the share of the worker that this user gets beside others with work, above 0; batch jobs have less
@@ -97,7 +99,7 @@ class Submit(Struct, tag=3, frozen=True):
     job_id: str
     router_id: str
     number: int
-    work: Work
+    seed: int | None = None
     generated: list[int] = field(default_factory=list)
     delivered: int = 0
     begun: Started | None = None
@@ -158,18 +160,27 @@ class Step(Struct, tag=10, frozen=True):
     events: list[Event]
 
 
+class Orphan(Struct, frozen=True):
+    """A job of an earlier run of the router. ``work`` is packed.
+
+    If ``counted``, an earlier router has acknowledged its end, and so counted it as usage.
+    """
+
+    submit: Submit
+    work: bytes
+    counted: bool
+
+
 class ProbeEcho(Struct, tag=11, frozen=True):
     """The answer to a :class:`Probe`, on the bus.
 
     ``orphans`` are the jobs with a ticket that the worker has, or keeps the events of, for earlier runs of the router.
     From now on they are this router's, which gets their events by :class:`Replay`. It cancels those that it cannot use.
-    ``counted`` has the ids of those whose end an earlier router has acknowledged, and so counted as usage.
     """
 
     worker_id: str
     nonce: int
-    orphans: list[Submit] = field(default_factory=list)
-    counted: list[str] = field(default_factory=list)
+    orphans: list[Orphan] = field(default_factory=list)
 
 
 class Replayed(Struct, tag=12, frozen=True):

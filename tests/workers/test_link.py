@@ -3,21 +3,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from shared.wire.codec import encode
-from shared.wire.jobs import TextJob
+from shared.wire.jobs import Sampling, TextJob
 from shared.wire.messages import (
     Acknowledge,
     Cancel,
     Drain,
     Event,
+    Orphan,
     Replay,
     Replayed,
     ReportAnswer,
     Roster,
     Submit,
 )
-from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokens
+from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
 from tests.support.router.router_end import RouterEnd
 from workers.link import Command, Submission, WorkerLink
 
@@ -73,13 +75,32 @@ def test_a_probe_comes_back_over_the_bus(router: RouterEnd, worker: LinkedWorker
 
 def test_a_job_arrives_with_the_frames_that_follow_it(router: RouterEnd, worker: LinkedWorker) -> None:
     begin(router, worker, "first")
-    message = worker.submissions[0].message
-    router.send(
-        message.__class__("second", router.router_id, router.next_number(), message.work, [7, 8]), b"audio", b"more"
-    )
+    router.submit_work("second", TextJob(prompt="a b c"), b"audio", b"more", generated=[7, 8])
     router.wait_until(lambda: len(worker.submissions) == 2)
     assert worker.submissions[1].message.generated == [7, 8]
     assert worker.submissions[1].blobs == [b"audio", b"more"]
+
+
+def test_choices_of_one_prompt_differ_in_their_seeds(router: RouterEnd, worker: LinkedWorker) -> None:
+    router.probe()
+    work = TextJob(prompt="a b c", sampling=Sampling(seed=1, top_k=7))
+    for seed in (1, 2):
+        router.submit_work(f"choice-{seed}", work, seed=seed)
+    router.wait_until(lambda: len(worker.submissions) == 2)
+    second = replace(work, sampling=Sampling(seed=2, top_k=7))
+    assert [submission.work for submission in worker.submissions] == [work, second]
+
+
+@pytest.mark.parametrize("frames", [[], [b""], [encode(Cancel("job"))], [encode(TextJob(prompt="a"))[:-1]]])
+def test_a_job_whose_work_cannot_be_read_fails(router: RouterEnd, worker: LinkedWorker, frames: list[bytes]) -> None:
+    router.probe()
+    router.send(Submit("job", router.router_id, router.next_number(), ticket=b"ticket"), *frames)
+    (event,) = router.wait_for_end("job")
+    assert isinstance(event.payload, Failed)
+    assert (event.payload.status, event.payload.code) == (500, "unreadable_request")
+    assert event.payload.message.startswith("the worker cannot read this request: ")
+    assert worker.submissions == []
+    assert router.wait_for_report(lambda report: True).received == 1
 
 
 def test_events_are_numbered_without_a_gap(router: RouterEnd, worker: LinkedWorker) -> None:
@@ -157,27 +178,25 @@ def test_a_new_run_of_the_router_ends_the_jobs_of_its_earlier_run(router: Router
     assert router.wait_for_report(lambda report: True).jobs == {"new": -1}
 
 
-def begin_with_ticket(router: RouterEnd, worker: LinkedWorker, job_id: str) -> Submit:
+def begin_with_ticket(router: RouterEnd, worker: LinkedWorker, job_id: str) -> Orphan:
+    """Start a resumable job; returns what another run of the router gets of it."""
     router.probe()
-    submit = Submit(
-        job_id, router.router_id, router.next_number(), TextJob(prompt="a b c"), ticket=b"ticket", keep_s=60.0
-    )
-    router.send(submit)
+    work = TextJob(prompt="a b c")
+    submit = router.submit_work(job_id, work, ticket=b"ticket", keep_s=60.0)
     router.wait_until(lambda: any(s.message.job_id == job_id for s in worker.submissions), "the submission")
-    return submit
+    return Orphan(submit, encode(work), counted=False)
 
 
 def test_a_new_run_of_the_router_goes_on_with_the_jobs_that_have_a_ticket(
     router: RouterEnd, worker: LinkedWorker
 ) -> None:
-    submit = begin_with_ticket(router, worker, "job")
+    orphan = begin_with_ticket(router, worker, "job")
     worker.link.emit([("job", Started(3, 0)), ("job", Tokens("a ", [0]))])
     router.wait_until(lambda: len(router.events["job"]) == 2, "two events")
     earlier = router.events.pop("job")
     router.listen_as("run-2")
     router.probe()
-    assert router.echoes[-1].orphans == [submit]
-    assert router.echoes[-1].counted == []
+    assert router.echoes[-1].orphans == [orphan]
     worker.link.emit([("job", Tokens("b ", [1]))])
     router.wait_until(lambda: router.events["job"], "an event for the new router")
     router.send(Replay("job", 0))
@@ -198,7 +217,7 @@ def test_a_new_run_of_the_router_gets_the_events_of_a_job_that_has_ended(
     assert worker.link.kept_jobs() == 0, "a drained worker does not wait for it"
     router.listen_as("run-2")
     router.probe()
-    assert ([orphan.job_id for orphan in router.echoes[-1].orphans], router.echoes[-1].counted) == (["job"], ["job"])
+    assert [(orphan.submit.job_id, orphan.counted) for orphan in router.echoes[-1].orphans] == [("job", True)]
     router.send(Replay("job", 0))
     router.wait_until(lambda: router.replays, "the replay")
     assert router.replays[0].events == events

@@ -11,7 +11,7 @@ import pytest
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import ImageJob, SpeechJob
-from shared.wire.messages import Acknowledge, Cancel, Drain, Replay, Submit, WorkerState
+from shared.wire.messages import Acknowledge, Cancel, Drain, Replay, WorkerState
 from shared.wire.payloads import Done, Failed, Started, Tokens
 from tests.support.router.router_end import PATIENCE_S, RouterEnd
 
@@ -101,7 +101,7 @@ def test_a_cancelled_job_frees_its_slot_and_emits_nothing_more(worker: RunningWo
 
 def test_a_job_that_the_engine_refuses_fails_with_its_message(worker: RunningWorker) -> None:
     worker.probe()
-    worker.send(Submit("picture", worker.router_id, worker.next_number(), ImageJob("a cat")))
+    worker.submit_work("picture", ImageJob("a cat"))
     (event,) = worker.wait_for_end("picture")
     assert event.payload == Failed(400, "the echo engine takes text, not image", "model")
 
@@ -109,7 +109,7 @@ def test_a_job_that_the_engine_refuses_fails_with_its_message(worker: RunningWor
 def test_a_refused_job_leaves_the_others_running(worker: RunningWorker) -> None:
     worker.probe()
     worker.submit("good", max_tokens=20)
-    worker.send(Submit("bad", worker.router_id, worker.next_number(), SpeechJob()))
+    worker.submit_work("bad", SpeechJob())
     worker.wait_for_end("bad")
     assert isinstance(worker.wait_for_end("good")[-1].payload, Done)
 

@@ -53,11 +53,11 @@ class RouterLink:
             SocketReader(self._bus, partial(self._receive, BUS_MESSAGES)),
         ]
 
-    def send(self, worker_id: str, message: RouterMessage, blobs: Sequence[Blob] = ()) -> bool:
-        """Send to one worker, with ``blobs`` as raw frames; False if it is not connected."""
-        frames = [worker_id.encode(), encode(message), *blobs]
+    def send(self, worker_id: str, message: RouterMessage, more: Sequence[Blob] = ()) -> bool:
+        """Send to one worker, with ``more`` as raw frames; False if it is not connected."""
+        frames = [worker_id.encode(), encode(message), *more]
         try:
-            self._jobs.send_multipart(frames, zmq.NOBLOCK, copy=not blobs)
+            self._jobs.send_multipart(frames, zmq.NOBLOCK, copy=not more)
         except zmq.ZMQError as error:
             log.debug("message not sent", extra={"worker": worker_id, "reason": str(error)})
             return False

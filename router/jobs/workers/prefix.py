@@ -17,7 +17,7 @@ from shared.wire.jobs import TextJob
 BLOCK_CHARACTERS = 512
 """Length of the blocks of a prompt without messages."""
 MAX_CUTS = 4096
-"""Cuts remembered for each worker."""
+"""Cuts remembered for each worker, and of each prompt."""
 
 
 class Cut(NamedTuple):
@@ -38,7 +38,7 @@ def prefix_cuts(job: TextJob) -> list[Cut]:
     digest = hashlib.blake2b(digest_size=16)
     characters = 0
     cuts = []
-    for part in parts:
+    for part in parts[:MAX_CUTS]:
         digest.update(part.encode("utf-8", "surrogatepass"))
         characters += len(part)
         cuts.append(Cut(digest.digest(), characters))

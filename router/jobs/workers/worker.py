@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass, field
 
 from router.jobs.blame.record import Doubt
@@ -15,6 +16,8 @@ BEGINNING_S = 5.0
 
 An accused one does, until its trial ends.
 """
+MAX_UNREAD_BYTES = 256 * 1024 * 1024
+"""A worker gets no further job while it has not read this much: what was sent to it is kept in the router's memory."""
 
 
 @dataclass(slots=True, eq=False)
@@ -26,6 +29,8 @@ class Worker:
         confirmed: a probe has come back over the bus, so jobs may be sent.
         jobs: the worker's jobs, by wire id.
         submitted: number of the last submission that was sent to it.
+        unread: numbers and sizes of the submissions that it has not reported as received.
+        unread_bytes: the sum of these sizes.
         occupied: it still computes a cancelled job, and may exit to stop it.
         abandoned: a job left it before its end, and may still be computed.
         draining_at_s: when it began to drain.
@@ -38,6 +43,8 @@ class Worker:
     probed_at_s: float = 0.0
     jobs: dict[str, Job] = field(default_factory=dict)
     submitted: int = 0
+    unread: deque[tuple[int, int]] = field(default_factory=deque)
+    unread_bytes: int = 0
     prefixes: PrefixMemory = field(default_factory=PrefixMemory)
     occupied: bool = False
     abandoned: bool = False
@@ -71,7 +78,19 @@ class Worker:
     @property
     def has_room(self) -> bool:
         """Whether another job may be sent."""
-        return self.ready and not self.occupied and len(self.jobs) < self.capacity
+        full = len(self.jobs) >= self.capacity or self.unread_bytes >= MAX_UNREAD_BYTES
+        return self.ready and not self.occupied and not full
+
+    def note_sent(self, number: int, size_bytes: int) -> None:
+        """Note a submission, with its files."""
+        self.submitted = number
+        self.unread.append((number, size_bytes))
+        self.unread_bytes += size_bytes
+
+    def note_received(self, number: int) -> None:
+        """Note that the worker has received all submissions up to this one."""
+        while self.unread and self.unread[0][0] <= number:
+            self.unread_bytes -= self.unread.popleft()[1]
 
     @property
     def has_slot(self) -> bool:

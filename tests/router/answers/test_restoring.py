@@ -10,9 +10,11 @@ import pytest
 
 from router.answers.ticket import Ticket
 from router.jobs.job import JobState
+from shared.wire.codec import encode
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Submit
+from shared.wire.messages import Orphan, Submit
 from shared.wire.payloads import Done, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
+from shared.wire.work import seed_of
 from tests.support.router.client import CHAT, COMPLETION, app_of, http_client
 from tests.support.router.fake_broker import FakeBroker, Script, words
 from tests.support.router.resuming import RESUMABLE
@@ -41,10 +43,11 @@ async def whole_stream(broker: FakeBroker, path: str, body: dict[str, Any]) -> t
     return answer.text, answer.headers["X-Job-Id"]
 
 
-def left_by(broker: FakeBroker) -> Submit:
+def left_by(broker: FakeBroker, counted: bool = False) -> Orphan:
     """What a worker has of the broker's only job."""
     request = broker.jobs[0].request
-    return Submit("wire", "run-1", 1, request.work, ticket=request.ticket, keep_s=request.keep_s)
+    submit = Submit("wire", "run-1", 1, seed_of(request.work), ticket=request.ticket, keep_s=request.keep_s)
+    return Orphan(submit, broker.jobs[0].packed.frame, counted)
 
 
 async def rest(broker: FakeBroker, job_id: str, after: int, address: str = "127.0.0.1") -> httpx.Response:
@@ -72,7 +75,7 @@ def test_the_rest_of_a_stream_is_that_of_the_earlier_router(path: str, body: dic
         text, job_id = await whole_stream(earlier, path, body)
         events = text.split("\n\n")[:-1]
         app_of(later)
-        assert later.restore("smol-0", left_by(earlier), False)
+        assert later.restore("smol-0", left_by(earlier))
         for after in range(len(events)):
             answer = await rest(later, job_id, after)
             assert answer.text.split("\n\n")[:-1] == events[after:]
@@ -88,7 +91,7 @@ def restored(counted: bool = False) -> tuple[FakeBroker, str]:
         earlier, later = FakeBroker(script=STORY), FakeBroker(script=STORY)
         _, job_id = await whole_stream(earlier, "/v1/completions", COMPLETION)
         app_of(later)
-        assert later.restore("smol-0", left_by(earlier), counted)
+        assert later.restore("smol-0", left_by(earlier, counted))
         assert (await rest(later, job_id, 0)).status_code == 200
         return later, job_id
 
@@ -118,11 +121,12 @@ def test_a_ticket_that_cannot_be_used_is_refused(changes: dict[str, Any] | None)
     async def story() -> None:
         earlier, later = FakeBroker(script=STORY), FakeBroker(script=STORY)
         await whole_stream(earlier, "/v1/completions", COMPLETION)
-        submit = left_by(earlier)
+        submit = left_by(earlier).submit
         fields = {name: getattr(Ticket.decode(submit.ticket), name) for name in Ticket.__struct_fields__}
         ticket = b"\xc1" if changes is None else Ticket(**fields | changes).encode()
         app_of(later)
-        assert not later.restore("smol-0", Submit("wire", "run-1", 1, TextJob(prompt=""), ticket=ticket), False)
+        orphan = Orphan(Submit("wire", "run-1", 1, ticket=ticket), encode(TextJob(prompt="")), counted=False)
+        assert not later.restore("smol-0", orphan)
         assert all(job.ended for job in later.jobs)
 
     asyncio.run(story())
@@ -143,8 +147,9 @@ def test_the_time_limit_goes_on() -> None:
     async def story() -> None:
         broker = FakeBroker(script=STORY)
         await whole_stream(broker, "/v1/completions", {**COMPLETION, "timeout": 60})
-        ticket = Ticket.decode(left_by(broker).ticket)
-        left_s = ticket.job_request(ticket.record(), left_by(broker)).timeout_s
+        submit = left_by(broker).submit
+        ticket = Ticket.decode(submit.ticket)
+        left_s = ticket.job_request(ticket.record(), submit, broker.jobs[0].packed).timeout_s
         assert left_s is not None
         assert 0 < left_s <= 60
 
@@ -157,7 +162,7 @@ def test_a_client_that_is_back_before_the_events_are_waits_for_them() -> None:
         text, job_id = await whole_stream(earlier, "/v1/completions", COMPLETION)
         later.script = []
         app_of(later)
-        assert later.restore("smol-0", left_by(earlier), False)
+        assert later.restore("smol-0", left_by(earlier))
         asking = asyncio.create_task(rest(later, job_id, 3))
         await asyncio.sleep(0)
         for payload in STORY:
@@ -177,7 +182,7 @@ def test_an_id_that_no_event_of_a_restored_stream_has_is_refused(monkeypatch: py
         earlier, later = FakeBroker(script=STORY), FakeBroker(script=STORY[:3])
         _, job_id = await whole_stream(earlier, "/v1/completions", COMPLETION)
         app_of(later)
-        assert later.restore("smol-0", left_by(earlier), False)
+        assert later.restore("smol-0", left_by(earlier))
         assert (await rest(later, job_id, 999)).status_code == 400
         later.cancel(later.jobs[0])
 
@@ -192,7 +197,7 @@ def test_a_restored_stream_longer_than_its_log_keeps_the_newest_events() -> None
         text, job_id = await whole_stream(earlier, "/v1/completions", COMPLETION)
         later.settings = later.settings.model_copy(update={"resume_log_bytes": 10_000})
         app_of(later)
-        assert later.restore("smol-0", left_by(earlier), False)
+        assert later.restore("smol-0", left_by(earlier))
         answer = await rest(later, job_id, 190)
         assert answer.status_code == 200
         assert text.endswith(answer.text)
@@ -209,7 +214,7 @@ def test_an_unknown_job_is_waited_for_until_all_workers_have_been_asked() -> Non
         early = asyncio.create_task(rest(later, job_id, 0))
         unknown = asyncio.create_task(rest(later, "unknown", 0))
         await asyncio.sleep(0)
-        assert later.restore("smol-0", left_by(earlier), False)
+        assert later.restore("smol-0", left_by(earlier))
         assert (await early).status_code == 200
         later.settled = True
         assert (await unknown).status_code == 404

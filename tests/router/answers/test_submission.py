@@ -16,7 +16,9 @@ from router.http.request_record import RequestRecord
 from router.jobs.job import JobState
 from router.jobs.refusals import RefusalReason, Refused
 from router.schemas.text.completions import CompletionRequest
+from shared.wire.jobs import TextJob
 from shared.wire.payloads import Started
+from shared.wire.work import PackedWork
 from tests.support.router.client import CHAT, COMPLETION, app_of, ask
 from tests.support.router.fake_broker import FakeBroker
 
@@ -51,6 +53,19 @@ def test_a_writer_that_cannot_be_made_leaves_no_job_running(
     assert broker.jobs
     assert broker.cancelled == broker.jobs
     assert app_of(broker).state.job_registry.visible(RequestRecord(admin=True)) == []
+
+
+def test_the_choices_of_a_prompt_are_packed_once() -> None:
+    async def go() -> list[PackedWork]:
+        broker = FakeBroker()
+        body = CompletionRequest(prompt=["x", "y"], n=16)
+        async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()):  # type: ignore[arg-type]
+            return [job.packed for job in broker.jobs]
+
+    packed = asyncio.run(go())
+    assert len(packed) == 32
+    assert len(set(packed[:16])) == len(set(packed[16:])) == 1
+    assert [one.work.prompt for one in (packed[0], packed[16]) if isinstance(one.work, TextJob)] == ["x", "y"]
 
 
 def test_nothing_is_submitted_before_it_is_entered() -> None:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 
 from router.jobs.job import Job, JobRequest, JobState
+from shared.wire.codec import encode
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Cancel, Replay, Submit, WorkerState
+from shared.wire.messages import Cancel, Orphan, Replay, Submit, WorkerState
 from shared.wire.payloads import Tokens
+from shared.wire.work import unpack
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 from tests.support.workers.worker_end import WorkerEnd
 
 WORK = TextJob(prompt="a b c")
 
 
-def orphan(job_id: str = "job.1", work: TextJob = WORK, earlier: int = 0) -> Submit:
+def orphan(job_id: str = "job.1", work: TextJob = WORK, earlier: int = 0) -> Orphan:
     """A submission of an earlier router, after another worker has sent so many tokens."""
     sent = [STARTED, *tokens(*range(earlier))] if earlier else []
-    return Submit(job_id, "run-1", 1, work, list(range(earlier)), 0, (sent and STARTED) or None, b"ticket", sent, 60.0)
+    begun = (sent and STARTED) or None
+    submit = Submit(job_id, "run-1", 1, None, list(range(earlier)), 0, begun, b"ticket", sent, 60.0)
+    return Orphan(submit, encode(work), counted=False)
 
 
 class Adopted:
@@ -29,19 +33,20 @@ class Adopted:
         self.counted: list[bool] = []
         server.broker.adopt_with(self._restore)
 
-    def _restore(self, worker_id: str, submit: Submit, counted: bool) -> bool:
-        request = JobRequest("request", "user", "smol", submit.work, ticket=submit.ticket, keep_s=submit.keep_s)
+    def _restore(self, worker_id: str, orphan: Orphan) -> bool:
+        submit, work = orphan.submit, unpack(orphan.work, orphan.submit.seed)
+        request = JobRequest("request", "user", "smol", work, ticket=submit.ticket, keep_s=submit.keep_s)
         self.jobs.append(self._broker.adopt(worker_id, submit, request))
-        self.counted.append(counted)
+        self.counted.append(orphan.counted)
         return True
 
 
-async def offering(server: BrokerServer, *orphans: Submit) -> WorkerEnd:
+async def offering(server: BrokerServer, *orphans: Orphan) -> WorkerEnd:
     """A confirmed worker that had these jobs."""
     worker = server.new_worker()
     worker.orphans = list(orphans)
-    for submit in orphans:
-        worker.jobs[submit.job_id] = []
+    for orphan in orphans:
+        worker.jobs[orphan.submit.job_id] = []
     await server.until(lambda: server.confirmed(worker), worker.beat)
     return worker
 
@@ -77,7 +82,8 @@ def test_what_earlier_workers_sent_comes_first_and_goes_to_later_ones() -> None:
         other.publish_roster(WorkerState.EXITED, worker_id="worker")
         await server.until(lambda: other.submissions)
         (again,) = other.submissions
-        assert (again.work, again.generated, again.ticket, again.keep_s) == (WORK, [0, 1, 2], b"ticket", 60.0)
+        assert (again.generated, again.ticket, again.keep_s) == ([0, 1, 2], b"ticket", 60.0)
+        assert other.works[again.job_id] == WORK
         assert again.earlier == [STARTED, *tokens(0, 1, 2)]
 
     run(test)

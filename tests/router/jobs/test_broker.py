@@ -8,10 +8,12 @@ import pytest
 
 from router.jobs.job import JobRequest, JobState
 from router.jobs.refusals import RefusalReason, Refused
+from router.schemas.errors import ApiError
 from shared.kinds import JobKind
-from shared.wire.jobs import ImageJob
+from shared.wire.jobs import ImageJob, Sampling, TextJob
 from shared.wire.messages import Acknowledge, Cancel, Probe, WorkerState
 from shared.wire.payloads import Failed, Started, Tokens
+from shared.wire.work import PackedWork
 from tests.support.router.broker_server import DONE, SMOL, STARTED, BrokerServer, collect, run, serving, tokens
 from tests.support.workers.worker_end import WorkerEnd
 
@@ -21,7 +23,8 @@ def test_a_job_goes_to_a_worker_and_its_events_to_the_client() -> None:
         worker = await server.ready_worker()
         job = await server.submit_to(worker)
         submission = worker.submissions[0]
-        assert (submission.job_id, submission.work, submission.generated) == (job.wire_id, job.request.work, [])
+        assert (submission.job_id, submission.generated) == (job.wire_id, [])
+        assert worker.works[job.wire_id] == job.request.work
         worker.say(job.wire_id, STARTED, *tokens(1, 2))
         worker.say(job.wire_id, DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
@@ -271,3 +274,31 @@ def test_stopping_cancels_running_jobs() -> None:
         assert job.state is JobState.CANCELLED
 
     asyncio.run(test())
+
+
+def test_a_job_too_large_for_a_worker_is_refused_and_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.wire.work.MAX_WORK_BYTES", 200)
+
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker()
+        with pytest.raises(Refused, match=r"^body: expected a request of up to 200 bytes, got \d+$") as refusal:
+            server.submit(prompt="x" * 200)
+        assert ApiError.from_refusal(refusal.value).status == 413
+        job = await server.submit_to(worker)
+        assert [submit.job_id for submit in worker.submissions] == [job.wire_id]
+        assert list(server.broker._dispatcher.jobs) == [job.wire_id]
+
+    run(test)
+
+
+def test_choices_that_share_a_prompt_have_their_own_seeds() -> None:
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker(slots=4)
+        works = [TextJob(prompt="a", sampling=Sampling(seed=seed)) for seed in (1, 2, 3)]
+        packed = PackedWork(works[0])
+        for work in works:
+            server.broker.submit(JobRequest("request", "user", "smol", work, packed=packed))
+        await server.until(lambda: len(worker.works) == 3)
+        assert list(worker.works.values()) == works
+
+    run(test)

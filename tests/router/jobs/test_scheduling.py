@@ -46,7 +46,7 @@ def test_a_user_with_nothing_running_gets_a_slot_at_once_even_if_another_user_ha
         kept = [job for job in busy if job.state is JobState.RUNNING]
         assert kept == busy[:3]
         # The preempted job that had a slot resumes from its first token, as the next one of its user.
-        assert worker.submissions[-1].work == busy[3].request.work
+        assert worker.works[worker.submissions[-1].job_id] == busy[3].request.work
         assert worker.submissions[-1].generated == [1]
         assert busy[3].state is JobState.DISPATCHED
 

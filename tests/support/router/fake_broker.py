@@ -15,7 +15,7 @@ from router.jobs.served import ServedModel
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Submit
+from shared.wire.messages import Orphan, Submit
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
 
 MODEL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="", aliases=("gpt-4o", "small"))
@@ -82,7 +82,7 @@ class FakeBroker:
             self.cancelled.append(job)
             job.wake()
 
-    def adopt_with(self, restore: Callable[[str, Submit, bool], bool]) -> None:
+    def adopt_with(self, restore: Callable[[str, Orphan], bool]) -> None:
         self.restore = restore
 
     def adopt(self, worker_id: str, submit: Submit, request: JobRequest) -> Job:

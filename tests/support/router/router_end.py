@@ -14,7 +14,7 @@ from typing import Any
 import zmq
 
 from shared.wire.codec import encode
-from shared.wire.jobs import TextJob
+from shared.wire.jobs import TextJob, Work
 from shared.wire.messages import (
     BUS_MESSAGES,
     HEARTBEAT_TOPIC,
@@ -92,8 +92,13 @@ class RouterEnd:
         self, job_id: str, prompt: str = "a b c", max_tokens: int = 3, generated: list[int] | None = None
     ) -> None:
         """Send a text job."""
-        job = TextJob(prompt=prompt, max_tokens=max_tokens)
-        self.send(Submit(job_id, self.router_id, self.next_number(), job, generated or []))
+        self.submit_work(job_id, TextJob(prompt=prompt, max_tokens=max_tokens), generated=generated or [])
+
+    def submit_work(self, job_id: str, work: Work, *blobs: bytes, **fields: Any) -> Submit:
+        """Send a job; returns what was sent before its work."""
+        submit = Submit(job_id, self.router_id, self.next_number(), **fields)
+        self.send(submit, encode(work), *blobs)
+        return submit
 
     def next_number(self) -> int:
         """The number of the next submission."""

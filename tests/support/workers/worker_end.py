@@ -10,6 +10,7 @@ from typing import Any
 import zmq
 
 from shared.wire.codec import encode
+from shared.wire.jobs import Work
 from shared.wire.messages import (
     HEARTBEAT_TOPIC,
     ROSTER_TOPIC,
@@ -20,6 +21,7 @@ from shared.wire.messages import (
     Event,
     Heartbeat,
     JobReport,
+    Orphan,
     Probe,
     ProbeEcho,
     Replay,
@@ -34,6 +36,7 @@ from shared.wire.messages import (
 )
 from shared.wire.payloads import Payload
 from shared.wire.transport import Endpoints, SocketReader, open_socket
+from shared.wire.work import unpack
 
 
 class WorkerEnd:
@@ -51,8 +54,8 @@ class WorkerEnd:
         self.jobs: dict[str, list[Event]] = {}
         self.router_id = ""
         self.read_up_to = 0
-        self.orphans: list[Submit] = []
-        self.counted: list[str] = []
+        self.works: dict[str, Work] = {}
+        self.orphans: list[Orphan] = []
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._dealer = open_socket(self._context, zmq.DEALER)
         self._dealer.setsockopt(zmq.ROUTING_ID, worker_id.encode())
@@ -107,7 +110,7 @@ class WorkerEnd:
 
     def echo(self, nonce: int) -> None:
         """Publish an answer to a probe."""
-        self._publish(router_topic(self.router_id), ProbeEcho(self.worker_id, nonce, self.orphans, self.counted))
+        self._publish(router_topic(self.router_id), ProbeEcho(self.worker_id, nonce, self.orphans))
 
     def send(self, message: Any) -> None:
         """Send a message, or raw bytes, on the jobs socket."""
@@ -138,6 +141,7 @@ class WorkerEnd:
                 self.read_up_to = max(self.read_up_to, message.submitted)
             case Submit():
                 self.read_up_to = message.number
+                self.works[message.job_id] = unpack(frames[1], message.seed)
                 self.jobs.setdefault(message.job_id, [])
             case Cancel():
                 self.jobs.pop(message.job_id, None)

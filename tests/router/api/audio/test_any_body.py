@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from router.schemas.audio import TranscriptionRequest
 from shared.wire.codec import encode
 from shared.wire.jobs import SpeechJob
-from shared.wire.messages import ROUTER_MESSAGES, Submit
+from shared.wire.work import unpack
 from tests.support.requests.speech import ROUTE, TRANSLATIONS, speech_broker
 from tests.support.router.client import http_client
 
@@ -65,8 +65,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
             assert response.json()["error"]["message"]
         for job in broker.jobs:
             assert isinstance(job.request.work, SpeechJob)
-            submit = Submit("job", "router", 1, job.request.work)
-            assert ROUTER_MESSAGES.decode(encode(submit)) == submit
+            assert unpack(encode(job.request.work), None) == job.request.work
         broker.jobs.clear()
 
     check()

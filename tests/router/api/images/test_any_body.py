@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from router.schemas.images import EditsRequest, GenerationsRequest, Img2ImgRequest, Txt2ImgRequest
 from shared.wire.codec import encode
 from shared.wire.jobs import ImageJob
-from shared.wire.messages import ROUTER_MESSAGES, Submit
+from shared.wire.work import unpack
 from tests.support.any_json import json_values
 from tests.support.requests.images import image_broker
 from tests.support.requests.pictures import in_base64, png
@@ -55,8 +55,7 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
                 assert response.json()["error"]["message"]
             for job in broker.jobs:
                 assert isinstance(job.request.work, ImageJob)
-                submit = Submit("job", "router", 1, job.request.work)
-                assert ROUTER_MESSAGES.decode(encode(submit)) == submit
+                assert unpack(encode(job.request.work), None) == job.request.work
             broker.jobs.clear()
 
         check()

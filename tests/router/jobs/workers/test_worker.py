@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from router.jobs.workers.table import WorkerTable
@@ -30,3 +31,18 @@ def test_a_worker_gets_jobs_only_when_confirmed_and_ready() -> None:
     worker.confirmed = True
     worker.heartbeat = beat("worker", state=WorkerState.DRAINING)
     assert not worker.has_room
+
+
+def test_a_worker_that_does_not_read_gets_no_more_than_fits_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.jobs.workers.worker.MAX_UNREAD_BYTES", 100)
+    worker = worker_with(0)
+    worker.note_sent(1, 60)
+    assert worker.has_room
+    worker.note_sent(4, 60)
+    assert (worker.submitted, worker.has_room) == (4, False)
+    worker.note_received(0)
+    assert not worker.has_room
+    worker.note_received(3)
+    assert worker.has_room
+    worker.note_received(4)
+    assert worker.unread_bytes == 0
