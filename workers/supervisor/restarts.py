@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 FIRST_DELAY_S = 0.2
-MAX_DELAY_S = 10.0
+MAX_DELAY_S = 1.0
 HEALTHY_S = 30.0
 MAX_FAILED_STARTS = 5
 

@@ -16,6 +16,7 @@ from shared.wire.jobs import TextJob
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, FinishReason, JobError, Started, Tokens
 from workers.engine import Emitted, EngineInfo, EngineJob
+from workers.testing.poison import Poison, poison_in
 
 DEFAULT_TOKENS = 16
 
@@ -26,6 +27,7 @@ class _Echo:
     words: list[str]
     tokens: int
     received_at_s: float
+    poison: Poison
     sent: int = 0
     ttft_s: float = 0.0
 
@@ -51,7 +53,8 @@ class EchoEngine:
             raise JobError(400, f"the echo engine takes text, not {kind_of(text)}", "model")
         words = _prompt_of(text).split() or ["echo"]
         tokens = text.max_tokens if text.max_tokens is not None else DEFAULT_TOKENS
-        self._waiting.append(_Echo(job.job_id, words, tokens, time.monotonic(), sent=len(job.generated)))
+        sent = len(job.generated)
+        self._waiting.append(_Echo(job.job_id, words, tokens, time.monotonic(), poison_in(words), sent))
         return []
 
     def cancel(self, job_id: str) -> None:
@@ -88,6 +91,7 @@ class EchoEngine:
 
     def _advance(self, echo: _Echo) -> list[Emitted]:
         emitted: list[Emitted] = []
+        echo.poison.taste(echo.sent)
         if echo.sent < echo.tokens:
             if echo.sent == 0:
                 echo.ttft_s = time.monotonic() - echo.received_at_s
