@@ -6,9 +6,9 @@
 
 A server with two workers is under load from 16 clients that know the right answers. Meanwhile its workers are killed,
 suspended and restarted, its router is killed, messages between its processes are lost and delayed, the disk is full,
-clients disconnect, and garbage is sent. At the end, every accepted request must have been answered exactly once,
-completely and in order; no job may be left; SIGTERM must end the server with exit code 0. The exit code is 1 after any
-violation. ``--seed`` determines faults and requests, but not their timing.
+clients disconnect, garbage is sent, and so are requests that kill their workers. At the end, every accepted request
+must have been answered exactly once, completely and in order; no job may be left; SIGTERM must end the server with
+exit code 0. The exit code is 1 after any violation. ``--seed`` determines faults and requests, but not their timing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ async def _run(options: argparse.Namespace) -> int:
         models.append(str(painter))
     settings = ["--drain-timeout-s", "5", "--nctx", "2048", "--cache-bytes", "50M"]
     server = ChaosServer(models, options.drop, options.delay, options.seed, settings)
-    echo = options.model.partition(":")[0] == "echo"
+    echo = _is_echo(options.model)
     answers = EchoAnswers() if echo else ModelAnswers(options.model)
     ties_before = 0
     before: dict[str, Figures] = {}
@@ -95,7 +95,9 @@ async def _load(
         ]
         if harm:
             seed = f"{options.seed}/faults"
-            faults = Faults(server, record, seed, options.interval, options.speech, options.images)
+            faults = Faults(
+                server, record, seed, options.interval, options.speech, options.images, _is_echo(options.model)
+            )
             work.append(asyncio.create_task(faults.run(session, stopping)))
         done, _ = await asyncio.wait(work, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
         stopping.set()
@@ -124,6 +126,10 @@ def _ties(answers: EchoAnswers | ModelAnswers, ties_before: int) -> str:
         return ""
     parts = {"before any fault": answers.margins[:ties_before], "afterwards": answers.margins[ties_before:]}
     return ", ".join(f"{len(part)} {when} (largest {max(part, default=0):.2f})" for when, part in parts.items())
+
+
+def _is_echo(model: str) -> bool:
+    return model.partition(":")[0] == "echo"
 
 
 def _session() -> aiohttp.ClientSession:

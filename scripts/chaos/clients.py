@@ -57,7 +57,7 @@ class Client:
                 self._record.requests["retried after the router's death"] += 1
                 await asyncio.sleep(RETRY_AFTER_S)
                 continue
-            if self._died_twice(answer, started_at_s):
+            if self._failed_alone(answer, started_at_s):
                 return
             problem = self._answers.problem(task, answer)
             if problem:
@@ -67,13 +67,16 @@ class Client:
             return
         self._record.violation(f"{task.name}: not answered in {MAX_ATTEMPTS} attempts")
 
-    def _died_twice(self, answer: Answer, started_at_s: float) -> bool:
-        """Whether the request was rightly refused a third try because two workers died with it."""
+    def _failed_alone(self, answer: Answer, started_at_s: float) -> bool:
+        """Whether the request was rightly refused another try, because a worker was killed that had no other job.
+
+        The deaths that other requests cause are no excuse.
+        """
         if "workers died while they had this request" not in answer.error:
             return False
-        if self._record.workers_lost_since(started_at_s) < 2:
+        if self._record.workers_lost_since(started_at_s) < 1:
             return False
-        self._record.requests["failed after the deaths of two workers"] += 1
+        self._record.requests["failed because its workers were killed"] += 1
         return True
 
     async def _stream(self, session: aiohttp.ClientSession, task: Task) -> Answer:

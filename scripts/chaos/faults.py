@@ -14,7 +14,7 @@ import aiohttp
 import psutil
 
 from scripts.chaos.record import Record
-from scripts.chaos.server import ChaosServer
+from scripts.chaos.server import POISON, ChaosServer
 
 MIN_BETWEEN_ROUTER_KILLS_S = 4.0
 """The server rightly gives up after five deaths of the router within ten seconds."""
@@ -53,10 +53,11 @@ class Faults:
         interval_s: the mean time between two faults.
         speech: a speech model is served; it is sent damaged recordings.
         images: an image model is served; a picture is requested while the disk is full.
+        echo: the echo engine answers, whose workers a prompt can kill.
     """
 
     def __init__(
-        self, server: ChaosServer, record: Record, seed: str, interval_s: float, speech: bool, images: bool
+        self, server: ChaosServer, record: Record, seed: str, interval_s: float, speech: bool, images: bool, echo: bool
     ) -> None:
         self._server = server
         self._record = record
@@ -79,6 +80,10 @@ class Faults:
             self._kinds.append((1.5, self._send_damaged_audio))
         else:
             record.skipped["damaged audio"] = "no speech model is served (--speech)"
+        if echo:
+            self._kinds.append((1.0, self._send_poison))
+        else:
+            record.skipped["request that kills its workers"] = "only the echo engine dies of a prompt"
         if not images:
             record.skipped["picture while the disk is full"] = "no image model is served (--images)"
 
@@ -226,6 +231,22 @@ class Faults:
         form = aiohttp.FormData()
         form.add_field("file", self._random.randbytes(20_000), filename="damaged.mp3")
         await self._refused(session, "damaged audio", "/v1/audio/transcriptions", data=form)
+
+    async def _send_poison(self, session: aiohttp.ClientSession) -> None:
+        """Send a request that kills its workers, at its beginning or later; it must fail. Clients check the others."""
+        prompt = f"{POISON}:{self._random.choice([0, 0, 3, 20])}"
+        started_at_s = self._record.now_s()
+        self._record.fault("request that kills its workers")
+        body = {"model": "echo", "prompt": prompt, "max_tokens": 60}
+        timeout = aiohttp.ClientTimeout(GARBAGE_TIMEOUT_S)
+        try:
+            async with session.post(f"{self._server.url}/v1/completions", json=body, timeout=timeout) as answer:
+                text = await answer.text()
+                if answer.status != 500 or json.loads(text)["error"]["code"] != "worker_died":
+                    self._record.violation(f"{prompt}: answered {answer.status} {text[:200]}")
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            if not self._record.router_died_since(started_at_s):
+                self._record.violation(f"{prompt}: {error!r}")
 
     async def _refused(self, session: aiohttp.ClientSession, kind: str, path: str, data: Any) -> None:
         """Send a body that must be refused with 4xx."""

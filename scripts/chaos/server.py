@@ -20,6 +20,8 @@ import aiohttp
 import psutil
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+POISON = "poison"
+"""A word that kills workers of the echo engine, followed by ``:`` and the number of tokens before."""
 START_TIMEOUT_S = 180.0
 STOP_TIMEOUT_S = 60.0
 
@@ -45,6 +47,7 @@ class ChaosServer:
         self._folder = tempfile.TemporaryDirectory(prefix="nexa-chaos-")
         keys = {"NEXA_KEY_FILE": f"{self._folder.name}/keys.sqlite3"}  # not the user's own
         chaos = {"NEXA_CHAOS_DROP": str(drop), "NEXA_CHAOS_DELAY": str(delay), "NEXA_CHAOS_SEED": str(seed)}
+        chaos["NEXA_CHAOS_POISON"] = POISON
         arguments = ["server", *models, "--workers", "2", "--port", str(self.port), *options]
         self.process = psutil.Popen(
             [sys.executable, "-m", "router.cli", *arguments],
