@@ -14,7 +14,10 @@ import uvicorn
 from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
 from router.http.connections.connection import guarded_protocol
-from router.http.connections.connection_limits import ConnectionLimits, set_tcp_user_timeout, within_file_limit
+from router.http.connections.connection_limits import ConnectionLimits, notice_vanished_clients
+from router.http.connections.file_limit import within_file_limit
+from router.http.connections.tls_door import tls_door
+from router.http.tls import tls_context
 from router.jobs.broker import Broker
 from router.keys.database import KeyFileError
 from router.telemetry.setup import open_tracing
@@ -35,36 +38,43 @@ def main(arguments: list[str] | None = None) -> int:
         die_with_parent()
     settings = ServerSettings.load(options.settings)
     open_log(settings.log_format, process="router", own_pipe=started_by_supervisor())
-    limits = within_file_limit(ConnectionLimits())
+    limits = within_file_limit(_limits(settings))
     try:
         app = create_app(Broker(settings), open_tracing(settings.otlp_endpoint, OPERATIONS, QUIET_PATHS))
     except KeyFileError as error:
         log.error("%s", error)
         return 1
+    tls = tls_context(settings.ssl_certfile, settings.ssl_keyfile)
     server = uvicorn.Server(
         uvicorn.Config(
             app,
             host=settings.host,
             port=settings.port,
             loop="uvloop",
-            http=guarded_protocol(limits),
+            http=guarded_protocol(limits) if tls is None else tls_door(limits, tls),
             ws="none",
             lifespan="on",
             log_config=None,
             access_log=False,
             server_header=False,
-            ssl_certfile=settings.ssl_certfile or None,
-            ssl_keyfile=settings.ssl_keyfile or None,
             timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
         )
     )
     listener = None if options.fd is None else socket.socket(fileno=options.fd)
     if listener is not None:
-        set_tcp_user_timeout(listener, limits.read_timeout_s)
+        notice_vanished_clients(listener, limits.read_timeout_s)
     # Passed as a socket: given only the number, uvicorn would take it for a Unix socket.
     server.run(sockets=None if listener is None else [listener])
     return 0 if server.started else 1
+
+
+def _limits(settings: ServerSettings) -> ConnectionLimits:
+    return ConnectionLimits(
+        max_connections=settings.max_connections,
+        max_per_address=settings.max_connections_per_address,
+        proxies=settings.trusted_proxies,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,6 +12,7 @@ from typing import NoReturn
 from router.cli.data_folder import absolute, data_path
 from router.cli.model_files import with_files
 from router.cli.model_finding import find_models
+from router.http.connections.file_limit import TooFewFiles, require_files
 from router.http.tls import CertificateError, check_certificate
 from router.keys.database import FILE_NAME as KEY_FILE_NAME
 from router.keys.database import KeyFileError
@@ -58,6 +59,10 @@ def check(loaded: LoadedOptions) -> None:
             packages, or a default timeout above the maximum.
     """
     options = loaded.options
+    try:
+        require_files()
+    except TooFewFiles as error:
+        raise OptionError(str(error)) from None
     if not loaded.models:
         raise OptionError("a model is required; try: nexa server smollm2 (all names: nexa list)")
     needs_key(options)

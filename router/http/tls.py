@@ -24,9 +24,18 @@ def check_certificate(certfile: str, keyfile: str) -> None:
         if path:
             _check_readable(option, path)
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile or None, _no_passphrase)
+        tls_context(certfile, keyfile)
     except ssl.SSLError as error:
         raise CertificateError(_reason(error, certfile, keyfile)) from None
+
+
+def tls_context(certfile: str, keyfile: str) -> ssl.SSLContext | None:
+    """What serves TLS with these files; None if no certificate is named."""
+    if not certfile:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certfile, keyfile or None, _no_passphrase)
+    return context
 
 
 def _check_readable(option: str, path: str) -> None:

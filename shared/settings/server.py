@@ -136,6 +136,17 @@ class ServerOptions(BaseModel):
         int,
         Option(Size(1, GIGABYTE), "largest file in a request", Group.LIMITS, former=FormerName("max_upload", MEGABYTE)),
     ] = 100 * MEGABYTE
+    max_connections: Annotated[
+        int, Option(Whole(1, 1_000_000), "maximum number of open connections; further ones get 503", Group.LIMITS)
+    ] = 10_000
+    max_connections_per_address: Annotated[
+        int,
+        Option(
+            Whole(1, 1_000_000),
+            "the same of one address, other than this machine and trusted proxies; further ones get 429",
+            Group.LIMITS,
+        ),
+    ] = 512
     resume_timeout_s: Annotated[
         float,
         Option(

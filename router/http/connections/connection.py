@@ -25,6 +25,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from router.http.connections.connection_limits import ConnectionLimits
 from router.http.connections.lingering import LingeringTransport
+from router.http.connections.places import Places
 from router.http.connections.reader_watch import ReaderWatch
 from router.http.connections.unchunked import Unchunked
 from router.http.connections.upgrade_offers import OfferIgnoringParser
@@ -46,6 +47,7 @@ class GuardedProtocol(HttpToolsProtocol):
     """One connection, within ``limits``."""
 
     limits = ConnectionLimits()
+    places = Places(limits)
     parser: OfferIgnoringParser
     transport: LingeringTransport
     _reader_watch: ReaderWatch
@@ -59,6 +61,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._parsed_head_bytes = 0
         self._refusal: ApiError | None = None
         self._arrival_timer: asyncio.TimerHandle | None = None
+        self._place: str | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         limits = self.limits
@@ -69,16 +72,31 @@ class GuardedProtocol(HttpToolsProtocol):
             LingeringTransport(transport, self.loop, self._is_sending, limits.linger_timeout_s, limits.max_linger_bytes)
         )
         self.app_state = {**self.app_state, PEER: self.client}  # uvicorn replaces a request's client by a proxy's word
-        if len(self.connections) > limits.max_connections:
-            self._refuse(ApiError(503, "too many open connections; close some, or try again later"))
+        refusal = self.take_place(self.client[0] if self.client else "") if self._place is None else None
+        if refusal is not None:
+            self._refuse(refusal)
         else:
             self._start_arrival_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.free_place()
         self._stop_arrival_timer()
         self._reader_watch.stop()
         self.transport.stop()
         super().connection_lost(exc)
+
+    def take_place(self, address: str) -> ApiError | None:
+        """Take a place before the connection is made; returns why there is none."""
+        refusal = self.places.take(address)
+        if refusal is None:
+            self._place = address
+        return refusal
+
+    def free_place(self) -> None:
+        """Give back the place, if the connection has one."""
+        if self._place is not None:
+            self.places.free(self._place)
+            self._place = None
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -222,13 +240,14 @@ class GuardedProtocol(HttpToolsProtocol):
 
 def guarded_protocol(limits: ConnectionLimits) -> type[GuardedProtocol]:
     """A :class:`GuardedProtocol` with these limits; uvicorn takes a class, not an instance."""
-    return type("LimitedProtocol", (GuardedProtocol,), {"limits": limits})
+    return type("LimitedProtocol", (GuardedProtocol,), {"limits": limits, "places": Places(limits)})
 
 
 def _raw_response(error: ApiError) -> bytes:
     body = json.dumps(error.body()).encode()
+    fields = "".join(f"{name}: {value}\r\n" for name, value in (error.headers or {}).items())
     head = (
         f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}\r\nContent-Type: application/json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        f"Content-Length: {len(body)}\r\n{fields}Connection: close\r\n\r\n"
     )
     return head.encode("ascii") + body

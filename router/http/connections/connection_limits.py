@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import resource
 import socket
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-SPARE_FILES = 128
-"""File descriptors kept free for everything but client connections: worker sockets, uploads, pictures."""
+KEEP_ALIVE_PROBE_S = 15
+"""How often the kernel asks a silent client whether it is still there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +18,8 @@ class ConnectionLimits:
     has an answer to read must read as much, or all of it, every ``read_timeout_s``. What a client still sends of a
     request that is answered already is read for ``linger_timeout_s``, at most ``max_linger_bytes`` of it. When the
     server stops, a client has ``last_close_timeout_s`` to read the end of its answer and, over TLS, to close as well.
+    Over TLS, it must shake hands within ``handshake_timeout_s``. ``proxies`` are addresses and networks that
+    ``max_per_address`` is not for.
     """
 
     head_timeout_s: float = 10.0
@@ -29,29 +30,21 @@ class ConnectionLimits:
     linger_timeout_s: float = 30.0
     max_linger_bytes: int = 1024 * 1024 * 1024
     last_close_timeout_s: float = 5.0
+    handshake_timeout_s: float = 5.0
     max_connections: int = 10_000
+    max_per_address: int = 512
+    proxies: tuple[str, ...] = ()
 
 
-def within_file_limit(limits: ConnectionLimits) -> ConnectionLimits:
-    """``limits`` with ``max_connections`` lowered, if need be, to the files this process may open less ``SPARE_FILES``.
+def notice_vanished_clients(listener: socket.socket, timeout_s: float) -> None:
+    """Make the kernel close connections of ``listener`` whose client has vanished or reads nothing for ``timeout_s``.
 
-    Before that, raises the process's soft limit towards the hard one: the usual 1024 is meant for programs that use
-    ``select``.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = limits.max_connections + SPARE_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft == resource.RLIM_INFINITY:
-        return limits
-    return replace(limits, max_connections=max(1, min(limits.max_connections, soft - SPARE_FILES)))
-
-
-def set_tcp_user_timeout(listener: socket.socket, timeout_s: float) -> None:
-    """Make the kernel close connections of ``listener`` whose client acknowledges or reads nothing for ``timeout_s``.
-
-    This covers answers too short to fill the write buffer that :class:`ReaderWatch` watches. Linux only.
+    This covers answers too short to fill the write buffer that :class:`ReaderWatch` watches, and clients that wait for
+    an answer and went away without closing, as on a power cut: the kernel asks those whether they are still there.
+    Linux only.
     """
     if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, max(1, int(timeout_s)))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEP_ALIVE_PROBE_S)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(timeout_s * 1000))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +14,8 @@ import httpx
 import uvicorn
 
 from router.http.connections.connection import guarded_protocol
-from router.http.connections.connection_limits import ConnectionLimits, set_tcp_user_timeout
+from router.http.connections.connection_limits import ConnectionLimits, notice_vanished_clients
+from router.http.connections.tls_door import tls_door
 from tests.support.router.client import app_of, wait_until
 from tests.support.router.fake_broker import FakeBroker
 
@@ -48,14 +50,18 @@ class GuardedServer:
 
 @contextlib.contextmanager
 def serving_with(
-    limits: ConnectionLimits = USUAL, broker: FakeBroker | None = None, loop: Any = "uvloop", **options: Any
+    limits: ConnectionLimits = USUAL,
+    broker: FakeBroker | None = None,
+    loop: Any = "uvloop",
+    tls: ssl.SSLContext | None = None,
+    **options: Any,
 ) -> Iterator[GuardedServer]:
     broker = broker or FakeBroker()
     listener = socket.create_server(("127.0.0.1", 0))
-    set_tcp_user_timeout(listener, limits.read_timeout_s)
+    notice_vanished_clients(listener, limits.read_timeout_s)
     config = uvicorn.Config(
         app_of(broker),
-        http=guarded_protocol(limits),
+        http=guarded_protocol(limits) if tls is None else tls_door(limits, tls),
         loop=loop,
         log_config=None,
         access_log=False,
