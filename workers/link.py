@@ -12,13 +12,13 @@ import os
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import assert_never
 
 import zmq
 
-from shared.wire.codec import WireError, encode
+from shared.wire.codec import MAX_FRAME_BYTES, WireError, encode
 from shared.wire.jobs import Work
 from shared.wire.messages import (
     HEARTBEAT_INTERVAL_S,
@@ -45,6 +45,13 @@ from workers.engine import Emitted
 from workers.journal import JobJournal
 from workers.resumable import MAX_RESUMABLE_EVENTS, ResumableJobs
 from workers.testing.unreliable_bus import open_bus
+
+MAX_WAITING_STEPS = 10_000
+"""Messages kept for a router that does not read; further ones are dropped, and replayed when it reads again."""
+MAX_PART_BYTES = 4 * 1024 * 1024
+"""Size of the events of one message, where they are divided."""
+MAX_MESSAGES_PER_TURN = 64
+"""Messages read before events are published."""
 
 log = logging.getLogger("nexa.worker.link")
 
@@ -114,6 +121,7 @@ class WorkerLink:
         self._jobs.connect(self._endpoints.jobs)
         self._bus = open_bus(context)
         self._bus.setsockopt(zmq.LINGER, 500)
+        self._bus.setsockopt(zmq.SNDHWM, MAX_WAITING_STEPS)
         self._bus.connect(self._endpoints.router_bus)
         try:
             self._loop()
@@ -141,7 +149,7 @@ class WorkerLink:
                 os.eventfd_read(self._wake_fd)
 
     def _receive(self) -> None:
-        while True:
+        for _ in range(MAX_MESSAGES_PER_TURN):
             try:
                 frames = self._jobs.recv_multipart(zmq.NOBLOCK, copy=False)
             except zmq.Again:
@@ -161,8 +169,7 @@ class WorkerLink:
                 self._cancel(message)
             case Replay(job_id=job_id, first_seq=first_seq):
                 self._resumable.claim(job_id, self._journal.router_of(job_id))
-                events = self._journal.since(job_id, first_seq)
-                self._jobs.send(encode(Replayed(self._worker_id, job_id, events is not None, events or [])))
+                self._replay(job_id, self._journal.since(job_id, first_seq))
             case Acknowledge(job_ids=job_ids):
                 for job_id in job_ids:
                     self._resumable.end(job_id, self._journal.take(job_id))
@@ -188,6 +195,12 @@ class WorkerLink:
                     self._resumable.open(message, frames[0].bytes)
                 self._on_command(Submission(message, work, [frame.buffer for frame in frames[1:]]))
         self._received[message.router_id] = message.number
+
+    def _replay(self, job_id: str, events: list[Event] | None) -> None:
+        """Send events again, in messages of a limited size."""
+        known = events is not None
+        for part in _parts(events) if events else [[]]:
+            self._jobs.send(encode(Replayed(self._worker_id, job_id, known, part)))
 
     def _cancel(self, message: Cancel) -> None:
         self._journal.forget(message.job_id)
@@ -219,7 +232,16 @@ class WorkerLink:
                 if recorded is not None:
                     by_router[recorded[0]].append(recorded[1])
             for router_id, events in by_router.items():
-                self._bus.send_multipart([router_topic(router_id), encode(Step(self._worker_id, events))])
+                self._send_step(router_topic(router_id), events)
+
+    def _send_step(self, topic: bytes, events: list[Event]) -> None:
+        """Publish the events of a step, in several messages if they do not fit into one."""
+        frame = encode(Step(self._worker_id, events))
+        if len(frame) <= MAX_FRAME_BYTES:
+            self._bus.send_multipart([topic, frame])
+        else:
+            for part in _parts(events):
+                self._bus.send_multipart([topic, encode(Step(self._worker_id, part))])
 
     def _report(self) -> None:
         """Tell each router what has arrived of it. It follows the events that it lists."""
@@ -237,3 +259,17 @@ class WorkerLink:
                 self._resumable.forget(job_id)
             if not self._resumable.has(job_id):
                 self._journal.drop_before(job_id, next_seq)
+
+
+def _parts(events: list[Event]) -> Iterator[list[Event]]:
+    """Divide events into parts of up to ``MAX_PART_BYTES``, or of one event that is larger."""
+    part: list[Event] = []
+    size_bytes = 0
+    for event in events:
+        event_bytes = len(encode(event))
+        if part and size_bytes + event_bytes > MAX_PART_BYTES:
+            yield part
+            part, size_bytes = [], 0
+        part.append(event)
+        size_bytes += event_bytes
+    yield part

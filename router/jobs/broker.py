@@ -26,7 +26,7 @@ from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.messages import Cancel, Submit
 from shared.wire.payloads import Failed
-from shared.wire.transport import Endpoints
+from shared.wire.transport import MAX_BLOB_BYTES, Endpoints
 from shared.wire.work import WorkTooLarge
 
 SETTLE_S = 5.0
@@ -214,6 +214,10 @@ def _check_size(job: Job) -> None:
     Raises:
         Refused: it is too large.
     """
+    largest = max(map(len, job.request.blobs), default=0)
+    if largest > MAX_BLOB_BYTES:
+        message = f"file: expected up to {MAX_BLOB_BYTES} bytes, got {largest}"
+        raise Refused(RefusalReason.REQUEST_TOO_LARGE, message, "file")
     try:
         _ = job.packed.frame
     except WorkTooLarge as error:

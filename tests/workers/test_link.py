@@ -273,6 +273,32 @@ def test_events_that_the_router_has_are_dropped(router: RouterEnd, worker: Linke
     assert router.wait_for_report(lambda report: True).jobs == {"job": 2}
 
 
+def test_a_replay_comes_in_parts_of_limited_size(
+    router: RouterEnd, worker: LinkedWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(router, worker)
+    payloads = [Tokens(text, [0]) for text in ("a" * 60, "b", "c" * 200, "d", "e" * 60)]
+    for payload in payloads:
+        worker.link.emit([("job", payload)])
+    router.wait_until(lambda: len(router.events["job"]) == 5, "the events")
+    monkeypatch.setattr("workers.link.MAX_PART_BYTES", 100)
+    router.send(Replay("job", 0))
+    router.wait_until(lambda: sum(len(replay.events) for replay in router.replays) == 5, "the replays")
+    assert [[event.seq for event in replay.events] for replay in router.replays] == [[0, 1], [2], [3, 4]]
+    assert all(replay.known for replay in router.replays)
+
+
+def test_the_events_of_a_step_too_large_for_a_message_come_in_several(
+    router: RouterEnd, worker: LinkedWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin(router, worker)
+    monkeypatch.setattr("workers.link.MAX_FRAME_BYTES", 200)
+    monkeypatch.setattr("workers.link.MAX_PART_BYTES", 100)
+    worker.link.emit([("job", Tokens("a" * 60, [0])), ("job", Tokens("b" * 120, [1])), ("job", DONE)])
+    assert [event.seq for event in router.wait_for_end("job")] == [0, 1, 2]
+    assert [len(step.events) for step in router.steps] == [1, 1, 1]
+
+
 def test_all_events_of_a_resumable_job_are_kept_up_to_a_limit(
     router: RouterEnd, worker: LinkedWorker, monkeypatch: pytest.MonkeyPatch
 ) -> None:

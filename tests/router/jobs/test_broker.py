@@ -284,6 +284,9 @@ def test_a_job_too_large_for_a_worker_is_refused_and_never_sent(monkeypatch: pyt
         with pytest.raises(Refused, match=r"^body: expected a request of up to 200 bytes, got \d+$") as refusal:
             server.submit(prompt="x" * 200)
         assert ApiError.from_refusal(refusal.value).status == 413
+        monkeypatch.setattr("router.jobs.broker.MAX_BLOB_BYTES", 5)
+        with pytest.raises(Refused, match=r"^file: expected up to 5 bytes, got 6$"):
+            server.broker.submit(JobRequest("request", "user", "smol", TextJob(prompt=""), (b"12345", b"123456")))
         job = await server.submit_to(worker)
         assert [submit.job_id for submit in worker.submissions] == [job.wire_id]
         assert list(server.broker._dispatcher.jobs) == [job.wire_id]
