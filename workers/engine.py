@@ -13,6 +13,9 @@ from shared.wire.jobs import Work
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Payload, Started
 
+Party = tuple[str, float]
+"""Whose turn it is: a user, with a weight. Turns of less weight come less often."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineJob:
@@ -32,6 +35,11 @@ class EngineJob:
     begun: Started | None = None
     user: str = ""
     weight: float = 1.0
+
+    @property
+    def party(self) -> Party:
+        """Whose turns it takes."""
+        return self.user, self.weight
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,7 @@ class LlamaEngine:
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         prepare = partial(self._prepare, job, time.monotonic())
-        self._preparing[job.job_id] = self._queue.submit((job.user, job.weight), prepare)
+        self._preparing[job.job_id] = self._queue.submit(job.party, prepare)
         return []
 
     def cancel(self, job_id: str) -> None:

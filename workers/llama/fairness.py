@@ -8,6 +8,7 @@ from collections.abc import Sequence as Ordered
 
 from shared.costs import GENERATED_TOKEN
 from shared.virtual_counters import VirtualCounters
+from workers.engine import Party
 from workers.llama.sequence import Sequence, SequenceState
 
 FULL_WEIGHT = 1.0
@@ -15,8 +16,6 @@ FULL_WEIGHT = 1.0
 
 MUCH_LARGER = 4
 """A user's only sequence is preempted for another user if it has this many times the tokens."""
-
-Party = tuple[str, float]
 
 
 class FairTurns:

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from typing import Generic, TypeVar
 
 from shared.virtual_counters import VirtualCounters
-from workers.llama.fairness import Party
+from workers.engine import Party
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from enum import StrEnum
 from shared.states import move
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import FinishReason, Tokens
+from workers.engine import Party
 from workers.llama.constraints.closing import ClosingGuard
 from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.sampling.sampler import Sampler
@@ -77,7 +78,7 @@ class Sequence:
     guarded_until: int = 0
 
     @property
-    def party(self) -> tuple[str, float]:
+    def party(self) -> Party:
         """Whose turns it takes: its user's, in one priority."""
         return self.user, self.weight
 

@@ -89,11 +89,17 @@ class WhisperEngine:
         self._check(work, self._model)
         language = work.language if self._model.multilingual else "en"
         transcription = Transcription(
-            job.job_id, work, language, self._model.prompt_tokens(work.prompt), time.monotonic(), job.delivered
+            job.job_id,
+            work,
+            language,
+            self._model.prompt_tokens(work.prompt),
+            time.monotonic(),
+            job.party,
+            job.delivered,
         )
         self._transcriptions[job.job_id] = transcription
         preparation = Preparation(job.blobs[0], work.vad, job.delivered, language is None, self._tools)
-        self._preparation.add(job.job_id, preparation)
+        self._preparation.add(job.job_id, job.party, preparation)
         return []
 
     def cancel(self, job_id: str) -> None:

@@ -6,7 +6,9 @@ import logging
 import threading
 from collections import deque
 
+from shared.virtual_counters import VirtualCounters
 from shared.wire.payloads import Failed
+from workers.engine import Party
 from workers.whisper.audio.notices import Notice, PreparedChunk
 from workers.whisper.audio.preparation import Preparation
 
@@ -14,22 +16,26 @@ log = logging.getLogger("nexa.whisper")
 
 
 class PreparationThread:
-    """Gives each recording one slice of work in turn (round-robin). Its methods may be called from any thread."""
+    """Gives one slice of work in turn, to users and to each one's recordings. Any thread may call its methods."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._turns: deque[str] = deque()
         self._preparations: dict[str, Preparation] = {}
+        self._users = VirtualCounters[Party]()
+        self._party_of: dict[str, Party] = {}
         self._notices: list[tuple[str, Notice]] = []
         self._current: Preparation | None = None
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="prepare", daemon=True)
         self._thread.start()
 
-    def add(self, job_id: str, preparation: Preparation) -> None:
+    def add(self, job_id: str, party: Party, preparation: Preparation) -> None:
         """Start preparing a recording."""
         with self._changed:
             self._preparations[job_id] = preparation
+            self._party_of[job_id] = party
+            self._users.enter(party)
             self._turns.append(job_id)
             self._changed.notify_all()
 
@@ -39,6 +45,7 @@ class PreparationThread:
             preparation = self._preparations.pop(job_id, None)
             if preparation is not None:
                 self._turns.remove(job_id)
+                self._users.leave(self._party_of.pop(job_id))
                 if preparation is not self._current:
                     preparation.end()
             self._notices = [notice for notice in self._notices if notice[0] != job_id]
@@ -94,11 +101,17 @@ class PreparationThread:
                 return None
             self._turns.remove(job_id)
             self._turns.append(job_id)
+            self._users.take_turn(self._party_of[job_id])
+            self._users.charge(self._party_of[job_id], 1 / self._party_of[job_id][1])
             self._current = self._preparations[job_id]
             return job_id, self._current
 
     def _runnable(self) -> str | None:
-        return next((job_id for job_id in self._turns if self._preparations[job_id].runnable), None)
+        runnable = (job_id for job_id in self._turns if self._preparations[job_id].runnable)
+        return min(runnable, key=lambda job_id: self._rank(self._party_of[job_id]), default=None)
+
+    def _rank(self, party: Party) -> tuple[float, int]:
+        return self._users[party], self._users.last_turn(party)
 
     def _add_notices(self, job_id: str, preparation: Preparation, notices: list[Notice]) -> None:
         """Add the notices of a slice, unless the recording was dropped meanwhile."""

@@ -6,6 +6,9 @@ from collections import deque
 from collections.abc import Hashable
 from typing import Generic, Protocol, TypeVar
 
+from shared.virtual_counters import VirtualCounters
+from workers.engine import Party
+
 TARGET_STEP_S = 2.0
 """How long a step should take. A job that arrives during a step waits for its end."""
 
@@ -18,6 +21,10 @@ class Batchable(Protocol):
         """The recording that it belongs to."""
 
     @property
+    def party(self) -> Party:
+        """Whose recording that is."""
+
+    @property
     def key(self) -> Hashable:
         """What all chunks of a batch have in common."""
 
@@ -26,54 +33,64 @@ C = TypeVar("C", bound=Batchable)
 
 
 class ChunkQueue(Generic[C]):
-    """Chunks that wait for the model, by recording. The recording served longest ago comes first."""
+    """Chunks that wait for the model, by recording.
+
+    The user with the fewest chunks so far comes first (:class:`~shared.virtual_counters.VirtualCounters`), and of that
+    user's recordings the one served longest ago.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, deque[C]] = {}
         self._served: dict[str, int] = {}
         self._turn = 0
+        self._users = VirtualCounters[Party]()
+        self._party_of: dict[str, Party] = {}
 
     def add(self, chunk: C) -> None:
         """Queue a chunk behind the others of its recording."""
-        self._of(chunk.job_id).append(chunk)
+        self._of(chunk).append(chunk)
 
     def put_back(self, chunk: C) -> None:
         """Queue a chunk in front of the others of its recording."""
-        self._of(chunk.job_id).appendleft(chunk)
+        self._of(chunk).appendleft(chunk)
 
     def drop(self, job_id: str) -> None:
         """Remove a recording. Does nothing for an unknown job."""
-        self._waiting.pop(job_id, None)
-        self._served.pop(job_id, None)
+        if self._waiting.pop(job_id, None) is not None:
+            del self._served[job_id]
+            self._users.leave(self._party_of.pop(job_id))
 
     def take(self, limit: int) -> list[C]:
-        """Up to ``limit`` chunks with the same key, one of each recording in turn.
-
-        The key is that of the first chunk of the recording served longest ago.
-        """
-        in_order_of_arrival = [job_id for job_id, chunks in self._waiting.items() if chunks]
-        order = sorted(in_order_of_arrival, key=self._served.__getitem__)
-        if not order:
-            return []
-        key = self._waiting[order[0]][0].key
+        """Up to ``limit`` chunks with the key of the first one, in turns of users and of their recordings."""
         batch: list[C] = []
         while len(batch) < limit:
-            turns = [chunk for job_id in order if (chunk := self._first_with(job_id, key)) is not None]
-            if not turns:
+            heads = [chunk for job_id in self._waiting if (chunk := self._first_like(batch, job_id)) is not None]
+            if not heads:
                 break
-            for chunk in turns[: limit - len(batch)]:
-                self._waiting[chunk.job_id].remove(chunk)
-                batch.append(chunk)
-                self._turn += 1
-                self._served[chunk.job_id] = self._turn
+            chunk = min(heads, key=self._rank)
+            self._waiting[chunk.job_id].remove(chunk)
+            batch.append(chunk)
+            self._turn += 1
+            self._served[chunk.job_id] = self._turn
+            self._users.take_turn(chunk.party)
+            self._users.charge(chunk.party, 1 / chunk.party[1])
         return batch
 
-    def _of(self, job_id: str) -> deque[C]:
-        self._served.setdefault(job_id, 0)
-        return self._waiting.setdefault(job_id, deque())
+    def _rank(self, chunk: C) -> tuple[float, int, int]:
+        return self._users[chunk.party], self._users.last_turn(chunk.party), self._served[chunk.job_id]
 
-    def _first_with(self, job_id: str, key: Hashable) -> C | None:
-        return next((chunk for chunk in self._waiting[job_id] if chunk.key == key), None)
+    def _of(self, chunk: C) -> deque[C]:
+        """The waiting chunks of a chunk's recording, which counts from its first chunk until it is dropped."""
+        if chunk.job_id not in self._waiting:
+            self._waiting[chunk.job_id] = deque()
+            self._served[chunk.job_id] = 0
+            self._party_of[chunk.job_id] = chunk.party
+            self._users.enter(chunk.party)
+        return self._waiting[chunk.job_id]
+
+    def _first_like(self, batch: list[C], job_id: str) -> C | None:
+        """The first chunk of a recording that can join a batch."""
+        return next((chunk for chunk in self._waiting[job_id] if not batch or chunk.key == batch[0].key), None)
 
 
 class BatchSize:

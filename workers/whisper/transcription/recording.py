@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from shared.wire.jobs import SpeechJob
 from shared.wire.payloads import Done, FinishReason, Payload, Recording, Segment
+from workers.engine import Party
 from workers.whisper.audio.notices import Prepared, PreparedChunk
 from workers.whisper.transcription.fallback import Attempt, choose, next_temperature
 from workers.whisper.transcription.hearing import Allowance, Hearing
@@ -34,6 +35,7 @@ class Transcription:
     language: str | None
     prompt: list[int]
     received_at_s: float
+    party: Party
     next_chunk: int = 0
     language_probability: float = 1.0
     begun: bool = False
@@ -90,6 +92,11 @@ class PendingChunk:
     def job_id(self) -> str:
         """The recording's job."""
         return self.transcription.job_id
+
+    @property
+    def party(self) -> Party:
+        """Whose recording it is."""
+        return self.transcription.party
 
     @property
     def temperature(self) -> float | None:

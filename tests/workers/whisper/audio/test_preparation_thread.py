@@ -18,6 +18,7 @@ from workers.whisper.audio.preparation_thread import PreparationThread
 from workers.whisper.audio.voice_chunker import MAX_SPEECH_SAMPLES
 
 MINUTE = 60 * SAMPLE_RATE
+ANYBODY = ("", 1.0)
 
 
 class Loud:
@@ -153,8 +154,8 @@ def test_recordings_are_prepared_in_turn(thread: PreparationThread) -> None:
         assert both_are_there.wait(10)
         return everything(samples)
 
-    thread.add("long", prepare(0, with_tools=tools(60 * MINUTE, detect)))
-    thread.add("short", prepare(SAMPLE_RATE))
+    thread.add("long", ANYBODY, prepare(0, with_tools=tools(60 * MINUTE, detect)))
+    thread.add("short", ANYBODY, prepare(SAMPLE_RATE))
     both_are_there.set()
     notices = collected(thread, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
     (end,) = [at for at, (_, notice) in enumerate(notices) if isinstance(notice, Prepared)]
@@ -162,8 +163,23 @@ def test_recordings_are_prepared_in_turn(thread: PreparationThread) -> None:
     assert sum(job_id == "long" for job_id, _ in notices[:end]) <= 4
 
 
+def test_a_users_only_recording_is_prepared_before_the_others_of_another_user(thread: PreparationThread) -> None:
+    all_are_there = threading.Event()
+
+    def detect(samples: Samples) -> list[Region]:
+        assert all_are_there.wait(10)
+        return everything(samples)
+
+    for number in range(3):
+        thread.add(f"heavy {number}", ("heavy", 1.0), prepare(0, with_tools=tools(SAMPLE_RATE, detect)))
+    thread.add("light", ("light", 1.0), prepare(SAMPLE_RATE))
+    all_are_there.set()
+    notices = collected(thread, lambda so_far: sum(isinstance(notice, Prepared) for _, notice in so_far) == 4)
+    assert [job_id for job_id, notice in notices if isinstance(notice, Prepared)].index("light") <= 1
+
+
 def test_a_chunk_that_the_model_takes_is_replaced(thread: PreparationThread) -> None:
-    thread.add("long", prepare(60 * MINUTE))
+    thread.add("long", ANYBODY, prepare(60 * MINUTE))
     collected(thread, lambda so_far: len(so_far) == 1 + MAX_CHUNKS_AHEAD)
     thread.taken("long")
     ((_, chunk),) = collected(thread, bool)
@@ -180,10 +196,10 @@ def test_a_dropped_recording_gives_no_more_notices(thread: PreparationThread) ->
         assert dropped.wait(10)
         return everything(samples)
 
-    thread.add("gone", prepare(0, with_tools=tools(SAMPLE_RATE, detect, decoders)))
+    thread.add("gone", ANYBODY, prepare(0, with_tools=tools(SAMPLE_RATE, detect, decoders)))
     assert listening.wait(10)
     thread.drop("gone")
-    thread.add("next", prepare(SAMPLE_RATE))
+    thread.add("next", ANYBODY, prepare(SAMPLE_RATE))
     dropped.set()
     notices = collected(thread, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
     assert {job_id for job_id, _ in notices} == {"next"}
@@ -194,8 +210,8 @@ def test_an_unexpected_error_fails_one_recording_only(thread: PreparationThread)
     def fail(samples: Samples) -> list[Region]:
         raise RuntimeError("a defect")
 
-    thread.add("broken", prepare(0, with_tools=tools(SAMPLE_RATE, fail)))
-    thread.add("whole", prepare(SAMPLE_RATE))
+    thread.add("broken", ANYBODY, prepare(0, with_tools=tools(SAMPLE_RATE, fail)))
+    thread.add("whole", ANYBODY, prepare(SAMPLE_RATE))
     notices = collected(thread, lambda so_far: any(isinstance(notice, Prepared) for _, notice in so_far))
     (failed,) = [notice for _, notice in notices if isinstance(notice, Failed)]
     assert failed.status == 500
@@ -206,7 +222,7 @@ def test_a_recording_that_is_dropped_while_it_waits_is_closed_at_once(thread: Pr
     decoders: list[RecordingDecoder] = []
     data = bytearray(100)
     waiting = Preparation(memoryview(data), True, 0, False, tools(20 * MINUTE, decoders=decoders))
-    thread.add("long", waiting)
+    thread.add("long", ANYBODY, waiting)
     collected(thread, lambda notices: sum(isinstance(notice, PreparedChunk) for _, notice in notices) >= 8)
     thread.drop("long")
     (decoder,) = decoders

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from workers.engine import Party
 from workers.whisper.transcription.batching import BatchSize, ChunkQueue
 
 
@@ -10,6 +11,7 @@ class FakeChunk:
     job_id: str
     index: int
     key: str = "same"
+    party: Party = ("", 1.0)
 
 
 def queue_of(**counts: int) -> ChunkQueue[FakeChunk]:
@@ -38,6 +40,38 @@ def test_a_newcomer_does_not_wait_for_a_long_recording() -> None:
     queue.take(4)
     queue.add(FakeChunk("short", 0))
     assert names(queue.take(1)) == ["short0"]
+
+
+def test_users_take_turns_however_many_recordings_they_have() -> None:
+    queue = queue_of(a=3, b=3, c=3)
+    for index in range(2):
+        queue.add(FakeChunk("light", index, party=("light", 1.0)))
+    assert names(queue.take(6)) == ["a0", "light0", "b0", "light1", "c0", "a1"]
+
+
+def test_a_user_who_comes_later_does_not_wait_for_the_new_recordings_of_another() -> None:
+    queue = queue_of(a=9, b=9)
+    queue.take(2)
+    for recording in "cdef":
+        queue.add(FakeChunk(recording, 0))
+    queue.add(FakeChunk("light", 0, party=("light", 1.0)))
+    assert names(queue.take(2)) == ["light0", "c0"]
+
+
+def test_batch_jobs_get_fewer_chunks() -> None:
+    queue = queue_of(a=6)
+    for index in range(6):
+        queue.add(FakeChunk("batch", index, party=("", 0.5)))
+    assert names(queue.take(6)) == ["a0", "batch0", "a1", "batch1", "a2", "a3"]
+
+
+def test_a_user_without_recordings_is_forgotten() -> None:
+    queue = queue_of(a=2, b=1)
+    queue.take(2)
+    queue.drop("a")
+    queue.drop("b")
+    queue.drop("unknown")
+    assert queue._users.idle
 
 
 def test_only_chunks_with_the_same_key_share_a_batch() -> None:

@@ -43,7 +43,7 @@ def hear(
 def heard_again(
     prepared: PreparedChunk, model: Model, attempt: Attempt = GOOD, job: Transcription | None = None
 ) -> list[PendingChunk]:
-    item = PendingChunk(job or Transcription("job", SpeechJob(), "en", [], 0.0), prepared)
+    item = PendingChunk(job or Transcription("job", SpeechJob(), "en", [], 0.0, ("", 1.0)), prepared)
     parts: list[PendingChunk] = []
     while True:
         item.add_attempt(attempt, None)
@@ -126,7 +126,7 @@ def test_what_was_heard_in_vain_is_not_heard_a_third_time() -> None:
 
 
 def test_parts_without_text_are_heard_again_in_few_chunks_only() -> None:
-    job = Transcription("job", SpeechJob(), "en", [], 0.0)
+    job = Transcription("job", SpeechJob(), "en", [], 0.0, ("", 1.0))
     again = [
         hear(chunk(*SPOKEN), lambda sound: [said(*SPOKEN[1])] if sound[1] - sound[0] > 20 else [], job=job)
         for _ in range(50)
