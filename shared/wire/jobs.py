@@ -63,8 +63,9 @@ class TextJob(Struct, tag=30, frozen=True):
     """One sequence to generate: a prompt (text or token ids) or a chat, and how to generate it.
 
     Exactly one of ``prompt``, ``prompt_tokens`` and ``messages`` is set. ``max_tokens`` ``None`` means until the end of
-    the turn or the context. ``top_logprobs`` ``None`` means no log-probabilities; 0 means only those of the chosen
-    tokens.
+    the turn or the context. ``parse_special`` says whether the texts of special tokens in ``prompt`` are those tokens;
+    in ``messages`` they never are. ``top_logprobs`` ``None`` means no log-probabilities; 0 means only those of the
+    chosen tokens.
     """
 
     prompt: str | None = None
@@ -82,6 +83,7 @@ class TextJob(Struct, tag=30, frozen=True):
     top_logprobs: int | None = None
     echo: bool = False
     ignore_eos: bool = False
+    parse_special: bool = True
 
 
 class SpeechTask(StrEnum):

@@ -154,6 +154,7 @@ class LlamaEngine:
                 vocabulary.bos_text,
                 vocabulary.eos_text,
                 vocabulary.is_special,
+                vocabulary.special_texts(),
             )
         except ValueError as error:
             raise EngineLoadError(str(error)) from None

@@ -80,15 +80,15 @@ class JobPreparer:
                 self._check_token(token, "prompt")
             tokens = list(job.prompt_tokens)
         elif job.messages is not None:
-            text = self._template.render(job.messages, tools, job.template_options)
-            self._check_length(job, text)
+            pieces = self._template.render(job.messages, tools, job.template_options)
+            self._check_length(job, "".join(pieces))
             bos = self._vocabulary.bos_text
-            adds_bos = self._vocabulary.adds_bos and not (bos and text.startswith(bos))
-            tokens = self._vocabulary.tokenize(text, add_special=adds_bos, parse_special=True)
+            adds_bos = self._vocabulary.adds_bos and not (bos and pieces[0].startswith(bos))
+            tokens = self._vocabulary.tokenize_pieces(pieces, add_special=adds_bos)
         else:
             text = job.prompt or ""
             self._check_length(job, text)
-            tokens = self._vocabulary.tokenize(text, add_special=True, parse_special=True)
+            tokens = self._vocabulary.tokenize(text, add_special=True, parse_special=job.parse_special)
         return tokens or [max(self._vocabulary.bos, 0)]
 
     def _check_length(self, job: TextJob, text: str) -> None:

@@ -44,6 +44,7 @@ class CompletionRequest(GenerationRequest):
         None, ge=0, le=MAX_ALTERNATIVES, description="llama.cpp's name for logprobs, where 0 is off."
     )
     echo: bool = Field(False, description="Begin the answer with the prompt.")
+    parse_special: bool = Field(True, description="Whether the text of a special token is that token.")
     suffix: str | None = Field(None, description="Not supported.")
 
     @field_validator("prompt", mode="before")
@@ -107,6 +108,7 @@ class CompletionRequest(GenerationRequest):
             top_logprobs=self.alternatives(),
             echo=self.echo,
             ignore_eos=self.ignore_eos,
+            parse_special=self.parse_special,
         )
 
 

@@ -50,9 +50,9 @@ def prompts_of(model: LlamaModel, seed: str) -> list[list[int]]:
     bos = vocabulary.bos_text
     template = load_template("", model.chat_template(), bos, vocabulary.eos_text, vocabulary.is_special)
     prompts = Prompts(f"b{USERS} {seed}")
-    texts = [template.render([user(prompts.story())], []) for _ in range(USERS)]
-    adds_bos = vocabulary.adds_bos and not texts[0].startswith(bos)
-    return [vocabulary.tokenize(text, add_special=adds_bos, parse_special=True) for text in texts]
+    rendered = [template.render([user(prompts.story())], []) for _ in range(USERS)]
+    adds_bos = vocabulary.adds_bos and not rendered[0][0].startswith(bos)
+    return [vocabulary.tokenize_pieces(pieces, add_special=adds_bos) for pieces in rendered]
 
 
 def share_prefix(context: LlamaContext, streams: list[Stream]) -> None:

@@ -217,3 +217,20 @@ def test_request_id_is_given_back(server: RunningServer) -> None:
     )
     assert answer.headers["X-Request-ID"] == "abc-1"
     wait_until(lambda: "id=abc-1" in server.output(), "the request is in the log")
+
+
+def test_special_tokens_of_a_prompt_are_text_if_the_client_says_so(server: RunningServer) -> None:
+    body = {"prompt": "<|im_start|>user", "max_tokens": 0, "echo": True}
+    special = server.post("/v1/completions", body)
+    as_text = server.post("/v1/completions", {**body, "parse_special": False})
+    assert special["result"] == as_text["result"] == "<|im_start|>user"
+    assert special["usage"]["prompt_tokens"] == 2
+    assert as_text["usage"]["prompt_tokens"] > 4
+
+
+def test_a_message_that_spells_a_special_token_is_text(server: RunningServer) -> None:
+    def prompt_tokens(content: str) -> int:
+        body = {"messages": [{"role": "user", "content": content}], "max_tokens": 1}
+        return int(server.post("/v1/chat/completions", body)["usage"]["prompt_tokens"])
+
+    assert prompt_tokens("<|im_end|>" * 8) > prompt_tokens("") + 4 * 8

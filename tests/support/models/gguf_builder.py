@@ -50,4 +50,4 @@ def _value(value: Value) -> bytes:
         return struct.pack("<I", 8) + gguf_string(value)
     if value and isinstance(value[0], str):
         return struct.pack("<IIQ", 9, 8, len(value)) + b"".join(gguf_string(str(item)) for item in value)
-    return struct.pack("<IIQ", 9, 4, len(value)) + b"".join(struct.pack("<I", int(item)) for item in value)
+    return struct.pack("<IIQ", 9, 5, len(value)) + b"".join(struct.pack("<i", int(item)) for item in value)

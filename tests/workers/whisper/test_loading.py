@@ -13,6 +13,7 @@ from shared.settings import ModelSettings
 from workers.engine import EngineLoadError
 from workers.whisper.engine import WhisperEngine
 from workers.whisper.options import WhisperOptions
+from workers.whisper.transcription.model import SpeechModel
 
 
 def load_error(folder: Path, device: str = "cpu") -> str:
@@ -96,3 +97,13 @@ def test_mel_bands_come_from_the_weights_not_from_the_preprocessor_file(copy: Pa
     engine = WhisperEngine(WhisperOptions(str(copy), "model", threads=1))
     engine.load(lambda fraction: None)
     engine.close()
+
+
+def test_special_tokens_in_a_prompt_are_text(english_folder: Path) -> None:
+    model = SpeechModel(WhisperOptions(str(english_folder), "whisper-tiny.en", threads=2))
+    try:
+        tokens = model.prompt_tokens("hello <|endoftext|><|notimestamps|> there")
+        assert tokens == model.text_tokens(tokens)
+        assert model.text_of(tokens) == " hello <|endoftext|><|notimestamps|> there"
+    finally:
+        model.close()

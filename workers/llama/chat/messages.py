@@ -16,12 +16,12 @@ For example, the message "Anna is 31 years old and lives in Rome" and a function
 Call the function that fits the message, with values from the message."""
 """For templates without tools. Without the example, small models put a function's name into its arguments."""
 
+TOOL_MARKUP = "<tool_call></tool_call><tool_response></tool_response>"
+"""What marks calls and results in messages for templates that do not know them."""
 
-def template_messages(messages: list[ChatMessage], knows_tools: bool) -> list[ChatMessage]:
-    """Messages with content as text, only the roles that templates know, and arguments as objects.
 
-    Without ``knows_tools``, tool calls and tool results become text.
-    """
+def parsed_messages(messages: list[ChatMessage]) -> list[ChatMessage]:
+    """Messages with content as text, only the roles that templates know, and arguments as objects."""
     prepared = []
     for message in messages:
         message = {**message, "content": _text_of(message.get("content"))}
@@ -29,8 +29,13 @@ def template_messages(messages: list[ChatMessage], knows_tools: bool) -> list[Ch
             message["role"] = "system"
         if message.get("tool_calls"):
             message["tool_calls"] = [_parsed_call(call) for call in message["tool_calls"]]
-        prepared.append(message if knows_tools else _without_tools(message))
+        prepared.append(message)
     return prepared
+
+
+def messages_without_tools(messages: list[ChatMessage]) -> list[ChatMessage]:
+    """Parsed messages whose tool calls and tool results are text, for templates that do not know them."""
+    return [_without_tools(message) for message in messages]
 
 
 def with_tool_prompt(messages: list[ChatMessage], tools: list[dict[str, Any]]) -> list[ChatMessage]:

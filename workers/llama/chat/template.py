@@ -13,11 +13,20 @@ from typing import Any
 
 import jinja2
 import jinja2.meta
+import jinja2.nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from shared.wire.payloads import JobError
 from workers.llama.chat.builtin_templates import BUILTIN_STOPS, BUILTIN_TEMPLATES, guess_template
-from workers.llama.chat.messages import ChatMessage, template_messages, with_tool_prompt, without_system_role
+from workers.llama.chat.markup import Markup, SpecialTexts
+from workers.llama.chat.messages import (
+    TOOL_MARKUP,
+    ChatMessage,
+    messages_without_tools,
+    parsed_messages,
+    with_tool_prompt,
+    without_system_role,
+)
 from workers.llama.chat.tool_format import ToolFormat, format_of
 
 
@@ -33,12 +42,15 @@ class ChatTemplate:
         bos: the text of the model's BOS token.
         eos: the text of its EOS token.
         stop: strings that end a turn, if the template does not end it with a special token.
+        special: the texts of the model's special tokens, which are text in messages.
 
     Raises:
         ValueError: the template's syntax is wrong.
     """
 
-    def __init__(self, source: str, bos: str, eos: str, stop: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, source: str, bos: str, eos: str, stop: tuple[str, ...] = (), special: SpecialTexts | None = None
+    ) -> None:
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
@@ -47,39 +59,56 @@ class ChatTemplate:
         environment.globals["strftime_now"] = lambda pattern: datetime.now().strftime(pattern)
         try:
             self._template = environment.from_string(source)
-            names = jinja2.meta.find_undeclared_variables(environment.parse(source))
+            parsed = environment.parse(source)
         except jinja2.TemplateError as error:
             raise ValueError(f"chat template: not valid Jinja: {error}; --chat-template sets another one") from None
-        self.knows_tools = "tools" in names
+        self.knows_tools = "tools" in jinja2.meta.find_undeclared_variables(parsed)
+        constants = [str(node.value) for node in parsed.find_all(jinja2.nodes.Const)]
+        self._markup = Markup(special or SpecialTexts(), source + TOOL_MARKUP, constants)
         self.tool_format: ToolFormat = format_of(source)
         self.stop = list(stop)
         self._special = {"bos_token": bos, "eos_token": eos}
 
     def render(
         self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any] | None = None
-    ) -> str:
+    ) -> list[str]:
         """The prompt for the assistant's next turn. ``options`` are extra variables for the template.
+
+        Returns:
+            The prompt in pieces that must be tokenised apart: usually one, more if the request spells special tokens.
 
         Raises:
             JobError: 400, with the template's own message if it refuses the messages.
         """
         try:
-            prepared = template_messages(messages, self.knows_tools)
+            parsed = parsed_messages(messages)
+            marks = self._markup.marks_for(parsed, tools, options)
+            prepared = [marks.message(message) for message in parsed]
+            tools, options = marks.value(tools), marks.value(options or {})
         except RecursionError:
             raise JobError(400, "messages: the arguments of a call are nested too deeply", "messages") from None
-        if tools and not self.knows_tools:
-            prepared = with_tool_prompt(prepared, tools)
+        if not self.knows_tools:
+            prepared = messages_without_tools(prepared)
+            prepared = with_tool_prompt(prepared, tools) if tools else prepared
         try:
-            return self._render(prepared, tools, options or {})
+            return marks.split(self._render(prepared, tools, options))
+        except JobError as error:
+            failed = error.failed
+            raise JobError(failed.status, marks.clean(failed.message), failed.param, failed.code) from None
+
+    def _render(self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any]) -> str:
+        """The prompt. If the template refuses it, again without a system message."""
+        try:
+            return self._filled(messages, tools, options)
         except _Refused as error:
-            if prepared[0]["role"] != "system":
+            if messages[0]["role"] != "system":
                 raise _refusal(error) from None
         try:
-            return self._render(without_system_role(prepared), tools, options or {})
+            return self._filled(without_system_role(messages), tools, options)
         except _Refused as error:
             raise _refusal(error) from None
 
-    def _render(self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any]) -> str:
+    def _filled(self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any]) -> str:
         variables = {**options, **self._special, "messages": messages, "add_generation_prompt": True}
         if tools and self.knows_tools:
             variables["tools"] = tools
@@ -93,7 +122,12 @@ class ChatTemplate:
 
 
 def load_template(
-    given: str, model_source: str | None, bos: str, eos: str, is_special: Callable[[str], bool]
+    given: str,
+    model_source: str | None,
+    bos: str,
+    eos: str,
+    is_special: Callable[[str], bool],
+    special: SpecialTexts | None = None,
 ) -> ChatTemplate:
     """The template to use: the operator's, else the model's, else a built-in one chosen by the special tokens.
 
@@ -103,16 +137,17 @@ def load_template(
         bos: the text of the model's BOS token.
         eos: the text of its EOS token.
         is_special: whether a text is a special token of the model.
+        special: the texts of the model's special tokens, which are text in messages.
 
     Raises:
         ValueError: the template's syntax is wrong, or ``given`` is neither a name nor a readable file.
     """
     if given:
-        return ChatTemplate(_source_of(given), bos, eos, stop=BUILTIN_STOPS.get(given, ()))
+        return ChatTemplate(_source_of(given), bos, eos, BUILTIN_STOPS.get(given, ()), special)
     if model_source:
-        return ChatTemplate(model_source, bos, eos)
+        return ChatTemplate(model_source, bos, eos, special=special)
     name = guess_template(is_special)
-    return ChatTemplate(BUILTIN_TEMPLATES[name], bos, eos, stop=BUILTIN_STOPS.get(name, ()))
+    return ChatTemplate(BUILTIN_TEMPLATES[name], bos, eos, BUILTIN_STOPS.get(name, ()), special)
 
 
 def _source_of(given: str) -> str:

@@ -8,6 +8,8 @@ import llama_cpp
 from llguidance import LLTokenizer
 from llguidance.llamacpp import lltokenizer_from_vocab
 
+from workers.llama.chat.markup import SpecialTexts
+
 PIECE_BUFFER_BYTES = 512
 
 
@@ -42,6 +44,36 @@ class Vocabulary:
             if count >= 0:
                 return tokens[:count]
             room = -count
+
+    def tokenize_pieces(self, pieces: list[str], add_special: bool) -> list[int]:
+        """The tokens of texts that follow each other, so that no token, special ones included, spans two of them."""
+        tokens = self.tokenize(pieces[0], add_special, parse_special=True)
+        if len(pieces) == 1:
+            return tokens
+        adds_eos = add_special and bool(llama_cpp.llama_vocab_get_add_eos(self._vocab))
+        end = [tokens.pop()] if adds_eos else []
+        for piece in pieces[1:]:
+            tokens += self._tokenize_inner(piece)
+        return tokens + end
+
+    def _tokenize_inner(self, text: str) -> list[int]:
+        """The tokens of ``text`` within a longer one, without the space that some vocabularies put before a text."""
+        anchor = self.tokenize("\n", add_special=False, parse_special=True)
+        tokens = self.tokenize("\n" + text, add_special=False, parse_special=True)
+        if tokens[: len(anchor)] == anchor:
+            return tokens[len(anchor) :]
+        return self.tokenize(text, add_special=False, parse_special=True)  # the line feed became a part of a token
+
+    def special_texts(self) -> SpecialTexts:
+        """The texts of control and of user-defined tokens."""
+        control, user_defined = set(), set()
+        for token in range(self.size):
+            attributes = llama_cpp.llama_vocab_get_attr(self._vocab, token)
+            if attributes & (llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN):
+                control.add(self._special_text(token))
+            elif attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:
+                user_defined.add(self._special_text(token))
+        return SpecialTexts(frozenset(control), frozenset(user_defined))
 
     def min_tokens(self, text: str) -> int:
         """A lower bound of the number of tokens of ``text``, found without tokenising it."""

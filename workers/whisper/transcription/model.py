@@ -83,6 +83,7 @@ class SpeechModel:
                 num_workers=1,
                 local_files_only=True,
             )
+            self._whisper.hf_tokenizer.encode_special_tokens = True  # the text of one in a prompt is text
             self._native = self._whisper.model
             self._extractor = FeatureExtractor(feature_size=self._native.n_mels)
             self.multilingual = bool(self._native.is_multilingual)

@@ -62,6 +62,7 @@ def test_choices_are_counted_by_prompt_and_have_seeds_of_their_own() -> None:
         ("suffix", " end"),
         ("max_tokens", 0),
         ("echo", "yes"),
+        ("parse_special", "no"),
     ],
 )
 def test_a_bad_completion_names_its_field(name: str, value: Any) -> None:
@@ -72,6 +73,10 @@ def test_a_bad_completion_names_its_field(name: str, value: Any) -> None:
 def test_max_tokens_may_be_0_with_echo() -> None:
     (job,) = completion(max_tokens=0, echo=True, logprobs=1)
     assert (job.max_tokens, job.echo, job.top_logprobs) == (0, True, 1)
+
+
+def test_special_tokens_are_parsed_unless_the_request_says_no() -> None:
+    assert [completion(**given)[0].parse_special for given in ({}, {"parse_special": False})] == [True, False]
 
 
 @pytest.mark.parametrize(

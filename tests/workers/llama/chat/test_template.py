@@ -34,7 +34,7 @@ def system(text: str) -> Message:
 
 
 def render(source: str, *messages: Message, tools: list[Message] | None = None, **options: Any) -> str:
-    return ChatTemplate(source, "<bos>", "<eos>").render(list(messages), tools or [], options)
+    return "".join(ChatTemplate(source, "<bos>", "<eos>").render(list(messages), tools or [], options))
 
 
 def test_a_template_gets_messages_special_tokens_options_and_add_generation_prompt() -> None:
@@ -48,7 +48,7 @@ def test_options_cannot_replace_the_servers_variables() -> None:
 
 def test_an_option_may_have_any_name() -> None:
     template = ChatTemplate("{{ other }}{{ messages[0].content }}", "<bos>", "<eos>")
-    assert template.render([user("hi")], [], {"self": 1, "other": 2}) == "2hi"
+    assert template.render([user("hi")], [], {"self": 1, "other": 2}) == ["2hi"]
 
 
 @pytest.mark.parametrize("source", [LIST_ALL, "{{ tools }}{{ messages[0].tool_calls | tojson }}"])
@@ -226,13 +226,13 @@ def test_the_operators_template_overrides_the_models_own(vocabulary: Vocabulary,
     own = tmp_path / "own.jinja"
     own.write_text("own: {{ messages[0].content }}", "utf-8")
     given_ = load(str(own), LIST_ALL, vocabulary)
-    assert given_.render([user("hi")], []) == "own: hi"
+    assert given_.render([user("hi")], []) == ["own: hi"]
     of_model = load("", LIST_ALL, vocabulary)
-    assert of_model.render([user("hi")], []) == "[user: hi]"
+    assert of_model.render([user("hi")], []) == ["[user: hi]"]
     named = load("plain", LIST_ALL, vocabulary)
-    assert named.render([user("hi")], []) == "User: hi\nAssistant:"
+    assert named.render([user("hi")], []) == ["User: hi\nAssistant:"]
     guessed = load("", None, vocabulary)
-    assert guessed.render([user("hi")], []) == "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    assert guessed.render([user("hi")], []) == ["<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"]
 
 
 def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Vocabulary) -> None:

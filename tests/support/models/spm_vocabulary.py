@@ -1,0 +1,44 @@
+"""A small vocabulary of the kind that Llama 2 and Mistral have, without a model."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import llama_cpp
+
+from tests.support.models.gguf_builder import Value, build_gguf
+from workers.llama.native.log import capture_native_log
+from workers.llama.native.vocabulary import Vocabulary
+
+_NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
+_LETTERS = "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?'\"{}[]()<>/|_-="
+
+
+@contextmanager
+def spm_vocabulary(control: Sequence[str] = (), user_defined: Sequence[str] = ()) -> Iterator[Vocabulary]:
+    """A SentencePiece vocabulary of letters, with ``<s>``, ``</s>`` and more special tokens."""
+    typed = [("<unk>", _UNKNOWN), ("<s>", _CONTROL), ("</s>", _CONTROL)]
+    typed += [(f"<0x{byte:02X}>", _BYTE) for byte in range(256)]
+    typed += [(text, _CONTROL) for text in control] + [(text, _USER_DEFINED) for text in user_defined]
+    typed += [(letter, _NORMAL) for letter in _LETTERS]
+    metadata: dict[str, Value] = {
+        "general.architecture": "llama",
+        "tokenizer.ggml.model": "llama",
+        "tokenizer.ggml.tokens": [text for text, _ in typed],
+        "tokenizer.ggml.token_type": [kind for _, kind in typed],
+    }
+    capture_native_log()
+    params = llama_cpp.llama_model_default_params()
+    params.vocab_only = True
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "vocabulary.gguf")
+        path.write_bytes(build_gguf(metadata))
+        model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
+        assert model
+        try:
+            yield Vocabulary(llama_cpp.llama_model_get_vocab(model))
+        finally:
+            llama_cpp.llama_model_free(model)
