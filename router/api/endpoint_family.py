@@ -16,7 +16,8 @@ class EndpointFamily:
     """Endpoints that belong together, and what middleware and traces must know of their paths.
 
     All paths are exact and have no parameters. The ``open_routers`` need no API key. Requests to ``form_paths`` are
-    multipart forms, and those to ``form_or_json_paths`` may be; forms may be larger than other bodies. ``operations``
+    multipart forms, and those to ``form_or_json_paths`` may be; forms may be larger than other bodies. Bodies of
+    ``text_paths`` are JSON without files. ``operations``
     maps paths to OpenTelemetry's ``gen_ai.operation.name``. ``quiet_paths`` are polled by monitoring: requests to them
     are logged at level debug only, and not traced. ``writers`` go on with the streams of these paths after
     a restart of the router.
@@ -26,6 +27,7 @@ class EndpointFamily:
     open_routers: tuple[APIRouter, ...] = ()
     form_paths: frozenset[str] = frozenset()
     form_or_json_paths: frozenset[str] = frozenset()
+    text_paths: frozenset[str] = frozenset()
     operations: Mapping[str, str] = field(default_factory=dict)
     quiet_paths: frozenset[str] = frozenset()
     writers: Mapping[str, RestoreWriter] = field(default_factory=dict)

@@ -16,8 +16,14 @@ WRITERS = {path: writer for family in FAMILIES for path, writer in family.writer
 OPERATIONS = {path: operation for family in FAMILIES for path, operation in family.operations.items()}
 
 
-def body_limits(max_body_bytes: int, max_form_bytes: int) -> dict[str, int]:
-    """The paths whose bodies may be larger than ``max_body_bytes``, with their limits in bytes."""
+JSON_BYTES_PER_TEXT = 4
+"""How large JSON may be in relation to its text: escapes take up to 3 times as much, token ids a few bytes each."""
+
+
+def body_limits(max_body_bytes: int, max_text_bytes: int, max_form_bytes: int) -> dict[str, int]:
+    """The paths whose bodies have other limits than ``max_body_bytes``, with these limits in bytes."""
+    max_json_bytes = min(max_body_bytes, max_text_bytes * JSON_BYTES_PER_TEXT)
+    texts = dict.fromkeys((path for family in FAMILIES for path in family.text_paths), max_json_bytes)
     forms = dict.fromkeys((path for family in FAMILIES for path in family.form_paths), max_form_bytes)
     either = (path for family in FAMILIES for path in family.form_or_json_paths)
-    return {**forms, **dict.fromkeys(either, max(max_form_bytes, max_body_bytes))}
+    return {**texts, **forms, **dict.fromkeys(either, max(max_form_bytes, max_body_bytes))}

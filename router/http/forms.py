@@ -6,6 +6,7 @@ import asyncio
 import mmap
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
 from typing import Any, TypeVar, cast, get_origin
@@ -14,6 +15,7 @@ from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, QueryParams, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
 
 from router.http.content_type import FORM, check_content_type
 from router.http.error_handlers import validation_error
@@ -26,10 +28,15 @@ from shared.settings import ServerSettings
 MAX_FILES = 4
 MAX_FIELDS = 100
 MAX_FIELD_BYTES = 1024 * 1024
+MAX_TEXT_BYTES = 4 * 1024 * 1024
+"""All texts of a form together."""
+MAX_PART_HEAD_BYTES = 8 * 1024
 FORM_OVERHEAD_BYTES = 1024 * 1024
 """Allowance for the rest of a form's body, on top of its largest file."""
 SMALL_FILE_BYTES = 1024 * 1024
 """Files up to this size stay in memory; Starlette uses the same limit."""
+FORM_MEMORY_BYTES = MAX_TEXT_BYTES + MAX_FILES * SMALL_FILE_BYTES
+"""How much of a form may be in memory; the rest is in files."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -85,11 +92,53 @@ async def read_form(request: Request, settings: ServerSettings) -> Form:
     content_type = request.headers.get("content-type")
     check_content_type(content_type, FORM)
     _check_charset(content_type)
-    data = await request.form(max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
+    data = await _parsed(request)
     try:
         return await asyncio.to_thread(_form, data, settings.max_upload_bytes)
     finally:
         await data.close()
+
+
+class _BoundedParser(MultiPartParser):
+    """Starlette's parser, with limits on the texts together and on the headers of each part."""
+
+    _text_bytes = 0
+    _head_bytes = 0
+
+    def on_part_begin(self) -> None:
+        self._head_bytes = 0
+        super().on_part_begin()
+
+    def on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_part.file is None:
+            self._text_bytes += end - start
+            if self._text_bytes > MAX_TEXT_BYTES:
+                raise ApiError(413, f"body: expected at most {MAX_TEXT_BYTES} bytes in the form's texts, got more")
+        super().on_part_data(data, start, end)
+
+    def on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._count_head(end - start)
+        super().on_header_field(data, start, end)
+
+    def on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._count_head(end - start)
+        super().on_header_value(data, start, end)
+
+    def _count_head(self, count: int) -> None:
+        self._head_bytes += count
+        if self._head_bytes > MAX_PART_HEAD_BYTES:
+            raise ApiError(400, f"body: expected parts with at most {MAX_PART_HEAD_BYTES} bytes of headers, got more")
+
+
+async def _parsed(request: Request) -> FormData:
+    async with aclosing(request.stream()) as stream:
+        parser = _BoundedParser(
+            request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
+        )
+        try:
+            return await parser.parse()
+        except MultiPartException as error:
+            raise ApiError(400, error.message) from None
 
 
 def _refuse_cross_site(request: Request, cors_origins: Sequence[str]) -> None:

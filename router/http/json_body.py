@@ -1,50 +1,107 @@
-"""Strict parsing of JSON request bodies: every value that passes can be encoded again and sent to a worker."""
+"""Strict parsing of JSON request bodies: every value that passes can be encoded again and sent to a worker.
+
+Large bodies are parsed in a thread of their own, one at a time: that bounds the memory, and the event loop goes on.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Any, NoReturn
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 
+from router.http.bodies.byte_budget import share_of
+from router.http.bodies.json_structure import check_structure
 from router.http.content_type import JSON, check_content_type
+from router.http.error_handlers import validation_error
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
+from shared.settings import ServerSettings
 
-MAX_DEPTH = 100
-"""Levels of nested objects and lists in a body."""
+SMALL_BYTES = 100_000
+"""A body up to this size is parsed on the event loop, which takes about a millisecond."""
+VALUE_BYTES = 32
+"""Memory of a parsed value, beside its text."""
 _MAX_INTEGER_CHARS = 20
 _MSGPACK_INTEGERS = range(-(2**63), 2**64)
+_parsing = ThreadPoolExecutor(1, "json")
+
+M = TypeVar("M", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLimits:
+    """What a body may hold: a number of values, and bytes of text in UTF-8, ``None`` for any."""
+
+    max_values: int = 1_000_000
+    max_text_bytes: int | None = None
 
 
 class JsonRoute(APIRoute):
-    """A route whose body :func:`parse_json_body` parses instead of FastAPI."""
+    """A route of text requests, whose body :func:`read_model` parses instead of FastAPI."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        """FastAPI's handler, called with a request whose JSON is already parsed."""
+        """FastAPI's handler, called with a request whose JSON is already parsed and validated."""
         handler = super().get_route_handler()
+        model = self.body_field.field_info.annotation if self.body_field else None
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
 
         async def handle(request: Request) -> Response:
+            check_content_type(request.headers.get("content-type"), JSON)
+            settings: ServerSettings = request.app.state.broker.settings
+            limits = JsonLimits(settings.max_json_values, settings.max_text_bytes)
             parsed = _ParsedRequest(request.scope, request.receive)
-            check_content_type(parsed.headers.get("content-type"), JSON)
-            parsed.parsed = parse_json_body(await parsed.body())
+            parsed.parsed = await read_model(request, await request.body(), model, limits)
+            del request  # and with it the body's bytes
             return await handler(parsed)
 
         return handle
 
 
 class _ParsedRequest(Request):
+    """A request whose body is read. FastAPI gets the validated model as its JSON, and passes it on as it is."""
+
     parsed: Any = None
+
+    async def body(self) -> bytes:
+        return b"parsed"
 
     async def json(self) -> Any:
         return self.parsed
 
 
-def parse_json_body(body: bytes) -> Any:
+async def read_model(request: Request, body: bytes, model: type[M], limits: JsonLimits) -> M:
+    """Parse and validate the body of ``request``.
+
+    Raises:
+        ApiError: those of :func:`parse_json_body`; 400, a field is invalid; 429 or 503, the values need more memory
+            than there is for requests.
+    """
+    if len(body) <= SMALL_BYTES:
+        return _validated(body, model, limits)
+    loop = asyncio.get_running_loop()
+    values = await loop.run_in_executor(_parsing, check_structure, body, limits.max_values)
+    share_of(request.scope).take(values * VALUE_BYTES)
+    return await loop.run_in_executor(_parsing, _validated, body, model, limits)
+
+
+def _validated(body: bytes, model: type[M], limits: JsonLimits) -> M:
+    try:
+        return model.model_validate(parse_json_body(body, limits))
+    except ValidationError as error:
+        raise validation_error([{**found, "loc": ("body", *found["loc"])} for found in error.errors()]) from None
+
+
+def parse_json_body(body: bytes, limits: JsonLimits = JsonLimits()) -> Any:
     """Parse a request's body.
 
     Integers that need more than 64 bits become floats, as in JavaScript, and numbers beyond a float's range become the
@@ -52,10 +109,11 @@ def parse_json_body(body: bytes) -> Any:
 
     Raises:
         ApiError: 400, the body is not JSON in UTF-8, is nested deeper than ``MAX_DEPTH``, or contains NaN, an infinity
-            or a lone surrogate.
+            or a lone surrogate; 413, it is over the limits.
     """
     if not body.strip():
         raise ApiError(400, "body is required: a JSON object")
+    check_structure(body, limits.max_values)
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -66,12 +124,10 @@ def parse_json_body(body: bytes) -> Any:
         near = shown(text[max(0, error.pos - 20) : error.pos + 20])
         where = f"line {error.lineno}, column {error.colno}"
         raise ApiError(400, f"body: expected JSON, got {near} at {where} ({error.msg})") from None
-    except RecursionError:
-        raise _too_deep() from None
-    if text.count("{") + text.count("[") > MAX_DEPTH:
-        _check_depth(value)
     if "\\u" in text:
         _check_surrogates(value)
+    if limits.max_text_bytes is not None and len(body) > limits.max_text_bytes:
+        _check_text(value, limits.max_text_bytes)
     return value
 
 
@@ -90,28 +146,30 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ApiError(400, f"body: expected finite numbers, got {name}")
 
 
-def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        level = [
-            child
-            for parent in level
-            if isinstance(parent, dict | list)
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
-        ]
-        if not level:
-            return
-    raise _too_deep()
-
-
 def _check_surrogates(value: Any) -> None:
     try:
-        json.dumps(value, ensure_ascii=False).encode()
+        for text in _texts(value):
+            text.encode()
     except UnicodeEncodeError as error:
         half = f"\\u{ord(error.object[error.start]):04x}"
         raise ApiError(400, f"body: expected valid Unicode, got the lone surrogate {half}") from None
 
 
-def _too_deep() -> ApiError:
-    return ApiError(400, f"body: expected at most {MAX_DEPTH} levels of nesting, got more")
+def _check_text(value: Any, max_bytes: int) -> None:
+    text_bytes = sum(len(text) if text.isascii() else len(text.encode()) for text in _texts(value))
+    if text_bytes > max_bytes:
+        raise ApiError(413, f"body: expected at most {max_bytes} bytes of text, got {text_bytes}")
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """All strings in a parsed body, also names."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str):
+            yield one
+        elif isinstance(one, list):
+            waiting += one
+        elif isinstance(one, dict):
+            waiting += one
+            waiting += one.values()

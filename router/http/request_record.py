@@ -43,20 +43,20 @@ class RequestRecord:
     jobs: Sequence[Job] = ()
     prompts: Sequence[Any] = ()
     detached: bool = False
-    _on_end: Callable[[], None] | None = None
+    _on_end: list[Callable[[], None]] = field(default_factory=list)
 
     def answer_sent(self, on_end: Callable[[], None]) -> None:
         """The connection needs the request no longer: call ``on_end`` now, or in :meth:`end` if it is detached."""
         if self.detached:
-            self._on_end = on_end
+            self._on_end.append(on_end)
         else:
             on_end()
 
     def end(self) -> None:
         """End a request that may have been detached."""
         self.detached = False
-        if self._on_end is not None:
-            on_end, self._on_end = self._on_end, None
+        ending, self._on_end = self._on_end, []
+        for on_end in ending:
             on_end()
 
 

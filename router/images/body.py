@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import Request
-from pydantic import ValidationError
 from starlette.datastructures import QueryParams
 
 from router.http.body_limit import body_too_large
 from router.http.content_type import FORM, JSON, check_content_type
-from router.http.error_handlers import validation_error
 from router.http.forms import Form, form_docs, parse_fields, read_form
-from router.http.json_body import parse_json_body
+from router.http.json_body import JsonLimits, read_model
 from router.images.input import read_image
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
@@ -32,11 +30,8 @@ async def read_body(
     if check_content_type(request.headers.get("content-type"), JSON, FORM) == FORM:
         form = await read_form(request, settings)
         return parse_fields(fields, form, QueryParams()), form
-    value = parse_json_body(await _body_bytes(request, settings.max_body_bytes))
-    try:
-        return fields.model_validate(value), None
-    except ValidationError as error:
-        raise validation_error([{**found, "loc": ("body", *found["loc"])} for found in error.errors()]) from None
+    limits = JsonLimits(settings.max_json_values)
+    return await read_model(request, await _body_bytes(request, settings.max_body_bytes), fields, limits), None
 
 
 async def read_inputs(body: Img2ImgRequest, form: Form | None, settings: ServerSettings) -> tuple[Blob, ...]:

@@ -44,11 +44,16 @@ class Target:
         return socket.create_connection(("127.0.0.1", self.port), ANSWER_TIMEOUT_S, source_address=(address, 0))
 
 
-async def post(session: aiohttp.ClientSession, path: str, body: bytes | dict[str, Any]) -> str:
-    """Send JSON and return the status in short: ``200``, ``413 body: expected ...`` or what broke the connection."""
+async def post(
+    session: aiohttp.ClientSession, path: str, body: bytes | dict[str, Any], kind: str = "application/json"
+) -> str:
+    """Send a body, JSON unless ``kind`` says otherwise.
+
+    Returns the status in short: ``200``, ``413 body: expected ...`` or what broke the connection.
+    """
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     try:
-        async with session.post(path, data=data, headers={"Content-Type": "application/json"}) as answer:
+        async with session.post(path, data=data, headers={"Content-Type": kind}) as answer:
             text = await answer.text()
             return str(answer.status) if answer.status == 200 else f"{answer.status} {_message(text)}"
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:

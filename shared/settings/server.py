@@ -131,7 +131,36 @@ class ServerOptions(BaseModel):
             former=FormerName("drain_timeout"),
         ),
     ] = 30.0
-    max_body_bytes: Annotated[int, Option(Size(1, 64 * MEGABYTE), "largest JSON body", Group.LIMITS)] = 32 * 1024 * 1024
+    max_body_bytes: Annotated[int, Option(Size(1, 64 * MEGABYTE), "largest JSON body, with pictures", Group.LIMITS)] = (
+        32 * 1024 * 1024
+    )
+    max_text_bytes: Annotated[
+        int,
+        Option(
+            Size(1, 64 * MEGABYTE),
+            "largest text of a request without pictures; its JSON may be 4 times as large",
+            Group.LIMITS,
+        ),
+    ] = 2 * MEGABYTE
+    max_json_values: Annotated[
+        int,
+        Option(
+            Whole(100, 100_000_000),
+            "values in a JSON body, such as token ids; a twentieth of them may be lists and objects",
+            Group.LIMITS,
+        ),
+    ] = 1_000_000
+    max_inflight_bytes: Annotated[
+        int,
+        Option(Size(MEGABYTE, TERABYTE), "bodies held in memory, from arrival to the end of the answer", Group.LIMITS),
+    ] = 192 * MEGABYTE
+    max_user_inflight_bytes: Annotated[
+        int, Option(Size(MEGABYTE, TERABYTE), "bodies of one user held in memory", Group.LIMITS)
+    ] = 96 * MEGABYTE
+    max_spool_bytes: Annotated[
+        int,
+        Option(Size(MEGABYTE, 100 * TERABYTE), "uploads held in temporary files; one user may have half", Group.LIMITS),
+    ] = 4 * GIGABYTE
     max_upload_bytes: Annotated[
         int,
         Option(Size(1, GIGABYTE), "largest file in a request", Group.LIMITS, former=FormerName("max_upload", MEGABYTE)),

@@ -8,4 +8,5 @@ from router.api.images import endpoints
 IMAGES = EndpointFamily(
     routers=(endpoints.router, endpoints.json_router),
     form_or_json_paths=frozenset({"/v1/images/edits", "/v1/img2img"}),
+    text_paths=frozenset({"/v1/images/generations", "/v1/txt2img"}),
 )

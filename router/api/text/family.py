@@ -20,12 +20,15 @@ def _completion(rendering: bytes, submitted: SubmittedRequest) -> CompletionChun
     return CompletionChunks(msgspec.msgpack.decode(rendering, type=Rendering), submitted)
 
 
+OPERATIONS_OF_TEXT = {
+    "/v1/completions": "text_completion",
+    "/v1/chat/completions": "chat",
+    "/v1/function-calling": "chat",
+}
+
 TEXT = EndpointFamily(
     routers=(completions.router, chat.router, function_calling.router),
-    operations={
-        "/v1/completions": "text_completion",
-        "/v1/chat/completions": "chat",
-        "/v1/function-calling": "chat",
-    },
+    text_paths=frozenset(OPERATIONS_OF_TEXT),
+    operations=OPERATIONS_OF_TEXT,
     writers={"/v1/completions": _completion, "/v1/chat/completions": _chat, "/v1/function-calling": _chat},
 )

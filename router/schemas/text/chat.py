@@ -142,22 +142,23 @@ class ChatRequest(GenerationRequest):
             message = f"top_logprobs: expected 0 unless logprobs is true, got {self.top_logprobs}"
             raise ApiError(400, message, "top_logprobs")
         messages = [message.to_wire(f"messages.{index}") for index, message in enumerate(self.messages)]
+        tools = [function.to_wire() for function in self.callable_functions()]
         return [
             TextJob(
                 messages=messages,
-                tools=[function.to_wire() for function in self.callable_functions()],
+                tools=tools,
                 tool_choice=tool_choice,
                 tool_name=tool_name,
                 parallel_tool_calls=self._may_call_several(tool_choice),
                 template_options=self.chat_template_kwargs,
                 constraint=constraint,
-                sampling=self.sampling(choice),
+                sampling=sampling,
                 max_tokens=self.token_limit(),
                 stop=self.stops(),
                 top_logprobs=(self.top_logprobs or 0) if self.logprobs else None,
                 ignore_eos=self.ignore_eos,
             )
-            for choice in range(self.n)
+            for sampling in self.samplings()
         ]
 
     def _may_call_several(self, tool_choice: ToolChoice) -> bool:

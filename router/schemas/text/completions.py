@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, SkipValidation, field_validator
 
 from router.schemas.base import agreed, as_integer
 from router.schemas.errors import ApiError
@@ -36,7 +36,8 @@ class CompletionRequest(GenerationRequest):
     default_max_tokens: ClassVar[int | None] = 128
     min_max_tokens: ClassVar[int] = 0
 
-    prompt: str | list[str] | list[int] | list[list[int]]
+    # Checked below: Pydantic would try all four types, and describe an error for each token.
+    prompt: Annotated[str | list[str] | list[int] | list[list[int]], SkipValidation]
     max_tokens: TokenLimit | None = Field(None, description="128 if absent; -1: no limit; 0 only with echo.")
     best_of: int | None = Field(None, ge=1, description="Must equal n.")
     logprobs: int | None = Field(None, ge=0, le=MAX_ALTERNATIVES, description="Alternatives per token.")
@@ -95,21 +96,23 @@ class CompletionRequest(GenerationRequest):
         limit = self.token_limit()
         if limit == 0 and not self.echo:
             raise ApiError(400, "max_tokens: expected at least 1 (0 only with echo), got 0", "max_tokens")
-        return [self._job(prompt, choice, limit) for prompt in self.prompts for choice in range(self.n)]
-
-    def _job(self, prompt: str | list[int], choice: int, limit: int | None) -> TextJob:
-        return TextJob(
-            prompt=prompt if isinstance(prompt, str) else None,
-            prompt_tokens=None if isinstance(prompt, str) else prompt,
-            constraint=self.constraint(),
-            sampling=self.sampling(choice),
-            max_tokens=limit,
-            stop=self.stops(),
-            top_logprobs=self.alternatives(),
-            echo=self.echo,
-            ignore_eos=self.ignore_eos,
-            parse_special=self.parse_special,
-        )
+        constraint, stops, top_logprobs = self.constraint(), self.stops(), self.alternatives()
+        prompts = [prompt for prompt in self.prompts for _ in range(self.n)]
+        return [
+            TextJob(
+                prompt=prompt if isinstance(prompt, str) else None,
+                prompt_tokens=None if isinstance(prompt, str) else prompt,
+                constraint=constraint,
+                sampling=sampling,
+                max_tokens=limit,
+                stop=stops,
+                top_logprobs=top_logprobs,
+                echo=self.echo,
+                ignore_eos=self.ignore_eos,
+                parse_special=self.parse_special,
+            )
+            for prompt, sampling in zip(prompts, self.samplings(len(self.prompts)), strict=True)
+        ]
 
 
 def _as_token_ids(given: list[Any]) -> list[Any]:

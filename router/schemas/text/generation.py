@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Annotated, Any, ClassVar
 
+from msgspec.structs import replace
 from pydantic import Field, field_validator
 
 from router.schemas.base import RequestModel, agreed
@@ -98,6 +99,13 @@ class GenerationRequest(RequestModel, SchedulingFields):
             raise ValueError(f"expected stop words of at most {MAX_STOP_CHARS} characters")
         return stops
 
+    @field_validator("logit_bias", mode="before")
+    @classmethod
+    def _few_biases(cls, given: Any) -> Any:
+        if isinstance(given, dict) and len(given) > MAX_LOGIT_BIASES:  # before each is checked
+            raise ValueError(f"expected at most {MAX_LOGIT_BIASES} biases, got {len(given)}")
+        return given
+
     @field_validator("logit_bias")
     @classmethod
     def _biases_by_token_id(cls, given: dict[str, float]) -> dict[str, float]:
@@ -106,12 +114,20 @@ class GenerationRequest(RequestModel, SchedulingFields):
                 raise ValueError(f"expected token ids as keys, got {shown(token_id)}")
         return given
 
-    def sampling(self, choice: int = 0) -> Sampling:
-        """How to sample the choice with this index, whose seed is ``seed`` plus the index.
+    def samplings(self, prompts: int = 1) -> list[Sampling]:
+        """How to sample each choice: those of the first prompt, then those of the second, and so on.
 
-        A random seed is drawn here, so that after a failover the next worker uses the same seed.
+        The seed of a choice is ``seed`` plus its index. Random seeds are drawn here, so that after a failover the next
+        worker uses the same seed.
         """
-        return Sampling(
+        is_random = self.seed is None or self.seed == -1
+        first_seed = 0 if self.seed is None else self.seed
+        seeds = [
+            secrets.randbelow(_SEED_RANGE) if is_random else (first_seed + choice) % _SEED_RANGE
+            for _ in range(prompts)
+            for choice in range(self.n)
+        ]
+        first = Sampling(
             temperature=self.temperature,
             top_k=max(self.top_k, 0),
             top_p=self.top_p,
@@ -122,9 +138,10 @@ class GenerationRequest(RequestModel, SchedulingFields):
             or 1.0,
             frequency_penalty=self.frequency_penalty,
             presence_penalty=self.presence_penalty,
-            seed=secrets.randbelow(_SEED_RANGE) if self.seed in (None, -1) else (self.seed + choice) % _SEED_RANGE,
+            seed=seeds[0],
             logit_bias={int(token_id): bias for token_id, bias in self.logit_bias.items()},
         )
+        return [first, *(replace(first, seed=seed) for seed in seeds[1:])]
 
     def token_limit(self) -> int | None:
         """The maximum number of tokens to generate; ``None`` is up to the end of the turn or of the context."""

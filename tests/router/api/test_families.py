@@ -20,20 +20,27 @@ def documented() -> dict[str, Any]:
 
 
 def test_every_declared_path_is_served(documented: dict[str, Any]) -> None:
-    declared = {*OPEN_PATHS, *OPERATIONS, *QUIET_PATHS, *body_limits(1, 2)}
+    declared = {*OPEN_PATHS, *OPERATIONS, *QUIET_PATHS, *body_limits(1, 1, 2)}
     assert declared
     assert declared <= set(documented)
 
 
-def test_exactly_the_endpoints_that_take_forms_have_limits_of_their_own(documented: dict[str, Any]) -> None:
-    limits = body_limits(max_body_bytes=1000, max_form_bytes=10)
+def test_bodies_are_limited_by_what_they_are_for(documented: dict[str, Any]) -> None:
+    """Text by its own limit, forms by theirs, and pictures in JSON by that of all other bodies."""
+    limits = body_limits(max_body_bytes=1000, max_text_bytes=20, max_form_bytes=10)
     expected = {}
     for path, methods in documented.items():
         bodies = set(methods.get("post", {}).get("requestBody", {}).get("content", {}))
         if "multipart/form-data" in bodies:
             expected[path] = 1000 if "application/json" in bodies else 10
+        elif bodies:
+            expected[path] = 80
     assert limits == expected
-    assert len(limits) == 4
+    assert len(limits) == 9
+
+
+def test_the_limit_of_text_is_never_above_that_of_bodies() -> None:
+    assert body_limits(1000, 251, 10)["/v1/completions"] == 1000
 
 
 def test_an_open_routers_paths_are_open() -> None:

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from router.http.json_body import MAX_DEPTH, parse_json_body
+from router.http.bodies.json_structure import MAX_DEPTH
+from router.http.json_body import parse_json_body
 from router.schemas.errors import ApiError
 from shared.wire.codec import encode
 from shared.wire.jobs import TextJob

@@ -1,0 +1,64 @@
+"""Bytes of requests that the server holds: of all, and of one user."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.http.bodies.byte_budget import ByteBudget, ByteShare
+from router.schemas.errors import ApiError
+
+
+def test_a_user_over_the_own_limit_is_429() -> None:
+    budget = ByteBudget("memory", 1000, 400)
+    budget.take("a", 400)
+    with pytest.raises(ApiError) as raised:
+        budget.take("a", 1)
+    assert (raised.value.status, raised.value.code) == (429, "user_bytes_exceeded")
+    assert str(raised.value) == (
+        "body: expected at most 400 bytes of one user's requests in memory, got more; try again in about 2 s"
+    )
+    assert raised.value.headers == {"Retry-After": "2", "Connection": "close"}
+    budget.take("b", 400)
+
+
+def test_all_users_over_the_limit_are_503_and_the_reserve_is_for_newcomers() -> None:
+    budget = ByteBudget("memory", 800, 500)
+    budget.take("a", 500)
+    budget.take("b", 100)
+    with pytest.raises(ApiError) as raised:
+        budget.take("b", 101)
+    assert (raised.value.status, raised.value.code) == (503, "bytes_exceeded")
+    assert str(raised.value) == (
+        "body: expected at most 800 bytes of all requests in memory, got more; try again in about 2 s"
+    )
+    budget.take("c", 200)
+    with pytest.raises(ApiError):
+        budget.take("d", 1)
+
+
+def test_what_is_given_back_can_be_taken_again() -> None:
+    budget = ByteBudget("memory", 100, 100)
+    for _ in range(3):
+        budget.take("a", 100)
+        budget.give_back("a", 100)
+    assert budget.held_bytes == 0
+
+
+def test_a_form_is_held_in_memory_first_and_then_in_files() -> None:
+    memory, files = ByteBudget("memory", 100, 100), ByteBudget("files", 1000, 1000)
+    share = ByteShare("a", memory, files, 30)
+    for count in (20, 20, 500):
+        share.take(count)
+    assert (memory.held_bytes, files.held_bytes) == (30, 510)
+    share.release()
+    share.release()
+    assert (memory.held_bytes, files.held_bytes) == (0, 0)
+
+
+def test_a_refused_part_is_not_held() -> None:
+    memory, files = ByteBudget("memory", 100, 100), ByteBudget("files", 50, 50)
+    share = ByteShare("a", memory, files, 10)
+    with pytest.raises(ApiError):
+        share.take(100)
+    share.release()
+    assert (memory.held_bytes, files.held_bytes) == (0, 0)
