@@ -41,7 +41,7 @@ from shared.settings import ServerSettings
 if TYPE_CHECKING:
     from router.telemetry.tracing import Tracing
 
-EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position")
+EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position", "X-Should-Retry")
 KEY_LOCK_TIMEOUT_S = 0.25  # short, since waiting for the key file blocks the event loop
 DESCRIPTION = "Text, speech and image models of this machine, through OpenAI's API and a native one."
 

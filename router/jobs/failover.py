@@ -7,7 +7,7 @@ import logging
 import time
 from collections import Counter
 
-from router.jobs.blame.record import Death
+from router.jobs.blame.record import WORKER_DIED, Death
 from router.jobs.completion import Completion
 from router.jobs.dispatch import Dispatcher
 from router.jobs.job import Job
@@ -63,7 +63,7 @@ class Failover:
         job.blame.convict()
         log.warning("request kills workers", extra={"job": job.job_id, "deaths": job.blame.deaths})
         message = f"{job.blame.deaths} workers died while they had this request; it is not retried"
-        self._completion.finish(job, Failed(500, message, None, "worker_died"))
+        self._completion.finish(job, Failed(500, message, None, WORKER_DIED))
 
     def evacuate(self, worker: Worker) -> None:
         """Move the jobs of a draining worker to others."""

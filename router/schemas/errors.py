@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from router.jobs.blame.record import WORKER_DIED
 from router.jobs.refusals import RefusalReason, Refused
 from router.schemas.shown import shown
 from shared.wire.payloads import Failed
@@ -53,8 +54,9 @@ class ApiError(Exception):
 
     @classmethod
     def from_job(cls, failed: Failed) -> ApiError:
-        """The error that ended a job."""
-        return cls(failed.status, failed.message, failed.param, failed.code)
+        """The error that ended a job. Clients that obey ``X-Should-Retry`` do not send a request again that kills."""
+        headers = {"X-Should-Retry": "false"} if failed.code == WORKER_DIED else {}
+        return cls(failed.status, failed.message, failed.param, failed.code, headers)
 
     @classmethod
     def from_refusal(cls, refused: Refused) -> ApiError:

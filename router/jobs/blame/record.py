@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+WORKER_DIED = "worker_died"
+"""The code of the error of a job that was convicted."""
+
 MAX_DEATHS_BESIDE = 1
 """A job that was generating at more deaths than this, of which nobody knows the cause, is in doubt."""
 
