@@ -23,6 +23,8 @@ ROUTER_SILENCE_S = 10.0
 """After this the supervisor replaces a suspended router."""
 
 HUGE_BYTES = 33 * 1024 * 1024
+NEARLY_TOO_LARGE_BYTES = (32 * 1024 * 1024 - 100, 8 * 1024 * 1024 - 1000, 2_000_000 - 1000)
+"""Just below the default limits of a body, of a job (``MAX_WORK_BYTES``), and of text."""
 GARBAGE_TIMEOUT_S = 60.0
 
 FLOOD_ADDRESS = "127.0.0.66"
@@ -72,6 +74,7 @@ class Faults:
             (0.7, self._stop_router),
             (3.0, self._send_garbage),
             (0.5, self._send_too_much),
+            (0.5, self._send_nearly_too_much),
             (0.7, self._restart_workers),
             (1.0, self._fill_disk),
             (0.7, self._flood),
@@ -203,6 +206,24 @@ class Faults:
     async def _send_too_much(self, session: aiohttp.ClientSession) -> None:
         body = b'{"prompt": "' + bytes(HUGE_BYTES).replace(b"\0", b"a") + b'"}'
         await self._refused(session, "body of 33 MB", "/v1/completions", data=body)
+
+    async def _send_nearly_too_much(self, session: aiohttp.ClientSession) -> None:
+        """Ask for many choices of the longest prompt. It may be refused; everybody else is served meanwhile."""
+        size = self._random.choice(NEARLY_TOO_LARGE_BYTES)
+        head, tail = b'{"n": 16, "max_tokens": 4, "prompt": "', b'"}'
+        body = head + b"a " * ((size - len(head) - len(tail)) // 2) + tail
+        kind, started_at_s = f"body of {size / 1e6:.1f} MB with n=16", self._record.now_s()
+        self._record.fault(kind)
+        headers, timeout = {"Content-Type": "application/json"}, aiohttp.ClientTimeout(GARBAGE_TIMEOUT_S)
+        try:
+            url = f"{self._server.url}/v1/completions"
+            async with session.post(url, data=body, headers=headers, timeout=timeout) as answer:
+                text = (await answer.text())[:200]
+                if answer.status not in (200, 400, 413, 429, 503):
+                    self._record.violation(f"{kind}: answered {answer.status} {text}")
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            if not self._record.router_died_since(started_at_s):
+                self._record.violation(f"{kind}: {error!r}")
 
     async def _flood(self, _: aiohttp.ClientSession) -> None:
         """Let another user send many long prompts with long answers at once, and leave before most are answered."""

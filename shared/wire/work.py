@@ -16,8 +16,8 @@ from msgspec.structs import replace
 from shared.wire.codec import Decoder, encode
 from shared.wire.jobs import ImageJob, TextJob, Work
 
-MAX_WORK_BYTES = 16 * 1024 * 1024
-"""Size of a job without its files. While a worker unpacks it, its other threads stand still: a second for this size."""
+MAX_WORK_BYTES = 8 * 1024 * 1024
+"""Size of a job without its files. While a worker unpacks it, its other threads stand still: up to half a second."""
 
 _WORKS: Decoder[Work] = Decoder(Work)
 _MANY_BYTES = 64 * 1024
