@@ -221,4 +221,4 @@ def _check_size(job: Job) -> None:
     try:
         _ = job.packed.frame
     except WorkTooLarge as error:
-        raise Refused(RefusalReason.REQUEST_TOO_LARGE, f"body: {error}") from None
+        raise Refused(RefusalReason.REQUEST_TOO_LARGE, str(error)) from None

@@ -44,7 +44,7 @@ class PackedWork:
         """
         frame = encode(self.work)
         if len(frame) > MAX_WORK_BYTES:
-            raise WorkTooLarge(f"expected a request of up to {MAX_WORK_BYTES} bytes, got {len(frame)}")
+            raise WorkTooLarge(f"body: expected a request of up to {MAX_WORK_BYTES} bytes, got {len(frame)}")
         return frame
 
     def also_packs(self, work: Work) -> bool:

@@ -53,7 +53,7 @@ def test_other_works_need_a_frame_of_their_own(other: Work) -> None:
 def test_a_work_that_is_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shared.wire.work.MAX_WORK_BYTES", len(encode(TEXT)))
     assert PackedWork(TEXT).frame
-    with pytest.raises(WorkTooLarge, match=r"expected a request of up to \d+ bytes, got \d+"):
+    with pytest.raises(WorkTooLarge, match=r"^body: expected a request of up to \d+ bytes, got \d+"):
         _ = PackedWork(replace(TEXT, stop=["x"])).frame
 
 
