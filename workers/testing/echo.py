@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from shared.kinds import kind_of
@@ -24,7 +24,7 @@ DEFAULT_TOKENS = 16
 @dataclass(slots=True)
 class _Echo:
     job_id: str
-    words: list[str]
+    words: Sequence[str | int]
     tokens: int
     received_at_s: float
     poison: Poison
@@ -54,7 +54,8 @@ class EchoEngine:
         words = _prompt_of(text).split() or ["echo"]
         tokens = text.max_tokens if text.max_tokens is not None else DEFAULT_TOKENS
         sent = len(job.generated)
-        self._waiting.append(_Echo(job.job_id, words, tokens, time.monotonic(), poison_in(words), sent))
+        shown = text.prompt_tokens or words
+        self._waiting.append(_Echo(job.job_id, shown, tokens, time.monotonic(), poison_in(words), sent))
         return []
 
     def cancel(self, job_id: str) -> None:
@@ -96,7 +97,7 @@ class EchoEngine:
             if echo.sent == 0:
                 echo.ttft_s = time.monotonic() - echo.received_at_s
             index = echo.sent % len(echo.words)
-            emitted.append((echo.job_id, Tokens(echo.words[index] + " ", [index])))
+            emitted.append((echo.job_id, Tokens(f"{echo.words[index]} ", [index])))
             echo.sent += 1
             self._generated += 1
         if echo.sent >= echo.tokens:
@@ -114,6 +115,4 @@ def create(model: ModelSettings, _threads: int, _device: str) -> EchoEngine:
 def _prompt_of(job: TextJob) -> str:
     if job.messages:
         return " ".join(str(message.get("content") or "") for message in job.messages)
-    if job.prompt is not None:
-        return job.prompt
-    return " ".join(str(token) for token in job.prompt_tokens or [])
+    return job.prompt or ""

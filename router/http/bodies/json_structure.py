@@ -1,7 +1,7 @@
 """Bounds a JSON document by its bytes, before any object is made of it.
 
 Each empty list of a body costs 3 bytes of it and 64 of memory, and each level of nesting one of the parser's stack. So
-brackets and commas outside strings are counted first. Slice by slice, so that other threads can run in between.
+brackets, commas and colons outside strings are counted first. Slice by slice, so that other threads can run in between.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ MAX_DEPTH = 100
 """Levels of nested objects and lists in a body."""
 VALUES_PER_CONTAINER = 20
 """A body may have one list or object for this many of the values that it may have."""
+VALUES_PER_NAME = 10
+"""The same for names in objects."""
 
 _SLICE_BYTES = 64 * 1024
-_DROPPED = bytes(set(range(256)) - set(b'"[]{},'))
+_DROPPED = bytes(set(range(256)) - set(b'"[]{},:'))
 _STRING = re.compile(rb'"[^"]*"')
 _ESCAPED = re.compile(rb"\\*.?", re.DOTALL)
 _STEPS = [(chr(byte) in "[{") - (chr(byte) in "]}") for byte in range(256)]
@@ -29,28 +31,32 @@ def check_structure(body: bytes, max_values: int) -> int:
 
     Raises:
         ApiError: 400, it is nested deeper than ``MAX_DEPTH``; 413, it has more than ``max_values`` values, or a
-            twentieth of that in lists and objects.
+            twentieth of that in lists and objects, or a tenth of it in names.
     """
     containers = body.count(b"[") + body.count(b"{")
     values = containers + body.count(b",")
-    if values <= max_values and containers <= min(MAX_DEPTH, max_values // VALUES_PER_CONTAINER):
+    few_containers = containers <= min(MAX_DEPTH, max_values // VALUES_PER_CONTAINER)
+    if values <= max_values and few_containers and body.count(b":") <= max_values // VALUES_PER_NAME:
         return values
     return _counted(body, max_values)
 
 
 def _counted(body: bytes, max_values: int) -> int:
-    containers = commas = depth = 0
-    max_containers = max_values // VALUES_PER_CONTAINER
+    containers = commas = names = depth = 0
+    max_containers, max_names = max_values // VALUES_PER_CONTAINER, max_values // VALUES_PER_NAME
     for marks in _outside_strings(body):
         opened = marks.count(b"[") + marks.count(b"{")
         containers += opened
         commas += marks.count(b",")
+        names += marks.count(b":")
         if opened + depth > MAX_DEPTH:
-            brackets = marks.translate(None, b",")
+            brackets = marks.translate(None, b",:")
             if max(accumulate(map(_STEPS.__getitem__, brackets), initial=depth)) > MAX_DEPTH:
                 raise ApiError(400, f"body: expected at most {MAX_DEPTH} levels of nesting, got more")
         if containers > max_containers:
             raise ApiError(413, f"body: expected at most {max_containers} lists and objects, got more")
+        if names > max_names:
+            raise ApiError(413, f"body: expected at most {max_names} names in objects, got more")
         if containers + commas > max_values:
             raise ApiError(413, f"body: expected at most {max_values} values, got more")
         depth += opened - marks.count(b"]") - marks.count(b"}")
@@ -58,7 +64,7 @@ def _counted(body: bytes, max_values: int) -> int:
 
 
 def _outside_strings(body: bytes) -> Iterator[bytes]:
-    """The brackets and commas of each slice that are not in strings."""
+    """The brackets, commas and colons of each slice that are not in strings."""
     start, in_string = 0, False
     while start < len(body):
         end = start + _SLICE_BYTES

@@ -35,9 +35,9 @@ async def deep_json(target: Target) -> str:
     return await _several(target, CHAT, _chat_with(b"[" * 200_000 + b"]" * 200_000))
 
 
-@attack("escapes", "a prompt of 1.9 million escaped characters, n=16")
+@attack("escapes", "a prompt of 1.3 million escaped characters, n=16")
 async def escapes(target: Target) -> str:
-    body = b'{"prompt":"\\ud83d\\ude00%s","n":16,"max_tokens":1}' % (b"\\u0041" * 1_330_000)
+    body = b'{"prompt":"\\ud83d\\ude00%s","n":16,"max_tokens":1}' % (b"\\u0041\\u0020" * 660_000)
     return await _several(target, COMPLETIONS, body, 4)
 
 
@@ -46,7 +46,7 @@ async def long_numbers(target: Target) -> str:
     return await _several(target, CHAT, _chat_with(b"[%s1]" % (b"%s," % (b"1" * 15_000) * 400)))
 
 
-@attack("many-biases", "500,000 wrong biases")
+@attack("many-biases", "450,000 wrong biases")
 async def many_biases(target: Target) -> str:
     biases = b",".join(b'"%d":"x"' % token for token in range(450_000))
     return await _several(target, COMPLETIONS, b'{"prompt":"a","logit_bias":{%s}}' % biases)

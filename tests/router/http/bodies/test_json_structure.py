@@ -54,6 +54,7 @@ def test_levels_are_counted_across_slices() -> None:
     [
         (b"[" + b"[]," * 11_000_000 + b"[]]", "body: expected at most 50000 lists and objects, got more"),
         (b"[" + b"{}," * 60_000 + b"{}]", "body: expected at most 50000 lists and objects, got more"),
+        (b"{" + b'"a":1,' * 100_000 + b'"a":1}', "body: expected at most 100000 names in objects, got more"),
         (b"[" + b"1," * 1_000_000 + b"1]", "body: expected at most 1000000 values, got more"),
         (b'{"a":' + b'"",' * 1_000_000 + b"1}", "body: expected at most 1000000 values, got more"),
     ],
@@ -64,7 +65,15 @@ def test_too_many_values_are_413(body: bytes, message: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["," * 2_000_000, "[{" * 100_000, '"[' * 100_000, "\\[" * 100_000, "\\" * (SLICE + 1) + "[" * 200, "ä,[" * 100_000],
+    [
+        "," * 2_000_000,
+        ":" * 2_000_000,
+        "[{" * 100_000,
+        '"[' * 100_000,
+        "\\[" * 100_000,
+        "\\" * (SLICE + 1) + "[" * 200,
+        "ä,[" * 100_000,
+    ],
 )
 def test_brackets_and_commas_in_strings_do_not_count(text: str) -> None:
     for ensure_ascii in (True, False):
