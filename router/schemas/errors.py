@@ -35,6 +35,10 @@ _REFUSAL_STATUSES = {
 }
 
 
+WORKER_RETRY_S = "5"
+"""``Retry-After`` of a request that a worker has no room for, in seconds."""
+
+
 class ApiError(Exception):
     """An error for the client: HTTP status, message (``<field>: expected X, got Y``) and the field, as ``param``."""
 
@@ -56,6 +60,8 @@ class ApiError(Exception):
     def from_job(cls, failed: Failed) -> ApiError:
         """The error that ended a job. Clients that obey ``X-Should-Retry`` do not send a request again that kills."""
         headers = {"X-Should-Retry": "false"} if failed.code == WORKER_DIED else {}
+        if failed.status == 429:
+            headers["Retry-After"] = WORKER_RETRY_S
         return cls(failed.status, failed.message, failed.param, failed.code, headers)
 
     @classmethod

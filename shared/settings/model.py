@@ -57,6 +57,18 @@ class ModelOptions(BaseModel):
             Group.MODELS,
         ),
     ] = ""
+    compile_time_s: Annotated[
+        float,
+        Option(
+            Duration(0.1, 10 * MINUTE_S),
+            "CPU time to compile a request's grammar or schema, or to render its chat template; more is a 400",
+            Group.MODELS,
+        ),
+    ] = 10.0
+    compile_memory_bytes: Annotated[
+        int,
+        Option(Size(16 * MEGABYTE, 100 * GIGABYTE), "memory to do that; more is a 400", Group.MODELS),
+    ] = 256 * MEGABYTE
     vae: Annotated[str, Option(_FILE, "separate VAE", Group.IMAGE_MODELS)] = ""
     taesd: Annotated[str, Option(_FILE, "tiny autoencoder, for quick decoding", Group.IMAGE_MODELS)] = ""
     clip_l: Annotated[str, Option(_FILE, "separate CLIP-L text encoder", Group.IMAGE_MODELS)] = ""

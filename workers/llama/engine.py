@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import ExitStack
 from functools import partial
 
@@ -18,15 +17,17 @@ from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, 
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
 from workers.llama.cache.host_cache import HostCache
 from workers.llama.cache.kv_cache import KVCache
-from workers.llama.chat.template import ChatTemplate, load_template
+from workers.llama.chat.template import TemplateSource, find_template
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.generation import Generation
+from workers.llama.lanes import PreparationLanes
 from workers.llama.native.batch import BatchSlice
 from workers.llama.native.context import NO_KV_SLOT, DecodeError, LlamaContext, max_sequences
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
 from workers.llama.preparation import JobPreparer
-from workers.llama.preparing_queue import PreparingQueue
+from workers.llama.sandbox.attempt import Limits, PreparationAttempt
+from workers.llama.sandbox.sandbox import Sandbox
 from workers.llama.scheduler import ScheduledTokens, Scheduler
 from workers.llama.sequence import Sequence
 from workers.token_rate import TokenRate
@@ -42,63 +43,48 @@ PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the
 MAX_ENDED_SEQUENCES = 48
 """Sequence ids for ended sequences that stay in the KV cache, in addition to one for each slot."""
 
-PREPARING_STACK_BYTES = 512 * 1024 * 1024
-"""Of the preparing thread: llguidance descends once for each rule or ``$ref`` of a chain, by some KiB.
-
-The usual 8 MiB end after a thousand, and the process with them. Memory is taken only as it is used.
-"""
-
-
-def preparing_thread() -> ThreadPoolExecutor:
-    """One thread with a stack for any grammar within the limits."""
-    usual_bytes = threading.stack_size(PREPARING_STACK_BYTES)
-    try:
-        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prepare")
-        executor.submit(int).result()  # starts the thread
-    finally:
-        threading.stack_size(usual_bytes)
-    return executor
-
 
 class LlamaEngine:
     """Serves the text jobs of one GGUF model.
 
-    Jobs are rendered, tokenised and compiled in a separate thread, so that a long prompt or a large schema does not
+    Jobs are rendered, tokenised and compiled in other threads, so that a long prompt or a large schema does not
     delay running sequences. Users take turns there too.
     """
 
     def __init__(self, options: LlamaOptions) -> None:
         self._options = options
+        self._limits = Limits(options.compile_time_s, options.compile_memory_bytes)
+        self._lanes: PreparationLanes[Sequence] = PreparationLanes(self._limits)
         self._preparing: dict[str, Future[Sequence]] = {}
         self._sequences: dict[str, Sequence] = {}
-        self._executor = preparing_thread()
-        self._queue = PreparingQueue[Sequence](self._executor)
         self._resources = ExitStack()
         self._rate = TokenRate(RATE_WINDOW_S)
         self._steps = self._prompt_tokens = self._cached_tokens = 0
 
     def load(self, report: Callable[[float], None]) -> EngineInfo:
         options = self._options
+        sandbox = Sandbox(options.path)  # reads the file beside this process
+        self._resources.callback(sandbox.close)
         model = LlamaModel(options.path, options.gpu_layers, lambda fraction: report(0.95 * fraction))
         self._resources.callback(model.close)
         context_tokens = options.context_for(model.trained_tokens)
         template = self._template_of(model)
         compiler = GrammarCompiler(model.vocabulary.grammar_tokenizer())
-        self._preparer = JobPreparer(model.vocabulary, template, compiler, context_tokens)
+        self._preparer = JobPreparer(model.vocabulary, template, sandbox, compiler, context_tokens)
         self._generation = Generation(model.vocabulary)
         slots = self._open_context(model, options.cells_for(context_tokens))
+        sandbox.open(template.text, PreparationAttempt(self._limits))
         report(1.0)
         return EngineInfo(slots=slots, context_tokens=context_tokens)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         prepare = partial(self._prepare, job, time.monotonic())
-        self._preparing[job.job_id] = self._queue.submit(job.party, prepare)
+        self._preparing[job.job_id] = self._lanes.submit(job.job_id, job.party, prepare)
         return []
 
     def cancel(self, job_id: str) -> None:
-        future = self._preparing.pop(job_id, None)
-        if future is not None:
-            future.cancel()
+        self._preparing.pop(job_id, None)
+        self._lanes.cancel(job_id)
         sequence = self._sequences.get(job_id)
         if sequence is not None:
             self._retire(sequence)
@@ -142,20 +128,12 @@ class LlamaEngine:
         )
 
     def close(self) -> None:
-        self._executor.shutdown(cancel_futures=True)
+        self._lanes.close()
         self._resources.close()
 
-    def _template_of(self, model: LlamaModel) -> ChatTemplate:
-        vocabulary = model.vocabulary
+    def _template_of(self, model: LlamaModel) -> TemplateSource:
         try:
-            return load_template(
-                self._options.chat_template,
-                model.chat_template(),
-                vocabulary.bos_text,
-                vocabulary.eos_text,
-                vocabulary.is_special,
-                vocabulary.special_texts(),
-            )
+            return find_template(self._options.chat_template, model.chat_template(), model.vocabulary.is_special)
         except ValueError as error:
             raise EngineLoadError(str(error)) from None
 
@@ -176,8 +154,8 @@ class LlamaEngine:
         )
         return slots
 
-    def _prepare(self, job: EngineJob, received_at_s: float) -> Sequence:
-        sequence = self._preparer.prepare(job)
+    def _prepare(self, job: EngineJob, received_at_s: float, attempt: PreparationAttempt) -> Sequence:
+        sequence = self._preparer.prepare(job, attempt)
         sequence.received_at_s = received_at_s
         sequence.user, sequence.weight = job.user, job.weight
         if job.begun is not None:
@@ -191,6 +169,8 @@ class LlamaEngine:
 
     def _collect(self) -> list[Emitted]:
         """Schedule the prepared jobs; those that are refused, or need no token, end here."""
+        if self._preparing:
+            self._lanes.expire()
         emitted: list[Emitted] = []
         for job_id in [job_id for job_id, future in self._preparing.items() if future.done()]:
             future = self._preparing.pop(job_id)

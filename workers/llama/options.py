@@ -17,7 +17,8 @@ class LlamaOptions:
     ``context_tokens`` 0 means the context that the model was trained with, at most :data:`MAX_DEFAULT_CONTEXT_TOKENS`.
     ``gpu_layers`` -1 puts all layers on a GPU if there is one. ``kv_tokens`` is the size of the shared KV cache; 0
     means one full context or 512 tokens per slot, whichever is more. ``cache_bytes`` bounds the ended conversations in
-    main memory.
+    main memory. ``compile_time_s`` and ``compile_memory_bytes`` bound the CPU time and memory for rendering a chat, and
+    for compiling a grammar or schema.
 
     Two options apply only on a CPU. ``kept_tokens`` bounds the ended conversations in the KV cache, where each token
     slows down every step; copying them back costs less. With ``separate_from_tokens`` or more tokens in the KV cache,
@@ -36,6 +37,8 @@ class LlamaOptions:
     cache_bytes: int = 1000 * 1000 * 1000
     kept_tokens: int = 1024
     separate_from_tokens: int = 512
+    compile_time_s: float = 10.0
+    compile_memory_bytes: int = 256 * 1000 * 1000
 
     @classmethod
     def of(cls, model: ModelSettings, threads: int) -> LlamaOptions:
@@ -48,6 +51,8 @@ class LlamaOptions:
             gpu_layers=model.gpu_layers,
             cache_bytes=model.cache_bytes,
             chat_template=model.chat_template,
+            compile_time_s=model.compile_time_s,
+            compile_memory_bytes=model.compile_memory_bytes,
         )
 
     def context_for(self, trained_tokens: int) -> int:

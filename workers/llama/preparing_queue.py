@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from shared.virtual_counters import VirtualCounters
 from workers.engine import Party
+from workers.llama.sandbox.attempt import PreparationAttempt
 
 T = TypeVar("T")
 
@@ -18,53 +18,60 @@ MIN_CHARGE_S = 0.001
 """Charged for each job, so that users with quick ones take turns too."""
 
 
+@dataclass(eq=False)
+class Errand(Generic[T]):
+    """A job to prepare, and the attempt that runs.
+
+    With a ``slow_key`` its quick attempt did not suffice, and it waits for the next one until ``waits_until_s``.
+    """
+
+    job_id: str
+    party: Party
+    prepare: Callable[[PreparationAttempt], T]
+    future: Future[T] = field(default_factory=Future)
+    attempt: PreparationAttempt | None = None
+    cancelled: bool = False
+    slow_key: bytes | None = None
+    waits_until_s: float = 0.0
+
+
 class PreparingQueue(Generic[T]):
-    """Runs calls in ``executor``, in an order that is fair between users.
+    """An order that is fair between users. One job of each user at most is taken at a time.
 
     Time is charged as it was taken, divided by the user's weight.
     """
 
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-        self._lock = threading.Lock()
+    def __init__(self) -> None:
         self._counters = VirtualCounters[Party]()
-        self._waiting: dict[Party, deque[tuple[Future[T], Callable[[], T]]]] = {}
+        self._waiting: dict[Party, deque[Errand[T]]] = {}
+        self._running: Counter[str] = Counter()
 
-    def submit(self, party: Party, call: Callable[[], T]) -> Future[T]:
-        """Queue a call behind the others of its user. Cancelling the future drops a call that has not begun."""
-        future: Future[T] = Future()
-        with self._lock:
-            self._counters.enter(party)
-            self._waiting.setdefault(party, deque()).append((future, call))
-        self._executor.submit(self._run_next)
-        return future
+    def add(self, errand: Errand[T]) -> None:
+        """Queue an errand behind the others of its user."""
+        self._counters.enter(errand.party)
+        self._waiting.setdefault(errand.party, deque()).append(errand)
 
-    def _run_next(self) -> None:
-        party, future, call = self._take()
-        began_at_s = time.perf_counter()
-        try:
-            if future.set_running_or_notify_cancel():
-                _run(future, call)
-        finally:
-            with self._lock:
-                took_s = max(time.perf_counter() - began_at_s, MIN_CHARGE_S)
-                self._counters.charge(party, took_s / party[1])
-                self._counters.leave(party)
+    def take(self) -> Errand[T] | None:
+        """The next errand; None if none may begin. :meth:`finish` must follow."""
+        party = min(
+            (party for party in self._waiting if not self._running[party[0]]),
+            key=lambda party: (self._counters[party], self._counters.last_turn(party)),
+            default=None,
+        )
+        if party is None:
+            return None
+        self._counters.take_turn(party)
+        errand = self._waiting[party].popleft()
+        if not self._waiting[party]:
+            del self._waiting[party]
+        self._running[party[0]] += 1
+        return errand
 
-    def _take(self) -> tuple[Party, Future[T], Callable[[], T]]:
-        with self._lock:
-            party = min(self._waiting, key=lambda party: (self._counters[party], self._counters.last_turn(party)))
-            self._counters.take_turn(party)
-            future, call = self._waiting[party].popleft()
-            if not self._waiting[party]:
-                del self._waiting[party]
-            return party, future, call
-
-
-def _run(future: Future[T], call: Callable[[], T]) -> None:
-    try:
-        result = call()
-    except BaseException as error:
-        future.set_exception(error)
-    else:
-        future.set_result(result)
+    def finish(self, errand: Errand[T], took_s: float) -> None:
+        """An errand that was taken is done here, after ``took_s`` seconds."""
+        user, weight = errand.party
+        self._counters.charge(errand.party, max(took_s, MIN_CHARGE_S) / weight)
+        self._counters.leave(errand.party)
+        self._running[user] -= 1
+        if not self._running[user]:
+            del self._running[user]

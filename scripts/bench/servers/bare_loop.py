@@ -20,7 +20,7 @@ from scripts.bench.measurements.figures import cell_of
 from scripts.bench.measurements.outcome import Outcome
 from scripts.bench.workloads.catalog import STORY_TOKENS
 from scripts.bench.workloads.prompts import Prompts, user
-from workers.llama.chat.template import load_template
+from workers.llama.chat.template import ChatTemplate, find_template
 from workers.llama.native.batch import BatchSlice
 from workers.llama.native.context import LlamaContext
 from workers.llama.native.model import LlamaModel
@@ -48,7 +48,8 @@ def prompts_of(model: LlamaModel, seed: str) -> list[list[int]]:
     """The tokenized prompts of the workload."""
     vocabulary = model.vocabulary
     bos = vocabulary.bos_text
-    template = load_template("", model.chat_template(), bos, vocabulary.eos_text, vocabulary.is_special)
+    source = find_template("", model.chat_template(), vocabulary.is_special)
+    template = ChatTemplate(source.text, bos, vocabulary.eos_text)
     prompts = Prompts(f"b{USERS} {seed}")
     rendered = [template.render([user(prompts.story())], []) for _ in range(USERS)]
     adds_bos = vocabulary.adds_bos and not rendered[0][0].startswith(bos)

@@ -21,7 +21,9 @@ from shared.wire.payloads import FinishReason, Started, Tokens
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
+from workers.llama.sandbox.attempt import Limits, PreparationAttempt
 
+LIMITS = Limits(cpu_s=5.0, memory_bytes=256_000_000)
 SAMPLED = Sampling(temperature=1.3, seed=5)
 PENALISED = Sampling(temperature=0.9, seed=6, top_k=0, repeat_penalty=1.3, presence_penalty=0.7, frequency_penalty=0.2)
 CITY = Constraint(
@@ -67,7 +69,7 @@ def answer(
     engine: LlamaEngine, job: TextJob, generated: list[int] | None = None, begun: Started | None = None
 ) -> Answer:
     """What is sent of a job after ``generated``, and its finish reason."""
-    sequence = engine._prepare(EngineJob("job", job, generated or [], begun=begun), 0.0)
+    sequence = engine._prepare(EngineJob("job", job, generated or [], begun=begun), 0.0, PreparationAttempt(LIMITS))
     size = engine._generation.vocabulary.size
     said: Answer = []
     reason = sequence.takeover_end
@@ -113,11 +115,11 @@ def test_held_back_text_is_sent_by_the_worker_that_completes_it(engine: LlamaEng
     job = TextJob(prompt="Say", max_tokens=40, sampling=SAMPLED, stop=["never comes up"])
     wave = vocabulary.tokenize("\N{WAVING HAND SIGN}", add_special=False, parse_special=False)
     assert len(wave) > 1
-    sequence = engine._prepare(EngineJob("job", job, wave[:-1]), 0.0)
+    sequence = engine._prepare(EngineJob("job", job, wave[:-1]), 0.0, PreparationAttempt(LIMITS))
     text, _ = sequence.assembler.push(vocabulary.piece(wave[-1], special=False))
     assert text == "\N{WAVING HAND SIGN}"
     beginning = vocabulary.tokenize("never comes", add_special=False, parse_special=False)
-    sequence = engine._prepare(EngineJob("job", job, beginning), 0.0)
+    sequence = engine._prepare(EngineJob("job", job, beginning), 0.0, PreparationAttempt(LIMITS))
     text, _ = sequence.assembler.push(b" dust")
     assert text == "never comes dust"
 

@@ -1,89 +1,55 @@
-"""The queue in front of the thread that prepares jobs."""
+"""The order in which jobs are prepared."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
-
-import pytest
-
-from workers.llama.preparing_queue import PreparingQueue
+from workers.engine import Party
+from workers.llama.preparing_queue import Errand, PreparingQueue
 
 HEAVY, LIGHT, BATCH = ("heavy", 1.0), ("light", 1.0), ("batch", 0.1)
 
 
-class Calls:
-    """Calls that note their names, with a clock on which each takes its given time."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.done: list[str] = []
-        self.now_s = 0.0
-        monkeypatch.setattr("workers.llama.preparing_queue.time.perf_counter", lambda: self.now_s)
-
-    def of(self, name: str, took_s: float = 1.0) -> Callable[[], str]:
-        def call() -> str:
-            self.now_s += took_s
-            self.done.append(name)
-            return name
-
-        return call
+def order(*errands: tuple[Party, str, float]) -> list[str]:
+    """The names of errands in the order in which one thread does them, each taking its time."""
+    queue = PreparingQueue[str]()
+    took_s = {name: duration_s for _, name, duration_s in errands}
+    for party, name, _ in errands:
+        queue.add(Errand(name, party, lambda attempt: ""))
+    done = []
+    while (errand := queue.take()) is not None:
+        done.append(errand.job_id)
+        queue.finish(errand, took_s[errand.job_id])
+    return done
 
 
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
-    return Calls(monkeypatch)
+def names(done: list[str]) -> list[str]:
+    return [name.rstrip(" 0123456789") for name in done]
 
 
-@contextmanager
-def held_queue() -> Iterator[tuple[PreparingQueue[str], Executor]]:
-    """A queue whose thread begins when the block ends; all calls are done afterwards."""
-    go = threading.Event()
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        executor.submit(go.wait)
-        yield PreparingQueue(executor), executor
-        go.set()
+def test_a_users_only_job_is_prepared_before_the_second_of_another_user() -> None:
+    done = order(*((HEAVY, f"heavy {number}", 1.0) for number in range(4)), (LIGHT, "light", 1.0))
+    assert done == ["heavy 0", "light", "heavy 1", "heavy 2", "heavy 3"]
 
 
-def test_a_users_only_job_is_prepared_before_the_second_of_another_user(calls: Calls) -> None:
-    with held_queue() as (queue, _):
-        for number in range(4):
-            queue.submit(HEAVY, calls.of(f"heavy {number}"))
-        queue.submit(LIGHT, calls.of("light"))
-    assert calls.done == ["heavy 0", "light", "heavy 1", "heavy 2", "heavy 3"]
+def test_users_take_turns_by_the_time_that_their_jobs_took() -> None:
+    both = [((HEAVY, f"heavy {n}", 3.0), (LIGHT, f"light {n}", 1.0)) for n in range(3)]
+    done = order(*(errand for pair in both for errand in pair))
+    assert names(done) == ["heavy", "light", "light", "light", "heavy", "heavy"]
 
 
-def test_users_take_turns_by_the_time_that_their_jobs_took(calls: Calls) -> None:
-    with held_queue() as (queue, _):
-        for _ in range(3):
-            queue.submit(HEAVY, calls.of("heavy", 3.0))
-            queue.submit(LIGHT, calls.of("light", 1.0))
-    assert calls.done == ["heavy", "light", "light", "light", "heavy", "heavy"]
+def test_batch_jobs_get_less_of_the_time() -> None:
+    both = [((BATCH, f"batch {n}", 1.0), (LIGHT, f"light {n}", 1.0)) for n in range(3)]
+    done = order(*(errand for pair in both for errand in pair))
+    assert names(done) == ["batch", "light", "light", "light", "batch", "batch"]
 
 
-def test_batch_jobs_get_less_of_the_time(calls: Calls) -> None:
-    with held_queue() as (queue, _):
-        for _ in range(3):
-            queue.submit(BATCH, calls.of("batch"))
-            queue.submit(LIGHT, calls.of("light"))
-    assert calls.done == ["batch", "light", "light", "light", "batch", "batch"]
-
-
-def test_a_cancelled_job_is_not_prepared(calls: Calls) -> None:
-    with held_queue() as (queue, _):
-        cancelled = queue.submit(HEAVY, calls.of("cancelled"))
-        kept = queue.submit(HEAVY, calls.of("kept"))
-        assert cancelled.cancel()
-    assert (calls.done, kept.result()) == (["kept"], "kept")
-
-
-def test_an_error_is_its_jobs_own(calls: Calls) -> None:
-    def fail() -> str:
-        raise ValueError("a schema")
-
-    with held_queue() as (queue, _):
-        failed: Future[str] = queue.submit(HEAVY, fail)
-        after = queue.submit(HEAVY, calls.of("after"))
-    assert isinstance(failed.exception(), ValueError)
-    assert after.result() == "after"
+def test_a_users_second_job_waits_for_its_first() -> None:
+    queue = PreparingQueue[str]()
+    for name in ("first", "second"):
+        queue.add(Errand(name, HEAVY, lambda attempt: ""))
+    first = queue.take()
+    assert first is not None
+    assert queue.take() is None
+    queue.finish(first, 1.0)
+    second = queue.take()
+    assert second is not None
+    assert second.job_id == "second"

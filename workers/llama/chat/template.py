@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -41,16 +42,13 @@ class ChatTemplate:
         source: the Jinja source.
         bos: the text of the model's BOS token.
         eos: the text of its EOS token.
-        stop: strings that end a turn, if the template does not end it with a special token.
         special: the texts of the model's special tokens, which are text in messages.
 
     Raises:
         ValueError: the template's syntax is wrong.
     """
 
-    def __init__(
-        self, source: str, bos: str, eos: str, stop: tuple[str, ...] = (), special: SpecialTexts | None = None
-    ) -> None:
+    def __init__(self, source: str, bos: str, eos: str, special: SpecialTexts | None = None) -> None:
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
         )
@@ -65,8 +63,6 @@ class ChatTemplate:
         self.knows_tools = "tools" in jinja2.meta.find_undeclared_variables(parsed)
         constants = [str(node.value) for node in parsed.find_all(jinja2.nodes.Const)]
         self._markup = Markup(special or SpecialTexts(), source + TOOL_MARKUP, constants)
-        self.tool_format: ToolFormat = format_of(source)
-        self.stop = list(stop)
         self._special = {"bos_token": bos, "eos_token": eos}
 
     def render(
@@ -114,40 +110,43 @@ class ChatTemplate:
             variables["tools"] = tools
         try:
             return self._template.render(variables)
-        except _Refused:
+        except (_Refused, MemoryError):
             raise
         except Exception as error:  # an untrusted program may raise anything
             reason = f"{type(error).__name__}: {error}"
             raise JobError(400, f"messages: the model's chat template failed: {reason}", "messages") from None
 
 
-def load_template(
-    given: str,
-    model_source: str | None,
-    bos: str,
-    eos: str,
-    is_special: Callable[[str], bool],
-    special: SpecialTexts | None = None,
-) -> ChatTemplate:
+@dataclass(frozen=True, slots=True)
+class TemplateSource:
+    """A template's Jinja source, and the strings that end a turn if it does not end it with a special token."""
+
+    text: str
+    stop: tuple[str, ...] = ()
+
+    @property
+    def tool_format(self) -> ToolFormat:
+        """How the model writes calls."""
+        return format_of(self.text)
+
+
+def find_template(given: str, model_source: str | None, is_special: Callable[[str], bool]) -> TemplateSource:
     """The template to use: the operator's, else the model's, else a built-in one chosen by the special tokens.
 
     Args:
         given: the operator's: a built-in template's name or the path of a Jinja file; empty for none.
         model_source: the Jinja source in the model file, if it has one.
-        bos: the text of the model's BOS token.
-        eos: the text of its EOS token.
         is_special: whether a text is a special token of the model.
-        special: the texts of the model's special tokens, which are text in messages.
 
     Raises:
-        ValueError: the template's syntax is wrong, or ``given`` is neither a name nor a readable file.
+        ValueError: ``given`` is neither a name nor a readable file.
     """
     if given:
-        return ChatTemplate(_source_of(given), bos, eos, BUILTIN_STOPS.get(given, ()), special)
+        return TemplateSource(_source_of(given), BUILTIN_STOPS.get(given, ()))
     if model_source:
-        return ChatTemplate(model_source, bos, eos, special=special)
+        return TemplateSource(model_source)
     name = guess_template(is_special)
-    return ChatTemplate(BUILTIN_TEMPLATES[name], bos, eos, BUILTIN_STOPS.get(name, ()), special)
+    return TemplateSource(BUILTIN_TEMPLATES[name], BUILTIN_STOPS.get(name, ()))
 
 
 def _source_of(given: str) -> str:

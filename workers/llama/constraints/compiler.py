@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import OrderedDict
 from dataclasses import replace
 from typing import Any
 
@@ -19,26 +18,23 @@ from workers.llama.constraints.constraint import CompiledGrammar, TokenConstrain
 from workers.llama.constraints.fixed_texts import fixed_texts
 from workers.llama.constraints.gbnf import GbnfError, is_gbnf
 from workers.llama.constraints.gbnf_to_lark import gbnf_to_lark
-from workers.llama.constraints.matcher import error_reason
+from workers.llama.constraints.matcher import LIMITS, error_reason, new_matcher
 from workers.llama.constraints.schemas import close_objects, mentions
-
-MAX_KEPT_GRAMMARS = 16
 
 _LARK_START = re.compile(r"^\s*start\s*(\[.*\])?\s*:", re.MULTILINE)
 
 MAX_SEARCH_S = 1.0
-"""Time of each of the two searches for a short answer of a grammar. Most take some milliseconds."""
+"""CPU time of each of the two searches for a short answer of a grammar. Most take some milliseconds."""
 
 JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
 """The JSON format that models have seen most. Allowing only one format means that more tokens are forced."""
 
 
 class GrammarCompiler:
-    """Compiles constraints for one vocabulary, and keeps the latest, since clients repeat their schemas."""
+    """Compiles constraints for one vocabulary. It keeps no state, so threads may share it."""
 
     def __init__(self, tokenizer: LLTokenizer) -> None:
         self._tokenizer = tokenizer
-        self._compiled: OrderedDict[str, CompiledGrammar] = OrderedDict()
         self._closing_search = ClosingSearch(tokenizer)
 
     def compile(self, constraint: Constraint) -> TokenConstraint:
@@ -67,13 +63,7 @@ class GrammarCompiler:
         Raises:
             JobError: 400, naming ``param``, if the grammar cannot be compiled.
         """
-        compiled = self._compiled.get(grammar)
-        if compiled is None:
-            compiled = self._compiled[grammar] = self._compile(grammar, param)
-            if len(self._compiled) > MAX_KEPT_GRAMMARS:
-                self._compiled.popitem(last=False)
-        self._compiled.move_to_end(grammar)
-        return TokenConstraint(compiled, self._tokenizer.vocab_size, self._closing_search, param)
+        return self.constraint(self._compile(grammar, param), param)
 
     def check_schema(self, schema: dict[str, Any], what: str) -> None:
         """Compile one schema without closing its objects.
@@ -83,9 +73,30 @@ class GrammarCompiler:
         Raises:
             JobError: 400, with ``what`` and the keyword that is not supported.
         """
-        error = LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(json.dumps(schema)), self._tokenizer)
+        grammar = LLMatcher.grammar_from_json_schema(json.dumps(schema))
+        error = LLMatcher.validate_grammar(grammar, self._tokenizer, limits=LIMITS)
         if error and not error.startswith("WARNING"):
             raise JobError(400, f"{what}: {error_reason(error)}", what.split(":")[0], "unsupported_schema")
+
+    def rebuild(
+        self, grammar: str, texts: list[list[int]], closing: list[int] | None, memory_bytes: int, param: str
+    ) -> CompiledGrammar:
+        """A grammar that was compiled before, in another process.
+
+        Raises:
+            JobError: 400, the grammar cannot be compiled.
+        """
+        return CompiledGrammar(grammar, self._matcher(grammar, param), texts, closing, memory_bytes)
+
+    def constraint(self, grammar: CompiledGrammar, param: str) -> TokenConstraint:
+        """A constraint at the beginning of a text."""
+        return TokenConstraint(grammar, self._tokenizer.vocab_size, self._closing_search, param)
+
+    def _matcher(self, grammar: str, param: str) -> LLMatcher:
+        matcher = new_matcher(self._tokenizer, grammar)
+        if matcher.is_error():
+            raise JobError(400, f"{param}: {error_reason(matcher.get_error())}", param, "unsupported_schema")
+        return matcher
 
     def _grammar(self, text: str, field: str) -> TokenConstraint:
         if is_lark(text):
@@ -104,13 +115,11 @@ class GrammarCompiler:
         return tokens[0] if len(tokens) == 1 else None
 
     def _compile(self, grammar: str, param: str) -> CompiledGrammar:
-        matcher = LLMatcher(self._tokenizer, grammar, log_level=0)
-        if matcher.is_error():
-            raise JobError(400, f"{param}: {error_reason(matcher.get_error())}", param, "unsupported_schema")
+        matcher = self._matcher(grammar, param)
         texts = [self._closing_search.tokens(text) for text in fixed_texts(grammar)]
         # The parser checks some limits, and whether the text can end at all, only at the first step.
-        unclosed = CompiledGrammar(matcher, texts, None)
-        trial = TokenConstraint(unclosed, self._tokenizer.vocab_size, self._closing_search, param)
+        unclosed = CompiledGrammar(grammar, matcher, texts, None)
+        trial = self.constraint(unclosed, param)
         trial.accept(int(np.argmax(trial.allowed())))
         return replace(unclosed, closing=self._closing_search.find(matcher, texts, MAX_LENGTH, MAX_SEARCH_S))
 

@@ -7,6 +7,7 @@ without being drawn.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import thread_time
 
 import numpy as np
 from llguidance import LLMatcher
@@ -23,30 +24,54 @@ LIMIT_PHRASES = ("too many", "limit", "max is", "too large", "too big")
 
 
 MAX_STEP_SEARCH_S = 0.2
-"""Time of each of the two searches for closing tokens while other sequences wait. Most take some milliseconds."""
+"""CPU time of each of the two searches for closing tokens while other sequences wait. Most take some milliseconds."""
 
 
-@dataclass(frozen=True)
+MAX_SEARCHES_S = 2.0
+"""CPU time of all searches for closing tokens of one sequence. Then its answer may be cut off."""
+
+MAX_MASK_S = 0.5
+"""CPU time in which llguidance must find the allowed tokens of a step. All sequences of a worker wait for it."""
+
+
+def too_slow(param: str, seconds: float) -> JobError:
+    """The error for a grammar whose steps hold up all others."""
+    expected = f"a grammar that takes at most {MAX_MASK_S:g} s per token"
+    return JobError(400, f"{param}: expected {expected}, got one that took {seconds:.1f} s", param, "slow_grammar")
+
+
+@dataclass(frozen=True, eq=False)
 class CompiledGrammar:
-    """A grammar at the beginning of a text. ``texts`` are words that its regular expressions spell out, as tokens, and
-    ``closing`` the tokens of a short text that fits; None if none was found."""
+    """A grammar at the beginning of a text.
 
+    ``source`` is its text in llguidance's own form. ``texts`` are words that its regular expressions spell out, as
+    tokens, and ``closing`` the tokens of a short text that fits; None if none was found. ``memory_bytes`` is about what
+    it takes, if that is known.
+    """
+
+    source: str
     matcher: LLMatcher
     texts: list[list[int]]
     closing: list[int] | None
+    memory_bytes: int = 0
 
 
 class TokenConstraint:
     """The state of a grammar in one sequence. ``param`` is the request field that the grammar came from."""
 
     def __init__(self, grammar: CompiledGrammar, vocab_size: int, closing_search: ClosingSearch, param: str) -> None:
+        self.grammar = grammar
+        self.param = param
         self._matcher = grammar.matcher.deep_copy()
-        self._texts = grammar.texts
         self._vocab_size = vocab_size
         self._closing_search = closing_search
-        self._param = param
         self._bitmask = allocate_token_bitmask(1, vocab_size)
         self._last_closing = grammar.closing or []
+        self._searched_s = 0.0
+
+    def copy(self) -> TokenConstraint:
+        """A constraint at the beginning of another text."""
+        return TokenConstraint(self.grammar, self._vocab_size, self._closing_search, self.param)
 
     @property
     def complete(self) -> bool:
@@ -71,11 +96,16 @@ class TokenConstraint:
         """Whether each token may come next, shape ``(vocabulary,)``.
 
         Raises:
-            JobError: 400, no token can continue an incomplete text, or the grammar exceeds a limit of the parser.
+            JobError: 400, no token can continue an incomplete text, the grammar exceeds a limit of the parser, or it
+                took longer than :data:`MAX_MASK_S`.
         """
+        began_at_s = thread_time()
         allowed = allowed_tokens(self._matcher, self._bitmask, self._vocab_size)
+        took_s = thread_time() - began_at_s
         if self._matcher.is_error():
             raise self._failure()
+        if took_s > MAX_MASK_S:
+            raise too_slow(self.param, took_s)
         return allowed
 
     def accept(self, token: int) -> None:
@@ -98,8 +128,10 @@ class TokenConstraint:
     def closing(self, limit: int = MAX_CLOSING_TOKENS) -> list[int] | None:
         """At most ``limit`` tokens that complete the text; None if none were found."""
         closing = self._closing_search.reuse(self._matcher, self._last_closing, limit)
-        if closing is None:
-            closing = self._closing_search.find(self._matcher, self._texts, limit, MAX_STEP_SEARCH_S)
+        if closing is None and self._searched_s < MAX_SEARCHES_S:
+            began_at_s = thread_time()
+            closing = self._closing_search.find(self._matcher, self.grammar.texts, limit, MAX_STEP_SEARCH_S)
+            self._searched_s += thread_time() - began_at_s
         if closing is not None:
             self._last_closing = closing
         return closing
@@ -110,4 +142,4 @@ class TokenConstraint:
             reason = "no text satisfies it"
         elif not any(phrase in reason.lower() for phrase in LIMIT_PHRASES):
             return JobError(500, f"the grammar was not followed: {reason}")
-        return JobError(400, f"{self._param}: {reason}", self._param, "unsupported_schema")
+        return JobError(400, f"{self.param}: {reason}", self.param, "unsupported_schema")

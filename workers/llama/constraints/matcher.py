@@ -5,13 +5,21 @@ from __future__ import annotations
 import re
 
 import numpy as np
-from llguidance import LLMatcher
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from llguidance.numpy import fill_next_token_bitmask
 from numpy.typing import NDArray
 
 MAX_REASON_CHARACTERS = 300
 
+LIMITS = LLParserLimits(step_max_items=20_000, max_lexer_states=100_000)
+"""llguidance's own limits, the rest as it sets them: a step takes tenths of a second at most, its states 200 MB."""
+
 _OUTSIDE = re.compile(r"Resource '(.*)' is not present in a registry")
+
+
+def new_matcher(tokenizer: LLTokenizer, grammar: str) -> LLMatcher:
+    """A matcher within :data:`LIMITS`; its ``is_error()`` says whether the grammar is wrong."""
+    return LLMatcher(tokenizer, grammar, log_level=0, limits=LIMITS)
 
 
 def allowed_tokens(matcher: LLMatcher, bitmask: NDArray[np.int32], vocab_size: int) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.wire.payloads import JobError
 from workers.llama.chat.builtin_templates import BUILTIN_TEMPLATES, guess_template
-from workers.llama.chat.template import ChatTemplate, load_template
+from workers.llama.chat.template import ChatTemplate, TemplateSource, find_template
 from workers.llama.chat.tool_format import HERMES, LLAMA3, MISTRAL
 from workers.llama.native.vocabulary import Vocabulary
 
@@ -219,7 +219,8 @@ def test_a_template_is_guessed_by_the_special_tokens(tokens: set[str], expected:
 
 
 def load(given: str, of_model: str | None, vocabulary: Vocabulary) -> ChatTemplate:
-    return load_template(given, of_model, vocabulary.bos_text, vocabulary.eos_text, vocabulary.is_special)
+    source = find_template(given, of_model, vocabulary.is_special)
+    return ChatTemplate(source.text, vocabulary.bos_text, vocabulary.eos_text)
 
 
 def test_the_operators_template_overrides_the_models_own(vocabulary: Vocabulary, tmp_path: Path) -> None:
@@ -241,10 +242,10 @@ def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Voc
 
 
 def test_the_plain_template_ends_a_turn_with_a_stop_string(vocabulary: Vocabulary) -> None:
-    assert load("plain", None, vocabulary).stop == ["\nUser:"]
+    assert find_template("plain", None, vocabulary.is_special).stop == ("\nUser:",)
 
 
 def test_the_format_of_calls_follows_the_template() -> None:
-    assert ChatTemplate(LIST_ALL, "", "").tool_format is HERMES
-    assert ChatTemplate("{{ tools }}[TOOL_CALLS]", "", "").tool_format is MISTRAL
-    assert ChatTemplate('{{ tools }}"parameters" ipython', "", "").tool_format is LLAMA3
+    assert TemplateSource(LIST_ALL).tool_format is HERMES
+    assert TemplateSource("{{ tools }}[TOOL_CALLS]").tool_format is MISTRAL
+    assert TemplateSource('{{ tools }}"parameters" ipython').tool_format is LLAMA3

@@ -1,0 +1,153 @@
+"""Rendering and compiling in processes of their own, within limits."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from shared.wire.jobs import Constraint, ConstraintKind, ToolChoice
+from shared.wire.payloads import JobError
+from workers.engine import EngineLoadError
+from workers.llama.constraints.compiler import GrammarCompiler
+from workers.llama.grammars import GrammarStore
+from workers.llama.lanes import NeedsTime
+from workers.llama.sandbox.attempt import Cancelled, Limits, PreparationAttempt
+from workers.llama.sandbox.messages import Compile, Render
+from workers.llama.sandbox.sandbox import Limit, LimitExceeded, Sandbox
+
+LIMITS = Limits(cpu_s=10.0, memory_bytes=256_000_000)
+LITTLE_TIME = Limits(cpu_s=0.1, memory_bytes=256_000_000)
+
+TEMPLATE = """{%- for message in messages -%}{{ message.content * (copies | default(1)) }}{%- endfor -%}
+{%- for i in range(loops | default(0)) -%}{%- for j in range(99999) -%}{%- endfor -%}{%- endfor -%}"""
+
+PATTERNS = {"type": "string", "allOf": [{"pattern": f"(a|b){{{n}}}c"} for n in range(30)]}
+TOOL = {"type": "function", "function": {"name": "see", "parameters": {"type": "object", "properties": {}}}}
+
+
+@pytest.fixture(scope="module")
+def sandbox(model_path: Path) -> Iterator[Sandbox]:
+    opened = Sandbox(str(model_path))
+    opened.open(TEMPLATE, PreparationAttempt(LIMITS))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(sandbox: Sandbox, compiler: GrammarCompiler) -> GrammarStore:
+    return GrammarStore(sandbox, compiler)
+
+
+def chat(**options: Any) -> Render:
+    return Render([{"role": "user", "content": "hi"}], [], options)
+
+
+def schema(value: Any) -> Compile:
+    return Compile(Constraint(ConstraintKind.JSON_SCHEMA, value))
+
+
+def nursery_of(sandbox: Sandbox) -> psutil.Process:
+    return psutil.Process(sandbox._process.pid)
+
+
+def test_a_chat_is_rendered(sandbox: Sandbox) -> None:
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+
+
+@pytest.mark.parametrize(
+    ("task", "limits", "limit"),
+    [
+        (chat(loops=99999), LITTLE_TIME, Limit.TIME),
+        (chat(copies=10**9), LIMITS, Limit.MEMORY),
+    ],
+    ids=["time", "memory"],
+)
+def test_a_template_beyond_a_limit_ends_alone(sandbox: Sandbox, task: Render, limits: Limits, limit: Limit) -> None:
+    with pytest.raises(LimitExceeded) as exceeded:
+        sandbox.render(task, PreparationAttempt(limits))
+    assert exceeded.value.limit is limit
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+
+
+def test_a_crash_costs_only_its_own_request(sandbox: Sandbox) -> None:
+    errors: list[LimitExceeded] = []
+
+    def render() -> None:
+        try:
+            sandbox.render(chat(loops=99999), PreparationAttempt(LIMITS))
+        except LimitExceeded as error:
+            errors.append(error)
+
+    before = {child.pid for child in nursery_of(sandbox).children()}
+    thread = threading.Thread(target=render)
+    thread.start()
+    while not (busy := [c for c in nursery_of(sandbox).children() if c.pid not in before or c.cpu_percent(0.01) > 50]):
+        pass
+    os.kill(busy[0].pid, signal.SIGSEGV)
+    thread.join()
+    assert [error.limit for error in errors] == [Limit.CRASH]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+
+
+def test_a_cancelled_task_is_killed(sandbox: Sandbox) -> None:
+    attempt = PreparationAttempt(LIMITS)
+    timer = threading.Timer(0.05, attempt.cancel)
+    timer.start()
+    with pytest.raises(Cancelled):
+        sandbox.render(chat(loops=99999), attempt)
+    with pytest.raises(Cancelled):
+        sandbox.render(chat(), attempt)
+
+
+def test_a_nursery_that_ends_is_replaced(sandbox: Sandbox) -> None:
+    sandbox.compile(Compile(None, [TOOL], ToolChoice.REQUIRED), PreparationAttempt(LIMITS))
+    process = nursery_of(sandbox)
+    process.kill()
+    process.wait()
+    assert sandbox.compile(Compile(None, [TOOL], ToolChoice.REQUIRED), PreparationAttempt(LIMITS)).closing
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+
+
+def test_a_template_that_is_wrong_is_refused_when_it_is_loaded(model_path: Path) -> None:
+    opened = Sandbox(str(model_path))
+    with pytest.raises(EngineLoadError, match=r"^chat template: not valid Jinja: .*; --chat-template sets"):
+        opened.open("{% if %}", PreparationAttempt(LIMITS))
+    opened.close()
+
+
+def test_a_grammar_is_compiled_once(store: GrammarStore) -> None:
+    first = store.constraint(schema({"type": "integer"}), PreparationAttempt(LIMITS))
+    again = store.constraint(schema({"type": "integer"}), PreparationAttempt(Limits(0.0, 0)))
+    assert again.grammar is first.grammar
+    assert first.grammar.closing is not None
+    assert first.grammar.memory_bytes > 0
+
+
+def test_a_wrong_schema_is_refused_with_its_reason_each_time(store: GrammarStore) -> None:
+    for _ in range(2):
+        with pytest.raises(JobError, match="poem") as refused:
+            store.constraint(schema({"type": "poem"}), PreparationAttempt(LIMITS))
+        assert (refused.value.failed.status, refused.value.failed.param) == (400, "response_format")
+
+
+def test_a_schema_beyond_a_limit_is_a_400_that_names_it(store: GrammarStore) -> None:
+    expected = r"^response_format: expected at most 0.1 s of CPU time to compile it \(--compile-time-s\), got more$"
+    with pytest.raises(JobError, match=expected) as refused:
+        store.constraint(schema(PATTERNS), PreparationAttempt(LITTLE_TIME))
+    assert refused.value.failed.status == 400
+    less = {**PATTERNS, "maxLength": 90}
+    expected = r"^response_format: expected at most 1M of memory to compile it \(--compile-memory-bytes\), got more$"
+    with pytest.raises(JobError, match=expected):
+        store.constraint(schema(less), PreparationAttempt(Limits(10.0, 1_000_000)))
+
+
+def test_a_quick_attempt_is_not_the_last_one(store: GrammarStore) -> None:
+    with pytest.raises(NeedsTime):
+        store.constraint(schema(PATTERNS), PreparationAttempt(LITTLE_TIME, is_quick=True))

@@ -1,0 +1,152 @@
+"""What a worker and its sandbox send each other."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, TypeVar
+
+from msgspec import field
+
+from shared.wire.codec import Decoder, Struct, encode
+from shared.wire.jobs import Constraint, ToolChoice
+from shared.wire.payloads import Failed
+
+LENGTH_BYTES = 4
+"""Before each message: its length."""
+
+
+class Setup(Struct, frozen=True):
+    """The first message to a nursery: the GGUF file."""
+
+    model_path: str
+
+
+class Ready(Struct, frozen=True):
+    """The nursery has read the vocabulary."""
+
+
+class Template(Struct, frozen=True):
+    """The second message to a nursery, after :class:`Ready`: the chat template's Jinja source."""
+
+    text: str
+
+
+class CheckTemplate(Struct, tag=1, frozen=True):
+    """Compile the chat template."""
+
+
+class Render(Struct, tag=2, frozen=True):
+    """Render a chat; see :meth:`workers.llama.chat.template.ChatTemplate.render`."""
+
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    options: dict[str, Any]
+
+
+class Compile(Struct, tag=3, frozen=True):
+    """Compile the constraint of an answer: that of ``tools`` if there are any, else ``constraint``."""
+
+    constraint: Constraint | None
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    tool_choice: ToolChoice = ToolChoice.NONE
+    tool_name: str | None = None
+    parallel_tool_calls: bool = True
+
+    @property
+    def param(self) -> str:
+        """The field of the request that it comes from."""
+        return "tools" if self.tools or self.constraint is None else self.constraint.field
+
+
+Task = CheckTemplate | Render | Compile
+
+
+class Call(Struct, frozen=True):
+    """A task with its limits: seconds of CPU time, and bytes of memory beyond what the process has."""
+
+    task: Task
+    cpu_s: float
+    memory_bytes: int
+
+
+class Rendered(Struct, tag=10, frozen=True):
+    """The prompt's pieces; none for a check of the template."""
+
+    pieces: list[str]
+
+
+class Compiled(Struct, tag=11, frozen=True):
+    """A grammar in llguidance's own form, and what a search found out about it.
+
+    ``texts`` and ``closing`` are those of :class:`workers.llama.constraints.constraint.CompiledGrammar`;
+    ``memory_bytes`` is about what the compiled grammar takes.
+    """
+
+    grammar: str
+    texts: list[list[int]]
+    closing: list[int] | None
+    memory_bytes: int
+
+
+class TaskRefused(Struct, tag=12, frozen=True):
+    """The task is wrong: an error for the client."""
+
+    failed: Failed
+
+
+class OutOfMemory(Struct, tag=13, frozen=True):
+    """The task wanted more memory than its limit. The process may go on."""
+
+
+class Ended(Struct, tag=14, frozen=True):
+    """Sent by the nursery: the process ended, by this signal (0 for none)."""
+
+    signal: int
+
+
+Reply = Rendered | Compiled | TaskRefused | OutOfMemory | Ended
+
+SETUPS: Decoder[Setup] = Decoder(Setup)
+READIES: Decoder[Ready] = Decoder(Ready)
+TEMPLATES: Decoder[Template] = Decoder(Template)
+CALLS: Decoder[Call] = Decoder(Call)
+REPLIES: Decoder[Reply] = Decoder(Reply)
+
+M = TypeVar("M")
+
+
+def send(connection: socket.socket, message: Struct) -> None:
+    """Send a message.
+
+    Raises:
+        OSError: the other end has gone.
+    """
+    connection.sendall(framed(message))
+
+
+def framed(message: Struct) -> bytes:
+    """A message as it is sent."""
+    data = encode(message)
+    return len(data).to_bytes(LENGTH_BYTES, "little") + data
+
+
+def receive(connection: socket.socket, decoder: Decoder[M]) -> M | None:
+    """The next message; None at the end of the connection.
+
+    Raises:
+        WireError: not a message that is expected here.
+        OSError: the other end has gone.
+    """
+    header = _read(connection, LENGTH_BYTES)
+    data = None if header is None else _read(connection, int.from_bytes(header, "little"))
+    return None if data is None else decoder.decode(data)
+
+
+def _read(connection: socket.socket, size: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < size:
+        part = connection.recv(min(size - len(data), 1 << 20))
+        if not part:
+            return None
+        data += part
+    return bytes(data)

@@ -1,0 +1,16 @@
+"""What a worker commands its nursery."""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+
+COMMAND = struct.Struct("<II")
+"""A command, and the number that the worker gave to a process."""
+
+
+class CommandCode(IntEnum):
+    """``FORK`` comes with the descriptor of the new process's connection."""
+
+    FORK = 1
+    KILL = 2

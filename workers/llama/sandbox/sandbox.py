@@ -1,0 +1,238 @@
+"""A worker's side of its sandbox."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+from contextlib import suppress
+from enum import StrEnum
+
+from shared.interpreter import child_environment, module_command
+from shared.parent import PARENT_PID_VARIABLE
+from shared.wire.codec import WireError
+from shared.wire.payloads import JobError
+from workers.engine import EngineLoadError
+from workers.llama.sandbox.attempt import PreparationAttempt
+from workers.llama.sandbox.messages import (
+    READIES,
+    REPLIES,
+    Call,
+    CheckTemplate,
+    Compile,
+    Compiled,
+    Ended,
+    OutOfMemory,
+    Render,
+    Rendered,
+    Reply,
+    Setup,
+    Task,
+    TaskRefused,
+    Template,
+    receive,
+    send,
+)
+from workers.llama.sandbox.nursery_commands import COMMAND, CommandCode
+
+MAX_IDLE = 4
+"""Processes that are kept for the next chats."""
+
+END_S = 5.0
+"""Time that the nursery gets to end."""
+
+ENVIRONMENT = {
+    "CUDA_VISIBLE_DEVICES": "",
+    "RUST_BACKTRACE": "0",
+    "MALLOC_ARENA_MAX": "1",  # each arena would count as 64 MB of memory
+}
+
+
+class Limit(StrEnum):
+    """The limits of a task."""
+
+    TIME = "time"
+    MEMORY = "memory"
+    CRASH = "crash"
+
+
+LIMIT_OF_SIGNAL: dict[int, Limit] = {
+    signal.SIGPROF: Limit.TIME,
+    signal.SIGALRM: Limit.TIME,
+    signal.SIGABRT: Limit.MEMORY,  # how native code ends when an allocation fails
+    signal.SIGKILL: Limit.MEMORY,  # by a kernel without memory
+}
+"""Any other signal is a crash."""
+
+
+class LimitExceeded(Exception):
+    """A task went beyond a limit."""
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__(limit.value)
+        self.limit = limit
+
+
+class _Child:
+    """A process of the sandbox."""
+
+    def __init__(self, number: int, connection: socket.socket) -> None:
+        self.number = number
+        self._connection = connection
+
+    def call(self, call: Call) -> Reply:
+        """Do a task. ``Ended`` if the process has ended, whatever of."""
+        with suppress(BrokenPipeError):  # it has ended, and why is still to be read
+            send(self._connection, call)
+        try:
+            return receive(self._connection, REPLIES) or Ended(0)
+        except (OSError, WireError):  # it ended within an answer
+            return Ended(0)
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class Sandbox:
+    """Does tasks in processes of their own, which a task may end without harm. Threads may share it."""
+
+    def __init__(self, model_path: str) -> None:
+        self._model_path = model_path
+        self._template = ""
+        self._lock = threading.Lock()
+        self._idle: list[_Child] = []
+        self._numbers = 0
+        self._start()
+
+    def open(self, template: str, attempt: PreparationAttempt) -> None:
+        """Wait until the vocabulary has been read, and compile the chat template.
+
+        Raises:
+            EngineLoadError: the process ended instead, or the template is wrong or takes too much to compile.
+        """
+        self._template = template
+        with self._lock:
+            self._hand_template()
+        try:
+            self.render(CheckTemplate(), attempt)
+        except JobError as error:
+            raise EngineLoadError(error.failed.message) from None
+        except LimitExceeded as exceeded:
+            expected = f"expected one that compiles within its limits, got one that exceeds that of {exceeded.limit}"
+            raise EngineLoadError(f"chat template: {expected}; --chat-template sets another one") from None
+
+    def render(self, task: Render | CheckTemplate, attempt: PreparationAttempt) -> list[str]:
+        """The pieces of a chat; see :meth:`workers.llama.chat.template.ChatTemplate.render`.
+
+        Raises:
+            JobError: the template refuses the messages.
+            LimitExceeded: rendering takes too much.
+            Cancelled: the attempt was cancelled.
+        """
+        reply = self._do(task, attempt)
+        assert isinstance(reply, Rendered)
+        return reply.pieces
+
+    def compile(self, task: Compile, attempt: PreparationAttempt) -> Compiled:
+        """A grammar that was compiled and tried out.
+
+        Raises:
+            JobError: it is wrong.
+            LimitExceeded: it takes too much.
+            Cancelled: the attempt was cancelled.
+        """
+        reply = self._do(task, attempt)
+        assert isinstance(reply, Compiled)
+        return reply
+
+    def close(self) -> None:
+        """End all processes."""
+        with self._lock:
+            for child in self._idle:
+                child.close()
+            self._idle.clear()
+            self._end()
+
+    def _do(self, task: Task, attempt: PreparationAttempt) -> Reply:
+        call = Call(task, attempt.limits.cpu_s, attempt.limits.memory_bytes)
+        child = self._take(task)
+        try:
+            with attempt.killed_by(lambda: self._kill(child)):
+                reply = child.call(call)
+        except BaseException:
+            child.close()
+            raise
+        self._put_back(child, task, reply)
+        match reply:
+            case TaskRefused(failed):
+                raise JobError(failed.status, failed.message, failed.param, failed.code)
+            case OutOfMemory():
+                raise LimitExceeded(Limit.MEMORY)
+            case Ended(number):
+                raise LimitExceeded(LIMIT_OF_SIGNAL.get(number, Limit.CRASH))
+        return reply
+
+    def _take(self, task: Task) -> _Child:
+        with self._lock:
+            if self._idle and not isinstance(task, Compile):
+                return self._idle.pop()
+            return self._fork()
+
+    def _put_back(self, child: _Child, task: Task, reply: Reply) -> None:
+        """Keep a process for the next chat. What a grammar leaves behind would be memory of the next one's limit."""
+        with self._lock:
+            if (
+                not isinstance(task, Compile)
+                and isinstance(reply, Rendered | TaskRefused)
+                and len(self._idle) < MAX_IDLE
+            ):
+                self._idle.append(child)
+                return
+        child.close()
+
+    def _fork(self) -> _Child:
+        self._numbers += 1
+        ours, theirs = socket.socketpair()
+        with theirs:
+            data = COMMAND.pack(CommandCode.FORK, self._numbers)
+            try:
+                socket.send_fds(self._control, [data], [theirs.fileno()])
+            except BrokenPipeError:  # the nursery has just ended
+                self._end()
+                self._start()
+                self._hand_template()
+                socket.send_fds(self._control, [data], [theirs.fileno()])
+        return _Child(self._numbers, ours)
+
+    def _kill(self, child: _Child) -> None:
+        with self._lock:
+            try:
+                self._control.send(COMMAND.pack(CommandCode.KILL, child.number))
+            except BrokenPipeError:
+                return  # the nursery has ended, and its processes with it
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                module_command("workers.llama.sandbox", str(theirs.fileno())),
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                env=child_environment() | ENVIRONMENT | {PARENT_PID_VARIABLE: str(os.getpid())},
+            )
+        send(self._control, Setup(self._model_path))
+
+    def _hand_template(self) -> None:
+        if receive(self._control, READIES) is None:
+            raise EngineLoadError("the process that compiles grammars ended while it started")
+        send(self._control, Template(self._template))
+
+    def _end(self) -> None:
+        self._control.close()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
