@@ -6,6 +6,7 @@ import argparse
 import logging
 import math
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     limits = within_file_limit(_limits(settings))
     try:
         app = create_app(Broker(settings), open_tracing(settings.otlp_endpoint, OPERATIONS, QUIET_PATHS))
-    except KeyFileError as error:
+    except (KeyFileError, sqlite3.Error) as error:
         log.error("%s", error)
         return 1
     tls = tls_context(settings.ssl_certfile, settings.ssl_keyfile)
@@ -57,6 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
             log_config=None,
             access_log=False,
             server_header=False,
+            proxy_headers=False,  # client_address reads them
             timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
         )

@@ -20,18 +20,18 @@ from router.api.families import FAMILIES, OPEN_PATHS, PATHS, QUIET_PATHS, WRITER
 from router.http.bodies.body_budget import BodyBudget
 from router.http.bodies.byte_budget import ByteBudget
 from router.http.body_limit import BodyLimit
-from router.http.cors import OriginCheck
 from router.http.error_handlers import install_error_handlers
 from router.http.forms import FORM_OVERHEAD_BYTES
 from router.http.methods import Methods
 from router.http.request_log import RequestLog, report_end
 from router.http.request_record import RequestObserver, RequestRecord
+from router.http.senders.cors import OriginCheck
 from router.images.store import ImageStore, clean_periodically
 from router.jobs.broker import Broker
 from router.keys.access import Access
 from router.keys.authentication import Authentication
+from router.keys.keyring import Keyring
 from router.keys.signed_urls import URL_LIFETIME_S, SignedUrls
-from router.keys.store import KeyStore
 from router.keys.usage import UsageStore
 from router.keys.usage_log import UsageLog
 from router.telemetry.request_metrics import RequestMetrics
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from router.telemetry.tracing import Tracing
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position", "X-Should-Retry")
-KEY_LOCK_TIMEOUT_S = 0.25  # short, since waiting for the key file blocks the event loop
 DESCRIPTION = "Text, speech and image models of this machine, through OpenAI's API and a native one."
 
 
@@ -56,7 +55,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     """
     settings = broker.settings
     parts = _Parts.open(broker, tracing)
-    access = Access(parts.key_store, settings.api_key, settings.key_required, settings.insecure)
+    access = Access(parts.keyring, settings.api_key, settings.key_required, settings.insecure)
     app = FastAPIOffline(
         redoc_url=None,
         redirect_slashes=False,  # path_hint redirects
@@ -82,7 +81,7 @@ class _Parts:
 
     broker: Broker
     tracing: Tracing | None
-    key_store: KeyStore
+    keyring: Keyring
     usage_log: UsageLog
     image_store: ImageStore
     signed_urls: SignedUrls
@@ -93,20 +92,24 @@ class _Parts:
     def open(cls, broker: Broker, tracing: Tracing | None) -> Self:
         settings = broker.settings
         key_file = Path(settings.key_file) if settings.key_file else None
+        keyring = Keyring.open(key_file)
         return cls(
             broker,
             tracing,
-            KeyStore.open(key_file, KEY_LOCK_TIMEOUT_S),
+            keyring,
             UsageLog(UsageStore.open(key_file)),
             ImageStore(settings.output_folder, settings.output_keep_s, settings.output_keep_bytes),
             SignedUrls(settings.url_key, min(URL_LIFETIME_S, settings.output_keep_s)),
-            JobRegistry(settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams),
+            JobRegistry(
+                settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams, keyring.is_active
+            ),
             RequestMetrics(settings.models),
         )
 
     def attach_to(self, app: FastAPI) -> None:
         """Put the objects that endpoints need into ``app.state``."""
         app.state.broker = self.broker
+        app.state.keyring = self.keyring
         app.state.image_store = self.image_store
         app.state.signed_urls = self.signed_urls
         app.state.job_registry = self.job_registry
@@ -118,16 +121,17 @@ class _Parts:
     async def running(self) -> AsyncIterator[None]:
         """Start everything on entry, and stop it on exit."""
         await self.broker.start()
-        cleaning = asyncio.ensure_future(clean_periodically(self.image_store))
+        self.keyring.on_revoked = self.job_registry.end_revoked
+        background = asyncio.gather(clean_periodically(self.image_store), self.keyring.keep_fresh())
         try:
             yield
         finally:
             self.job_registry.close()
-            cleaning.cancel()
-            await asyncio.gather(cleaning, return_exceptions=True)
+            background.cancel()
+            await asyncio.gather(background, return_exceptions=True)
             await self.broker.stop()
             await self.usage_log.close()
-            self.key_store.close()
+            self.keyring.close()
             if self.tracing is not None:
                 await asyncio.to_thread(self.tracing.close)
 
@@ -168,6 +172,8 @@ def _add_middleware(
     app.add_middleware(BodyBudget, memory=memory, files=files)
     app.add_middleware(Authentication, access=access, signed_urls=signed_urls, open_paths=OPEN_PATHS)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
-    app.add_middleware(RequestLog, observers=observers, quiet_paths=QUIET_PATHS)
+    app.add_middleware(
+        RequestLog, observers=observers, quiet_paths=QUIET_PATHS, trusted_proxies=settings.trusted_proxies
+    )
     if settings.cors_origins:  # outermost: web pages can read all errors, and preflight requests have no key
         app.add_middleware(OriginCheck, origins=settings.cors_origins, expose_headers=EXPOSED_HEADERS)

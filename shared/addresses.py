@@ -9,6 +9,16 @@ HOST_BITS = 64
 """The end of an IPv6 address that its host chooses itself, and may change at will."""
 
 
+def plain_address(host: str) -> str:
+    """The IP address ``host`` in its usual form, an IPv4 address within IPv6 as IPv4; empty if it is none."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
 def is_loopback(host: str) -> bool:
     """Whether ``host``, an IP address or a name, is reached from this machine only. Of names only ``localhost`` is."""
     try:

@@ -59,20 +59,28 @@ class JobRegistry:
     """The requests of this run of the router, by the ids of their answers.
 
     Each user may have ``streams_per_user`` resumable streams. A stream is kept for ``timeout_s`` without a reader, and
-    holds about ``log_bytes`` of events.
+    holds about ``log_bytes`` of events. ``is_active`` says of the id of an API key whether it is still in force.
     """
 
-    def __init__(self, timeout_s: float, log_bytes: int, streams_per_user: int) -> None:
+    def __init__(
+        self,
+        timeout_s: float,
+        log_bytes: int,
+        streams_per_user: int,
+        is_active: Callable[[str], bool] = lambda key_id: True,
+    ) -> None:
         self._timeout_s = timeout_s
         self._log_bytes = log_bytes
         self._streams_per_user = streams_per_user
         self._entries: dict[str, Entry] = {}
+        self._is_active = is_active
 
     def add(self, submitted: SubmittedRequest) -> None:
         """Register a request until it is closed."""
         job_id = submitted.record.answer_id
         self._entries[job_id] = Entry(submitted)
         submitted.on_close = lambda: self._forget(job_id)
+        self._cancel_if_revoked(submitted)
 
     def keep(self, submitted: SubmittedRequest, chunks: ChunkWriter, has_reader: bool = True) -> ResumableStream:
         """Register a request with a resumable stream, and return the stream. The registry closes the request.
@@ -88,6 +96,7 @@ class JobRegistry:
             submitted, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id), has_reader
         )
         self._entries[job_id] = Entry(submitted, stream)
+        self._cancel_if_revoked(submitted)
         return stream
 
     def find(self, job_id: str, asking: RequestRecord) -> Entry:
@@ -126,10 +135,20 @@ class JobRegistry:
         elif entry.stream is not None:
             entry.stream.close()
 
+    def end_revoked(self) -> None:
+        """End all requests whose keys were revoked, running or queued; their clients get an error."""
+        for entry in list(self._entries.values()):
+            self._cancel_if_revoked(entry.submitted)
+
     def close(self) -> None:
         """Close all resumable streams."""
         for stream in self._streams():
             stream.close()
+
+    def _cancel_if_revoked(self, submitted: SubmittedRequest) -> None:
+        key_id = submitted.record.key_id
+        if key_id and not self._is_active(key_id):
+            submitted.cancel(ApiError(401, "this request's API key was revoked", code="invalid_api_key"))
 
     def _forget(self, job_id: str) -> None:
         self._entries.pop(job_id, None)

@@ -35,8 +35,8 @@ class SubmittedRequest:
 
     ``choices`` has the work of each choice, all of one kind; they share the ``blobs``. Each run of
     ``choices_per_prompt`` choices has the same prompt. With ``queued_as_one``, the limits of waiting requests count the
-    first choice only. ``on_close`` is called once, when the request is closed. ``cancelled`` is set when its user has
-    cancelled it.
+    first choice only. ``on_close`` is called once, when the request is closed. ``cancelled`` is the error that
+    readers get once the request was cancelled.
 
     Raises:
         Refused: the model is not served. On entering: the queue is full, or no worker can run it; no job is left.
@@ -63,7 +63,7 @@ class SubmittedRequest:
         self.model = served.name
         self.created = int(time.time())
         self.record = record
-        self.cancelled = False
+        self.cancelled: ApiError | None = None
         self.on_close: Callable[[], None] | None = None
         self.jobs: list[Job] = []
         self._broker = broker
@@ -166,10 +166,8 @@ class SubmittedRequest:
         for job in self.jobs:
             if job.failed is not None:
                 raise ApiError.from_job(job.failed)
-            if job.done is None and self.cancelled:
-                message = f"this request was cancelled by DELETE /v1/jobs/{self.record.answer_id}"
-                # Not 409, which clients retry.
-                raise ApiError(CLIENT_CLOSED_REQUEST, message, code="cancelled")
+            if job.done is None and self.cancelled is not None:
+                raise self.cancelled
             if job.done is None:
                 raise ApiError(503, "the server stopped this request before it finished; try again")
 
@@ -201,10 +199,12 @@ class SubmittedRequest:
                 yield choice, payload
         self.check_done()
 
-    def cancel(self) -> None:
-        """Stop the jobs on behalf of the user; readers of the events get an error that says so."""
+    def cancel(self, reason: ApiError | None = None) -> None:
+        """Stop the jobs; readers of the events get ``reason``, or else an error that says that the user did it."""
         if not all(job.ended for job in self.jobs):
-            self.cancelled = True
+            message = f"this request was cancelled by DELETE /v1/jobs/{self.record.answer_id}"
+            # Not 409, which clients retry.
+            self.cancelled = reason or ApiError(CLIENT_CLOSED_REQUEST, message, code="cancelled")
             self._cancel_jobs()
 
     def close(self) -> None:

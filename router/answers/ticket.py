@@ -30,6 +30,7 @@ class Ticket(Struct, frozen=True):
     request_id: str
     user: str
     key_name: str
+    key_id: str
     admin: bool
     max_running: int | None
     max_queued: int | None
@@ -50,6 +51,7 @@ class Ticket(Struct, frozen=True):
             record.request_id,
             record.user,
             record.key_name,
+            record.key_id,
             record.admin,
             limits.max_running,
             limits.max_queued,
@@ -76,7 +78,7 @@ class Ticket(Struct, frozen=True):
     def record(self) -> RequestRecord:
         """The record of the request, which goes on without its connection."""
         limits = UserLimits(self.max_running, self.max_queued, self.highest_priority)
-        record = RequestRecord(self.answer_id, self.request_id, self.user, self.key_name, limits=limits)
+        record = RequestRecord(self.answer_id, self.request_id, self.user, self.key_name, self.key_id, limits=limits)
         record.admin, record.detached = self.admin, True
         return record
 

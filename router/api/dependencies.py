@@ -28,10 +28,11 @@ RecordDep = Annotated[RequestRecord, Depends(request_record)]
 def is_operator(request: Request, record: RecordDep) -> bool:
     """Whether the caller may administer the server.
 
-    These are administrators' keys, and callers on this machine without a named key of their own.
+    These are administrators' keys, and callers on this machine without a named key of their own. A proxy
+    on this machine passes on requests from elsewhere.
     """
     address = request.client.host if request.client else ""
-    return record.admin or (not record.key_name and is_loopback(address))
+    return record.admin or (not record.key_name and not record.passed_on and is_loopback(address))
 
 
 BrokerDep = Annotated[Broker, Depends(broker_of)]

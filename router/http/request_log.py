@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST, error_response
 from router.http.request_record import ENDPOINT, FinishedRequest, RequestObserver, RequestRecord
+from router.http.senders.client_address import ClientAddress
 from router.schemas.errors import ApiError
 from shared.addresses import network_of
 
@@ -25,23 +26,31 @@ class RequestLog:
     """The outermost ASGI middleware: gives each request its record and ``X-Request-ID``, and logs its end.
 
     An unhandled exception becomes a 500 that names the request's id; the log has the traceback under that id. The
-    ``observers`` are notified of each request's end. Requests to ``quiet_paths`` are logged at level debug only.
+    ``observers`` are notified of each request's end. Requests to ``quiet_paths`` are logged at level debug only. The
+    ``trusted_proxies`` say for which clients they ask.
     """
 
     def __init__(
-        self, app: ASGIApp, observers: Sequence[RequestObserver] = (), quiet_paths: Set[str] = frozenset()
+        self,
+        app: ASGIApp,
+        observers: Sequence[RequestObserver] = (),
+        quiet_paths: Set[str] = frozenset(),
+        trusted_proxies: Sequence[str] = (),
     ) -> None:
         self._app = app
         self._observers = observers
         self._quiet_paths = quiet_paths
+        self._client_address = ClientAddress(trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        record = _new_record(scope)
-        scope.setdefault("state", {})["record"] = record
+        scope.setdefault("state", {})
+        passed_on = self._client_address.settle(scope)
+        scope["state"]["record"] = record = _new_record(scope)
+        record.passed_on = passed_on
         started_at_s = time.monotonic()
         status = 0
 

@@ -20,17 +20,19 @@ class RequestRecord:
     """What is known of one request so far.
 
     ``request_id`` is the client's ``X-Request-ID`` if that is well-formed, and need not be unique; ``answer_id`` is.
-    ``user`` is the name of the request's API key (``key_name``), or else the client's address; ``limits`` and ``admin``
-    are that key's. ``network`` is the client's (:func:`~shared.addresses.network_of`), empty if it has no address.
-    ``outcome`` is done, refused, failed or cancelled. ``jobs`` and what they ``consumed`` are set at
-    the request's end, ``prompts`` only if prompts are logged. A ``detached`` request goes on without its connection;
-    whoever ends it calls :meth:`end`.
+    ``user`` is the name of the request's API key (``key_name``, ``key_id``), or else the client's address; ``limits``
+    and ``admin`` are that key's. ``network`` is the client's (:func:`~shared.addresses.network_of`), empty if it has no
+    address. ``outcome`` is done, refused, failed or cancelled. ``jobs`` and what they ``consumed`` are set at the
+    request's end, ``prompts`` only if prompts are logged. A ``detached`` request goes on without its connection;
+    whoever ends it calls :meth:`end`. ``passed_on`` is set if a proxy that is not trusted has passed the request on, so
+    that it may come from anywhere.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     request_id: str = ""
     user: str = ""
     key_name: str = ""
+    key_id: str = ""
     model: str | None = None
     kind: JobKind | None = None
     worker: str | None = None
@@ -40,6 +42,7 @@ class RequestRecord:
     limits: UserLimits = UNLIMITED
     admin: bool = False
     network: str = ""
+    passed_on: bool = False
     jobs: Sequence[Job] = ()
     prompts: Sequence[Any] = ()
     detached: bool = False

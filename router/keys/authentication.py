@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sqlite3
 from collections.abc import Set
 
 from starlette.datastructures import Headers
@@ -13,9 +11,8 @@ from router.http.error_handlers import error_response
 from router.http.request_record import record_of
 from router.keys.access import Access
 from router.keys.signed_urls import SignedUrls
+from router.keys.store import user_of
 from router.schemas.errors import ApiError
-
-log = logging.getLogger("nexa.auth")
 
 DOCUMENTATION_PATHS = frozenset({"/docs", "/openapi.json"})
 DOCUMENTATION_PREFIX = "/static-offline-docs/"
@@ -41,7 +38,7 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http" and not self._is_open(scope["path"]):
-            refusal = self._refusal(scope)
+            refusal = await self._refusal(scope)
             if refusal is not None:
                 await error_response(refusal)(scope, receive, send)
                 return
@@ -50,8 +47,8 @@ class Authentication:
     def _is_open(self, path: str) -> bool:
         return path in self._open_paths or path.startswith(DOCUMENTATION_PREFIX)
 
-    def _refusal(self, scope: Scope) -> ApiError | None:
-        refusal = self._authenticate(scope)
+    async def _refusal(self, scope: Scope) -> ApiError | None:
+        refusal = await self._authenticate(scope)
         if refusal is None or scope["method"] not in ("GET", "HEAD"):
             return refusal
         try:
@@ -59,23 +56,19 @@ class Authentication:
         except ApiError as error:
             return error
 
-    def _authenticate(self, scope: Scope) -> ApiError | None:
+    async def _authenticate(self, scope: Scope) -> ApiError | None:
         """Record the user of a named key; returns the error if the request is refused."""
         header = Headers(scope=scope).get("authorization", "")
         scheme, _, given = header.partition(" ")
         given = given.strip() if scheme.lower() == "bearer" else ""
-        try:
-            key = self._access.find(given)
-            if key is not None:
-                record = record_of(scope)
-                record.user = record.key_name = key.name
-                record.limits, record.admin = key.limits, key.admin
-                return None
-            if self._access.is_shared(given) or not self._access.needs_key:
-                return None
-        except sqlite3.Error:
-            log.exception("key file unreadable")
-            return ApiError(503, "the server cannot read its API keys; see its log")
+        key = await self._access.find(given)
+        if key is not None:
+            record = record_of(scope)
+            record.user, record.key_name, record.key_id = user_of(key), key.name, key.key_id
+            record.limits, record.admin = key.limits, key.admin
+            return None
+        if self._access.is_shared(given) or not self._access.needs_key:
+            return None
         message = "Authorization is required: Bearer <key>, with an API key of this server"
         if given:
             message = "Authorization: expected a valid API key of this server, got an unknown or revoked one"

@@ -17,6 +17,7 @@ LOCK_TIMEOUT_S = 5.0
 """Default time that a statement waits for another process to finish writing."""
 
 IN_MEMORY = ":memory:"
+_LOG_ENDINGS = ("-wal", "-shm")
 _APPLICATION_ID = 0x6E657861  # "nexa"
 _VERSION = 1
 # Columns keep their names, since servers of several versions may share a file. ``created_s`` and ``revoked_s`` are
@@ -53,24 +54,100 @@ class KeyFileError(Exception):
     """The key file cannot be used; the message is one readable line."""
 
 
-def connect(path: Path | None, lock_timeout_s: float = LOCK_TIMEOUT_S) -> sqlite3.Connection:
+FILE_ERRORS = (KeyFileError, sqlite3.Error, OSError)
+"""What reading and writing the key file raises, in time limits too."""
+
+
+class KeyFile:
+    """The file that is at ``path`` now: when another one takes its place, or is copied over it, it is opened again.
+
+    Without a path it is a database in memory. Only one thread may use it at a time.
+    """
+
+    def __init__(self, path: Path | None, lock_timeout_s: float = LOCK_TIMEOUT_S) -> None:
+        self._path = path
+        self._lock_timeout_s = lock_timeout_s
+        self._database = connect(path, lock_timeout_s)
+        self._version = self._found()
+        self._log = self._found_log()
+        self.openings = 1
+
+    def database(self) -> sqlite3.Connection:
+        """The connection to the file.
+
+        Raises:
+            KeyFileError: the file is gone, or is not a key file.
+        """
+        found = self._found()
+        if found != self._version:
+            self._remove_stale_log(replaced=found[:2] != self._version[:2])
+            opened = connect(self._path, self._lock_timeout_s, create=False)
+            self._database.close()
+            self._database, self._version = opened, found
+            self.openings += 1
+        self._log = self._found_log()
+        return self._database
+
+    def flush(self) -> None:
+        """Write what is in the write-ahead log into the file, so that a copy of the file alone has all.
+
+        Raises:
+            sqlite3.Error: the file cannot be written.
+        """
+        self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._version, self._log = self._found(), self._found_log()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def _remove_stale_log(self, replaced: bool) -> None:
+        """Remove the former file's write-ahead log, which SQLite would apply to the one that has ``replaced`` it."""
+        if replaced and self._log and self._log == self._found_log():
+            for ending in _LOG_ENDINGS:
+                Path(f"{self._path}{ending}").unlink(missing_ok=True)
+
+    def _found_log(self) -> tuple[int, ...]:
+        """Which file is the write-ahead log; empty if there is none."""
+        try:
+            facts = os.stat(f"{self._path}{_LOG_ENDINGS[0]}")
+        except OSError:
+            return ()
+        return facts.st_dev, facts.st_ino
+
+    def _found(self) -> tuple[int, ...]:
+        """What differs if the file was replaced or written."""
+        if self._path is None:
+            return ()
+        try:
+            facts = self._path.stat()
+        except OSError as error:
+            raise KeyFileError(f"key file {self._path}: cannot be read ({_reason(error)})") from None
+        return facts.st_dev, facts.st_ino, facts.st_mtime_ns, facts.st_size
+
+
+def connect(path: Path | None, lock_timeout_s: float = LOCK_TIMEOUT_S, create: bool = True) -> sqlite3.Connection:
     """Open the key file, or without ``path`` a database in memory. A new file is readable by its owner only.
 
     Threads may share the connection, but only one may use it at a time. A statement waits up to ``lock_timeout_s`` for
-    another process to finish writing.
+    another process to finish writing. Without ``create``, a missing or empty file is refused.
 
     Raises:
         KeyFileError: the file cannot be created or opened, is not a key file, or is of a newer version.
     """
     try:
-        if path is not None:
+        if path is not None and create:
             path.parent.mkdir(parents=True, exist_ok=True)
             _create_private(path)
-        name = IN_MEMORY if path is None else path
-        database = sqlite3.connect(name, timeout=lock_timeout_s, isolation_level=None, check_same_thread=False)
+        name = IN_MEMORY if path is None else f"{path.absolute().as_uri()}?mode=rw"
+        database = sqlite3.connect(
+            name, timeout=lock_timeout_s, isolation_level=None, check_same_thread=False, uri=path is not None
+        )
     except (OSError, sqlite3.Error) as error:
         raise KeyFileError(f"key file {path}: cannot be opened ({_reason(error)})") from None
     try:
+        if not create and _pragma(database, "application_id") != _APPLICATION_ID:
+            raise KeyFileError(f"key file {path}: expected a key file, got another file")
         _prepare(database, path)
     except sqlite3.Error as error:
         database.close()

@@ -9,12 +9,13 @@ import re
 import secrets
 import sqlite3
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
-from router.keys.database import LOCK_TIMEOUT_S, KeyFileError, connect, write_transaction
+from router.keys.database import LOCK_TIMEOUT_S, KeyFile, KeyFileError, write_transaction
 
 KEY_PREFIX = "nexa"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -40,21 +41,22 @@ class KeyStore:
     needs no slow hash.
     """
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def __init__(self, file: KeyFile) -> None:
+        self._file = file
+        self._read: tuple[int, int] | None = None
 
     @classmethod
     def open(cls, path: Path | None, lock_timeout_s: float = LOCK_TIMEOUT_S) -> Self:
-        """Open the key file at ``path``, or create it if missing; see :func:`connect`.
+        """Open the key file at ``path``, or create it if missing; see :class:`KeyFile`.
 
         Raises:
             KeyFileError: the file cannot be used.
         """
-        return cls(connect(path, lock_timeout_s))
+        return cls(KeyFile(path, lock_timeout_s))
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self._file.close()
 
     def create(self, name: str, limits: UserLimits = UNLIMITED, admin: bool = False) -> str:
         """Create and return a key, which cannot be shown again later.
@@ -78,20 +80,22 @@ class KeyStore:
             int(time.time()),
         )
         try:
-            with write_transaction(self._database):
-                self._database.execute("INSERT INTO key VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
+            database = self._file.database()
+            with write_transaction(database):
+                database.execute("INSERT INTO key VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
         except sqlite3.IntegrityError:
             raise KeyFileError(f"name: {name} already has a key; revoke it first, or use another name") from None
         return key
 
     def revoke(self, name: str) -> None:
-        """Revoke the key of this name; requests that have begun go on.
+        """Revoke the key of this name; servers end its requests within a second or two.
 
         Raises:
             KeyFileError: no active key has this name.
         """
-        with write_transaction(self._database):
-            revoked = self._database.execute(
+        database = self._file.database()
+        with write_transaction(database):
+            revoked = database.execute(
                 "UPDATE key SET revoked_s = ? WHERE name = ? AND revoked_s IS NULL", (int(time.time()), name)
             ).rowcount
         if not revoked:
@@ -101,32 +105,70 @@ class KeyStore:
     def keys(self, revoked: bool = False) -> list[StoredKey]:
         """The active keys, or the ``revoked`` ones, oldest first."""
         condition = "IS NOT NULL" if revoked else "IS NULL"
-        rows = self._database.execute(
+        rows = self._file.database().execute(
             f"SELECT {_COLUMNS} FROM key WHERE revoked_s {condition} ORDER BY created_s, rowid"
         )
         return [_stored(row) for row in rows]
 
     def any_created(self) -> bool:
         """Whether there is any key, active or revoked."""
-        return self._database.execute("SELECT 1 FROM key LIMIT 1").fetchone() is not None
+        return self._file.database().execute("SELECT 1 FROM key LIMIT 1").fetchone() is not None
+
+    def snapshot(self) -> KeySnapshot:
+        """All active keys, to find them without the file.
+
+        Raises:
+            KeyFileError: the file is gone.
+            sqlite3.Error: the file cannot be read.
+        """
+        rows = self._file.database().execute(f"SELECT {_COLUMNS}, digest FROM key WHERE revoked_s IS NULL")
+        keys = {row[0]: (_stored(row[:-1]), row[-1]) for row in rows}
+        return KeySnapshot(keys, any_created=bool(keys) or self.any_created())
+
+    def changed_snapshot(self) -> KeySnapshot | None:
+        """As :meth:`snapshot`, or None if nothing has changed since the last call.
+
+        Raises:
+            KeyFileError: the file is gone.
+            sqlite3.Error: the file cannot be read.
+        """
+        database = self._file.database()
+        version = self._file.openings, database.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._read:
+            return None
+        snapshot = self.snapshot()
+        self._file.flush()
+        self._read = version
+        return snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class KeySnapshot:
+    """The active keys with their digests, by id, as they were when the file was read."""
+
+    keys: Mapping[str, tuple[StoredKey, bytes]] = field(default_factory=dict)
+    any_created: bool = False
 
     def find(self, given: str) -> StoredKey | None:
         """The active key equal to ``given``, compared in constant time, or None."""
         prefix, _, rest = given.partition("-")
-        key_id = rest.partition("-")[0]
         if prefix != KEY_PREFIX:
             return None
-        row = self._database.execute(
-            f"SELECT {_COLUMNS}, digest FROM key WHERE id = ? AND revoked_s IS NULL", (key_id,)
-        ).fetchone()
-        if row is None or not hmac.compare_digest(row[-1], _digest(given)):
-            return None
-        return _stored(row[:-1])
+        key, digest = self.keys.get(rest.partition("-")[0], (None, b""))
+        return key if hmac.compare_digest(digest, _digest(given)) else None
 
 
 def is_key_name(text: str) -> bool:
     """Whether ``text`` is a valid name for a key."""
     return _NAME.fullmatch(text) is not None and not _is_address(text)
+
+
+def user_of(key: StoredKey) -> str:
+    """The name of the key's user, which is never that of an address: ``key:`` begins none.
+
+    Files of earlier releases may hold keys that are named like addresses.
+    """
+    return key.name if is_key_name(key.name) else f"key:{key.name}"
 
 
 def _digest(key: str) -> bytes:
@@ -135,6 +177,8 @@ def _digest(key: str) -> bytes:
 
 def _stored(row: tuple[str, str, int, int | None, int | None, str, int, int | None]) -> StoredKey:
     key_id, name, admin, max_running, max_queued, priority, created_at_s, revoked_at_s = row
+    if priority not in list(Priority):
+        raise KeyFileError(f"priority of the key {name}: expected {' or '.join(Priority)}, got {priority!r}")
     limits = UserLimits(max_running, max_queued, Priority(priority))
     return StoredKey(key_id, name, bool(admin), limits, created_at_s, revoked_at_s)
 

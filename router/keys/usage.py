@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import datetime
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from router.keys.database import connect, write_transaction
+from router.keys.database import KeyFile, write_transaction
 
 NO_KEY = ""
 """Stands for the key name of requests without a named key."""
@@ -78,31 +77,34 @@ ON CONFLICT DO UPDATE SET
 class UsageStore:
     """The usage table of a key file."""
 
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
+    def __init__(self, file: KeyFile) -> None:
+        self._file = file
 
     @classmethod
     def open(cls, path: Path | None) -> Self:
-        """Open the key file at ``path``, or create it if missing; see :func:`connect`.
+        """Open the key file at ``path``, or create it if missing; see :class:`KeyFile`.
 
         Raises:
             KeyFileError: the file cannot be used.
         """
-        return cls(connect(path))
+        return cls(KeyFile(path))
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self._file.close()
 
     def add(self, used: Mapping[UsageBucket, Usage]) -> None:
         """Add all of ``used`` in one transaction.
 
         Raises:
+            KeyFileError: the file is gone.
             sqlite3.Error: the file cannot be written.
         """
         rows = [(day.isoformat(), key, model, *astuple(usage)) for (day, key, model), usage in used.items()]
-        with write_transaction(self._database):
-            self._database.executemany(_ADD, rows)
+        database = self._file.database()
+        with write_transaction(database):
+            database.executemany(_ADD, rows)
+        self._file.flush()
 
     def sums(
         self,
@@ -114,12 +116,13 @@ class UsageStore:
         """The sums grouped ``by``, from the day ``since`` through the day ``until``, of one ``key`` or of all.
 
         Raises:
+            KeyFileError: the file is gone.
             sqlite3.Error: the file cannot be read.
         """
         group = "key" if by is GroupBy.KEY else f"key, {by.value}"
         day = "day" if by is GroupBy.DAY else "NULL"
         model = "model" if by is GroupBy.MODEL else "NULL"
-        rows = self._database.execute(
+        rows = self._file.database().execute(
             f"SELECT key, {day}, {model}, {_SUMS} FROM usage "
             "WHERE (? IS NULL OR key = ?) AND day BETWEEN ? AND ? "
             f"GROUP BY {group} ORDER BY {group}",

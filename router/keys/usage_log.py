@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
-import sqlite3
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
 from router.http.request_record import FinishedRequest
+from router.keys.database import FILE_ERRORS
 from router.keys.usage import GroupBy, Usage, UsageBucket, UsageRow, UsageStore
+from router.threads import Lane
 
 log = logging.getLogger("nexa.usage")
 
@@ -18,10 +18,14 @@ WRITE_DELAY_S = 0.2
 """Wait before a write; the usage of all requests that end meanwhile is written together."""
 RETRY_DELAY_S = 5.0
 """Wait after a failed write."""
+READ_TIMEOUT_S = 10.0
+"""Longest wait for sums."""
+LAST_WRITE_TIMEOUT_S = 5.0
+"""Longest wait for the disk when the server stops."""
 
 
 class UsageLog:
-    """Writes usage in the background: while the disk is full, requests go on and usage waits in memory.
+    """Writes usage in the background: while the disk is full or hangs, requests go on and usage waits in memory.
 
     A process that dies loses what it has not written, usually the last ``WRITE_DELAY_S``.
     """
@@ -31,7 +35,7 @@ class UsageLog:
         self._unwritten: dict[UsageBucket, Usage] = {}
         self._writer: asyncio.Task[None] | None = None
         self._write_lock = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, "usage")  # one thread: only it uses the store
+        self._thread = Lane("usage", timeout_s=None)  # one thread: only it uses the store
 
     def finished(self, request: FinishedRequest) -> None:
         """Count a finished request, if it was accepted."""
@@ -49,10 +53,13 @@ class UsageLog:
         """The sums of all finished requests; see :meth:`UsageStore.sums`.
 
         Raises:
+            KeyFileError: the file is gone.
             sqlite3.Error: the file cannot be written or read.
+            TimeoutError: the disk does not answer.
         """
-        await self._write()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._store.sums, by, key, since, until)
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            await self._write()
+            return await self._thread.run(self._store.sums, by, key, since, until)
 
     async def close(self) -> None:
         """Write what is not yet written, and close the file."""
@@ -60,11 +67,12 @@ class UsageLog:
             self._writer.cancel()
             await asyncio.gather(self._writer, return_exceptions=True)
         try:
-            await self._write()
-        except sqlite3.Error:
+            async with asyncio.timeout(LAST_WRITE_TIMEOUT_S):
+                await self._write()
+        except FILE_ERRORS:
             log.exception("usage not written and lost: %s", self._unwritten)
-        self._thread.shutdown()
-        self._store.close()
+        if not self._thread.calls:
+            self._store.close()
 
     def _count(self, bucket: UsageBucket, usage: Usage) -> None:
         self._unwritten.setdefault(bucket, Usage()).add(usage)
@@ -75,7 +83,7 @@ class UsageLog:
             await asyncio.sleep(delay_s)
             try:
                 await self._write()
-            except sqlite3.Error as error:
+            except FILE_ERRORS as error:
                 log.error("usage not written, next attempt in %g s: %s", RETRY_DELAY_S, error)
                 delay_s = RETRY_DELAY_S
 
@@ -89,8 +97,8 @@ class UsageLog:
             if not taken:
                 return
             try:
-                await asyncio.get_running_loop().run_in_executor(self._thread, self._store.add, taken)
-            except sqlite3.Error:
+                await self._thread.run(self._store.add, taken)
+            except FILE_ERRORS:
                 for bucket, usage in taken.items():
                     self._count(bucket, usage)
                 raise

@@ -60,7 +60,7 @@ def test_the_table_of_metrics_has_what_is_exported_with_type_and_labels() -> Non
             labels = {label for sample in family.samples for label in sample.labels} - {"le"}
             exported[family.name] = (family.type, labels)
     printed = {
-        name.strip("`"): (kind, set(labels.split(", ")))
+        name.strip("`"): (kind, set(filter(None, labels.split(", "))))
         for name, kind, labels, _ in table_rows(sections("docs/operating.md")["Metrics"])
     }
     assert printed == exported

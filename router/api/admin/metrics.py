@@ -8,10 +8,12 @@ from collections.abc import Iterable
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from router.api.dependencies import BrokerDep
+from router.keys.keyring import Keyring
 from router.schemas.errors import error_responses
 from router.telemetry.request_metrics import RequestMetrics
 from router.telemetry.system_metrics import gpu_families, process_families
@@ -19,6 +21,13 @@ from router.telemetry.worker_metrics import broker_families
 from shared.devices import GpuSource
 
 router = APIRouter(tags=["server"])
+
+
+def key_file_family(keyring: Keyring) -> Metric:
+    """How old the keys in memory may be."""
+    return GaugeMetricFamily(
+        "nexa_key_file_age_seconds", "Time since the key file was last read or found unchanged.", keyring.age_s
+    )
 
 
 class Scrape(Collector):
@@ -45,7 +54,7 @@ class Scrape(Collector):
 )
 async def metrics(request: Request, broker: BrokerDep) -> Response:
     """Metrics of requests, workers, processes and GPUs, in Prometheus' text format."""
-    families = broker_families(broker)
+    families = [*broker_families(broker), key_file_family(request.app.state.keyring)]
     workers = {row.name: row.pid for row in broker.workers() if row.pid}
     pids = {"router": os.getpid(), "supervisor": os.getppid(), **workers}
     scrape = Scrape(request.app.state.metrics, families, pids, request.app.state.gpus)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 import logging
-import sqlite3
 from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
 from router.api.dependencies import OperatorDep, RecordDep
+from router.keys.database import FILE_ERRORS
 from router.keys.usage import GroupBy, UsageRow
 from router.keys.usage_log import UsageLog
 from router.schemas.errors import ApiError, error_responses
@@ -48,7 +48,7 @@ async def usage(
     usage_log: UsageLog = request.app.state.usage_log
     try:
         rows = await usage_log.sums(by, key, since, until)
-    except sqlite3.Error:
+    except FILE_ERRORS:
         log.exception("usage cannot be read")
         raise ApiError(503, "usage cannot be read; the server's log has the reason") from None
     return UsageList(data=[_object(row) for row in rows])

@@ -29,8 +29,8 @@ from router.http.connections.places import Places
 from router.http.connections.reader_watch import ReaderWatch
 from router.http.connections.unchunked import Unchunked
 from router.http.connections.upgrade_offers import OfferIgnoringParser
-from router.http.request_record import PEER
 from router.schemas.errors import ApiError
+from shared.addresses import plain_address
 
 log = logging.getLogger("nexa.connection")
 
@@ -71,7 +71,6 @@ class GuardedProtocol(HttpToolsProtocol):
         super().connection_made(
             LingeringTransport(transport, self.loop, self._is_sending, limits.linger_timeout_s, limits.max_linger_bytes)
         )
-        self.app_state = {**self.app_state, PEER: self.client}  # uvicorn replaces a request's client by a proxy's word
         refusal = self.take_place(self.client[0] if self.client else "") if self._place is None else None
         if refusal is not None:
             self._refuse(refusal)
@@ -234,7 +233,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _log_end(self, reason: str, status: int | None = None) -> None:
         """Log why the connection ended: the request log has only requests whose headers were complete."""
-        facts = {"user": self.client[0] if self.client else "local", "status": status, "reason": reason}
+        facts = {"user": plain_address(self.client[0]) if self.client else "local", "status": status, "reason": reason}
         log.info("connection ended", extra={name: fact for name, fact in facts.items() if fact is not None})
 
 

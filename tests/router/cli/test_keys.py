@@ -49,7 +49,7 @@ def test_create_prints_nothing_but_the_new_key_which_is_valid(path: Path, capsys
     assert "only once" in err
     assert key not in err
     store = KeyStore.open(path)
-    found = store.find(key)
+    found = store.snapshot().find(key)
     store.close()
     assert found is not None
     assert (found.limits, found.admin) == (UserLimits(2, 0, Priority.BATCH), True)

@@ -17,6 +17,7 @@ import pytest
 from router.jobs.limits import Priority, UserLimits
 from router.keys.access import Access
 from router.keys.database import KeyFileError, connect
+from router.keys.keyring import Keyring
 from router.keys.store import KeyStore
 
 
@@ -34,7 +35,8 @@ def store(path: Path) -> Iterator[KeyStore]:
 
 def test_a_created_key_is_found_with_its_settings(store: KeyStore) -> None:
     limits = UserLimits(2, 5, Priority.BATCH)
-    found = store.find(store.create("bob", limits, admin=True))
+    key = store.create("bob", limits, admin=True)
+    found = store.snapshot().find(key)
     assert found is not None
     assert (found.name, found.limits, found.admin, found.revoked_at_s) == ("bob", limits, True, None)
     assert store.keys() == [found]
@@ -60,16 +62,16 @@ def test_an_altered_key_is_not_found(store: KeyStore) -> None:
     other = store.create("ann").split("-", 2)[2]
     wrong = ["", "x", prefix, f"{prefix}-{key_id}", f"{prefix}-{key_id}-", key[:-1], key + "x", key.upper(), f" {key}"]
     wrong += [f"{prefix}-{key_id}-{other}", f"{prefix}--{secret}", f"{prefix}-%-{secret}", f"{prefix}-{key_id}-\xff"]
-    assert [store.find(given) for given in wrong] == [None] * len(wrong)
+    assert [store.snapshot().find(given) for given in wrong] == [None] * len(wrong)
 
 
 def test_a_revoked_key_is_not_found_and_its_name_can_be_reused(store: KeyStore) -> None:
     old = store.create("bob")
     store.revoke("bob")
-    assert store.find(old) is None
+    assert store.snapshot().find(old) is None
     new = store.create("bob")
-    assert store.find(old) is None
-    assert store.find(new) is not None
+    assert store.snapshot().find(old) is None
+    assert store.snapshot().find(new) is not None
     assert [key.name for key in store.keys(revoked=True)] == ["bob"]
     assert all(key.revoked_at_s is not None for key in store.keys(revoked=True))
 
@@ -77,9 +79,9 @@ def test_a_revoked_key_is_not_found_and_its_name_can_be_reused(store: KeyStore) 
 def test_another_process_sees_a_change_at_once(store: KeyStore, path: Path) -> None:
     other = KeyStore.open(path)
     key = store.create("bob")
-    assert other.find(key) is not None
+    assert other.snapshot().find(key) is not None
     store.revoke("bob")
-    assert other.find(key) is None
+    assert other.snapshot().find(key) is None
     other.close()
 
 
@@ -174,12 +176,11 @@ def test_a_folder_that_cannot_be_created_is_a_readable_error(tmp_path: Path) -> 
 
 
 def test_a_key_is_needed_once_one_was_created_even_if_it_is_revoked(store: KeyStore) -> None:
-    access = Access(store)
-    assert not access.needs_key
+    assert not Access(Keyring(store)).needs_key
     store.create("bob")
-    assert access.needs_key
+    assert Access(Keyring(store)).needs_key
     store.revoke("bob")
-    assert access.needs_key
+    assert Access(Keyring(store)).needs_key
 
 
 @pytest.mark.parametrize(
@@ -187,6 +188,6 @@ def test_a_key_is_needed_once_one_was_created_even_if_it_is_revoked(store: KeySt
     [({"api_key": "x"}, True), ({"required": True}, True), ({"insecure": True}, False)],
 )
 def test_options_override_whether_a_key_is_needed(store: KeyStore, settings: dict[str, Any], needed: bool) -> None:
-    assert Access(store, **settings).needs_key is needed
+    assert Access(Keyring(store), **settings).needs_key is needed
     store.create("bob")
-    assert Access(store, **settings).needs_key is needed
+    assert Access(Keyring(store), **settings).needs_key is needed

@@ -55,7 +55,9 @@ def post(broker: FakeBroker, path: str, body: Any, **request: Any) -> httpx.Resp
 def serving(broker: FakeBroker) -> Iterator[str]:
     """A real server in a thread; gives its base URL."""
     listener = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app_of(broker), log_config=None, access_log=False, timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app_of(broker), log_config=None, access_log=False, proxy_headers=False, timeout_graceful_shutdown=1
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

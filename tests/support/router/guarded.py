@@ -65,6 +65,7 @@ def serving_with(
         loop=loop,
         log_config=None,
         access_log=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
         **options,
     )

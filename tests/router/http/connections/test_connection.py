@@ -8,16 +8,11 @@ import json
 import logging
 import socket
 
-import httpx
 import pytest
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from router.http.connections.connection_limits import ConnectionLimits
-from router.http.request_record import peer_of
 from shared.wire.payloads import Payload, Started, Tokens
-from tests.support.router.client import COMPLETION, app_of, wait_until
+from tests.support.router.client import COMPLETION, wait_until
 from tests.support.router.fake_broker import FakeBroker
 from tests.support.router.guarded import HEAD, QUICK, error_of, rest, serving_with
 
@@ -163,16 +158,3 @@ def test_connections_beyond_the_limit_are_503() -> None:
         first.close()
         wait_until(lambda: len(server.server.server_state.connections) == 1)
         assert server.answers() == 200
-
-
-def test_a_requests_peer_is_known_even_if_a_proxy_names_another_client() -> None:
-    broker, seen = FakeBroker(), []
-
-    async def note(request: Request) -> Response:
-        seen.append((peer_of(request.scope), request.scope["client"][0]))
-        return Response()
-
-    app_of(broker).router.routes.append(Route("/peer", note))
-    with serving_with(QUICK, broker) as server:
-        httpx.get(f"http://127.0.0.1:{server.port}/peer", headers={"X-Forwarded-For": "203.0.113.9"})
-    assert seen == [("127.0.0.1", "203.0.113.9")]
