@@ -16,6 +16,7 @@ STATUSES = {
     RefusalReason.NO_WORKER: 503,
     RefusalReason.QUEUE_FULL: 429,
     RefusalReason.USER_QUEUE_FULL: 429,
+    RefusalReason.REQUEST_TOO_LARGE: 413,
 }
 
 
