@@ -27,7 +27,8 @@ from router.schemas.shown import shown
 from shared.settings import ServerSettings
 
 SMALL_BYTES = 100_000
-"""A body up to this size is parsed on the event loop, which takes about a millisecond."""
+SMALL_VALUES = 10_000
+"""A body of up to this size and number of values is parsed on the event loop, which takes a few milliseconds."""
 VALUE_BYTES = 32
 """Memory of a parsed value, beside its text."""
 _MAX_INTEGER_CHARS = 20
@@ -60,8 +61,10 @@ class JsonRoute(APIRoute):
             settings: ServerSettings = request.app.state.broker.settings
             limits = JsonLimits(settings.max_json_values, settings.max_text_bytes)
             parsed = _ParsedRequest(request.scope, request.receive)
-            parsed.parsed = await read_model(request, await request.body(), model, limits)
-            del request  # and with it the body's bytes
+            # Not by body(), which keeps the bytes for as long as the request.
+            body = b"".join([chunk async for chunk in request.stream()])
+            parsed.parsed = await read_model(request, body, model, limits)
+            del body
             return await handler(parsed)
 
         return handle
@@ -86,7 +89,7 @@ async def read_model(request: Request, body: bytes, model: type[M], limits: Json
         ApiError: those of :func:`parse_json_body`; 400, a field is invalid; 429 or 503, the values need more memory
             than there is for requests.
     """
-    if len(body) <= SMALL_BYTES:
+    if len(body) <= SMALL_BYTES and sum(map(body.count, b"[{,")) <= SMALL_VALUES:
         return _validated(body, model, limits)
     loop = asyncio.get_running_loop()
     values = await loop.run_in_executor(_parsing, check_structure, body, limits.max_values)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from typing import Any
 
 import pytest
 
 import router.http.json_body
-from router.http.json_body import SMALL_BYTES
+from router.http.json_body import SMALL_BYTES, SMALL_VALUES
 from tests.support.router.client import CHAT, ask, post
 from tests.support.router.fake_broker import FakeBroker
 
@@ -55,8 +56,18 @@ def test_too_many_values_are_413() -> None:
     assert error_of(broker, "/v1/completions", {"prompt": [1] * 1001}) == (413, message)
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_a_large_body_is_parsed_beside_the_event_loop(large: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("body", "large"),
+    [
+        ({"prompt": "a" * 10}, False),
+        ({"prompt": "a" * SMALL_BYTES}, True),
+        ({"prompt": "a", "metadata": [1] * (SMALL_VALUES - 10)}, False),
+        ({"prompt": "a", "metadata": [1] * SMALL_VALUES}, True),
+    ],
+)
+def test_a_large_body_is_parsed_beside_the_event_loop(
+    body: dict[str, Any], large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads: list[threading.Thread] = []
     validated = router.http.json_body._validated
 
@@ -66,13 +77,31 @@ def test_a_large_body_is_parsed_beside_the_event_loop(large: bool, monkeypatch: 
 
     monkeypatch.setattr(router.http.json_body, "_validated", noted)
     broker = FakeBroker()
-    prompt = "a" * (SMALL_BYTES if large else 10)
-    assert post(broker, "/v1/completions", {"prompt": prompt}).status_code == 200
+    assert post(broker, "/v1/completions", body).status_code == 200
     assert [thread is threading.main_thread() for thread in threads] == [not large]
-    assert error_of(broker, "/v1/completions", {"prompt": prompt, "top_p": 2}) == (
+    assert error_of(broker, "/v1/completions", {**body, "top_p": 2}) == (
         400,
         "top_p: expected at most 1, got 2",
     )
+
+
+def test_nobody_keeps_the_bytes_of_a_body_while_its_request_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies: list[bytes] = []
+    references: list[int] = []
+    validated = router.http.json_body._validated
+
+    def noted(body: bytes, *arguments: Any) -> Any:
+        bodies.append(body)
+        return validated(body, *arguments)
+
+    class Noting(FakeBroker):
+        def submit(self, request: Any) -> Any:
+            references.append(sys.getrefcount(bodies[0]))
+            return super().submit(request)
+
+    monkeypatch.setattr(router.http.json_body, "_validated", noted)
+    assert post(Noting(), "/v1/completions", {"prompt": "a" * 1000}).status_code == 200
+    assert references == [2]  # the list's, and the question's own
 
 
 def test_values_of_a_large_body_count_as_bytes_in_flight() -> None:
