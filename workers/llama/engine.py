@@ -35,7 +35,10 @@ from workers.token_rate import TokenRate
 log = logging.getLogger("nexa.llama")
 
 PREPARING_WAIT_S = 0.05
-"""Longest time that a step without work waits for a job that is being prepared."""
+"""Longest time that a step without work waits for a job that is being prepared.
+
+Any step waits so once for the new job of a user with nothing running, which would otherwise wait for the whole step.
+"""
 RATE_WINDOW_S = 5.0
 """The token rate is that of this last time."""
 PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the server's log has the reason")
@@ -56,6 +59,7 @@ class LlamaEngine:
         self._limits = Limits(options.compile_time_s, options.compile_memory_bytes)
         self._lanes: PreparationLanes[Sequence] = PreparationLanes(self._limits)
         self._preparing: dict[str, Future[Sequence]] = {}
+        self._newcomers: list[Future[Sequence]] = []
         self._sequences: dict[str, Sequence] = {}
         self._resources = ExitStack()
         self._rate = TokenRate(RATE_WINDOW_S)
@@ -79,7 +83,9 @@ class LlamaEngine:
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         prepare = partial(self._prepare, job, time.monotonic())
-        self._preparing[job.job_id] = self._lanes.submit(job.job_id, job.party, prepare)
+        self._preparing[job.job_id] = future = self._lanes.submit(job.job_id, job.party, prepare)
+        if not self._scheduler.has_running(job.party):
+            self._newcomers.append(future)
         return []
 
     def cancel(self, job_id: str) -> None:
@@ -93,6 +99,9 @@ class LlamaEngine:
         return bool(self._preparing) or self._scheduler.has_work()
 
     def step(self) -> list[Emitted]:
+        if self._newcomers:
+            wait(self._newcomers, timeout=PREPARING_WAIT_S)
+            self._newcomers.clear()
         emitted = self._collect()
         scheduled = self._scheduler.plan()
         emitted += self._begin_new(scheduled)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
+from workers.engine import Party
 from workers.llama.cache.kv_cache import CacheFull, KVCache
 from workers.llama.cache.prefix import common_prefix
 from workers.llama.fairness import FairTurns, choose_victim, choose_youngest, prompts_alone, with_half_for
@@ -84,6 +85,10 @@ class Scheduler:
     def has_work(self) -> bool:
         """Whether any sequence waits or runs."""
         return bool(self.waiting or self.running)
+
+    def has_running(self, party: Party) -> bool:
+        """Whether any sequence of a user runs."""
+        return any(sequence.party == party for sequence in self.running)
 
     def finish(self, sequence: Sequence) -> None:
         """Remove an ended sequence; the cache keeps its tokens for others."""

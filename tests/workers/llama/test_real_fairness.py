@@ -61,6 +61,18 @@ def test_a_small_request_does_not_wait_for_the_long_prompts_of_another_user(engi
     assert order_of(seen, Done) == ["light", *(f"heavy {number}" for number in range(5))]
 
 
+def test_a_small_request_is_in_the_step_after_it_came(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.llama.engine.PREPARING_WAIT_S", 10.0)
+    seen: list[Emitted] = []
+    submit(engine, "heavy", 400, 4, "heavy")
+    run_until(engine, "heavy", Started, seen)
+    steps = engine.stats().steps
+    submit(engine, "light", 20, 3, "light")
+    run_until(engine, "light", Tokens, seen)
+    assert engine.stats().steps == steps + 1
+    run_until(engine, "heavy", Done, seen)
+
+
 def test_an_interrupted_answer_goes_on_and_its_prompt_is_not_computed_again(engine: LlamaEngine) -> None:
     seen: list[Emitted] = []
     before = engine.stats().preemptions
