@@ -28,7 +28,7 @@ _RESUMABLE_HELP = (
 )
 
 
-def _note_resumable(
+async def _note_resumable(
     request: Request, x_resumable: Annotated[bool, Header(alias="X-Resumable", description=_RESUMABLE_HELP)] = False
 ) -> None:
     request.state.resumable = x_resumable

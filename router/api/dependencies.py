@@ -11,13 +11,13 @@ from router.jobs.broker import Broker
 from shared.addresses import is_loopback
 
 
-def broker_of(request: Request) -> Broker:
+async def broker_of(request: Request) -> Broker:
     """The application's broker."""
     broker: Broker = request.app.state.broker
     return broker
 
 
-def request_record(request: Request) -> RequestRecord:
+async def request_record(request: Request) -> RequestRecord:
     """The record of this request."""
     return record_of(request.scope)
 
@@ -25,7 +25,7 @@ def request_record(request: Request) -> RequestRecord:
 RecordDep = Annotated[RequestRecord, Depends(request_record)]
 
 
-def is_operator(request: Request, record: RecordDep) -> bool:
+async def is_operator(request: Request, record: RecordDep) -> bool:
     """Whether the caller may administer the server.
 
     These are administrators' keys, and callers on this machine without a named key of their own. A proxy

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import mmap
 import re
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from router.http.content_type import FORM, check_content_type
 from router.http.error_handlers import validation_error
+from router.http.uploads import SpooledUpload, on_disk
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
@@ -85,7 +85,7 @@ async def read_form(request: Request, settings: ServerSettings) -> Form:
 
     Raises:
         ApiError: 400, the body is not a multipart form or a file is empty; 403, a web page of another site sent it;
-            413, a file has more than ``max_upload_bytes``.
+            413, a file has more than ``max_upload_bytes``; 507, the disk is full; 503, it does not answer.
         ClientDisconnect: the client disconnected.
     """
     _refuse_cross_site(request, settings.cors_origins)
@@ -94,7 +94,7 @@ async def read_form(request: Request, settings: ServerSettings) -> Form:
     _check_charset(content_type)
     data = await _parsed(request)
     try:
-        return await asyncio.to_thread(_form, data, settings.max_upload_bytes)
+        return await on_disk(_form, data, settings.max_upload_bytes)
     finally:
         await data.close()
 
@@ -115,6 +115,14 @@ class _BoundedParser(MultiPartParser):
             if self._text_bytes > MAX_TEXT_BYTES:
                 raise ApiError(413, f"body: expected at most {MAX_TEXT_BYTES} bytes in the form's texts, got more")
         super().on_part_data(data, start, end)
+
+    def on_headers_finished(self) -> None:
+        super().on_headers_finished()
+        made = self._current_part.file
+        if made is not None:
+            self._current_part.file = SpooledUpload(
+                made.file, size=made.size, filename=made.filename, headers=made.headers
+            )
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._count_head(end - start)

@@ -11,8 +11,10 @@ import httpx
 
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
+from router.threads import Lane
 
 FETCH_TIMEOUT_S = 20.0
+_TRUST = Lane("trusted certificates", max_waiting=256, timeout_s=None)
 MAX_REDIRECTS = 3
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -28,7 +30,7 @@ async def fetch_image(given: str, field: str, allowed_hosts: Sequence[str], max_
             ``max_bytes``.
     """
     url = _checked(given, field, allowed_hosts)
-    context = await asyncio.to_thread(_tls_context)
+    context = await _TRUST.run(_tls_context)
     plain = {"Accept-Encoding": "identity"}
     try:
         async with (

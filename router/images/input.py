@@ -5,7 +5,6 @@ Only the worker decodes pictures. Here their first bytes only serve to distingui
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import re
 
@@ -13,10 +12,13 @@ from router.images.fetching import fetch_image
 from router.images.media_folder import read_media_file
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
+from router.threads import Lane
 from shared.settings import ServerSettings
 
 MAX_PATH_CHARS = 4096
 MIN_BASE64_CHARS = 32
+_MEDIA_FOLDER = Lane("media folder", threads=4, timeout_s=10.0)
+_DECODING = Lane("decoding of pictures", threads=2, max_waiting=1024, timeout_s=60.0)
 _CHUNK_CHARS = 1024 * 1024  # a multiple of 4; between chunks, other threads can run
 
 _URL = re.compile(r"([a-z][a-z0-9+.-]*)://|(file|ftps?|https?|blob):", re.IGNORECASE)
@@ -28,13 +30,17 @@ async def read_image(given: str, field: str, settings: ServerSettings) -> bytes:
 
     Raises:
         ApiError: 400, ``given`` is invalid or cannot be read; 413, the picture is larger than ``max_upload_bytes``;
-            415, it is empty, or a data URL of another type.
+            415, it is empty, or a data URL of another type; 503, the disk does not answer.
     """
     text = given.strip()
     if _URL.match(text):
         data = await _fetched(text, field, settings)
     else:
-        data = await asyncio.to_thread(_read, text, field, settings)
+        lane = _DECODING if len(text) > MAX_PATH_CHARS or text[:5].lower() == "data:" else _MEDIA_FOLDER
+        try:
+            data = await lane.run(_read, text, field, settings)
+        except TimeoutError as error:
+            raise ApiError(503, f"{field}: {error}; try again later", field) from None
     if len(data) > settings.max_upload_bytes:
         raise ApiError(413, f"{field}: expected at most {settings.max_upload_bytes} bytes, got {len(data)}", field)
     if not data:

@@ -14,7 +14,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from router.threads import Lane
+
 CLEAN_INTERVAL_S = 600.0
+_CLEANING = Lane("cleaning of the output folder", timeout_s=None)
 STALE_PART_AGE_S = 600.0
 """A partly written file older than this was left behind by a server that died."""
 
@@ -120,7 +123,7 @@ async def clean_periodically(store: ImageStore) -> None:
     """Clean ``store`` now and every ``CLEAN_INTERVAL_S``, until cancelled."""
     while True:
         try:
-            await asyncio.to_thread(store.clean)
+            await _CLEANING.run(store.clean)
         except OSError as error:
             log.warning("output folder not cleaned", extra={"reason": str(error)})
         await asyncio.sleep(CLEAN_INTERVAL_S)

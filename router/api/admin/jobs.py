@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from router.answers.registry import Entry, JobRegistry
 from router.answers.response import registry_of
@@ -17,7 +17,12 @@ from router.schemas.shown import shown
 
 router = APIRouter(tags=["jobs"])
 
-RegistryDep = Annotated[JobRegistry, Depends(registry_of)]
+
+async def _registry(request: Request) -> JobRegistry:
+    return registry_of(request)
+
+
+RegistryDep = Annotated[JobRegistry, Depends(_registry)]
 
 
 async def _entry(job_id: str, registry: RegistryDep, record: RecordDep, broker: BrokerDep) -> Entry:

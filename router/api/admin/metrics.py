@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Iterable
 
@@ -14,11 +13,14 @@ from prometheus_client.registry import Collector
 
 from router.api.dependencies import BrokerDep
 from router.keys.keyring import Keyring
-from router.schemas.errors import error_responses
+from router.schemas.errors import ApiError, error_responses
 from router.telemetry.request_metrics import RequestMetrics
 from router.telemetry.system_metrics import gpu_families, process_families
 from router.telemetry.worker_metrics import broker_families
+from router.threads import Lane
 from shared.devices import GpuSource
+
+_SCRAPING = Lane("metrics", threads=2, max_waiting=8)
 
 router = APIRouter(tags=["server"])
 
@@ -50,7 +52,10 @@ class Scrape(Collector):
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}, **error_responses(401)},
+    responses={
+        200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."},
+        **error_responses(401, 503),
+    },
 )
 async def metrics(request: Request, broker: BrokerDep) -> Response:
     """Metrics of requests, workers, processes and GPUs, in Prometheus' text format."""
@@ -60,4 +65,8 @@ async def metrics(request: Request, broker: BrokerDep) -> Response:
     scrape = Scrape(request.app.state.metrics, families, pids, request.app.state.gpus)
     encode, content_type = choose_encoder(request.headers.get("accept", ""))
     # In a thread, since a GPU driver may be slow.
-    return Response(await asyncio.to_thread(encode, scrape), headers={"Content-Type": content_type})
+    try:
+        text = await _SCRAPING.run(encode, scrape)
+    except TimeoutError as error:
+        raise ApiError(503, f"{error}; try again later") from None
+    return Response(text, headers={"Content-Type": content_type})

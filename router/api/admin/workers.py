@@ -13,7 +13,7 @@ from router.schemas.errors import ApiError, error_responses
 from router.schemas.shown import shown
 
 
-def operator_only(request: Request, record: RecordDep, operator: OperatorDep) -> None:
+async def operator_only(request: Request, record: RecordDep, operator: OperatorDep) -> None:
     """Admit only the operator, and no web page: any page can send a POST without a body; ``Origin`` reveals it.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import logging
 from collections.abc import Callable
@@ -23,8 +22,12 @@ from router.jobs.broker import Broker
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
 from router.schemas.images import ImageRequest
+from router.threads import Lane
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import Payload, Picture, Progress
+
+SAVING = Lane("output folder", threads=4, timeout_s=10.0)
+_RENDERING = Lane("pictures as text", threads=2, max_waiting=1024, timeout_s=None)
 
 log = logging.getLogger("nexa.images")
 
@@ -89,17 +92,17 @@ class SubmittedImages(SubmittedRequest):
             number, payloads = batch
             for payload in payloads:
                 if isinstance(payload, Picture):
-                    self.kept[number] = await asyncio.to_thread(self._save, payload)
+                    self.kept[number] = await self._keep(payload)
         return batch
 
-    def _save(self, picture: Picture) -> KeptPicture:
-        base64 = _base64(picture.png) if self.body.wants_base64 else ""
-        return KeptPicture(picture, self._saved(picture) if self.body.wants_url else None, base64)
+    async def _keep(self, picture: Picture) -> KeptPicture:
+        base64 = await _RENDERING.run(_base64, picture.png) if self.body.wants_base64 else ""
+        return KeptPicture(picture, await self._saved(picture) if self.body.wants_url else None, base64)
 
-    def _saved(self, picture: Picture) -> str | None:
+    async def _saved(self, picture: Picture) -> str | None:
         """The URL of the picture, which is saved; None if that fails and the answer holds the picture."""
         try:
-            return self._url_of(self._store.save(picture.png))
+            return self._url_of(await SAVING.run(self._store.save, picture.png))
         except OSError as error:
             log.warning("picture not saved", extra={"id": self.record.request_id, "reason": str(error)})
             if self.body.wants_base64:
@@ -125,7 +128,7 @@ async def answer_pictures(request: Request, submitted: SubmittedImages) -> Respo
 async def _whole(submitted: SubmittedImages) -> bytes:
     async for _ in submitted.events():
         pass
-    return await asyncio.to_thread(_whole_json, submitted)
+    return await _RENDERING.run(_whole_json, submitted)
 
 
 def _whole_json(submitted: SubmittedImages) -> bytes:

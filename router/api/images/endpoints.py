@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Annotated
 
@@ -28,6 +27,7 @@ from router.schemas.images import (
     Txt2ImgRequest,
 )
 from router.schemas.shown import shown
+from router.threads import Lane
 from shared.kinds import JobKind
 
 GENERATION = "image_generation"
@@ -42,8 +42,10 @@ PICTURE_HEADERS = {
 router = APIRouter(tags=["images"])
 json_router = APIRouter(tags=["images"], route_class=JsonRoute)
 
+READING = Lane("output folder", threads=4, timeout_s=10.0)
 
-def image_store_of(request: Request) -> ImageStore:
+
+async def image_store_of(request: Request) -> ImageStore:
     """The application's store of finished pictures."""
     store: ImageStore = request.app.state.image_store
     return store
@@ -97,11 +99,14 @@ async def edits(request: Request, broker: BrokerDep, record: RecordDep, store: S
 @router.get(
     "/v1/images/{name}",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}}, **error_responses(401, 404)},
+    responses={200: {"content": {"image/png": {}}}, **error_responses(401, 404, 503)},
 )
 async def picture(name: str, store: StoreDep) -> Response:
     """A finished picture, while it is kept. The signature in the `url` of an answer stands in for an API key."""
-    png = await asyncio.to_thread(store.read, name)
+    try:
+        png = await READING.run(store.read, name)
+    except TimeoutError as error:
+        raise ApiError(503, f"{error}; try again later") from None
     if png is None:
         message = f"name: expected a stored picture, got {shown(name)}; pictures are kept only for a while"
         raise ApiError(404, message, "name")
