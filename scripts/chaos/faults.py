@@ -23,8 +23,8 @@ ROUTER_SILENCE_S = 10.0
 """After this the supervisor replaces a suspended router."""
 
 HUGE_BYTES = 33 * 1024 * 1024
-NEARLY_TOO_LARGE_BYTES = (32 * 1024 * 1024 - 100, 8 * 1024 * 1024 - 1000, 2_000_000 - 1000)
-"""Just below the default limits of a body, of a job (``MAX_WORK_BYTES``), and of text."""
+NEARLY_TOO_LARGE_BYTES = (8_000_000 - 100, 2_000_000 - 100)
+"""Just below the default limits of a body with text, which is refused then, and of text, which is served."""
 GARBAGE_TIMEOUT_S = 60.0
 
 FLOOD_ADDRESS = "127.0.0.66"

@@ -1,4 +1,4 @@
-"""Requests that are as large as a worker takes."""
+"""Requests that are as large as allowed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import asyncio
 from scripts.attack.registry import attack
 from scripts.attack.target import Target, counted, post
 
-LARGEST_BYTES = 8 * 1024 * 1024 - 1000
-"""Just below ``MAX_WORK_BYTES``."""
+LARGEST_BYTES = 2_000_000 - 1000
+"""Just below the default of ``--max-text-bytes``."""
 
 
-@attack("largest-prompts", "4 prompts just below the largest job, each with n=16")
+@attack("largest-prompts", "4 prompts just below the largest text, each with n=16")
 async def largest_prompts(target: Target) -> str:
     body = {"prompt": "a " * (LARGEST_BYTES // 2), "n": 16, "max_tokens": 1}
     async with target.session() as session:
