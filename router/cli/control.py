@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 import httpx
 
+from shared.logs.escaping import escaped
+
 DEFAULT_URL = "http://127.0.0.1:8000"
 POLL_INTERVAL_S = 0.25
 REQUEST_TIMEOUT_S = 10.0
@@ -89,7 +91,7 @@ class Server:
                 if shown[name] == state:
                     continue
                 shown[name] = state
-                print(f"{name} {state}", file=sys.stderr)
+                print(escaped(f"{name} {state}"), file=sys.stderr)
                 if state == "failed":
                     raise ControlError(" / ".join([f"{name} failed: {row['detail']}", *row["last_lines"]]))
             if all(reached(row) for row in rows):

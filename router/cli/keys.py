@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from router.cli.data_folder import data_path
-from router.cli.tables import new_table, print_table
+from router.cli.tables import add_row, new_table, print_table
 from router.jobs.limits import Priority, UserLimits
 from router.keys.database import FILE_NAME
 from router.keys.store import KeyStore, StoredKey, is_key_name
@@ -198,5 +198,5 @@ def _print_table(headings: tuple[str, ...], rows: list[list[str]], text_columns:
         numbers = text_columns is not None and index >= text_columns
         table.add_column(heading, justify="right" if numbers else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        add_row(table, *row)
     print_table(table)

@@ -13,6 +13,7 @@ from router.cli.control import ControlError
 from router.keys.database import KeyFileError
 from shared.distribution import version
 from shared.errors import ModelError
+from shared.logs.escaping import escaped
 from shared.logs.output import ensure_stderr
 from shared.settings.option import OptionError
 from shared.wire.run_folder import NoRunFolder
@@ -79,5 +80,5 @@ def _version() -> str:
 
 
 def _say(error: object, code: int) -> int:
-    print(f"nexa: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"nexa: {escaped(' '.join(str(error).split()))}", file=sys.stderr)
     return code

@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any, assert_never
 
-from router.cli.tables import new_table, print_table
+from router.cli.tables import add_row, new_table, print_table
 from shared.errors import ModelError
 from shared.hub.client import Hub
 from shared.hub.manifest import InstalledModel
@@ -89,7 +89,7 @@ def _list(args: argparse.Namespace) -> int:
     table.add_column("SOURCE", overflow="fold")
     for row in rows:
         here = "yes" if row.here else "-"
-        table.add_row(row.name, ", ".join(row.kinds), rounded_bytes(row.size_bytes), row.licence, here, row.source)
+        add_row(table, row.name, ", ".join(row.kinds), rounded_bytes(row.size_bytes), row.licence, here, row.source)
     print_table(table)
     return 0
 

@@ -7,12 +7,19 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
+from shared.logs.escaping import escaped
+
 COLUMNS_WITHOUT_TERMINAL = 200
 
 
 def new_table() -> Table:
     """A table without lines."""
     return Table(box=None, pad_edge=False)
+
+
+def add_row(table: Table, *cells: str) -> None:
+    """Add a row; what could harm a terminal is escaped."""
+    table.add_row(*map(escaped, cells))
 
 
 def print_table(table: Table) -> None:

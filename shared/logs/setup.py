@@ -68,7 +68,8 @@ class TextFormatter(logging.Formatter):
         """Format a record."""
         words = [_time(record), self._process, record.levelname, record.getMessage()]
         words += [f"{key}={_text(value)}" for key, value in _extras(record).items()]
-        return "\n".join(escaped(line) for line in [" ".join(words), *_traceback(self, record)])
+        traceback = [f"  {line}" for line in _traceback(self, record)]  # so that none looks like a record
+        return "\n".join(escaped(line) for line in [" ".join(words), *traceback])
 
 
 class JsonFormatter(logging.Formatter):

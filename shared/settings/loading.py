@@ -21,6 +21,8 @@ from shared.settings.sources import OPTIONS, CommandLine, Environment, SourcedOp
 
 MODEL_OPTIONS = options_of(SingleModelOptions)
 
+MAX_SHOWN_CHARACTERS = 100
+
 _MODEL_PATH = "model_path"
 _MODEL_NAMES = {option.flag.removeprefix("--").replace("-", "_"): name for name, option in MODEL_OPTIONS.items()}
 _MODEL_NAMES |= {name: name for name in MODEL_OPTIONS}
@@ -119,7 +121,12 @@ def _check_tables(tables: Iterable[str], arguments: Iterable[str], config_path: 
             raise OptionError(f"models.{name} in {config_path}: {_MODEL_PATH} has no such model{hint}")
 
 
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"
+
+
 def _refusal(error: ValidationError, options: Mapping[str, DeclaredOption], origins: Mapping[str, str]) -> OptionError:
     first = error.errors()[0]
     name = str(first["loc"][0])
-    return OptionError(f"{origins[name]}: expected {options[name].spec.value.expected}, got {first['input']!r}")
+    return OptionError(f"{origins[name]}: expected {options[name].spec.value.expected}, got {_shown(first['input'])}")

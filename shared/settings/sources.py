@@ -15,7 +15,11 @@ from shared.settings.option import VARIABLE_PREFIX, OptionError, flag_of, option
 
 OPTIONS = options_of(CommandOptions)
 
+MAX_FILE_BYTES = 1024 * 1024
+MAX_DEPTH = 16
+
 _MODELS = "models"
+_TOO_DEEP = f"expected tables and lists nested at most {MAX_DEPTH} deep, got deeper ones"
 
 
 class SourcedOptions(BaseSettings, CommandOptions):
@@ -76,11 +80,28 @@ def _read_toml(path: str) -> dict[str, Any]:
     # pydantic-settings' own TOML source reads nothing from a missing file or a pipe, without an error.
     try:
         with open(os.path.expanduser(path), "rb") as file:
-            return tomllib.load(file)
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise ValueError(f"expected at most {MAX_FILE_BYTES} bytes, got more")
+        found = tomllib.loads(content.decode())
+        _check_depth(found, MAX_DEPTH)
+        return found
     except OSError as error:
         raise OptionError(f"--config: expected a TOML file, got {path!r}: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or a number of thousands of digits
-        raise OptionError(f"--config: expected a TOML file, got {path!r}: {error}") from None
+    except RecursionError:
+        raise OptionError(f"--config: expected a TOML file, got {path!r}: {_TOO_DEEP}") from None
+    except ValueError as error:  # not TOML, not UTF-8, too large, or a number of thousands of digits
+        reason = str(error).partition("; use sys.")[0]  # advice to programmers
+        raise OptionError(f"--config: expected a TOML file, got {path!r}: {reason}") from None
+
+
+def _check_depth(value: Any, levels: int) -> None:
+    """Raise ``ValueError`` for tables and lists nested deeper than ``levels``: showing them might not end well."""
+    if isinstance(value, dict | list):
+        if levels == 0:
+            raise ValueError(_TOO_DEEP)
+        for item in value.values() if isinstance(value, dict) else value:
+            _check_depth(item, levels - 1)
 
 
 def _tables(value: Any, path: str | None) -> dict[str, dict[str, Any]]:

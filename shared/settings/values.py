@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -155,8 +154,8 @@ class Duration(Value):
     def read(self, given: Any) -> float:
         if isinstance(given, bool):
             raise ValueError(given)
-        seconds = float(given) if isinstance(given, (int, float)) else parse_seconds(_text(given))
-        return _bounded(seconds, self.low, self.high)
+        seconds = given if isinstance(given, (int, float)) else parse_seconds(_text(given))
+        return float(_bounded(seconds, self.low, self.high))
 
     def show(self, value: Any) -> str:
         return format_seconds(value)
@@ -223,7 +222,7 @@ class PublicUrl(BaseUrl):
 
 
 def _text(given: Any) -> str:
-    if not isinstance(given, str):
+    if not isinstance(given, str) or "\0" in given:  # no path and no variable can hold NUL
         raise ValueError(given)
     return given
 
@@ -235,6 +234,6 @@ def _one_of(word: str, words: tuple[str, ...] | dict[str, bool]) -> str:
 
 
 def _bounded(number: Number, low: float, high: float) -> Number:
-    if not low <= number <= high or not math.isfinite(number):
+    if not low <= number <= high:  # false also for NaN, and without a float, which a huge integer would not fit into
         raise ValueError(number)
     return number

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shared.settings import ModelSettings
+from workers.engine import EngineLoadError
 
 MAX_DEFAULT_CONTEXT_TOKENS = 8192
 """Maximum context window unless ``context_tokens`` is given."""
@@ -56,8 +57,17 @@ class LlamaOptions:
         )
 
     def context_for(self, trained_tokens: int) -> int:
-        """The context window of a model trained with ``trained_tokens``, in tokens."""
-        return self.context_tokens or min(trained_tokens, MAX_DEFAULT_CONTEXT_TOKENS)
+        """The context window of a model trained with ``trained_tokens``, in tokens.
+
+        Raises:
+            EngineLoadError: neither the options nor the model have one.
+        """
+        if self.context_tokens:
+            return self.context_tokens
+        if trained_tokens < 1:
+            message = f"--nctx is required: expected a context_length of at least 1 in the file, got {trained_tokens}"
+            raise EngineLoadError(message)
+        return min(trained_tokens, MAX_DEFAULT_CONTEXT_TOKENS)
 
     def cells_for(self, context_tokens: int) -> int:
         """The size of the KV cache, in tokens."""

@@ -15,6 +15,7 @@ from shared.devices import DeviceAssignment, WorkerNeeds, assign
 from shared.logs.setup import open_log
 from shared.settings import ServerSettings
 from shared.settings.server import SettingsFile
+from shared.signals import ignore_stray_signals
 from workers.supervisor.commands import router_command, worker_command
 from workers.supervisor.display import open_display
 from workers.supervisor.listener import CannotListen, open_listener
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     file = SettingsFile.at(parser.parse_args(arguments).settings)
     settings = ServerSettings.load(file.path)
     open_log(settings.log_format, process="nexa")
+    ignore_stray_signals()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # until the supervisor's handler
     try:
         listener = open_listener(settings.host, settings.port)

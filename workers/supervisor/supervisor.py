@@ -14,6 +14,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from shared.settings import ServerSettings
+from shared.signals import has_terminal
 from shared.wire.messages import HEARTBEAT_INTERVAL_S, ControlMessage, Heartbeat, RouterAlive, WorkerState
 from shared.wire.run_folder import NoRunFolder, restore_run_folder
 from shared.wire.transport import Endpoints
@@ -29,7 +30,6 @@ from workers.supervisor.router_keeper import RouterKeeper
 
 ROUTER_STOP_MARGIN_S = 5.0
 _SHOWN_LINES = 8
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 log = logging.getLogger("nexa.supervisor")
 
@@ -86,8 +86,10 @@ class Supervisor:
     async def run(self) -> int:
         """Run the server until it is stopped or cannot continue. Returns the exit code."""
         loop = asyncio.get_running_loop()
-        for number in _STOP_SIGNALS:
+        for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.stop, number)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup leaves it
+            loop.add_signal_handler(signal.SIGHUP, self._hang_up, has_terminal())
         endpoints = Endpoints.in_folder(self._folder)
         self._bus = SupervisorBus(endpoints, self._on_heartbeat, self._on_control)
         keepers = [asyncio.create_task(self._keep_router())]
@@ -205,6 +207,13 @@ class Supervisor:
         elif self._killed_by is None:
             self._killed_by = number
             self._kill_all()
+
+    def _hang_up(self, had_terminal: bool) -> None:
+        """End with the terminal. A service without one is told to open its logs again, and has none open."""
+        if had_terminal:
+            self.stop(signal.SIGHUP)
+        else:
+            log.info("SIGHUP ignored: logs go to stderr, options are read at the start")
 
     def _kill_all(self) -> None:
         self.router.kill()

@@ -69,7 +69,14 @@ class GuardedProtocol(HttpToolsProtocol):
             transport, self.loop, limits.read_timeout_s, limits.min_progress_bytes, self._drop_stalled_reader
         )
         super().connection_made(
-            LingeringTransport(transport, self.loop, self._is_sending, limits.linger_timeout_s, limits.max_linger_bytes)
+            LingeringTransport(
+                transport,
+                self.loop,
+                self._is_sending,
+                limits.linger_timeout_s,
+                limits.max_linger_bytes,
+                self._log_endless_body,
+            )
         )
         refusal = self.take_place(self.client[0] if self.client else "") if self._place is None else None
         if refusal is not None:
@@ -230,6 +237,11 @@ class GuardedProtocol(HttpToolsProtocol):
     def _drop_stalled_reader(self) -> None:
         self._log_end("the client stopped reading")
         self.transport.abort()  # close() would wait until everything is read
+
+    def _log_endless_body(self) -> None:
+        limits = self.limits
+        bounds = f"{limits.max_linger_bytes} bytes or {limits.linger_timeout_s:g} s"
+        self._log_end(f"body: expected its end within {bounds} after the answer, got more")
 
     def _log_end(self, reason: str, status: int | None = None) -> None:
         """Log why the connection ended: the request log has only requests whose headers were complete."""

@@ -15,8 +15,9 @@ from typing import Any
 class LingeringTransport(asyncio.Transport):
     """A transport of which :meth:`close` first reads on, while ``is_sending()`` says that the client still sends.
 
-    It reads at most ``max_bytes`` for at most ``timeout_s``, then closes in any case. A second call of :meth:`close`
-    closes at once. The protocol passes what it receives to :meth:`count_unwanted`, and drops it while ``lingering``.
+    It reads at most ``max_bytes`` for at most ``timeout_s``, then calls ``on_bound`` and closes in any case. A second
+    call of :meth:`close` closes at once. The protocol passes what it receives to :meth:`count_unwanted`, and drops it
+    while ``lingering``.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class LingeringTransport(asyncio.Transport):
         is_sending: Callable[[], bool],
         timeout_s: float,
         max_bytes: int,
+        on_bound: Callable[[], None],
     ) -> None:
         super().__init__()
         self._transport = transport
@@ -33,6 +35,7 @@ class LingeringTransport(asyncio.Transport):
         self._is_sending = is_sending
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
+        self._on_bound = on_bound
         self._left_bytes = 0
         self._timer: asyncio.TimerHandle | None = None
         self._close_timeout_s: float | None = None
@@ -53,14 +56,18 @@ class LingeringTransport(asyncio.Transport):
         """Close once the client has sent ``max_bytes`` from now on, or after ``timeout_s``, unless stopped before."""
         self.stop()
         self._left_bytes = self._max_bytes
-        self._timer = self._loop.call_later(self._timeout_s, self.finish)
+        self._timer = self._loop.call_later(self._timeout_s, self._reach_bound)
 
     def count_unwanted(self, data: bytes) -> None:
         """Count received bytes, if they are bounded."""
         if self._timer is not None:
             self._left_bytes -= len(data)
             if self._left_bytes < 0:
-                self.finish()
+                self._reach_bound()
+
+    def _reach_bound(self) -> None:
+        self._on_bound()
+        self.finish()
 
     def finish(self) -> None:
         """Close now; what has been written is still sent."""

@@ -35,6 +35,23 @@ def test_a_json_line_holds_extras_as_fields(capsys: pytest.CaptureFixture[str]) 
     assert (fields["tokens"], fields["odd"]) == (12, "{1}")
 
 
+@pytest.mark.parametrize("fmt", ["text", "json"])
+def test_nothing_that_a_client_sends_reaches_the_log_raw(fmt: str, capsys: pytest.CaptureFixture[str]) -> None:
+    configure(fmt=fmt)
+    raw = "a\x1b[2J\x07\x7f\x9b\r\n2026 nexa INFO forged\u202egpj\u2066"
+    try:
+        raise RuntimeError(raw)
+    except RuntimeError:
+        logging.getLogger("x").exception("not found: %s", raw, extra={"user": raw, "path": [raw]})
+    printed = capsys.readouterr().err
+    assert "\\u202egpj\\u2066" in printed
+    assert all(line.isprintable() for line in printed.split("\n"))
+    assert not any(line.startswith("2026 nexa") for line in printed.split("\n"))
+    if fmt == "json":
+        (line,) = printed.splitlines()
+        assert json.loads(line)["user"] == raw
+
+
 def test_an_exception_stays_one_json_line(capsys: pytest.CaptureFixture[str]) -> None:
     configure(fmt="json")
     try:

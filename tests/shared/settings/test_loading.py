@@ -195,6 +195,41 @@ def test_a_wrong_key_of_the_file_is_named(config: Path, toml: str, message: str)
     assert refusal(config, toml) == message.format(config)
 
 
+@pytest.mark.parametrize(
+    ("toml", "got"),
+    [
+        (f"default_timeout_s = {'9' * 4000}", "9" * 99 + "…"),
+        ("default_timeout_s = nan", "nan"),
+        ("default_timeout_s = 1e999", "inf"),
+        (f"default_timeout_s = '{'9' * 5000}'", "'" + "9" * 98 + "…"),
+    ],
+)
+def test_a_huge_value_is_refused_and_shown_in_short(config: Path, toml: str, got: str) -> None:
+    expected = "a time from 0 to 1d, such as 90 (seconds), 15m or 1h"
+    assert refusal(config, toml) == f"default_timeout_s in {config}: expected {expected}, got {got}"
+
+
+def test_a_path_with_a_nul_is_refused(config: Path) -> None:
+    assert refusal(config, 'media_folder = "a\\u0000b"') == f"media_folder in {config}: expected a path, got 'a\\x00b'"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("port = " + "[" * 5000 + "]" * 5000, "expected tables and lists nested at most 16 deep, got deeper ones"),
+        ("port = " + "[" * 17 + "]" * 17, "expected tables and lists nested at most 16 deep, got deeper ones"),
+        (f"[models.{'.'.join('a' * 3000)}]", "expected tables and lists nested at most 16 deep, got deeper ones"),
+        (
+            "port = " + "9" * 5000,
+            "Exceeds the limit (4300 digits) for integer string conversion: value has 5000 digits",
+        ),
+        ("#" * (1024 * 1024 + 1), "expected at most 1048576 bytes, got more"),
+    ],
+)
+def test_a_file_that_is_too_deep_or_too_large_is_one_line(config: Path, content: str, reason: str) -> None:
+    assert refusal(config, content) == f"--config: expected a TOML file, got '{config}': {reason}"
+
+
 @pytest.mark.parametrize("content", [b"port = ", b"\xff", b"port = " + b"9" * 5000, b"port = " + b"[" * 5000])
 def test_a_file_that_is_not_toml_is_refused(config: Path, content: bytes) -> None:
     config.write_bytes(content)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -26,6 +28,21 @@ from workers.supervisor.restarts import RestartPolicy
 def start_server(folder: Path, router: str, *workers: str) -> subprocess.Popen[str]:
     arguments = [sys.executable, stand_in_server.__file__, str(folder), router, *workers]
     return subprocess.Popen(arguments, env=child_environment(), stderr=subprocess.PIPE, text=True)
+
+
+def start_in_session(folder: Path, with_terminal: bool) -> subprocess.Popen[str]:
+    """A server in a session of its own, which has a terminal or none."""
+    arguments = [sys.executable, stand_in_server.__file__, str(folder), "serve", "serve"]
+    _, terminal = os.openpty()
+    return subprocess.Popen(
+        arguments,
+        env=child_environment(),
+        stdin=terminal,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if with_terminal else None,
+    )
 
 
 @pytest.fixture
@@ -216,6 +233,21 @@ class TestEnd:
         process.communicate(timeout=TIMEOUT_S)
         assert process.returncode == 0
         assert (folder / "story").read_text().splitlines() == ["router drained", "m0/0 drained"]
+
+    @pytest.mark.parametrize("with_terminal", [True, False])
+    def test_a_hang_up_ends_a_server_of_a_terminal_and_no_other(self, folder: Path, with_terminal: bool) -> None:
+        process = start_in_session(folder, with_terminal)
+        try:
+            wait_for_line(process, "Serving")
+            process.send_signal(signal.SIGHUP)
+            wait_for_line(process, "draining" if with_terminal else "SIGHUP ignored")
+            if not with_terminal:
+                process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=TIMEOUT_S)
+            assert process.returncode == 0
+        finally:
+            process.kill()
+            process.communicate()
 
     def test_a_second_signal_ends_all_at_once(self, folder: Path, server: Callable[..., subprocess.Popen[str]]) -> None:
         process = server("serve", "stubborn")

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import http.client
 import json
+import logging
 import shutil
 import socket
 import ssl
@@ -90,13 +91,19 @@ def test_a_refusal_without_a_key_keeps_the_connection_and_reads_the_body() -> No
 
 @pytest.mark.parametrize("key", [b"secret", b"wrong"])
 @pytest.mark.parametrize("bound", ["seconds", "bytes"])
-def test_an_endless_body_after_a_refusal_is_cut(bound: str, key: bytes) -> None:
+def test_an_endless_body_after_a_refusal_is_cut_and_one_line_says_so(
+    bound: str, key: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "nexa.connection")
     limits = SHORT if bound == "seconds" else dataclasses.replace(USUAL, max_linger_bytes=1_000_000)
     head = HEAD + b"Authorization: Bearer " + key + b"\r\nTransfer-Encoding: chunked\r\n\r\n"
     with serving_with(limits, broker_with(max_body_bytes=10_000, api_key="secret")) as server:
         with server.connect(head) as connection:
             send_endlessly(connection)
         wait_until(lambda: not server.server.server_state.connections)
+    bounds = f"{limits.max_linger_bytes} bytes or {limits.linger_timeout_s:g} s"
+    reasons = [vars(line)["reason"] for line in caplog.records if line.name == "nexa.connection"]
+    assert reasons[-1] == f"body: expected its end within {bounds} after the answer, got more"
 
 
 def test_the_end_of_an_answer_is_seen_before_the_server_stops_reading() -> None:
