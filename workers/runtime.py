@@ -22,6 +22,8 @@ from workers.pulse import Pulse
 ACKNOWLEDGE_WAIT_S = 1.0
 """Longest time that a drained worker waits for the router to acknowledge its jobs' ends."""
 ACKNOWLEDGE_POLL_S = 0.01
+MAX_COMMANDS_S = 0.05
+"""After this time, running jobs get a step before further commands: large prompts do not hold up their tokens."""
 
 log = logging.getLogger("nexa.worker")
 
@@ -108,14 +110,18 @@ class WorkerRuntime:
         return emitted
 
     def _take_commands(self, wait: bool) -> list[Emitted]:
-        """Carry out the commands that have arrived. With ``wait``, block until there is one."""
+        """Carry out commands that have arrived, for up to ``MAX_COMMANDS_S``. With ``wait``, block for the first."""
         emitted: list[Emitted] = []
+        until_s = time.monotonic() + MAX_COMMANDS_S
         if wait and self._state is not WorkerState.DRAINING:
             emitted += self._carry_out(self._commands.get())
+            until_s = time.monotonic() + MAX_COMMANDS_S
         while True:
             try:
                 emitted += self._carry_out(self._commands.get_nowait())
             except queue.Empty:
+                return emitted
+            if time.monotonic() >= until_s:
                 return emitted
 
     def _carry_out(self, command: Command) -> list[Emitted]:

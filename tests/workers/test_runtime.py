@@ -13,7 +13,10 @@ from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import ImageJob, SpeechJob
 from shared.wire.messages import Acknowledge, Cancel, Drain, Replay, WorkerState
 from shared.wire.payloads import Done, Failed, Started, Tokens
+from shared.wire.transport import Endpoints
 from tests.support.router.router_end import PATIENCE_S, RouterEnd
+from workers.runtime import WorkerRuntime
+from workers.testing.echo import EchoEngine
 
 REPOSITORY = Path(__file__).parents[2]
 SLOTS = 2
@@ -97,6 +100,20 @@ def test_a_cancelled_job_frees_its_slot_and_emits_nothing_more(worker: RunningWo
     worker.send(Cancel("endless-1"))
     worker.wait_for_heartbeat(lambda beat: beat.stats.running == 0)
     worker.wait_for_report(lambda report: "endless-1" not in report.jobs)
+
+
+def test_many_commands_leave_running_jobs_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancelled: list[str] = []
+    engine = EchoEngine()
+    monkeypatch.setattr(engine, "cancel", cancelled.append)
+    monkeypatch.setattr("workers.runtime.MAX_COMMANDS_S", 0.0)
+    endpoints = Endpoints("inproc://jobs", "inproc://bus", "inproc://supervisor", "inproc://control")
+    runtime = WorkerRuntime(engine, "worker", "echo/0", "echo", "cpu", endpoints)
+    for job_id in "abc":
+        runtime._commands.put(Cancel(job_id))
+    for carried_out in ("a", "ab", "abc", "abc"):
+        runtime._take_commands(wait=False)
+        assert cancelled == list(carried_out)
 
 
 def test_a_job_that_the_engine_refuses_fails_with_its_message(worker: RunningWorker) -> None:
