@@ -47,7 +47,7 @@ class Broker:
         self._workers = workers = WorkerTable()
         self.control = WorkerControl(workers, link)
         self._prober = Prober(router_id, link, workers)
-        self._dispatcher = Dispatcher([model.name for model in settings.models], router_id, link, workers)
+        self._dispatcher = Dispatcher(settings.models, router_id, link, workers)
         self._admission = Admission(workers, self._dispatcher, settings.queue_limit, settings.queued_per_user)
         self._completion = Completion(self._dispatcher, link)
         self._failover = Failover(workers, self._dispatcher, self._completion, link)

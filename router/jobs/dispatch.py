@@ -18,6 +18,7 @@ from router.jobs.workers.link import RouterLink
 from router.jobs.workers.prefix import Cut, prefix_cuts
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
+from shared.settings import ModelSettings
 from shared.wire.codec import MAX_FRAME_BYTES, encode
 from shared.wire.jobs import TextJob
 from shared.wire.messages import Cancel, Replay, Submit
@@ -30,11 +31,13 @@ class Dispatcher:
     ``jobs`` holds all jobs that have not ended, by wire id; ``rates`` the service rate of each model.
     """
 
-    def __init__(self, models: Iterable[str], router_id: str, link: RouterLink, workers: WorkerTable) -> None:
+    def __init__(self, models: Iterable[ModelSettings], router_id: str, link: RouterLink, workers: WorkerTable) -> None:
+        models = list(models)
         self.tally = UserTally()
-        self.queues = {model: FairQueue(self.tally) for model in models}
+        self.queues = {model.name: FairQueue(self.tally) for model in models}
         self.rates = {model: ServiceRate() for model in self.queues}
         self.jobs: dict[str, Job] = {}
+        self._private = frozenset(model.name for model in models if model.share_prefixes == "user")
         self._router_id = router_id
         self._submissions = 0
         self._cuts: WeakKeyDictionary[PackedWork, list[Cut]] = WeakKeyDictionary()
@@ -116,7 +119,8 @@ class Dispatcher:
         cuts = self._cuts.get(job.packed)
         if cuts is None:
             work = job.packed.work
-            cuts = self._cuts[job.packed] = prefix_cuts(work) if isinstance(work, TextJob) else []
+            owner = job.request.user if job.request.model in self._private else ""
+            cuts = self._cuts[job.packed] = prefix_cuts(work, owner) if isinstance(work, TextJob) else []
         return cuts
 
     def _next_turn(self, model: str) -> tuple[Job, Placement] | None:

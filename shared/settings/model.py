@@ -9,7 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from shared.kinds import JobKind
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
-from shared.settings.values import Duration, ExistingPath, Size, Text, Texts, Whole
+from shared.settings.values import Choice, Duration, ExistingPath, Size, Text, Texts, Whole
+
+SHARING = ("all", "user")
+"""Values of ``share_prefixes``."""
 
 _FILE = ExistingPath()
 _FOLDER = ExistingPath("FOLDER")
@@ -49,6 +52,14 @@ class ModelOptions(BaseModel):
             former=FormerName("cache_ram", MEGABYTE),
         ),
     ] = GIGABYTE
+    share_prefixes: Annotated[
+        str,
+        Option(
+            Choice(SHARING, "WHOM"),
+            "whose prompts share cached prefixes: those of all users, or of the same user",
+            Group.MODELS,
+        ),
+    ] = "all"
     chat_template: Annotated[
         str,
         Option(

@@ -167,6 +167,7 @@ class LlamaEngine:
         sequence = self._preparer.prepare(job, attempt)
         sequence.received_at_s = received_at_s
         sequence.user, sequence.weight = job.user, job.weight
+        sequence.cache_owner = job.user if self._options.share_prefixes == "user" else ""
         if job.begun is not None:
             sequence.started, sequence.cached_tokens = True, job.begun.cached_tokens
         if job.generated:

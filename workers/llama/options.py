@@ -20,6 +20,7 @@ class LlamaOptions:
     means one full context or 512 tokens per slot, whichever is more. ``cache_bytes`` bounds the ended conversations in
     main memory. ``compile_time_s`` and ``compile_memory_bytes`` bound the CPU time and memory for rendering a chat, and
     for compiling a grammar or schema.
+    ``share_prefixes`` is a value of :data:`shared.settings.model.SHARING`.
 
     Two options apply only on a CPU. ``kept_tokens`` bounds the ended conversations in the KV cache, where each token
     slows down every step; copying them back costs less. With ``separate_from_tokens`` or more tokens in the KV cache,
@@ -36,6 +37,7 @@ class LlamaOptions:
     batch_tokens: int = 512
     target_step_s: float = 0.35
     cache_bytes: int = 1000 * 1000 * 1000
+    share_prefixes: str = "all"
     kept_tokens: int = 1024
     separate_from_tokens: int = 512
     compile_time_s: float = 10.0
@@ -51,6 +53,7 @@ class LlamaOptions:
             context_tokens=model.context_tokens,
             gpu_layers=model.gpu_layers,
             cache_bytes=model.cache_bytes,
+            share_prefixes=model.share_prefixes,
             chat_template=model.chat_template,
             compile_time_s=model.compile_time_s,
             compile_memory_bytes=model.compile_memory_bytes,

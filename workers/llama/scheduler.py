@@ -250,14 +250,15 @@ class Scheduler:
             return True
         shareable = sequence.tokens[: sequence.shareable]
         others = len(sequence.tokens) - len(shareable) + sum(s.pending + HEADROOM_CELLS for s in running)
-        return self._cache.would_fit(shareable, others, {s.cache_id for s in preempted})
+        return self._cache.would_fit(shareable, others, {s.cache_id for s in preempted}, sequence.cache_owner)
 
     def _start(self, sequence: Sequence) -> bool:
         """Run a sequence, with a cache id and its cached prefix, if the rest fits beside the running ones."""
         if not self._fits(sequence, self.running, []):
             return False
         try:
-            sequence.cache_id, sequence.computed = self._cache.open(sequence.tokens[: sequence.shareable])
+            tokens = sequence.tokens[: sequence.shareable]
+            sequence.cache_id, sequence.computed = self._cache.open(tokens, sequence.cache_owner)
         except CacheFull:
             return False
         sequence.guarded_until = 2 * sequence.reached - min(sequence.computed, sequence.reached)
@@ -272,12 +273,12 @@ class Scheduler:
         """Whether a prompt that is in prefill will hold a longer prefix of this one than the cache does now."""
         cached = -1
         for other in self.running:
-            if other.state is not SequenceState.PREFILL:
+            if other.state is not SequenceState.PREFILL or other.cache_owner != sequence.cache_owner:
                 continue
             common = min(common_prefix(other.tokens, sequence.tokens), sequence.shareable)
             if common > other.computed:
                 if cached < 0:
-                    cached = self._cache.match(sequence.tokens[: sequence.shareable])
+                    cached = self._cache.match(sequence.tokens[: sequence.shareable], sequence.cache_owner)
                 if common - cached >= MIN_SHARED_TOKENS:
                     return True
         return False

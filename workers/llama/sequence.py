@@ -47,7 +47,8 @@ class Sequence:
     sequence that needs no step of this worker: earlier workers generated all, or ``max_tokens`` is 0. Instants are
     monotonic.
 
-    ``user`` is the opaque id of who asked for it, and ``weight`` the user's share of the worker. ``reached`` is how far
+    ``user`` is the opaque id of who asked for it, and ``weight`` the user's share of the worker. Only
+    sequences with the same ``cache_owner`` share cached prefixes. ``reached`` is how far
     the sequence was when it was last preempted; until it is at ``guarded_until``, it makes no room for other users.
     """
 
@@ -73,6 +74,7 @@ class Sequence:
     received_at_s: float = field(default_factory=time.monotonic)
     ttft_s: float = 0.0
     user: str = ""
+    cache_owner: str = ""
     weight: float = 1.0
     reached: int = 0
     guarded_until: int = 0

@@ -27,15 +27,18 @@ class Cut(NamedTuple):
     characters: int
 
 
-def prefix_cuts(job: TextJob) -> list[Cut]:
-    """The prefixes of a prompt, shortest first. Each turn of a conversation also has those of the turns before it."""
+def prefix_cuts(job: TextJob, owner: str = "") -> list[Cut]:
+    """The prefixes of a prompt, shortest first. Each turn of a conversation also has those of the turns before it.
+
+    Those of different owners are different.
+    """
     if job.messages is not None:
         tools = json.dumps(job.tools) if job.tools else ""
         parts = [tools] + [json.dumps(message, sort_keys=True) for message in job.messages]
     else:
         text = job.prompt if job.prompt is not None else json.dumps(job.prompt_tokens)
         parts = [text[at : at + BLOCK_CHARACTERS] for at in range(0, len(text), BLOCK_CHARACTERS)]
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(owner.encode("utf-8", "surrogatepass") + b"\0" if owner else b"", digest_size=16)
     characters = 0
     cuts = []
     for part in parts[:MAX_CUTS]:

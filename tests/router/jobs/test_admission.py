@@ -17,12 +17,15 @@ from router.jobs.limits import UserLimits
 from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.table import WorkerTable
+from shared.kinds import JobKind
+from shared.settings import ModelSettings
 from shared.wire.jobs import TextJob
 from shared.wire.messages import Cancel, WorkerState
 from shared.wire.transport import Endpoints
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, run, tokens
 
 LIMIT = 16
+SMOL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="")
 
 
 def job_of(user: str, **request: Any) -> Job:
@@ -34,7 +37,7 @@ def job_of(user: str, **request: Any) -> Job:
 def dispatcher() -> Dispatcher:
     """A dispatcher without workers: whatever is added stays queued."""
     link = RouterLink("router", Endpoints.in_folder(Path("/nowhere")))
-    return Dispatcher(["smol"], "router", link, WorkerTable())
+    return Dispatcher([SMOL], "router", link, WorkerTable())
 
 
 @pytest.fixture

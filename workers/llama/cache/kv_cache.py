@@ -52,7 +52,7 @@ class KVCache:
 
     ``cells`` is the context's size in tokens, ``sequences`` the number of ids. Without ``can_share_prefixes``
     (recurrent models) nothing is matched or kept. When a sequence starts, ended ones are evicted until only
-    ``kept_cells`` cells are theirs alone; None for no bound.
+    ``kept_cells`` cells are theirs alone; None for no bound. Sequences share prefixes only with those of one ``owner``.
     """
 
     def __init__(
@@ -83,17 +83,17 @@ class KVCache:
         """All cells."""
         return self._cells
 
-    def match(self, tokens: Tokens[int]) -> int:
+    def match(self, tokens: Tokens[int], owner: str = "") -> int:
         """The length of the longest cached prefix of ``tokens``. It becomes the most recently used."""
         if not self._can_share_prefixes:
             return 0
-        length, node = self._tree.match(tokens)
+        length, node = self._tree.match(tokens, owner)
         if length:
             for sequence in node.sequences & self._kept.keys():
                 self._kept.move_to_end(sequence)
         return length
 
-    def open(self, tokens: list[int]) -> tuple[int, int]:
+    def open(self, tokens: list[int], owner: str = "") -> tuple[int, int]:
         """Begin a sequence that will hold ``tokens``.
 
         Returns:
@@ -102,9 +102,9 @@ class KVCache:
         Raises:
             CacheFull: all ids belong to running sequences.
         """
-        saved_length, saved = self._saved_beyond(tokens, self.match(tokens))
+        saved_length, saved = self._saved_beyond(tokens, self.match(tokens, owner), owner)
         sequence = self._take_id()  # may evict a part of the match
-        length, node = self._tree.match(tokens if self._can_share_prefixes else [])
+        length, node = self._tree.match(tokens if self._can_share_prefixes else [], owner)
         if saved is None or not self._restore(sequence, saved, length, saved_length):
             saved_length = length
         if length:
@@ -114,13 +114,13 @@ class KVCache:
         self._trim()
         return sequence, saved_length
 
-    def would_fit(self, tokens: list[int], others: int, ended: Set[int] = frozenset()) -> bool:
+    def would_fit(self, tokens: list[int], others: int, ended: Set[int] = frozenset(), owner: str = "") -> bool:
         """Whether there are cells for a new sequence with ``tokens``, and for ``others`` tokens of running sequences.
 
         It is as if the running sequences ``ended`` had ended. Does not evict.
         """
         without = self._kept.keys() | ended
-        shared = self._tree.held_beside(tokens, without) if self._can_share_prefixes else 0
+        shared = self._tree.held_beside(tokens, without, owner) if self._can_share_prefixes else 0
         return self._cells - self._tree.size_without(without) >= len(tokens) - shared + others
 
     def reserve(self, cells: int) -> None:
@@ -183,13 +183,13 @@ class KVCache:
         """Copy a sequence to main memory if it is long enough and not there yet."""
         if self._host is None or self._tree.own_size(sequence) < MIN_SAVED_TOKENS:
             return
-        tokens = self._tree.tokens_of(sequence)
-        if not self._host.holds(tokens) and self._host.has_room_for(self._memory.state_bytes(sequence)):
-            self._host.put(tokens, self._memory.save(sequence))
+        tokens, owner = self._tree.tokens_of(sequence), self._tree.owner_of(sequence)
+        if not self._host.holds(tokens, owner) and self._host.has_room_for(self._memory.state_bytes(sequence)):
+            self._host.put(tokens, self._memory.save(sequence), owner)
 
-    def _saved_beyond(self, tokens: list[int], shared: int) -> tuple[int, SavedPrefix | None]:
+    def _saved_beyond(self, tokens: list[int], shared: int, owner: str) -> tuple[int, SavedPrefix | None]:
         """The longest saved prefix of ``tokens``, if it is worth restoring and there are cells for it."""
-        length, saved = (0, None) if self._host is None else self._host.longest(tokens)
+        length, saved = (0, None) if self._host is None else self._host.longest(tokens, owner)
         if saved is None or length - shared < MIN_SAVED_TOKENS:
             return 0, None
         try:

@@ -15,12 +15,16 @@ from workers.llama.cache.prefix import common_prefix
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A run of tokens and the ids of the sequences that hold it. ``children`` are grouped by their first token."""
+    """A run of tokens and the ids of the sequences that hold it. ``children`` are grouped by their first token.
+
+    A root has no tokens; all nodes below it are of sequences of its ``owner``.
+    """
 
     parent: Node | None
     tokens: list[int]
     sequences: set[int] = field(default_factory=set)
     children: dict[int, list[Node]] = field(default_factory=dict)
+    owner: str = ""
 
     def add_child(self, child: Node) -> None:
         self.children.setdefault(child.tokens[0], []).append(child)
@@ -33,17 +37,18 @@ class Node:
 
 
 class RadixTree:
-    """The tokens of some sequences. ``size`` counts shared tokens once."""
+    """The tokens of some sequences. ``size`` counts shared tokens once. Only sequences of one owner share tokens."""
 
     def __init__(self) -> None:
         self.size = 0
-        self._root = Node(None, [])
+        self._roots: dict[str, Node] = {}
         self._tails: dict[int, Node] = {}
 
-    def match(self, tokens: Tokens[int]) -> tuple[int, Node]:
-        """The length of the longest prefix of ``tokens`` in the tree, and the node in which it ends."""
-        best_length, best = 0, self._root
-        paths = [(0, self._root)]
+    def match(self, tokens: Tokens[int], owner: str = "") -> tuple[int, Node]:
+        """The length of the longest prefix of ``tokens`` that an owner has here, and the node in which it ends."""
+        root = self._roots.get(owner) or Node(None, [], owner=owner)
+        best_length, best = 0, root
+        paths = [(0, root)]
         while paths:  # siblings may begin with equal tokens, and the shorter match may lead to the longer path
             depth, node = paths.pop()
             for child in node.children.get(tokens[depth], ()) if depth < len(tokens) else ():
@@ -55,25 +60,26 @@ class RadixTree:
         return best_length, best
 
     def add(self, sequence: int, node: Node, length: int) -> None:
-        """Add a sequence that holds the first ``length`` tokens of the path to ``node``, in which they end."""
-        if length == 0:
-            self._tails[sequence] = self._root
-            return
+        """Add a sequence that holds the first ``length`` tokens of the path to ``node``, in which they end.
+
+        ``node`` is what :meth:`match` returned just now: it decides whose the sequence is.
+        """
         above = _depth(node.parent)
         if length < above + len(node.tokens):
             node = _split(node, length - above)
         self._tails[sequence] = node
-        step: Node | None = node
-        while step is not None and step.parent is not None:
-            step.sequences.add(sequence)
-            step = step.parent
+        node.sequences.add(sequence)
+        while node.parent is not None:
+            node = node.parent
+            node.sequences.add(sequence)
+        self._roots[node.owner] = node
 
     def extend(self, sequence: int, tokens: Tokens[int]) -> None:
         """Append tokens to a sequence."""
         if not tokens:
             return
         tail = self._tails[sequence]
-        if tail is self._root or tail.children or len(tail.sequences) > 1:
+        if tail.parent is None or tail.children or len(tail.sequences) > 1:
             node = Node(tail, list(tokens), {sequence})
             tail.add_child(node)
             self._tails[sequence] = node
@@ -83,18 +89,21 @@ class RadixTree:
 
     def remove(self, sequence: int) -> None:
         """Remove a sequence and the tokens that no other holds."""
-        node: Node | None = self._tails.pop(sequence)
-        while node is not None and node.parent is not None:
-            node.sequences.discard(sequence)
+        node = self._tails.pop(sequence)
+        node.sequences.discard(sequence)
+        while node.parent is not None:
             if not node.sequences:
                 self.size -= len(node.tokens)
                 node.parent.remove_child(node)
             node = node.parent
+            node.sequences.discard(sequence)
+        if not node.sequences:
+            del self._roots[node.owner]
 
     def holds_own_tail(self, sequence: int) -> bool:
         """Whether a sequence has tokens, and does not share the last one."""
         tail = self._tails[sequence]
-        return tail is not self._root and len(tail.sequences) == 1
+        return tail.parent is not None and len(tail.sequences) == 1
 
     def own_size(self, sequence: int) -> int:
         """The number of a sequence's tokens that no other holds."""
@@ -106,14 +115,21 @@ class RadixTree:
 
     def size_without(self, sequences: Set[int]) -> int:
         """The tree's size if ``sequences`` were removed."""
-        return _size_without(self._root, sequences)
+        return sum(_size_without(root, sequences) for root in self._roots.values())
 
-    def held_beside(self, tokens: Tokens[int], sequences: Set[int]) -> int:
-        """How many of the first ``tokens`` are held by another sequence than ``sequences``."""
-        length, node = self.match(tokens)
+    def held_beside(self, tokens: Tokens[int], sequences: Set[int], owner: str = "") -> int:
+        """How many of the first ``tokens`` are held by another sequence of an owner than ``sequences``."""
+        length, node = self.match(tokens, owner)
         while node.parent is not None and node.sequences <= sequences:
             node = node.parent
         return min(length, _depth(node))
+
+    def owner_of(self, sequence: int) -> str:
+        """Whose a sequence is."""
+        node = self._tails[sequence]
+        while node.parent is not None:
+            node = node.parent
+        return node.owner
 
     def tokens_of(self, sequence: int) -> list[int]:
         """All tokens of a sequence."""

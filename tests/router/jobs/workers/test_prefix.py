@@ -84,3 +84,10 @@ def test_the_latest_prompts_are_remembered() -> None:
         memory.remember(prefix_cuts(TextJob(prompt=f"newer {number}")))
     assert memory.matched(used_again[1:]) == used_again[1].characters
     assert memory.matched(old[1:]) == 0
+
+
+def test_owners_have_prefixes_of_their_own() -> None:
+    memory = PrefixMemory()
+    memory.remember(prefix_cuts(chat("hi"), "anna"))
+    assert memory.matched(prefix_cuts(chat("hi"), "anna")) > 0
+    assert memory.matched(prefix_cuts(chat("hi"), "ben")) == memory.matched(prefix_cuts(chat("hi"))) == 0

@@ -39,7 +39,11 @@ class Filled:
 
     def open(self, *tokens: int) -> tuple[int, int]:
         """Open a sequence and decode what it does not share; returns its id and how much it shared."""
-        sequence, shared = self.cache.open(list(tokens))
+        return self.open_of("", *tokens)
+
+    def open_of(self, owner: str, *tokens: int) -> tuple[int, int]:
+        """The same for an owner."""
+        sequence, shared = self.cache.open(list(tokens), owner)
         self.extend(sequence, *tokens[shared:])
         return sequence, shared
 
@@ -294,3 +298,51 @@ def test_a_saved_sequence_without_free_cells_is_not_restored() -> None:
     filled.cache.clear_kept()
     filled.open(*range(500, 560))
     assert filled.open(*LONG[:40])[1] == 0
+
+
+def test_prefixes_are_shared_only_within_an_owner() -> None:
+    filled = Filled()
+    sequence, _ = filled.open_of("anna", 1, 2, 3)
+    assert filled.open_of("ben", 1, 2, 3)[1] == 0
+    assert filled.open_of("anna", 1, 2, 3)[1] == 3
+    assert [filled.cache.match([1, 2, 3], owner) for owner in ("anna", "ben", "cleo", "")] == [3, 3, 0, 0]
+    filled.cache.release(sequence)
+    assert filled.cache.match([1, 2, 3], "anna") == 3
+    assert filled.cache.used_cells == 6
+    assert filled.cache.would_fit([1, 2, 3], CELLS - 6, owner="ben")
+    assert not filled.cache.would_fit([1, 2, 3], CELLS - 6, owner="cleo")
+
+
+def test_what_an_owner_left_in_main_memory_is_restored_only_for_the_same_owner() -> None:
+    host = HostCache(1_000_000)
+    filled = Filled(cells=100, host=host)
+    prompt = list(range(40))
+    sequence, _ = filled.open_of("anna", *prompt)
+    filled.cache.keep(sequence)
+    filled.cache.clear_kept()
+    assert filled.cache.used_cells == 0
+    assert filled.open_of("ben", *prompt)[1] == 0
+    assert filled.open_of("anna", *prompt)[1] == 40
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), TOKENS), max_size=8))
+def test_two_owners_fill_one_cache_as_they_would_fill_two(given_: list[tuple[str, list[int]]]) -> None:
+    both, alone = Filled(100, 20), {owner: Filled(100, 20) for owner in "ab"}
+    for owner, tokens in given_:
+        sequence, shared = both.open_of(owner, *tokens)
+        own_sequence, own_shared = alone[owner].open_of(owner, *tokens)
+        assert shared == own_shared
+        both.cache.keep(sequence)
+        alone[owner].cache.keep(own_sequence)
+    assert both.cache.used_cells == sum(filled.cache.used_cells for filled in alone.values())
+    both.cache.clear_kept()
+    assert both.cache.used_cells == 0
+
+
+def test_a_prefix_is_restored_though_main_memory_drops_it_for_what_is_evicted_for_its_cells() -> None:
+    filled = Filled(cells=60, host=HostCache(400))
+    prompt, other = list(range(40)), list(range(100, 140))
+    for tokens in (prompt, other):  # the second takes the cells of the first, and the first those of the second
+        sequence, _ = filled.open(*tokens)
+        filled.cache.keep(sequence)
+    assert filled.open(*prompt)[1] == 40
