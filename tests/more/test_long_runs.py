@@ -34,3 +34,8 @@ def test_no_process_grows_in_ten_minutes_of_load() -> None:
 @pytest.mark.timeout(3600)
 def test_no_worker_dies_of_5000_random_picture_orders() -> None:
     assert "deaths: 0" in script("scripts.picture_fuzz", "--orders", "5000")
+
+
+@pytest.mark.timeout(600)
+def test_nobody_sees_the_secret_of_another_in_two_minutes_of_deaths() -> None:
+    assert "secrets seen by others: 0" in script("scripts.isolation", "--seconds", "120")
