@@ -19,8 +19,7 @@ class LlamaOptions:
     ``gpu_layers`` -1 puts all layers on a GPU if there is one. ``kv_tokens`` is the size of the shared KV cache; 0
     means one full context or 512 tokens per slot, whichever is more. ``cache_bytes`` bounds the ended conversations in
     main memory. ``compile_time_s`` and ``compile_memory_bytes`` bound the CPU time and memory for rendering a chat, and
-    for compiling a grammar or schema.
-    ``share_prefixes`` is a value of :data:`shared.settings.model.SHARING`.
+    for compiling a grammar or schema. ``share_prefixes`` is a value of :data:`shared.settings.model.SHARING`.
 
     Two options apply only on a CPU. ``kept_tokens`` bounds the ended conversations in the KV cache, where each token
     slows down every step; copying them back costs less. With ``separate_from_tokens`` or more tokens in the KV cache,
