@@ -18,6 +18,7 @@ from router.http.connections.connection import guarded_protocol
 from router.http.connections.connection_limits import ConnectionLimits, notice_vanished_clients
 from router.http.connections.file_limit import within_file_limit
 from router.http.connections.tls_door import tls_door
+from router.http.senders.host_check import HostCheck
 from router.http.tls import tls_context
 from router.jobs.broker import Broker
 from router.keys.database import KeyFileError
@@ -30,6 +31,8 @@ log = logging.getLogger("nexa.router")
 
 # Longer than clients keep idle connections: if the server closed first, their next request would fail with a reset.
 KEEP_ALIVE_TIMEOUT_S = 75
+MIN_KEY_CHARS = 16
+"""A shorter key for all users is warned about."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,10 +48,12 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyFileError, sqlite3.Error) as error:
         log.error("%s", error)
         return 1
+    if 0 < len(settings.api_key) < MIN_KEY_CHARS:
+        log.warning("API key is short and could be guessed", extra={"characters": len(settings.api_key)})
     tls = tls_context(settings.ssl_certfile, settings.ssl_keyfile)
     server = uvicorn.Server(
         uvicorn.Config(
-            app,
+            HostCheck(app, settings, lambda: app.state.access.needs_key),
             host=settings.host,
             port=settings.port,
             loop="uvloop",

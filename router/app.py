@@ -65,6 +65,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
         separate_input_output_schemas=False,
     )
     parts.attach_to(app)
+    app.state.access = access
     _add_endpoints(app, access.needs_key)
     install_error_handlers(app, PATHS)
     observers: list[RequestObserver] = [parts.metrics, parts.usage_log]

@@ -58,7 +58,10 @@ class Server:
     def __init__(self, url: str, environment: Mapping[str, str]) -> None:
         key = environment.get("NEXA_API_KEY")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._client = httpx.Client(base_url=url.rstrip("/"), headers=headers, timeout=REQUEST_TIMEOUT_S)
+        # A transport of its own: the key must not go through a proxy that HTTP_PROXY names.
+        self._client = httpx.Client(
+            base_url=url.rstrip("/"), headers=headers, timeout=REQUEST_TIMEOUT_S, transport=httpx.HTTPTransport()
+        )
 
     def order(self, path: str) -> list[Row]:
         """Send an order; returns the workers that it affects, in their state before it.

@@ -18,11 +18,11 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from router.http.content_type import FORM, check_content_type
 from router.http.error_handlers import validation_error
+from router.http.senders.other_sites import refuse_cross_site
 from router.http.uploads import SpooledUpload, on_disk
 from router.jobs.job import Blob
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
-from shared.origins import is_allowed
 from shared.settings import ServerSettings
 
 MAX_FILES = 4
@@ -88,7 +88,7 @@ async def read_form(request: Request, settings: ServerSettings) -> Form:
             413, a file has more than ``max_upload_bytes``; 507, the disk is full; 503, it does not answer.
         ClientDisconnect: the client disconnected.
     """
-    _refuse_cross_site(request, settings.cors_origins)
+    refuse_cross_site(request, settings)
     content_type = request.headers.get("content-type")
     check_content_type(content_type, FORM)
     _check_charset(content_type)
@@ -147,20 +147,6 @@ async def _parsed(request: Request) -> FormData:
             return await parser.parse()
         except MultiPartException as error:
             raise ApiError(400, error.message) from None
-
-
-def _refuse_cross_site(request: Request, cors_origins: Sequence[str]) -> None:
-    """Refuse forms from web pages of other sites: unlike JSON, browsers send them without a preflight request.
-
-    Raises:
-        ApiError: 403.
-    """
-    if is_allowed(request.headers.get("origin", ""), cors_origins):
-        return
-    if request.headers.get("sec-fetch-site", "").lower() == "cross-site":
-        raise ApiError(
-            403, "Sec-Fetch-Site: expected a form from this site, got cross-site; --cors-origin allows other sites"
-        )
 
 
 def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:

@@ -12,6 +12,7 @@ from router.http.request_record import record_of
 from router.keys.access import Access
 from router.keys.signed_urls import SignedUrls
 from router.keys.store import user_of
+from router.keys.wrong_keys import WrongKeys
 from router.schemas.errors import ApiError
 
 DOCUMENTATION_PATHS = frozenset({"/docs", "/openapi.json"})
@@ -33,6 +34,7 @@ class Authentication:
         self._app = app
         self._access = access
         self._signed_urls = signed_urls
+        self._wrong_keys = WrongKeys()
         self._open_paths = open_paths | DOCUMENTATION_PATHS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,4 +76,5 @@ class Authentication:
             message = "Authorization: expected a valid API key of this server, got an unknown or revoked one"
         elif header.strip() and scheme.lower() != "bearer":
             message = "Authorization: expected Bearer <key>, with an API key of this server, got no word Bearer first"
-        return ApiError(401, message, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
+        refusal = ApiError(401, message, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
+        return await self._wrong_keys.refuse(record_of(scope).network, refusal) if given else refusal

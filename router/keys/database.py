@@ -7,8 +7,10 @@ wait for a writer, and committed data survives the death of the process.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +20,9 @@ LOCK_TIMEOUT_S = 5.0
 
 IN_MEMORY = ":memory:"
 _LOG_ENDINGS = ("-wal", "-shm")
+
+log = logging.getLogger("nexa.auth")
+
 _APPLICATION_ID = 0x6E657861  # "nexa"
 _VERSION = 1
 # Columns keep their names, since servers of several versions may share a file. ``created_s`` and ``revoked_s`` are
@@ -139,6 +144,8 @@ def connect(path: Path | None, lock_timeout_s: float = LOCK_TIMEOUT_S, create: b
         if path is not None and create:
             path.parent.mkdir(parents=True, exist_ok=True)
             _create_private(path)
+        if path is not None:
+            _check_private(path)
         name = IN_MEMORY if path is None else f"{path.absolute().as_uri()}?mode=rw"
         database = sqlite3.connect(
             name, timeout=lock_timeout_s, isolation_level=None, check_same_thread=False, uri=path is not None
@@ -178,6 +185,16 @@ def _create_private(path: Path) -> None:
     """
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _check_private(path: Path) -> None:
+    """Refuse a file in which others could write keys of their own, and warn of one that they can read."""
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & (stat.S_IWGRP | stat.S_IWOTH):
+        expected = "expected one that only its owner may write"
+        raise KeyFileError(f"key file {path}: {expected}, got mode {mode:04o}; try: chmod 600 {path}")
+    if mode & (stat.S_IRGRP | stat.S_IROTH):
+        log.warning("others may read the key file", extra={"path": str(path), "mode": f"{mode:04o}"})
 
 
 def _prepare(database: sqlite3.Connection, path: Path | None) -> None:

@@ -90,6 +90,16 @@ class ServerOptions(BaseModel):
         ),
     ] = ()
 
+    allowed_hosts: Annotated[
+        tuple[str, ...],
+        Option(
+            Texts("NAME", "a list of names"),
+            "name under which clients may reach this server, beside localhost, addresses and --host",
+            Group.NETWORK,
+            flag="--allowed-host",
+        ),
+    ] = ()
+
     queue_limit: Annotated[
         int,
         Option(

@@ -37,9 +37,10 @@ class Orders:
         self._on_done = on_done
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._awaiting_restart: set[str] = set()
 
     def take(self, order: Order) -> None:
-        """Start an order. Unknown worker names are ignored."""
+        """Start an order. Ignored are unknown workers, and for a restart those that wait for one already."""
         match order:
             case DrainWorker(worker_name=name):
                 if name in self._places:
@@ -47,7 +48,8 @@ class Orders:
             case RestartWorkers(worker_names=names):
                 by_model: defaultdict[str, list[Replica]] = defaultdict(list)
                 for name in names:
-                    if name in self._places:
+                    if name in self._places and name not in self._awaiting_restart:
+                        self._awaiting_restart.add(name)
                         by_model[self._places[name].model].append(self._places[name])
                 for model, replicas in by_model.items():
                     self._start(self._restart_in_turn(model, replicas))
@@ -64,10 +66,12 @@ class Orders:
     async def _restart_in_turn(self, model: str, replicas: list[Replica]) -> None:
         """Restart each worker once the one before it is ready: a model that does not load keeps its other workers."""
         async with self._turns[model]:
-            for replica in replicas:
+            for number, replica in enumerate(replicas):
+                self._awaiting_restart.discard(replica.name)
                 log.info("restarting worker", extra={"worker": replica.name})
                 if not await replica.restart(self._timeout_s):
                     log.error("worker not restarted", extra={"worker": replica.name, "reason": replica.detail})
+                    self._awaiting_restart.difference_update(left.name for left in replicas[number:])
                     return
 
     def _start(self, order: Coroutine[Any, Any, None]) -> None:

@@ -202,6 +202,16 @@ def test_a_form_from_another_site_is_refused(site: str, status: int) -> None:
     assert len(broker.jobs) == (status == 200)
 
 
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("https://evil.example", 403), ("null", 403), ("http://nexa", 200), ("http://nexa:81", 403), ("file://", 403)],
+)
+def test_a_form_from_another_origin_is_refused_where_browsers_say_no_more(origin: str, status: int) -> None:
+    broker: FakeBroker = speech_broker()
+    assert ask(broker, "POST", ROUTE, files={"file": b"sound"}, headers={"Origin": origin}).status_code == status
+    assert len(broker.jobs) == (status == 200)
+
+
 def test_a_file_field_left_empty_in_a_browser_counts_as_missing() -> None:
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename=""\r\n\r\n\r\n--b--\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=b"}

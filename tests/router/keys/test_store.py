@@ -191,3 +191,16 @@ def test_options_override_whether_a_key_is_needed(store: KeyStore, settings: dic
     assert Access(Keyring(store), **settings).needs_key is needed
     store.create("bob")
     assert Access(Keyring(store), **settings).needs_key is needed
+
+
+@pytest.mark.parametrize(("mode", "refused"), [(0o600, False), (0o640, False), (0o660, True), (0o602, True)])
+def test_a_file_that_others_may_write_is_refused(
+    store: KeyStore, path: Path, mode: int, refused: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.chmod(mode)
+    if refused:
+        with pytest.raises(KeyFileError, match=f"expected one that only its owner may write, got mode 0{mode:o}"):
+            KeyStore.open(path)
+    else:
+        KeyStore.open(path).close()
+    assert ("others may read the key file" in caplog.text) == (mode == 0o640)

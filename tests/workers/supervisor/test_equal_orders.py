@@ -1,0 +1,58 @@
+"""Equal orders merge: a worker that waits for its restart is not restarted twice."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from shared.wire.messages import RestartWorkers
+from workers.supervisor.orders import Orders
+
+
+class Stub:
+    """A replica whose restarts take until ``go`` is set."""
+
+    model = "m"
+    detail = ""
+
+    def __init__(self, name: str, go: asyncio.Event, done: list[str], works: bool = True) -> None:
+        self.name = name
+        self._go, self._done, self._works = go, done, works
+
+    async def restart(self, timeout_s: float) -> bool:
+        await self._go.wait()
+        self._done.append(self.name)
+        return self._works
+
+
+def restarted(*orders: list[str], works: bool = True, later: list[str] | None = None) -> list[str]:
+    """The restarts that follow from orders that arrive at once, and from one after their end."""
+
+    async def go() -> list[str]:
+        event = asyncio.Event()
+        done: list[str] = []
+        replicas: Any = [Stub(name, event, done, works) for name in ("m/0", "m/1")]
+        taking = Orders(replicas, 1.0, lambda task: None)
+        for names in orders:
+            taking.take(RestartWorkers(names))
+            await asyncio.sleep(0)
+        event.set()
+        await asyncio.gather(*taking._tasks)
+        if later:
+            taking.take(RestartWorkers(later))
+            await asyncio.gather(*taking._tasks)
+        return done
+
+    return asyncio.run(asyncio.wait_for(go(), 10))
+
+
+def test_a_hundred_equal_orders_restart_each_worker_at_most_once_more() -> None:
+    assert restarted(*[["m/0", "m/1"]] * 100) == ["m/0", "m/1", "m/0"]
+
+
+def test_an_order_after_the_restart_is_carried_out() -> None:
+    assert restarted(["m/0"], later=["m/0"]) == ["m/0", "m/0"]
+
+
+def test_workers_that_were_left_out_after_a_failure_can_be_restarted_again() -> None:
+    assert restarted(["m/0", "m/1"], works=False, later=["m/1"]) == ["m/0", "m/1"]
