@@ -191,8 +191,9 @@ def _check_private(path: Path) -> None:
     """Refuse a file in which others could write keys of their own, and warn of one that they can read."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
-        expected = "expected one that only its owner may write"
-        raise KeyFileError(f"key file {path}: {expected}, got mode {mode:04o}; try: chmod 600 {path}")
+        raise KeyFileError(
+            f"key file {path}: expected one that only its owner may write, got mode {mode:04o}; try: chmod 600 {path}"
+        )
     if mode & (stat.S_IRGRP | stat.S_IROTH):
         log.warning("others may read the key file", extra={"path": str(path), "mode": f"{mode:04o}"})
 
