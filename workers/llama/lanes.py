@@ -140,7 +140,7 @@ class PreparationLanes(Generic[T]):
                     is_quick = lane is self._quick
                     cpu_s = min(QUICK_CPU_S, self._limits.cpu_s) if is_quick else self._limits.cpu_s
                     limits = Limits(cpu_s, self._limits.memory_bytes)
-                    errand.attempt = PreparationAttempt(limits, is_quick and cpu_s < self._limits.cpu_s)
+                    errand.attempt = PreparationAttempt(limits, is_quick and cpu_s < self._limits.cpu_s, not is_quick)
                     return errand
             return None
 

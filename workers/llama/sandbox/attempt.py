@@ -21,11 +21,15 @@ class Cancelled(Exception):
 
 
 class PreparationAttempt:
-    """Carries an attempt's limits to its tasks. ``is_quick`` attempts are repeated with larger limits."""
+    """Carries an attempt's limits to its tasks.
 
-    def __init__(self, limits: Limits, is_quick: bool = False) -> None:
+    ``is_quick`` attempts are repeated with larger limits. Those in the background leave the cores to others.
+    """
+
+    def __init__(self, limits: Limits, is_quick: bool = False, in_background: bool = False) -> None:
         self.limits = limits
         self.is_quick = is_quick
+        self.in_background = in_background
         self._lock = threading.Lock()
         self._kill: Callable[[], None] | None = None
         self._cancelled = False

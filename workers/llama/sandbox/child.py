@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import threading
@@ -13,6 +14,9 @@ from workers.llama.sandbox.workbench import Workbench
 
 STACK_BYTES = 256 * 1024 * 1024
 """llguidance descends once for each rule or ``$ref`` of a chain, by some KiB. A worker's stack is larger."""
+
+BACKGROUND_NICENESS = 15
+"""Of tasks that take long: decoding goes first."""
 
 LIMIT_SIGNALS = (signal.SIGPROF, signal.SIGALRM, signal.SIGABRT, signal.SIGSEGV)
 
@@ -33,6 +37,8 @@ def serve(connection: socket.socket, workbench: Workbench) -> None:
 def _do_tasks(connection: socket.socket, workbench: Workbench) -> None:
     while (call := receive(connection, CALLS)) is not None:
         reply: Reply
+        if call.in_background:
+            os.nice(BACKGROUND_NICENESS)
         try:
             with limited(call.cpu_s, call.memory_bytes):
                 reply = workbench.do(call.task)

@@ -62,11 +62,15 @@ Task = CheckTemplate | Render | Compile
 
 
 class Call(Struct, frozen=True):
-    """A task with its limits: seconds of CPU time, and bytes of memory beyond what the process has."""
+    """A task with its limits: seconds of CPU time, and bytes of memory beyond what the process has.
+
+    From a task ``in_background`` on, the process leaves the cores to others.
+    """
 
     task: Task
     cpu_s: float
     memory_bytes: int
+    in_background: bool = False
 
 
 class Rendered(Struct, tag=10, frozen=True):

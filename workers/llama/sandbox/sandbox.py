@@ -156,15 +156,16 @@ class Sandbox:
             self._end()
 
     def _do(self, task: Task, attempt: PreparationAttempt) -> Reply:
-        call = Call(task, attempt.limits.cpu_s, attempt.limits.memory_bytes)
-        child = self._take(task)
+        call = Call(task, attempt.limits.cpu_s, attempt.limits.memory_bytes, attempt.in_background)
+        is_reusable = not isinstance(task, Compile) and not attempt.in_background
+        child = self._take(is_reusable)
         try:
             with attempt.killed_by(lambda: self._kill(child)):
                 reply = child.call(call)
         except BaseException:
             child.close()
             raise
-        self._put_back(child, task, reply)
+        self._put_back(child, is_reusable, reply)
         match reply:
             case TaskRefused(failed):
                 raise JobError(failed.status, failed.message, failed.param, failed.code)
@@ -174,20 +175,17 @@ class Sandbox:
                 raise LimitExceeded(LIMIT_OF_SIGNAL.get(number, Limit.CRASH))
         return reply
 
-    def _take(self, task: Task) -> _Child:
+    def _take(self, is_reusable: bool) -> _Child:
         with self._lock:
-            if self._idle and not isinstance(task, Compile):
+            if self._idle and is_reusable:
                 return self._idle.pop()
             return self._fork()
 
-    def _put_back(self, child: _Child, task: Task, reply: Reply) -> None:
+    def _put_back(self, child: _Child, is_reusable: bool, reply: Reply) -> None:
         """Keep a process for the next chat. What a grammar leaves behind would be memory of the next one's limit."""
+        lives = isinstance(reply, Rendered | TaskRefused)
         with self._lock:
-            if (
-                not isinstance(task, Compile)
-                and isinstance(reply, Rendered | TaskRefused)
-                and len(self._idle) < MAX_IDLE
-            ):
+            if lives and is_reusable and len(self._idle) < MAX_IDLE:
                 self._idle.append(child)
                 return
         child.close()

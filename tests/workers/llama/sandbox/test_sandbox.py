@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.grammars import GrammarStore
 from workers.llama.lanes import NeedsTime
 from workers.llama.sandbox.attempt import Cancelled, Limits, PreparationAttempt
+from workers.llama.sandbox.child import BACKGROUND_NICENESS
 from workers.llama.sandbox.messages import Compile, Render
 from workers.llama.sandbox.sandbox import Limit, LimitExceeded, Sandbox
 
@@ -57,6 +59,23 @@ def nursery_of(sandbox: Sandbox) -> psutil.Process:
     return psutil.Process(sandbox._process.pid)
 
 
+def niceness_of_threads(nursery: psutil.Process) -> set[int]:
+    found: set[int] = set()
+    for process in nursery.children():
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):  # it has just ended
+            found |= {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in process.threads()}
+    return found
+
+
+def busy_children(nursery: psutil.Process) -> list[int]:
+    found: list[int] = []
+    for process in nursery.children():
+        with suppress(psutil.NoSuchProcess):
+            if process.cpu_percent(0.01) > 0:
+                found.append(process.pid)
+    return found
+
+
 def test_a_chat_is_rendered(sandbox: Sandbox) -> None:
     assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
 
@@ -85,15 +104,35 @@ def test_a_crash_costs_only_its_own_request(sandbox: Sandbox) -> None:
         except LimitExceeded as error:
             errors.append(error)
 
-    before = {child.pid for child in nursery_of(sandbox).children()}
     thread = threading.Thread(target=render)
     thread.start()
-    while not (busy := [c for c in nursery_of(sandbox).children() if c.pid not in before or c.cpu_percent(0.01) > 50]):
-        pass
-    os.kill(busy[0].pid, signal.SIGSEGV)
+    while not (busy := busy_children(nursery_of(sandbox))):
+        assert thread.is_alive()
+    os.kill(busy[0], signal.SIGSEGV)
     thread.join()
     assert [error.limit for error in errors] == [Limit.CRASH]
     assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+
+
+def test_a_task_in_the_background_leaves_the_cores_to_others(sandbox: Sandbox) -> None:
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    errors: list[Cancelled] = []
+    attempt = PreparationAttempt(LIMITS, in_background=True)
+
+    def render() -> None:
+        try:
+            sandbox.render(chat(loops=99999), attempt)
+        except Cancelled as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=render)
+    thread.start()
+    while BACKGROUND_NICENESS not in niceness_of_threads(nursery_of(sandbox)) and thread.is_alive():
+        pass
+    attempt.cancel()
+    thread.join()
+    assert len(errors) == 1
 
 
 def test_a_cancelled_task_is_killed(sandbox: Sandbox) -> None:
