@@ -147,7 +147,7 @@ class ServerOptions(BaseModel):
     max_text_bytes: Annotated[
         int,
         Option(
-            Size(1, 64 * MEGABYTE),
+            Size(1, 8 * MEGABYTE),
             "largest text of a request without pictures; its JSON may be 4 times as large",
             Group.LIMITS,
         ),
