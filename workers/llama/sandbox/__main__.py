@@ -28,8 +28,11 @@ def main(descriptor: int) -> int:
     except ValueError:
         return 1
     compiler = GrammarCompiler(vocabulary.grammar_tokenizer())
-    send(control, Ready())
-    template = receive(control, TEMPLATES)
+    try:
+        send(control, Ready())
+        template = receive(control, TEMPLATES)
+    except OSError:  # the worker has ended: it could not load the model, and says why
+        return 0
     if template is not None:
         Nursery(control, Workbench(vocabulary, compiler, template.text)).run()
     return 0

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -21,7 +24,7 @@ from workers.llama.grammars import GrammarStore
 from workers.llama.lanes import NeedsTime
 from workers.llama.sandbox.attempt import Cancelled, Limits, PreparationAttempt
 from workers.llama.sandbox.child import BACKGROUND_NICENESS
-from workers.llama.sandbox.messages import Compile, Render
+from workers.llama.sandbox.messages import Compile, Render, Setup, send
 from workers.llama.sandbox.sandbox import Limit, LimitExceeded, Sandbox
 
 LIMITS = Limits(cpu_s=10.0, memory_bytes=256_000_000)
@@ -190,3 +193,15 @@ def test_a_schema_beyond_a_limit_is_a_400_that_names_it(store: GrammarStore) -> 
 def test_a_quick_attempt_is_not_the_last_one(store: GrammarStore) -> None:
     with pytest.raises(NeedsTime):
         store.constraint(schema(PATTERNS), PreparationAttempt(LITTLE_TIME, is_quick=True))
+
+
+def test_a_nursery_whose_worker_has_ended_ends_without_a_word(model_path: Path) -> None:
+    own, other = socket.socketpair()
+    other.set_inheritable(True)
+    command = [sys.executable, "-m", "workers.llama.sandbox", str(other.fileno())]
+    process = subprocess.Popen(command, pass_fds=[other.fileno()], stderr=subprocess.PIPE, text=True)
+    other.close()
+    send(own, Setup(str(model_path)))
+    own.close()
+    assert process.communicate(timeout=60)[1] == ""
+    assert process.returncode == 0
