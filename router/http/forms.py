@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
@@ -13,7 +13,7 @@ from typing import Any, TypeVar, cast, get_origin
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
 from python_multipart.multipart import parse_options_header
-from starlette.datastructures import FormData, QueryParams, UploadFile
+from starlette.datastructures import FormData, Headers, QueryParams, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from router.http.content_type import FORM, check_content_type
@@ -105,6 +105,10 @@ class _BoundedParser(MultiPartParser):
     _text_bytes = 0
     _head_bytes = 0
 
+    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]) -> None:
+        super().__init__(headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
+        self.uploads: list[SpooledUpload] = []
+
     def on_part_begin(self) -> None:
         self._head_bytes = 0
         super().on_part_begin()
@@ -120,9 +124,10 @@ class _BoundedParser(MultiPartParser):
         super().on_headers_finished()
         made = self._current_part.file
         if made is not None:
-            self._current_part.file = SpooledUpload(
-                made.file, size=made.size, filename=made.filename, headers=made.headers
-            )
+            upload = SpooledUpload(made.file, size=made.size, filename=made.filename, headers=made.headers)
+            self._current_part.file = upload
+            self.uploads.append(upload)
+            self._files_to_close_on_error.clear()  # which would be on the event loop, and fails on a full disk
 
     def on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._count_head(end - start)
@@ -140,13 +145,15 @@ class _BoundedParser(MultiPartParser):
 
 async def _parsed(request: Request) -> FormData:
     async with aclosing(request.stream()) as stream:
-        parser = _BoundedParser(
-            request.headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES
-        )
+        parser = _BoundedParser(request.headers, stream)
         try:
             return await parser.parse()
-        except MultiPartException as error:
-            raise ApiError(400, error.message) from None
+        except BaseException as error:
+            for upload in parser.uploads:
+                await upload.close()
+            if isinstance(error, MultiPartException):
+                raise ApiError(400, error.message) from None
+            raise
 
 
 def parse_fields(model: type[M], form: Form, query: QueryParams) -> M:

@@ -36,15 +36,25 @@ class SpooledUpload(UploadFile):
             self.file.write(data)
 
     async def seek(self, offset: int) -> None:
-        """Go to ``offset``, which takes no time."""
-        self.file.seek(offset)
+        """Go to ``offset``. Of a file on disk, the last bytes are written first.
+
+        Raises:
+            ApiError: as :func:`on_disk`.
+        """
+        if self._in_memory:
+            self.file.seek(offset)
+        else:
+            await on_disk(self.file.seek, offset)
 
     async def close(self) -> None:
-        """Close the file. Whatever was not written need not be."""
+        """Close the file. Whatever was not written need not be, so a disk that fails or hangs is only logged."""
         if self._in_memory:
             self.file.close()
-        else:
-            await on_disk(self.file.close)
+            return
+        try:
+            await UPLOADS.run(self.file.close)
+        except OSError as error:
+            log.warning("upload not closed", extra={"reason": str(error)})
 
 
 async def on_disk(function: Callable[..., R], *arguments: Any) -> R:

@@ -7,6 +7,7 @@ import gc
 import mmap
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,23 @@ def test_a_chunked_form_over_the_limit_is_413_and_leaves_no_file(
     assert taken_bytes == 4_100_000
     assert open_files() == before
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("extra_bytes", [1, LARGE])
+def test_a_full_folder_for_temporary_files_is_507(extra_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether it is noticed while the file is written, or when the last bytes are."""
+    broker = speech_broker()
+    upload(broker, bytes(1))
+    before = open_files()
+
+    def full(self: tempfile.SpooledTemporaryFile[bytes]) -> None:
+        self._file, self._rolled = open("/dev/full", "w+b"), True  # noqa: SIM115
+        self._file.write(b"what was in memory")
+
+    monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", full)
+    message = refused(upload(broker, bytes(1024 * 1024 + extra_bytes)), 507, None)
+    assert message == "folder for temporary files (TMPDIR): expected room for the file, got a full disk"
+    assert open_files() == before
 
 
 def test_an_interrupted_upload_leaves_no_job_and_no_file(
