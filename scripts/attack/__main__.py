@@ -40,7 +40,7 @@ def main(words: list[str] | None = None) -> int:
     if not options.names:
         print("\n".join(f"{one.name:20} {one.what}" for one in ATTACKS.values()))
         return 0
-    chosen = list(ATTACKS.values()) if options.names == ["all"] else [ATTACKS[name] for name in options.names]
+    chosen = list(ATTACKS.values()) if "all" in options.names else [ATTACKS[name] for name in options.names]
     results = []
     for words_of_server, group in groupby(sorted(chosen, key=lambda one: one.server), key=lambda one: one.server):
         server_words = [*words_of_server, *options.server_option]
@@ -92,11 +92,21 @@ async def _one_round(
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.attack", description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="attacks, or all; without names, list them")
+    parser.add_argument(
+        "names", nargs="*", type=_attack, metavar="NAME", help="attacks, or all; without names, list them"
+    )
     parser.add_argument("--together", action="store_true", help="run them at the same time")
     parser.add_argument("--seconds", type=float, default=0.0, help="repeat each for this long (default once)")
-    parser.add_argument("--server-option", action="append", default=[], help="a further word for nexa server")
+    parser.add_argument(
+        "--server-option", action="append", default=[], metavar="WORD", help="a further word for nexa server"
+    )
     return parser
+
+
+def _attack(name: str) -> str:
+    if name != "all" and name not in ATTACKS:
+        raise argparse.ArgumentTypeError(f"expected an attack of the list, or all; got {name!r}")
+    return name
 
 
 if __name__ == "__main__":

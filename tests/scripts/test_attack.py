@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 
+from scripts.attack.__main__ import main
 from scripts.attack.groups import load_groups
 from scripts.attack.honest import Waits
 from scripts.attack.registry import ATTACKS
 from scripts.attack.report import Result, table
 
 HARMLESS = Result("a", "3 x 413", 2.0, [], Waits(health_s=0.1, token_s=0.1, answers=5), 200_000_000)
+
+
+def test_an_attack_that_is_none_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["half-bodies", "nonsense"])
+    assert capsys.readouterr().err.endswith("NAME: expected an attack of the list, or all; got 'nonsense'\n")
 
 
 def test_all_groups_register_their_attacks() -> None:

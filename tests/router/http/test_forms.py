@@ -131,8 +131,9 @@ def test_a_full_folder_for_temporary_files_is_507(extra_bytes: int, monkeypatch:
     before = open_files()
 
     def full(self: tempfile.SpooledTemporaryFile[bytes]) -> None:
-        self._file, self._rolled = open("/dev/full", "w+b"), True  # noqa: SIM115
-        self._file.write(b"what was in memory")
+        file = open("/dev/full", "w+b")  # noqa: SIM115
+        file.write(b"what was in memory")
+        vars(self).update(_file=file, _rolled=True)
 
     monkeypatch.setattr("tempfile.SpooledTemporaryFile.rollover", full)
     message = refused(upload(broker, bytes(1024 * 1024 + extra_bytes)), 507, None)
