@@ -18,6 +18,7 @@ from router.http.connections.connection import guarded_protocol
 from router.http.connections.connection_limits import ConnectionLimits, notice_vanished_clients
 from router.http.connections.file_limit import within_file_limit
 from router.http.connections.tls_door import tls_door
+from router.http.senders.admin_socket import AdminSocket, listen_for_admin
 from router.http.senders.host_check import HostCheck
 from router.http.tls import tls_context
 from router.jobs.broker import Broker
@@ -26,6 +27,7 @@ from router.telemetry.setup import open_tracing
 from shared.logs.setup import open_log
 from shared.parent import die_with_parent, started_by_supervisor
 from shared.settings import ServerSettings
+from shared.wire.run_folder import admin_socket_in
 
 log = logging.getLogger("nexa.router")
 
@@ -51,9 +53,10 @@ def main(arguments: list[str] | None = None) -> int:
     if 0 < len(settings.api_key) < MIN_KEY_CHARS:
         log.warning("API key is short and could be guessed", extra={"characters": len(settings.api_key)})
     tls = tls_context(settings.ssl_certfile, settings.ssl_keyfile)
+    checked = HostCheck(app, settings, lambda: app.state.access.needs_key)
     server = uvicorn.Server(
         uvicorn.Config(
-            HostCheck(app, settings, lambda: app.state.access.needs_key),
+            AdminSocket(app, checked, admin_socket_in(Path(settings.run_folder))),
             host=settings.host,
             port=settings.port,
             loop="uvloop",
@@ -72,7 +75,10 @@ def main(arguments: list[str] | None = None) -> int:
     if listener is not None:
         notice_vanished_clients(listener, limits.read_timeout_s)
     # Passed as a socket: given only the number, uvicorn would take it for a Unix socket.
-    server.run(sockets=None if listener is None else [listener])
+    listeners = [] if listener is None else [listener]
+    if settings.admin_socket and listener is not None:
+        listeners.append(listen_for_admin(Path(settings.run_folder)))
+    server.run(sockets=listeners or None)
     return 0 if server.started else 1
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 
 from shared.logs.escaping import escaped
+from shared.wire.run_folder import find_admin_sockets
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 POLL_INTERVAL_S = 0.25
@@ -45,7 +46,15 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "worker", metavar="WORKER", nargs="?", help="its name in /v1/workers (default: all, one after another)"
     )
     for parser, command in ((drain, _drain), (restart, _restart)):
-        parser.add_argument("--url", default=DEFAULT_URL, help=f"the server's URL (default {DEFAULT_URL})")
+        server = parser.add_mutually_exclusive_group()
+        server.add_argument("--url", default=DEFAULT_URL, help=f"the server's URL (default {DEFAULT_URL})")
+        server.add_argument(
+            "--admin-socket",
+            nargs="?",
+            const="",
+            metavar="PATH",
+            help="reach a server that was started with --admin-socket; PATH if you run several",
+        )
         parser.add_argument(
             "--timeout", type=float, default=600.0, metavar="SECONDS", help="longest time to wait (default 600)"
         )
@@ -53,14 +62,16 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 class Server:
-    """A running server. The API key comes from ``NEXA_API_KEY``."""
+    """A running server, at ``url`` or at the Unix socket ``socket_path``. The API key comes from ``NEXA_API_KEY``."""
 
-    def __init__(self, url: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, url: str, environment: Mapping[str, str], socket_path: str | None = None) -> None:
         key = environment.get("NEXA_API_KEY")
         headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._url, self._address = url, socket_path or url
         # A transport of its own: the key must not go through a proxy that HTTP_PROXY names.
+        transport = httpx.HTTPTransport(uds=socket_path)
         self._client = httpx.Client(
-            base_url=url.rstrip("/"), headers=headers, timeout=REQUEST_TIMEOUT_S, transport=httpx.HTTPTransport()
+            base_url=url.rstrip("/"), headers=headers, timeout=REQUEST_TIMEOUT_S, transport=transport
         )
 
     def order(self, path: str) -> list[Row]:
@@ -107,7 +118,8 @@ class Server:
         try:
             answer = self._client.send(request)
         except httpx.HTTPError as error:
-            raise ControlError(f"--url: no server answers at {self._client.base_url} ({error})") from None
+            option = "--url" if self._address == self._url else "--admin-socket"
+            raise ControlError(f"{option}: no server answers at {self._address} ({error})") from None
         try:
             body = answer.json()
             if answer.is_success:
@@ -115,11 +127,25 @@ class Server:
             reason = body["error"]["message"]
         except (ValueError, KeyError, TypeError):
             reason = "not a nexa server, or a different version"
-        raise ControlError(f"{self._client.base_url} answered {answer.status_code}: {reason}")
+        raise ControlError(f"{self._address} answered {answer.status_code}: {reason}")
+
+
+def _server(args: argparse.Namespace) -> Server:
+    if args.admin_socket is None:
+        return Server(args.url, os.environ)
+    return Server(DEFAULT_URL, {}, args.admin_socket or _only_admin_socket())
+
+
+def _only_admin_socket() -> str:
+    found = find_admin_sockets()
+    if len(found) != 1:
+        which = f"{len(found)} ({', '.join(map(str, found))}); give the PATH of one" if found else "none"
+        raise ControlError(f"--admin-socket: expected one running server of this user, got {which}")
+    return str(found[0])
 
 
 def _drain(args: argparse.Namespace) -> int:
-    server = Server(args.url, os.environ)
+    server = _server(args)
     former = server.order(f"/v1/workers/{quote(args.worker)}/drain")
     server.wait(lambda row: row["state"] == "drained", former, args.timeout)
     print(f"{args.worker} is drained; nexa restart {args.worker} starts it again")
@@ -127,7 +153,7 @@ def _drain(args: argparse.Namespace) -> int:
 
 
 def _restart(args: argparse.Namespace) -> int:
-    server = Server(args.url, os.environ)
+    server = _server(args)
     path = "/v1/workers/restart" if args.worker is None else f"/v1/workers/{quote(args.worker)}/restart"
     former = server.order(path)
     pids = {row["name"]: row["pid"] for row in former}

@@ -100,6 +100,15 @@ class ServerOptions(BaseModel):
         ),
     ] = ()
 
+    admin_socket: Annotated[
+        bool,
+        Option(
+            Switch(),
+            "let only the user who runs the server control workers, with nexa drain and restart --admin-socket",
+            Group.NETWORK,
+        ),
+    ] = False
+
     queue_limit: Annotated[
         int,
         Option(

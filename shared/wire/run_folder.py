@@ -21,6 +21,18 @@ _LOCK = "lock"
 _PRIVATE = 0o700
 
 
+def admin_socket_in(run_folder: Path) -> Path:
+    """Where a server with ``--admin-socket`` takes orders from the folder's owner."""
+    return run_folder / "admin"
+
+
+def find_admin_sockets() -> list[Path]:
+    """The admin sockets of this user's servers."""
+    bases = dict.fromkeys(base.resolve() for base in _bases())
+    found = [path for base in bases for path in base.glob(f"{_PREFIX}*/admin") if path.is_socket()]
+    return [path for path in found if _is_private(path.parent)]
+
+
 class NoRunFolder(Exception):
     """No run folder can be made. The message is one line."""
 

@@ -8,12 +8,13 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from router.api.dependencies import BrokerDep, OperatorDep, RecordDep
+from router.http.senders.admin_socket import OVER_ADMIN_SOCKET
 from router.jobs.workers.rows import WorkerRow
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.shown import shown
 
 
-async def operator_only(request: Request, record: RecordDep, operator: OperatorDep) -> None:
+async def operator_only(request: Request, broker: BrokerDep, record: RecordDep, operator: OperatorDep) -> None:
     """Admit only the operator, and no web page: any page can send a POST without a body; ``Origin`` reveals it.
 
     Raises:
@@ -22,6 +23,12 @@ async def operator_only(request: Request, record: RecordDep, operator: OperatorD
     origin = request.headers.get("origin")
     if origin is not None:
         message = f"Origin: expected none, since web pages may not control workers, got {shown(origin)}"
+        raise ApiError(403, message, code="not_permitted")
+    if broker.settings.admin_socket and OVER_ADMIN_SOCKET not in request.scope:
+        message = (
+            "only the user who runs the server may control workers (--admin-socket): expected nexa drain or restart "
+            "with --admin-socket, got a request over the network"
+        )
         raise ApiError(403, message, code="not_permitted")
     if not operator:
         expected = "an administrator's key" if record.key_name else "a request from the server's machine"

@@ -29,6 +29,10 @@ class TlsDoor(asyncio.Protocol):
         self._handshake: asyncio.Task[None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if transport.get_extra_info("socket").family is socket.AF_UNIX:  # a file of this machine, without TLS
+            transport.set_protocol(self._inner)
+            self._inner.connection_made(transport)
+            return
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if peer else ""
         refusal = self._inner.take_place(address)

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 import shared
+from shared.wire.run_folder import find_admin_sockets
 from tests.support.event_stream import Connection, StreamEvent, events_in
 from tests.support.running_server import RunningServer, running, wait_until
 from tests.support.weights import WEIGHTS
@@ -116,6 +117,26 @@ def test_a_name_that_is_no_worker_is_refused_with_those_that_are(pair: RunningSe
     assert refused.returncode == 1
     assert refused.stderr.count("\n") == 1
     assert "name: expected one of echo/0, echo/1; got 'nobody/7'" in refused.stderr
+
+
+def test_with_an_admin_socket_only_the_owner_of_the_run_folder_restarts_workers() -> None:
+    earlier = set(find_admin_sockets())
+    with running("--admin-socket", "echo:0.02") as server:
+        (path,) = set(find_admin_sockets()) - earlier
+        refused = nexa("restart", "--url", server.url)
+        assert "(--admin-socket): expected nexa drain or restart with --admin-socket" in refused.stderr
+        former = server.worker_pids()
+        restarted = nexa("restart", "--admin-socket", str(path))
+        assert (restarted.returncode, restarted.stdout) == (0, "echo/0: restarted\n")
+        assert not set(server.worker_pids()) & set(former)
+    assert not path.exists()
+
+
+def test_an_admin_socket_that_nobody_serves_is_one_line(tmp_path: Path) -> None:
+    refused = nexa("restart", "--admin-socket", str(tmp_path / "admin"))
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f"nexa: --admin-socket: no server answers at {tmp_path}/admin")
+    assert refused.stderr.count("\n") == 1
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
