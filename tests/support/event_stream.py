@@ -90,7 +90,7 @@ class Connection:
         self._socket.connect((address.hostname, address.port))
         data = b"" if body is None else json.dumps(body).encode()
         fields = {
-            "Host": "nexa",
+            "Host": address.netloc,
             "Content-Type": "application/json",
             "Content-Length": str(len(data)),
             **(headers or {}),

@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
 def request_bytes(path: str, body: object = None) -> bytes:
     """An HTTP/1.1 request: a POST of ``body`` as JSON, or a GET without one."""
     data = b"" if body is None else json.dumps(body).encode()
-    lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", "Host: bench"]
+    lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", "Host: localhost"]
     if data:
         lines += ["Content-Type: application/json", f"Content-Length: {len(data)}"]
     return "\r\n".join([*lines, "", ""]).encode() + data
