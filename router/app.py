@@ -18,7 +18,7 @@ from router.answers.registry import JobRegistry
 from router.answers.restoring import Restorer
 from router.api.families import FAMILIES, OPEN_PATHS, PATHS, QUIET_PATHS, WRITERS, body_limits
 from router.http.bodies.body_budget import BodyBudget
-from router.http.bodies.byte_budget import ByteBudget
+from router.http.bodies.byte_budget import ByteBudget, ByteLimit
 from router.http.body_limit import BodyLimit
 from router.http.error_handlers import install_error_handlers
 from router.http.forms import FORM_OVERHEAD_BYTES
@@ -167,8 +167,16 @@ def _add_middleware(
     """Add all middleware, innermost first."""
     max_form_bytes = settings.max_upload_bytes + FORM_OVERHEAD_BYTES
     limits = body_limits(settings.max_body_bytes, settings.max_text_bytes, max_form_bytes)
-    memory = ByteBudget("memory", settings.max_inflight_bytes, settings.max_user_inflight_bytes)
-    files = ByteBudget("files", settings.max_spool_bytes, settings.max_spool_bytes // 2)
+    memory = ByteBudget(
+        "memory",
+        ByteLimit(settings.max_inflight_bytes, "--max-inflight-bytes"),
+        ByteLimit(settings.max_user_inflight_bytes, "--max-user-inflight-bytes"),
+    )
+    files = ByteBudget(
+        "files",
+        ByteLimit(settings.max_spool_bytes, "--max-spool-bytes"),
+        ByteLimit(settings.max_spool_bytes // 2, "half of --max-spool-bytes"),
+    )
     app.add_middleware(Methods, paths={path: methods for path, methods in PATHS.items() if "{" not in path})
     app.add_middleware(BodyBudget, memory=memory, files=files)
     app.add_middleware(Authentication, access=access, signed_urls=signed_urls, open_paths=OPEN_PATHS)

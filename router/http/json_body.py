@@ -161,7 +161,7 @@ def _check_surrogates(value: Any) -> None:
 def _check_text(value: Any, max_bytes: int) -> None:
     text_bytes = sum(len(text) if text.isascii() else len(text.encode()) for text in _texts(value))
     if text_bytes > max_bytes:
-        raise ApiError(413, f"body: expected at most {max_bytes} bytes of text, got {text_bytes}")
+        raise ApiError(413, f"body: expected at most {max_bytes} bytes of text (--max-text-bytes), got {text_bytes}")
 
 
 def _texts(value: Any) -> Iterator[str]:

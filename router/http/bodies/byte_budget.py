@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 from starlette.types import Scope
 
@@ -14,32 +15,44 @@ RESERVED_SHARE = 8
 _SHARE = "nexa.byte_share"
 
 
-class ByteBudget:
-    """At most ``total_bytes`` of all requests, and ``user_bytes`` of one user's. ``place`` is where they are held."""
+class ByteLimit(NamedTuple):
+    """A number of bytes, and the option that says how many."""
 
-    def __init__(self, place: str, total_bytes: int, user_bytes: int) -> None:
+    max_bytes: int
+    option: str
+
+
+class ByteBudget:
+    """At most ``total`` bytes of all requests, and ``user`` bytes of one user's. ``place`` is where they are held."""
+
+    def __init__(self, place: str, total: ByteLimit, user: ByteLimit) -> None:
         self._place = place
-        self._total_bytes = total_bytes
-        self._user_bytes = user_bytes
+        self._total = total
+        self._user = user
+        self._reserved_bytes = total.max_bytes // RESERVED_SHARE
+        self._request = min(user, ByteLimit(total.max_bytes - self._reserved_bytes, total.option))
         self._held: Counter[str] = Counter()
         self.held_bytes = 0
 
-    def take(self, user: str, count: int) -> None:
-        """Hold ``count`` more bytes.
+    def take(self, user: str, count: int, own_bytes: int = 0) -> None:
+        """Hold ``count`` more bytes, for a request that holds ``own_bytes`` already.
 
         Raises:
-            ApiError: 429, the user holds too many; 503, all do.
+            ApiError: 413, the request alone is too large; 429, the user holds too many; 503, all do.
         """
+        if own_bytes + count > self._request.max_bytes:
+            message = self._expected(self._request, "bytes of a request") + ", got more"
+            raise ApiError(413, message, headers={"Connection": "close"})
         held = self._held[user]
-        if held + count > self._user_bytes:
-            whose = f"bytes of one user's requests in {self._place}"
-            raise _refusal(429, f"body: expected at most {self._user_bytes} {whose}", "user_bytes_exceeded")
-        limit = self._total_bytes - (self._total_bytes // RESERVED_SHARE if held else 0)
-        if self.held_bytes + count > limit:
-            whose = f"bytes of all requests in {self._place}"
-            raise _refusal(503, f"body: expected at most {self._total_bytes} {whose}", "bytes_exceeded")
+        if held + count > self._user.max_bytes:
+            raise _refusal(429, self._expected(self._user, "bytes of one user's requests"), "user_bytes_exceeded")
+        if self.held_bytes + count > self._total.max_bytes - (self._reserved_bytes if held else 0):
+            raise _refusal(503, self._expected(self._total, "bytes of all requests"), "bytes_exceeded")
         self._held[user] += count
         self.held_bytes += count
+
+    def _expected(self, limit: ByteLimit, what: str) -> str:
+        return f"body: expected at most {limit.max_bytes} {what} in {self._place} ({limit.option})"
 
     def give_back(self, user: str, count: int) -> None:
         """Hold ``count`` bytes less."""
@@ -64,14 +77,14 @@ class ByteShare:
         """Hold ``count`` more bytes.
 
         Raises:
-            ApiError: 429 or 503, as :meth:`ByteBudget.take`.
+            ApiError: 413, 429 or 503, as :meth:`ByteBudget.take`.
         """
         in_memory = count if self._files is None else min(count, self._left_bytes)
-        self._memory.take(self._user, in_memory)
+        self._memory.take(self._user, in_memory, self._held_bytes)
         self._held_bytes += in_memory
         self._left_bytes -= in_memory
         if self._files is not None and count > in_memory:
-            self._files.take(self._user, count - in_memory)
+            self._files.take(self._user, count - in_memory, self._filed_bytes)
             self._filed_bytes += count - in_memory
 
     def release(self) -> None:

@@ -54,13 +54,17 @@ def _counted(body: bytes, max_values: int) -> int:
             if max(accumulate(map(_STEPS.__getitem__, brackets), initial=depth)) > MAX_DEPTH:
                 raise ApiError(400, f"body: expected at most {MAX_DEPTH} levels of nesting, got more")
         if containers > max_containers:
-            raise ApiError(413, f"body: expected at most {max_containers} lists and objects, got more")
+            raise _too_many(max_containers, "lists and objects", "a twentieth of ")
         if names > max_names:
-            raise ApiError(413, f"body: expected at most {max_names} names in objects, got more")
+            raise _too_many(max_names, "names in objects", "a tenth of ")
         if containers + commas > max_values:
-            raise ApiError(413, f"body: expected at most {max_values} values, got more")
+            raise _too_many(max_values, "values")
         depth += opened - marks.count(b"]") - marks.count(b"}")
     return containers + commas
+
+
+def _too_many(most: int, what: str, share: str = "") -> ApiError:
+    return ApiError(413, f"body: expected at most {most} {what} ({share}--max-json-values), got more")
 
 
 def _outside_strings(body: bytes) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 import router.http.bodies.body_budget
 from router.http.bodies.body_budget import BodyBudget
-from router.http.bodies.byte_budget import ByteBudget
+from router.http.bodies.byte_budget import ByteBudget, ByteLimit
 from router.http.forms import FORM_MEMORY_BYTES
 from router.http.request_record import RequestRecord
 from router.schemas.errors import ApiError
@@ -52,7 +52,8 @@ def run(reader: Reader, budgets: tuple[ByteBudget, ByteBudget], headers: Any, *s
 
 
 def budgets(total: int = 10_000) -> tuple[ByteBudget, ByteBudget]:
-    return ByteBudget("memory", total, total), ByteBudget("files", 10 * FORM_MEMORY_BYTES, 10 * FORM_MEMORY_BYTES)
+    limits = ByteLimit(total, "--memory"), ByteLimit(10 * FORM_MEMORY_BYTES, "--files")
+    return ByteBudget("memory", limits[0], limits[0]), ByteBudget("files", limits[1], limits[1])
 
 
 @pytest.mark.parametrize("headers", [JSON, [(b"transfer-encoding", b"chunked")]])
@@ -82,7 +83,7 @@ def test_a_request_that_outlives_its_connection_holds_its_body_to_its_own_end() 
 
 def test_what_was_refused_is_not_held() -> None:
     both = budgets(1000)
-    with pytest.raises(ApiError, match="at most 1000 bytes of one user's requests in memory"):
+    with pytest.raises(ApiError, match="at most 875 bytes of a request in memory"):
         run(Reader(*both), both, JSON, 600, 600)
     assert both[0].held_bytes == 0
 

@@ -4,32 +4,52 @@ from __future__ import annotations
 
 import pytest
 
-from router.http.bodies.byte_budget import ByteBudget, ByteShare
+from router.http.bodies.byte_budget import ByteBudget, ByteLimit, ByteShare
 from router.schemas.errors import ApiError
 
 
+def budget_of(place: str, total_bytes: int, user_bytes: int) -> ByteBudget:
+    return ByteBudget(place, ByteLimit(total_bytes, "--all"), ByteLimit(user_bytes, "--one"))
+
+
 def test_a_user_over_the_own_limit_is_429() -> None:
-    budget = ByteBudget("memory", 1000, 400)
+    budget = budget_of("memory", 1000, 400)
     budget.take("a", 400)
     with pytest.raises(ApiError) as raised:
         budget.take("a", 1)
     assert (raised.value.status, raised.value.code) == (429, "user_bytes_exceeded")
     assert str(raised.value) == (
-        "body: expected at most 400 bytes of one user's requests in memory, got more; try again in about 2 s"
+        "body: expected at most 400 bytes of one user's requests in memory (--one), got more; try again in about 2 s"
     )
     assert raised.value.headers == {"Retry-After": "2", "Connection": "close"}
     budget.take("b", 400)
 
 
+@pytest.mark.parametrize(
+    ("total", "user", "most"),
+    [(1000, 400, "400 bytes of a request in memory (--one)"), (400, 400, "350 bytes of a request in memory (--all)")],
+)
+def test_a_request_that_never_fits_is_413_and_not_sent_again(total: int, user: int, most: str) -> None:
+    budget = budget_of("memory", total, user)
+    share = ByteShare("a", budget)
+    share.take(300)
+    with pytest.raises(ApiError) as raised:
+        share.take(101)
+    assert raised.value.status == 413
+    assert str(raised.value) == f"body: expected at most {most}, got more"
+    assert raised.value.headers == {"Connection": "close"}
+    assert budget.held_bytes == 300
+
+
 def test_all_users_over_the_limit_are_503_and_the_reserve_is_for_newcomers() -> None:
-    budget = ByteBudget("memory", 800, 500)
+    budget = budget_of("memory", 800, 500)
     budget.take("a", 500)
     budget.take("b", 100)
     with pytest.raises(ApiError) as raised:
         budget.take("b", 101)
     assert (raised.value.status, raised.value.code) == (503, "bytes_exceeded")
     assert str(raised.value) == (
-        "body: expected at most 800 bytes of all requests in memory, got more; try again in about 2 s"
+        "body: expected at most 800 bytes of all requests in memory (--all), got more; try again in about 2 s"
     )
     budget.take("c", 200)
     with pytest.raises(ApiError):
@@ -37,7 +57,7 @@ def test_all_users_over_the_limit_are_503_and_the_reserve_is_for_newcomers() -> 
 
 
 def test_what_is_given_back_can_be_taken_again() -> None:
-    budget = ByteBudget("memory", 100, 100)
+    budget = budget_of("memory", 120, 100)
     for _ in range(3):
         budget.take("a", 100)
         budget.give_back("a", 100)
@@ -45,7 +65,7 @@ def test_what_is_given_back_can_be_taken_again() -> None:
 
 
 def test_a_form_is_held_in_memory_first_and_then_in_files() -> None:
-    memory, files = ByteBudget("memory", 100, 100), ByteBudget("files", 1000, 1000)
+    memory, files = budget_of("memory", 120, 100), budget_of("files", 1000, 1000)
     share = ByteShare("a", memory, files, 30)
     for count in (20, 20, 500):
         share.take(count)
@@ -56,7 +76,7 @@ def test_a_form_is_held_in_memory_first_and_then_in_files() -> None:
 
 
 def test_a_refused_part_is_not_held() -> None:
-    memory, files = ByteBudget("memory", 100, 100), ByteBudget("files", 50, 50)
+    memory, files = budget_of("memory", 100, 100), budget_of("files", 50, 50)
     share = ByteShare("a", memory, files, 10)
     with pytest.raises(ApiError):
         share.take(100)
