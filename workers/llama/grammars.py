@@ -10,7 +10,7 @@ from time import monotonic
 
 from shared.settings.units import format_bytes
 from shared.wire.codec import encode
-from shared.wire.payloads import JobError
+from shared.wire.payloads import Failed, JobError
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.constraints.constraint import CompiledGrammar, TokenConstraint
 from workers.llama.constraints.limits import check_sizes
@@ -37,14 +37,14 @@ class GrammarStore:
         self._compiler = compiler
         self._lock = threading.Lock()
         self._kept: OrderedDict[bytes, CompiledGrammar] = OrderedDict()
-        self._refusals: OrderedDict[bytes, tuple[float, JobError]] = OrderedDict()
+        self._refusals: OrderedDict[bytes, tuple[float, Failed]] = OrderedDict()
         self._live: weakref.WeakSet[CompiledGrammar] = weakref.WeakSet()
 
     def constraint(self, task: Compile, attempt: PreparationAttempt) -> TokenConstraint:
         """The constraint of an answer.
 
         Raises:
-            JobError: 400, the grammar is wrong or exceeds a limit; 503, there are too many others.
+            JobError: 400, the grammar is wrong or exceeds a limit; 503, there is no room or time for it now.
             NeedsTime: the quick attempt did not suffice.
             Cancelled: the attempt was cancelled.
         """
@@ -52,7 +52,7 @@ class GrammarStore:
         with self._lock:
             until_s, refusal = self._refusals.get(key, (0.0, None))
             if refusal is not None and monotonic() < until_s:
-                raise refusal
+                raise _error(refusal)
             grammar = self._kept.get(key)
             if grammar is not None:
                 self._kept.move_to_end(key)
@@ -60,9 +60,10 @@ class GrammarStore:
             try:
                 grammar = self._compile(task, attempt, key)
             except JobError as error:
-                self._refuse(key, error)
+                self._refuse(key, error.failed)
                 raise
-            self._keep(key, grammar, attempt.limits, task.param)
+            self._keep(key, grammar, attempt.limits)
+        self._count(grammar, attempt.limits)
         return self._compiler.constraint(grammar, task.param)
 
     def _compile(self, task: Compile, attempt: PreparationAttempt, key: bytes) -> CompiledGrammar:
@@ -73,25 +74,36 @@ class GrammarStore:
             raise limit_error(exceeded.limit, attempt, key, task.param) from None
         return self._compiler.rebuild(found.grammar, found.texts, found.closing, found.memory_bytes, task.param)
 
-    def _keep(self, key: bytes, grammar: CompiledGrammar, limits: Limits, param: str) -> None:
-        most = LIVE_PER_LIMIT * limits.memory_bytes
+    def _keep(self, key: bytes, grammar: CompiledGrammar, limits: Limits) -> None:
         with self._lock:
             self._kept[key] = grammar
             kept_bytes = sum(other.memory_bytes for other in self._kept.values())
             while len(self._kept) > MAX_KEPT_GRAMMARS or (kept_bytes > limits.memory_bytes and len(self._kept) > 1):
                 kept_bytes -= self._kept.popitem(last=False)[1].memory_bytes
+
+    def _count(self, grammar: CompiledGrammar, limits: Limits) -> None:
+        """Count a grammar that is going to be used, if it is not in use already."""
+        most = LIVE_PER_LIMIT * limits.memory_bytes
+        with self._lock:
             live_bytes = sum(other.memory_bytes for other in self._live)
-            if live_bytes + grammar.memory_bytes > most:
+            if grammar not in self._live and live_bytes + grammar.memory_bytes > most:
                 raise JobError(
                     503, f"grammars in use: expected at most {format_bytes(most)}, got more; try again later"
                 )
             self._live.add(grammar)
 
-    def _refuse(self, key: bytes, error: JobError) -> None:
+    def _refuse(self, key: bytes, failed: Failed) -> None:
+        """Keep a refusal of the grammar itself. The exception is not kept: its traceback holds the request."""
+        if failed.status != 400:
+            return
         with self._lock:
-            self._refusals[key] = (monotonic() + REFUSAL_S, error)
+            self._refusals[key] = (monotonic() + REFUSAL_S, failed)
             if len(self._refusals) > MAX_KEPT_REFUSALS:
                 self._refusals.popitem(last=False)
+
+
+def _error(failed: Failed) -> JobError:
+    return JobError(failed.status, failed.message, failed.param, failed.code)
 
 
 def content_key(task: Render | Compile) -> bytes:
@@ -107,7 +119,7 @@ def limit_error(limit: Limit, attempt: PreparationAttempt, key: bytes, param: st
     Raises:
         NeedsTime: it was that of a quick attempt.
     """
-    if limit is Limit.TIME and attempt.is_quick:
+    if limit in (Limit.TIME, Limit.WAITING) and attempt.is_quick:
         raise NeedsTime(key)
     match limit:
         case Limit.TIME:
@@ -115,6 +127,8 @@ def limit_error(limit: Limit, attempt: PreparationAttempt, key: bytes, param: st
         case Limit.MEMORY:
             size = format_bytes(attempt.limits.memory_bytes)
             expected = f"at most {size} of memory to {verb} it (--compile-memory-bytes), got more"
+        case Limit.WAITING:
+            return JobError(503, f"{param}: the machine is too busy to {verb} it; try again later", param)
         case Limit.CRASH:
             expected = f"less to {verb} it, got a size or depth that crashes the process"
     return JobError(400, f"{param}: expected {expected}", param, "compile_limit")

@@ -17,7 +17,8 @@ from workers.llama.sandbox.workbench import Workbench
 def main(descriptor: int) -> int:
     """Serve the worker at the other end of a socket until it has gone; returns an exit code."""
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which ends the worker
+    for number in (signal.SIGINT, signal.SIGTERM):  # are for the worker, which still prepares what it has
+        signal.signal(number, signal.SIG_IGN)
     logging.disable()  # the worker reads the same file, and says what is wrong with it
     control = socket.socket(fileno=descriptor)
     setup = receive(control, SETUPS)

@@ -7,7 +7,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 WALL_PER_CPU = 4.0
@@ -41,9 +41,10 @@ def limited(cpu_s: float, memory_bytes: int) -> Iterator[None]:
 
 
 def end_first() -> None:
-    """Let this process be the first that a kernel without memory ends."""
+    """Let this process be the first that a kernel without memory ends, where it may ask for that."""
     if sys.platform == "linux":
-        _OOM_SCORE.write_text("1000")
+        with suppress(OSError):  # /proc cannot be written, as in some containers
+            _OOM_SCORE.write_text("1000")
 
 
 def resident_bytes() -> int:

@@ -65,7 +65,11 @@ class Nursery:
         return True
 
     def _fork(self, number: int, connection: socket.socket) -> None:
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError:  # no process or memory is left; the worker reads the end of the connection
+            connection.close()
+            return
         if pid == 0:
             self._become_child(connection)
         self._pids[number] = pid

@@ -40,6 +40,9 @@ from workers.llama.sandbox.nursery_commands import COMMAND, CommandCode
 MAX_IDLE = 4
 """Processes that are kept for the next chats."""
 
+MAX_ATTEMPTS = 2
+"""Of a task whose process ends with the nursery."""
+
 END_S = 5.0
 """Time that the nursery gets to end."""
 
@@ -54,13 +57,14 @@ class Limit(StrEnum):
     """The limits of a task."""
 
     TIME = "time"
+    WAITING = "waiting"
     MEMORY = "memory"
     CRASH = "crash"
 
 
 LIMIT_OF_SIGNAL: dict[int, Limit] = {
     signal.SIGPROF: Limit.TIME,
-    signal.SIGALRM: Limit.TIME,
+    signal.SIGALRM: Limit.WAITING,
     signal.SIGABRT: Limit.MEMORY,  # how native code ends when an allocation fails
     signal.SIGKILL: Limit.MEMORY,  # by a kernel without memory
 }
@@ -82,14 +86,24 @@ class _Child:
         self.number = number
         self._connection = connection
 
-    def call(self, call: Call) -> Reply:
-        """Do a task. ``Ended`` if the process has ended, whatever of."""
+    def has_ended(self) -> bool:
+        """Whether this process has ended while it had nothing to do: its connection has an end, or news of it."""
+        try:
+            self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def call(self, call: Call) -> Reply | None:
+        """Do a task. None if the process is gone and nobody says why: the nursery has ended too."""
         with suppress(BrokenPipeError):  # it has ended, and why is still to be read
             send(self._connection, call)
         try:
-            return receive(self._connection, REPLIES) or Ended(0)
+            return receive(self._connection, REPLIES)
         except (OSError, WireError):  # it ended within an answer
-            return Ended(0)
+            return None
 
     def close(self) -> None:
         self._connection.close()
@@ -158,15 +172,13 @@ class Sandbox:
     def _do(self, task: Task, attempt: PreparationAttempt) -> Reply:
         call = Call(task, attempt.limits.cpu_s, attempt.limits.memory_bytes, attempt.in_background)
         is_reusable = not isinstance(task, Compile) and not attempt.in_background
-        child = self._take(is_reusable)
-        try:
-            with attempt.killed_by(lambda: self._kill(child)):
-                reply = child.call(call)
-        except BaseException:
-            child.close()
-            raise
-        self._put_back(child, is_reusable, reply)
+        for _ in range(MAX_ATTEMPTS):
+            reply = self._call(call, attempt, is_reusable)
+            if reply is not None:
+                break
         match reply:
+            case None:
+                raise JobError(503, "the processes that prepare requests have ended; try again later")
             case TaskRefused(failed):
                 raise JobError(failed.status, failed.message, failed.param, failed.code)
             case OutOfMemory():
@@ -175,13 +187,27 @@ class Sandbox:
                 raise LimitExceeded(LIMIT_OF_SIGNAL.get(number, Limit.CRASH))
         return reply
 
+    def _call(self, call: Call, attempt: PreparationAttempt, is_reusable: bool) -> Reply | None:
+        child = self._take(is_reusable)
+        try:
+            with attempt.killed_by(lambda: self._kill(child)):
+                reply = child.call(call)
+        except BaseException:
+            child.close()
+            raise
+        self._put_back(child, is_reusable, reply)
+        return reply
+
     def _take(self, is_reusable: bool) -> _Child:
         with self._lock:
-            if self._idle and is_reusable:
-                return self._idle.pop()
+            while self._idle and is_reusable:
+                child = self._idle.pop()
+                if not child.has_ended():
+                    return child
+                child.close()
             return self._fork()
 
-    def _put_back(self, child: _Child, is_reusable: bool, reply: Reply) -> None:
+    def _put_back(self, child: _Child, is_reusable: bool, reply: Reply | None) -> None:
         """Keep a process for the next chat. What a grammar leaves behind would be memory of the next one's limit."""
         lives = isinstance(reply, Rendered | TaskRefused)
         with self._lock:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -24,8 +27,11 @@ from workers.llama.grammars import GrammarStore
 from workers.llama.lanes import NeedsTime
 from workers.llama.sandbox.attempt import Cancelled, Limits, PreparationAttempt
 from workers.llama.sandbox.child import BACKGROUND_NICENESS
-from workers.llama.sandbox.messages import Compile, Render, Setup, send
-from workers.llama.sandbox.sandbox import Limit, LimitExceeded, Sandbox
+from workers.llama.sandbox.messages import Call, Compile, Render, Setup, send
+from workers.llama.sandbox.nursery import Nursery
+from workers.llama.sandbox.nursery_commands import COMMAND, CommandCode
+from workers.llama.sandbox.sandbox import Limit, LimitExceeded, Sandbox, _Child
+from workers.llama.sandbox.workbench import Workbench
 
 LIMITS = Limits(cpu_s=10.0, memory_bytes=256_000_000)
 LITTLE_TIME = Limits(cpu_s=0.1, memory_bytes=256_000_000)
@@ -98,7 +104,12 @@ def test_a_template_beyond_a_limit_ends_alone(sandbox: Sandbox, task: Render, li
     assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
 
 
-def test_a_crash_costs_only_its_own_request(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("number", "limit"),
+    [(signal.SIGSEGV, Limit.CRASH), (signal.SIGALRM, Limit.WAITING)],
+    ids=["crash", "too long a wait"],
+)
+def test_a_task_whose_process_ends_costs_only_its_own_request(sandbox: Sandbox, number: int, limit: Limit) -> None:
     errors: list[LimitExceeded] = []
 
     def render() -> None:
@@ -111,9 +122,9 @@ def test_a_crash_costs_only_its_own_request(sandbox: Sandbox) -> None:
     thread.start()
     while not (busy := busy_children(nursery_of(sandbox))):
         assert thread.is_alive()
-    os.kill(busy[0], signal.SIGSEGV)
+    os.kill(busy[0], number)
     thread.join()
-    assert [error.limit for error in errors] == [Limit.CRASH]
+    assert [error.limit for error in errors] == [limit]
     assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
 
 
@@ -157,6 +168,53 @@ def test_a_nursery_that_ends_is_replaced(sandbox: Sandbox) -> None:
     assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
 
 
+def test_a_task_is_done_again_if_its_nursery_ends(sandbox: Sandbox) -> None:
+    sandbox.render(chat(), PreparationAttempt(LIMITS))
+    found: list[list[str]] = []
+    thread = threading.Thread(target=lambda: found.append(sandbox.render(chat(loops=40), PreparationAttempt(LIMITS))))
+    thread.start()
+    while not busy_children(nursery_of(sandbox)):
+        assert thread.is_alive()
+    nursery_of(sandbox).kill()
+    thread.join()
+    assert found == [["hi"]]
+
+
+def test_no_chat_is_blamed_for_the_end_of_an_idle_process(sandbox: Sandbox) -> None:
+    sandbox.render(chat(), PreparationAttempt(LIMITS))
+    for process in nursery_of(sandbox).children():
+        process.kill()
+    while not all(child.has_ended() for child in sandbox._idle):
+        pass
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+
+
+def test_a_signal_to_all_processes_of_a_service_ends_no_preparation(sandbox: Sandbox) -> None:
+    sandbox.render(chat(), PreparationAttempt(LIMITS))
+    nursery = nursery_of(sandbox)
+    for process in [nursery, *nursery.children()]:
+        process.terminate()
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert nursery_of(sandbox) == nursery
+
+
+def test_a_process_that_cannot_be_made_ends_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> int:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(os, "fork", refuse)
+    worker, control = socket.socketpair()
+    ours, theirs = socket.socketpair()
+    nursery = Nursery(control, Mock(spec=Workbench))
+    with theirs:
+        socket.send_fds(worker, [COMMAND.pack(CommandCode.FORK, 1)], [theirs.fileno()])
+    assert nursery._take_command()
+    assert _Child(1, ours).call(Call(chat(), 1.0, 1)) is None
+    for connection in (worker, control, ours, nursery._woken, nursery._waker):
+        connection.close()
+
+
 def test_a_template_that_is_wrong_is_refused_when_it_is_loaded(model_path: Path) -> None:
     opened = Sandbox(str(model_path))
     with pytest.raises(EngineLoadError, match=r"^chat template: not valid Jinja: .*; --chat-template sets"):
@@ -188,6 +246,45 @@ def test_a_schema_beyond_a_limit_is_a_400_that_names_it(store: GrammarStore) -> 
     expected = r"^response_format: expected at most 1M of memory to compile it \(--compile-memory-bytes\), got more$"
     with pytest.raises(JobError, match=expected):
         store.constraint(schema(less), PreparationAttempt(Limits(10.0, 1_000_000)))
+
+
+def test_a_kept_refusal_does_not_keep_the_request(store: GrammarStore) -> None:
+    class Request:
+        pass
+
+    def refuse() -> weakref.ref[Request]:
+        request = Request()
+        with pytest.raises(JobError):
+            store.constraint(schema({"type": "poem"}), PreparationAttempt(LIMITS))
+        return weakref.ref(request)
+
+    requests = [refuse(), refuse()]
+    gc.collect()
+    assert [request() for request in requests] == [None, None]
+
+
+def test_a_busy_machine_is_a_503_that_is_not_kept(compiler: GrammarCompiler) -> None:
+    sandbox = Mock(spec=Sandbox)
+    sandbox.compile.side_effect = LimitExceeded(Limit.WAITING)
+    store = GrammarStore(sandbox, compiler)
+    for _ in range(2):
+        with pytest.raises(JobError, match=r"^response_format: the machine is too busy to compile it; try") as refused:
+            store.constraint(schema({"type": "integer"}), PreparationAttempt(LIMITS))
+        assert refused.value.failed.status == 503
+    assert sandbox.compile.call_count == 2
+
+
+def test_grammars_in_use_have_a_limit_also_if_they_are_kept(
+    store: GrammarStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_use = store.constraint(schema({"type": "integer"}), PreparationAttempt(LIMITS))
+    monkeypatch.setattr("workers.llama.grammars.LIVE_PER_LIMIT", 0)
+    for _ in range(2):
+        with pytest.raises(JobError, match=r"^grammars in use: expected at most") as refused:
+            store.constraint(schema({"type": "boolean"}), PreparationAttempt(LIMITS))
+        assert refused.value.failed.status == 503
+    again = store.constraint(schema({"type": "integer"}), PreparationAttempt(LIMITS))
+    assert again.grammar is in_use.grammar
 
 
 def test_a_quick_attempt_is_not_the_last_one(store: GrammarStore) -> None:
