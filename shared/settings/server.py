@@ -27,6 +27,7 @@ from shared.settings.values import (
     Text,
     Texts,
     Whole,
+    check_host_name,
     check_network,
 )
 
@@ -35,6 +36,7 @@ _DESCRIPTORS = Path("/dev/fd")
 _FILE = Text("FILE", "a path")
 _FOLDER = Text("FOLDER", "a path")
 _PROXIES = Texts("ADDRESS", "addresses or networks such as 10.0.0.2 or 172.16.0.0/12", check_network)
+_HOST_NAMES = Texts("NAME", "names such as ai.example, without scheme or port", check_host_name)
 _ORIGINS = Texts(
     "ORIGIN",
     "origins such as https://chat.example:3000, https://*.example.com or app://chat, without a path, null or *",
@@ -93,7 +95,7 @@ class ServerOptions(BaseModel):
     allowed_hosts: Annotated[
         tuple[str, ...],
         Option(
-            Texts("NAME", "a list of names"),
+            _HOST_NAMES,
             "name under which clients may reach this server, beside localhost, addresses and --host",
             Group.NETWORK,
             flag="--allowed-host",

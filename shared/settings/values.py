@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from urllib.parse import urlsplit
 from shared.settings.units import format_bytes, format_seconds, parse_bytes, parse_seconds
 
 Number = TypeVar("Number", int, float)
+
+_HOST_NAME = re.compile(r"[\w.-]+", re.ASCII)
 
 
 class Value(ABC):
@@ -190,6 +193,12 @@ class Texts(Value):
 def check_network(network: str) -> None:
     """Raise ``ValueError`` unless ``network`` is an IP address or a network, such as 10.0.0.0/8."""
     ipaddress.ip_network(network, strict=False)
+
+
+def check_host_name(name: str) -> None:
+    """Raise ``ValueError`` unless ``name`` is a name as in the header ``Host``, without a port."""
+    if not _HOST_NAME.fullmatch(name):
+        raise ValueError(name)
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,18 @@ def test_a_proxy_is_no_name(network: str) -> None:
     assert refusal(trusted_proxies=network) == f"--trusted-proxy: expected {expected}, got {network!r}"
 
 
+@pytest.mark.parametrize("name", ["ai.example", "my-box", "box_1.lan", "localhost"])
+def test_names_of_allowed_hosts(name: str) -> None:
+    assert load(allowed_hosts=name).options.allowed_hosts == (name,)
+
+
+@pytest.mark.parametrize("name", ["https://ai.example", "ai.example:8000", "*.example", "ai.example/v1"])
+def test_a_name_that_no_host_header_has_is_refused(name: str) -> None:
+    """Before, it was accepted, and never matched."""
+    expected = "names such as ai.example, without scheme or port"
+    assert refusal(allowed_hosts=name) == f"--allowed-host: expected {expected}, got {name!r}"
+
+
 @pytest.mark.parametrize(
     ("given", "url"),
     [("", ""), ("https://ai.example/", "https://ai.example"), ("http://[::1]:8000/a", "http://[::1]:8000/a")],
