@@ -51,7 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
         log.error("%s", error)
         return 1
     if 0 < len(settings.api_key) < MIN_KEY_CHARS:
-        log.warning("API key is short and could be guessed", extra={"characters": len(settings.api_key)})
+        expected = {"expected": f"at least {MIN_KEY_CHARS} characters", "got": len(settings.api_key)}
+        log.warning("API key is short and could be guessed", extra={**expected, "remedy": "openssl rand -hex 16"})
     tls = tls_context(settings.ssl_certfile, settings.ssl_keyfile)
     checked = HostCheck(app, settings, lambda: app.state.access.needs_key)
     server = uvicorn.Server(

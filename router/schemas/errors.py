@@ -107,11 +107,12 @@ _MEANINGS = {
     410: "The requested events are no longer kept.",
     413: "The body is too large.",
     415: "The file is not a recording or picture that can be read.",
-    429: "The queue is full; `Retry-After` says when to try again.",
+    429: "Too many requests or bytes at once, of this user or of all; `Retry-After` says when to try again.",
     499: "The request was cancelled by `DELETE /v1/jobs/{id}`.",
     500: "The server failed.",
-    503: "No worker can do this at the moment.",
+    503: "The server cannot do this at the moment.",
     504: "The request took longer than its timeout.",
+    507: "The server's disk has no room for the file.",
 }
 
 
@@ -124,4 +125,4 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 GENERATION_ERRORS = error_responses(400, 401, 404, 413, 429, 499, 500, 503, 504)
-UPLOAD_ERRORS = error_responses(400, 401, 403, 404, 413, 415, 429, 499, 500, 503, 504)
+UPLOAD_ERRORS = error_responses(400, 401, 403, 404, 413, 415, 429, 499, 500, 503, 504, 507)

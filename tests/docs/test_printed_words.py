@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from router.jobs.refusals import RefusalReason
 from tests.support.documents import PRODUCT, REPOSITORY, prose
 from tests.support.printed import DOCUMENTS, sections, table_rows, text_of
 
@@ -58,6 +59,25 @@ def test_every_error_code_is_one_of_the_code() -> None:
     assert len(codes) > 15
     for code in codes:
         assert f"\n{code}\n" in texts()
+
+
+def codes_in_the_code() -> set[str]:
+    """The codes of errors: ``code=…``, and the last argument after status, message and field."""
+    found = {reason.value for reason in RefusalReason}
+    for folder in PRODUCT:
+        for file in (REPOSITORY / folder).rglob("*.py"):
+            for call in (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Call)):
+                given = [keyword.value for keyword in call.keywords if keyword.arg == "code"]
+                if ast.unparse(call.func) in ("ApiError", "JobError", "Failed"):
+                    given += call.args[3:4]
+                found |= {one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)}
+    return found
+
+
+def test_every_error_code_of_the_code_is_documented() -> None:
+    codes = codes_in_the_code()
+    assert len(codes) > 20
+    assert sorted(code for code in codes if f"`{code}`" not in sections("docs/api.md")["Errors"]) == []
 
 
 @pytest.mark.parametrize("document", ALL)
