@@ -55,9 +55,9 @@ class ResumableJobs:
         return job_id in self._submits
 
     def end(self, job_id: str, events: list[Event]) -> None:
-        """Keep the events of a job whose end was acknowledged, if it has a ticket."""
+        """Keep the events of a job whose end was acknowledged, if it has a ticket. It may be acknowledged again."""
         submit = self._submits.get(job_id)
-        if submit is None:
+        if submit is None or job_id in self._kept:
             return
         self._works[job_id] = _NO_WORK
         self._counted.add(job_id)

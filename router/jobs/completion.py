@@ -22,6 +22,7 @@ class Completion:
         """End a job with its last event, which comes from its worker or from the router."""
         worker = self._close(job, end)
         if worker is not None:
+            worker.acknowledged.add(job.wire_id)
             self._link.send(worker.worker_id, Acknowledge([job.wire_id]))
             self._dispatcher.dispatch_after(job)
 

@@ -16,6 +16,7 @@ from router.jobs.workers.probing import Prober
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
 from shared.wire.messages import (
+    Acknowledge,
     BusMessage,
     Cancel,
     Event,
@@ -151,9 +152,12 @@ class Receiver:
                     self._failover.requeue(job)
             elif last_seq >= job.next_seq:
                 self._request_replay(job)
-        for job_id in report.jobs:
-            if job_id not in worker.jobs:
+        for job_id in report.jobs.keys() - worker.jobs.keys():
+            if job_id in worker.acknowledged:  # perhaps only the report was older: its events may still be needed
+                self._link.send(worker.worker_id, Acknowledge([job_id]))
+            else:
                 self._link.send(worker.worker_id, Cancel(job_id))
+        worker.acknowledged &= report.jobs.keys()
         self._answer(worker, report)
         if worker.has_room:
             self._dispatcher.dispatch(worker.heartbeat.model)

@@ -49,6 +49,13 @@ def test_an_ended_job_is_given_with_its_events_and_without_its_prompt() -> None:
     ]
 
 
+def test_an_end_that_is_acknowledged_again_changes_nothing() -> None:
+    jobs = opened("a")
+    jobs.end("a", events("a"))
+    jobs.end("a", [])
+    assert [kept for _, kept in jobs.orphans("run-2")] == [events("a")]
+
+
 def test_a_job_is_given_again_until_a_router_claims_it() -> None:
     jobs = opened("a")
     assert ids(jobs) == ids(jobs) == ["a"]

@@ -28,6 +28,7 @@ class Worker:
         heartbeat: the latest one; ``heard_at_s`` is when it was sent, or since when silence counts.
         confirmed: a probe has come back over the bus, so jobs may be sent.
         jobs: the worker's jobs, by wire id.
+        acknowledged: jobs whose end was acknowledged, until a report comes without them.
         submitted: number of the last submission that was sent to it.
         unread: numbers and sizes of the submissions that it has not reported as received.
         unread_bytes: the sum of these sizes.
@@ -42,6 +43,7 @@ class Worker:
     probe_nonce: int = 0
     probed_at_s: float = 0.0
     jobs: dict[str, Job] = field(default_factory=dict)
+    acknowledged: set[str] = field(default_factory=set)
     submitted: int = 0
     unread: deque[tuple[int, int]] = field(default_factory=deque)
     unread_bytes: int = 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.wire.messages import Replay
+from shared.wire.messages import Acknowledge, Cancel, Replay
 from shared.wire.payloads import Payload
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 
@@ -38,6 +38,18 @@ def test_a_lost_end_is_noticed_by_the_next_heartbeat() -> None:
         worker.beat()
         assert await collect(job) == [STARTED, *tokens(1, 2), DONE]
         assert worker.of_type(Replay) == [Replay(job.wire_id, 2)]
+
+    run(test)
+
+
+def test_a_report_from_before_an_acknowledgement_cancels_nothing() -> None:
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker()
+        job = await server.running_on(worker, 1)
+        worker.say(job.wire_id, DONE)
+        worker.report()
+        await server.until(lambda: len(worker.of_type(Acknowledge) + worker.of_type(Cancel)) == 2)
+        assert worker.of_type(Acknowledge) == [Acknowledge([job.wire_id])] * 2
 
     run(test)
 
