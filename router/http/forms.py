@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from tempfile import SpooledTemporaryFile
@@ -16,6 +16,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, Headers, QueryParams, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from router.http.bodies.byte_budget import share_of
 from router.http.content_type import FORM, check_content_type
 from router.http.error_handlers import validation_error
 from router.http.senders.other_sites import refuse_cross_site
@@ -36,7 +37,7 @@ FORM_OVERHEAD_BYTES = 1024 * 1024
 SMALL_FILE_BYTES = 1024 * 1024
 """Files up to this size stay in memory; Starlette uses the same limit."""
 FORM_MEMORY_BYTES = MAX_TEXT_BYTES + MAX_FILES * SMALL_FILE_BYTES
-"""How much of a form may be in memory; the rest is in files."""
+"""How much of a form may be in memory; the rest is in files, as is every file that is larger than a small one."""
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -85,7 +86,8 @@ async def read_form(request: Request, settings: ServerSettings) -> Form:
 
     Raises:
         ApiError: 400, the body is not a multipart form or a file is empty; 403, a web page of another site sent it;
-            413, a file has more than ``max_upload_bytes``; 507, the disk is full; 503, it does not answer.
+            413, a file has more than ``max_upload_bytes``; 429 or 503, there is no room for the file in the user's
+            part or in all that files may hold; 507, the disk is full; 503, it does not answer.
         ClientDisconnect: the client disconnected.
     """
     refuse_cross_site(request, settings)
@@ -105,9 +107,12 @@ class _BoundedParser(MultiPartParser):
     _text_bytes = 0
     _head_bytes = 0
 
-    def __init__(self, headers: Headers, stream: AsyncGenerator[bytes, None]) -> None:
+    def __init__(
+        self, headers: Headers, stream: AsyncGenerator[bytes, None], leave_memory: Callable[[int], None]
+    ) -> None:
         super().__init__(headers, stream, max_files=MAX_FILES, max_fields=MAX_FIELDS, max_part_size=MAX_FIELD_BYTES)
         self.uploads: list[SpooledUpload] = []
+        self._leave_memory = leave_memory
 
     def on_part_begin(self) -> None:
         self._head_bytes = 0
@@ -124,7 +129,7 @@ class _BoundedParser(MultiPartParser):
         super().on_headers_finished()
         made = self._current_part.file
         if made is not None:
-            upload = SpooledUpload(made.file, size=made.size, filename=made.filename, headers=made.headers)
+            upload = SpooledUpload(made, self._leave_memory)
             self._current_part.file = upload
             self.uploads.append(upload)
             self._files_to_close_on_error.clear()  # which would be on the event loop, and fails on a full disk
@@ -145,7 +150,7 @@ class _BoundedParser(MultiPartParser):
 
 async def _parsed(request: Request) -> FormData:
     async with aclosing(request.stream()) as stream:
-        parser = _BoundedParser(request.headers, stream)
+        parser = _BoundedParser(request.headers, stream, lambda count: share_of(request.scope).move_to_files(count))
         try:
             return await parser.parse()
         except BaseException as error:

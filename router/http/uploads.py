@@ -21,16 +21,25 @@ log = logging.getLogger("nexa.uploads")
 
 
 class SpooledUpload(UploadFile):
-    """An uploaded file: a small one is in memory, a larger one on disk."""
+    """An uploaded file: a small one is in memory, a larger one on disk.
+
+    ``leave_memory`` is called with the number of bytes that go from memory to the disk, before they are written. What
+    it raises refuses the file.
+    """
+
+    def __init__(self, made: UploadFile, leave_memory: Callable[[int], None]) -> None:
+        super().__init__(made.file, size=made.size, filename=made.filename, headers=made.headers)
+        self._leave_memory = leave_memory
 
     async def write(self, data: bytes) -> None:
         """Append ``data``.
 
         Raises:
-            ApiError: as :func:`on_disk`.
+            ApiError: as :func:`on_disk`, and what ``leave_memory`` raises.
         """
         self.size = (self.size or 0) + len(data)
         if self._will_roll(len(data)):
+            self._leave_memory(self.size if self._in_memory else len(data))
             await on_disk(self.file.write, data)
         else:
             self.file.write(data)

@@ -87,6 +87,21 @@ class ByteShare:
             self._files.take(self._user, count - in_memory, self._filed_bytes)
             self._filed_bytes += count - in_memory
 
+    def move_to_files(self, count: int) -> None:
+        """Hold ``count`` of the bytes in memory in files from now on.
+
+        Raises:
+            ApiError: 413, 429 or 503, as :meth:`ByteBudget.take`.
+        """
+        moved = min(count, self._held_bytes)
+        if self._files is None or not moved:
+            return
+        self._files.take(self._user, moved, self._filed_bytes)
+        self._filed_bytes += moved
+        self._memory.give_back(self._user, moved)
+        self._held_bytes -= moved
+        self._left_bytes += moved
+
     def release(self) -> None:
         """Hold nothing any more."""
         self._memory.give_back(self._user, self._held_bytes)

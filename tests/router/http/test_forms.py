@@ -74,6 +74,28 @@ def test_a_large_file_is_mapped_and_leaves_no_temporary_file(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == []
 
 
+async def large_form() -> AsyncIterator[bytes]:
+    """A form with a large file, in parts as they come from the network."""
+    yield FILE_HEAD
+    for _ in range(LARGE // 50_000):
+        yield bytes(50_000)
+    yield b"\r\n--b--\r\n"
+
+
+def test_a_large_file_takes_little_of_its_users_memory() -> None:
+    broker = speech_broker(max_user_inflight_bytes=LARGE // 2)
+    response = ask(broker, "POST", ROUTE, content=large_form(), headers=FORM)
+    assert response.status_code == 200, response.text
+    assert "bytes of a request in memory" in refused(upload(broker, prompt="x" * LARGE), 413, None)
+
+
+def test_a_large_file_counts_among_the_files() -> None:
+    broker = speech_broker(max_spool_bytes=LARGE)
+    response = ask(broker, "POST", ROUTE, content=large_form(), headers=FORM)
+    assert "bytes of a request in files" in refused(response, 413, None)
+    assert upload(broker, bytes(1000)).status_code == 200
+
+
 def test_files_are_closed_with_their_jobs() -> None:
     broker = speech_broker(max_upload_bytes=LARGE)
     upload(broker, bytes(1))

@@ -82,3 +82,25 @@ def test_a_refused_part_is_not_held() -> None:
         share.take(100)
     share.release()
     assert (memory.held_bytes, files.held_bytes) == (0, 0)
+
+
+def test_what_moves_to_files_makes_room_in_memory() -> None:
+    memory, files = budget_of("memory", 100, 100), budget_of("files", 1000, 1000)
+    share = ByteShare("a", memory, files, 30)
+    for count in (20, 10, 20):
+        share.take(count)
+        share.move_to_files(count)
+    assert (memory.held_bytes, files.held_bytes) == (0, 50)
+    share.take(30)
+    assert (memory.held_bytes, files.held_bytes) == (30, 50)
+    share.release()
+    assert (memory.held_bytes, files.held_bytes) == (0, 0)
+
+
+def test_what_files_have_no_room_for_stays_in_memory() -> None:
+    memory, files = budget_of("memory", 100, 100), budget_of("files", 12, 10)
+    share = ByteShare("a", memory, files, 30)
+    share.take(20)
+    with pytest.raises(ApiError, match="at most 10 bytes of a request in files"):
+        share.move_to_files(20)
+    assert (memory.held_bytes, files.held_bytes) == (20, 0)
