@@ -21,7 +21,7 @@ from router.http.bodies.body_budget import BodyBudget
 from router.http.bodies.byte_budget import ByteBudget, ByteLimit
 from router.http.body_limit import BodyLimit
 from router.http.error_handlers import install_error_handlers
-from router.http.forms import FORM_OVERHEAD_BYTES
+from router.http.forms import FORM_MEMORY_BYTES, FORM_OVERHEAD_BYTES
 from router.http.methods import Methods
 from router.http.request_log import RequestLog, report_end
 from router.http.request_record import RequestObserver, RequestRecord
@@ -178,7 +178,7 @@ def _add_middleware(
         ByteLimit(settings.max_spool_bytes // 2, "half of --max-spool-bytes"),
     )
     app.add_middleware(Methods, paths={path: methods for path, methods in PATHS.items() if "{" not in path})
-    app.add_middleware(BodyBudget, memory=memory, files=files)
+    app.add_middleware(BodyBudget, memory=memory, files=files, form_memory_bytes=FORM_MEMORY_BYTES)
     app.add_middleware(Authentication, access=access, signed_urls=signed_urls, open_paths=OPEN_PATHS)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
     app.add_middleware(

@@ -8,7 +8,6 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.http.bodies.byte_budget import ByteBudget, ByteShare, attach_share
-from router.http.forms import FORM_MEMORY_BYTES
 from router.http.request_record import record_of
 from router.schemas.errors import ApiError
 
@@ -18,15 +17,17 @@ MIN_BODY_BYTES_PER_S = 16 * 1024
 
 
 class BodyBudget:
-    """ASGI middleware: what arrives of a body is taken from ``memory``, or of a form from ``files``, until the end.
+    """ASGI middleware: what arrives of a body is taken from ``memory`` until the end.
 
+    Of a form, at most ``form_memory_bytes`` are taken from there, and the rest from ``files``.
     A request that goes on without its connection gives its share back when it ends.
     """
 
-    def __init__(self, app: ASGIApp, memory: ByteBudget, files: ByteBudget) -> None:
+    def __init__(self, app: ASGIApp, memory: ByteBudget, files: ByteBudget, form_memory_bytes: int) -> None:
         self._app = app
         self._memory = memory
         self._files = files
+        self._form_memory_bytes = form_memory_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -37,7 +38,7 @@ class BodyBudget:
         record = record_of(scope)
         is_form = headers.get("content-type", "").lower().startswith("multipart/")
         if is_form:
-            share = ByteShare(record.user, self._memory, self._files, FORM_MEMORY_BYTES)
+            share = ByteShare(record.user, self._memory, self._files, self._form_memory_bytes)
         else:
             share = ByteShare(record.user, self._memory)
         attach_share(scope, share)

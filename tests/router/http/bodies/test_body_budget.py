@@ -47,7 +47,7 @@ def run(reader: Reader, budgets: tuple[ByteBudget, ByteBudget], headers: Any, *s
         raise AssertionError("nothing is sent")
 
     scope = {"type": "http", "headers": headers, "state": {"record": record}}
-    asyncio.run(BodyBudget(reader, *budgets)(scope, receive, send))
+    asyncio.run(BodyBudget(reader, *budgets, FORM_MEMORY_BYTES)(scope, receive, send))
     return record
 
 
@@ -106,7 +106,7 @@ def test_a_slow_body_is_408_and_gives_its_share_back(monkeypatch: pytest.MonkeyP
             raise AssertionError("nothing is sent")
 
         scope = {"type": "http", "headers": JSON, "state": {"record": RequestRecord(user="a")}}
-        await BodyBudget(Reader(*both), *both)(scope, receive, send)
+        await BodyBudget(Reader(*both), *both, FORM_MEMORY_BYTES)(scope, receive, send)
 
     with pytest.raises(ApiError) as raised:
         asyncio.run(go())
