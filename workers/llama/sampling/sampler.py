@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import secrets
+import weakref
+from typing import Any
 
 import llama_cpp
 import numpy as np
@@ -45,15 +47,19 @@ class Sampler:
     def __init__(self, sampling: Sampling, vocab_size: int) -> None:
         self._chain = self._penalties = None
         self._accepted = 0  # tokens of the answer so far, drawn or forced
+        native: list[Any] = []
+        self._free = weakref.finalize(self, _free_all, native)
         if not needs_chain(sampling):
             return
         self._chain = draw_chain(sampling)
+        native.append(self._chain)
         self._random = not is_greedy(sampling)
         self._seed = secrets.randbits(32) if sampling.seed is None else sampling.seed
         self._bias_tokens = np.array(list(sampling.logit_bias), np.int64)
         self._bias = np.array(list(sampling.logit_bias.values()), np.float32)
         if has_penalties(sampling):
             self._penalties = penalties_chain(sampling, vocab_size)
+            native.append(self._penalties)
             only_repeat = (sampling.frequency_penalty, sampling.presence_penalty) == (0.0, 0.0)
             self._window = np.empty(REPEAT_PENALTY_TOKENS if only_repeat else ANSWER_PENALTY_TOKENS, np.int32)
         self._top_k = 1 if is_greedy(sampling) else sampling.top_k
@@ -83,11 +89,9 @@ class Sampler:
         self._accepted += 1
 
     def close(self) -> None:
-        """Free the chain."""
-        for chain in (self._chain, self._penalties):
-            if chain is not None:
-                llama_cpp.llama_sampler_free(chain)
+        """Free the chain. It is freed too when nobody holds the sampler any more."""
         self._chain = self._penalties = None
+        self._free()
 
     def _load_few(self, logits: NDArray[np.float32]) -> bool:
         """Load only the tokens that the chain could draw; False if they cannot be determined."""
@@ -131,6 +135,11 @@ class Sampler:
         else:
             bound = None
         return None if bound is None else max(bound, LOWEST_LOGIT)
+
+
+def _free_all(chains: list[Any]) -> None:
+    for chain in chains:
+        llama_cpp.llama_sampler_free(chain)
 
 
 def draw_seed(seed: int, position: int) -> int:

@@ -19,6 +19,11 @@ _STATM = Path("/proc/self/statm")
 _OOM_SCORE = Path("/proc/self/oom_score_adj")
 
 
+def wall_s(cpu_s: float) -> float:
+    """Seconds that a task with a limit of CPU time may take."""
+    return max(cpu_s * WALL_PER_CPU, MIN_WALL_S)
+
+
 @contextmanager
 def limited(cpu_s: float, memory_bytes: int) -> Iterator[None]:
     """Within the block, end this process (SIGPROF, or SIGALRM if it waits) once it has used ``cpu_s`` of CPU time.
@@ -29,7 +34,7 @@ def limited(cpu_s: float, memory_bytes: int) -> Iterator[None]:
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     if sys.platform == "linux":
         resource.setrlimit(resource.RLIMIT_AS, (_address_bytes() + memory_bytes, hard))
-    signal.setitimer(signal.ITIMER_REAL, max(cpu_s * WALL_PER_CPU, MIN_WALL_S))
+    signal.setitimer(signal.ITIMER_REAL, wall_s(cpu_s))
     signal.setitimer(signal.ITIMER_PROF, cpu_s)
     try:
         yield

@@ -12,13 +12,11 @@ from enum import StrEnum
 
 from shared.interpreter import child_environment, module_command
 from shared.parent import PARENT_PID_VARIABLE
-from shared.wire.codec import WireError
 from shared.wire.payloads import JobError
 from workers.engine import EngineLoadError
 from workers.llama.sandbox.attempt import PreparationAttempt
 from workers.llama.sandbox.messages import (
     READIES,
-    REPLIES,
     Call,
     CheckTemplate,
     Compile,
@@ -35,16 +33,19 @@ from workers.llama.sandbox.messages import (
     receive,
     send,
 )
-from workers.llama.sandbox.nursery_commands import COMMAND, CommandCode
+from workers.llama.sandbox.process import ProcessLost, SandboxProcess
 
 MAX_IDLE = 4
 """Processes that are kept for the next chats."""
 
-MAX_ATTEMPTS = 2
-"""Of a task whose process ends with the nursery."""
-
 END_S = 5.0
 """Time that the nursery gets to end."""
+
+RESTART_S = 60.0
+"""Time that a new nursery gets to read the vocabulary."""
+
+MAX_TRIES = 2
+"""Of a task whose process is lost."""
 
 ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
@@ -66,9 +67,8 @@ LIMIT_OF_SIGNAL: dict[int, Limit] = {
     signal.SIGPROF: Limit.TIME,
     signal.SIGALRM: Limit.WAITING,
     signal.SIGABRT: Limit.MEMORY,  # how native code ends when an allocation fails
-    signal.SIGKILL: Limit.MEMORY,  # by a kernel without memory
 }
-"""Any other signal is a crash."""
+"""Any other signal is a crash, except SIGKILL, which a kernel without memory or an operator sends."""
 
 
 class LimitExceeded(Exception):
@@ -79,36 +79,6 @@ class LimitExceeded(Exception):
         self.limit = limit
 
 
-class _Child:
-    """A process of the sandbox."""
-
-    def __init__(self, number: int, connection: socket.socket) -> None:
-        self.number = number
-        self._connection = connection
-
-    def has_ended(self) -> bool:
-        """Whether this process has ended while it had nothing to do: its connection has an end, or news of it."""
-        try:
-            self._connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        except BlockingIOError:
-            return False
-        except OSError:
-            return True
-        return True
-
-    def call(self, call: Call) -> Reply | None:
-        """Do a task. None if the process is gone and nobody says why: the nursery has ended too."""
-        with suppress(BrokenPipeError):  # it has ended, and why is still to be read
-            send(self._connection, call)
-        try:
-            return receive(self._connection, REPLIES)
-        except (OSError, WireError):  # it ended within an answer
-            return None
-
-    def close(self) -> None:
-        self._connection.close()
-
-
 class Sandbox:
     """Does tasks in processes of their own, which a task may end without harm. Threads may share it."""
 
@@ -116,7 +86,7 @@ class Sandbox:
         self._model_path = model_path
         self._template = ""
         self._lock = threading.Lock()
-        self._idle: list[_Child] = []
+        self._idle: list[SandboxProcess] = []
         self._numbers = 0
         self._start()
 
@@ -164,33 +134,33 @@ class Sandbox:
     def close(self) -> None:
         """End all processes."""
         with self._lock:
-            for child in self._idle:
-                child.close()
-            self._idle.clear()
+            self._drop_idle()
             self._end()
 
     def _do(self, task: Task, attempt: PreparationAttempt) -> Reply:
-        call = Call(task, attempt.limits.cpu_s, attempt.limits.memory_bytes, attempt.in_background)
-        is_reusable = not isinstance(task, Compile) and not attempt.in_background
-        for _ in range(MAX_ATTEMPTS):
-            reply = self._call(call, attempt, is_reusable)
-            if reply is not None:
-                break
-        match reply:
-            case None:
-                raise JobError(503, "the processes that prepare requests have ended; try again later")
+        match self._reply(task, attempt):
             case TaskRefused(failed):
                 raise JobError(failed.status, failed.message, failed.param, failed.code)
             case OutOfMemory():
                 raise LimitExceeded(Limit.MEMORY)
             case Ended(number):
                 raise LimitExceeded(LIMIT_OF_SIGNAL.get(number, Limit.CRASH))
-        return reply
+            case reply:
+                return reply
 
-    def _call(self, call: Call, attempt: PreparationAttempt, is_reusable: bool) -> Reply | None:
+    def _reply(self, task: Task, attempt: PreparationAttempt) -> Reply:
+        """What the task's process answers. One that is lost is replaced."""
+        for _ in range(MAX_TRIES):
+            with suppress(ProcessLost):
+                return self._try(task, attempt)
+        raise JobError(503, "the processes that prepare requests have ended; try again later")
+
+    def _try(self, task: Task, attempt: PreparationAttempt) -> Reply:
+        call = Call(task, attempt.limits.cpu_s, attempt.limits.memory_bytes, attempt.in_background)
+        is_reusable = not isinstance(task, Compile) and not attempt.in_background
         child = self._take(is_reusable)
         try:
-            with attempt.killed_by(lambda: self._kill(child)):
+            with attempt.killed_by(child.kill):
                 reply = child.call(call)
         except BaseException:
             child.close()
@@ -198,7 +168,7 @@ class Sandbox:
         self._put_back(child, is_reusable, reply)
         return reply
 
-    def _take(self, is_reusable: bool) -> _Child:
+    def _take(self, is_reusable: bool) -> SandboxProcess:
         with self._lock:
             while self._idle and is_reusable:
                 child = self._idle.pop()
@@ -207,7 +177,7 @@ class Sandbox:
                 child.close()
             return self._fork()
 
-    def _put_back(self, child: _Child, is_reusable: bool, reply: Reply | None) -> None:
+    def _put_back(self, child: SandboxProcess, is_reusable: bool, reply: Reply) -> None:
         """Keep a process for the next chat. What a grammar leaves behind would be memory of the next one's limit."""
         lives = isinstance(reply, Rendered | TaskRefused)
         with self._lock:
@@ -216,26 +186,32 @@ class Sandbox:
                 return
         child.close()
 
-    def _fork(self) -> _Child:
+    def _fork(self) -> SandboxProcess:
         self._numbers += 1
-        ours, theirs = socket.socketpair()
-        with theirs:
-            data = COMMAND.pack(CommandCode.FORK, self._numbers)
-            try:
-                socket.send_fds(self._control, [data], [theirs.fileno()])
-            except BrokenPipeError:  # the nursery has just ended
-                self._end()
-                self._start()
-                self._hand_template()
-                socket.send_fds(self._control, [data], [theirs.fileno()])
-        return _Child(self._numbers, ours)
+        try:
+            return SandboxProcess(self._numbers, self._process, self._control)
+        except ConnectionError:  # the nursery has just ended
+            self._restart()
+            return SandboxProcess(self._numbers, self._process, self._control)
 
-    def _kill(self, child: _Child) -> None:
-        with self._lock:
-            try:
-                self._control.send(COMMAND.pack(CommandCode.KILL, child.number))
-            except BrokenPipeError:
-                return  # the nursery has ended, and its processes with it
+    def _restart(self) -> None:
+        """Replace the nursery, and with it all processes."""
+        self._process.kill()
+        self._drop_idle()
+        self._end()
+        try:
+            self._start()
+            self._control.settimeout(RESTART_S)
+            self._hand_template()
+            self._control.settimeout(None)
+        except (OSError, EngineLoadError):
+            self._process.kill()
+            raise ProcessLost from None
+
+    def _drop_idle(self) -> None:
+        for child in self._idle:
+            child.close()
+        self._idle.clear()
 
     def _start(self) -> None:
         self._control, theirs = socket.socketpair()

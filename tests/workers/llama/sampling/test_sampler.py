@@ -263,3 +263,13 @@ def test_top_p_0_keeps_the_most_likely_token(top_k: int) -> None:
         logits = np.random.default_rng(seed).normal(0, 1, 1000).astype(np.float32)
         assert sampler.sample(logits) == logits.argmax()
     sampler.close()
+
+
+def test_a_sampler_that_is_dropped_frees_its_chains_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    freed: list[Any] = []
+    monkeypatch.setattr(llama_cpp, "llama_sampler_free", freed.append)
+    dropped = Sampler(Sampling(temperature=1.0, frequency_penalty=0.5), 100)
+    closed = Sampler(Sampling(temperature=1.0, frequency_penalty=0.5), 100)
+    closed.close()
+    del dropped, closed
+    assert len(freed) == 4

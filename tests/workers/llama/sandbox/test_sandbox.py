@@ -25,12 +25,14 @@ from workers.engine import EngineLoadError
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.grammars import GrammarStore
 from workers.llama.lanes import NeedsTime
+from workers.llama.sandbox import limits
+from workers.llama.sandbox import process as child_process
 from workers.llama.sandbox.attempt import Cancelled, Limits, PreparationAttempt
 from workers.llama.sandbox.child import BACKGROUND_NICENESS
-from workers.llama.sandbox.messages import Call, Compile, Render, Setup, send
+from workers.llama.sandbox.messages import Compile, Render, Setup, send
 from workers.llama.sandbox.nursery import Nursery
 from workers.llama.sandbox.nursery_commands import COMMAND, CommandCode
-from workers.llama.sandbox.sandbox import Limit, LimitExceeded, Sandbox, _Child
+from workers.llama.sandbox.sandbox import Limit, LimitExceeded, Sandbox
 from workers.llama.sandbox.workbench import Workbench
 
 LIMITS = Limits(cpu_s=10.0, memory_bytes=256_000_000)
@@ -210,9 +212,56 @@ def test_a_process_that_cannot_be_made_ends_nothing_else(monkeypatch: pytest.Mon
     with theirs:
         socket.send_fds(worker, [COMMAND.pack(CommandCode.FORK, 1)], [theirs.fileno()])
     assert nursery._take_command()
-    assert _Child(1, ours).call(Call(chat(), 1.0, 1)) is None
+    assert ours.recv(1) == b""
     for connection in (worker, control, ours, nursery._woken, nursery._waker):
         connection.close()
+
+
+def test_a_task_whose_process_is_killed_from_outside_is_done_again(sandbox: Sandbox) -> None:
+    found: list[list[str]] = []
+    thread = threading.Thread(target=lambda: found.append(sandbox.render(chat(loops=40), PreparationAttempt(LIMITS))))
+    thread.start()
+    while not (busy := busy_children(nursery_of(sandbox))):
+        assert thread.is_alive()
+    os.kill(busy[0], signal.SIGKILL)
+    thread.join()
+    assert found == [["hi"]]
+
+
+@pytest.mark.parametrize("whom", ["nursery", "process"])
+def test_what_is_stopped_is_replaced(sandbox: Sandbox, whom: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MIN_WALL_S", 0.0)
+    monkeypatch.setattr(child_process, "HANG_S", 0.1)
+    sandbox.render(chat(), PreparationAttempt(LIMITS))
+    nursery = nursery_of(sandbox)
+    for stopped in [nursery] if whom == "nursery" else nursery.children():
+        stopped.suspend()
+        while stopped.status() != psutil.STATUS_STOPPED:
+            pass
+    attempt = PreparationAttempt(Limits(0.5, 256_000_000))
+    if whom == "nursery":
+        assert sandbox.compile(Compile(None, [TOOL], ToolChoice.REQUIRED), attempt).closing
+    assert sandbox.render(chat(), attempt) == ["hi"]
+    assert not nursery.is_running()
+
+
+def test_cancelling_does_not_wait_for_a_nursery_that_starts(sandbox: Sandbox) -> None:
+    attempt = PreparationAttempt(LIMITS)
+    ended = threading.Event()
+
+    def render() -> None:
+        with pytest.raises(Cancelled):
+            sandbox.render(chat(loops=99999), attempt)
+        ended.set()
+
+    thread = threading.Thread(target=render, daemon=True)
+    thread.start()
+    while attempt._kill is None:
+        pass
+    with sandbox._lock:
+        threading.Thread(target=attempt.cancel, daemon=True).start()
+        assert ended.wait(5)
+    thread.join()
 
 
 def test_a_template_that_is_wrong_is_refused_when_it_is_loaded(model_path: Path) -> None:
