@@ -51,8 +51,8 @@ class Pulse:
         bus.connect(self._endpoints.supervisor_bus)
         try:
             while True:
-                stopping = self._stopping
                 self._due.clear()
+                stopping = self._stopping
                 bus.send_multipart([HEARTBEAT_TOPIC, encode(self._heartbeat())])
                 if stopping:
                     return

@@ -107,24 +107,32 @@ class PreparationLanes(Generic[T]):
         return threads
 
     def _work(self, lane: PreparingQueue[T]) -> None:
-        while (errand := self._next(lane)) is not None:
-            began_at_s = time.perf_counter()
-            try:
-                assert errand.attempt is not None
-                result = errand.prepare(errand.attempt)
-            except NeedsTime as needs:
-                self._slow_down(errand, needs.key)
-            except Cancelled:
-                errand.future.cancel()
-            except Exception as error:
-                errand.future.set_exception(error)
-            else:
-                errand.future.set_result(result)
-            with self._changed:
-                lane.finish(errand, time.perf_counter() - began_at_s)
-                if errand.future.done() and self._errands.get(errand.job_id) is errand:
-                    del self._errands[errand.job_id]
-                self._changed.notify_all()
+        while self._do_next(lane):
+            pass  # nothing of a job is kept while there is no other
+
+    def _do_next(self, lane: PreparingQueue[T]) -> bool:
+        """Prepare the next job, as soon as there is one. False at the end."""
+        errand = self._next(lane)
+        if errand is None:
+            return False
+        began_at_s = time.perf_counter()
+        try:
+            assert errand.attempt is not None
+            result = errand.prepare(errand.attempt)
+        except NeedsTime as needs:
+            self._slow_down(errand, needs.key)
+        except Cancelled:
+            errand.future.cancel()
+        except Exception as error:
+            errand.future.set_exception(error)
+        else:
+            errand.future.set_result(result)
+        with self._changed:
+            lane.finish(errand, time.perf_counter() - began_at_s)
+            if errand.future.done() and self._errands.get(errand.job_id) is errand:
+                del self._errands[errand.job_id]
+            self._changed.notify_all()
+        return True
 
     def _next(self, lane: PreparingQueue[T]) -> Errand[T] | None:
         """The next errand, as soon as there is one; None at the end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from typing import Any
@@ -120,6 +121,22 @@ def test_a_slow_job_waits_seconds_at_most(lanes: PreparationLanes[str], monkeypa
     refused = second.exception()
     assert isinstance(refused, JobError)
     assert refused.failed.status == 429
+
+
+def test_threads_without_work_keep_nothing_of_the_last_job(lanes: PreparationLanes[str]) -> None:
+    class Request:
+        pass
+
+    def submit(number: int) -> weakref.ref[Request]:
+        request = Request()
+        future = lanes.submit(f"job {number}", ("anna", 1.0), lambda attempt: repr(request))
+        future.result()
+        return weakref.ref(request)
+
+    requests = [submit(number) for number in range(4)]
+    while len(vars(lanes._changed)["_waiters"]) < len(lanes._threads):
+        pass
+    assert [request() for request in requests] == [None] * 4
 
 
 def test_an_error_is_its_jobs_own(lanes: PreparationLanes[str]) -> None:
