@@ -18,6 +18,7 @@ from router.schemas.shown import shown
 SETTLE_POLL_S = 0.05
 MAX_STREAMS = 64
 """Resumable streams of all users together."""
+RETRY_AFTER_S = "5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ class JobRegistry:
     def _make_room(self, user: str) -> None:
         """Close streams until there is room for one more."""
         own = [entry.stream for entry in self._entries.values() if entry.user == user and entry.stream is not None]
-        _close_oldest(own, self._streams_per_user, f"you have {len(own)} resumable streams, which is the limit")
+        refusal = f"you have {len(own)} resumable streams, which is the limit (--resume-streams)"
+        _close_oldest(own, self._streams_per_user, refusal)
         streams = self._streams()
         _close_oldest(streams, MAX_STREAMS, f"{len(streams)} resumable streams are open, which is the limit")
 
@@ -178,7 +180,9 @@ def _close_oldest(streams: Iterable[ResumableStream], limit: int, refusal: str) 
     while len(kept) >= limit:
         detached = [stream for stream in kept if stream.reader is None]
         if not detached:
-            raise ApiError(429, f"{refusal}; try again without X-Resumable, or later", code="too_many_streams")
+            headers = {"Retry-After": RETRY_AFTER_S}
+            message = f"{refusal}; try again without X-Resumable, or later"
+            raise ApiError(429, message, code="too_many_streams", headers=headers)
         oldest = min(detached, key=lambda stream: (not stream.fully_sent, stream.detached_at_s))
         oldest.close()
         kept.remove(oldest)

@@ -167,7 +167,7 @@ class PreparationLanes(Generic[T]):
         self._errands.pop(errand.job_id, None)
         errand.cancelled = True
         message = (
-            f"grammars and schemas: expected at most {MAX_SLOW_PER_USER} requests that take over {QUICK_CPU_S:g} s "
-            "to prepare at a time, got more; try again later"
+            f"grammars and schemas: expected at most {MAX_SLOW_PER_USER} requests of one user that take over "
+            f"{QUICK_CPU_S:g} s to prepare at a time, got more; try again later"
         )
         errand.future.set_exception(JobError(429, message, None, "slow_preparation"))

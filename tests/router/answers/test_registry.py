@@ -73,9 +73,10 @@ def test_fully_sent_streams_go_first_then_the_longest_detached() -> None:
 def test_a_stream_whose_first_reader_is_on_its_way_stays() -> None:
     async def test(registry: JobRegistry, keep: Keep) -> None:
         stream = await keep()
-        with pytest.raises(ApiError, match="you have 1 resumable streams, which is the limit") as caught:
+        refusal = r"^you have 1 resumable streams, which is the limit \(--resume-streams\); "
+        with pytest.raises(ApiError, match=refusal) as caught:
             await keep()
-        assert caught.value.status == 429
+        assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "5"})
         assert kept_in(registry) == [stream]
 
     with_registry(1, test)

@@ -100,6 +100,7 @@ def test_a_user_has_few_slow_jobs_at_a_time(lanes: PreparationLanes[str]) -> Non
     refused = lanes.submit("refused", ("anna", 1.0), needs(b"c")).exception()
     assert isinstance(refused, JobError)
     assert (refused.failed.status, refused.failed.code) == (429, "slow_preparation")
+    assert "expected at most 2 requests of one user that take over 0.5 s to prepare" in refused.failed.message
     other = lanes.submit("other", ("berta", 1.0), lambda attempt: needs(b"d")(attempt) if attempt.is_quick else "done")
     assert other.result() == "done"
 

@@ -36,6 +36,8 @@ def error_reason(text: str) -> str:
     lines = text.strip().splitlines() or ["no reason given"]
     if lines[0].startswith("regex parse error"):
         return f"regex parse error: {lines[-1].removeprefix('error: ')[:MAX_REASON_CHARACTERS]}"
+    if lines[0].startswith("Unable to determine if regex is empty"):
+        return "expected simpler patterns: it takes too long to tell whether a text can fit all of them"
     if outside := _OUTSIDE.match(lines[0]):
         return f"expected a $ref to a part of this schema, got '{outside[1][:MAX_REASON_CHARACTERS]}'"
     return lines[0][:MAX_REASON_CHARACTERS]

@@ -101,3 +101,10 @@ def test_the_error_of_a_wrong_pattern_is_one_line(compiler: GrammarCompiler) -> 
     schema = {"type": "string", "pattern": "(?=a)b"}
     with pytest.raises(JobError, match=r"^response_format: regex parse error: look-around.* is not supported$"):
         compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, schema))
+
+
+def test_the_error_of_patterns_that_are_too_hard_together_is_plain(compiler: GrammarCompiler) -> None:
+    schema = {"type": "string", "allOf": [{"pattern": f".*[a-f{k % 10}]{{{k % 7 + 1}}}.*"} for k in range(12)]}
+    expected = "^response_format: expected simpler patterns: it takes too long to tell whether a text can fit all"
+    with pytest.raises(JobError, match=expected):
+        compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, schema))
