@@ -8,15 +8,12 @@ import socket
 import threading
 
 from shared.parent import die_with_parent
-from workers.llama.sandbox.limits import end_first, limited
+from workers.llama.sandbox.limits import BACKGROUND_NICENESS, end_first, limited
 from workers.llama.sandbox.messages import CALLS, OutOfMemory, Reply, receive, send
 from workers.llama.sandbox.workbench import Workbench
 
 STACK_BYTES = 256 * 1024 * 1024
 """llguidance descends once for each rule or ``$ref`` of a chain, by some KiB. A worker's stack is larger."""
-
-BACKGROUND_NICENESS = 15
-"""Of tasks that take long: decoding goes first."""
 
 LIMIT_SIGNALS = (signal.SIGPROF, signal.SIGALRM, signal.SIGABRT, signal.SIGSEGV)
 
@@ -40,7 +37,7 @@ def _do_tasks(connection: socket.socket, workbench: Workbench) -> None:
         if call.in_background:
             os.nice(BACKGROUND_NICENESS)
         try:
-            with limited(call.cpu_s, call.memory_bytes):
+            with limited(call.cpu_s, call.memory_bytes, call.in_background):
                 reply = workbench.do(call.task)
         except MemoryError:
             reply = OutOfMemory()

@@ -57,7 +57,7 @@ class SandboxProcess:
         Raises:
             ProcessLost: it ended for another reason than its task, or it hangs.
         """
-        self._connection.settimeout(wall_s(call.cpu_s) + HANG_S)
+        self._connection.settimeout(wall_s(call.cpu_s, call.in_background) + HANG_S)
         try:
             with suppress(ConnectionError):  # it has ended, and why is still to be read
                 send(self._connection, call)

@@ -28,7 +28,7 @@ from workers.llama.lanes import NeedsTime
 from workers.llama.sandbox import limits
 from workers.llama.sandbox import process as child_process
 from workers.llama.sandbox.attempt import Cancelled, Limits, PreparationAttempt
-from workers.llama.sandbox.child import BACKGROUND_NICENESS
+from workers.llama.sandbox.limits import BACKGROUND_NICENESS, wall_s
 from workers.llama.sandbox.messages import Compile, Render, Setup, send
 from workers.llama.sandbox.nursery import Nursery
 from workers.llama.sandbox.nursery_commands import COMMAND, CommandCode
@@ -149,6 +149,12 @@ def test_a_task_in_the_background_leaves_the_cores_to_others(sandbox: Sandbox) -
     attempt.cancel()
     thread.join()
     assert len(errors) == 1
+
+
+def test_a_task_in_the_background_gets_its_cpu_time_also_beside_decoding_on_all_cores() -> None:
+    weights = {0: 1024, 10: 110, 15: 36}  # sched_prio_to_weight of kernel/sched/core.c
+    share = weights[BACKGROUND_NICENESS] / (weights[0] + weights[BACKGROUND_NICENESS])
+    assert share * wall_s(LIMITS.cpu_s, in_background=True) > LIMITS.cpu_s
 
 
 def test_a_cancelled_task_is_killed(sandbox: Sandbox) -> None:
