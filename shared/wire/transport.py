@@ -7,6 +7,7 @@ are ``tcp://`` with CURVE, and each side has a key pair.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from pathlib import Path
 import zmq
 
 _IPC = "ipc://"
+
+log = logging.getLogger("nexa.wire")
 
 MIN_RECONNECT_MS = 20
 """Wait before the first attempt to reconnect; it doubles with each attempt, up to ``MAX_RECONNECT_MS``."""
@@ -96,17 +99,25 @@ class Binding:
         self._sock = sock
         self.endpoint = endpoint
         self._path = endpoint.removeprefix(_IPC) if endpoint.startswith(_IPC) else None
+        self._failed = False
         sock.bind(endpoint)
 
     def renew(self) -> bool:
         """Bind again if the file is gone and its folder exists; returns whether that was so.
 
         Connections live on without the file, but need the former listener, which stays open until the socket is closed.
-        The owner must wake its :class:`SocketReader` afterwards.
+        The owner must wake its :class:`SocketReader` afterwards. If it fails, the log says so once.
         """
         if self._path is None or os.path.lexists(self._path) or not os.path.isdir(os.path.dirname(self._path)):
             return False
-        self._sock.bind(self.endpoint)
+        try:
+            self._sock.bind(self.endpoint)
+        except zmq.ZMQError as error:
+            if not self._failed:
+                log.error("socket lost, not bound again", extra={"endpoint": self.endpoint, "reason": str(error)})
+            self._failed = True
+            return False
+        self._failed = False
         return True
 
 
@@ -126,6 +137,7 @@ class SocketReader:
         self._on_message = on_message
         self._loop = asyncio.get_running_loop()
         self._closed = False
+        self._woken = False
         self.behind = False
         self._descriptor: int = sock.FD
         self._loop.add_reader(self._descriptor, self._drain)
@@ -133,13 +145,19 @@ class SocketReader:
 
     def wake(self) -> None:
         """Schedule a read, whether or not the descriptor is ready."""
-        self._loop.call_soon(self._drain)
+        if not self._woken:  # one serves all: it has yet to come
+            self._woken = True
+            self._loop.call_soon(self._drain_woken)
 
     def close(self) -> None:
         """Stop reading. The socket stays open."""
         if not self._closed:
             self._closed = True
             self._loop.remove_reader(self._descriptor)
+
+    def _drain_woken(self) -> None:
+        self._woken = False
+        self._drain()
 
     def _drain(self) -> None:
         for _ in range(self.MAX_MESSAGES_PER_TURN):

@@ -317,3 +317,43 @@ def test_curve_refuses_a_client_without_keys(context: zmq.Context[zmq.Socket[byt
     server.client(None)
     wait_for_failed_handshake(monitor)
     assert not server.sock.poll(0)
+
+
+def test_a_socket_that_cannot_be_bound_again_is_tried_again_and_the_log_says_so_once(
+    folder: Path, context: zmq.Context[zmq.Socket[bytes]], caplog: pytest.LogCaptureFixture
+) -> None:
+    server = open_socket(context, zmq.PULL)
+    home = folder / "home"
+    home.mkdir()
+    binding = Binding(server, f"ipc://{home}/socket")
+    shutil.rmtree(home)
+    home.symlink_to("/proc/self")  # nobody can make a file there
+    assert [binding.renew(), binding.renew()] == [False, False]
+    assert caplog.text.count("socket lost, not bound again") == 1
+    home.unlink()
+    home.mkdir()
+    assert binding.renew()
+
+
+def test_all_wakes_of_a_turn_are_one_read(connect: Connect) -> None:
+    """Each message may be answered on the same socket: with a read for each answer, nobody else would get a turn."""
+
+    class Counted(SocketReader):
+        reads = 0
+
+        def _drain(self) -> None:
+            self.reads += 1
+            super()._drain()
+
+    async def test() -> None:
+        router, _ = connect(zmq.ROUTER, zmq.DEALER)
+        reader = Counted(router, lambda frames: None)
+        await asyncio.sleep(0)
+        before = reader.reads
+        for _ in range(100):
+            reader.wake()
+        await asyncio.sleep(0)
+        assert reader.reads <= before + 2, "the loop may have called it, too"
+        reader.close()
+
+    run(test)
