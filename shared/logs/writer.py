@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 MAX_WAITING_BYTES = 1024 * 1024
-"""What waits to be written, beyond which further lines are dropped."""
+"""What waits to be written, beyond which further lines are dropped. One alone may be larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class LossyWriter:
                 data = self._write_what_fits(data)
             if not data:
                 return
-            if self._queued_bytes + len(data) > MAX_WAITING_BYTES:
+            if self._queued_bytes and self._queued_bytes + len(data) > MAX_WAITING_BYTES:
                 self._drop(_lines(data))
                 return
             self._report_losses()

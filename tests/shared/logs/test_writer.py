@@ -106,3 +106,13 @@ def test_what_fits_into_an_own_pipe_is_written_before_write_returns() -> None:
     assert os.read(reading, 100) == b"last words\n"
     os.close(reading)
     os.close(writing)
+
+
+def test_a_line_that_is_larger_than_what_may_wait_is_written_whole(pipe: Pipe) -> None:
+    large = "y" * 20_000
+    pipe.writer.write(f"{large}\n")
+    assert pipe.read_lines(1) == [large]
+    assert pipe.writer.drain(ENOUGH_S)
+    pipe.writer.write("later\n")
+    assert pipe.read_lines(1) == ["later"]
+    assert pipe.writer.dropped == 0
