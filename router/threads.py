@@ -38,7 +38,7 @@ class Lane:
         """Call ``function`` in a thread. A caller that is cancelled does not stop it, once it runs.
 
         Raises:
-            TimeoutError: it has not returned in time, or too many calls wait already.
+            TimeoutError: it has not returned in time, too many calls wait already, or no thread can be started.
         """
         future: Future[R] = Future()
         self._add(future, lambda: function(*arguments))
@@ -54,27 +54,38 @@ class Lane:
         with self._lock:
             if self._calls >= self._max_calls:
                 raise TimeoutError(f"{self.name}: expected at most {self._max_calls} calls at once, got one more")
+            if self._threads < min(self._calls + 1, self._max_threads):
+                self._start_thread()
             self._calls += 1
             self._waiting.put((future, call))
-            if self._threads < min(self._calls, self._max_threads):
-                self._threads += 1
-                threading.Thread(target=self._work, name=self.name, daemon=True).start()
+
+    def _start_thread(self) -> None:
+        try:
+            threading.Thread(target=self._work, name=self.name, daemon=True).start()
+        except RuntimeError:  # the process or the machine may have no more
+            if not self._threads:
+                raise TimeoutError(f"{self.name}: expected a thread for the call, got none") from None
+        else:
+            self._threads += 1
 
     def _work(self) -> None:
         while True:
             future, call = self._waiting.get()
             if future.set_running_or_notify_cancel():
-                try:
-                    result = call()
-                except BaseException as error:
-                    self._count_end()
-                    future.set_exception(error)
-                else:
-                    self._count_end()
-                    future.set_result(result)
+                self._answer(future, call)
             else:
                 self._count_end()
-            del future, call
+            del future, call  # the next may come much later
+
+    def _answer(self, future: Future[Any], call: Callable[[], Any]) -> None:
+        try:
+            result = call()
+        except BaseException as error:
+            self._count_end()
+            future.set_exception(error)
+        else:
+            self._count_end()
+            future.set_result(result)
 
     def _count_end(self) -> None:
         with self._lock:

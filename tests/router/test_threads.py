@@ -7,6 +7,7 @@ import errno
 import inspect
 import os
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -135,3 +136,31 @@ def test_an_upload_to_a_hung_disk_is_503(hang: threading.Event, monkeypatch: pyt
     with pytest.raises(ApiError) as caught:
         asyncio.run(uploads.on_disk(hang.wait))
     assert caught.value.status == 503
+
+
+def test_an_idle_thread_keeps_no_result() -> None:
+    class Result:
+        pass
+
+    lane = Lane("disk")
+
+    async def go() -> None:
+        kept = weakref.ref(await lane.run(Result))
+        while kept() is not None:  # noqa: ASYNC110 - until the thread waits for the next call
+            await asyncio.sleep(0.001)
+
+    asyncio.run(asyncio.wait_for(go(), 2))
+
+
+def test_a_lane_without_a_thread_says_so_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
+    lane = Lane("disk", threads=2)
+
+    def fail(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(TimeoutError, match=r"^disk: expected a thread for the call, got none$"):
+            asyncio.run(lane.run(int))
+    assert lane.calls == 0
+    assert asyncio.run(asyncio.wait_for(lane.run(lambda: 7), 10)) == 7
