@@ -76,6 +76,7 @@ class KeyFile:
         self._version = self._found()
         self._log = self._found_log()
         self.openings = 1
+        self._warn_if_readable()
 
     def database(self) -> sqlite3.Connection:
         """The connection to the file.
@@ -85,11 +86,14 @@ class KeyFile:
         """
         found = self._found()
         if found != self._version:
-            self._remove_stale_log(replaced=found[:2] != self._version[:2])
+            replaced = found[:2] != self._version[:2]
+            self._remove_stale_log(replaced)
             opened = connect(self._path, self._lock_timeout_s, create=False)
             self._database.close()
             self._database, self._version = opened, found
             self.openings += 1
+            if replaced:
+                self._warn_if_readable()
         self._log = self._found_log()
         return self._database
 
@@ -100,11 +104,21 @@ class KeyFile:
             sqlite3.Error: the file cannot be written.
         """
         self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        self._version, self._log = self._found(), self._found_log()
+        found = self._found()
+        if found[:2] == self._version[:2]:  # else another has taken its place, which is still to be opened
+            self._version, self._log = found, self._found_log()
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+
+    def _warn_if_readable(self) -> None:
+        """Warn of a file that others can read, once: writing usage changes it often."""
+        if self._path is None:
+            return
+        mode = stat.S_IMODE(self._path.stat().st_mode)
+        if mode & (stat.S_IRGRP | stat.S_IROTH):
+            log.warning("others may read the key file", extra={"path": str(self._path), "mode": f"{mode:04o}"})
 
     def _remove_stale_log(self, replaced: bool) -> None:
         """Remove the former file's write-ahead log, which SQLite would apply to the one that has ``replaced`` it."""
@@ -188,14 +202,12 @@ def _create_private(path: Path) -> None:
 
 
 def _check_private(path: Path) -> None:
-    """Refuse a file in which others could write keys of their own, and warn of one that they can read."""
+    """Refuse a file in which others could write keys of their own."""
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise KeyFileError(
             f"key file {path}: expected one that only its owner may write, got mode {mode:04o}; try: chmod 600 {path}"
         )
-    if mode & (stat.S_IRGRP | stat.S_IROTH):
-        log.warning("others may read the key file", extra={"path": str(path), "mode": f"{mode:04o}"})
 
 
 def _prepare(database: sqlite3.Connection, path: Path | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from router.jobs.limits import Priority, UserLimits
 from router.keys.access import Access
-from router.keys.database import KeyFileError, connect
+from router.keys.database import KeyFile, KeyFileError, connect
 from router.keys.keyring import Keyring
 from router.keys.store import KeyStore
 
@@ -204,3 +205,33 @@ def test_a_file_that_others_may_write_is_refused(
     else:
         KeyStore.open(path).close()
     assert ("others may read the key file" in caplog.text) == (mode == 0o640)
+
+
+def test_a_file_that_is_replaced_while_it_is_written_is_opened_next(tmp_path: Path) -> None:
+    path, other = tmp_path / "keys", tmp_path / "other"
+    for each, name in ((path, "old"), (other, "new")):
+        made = KeyStore.open(each)
+        made.create(name)
+        made.close()
+    file = KeyFile(path)
+    file.database()
+    other.replace(path)
+    file.flush()
+    store = KeyStore(file)
+    assert [key.name for key in store.keys()] == ["new"]  # noqa: SIM118
+    store.close()
+
+
+def test_a_readable_file_is_warned_about_once_however_often_it_is_written(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "keys"
+    KeyStore.open(path).close()
+    path.chmod(0o644)
+    file = KeyFile(path)
+    for at_s in (1, 2):
+        os.utime(path, (at_s, at_s))
+        file.database()
+    file.close()
+    assert file.openings == 3
+    assert caplog.text.count("others may read the key file") == 1
