@@ -64,8 +64,8 @@ class Dispatcher:
 
     def would_start(self, request: JobRequest) -> bool:
         """Whether :meth:`add` would send a job for this request at once."""
-        workers = self._workers.of_model(request.model)
-        return self.queues[request.model].would_be_next(request) and self._placement(request, workers) is not None
+        queue, workers = self.queues[request.model], self._workers.of_model(request.model)
+        return queue.would_be_next(request, _doubted(queue)) and self._placement(request, workers) is not None
 
     def take_out(self, job: Job, done: bool) -> Worker | None:
         """Remove a job that ends, successfully if ``done``; returns its worker. Its room is not reused yet."""
@@ -130,7 +130,7 @@ class Dispatcher:
         suspects behind those that are not in doubt. Meanwhile, other jobs go to other workers.
         """
         queue, workers = self.queues[model], self._workers.of_model(model)
-        doubted = [job for job in queue.returned if job.blame.doubt]
+        doubted = _doubted(queue)
         turn = self._next_trial(model, Doubt.ACCUSED, doubted, workers)
         if turn is not None:
             return turn
@@ -221,3 +221,8 @@ class Dispatcher:
             worker.jobs.pop(job.wire_id, None)
             worker.abandoned = worker.abandoned or not ended
         return worker
+
+
+def _doubted(queue: FairQueue) -> list[Job]:
+    """The jobs that wait for a trial, which holds up no others."""
+    return [job for job in queue.returned if job.blame.doubt]

@@ -97,11 +97,11 @@ class FairQueue:
                 return job
         return None
 
-    def would_be_next(self, request: JobRequest) -> bool:
-        """Whether :meth:`peek` would return a job for this request if it were pushed now."""
+    def would_be_next(self, request: JobRequest, held: Container[Job] = ()) -> bool:
+        """Whether :meth:`peek` would return a job for this request if it were pushed now; ``held`` as there."""
         user, priority = request.user, request.priority
         may_run = self._tally.may_run(user, request.limits)
-        if self._next_returned() is not None or not may_run or user in self._waiting[priority]:
+        if self._next_returned(held) is not None or not may_run or user in self._waiting[priority]:
             return False
         rank = self._priority_rank(priority)
         rivals = (other for other in Priority if other is not priority and self._priority_rank(other) < rank)

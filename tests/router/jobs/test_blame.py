@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from router.jobs.blame.record import Death
 from router.jobs.job import Job, JobState
+from router.jobs.limits import UserLimits
 from shared.wire.messages import ENDED_STATES, Roster, WorkerState, WorkerStatus
 from shared.wire.payloads import Done, Failed, Started
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
@@ -112,6 +115,22 @@ def test_new_jobs_go_to_other_workers_meanwhile() -> None:
         new = [server.submit("somebody else") for _ in range(2)]
         await has_only(server, second, *new)
         await has_only(server, other, suspects[0])
+
+    run(test)
+
+
+def test_a_user_who_may_not_queue_is_not_refused_because_a_job_waits_for_its_trial() -> None:
+    async def test(server: BrokerServer) -> None:
+        first = await server.ready_worker("first", "smol-0", slots=4)
+        suspects = [await server.submit_to(first) for _ in range(2)]
+        other = await server.ready_worker("other", "smol-1", slots=4)
+        report_death(other, first)
+        await has_only(server, other, suspects[0])
+        second = await server.ready_worker("second", "smol-0", slots=4)
+        await has_only(server, second)
+        assert suspects[1].state is JobState.QUEUED
+        request = replace(suspects[0].request, user="limited", limits=UserLimits(max_queued=0))
+        assert server.broker.submit(request).state is JobState.DISPATCHED
 
     run(test)
 
