@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from collections import Counter
@@ -28,6 +29,8 @@ from shared.wire.messages import Cancel, Submit
 from shared.wire.payloads import Failed
 from shared.wire.transport import MAX_BLOB_BYTES, Endpoints
 from shared.wire.work import WorkTooLarge
+
+log = logging.getLogger("nexa.router.jobs")
 
 SETTLE_S = 5.0
 """Time after the start in which jobs of an earlier run of the router may be found."""
@@ -194,18 +197,25 @@ class Broker:
         self._completion.stop(job, Failed(504, message, "timeout", "deadline_exceeded"))
 
     async def _tick(self) -> None:
-        """Handle what no message triggers: silent workers, overdue drains, unanswered probes."""
+        """Check again and again. A check that fails is logged, and does not end those to come."""
         while True:
             slept_at_s = time.monotonic()
             await asyncio.sleep(TICK_S)
             if time.monotonic() - slept_at_s > STALLED_S or self._link.behind:
                 self._workers.reset_silence()
-            for worker in self._workers.overdue(self.settings.drain_timeout_s):
-                self._failover.evacuate(worker)
-            for worker in self._workers.silent():
-                self._failover.lose(worker, "its heartbeats stopped")
-            self._prober.probe_all()
-            self._link.keep_bound()
+            try:
+                self._check()
+            except Exception:
+                log.exception("check of workers failed")
+
+    def _check(self) -> None:
+        """Handle what no message triggers: silent workers, overdue drains, unanswered probes."""
+        for worker in self._workers.overdue(self.settings.drain_timeout_s):
+            self._failover.evacuate(worker)
+        for worker in self._workers.silent():
+            self._failover.lose(worker, "its heartbeats stopped")
+        self._prober.probe_all()
+        self._link.keep_bound()
 
 
 def _check_size(job: Job) -> None:

@@ -104,9 +104,12 @@ class Keyring:
             self._take(read)
 
     async def keep_fresh(self) -> None:
-        """Refresh until cancelled."""
+        """Refresh until cancelled. One that fails is logged, and does not end those to come."""
         while True:
-            await self.refresh()
+            try:
+                await self.refresh()
+            except Exception:
+                log.exception("keys not refreshed")
             await asyncio.sleep(REFRESH_S)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from router.jobs.job import JobRequest, JobState
 from router.jobs.refusals import RefusalReason, Refused
+from router.jobs.workers.link import RouterLink
 from router.schemas.errors import ApiError
 from shared.kinds import JobKind
 from shared.wire.jobs import ImageJob, Sampling, TextJob
@@ -305,3 +306,24 @@ def test_choices_that_share_a_prompt_have_their_own_seeds() -> None:
         assert list(worker.works.values()) == works
 
     run(test)
+
+
+def test_a_check_that_fails_does_not_end_those_to_come(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = 0
+
+    def fail_once(_: RouterLink) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise LookupError("a defect")
+
+    monkeypatch.setattr(RouterLink, "keep_bound", fail_once)
+    monkeypatch.setattr("router.jobs.broker.TICK_S", 0.001)
+
+    async def test(server: BrokerServer) -> None:
+        await server.until(lambda: calls > 1)
+
+    run(test)
+    assert caplog.text.count("LookupError: a defect") == 1

@@ -185,3 +185,29 @@ def test_nobody_waits_for_a_disk_that_hangs(
 
     asyncio.run(asyncio.wait_for(go(), 10))
     assert str(caplog.records[0].__dict__["reason"]).startswith("key file: expected an answer within")
+
+
+def test_a_defect_in_what_a_revoked_key_ends_does_not_end_the_looks_at_the_file(
+    store: KeyStore, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(module, "REFRESH_S", 0.001)
+    store.create("first")
+    keyring = Keyring.open(path)
+
+    def fail() -> None:
+        raise LookupError("a defect")
+
+    async def go() -> None:
+        keyring.on_revoked = fail
+        keeping = asyncio.create_task(keyring.keep_fresh())
+        store.revoke("first")
+        while "LookupError: a defect" not in caplog.text:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        second = store.create("second")
+        while keyring.find(second) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+    asyncio.run(asyncio.wait_for(go(), 10))
+    keyring.close()
