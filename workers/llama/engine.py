@@ -25,7 +25,7 @@ from workers.llama.native.batch import BatchSlice
 from workers.llama.native.context import NO_KV_SLOT, DecodeError, LlamaContext, max_sequences
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
-from workers.llama.preparation import JobPreparer
+from workers.llama.preparation import JobPreparer, has_grammar
 from workers.llama.sandbox.attempt import Limits, PreparationAttempt
 from workers.llama.sandbox.sandbox import Sandbox
 from workers.llama.scheduler import ScheduledTokens, Scheduler
@@ -83,7 +83,8 @@ class LlamaEngine:
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         prepare = partial(self._prepare, job, time.monotonic())
-        self._preparing[job.job_id] = future = self._lanes.submit(job.job_id, job.party, prepare)
+        future = self._lanes.submit(job.job_id, job.party, prepare, compiles=has_grammar(job.work))
+        self._preparing[job.job_id] = future
         if not self._scheduler.has_running(job.party):
             self._newcomers.append(future)
         return []

@@ -53,17 +53,23 @@ class PreparationLanes(Generic[T]):
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._changed = threading.Condition()
-        self._quick, self._slow = PreparingQueue[T](), PreparingQueue[T]()
+        self._plain, self._quick, self._slow = PreparingQueue[T](), PreparingQueue[T](), PreparingQueue[T]()
         self._errands: dict[str, Errand[T]] = {}
         self._closed = False
-        self._threads = [*self._begin(self._quick, "prepare"), *self._begin(self._slow, "prepare-slow")]
+        lanes = {"prepare": self._plain, "prepare-quick": self._quick, "prepare-slow": self._slow}
+        self._threads = [thread for name, lane in lanes.items() for thread in self._begin(lane, name)]
 
-    def submit(self, job_id: str, party: Party, prepare: Callable[[PreparationAttempt], T]) -> Future[T]:
-        """Prepare a job. ``prepare`` raises :class:`NeedsTime` if its attempt is quick and that does not suffice."""
+    def submit(
+        self, job_id: str, party: Party, prepare: Callable[[PreparationAttempt], T], compiles: bool = False
+    ) -> Future[T]:
+        """Prepare a job. ``prepare`` raises :class:`NeedsTime` if its attempt is quick and that does not suffice.
+
+        ``compiles``: it has a grammar. Jobs without one take milliseconds, and do not wait for the others.
+        """
         errand = Errand(job_id, party, prepare)
         with self._changed:
             self._errands[job_id] = errand
-            self._quick.add(errand)
+            (self._quick if compiles else self._plain).add(errand)
             self._changed.notify_all()
         return errand.future
 
@@ -145,7 +151,7 @@ class PreparationLanes(Generic[T]):
                     lane.finish(errand, 0.0)
                     errand.future.cancel()
                 else:
-                    is_quick = lane is self._quick
+                    is_quick = lane is not self._slow
                     cpu_s = min(QUICK_CPU_S, self._limits.cpu_s) if is_quick else self._limits.cpu_s
                     limits = Limits(cpu_s, self._limits.memory_bytes)
                     errand.attempt = PreparationAttempt(limits, is_quick and cpu_s < self._limits.cpu_s, not is_quick)

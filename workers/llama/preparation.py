@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from shared.kinds import kind_of
-from shared.wire.jobs import TextJob, ToolChoice
+from shared.wire.jobs import TextJob, ToolChoice, Work
 from shared.wire.payloads import JobError
 from workers.engine import EngineJob
 from workers.llama.chat.template import TemplateSource
@@ -146,6 +146,11 @@ class JobPreparer:
         else:
             return None
         return self._grammars.constraint(task, attempt)
+
+
+def has_grammar(work: Work) -> bool:
+    """Whether the answer to a job is constrained."""
+    return isinstance(work, TextJob) and bool(work.constraint or _offered_tools(work))
 
 
 def _offered_tools(job: TextJob) -> list[dict[str, Any]]:

@@ -67,6 +67,24 @@ def lanes() -> Iterator[PreparationLanes[str]]:
     opened.close()
 
 
+def test_jobs_without_a_grammar_do_not_wait_for_grammars(lanes: PreparationLanes[str]) -> None:
+    began, ended = threading.Semaphore(0), threading.Event()
+
+    def compile_it(attempt: PreparationAttempt) -> str:
+        began.release()
+        ended.wait()
+        return "compiled"
+
+    compiled = [lanes.submit(f"job {n}", (f"user {n}", 1.0), compile_it, compiles=True) for n in range(5)]
+    for _ in range(2):
+        began.acquire()
+    try:
+        assert lanes.submit("plain", ("anna", 1.0), lambda attempt: "plain").result(timeout=10) == "plain"
+    finally:
+        ended.set()
+    assert [future.result() for future in compiled] == ["compiled"] * 5
+
+
 def test_quick_jobs_do_not_wait_for_slow_ones(lanes: PreparationLanes[str]) -> None:
     slow = [lanes.submit(f"slow {n}", (f"user {n}", 1.0), waits) for n in range(5)]
     quick = [lanes.submit(f"quick {n}", (user, 1.0), lambda attempt: "quick") for n, user in enumerate(("user 0", "b"))]
