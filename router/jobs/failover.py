@@ -103,8 +103,14 @@ class Failover:
         wait_s = retry_wait_s(job.requeues)
         if wait_s:
             job.retry_at_s = time.monotonic() + wait_s
-            asyncio.get_running_loop().call_later(wait_s, self._dispatcher.dispatch, job.request.model)
+            asyncio.get_running_loop().call_later(wait_s, self._end_wait, job, job.retry_at_s)
         self._put_back(job)
+
+    def _end_wait(self, job: Job, retry_at_s: float) -> None:
+        """Let a job be sent again, also if the loop's timer, which counts milliseconds, is early."""
+        if job.retry_at_s == retry_at_s:
+            job.retry_at_s = 0.0
+        self._dispatcher.dispatch(job.request.model)
 
     def _put_back(self, job: Job) -> None:
         self.moved_jobs[job.request.model] += 1

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
 
 from router.jobs.failover import MAX_REQUEUES, retry_wait_s
+from router.jobs.job import JobState
 from shared.wire.messages import Cancel, Replayed, ReportAnswer, WorkerState
 from shared.wire.payloads import Failed, Started
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
@@ -179,5 +183,21 @@ def test_a_job_that_returns_to_the_same_worker_is_not_mixed_up_with_its_first_ru
         worker.say(job.wire_id, Started(5, 0), *tokens(3), DONE)
         assert await collect(job) == [STARTED, *tokens(1, 2, 3), DONE]
         await server.until(lambda: Cancel(first_id) in worker.received, worker.beat)
+
+    run(test)
+
+
+def test_a_lost_job_is_sent_again_after_its_wait_although_the_timer_was_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("router.jobs.failover.FIRST_RETRY_S", 0.001)
+    ahead = SimpleNamespace(monotonic=lambda: time.monotonic() + 60)
+    monkeypatch.setattr("router.jobs.failover.time", ahead)
+
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker()
+        job = await server.submit_to(worker)
+        job.requeues = 1
+        server.broker._failover.requeue(job)
+        assert job.state is JobState.QUEUED
+        await server.until(lambda: job.wire_id in worker.jobs)
 
     run(test)
