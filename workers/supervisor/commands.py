@@ -8,11 +8,15 @@ from shared.settings.server import SettingsFile
 from workers.supervisor.placing.placer import WorkerSpec
 from workers.supervisor.processes.process import Command
 
+ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1024 * 1024), "MALLOC_ARENA_MAX": "2"}
+"""glibc gives the memory of large bodies back to the system when they are freed, whichever thread took it."""
+
 
 def router_command(settings: SettingsFile, listener_fd: int) -> Command:
     """``python -m router``, which inherits the listening socket's descriptor."""
     arguments = ["--settings", str(settings.path), "--fd", str(listener_fd)]
-    return Command(module_command("router", *arguments), child_environment(), (listener_fd, *settings.descriptors))
+    environment = ALLOCATOR | child_environment()
+    return Command(module_command("router", *arguments), environment, (listener_fd, *settings.descriptors))
 
 
 def worker_command(settings: SettingsFile, spec: WorkerSpec, assignment: DeviceAssignment) -> Command:
