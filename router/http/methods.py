@@ -8,7 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from router.http.error_handlers import error_response
 from router.http.request_record import ENDPOINT, HEAD_ONLY
-from router.schemas.errors import wrong_method
+from router.schemas.errors import ApiError, wrong_method
+from router.schemas.shown import shown
 
 
 class Methods:
@@ -29,7 +30,10 @@ class Methods:
             return
         method, path = scope["method"], scope["path"]
         wanted = "GET" if method == "HEAD" else method
-        if wanted not in self._paths.get(path, (wanted,)):
+        if path.endswith("\n"):  # the routes' "$" matches before it: it would be the path without it, for them only
+            missing = ApiError(404, f"there is no {method} {shown(path)}; GET /docs lists the endpoints")
+            await error_response(missing)(scope, receive, send)
+        elif wanted not in self._paths.get(path, (wanted,)):
             scope[ENDPOINT] = path
             await error_response(wrong_method(method, path, self._paths[path]))(scope, receive, send)
         elif method == "HEAD":

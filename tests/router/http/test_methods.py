@@ -38,6 +38,18 @@ def test_head_needs_the_key_that_get_needs() -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/health"), ("HEAD", "/v1/models"), ("GET", "/v1/models/smol"), ("POST", "/v1/chat/completions")],
+)
+def test_a_path_with_a_newline_at_its_end_is_no_other_name_of_one_without(method: str, path: str) -> None:
+    response = ask(FakeBroker(), method, f"{path}%0A")
+    assert response.status_code == 404
+    if method != "HEAD":
+        expected = f"there is no {method} '{path}\\n'; GET /docs lists the endpoints"
+        assert response.json()["error"]["message"] == expected
+
+
+@pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
         ("HEAD", "/v1/completions", "POST"),
