@@ -29,9 +29,8 @@ def refuse_cross_site(request: Request, options: ServerOptions) -> None:
             403, "Sec-Fetch-Site: expected a form from this site, got cross-site; --cors-origin allows other sites"
         )
     if origin and not site and not _is_own(origin, request, options):
-        raise ApiError(
-            403, f"Origin: expected a form from this site, got {shown(origin)}; --cors-origin allows other sites"
-        )
+        allowed = "--public-url names this one, --cors-origin allows others"
+        raise ApiError(403, f"Origin: expected a form from this site, got {shown(origin)}; {allowed}")
 
 
 def _is_own(origin: str, request: Request, options: ServerOptions) -> bool:
