@@ -286,7 +286,7 @@ def test_a_router_that_hangs_is_replaced_also_while_a_client_streams(pair: Runni
     assert read_rest(pair, connection.headers["X-Job-Id"], events) == expected("back", 400)
     wait_until(lambda: pair.status("/ready") == 200, "a new router answers")
     assert pair.router_pid() != former
-    assert sorted(pair.worker_pids()) == workers
+    wait_until(lambda: sorted(pair.worker_pids()) == workers, "it has found the same workers")
     assert "no answer for 10 s; the router was killed" in pair.output()
     wait_until(pair.idle, "the job of the broken connection has ended")
     assert text_of(pair, "later", 5) == expected("later", 5)
