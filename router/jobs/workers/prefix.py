@@ -10,6 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from shared.wire.jobs import TextJob
@@ -17,7 +19,11 @@ from shared.wire.jobs import TextJob
 BLOCK_CHARACTERS = 512
 """Length of the blocks of a prompt without messages."""
 MAX_CUTS = 4096
-"""Cuts remembered for each worker, and of each prompt."""
+"""Cuts remembered for each worker."""
+MAX_PROMPT_CUTS = 256
+"""Cuts of one prompt: a long beginning tells conversations apart, and the event loop has other work."""
+_MAX_PROMPT_IDS = MAX_PROMPT_CUTS * BLOCK_CHARACTERS // 3 + 1
+"""As text, an id and its separator have three characters or more."""
 
 
 class Cut(NamedTuple):
@@ -32,20 +38,25 @@ def prefix_cuts(job: TextJob, owner: str = "") -> list[Cut]:
 
     Those of different owners are different.
     """
-    if job.messages is not None:
-        tools = json.dumps(job.tools) if job.tools else ""
-        parts = [tools] + [json.dumps(message, sort_keys=True) for message in job.messages]
-    else:
-        text = job.prompt if job.prompt is not None else json.dumps(job.prompt_tokens)
-        parts = [text[at : at + BLOCK_CHARACTERS] for at in range(0, len(text), BLOCK_CHARACTERS)]
     digest = hashlib.blake2b(owner.encode("utf-8", "surrogatepass") + b"\0" if owner else b"", digest_size=16)
     characters = 0
     cuts = []
-    for part in parts[:MAX_CUTS]:
+    for part in islice(_parts(job), MAX_PROMPT_CUTS):
         digest.update(part.encode("utf-8", "surrogatepass"))
         characters += len(part)
         cuts.append(Cut(digest.digest(), characters))
     return cuts
+
+
+def _parts(job: TextJob) -> Iterator[str]:
+    if job.messages is not None:
+        yield json.dumps(job.tools) if job.tools else ""
+        for message in job.messages:
+            yield json.dumps(message, sort_keys=True)
+    else:
+        text = job.prompt if job.prompt is not None else json.dumps((job.prompt_tokens or [])[:_MAX_PROMPT_IDS])
+        for at in range(0, len(text), BLOCK_CHARACTERS):
+            yield text[at : at + BLOCK_CHARACTERS]
 
 
 class PrefixMemory:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.jobs.workers.prefix import BLOCK_CHARACTERS, MAX_CUTS, PrefixMemory, prefix_cuts
+from router.jobs.workers.prefix import BLOCK_CHARACTERS, MAX_CUTS, MAX_PROMPT_CUTS, PrefixMemory, prefix_cuts
 from shared.wire.jobs import TextJob
 
 MESSAGES = st.lists(
@@ -70,6 +72,23 @@ def test_prompts_of_token_ids_are_compared_as_text() -> None:
     memory.remember(prefix_cuts(TextJob(prompt_tokens=[1, 2, 3])))
     assert memory.matched(prefix_cuts(TextJob(prompt_tokens=[1, 2, 3]))) == len("[1, 2, 3]")
     assert memory.matched(prefix_cuts(TextJob(prompt_tokens=[1, 2, 4]))) == 0
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        TextJob(prompt="x" * (MAX_PROMPT_CUTS + 2) * BLOCK_CHARACTERS),
+        TextJob(prompt_tokens=[1] * MAX_PROMPT_CUTS * BLOCK_CHARACTERS),
+        chat(*(["hi"] * (MAX_PROMPT_CUTS + 2))),
+    ],
+)
+def test_a_long_prompt_has_the_cuts_of_its_beginning(prompt: TextJob) -> None:
+    assert len(prefix_cuts(prompt)) == MAX_PROMPT_CUTS
+
+
+def test_of_many_token_ids_only_those_before_the_last_cut_are_written_as_text() -> None:
+    ids = [1] * MAX_PROMPT_CUTS * BLOCK_CHARACTERS  # the shortest text
+    assert prefix_cuts(TextJob(prompt_tokens=ids)) == prefix_cuts(TextJob(prompt=json.dumps(ids)))
 
 
 def test_the_latest_prompts_are_remembered() -> None:
