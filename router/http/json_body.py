@@ -90,16 +90,16 @@ async def read_model(request: Request, body: bytes, model: type[M], limits: Json
             than there is for requests.
     """
     if len(body) <= SMALL_BYTES and sum(map(body.count, b"[{,")) <= SMALL_VALUES:
-        return _validated(body, model, limits)
+        return _validated(body, model, limits, parse_json_body)
     loop = asyncio.get_running_loop()
     values = await loop.run_in_executor(_parsing, check_structure, body, limits.max_values)
     share_of(request.scope).take(values * VALUE_BYTES)
-    return await loop.run_in_executor(_parsing, _validated, body, model, limits)
+    return await loop.run_in_executor(_parsing, _validated, body, model, limits, _parsed)
 
 
-def _validated(body: bytes, model: type[M], limits: JsonLimits) -> M:
+def _validated(body: bytes, model: type[M], limits: JsonLimits, parse: Callable[[bytes, JsonLimits], Any]) -> M:
     try:
-        return model.model_validate(parse_json_body(body, limits))
+        return model.model_validate(parse(body, limits))
     except ValidationError as error:
         raise validation_error([{**found, "loc": ("body", *found["loc"])} for found in error.errors()]) from None
 
@@ -114,9 +114,13 @@ def parse_json_body(body: bytes, limits: JsonLimits = JsonLimits()) -> Any:
         ApiError: 400, the body is not JSON in UTF-8, is nested deeper than ``MAX_DEPTH``, or contains NaN, an infinity
             or a lone surrogate; 413, it is over the limits.
     """
+    check_structure(body, limits.max_values)
+    return _parsed(body, limits)
+
+
+def _parsed(body: bytes, limits: JsonLimits) -> Any:
     if not body.strip():
         raise ApiError(400, "body is required: a JSON object")
-    check_structure(body, limits.max_values)
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -85,6 +85,20 @@ def test_a_large_body_is_parsed_beside_the_event_loop(
     )
 
 
+@pytest.mark.parametrize("text", ["a", "a" * SMALL_BYTES])
+def test_the_structure_of_a_body_is_checked_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[bytes] = []
+    check_structure = router.http.json_body.check_structure
+
+    def noted(body: bytes, max_values: int) -> int:
+        checked.append(body)
+        return check_structure(body, max_values)
+
+    monkeypatch.setattr(router.http.json_body, "check_structure", noted)
+    assert post(FakeBroker(), "/v1/completions", {"prompt": text}).status_code == 200
+    assert len(checked) == 1
+
+
 def test_nobody_keeps_the_bytes_of_a_body_while_its_request_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     bodies: list[bytes] = []
     references: list[int] = []
