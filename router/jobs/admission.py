@@ -14,6 +14,11 @@ RESERVED_SHARE = 8
 NETWORK_SHARE = 4
 """One network gets one in four of the reserved places, at least one, however many names its users have."""
 
+USER_LIMIT_REACHED = (
+    "the limit of one user's waiting requests is {limit} (--user-queue-limit), and {waiting} of yours are waiting"
+)
+KEY_LIMIT_REACHED = "your key's limit is queued={limit}, and {waiting} of your requests are waiting"
+
 
 class Admission:
     """Checks new jobs. It changes nothing: a refused job is never queued, dispatched or charged.
@@ -38,10 +43,12 @@ class Admission:
         if job.request.follows:
             return False
         reserved = self._check_queue(job)
-        if job.request.limits.max_queued is None:
-            self._check_user(job)
+        user, key_limit = job.request.user, job.request.limits.max_queued
+        if key_limit is None:
+            waiting = self._dispatcher.queues[job.request.model].waiting_requests(user)
+            self._check_user(job, waiting, self._user_limit, USER_LIMIT_REACHED)
         else:
-            self._check_key(job, job.request.limits.max_queued)
+            self._check_user(job, self._dispatcher.tally.queued(user), key_limit, KEY_LIMIT_REACHED)
         return reserved
 
     def _check_workers(self, job: Job) -> None:
@@ -66,28 +73,12 @@ class Admission:
         places = max(1, self._queue_limit // RESERVED_SHARE // NETWORK_SHARE)
         return not queue.has_waiting(job.request.user) and (not network or queue.reserved(network) < places)
 
-    def _check_user(self, job: Job) -> None:
-        user, queue = job.request.user, self._dispatcher.queues[job.request.model]
-        waiting = queue.waiting_requests(user)
-        if waiting < self._user_limit or self._dispatcher.would_start(job.request):
-            return
-        retry_after_s = self._retry_after_s(job, waiting)
-        message = (
-            f"the limit of one user's waiting requests is {self._user_limit} (--user-queue-limit), and {waiting} of "
-            f"yours are waiting; try again in about {retry_after_s} s"
-        )
-        raise Refused(RefusalReason.USER_QUEUE_FULL, message, retry_after_s=retry_after_s)
-
-    def _check_key(self, job: Job, limit: int) -> None:
+    def _check_user(self, job: Job, waiting: int, limit: int, reached: str) -> None:
         """A job that would start at once never waits, so a user whose limit is 0 can still run jobs."""
-        waiting = self._dispatcher.tally.queued(job.request.user)
         if waiting < limit or self._dispatcher.would_start(job.request):
             return
         retry_after_s = self._retry_after_s(job, waiting)
-        message = (
-            f"your key's limit is queued={limit}, and {waiting} of your requests are waiting; "
-            f"try again in about {retry_after_s} s"
-        )
+        message = f"{reached.format(limit=limit, waiting=waiting)}; try again in about {retry_after_s} s"
         raise Refused(RefusalReason.USER_QUEUE_FULL, message, retry_after_s=retry_after_s)
 
     def _retry_after_s(self, job: Job, waiting: int) -> int:
