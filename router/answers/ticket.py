@@ -32,9 +32,7 @@ class Ticket(Struct, frozen=True):
     key_name: str
     key_id: str
     admin: bool
-    max_running: int | None
-    max_queued: int | None
-    highest_priority: Priority
+    limits: UserLimits
     model: str
     created: int
     priority: Priority
@@ -43,7 +41,7 @@ class Ticket(Struct, frozen=True):
     @classmethod
     def of(cls, path: str, rendering: bytes, record: RequestRecord, request: JobRequest, created: int) -> Ticket:
         """The ticket of a request that is about to be submitted."""
-        limits, timeout_s = record.limits, request.timeout_s
+        timeout_s = request.timeout_s
         return cls(
             path,
             rendering,
@@ -53,9 +51,7 @@ class Ticket(Struct, frozen=True):
             record.key_name,
             record.key_id,
             record.admin,
-            limits.max_running,
-            limits.max_queued,
-            limits.priority,
+            record.limits,
             request.model,
             created,
             request.priority,
@@ -77,8 +73,9 @@ class Ticket(Struct, frozen=True):
 
     def record(self) -> RequestRecord:
         """The record of the request, which goes on without its connection."""
-        limits = UserLimits(self.max_running, self.max_queued, self.highest_priority)
-        record = RequestRecord(self.answer_id, self.request_id, self.user, self.key_name, self.key_id, limits=limits)
+        record = RequestRecord(
+            self.answer_id, self.request_id, self.user, self.key_name, self.key_id, limits=self.limits
+        )
         record.admin, record.detached = self.admin, True
         return record
 

@@ -1,0 +1,25 @@
+"""What a ticket tells the next run of the router."""
+
+from __future__ import annotations
+
+from router.answers.ticket import Ticket
+from router.http.request_record import RequestRecord
+from router.jobs.job import JobRequest
+from router.jobs.limits import Priority, UserLimits
+from shared.wire.jobs import TextJob
+from shared.wire.messages import Submit
+from shared.wire.work import PackedWork
+
+
+def test_a_request_goes_on_as_its_users_and_within_the_limits_of_its_key() -> None:
+    limits = UserLimits(max_running=2, max_queued=0, priority=Priority.BATCH)
+    record = RequestRecord("answer", "request", "anna", "anna", "id", limits=limits)
+    work = TextJob(prompt="x")
+    request = JobRequest("request", "anna", "smol", work, limits=limits, priority=Priority.BATCH)
+    ticket = Ticket.decode(Ticket.of("/v1/completions", b"", record, request, created=7).encode())
+    restored = ticket.record()
+    assert (restored.answer_id, restored.user, restored.key_id, restored.limits) == ("answer", "anna", "id", limits)
+    assert restored.detached
+    again = ticket.job_request(restored, Submit("wire", "run", 1), PackedWork(work))
+    assert (again.user, again.model, again.limits, again.priority) == ("anna", "smol", limits, Priority.BATCH)
+    assert again.timeout_s is None
