@@ -44,6 +44,16 @@ async def begin(server: BrokerServer, worker: WorkerEnd, job: Job, *ids: int) ->
     await server.until(lambda: len(job.generated) == done)
 
 
+async def one_on_trial(server: BrokerServer) -> tuple[list[Job], WorkerEnd, WorkerEnd]:
+    """Two suspects of a death, the worker on which the first is tried, and an idle one."""
+    first = await server.ready_worker("first", "smol-0", slots=4)
+    suspects = [await server.submit_to(first) for _ in range(2)]
+    other = await server.ready_worker("other", "smol-1", slots=4)
+    report_death(other, first)
+    await has_only(server, other, suspects[0])
+    return suspects, other, await server.ready_worker("second", "smol-0", slots=4)
+
+
 async def failure(job: Job) -> Failed:
     """The error that ended a job."""
     end = (await collect(job))[-1]
@@ -106,12 +116,7 @@ def test_jobs_in_doubt_are_tried_one_at_a_time_and_new_ones_wait() -> None:
 
 def test_new_jobs_go_to_other_workers_meanwhile() -> None:
     async def test(server: BrokerServer) -> None:
-        first = await server.ready_worker("first", "smol-0", slots=4)
-        suspects = [await server.submit_to(first) for _ in range(2)]
-        other = await server.ready_worker("other", "smol-1", slots=4)
-        report_death(other, first)
-        await has_only(server, other, suspects[0])
-        second = await server.ready_worker("second", "smol-0", slots=4)
+        suspects, other, second = await one_on_trial(server)
         new = [server.submit("somebody else") for _ in range(2)]
         await has_only(server, second, *new)
         await has_only(server, other, suspects[0])
@@ -121,12 +126,7 @@ def test_new_jobs_go_to_other_workers_meanwhile() -> None:
 
 def test_a_user_who_may_not_queue_is_not_refused_because_a_job_waits_for_its_trial() -> None:
     async def test(server: BrokerServer) -> None:
-        first = await server.ready_worker("first", "smol-0", slots=4)
-        suspects = [await server.submit_to(first) for _ in range(2)]
-        other = await server.ready_worker("other", "smol-1", slots=4)
-        report_death(other, first)
-        await has_only(server, other, suspects[0])
-        second = await server.ready_worker("second", "smol-0", slots=4)
+        suspects, _, second = await one_on_trial(server)
         await has_only(server, second)
         assert suspects[1].state is JobState.QUEUED
         request = replace(suspects[0].request, user="limited", limits=UserLimits(max_queued=0))
