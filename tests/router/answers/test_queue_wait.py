@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
 from router.http.request_log import RequestLog
 from router.jobs.job import Job, JobRequest, JobState
@@ -54,20 +55,20 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.005)
 
 
-async def sent_by(broker: FakeBroker, body: dict[str, Any]) -> tuple[list[dict[str, Any]], asyncio.Task[None], Any]:
+async def sent_by(broker: FakeBroker, body: dict[str, Any]) -> tuple[list[Message], asyncio.Task[None], Any]:
     """A request's ASGI messages as they are sent, its task, and the event that its client goes away."""
-    messages: list[dict[str, Any]] = []
+    messages: list[Message] = []
     gone = asyncio.Event()
     request = httpx.Request("POST", "http://nexa/v1/completions", json=body)
     incoming = [{"type": "http.request", "body": request.content, "more_body": False}]
 
-    async def receive() -> dict[str, Any]:
+    async def receive() -> Message:
         if incoming:
             return incoming.pop()
         await gone.wait()
         return {"type": "http.disconnect"}
 
-    async def send(message: dict[str, Any]) -> None:
+    async def send(message: Message) -> None:
         messages.append(message)
 
     scope = {
@@ -83,11 +84,11 @@ async def sent_by(broker: FakeBroker, body: dict[str, Any]) -> tuple[list[dict[s
         "client": ("127.0.0.1", 1),
         "server": ("nexa", 80),
     }
-    task = asyncio.ensure_future(app_of(broker)(scope, receive, send))  # type: ignore[arg-type]
+    task = asyncio.ensure_future(app_of(broker)(scope, receive, send))
     return messages, task, gone
 
 
-def texts(messages: list[dict[str, Any]]) -> str:
+def texts(messages: list[Message]) -> str:
     return b"".join(message.get("body", b"") for message in messages).decode()
 
 

@@ -31,7 +31,7 @@ def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None
 
         async def keep(user: str = "ann", ends: bool = False) -> ResumableStream:
             broker = FakeBroker(script=words("Once") if ends else [Started(1, 0)])
-            async with SubmittedRequest(broker, RequestRecord(user=user), None, body.to_jobs()) as submitted:  # type: ignore[arg-type]
+            async with SubmittedRequest(broker, RequestRecord(user=user), None, body.to_jobs()) as submitted:
                 stream = registry.keep(submitted, CompletionChunks(body, submitted))
                 submitted.release()
                 return stream

@@ -141,7 +141,7 @@ def test_events_requested_again_are_kept_until_they_are_sent_again() -> None:
     async def go() -> tuple[EventLog, list[Job]]:
         broker = PacedBroker(script=endless(1000, 100), allowed=31)
         body = CompletionRequest(prompt="x")
-        async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()) as submitted:  # type: ignore[arg-type]
+        async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()) as submitted:
             stream = ResumableStream(submitted, CompletionChunks(body, submitted), 50_000, 60.0, lambda: None)
             stream.attach("one who reads", 0)
             while stream.log.last_id < 30:
@@ -211,7 +211,7 @@ def test_the_timeout_starts_at_the_disconnect_and_again_at_the_end(monkeypatch: 
         monkeypatch.setattr(asyncio.get_running_loop(), "call_later", timers.call_later)
         broker = FakeBroker(script=[Started(1, 0), Tokens("a", [1])])
         body = CompletionRequest(prompt="x")
-        async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()) as submitted:  # type: ignore[arg-type]
+        async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()) as submitted:
             stream = ResumableStream(
                 submitted, CompletionChunks(body, submitted), 1000, 7.0, lambda: closed.append(True)
             )

@@ -27,7 +27,7 @@ ENDLESS = [Started(7, 3)]
 
 def submission(broker: FakeBroker, record: RequestRecord | None = None, n: int = 1) -> SubmittedRequest:
     body = CompletionRequest(prompt="x", n=n)
-    return SubmittedRequest(broker, record or RequestRecord(), None, body.to_jobs())  # type: ignore[arg-type]
+    return SubmittedRequest(broker, record or RequestRecord(), None, body.to_jobs())
 
 
 @pytest.mark.parametrize("resumable", ["true", "false"])
@@ -59,7 +59,7 @@ def test_the_choices_of_a_prompt_are_packed_once() -> None:
     async def go() -> list[PackedWork]:
         broker = FakeBroker()
         body = CompletionRequest(prompt=["x", "y"], n=16)
-        async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()):  # type: ignore[arg-type]
+        async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()):
             return [job.packed for job in broker.jobs]
 
     packed = asyncio.run(go())

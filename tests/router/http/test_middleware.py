@@ -119,7 +119,7 @@ def test_unknown_routes_are_404_and_wrong_methods_405() -> None:
 
 
 def test_an_unhandled_error_is_a_500_with_the_request_id(caplog: pytest.LogCaptureFixture) -> None:
-    broker = FakeBroker(refusal=RuntimeError("secret detail"))  # type: ignore[arg-type]
+    broker = FakeBroker(refusal=RuntimeError("secret detail"))
     response = post(broker, "/v1/completions", COMPLETION)
     assert response.status_code == 500
     assert response.headers["X-Request-ID"] in response.json()["error"]["message"]

@@ -29,7 +29,7 @@ class KeyedServer:
         self.path = path
         self.store = KeyStore.open(path)
         self.broker = FakeBroker(ServerSettings(models=(MODEL,), run_folder="", key_file=str(path), **settings))
-        self.app = create_app(self.broker)  # type: ignore[arg-type]
+        self.app = create_app(self.broker)
 
     def ask(
         self, *requests: tuple[str, str, str], client: tuple[str, int] = REMOTE, **body: Any

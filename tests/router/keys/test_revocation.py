@@ -13,8 +13,11 @@ import httpx
 import pytest
 
 from router.answers.registry import JobRegistry
+from router.answers.submission import SubmittedRequest
 from router.app import create_app
+from router.http.request_record import RequestRecord
 from router.keys.store import KeyStore
+from router.schemas.errors import ApiError
 from shared.settings import ServerSettings
 from tests.support.router.client import COMPLETION
 from tests.support.router.fake_broker import MODEL, FakeBroker, words
@@ -31,7 +34,7 @@ class Served:
         self.broker = FakeBroker(
             ServerSettings(models=(MODEL,), run_folder="", key_file=str(path)), script=lambda _: ENDLESS
         )
-        self.app = create_app(self.broker)  # type: ignore[arg-type]
+        self.app = create_app(self.broker)
 
     @asynccontextmanager
     async def client(self, key: str) -> AsyncIterator[httpx.AsyncClient]:
@@ -103,16 +106,16 @@ def test_a_whole_answer_is_401_and_other_keys_go_on(served: Served) -> None:
 def test_a_request_whose_key_was_revoked_on_its_way_is_cancelled_at_once() -> None:
     cancelled = []
 
-    class Submitted:
+    class Submitted(SubmittedRequest):
         """What the registry needs of a request."""
 
         def __init__(self, key_id: str) -> None:
-            self.record = type("Record", (), {"answer_id": key_id, "key_id": key_id})()
+            self.record = RequestRecord(answer_id=key_id, key_id=key_id)
 
-        def cancel(self, reason: Any) -> None:
+        def cancel(self, reason: ApiError | None = None) -> None:
             cancelled.append((self.record.key_id, str(reason)))
 
     registry = JobRegistry(60.0, 1000, 8, is_active=lambda key_id: key_id == "valid")
     for key_id in ("", "valid", "revoked"):
-        registry.add(Submitted(key_id))  # type: ignore[arg-type]
+        registry.add(Submitted(key_id))
     assert cancelled == [("revoked", MESSAGE)]

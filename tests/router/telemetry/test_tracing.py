@@ -144,7 +144,7 @@ def test_stopping_the_server_sends_all_spans(
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", address)
     broker = FakeBroker()
     tracing = open_tracing("" if by_variable else address, OPERATIONS, QUIET_PATHS)
-    broker.app = create_app(broker, tracing)  # type: ignore[arg-type]
+    broker.app = create_app(broker, tracing)
     post(broker, "/v1/completions", COMPLETION)
     assert got == []
     with serving(broker):

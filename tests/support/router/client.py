@@ -24,7 +24,7 @@ COMPLETION = {"prompt": "Tell me a story"}
 def app_of(broker: FakeBroker) -> FastAPI:
     """The broker's application, which is made once since that takes a while."""
     if broker.app is None:
-        broker.app = create_app(broker)  # type: ignore[arg-type]
+        broker.app = create_app(broker)
     return broker.app
 
 

@@ -1,17 +1,21 @@
-"""A broker whose jobs follow a script. The jobs are real :class:`Job` objects."""
+"""A broker whose jobs follow a script. It has no sockets and no workers; the jobs are real :class:`Job` objects."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
 
+from router.jobs.broker import Broker
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.served import ServedModel
+from router.jobs.workers.control import WorkerControl
+from router.jobs.workers.rows import WorkerRow
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import TextJob
@@ -30,14 +34,47 @@ def words(*texts: str, finish: FinishReason = FinishReason.STOP, prompt_tokens: 
     return [Started(prompt_tokens, cached), *steps, Done(finish, prompt_tokens, cached, len(texts), 0.01)]
 
 
-@dataclass(frozen=True)
-class FakeWorkerRow:
-    name: str = "smol-0"
-    pid: int = 4711
+ROW = WorkerRow(
+    name="smol-0",
+    model="smol",
+    state="ready",
+    pid=os.getpid(),
+    device="cuda:0",
+    slots=16,
+    running=3,
+    queued=2,
+    memory_bytes=1,
+    kv_used_tokens=512,
+    kv_total_tokens=2048,
+    tokens_per_s=70.5,
+    prompt_tokens=1000,
+    cached_tokens=600,
+    generated_tokens=400,
+    preemptions=5,
+    restarts=1,
+    loading=1.0,
+    detail="",
+    last_lines=[],
+)
+
+
+class FakeControl(WorkerControl):
+    """Takes every order, and records it."""
+
+    def __init__(self) -> None:
+        self.orders: list[tuple[str, str | None]] = []
+
+    def drain(self, name: str) -> list[WorkerRow]:
+        self.orders.append(("drain", name))
+        return []
+
+    def restart(self, name: str | None) -> list[WorkerRow]:
+        self.orders.append(("restart", name))
+        return []
 
 
 @dataclass
-class FakeBroker:
+class FakeBroker(Broker):
     """Plays ``script`` for each job, one event per turn of the event loop; without an end the job never ends.
 
     With ``in_turn``, a job begins when those before it have ended, as with one worker of one slot. Raises ``refusal``,
@@ -46,13 +83,14 @@ class FakeBroker:
 
     settings: ServerSettings = field(default_factory=lambda: ServerSettings(models=(MODEL,), run_folder=""))
     script: Script | Callable[[Any], Script] = field(default_factory=lambda: words("Once", " upon"))
-    refusal: Refused | None = None
+    refusal: Exception | None = None
     accepts: int = 0
     in_turn: bool = False
     missing: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     cancelled: list[Job] = field(default_factory=list)
     released: list[Job] = field(default_factory=list)
+    control: FakeControl = field(default_factory=FakeControl)
     settled: bool = True
     running: bool = False
     app: FastAPI | None = None
@@ -94,8 +132,8 @@ class FakeBroker:
     def readiness(self) -> tuple[bool, dict[str, str]]:
         return not self.missing, self.missing
 
-    def workers(self) -> list[FakeWorkerRow]:
-        return [FakeWorkerRow()]
+    def workers(self) -> list[WorkerRow]:
+        return [ROW]
 
     def served_models(self) -> list[ServedModel]:
         return [ServedModel(MODEL.name, MODEL.kinds, MODEL.aliases, 2048, not self.missing)]

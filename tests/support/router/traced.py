@@ -21,7 +21,7 @@ class Traced:
         provider = TracerProvider()
         provider.add_span_processor(SimpleSpanProcessor(self.kept))
         self.broker = broker or FakeBroker()
-        self.broker.app = create_app(self.broker, Tracing(provider, OPERATIONS, QUIET_PATHS))  # type: ignore[arg-type]
+        self.broker.app = create_app(self.broker, Tracing(provider, OPERATIONS, QUIET_PATHS))
 
     @property
     def request_span(self) -> ReadableSpan:

@@ -3,36 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import Counter
-from typing import Any
 
 from router.jobs.workers.rows import WorkerRow
 from shared.devices import Gpu
-from tests.support.router.fake_broker import FakeBroker
-
-ROW = WorkerRow(
-    name="smol-0",
-    model="smol",
-    state="ready",
-    pid=os.getpid(),
-    device="cuda:0",
-    slots=16,
-    running=3,
-    queued=2,
-    memory_bytes=1,
-    kv_used_tokens=512,
-    kv_total_tokens=2048,
-    tokens_per_s=70.5,
-    prompt_tokens=1000,
-    cached_tokens=600,
-    generated_tokens=400,
-    preemptions=5,
-    restarts=1,
-    loading=1.0,
-    detail="",
-    last_lines=[],
-)
+from tests.support.router.fake_broker import ROW, FakeBroker
 
 
 class WatchedBroker(FakeBroker):
@@ -42,7 +17,7 @@ class WatchedBroker(FakeBroker):
     worker_losses = Counter({"smol": 2})
     dropped_lines = {"supervisor": 3, "smol-0": 0}
 
-    def workers(self) -> list[Any]:
+    def workers(self) -> list[WorkerRow]:
         return [ROW, dataclasses.replace(ROW, name="smol-1", state="exited", pid=None, kv_total_tokens=0)]
 
     def queue_lengths(self) -> dict[str, int]:

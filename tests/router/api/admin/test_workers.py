@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import httpx
 import pytest
@@ -16,21 +15,6 @@ from tests.support.router.fake_broker import MODEL, FakeBroker
 LOCAL, REMOTE = ("127.0.0.1", 50000), ("192.168.1.7", 50000)
 
 
-class Control:
-    """Records the orders."""
-
-    def __init__(self) -> None:
-        self.orders: list[tuple[str, str | None]] = []
-
-    def drain(self, name: str) -> list[Any]:
-        self.orders.append(("drain", name))
-        return []
-
-    def restart(self, name: str | None) -> list[Any]:
-        self.orders.append(("restart", name))
-        return []
-
-
 def post(
     path: str,
     client: tuple[str, int] = LOCAL,
@@ -41,9 +25,7 @@ def post(
 ) -> tuple[httpx.Response, list[tuple[str, str | None]]]:
     """The response to an order, and the orders that arrived."""
     broker = FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", api_key=api_key))
-    control = Control()
-    broker.control = control  # type: ignore[attr-defined]
-    app = create_app(broker)  # type: ignore[arg-type]
+    app = create_app(broker)
     if admin is not None:
         from router.api.dependencies import request_record
 
@@ -56,7 +38,7 @@ def post(
         async with httpx.AsyncClient(transport=transport, base_url="http://nexa") as http:
             return await http.post(path, headers=headers)
 
-    return asyncio.run(go()), control.orders
+    return asyncio.run(go()), broker.control.orders
 
 
 @pytest.mark.parametrize(

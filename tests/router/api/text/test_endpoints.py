@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -11,7 +12,7 @@ from shared.settings import ServerSettings
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
 from tests.support.router.client import CHAT, COMPLETION, ask, post
-from tests.support.router.fake_broker import MODEL, QUEUE_FULL, FakeBroker, words
+from tests.support.router.fake_broker import MODEL, QUEUE_FULL, ROW, FakeBroker, Script, words
 
 TOOLS = {"tools": [{"type": "function", "function": {"name": "UserDetail"}}]}
 CALL: list[Payload] = [
@@ -90,10 +91,10 @@ def test_words_in_answer_to_the_older_functions() -> None:
 
 
 def test_several_prompts_and_choices() -> None:
-    def script(job: TextJob) -> list[object]:
-        return words(f"{job.prompt}{job.sampling.seed}")  # type: ignore[return-value]
+    def script(job: TextJob) -> Script:
+        return words(f"{job.prompt}{job.sampling.seed}")
 
-    broker = FakeBroker(script=script)  # type: ignore[arg-type]
+    broker = FakeBroker(script=script)
     answer = post(broker, "/v1/completions", {"prompt": ["a", "b"], "n": 2, "seed": 5}).json()
     assert [(choice["index"], choice["text"]) for choice in answer["choices"]] == [
         (0, "a5"),
@@ -177,10 +178,10 @@ def test_a_failed_job_is_an_error_with_its_status() -> None:
 
 
 def test_one_failed_choice_cancels_the_others() -> None:
-    def script(job: TextJob) -> list[object]:
+    def script(job: TextJob) -> Script:
         return [Failed(500, "broken")] if job.sampling.seed == 1 else [Started(1, 0)]
 
-    broker = FakeBroker(script=script)  # type: ignore[arg-type]
+    broker = FakeBroker(script=script)
     assert post(broker, "/v1/completions", {**COMPLETION, "n": 3, "seed": 0}).status_code == 500
     assert len(broker.cancelled) == 2
 
@@ -242,7 +243,7 @@ def test_health_and_readiness() -> None:
 
 
 def test_workers() -> None:
-    assert ask(FakeBroker(), "GET", "/v1/workers").json()["data"] == [{"name": "smol-0", "pid": 4711}]
+    assert ask(FakeBroker(), "GET", "/v1/workers").json()["data"] == [dataclasses.asdict(ROW)]
 
 
 def test_docs_load_nothing_from_elsewhere() -> None:

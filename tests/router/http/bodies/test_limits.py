@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import router.http.json_body
+from router.http.bodies.json_structure import check_structure
 from router.http.json_body import SMALL_BYTES, SMALL_VALUES
 from tests.support.router.client import CHAT, ask, post
 from tests.support.router.fake_broker import FakeBroker
@@ -88,7 +89,6 @@ def test_a_large_body_is_parsed_beside_the_event_loop(
 @pytest.mark.parametrize("text", ["a", "a" * SMALL_BYTES])
 def test_the_structure_of_a_body_is_checked_once(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[bytes] = []
-    check_structure = router.http.json_body.check_structure
 
     def noted(body: bytes, max_values: int) -> int:
         checked.append(body)

@@ -20,18 +20,10 @@ FOLDER = Path("/run/nexa-x")
 ORDER = "/v1/workers/restart"
 
 
-class Control:
-    """Takes every order."""
-
-    def restart(self, name: str | None) -> list[Any]:
-        return []
-
-
 def answer(method: str, path: str, over_socket: bool, headers: dict[str, str] | None = None) -> httpx.Response:
     settings = ServerSettings(models=(MODEL,), run_folder=str(FOLDER), api_key="a-long-enough-key", admin_socket=True)
     broker = FakeBroker(settings=settings)
-    broker.control = Control()  # type: ignore[attr-defined]
-    app = create_app(broker)  # type: ignore[arg-type]
+    app = create_app(broker)
     door = AdminSocket(app, HostCheck(app, settings, lambda: True), admin_socket_in(FOLDER))
 
     async def connected(scope: Any, receive: Any, send: Any) -> None:

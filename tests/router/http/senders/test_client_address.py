@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import httpx
 import pytest
@@ -19,7 +18,7 @@ from router.keys.store import StoredKey, user_of
 from router.schemas.errors import ApiError
 from shared.settings import ServerSettings
 from tests.support.router.client import COMPLETION
-from tests.support.router.fake_broker import MODEL, FakeBroker
+from tests.support.router.fake_broker import MODEL, FakeBroker, FakeControl
 
 PROXY = "127.0.0.1"
 
@@ -82,7 +81,7 @@ def test_a_key_that_is_named_like_an_address_is_another_user(name: str, user: st
 def asked(path: Path, headers: dict[str, str], method: str, url: str, **settings: Any) -> tuple[FakeBroker, int]:
     """Ask over a connection from this machine."""
     broker = FakeBroker(ServerSettings(models=(MODEL,), run_folder="", key_file=str(path), **settings))
-    app = create_app(broker)  # type: ignore[arg-type]
+    app = create_app(broker)
 
     async def go() -> int:
         transport = httpx.ASGITransport(app=app, client=(PROXY, 1))
@@ -106,8 +105,8 @@ def test_what_a_proxy_passes_on_is_not_from_this_machine(
 ) -> None:
     """Else everybody behind a proxy on this machine could control its workers."""
 
-    def drain(name: str) -> None:
+    def drain(control: FakeControl, name: str) -> NoReturn:
         raise ApiError(404, f"no worker {name}")
 
-    monkeypatch.setattr(FakeBroker, "control", SimpleNamespace(drain=drain), raising=False)
+    monkeypatch.setattr(FakeControl, "drain", drain)
     assert asked(tmp_path / "k", headers, "POST", "/v1/workers/smol/0/drain")[1] == status

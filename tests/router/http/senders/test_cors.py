@@ -58,7 +58,7 @@ def test_an_allowed_origin_can_read_answers_and_errors() -> None:
 
 def test_an_allowed_origin_can_read_unhandled_errors() -> None:
     broker = broker_for(PAGE)
-    broker.refusal = RuntimeError("a defect")  # type: ignore[assignment]
+    broker.refusal = RuntimeError("a defect")
     response = post(broker, "/v1/completions", COMPLETION, headers={"Origin": PAGE})
     assert (response.status_code, allowed(response)) == (500, PAGE)
 

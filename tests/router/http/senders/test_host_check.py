@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from router.http.senders.host_check import HostCheck
 from shared.settings import ServerOptions
@@ -24,6 +24,9 @@ def answer(*hosts: str, needs_key: bool = False, version: str = "1.1", **options
     async def send(message: Any) -> None:
         sent.append(message)
 
+    async def receive() -> Message:
+        raise AssertionError("no body is read")
+
     scope = {
         "type": "http",
         "method": "GET",
@@ -32,7 +35,7 @@ def answer(*hosts: str, needs_key: bool = False, version: str = "1.1", **options
         "state": {},
     }
     check = HostCheck(application, ServerOptions(**options), lambda: needs_key)
-    asyncio.run(check(scope, None, send))  # type: ignore[arg-type]
+    asyncio.run(check(scope, receive, send))
     body = b"".join(message.get("body", b"") for message in sent)
     response = httpx.Response(sent[0]["status"], content=body)
     return response.status_code, response.json()["error"]["message"] if body else ""
