@@ -18,7 +18,7 @@ import json
 import logging
 from enum import Enum, auto
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -63,7 +63,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._arrival_timer: asyncio.TimerHandle | None = None
         self._place: str | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast("asyncio.Transport", transport)  # servers of streams have no others
         limits = self.limits
         self._reader_watch = ReaderWatch(
             transport, self.loop, limits.read_timeout_s, limits.min_progress_bytes, self._drop_stalled_reader

@@ -7,10 +7,11 @@ import logging
 import os
 import socket
 import ssl
-from typing import Any
+from typing import Any, cast
 
 from router.http.connections.connection import GuardedProtocol, guarded_protocol
 from router.http.connections.connection_limits import ConnectionLimits
+from shared.addresses import plain_address
 
 log = logging.getLogger("nexa.connection")
 
@@ -28,7 +29,8 @@ class TlsDoor(asyncio.Protocol):
         self._inner = self.protocol(*arguments, **keywords)
         self._handshake: asyncio.Task[None] | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport = cast("asyncio.Transport", transport)  # servers of streams have no others
         if transport.get_extra_info("socket").family is socket.AF_UNIX:  # a file of this machine, without TLS
             transport.set_protocol(self._inner)
             self._inner.connection_made(transport)
@@ -74,4 +76,4 @@ def _own_socket(transport: asyncio.Transport) -> socket.socket:
 
 
 def _log_end(address: str, reason: str) -> None:
-    log.info("connection ended", extra={"user": address or "local", "reason": reason})
+    log.info("connection ended", extra={"user": plain_address(address) or "local", "reason": reason})

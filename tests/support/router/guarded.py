@@ -54,10 +54,14 @@ def serving_with(
     broker: FakeBroker | None = None,
     loop: Any = "uvloop",
     tls: ssl.SSLContext | None = None,
+    dual_stack: bool = False,
     **options: Any,
 ) -> Iterator[GuardedServer]:
     broker = broker or FakeBroker()
-    listener = socket.create_server(("127.0.0.1", 0))
+    if dual_stack:
+        listener = socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True)
+    else:
+        listener = socket.create_server(("127.0.0.1", 0))
     notice_vanished_clients(listener, limits.read_timeout_s)
     config = uvicorn.Config(
         app_of(broker),

@@ -96,6 +96,16 @@ def test_a_client_that_does_not_shake_hands_is_closed_soon_and_that_is_logged(
     assert (line["user"], line["reason"]) == ("127.0.0.1", "TLS: expected a handshake within 0.2 s, got none")
 
 
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")
+def test_the_log_shows_an_ipv4_address_as_such_also_over_a_socket_of_ipv6(
+    context: ssl.SSLContext, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "nexa.connection")
+    with serving_with(HASTY, tls=context, dual_stack=True) as server, server.connect() as silent:
+        assert rest(silent) == b""
+    assert [vars(record)["user"] for record in caplog.records if record.name == "nexa.connection"] == ["127.0.0.1"]
+
+
 def test_plain_http_ends_the_connection(context: ssl.SSLContext) -> None:
     with serving_with(PATIENT, tls=context) as server, server.connect(GET) as plain:
         assert b"HTTP/1.1 200" not in rest(plain)
