@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.addresses import is_loopback, is_within, network_of
+from shared.addresses import is_loopback, is_within, network_of, plain_address
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "localhost", "LOCALHOST"])
@@ -27,6 +27,20 @@ def test_an_address_is_within_networks(host: str) -> None:
 @pytest.mark.parametrize("host", ["11.0.0.2", "fe80::1", "192.168.1.6", "", "localhost", "10.0.0.2:80", "10.0.0.0/8"])
 def test_other_hosts_are_not_within_them(host: str) -> None:
     assert not is_within(host, ("10.0.0.0/8", "fd00::/8", "192.168.1.5"))
+
+
+@pytest.mark.parametrize(
+    ("host", "plain"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("localhost", ""),
+        ("192.0.2.7:80", ""),
+    ],
+)
+def test_an_address_has_one_form(host: str, plain: str) -> None:
+    assert plain_address(host) == plain
 
 
 @pytest.mark.parametrize(
