@@ -27,13 +27,15 @@ async def answer(
     record: RequestRecord,
     body: B,
     write_whole: Callable[[B, SubmittedRequest, list[CollectedChoice]], dict[str, Any]],
-    make_writer: Callable[[B, SubmittedRequest], ChunkWriter],
+    make_writer: Callable[[Rendering, SubmittedRequest], ChunkWriter],
 ) -> Response:
     """Answer with the object that ``write_whole`` makes or, if ``body.stream`` is set, with the writer's chunks."""
     submission = SubmittedRequest(broker, record, body.model, body.to_jobs(), (), body, body.n)
-    if body.stream and request.state.resumable:
-        submission.outlive_router(request.scope["route"].path, msgspec.msgpack.encode(Rendering.of(body)))
+    if not body.stream:
+        async with submission as submitted:
+            return await answer_whole(request, submitted, body, write_whole)
+    rendering = Rendering.of(body)
+    if request.state.resumable:
+        submission.outlive_router(request.scope["route"].path, msgspec.msgpack.encode(rendering))
     async with submission as submitted:
-        if body.stream:
-            return await answer_in_chunks(request, submitted, make_writer(body, submitted))
-        return await answer_whole(request, submitted, body, write_whole)
+        return await answer_in_chunks(request, submitted, make_writer(rendering, submitted))

@@ -32,11 +32,10 @@ def whole_chat(request: ChatRequest, submitted: SubmittedRequest, choices: list[
 class ChatChunks(TextChunks):
     """Writes ``chat.completion.chunk`` objects. Everything but the delta is formatted once per choice."""
 
-    def __init__(self, request: ChatRequest | Rendering, submitted: SubmittedRequest) -> None:
-        wanted = request if isinstance(request, Rendering) else Rendering.of(request)
-        super().__init__(head(submitted, "chatcmpl", "chat.completion.chunk"), wanted.include_usage)
-        self._with_logprobs = wanted.logprobs
-        self._is_legacy = wanted.is_legacy
+    def __init__(self, rendering: Rendering, submitted: SubmittedRequest) -> None:
+        super().__init__(head(submitted, "chatcmpl", "chat.completion.chunk"), rendering.include_usage)
+        self._with_logprobs = rendering.logprobs
+        self._is_legacy = rendering.is_legacy
         self._answer_id = submitted.record.answer_id
         self._delta_prefixes = [
             f'data: {self._head},"choices":[{{"index":{choice},"delta":' for choice in range(len(submitted.jobs))

@@ -35,10 +35,9 @@ def whole_completion(
 class CompletionChunks(TextChunks):
     """Writes ``text_completion`` chunks. Everything but the text is formatted once per choice."""
 
-    def __init__(self, request: CompletionRequest | Rendering, submitted: SubmittedRequest) -> None:
-        wanted = request if isinstance(request, Rendering) else Rendering.of(request)
-        super().__init__(head(submitted, "cmpl", "text_completion"), wanted.include_usage)
-        self._alternatives = wanted.alternatives
+    def __init__(self, rendering: Rendering, submitted: SubmittedRequest) -> None:
+        super().__init__(head(submitted, "cmpl", "text_completion"), rendering.include_usage)
+        self._alternatives = rendering.alternatives
         self._text_prefix = f'data: {self._head},"choices":[{{"text":'
         self._choice_prefixes = [f',"index":{choice},"logprobs":' for choice in range(len(submitted.jobs))]
         self._plain_suffixes = [f'{prefix}null,"finish_reason":null}}]{self._tail}' for prefix in self._choice_prefixes]

@@ -12,6 +12,7 @@ from router.answers.registry import JobRegistry
 from router.answers.resumable_stream import ResumableStream
 from router.answers.submission import SubmittedRequest
 from router.api.text.completion_answer import CompletionChunks
+from router.api.text.rendering import Rendering
 from router.http.request_record import RequestRecord
 from router.schemas.errors import ApiError
 from router.schemas.text.completions import CompletionRequest
@@ -32,7 +33,7 @@ def with_registry(limit: int, test: Callable[[JobRegistry, Keep], Awaitable[None
         async def keep(user: str = "ann", ends: bool = False) -> ResumableStream:
             broker = FakeBroker(script=words("Once") if ends else [Started(1, 0)])
             async with SubmittedRequest(broker, RequestRecord(user=user), None, body.to_jobs()) as submitted:
-                stream = registry.keep(submitted, CompletionChunks(body, submitted))
+                stream = registry.keep(submitted, CompletionChunks(Rendering.of(body), submitted))
                 submitted.release()
                 return stream
 

@@ -14,6 +14,7 @@ from router.answers.event_log import EventLog
 from router.answers.resumable_stream import ResumableStream
 from router.answers.submission import SubmittedRequest
 from router.api.text.completion_answer import CompletionChunks
+from router.api.text.rendering import Rendering
 from router.http.request_record import RequestRecord
 from router.jobs.job import Job, JobState
 from router.schemas.text.completions import CompletionRequest
@@ -142,7 +143,9 @@ def test_events_requested_again_are_kept_until_they_are_sent_again() -> None:
         broker = PacedBroker(script=endless(1000, 100), allowed=31)
         body = CompletionRequest(prompt="x")
         async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()) as submitted:
-            stream = ResumableStream(submitted, CompletionChunks(body, submitted), 50_000, 60.0, lambda: None)
+            stream = ResumableStream(
+                submitted, CompletionChunks(Rendering.of(body), submitted), 50_000, 60.0, lambda: None
+            )
             stream.attach("one who reads", 0)
             while stream.log.last_id < 30:
                 await stream.log.changed()
@@ -213,7 +216,7 @@ def test_the_timeout_starts_at_the_disconnect_and_again_at_the_end(monkeypatch: 
         body = CompletionRequest(prompt="x")
         async with SubmittedRequest(broker, RequestRecord(), None, body.to_jobs()) as submitted:
             stream = ResumableStream(
-                submitted, CompletionChunks(body, submitted), 1000, 7.0, lambda: closed.append(True)
+                submitted, CompletionChunks(Rendering.of(body), submitted), 1000, 7.0, lambda: closed.append(True)
             )
             assert len(timers.set) == 1  # should the first reader never come
             stream.attach("reader", 0)
