@@ -15,9 +15,13 @@ NETWORK_SHARE = 4
 """One network gets one in four of the reserved places, at least one, however many names its users have."""
 
 USER_LIMIT_REACHED = (
-    "the limit of one user's waiting requests is {limit} (--user-queue-limit), and {waiting} of yours are waiting"
+    "the limit of one user's waiting requests is {limit} (--user-queue-limit), and {waiting} of yours are waiting; "
+    "try again in about {retry_after_s} s"
 )
-KEY_LIMIT_REACHED = "your key's limit is queued={limit}, and {waiting} of your requests are waiting"
+KEY_LIMIT_REACHED = (
+    "your key's limit is queued={limit}, and {waiting} of your requests are waiting; "
+    "try again in about {retry_after_s} s"
+)
 
 
 class Admission:
@@ -78,7 +82,7 @@ class Admission:
         if waiting < limit or self._dispatcher.would_start(job.request):
             return
         retry_after_s = self._retry_after_s(job, waiting)
-        message = f"{reached.format(limit=limit, waiting=waiting)}; try again in about {retry_after_s} s"
+        message = reached.format(limit=limit, waiting=waiting, retry_after_s=retry_after_s)
         raise Refused(RefusalReason.USER_QUEUE_FULL, message, retry_after_s=retry_after_s)
 
     def _retry_after_s(self, job: Job, waiting: int) -> int:
