@@ -71,7 +71,7 @@ class Orders:
                 log.info("restarting worker", extra={"worker": replica.name})
                 if not await replica.restart(self._timeout_s):
                     log.error("worker not restarted", extra={"worker": replica.name, "reason": replica.detail})
-                    self._awaiting_restart.difference_update(left.name for left in replicas[number:])
+                    self._awaiting_restart.difference_update(left.name for left in replicas[number + 1 :])
                     return
 
     def _start(self, order: Coroutine[Any, Any, None]) -> None:

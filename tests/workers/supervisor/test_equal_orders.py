@@ -56,3 +56,22 @@ def test_an_order_after_the_restart_is_carried_out() -> None:
 
 def test_workers_that_were_left_out_after_a_failure_can_be_restarted_again() -> None:
     assert restarted(["m/0", "m/1"], works=False, later=["m/1"]) == ["m/0", "m/1"]
+
+
+def test_a_failure_does_not_forget_the_orders_that_came_meanwhile() -> None:
+    async def go() -> list[str]:
+        event = asyncio.Event()
+        done: list[str] = []
+        replica: Any = Stub("m/0", event, done, works=False)
+        taking = Orders([replica], 1.0, lambda task: None)
+        for _ in range(2):
+            taking.take(RestartWorkers(["m/0"]))
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(event.set)
+        await event.wait()  # wakes after the first restart, before the second one begins
+        assert done == ["m/0"]
+        taking.take(RestartWorkers(["m/0"]))
+        await asyncio.gather(*taking._tasks)
+        return done
+
+    assert asyncio.run(asyncio.wait_for(go(), 10)) == ["m/0", "m/0"]
