@@ -34,9 +34,9 @@ class SandboxProcess:
         self._connection, theirs = socket.socketpair()
         try:
             socket.send_fds(control, [COMMAND.pack(CommandCode.FORK, number)], [theirs.fileno()])
-        except ConnectionError:
+        except OSError as error:  # also that its socket is closed: no other could be started
             self._connection.close()
-            raise
+            raise ConnectionError("the nursery has ended") from error
         finally:
             theirs.close()
 

@@ -191,11 +191,10 @@ class Sandbox:
         try:
             return SandboxProcess(self._numbers, self._process, self._control)
         except ConnectionError:  # the nursery has just ended
-            self._restart()
-            return SandboxProcess(self._numbers, self._process, self._control)
+            return self._fork_anew()
 
-    def _restart(self) -> None:
-        """Replace the nursery, and with it all processes."""
+    def _fork_anew(self) -> SandboxProcess:
+        """Replace the nursery, and with it all processes; returns the new one's first."""
         self._process.kill()
         self._drop_idle()
         self._end()
@@ -204,6 +203,7 @@ class Sandbox:
             self._control.settimeout(RESTART_S)
             self._hand_template()
             self._control.settimeout(None)
+            return SandboxProcess(self._numbers, self._process, self._control)
         except (OSError, EngineLoadError):
             self._process.kill()
             raise ProcessLost from None

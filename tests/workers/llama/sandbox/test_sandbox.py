@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import signal
@@ -173,6 +174,40 @@ def test_a_nursery_that_ends_is_replaced(sandbox: Sandbox) -> None:
     process.kill()
     process.wait()
     assert sandbox.compile(Compile(None, [TOOL], ToolChoice.REQUIRED), PreparationAttempt(LIMITS)).closing
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+
+
+def test_a_nursery_that_ends_again_is_a_503_and_replaced_by_the_next_request(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hand_template = Sandbox._hand_template
+
+    def hand_and_end(self: Sandbox) -> None:
+        hand_template(self)
+        self._process.kill()
+        self._process.wait()
+
+    sandbox._process.kill()
+    sandbox._process.wait()
+    with monkeypatch.context() as patched:
+        patched.setattr(Sandbox, "_hand_template", hand_and_end)
+        with pytest.raises(JobError, match=r"^the processes that prepare requests have ended; try again") as refused:
+            sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True))
+    assert refused.value.failed.status == 503
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+
+
+def test_a_nursery_that_cannot_be_started_is_a_503_and_started_by_a_later_request(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox._process.kill()
+    sandbox._process.wait()
+    with monkeypatch.context() as patched:
+        patched.setattr(Sandbox, "_start", Mock(side_effect=OSError(errno.EMFILE, "Too many open files")))
+        for _ in range(2):
+            with pytest.raises(JobError) as refused:
+                sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True))
+            assert refused.value.failed.status == 503
     assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
 
 
