@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
-from shared.interpreter import child_environment
+from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import until
-from workers.supervisor.processes.process import Command
 from workers.supervisor.router_keeper import SILENCE_S, START_S, RouterKeeper
 
 
@@ -33,13 +32,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def sleeper() -> Command:
-    return Command([sys.executable, "-c", "import time; time.sleep(600)"], child_environment())
-
-
 @asynccontextmanager
-async def running() -> AsyncIterator[RouterKeeper]:
-    keeper = RouterKeeper(sleeper, lambda name, line: None)
+async def running(folder: Path) -> AsyncIterator[RouterKeeper]:
+    keeper = RouterKeeper(StandInLaunch(folder, "silent", {}).router, lambda name, line: None)
     task = asyncio.create_task(keeper.run())
     await until(lambda: keeper.pid, "a router")
     try:
@@ -49,9 +44,9 @@ async def running() -> AsyncIterator[RouterKeeper]:
         await task
 
 
-def play(story: Callable[[RouterKeeper], Awaitable[None]]) -> None:
+def play(folder: Path, story: Callable[[RouterKeeper], Awaitable[None]]) -> None:
     async def in_keeper() -> None:
-        async with running() as keeper:
+        async with running(folder) as keeper:
             await story(keeper)
 
     asyncio.run(in_keeper())
@@ -61,36 +56,33 @@ async def replaced(keeper: RouterKeeper, pid: int | None) -> None:
     await until(lambda: keeper.pid not in (pid, None), "another router")
 
 
-def test_a_router_is_busy_for_some_seconds_and_hangs_after_ten(clock: Clock) -> None:
+@pytest.mark.parametrize(
+    ("has_answered", "limit_s", "reason"),
+    [
+        (True, SILENCE_S, "no answer for 10 s; the router was killed"),
+        (False, START_S, "no answer for 60 s; the router was killed"),
+    ],
+    ids=["has answered", "starts"],
+)
+def test_a_silent_router_hangs_after_ten_seconds_and_gets_more_time_to_start(
+    clock: Clock, folder: Path, has_answered: bool, limit_s: float, reason: str
+) -> None:
     async def story(keeper: RouterKeeper) -> None:
         first = keeper.pid
-        keeper.heard(first or 0)
-        clock.move(SILENCE_S - 1)
+        if has_answered:
+            keeper.heard(first or 0)
+        clock.move(limit_s - 1)
         keeper.check()
-        assert keeper.detail == ""
+        assert (keeper.pid, keeper.detail) == (first, "")
         clock.move(1)
         keeper.check()
         await replaced(keeper, first)
-        assert keeper.detail == "no answer for 10 s; the router was killed"
+        assert keeper.detail == reason
 
-    play(story)
-
-
-def test_a_router_that_starts_gets_more_time(clock: Clock) -> None:
-    async def story(keeper: RouterKeeper) -> None:
-        first = keeper.pid
-        clock.move(START_S - 1)
-        keeper.check()
-        assert keeper.pid == first
-        clock.move(1)
-        keeper.check()
-        await replaced(keeper, first)
-        assert keeper.detail == "no answer for 60 s; the router was killed"
-
-    play(story)
+    play(folder, story)
 
 
-def test_late_answers_of_an_earlier_router_do_not_count(clock: Clock) -> None:
+def test_late_answers_of_an_earlier_router_do_not_count(clock: Clock, folder: Path) -> None:
     async def story(keeper: RouterKeeper) -> None:
         first = keeper.pid or 0
         keeper.heard(first)
@@ -99,10 +91,10 @@ def test_late_answers_of_an_earlier_router_do_not_count(clock: Clock) -> None:
         keeper.check()
         await replaced(keeper, first)
 
-    play(story)
+    play(folder, story)
 
 
-def test_a_supervisor_that_was_suspended_itself_blames_nobody(clock: Clock) -> None:
+def test_a_supervisor_that_was_suspended_itself_blames_nobody(clock: Clock, folder: Path) -> None:
     async def story(keeper: RouterKeeper) -> None:
         keeper.heard(keeper.pid or 0)
         clock.move(3600.0)
@@ -114,11 +106,11 @@ def test_a_supervisor_that_was_suspended_itself_blames_nobody(clock: Clock) -> N
         keeper.check()
         assert (keeper.detail, keeper.answers) == ("", True)
 
-    play(story)
+    play(folder, story)
 
 
 @pytest.mark.parametrize("ending", ["stop", "restart"])
-def test_a_router_that_ends_is_silent_for_as_long_as_it_may_take(clock: Clock, ending: str) -> None:
+def test_a_router_that_ends_is_silent_for_as_long_as_it_may_take(clock: Clock, folder: Path, ending: str) -> None:
     async def story(keeper: RouterKeeper) -> None:
         keeper.heard(keeper.pid or 0)
         task = asyncio.create_task(keeper.stop(30.0) if ending == "stop" else keeper.restart())
@@ -128,4 +120,4 @@ def test_a_router_that_ends_is_silent_for_as_long_as_it_may_take(clock: Clock, e
         await task
         assert keeper.detail == ""
 
-    play(story)
+    play(folder, story)
