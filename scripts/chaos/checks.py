@@ -10,8 +10,8 @@ from scripts.chaos.server import ChaosServer, Figures, reached
 IDLE_TIMEOUT_S = 60.0
 MAX_MORE_DESCRIPTORS = 14
 """Reconnections open and close sockets, and the first large body opens 7 for good: pyzmq then makes a context of its
-own, to notice when a message that is not copied has been sent. A leak
-grows with the number of faults and exceeds this."""
+own, to notice when a message that is not copied has been sent. A leak grows with the number of faults and exceeds this.
+"""
 
 MAX_MORE_BYTES = 128 * 1024 * 1024
 """Allocators keep the memory of large bodies and full caches."""

@@ -15,12 +15,10 @@ import psutil
 
 from scripts.chaos.record import Record
 from scripts.chaos.server import POISON, ChaosServer
+from workers.supervisor.router_keeper import SILENCE_S
 
 MIN_BETWEEN_ROUTER_KILLS_S = 4.0
 """The server rightly gives up after five deaths of the router within ten seconds."""
-
-ROUTER_SILENCE_S = 10.0
-"""After this the supervisor replaces a suspended router."""
 
 HUGE_BYTES = 33 * 1024 * 1024
 NEARLY_TOO_LARGE_BYTES = (8_000_000 - 100, 2_000_000 - 100)
@@ -126,7 +124,7 @@ class Faults:
             self._continue_after(worker, seconds, "SIGCONT of a worker")
 
     async def _stop_router(self, _: aiohttp.ClientSession) -> None:
-        """Suspend the router. After 10 s the supervisor replaces it; before, its streams pause."""
+        """Suspend the router. After ``SILENCE_S`` the supervisor replaces it; before, its streams pause."""
         router = self._free_router()
         if router is None:
             return
@@ -134,8 +132,8 @@ class Faults:
         with contextlib.suppress(psutil.Error):
             router.suspend()
             self._record.fault("SIGSTOP of the router")
-            if seconds > ROUTER_SILENCE_S:
-                self._record.router_killed_at_s.append(self._record.now_s() + ROUTER_SILENCE_S)
+            if seconds > SILENCE_S:
+                self._record.router_killed_at_s.append(self._record.now_s() + SILENCE_S)
             self._continue_after(router, seconds, "SIGCONT of the router")
 
     def _continue_after(self, process: psutil.Process, seconds: float, fault: str) -> None:
