@@ -8,14 +8,15 @@ async def half_bodies(target: Target) -> str:
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from scripts.attack.target import Target
 
 ECHO = ("echo:0.02",)
 
-Run = Callable[[Target], Awaitable[str]]
+Run = Callable[[Target], Coroutine[Any, Any, str]]
 """Attacks the target, and returns what the attacker got, in a few words."""
 
 

@@ -37,14 +37,14 @@ class Result:
 
 def table(results: list[Result]) -> str:
     """All results as a Markdown table; a missed target is named in the last column."""
-    lines = [
-        "| attack | attacker got | s | died | others' /health | others' tokens | router peak | missed |",
-        "| --- | --- | --: | --: | --: | --: | --: | --- |",
-    ]
-    for result in results:
-        waits = result.waits
-        lines.append(
-            f"| {result.name} | {result.got} | {result.seconds:.1f} | {len(result.died)} | {waits.health_s:.2f} s "
-            f"| {waits.token_s:.2f} s | {result.peak_bytes / 1e6:.0f} MB | {'; '.join(result.missed) or '-'} |"
-        )
-    return "\n".join(lines)
+    heads = ["attack", "attacker got", "s", "died", "others' /health", "others' tokens", "others' answers"]
+    heads += ["router peak", "missed"]
+    rows = [heads, ["---", "---", *["--:"] * 6, "---"], *map(_cells, results)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _cells(result: Result) -> list[str]:
+    waits = result.waits
+    figures = [f"{result.seconds:.1f}", str(len(result.died)), f"{waits.health_s:.2f} s", f"{waits.token_s:.2f} s"]
+    figures += [str(waits.answers), f"{result.peak_bytes / 1e6:.0f} MB"]
+    return [result.name, result.got, *figures, "; ".join(result.missed) or "-"]

@@ -19,11 +19,7 @@ def run_attack(name: str, target: Target, seconds: float) -> str:
     """
     os.setpriority(os.PRIO_PROCESS, 0, LOWEST_PRIORITY)
     ends_at_s = time.monotonic() + seconds
-    got = asyncio.run(_run(name, target))
-    while time.monotonic() < ends_at_s:
-        got = asyncio.run(_run(name, target))
-    return got
-
-
-async def _run(name: str, target: Target) -> str:
-    return await ATTACKS[name].run(target)
+    while True:
+        got = asyncio.run(ATTACKS[name].run(target))
+        if time.monotonic() >= ends_at_s:
+            return got

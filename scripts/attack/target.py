@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,10 +38,6 @@ class Target:
         """A raw connection from ``address``."""
         return await asyncio.open_connection("127.0.0.1", self.port, local_addr=(address, 0))
 
-    def socket(self, address: str = ATTACKER) -> socket.socket:
-        """A raw, blocking connection from ``address``."""
-        return socket.create_connection(("127.0.0.1", self.port), ANSWER_TIMEOUT_S, source_address=(address, 0))
-
 
 async def post(
     session: aiohttp.ClientSession, path: str, body: bytes | dict[str, Any], kind: str = "application/json"
@@ -58,6 +53,14 @@ async def post(
             return str(answer.status) if answer.status == 200 else f"{answer.status} {_message(text)}"
     except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
         return type(error).__name__
+
+
+async def post_all(
+    target: Target, path: str, bodies: Iterable[bytes | dict[str, Any]], kind: str = "application/json"
+) -> str:
+    """Send all bodies at once; returns the counted results."""
+    async with target.session() as session:
+        return counted(await asyncio.gather(*(post(session, path, body, kind) for body in bodies)))
 
 
 def counted(results: Iterable[str]) -> str:

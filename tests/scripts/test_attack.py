@@ -44,5 +44,10 @@ def test_a_missed_target_is_named(harm: dict[str, Any], missed: str) -> None:
     assert table([result]).endswith(f"| {missed} |")
 
 
+def test_the_table_says_how_many_answers_honest_clients_got() -> None:
+    heads, _, row = (line.split(" | ") for line in table([HARMLESS]).splitlines())
+    assert row[heads.index("others' answers")] == "5"
+
+
 def test_lateness_of_the_measurement_itself_is_no_harm() -> None:
     assert replace(HARMLESS, waits=Waits(health_s=0.7, own_lag_s=0.3)).missed == []

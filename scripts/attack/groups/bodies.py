@@ -7,9 +7,11 @@ import json
 from typing import Any
 
 from scripts.attack.registry import attack
-from scripts.attack.target import Target, counted, post
+from scripts.attack.target import Target, counted, post, post_all
 
 MIB = 1024 * 1024
+LARGEST_TEXT_BYTES = 2_000_000 - 1000
+"""Just below the default of ``--max-text-bytes``."""
 CHAT = "/v1/chat/completions"
 COMPLETIONS = "/v1/completions"
 
@@ -64,6 +66,12 @@ async def text_limit(target: Target) -> str:
     return await _several(target, COMPLETIONS, json.dumps(body).encode(), 20)
 
 
+@attack("largest-prompts", "4 prompts just below the largest text, of short words, each with n=16")
+async def largest_prompts(target: Target) -> str:
+    body = {"prompt": "a " * (LARGEST_TEXT_BYTES // 2), "n": 16, "max_tokens": 1}
+    return await _several(target, COMPLETIONS, json.dumps(body).encode(), 4)
+
+
 @attack("waiting-requests", "400 requests of 1.9 MB that wait")
 async def waiting_requests(target: Target) -> str:
     body = {"messages": [{"role": "user", "content": "word " * 380_000}], "max_tokens": 1000}
@@ -109,8 +117,7 @@ def _chat_with(options: bytes) -> bytes:
 
 
 async def _several(target: Target, path: str, body: bytes, count: int = 3, kind: str = "application/json") -> str:
-    async with target.session() as session:
-        return counted(await asyncio.gather(*(post(session, path, body, kind) for _ in range(count))))
+    return await post_all(target, path, [body] * count, kind)
 
 
 async def _half(target: Target, path: str, size: int, addresses: int, count: int = 60) -> str:
