@@ -227,22 +227,22 @@ class Scheduler:
             candidates.remove(sequence)
             if self._shares_with_prefill(sequence):
                 continue
-            if not self._start(sequence) and not (self._preempt_for(sequence) and self._start(sequence)):
+            fits = self._fits(sequence, self.running, []) or self._preempt_for(sequence)
+            if not fits or not self._start(sequence):
                 return
             self.waiting.remove(sequence)
 
     def _preempt_for(self, sequence: Sequence) -> bool:
         """Preempt sequences of other users until this one fits; False, without preempting any, if it would not."""
         left, victims = list(self.running), list[Sequence]()
-        while not self._fits(sequence, left, victims):
-            victim = choose_victim(sequence, left)
-            if victim is None:
-                return False
+        while (victim := choose_victim(sequence, left)) is not None:
             left.remove(victim)
             victims.append(victim)
-        for victim in victims:
-            self._preempt(victim)
-        return True
+            if self._fits(sequence, left, victims):
+                for each in victims:
+                    self._preempt(each)
+                return True
+        return False
 
     def _fits(self, sequence: Sequence, running: list[Sequence], preempted: list[Sequence]) -> bool:
         """Whether there are cells for a sequence beside those that run, when some others are preempted."""
@@ -253,9 +253,7 @@ class Scheduler:
         return self._cache.would_fit(shareable, others, {s.cache_id for s in preempted}, sequence.cache_owner)
 
     def _start(self, sequence: Sequence) -> bool:
-        """Run a sequence, with a cache id and its cached prefix, if the rest fits beside the running ones."""
-        if not self._fits(sequence, self.running, []):
-            return False
+        """Run a sequence that fits, with a cache id and its cached prefix; False if there is no id."""
         try:
             tokens = sequence.tokens[: sequence.shareable]
             sequence.cache_id, sequence.computed = self._cache.open(tokens, sequence.cache_owner)
