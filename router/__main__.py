@@ -24,6 +24,7 @@ from router.http.tls import tls_context
 from router.jobs.broker import Broker
 from router.keys.database import KeyFileError
 from router.telemetry.setup import open_tracing
+from shared.listening import BACKLOG
 from shared.logs.setup import open_log
 from shared.parent import die_with_parent, started_by_supervisor
 from shared.settings import ServerSettings
@@ -68,6 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
             access_log=False,
             server_header=False,
             proxy_headers=False,  # client_address reads them
+            backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
         )

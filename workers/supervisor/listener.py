@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
-BACKLOG = 2048
+from shared.listening import BACKLOG, RECEIVE_BUFFER_BYTES
 
 
 class CannotListen(Exception):
@@ -27,6 +27,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)  # connections inherit it
         listener.bind(address)
         listener.listen(BACKLOG)
     except OSError as error:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import socket
+
 import pytest
 
+from shared.listening import RECEIVE_BUFFER_BYTES
 from workers.supervisor.listener import CannotListen, open_listener, url_of
 
 
@@ -20,3 +23,11 @@ def test_an_address_of_another_machine_is_refused() -> None:
 def test_the_address_of_an_open_listener_is_one_that_this_machine_reaches() -> None:
     with open_listener("0.0.0.0", 0) as listener:
         assert url_of(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_the_kernel_keeps_little_of_what_a_client_sends() -> None:
+    with open_listener("127.0.0.1", 0) as listener:
+        listener.setblocking(True)
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as connection:
+            buffers = [one.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) for one in (listener, connection)]
+            assert buffers[0] == buffers[1] <= 2 * RECEIVE_BUFFER_BYTES  # the kernel doubles what it is told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import http.client
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 import trustme
 
+from router.http.connections.lingering import LingeringTransport
 from tests.support.router.client import COMPLETION, wait_until
 from tests.support.router.fake_broker import FakeBroker
 from tests.support.router.guarded import HEAD, QUICK, USUAL, GuardedServer, error_of, rest, serving_with
@@ -163,3 +165,43 @@ def test_a_tls_client_that_does_not_close_does_not_delay_the_servers_end(request
         assert connection.recv(1000).startswith(b"HTTP/1.1 ")
         server.server.should_exit = True
         wait_until(lambda: not server.server.server_state.connections)
+
+
+class CountingTransport(asyncio.Transport):
+    """Notes when its reading is paused and resumed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[str] = []
+        self.resumed = asyncio.Event()
+
+    def pause_reading(self) -> None:
+        self.calls.append("pause")
+
+    def resume_reading(self) -> None:
+        self.calls.append("resume")
+        self.resumed.set()
+
+    def is_closing(self) -> bool:
+        return False
+
+    def can_write_eof(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        self.calls.append("close")
+
+
+def test_what_is_dropped_is_read_in_turns_with_other_connections() -> None:
+    async def drop() -> list[str]:
+        inner = CountingTransport()
+        transport = LingeringTransport(inner, asyncio.get_running_loop(), lambda: True, 30.0, 1000, lambda: None)
+        transport.close()
+        inner.resumed.clear()
+        transport.count_unwanted(b"x" * 600)
+        assert inner.calls == ["resume", "pause"]
+        await asyncio.wait_for(inner.resumed.wait(), 10)
+        transport.count_unwanted(b"x" * 600)  # beyond the bound
+        return inner.calls
+
+    assert asyncio.run(drop()) == ["resume", "pause", "resume", "close"]
