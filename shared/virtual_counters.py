@@ -75,6 +75,10 @@ class VirtualCounters(Generic[P]):
         """The number of the party's last turn; 0 if it has had none since it got work."""
         return self._turns.get(party, 0)
 
+    def rank(self, party: P) -> tuple[float, int]:
+        """The party with work that has the lowest rank is next."""
+        return self[party], self.last_turn(party)
+
     def _lowest(self) -> float:
         return min((self._counters[party] for party in self._jobs), default=0.0)
 

@@ -28,7 +28,6 @@ The usual 8 MiB end after a thousand, and the process with them. Memory is taken
 the sandbox, whose stacks are smaller.
 """
 
-
 MAX_SLOW_PER_USER = 2
 """Different jobs that take longer, of one user at a time. They hold places of the worker while they wait."""
 

@@ -55,7 +55,7 @@ class PreparingQueue(Generic[T]):
         """The next errand; None if none may begin. :meth:`finish` must follow."""
         party = min(
             (party for party in self._waiting if not self._running[party[0]]),
-            key=lambda party: (self._counters[party], self._counters.last_turn(party)),
+            key=self._counters.rank,
             default=None,
         )
         if party is None:

@@ -47,9 +47,9 @@ class Sequence:
     sequence that needs no step of this worker: earlier workers generated all, or ``max_tokens`` is 0. Instants are
     monotonic.
 
-    ``user`` is the opaque id of who asked for it, and ``weight`` the user's share of the worker. Only
-    sequences with the same ``cache_owner`` share cached prefixes. ``reached`` is how far
-    the sequence was when it was last preempted; until it is at ``guarded_until``, it makes no room for other users.
+    ``user`` is the opaque id of who asked for it, and ``weight`` the user's share of the worker. Only sequences with
+    the same ``cache_owner`` share cached prefixes. ``reached`` is how far the sequence was when it was last preempted;
+    until it is at ``guarded_until``, it makes no room for other users.
     """
 
     job_id: str

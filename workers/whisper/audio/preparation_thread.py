@@ -108,10 +108,7 @@ class PreparationThread:
 
     def _runnable(self) -> str | None:
         runnable = (job_id for job_id in self._turns if self._preparations[job_id].runnable)
-        return min(runnable, key=lambda job_id: self._rank(self._party_of[job_id]), default=None)
-
-    def _rank(self, party: Party) -> tuple[float, int]:
-        return self._users[party], self._users.last_turn(party)
+        return min(runnable, key=lambda job_id: self._users.rank(self._party_of[job_id]), default=None)
 
     def _add_notices(self, job_id: str, preparation: Preparation, notices: list[Notice]) -> None:
         """Add the notices of a slice, unless the recording was dropped meanwhile."""

@@ -77,7 +77,7 @@ class ChunkQueue(Generic[C]):
         return batch
 
     def _rank(self, chunk: C) -> tuple[float, int, int]:
-        return self._users[chunk.party], self._users.last_turn(chunk.party), self._served[chunk.job_id]
+        return *self._users.rank(chunk.party), self._served[chunk.job_id]
 
     def _of(self, chunk: C) -> deque[C]:
         """The waiting chunks of a chunk's recording, which counts from its first chunk until it is dropped."""
