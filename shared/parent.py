@@ -20,8 +20,10 @@ def die_with_parent() -> None:
     """Have this process killed (SIGKILL) when its parent dies.
 
     On Linux the kernel does it (``prctl(2)``, ``PR_SET_PDEATHSIG``); elsewhere a thread polls the parent's pid. If the
-    parent died before this call, its pid differs from :data:`PARENT_PID_VARIABLE`.
+    parent died before this call, its pid differs from :data:`PARENT_PID_VARIABLE`. What SIGHUP means is the parent's
+    decision, so it does not end this process.
     """
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     expected_pid = int(os.environ.get(PARENT_PID_VARIABLE) or os.getppid())
     if not _ask_kernel():
         threading.Thread(target=_watch, args=(expected_pid,), name="parent", daemon=True).start()

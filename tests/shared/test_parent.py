@@ -31,6 +31,13 @@ def test_a_process_whose_parent_died_before_the_call_is_killed() -> None:
     assert finished.stdout == ""
 
 
+def test_a_hang_up_does_not_end_a_process_whose_parent_lives() -> None:
+    code = CHILD + "; import os, signal; os.kill(os.getpid(), signal.SIGHUP); print('still')"
+    environment = child_environment() | {PARENT_PID_VARIABLE: str(os.getpid())}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=30)
+    assert done.stdout == "alive\nstill\n"
+
+
 def test_without_the_kernels_help_the_death_of_the_parent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     killed = threading.Event()
     monkeypatch.setattr(os, "kill", lambda pid, number: killed.set())
