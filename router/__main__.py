@@ -14,6 +14,7 @@ import uvicorn
 
 from router.api.families import OPERATIONS, QUIET_PATHS
 from router.app import create_app
+from router.http.connections.accepting import with_many_accepts
 from router.http.connections.connection import guarded_protocol
 from router.http.connections.connection_limits import ConnectionLimits, notice_vanished_clients
 from router.http.connections.file_limit import within_file_limit
@@ -78,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
     if listener is not None:
         notice_vanished_clients(listener, limits.read_timeout_s)
     # Passed as a socket: given only the number, uvicorn would take it for a Unix socket.
-    listeners = [] if listener is None else [listener]
+    listeners = [] if listener is None else with_many_accepts(listener)
     if settings.admin_socket and listener is not None:
         listeners.append(listen_for_admin(Path(settings.run_folder)))
     server.run(sockets=listeners or None)
