@@ -1,0 +1,92 @@
+"""Learns how a model writes from what its chat template renders. Neither the template's text nor the model's name counts,
+but for the few formats that templates do not show (:mod:`workers.chat.formats.described`)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from workers.chat.formats.chat_format import CallFormat, CallKind, ChatFormat, Pair
+from workers.chat.formats.cutting import Cutter
+from workers.chat.formats.described import described
+from workers.chat.formats.learn_calls import learn_calls
+from workers.chat.formats.learn_thought import before_end, learn_reasoning, learn_turn, learn_words
+from workers.chat.formats.probing import FUNCTION, TOOLS, Probe, Render
+
+HERMES = CallFormat(CallKind.JSON, call=Pair("<tool_call>\n", "\n</tool_call>"), separator="\n")
+"""For models whose templates know no calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learnt:
+    """What a template told.
+
+    Attributes:
+        chat_format: how the model writes.
+        source: ``learnt``, ``described`` or ``own prompt``: where the format of calls comes from.
+        reasoning_key: the key of a message in which the template takes thoughts; empty for none.
+        arguments: how the template takes arguments, as an ``object`` or as ``text``.
+        lists_tools: whether prompts have the tools in them.
+        words_kept: whether words beside calls are rendered.
+    """
+
+    chat_format: ChatFormat
+    source: str
+    reasoning_key: str = ""
+    arguments: str = "object"
+    lists_tools: bool = False
+    words_kept: bool = True
+
+
+def learn(render: Render, source: str, ends: tuple[str, ...] = (), tokens: tuple[str, ...] = ()) -> Learnt:
+    """Learn a format.
+
+    Args:
+        render: renders the template.
+        source: its text.
+        ends: the texts of the tokens that end an answer.
+        tokens: the texts of the model's other marker tokens.
+    """
+    probe, cut = Probe.of(render), Cutter(tokens)
+    listed = probe.tail(generation=True, tools=TOOLS)
+    whole = _whole(render)
+    lists_tools = FUNCTION in whole if listed is not None else False
+    known = described(source)
+    turn = learn_turn(probe, cut)
+    if turn is None:
+        chat_format = known or ChatFormat(calls=HERMES, ends=ends)
+        return Learnt(chat_format, "described" if known else "own prompt", lists_tools=lists_tools)
+    reasoning = learn_reasoning(probe, cut, turn, source)
+    thought = reasoning.pair if reasoning else None
+    words = learn_words(turn, thought, ends)
+    calls = learn_calls(probe, cut, turn, thought, words, ends)
+    turn_end = _first_tag(calls.turn_end if calls else turn.end)
+    if words and calls:
+        words = replace(words, end=before_end(words.end, (turn_end,)).strip())
+    chat_format = ChatFormat(thought, words, calls.calls if calls else None, turn_end=turn_end, ends=ends)
+    origin = "learnt"
+    if known is not None:
+        chat_format, origin = replace(known, turn_end=known.turn_end or turn_end, ends=ends), "described"
+        chat_format = replace(chat_format, thought=known.thought or thought)
+    elif calls is None:
+        chat_format, origin = replace(chat_format, calls=HERMES), "own prompt"
+    return Learnt(
+        chat_format,
+        origin,
+        reasoning.key if reasoning else "",
+        calls.arguments if calls else "object",
+        lists_tools,
+        calls.words_kept if calls else False,
+    )
+
+
+def _first_tag(text: str) -> str:
+    tag = re.match(r"\s*(<[^<>\s][^<>]*>|\[/?[A-Z_]+\])", text)
+    return tag.group(1) if tag is not None else ""
+
+
+def _whole(render: Render) -> str:
+    try:
+        return render([{"role": "user", "content": "hello"}], TOOLS, True, {})
+    except Exception:  # an untrusted program may raise anything
+        return ""

@@ -1,0 +1,206 @@
+"""Splits an answer into thoughts, words and calls while it is generated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from workers.chat.formats.chat_format import ChatFormat
+from workers.chat.parsing.calls import CallReader
+from workers.chat.parsing.parts import AnswerPart, Arguments, Thought, Trimmer, Words
+from workers.chat.parsing.reader import Marker, Reading, TextReader
+from workers.chat.parsing.recipients import RecipientReader
+
+_MAX_READ_CHARACTERS = 65_536
+
+
+class AnswerParser:
+    """Reads one answer. What cannot be read as anything else is words, and nothing is lost.
+
+    Args:
+        chat_format: how the model writes.
+        schemas: the parameters of each function that may be called, by name; empty if none may.
+        opened: whether the prompt ended within a thought.
+        keep_thoughts: leave thoughts, with their markers, in the words.
+    """
+
+    def __init__(
+        self,
+        chat_format: ChatFormat,
+        schemas: Mapping[str, dict[str, Any]],
+        opened: bool = False,
+        keep_thoughts: bool = False,
+    ) -> None:
+        self._format = chat_format
+        self._opened = opened
+        self._keep_thoughts = keep_thoughts
+        self._reader = TextReader()
+        self._parts: list[AnswerPart] = []
+        self._calls: CallReader | None = None
+        if schemas and chat_format.calls is not None:
+            self._calls = CallReader(self._reader, chat_format.calls, schemas, self._parts.append)
+        thought = chat_format.thought
+        self._thought_begin = Marker(thought.begin.strip() if thought else "")
+        self._thought_end = Marker(thought.end.strip() if thought else "")
+        self._words_begin = Marker(chat_format.words.begin)
+        self._words_end = Marker(chat_format.words.end)
+        self._turn_end = Marker(chat_format.turn_end.strip())
+        self._words: Trimmer | None = None
+        if chat_format.parts is not None:
+            recipients = RecipientReader(self._reader, chat_format, schemas, keep_thoughts, self._parts.append)
+            self._reading = recipients.answer()
+        else:
+            self._reading = self._answer()
+        self._ended = False
+
+    def feed(self, text: str) -> list[AnswerPart]:
+        """More of the answer; returns what was found in it."""
+        self._reader.add(text)
+        return self._go_on()
+
+    def finish(self) -> list[AnswerPart]:
+        """The answer has ended; returns the rest."""
+        self._reader.ended = True
+        return self._go_on()
+
+    def _go_on(self) -> list[AnswerPart]:
+        if not self._ended:
+            try:
+                next(self._reading)
+            except StopIteration:
+                self._ended = True
+        parts, self._parts[:] = _joined(self._parts), []
+        return parts
+
+    def _answer(self) -> Reading:
+        if self._opened and self._thought_end:
+            assert self._format.thought is not None
+            yield from self._thought(begun=self._format.thought.begin)
+        fresh = not self._opened or self._keep_thoughts
+        while not (yield from self._next(fresh)):
+            fresh = self._keep_thoughts and fresh
+        return True
+
+    def _next(self, fresh: bool) -> Reading:
+        """Read a thought, calls or words; True at the end. ``fresh``: nothing was read before."""
+        reader, start = self._reader, self._reader.at
+        if self._format.calls is not None and self._format.calls.unmarked and not fresh:
+            triggers = []
+        else:
+            triggers = self._calls.triggers if self._calls is not None else []
+        markers = [*triggers, self._turn_end, self._thought_begin, self._thought_end, self._words_begin]
+        if not (yield from reader.accept(markers)):
+            if (yield from reader.skip_space()) and (not fresh or self._words_begin):
+                start = reader.at
+            elif reader.at == len(reader.text) and not fresh:
+                return True
+            reader.at = start
+            return (yield from self._read_words(trims=not fresh))
+        assert reader.hit is not None
+        marker = markers[reader.hit.index]
+        if marker is self._turn_end:
+            reader.at = len(reader.text)
+            return True
+        if marker is self._thought_begin:
+            yield from self._thought(begun=reader.text[start : reader.hit.end])
+            return False
+        if marker is self._thought_end:
+            if self._keep_thoughts:
+                self._say(reader.text[start : reader.hit.end])
+            return False
+        if marker is self._words_begin:
+            return (yield from self._read_words(trims=True))
+        yield from self._read_calls(reader.hit.start, reader.hit.end)
+        return False
+
+    def _read_words(self, trims: bool) -> Reading:
+        """Read words up to calls, their own end or that of the turn; True at the end."""
+        reader = self._reader
+        unmarked = self._format.calls is not None and self._format.calls.unmarked
+        triggers = self._calls.triggers if self._calls is not None and not unmarked else []
+        markers = [*triggers, self._turn_end, self._words_end]
+        self._words = Trimmer(leading=trims)
+        while True:
+            if not (yield from reader.read_until(markers, self._say)):
+                self._say_held()
+                return True
+            assert reader.hit is not None
+            hit = reader.hit
+            if markers[hit.index] is self._turn_end:
+                return True
+            if markers[hit.index] is self._words_end:
+                self._words = None
+                return False
+            if (yield from self._read_calls(hit.start, hit.end)):
+                self._words = None
+                return False
+
+    def _read_calls(self, start: int, end: int) -> Reading:
+        """Read calls whose marker stood there; False if it was none, which makes it words."""
+        reader = self._reader
+        assert self._calls is not None and self._format.calls is not None
+        if self._format.calls.unmarked:
+            reader.at = start
+        if (yield from self._calls.calls()):
+            return True
+        self._say(reader.text[start:end])
+        reader.at = end
+        return False
+
+    def _thought(self, begun: str) -> Reading:
+        """Read a thought to its end. A call within it is part of it, unless the thought never ends."""
+        reader = self._reader
+        triggers = self._calls.triggers if self._calls is not None and not self._format.calls.unmarked else []
+        markers = [self._thought_end, self._words_begin, *triggers]
+        trimmer, unsaid = Trimmer(leading=True), [begun]
+
+        def think(text: str) -> None:
+            if self._keep_thoughts:
+                self._say(unsaid.pop() + text if unsaid else text)
+            elif shown := trimmer.pass_on(text):
+                self._parts.append(Thought(shown))
+
+        while (yield from reader.read_until(markers, think)):
+            assert reader.hit is not None
+            hit = reader.hit
+            if markers[hit.index] is self._thought_end:
+                if self._keep_thoughts:
+                    think(reader.text[hit.start : hit.end])
+                return True
+            if markers[hit.index] is self._words_begin:
+                reader.at = hit.start
+                return True
+            if not (yield from self._ends_later(hit.end)):
+                reader.at = hit.start
+                return True
+            think(reader.text[hit.start : hit.end])
+            reader.at = hit.end
+        return True
+
+    def _ends_later(self, at: int) -> Reading:
+        """Whether the thought's end comes after this place. It waits until it comes, or the answer ends."""
+        reader = self._reader
+        reader.at = at
+        return (yield from reader.read_until([self._thought_end], lambda _: None))
+
+    def _say(self, text: str) -> None:
+        shown = self._words.pass_on(text) if self._words is not None else text
+        if shown:
+            self._parts.append(Words(shown))
+
+    def _say_held(self) -> None:
+        if self._words is not None and (held := self._words.take_held()):
+            self._parts.append(Words(held))
+
+
+def _joined(parts: list[AnswerPart]) -> list[AnswerPart]:
+    """The parts, with neighbours of one kind as one."""
+    joined = list[AnswerPart]()
+    for part in parts:
+        last = joined[-1] if joined else None
+        match last, part:
+            case (Thought(), Thought()) | (Words(), Words()) | (Arguments(), Arguments()):
+                joined[-1] = type(part)(last.text + part.text)
+            case _:
+                joined.append(part)
+    return joined

@@ -1,0 +1,187 @@
+"""Reads values in a notation that is not JSON, and writes them as JSON while they come."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from workers.chat.parsing.reader import Marker, Reading, TextReader
+
+_WORD = re.compile(r"[^\s,:=\[\]{}()]+")
+_LITERALS = {"True": "true", "False": "false", "None": "null"}
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "a": "\a", "v": "\v"}
+_ESCAPED_CODE = {"x": 2, "u": 4, "U": 8}
+_CLOSING = {"{": "}", "[": "]", "(": ")"}
+
+
+def json_text(text: str) -> str:
+    """A piece of text as it stands in a JSON string. Halves of characters are escaped, so that two may meet."""
+    return json.dumps(text, ensure_ascii=any("\ud800" <= character <= "\udfff" for character in text))[1:-1]
+
+
+def json_word(word: str) -> str:
+    """A bare word as JSON: a number, true, false or null if it is one, else a string."""
+    word = _LITERALS.get(word, word)
+    try:
+        json.loads(word)
+    except ValueError:
+        return json.dumps(word, ensure_ascii=False)
+    return word
+
+
+@dataclass(frozen=True, slots=True)
+class Notation:
+    """How values are written: what strings stand in, and whether a backslash escapes in them."""
+
+    quotes: tuple[str, ...]
+    escapes: bool
+
+
+PYTHON = Notation(("'", '"'), escapes=True)
+
+
+class LiteralReader:
+    """Reads one value after another.
+
+    Args:
+        reader: where the text comes from.
+        notation: how it is written.
+        sink: gets the JSON text.
+    """
+
+    def __init__(self, reader: TextReader, notation: Notation, sink: Callable[[str], None]) -> None:
+        self._reader = reader
+        self._notation = notation
+        self._quotes = [Marker(quote) for quote in notation.quotes]
+        self._sink = sink
+
+    def value(self) -> Reading:
+        """Read a value; False if there is none, or its text ends too soon."""
+        reader = self._reader
+        if not (yield from reader.skip_space()):
+            return False
+        if (yield from reader.accept(self._quotes)):
+            assert reader.hit is not None
+            return (yield from self._string(self._notation.quotes[reader.hit.index]))
+        character = reader.text[reader.at]
+        if character == "{":
+            reader.at += 1
+            return (yield from self.members("}", ":"))
+        if character in "[(":
+            reader.at += 1
+            return (yield from self._items(_CLOSING[character]))
+        start = reader.at
+        if not (yield from reader.read_pattern(_WORD)):
+            return False
+        self._sink(json_word(reader.text[start : reader.at]))
+        return True
+
+    def members(self, closing: str, assignment: str) -> Reading:
+        """Read ``key: value, ...`` to the closing character, as a JSON object. What opened it was read before."""
+        reader = self._reader
+        self._sink("{")
+        first = True
+        while (yield from reader.skip_space()):
+            character = reader.text[reader.at]
+            if character == closing:
+                reader.at += 1
+                self._sink("}")
+                return True
+            if character == ",":
+                reader.at += 1
+                continue
+            if not first:
+                self._sink(", ")
+            first = False
+            if not (yield from self._key()) or not (yield from reader.skip_space()):
+                return False
+            if reader.text[reader.at] != assignment:
+                return False
+            reader.at += 1
+            self._sink(": ")
+            if not (yield from self.value()):
+                return False
+        return False
+
+    def _items(self, closing: str) -> Reading:
+        reader = self._reader
+        self._sink("[")
+        first = True
+        while (yield from reader.skip_space()):
+            character = reader.text[reader.at]
+            if character == closing:
+                reader.at += 1
+                self._sink("]")
+                return True
+            if character == ",":
+                reader.at += 1
+                continue
+            if not first:
+                self._sink(", ")
+            first = False
+            if not (yield from self.value()):
+                return False
+        return False
+
+    def _key(self) -> Reading:
+        reader = self._reader
+        if (yield from reader.accept(self._quotes)):
+            assert reader.hit is not None
+            return (yield from self._string(self._notation.quotes[reader.hit.index]))
+        start = reader.at
+        if not (yield from reader.read_pattern(_WORD)):
+            return False
+        self._sink(json.dumps(reader.text[start : reader.at], ensure_ascii=False))
+        return True
+
+    def _string(self, quote: str) -> Reading:
+        reader = self._reader
+        self._sink('"')
+        if not self._notation.escapes:
+            ended = yield from reader.read_until([Marker(quote)], lambda text: self._sink(json_text(text)))
+        else:
+            ended = yield from self._escaped_string(quote)
+        if ended:
+            self._sink('"')
+        return ended
+
+    def _escaped_string(self, quote: str) -> Reading:
+        reader = self._reader
+        while True:
+            text = reader.text
+            while reader.at < len(text):
+                character = text[reader.at]
+                if character == quote:
+                    reader.at += 1
+                    return True
+                if character != "\\":
+                    self._sink(json_text(character))
+                    reader.at += 1
+                    continue
+                taken = _escaped(text, reader.at, reader.ended)
+                if taken is None:
+                    break
+                meant, reader.at = taken
+                self._sink(json_text(meant))
+            if reader.ended:
+                return False
+            yield
+
+
+def _escaped(text: str, at: int, ended: bool) -> tuple[str, int] | None:
+    """What the escape at this place means and where it ends; None if it may go on."""
+    if at + 1 == len(text):
+        return ("\\", at + 1) if ended else None
+    kind = text[at + 1]
+    digits = _ESCAPED_CODE.get(kind)
+    if digits is None:
+        return _ESCAPES.get(kind, kind), at + 2
+    code = text[at + 2 : at + 2 + digits]
+    if len(code) < digits and not ended:
+        return None
+    try:
+        return chr(int(code, 16)), at + 2 + digits
+    except ValueError:
+        return kind, at + 2

@@ -1,0 +1,202 @@
+"""Reads text that arrives in pieces, by generators that stop where they need more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+Reading = Generator[None, None, "bool"]
+"""A step of reading. It yields whenever it needs more text, and tells whether it found what it looked for."""
+
+TAG = re.compile(r"<[^<>\s][^<>]*>|\[/?[A-Z_]+\]")
+_HOLES = re.compile(r"(\{(?:id|key|type)\})")
+_PIECES = re.compile(rf"({TAG.pattern}|\s+)")
+_HOLE = re.compile(r"[\w.\-]*")
+
+
+class Partial:
+    """The text so far may be the beginning of what was looked for."""
+
+
+PARTIAL: Final = Partial()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Where a marker ends in the text, and what stood in its holes."""
+
+    end: int
+    holes: dict[str, str] = field(default_factory=dict)
+
+
+class Marker:
+    """A text with free white space between its tags, and holes for ids, keys and types.
+
+    Args:
+        text: the marker. White space at its ends does not count, unless it is nothing else.
+        key: what ``{key}`` stands for, if it is known.
+    """
+
+    def __init__(self, text: str, key: str | None = None) -> None:
+        text = text.strip() or text
+        if key is not None:
+            text = text.replace("{key}", key)
+        self.text = text
+        self._pieces = [piece for part in _HOLES.split(text) for piece in _pieces_of(part) if piece]
+        self._free = [bool(i) and bool(TAG.fullmatch(p) or TAG.fullmatch(self._pieces[i - 1])) for i, p in enumerate(self._pieces)]
+
+    def match(self, text: str, at: int) -> Found | Partial | None:
+        """Compare the marker with the text from ``at`` on."""
+        holes = dict[str, str]()
+        for piece, free in zip(self._pieces, self._free, strict=True):
+            if free or (piece.isspace() and len(self._pieces) > 1):
+                at = _after_space(text, at)
+                if piece.isspace():
+                    continue
+            if at == len(text):
+                return PARTIAL
+            if piece in ("{id}", "{key}", "{type}"):
+                hole = _HOLE.match(text, at)
+                assert hole is not None  # it matches the empty text too
+                holes[piece[1:-1]], at = hole.group(), hole.end()
+                if at == len(text):
+                    return PARTIAL
+            elif text.startswith(piece, at):
+                at += len(piece)
+            else:
+                return PARTIAL if piece.startswith(text[at:]) else None
+        return Found(at, holes)
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
+    @property
+    def first(self) -> str:
+        """The character with which it begins."""
+        return self.text[0]
+
+
+def _pieces_of(part: str) -> list[str]:
+    return [part] if _HOLES.fullmatch(part) else _PIECES.split(part)
+
+
+def _after_space(text: str, at: int) -> int:
+    while at < len(text) and text[at].isspace():
+        at += 1
+    return at
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A marker in the text: its place among those that were looked for, and where it stood."""
+
+    index: int
+    start: int
+    end: int
+    holes: dict[str, str]
+
+
+class TextReader:
+    """The text of an answer so far, and how far it has been read.
+
+    Attributes:
+        text: all of it.
+        at: how far it has been read.
+        ended: no more text will come.
+    """
+
+    def __init__(self) -> None:
+        self.text = ""
+        self.at = 0
+        self.ended = False
+        self.hit: Hit | None = None
+
+    def add(self, text: str) -> None:
+        """More text has come. What was read is dropped now and then."""
+        self.text += text
+
+    def drop_read(self) -> None:
+        """Forget the text that was read."""
+        self.text, self.at = self.text[self.at :], 0
+
+    @property
+    def rest(self) -> str:
+        """The text that was not read yet."""
+        return self.text[self.at :]
+
+    def skip_space(self) -> Reading:
+        """Go to the next character that is not white space; False if the text ends before."""
+        while True:
+            self.at = _after_space(self.text, self.at)
+            if self.at < len(self.text):
+                return True
+            if self.ended:
+                return False
+            yield
+
+    def accept(self, markers: Sequence[Marker], spaced: bool = True) -> Reading:
+        """Read one of the markers, the first that fits, if it is next. :attr:`hit` tells which.
+
+        ``spaced``: white space before it is read too.
+        """
+        while True:
+            start = _after_space(self.text, self.at) if spaced else self.at
+            waits = start == len(self.text)
+            for index, marker in enumerate(markers):
+                found = marker.match(self.text, start) if marker else None
+                if isinstance(found, Found):
+                    self.hit, self.at = Hit(index, start, found.end, found.holes), found.end
+                    return True
+                if found is PARTIAL and not self.ended:
+                    waits = True
+                    break  # an earlier marker comes before a later one that fits already
+            if self.ended or not waits:
+                return False
+            yield
+
+    def read_until(self, markers: Sequence[Marker], sink: Callable[[str], None]) -> Reading:
+        """Give the text to ``sink`` up to the first marker, and read that too; False if the text ends before.
+
+        :attr:`hit` tells which marker it was.
+        """
+        firsts = {marker.first for marker in markers if marker}
+        while True:
+            place, hit = self._search(markers, firsts)
+            if place > self.at:
+                sink(self.text[self.at : place])
+                self.at = place
+            if hit is not None:
+                self.hit, self.at = hit, hit.end
+                return True
+            if self.ended:
+                return False
+            yield
+
+    def _search(self, markers: Sequence[Marker], firsts: set[str]) -> tuple[int, Hit | None]:
+        """Where the first marker is, or where one may be beginning, or the text's end."""
+        for at in range(self.at, len(self.text)):
+            if self.text[at] not in firsts:
+                continue
+            for index, marker in enumerate(markers):
+                found = marker.match(self.text, at) if marker else None
+                if isinstance(found, Found):
+                    return at, Hit(index, at, found.end, found.holes)
+                if found is PARTIAL and not self.ended:
+                    return at, None
+        return len(self.text), None
+
+    def read_pattern(self, pattern: re.Pattern[str]) -> Reading:
+        """Read what the pattern matches, to its end; False if it does not match. :attr:`hit` has where."""
+        while True:
+            match = pattern.match(self.text, self.at)
+            if self.at == len(self.text) and not self.ended:
+                yield
+            elif match is None or match.end() < len(self.text) or self.ended:
+                if match is None or match.end() == match.start():
+                    return False
+                self.hit, self.at = Hit(0, match.start(), match.end(), {}), match.end()
+                return True
+            else:
+                yield

@@ -1,0 +1,103 @@
+"""Reads answers in parts, each with a header that says whom it is for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workers.chat.formats.chat_format import ChatFormat, PartsFormat, Recipients
+from workers.chat.parsing.calls import CallReader
+from workers.chat.parsing.json_calls import read_json
+from workers.chat.parsing.parts import AnswerPart, Arguments, CallBegin, Thought, Words
+from workers.chat.parsing.reader import Marker, Reading, TextReader
+
+_TO = re.compile(r"\bto=([^\s<]+)")
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
+
+
+class RecipientReader:
+    """Reads one answer.
+
+    Args:
+        reader: where the text comes from.
+        chat_format: how the model writes.
+        schemas: the parameters of each function, by name.
+        keep_thoughts: leave thoughts, with their headers, in the words.
+        emit: gets what is found.
+    """
+
+    def __init__(
+        self,
+        reader: TextReader,
+        chat_format: ChatFormat,
+        schemas: Mapping[str, dict[str, Any]],
+        keep_thoughts: bool,
+        emit: Callable[[AnswerPart], None],
+    ) -> None:
+        assert chat_format.parts is not None
+        self._reader = reader
+        self._format: PartsFormat = chat_format.parts
+        self._schemas = schemas
+        self._keep_thoughts = keep_thoughts
+        self._emit = emit
+        self._begin = Marker(self._format.begin)
+        self._message = Marker(self._format.message)
+        self._ends = [self._begin, *(Marker(end) for end in self._format.ends)]
+        self._calls = CallReader(reader, chat_format.calls, schemas, emit) if chat_format.calls else None
+
+    def answer(self) -> Reading:
+        """Read all parts."""
+        reader = self._reader
+        while True:
+            yield from reader.accept([self._begin])
+            start, header = reader.at, list[str]()
+            if not (yield from reader.read_until([self._message], header.append)):
+                return True
+            yield from self._part("".join(header), start)
+            if reader.ended and reader.at == len(reader.text):
+                return True
+
+    def _part(self, header: str, start: int) -> Reading:
+        reader = self._reader
+        recipient, channel = self._addressed(header)
+        name = recipient.removeprefix(self._format.prefix)
+        if name in self._schemas and recipient not in self._format.words:
+            return (yield from self._call(name))
+        if channel in self._format.thoughts:
+            if self._keep_thoughts:
+                self._emit(Words(reader.text[start : reader.at]))
+                found = yield from self._body(Words)
+                if found and reader.hit is not None and reader.hit.index:
+                    self._emit(Words(reader.text[reader.hit.start : reader.hit.end]))
+                return found
+            return (yield from self._body(Thought))
+        return (yield from self._body(Words if channel in self._format.words else None))
+
+    def _addressed(self, header: str) -> tuple[str, str]:
+        """Whom a part is for, and its channel. A header without either is for the user."""
+        if self._format.recipients is Recipients.NAME:
+            return header.strip(), header.strip()
+        to = _TO.search(header)
+        recipient = to.group(1) if to is not None else ""
+        if self._format.recipients is Recipients.TO:
+            return recipient, recipient or self._format.words[0]
+        channels = _CHANNEL.findall(header)
+        channel = channels[-1] if channels else self._format.words[0]
+        foreign = recipient and recipient not in ("assistant", "user") and recipient not in self._schemas
+        return recipient, "" if foreign else channel
+
+    def _call(self, name: str) -> Reading:
+        reader = self._reader
+        if self._calls is not None:
+            if (yield from reader.accept(self._calls.triggers)):
+                yield from self._calls.calls()
+        else:
+            self._emit(CallBegin(name))
+            yield from read_json(reader, lambda text: self._emit(Arguments(text)))
+        return (yield from self._body(None))
+
+    def _body(self, kind: type[Thought] | type[Words] | None) -> Reading:
+        """Read to the end of a part."""
+        return (yield from self._reader.read_until(self._ends, lambda text: self._emit(kind(text)) if kind else None))
+

@@ -1,0 +1,202 @@
+"""Reads arguments that stand between tags, and writes them as a JSON object while they come."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+from workers.chat.formats.chat_format import ParameterFormat
+from workers.chat.parsing.literals import json_text
+from workers.chat.parsing.reader import Marker, Reading, TextReader
+from workers.chat.parsing.schema_types import branches, json_value, types_of
+
+_KEY = re.compile(r"[^\s<>\"'=]+")
+MAX_NESTING = 32
+
+
+class TaggedArguments:
+    """Reads the arguments of one call.
+
+    Args:
+        reader: where the text comes from.
+        parameter: how an argument is written.
+        ends: what may stand behind the last argument.
+        schema: the function's parameters.
+        sink: gets the JSON text.
+    """
+
+    def __init__(
+        self,
+        reader: TextReader,
+        parameter: ParameterFormat,
+        ends: Sequence[Marker],
+        schema: dict[str, Any],
+        sink: Callable[[str], None],
+    ) -> None:
+        self._reader = reader
+        self._parameter = parameter
+        self._before = Marker(parameter.before.strip())
+        self._separator = Marker(parameter.separator.strip())
+        self._middle = Marker(parameter.middle.strip())
+        self._ends = list(ends)
+        self._root = schema
+        self._sink = sink
+
+    def read(self) -> Reading:
+        """Read all arguments; False if there was something else in their place."""
+        sound = yield from self._members(self._root, 0)
+        return sound
+
+    def _members(self, schema: Any, depth: int) -> Reading:
+        reader = self._reader
+        self._sink("{")
+        first = True
+        while True:
+            yield from reader.accept([self._separator])
+            key = yield from self._next_key()
+            if not key:
+                break
+            self._sink(("" if first else ", ") + json.dumps(key, ensure_ascii=False) + ": ")
+            first = False
+            if not (yield from self._value(key, self._property(schema, key), depth)):
+                return False
+        self._sink("}")
+        return True
+
+    def _next_key(self) -> Generator[None, None, str]:
+        """Read up to the value of the next argument; its key, or nothing if there is none."""
+        reader, start = self._reader, self._reader.at
+        if not self._before or not (yield from reader.accept([self._before])):
+            return ""
+        assert reader.hit is not None
+        key = reader.hit.holes.get("key", "")
+        if not key:
+            at = reader.at
+            if not (yield from reader.read_pattern(_KEY)):
+                reader.at = start
+                return ""
+            key = reader.text[at : reader.at]
+        if self._middle and not (yield from reader.accept([self._middle])):
+            reader.at = start
+            return ""
+        return key
+
+    def _property(self, schema: Any, key: str) -> Any:
+        for branch in branches(schema, self._root):
+            if isinstance(branch.get("properties"), dict) and key in branch["properties"]:
+                return branch["properties"][key]
+        for branch in branches(schema, self._root):
+            if isinstance(branch.get("additionalProperties"), dict):
+                return branch["additionalProperties"]
+        return {}
+
+    def _value(self, key: str, schema: Any, depth: int) -> Reading:
+        hit = self._reader.hit
+        types = types_of(schema, self._root)
+        kind = hit.holes.get("type") if hit is not None else None
+        if kind is not None and self._parameter.types:
+            told = {name for name, word in self._parameter.types.items() if word == kind}
+            types = frozenset(told) if told else types
+        if self._parameter.nested and depth < MAX_NESTING and types - {"string"}:
+            nested = yield from self._nested(key, schema, types, depth)
+            if nested is not None:
+                return nested
+        return (yield from self._text(key, types))
+
+    def _text(self, key: str, types: frozenset[str]) -> Reading:
+        """Read a value that stands there as text or as JSON."""
+        after = Marker(self._parameter.after, key)
+        value = _ValueText(self._parameter)
+        streams = types == {"string"}
+        if streams:
+            self._sink('"')
+
+        def take(text: str) -> None:
+            shown = value.add(text)
+            if streams:
+                self._sink(json_text(shown))
+
+        while (yield from self._reader.read_until([after], take)):
+            assert self._reader.hit is not None
+            hit = self._reader.hit
+            if (yield from self._argument_ends()):
+                rest = value.end()
+                self._sink(json_text(rest) + '"' if streams else json_value(value.all, types))
+                return True
+            take(self._reader.text[hit.start : hit.end])
+        return False
+
+    def _argument_ends(self) -> Reading:
+        """Whether another argument or the call's end comes next. Nothing is read."""
+        reader, start = self._reader, self._reader.at
+        following = [m for m in (self._separator, self._before, *self._ends) if m]
+        ends = not following or (yield from reader.accept(following))
+        if not ends:
+            yield from reader.skip_space()
+            ends = reader.at == len(reader.text)
+        reader.at = start
+        return ends
+
+    def _nested(self, key: str, schema: Any, types: frozenset[str], depth: int) -> Generator[None, None, bool | None]:
+        """Read an object or array whose members are tags too; None if there is text."""
+        reader, start = self._reader, self._reader.at
+        if not (yield from reader.accept([self._before])):
+            return None
+        assert reader.hit is not None
+        name, reader.at = reader.hit.holes.get("key", ""), start
+        closing = Marker(self._parameter.after, key)
+        self._ends.append(closing)
+        if name == self._parameter.item and "array" in types:
+            sound = yield from self._array(schema, depth)
+        else:
+            sound = yield from self._members(schema, depth + 1)
+        self._ends.pop()
+        return sound and (yield from reader.accept([closing]))
+
+    def _array(self, schema: Any, depth: int) -> Reading:
+        items = next((b["items"] for b in branches(schema, self._root) if isinstance(b.get("items"), dict)), {})
+        self._sink("[")
+        first = True
+        while (yield from self._next_key()):
+            self._sink("" if first else ", ")
+            first = False
+            if not (yield from self._value(self._parameter.item, items, depth + 1)):
+                return False
+        self._sink("]")
+        return True
+
+
+class _ValueText:
+    """The text of one value, without the white space that the format puts around it."""
+
+    def __init__(self, parameter: ParameterFormat) -> None:
+        middle, after = parameter.middle, parameter.after
+        self._lead = middle[len(middle.rstrip()) :]
+        self._trail = after[: len(after) - len(after.lstrip())]
+        self._pending = ""
+        self._begun = not self._lead
+        self.all = ""
+
+    def add(self, text: str) -> str:
+        """More of it has come; returns what surely belongs to the value."""
+        self._pending += text
+        if not self._begun:
+            if self._lead.startswith(self._pending) and self._pending != self._lead:
+                return ""
+            self._pending = self._pending.removeprefix(self._lead)
+            self._begun = True
+        held = 0
+        while self._trail and held < len(self._pending) and self._pending[-1 - held].isspace():
+            held += 1
+        shown, self._pending = self._pending[: len(self._pending) - held], self._pending[len(self._pending) - held :]
+        self.all += shown
+        return shown
+
+    def end(self) -> str:
+        """The value has ended; returns the rest of it."""
+        rest = self._pending if self._begun else ""
+        rest = rest.removesuffix(self._trail) if self._trail else rest
+        self.all += rest
+        return rest
