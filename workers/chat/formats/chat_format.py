@@ -62,8 +62,8 @@ class JsonKeys:
 class ParameterFormat:
     """One argument of a tagged call: ``before`` NAME ``middle`` VALUE ``after``, with ``separator`` between two.
 
-    ``types`` are the words for ``{type}`` by JSON type. If ``nested``, objects and arrays are written as tags too, and
-    the items of arrays have ``item`` for a name.
+    ``types`` are the words for ``{type}`` by JSON type. With ``cdata``, values may stand in ``<![CDATA[...]]>``. If
+    ``nested``, objects and arrays are written as tags too, and the items of arrays have ``item`` for a name.
     """
 
     before: str
@@ -71,7 +71,7 @@ class ParameterFormat:
     after: str
     separator: str = ""
     types: dict[str, str] = field(default_factory=dict)
-    quoted: bool = False
+    cdata: bool = False
     nested: bool = False
     item: str = "item"
 

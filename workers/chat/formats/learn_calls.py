@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workers.chat.formats.chat_format import CallFormat, CallKind, JsonKeys, Pair, ParameterFormat
+from workers.chat.formats.chat_format import CallFormat, CallKind, ChatFormat, JsonKeys, Pair, ParameterFormat
 from workers.chat.formats.cutting import Cutter
 from workers.chat.formats.learn_thought import Turn, before_end, without_thought
 from workers.chat.formats.probing import (
     ARGUMENTS,
+    FRESH_ARGUMENTS,
+    FRESH_FUNCTION,
+    FRESH_PARAMETERS,
+    FRESH_TOOL,
     FUNCTION,
     ID,
     NUMBER,
@@ -28,6 +32,8 @@ from workers.chat.formats.probing import (
     call,
     json_values,
 )
+from workers.chat.parsing.answer import AnswerParser
+from workers.chat.parsing.parts import Arguments, CallBegin
 
 TYPED: dict[str, Any] = {"boolean": True, "null": None, "array": [NUMBER], "object": {"x": NUMBER}}
 _NUMBER = str(NUMBER)
@@ -39,13 +45,15 @@ class LearntCalls:
     """A call format, and how the template wants messages with calls.
 
     ``turn_end`` is what ends answers of words and of calls alike. ``arguments`` is ``object`` or ``text``;
-    ``words_kept`` says that words beside calls are rendered.
+    ``words_kept`` says that words beside calls are rendered, and ``sound`` that
+    calls with other names and values are read as they were written.
     """
 
     calls: CallFormat
     turn_end: str
     arguments: str
     words_kept: bool
+    sound: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +69,25 @@ class _Rendered:
     shape: str
     beside: str | None
 
-    def calls(self, *calls: tuple[str, dict[str, Any], str]) -> str | None:
+    def calls(
+        self, *calls: tuple[str, dict[str, Any], str], tools: Sequence[dict[str, Any]] = TOOLS
+    ) -> str | None:
         """The text from behind the words to the end; None if the template refuses the calls."""
         made = [call(name, arguments_as(self.shape)(arguments), identifier) for name, arguments, identifier in calls]
-        text = self.probe.tail({"content": self.beside, "tool_calls": made}, tools=TOOLS)
-        return None if text is None else self.part(text)
+        text = self.probe.tail({"content": self.beside, "tool_calls": made}, tools=tools)
+        return None if text is None else self.part(text, calls[0][0])
 
-    def part(self, text: str) -> str:
+    def part(self, text: str, name: str = FUNCTION) -> str:
         """The part of a rendered answer that has the calls."""
         at = text.find(WORDS)
-        if 0 <= at < text.find(FUNCTION):
+        if 0 <= at < text.find(name):
             text = text[at + len(WORDS) :]
             if self.words.end and text.lstrip().startswith(self.words.end):
                 text = text.lstrip()[len(self.words.end) :]
             return text
-        return without_thought(text[len(self.cut.common_begin(text, self.turn.head)) :], self.thought)
+        before_words = self.turn.plain[: self.turn.plain.rindex(WORDS)]
+        heads = (self.cut.common_begin(text, self.turn.head), self.cut.common_begin(text, before_words))
+        return without_thought(text[max(map(len, heads)) :], self.thought)
 
     def before_turn_end(self, text: str) -> str:
         """The text without the turn's end."""
@@ -91,7 +103,9 @@ def learn_calls(
         for beside in (WORDS, "", None):
             made = [call(FUNCTION, arguments_as(shape)(ARGUMENTS), ID)]
             text = probe.tail({"content": beside, "tool_calls": made}, tools=TOOLS)
-            if text is None or FUNCTION not in text or TEXT not in text or '\\"' + TEXT_KEY in text:
+            if text is None or FUNCTION not in text or TEXT not in text:
+                continue
+            if '\\"' + TEXT_KEY in text or str(ARGUMENTS) in text:  # quoted once more, or as Python shows it
                 continue
             if beside and WORDS in text:
                 words_kept = True
@@ -106,8 +120,28 @@ def learn_calls(
             for learner in (_learn_json, _learn_named_json, _learn_arguments):
                 learnt = learner(rendered, one, two)
                 if learnt is not None:
-                    return LearntCalls(replace(learnt, parallel=two is not None), end, shape, words_kept)
+                    learnt = replace(learnt, parallel=two is not None)
+                    sound = _survives(rendered, learnt, thought, words, end)
+                    return LearntCalls(learnt, end, shape, words_kept, sound)
     return None
+
+
+def _survives(rendered: _Rendered, calls: CallFormat, thought: Pair | None, words: Pair, end: str) -> bool:
+    """Whether calls with other names and values are read as they were written."""
+    fresh = (FRESH_FUNCTION, FRESH_ARGUMENTS, OTHER_ID)
+    text = rendered.calls(fresh, tools=[FRESH_TOOL]) or rendered.calls(fresh)
+    if text is None:
+        return False
+    parser = AnswerParser(ChatFormat(thought, words, calls, turn_end=end), {FRESH_FUNCTION: FRESH_PARAMETERS})
+    parts = [*parser.feed(text), *parser.finish()]
+    names = [part.name for part in parts if isinstance(part, CallBegin)]
+    if calls.kind is CallKind.PYTHON:  # templates put texts between quotes as they are, which models know better than
+        return names == [FRESH_FUNCTION]
+    written = "".join(part.text for part in parts if isinstance(part, Arguments))
+    try:
+        return names == [FRESH_FUNCTION] and json.loads(written) == FRESH_ARGUMENTS
+    except ValueError:
+        return False
 
 
 def _words_are_apart(text: str, turn: Turn, words: Pair) -> bool:
@@ -267,7 +301,9 @@ def _tagged(
         return None
     separator = step[len(after) : len(step) - len(begin)]
     middle, types = _typed_middle(rendered, middle, number_middle)
-    parameter = ParameterFormat(begin, middle, after, separator, types)
+    marked = rendered.calls((FUNCTION, {TEXT_KEY: "<b>&"}, ID))
+    cdata = marked is not None and "<![CDATA[<b>&]]>" in marked
+    parameter = ParameterFormat(begin, middle, after, separator, types, cdata=cdata)
     calls = CallFormat(CallKind.TAGGED, after_name=_with_hole(head[: len(head) - len(begin)], ID), parameter=parameter)
     inner = between.replace(NUMBER_KEY, "{key}")[len(after) :] if between is not None else None
     return _with_markers(rendered, calls, before, inner, rest[len(after) :])

@@ -67,8 +67,8 @@ def learn(render: Render, source: str, ends: tuple[str, ...] = (), tokens: tuple
     origin = "learnt"
     if known is not None:
         chat_format, origin = replace(known, turn_end=known.turn_end or turn_end, ends=ends), "described"
-        chat_format = replace(chat_format, thought=known.thought or thought)
-    elif calls is None:
+        chat_format = replace(chat_format, thought=None if known.parts else known.thought or thought)
+    elif calls is None or not calls.sound:
         chat_format, origin = replace(chat_format, calls=HERMES), "own prompt"
     return Learnt(
         chat_format,

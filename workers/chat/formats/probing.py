@@ -37,6 +37,27 @@ def tool(name: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "description": f"Does {name}", "parameters": parameters}}
 
 
+FRESH_FUNCTION = "measure-it"
+FRESH_ARGUMENTS: dict[str, Any] = {
+    "place": "Zürich, 8. Straße",
+    "note": 'say "hi", it\'s <b>',
+    "days": -3,
+    "ratio": 0.5,
+    "quick": False,
+    "deep": {"list": [1, "two", None, True], "inner": {"x": "y"}},
+    "empty": "",
+}
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", dict: "object"}
+FRESH_PARAMETERS: dict[str, Any] = {
+    "type": "object",
+    "properties": {key: {"type": _TYPES[type(value)], "description": key} for key, value in FRESH_ARGUMENTS.items()},
+    "required": list(FRESH_ARGUMENTS),
+}
+FRESH_TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {"name": FRESH_FUNCTION, "description": "Measures it", "parameters": FRESH_PARAMETERS},
+}
+
 TOOLS = [tool(FUNCTION), tool(OTHER)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,6 @@ from typing import Any
 from workers.chat.parsing.literals import json_text
 
 ALL_TYPES = frozenset({"string", "integer", "number", "boolean", "null", "object", "array"})
-
-_PYTHON_WORDS = {"True": "true", "False": "false", "None": "null"}
 
 
 def types_of(schema: Any, root: Any, depth: int = 8) -> frozenset[str]:
@@ -56,16 +55,20 @@ def branches(schema: Any, root: Any, depth: int = 8) -> Iterator[dict[str, Any]]
 
 def json_value(text: str, types: frozenset[str]) -> str:
     """The JSON for a value between tags, whose schema allows these types."""
-    stripped = _PYTHON_WORDS.get(text.strip(), text.strip())
-    if types != {"string"}:
+    if types == {"string"}:
+        return f'"{json_text(text)}"'
+    stripped = text.strip()
+    try:
+        value = json.loads(stripped)
+    except ValueError:
         try:
-            value = json.loads(stripped)
-        except ValueError:
-            pass
-        else:
-            if _type_of(value) in types or _type_of(value) == "integer" and "number" in types or "string" not in types:
-                return stripped
-    return f'"{json_text(text)}"'
+            value = ast.literal_eval(stripped)
+            stripped = json.dumps(value, ensure_ascii=False)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+            return f'"{json_text(text)}"'
+    kind = _type_of(value)
+    fits = kind in types or (kind == "integer" and "number" in types) or "string" not in types
+    return stripped if fits else f'"{json_text(text)}"'
 
 
 def _target(reference: str, root: Any) -> Any:

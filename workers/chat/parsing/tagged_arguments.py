@@ -13,6 +13,7 @@ from workers.chat.parsing.reader import Marker, Reading, TextReader
 from workers.chat.parsing.schema_types import branches, json_value, types_of
 
 _KEY = re.compile(r"[^\s<>\"'=]+")
+_CDATA_BEGIN, _CDATA_END = "<![CDATA[", "]]>"
 MAX_NESTING = 32
 
 
@@ -169,34 +170,44 @@ class TaggedArguments:
 
 
 class _ValueText:
-    """The text of one value, without the white space that the format puts around it."""
+    """The text of one value, without the white space and the CDATA markers that the format puts around it."""
 
     def __init__(self, parameter: ParameterFormat) -> None:
         middle, after = parameter.middle, parameter.after
-        self._lead = middle[len(middle.rstrip()) :]
+        self._leads = [middle[len(middle.rstrip()) :], *([_CDATA_BEGIN] if parameter.cdata else [])]
         self._trail = after[: len(after) - len(after.lstrip())]
+        self._cdata = False
         self._pending = ""
-        self._begun = not self._lead
         self.all = ""
 
     def add(self, text: str) -> str:
         """More of it has come; returns what surely belongs to the value."""
         self._pending += text
-        if not self._begun:
-            if self._lead.startswith(self._pending) and self._pending != self._lead:
+        while self._leads:
+            lead = self._leads[0]
+            if len(self._pending) < len(lead) and lead.startswith(self._pending):
                 return ""
-            self._pending = self._pending.removeprefix(self._lead)
-            self._begun = True
-        held = 0
-        while self._trail and held < len(self._pending) and self._pending[-1 - held].isspace():
-            held += 1
-        shown, self._pending = self._pending[: len(self._pending) - held], self._pending[len(self._pending) - held :]
+            self._cdata = lead == _CDATA_BEGIN and self._pending.startswith(lead)
+            self._pending = self._pending.removeprefix(lead)
+            del self._leads[0]
+        return self._take(len(self._pending) - self._held())
+
+    def _held(self) -> int:
+        """How much at the end may not belong to the value."""
+        if self._cdata:
+            return min(len(self._trail) + len(_CDATA_END), len(self._pending))
+        return len(self._pending) - len(self._pending.rstrip()) if self._trail else 0
+
+    def _take(self, length: int) -> str:
+        shown, self._pending = self._pending[:length], self._pending[length:]
         self.all += shown
         return shown
 
     def end(self) -> str:
         """The value has ended; returns the rest of it."""
-        rest = self._pending if self._begun else ""
+        rest = "" if self._leads and self._pending and self._leads[0].startswith(self._pending) else self._pending
         rest = rest.removesuffix(self._trail) if self._trail else rest
-        self.all += rest
-        return rest
+        if self._cdata:
+            rest = rest.rstrip().removesuffix(_CDATA_END)
+        self._pending = rest
+        return self._take(len(rest))

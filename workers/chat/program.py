@@ -1,0 +1,139 @@
+"""Runs chat templates as their authors meant: with the variables, filters and tags that the field's templates use.
+
+A template is a Jinja program from a model file, so it is untrusted: it runs in Jinja's sandbox, on copies of what it
+is given.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+import jinja2
+import jinja2.meta
+from jinja2 import nodes
+from jinja2.ext import Extension
+from jinja2.parser import Parser
+from jinja2.sandbox import SandboxedEnvironment
+
+
+class TemplateRefusal(Exception):
+    """The template called ``raise_exception``: it does not take these messages."""
+
+
+class TemplateFailure(Exception):
+    """The template went wrong."""
+
+
+class _Generation(Extension):
+    """``{% generation %}`` marks what an assistant wrote, for training. Here it changes nothing."""
+
+    tags = {"generation"}
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class ChatProgram:
+    """One template.
+
+    Args:
+        source: the Jinja source.
+        bos: the text of the model's BOS token.
+        eos: the text of its EOS token.
+        now: tells the time.
+
+    Attributes:
+        names: the variables that the template reads.
+
+    Raises:
+        ValueError: the template's syntax is wrong.
+    """
+
+    def __init__(self, source: str, bos: str, eos: str, now: Callable[[], datetime] = datetime.now) -> None:
+        environment = SandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _Generation]
+        )
+        environment.filters.update(tojson=_to_json, from_json=json.loads, safe=str)
+        environment.globals.update(raise_exception=_refuse, strftime_now=lambda pattern: now().strftime(pattern))
+        try:
+            self._template = environment.from_string(source)
+            self.names = frozenset(jinja2.meta.find_undeclared_variables(environment.parse(source)))
+        except jinja2.TemplateError as error:
+            raise ValueError(f"chat template: not valid Jinja: {error}; --chat-template sets another one") from None
+        self.source = source
+        self._special = {"bos_token": bos, "eos_token": eos}
+        self._now = now
+
+    def render(
+        self,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None = None,
+        generation: bool = True,
+        options: dict[str, Any] | None = None,
+    ) -> str:
+        """The prompt of these messages.
+
+        Args:
+            messages: the chat.
+            tools: the functions in OpenAI's form.
+            generation: end with the beginning of the assistant's turn.
+            options: further variables.
+
+        Raises:
+            TemplateRefusal: the template does not take the messages; the text says why.
+            TemplateFailure: the template went wrong; the text says how.
+        """
+        now = self._now()
+        variables: dict[str, Any] = {
+            "documents": None,
+            "datetime": now.strftime("%b %d %Y %H:%M GMT"),
+            "date_string": now.strftime("%d %b %Y"),
+            **(options or {}),
+            **self._special,
+            "tools": copy.deepcopy(tools) or None,
+            "xml_tools": copy.deepcopy(tools) or None,
+            "functions": json.dumps([tool["function"] for tool in tools]) if tools else None,
+            "messages": copy.deepcopy(messages),
+            "add_generation_prompt": generation,
+        }
+        try:
+            return self._template.render(variables)
+        except TemplateRefusal:
+            raise
+        except Exception as error:  # an untrusted program may raise anything
+            raise TemplateFailure(f"{type(error).__name__}: {error}") from None
+
+
+def _to_json(
+    value: Any,
+    indent: int | None = None,
+    ensure_ascii: bool = False,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(
+        value,
+        ensure_ascii=ensure_ascii,
+        indent=indent,
+        separators=tuple(separators) if separators else None,
+        sort_keys=sort_keys,
+        default=_plain,
+    )
+
+
+def _plain(value: object) -> object:
+    """What Jinja's filters give as a generator, as a list."""
+    if isinstance(value, jinja2.Undefined):
+        return None
+    if isinstance(value, Iterable):
+        return list(value)
+    raise TypeError(f"expected a value that JSON can hold, got {type(value).__name__}")
+
+
+def _refuse(message: str) -> None:
+    raise TemplateRefusal(message)
