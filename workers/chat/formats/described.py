@@ -52,9 +52,7 @@ _MUSE = ChatFormat(
     ),
 )
 
-_FUNCTIONARY = ChatFormat(
-    parts=PartsFormat(Recipients.NAME, ">>>", "\n", ("<|eot_id|>",), thoughts=(), words=("all",))
-)
+_FUNCTIONARY = ChatFormat(parts=PartsFormat(Recipients.NAME, ">>>", "\n", ("<|eot_id|>",), thoughts=(), words=("all",)))
 
 _KIMI_K3 = ChatFormat(
     thought=Pair("<|open|>think<|sep|>", "<|close|>think<|sep|>"),

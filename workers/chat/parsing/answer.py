@@ -7,7 +7,7 @@ from typing import Any
 
 from workers.chat.formats.chat_format import ChatFormat
 from workers.chat.parsing.calls import CallReader
-from workers.chat.parsing.parts import AnswerPart, Arguments, Thought, Trimmer, Words
+from workers.chat.parsing.parts import AnswerPart, CallBegin, Thought, Trimmer, Words
 from workers.chat.parsing.reader import Marker, Reading, TextReader
 from workers.chat.parsing.recipients import RecipientReader
 
@@ -84,10 +84,8 @@ class AnswerParser:
     def _next(self, fresh: bool) -> Reading:
         """Read a thought, calls or words; True at the end. ``fresh``: nothing was read before."""
         reader, start = self._reader, self._reader.at
-        if self._format.calls is not None and self._format.calls.unmarked and not fresh:
-            triggers = []
-        else:
-            triggers = self._calls.triggers if self._calls is not None else []
+        calls = self._calls
+        triggers = calls.triggers if calls is not None and (fresh or not calls.unmarked) else []
         markers = [*triggers, self._turn_end, self._thought_begin, self._thought_end, self._words_begin]
         if not (yield from reader.accept(markers)):
             if (yield from reader.skip_space()) and (not fresh or self._words_begin):
@@ -116,8 +114,7 @@ class AnswerParser:
     def _read_words(self, trims: bool) -> Reading:
         """Read words up to calls, their own end or that of the turn; True at the end."""
         reader = self._reader
-        unmarked = self._format.calls is not None and self._format.calls.unmarked
-        triggers = self._calls.triggers if self._calls is not None and not unmarked else []
+        triggers = self._calls.triggers if self._calls is not None and not self._calls.unmarked else []
         markers = [*triggers, self._turn_end, self._words_end]
         self._words = Trimmer(leading=trims)
         while True:
@@ -138,8 +135,8 @@ class AnswerParser:
     def _read_calls(self, start: int, end: int) -> Reading:
         """Read calls whose marker stood there; False if it was none, which makes it words."""
         reader = self._reader
-        assert self._calls is not None and self._format.calls is not None
-        if self._format.calls.unmarked:
+        assert self._calls is not None
+        if self._calls.unmarked:
             reader.at = start
         if (yield from self._calls.calls()):
             return True
@@ -150,7 +147,7 @@ class AnswerParser:
     def _thought(self, begun: str) -> Reading:
         """Read a thought to its end. A call within it is part of it, unless the thought never ends."""
         reader = self._reader
-        triggers = self._calls.triggers if self._calls is not None and not self._format.calls.unmarked else []
+        triggers = self._calls.triggers if self._calls is not None and not self._calls.unmarked else []
         markers = [self._thought_end, self._words_begin, *triggers]
         trimmer, unsaid = Trimmer(leading=True), [begun]
 
@@ -198,9 +195,8 @@ def _joined(parts: list[AnswerPart]) -> list[AnswerPart]:
     joined = list[AnswerPart]()
     for part in parts:
         last = joined[-1] if joined else None
-        match last, part:
-            case (Thought(), Thought()) | (Words(), Words()) | (Arguments(), Arguments()):
-                joined[-1] = type(part)(last.text + part.text)
-            case _:
-                joined.append(part)
+        if isinstance(last, CallBegin) or isinstance(part, CallBegin) or type(last) is not type(part):
+            joined.append(part)
+        elif last is not None:
+            joined[-1] = type(part)(last.text + part.text)
     return joined

@@ -20,7 +20,11 @@ _MIN_MARKER = 3
 def _beginnings(text: str) -> list[Marker]:
     """A marker, and what is left of it from each of its tags on, the longest first."""
     text = text.strip()
-    starts = [0, *(match.start() for match in TAG.finditer(text)), *(m.start() for m in re.finditer(r"<[\w:]+[= ]", text))]
+    starts = [
+        0,
+        *(match.start() for match in TAG.finditer(text)),
+        *(m.start() for m in re.finditer(r"<[\w:]+[= ]", text)),
+    ]
     return [Marker(text[start:]) for start in sorted(set(starts)) if len(text) - start >= _MIN_MARKER or start == 0]
 
 

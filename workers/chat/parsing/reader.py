@@ -45,7 +45,9 @@ class Marker:
             text = text.replace("{key}", key)
         self.text = text
         self._pieces = [piece for part in _HOLES.split(text) for piece in _pieces_of(part) if piece]
-        self._free = [bool(i) and bool(TAG.fullmatch(p) or TAG.fullmatch(self._pieces[i - 1])) for i, p in enumerate(self._pieces)]
+        self._free = [
+            bool(i) and bool(TAG.fullmatch(p) or TAG.fullmatch(self._pieces[i - 1])) for i, p in enumerate(self._pieces)
+        ]
 
     def match(self, text: str, at: int) -> Found | Partial | None:
         """Compare the marker with the text from ``at`` on."""

@@ -100,4 +100,3 @@ class RecipientReader:
     def _body(self, kind: type[Thought] | type[Words] | None) -> Reading:
         """Read to the end of a part."""
         return (yield from self._reader.read_until(self._ends, lambda text: self._emit(kind(text)) if kind else None))
-

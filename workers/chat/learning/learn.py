@@ -1,20 +1,32 @@
-"""Learns how a model writes from what its chat template renders. Neither the template's text nor the model's name counts,
-but for the few formats that templates do not show (:mod:`workers.chat.formats.described`)."""
+"""Learns how a model writes from what its chat template renders.
+
+Neither the template's text nor the model's name counts, but for the few formats that templates do not show
+(:mod:`workers.chat.formats.described`).
+"""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from workers.chat.formats.chat_format import CallFormat, CallKind, ChatFormat, Pair
-from workers.chat.formats.cutting import Cutter
 from workers.chat.formats.described import described
-from workers.chat.formats.learn_calls import learn_calls
-from workers.chat.formats.learn_thought import before_end, learn_reasoning, learn_turn, learn_words
-from workers.chat.formats.probing import FUNCTION, TOOLS, Probe, Render
+from workers.chat.learning.calls import learn_calls
+from workers.chat.learning.cutting import Cutter
+from workers.chat.learning.probing import FUNCTION, TOOLS, Probe, Render
+from workers.chat.learning.thoughts import before_end, learn_reasoning, learn_turn, learn_words
 
 HERMES = CallFormat(CallKind.JSON, call=Pair("<tool_call>\n", "\n</tool_call>"), separator="\n")
 """For models whose templates know no calls."""
+
+
+class Origin(StrEnum):
+    """Where the format of calls comes from."""
+
+    LEARNT = "learnt"
+    DESCRIBED = "described"
+    OWN_PROMPT = "own prompt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +35,17 @@ class Learnt:
 
     Attributes:
         chat_format: how the model writes.
-        source: ``learnt``, ``described`` or ``own prompt``: where the format of calls comes from.
+        origin: where the format of calls comes from.
         reasoning_key: the key of a message in which the template takes thoughts; empty for none.
-        arguments: how the template takes arguments, as an ``object`` or as ``text``.
+        arguments: how the template takes arguments, as an ``object`` or as ``text``; None if it renders no calls.
         lists_tools: whether prompts have the tools in them.
         words_kept: whether words beside calls are rendered.
     """
 
     chat_format: ChatFormat
-    source: str
+    origin: Origin
     reasoning_key: str = ""
-    arguments: str = "object"
+    arguments: str | None = None
     lists_tools: bool = False
     words_kept: bool = True
 
@@ -55,7 +67,7 @@ def learn(render: Render, source: str, ends: tuple[str, ...] = (), tokens: tuple
     turn = learn_turn(probe, cut)
     if turn is None:
         chat_format = known or ChatFormat(calls=HERMES, ends=ends)
-        return Learnt(chat_format, "described" if known else "own prompt", lists_tools=lists_tools)
+        return Learnt(chat_format, Origin.DESCRIBED if known else Origin.OWN_PROMPT, lists_tools=lists_tools)
     reasoning = learn_reasoning(probe, cut, turn, source)
     thought = reasoning.pair if reasoning else None
     words = learn_words(turn, thought, ends)
@@ -64,17 +76,17 @@ def learn(render: Render, source: str, ends: tuple[str, ...] = (), tokens: tuple
     if words and calls:
         words = replace(words, end=before_end(words.end, (turn_end,)).strip())
     chat_format = ChatFormat(thought, words, calls.calls if calls else None, turn_end=turn_end, ends=ends)
-    origin = "learnt"
+    origin = Origin.LEARNT
     if known is not None:
-        chat_format, origin = replace(known, turn_end=known.turn_end or turn_end, ends=ends), "described"
+        chat_format, origin = replace(known, turn_end=known.turn_end or turn_end, ends=ends), Origin.DESCRIBED
         chat_format = replace(chat_format, thought=None if known.parts else known.thought or thought)
     elif calls is None or not calls.sound:
-        chat_format, origin = replace(chat_format, calls=HERMES), "own prompt"
+        chat_format, origin = replace(chat_format, calls=HERMES), Origin.OWN_PROMPT
     return Learnt(
         chat_format,
         origin,
         reasoning.key if reasoning else "",
-        calls.arguments if calls else "object",
+        calls.arguments if calls else None,
         lists_tools,
         calls.words_kept if calls else False,
     )

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workers.chat.formats.chat_format import CallFormat, CallKind, ChatFormat, JsonKeys, Pair, ParameterFormat
-from workers.chat.formats.cutting import Cutter
-from workers.chat.formats.learn_thought import Turn, before_end, without_thought
-from workers.chat.formats.probing import (
+from workers.chat.learning.cutting import Cutter
+from workers.chat.learning.probing import (
     ARGUMENTS,
     FRESH_ARGUMENTS,
     FRESH_FUNCTION,
@@ -32,6 +31,7 @@ from workers.chat.formats.probing import (
     call,
     json_values,
 )
+from workers.chat.learning.thoughts import Turn, before_end, without_thought
 from workers.chat.parsing.answer import AnswerParser
 from workers.chat.parsing.parts import Arguments, CallBegin
 
@@ -69,9 +69,7 @@ class _Rendered:
     shape: str
     beside: str | None
 
-    def calls(
-        self, *calls: tuple[str, dict[str, Any], str], tools: Sequence[dict[str, Any]] = TOOLS
-    ) -> str | None:
+    def calls(self, *calls: tuple[str, dict[str, Any], str], tools: Sequence[dict[str, Any]] = TOOLS) -> str | None:
         """The text from behind the words to the end; None if the template refuses the calls."""
         made = [call(name, arguments_as(self.shape)(arguments), identifier) for name, arguments, identifier in calls]
         text = self.probe.tail({"content": self.beside, "tool_calls": made}, tools=tools)
@@ -327,5 +325,3 @@ def _typed_middle(rendered: _Rendered, text: str, number: str) -> tuple[str, dic
 
 def _between(text: str, begin: str, end: str) -> str:
     return text[len(begin) : len(text) - len(end)]
-
-

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 
 from workers.chat.formats.chat_format import Pair
-from workers.chat.formats.cutting import Cutter
-from workers.chat.formats.probing import (
+from workers.chat.learning.cutting import Cutter
+from workers.chat.learning.probing import (
     ARGUMENTS,
     FUNCTION,
     ID,
@@ -161,4 +161,5 @@ def learn_words(turn: Turn, thought: Pair | None, ends: tuple[str, ...]) -> Pair
 
 def before_end(text: str, marks: tuple[str, ...]) -> str:
     """The text up to the first of these marks."""
-    return text[: min((at for mark in marks if mark.strip() and (at := text.find(mark.strip())) >= 0), default=len(text))]
+    places = [text.find(mark.strip()) for mark in marks if mark.strip() and mark.strip() in text]
+    return text[: min(places, default=len(text))]

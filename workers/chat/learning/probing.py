@@ -23,7 +23,11 @@ class Render(Protocol):
     """Renders messages with one template. Any exception says that the template refuses them."""
 
     def __call__(
-        self, messages: list[dict[str, Any]], tools: list[dict[str, Any]] | None, generation: bool, options: dict[str, Any]
+        self,
+        messages: list[dict[str, Any]],
+        tools: list[dict[str, Any]] | None,
+        generation: bool,
+        options: dict[str, Any],
     ) -> str: ...
 
 

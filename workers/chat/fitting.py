@@ -1,0 +1,211 @@
+"""Fits messages to what a chat template needs, so that nothing in them is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import string
+from collections.abc import Iterator
+from typing import Any
+
+from workers.chat.formats.chat_format import CallFormat
+from workers.chat.formats.writing import WrittenCall, write_calls
+from workers.chat.learning.needs import Needs
+
+ChatMessage = dict[str, Any]
+
+_LETTERS = string.ascii_letters + string.digits
+_SHORT_ID = 9
+
+
+def fit_messages(
+    messages: list[ChatMessage], needs: Needs, calls: CallFormat | None, reasoning_key: str
+) -> list[ChatMessage]:
+    """The messages in the form that the template takes.
+
+    Args:
+        messages: the chat, in OpenAI's form.
+        needs: what the template needs.
+        calls: how the model writes calls, for templates that do not render them.
+        reasoning_key: where the template takes thoughts: the key of a message, ``parts``, or nothing.
+    """
+    fitted = _with_named_results([_plain(message) for message in messages])
+    fitted = _with_system(fitted, needs)
+    if not needs.calls and calls is not None:
+        fitted = [_calls_as_words(message, calls) for message in fitted]
+    if not needs.results:
+        fitted = [_result_as_words(message) for message in fitted]
+    if calls is not None and not calls.parallel:
+        fitted = list(_one_call_at_a_time(fitted))
+    if not needs.many_results:
+        fitted = _joined(fitted, ("tool",))
+    if needs.merges:
+        fitted = _joined(fitted, ("user", "assistant"))
+    return [_finished(message, needs, reasoning_key) for message in fitted]
+
+
+def text_of(content: Any) -> str:
+    """The text of a message's content, whose parts are lines."""
+    if isinstance(content, list):
+        return "\n".join(part["text"] for part in content if isinstance(part.get("text"), str))
+    return content or ""
+
+
+def short_id(identifier: str) -> str:
+    """An id of 9 letters and digits for a longer one, always the same."""
+    if len(identifier) == _SHORT_ID and all(character in _LETTERS for character in identifier):
+        return identifier
+    number = int.from_bytes(hashlib.blake2b(identifier.encode(), digest_size=8).digest(), "big")
+    letters = []
+    for _ in range(_SHORT_ID):
+        number, digit = divmod(number, len(_LETTERS))
+        letters.append(_LETTERS[digit])
+    return "".join(letters)
+
+
+def _plain(message: ChatMessage) -> ChatMessage:
+    """The message with its content as text, and roles that templates know."""
+    roles = {"developer": "system", "function": "tool"}
+    plain = {**message, "role": roles.get(message["role"], message["role"]), "content": text_of(message.get("content"))}
+    thought = plain.pop("reasoning", None)
+    if thought and not plain.get("reasoning_content"):
+        plain["reasoning_content"] = thought
+    if not plain.get("tool_calls"):
+        plain.pop("tool_calls", None)
+    return plain
+
+
+def _with_named_results(messages: list[ChatMessage]) -> list[ChatMessage]:
+    """The messages with an id for each call, and the id and name of its call for each result."""
+    named, open_calls, count = list[ChatMessage](), list[tuple[str, str]](), 0
+    for message in messages:
+        if "tool_calls" in message:
+            calls = []
+            for call in message["tool_calls"]:
+                call = {"type": "function", **call, "id": call.get("id") or f"call{count:05d}"}
+                count += 1
+                calls.append(call)
+                open_calls.append((call["id"], call["function"]["name"]))
+            message = {**message, "tool_calls": calls}
+        elif message["role"] == "tool":
+            given = message.get("tool_call_id")
+            found = next((call for call in open_calls if call[0] == given), None)
+            found = found or next((call for call in open_calls if not given), None)
+            if found is not None:
+                open_calls.remove(found)
+                message = {**message, "tool_call_id": found[0], "name": message.get("name") or found[1]}
+        named.append(message)
+    return named
+
+
+def _with_system(messages: list[ChatMessage], needs: Needs) -> list[ChatMessage]:
+    """The messages with all leading system messages as one, and others as the template takes them."""
+    leading = 0
+    while leading < len(messages) and messages[leading]["role"] == "system":
+        leading += 1
+    system = "\n\n".join(message["content"] for message in messages[:leading])
+    rest = messages[leading:]
+    if not needs.late_system:
+        rest = [{**message, "role": "user"} if message["role"] == "system" else message for message in rest]
+    if not leading:
+        return rest
+    if needs.system:
+        return [{**messages[0], "content": system}, *rest]
+    for at, message in enumerate(rest):
+        if message["role"] == "user":
+            joined = {**message, "content": f"{system}\n\n{message['content']}"}
+            return [*rest[:at], joined, *rest[at + 1 :]]
+    return [{"role": "user", "content": system}, *rest]
+
+
+def _arguments(call: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call as an object. What is none is kept as its ``value``."""
+    arguments = call["function"].get("arguments")
+    if isinstance(arguments, str):
+        if not arguments.strip():
+            return {}
+        try:
+            arguments = json.loads(arguments)
+        except ValueError:
+            return {"value": arguments}
+    if arguments is None:
+        return {}
+    return arguments if isinstance(arguments, dict) else {"value": arguments}
+
+
+def _calls_as_words(message: ChatMessage, calls: CallFormat) -> ChatMessage:
+    if "tool_calls" not in message:
+        return message
+    made = [WrittenCall(call["function"]["name"], _arguments(call), call["id"]) for call in message["tool_calls"]]
+    texts = [message["content"]] if message["content"] else []
+    words = {key: value for key, value in message.items() if key != "tool_calls"}
+    return {**words, "content": "\n".join([*texts, write_calls(calls, made)])}
+
+
+def _result_as_words(message: ChatMessage) -> ChatMessage:
+    if message["role"] != "tool":
+        return message
+    return {"role": "user", "content": f"<tool_response>\n{message['content']}\n</tool_response>"}
+
+
+def _one_call_at_a_time(messages: list[ChatMessage]) -> Iterator[ChatMessage]:
+    """Each call in a message of its own, followed by its result."""
+    at = 0
+    while at < len(messages):
+        message = messages[at]
+        at += 1
+        calls = message.get("tool_calls", [])
+        if len(calls) < 2:
+            yield message
+            continue
+        results = []
+        while at < len(messages) and messages[at]["role"] == "tool":
+            results.append(messages[at])
+            at += 1
+        for index, call in enumerate(calls):
+            yield {**message, "content": message["content"] if index == 0 else "", "tool_calls": [call]}
+            own = [result for result in results if result.get("tool_call_id") == call["id"]]
+            yield from own
+            results = [result for result in results if result not in own]
+        yield from results
+
+
+def _joined(messages: list[ChatMessage], roles: tuple[str, ...]) -> list[ChatMessage]:
+    """The messages with neighbours of one of these roles as one. Calls stay apart."""
+    joined = list[ChatMessage]()
+    for message in messages:
+        last = joined[-1] if joined else None
+        if last is not None and last["role"] == message["role"] in roles and not last.get("tool_calls"):
+            texts = [text for text in (last["content"], message["content"]) if text]
+            joined[-1] = {**last, **message, "content": "\n\n".join(texts)}
+        else:
+            joined.append(message)
+    return joined
+
+
+def _finished(message: ChatMessage, needs: Needs, reasoning_key: str) -> ChatMessage:
+    """The message with its calls, thought and content as the template takes them."""
+    finished = dict(message)
+    if "tool_calls" in message:
+        finished["tool_calls"] = [_finished_call(call, needs) for call in message["tool_calls"]]
+        finished["content"] = message["content"] or needs.blank
+    if needs.short_ids and isinstance(message.get("tool_call_id"), str):
+        finished["tool_call_id"] = short_id(message["tool_call_id"])
+    thought = finished.pop("reasoning_content", None)
+    if needs.parts and isinstance(finished["content"], str):
+        finished["content"] = [{"type": "text", "text": finished["content"]}]
+    if thought and reasoning_key == "parts":
+        words = finished["content"]
+        parts = words if isinstance(words, list) else [{"type": "text", "text": words}] if words else []
+        finished["content"] = [{"type": "thinking", "thinking": thought}, *parts]
+    elif thought and reasoning_key:
+        finished[reasoning_key] = thought
+    return finished
+
+
+def _finished_call(call: dict[str, Any], needs: Needs) -> dict[str, Any]:
+    arguments: Any = _arguments(call)
+    if needs.arguments == "text":
+        arguments = json.dumps(arguments, ensure_ascii=False)
+    identifier = short_id(call["id"]) if needs.short_ids else call["id"]
+    return {**call, "id": identifier, "function": {**call["function"], "arguments": arguments}}

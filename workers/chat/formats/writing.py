@@ -1,0 +1,84 @@
+"""Writes calls as a model would."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workers.chat.formats.chat_format import CallFormat, CallKind, JsonKeys, ParameterFormat
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenCall:
+    """A call of a function."""
+
+    name: str
+    arguments: dict[str, Any]
+    id: str = ""
+
+
+def write_calls(calls: CallFormat, written: Sequence[WrittenCall]) -> str:
+    """The text of these calls, with the markers around them."""
+    bodies = [_body(calls, call, index) for index, call in enumerate(written)]
+    inner = calls.separator.join(bodies) if calls.separator else "".join(bodies)
+    if calls.keys.array and calls.kind in (CallKind.JSON, CallKind.PYTHON):
+        inner = f"[{', '.join(bodies)}]"
+    return f"{calls.section.begin}{inner}{calls.section.end}"
+
+
+def _body(calls: CallFormat, call: WrittenCall, index: int) -> str:
+    identifier = call.id or str(index)
+    match calls.kind:
+        case CallKind.JSON:
+            inner = json.dumps(_object(calls.keys, call, identifier), ensure_ascii=False)
+        case CallKind.NAMED_JSON:
+            inner = f"{call.name}{calls.after_name}{json.dumps(call.arguments, ensure_ascii=False)}"
+        case CallKind.PYTHON:
+            inner = f"{call.name}({', '.join(f'{key}={value!r}' for key, value in call.arguments.items())})"
+        case CallKind.DICT:
+            inner = f"{call.name}{calls.after_name}{_dict(call.arguments, calls.quote)}"
+        case CallKind.TAGGED:
+            assert calls.parameter is not None
+            arguments = [_parameter(calls.parameter, key, value) for key, value in call.arguments.items()]
+            inner = f"{call.name}{calls.after_name}{calls.parameter.separator.join(arguments)}"
+    return f"{calls.call.begin}{inner}{calls.call.end}".replace("{id}", identifier)
+
+
+def _object(keys: JsonKeys, call: WrittenCall, identifier: str) -> dict[str, Any]:
+    arguments: Any = json.dumps(call.arguments, ensure_ascii=False) if keys.text else call.arguments
+    if keys.name_is_key:
+        return {call.name: arguments}
+    inner = {keys.name: call.name, keys.arguments: arguments}
+    if keys.id:
+        inner[keys.id] = identifier
+    return {**keys.more, keys.inside: inner} if keys.inside else {**keys.more, **inner}
+
+
+def _dict(value: Any, quote: str) -> str:
+    match value:
+        case dict():
+            return "{" + ",".join(f"{key}:{_dict(member, quote)}" for key, member in value.items()) + "}"
+        case list():
+            return "[" + ",".join(_dict(item, quote) for item in value) + "]"
+        case str():
+            return f"{quote}{value}{quote}"
+    return json.dumps(value)
+
+
+def _parameter(parameter: ParameterFormat, key: str, value: Any) -> str:
+    if parameter.nested and isinstance(value, dict):
+        text = "".join(_parameter(parameter, name, member) for name, member in value.items())
+    elif parameter.nested and isinstance(value, list):
+        text = "".join(_parameter(parameter, parameter.item, item) for item in value)
+    else:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    before = parameter.before if "{key}" in parameter.before else f"{parameter.before}{{key}}"
+    written = f"{before}{parameter.middle}".replace("{type}", parameter.types.get(_type_of(value), ""))
+    return f"{written}\0{parameter.after}".replace("{key}", key).replace("\0", text)
+
+
+def _type_of(value: Any) -> str:
+    kinds = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null", list: "array"}
+    return kinds.get(type(value), "object")
