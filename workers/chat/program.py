@@ -120,7 +120,7 @@ def _to_json(
         value,
         ensure_ascii=ensure_ascii,
         indent=indent,
-        separators=tuple(separators) if separators else None,
+        separators=(separators[0], separators[1]) if separators else None,
         sort_keys=sort_keys,
         default=_plain,
     )

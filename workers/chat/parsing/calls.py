@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
 from workers.chat.formats.chat_format import CallFormat, CallKind
@@ -14,18 +14,15 @@ from workers.chat.parsing.reader import TAG, Marker, Reading, TextReader
 from workers.chat.parsing.tagged_arguments import TaggedArguments
 
 _NAME = re.compile(r"[\w.\-]+")
+_OPEN_TAG = re.compile(r"<[\w:]+[= ]")
 _MIN_MARKER = 3
 
 
 def _beginnings(text: str) -> list[Marker]:
     """A marker, and what is left of it from each of its tags on, the longest first."""
     text = text.strip()
-    starts = [
-        0,
-        *(match.start() for match in TAG.finditer(text)),
-        *(m.start() for m in re.finditer(r"<[\w:]+[= ]", text)),
-    ]
-    return [Marker(text[start:]) for start in sorted(set(starts)) if len(text) - start >= _MIN_MARKER or start == 0]
+    starts = {0, *(match.start() for pattern in (TAG, _OPEN_TAG) for match in pattern.finditer(text))}
+    return [Marker(text[start:]) for start in sorted(starts) if len(text) - start >= _MIN_MARKER or start == 0]
 
 
 def _pieces(text: str) -> list[str]:
@@ -42,6 +39,10 @@ class CallReader:
         call_format: how calls are written.
         schemas: the parameters of each function, by name.
         emit: gets what is found.
+
+    Attributes:
+        triggers: the markers with which calls begin.
+        unmarked: calls have no marker of their own.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class CallReader:
         self._format = call_format
         self._schemas = schemas
         self._emit = emit
+        self.unmarked = call_format.unmarked
         section, call = call_format.section, call_format.call
         self._next = _beginnings(call.begin) if call.begin.strip() else []
         both = _beginnings(section.begin + call.begin) if section.begin.strip() else []
@@ -123,7 +125,7 @@ class CallReader:
                 return (yield from self._tagged(name, identifier))
         return (yield from self._dict(name, identifier))
 
-    def _name(self) -> Reading:
+    def _name(self) -> Generator[None, None, str]:
         reader = self._reader
         if not (yield from reader.skip_space()):
             return ""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-Reading = Generator[None, None, "bool"]
+Reading = Generator[None, None, bool]
 """A step of reading. It yields whenever it needs more text, and tells whether it found what it looked for."""
 
 TAG = re.compile(r"<[^<>\s][^<>]*>|\[/?[A-Z_]+\]")
@@ -45,9 +45,8 @@ class Marker:
             text = text.replace("{key}", key)
         self.text = text
         self._pieces = [piece for part in _HOLES.split(text) for piece in _pieces_of(part) if piece]
-        self._free = [
-            bool(i) and bool(TAG.fullmatch(p) or TAG.fullmatch(self._pieces[i - 1])) for i, p in enumerate(self._pieces)
-        ]
+        tags = [bool(TAG.fullmatch(piece)) for piece in self._pieces]
+        self._free = [bool(i) and (tags[i] or tags[i - 1]) for i in range(len(tags))]
 
     def match(self, text: str, at: int) -> Found | Partial | None:
         """Compare the marker with the text from ``at`` on."""

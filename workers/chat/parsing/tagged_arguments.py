@@ -157,7 +157,7 @@ class TaggedArguments:
         return sound and (yield from reader.accept([closing]))
 
     def _array(self, schema: Any, depth: int) -> Reading:
-        items = next((b["items"] for b in branches(schema, self._root) if isinstance(b.get("items"), dict)), {})
+        items: Any = next((b["items"] for b in branches(schema, self._root) if isinstance(b.get("items"), dict)), {})
         self._sink("[")
         first = True
         while (yield from self._next_key()):
