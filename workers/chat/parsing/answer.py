@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +12,8 @@ from workers.chat.parsing.parts import AnswerPart, CallBegin, Thought, Trimmer, 
 from workers.chat.parsing.reader import Marker, Reading, TextReader
 from workers.chat.parsing.recipients import RecipientReader
 
-_MAX_READ_CHARACTERS = 65_536
+_OWN_MARKERS = re.compile(r"<\||\|>|\[[A-Z_]+\]")
+"""Markers that only a model's own tokens make, so that they are no text wherever they stand."""
 
 
 class AnswerParser:
@@ -22,6 +24,7 @@ class AnswerParser:
         schemas: the parameters of each function that may be called, by name; empty if none may.
         opened: whether the prompt ended within a thought.
         keep_thoughts: leave thoughts, with their markers, in the words.
+        fenced: the words are JSON, which may stand in a fence of Markdown; it is left out.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class AnswerParser:
         schemas: Mapping[str, dict[str, Any]],
         opened: bool = False,
         keep_thoughts: bool = False,
+        fenced: bool = False,
     ) -> None:
         self._format = chat_format
         self._opened = opened
@@ -45,6 +49,9 @@ class AnswerParser:
         self._words_begin = Marker(chat_format.words.begin)
         self._words_end = Marker(chat_format.words.end)
         self._turn_end = Marker(chat_format.turn_end.strip())
+        self._fences = [Marker("```json"), Marker("```")] if fenced else []
+        own = thought is not None and _OWN_MARKERS.search(thought.begin) is not None
+        self._later_thoughts = [self._thought_begin, self._thought_end] if own else []
         self._words: Trimmer | None = None
         if chat_format.parts is not None:
             recipients = RecipientReader(self._reader, chat_format, schemas, keep_thoughts, self._parts.append)
@@ -115,19 +122,26 @@ class AnswerParser:
         """Read words up to calls, their own end or that of the turn; True at the end."""
         reader = self._reader
         triggers = self._calls.triggers if self._calls is not None and not self._calls.unmarked else []
-        markers = [*triggers, self._turn_end, self._words_end]
-        self._words = Trimmer(leading=trims)
+        markers = [*triggers, self._turn_end, self._words_end, *self._later_thoughts, *self._fences]
+        self._words = Trimmer(leading=trims or bool(self._fences))
+        yield from reader.accept(self._fences)
         while True:
             if not (yield from reader.read_until(markers, self._say)):
                 self._say_held()
                 return True
             assert reader.hit is not None
             hit = reader.hit
-            if markers[hit.index] is self._turn_end:
+            marker = markers[hit.index]
+            if marker is self._turn_end:
                 return True
-            if markers[hit.index] is self._words_end:
+            if marker is self._words_end or marker in self._fences:
                 self._words = None
                 return False
+            if marker is self._thought_begin:
+                reader.at, self._words = hit.start, None
+                return False
+            if marker is self._thought_end:
+                continue
             if (yield from self._read_calls(hit.start, hit.end)):
                 self._words = None
                 return False

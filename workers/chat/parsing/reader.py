@@ -115,17 +115,8 @@ class TextReader:
         self.hit: Hit | None = None
 
     def add(self, text: str) -> None:
-        """More text has come. What was read is dropped now and then."""
+        """More text has come."""
         self.text += text
-
-    def drop_read(self) -> None:
-        """Forget the text that was read."""
-        self.text, self.at = self.text[self.at :], 0
-
-    @property
-    def rest(self) -> str:
-        """The text that was not read yet."""
-        return self.text[self.at :]
 
     def skip_space(self) -> Reading:
         """Go to the next character that is not white space; False if the text ends before."""
