@@ -76,10 +76,12 @@ class ModelChat:
         text = self._program.render(fitted, shown, True, options)
         return Prompt(text, self._opens_thought(text))
 
-    def parser(self, prompt: Prompt, tools: list[dict[str, Any]], keep_thoughts: bool = False) -> AnswerParser:
-        """Reads the answer to a prompt."""
+    def parser(
+        self, prompt: Prompt, tools: list[dict[str, Any]], keep_thoughts: bool = False, fenced: bool = False
+    ) -> AnswerParser:
+        """Reads the answer to a prompt (see :class:`AnswerParser`)."""
         schemas = {tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in tools}
-        return AnswerParser(self.format, schemas, prompt.opened, keep_thoughts)
+        return AnswerParser(self.format, schemas, prompt.opened, keep_thoughts, fenced)
 
     def _opens_thought(self, prompt: str) -> bool:
         thought = self.format.thought

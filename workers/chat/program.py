@@ -88,21 +88,23 @@ class ChatProgram:
             TemplateRefusal: the template does not take the messages; the text says why.
             TemplateFailure: the template went wrong; the text says how.
         """
-        now = self._now()
-        variables: dict[str, Any] = {
-            "documents": None,
-            "datetime": now.strftime("%b %d %Y %H:%M GMT"),
-            "date_string": now.strftime("%d %b %Y"),
-            **(options or {}),
-            **self._special,
-            "tools": copy.deepcopy(tools) or None,
-            "xml_tools": copy.deepcopy(tools) or None,
-            "functions": json.dumps([tool["function"] for tool in tools]) if tools else None,
-            "messages": copy.deepcopy(messages),
-            "add_generation_prompt": generation,
-        }
+        variables = {**self._variables(options or {}), "messages": messages, "add_generation_prompt": generation}
+        if tools:
+            functions = json.dumps([tool["function"] for tool in tools])
+            return self._run({**variables, "tools": tools, "xml_tools": tools, "functions": functions})
         try:
-            return self._template.render(variables)
+            return self._run({**variables, "tools": None, "xml_tools": None, "functions": None})
+        except TemplateFailure:  # some templates always list tools
+            return self._run({**variables, "tools": [], "xml_tools": [], "functions": "[]"})
+
+    def _variables(self, options: dict[str, Any]) -> dict[str, Any]:
+        now = self._now()
+        dates = {"datetime": now.strftime("%b %d %Y %H:%M GMT"), "date_string": now.strftime("%d %b %Y")}
+        return {"documents": None, **dates, **options, **self._special}
+
+    def _run(self, variables: dict[str, Any]) -> str:
+        try:
+            return self._template.render(copy.deepcopy(variables))
         except TemplateRefusal:
             raise
         except Exception as error:  # an untrusted program may raise anything

@@ -1,0 +1,160 @@
+"""Shows what was learnt from a chat template, and what the server would make of a model's raw answers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from workers.chat.formats.chat_format import CallFormat, ChatFormat, Pair
+from workers.chat.formats.writing import WrittenCall, write_calls
+from workers.chat.message import message_of
+from workers.chat.model_chat import ModelChat
+from workers.chat.program import TemplateFailure, TemplateRefusal
+
+_USER = {"role": "user", "content": "Is it warm in Rome?"}
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather of a city.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+            "required": ["city"],
+        },
+    },
+}
+_CALL = WrittenCall("get_weather", {"city": "Rome", "days": 3}, "call00000")
+
+
+class BadLine(Exception):
+    """A line of raw answers is not as expected. The message names the field."""
+
+
+def describe(chat: ModelChat) -> str:
+    """What was learnt, for people, with a prompt and a call as examples."""
+    learnt, needs = chat.learnt, chat.needs
+    rows = [("calls", learnt.origin.value), *_format_rows(chat.format)]
+    rows += [
+        ("tools in the prompt", "by the template" if learnt.lists_tools else "by nexa's own prompt"),
+        ("arguments", f"as {learnt.arguments}" if learnt.arguments else "as words"),
+        ("thoughts in messages", learnt.reasoning_key or "left out"),
+        ("system message", "taken" if needs.system else "put before the first user's message"),
+    ]
+    if needs.merges:
+        rows.append(("equal roles", "joined"))
+    if needs.short_ids:
+        rows.append(("ids of calls", "9 letters and digits"))
+    width = max(len(name) for name, _ in rows)
+    lines = [f"{name:{width}}  {value}" for name, value in rows]
+    return "\n".join([*lines, "", "example prompt", _example(chat), "", "example call", _example_call(chat)])
+
+
+def _format_rows(chat_format: ChatFormat) -> Iterator[tuple[str, str]]:
+    if chat_format.thought is not None:
+        yield "thought", _shown(chat_format.thought)
+    if chat_format.words:
+        yield "words", _shown(chat_format.words)
+    if chat_format.parts is not None:
+        parts = chat_format.parts
+        yield "parts", f"{parts.begin!r} HEADER {parts.message!r} BODY, to {' or '.join(map(repr, parts.ends))}"
+        yield "thoughts for", ", ".join(parts.thoughts) or "nobody"
+        yield "words for", ", ".join(parts.words)
+    if chat_format.calls is not None:
+        yield from _call_rows(chat_format.calls)
+    if chat_format.turn_end:
+        yield "end of turn", repr(chat_format.turn_end)
+
+
+def _call_rows(calls: CallFormat) -> Iterator[tuple[str, str]]:
+    yield "kind of calls", calls.kind.value
+    if calls.section:
+        yield "around all calls", _shown(calls.section)
+    if calls.call:
+        yield "around each call", _shown(calls.call)
+    if calls.after_name.strip():
+        yield "behind the name", repr(calls.after_name)
+    if calls.parameter is not None:
+        parameter = calls.parameter
+        yield "each argument", f"{parameter.before!r} KEY {parameter.middle!r} VALUE {parameter.after!r}"
+    yield "several calls", "yes" if calls.parallel else "no"
+
+
+def _shown(pair: Pair) -> str:
+    return f"{pair.begin!r} ... {pair.end!r}"
+
+
+def _example(chat: ModelChat) -> str:
+    try:
+        return chat.prompt([_USER], [_TOOL]).text
+    except (TemplateRefusal, TemplateFailure) as error:
+        return f"(refused: {error})"
+
+
+def _example_call(chat: ModelChat) -> str:
+    if chat.format.calls is not None:
+        return write_calls(chat.format.calls, [_CALL])
+    return json.dumps(_CALL.arguments)
+
+
+def parse_line(chat: ModelChat, line: str) -> dict[str, Any]:
+    """The message that the server would return for a raw answer.
+
+    Args:
+        chat: the model.
+        line: a JSON object with the ``output``, and the request's ``messages``, ``tools``, ``tool_choice``,
+            ``parallel_tool_calls``, ``response_format``, ``enable_thinking``, ``chat_template_kwargs`` and
+            ``reasoning_format``, of which all may be missing.
+
+    Raises:
+        BadLine: the line is no such object.
+    """
+    try:
+        given = json.loads(line)
+    except ValueError as error:
+        raise BadLine(f"expected a JSON object, got {line[:60]!r}: {error}") from None
+    if not isinstance(given, dict):
+        raise BadLine(f"expected a JSON object, got {line[:60]!r}")
+    output = _field(given, "output", str, None)
+    messages = _field(given, "messages", list, []) or [_USER]
+    tools = _tools(_field(given, "tools", list, []))
+    options = dict(_field(given, "chat_template_kwargs", dict, {}))
+    if isinstance(thinking := given.get("enable_thinking"), bool):
+        options = {"enable_thinking": thinking, "thinking": thinking, **options}
+    try:
+        prompt = chat.prompt(messages, tools, options)
+    except (TemplateRefusal, TemplateFailure) as error:
+        raise BadLine(f"messages: the template refused them: {error}") from None
+    callable_tools = [] if given.get("tool_choice") == "none" else tools
+    response_format = _field(given, "response_format", dict, {}).get("type", "text")
+    parser = chat.parser(
+        prompt,
+        callable_tools,
+        keep_thoughts=given.get("reasoning_format") == "none",
+        fenced=response_format != "text",
+    )
+    return message_of([*parser.feed(output), *parser.finish()])
+
+
+def _field(given: dict[str, Any], name: str, kind: type, default: Any) -> Any:
+    value = given.get(name)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, kind):
+        raise BadLine(f"{name}: expected {kind.__name__}, got {value!r}")
+    return value
+
+
+def _tools(given: list[Any]) -> list[dict[str, Any]]:
+    """Tools in OpenAI's form, also if they are functions alone."""
+    tools = []
+    for index, tool in enumerate(given):
+        function = tool.get("function", tool) if isinstance(tool, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            raise BadLine(f"tools[{index}]: expected a function with a name, got {tool!r}")
+        parameters = function.get("parameters")
+        if isinstance(parameters, str):
+            parameters = json.loads(parameters or "{}")
+        tools.append({"type": "function", "function": {**function, "parameters": parameters or {}}})
+    return tools
