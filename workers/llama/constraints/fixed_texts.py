@@ -9,8 +9,11 @@ from typing import Any
 
 MAX_TEXTS = 16
 
-_LARK_REGEX = re.compile(r"/((?:[^/\\\n]|\\.)+)/")
+_LARK_REGEX = re.compile(r'"(?:[^"\\\n]|\\.)*"|/((?:[^/\\\n]|\\.)+)/')
+"""A regular expression, or a string, in which a slash begins none."""
+
 _LARK_SCHEMA_PATTERN = re.compile(r'"pattern": *("(?:[^"\\]|\\.)*")')
+_LARK_SUFFIX = re.compile(r'\[suffix=("(?:[^"\\]|\\.)*")\]')
 _NOT_FIXED = re.compile(r"\\.|\[(?:[^\]\\]|\\.)*\]|\{[\d, ]*\}", re.DOTALL)
 """Escapes, classes and counts."""
 
@@ -22,8 +25,14 @@ def fixed_texts(grammar: str) -> list[str]:
 
     A text that must contain one, as with ``.*done``, looks the same to llguidance before and after its first letters.
     """
-    texts = (text for regex in _regexes(grammar) for text in _TEXT.findall(_NOT_FIXED.sub(" ", regex)))
-    return list(dict.fromkeys(texts))[:MAX_TEXTS]
+    texts = [text for regex in _regexes(grammar) for text in _TEXT.findall(_NOT_FIXED.sub(" ", regex))]
+    return list(dict.fromkeys([*_suffixes(grammar), *texts]))[:MAX_TEXTS]
+
+
+def _suffixes(grammar: str) -> Iterator[str]:
+    """The texts that end a lazy rule."""
+    for suffix in _LARK_SUFFIX.findall(grammar):
+        yield json.loads(suffix)
 
 
 def _regexes(grammar: str) -> Iterator[str]:
@@ -34,7 +43,7 @@ def _regexes(grammar: str) -> Iterator[str]:
     for part in parts:
         yield from _patterns(part.get("json_schema"))
         lark = part.get("lark_grammar") or ""
-        yield from _LARK_REGEX.findall(lark)
+        yield from (regex for regex in _LARK_REGEX.findall(lark) if regex)
         yield from (json.loads(pattern) for pattern in _LARK_SCHEMA_PATTERN.findall(lark))
 
 
