@@ -44,6 +44,17 @@ def fit_messages(
     return [_finished(message, needs, reasoning_key) for message in fitted]
 
 
+def with_descriptions(tool: dict[str, Any]) -> dict[str, Any]:
+    """The tool with a description of itself and of each parameter, for templates that fail without."""
+    function = {"description": "", "parameters": {}, **tool["function"]}
+    parameters = {"type": "object", "properties": {}, **(function["parameters"] or {})}
+    properties = {
+        name: {"type": "string", "description": "", **schema} if isinstance(schema, dict) else schema
+        for name, schema in (parameters["properties"] or {}).items()
+    }
+    return {**tool, "function": {**function, "parameters": {**parameters, "properties": properties}}}
+
+
 def text_of(content: Any) -> str:
     """The text of a message's content, whose parts are lines."""
     if isinstance(content, list):

@@ -6,13 +6,13 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from workers.chat.fitting import ChatMessage, fit_messages
+from workers.chat.fitting import ChatMessage, fit_messages, with_descriptions
 from workers.chat.formats.chat_format import ChatFormat
 from workers.chat.formats.writing import WrittenCall, write_calls
 from workers.chat.learning.learn import Learnt, Origin, learn
 from workers.chat.learning.needs import Needs, learn_needs
 from workers.chat.parsing.answer import AnswerParser
-from workers.chat.program import ChatProgram
+from workers.chat.program import ChatProgram, TemplateFailure
 
 TOOL_PROMPT = """You can call these functions, given as JSON schemas:
 {tools}
@@ -72,8 +72,13 @@ class ModelChat:
             )
             messages = _with_system_text(messages, described)
         fitted = fit_messages(messages, self.needs, calls, self.learnt.reasoning_key)
-        shown = tools if self.learnt.lists_tools else None
-        text = self._program.render(fitted, shown, True, options)
+        shown = tools if self.learnt.lists_tools else []
+        try:
+            text = self._program.render(fitted, shown, True, options)
+        except TemplateFailure:
+            if not shown:
+                raise
+            text = self._program.render(fitted, [with_descriptions(tool) for tool in shown], True, options)
         return Prompt(text, self._opens_thought(text))
 
     def parser(

@@ -10,6 +10,8 @@ from workers.chat.formats.chat_format import CallFormat, CallKind
 from workers.chat.grammar.builder import GrammarBuilder, Literal, Name, joined
 from workers.chat.grammar.notations import Notation, TaggedValues
 
+_ID_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9]{9}$"}
+
 JsonSchema = Callable[[Any], Any]
 """Makes the schema of arguments, or of one argument, that is written as JSON."""
 
@@ -29,7 +31,7 @@ def call_bodies(
     for name, parameters in functions.items():
         body = _body(builder, calls, name, parameters, json_schema)
         bodies.append(builder.rule(builder.fresh("call"), body))
-    return builder.rule("call", " | ".join(map(str, bodies)))
+    return builder.rule(builder.fresh("any_call"), " | ".join(map(str, bodies)))
 
 
 def _body(builder: GrammarBuilder, calls: CallFormat, name: str, parameters: Any, json_schema: JsonSchema) -> str:
@@ -62,7 +64,7 @@ def _json_body(builder: GrammarBuilder, calls: CallFormat, name: str, schema: An
     head = f"{opening}{before}{json.dumps(keys.name)}: {json.dumps(name)}, {json.dumps(keys.arguments)}: "
     identifier = ""
     if keys.id:
-        identifier = f"{Literal(', ' + json.dumps(keys.id) + ': ')} {builder.json({'type': 'string', 'pattern': '^[A-Za-z0-9]{9}$'})}"
+        identifier = f"{Literal(', ' + json.dumps(keys.id) + ': ')} {builder.json(_ID_SCHEMA)}"
     return f"{Literal(head)} {arguments} {identifier} {Literal('}}' if keys.inside else '}')}"
 
 

@@ -39,11 +39,9 @@ class Members:
             own = {**(schema if isinstance(schema, dict) else {}), **branch}
             properties = {**(schema.get("properties") or {}), **(branch.get("properties") or {})}
             required = {*(schema.get("required") or []), *(branch.get("required") or [])}
-            closed = own.get("additionalProperties") is False or (
-                "properties" in own and not required - set(properties)
-            )
-            free = not properties and not closed
-            missing = {name: {} for name in required if name not in properties}
+            listed = "properties" in own and not required - set(properties)
+            free = not properties and not listed and own.get("additionalProperties") is not False
+            missing: dict[str, Any] = {name: {} for name in required if name not in properties}
             found.append(({**properties, **missing}, required, free))
         return found
 

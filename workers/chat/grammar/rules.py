@@ -1,0 +1,31 @@
+"""What an answer may be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MAX_CALLS = 16
+"""Maximum number of calls in one answer. Some models would never stop calling."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRules:
+    """What an answer may be.
+
+    Attributes:
+        functions: the parameters of the functions that may be called, by name.
+        parallel: more than one call may be made.
+        required: a call must be made.
+        schema: the schema of an answer without calls; None for free words.
+        opened: the prompt ended within a thought.
+        thinks: a thought may come first.
+    """
+
+    functions: Mapping[str, Any] = field(default_factory=dict)
+    parallel: bool = True
+    required: bool = False
+    schema: Any = None
+    opened: bool = False
+    thinks: bool = True
