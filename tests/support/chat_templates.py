@@ -131,7 +131,8 @@ WRAPS_WORDS = _turns(
 )
 PLAIN = _turns("{{ m.content }}")
 STRICT = """{%- if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}
-{%- for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('user and model in turn') }}{% endif %}
+{%- for m in messages %}
+{%- if (m.role == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('user and model in turn') }}{% endif %}
 {{- '<|' ~ m.role ~ '|>' ~ m.content ~ '<|stop|>' }}{% endfor %}<|assistant|>"""
 """Takes no system message, and users and assistants only in turn."""
 

@@ -170,7 +170,7 @@ def test_the_end_of_an_argument_within_it_is_text() -> None:
     text = (
         "<call>\n<function=get_weather>\n<parameter=city>\nsay </parameter> twice\n</parameter>\n</function>\n</call>"
     )
-    assert calls_in(answer(chat_templates.TAGGED, text)) == [(TOOL, {"city": value})]
+    assert calls_in(answer(chat_templates.TAGGED, text)) == [(TOOL, {"city": "say </parameter> twice"})]
 
 
 @pytest.mark.parametrize(
