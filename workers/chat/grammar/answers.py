@@ -50,7 +50,7 @@ def answer_grammar(
 def _endings(chat_format: ChatFormat, rules: AnswerRules) -> list[str]:
     """A short call, alone and after the end of a thought."""
     calls = [
-        WrittenCall(name, smallest({"type": "object", **parameters}, parameters))
+        WrittenCall(name, smallest({"type": "object", **parameters}, parameters), "call00000")
         for name, parameters in rules.functions.items()
     ]
     shortest = min(calls, key=lambda call: len(str(call)), default=None)

@@ -60,8 +60,8 @@ def _json_body(builder: GrammarBuilder, calls: CallFormat, name: str, schema: An
     if keys.name_is_key:
         return f"{Literal('{' + json.dumps(name) + ': ')} {arguments} {Literal('}')}"
     before = "".join(f"{json.dumps(key)}: {json.dumps(value)}, " for key, value in keys.more.items())
-    opening = f"{{{json.dumps(keys.inside)}: {{" if keys.inside else "{"
-    head = f"{opening}{before}{json.dumps(keys.name)}: {json.dumps(name)}, {json.dumps(keys.arguments)}: "
+    inside = f"{json.dumps(keys.inside)}: {{" if keys.inside else ""
+    head = f"{{{before}{inside}{json.dumps(keys.name)}: {json.dumps(name)}, {json.dumps(keys.arguments)}: "
     identifier = ""
     if keys.id:
         identifier = f"{Literal(', ' + json.dumps(keys.id) + ': ')} {builder.json(_ID_SCHEMA)}"

@@ -51,17 +51,15 @@ class MarkedAnswers:
 
     def _words_alone(self) -> str:
         if self._rules.schema is None:
-            return self._wrapped(self._words())
-        return self._wrapped(str(self._builder.json(self._rules.schema)))
-
-    def _wrapped(self, inner: str) -> str:
-        """What stands between the markers around words, if there are some."""
-        words = self._format.words
-        begin, end = self._builder.text(words.begin.strip()), self._builder.text(words.end.strip())
-        return " ".join([*map(str, begin), inner, *map(str, end)])
+            return self._words()
+        begin, end = (self._builder.text(text.strip()) for text in (self._format.words.begin, self._format.words.end))
+        return " ".join(map(str, [*begin, self._builder.json(self._rules.schema), *end]))
 
     def _words(self, *unlike: str) -> str:
-        """Words that match none of these expressions, and do not begin like a thought."""
+        """Words between their markers, or words that match none of these expressions and begin like no thought."""
+        if self._format.words.end.strip():
+            begin = " ".join(map(str, self._builder.text(self._format.words.begin.strip())))
+            return f"{begin} {self._builder.until(self._format.words.end.strip())}"
         avoided = [f"~/(?s:{expression})/" for expression in unlike]
         if self._thought_begin and isinstance(first := self._thought_begin[0], Literal) and not self._rules.opened:
             avoided.append(f"~/(?s:\\s*{quoted_expression(first.text)}.*)/")
@@ -94,19 +92,20 @@ class MarkedAnswers:
         """Words, calls, or words and then calls, which their first marker announces."""
         if not opening:
             calls = self._builder.rule("calls", rest)
-            return f"{calls} | {self._wrapped(self._words(self._shape_of_calls()))}"
+            return f"{calls} | {self._words(self._shape_of_calls())}"
         trigger = opening[0]
         calls = self._builder.rule("calls", f"{joined(opening[1:]) if opening[1:] else ''} {rest}")
+        if self._format.words.end.strip():
+            return f"{self._words()} {self._space} ({trigger} {calls})? | {trigger} {calls}"
         if not isinstance(trigger, Literal):  # a special token, which no expression matches
-            words = self._wrapped(self._words())
-            return f"{words} {self._space} ({trigger} {calls})? | {trigger} {calls}"
+            return f"{self._words()} ({trigger} {calls})?"
         quoted = quoted_expression(trigger.text)
         avoided = ""
         if self._thought_begin and isinstance(first := self._thought_begin[0], Literal) and not self._rules.opened:
             avoided = f" & ~/(?s:\\s*{quoted_expression(first.text)}.*)/"
         announced = self._builder.rule("ANNOUNCED", f"/(?s:.*){quoted}/{avoided}")
         lead = self._builder.rule("announced", str(announced), "lazy")
-        return f"{self._wrapped(self._words(f'.*{quoted}.*'))} | {lead} {calls}"
+        return f"{self._words(f'.*{quoted}.*')} | {lead} {calls}"
 
     def _shape_of_calls(self) -> str:
         """An expression of texts that begin like a call without markers."""

@@ -1,0 +1,155 @@
+"""Grammars accept what a model would write, and nothing else."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import pytest
+from llguidance import LLMatcher, LLTokenizer
+
+from tests.support import chat_templates
+from tests.support.chat_templates import CALL_TEMPLATES, program
+from workers.chat.formats.chat_format import CallKind
+from workers.chat.formats.writing import WrittenCall, write_calls
+from workers.chat.grammar.answers import AnswerGrammar, answer_grammar
+from workers.chat.grammar.rules import AnswerRules
+from workers.chat.model_chat import ModelChat
+from workers.llama.constraints.compiler import tool_schema
+
+FUNCTIONS: dict[str, Any] = {
+    "get_weather": {
+        "type": "object",
+        "properties": {
+            "city": {"type": "string"},
+            "days": {"type": "integer", "minimum": 1, "maximum": 9},
+            "unit": {"enum": ["C", "F"]},
+        },
+        "required": ["city"],
+    },
+    "ping": {"type": "object", "properties": {}},
+}
+NUMBER = {
+    "type": "object",
+    "properties": {"a": {"type": "integer"}},
+    "required": ["a"],
+    "additionalProperties": False,
+}
+ROME = WrittenCall("get_weather", {"city": "Rome", "days": 3, "unit": "C"}, "a1b2c3d4e")
+
+
+@cache
+def tokenizer() -> LLTokenizer:
+    return LLTokenizer("byte")
+
+
+@cache
+def chat(source: str) -> ModelChat:
+    return ModelChat(program(source))
+
+
+def grammar(source: str, **rules: Any) -> AnswerGrammar:
+    given = AnswerRules(**{"functions": FUNCTIONS, **rules})
+    return answer_grammar(chat(source).format, given, lambda text: None, (), tool_schema)
+
+
+def accepts(answers: AnswerGrammar, text: str) -> bool:
+    """Whether the text is a whole answer."""
+    matcher = LLMatcher(tokenizer(), answers.text, log_level=0)
+    assert not matcher.is_error(), matcher.get_error()
+    tokens = tokenizer().tokenize_str(text)
+    return bool(matcher.try_consume_tokens(tokens) == len(tokens) and matcher.is_accepting())
+
+
+def written(source: str, *calls: WrittenCall) -> str:
+    calls_format = chat(source).format.calls
+    assert calls_format is not None
+    text = write_calls(calls_format, calls)
+    return text.replace("'", '"') if calls_format.kind is CallKind.PYTHON else text
+
+
+@pytest.mark.parametrize("name", CALL_TEMPLATES)
+def test_a_call_that_fits_its_schema_is_accepted(name: str) -> None:
+    source = CALL_TEMPLATES[name]
+    for rules in ({"required": True}, {"required": False}):
+        assert accepts(grammar(source, **rules), written(source, ROME))
+
+
+@pytest.mark.parametrize("name", CALL_TEMPLATES)
+@pytest.mark.parametrize(
+    "call",
+    [
+        WrittenCall("nobody", {}),
+        WrittenCall("get_weather", {"days": 3}),
+        WrittenCall("get_weather", {"city": "Rome", "days": 10}),
+        WrittenCall("get_weather", {"city": "Rome", "days": "three"}),
+        WrittenCall("get_weather", {"city": "Rome", "unit": "K"}),
+        WrittenCall("get_weather", {"city": "Rome", "more": "x"}),
+    ],
+)
+def test_a_call_that_does_not_fit_is_refused(name: str, call: WrittenCall) -> None:
+    source = CALL_TEMPLATES[name]
+    assert not accepts(grammar(source, required=True), written(source, call))
+
+
+@pytest.mark.parametrize("name", [name for name in CALL_TEMPLATES if name != "unmarked"])
+def test_two_calls_are_accepted_unless_one_is_wanted(name: str) -> None:
+    source = CALL_TEMPLATES[name]
+    two = written(source, ROME, WrittenCall("ping", {}, "abcdefghi"))
+    assert accepts(grammar(source, required=True), two)
+    assert not accepts(grammar(source, required=True, parallel=False), two)
+
+
+@pytest.mark.parametrize("name", CALL_TEMPLATES)
+def test_words_are_accepted_unless_a_call_is_required(name: str) -> None:
+    source = CALL_TEMPLATES[name]
+    assert accepts(grammar(source), "It is warm, {so} [they] say.")
+    assert not accepts(grammar(source, required=True), "It is warm.")
+
+
+@pytest.mark.parametrize("name", [name for name in CALL_TEMPLATES if name != "unmarked"])
+def test_words_may_come_before_calls(name: str) -> None:
+    source = CALL_TEMPLATES[name]
+    assert accepts(grammar(source), f"I look.\n{written(source, ROME)}")
+
+
+def test_a_thought_may_come_before_everything() -> None:
+    thought = "<think>\nHm.\n</think>\n\n"
+    answers = grammar(chat_templates.THINKS, required=True)
+    call = written(chat_templates.THINKS, ROME)
+    assert accepts(answers, thought + call)
+    assert accepts(answers, call)
+    assert not accepts(answers, f"{thought}words")
+
+
+def test_a_thought_that_the_prompt_opened_must_end() -> None:
+    answers = grammar(chat_templates.THINKS_IN_PROMPT, required=True, opened=True)
+    call = written(chat_templates.THINKS_IN_PROMPT, ROME)
+    assert accepts(answers, f"Hm.\n</think>\n\n{call}")
+    assert not accepts(answers, "Hm, and")
+
+
+def test_json_may_follow_a_thought() -> None:
+    answers = grammar(chat_templates.THINKS, functions={}, schema=NUMBER)
+    assert accepts(answers, '<think>\nHm.\n</think>\n\n{"a": 1}')
+    assert accepts(answers, '{"a": 1}')
+    assert not accepts(answers, '{"a": "x"}')
+
+
+def test_an_answer_is_a_call_or_fits_the_schema() -> None:
+    answers = grammar(chat_templates.JSON_CALLS, schema=NUMBER)
+    assert accepts(answers, '{"a": 1}')
+    assert accepts(answers, written(chat_templates.JSON_CALLS, ROME))
+    assert not accepts(answers, "words")
+
+
+def test_words_stand_between_their_markers() -> None:
+    answers = grammar(chat_templates.WRAPS_WORDS)
+    assert accepts(answers, "<|think|>Hm.<|/think|><|say|>Hello<|/say|>")
+    assert accepts(answers, written(chat_templates.WRAPS_WORDS, ROME))
+
+
+@pytest.mark.parametrize("name", CALL_TEMPLATES)
+def test_the_endings_complete_an_answer_from_its_beginning(name: str) -> None:
+    answers = grammar(CALL_TEMPLATES[name], required=True)
+    assert any(accepts(answers, ending) for ending in answers.endings)

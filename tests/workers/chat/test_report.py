@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import chat_templates
+from tests.support.chat_templates import program
+from workers.chat.model_chat import ModelChat
+from workers.chat.report import BadLine, describe, parse_line
+
+REPOSITORY = Path(__file__).parents[3]
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"type": "integer"}}}}}
+CALL = '<call>{"name": "f", "arguments": {"a": 1}}</call>'
+
+
+def parsed(source: str, **line: Any) -> dict[str, Any]:
+    return parse_line(ModelChat(program(source)), json.dumps(line))
+
+
+def test_what_was_learnt_is_described_with_an_example() -> None:
+    text = describe(ModelChat(program(chat_templates.TAGGED)))
+    assert "calls                 learnt\n" in text
+    assert "kind of calls         tagged\n" in text
+    assert "each argument         '<parameter=' KEY '>\\n' VALUE '\\n</parameter>\\n'\n" in text
+    assert "<|user|>Is it warm in Rome?<|stop|>" in text
+    assert "<function=get_weather>\n<parameter=city>\nRome\n</parameter>" in text
+
+
+@pytest.mark.parametrize("name", chat_templates.CALL_TEMPLATES)
+def test_every_format_can_be_described(name: str) -> None:
+    assert "example call" in describe(ModelChat(program(chat_templates.CALL_TEMPLATES[name])))
+
+
+def test_a_raw_answer_becomes_the_message_of_the_api() -> None:
+    message = parsed(chat_templates.JSON_CALLS, output=f"I look. {CALL}", tools=[TOOL])
+    function = {"name": "f", "arguments": '{"a": 1}'}
+    assert message["content"] == "I look."
+    assert [call["function"] for call in message["tool_calls"]] == [function]
+
+
+def test_functions_may_stand_alone() -> None:
+    assert parsed(chat_templates.JSON_CALLS, output=CALL, tools=[TOOL["function"]])["tool_calls"]
+
+
+def test_no_call_is_read_without_tools_or_against_the_choice() -> None:
+    assert parsed(chat_templates.JSON_CALLS, output=CALL)["content"] == CALL
+    assert parsed(chat_templates.JSON_CALLS, output=CALL, tools=[TOOL], tool_choice="none")["content"] == CALL
+
+
+def test_the_prompt_says_whether_a_thought_is_open() -> None:
+    source = chat_templates.THINKS_IN_PROMPT
+    message = parsed(source, output="Hm.\n</think>\n\nHello", enable_thinking=True)
+    assert (message["reasoning_content"], message["content"]) == ("Hm.", "Hello")
+    assert parsed(source, output="Hello", enable_thinking=False) == {"role": "assistant", "content": "Hello"}
+
+
+def test_thoughts_stay_in_the_words_with_reasoning_format_none() -> None:
+    message = parsed(chat_templates.THINKS, output="<think>\nHm.\n</think>\n\nHello", reasoning_format="none")
+    assert message == {"role": "assistant", "content": "<think>\nHm.\n</think>\n\nHello"}
+
+
+def test_json_may_stand_in_a_fence() -> None:
+    message = parsed(chat_templates.PLAIN, output="```json\n1\n```", response_format={"type": "json_object"})
+    assert message["content"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("no json", "expected a JSON object, got 'no json'"),
+        ("[]", "expected a JSON object, got '[]'"),
+        ("{}", "output: expected str, got None"),
+        ('{"output": 3}', "output: expected str, got 3"),
+        ('{"output": "", "tools": {}}', "tools: expected list, got {}"),
+        ('{"output": "", "tools": [{}]}', "tools[0]: expected a function with a name, got {}"),
+    ],
+)
+def test_a_wrong_line_names_its_field(line: str, reason: str) -> None:
+    with pytest.raises(BadLine) as error:
+        parse_line(ModelChat(program(chat_templates.PLAIN)), line)
+    assert str(error.value).startswith(reason)
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "workers.chat", *map(str, arguments)]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+
+def test_the_command_prints_one_message_for_each_line(tmp_path: Path) -> None:
+    template, lines = tmp_path / "template.jinja", tmp_path / "lines.jsonl"
+    template.write_text(chat_templates.JSON_CALLS)
+    lines.write_text("\n".join(json.dumps({"output": output, "tools": [TOOL]}) for output in ("hello", CALL)))
+    done = run(template, "--bos", "<s>", "--eos", "<|stop|>", "--parse", lines)
+    messages = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [message["content"] for message in messages] == ["hello", None]
+    assert done.returncode == 0
+
+
+def test_a_wrong_line_is_named_by_its_number(tmp_path: Path) -> None:
+    template, lines = tmp_path / "template.jinja", tmp_path / "lines.jsonl"
+    template.write_text(chat_templates.PLAIN)
+    lines.write_text('{"output": "x"}\n{}\n')
+    done = run(template, "--parse", lines)
+    assert (done.returncode, done.stderr) == (1, f"nexa: {lines}: line 2: output: expected str, got None\n")
