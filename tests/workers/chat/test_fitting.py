@@ -169,7 +169,7 @@ SOURCES = [chat_templates.STRICT, chat_templates.PLAIN, *chat_templates.CALL_TEM
 @pytest.mark.parametrize("source", SOURCES)
 def test_no_message_is_lost(source: str) -> None:
     chat = ModelChat(program(source))
-    messages = [
+    messages: list[dict[str, Any]] = [
         {"role": "system", "content": "sys-a"},
         {"role": "system", "content": "sys-b"},
         {"role": "user", "content": [{"type": "text", "text": "user-a"}]},
