@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from router.cli.data_folder import absolute, data_path
-from router.cli.model_files import with_files
-from router.cli.model_finding import find_models
+from router.cli.models.files import with_files
+from router.cli.models.finding import find_models
 from router.http.connections.file_limit import TooFewFiles, require_files
 from router.http.tls import CertificateError, check_certificate
 from router.keys.database import FILE_NAME as KEY_FILE_NAME

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from router.cli import control, keys, models, server
+from router.cli import control, keys, server
 from router.cli.control import ControlError
+from router.cli.models import formats, listing
 from router.keys.database import KeyFileError
 from shared.distribution import version
 from shared.errors import ModelError
@@ -56,7 +57,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     parser.add_argument("--version", action="version", version=f"nexa {_version()}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     server_parser = server.add_parser(subparsers, f"nexa {_version()}")
-    models.add_parsers(subparsers)
+    listing.add_parsers(subparsers)
+    formats.add_parsers(subparsers)
     control.add_parsers(subparsers)
     keys.add_parsers(subparsers)
     return parser, server_parser

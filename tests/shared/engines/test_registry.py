@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from router.cli.model_finding import find_models
+from router.cli.models.finding import find_models
 from shared.engines import registry
 from shared.engines.files import HubFile
 from shared.engines.spec import EngineSpec

@@ -1,0 +1,44 @@
+"""``nexa formats`` as a user sees it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from router.cli.main import main
+from tests.support import chat_templates
+
+
+def test_a_template_is_described(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    template = tmp_path / "template.jinja"
+    template.write_text(chat_templates.TAGGED)
+    assert main(["formats", str(template), "--eos", "<|stop|>"]) == 0
+    assert "kind of calls         tagged\n" in capfd.readouterr().out
+
+
+def test_the_embedded_model_is_described(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["formats", "smollm2"]) == 0
+    assert "<|im_start|>assistant\n" in capfd.readouterr().out
+
+
+def test_raw_answers_become_messages(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    template, answers = tmp_path / "template.jinja", tmp_path / "answers.jsonl"
+    template.write_text(chat_templates.THINKS)
+    answers.write_text(json.dumps({"output": "<think>\nHm.\n</think>\n\nHello"}))
+    assert main(["formats", str(template), "--parse", str(answers)]) == 0
+    message = {"role": "assistant", "content": "Hello", "reasoning_content": "Hm."}
+    assert json.loads(capfd.readouterr().out) == message
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("none.jinja", "no such file"),
+        ("echo", "expected a text model, which may have a chat template, got one for echo"),
+    ],
+)
+def test_what_has_no_template_is_one_line(capsys: pytest.CaptureFixture[str], model: str, reason: str) -> None:
+    assert main(["formats", model]) == 1
+    assert capsys.readouterr().err == f"nexa: {model}: {reason}\n"
