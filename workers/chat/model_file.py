@@ -10,6 +10,7 @@ import llama_cpp
 from shared.errors import ModelError
 from workers.chat.model_chat import ModelChat
 from workers.chat.program import ChatProgram
+from workers.llama.native.log import capture_native_log
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ def read_template(path: Path, bos: str = "", eos: str = "") -> TemplateFile:
 
 
 def _read_model(path: Path) -> TemplateFile:
+    capture_native_log()
     parameters = llama_cpp.llama_model_default_params()
     parameters.vocab_only = True
     model = llama_cpp.llama_model_load_from_file(str(path).encode(), parameters)
