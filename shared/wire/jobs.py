@@ -59,6 +59,24 @@ class Sampling(Struct, frozen=True):
     logit_bias: dict[int, float] = field(default_factory=dict)
 
 
+class ReasoningFormat(StrEnum):
+    """Where a model's thoughts go: ``AUTO`` apart from the answer's text, ``NONE`` into it, as the model wrote them."""
+
+    AUTO = "auto"
+    NONE = "none"
+
+
+class ReasoningEffort(StrEnum):
+    """How much a model should think before it answers. Which of these a model tells apart is up to its template."""
+
+    NONE = "none"
+    MINIMAL = "minimal"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    XHIGH = "xhigh"
+
+
 class TextJob(Struct, tag=30, frozen=True):
     """One sequence to generate: a prompt (text or token ids) or a chat, and how to generate it.
 
@@ -66,6 +84,10 @@ class TextJob(Struct, tag=30, frozen=True):
     the turn or the context. ``parse_special`` says whether the texts of special tokens in ``prompt`` are those tokens;
     in ``messages`` they never are. ``top_logprobs`` ``None`` means no log-probabilities; 0 means only those of the
     chosen tokens.
+
+    ``reasoning_effort``, ``reasoning_format`` and ``thinking_budget_tokens`` (of a thought) ``None`` mean the model's
+    options; a budget of -1 is none. If ``continues``, the answer goes on with the last message, an assistant's. A
+    function of ``tools`` may have ``strict``.
     """
 
     prompt: str | None = None
@@ -84,6 +106,10 @@ class TextJob(Struct, tag=30, frozen=True):
     echo: bool = False
     ignore_eos: bool = False
     parse_special: bool = True
+    reasoning_effort: ReasoningEffort | None = None
+    reasoning_format: ReasoningFormat | None = None
+    thinking_budget_tokens: int | None = None
+    continues: bool = False
 
 
 class SpeechTask(StrEnum):

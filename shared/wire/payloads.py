@@ -41,10 +41,14 @@ class ToolCallDelta(Struct, frozen=True):
 
 
 class Started(Struct, tag=20, frozen=True):
-    """The job has begun. For text: the prompt's length in tokens, and how many of these were in the KV cache."""
+    """The job has begun. For text: the prompt's length in tokens, and how many of these were in the KV cache.
+
+    ``warnings`` name what the request asks for and does not get.
+    """
 
     prompt_tokens: int
     cached_tokens: int
+    warnings: list[str] = field(default_factory=list)
 
 
 class Tokens(Struct, tag=21, frozen=True):
@@ -52,13 +56,14 @@ class Tokens(Struct, tag=21, frozen=True):
 
     ``text`` may be empty while a character or a stop word is incomplete. ``token_ids`` are all tokens of the step:
     another worker can continue the sequence from them. They are empty for an echoed prompt; its ``logprobs``, if
-    requested, come in several parts.
+    requested, come in several parts. ``reasoning`` is a part of the model's thought.
     """
 
     text: str
     token_ids: list[int]
     logprobs: list[TokenLogprob] = field(default_factory=list)
     tool_calls: list[ToolCallDelta] = field(default_factory=list)
+    reasoning: str = ""
 
 
 class Progress(Struct, tag=22, frozen=True):
@@ -123,13 +128,17 @@ class Recording(Struct, tag=27, frozen=True):
 
 
 class Done(Struct, tag=23, frozen=True):
-    """The job succeeded. Token counts are those of OpenAI's ``usage``; ``ttft_s`` counts from the worker's receipt."""
+    """The job succeeded. Token counts are those of OpenAI's ``usage``; ``ttft_s`` counts from the worker's receipt.
+
+    ``reasoning_tokens`` are those of ``completion_tokens`` that are part of a thought.
+    """
 
     finish_reason: FinishReason
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
     ttft_s: float
+    reasoning_tokens: int = 0
 
 
 class Failed(Struct, tag=24, frozen=True):

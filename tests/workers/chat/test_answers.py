@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support import chat_templates
-from tests.support.chat_templates import CALL_TEMPLATES, program
+from tests.support.workers.chat_templates import CALL_TEMPLATES, program
 from workers.chat.formats.chat_format import CallKind
 from workers.chat.formats.writing import WrittenCall, write_calls
 from workers.chat.message import message_of

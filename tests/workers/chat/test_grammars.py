@@ -9,7 +9,7 @@ import pytest
 from llguidance import LLMatcher, LLTokenizer
 
 from tests.support import chat_templates
-from tests.support.chat_templates import CALL_TEMPLATES, program
+from tests.support.workers.chat_templates import CALL_TEMPLATES, program
 from workers.chat.formats.chat_format import CallKind
 from workers.chat.formats.writing import WrittenCall, write_calls
 from workers.chat.grammar.answers import AnswerGrammar, answer_grammar
