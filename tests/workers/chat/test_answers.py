@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support import chat_templates
+from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import CALL_TEMPLATES, program
 from workers.chat.formats.chat_format import CallKind
 from workers.chat.formats.writing import WrittenCall, write_calls

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import chat_templates
+from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import program
 from workers.chat.fitting import fit_messages, short_id, with_descriptions
 from workers.chat.learning.learn import HERMES

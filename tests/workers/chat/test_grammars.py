@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from llguidance import LLMatcher, LLTokenizer
 
-from tests.support import chat_templates
+from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import CALL_TEMPLATES, program
 from workers.chat.formats.chat_format import CallKind
 from workers.chat.formats.writing import WrittenCall, write_calls

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support import chat_templates
+from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import CALL_TEMPLATES, program
 from workers.chat.formats.chat_format import CallFormat, CallKind, Pair
 from workers.chat.learning.learn import HERMES, Learnt, Origin, learn

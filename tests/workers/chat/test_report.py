@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import chat_templates
+from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import program
 from workers.chat.model_chat import ModelChat
 from workers.chat.report import BadLine, describe, parse_line

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from router.cli.main import main
-from tests.support import chat_templates
+from tests.support.workers import chat_templates
 
 
 def test_a_template_is_described(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
