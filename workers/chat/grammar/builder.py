@@ -30,7 +30,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Token:
+class SpecialSymbol:
     """A special token. ``text`` is what it stands for."""
 
     id: int
@@ -50,7 +50,7 @@ class Name:
         return self.name
 
 
-Symbol = Literal | Token | Name
+Symbol = Literal | SpecialSymbol | Name
 
 
 def joined(symbols: Sequence[Symbol]) -> str:
@@ -93,7 +93,7 @@ class GrammarBuilder:
         for piece in self._pieces.split(text):
             token = self._special_token(piece) if piece else None
             if token is not None:
-                symbols.append(Token(token, piece))
+                symbols.append(SpecialSymbol(token, piece))
             elif piece and symbols and isinstance(symbols[-1], Literal):
                 symbols[-1] = Literal(symbols[-1].text + piece)
             elif piece:
@@ -119,7 +119,7 @@ class GrammarBuilder:
     def until(self, end: str, content: str = "(?s:.*)") -> Name:
         """A text that matches the expression ``content``, and the marker ``end`` behind it."""
         symbols = self.text(end)
-        at = next((at for at, symbol in enumerate(symbols) if isinstance(symbol, Token)), None)
+        at = next((at for at, symbol in enumerate(symbols) if isinstance(symbol, SpecialSymbol)), None)
         name = self.fresh("until")
         if at is None:
             return self.rule(name, f"/{content}/", f"suffix={json.dumps(end)}")

@@ -8,7 +8,7 @@ from typing import Any
 
 from workers.chat.formats.chat_format import CallFormat, CallKind
 from workers.chat.grammar.builder import GrammarBuilder, Literal, Name, joined
-from workers.chat.grammar.notations import Notation, TaggedValues
+from workers.chat.grammar.notations import TaggedValues, ValueGrammar
 
 _ID_SCHEMA = {"type": "string", "pattern": "^[A-Za-z0-9]{9}$"}
 
@@ -42,10 +42,10 @@ def _body(builder: GrammarBuilder, calls: CallFormat, name: str, parameters: Any
             after_name = joined(builder.marker(calls.after_name))
             return f"{Literal(name)} {after_name} {builder.json(json_schema(parameters))}"
         case CallKind.PYTHON:
-            notation = Notation(builder, parameters, None, python=True)
+            notation = ValueGrammar(builder, parameters, None, python=True)
             return f"{Literal(name)} {notation.object(parameters, '(', ')', '=', bare=True)}"
         case CallKind.DICT:
-            notation = Notation(builder, parameters, calls.quote, python=False)
+            notation = ValueGrammar(builder, parameters, calls.quote, python=False)
             return f"{Literal(name + calls.after_name)} {notation.object(parameters, '{', '}', ':', bare=True)}"
     assert calls.parameter is not None
     values = TaggedValues(

@@ -46,7 +46,7 @@ class Members:
         return found
 
 
-class Notation:
+class ValueGrammar:
     """Values in a notation with braces, brackets and commas.
 
     Args:

@@ -26,7 +26,7 @@ from workers.chat.learning.probing import (
     TEXT_KEY,
     TOOLS,
     WORDS,
-    Probe,
+    TemplateProbe,
     arguments_as,
     call,
     json_values,
@@ -60,7 +60,7 @@ class LearntCalls:
 class _Rendered:
     """Renders calls, without what stands around them in the turn."""
 
-    probe: Probe
+    probe: TemplateProbe
     cut: Cutter
     turn: Turn
     thought: Pair | None
@@ -93,7 +93,7 @@ class _Rendered:
 
 
 def learn_calls(
-    probe: Probe, cut: Cutter, turn: Turn, thought: Pair | None, words: Pair, ends: tuple[str, ...]
+    probe: TemplateProbe, cut: Cutter, turn: Turn, thought: Pair | None, words: Pair, ends: tuple[str, ...]
 ) -> LearntCalls | None:
     """How the model writes calls; None if the template renders none, or in a shape that is not known."""
     words_kept = False

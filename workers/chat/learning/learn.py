@@ -14,7 +14,7 @@ from workers.chat.formats.chat_format import CallFormat, CallKind, ChatFormat, P
 from workers.chat.formats.described import described
 from workers.chat.learning.calls import learn_calls
 from workers.chat.learning.cutting import Cutter
-from workers.chat.learning.probing import FUNCTION, TOOLS, Probe, Render
+from workers.chat.learning.probing import FUNCTION, TOOLS, Renderer, TemplateProbe
 from workers.chat.learning.thoughts import before_end, learn_reasoning, learn_turn, learn_words
 
 HERMES = CallFormat(CallKind.JSON, call=Pair("<tool_call>\n", "\n</tool_call>"), separator="\n")
@@ -50,7 +50,7 @@ class Learnt:
     words_kept: bool = True
 
 
-def learn(render: Render, source: str, ends: tuple[str, ...] = (), tokens: tuple[str, ...] = ()) -> Learnt:
+def learn(render: Renderer, source: str, ends: tuple[str, ...] = (), tokens: tuple[str, ...] = ()) -> Learnt:
     """Learn a format.
 
     Args:
@@ -59,7 +59,7 @@ def learn(render: Render, source: str, ends: tuple[str, ...] = (), tokens: tuple
         ends: the texts of the tokens that end an answer.
         tokens: the texts of the model's other marker tokens.
     """
-    probe, cut = Probe.of(render), Cutter(tokens)
+    probe, cut = TemplateProbe.of(render), Cutter(tokens)
     listed = probe.tail(generation=True, tools=TOOLS)
     whole = _whole(render)
     lists_tools = FUNCTION in whole if listed is not None else False
@@ -97,7 +97,7 @@ def _first_tag(text: str) -> str:
     return tag.group(1) if tag is not None else ""
 
 
-def _whole(render: Render) -> str:
+def _whole(render: Renderer) -> str:
     try:
         return render([{"role": "user", "content": "hello"}], TOOLS, True, {})
     except Exception:  # an untrusted program may raise anything

@@ -14,7 +14,7 @@ from workers.chat.learning.probing import (
     TOOLS,
     USER,
     WORDS,
-    Render,
+    Renderer,
     arguments_as,
     call,
 )
@@ -52,7 +52,7 @@ class Needs:
     many_results: bool = True
 
 
-def learn_needs(render: Render, arguments: str, calls_are_rendered: bool) -> Needs:
+def learn_needs(render: Renderer, arguments: str, calls_are_rendered: bool) -> Needs:
     """Try messages of each form."""
     trial = _Trial(render)
     user = {"role": "user", "content": USER}
@@ -95,7 +95,7 @@ def _in_parts(message: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Trial:
-    render: Render
+    render: Renderer
     parts: bool = False
 
     def shows(self, messages: list[dict[str, Any]], *texts: str) -> bool:

@@ -19,7 +19,7 @@ THINKING = {"enable_thinking": True, "thinking": True}
 NOT_THINKING = {"enable_thinking": False, "thinking": False}
 
 
-class Render(Protocol):
+class Renderer(Protocol):
     """Renders messages with one template. Any exception says that the template refuses them."""
 
     def __call__(
@@ -71,17 +71,17 @@ def call(name: str, arguments: Any, identifier: str) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class TemplateProbe:
     """Shows what a template makes of an assistant's message.
 
     ``needs_tools``: the template fails without tools.
     """
 
-    render: Render
+    render: Renderer
     needs_tools: bool = False
 
     @classmethod
-    def of(cls, render: Render) -> Probe:
+    def of(cls, render: Renderer) -> TemplateProbe:
         """The probe of a template, with tools if it fails without."""
         probe = cls(render)
         return probe if probe.tail({"content": WORDS}) is not None else cls(render, needs_tools=True)

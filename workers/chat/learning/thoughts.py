@@ -16,7 +16,7 @@ from workers.chat.learning.probing import (
     THOUGHT,
     TOOLS,
     WORDS,
-    Probe,
+    TemplateProbe,
     arguments_as,
     call,
 )
@@ -51,7 +51,7 @@ class Reasoning:
     key: str
 
 
-def learn_turn(probe: Probe, cut: Cutter) -> Turn | None:
+def learn_turn(probe: TemplateProbe, cut: Cutter) -> Turn | None:
     """What surrounds the words of an answer; None if they are not rendered."""
     plain = probe.tail({"content": WORDS})
     if plain is None or WORDS not in plain:
@@ -65,7 +65,7 @@ def learn_turn(probe: Probe, cut: Cutter) -> Turn | None:
     return Turn(plain, generations, cut.common_begin(plain, shared), end)
 
 
-def learn_reasoning(probe: Probe, cut: Cutter, turn: Turn, source: str) -> Reasoning | None:
+def learn_reasoning(probe: TemplateProbe, cut: Cutter, turn: Turn, source: str) -> Reasoning | None:
     """How the model thinks, None if it does not, as far as the template tells."""
     for key in (*REASONING_KEYS, "parts"):
         for options in ({}, THINKING):
@@ -75,7 +75,7 @@ def learn_reasoning(probe: Probe, cut: Cutter, turn: Turn, source: str) -> Reaso
     return _prompted_thought(turn) or _thought_in_words(probe, source)
 
 
-def _rendered_thought(probe: Probe, cut: Cutter, turn: Turn, key: str, options: dict[str, bool]) -> Pair | None:
+def _rendered_thought(probe: TemplateProbe, cut: Cutter, turn: Turn, key: str, options: dict[str, bool]) -> Pair | None:
     def rendered(message: dict[str, object]) -> str | None:
         if key == "parts":
             content = [{"type": "thinking", "thinking": THOUGHT}, {"type": "text", "text": message["content"] or WORDS}]
@@ -129,7 +129,7 @@ def _prompted_thought(turn: Turn) -> Reasoning | None:
     return Reasoning(Pair(f"<{tag.group(1)}>", f"</{tag.group(1)}>"), "") if tag is not None else None
 
 
-def _thought_in_words(probe: Probe, source: str) -> Reasoning | None:
+def _thought_in_words(probe: TemplateProbe, source: str) -> Reasoning | None:
     """The markers of a template that takes thoughts out of an earlier answer's words."""
     for match in _SOURCE_TAG.finditer(source):
         end = match.group()

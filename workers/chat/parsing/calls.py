@@ -8,7 +8,7 @@ from typing import Any
 
 from workers.chat.formats.chat_format import CallFormat, CallKind
 from workers.chat.parsing.json_calls import JsonCallReader, read_json
-from workers.chat.parsing.literals import PYTHON, LiteralReader, Notation
+from workers.chat.parsing.literals import PYTHON, LiteralNotation, LiteralReader
 from workers.chat.parsing.parts import AnswerPart, Arguments, CallBegin
 from workers.chat.parsing.reader import TAG, Marker, Reading, TextReader
 from workers.chat.parsing.tagged_arguments import TaggedArguments
@@ -176,7 +176,7 @@ class CallReader:
         reader.at += 1
         self._begin(name, identifier)
         quote = self._format.quote
-        notation = Notation((quote,), escapes=quote in "'\"")
+        notation = LiteralNotation((quote,), escapes=quote in "'\"")
         return (yield from LiteralReader(reader, notation, self._arguments).members("}", ":"))
 
     def _python_calls(self) -> Reading:

@@ -32,14 +32,14 @@ def json_word(word: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Notation:
+class LiteralNotation:
     """How values are written: what strings stand in, and whether a backslash escapes in them."""
 
     quotes: tuple[str, ...]
     escapes: bool
 
 
-PYTHON = Notation(("'", '"'), escapes=True)
+PYTHON = LiteralNotation(("'", '"'), escapes=True)
 
 
 class LiteralReader:
@@ -51,7 +51,7 @@ class LiteralReader:
         sink: gets the JSON text.
     """
 
-    def __init__(self, reader: TextReader, notation: Notation, sink: Callable[[str], None]) -> None:
+    def __init__(self, reader: TextReader, notation: LiteralNotation, sink: Callable[[str], None]) -> None:
         self._reader = reader
         self._notation = notation
         self._quotes = [Marker(quote) for quote in notation.quotes]
