@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from workers.chat.parsing.parts import AnswerPart, Arguments, CallBegin, Thought, Words
+from workers.chat.parsing.parts import AnswerPart, Arguments, CallBegin, KeptThought, Thought, Words
 
 
 def message_of(parts: Iterable[AnswerPart]) -> dict[str, Any]:
@@ -15,7 +15,7 @@ def message_of(parts: Iterable[AnswerPart]) -> dict[str, Any]:
         match part:
             case Thought(text):
                 thought += text
-            case Words(text):
+            case Words(text) | KeptThought(text):
                 words += text
             case CallBegin(name, identifier):
                 function = {"name": name, "arguments": ""}

@@ -17,7 +17,7 @@ from workers.chat.formats.writing import WrittenCall, write_calls
 from workers.chat.message import message_of
 from workers.chat.model_chat import ModelChat
 from workers.chat.parsing.answer import AnswerParser
-from workers.chat.parsing.parts import AnswerPart
+from workers.chat.parsing.parts import AnswerPart, KeptThought, Words
 
 TOOL = "get_weather"
 SCHEMA: dict[str, Any] = {
@@ -272,3 +272,58 @@ def test_the_final_channel_is_words() -> None:
 
 def test_a_part_for_nobody_is_left_out() -> None:
     assert answer(HARMONY, "<|channel|>commentary to=python<|message|>print(1)")["content"] == ""
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "opened", "kept"),
+    [
+        (chat_templates.THINKS, "<think>\nHm.\n</think>\n\nHello", False, "<think>\nHm.\n</think>"),
+        (chat_templates.THINKS_IN_PROMPT, "Hm.\n</think>\n\nHello", True, "<think>\nHm.\n</think>"),
+        (chat_templates.THINKS, "<think>\nHm.", False, "<think>\nHm."),
+        (
+            HARMONY,
+            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Hello",
+            False,
+            "<|channel|>analysis<|message|>Hm.<|end|>",
+        ),
+    ],
+)
+def test_thoughts_that_stay_in_the_text_are_told_from_words(source: str, text: str, opened: bool, kept: str) -> None:
+    parser = AnswerParser(chat(source).format, {}, opened=opened, keep_thoughts=True)
+    parts = [*parser.feed(text), *parser.finish()]
+    assert "".join(part.text for part in parts if isinstance(part, KeptThought)) == kept
+    assert "Hello" not in text or "Hello" in "".join(part.text for part in parts if isinstance(part, Words))
+
+
+@pytest.mark.parametrize("keep_thoughts", [False, True])
+@pytest.mark.parametrize(
+    ("source", "opened", "pieces"),
+    [
+        (
+            chat_templates.THINKS,
+            False,
+            [("", False), ("<think>", True), ("Hm.</thi", True), ("nk>", False), ("Yes", False)],
+        ),
+        (chat_templates.THINKS_IN_PROMPT, True, [("", True), ("Hm.", True), ("</think>", False), ("Yes", False)]),
+        (
+            HARMONY,
+            False,
+            [("<|channel|>analysis", False), ("<|message|>", True), ("Hm.", True), ("<|end|>", False)],
+        ),
+    ],
+)
+def test_a_parser_knows_whether_the_answer_so_far_ends_within_a_thought(
+    source: str, opened: bool, pieces: list[tuple[str, bool]], keep_thoughts: bool
+) -> None:
+    parser = AnswerParser(chat(source).format, {TOOL: SCHEMA}, opened=opened, keep_thoughts=keep_thoughts)
+    assert parser.thinking == opened
+    for piece, thinking in pieces:
+        parser.feed(piece)
+        assert (piece, parser.thinking) == (piece, thinking)
+
+
+def test_a_parser_is_within_a_thought_that_never_ended() -> None:
+    parser = AnswerParser(chat(chat_templates.THINKS).format, {})
+    parser.feed("<think>Hm.")
+    parser.finish()
+    assert parser.thinking

@@ -8,7 +8,7 @@ from typing import Any
 
 from workers.chat.formats.chat_format import ChatFormat
 from workers.chat.parsing.calls import CallReader
-from workers.chat.parsing.parts import AnswerPart, CallBegin, Thought, Trimmer, Words
+from workers.chat.parsing.parts import AnswerPart, CallBegin, KeptThought, Thought, Trimmer, Words
 from workers.chat.parsing.reader import Marker, Reading, TextReader
 from workers.chat.parsing.recipients import RecipientReader
 
@@ -23,7 +23,7 @@ class AnswerParser:
         chat_format: how the model writes.
         schemas: the parameters of each function that may be called, by name; empty if none may.
         opened: whether the prompt ended within a thought.
-        keep_thoughts: leave thoughts, with their markers, in the words.
+        keep_thoughts: leave thoughts, with their markers, in the text.
         fenced: the words are JSON, which may stand in a fence of Markdown; it is left out.
     """
 
@@ -53,12 +53,17 @@ class AnswerParser:
         own = thought is not None and _OWN_MARKERS.search(thought.begin) is not None
         self._later_thoughts = [self._thought_begin, self._thought_end] if own else []
         self._words: Trimmer | None = None
+        self._thinking = opened and bool(self._thought_end)
+        self._recipients: RecipientReader | None = None
         if chat_format.parts is not None:
-            recipients = RecipientReader(self._reader, chat_format, schemas, keep_thoughts, self._parts.append)
-            self._reading = recipients.answer()
-        else:
-            self._reading = self._answer()
+            self._recipients = RecipientReader(self._reader, chat_format, schemas, keep_thoughts, self._parts.append)
+        self._reading = self._recipients.answer() if self._recipients is not None else self._answer()
         self._ended = False
+
+    @property
+    def thinking(self) -> bool:
+        """Whether what has been fed so far ends within a thought."""
+        return self._recipients.thinking if self._recipients is not None else self._thinking
 
     def feed(self, text: str) -> list[AnswerPart]:
         """More of the answer; returns what was found in it."""
@@ -110,8 +115,7 @@ class AnswerParser:
             yield from self._thought(begun=reader.text[start : reader.hit.end])
             return False
         if marker is self._thought_end:
-            if self._keep_thoughts:
-                self._say(reader.text[start : reader.hit.end])
+            self._keep(reader.text[start : reader.hit.end])
             return False
         if marker is self._words_begin:
             return (yield from self._read_words(trims=True))
@@ -138,9 +142,12 @@ class AnswerParser:
                 self._words = None
                 return False
             if marker is self._thought_begin:
+                if self._keep_thoughts:
+                    self._say_held()
                 reader.at, self._words = hit.start, None
                 return False
             if marker is self._thought_end:
+                self._keep(reader.text[hit.start : hit.end])
                 continue
             if (yield from self._read_calls(hit.start, hit.end)):
                 self._words = None
@@ -159,15 +166,26 @@ class AnswerParser:
         return False
 
     def _thought(self, begun: str) -> Reading:
-        """Read a thought to its end. A call within it is part of it, unless the thought never ends."""
+        """Read a thought that began with this text."""
+        self._thinking = True
+        ended = yield from self._read_thought(begun)
+        self._thinking = not ended
+        return ended
+
+    def _read_thought(self, begun: str) -> Reading:
+        """Read a thought to its end; False if there is none.
+
+        A call within it is part of it, unless the thought never ends.
+        """
         reader = self._reader
         triggers = self._calls.triggers if self._calls is not None and not self._calls.unmarked else []
         markers = [self._thought_end, self._words_begin, *triggers]
-        trimmer, unsaid = Trimmer(leading=True), [begun]
+        trimmer = Trimmer(leading=True)
+        self._keep(begun)
 
         def think(text: str) -> None:
             if self._keep_thoughts:
-                self._say(unsaid.pop() + text if unsaid else text)
+                self._keep(text)
             elif shown := trimmer.pass_on(text):
                 self._parts.append(Thought(shown))
 
@@ -175,8 +193,7 @@ class AnswerParser:
             assert reader.hit is not None
             hit = reader.hit
             if markers[hit.index] is self._thought_end:
-                if self._keep_thoughts:
-                    think(reader.text[hit.start : hit.end])
+                self._keep(reader.text[hit.start : hit.end])
                 return True
             if markers[hit.index] is self._words_begin:
                 reader.at = hit.start
@@ -186,13 +203,21 @@ class AnswerParser:
                 return True
             think(reader.text[hit.start : hit.end])
             reader.at = hit.end
-        return True
+        return False
 
     def _ends_later(self, at: int) -> Reading:
         """Whether the thought's end comes after this place. It waits until it comes, or the answer ends."""
         reader = self._reader
         reader.at = at
         return (yield from reader.read_until([self._thought_end], lambda _: None))
+
+    def _keep(self, text: str) -> None:
+        """Leave a piece of a thought in the text, if thoughts are left there."""
+        if not self._keep_thoughts or not text:
+            return
+        if self._words is not None:
+            self._say_held()
+        self._parts.append(KeptThought(text))
 
     def _say(self, text: str) -> None:
         shown = self._words.pass_on(text) if self._words is not None else text

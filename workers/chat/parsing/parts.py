@@ -13,6 +13,13 @@ class Thought:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptThought:
+    """More of a thought that is left in the answer's text, with its markers."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """More of the answer's text."""
 
@@ -34,7 +41,7 @@ class Arguments:
     text: str
 
 
-AnswerPart = Thought | Words | CallBegin | Arguments
+AnswerPart = Thought | KeptThought | Words | CallBegin | Arguments
 
 
 class Trimmer:

@@ -9,7 +9,7 @@ from typing import Any
 from workers.chat.formats.chat_format import ChatFormat, PartsFormat, Recipients
 from workers.chat.parsing.calls import CallReader
 from workers.chat.parsing.json_calls import read_json
-from workers.chat.parsing.parts import AnswerPart, Arguments, CallBegin, Thought, Words
+from workers.chat.parsing.parts import AnswerPart, Arguments, CallBegin, KeptThought, Thought, Words
 from workers.chat.parsing.reader import Marker, Reading, TextReader
 
 _TO = re.compile(r"\bto=([^\s<]+)")
@@ -23,8 +23,11 @@ class RecipientReader:
         reader: where the text comes from.
         chat_format: how the model writes.
         schemas: the parameters of each function, by name.
-        keep_thoughts: leave thoughts, with their headers, in the words.
+        keep_thoughts: leave thoughts, with their headers, in the text.
         emit: gets what is found.
+
+    Attributes:
+        thinking: what has been read so far ends within a thought.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class RecipientReader:
         self._schemas = schemas
         self._keep_thoughts = keep_thoughts
         self._emit = emit
+        self.thinking = False
         self._begin = Marker(self._format.begin)
         self._message = Marker(self._format.message)
         self._ends = [self._begin, *(Marker(end) for end in self._format.ends)]
@@ -59,20 +63,25 @@ class RecipientReader:
                 return True
 
     def _part(self, header: str, start: int) -> Reading:
-        reader = self._reader
         recipient, channel = self._addressed(header)
         name = recipient.removeprefix(self._format.prefix)
         if name in self._schemas and recipient not in self._format.words:
             return (yield from self._call(name))
         if channel in self._format.thoughts:
-            if self._keep_thoughts:
-                self._emit(Words(reader.text[start : reader.at]))
-                found = yield from self._body(Words)
-                if found and reader.hit is not None and reader.hit.index:
-                    self._emit(Words(reader.text[reader.hit.start : reader.hit.end]))
-                return found
-            return (yield from self._body(Thought))
+            return (yield from self._thought(start))
         return (yield from self._body(Words if channel in self._format.words else None))
+
+    def _thought(self, start: int) -> Reading:
+        """Read a thought, whose header stood there."""
+        reader = self._reader
+        self.thinking = True
+        if self._keep_thoughts:
+            self._emit(KeptThought(reader.text[start : reader.at]))
+        found = yield from self._body(KeptThought if self._keep_thoughts else Thought)
+        self.thinking = not found
+        if self._keep_thoughts and found and reader.hit is not None and reader.hit.index:
+            self._emit(KeptThought(reader.text[reader.hit.start : reader.hit.end]))
+        return found
 
     def _addressed(self, header: str) -> tuple[str, str]:
         """Whom a part is for, and its channel. A header without either is for the user."""
@@ -97,6 +106,6 @@ class RecipientReader:
             yield from read_json(reader, lambda text: self._emit(Arguments(text)))
         return (yield from self._body(None))
 
-    def _body(self, kind: type[Thought] | type[Words] | None) -> Reading:
+    def _body(self, kind: type[Thought] | type[KeptThought] | type[Words] | None) -> Reading:
         """Read to the end of a part."""
         return (yield from self._reader.read_until(self._ends, lambda text: self._emit(kind(text)) if kind else None))
