@@ -17,9 +17,8 @@ _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
 _LETTERS = "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?'\"{}[]()<>/|_-="
 
 
-@contextmanager
-def spm_vocabulary(control: Sequence[str] = (), user_defined: Sequence[str] = ()) -> Iterator[Vocabulary]:
-    """A SentencePiece vocabulary of letters, with ``<s>``, ``</s>`` and more special tokens."""
+def spm_gguf(control: Sequence[str] = (), user_defined: Sequence[str] = ()) -> bytes:
+    """The file of a SentencePiece vocabulary of letters, with ``<s>``, ``</s>`` and more special tokens."""
     typed = [("<unk>", _UNKNOWN), ("<s>", _CONTROL), ("</s>", _CONTROL)]
     typed += [(f"<0x{byte:02X}>", _BYTE) for byte in range(256)]
     typed += [(text, _CONTROL) for text in control] + [(text, _USER_DEFINED) for text in user_defined]
@@ -30,12 +29,18 @@ def spm_vocabulary(control: Sequence[str] = (), user_defined: Sequence[str] = ()
         "tokenizer.ggml.tokens": [text for text, _ in typed],
         "tokenizer.ggml.token_type": [kind for _, kind in typed],
     }
+    return build_gguf(metadata)
+
+
+@contextmanager
+def spm_vocabulary(control: Sequence[str] = (), user_defined: Sequence[str] = ()) -> Iterator[Vocabulary]:
+    """The vocabulary of :func:`spm_gguf`, read by llama.cpp."""
     capture_native_log()
     params = llama_cpp.llama_model_default_params()
     params.vocab_only = True
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "vocabulary.gguf")
-        path.write_bytes(build_gguf(metadata))
+        path.write_bytes(spm_gguf(control, user_defined))
         model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         assert model
         try:
