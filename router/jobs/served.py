@@ -10,6 +10,7 @@ from pathlib import PurePath
 from router.jobs.refusals import RefusalReason, Refused
 from shared.engines.files import has_word
 from shared.kinds import KINDS, JobKind
+from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.names import name_key, split_tag
 from shared.settings import ModelSettings
 
@@ -54,16 +55,31 @@ def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | No
     """The model that a client means by ``name``; None if there is none, or more than one.
 
     Its name or an alias; else one that differs only in case and separators, or by the tag ``latest``; else one whose
-    file has the quantization that ``name`` ends in (``llama2:Q8_0``), or that ``name`` leaves out.
+    file has the quantization that ``name`` ends in (``llama2:Q8_0``), or that ``name`` leaves out; else one that has
+    the same name in the catalog (``gemma3:4b`` is ``gemma3``).
     """
     exact = next((model for model in models if name == model.name or name in model.aliases), None)
     if exact is not None:
         return exact
     base, quant = split_tag(name.removeprefix("hf:"))
     keys = {name_key(name), name_key(name.removeprefix("hf:"))} | (set() if quant else {name_key(base)})
-    return _only(models, lambda model: any(name_key(own) in keys for own in _names(model))) or _only(
-        models, lambda model: any(_means(base, quant, own, model.path) for own in _names(model))
+    return (
+        _only(models, lambda model: any(name_key(own) in keys for own in _names(model)))
+        or _only(models, lambda model: any(_means(base, quant, own, model.path) for own in _names(model)))
+        or _same_in_catalog(models, base, quant)
     )
+
+
+def _same_in_catalog(models: Sequence[ModelSettings], base: str, quant: str) -> ModelSettings | None:
+    entry = load_catalog().named(base)
+    if entry is None:
+        return None
+    return _only(models, lambda model: any(_is_entry(entry, quant, own, model.path) for own in _names(model)))
+
+
+def _is_entry(entry: CatalogEntry, quant: str, own: str, path: str) -> bool:
+    own_base, own_quant = split_tag(own)
+    return load_catalog().named(own_base) is entry and _has_quant(quant, own_quant, path)
 
 
 def _only(models: Sequence[ModelSettings], fits: Callable[[ModelSettings], bool]) -> ModelSettings | None:
@@ -78,8 +94,10 @@ def _names(model: ModelSettings) -> tuple[str, ...]:
 def _means(base: str, quant: str, own: str, path: str) -> bool:
     """Whether ``base`` with this quantization, if any, means the model called ``own``, whose file is ``path``."""
     own_base, own_quant = split_tag(own)
-    if name_key(own_base) != name_key(base):
-        return False
+    return name_key(own_base) == name_key(base) and _has_quant(quant, own_quant, path)
+
+
+def _has_quant(quant: str, own_quant: str, path: str) -> bool:
     return not quant or has_word(own_quant or PurePath(path).name, quant)
 
 

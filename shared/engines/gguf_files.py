@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from shared.engines.files import Candidate, HubFile, Listing
@@ -12,6 +13,8 @@ from shared.errors import ModelError
 from shared.gguf.header import read_gguf_header
 
 _PREFERRED_QUANT = "q4_k_m"
+_OTHER_NAMES = {"fp16": "f16", "fp32": "f32"}
+"""Quantizations as other tools name them, and as GGUF files do. ``f16`` is a part of ``bf16``."""
 _FEW_BITS = re.compile(r"(?<![a-z0-9])(i?q[123]|tq[12])_", re.IGNORECASE)
 _PART_PATTERN = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.gguf", re.IGNORECASE)
 
@@ -64,7 +67,8 @@ def choose_gguf(listing: Listing) -> list[HubFile]:
     Raises:
         ModelError: the repository lacks a part, or the pattern names only a file that accompanies a model.
     """
-    matching = listing.matching(".gguf")
+    usual = _OTHER_NAMES.get(listing.pattern.lower(), "")
+    matching = listing.matching(".gguf") or (replace(listing, pattern=usual).matching(".gguf") if usual else [])
     ggufs = without_helpers(matching, lambda file: file.path)
     if listing.pattern and matching and not ggufs:
         name = matching[0].path

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Sequence
 
 from shared.engines import registry
 from shared.engines.files import HubFile, Listing
+from shared.engines.helper_files import without_helpers
 from shared.errors import ModelError
+from shared.models.names import find_quant, is_quant
 from shared.models.source import HubSource
+
+MAX_NAMES = 6
+"""How many files or quantizations an error lists."""
 
 
 def choose_files(source: HubSource, files: Sequence[HubFile], engine: str | None = None) -> list[HubFile]:
@@ -23,11 +30,34 @@ def choose_files(source: HubSource, files: Sequence[HubFile], engine: str | None
             return chosen
     expected = f"a model file that matches {source.pattern!r}" if source.pattern else "a model that can be served"
     models = [file for file in files if file.path.lower().endswith(registry.model_suffixes())]
+    quants = _quants_near(source.pattern, models) if is_quant(source.pattern) else []
+    if quants:
+        raise ModelError(
+            f"hf:{source.repo}: expected one of its quantizations ({_some(quants)}), got {source.pattern!r}"
+        )
     raise ModelError(
         f"hf:{source.repo}: expected {expected}, got {_some_names((models if source.pattern else []) or files)}"
     )
 
 
 def _some_names(files: Sequence[HubFile]) -> str:
-    names = [file.path for file in files if not file.path.startswith(".")]
-    return f"{', '.join(names[:6])}{', ...' if len(names) > 6 else ''}" if names else "no files"
+    return _some([file.path for file in files if not file.path.startswith(".")]) or "no files"
+
+
+def _some(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:MAX_NAMES])}{', ...' if len(names) > MAX_NAMES else ''}"
+
+
+def _quants_near(wanted: str, models: Sequence[HubFile]) -> list[str]:
+    """The quantizations of the models, those with about as many bits as ``wanted`` first."""
+    found = {find_quant(file.path) for file in without_helpers(models, lambda file: file.path)} - {""}
+    return sorted(found, key=lambda quant: (abs(_bits(quant) - _bits(wanted)), -_likeness(quant, wanted), quant))
+
+
+def _bits(quant: str) -> int:
+    digits = re.search(r"\d+", quant)
+    return int(digits[0]) if digits else 0
+
+
+def _likeness(quant: str, wanted: str) -> float:
+    return difflib.SequenceMatcher(None, quant, wanted.upper()).ratio()

@@ -15,7 +15,7 @@ from shared.engines.files import has_word
 from shared.engines.registry import find_engine
 from shared.errors import ModelError
 from shared.kinds import JobKind
-from shared.models.names import name_key, split_tag
+from shared.models.names import name_key, split_tag, without_role
 from shared.models.source import HubSource, PathSource, Source, parse_source
 
 CATALOG_PATH = Path(__file__).with_name("catalog.toml")
@@ -43,14 +43,16 @@ class CatalogEntry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The name and its aliases."""
-        return (self.name, *self.aliases)
+        """The name and its aliases. An alias ``maker/model`` is also the name ``model``."""
+        models = (alias.partition("/")[2] for alias in self.aliases if "/" in alias)
+        return (self.name, *self.aliases, *models)
 
 
 class Catalog:
     """Entries by name. Names ignore case and the separators ``- _ . : /``: ``Llama-3.2:1B`` is ``llama3.2-1b``.
 
-    A quantization may follow a name: ``llama2:Q8_0``.
+    A quantization may follow a name, and so may ``instruct``, ``chat``, ``it`` and ``gguf``, which say nothing here:
+    ``llama2:Q8_0``, ``llama3.1:8b-instruct-q4_K_M``.
     """
 
     def __init__(self, entries: Iterable[CatalogEntry]) -> None:
@@ -72,11 +74,11 @@ class Catalog:
         Raises:
             ModelError: the model has no other files than those of its entry.
         """
-        entry = self._by_key.get(name_key(name))
+        entry = self.named(name)
         if entry is not None:
             return entry
         base, quant = split_tag(name)
-        entry = self._by_key.get(name_key(base))
+        entry = self.named(base)
         return entry if entry is None or not quant else _with_quant(entry, quant)
 
     def get(self, name: str) -> CatalogEntry:
@@ -87,6 +89,10 @@ class Catalog:
                 f"model: expected a name of the catalog, got {name!r}{self._hint(name)}; all names: nexa list"
             )
         return entry
+
+    def named(self, name: str) -> CatalogEntry | None:
+        """The entry with this name or alias, which has no tag, or None."""
+        return self._by_key.get(name_key(name)) or self._by_key.get(name_key(without_role(name)))
 
     def _hint(self, name: str) -> str:
         if BARE_REPO.fullmatch(name):
@@ -113,8 +119,8 @@ def _with_quant(entry: CatalogEntry, quant: str) -> CatalogEntry:
         raise ModelError(
             f"model: expected {entry.name}, which has one file, got {given!r}; for others: hf:owner/repo:{quant}"
         )
-    source = HubSource(entry.source.repo, quant)
-    return replace(entry, name=f"{entry.name}:{quant}", aliases=(), source=source, sha256=None, note="")
+    source = HubSource(entry.source.repo, quant.upper())
+    return replace(entry, name=f"{entry.name}:{source.pattern}", aliases=(), source=source, sha256=None, note="")
 
 
 def _read_entry(row: dict[str, Any]) -> CatalogEntry:

@@ -10,6 +10,9 @@ LATEST = "latest"
 _SEPARATORS = re.compile(r"[-_.:/\s]+")
 _QUANT = r"(?:ud-)?(?:i?q\d\w*|tq\d_\w+|b?f16|f32|fp(?:8|16|32)|mxfp4\w*|nvfp4\w*)"
 _WITH_TAG = re.compile(rf"(?P<base>.+?)(?::(?P<latest>{LATEST})|[-:.](?P<quant>{_QUANT}))", re.IGNORECASE)
+_QUANT_ALONE = re.compile(_QUANT, re.IGNORECASE)
+_QUANT_WITHIN = re.compile(rf"(?<![a-z0-9]){_QUANT}(?![a-z0-9])", re.IGNORECASE)
+_ROLE = re.compile(r"(?:[-_.:](?:instruct|chat|it|gguf))+", re.IGNORECASE)
 
 
 def name_key(name: str) -> str:
@@ -24,3 +27,20 @@ def split_tag(name: str) -> tuple[str, str]:
     """
     match = _WITH_TAG.fullmatch(name)
     return (match["base"], match["quant"] or "") if match else (name, "")
+
+
+def without_role(name: str) -> str:
+    """A name without what says only that the model answers: ``llama3.1:8b-instruct`` is ``llama3.1:8b``."""
+    ends = [match.start() for match in _ROLE.finditer(name) if match.end() == len(name)]
+    return name[: ends[0]] if ends else name
+
+
+def is_quant(text: str) -> bool:
+    """Whether ``text`` is a quantization and nothing else."""
+    return _QUANT_ALONE.fullmatch(text) is not None
+
+
+def find_quant(path: str) -> str:
+    """The quantization in the name of a file, in upper case; empty if there is none."""
+    found = _QUANT_WITHIN.findall(path.rpartition("/")[2])
+    return found[-1].upper() if found else ""

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from shared.engines.registry import model_suffixes
 from shared.errors import ModelError
-from shared.models.names import LATEST
+from shared.models.names import LATEST, is_quant
 
 _REPO_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _HUB_ADDRESS = re.compile(
@@ -136,12 +136,19 @@ def parse_source(text: str) -> Source:
         repo, _, pattern = rest.removeprefix("//").partition(":")
         if not _REPO_PATTERN.fullmatch(repo) or ".." in repo:
             raise ModelError(f"model: expected hf:owner/repo[:file-pattern], got {text!r}")
-        return HubSource(repo, "" if pattern.lower() == LATEST else pattern)
+        return HubSource(repo, _known_pattern(pattern))
     if scheme == "package":
         return _parse_package(rest, text)
     if scheme == "packages":
         return JoinedSource(tuple(_parse_package(folder, text) for folder in rest.split("+")))
     return PathSource(Path(text).expanduser())
+
+
+def _known_pattern(pattern: str) -> str:
+    """The pattern as it is kept: a quantization in upper case, so that ``q8_0`` and ``Q8_0`` are one model."""
+    if pattern.lower() == LATEST:
+        return ""
+    return pattern.upper() if is_quant(pattern) else pattern
 
 
 def _parse_package(location: str, text: str) -> PackageSource:

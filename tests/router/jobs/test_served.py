@@ -55,6 +55,38 @@ def test_names_as_users_type_them(name: str, found: int) -> None:
     assert find_model(MODELS, name, JobKind.TEXT) is MODELS[found]
 
 
+IN_CATALOG = (
+    served("gemma3", "/m/gemma-3-4b-it-Q4_K_M.gguf"),
+    served("llama3.1:Q8_0", "/m/Meta-Llama-3.1-8B-Instruct-Q8_0.gguf"),
+    served("Qwen2.5-7B-Instruct-Q5_K_M", "/m/Qwen2.5-7B-Instruct-Q5_K_M.gguf"),
+    served("qwen2.5-0.5b", "/m/qwen2.5-0.5b-instruct-q4_k_m.gguf"),
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("gemma3:4b", 0),
+        ("gemma3:4b-it-q4_K_M", 0),
+        ("gemma-3-4b-it", 0),
+        ("llama3.1:8b", 1),
+        ("llama3.1:8b-instruct-q8_0", 1),
+        ("meta-llama-3.1-8b-instruct:latest", 1),
+        ("qwen2.5:7b", 2),
+        ("qwen2.5:7b-instruct-q5_K_M", 2),
+        ("Qwen2.5-0.5B-Instruct", 3),
+    ],
+)
+def test_other_names_of_the_catalog_name_the_same_model(name: str, found: int) -> None:
+    assert find_model(IN_CATALOG, name, JobKind.TEXT) is IN_CATALOG[found]
+
+
+@pytest.mark.parametrize("name", ["gemma3:4b-it-q8_0", "llama3.1:8b-q4_K_M", "gemma3:12b", "qwen2.5:7b-q8_0"])
+def test_another_quantization_or_size_of_the_catalog_is_refused(name: str) -> None:
+    with pytest.raises(Refused, match=f"model: expected one of gemma3 .*; got '{name}'"):
+        find_model(IN_CATALOG, name, JobKind.TEXT)
+
+
 @pytest.mark.parametrize("name", ["twice", "twice:latest", "smollm2:Q8_0", "twice:Q5_K_M", "other", "Q8_0", ":latest"])
 def test_a_name_of_no_model_or_of_several_is_refused(name: str) -> None:
     with pytest.raises(Refused, match=f"model: expected one of smollm2 .*; got '{name}'"):

@@ -300,7 +300,7 @@ def test_two_patterns_of_one_repository_are_two_models(store: ModelStore, hub: H
     hub.repos["owner/tiny"].files["tiny-Q8_0.gguf"] = build_gguf()
     assert store.pull(SPEC + ":q8_0").path.name == "tiny-Q8_0.gguf"
     assert store.pull(SPEC).path.name == "tiny-Q4_K_M.gguf"
-    assert [model.name for model in store.installed()] == ["owner/tiny", "owner/tiny:q8_0"]
+    assert [model.name for model in store.installed()] == ["owner/tiny", "owner/tiny:Q8_0"]
 
 
 def test_whisper_repository_becomes_a_folder(store: ModelStore, hub: HubServer) -> None:

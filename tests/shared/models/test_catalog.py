@@ -39,7 +39,7 @@ def test_names_ignore_case_and_separators(spelling: str) -> None:
     ("name", "found", "source"),
     [
         ("llama2:Q8_0", "llama2:Q8_0", "hf:TheBloke/Llama-2-7B-Chat-GGUF:Q8_0"),
-        ("Llama-2:q8_0", "llama2:q8_0", "hf:TheBloke/Llama-2-7B-Chat-GGUF:q8_0"),
+        ("Llama-2:q8_0", "llama2:Q8_0", "hf:TheBloke/Llama-2-7B-Chat-GGUF:Q8_0"),
         ("llama2-Q8_0", "llama2:Q8_0", "hf:TheBloke/Llama-2-7B-Chat-GGUF:Q8_0"),
         ("llama2:q4_k_m", "llama2", "hf:TheBloke/Llama-2-7B-Chat-GGUF:*Q4_K_M.gguf"),
         ("llama2:latest", "llama2", "hf:TheBloke/Llama-2-7B-Chat-GGUF:*Q4_K_M.gguf"),

@@ -36,6 +36,8 @@ def test_malformed_hub_source(spec: str) -> None:
         ("hf:owner/repo", "owner/repo", ""),
         ("hf:owner/repo:Q8_0", "owner/repo", "Q8_0"),
         ("hf:owner/repo:latest", "owner/repo", ""),
+        ("hf:owner/repo:q4_K_M", "owner/repo", "Q4_K_M"),
+        ("hf:owner/repo:m-q8_0.gguf", "owner/repo", "m-q8_0.gguf"),
         ("hf://owner/repo:Q8_0", "owner/repo", "Q8_0"),
         ("hf.co/owner/repo", "owner/repo", ""),
         ("hf.co/owner/Some-Model-GGUF:Q4_K_M", "owner/Some-Model-GGUF", "Q4_K_M"),
