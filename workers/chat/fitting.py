@@ -129,7 +129,7 @@ def _with_system(messages: list[ChatMessage], needs: Needs) -> list[ChatMessage]
     return [{"role": "user", "content": system}, *rest]
 
 
-def _arguments(call: dict[str, Any]) -> dict[str, Any]:
+def arguments_of(call: dict[str, Any]) -> dict[str, Any]:
     """The arguments of a call as an object. What is none is kept as its ``value``."""
     arguments = call["function"].get("arguments")
     if isinstance(arguments, str):
@@ -147,7 +147,7 @@ def _arguments(call: dict[str, Any]) -> dict[str, Any]:
 def _calls_as_words(message: ChatMessage, calls: CallFormat) -> ChatMessage:
     if "tool_calls" not in message:
         return message
-    made = [WrittenCall(call["function"]["name"], _arguments(call), call["id"]) for call in message["tool_calls"]]
+    made = [WrittenCall(call["function"]["name"], arguments_of(call), call["id"]) for call in message["tool_calls"]]
     texts = [message["content"]] if message["content"] else []
     words = {key: value for key, value in message.items() if key != "tool_calls"}
     return {**words, "content": "\n".join([*texts, write_calls(calls, made)])}
@@ -215,7 +215,7 @@ def _finished(message: ChatMessage, needs: Needs, reasoning_key: str) -> ChatMes
 
 
 def _finished_call(call: dict[str, Any], needs: Needs) -> dict[str, Any]:
-    arguments: Any = _arguments(call)
+    arguments: Any = arguments_of(call)
     if needs.arguments == "text":
         arguments = json.dumps(arguments, ensure_ascii=False)
     identifier = short_id(call["id"]) if needs.short_ids else call["id"]

@@ -49,6 +49,7 @@ class ChatProgram:
 
     Attributes:
         names: the variables that the template reads.
+        constants: its string constants.
 
     Raises:
         ValueError: the template's syntax is wrong.
@@ -62,7 +63,9 @@ class ChatProgram:
         environment.globals.update(raise_exception=_refuse, strftime_now=lambda pattern: now().strftime(pattern))
         try:
             self._template = environment.from_string(source)
-            self.names = frozenset(jinja2.meta.find_undeclared_variables(environment.parse(source)))
+            parsed = environment.parse(source)
+            self.names = frozenset(jinja2.meta.find_undeclared_variables(parsed))
+            self.constants = [str(constant.value) for constant in parsed.find_all(nodes.Const)]
         except jinja2.TemplateError as error:
             raise ValueError(f"chat template: not valid Jinja: {error}; --chat-template sets another one") from None
         self.source = source
@@ -105,7 +108,7 @@ class ChatProgram:
     def _run(self, variables: dict[str, Any]) -> str:
         try:
             return self._template.render(copy.deepcopy(variables))
-        except TemplateRefusal:
+        except (TemplateRefusal, MemoryError):
             raise
         except Exception as error:  # an untrusted program may raise anything
             raise TemplateFailure(f"{type(error).__name__}: {error}") from None

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokens
+from workers.chat.learning.learn import Origin
+from workers.chat.template_source import find_template
 from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
 from workers.llama.cache.host_cache import HostCache
 from workers.llama.cache.kv_cache import KVCache
-from workers.llama.chat.template import TemplateSource, find_template
+from workers.llama.chats import ModelChats
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.generation import Generation
 from workers.llama.lanes import PreparationLanes
@@ -27,6 +29,7 @@ from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
 from workers.llama.preparation import JobPreparer, has_grammar
 from workers.llama.sandbox.attempt import Limits, PreparationAttempt
+from workers.llama.sandbox.messages import Template
 from workers.llama.sandbox.sandbox import Sandbox
 from workers.llama.scheduler import ScheduledTokens, Scheduler
 from workers.llama.sequence import Sequence
@@ -72,12 +75,12 @@ class LlamaEngine:
         model = LlamaModel(options.path, options.gpu_layers, lambda fraction: report(0.95 * fraction))
         self._resources.callback(model.close)
         context_tokens = options.context_for(model.trained_tokens)
-        template = self._template_of(model)
         compiler = GrammarCompiler(model.vocabulary.grammar_tokenizer())
-        self._preparer = JobPreparer(model.vocabulary, template, sandbox, compiler, context_tokens)
+        sandbox.open()
+        chats = self._chats_of(model, sandbox)
+        self._preparer = JobPreparer(model.vocabulary, chats, sandbox, compiler, context_tokens)
         self._generation = Generation(model.vocabulary)
         slots = self._open_context(model, options.cells_for(context_tokens))
-        sandbox.open(template.text, PreparationAttempt(self._limits))
         report(1.0)
         return EngineInfo(slots=slots, context_tokens=context_tokens)
 
@@ -141,11 +144,19 @@ class LlamaEngine:
         self._lanes.close()
         self._resources.close()
 
-    def _template_of(self, model: LlamaModel) -> TemplateSource:
+    def _chats_of(self, model: LlamaModel, sandbox: Sandbox) -> ModelChats:
+        """Learn from the model's chat templates."""
         try:
-            return find_template(self._options.chat_template, model.chat_template(), model.vocabulary.is_special)
+            source = find_template(self._options.chat_template, model.template(), model.vocabulary.is_special)
         except ValueError as error:
             raise EngineLoadError(str(error)) from None
+        templates = []
+        for text in source.texts:
+            chat = sandbox.learn(text, PreparationAttempt(self._limits))
+            templates.append(Template(text, chat))
+            if chat.learnt.origin is Origin.OWN_PROMPT:
+                log.info("the chat template shows no calls of tools: they are described by a prompt of nexa's own")
+        return ModelChats(model.vocabulary, templates[0], templates[-1], source.stop, self._options.reasoning)
 
     def _open_context(self, model: LlamaModel, cells: int) -> int:
         """Create the context with its cache and scheduler; returns the number of slots."""
@@ -265,7 +276,8 @@ class LlamaEngine:
         sequence.started = True
         self._prompt_tokens += sequence.prompt_length
         self._cached_tokens += sequence.cached_tokens
-        emitted: list[Emitted] = [(sequence.job_id, Started(sequence.prompt_length, sequence.cached_tokens))]
+        started = Started(sequence.prompt_length, sequence.cached_tokens, sequence.warnings)
+        emitted: list[Emitted] = [(sequence.job_id, started)]
         if sequence.echo is not None and sequence.job.top_logprobs is None:
             emitted.append((sequence.job_id, Tokens(sequence.echo.text, [])))
         return emitted
@@ -277,7 +289,14 @@ class LlamaEngine:
 
     @staticmethod
     def _done(sequence: Sequence, reason: FinishReason) -> Done:
-        return Done(reason, sequence.prompt_length, sequence.cached_tokens, sequence.generated, sequence.ttft_s)
+        return Done(
+            reason,
+            sequence.prompt_length,
+            sequence.cached_tokens,
+            sequence.generated,
+            sequence.ttft_s,
+            sequence.reasoning_tokens,
+        )
 
 
 def _slice_of(part: ScheduledTokens) -> BatchSlice:

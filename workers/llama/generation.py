@@ -8,10 +8,15 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from shared.wire.payloads import FinishReason, JobError, TokenLogprob, Tokens, ToolCallDelta
+from shared.wire.jobs import ToolChoice
+from shared.wire.payloads import FinishReason, JobError, TokenLogprob, Tokens
 from workers.llama.native.vocabulary import Vocabulary
 from workers.llama.sampling.logprobs import log_softmax, most_likely
 from workers.llama.sequence import Sequence
+from workers.llama.text.assembler import Said
+
+MAX_OVER_BUDGET_TOKENS = 8
+"""How many tokens a thought may have beyond its budget, to complete a character or its own end."""
 
 
 class _Choice(NamedTuple):
@@ -48,9 +53,9 @@ class Generation:
         if reason is FinishReason.LENGTH:
             _check_call_complete(sequence)
         if reason is not None:
-            sent = replace(sent, text=sent.text + sequence.assembler.flush())
+            sent = _with_rest(sent, sequence.assembler.flush())
             reason = FinishReason.TOOL_CALLS if sequence.assembler.calls else reason
-        return (sent if sent.token_ids or sent.text or sent.logprobs else None), reason
+        return (sent if sent.token_ids or sent.text or sent.reasoning or sent.logprobs else None), reason
 
     def echo(self, sequence: Sequence, start: int, logits: NDArray[np.float32]) -> Tokens:
         """The next part of an echoed prompt, with the log probabilities of its tokens.
@@ -102,6 +107,8 @@ class Generation:
     def _choose(self, sequence: Sequence, logits: NDArray[np.float32]) -> _Choice:
         """Draw the next token; returns it with those that the grammar forces after it."""
         constraint = sequence.constraint
+        if (end := self._thought_end(sequence)) is not None:
+            return _Choice(end)
         if constraint is None:
             if sequence.job.ignore_eos:
                 logits[list(self.vocabulary.eog)] = -np.inf
@@ -130,19 +137,40 @@ class Generation:
             sequence.sampler.accept(forced_token)
         return _Choice([token, *forced], FinishReason.STOP if constraint.ended else None)
 
+    @staticmethod
+    def _thought_end(sequence: Sequence) -> list[int] | None:
+        """The tokens that end a thought which has used up its budget; None as long as it may go on."""
+        budget, assembler = sequence.budget, sequence.assembler
+        if budget is None or sequence.reasoning_tokens < budget.tokens or not assembler.thinking:
+            return None
+        over = sequence.reasoning_tokens - budget.tokens
+        if over < MAX_OVER_BUDGET_TOKENS and not assembler.between_texts:
+            return None
+        if sequence.generated + len(budget.end) >= sequence.max_tokens:
+            return None
+        if sequence.constraint is not None:
+            if not sequence.constraint.takes(budget.end):
+                return None
+            for token in budget.end:
+                sequence.constraint.accept(token)
+        for token in budget.end:
+            sequence.sampler.accept(token)
+        return budget.end
+
     def _append(self, sequence: Sequence, tokens: list[int], logprobs: NDArray[np.float64] | None) -> Tokens:
-        text, deltas, rows = "", list[ToolCallDelta](), list[TokenLogprob]()
+        said, rows = Said(), list[TokenLogprob]()
         for position, token in enumerate(tokens):
             sequence.tokens.append(token)
             if logprobs is not None:
                 row, top = (logprobs if position == 0 else None), sequence.job.top_logprobs or 0
                 rows.append(self._logprob(token, row, top, _offset(sequence)))
-            new_text, new_deltas = sequence.assembler.push(self.vocabulary.piece(token, sequence.special_pieces))
-            text += new_text
-            deltas += new_deltas
+            was_thinking = sequence.assembler.thinking
+            said += sequence.assembler.push(self.vocabulary.piece(token, token in sequence.shown))
+            if was_thinking or sequence.assembler.thinking:
+                sequence.reasoning_tokens += 1
             if sequence.assembler.stopped:
                 break
-        return Tokens(text, list(tokens), rows, deltas)
+        return Tokens(said.text, list(tokens), rows, said.calls, said.reasoning)
 
     def _limit(self, sequence: Sequence) -> FinishReason | None:
         if sequence.assembler.stopped:
@@ -166,7 +194,17 @@ def _offset(sequence: Sequence) -> int:
     return sequence.assembler.characters + (len(sequence.echo.text) if sequence.echo is not None else 0)
 
 
+def _with_rest(sent: Tokens, rest: Said) -> Tokens:
+    return replace(
+        sent, text=sent.text + rest.text, reasoning=sent.reasoning + rest.reasoning, tool_calls=sent.tool_calls + rest.calls
+    )
+
+
 def _check_call_complete(sequence: Sequence) -> None:
-    if sequence.special_pieces and sequence.constraint is not None and not sequence.constraint.complete:
+    """Refuse to cut a call off. An answer that may be words is cut off within them, or within its thought."""
+    job, constraint = sequence.job, sequence.constraint
+    if not job.tools or job.tool_choice is ToolChoice.NONE or constraint is None or constraint.complete:
+        return
+    if sequence.assembler.calls or job.tool_choice is not ToolChoice.AUTO:
         message = f"max_tokens: expected enough tokens for a complete tool call, got {sequence.max_tokens}"
         raise JobError(400, message, "max_tokens")

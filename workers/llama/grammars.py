@@ -72,7 +72,9 @@ class GrammarStore:
             found = self._sandbox.compile(task, attempt)
         except LimitExceeded as exceeded:
             raise limit_error(exceeded.limit, attempt, key, task.param) from None
-        return self._compiler.rebuild(found.grammar, found.texts, found.closing, found.memory_bytes, task.param)
+        return self._compiler.rebuild(
+            found.grammar, found.texts, found.closing, found.memory_bytes, task.param, found.warnings
+        )
 
     def _keep(self, key: bytes, grammar: CompiledGrammar, limits: Limits) -> None:
         with self._lock:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from shared.kinds import kind_of
-from shared.wire.jobs import TextJob, ToolChoice, Work
+from shared.wire.jobs import TextJob, Work
 from shared.wire.payloads import JobError
+from workers.chat.model_chat import Prompt
 from workers.engine import EngineJob
-from workers.llama.chat.template import TemplateSource
-from workers.llama.chat.tool_parser import ToolCallParser
+from workers.llama.chats import AnswerReading, ModelChats, offered_tools
 from workers.llama.constraints.closing import MAX_CLOSING_TOKENS, ClosingGuard, closing_growth
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.constraints.constraint import TokenConstraint
@@ -18,7 +17,6 @@ from workers.llama.grammars import GrammarStore, content_key, limit_error
 from workers.llama.native.vocabulary import Vocabulary
 from workers.llama.sampling.sampler import Sampler
 from workers.llama.sandbox.attempt import PreparationAttempt
-from workers.llama.sandbox.messages import Compile, Render
 from workers.llama.sandbox.sandbox import LimitExceeded, Sandbox
 from workers.llama.sequence import Sequence
 from workers.llama.text.assembler import TextAssembler
@@ -31,14 +29,13 @@ class JobPreparer:
     def __init__(
         self,
         vocabulary: Vocabulary,
-        template: TemplateSource,
+        chats: ModelChats,
         sandbox: Sandbox,
         compiler: GrammarCompiler,
         context_tokens: int,
     ) -> None:
         self._vocabulary = vocabulary
-        self._template = template
-        self._tool_format = template.tool_format
+        self._chats = chats
         self._sandbox = sandbox
         self._grammars = GrammarStore(sandbox, compiler)
         self._context_tokens = context_tokens
@@ -54,17 +51,15 @@ class JobPreparer:
         job = engine_job.work
         if not isinstance(job, TextJob):
             raise JobError(400, f"model: expected a model for {kind_of(job)} requests, got one for text", "model")
-        tools = _offered_tools(job)
-        prompt = self._prompt_tokens(job, tools, attempt)
+        chat = self._rendered(job, attempt) if job.messages is not None else None
+        prompt = self._prompt_tokens(job, chat)
         max_tokens = self._fit(job, len(prompt))
         self._check_bias(job)
-        constraint = self._constraint(job, tools, attempt)
+        constraint = self._constraint(job, chat, attempt)
         if constraint is not None:
             _check_budget(constraint, max_tokens)
-        parser = None
-        if tools:
-            parser = ToolCallParser(self._tool_format, content_allowed=job.tool_choice is ToolChoice.AUTO)
-        stop = job.stop + (list(self._template.stop) if job.messages is not None else [])
+        reading = AnswerReading() if chat is None else self._chats.reading(job, chat)
+        stop = job.stop + ([] if chat is None else list(self._chats.stop))
         echo = self._echo(job, prompt) if job.echo else None
         return Sequence(
             job_id=engine_job.job_id,
@@ -73,10 +68,12 @@ class JobPreparer:
             prompt_length=len(prompt),
             max_tokens=max_tokens,
             sampler=Sampler(job.sampling, self._vocabulary.size),
-            assembler=TextAssembler(stop, parser, b"" if echo is None else echo.unfinished),
+            assembler=TextAssembler(stop, reading.parser, b"" if echo is None else echo.unfinished),
             constraint=constraint,
-            closing_guard=_guard(constraint, job, tools),
-            special_pieces=bool(tools),
+            closing_guard=_guard(constraint, job),
+            shown=reading.shown,
+            budget=reading.budget,
+            warnings=[] if constraint is None else constraint.grammar.warnings,
             echo=echo,
             echoed=len(prompt) if engine_job.generated else min(engine_job.delivered, len(prompt)),
         )
@@ -86,24 +83,24 @@ class JobPreparer:
             return echo_of_text(job.prompt, [self._vocabulary.piece(token, special=True) for token in prompt])
         return echo_of_tokens([self._vocabulary.piece(token) for token in prompt])
 
-    def _prompt_tokens(self, job: TextJob, tools: list[dict[str, Any]], attempt: PreparationAttempt) -> list[int]:
+    def _prompt_tokens(self, job: TextJob, chat: Prompt | None) -> list[int]:
         if job.prompt_tokens is not None:
             for token in job.prompt_tokens:
                 self._check_token(token, "prompt")
             tokens = list(job.prompt_tokens)
-        elif job.messages is not None:
-            pieces = self._rendered(Render(job.messages, tools, job.template_options), attempt)
-            self._check_length(job, "".join(pieces))
+        elif chat is not None:
+            self._check_length(job, chat.text)
             bos = self._vocabulary.bos_text
-            adds_bos = self._vocabulary.adds_bos and not (bos and pieces[0].startswith(bos))
-            tokens = self._vocabulary.tokenize_pieces(pieces, add_special=adds_bos)
+            adds_bos = self._vocabulary.adds_bos and not (bos and chat.pieces[0].startswith(bos))
+            tokens = self._vocabulary.tokenize_pieces([*chat.pieces, *chat.continued], add_special=adds_bos)
         else:
             text = job.prompt or ""
             self._check_length(job, text)
             tokens = self._vocabulary.tokenize(text, add_special=True, parse_special=job.parse_special)
         return tokens or [max(self._vocabulary.bos, 0)]
 
-    def _rendered(self, task: Render, attempt: PreparationAttempt) -> list[str]:
+    def _rendered(self, job: TextJob, attempt: PreparationAttempt) -> Prompt:
+        task = self._chats.rendering(job)
         try:
             return self._sandbox.render(task, attempt)
         except LimitExceeded as exceeded:
@@ -136,37 +133,40 @@ class JobPreparer:
             expected = f"token ids from 0 to {self._vocabulary.size - 1}"
             raise JobError(400, f"{param}: expected {expected}, got {token}", param)
 
-    def _constraint(
-        self, job: TextJob, tools: list[dict[str, Any]], attempt: PreparationAttempt
-    ) -> TokenConstraint | None:
-        if tools:
-            task = Compile(None, tools, job.tool_choice, job.tool_name, job.parallel_tool_calls)
-        elif job.constraint is not None:
-            task = Compile(job.constraint)
-        else:
+    def _constraint(self, job: TextJob, chat: Prompt | None, attempt: PreparationAttempt) -> TokenConstraint | None:
+        task = self._chats.grammar(job, chat)
+        if task is None:
             return None
-        return self._grammars.constraint(task, attempt)
+        constraint = self._grammars.constraint(task, attempt)
+        if chat is not None and chat.continued:
+            self._begin(constraint, chat.continued)
+        return constraint
+
+    def _begin(self, constraint: TokenConstraint, continued: list[str]) -> None:
+        """Tell a constraint how the answer begins."""
+        tokens = self._vocabulary.tokenize_pieces(continued, add_special=False)
+        if not constraint.takes(tokens):
+            expected = f"a last message that begins an answer which {constraint.param} allows"
+            raise JobError(400, f"messages: expected {expected}, got another one", "messages")
+        for token in tokens:
+            constraint.accept(token)
 
 
 def has_grammar(work: Work) -> bool:
     """Whether the answer to a job is constrained."""
-    return isinstance(work, TextJob) and bool(work.constraint or _offered_tools(work))
+    return isinstance(work, TextJob) and bool(work.constraint or offered_tools(work))
 
 
-def _offered_tools(job: TextJob) -> list[dict[str, Any]]:
-    return [] if job.tool_choice is ToolChoice.NONE else job.tools
-
-
-def _guard(constraint: TokenConstraint | None, job: TextJob, tools: list[dict[str, Any]]) -> ClosingGuard | None:
+def _guard(constraint: TokenConstraint | None, job: TextJob) -> ClosingGuard | None:
     """None if the answer cannot be guarded: no closing was found, or only one that is too long."""
     closing = None if constraint is None else constraint.grammar.closing
     if constraint is None or closing is None or len(closing) > MAX_CLOSING_TOKENS:
         return None
-    return ClosingGuard(constraint, _growth(job, tools))
+    return ClosingGuard(constraint, _growth(job))
 
 
-def _growth(job: TextJob, tools: list[dict[str, Any]]) -> int:
-    return closing_growth(json.dumps(tools if tools else job.constraint and job.constraint.value))
+def _growth(job: TextJob) -> int:
+    return closing_growth(json.dumps([offered_tools(job), job.constraint and job.constraint.value]))
 
 
 def _check_budget(constraint: TokenConstraint, max_tokens: int) -> None:

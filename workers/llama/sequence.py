@@ -10,6 +10,7 @@ from shared.states import move
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import FinishReason, Tokens
 from workers.engine import Party
+from workers.llama.chats import ThinkingBudget
 from workers.llama.constraints.closing import ClosingGuard
 from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.sampling.sampler import Sampler
@@ -40,8 +41,9 @@ class Sequence:
 
     ``tokens`` are the prompt's, then the generated ones. The first ``computed`` of them are in the KV cache, as
     sequence ``cache_id`` (-1 for none). While decoding, the last token and those that a grammar forced are pending.
-    ``max_tokens`` bounds the generated tokens and fits the context. ``special_pieces`` is set if the text includes
-    special tokens, as tool calls do. ``echo`` is set if the answer begins with the prompt; ``echoed`` counts the
+    ``max_tokens`` bounds the generated tokens and fits the context. ``shown`` are the special tokens whose texts are part
+    of the answer, as those around calls are. ``reasoning_tokens`` counts the tokens of thoughts, which end at their
+    ``budget``. ``warnings`` are for the client. ``echo`` is set if the answer begins with the prompt; ``echoed`` counts the
     prompt's tokens whose log probabilities were sent. ``forced_start`` are the tokens that the grammar forces first:
     they are computed with the prompt, and sent with the first drawn token. ``takeover_end`` is the finish reason of a
     sequence that needs no step of this worker: earlier workers generated all, or ``max_tokens`` is 0. Instants are
@@ -61,7 +63,10 @@ class Sequence:
     assembler: TextAssembler
     constraint: TokenConstraint | None = None
     closing_guard: ClosingGuard | None = None
-    special_pieces: bool = False
+    shown: frozenset[int] = frozenset()
+    budget: ThinkingBudget | None = None
+    reasoning_tokens: int = 0
+    warnings: list[str] = field(default_factory=list)
     echo: PromptEcho | None = None
     echoed: int = 0
     state: SequenceState = SequenceState.WAITING

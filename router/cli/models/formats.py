@@ -40,7 +40,7 @@ def _formats(args: argparse.Namespace) -> int:
     words = [str(_template_of(args.model)), "--bos", args.bos, "--eos", args.eos]
     if args.parse is not None:
         words += ["--parse", os.path.abspath(args.parse)]
-    return subprocess.run(module_command("workers.chat", *words), env=child_environment(), check=False).returncode
+    return subprocess.run(module_command("workers.llama.chat", *words), env=child_environment(), check=False).returncode
 
 
 def _template_of(model: str) -> Path:

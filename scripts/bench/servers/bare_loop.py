@@ -20,7 +20,8 @@ from scripts.bench.measurements.figures import cell_of
 from scripts.bench.measurements.outcome import Outcome
 from scripts.bench.workloads.catalog import STORY_TOKENS
 from scripts.bench.workloads.prompts import Prompts, user
-from workers.llama.chat.template import ChatTemplate, find_template
+from workers.chat.template_source import find_template
+from workers.llama.chat.template_file import chat_of
 from workers.llama.native.batch import BatchSlice
 from workers.llama.native.context import LlamaContext
 from workers.llama.native.model import LlamaModel
@@ -48,10 +49,10 @@ def prompts_of(model: LlamaModel, seed: str) -> list[list[int]]:
     """The tokenized prompts of the workload."""
     vocabulary = model.vocabulary
     bos = vocabulary.bos_text
-    source = find_template("", model.chat_template(), vocabulary.is_special)
-    template = ChatTemplate(source.text, bos, vocabulary.eos_text)
+    source = find_template("", model.template(), vocabulary.is_special)
+    chat = chat_of(vocabulary, source.text)
     prompts = Prompts(f"b{USERS} {seed}")
-    rendered = [template.render([user(prompts.story())], []) for _ in range(USERS)]
+    rendered = [chat.prompt([user(prompts.story())], []).pieces for _ in range(USERS)]
     adds_bos = vocabulary.adds_bos and not rendered[0][0].startswith(bos)
     return [vocabulary.tokenize_pieces(pieces, add_special=adds_bos) for pieces in rendered]
 

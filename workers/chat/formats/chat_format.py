@@ -28,6 +28,10 @@ class Recipients(StrEnum):
     NAME = "name"  # Functionary 3.2: the name alone
 
 
+PART_MARKERS = ("<|channel|>", "<|constrain|>")
+"""What may stand in the headers of answers in parts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """What stands before and after something."""
@@ -137,3 +141,28 @@ class ChatFormat:
     parts: PartsFormat | None = None
     turn_end: str = ""
     ends: tuple[str, ...] = ()
+
+    @property
+    def thinks(self) -> bool:
+        """Whether the model may think before it answers."""
+        return self.thought is not None or (self.parts is not None and bool(self.parts.thoughts))
+
+    @property
+    def thought_end(self) -> str:
+        """The marker that ends a thought, with what must stand before the words; empty if there is none."""
+        if self.parts is not None:
+            return f"{self.parts.ends[0]}{self.parts.begin}" if self.parts.thoughts else ""
+        return self.thought.end if self.thought is not None and self.thought.end.strip() else ""
+
+    def markers(self) -> list[str]:
+        """The texts of all markers."""
+        pairs = [self.thought or Pair(), self.words]
+        texts = [self.turn_end]
+        if self.calls is not None:
+            pairs += [self.calls.section, self.calls.call]
+            texts += [self.calls.separator, self.calls.after_name, self.calls.quote]
+            if (parameter := self.calls.parameter) is not None:
+                texts += [parameter.before, parameter.middle, parameter.after, parameter.separator]
+        if self.parts is not None:
+            texts += [self.parts.begin, self.parts.message, *self.parts.ends, *PART_MARKERS]
+        return [text for text in [*texts, *(text for pair in pairs for text in (pair.begin, pair.end))] if text]

@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workers.chat.formats.chat_format import CallFormat, CallKind, JsonKeys, ParameterFormat
+from workers.chat.formats.chat_format import (
+    CallFormat,
+    CallKind,
+    ChatFormat,
+    JsonKeys,
+    ParameterFormat,
+    PartsFormat,
+    Recipients,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,35 @@ def write_calls(calls: CallFormat, written: Sequence[WrittenCall]) -> str:
     if calls.keys.array and calls.kind in (CallKind.JSON, CallKind.PYTHON):
         inner = f"[{', '.join(bodies)}]"
     return f"{calls.section.begin}{inner}{calls.section.end}"
+
+
+def write_beginning(chat_format: ChatFormat, thought: str, words: str, opened: bool) -> str:
+    """The text of an answer that begins with this thought and these words, of which one or both may be empty.
+
+    ``opened``: the prompt ends within a thought.
+    """
+    if chat_format.parts is not None:
+        return _parts(chat_format.parts, thought, words)
+    pair = chat_format.thought
+    before = ""
+    if pair is not None and thought:
+        before = f"{'' if opened else pair.begin}{thought}{pair.end if words else ''}"
+    elif pair is not None and opened and words:
+        before = pair.end
+    return f"{before}{chat_format.words.begin}{words}" if words else before
+
+
+def part_header(parts: PartsFormat, recipient: str) -> str:
+    """The header of a part for this recipient or channel, with the marker before its body."""
+    before = {Recipients.CHANNELS: "<|channel|>", Recipients.TO: " to=", Recipients.NAME: ""}[parts.recipients]
+    return f"{before}{recipient}{parts.message}"
+
+
+def _parts(parts: PartsFormat, thought: str, words: str) -> str:
+    written = f"{part_header(parts, parts.thoughts[0])}{thought}" if thought else ""
+    if thought and words:
+        written += f"{parts.ends[0]}{parts.begin}"
+    return f"{written}{part_header(parts, parts.words[0])}{words}" if words else written
 
 
 def _body(calls: CallFormat, call: WrittenCall, index: int) -> str:

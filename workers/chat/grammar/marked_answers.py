@@ -45,15 +45,15 @@ class MarkedAnswers:
         opening, rest = self._calls()
         if self._rules.required:
             return f"{joined(opening)} {rest}"
-        if self._rules.schema is not None:
+        if self._rules.demanded is not None:
             return f"{joined(opening)} {rest} | {self._words_alone()}"
         return self._words_or_calls(opening, rest)
 
     def _words_alone(self) -> str:
-        if self._rules.schema is None:
+        if self._rules.demanded is None:
             return self._words()
         begin, end = (self._builder.text(text.strip()) for text in (self._format.words.begin, self._format.words.end))
-        return " ".join(map(str, [*begin, self._builder.json(self._rules.schema), *end]))
+        return " ".join(map(str, [*begin, self._rules.demanded, *end]))
 
     def _words(self, *unlike: str) -> str:
         """Words between their markers, or words that match none of these expressions and begin like no thought."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.chat.formats.chat_format import ChatFormat, PartsFormat, Recipients
+from workers.chat.formats.writing import part_header
 from workers.chat.grammar.builder import ANY_TEXT, GrammarBuilder, joined
 from workers.chat.grammar.call_bodies import JsonSchema, call_bodies
 from workers.chat.grammar.rules import MAX_CALLS, AnswerRules
@@ -36,12 +37,7 @@ class PartAnswers:
         return joined(self._builder.text(text))
 
     def _header(self, recipient: str) -> str:
-        match self._parts.recipients:
-            case Recipients.CHANNELS:
-                return self._text(f"<|channel|>{recipient}{self._parts.message}")
-            case Recipients.TO:
-                return self._text(f" to={recipient}{self._parts.message}")
-        return self._text(f"{recipient}{self._parts.message}")
+        return self._text(part_header(self._parts, recipient))
 
     def _call_header(self, name: str) -> str:
         if self._parts.recipients is not Recipients.CHANNELS:
@@ -77,6 +73,6 @@ class PartAnswers:
         return joined([*begin, call, *end])
 
     def _words(self) -> str:
-        if self._rules.schema is not None:
-            return f"{self._header(self._parts.words[0])} {self._builder.json(self._rules.schema)}"
+        if self._rules.demanded is not None:
+            return f"{self._header(self._parts.words[0])} {self._rules.demanded}"
         return f"{self._header(self._parts.words[0])} {self._builder.terminal(ANY_TEXT)}?"

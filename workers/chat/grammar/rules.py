@@ -18,7 +18,7 @@ class AnswerRules:
         functions: the parameters of the functions that may be called, by name.
         parallel: more than one call may be made.
         required: a call must be made.
-        schema: the schema of an answer without calls; None for free words.
+        demanded: what the words must be, as a part of a rule; None for free words.
         opened: the prompt ended within a thought.
         thinks: a thought may come first.
     """
@@ -26,6 +26,6 @@ class AnswerRules:
     functions: Mapping[str, Any] = field(default_factory=dict)
     parallel: bool = True
     required: bool = False
-    schema: Any = None
+    demanded: str | None = None
     opened: bool = False
     thinks: bool = True

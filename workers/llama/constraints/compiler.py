@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,13 +58,22 @@ class GrammarCompiler:
                 return self._grammar(constraint.value, field)
         return self.constrain(grammar, field)
 
-    def constrain(self, grammar: str, param: str) -> TokenConstraint:
+    def constrain(
+        self, grammar: str, param: str, endings: Sequence[str] = (), warnings: Sequence[str] = ()
+    ) -> TokenConstraint:
         """The constraint of a grammar in llguidance's own form.
+
+        Args:
+            grammar: the grammar.
+            param: the field of the request that it comes from.
+            endings: texts, with special tokens, that may complete an answer.
+            warnings: what the grammar does not enforce.
 
         Raises:
             JobError: 400, naming ``param``, if the grammar cannot be compiled.
         """
-        return self.constraint(self._compile(grammar, param), param)
+        compiled = self._compile(grammar, param, endings)
+        return self.constraint(replace(compiled, warnings=list(warnings)), param)
 
     def check_schema(self, schema: dict[str, Any], what: str) -> None:
         """Compile one schema without closing its objects.
@@ -79,14 +89,20 @@ class GrammarCompiler:
             raise JobError(400, f"{what}: {error_reason(error)}", what.split(":")[0], "unsupported_schema")
 
     def rebuild(
-        self, grammar: str, texts: list[list[int]], closing: list[int] | None, memory_bytes: int, param: str
+        self,
+        grammar: str,
+        texts: list[list[int]],
+        closing: list[int] | None,
+        memory_bytes: int,
+        param: str,
+        warnings: list[str],
     ) -> CompiledGrammar:
         """A grammar that was compiled before, in another process.
 
         Raises:
             JobError: 400, the grammar cannot be compiled.
         """
-        return CompiledGrammar(grammar, self._matcher(grammar, param), texts, closing, memory_bytes)
+        return CompiledGrammar(grammar, self._matcher(grammar, param), texts, closing, memory_bytes, warnings)
 
     def constraint(self, grammar: CompiledGrammar, param: str) -> TokenConstraint:
         """A constraint at the beginning of a text."""
@@ -114,9 +130,10 @@ class GrammarCompiler:
         tokens = list(self._tokenizer.tokenize_str(text, parse_special=True))
         return tokens[0] if len(tokens) == 1 else None
 
-    def _compile(self, grammar: str, param: str) -> CompiledGrammar:
+    def _compile(self, grammar: str, param: str, endings: Sequence[str] = ()) -> CompiledGrammar:
         matcher = self._matcher(grammar, param)
-        texts = [self._closing_search.tokens(text) for text in fixed_texts(grammar)]
+        texts = [list(self._tokenizer.tokenize_str(text, parse_special=True)) for text in endings if text]
+        texts += [self._closing_search.tokens(text) for text in fixed_texts(grammar)]
         # The parser checks some limits, and whether the text can end at all, only at the first step.
         unclosed = CompiledGrammar(grammar, matcher, texts, None)
         trial = self.constraint(unclosed, param)

@@ -6,7 +6,7 @@ without being drawn.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import thread_time
 
 import numpy as np
@@ -46,7 +46,7 @@ class CompiledGrammar:
 
     ``source`` is its text in llguidance's own form. ``texts`` are words that its regular expressions spell out, as
     tokens, and ``closing`` the tokens of a short text that fits; None if none was found. ``memory_bytes`` is about what
-    it takes, if that is known.
+    it takes, if that is known. ``warnings`` say what it does not enforce of what was asked for.
     """
 
     source: str
@@ -54,6 +54,7 @@ class CompiledGrammar:
     texts: list[list[int]]
     closing: list[int] | None
     memory_bytes: int = 0
+    warnings: list[str] = field(default_factory=list)
 
 
 class TokenConstraint:
@@ -116,6 +117,10 @@ class TokenConstraint:
         """
         if not self._matcher.consume_token(token):
             raise self._failure()
+
+    def takes(self, tokens: list[int]) -> bool:
+        """Whether these tokens may come next."""
+        return int(self._matcher.validate_tokens(tokens)) == len(tokens)
 
     def undo(self) -> None:
         """Remove the last token."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import llama_cpp
 
+from workers.chat.template_source import TemplateSource
 from workers.engine import EngineLoadError
 from workers.llama.native.log import capture_native_log, with_last_error
 from workers.llama.native.vocabulary import Vocabulary
@@ -39,14 +40,22 @@ class LlamaModel:
         recurrent = llama_cpp.llama_model_is_recurrent(self.native) or llama_cpp.llama_model_is_hybrid(self.native)
         return not recurrent
 
-    def chat_template(self) -> str | None:
-        """The Jinja source in the file's metadata."""
-        template = llama_cpp.llama_model_chat_template(self.native, None)
-        return template.decode("utf-8", "replace") if template else None
+    def template(self) -> TemplateSource | None:
+        """The chat template in the file's metadata, if it has one."""
+        return template_of(self.native)
 
     def close(self) -> None:
         """Free the weights."""
         llama_cpp.llama_model_free(self.native)
+
+
+def template_of(native: int) -> TemplateSource | None:
+    """The chat template in the metadata of a model, and its other one for chats with tools if there is one."""
+    plain, with_tools = (llama_cpp.llama_model_chat_template(native, name) for name in (None, b"tool_use"))
+    if not plain and not with_tools:
+        return None
+    texts = [text.decode("utf-8", "replace") if text else "" for text in (plain, with_tools)]
+    return TemplateSource(texts[0] or texts[1], texts[1] if texts[0] else "")
 
 
 def _load(path: str, params: llama_cpp.llama_model_params, report: Callable[[float], None]) -> int:

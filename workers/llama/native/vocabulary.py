@@ -8,7 +8,7 @@ import llama_cpp
 from llguidance import LLTokenizer
 from llguidance.llamacpp import lltokenizer_from_vocab
 
-from workers.llama.chat.markup import SpecialTexts
+from workers.chat.markup import SpecialTexts
 
 PIECE_BUFFER_BYTES = 512
 
@@ -74,6 +74,18 @@ class Vocabulary:
             elif attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:
                 user_defined.add(self._special_text(token))
         return SpecialTexts(frozenset(control), frozenset(user_defined))
+
+    def end_texts(self) -> tuple[str, ...]:
+        """The texts of the tokens that end an answer."""
+        return tuple(self._special_text(token) for token in sorted(self.eog))
+
+    def tokens_in(self, texts: list[str]) -> frozenset[int]:
+        """The control and user-defined tokens whose texts occur in one of these texts."""
+        everything = "\0".join(texts)
+        special = self.special_texts()
+        found = [text for text in special.control | special.user_defined if text and text in everything]
+        tokens = (self.special_token(text) for text in found)
+        return frozenset(token for token in tokens if token is not None)
 
     def min_tokens(self, text: str) -> int:
         """A lower bound of the number of tokens of ``text``, found without tokenising it."""

@@ -9,7 +9,7 @@ import sys
 
 from shared.parent import die_with_parent
 from workers.llama.constraints.compiler import GrammarCompiler
-from workers.llama.sandbox.messages import SETUPS, TEMPLATES, Ready, receive, send
+from workers.llama.sandbox.messages import SETUPS, Ready, receive, send
 from workers.llama.sandbox.nursery import Nursery, read_vocabulary
 from workers.llama.sandbox.workbench import Workbench
 
@@ -31,11 +31,9 @@ def main(descriptor: int) -> int:
     compiler = GrammarCompiler(vocabulary.grammar_tokenizer())
     try:
         send(control, Ready())
-        template = receive(control, TEMPLATES)
     except OSError:  # the worker has ended: it could not load the model, and says why
         return 0
-    if template is not None:
-        Nursery(control, Workbench(vocabulary, compiler, template.text)).run()
+    Nursery(control, Workbench(vocabulary, compiler)).run()
     return 0
 
 

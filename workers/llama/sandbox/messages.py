@@ -10,6 +10,8 @@ from msgspec import field
 from shared.wire.codec import Decoder, Struct, encode
 from shared.wire.jobs import Constraint, ToolChoice
 from shared.wire.payloads import Failed
+from workers.chat.formats.chat_format import ChatFormat
+from workers.chat.model_chat import LearntChat, Prompt
 
 LENGTH_BYTES = 4
 """Before each message: its length."""
@@ -26,31 +28,43 @@ class Ready(Struct, frozen=True):
 
 
 class Template(Struct, frozen=True):
-    """The second message to a nursery, after :class:`Ready`: the chat template's Jinja source."""
+    """A chat template's Jinja source, and what was learnt from it."""
 
-    text: str
+    source: str
+    chat: LearntChat
 
 
-class CheckTemplate(Struct, tag=1, frozen=True):
-    """Compile the chat template."""
+class Learn(Struct, tag=1, frozen=True):
+    """Compile a chat template, and learn from it; see :func:`workers.chat.model_chat.learn_chat`."""
+
+    source: str
 
 
 class Render(Struct, tag=2, frozen=True):
-    """Render a chat; see :meth:`workers.llama.chat.template.ChatTemplate.render`."""
+    """Render a chat; see :meth:`workers.chat.model_chat.ModelChat.prompt`."""
 
+    template: Template
     messages: list[dict[str, Any]]
     tools: list[dict[str, Any]]
     options: dict[str, Any]
+    continues: bool = False
 
 
 class Compile(Struct, tag=3, frozen=True):
-    """Compile the constraint of an answer: that of ``tools`` if there are any, else ``constraint``."""
+    """Compile the grammar of an answer: one of ``tools`` is called, or it satisfies ``constraint``.
+
+    Answers to chats are in their model's ``chat_format``, where that matters. ``opened`` says whether the prompt ends
+    within a thought, ``thinks`` whether a thought may come first.
+    """
 
     constraint: Constraint | None
     tools: list[dict[str, Any]] = field(default_factory=list)
     tool_choice: ToolChoice = ToolChoice.NONE
     tool_name: str | None = None
     parallel_tool_calls: bool = True
+    chat_format: ChatFormat | None = None
+    opened: bool = False
+    thinks: bool = False
 
     @property
     def param(self) -> str:
@@ -58,7 +72,7 @@ class Compile(Struct, tag=3, frozen=True):
         return "tools" if self.tools or self.constraint is None else self.constraint.field
 
 
-Task = CheckTemplate | Render | Compile
+Task = Learn | Render | Compile
 
 
 class Call(Struct, frozen=True):
@@ -73,16 +87,22 @@ class Call(Struct, frozen=True):
     in_background: bool = False
 
 
-class Rendered(Struct, tag=10, frozen=True):
-    """The prompt's pieces; none for a check of the template."""
+class Learned(Struct, tag=15, frozen=True):
+    """What a template told."""
 
-    pieces: list[str]
+    chat: LearntChat
+
+
+class Rendered(Struct, tag=10, frozen=True):
+    """The prompt of a chat."""
+
+    prompt: Prompt
 
 
 class Compiled(Struct, tag=11, frozen=True):
     """A grammar in llguidance's own form, and what a search found out about it.
 
-    ``texts`` and ``closing`` are those of :class:`workers.llama.constraints.constraint.CompiledGrammar`;
+    ``texts``, ``closing`` and ``warnings`` are those of :class:`workers.llama.constraints.constraint.CompiledGrammar`;
     ``memory_bytes`` is about what the compiled grammar takes.
     """
 
@@ -90,6 +110,7 @@ class Compiled(Struct, tag=11, frozen=True):
     texts: list[list[int]]
     closing: list[int] | None
     memory_bytes: int
+    warnings: list[str] = field(default_factory=list)
 
 
 class TaskRefused(Struct, tag=12, frozen=True):
@@ -108,11 +129,10 @@ class Ended(Struct, tag=14, frozen=True):
     signal: int
 
 
-Reply = Rendered | Compiled | TaskRefused | OutOfMemory | Ended
+Reply = Learned | Rendered | Compiled | TaskRefused | OutOfMemory | Ended
 
 SETUPS: Decoder[Setup] = Decoder(Setup)
 READIES: Decoder[Ready] = Decoder(Ready)
-TEMPLATES: Decoder[Template] = Decoder(Template)
 CALLS: Decoder[Call] = Decoder(Call)
 REPLIES: Decoder[Reply] = Decoder(Reply)
 

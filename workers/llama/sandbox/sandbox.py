@@ -13,15 +13,17 @@ from enum import StrEnum
 from shared.interpreter import child_environment, module_command
 from shared.parent import PARENT_PID_VARIABLE
 from shared.wire.payloads import JobError
+from workers.chat.model_chat import LearntChat, Prompt
 from workers.engine import EngineLoadError
 from workers.llama.sandbox.attempt import PreparationAttempt
 from workers.llama.sandbox.messages import (
     READIES,
     Call,
-    CheckTemplate,
     Compile,
     Compiled,
     Ended,
+    Learn,
+    Learned,
     OutOfMemory,
     Render,
     Rendered,
@@ -29,7 +31,6 @@ from workers.llama.sandbox.messages import (
     Setup,
     Task,
     TaskRefused,
-    Template,
     receive,
     send,
 )
@@ -84,31 +85,38 @@ class Sandbox:
 
     def __init__(self, model_path: str) -> None:
         self._model_path = model_path
-        self._template = ""
         self._lock = threading.Lock()
         self._idle: list[SandboxProcess] = []
         self._numbers = 0
         self._start()
 
-    def open(self, template: str, attempt: PreparationAttempt) -> None:
-        """Wait until the vocabulary has been read, and compile the chat template.
+    def open(self) -> None:
+        """Wait until the vocabulary has been read.
 
         Raises:
-            EngineLoadError: the process ended instead, or the template is wrong or takes too much to compile.
+            EngineLoadError: the process ended instead.
         """
-        self._template = template
         with self._lock:
-            self._hand_template()
+            self._await_ready()
+
+    def learn(self, source: str, attempt: PreparationAttempt) -> LearntChat:
+        """What a chat template tells.
+
+        Raises:
+            EngineLoadError: its syntax is wrong, or it takes too much.
+        """
         try:
-            self.render(CheckTemplate(), attempt)
+            reply = self._do(Learn(source), attempt)
         except JobError as error:
             raise EngineLoadError(error.failed.message) from None
         except LimitExceeded as exceeded:
             expected = f"expected one that compiles within its limits, got one that exceeds that of {exceeded.limit}"
             raise EngineLoadError(f"chat template: {expected}; --chat-template sets another one") from None
+        assert isinstance(reply, Learned)
+        return reply.chat
 
-    def render(self, task: Render | CheckTemplate, attempt: PreparationAttempt) -> list[str]:
-        """The pieces of a chat; see :meth:`workers.llama.chat.template.ChatTemplate.render`.
+    def render(self, task: Render, attempt: PreparationAttempt) -> Prompt:
+        """The prompt of a chat; see :meth:`workers.chat.model_chat.ModelChat.prompt`.
 
         Raises:
             JobError: the template refuses the messages.
@@ -117,7 +125,7 @@ class Sandbox:
         """
         reply = self._do(task, attempt)
         assert isinstance(reply, Rendered)
-        return reply.pieces
+        return reply.prompt
 
     def compile(self, task: Compile, attempt: PreparationAttempt) -> Compiled:
         """A grammar that was compiled and tried out.
@@ -179,7 +187,7 @@ class Sandbox:
 
     def _put_back(self, child: SandboxProcess, is_reusable: bool, reply: Reply) -> None:
         """Keep a process for the next chat. What a grammar leaves behind would be memory of the next one's limit."""
-        lives = isinstance(reply, Rendered | TaskRefused)
+        lives = isinstance(reply, Learned | Rendered | TaskRefused)
         with self._lock:
             if lives and is_reusable and len(self._idle) < MAX_IDLE:
                 self._idle.append(child)
@@ -201,7 +209,7 @@ class Sandbox:
         try:
             self._start()
             self._control.settimeout(RESTART_S)
-            self._hand_template()
+            self._await_ready()
             self._control.settimeout(None)
             return SandboxProcess(self._numbers, self._process, self._control)
         except (OSError, EngineLoadError):
@@ -224,10 +232,9 @@ class Sandbox:
             )
         send(self._control, Setup(self._model_path))
 
-    def _hand_template(self) -> None:
+    def _await_ready(self) -> None:
         if receive(self._control, READIES) is None:
             raise EngineLoadError("the process that compiles grammars ended while it started")
-        send(self._control, Template(self._template))
 
     def _end(self) -> None:
         self._control.close()

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import threading
-from functools import cached_property
 
-from shared.wire.jobs import ToolChoice
 from shared.wire.payloads import JobError
-from workers.llama.chat.template import ChatTemplate
-from workers.llama.chat.tool_format import format_of
-from workers.llama.chat.tool_grammar import calls_grammar
-from workers.llama.constraints.compiler import GrammarCompiler, tool_schema
+from workers.chat.model_chat import ModelChat
+from workers.chat.program import ChatProgram, TemplateFailure, TemplateRefusal
+from workers.llama.sandbox.answer_grammars import AnswerGrammars
+from workers.llama.chat.template_file import chat_of
+from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.constraints.trial import try_out
 from workers.llama.native.vocabulary import Vocabulary
 from workers.llama.sandbox.limits import resident_bytes
 from workers.llama.sandbox.messages import (
-    CheckTemplate,
     Compile,
     Compiled,
+    Learn,
+    Learned,
     Render,
     Rendered,
     Task,
     TaskRefused,
+    Template,
 )
 
 TRIAL_STACK_BYTES = 4 * 1024 * 1024
@@ -30,25 +31,15 @@ TRIAL_STACK_BYTES = 4 * 1024 * 1024
 
 
 class Workbench:
-    """One model's vocabulary and chat template, with which tasks are done."""
+    """One model's vocabulary, with which tasks are done."""
 
-    def __init__(self, vocabulary: Vocabulary, compiler: GrammarCompiler, template: str) -> None:
+    def __init__(self, vocabulary: Vocabulary, compiler: GrammarCompiler) -> None:
         self._vocabulary = vocabulary
         self._special_texts = vocabulary.special_texts()
-        self._compiler = compiler
-        self._source = template
+        self._grammars = AnswerGrammars(vocabulary, compiler)
+        self._chats: dict[str, ModelChat] = {}
 
-    @cached_property
-    def template(self) -> ChatTemplate:
-        """The chat template, compiled when it is first used.
-
-        Raises:
-            ValueError: its syntax is wrong.
-        """
-        vocabulary = self._vocabulary
-        return ChatTemplate(self._source, vocabulary.bos_text, vocabulary.eos_text, self._special_texts)
-
-    def do(self, task: Task) -> Rendered | Compiled | TaskRefused:
+    def do(self, task: Task) -> Learned | Rendered | Compiled | TaskRefused:
         """Do a task.
 
         Raises:
@@ -56,48 +47,48 @@ class Workbench:
         """
         try:
             match task:
-                case CheckTemplate():
-                    return self._check_template()
+                case Learn():
+                    return self._learn(task.source)
                 case Render():
-                    return Rendered(self.template.render(task.messages, task.tools, task.options))
+                    return self._render(task)
                 case Compile():
                     return self._compile(task)
         except JobError as error:
             return TaskRefused(error.failed)
 
-    def _check_template(self) -> Rendered:
+    def _learn(self, source: str) -> Learned:
         try:
-            self.template  # noqa: B018
+            return Learned(chat_of(self._vocabulary, source).chat)
         except ValueError as error:
             raise JobError(400, str(error)) from None
-        return Rendered([])
+
+    def _render(self, task: Render) -> Rendered:
+        chat = self._chat(task.template)
+        try:
+            return Rendered(chat.prompt(task.messages, task.tools, task.options, task.continues))
+        except RecursionError:
+            raise JobError(400, "messages: the arguments of a call are nested too deeply", "messages") from None
+        except TemplateRefusal as refusal:
+            message = f"messages: refused by the model's chat template: {refusal}"
+            raise JobError(400, message, "messages") from None
+        except TemplateFailure as failure:
+            raise JobError(400, f"messages: the model's chat template failed: {failure}", "messages") from None
+
+    def _chat(self, template: Template) -> ModelChat:
+        """The chat of a template, which is compiled when it is first used."""
+        chat = self._chats.get(template.source)
+        if chat is None:
+            program = ChatProgram(template.source, self._vocabulary.bos_text, self._vocabulary.eos_text)
+            chat = self._chats[template.source] = ModelChat(program, template.chat, self._special_texts)
+        return chat
 
     def _compile(self, task: Compile) -> Compiled:
         before_bytes = resident_bytes()
-        if task.tools:
-            constraint = self._compiler.constrain(self._calls_grammar(task), "tools")
-        else:
-            assert task.constraint is not None
-            constraint = self._compiler.compile(task.constraint)
+        constraint = self._grammars.constraint(task)
         memory_bytes = max(resident_bytes() - before_bytes, 0)
         _in_small_thread(constraint)
         compiled = constraint.grammar
-        return Compiled(compiled.source, compiled.texts, compiled.closing, memory_bytes)
-
-    def _calls_grammar(self, task: Compile) -> str:
-        functions = [tool["function"] for tool in task.tools]
-        if task.tool_choice is ToolChoice.NAMED:
-            functions = [function for function in functions if function["name"] == task.tool_name]
-        given = {f["name"]: f.get("parameters") or {"properties": {}} for f in functions}
-        for name, schema in given.items():
-            self._compiler.check_schema({"type": "object", **schema}, f"tools: the parameters of {name!r}")
-        return calls_grammar(
-            format_of(self._source),
-            {name: tool_schema(schema) for name, schema in given.items()},
-            parallel=task.parallel_tool_calls,
-            content_allowed=task.tool_choice is ToolChoice.AUTO,
-            special_token=self._vocabulary.special_token,
-        )
+        return Compiled(compiled.source, compiled.texts, compiled.closing, memory_bytes, compiled.warnings)
 
 
 def _in_small_thread(constraint: TokenConstraint) -> None:

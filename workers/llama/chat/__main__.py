@@ -1,4 +1,4 @@
-"""``python -m workers.chat FILE``: what ``nexa formats`` shows."""
+"""``python -m workers.llama.chat FILE``: what ``nexa formats`` shows."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import sys
 from pathlib import Path
 
 from shared.errors import ModelError
-from workers.chat.model_file import read_template
 from workers.chat.report import BadLine, describe, parse_line
+from workers.llama.chat.template_file import read_chat
 
 
 def main() -> int:
     """Print what a template tells, or the messages in raw answers; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m workers.chat")
+    parser = argparse.ArgumentParser(prog="python -m workers.llama.chat")
     parser.add_argument("file", type=Path)
     parser.add_argument("--bos", default="")
     parser.add_argument("--eos", default="")
     parser.add_argument("--parse", type=Path)
     options = parser.parse_args()
     try:
-        chat = read_template(options.file, options.bos, options.eos).chat()
+        chat = read_chat(options.file, options.bos, options.eos)
         if options.parse is None:
             print(describe(chat))
             return 0

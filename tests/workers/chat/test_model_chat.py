@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.wire.payloads import JobError
-from workers.llama.chat.builtin_templates import BUILTIN_TEMPLATES, guess_template
+from workers.chat.builtin_templates import BUILTIN_TEMPLATES, guess_template
 from workers.llama.chat.template import ChatTemplate, TemplateSource, find_template
 from workers.llama.chat.tool_format import HERMES, LLAMA3, MISTRAL
 from workers.llama.native.vocabulary import Vocabulary

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from shared.wire.payloads import JobError
 from tests.support.models.spm_vocabulary import spm_vocabulary
-from workers.llama.chat.builtin_templates import BUILTIN_TEMPLATES
-from workers.llama.chat.markup import SpecialTexts
+from workers.chat.builtin_templates import BUILTIN_TEMPLATES
+from workers.chat.markup import SpecialTexts
 from workers.llama.chat.template import ChatTemplate
 from workers.llama.native.vocabulary import Vocabulary
 
