@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from workers.chat.fitting import ChatMessage, arguments_of, fit_messages, text_of, with_descriptions
@@ -49,7 +49,10 @@ def learn_chat(program: ChatProgram, ends: tuple[str, ...] = (), tokens: tuple[s
     """
     learnt = learn(program.render, program.source, ends, tokens)
     calls_are_rendered = learnt.arguments is not None and learnt.origin is not Origin.OWN_PROMPT
-    return LearntChat(learnt, learn_needs(program.render, learnt.arguments or "object", calls_are_rendered))
+    needs = learn_needs(program.render, learnt.arguments or "object", calls_are_rendered)
+    if not calls_are_rendered and "tool" not in program.constants:  # it writes any role, but its model knows no results
+        needs = replace(needs, results=False)
+    return LearntChat(learnt, needs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +141,7 @@ class ModelChat:
         """Reads the answer to a prompt; see :func:`answer_parser`."""
         return answer_parser(self.format, prompt, tools, keep_thoughts, fenced)
 
-    def _rendered(
-        self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any]
-    ) -> str:
+    def _rendered(self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any]) -> str:
         calls = self.format.calls
         if tools and not self.learnt.lists_tools and calls is not None:
             described = TOOL_PROMPT.format(

@@ -196,7 +196,10 @@ def _offset(sequence: Sequence) -> int:
 
 def _with_rest(sent: Tokens, rest: Said) -> Tokens:
     return replace(
-        sent, text=sent.text + rest.text, reasoning=sent.reasoning + rest.reasoning, tool_calls=sent.tool_calls + rest.calls
+        sent,
+        text=sent.text + rest.text,
+        reasoning=sent.reasoning + rest.reasoning,
+        tool_calls=sent.tool_calls + rest.calls,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.settings import ModelSettings
 from workers.engine import EngineLoadError
@@ -20,7 +20,8 @@ class LlamaOptions:
     ``gpu_layers`` -1 puts all layers on a GPU if there is one. ``kv_tokens`` is the size of the shared KV cache; 0
     means one full context or 512 tokens per slot, whichever is more. ``cache_bytes`` bounds the ended conversations in
     main memory. ``compile_time_s`` and ``compile_memory_bytes`` bound the CPU time and memory for rendering a chat, and
-    for compiling a grammar or schema. ``reasoning`` has the defaults of thoughts. ``share_prefixes`` is a value of :data:`shared.settings.model.SHARING`.
+    for compiling a grammar or schema. ``share_prefixes`` is a value of :data:`shared.settings.model.SHARING`.
+    ``reasoning`` has the defaults of thoughts.
 
     Two options apply only on a CPU. ``kept_tokens`` bounds the ended conversations in the KV cache, where each token
     slows down every step; copying them back costs less. With ``separate_from_tokens`` or more tokens in the KV cache,
@@ -42,7 +43,7 @@ class LlamaOptions:
     separate_from_tokens: int = 512
     compile_time_s: float = 10.0
     compile_memory_bytes: int = 256 * 1000 * 1000
-    reasoning: ReasoningOptions = ReasoningOptions()
+    reasoning: ReasoningOptions = field(default_factory=ReasoningOptions)
 
     @classmethod
     def of(cls, model: ModelSettings, threads: int) -> LlamaOptions:

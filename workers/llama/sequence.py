@@ -41,13 +41,13 @@ class Sequence:
 
     ``tokens`` are the prompt's, then the generated ones. The first ``computed`` of them are in the KV cache, as
     sequence ``cache_id`` (-1 for none). While decoding, the last token and those that a grammar forced are pending.
-    ``max_tokens`` bounds the generated tokens and fits the context. ``shown`` are the special tokens whose texts are part
-    of the answer, as those around calls are. ``reasoning_tokens`` counts the tokens of thoughts, which end at their
-    ``budget``. ``warnings`` are for the client. ``echo`` is set if the answer begins with the prompt; ``echoed`` counts the
-    prompt's tokens whose log probabilities were sent. ``forced_start`` are the tokens that the grammar forces first:
-    they are computed with the prompt, and sent with the first drawn token. ``takeover_end`` is the finish reason of a
-    sequence that needs no step of this worker: earlier workers generated all, or ``max_tokens`` is 0. Instants are
-    monotonic.
+    ``max_tokens`` bounds the generated tokens and fits the context. ``shown`` are the special tokens whose texts are
+    part of the answer, as those around calls are. ``reasoning_tokens`` counts the tokens of thoughts, which end at
+    their ``budget``. ``warnings`` are for the client. ``echo`` is set if the answer begins with the prompt; ``echoed``
+    counts the prompt's tokens whose log probabilities were sent. ``forced_start`` are the tokens that the grammar
+    forces first: they are computed with the prompt, and sent with the first drawn token. ``takeover_end`` is the finish
+    reason of a sequence that needs no step of this worker: earlier workers generated all, or ``max_tokens`` is 0.
+    Instants are monotonic.
 
     ``user`` is the opaque id of who asked for it, and ``weight`` the user's share of the worker. Only sequences with
     the same ``cache_owner`` share cached prefixes. ``reached`` is how far the sequence was when it was last preempted;

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import psutil
 
-from shared.wire.jobs import Constraint, ConstraintKind
+from shared.wire.jobs import Constraint, ConstraintKind, ToolChoice
+from workers.chat.formats.chat_format import ChatFormat
+from workers.chat.learning.learn import HERMES
+from workers.chat.model_chat import learn_chat
+from workers.chat.program import ChatProgram
 from workers.llama.sandbox.attempt import Limits
-from workers.llama.sandbox.messages import Compile, Render
+from workers.llama.sandbox.messages import Compile, Render, Template
 from workers.llama.sandbox.sandbox import Sandbox
 
 LIMITS = Limits(cpu_s=10.0, memory_bytes=256_000_000)
@@ -22,8 +27,13 @@ PATTERNS = {"type": "string", "allOf": [{"pattern": f"(a|b){{{n}}}c"} for n in r
 TOOL = {"type": "function", "function": {"name": "see", "parameters": {"type": "object", "properties": {}}}}
 
 
+@cache
+def template() -> Template:
+    return Template(TEMPLATE, learn_chat(ChatProgram(TEMPLATE, "", "")))
+
+
 def chat(**options: Any) -> Render:
-    return Render([{"role": "user", "content": "hi"}], [], options)
+    return Render(template(), [{"role": "user", "content": "hi"}], [], options)
 
 
 def schema(value: Any) -> Compile:
@@ -32,6 +42,9 @@ def schema(value: Any) -> Compile:
 
 def nursery_of(sandbox: Sandbox) -> psutil.Process:
     return psutil.Process(sandbox._process.pid)
+
+
+CALL = Compile(None, [TOOL], ToolChoice.REQUIRED, chat_format=ChatFormat(calls=HERMES))
 
 
 def busy_children(nursery: psutil.Process) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import Any
 
@@ -130,14 +131,14 @@ def test_a_thought_that_the_prompt_opened_must_end() -> None:
 
 
 def test_json_may_follow_a_thought() -> None:
-    answers = grammar(chat_templates.THINKS, functions={}, schema=NUMBER)
+    answers = grammar(chat_templates.THINKS, functions={}, demanded=f"%json {json.dumps(NUMBER)}")
     assert accepts(answers, '<think>\nHm.\n</think>\n\n{"a": 1}')
     assert accepts(answers, '{"a": 1}')
     assert not accepts(answers, '{"a": "x"}')
 
 
 def test_an_answer_is_a_call_or_fits_the_schema() -> None:
-    answers = grammar(chat_templates.JSON_CALLS, schema=NUMBER)
+    answers = grammar(chat_templates.JSON_CALLS, demanded=f"%json {json.dumps(NUMBER)}")
     assert accepts(answers, '{"a": 1}')
     assert accepts(answers, written(chat_templates.JSON_CALLS, ROME))
     assert not accepts(answers, "words")

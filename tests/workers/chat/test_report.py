@@ -87,7 +87,7 @@ def test_a_wrong_line_names_its_field(line: str, reason: str) -> None:
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "workers.chat", *map(str, arguments)]
+    command = [sys.executable, "-m", "workers.llama.chat", *map(str, arguments)]
     return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
 
 

@@ -116,12 +116,12 @@ def test_held_back_text_is_sent_by_the_worker_that_completes_it(engine: LlamaEng
     wave = vocabulary.tokenize("\N{WAVING HAND SIGN}", add_special=False, parse_special=False)
     assert len(wave) > 1
     sequence = engine._prepare(EngineJob("job", job, wave[:-1]), 0.0, PreparationAttempt(LIMITS))
-    text, _ = sequence.assembler.push(vocabulary.piece(wave[-1], special=False))
-    assert text == "\N{WAVING HAND SIGN}"
+    said = sequence.assembler.push(vocabulary.piece(wave[-1], special=False))
+    assert said.text == "\N{WAVING HAND SIGN}"
     beginning = vocabulary.tokenize("never comes", add_special=False, parse_special=False)
     sequence = engine._prepare(EngineJob("job", job, beginning), 0.0, PreparationAttempt(LIMITS))
-    text, _ = sequence.assembler.push(b" dust")
-    assert text == "never comes dust"
+    said = sequence.assembler.push(b" dust")
+    assert said.text == "never comes dust"
 
 
 def test_an_echo_is_not_sent_twice(engine: LlamaEngine) -> None:

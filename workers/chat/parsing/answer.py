@@ -65,6 +65,11 @@ class AnswerParser:
         """Whether what has been fed so far ends within a thought."""
         return self._recipients.thinking if self._recipients is not None else self._thinking
 
+    @property
+    def holds_text(self) -> bool:
+        """Whether the last of what has been fed may be a part of a marker, which nobody has been told yet."""
+        return self._reader.at < len(self._reader.text)
+
     def feed(self, text: str) -> list[AnswerPart]:
         """More of the answer; returns what was found in it."""
         self._reader.add(text)

@@ -7,12 +7,12 @@ import threading
 from shared.wire.payloads import JobError
 from workers.chat.model_chat import ModelChat
 from workers.chat.program import ChatProgram, TemplateFailure, TemplateRefusal
-from workers.llama.sandbox.answer_grammars import AnswerGrammars
 from workers.llama.chat.template_file import chat_of
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.constraints.constraint import TokenConstraint
 from workers.llama.constraints.trial import try_out
 from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.sandbox.answer_grammars import AnswerGrammars
 from workers.llama.sandbox.limits import resident_bytes
 from workers.llama.sandbox.messages import (
     Compile,

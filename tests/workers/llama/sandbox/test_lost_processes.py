@@ -15,13 +15,12 @@ from unittest.mock import Mock
 import psutil
 import pytest
 
-from shared.wire.jobs import ToolChoice
 from shared.wire.payloads import JobError
-from tests.support.workers.sandbox_tasks import LIMITS, TOOL, busy_children, chat, nursery_of
+from tests.support.workers.sandbox_tasks import CALL, LIMITS, busy_children, chat, nursery_of
 from workers.llama.sandbox import limits
 from workers.llama.sandbox import process as child_process
 from workers.llama.sandbox.attempt import Limits, PreparationAttempt
-from workers.llama.sandbox.messages import Compile, Setup, send
+from workers.llama.sandbox.messages import Setup, send
 from workers.llama.sandbox.nursery import Nursery
 from workers.llama.sandbox.nursery_commands import COMMAND, CommandCode
 from workers.llama.sandbox.sandbox import Sandbox
@@ -29,32 +28,32 @@ from workers.llama.sandbox.workbench import Workbench
 
 
 def test_a_nursery_that_ends_is_replaced(sandbox: Sandbox) -> None:
-    sandbox.compile(Compile(None, [TOOL], ToolChoice.REQUIRED), PreparationAttempt(LIMITS))
+    sandbox.compile(CALL, PreparationAttempt(LIMITS))
     process = nursery_of(sandbox)
     process.kill()
     process.wait()
-    assert sandbox.compile(Compile(None, [TOOL], ToolChoice.REQUIRED), PreparationAttempt(LIMITS)).closing
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert sandbox.compile(CALL, PreparationAttempt(LIMITS)).closing
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
 
 
 def test_a_nursery_that_ends_again_is_a_503_and_replaced_by_the_next_request(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hand_template = Sandbox._hand_template
+    await_ready = Sandbox._await_ready
 
-    def hand_and_end(self: Sandbox) -> None:
-        hand_template(self)
+    def start_and_end(self: Sandbox) -> None:
+        await_ready(self)
         self._process.kill()
         self._process.wait()
 
     sandbox._process.kill()
     sandbox._process.wait()
     with monkeypatch.context() as patched:
-        patched.setattr(Sandbox, "_hand_template", hand_and_end)
+        patched.setattr(Sandbox, "_await_ready", start_and_end)
         with pytest.raises(JobError, match=r"^the processes that prepare requests have ended; try again") as refused:
             sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True))
     assert refused.value.failed.status == 503
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
 
 
 def test_a_nursery_that_cannot_be_started_is_a_503_and_started_by_a_later_request(
@@ -68,13 +67,15 @@ def test_a_nursery_that_cannot_be_started_is_a_503_and_started_by_a_later_reques
             with pytest.raises(JobError) as refused:
                 sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True))
             assert refused.value.failed.status == 503
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
 
 
 def test_a_task_is_done_again_if_its_nursery_ends(sandbox: Sandbox) -> None:
     sandbox.render(chat(), PreparationAttempt(LIMITS))
     found: list[list[str]] = []
-    thread = threading.Thread(target=lambda: found.append(sandbox.render(chat(loops=40), PreparationAttempt(LIMITS))))
+    thread = threading.Thread(
+        target=lambda: found.append(sandbox.render(chat(loops=40), PreparationAttempt(LIMITS)).pieces)
+    )
     thread.start()
     while not busy_children(nursery_of(sandbox)):
         assert thread.is_alive()
@@ -89,7 +90,7 @@ def test_no_chat_is_blamed_for_the_end_of_an_idle_process(sandbox: Sandbox) -> N
         process.kill()
     while not all(child.has_ended() for child in sandbox._idle):
         pass
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
 
 
 def test_a_signal_to_all_processes_of_a_service_ends_no_preparation(sandbox: Sandbox) -> None:
@@ -97,8 +98,8 @@ def test_a_signal_to_all_processes_of_a_service_ends_no_preparation(sandbox: San
     nursery = nursery_of(sandbox)
     for process in [nursery, *nursery.children()]:
         process.terminate()
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True)) == ["hi"]
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True)).pieces == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
     assert nursery_of(sandbox) == nursery
 
 
@@ -120,7 +121,9 @@ def test_a_process_that_cannot_be_made_ends_nothing_else(monkeypatch: pytest.Mon
 
 def test_a_task_whose_process_is_killed_from_outside_is_done_again(sandbox: Sandbox) -> None:
     found: list[list[str]] = []
-    thread = threading.Thread(target=lambda: found.append(sandbox.render(chat(loops=40), PreparationAttempt(LIMITS))))
+    thread = threading.Thread(
+        target=lambda: found.append(sandbox.render(chat(loops=40), PreparationAttempt(LIMITS)).pieces)
+    )
     thread.start()
     while not (busy := busy_children(nursery_of(sandbox))):
         assert thread.is_alive()
@@ -141,8 +144,8 @@ def test_what_is_stopped_is_replaced(sandbox: Sandbox, whom: str, monkeypatch: p
             pass
     attempt = PreparationAttempt(Limits(0.5, 256_000_000))
     if whom == "nursery":
-        assert sandbox.compile(Compile(None, [TOOL], ToolChoice.REQUIRED), attempt).closing
-    assert sandbox.render(chat(), attempt) == ["hi"]
+        assert sandbox.compile(CALL, attempt).closing
+    assert sandbox.render(chat(), attempt).pieces == ["hi"]
     assert not nursery.is_running()
 
 

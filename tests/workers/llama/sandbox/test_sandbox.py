@@ -28,7 +28,7 @@ def niceness_of_threads(nursery: psutil.Process) -> set[int]:
 
 
 def test_a_chat_is_rendered(sandbox: Sandbox) -> None:
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_a_template_beyond_a_limit_ends_alone(sandbox: Sandbox, task: Render, li
     with pytest.raises(LimitExceeded) as exceeded:
         sandbox.render(task, PreparationAttempt(limits))
     assert exceeded.value.limit is limit
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
 
 
 @pytest.mark.parametrize(
@@ -67,12 +67,12 @@ def test_a_task_whose_process_ends_costs_only_its_own_request(sandbox: Sandbox, 
     os.kill(busy[0], number)
     thread.join()
     assert [error.limit for error in errors] == [limit]
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
 
 
 def test_a_task_in_the_background_leaves_the_cores_to_others(sandbox: Sandbox) -> None:
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True)) == ["hi"]
-    assert sandbox.render(chat(), PreparationAttempt(LIMITS)) == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS, in_background=True)).pieces == ["hi"]
+    assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
     errors: list[Cancelled] = []
     attempt = PreparationAttempt(LIMITS, in_background=True)
 
@@ -128,6 +128,7 @@ def test_cancelling_does_not_wait_for_a_nursery_that_starts(sandbox: Sandbox) ->
 
 def test_a_template_that_is_wrong_is_refused_when_it_is_loaded(model_path: Path) -> None:
     opened = Sandbox(str(model_path))
+    opened.open()
     with pytest.raises(EngineLoadError, match=r"^chat template: not valid Jinja: .*; --chat-template sets"):
-        opened.open("{% if %}", PreparationAttempt(LIMITS))
+        opened.learn("{% if %}", PreparationAttempt(LIMITS))
     opened.close()

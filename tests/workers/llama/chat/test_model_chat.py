@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.wire.payloads import JobError
 from workers.chat.builtin_templates import BUILTIN_TEMPLATES, guess_template
-from workers.llama.chat.template import ChatTemplate, TemplateSource, find_template
-from workers.llama.chat.tool_format import HERMES, LLAMA3, MISTRAL
+from workers.chat.model_chat import ModelChat
+from workers.chat.program import ChatProgram, TemplateFailure, TemplateRefusal
+from workers.chat.template_source import TemplateSource, find_template
 from workers.llama.native.vocabulary import Vocabulary
 
 Message = dict[str, Any]
@@ -33,8 +33,12 @@ def system(text: str) -> Message:
     return {"role": "system", "content": text}
 
 
+def chat_of(source: str) -> ModelChat:
+    return ModelChat(ChatProgram(source, "<bos>", "<eos>"))
+
+
 def render(source: str, *messages: Message, tools: list[Message] | None = None, **options: Any) -> str:
-    return "".join(ChatTemplate(source, "<bos>", "<eos>").render(list(messages), tools or [], options))
+    return chat_of(source).prompt(list(messages), tools or [], options).text
 
 
 def test_a_template_gets_messages_special_tokens_options_and_add_generation_prompt() -> None:
@@ -47,16 +51,15 @@ def test_options_cannot_replace_the_servers_variables() -> None:
 
 
 def test_an_option_may_have_any_name() -> None:
-    template = ChatTemplate("{{ other }}{{ messages[0].content }}", "<bos>", "<eos>")
-    assert template.render([user("hi")], [], {"self": 1, "other": 2}) == ["2hi"]
+    chat = chat_of("{{ other }}{{ messages[0].content }}")
+    assert chat.prompt([user("hi")], [], {"self": 1, "other": 2}).pieces == ["2hi"]
 
 
 @pytest.mark.parametrize("source", [LIST_ALL, "{{ tools }}{{ messages[0].tool_calls | tojson }}"])
-def test_arguments_nested_too_deeply_are_a_400(source: str) -> None:
+def test_arguments_nested_too_deeply_are_an_error(source: str) -> None:
     function = {"name": "f", "arguments": "[" * 100_000}
-    with pytest.raises(JobError, match="nested too deep") as caught:
+    with pytest.raises(RecursionError):
         render(source, {**CALL, "tool_calls": [{"id": "1", "type": "function", "function": function}]})
-    assert caught.value.failed.status == 400
 
 
 @pytest.mark.parametrize(
@@ -73,41 +76,35 @@ def test_arguments_nested_too_deeply_are_a_400(source: str) -> None:
     ],
 )
 def test_a_template_cannot_leave_the_sandbox(source: str) -> None:
-    with pytest.raises(JobError, match=r"SecurityError|UndefinedError") as refused:
+    with pytest.raises(TemplateFailure, match=r"SecurityError|UndefinedError"):
         render(source, user("hi"))
-    assert refused.value.failed.status == 400
 
 
 @pytest.mark.parametrize(
     "source",
     ["{{ messages.append(1) }}", "{{ messages.clear() }}", "{{ messages[0].update(role='x') }}", "{{ tools.pop() }}"],
 )
-def test_a_template_cannot_change_its_variables(source: str) -> None:
+def test_a_template_changes_only_copies(source: str) -> None:
     messages, tools = [user("hi")], [WEATHER]
-    with pytest.raises(JobError, match="SecurityError"):
-        ChatTemplate(source, "", "").render(messages, tools)
+    chat_of(source + "{{ tools }}{{ messages }}").prompt(messages, tools)
     assert (messages, tools) == ([user("hi")], [WEATHER])
 
 
-def test_a_refusal_by_the_template_is_a_400_with_its_message() -> None:
+def test_a_refusal_by_the_template_has_its_message() -> None:
     source = "{{ raise_exception('roles must alternate') }}"
     for messages in ([user("hi")], [system("be brief"), user("hi")]):
-        with pytest.raises(
-            JobError, match=r"^messages: refused by the model's chat template: roles must alternate$"
-        ) as refused:
+        with pytest.raises(TemplateRefusal, match=r"^roles must alternate$"):
             render(source, *messages)
-        assert (refused.value.failed.status, refused.value.failed.param) == (400, "messages")
 
 
-def test_a_failing_template_is_a_400_with_its_error() -> None:
-    with pytest.raises(JobError, match=r"template failed: ZeroDivisionError") as refused:
+def test_a_failing_template_says_how() -> None:
+    with pytest.raises(TemplateFailure, match=r"^ZeroDivisionError"):
         render("{{ 1 // 0 }}", user("hi"))
-    assert refused.value.failed.status == 400
 
 
 def test_a_template_with_wrong_syntax_is_refused_when_it_is_read() -> None:
     with pytest.raises(ValueError, match="chat template: not valid Jinja"):
-        ChatTemplate("{% if %}", "", "")
+        ChatProgram("{% if %}", "", "")
 
 
 def test_text_that_looks_like_a_template_stays_text() -> None:
@@ -145,7 +142,7 @@ def test_tools_are_left_to_a_template_that_knows_them() -> None:
 
 
 def test_calls_and_their_results_become_text_for_a_template_without_tools() -> None:
-    call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Z\\u00fcrich"}}\n</tool_call>'
+    call = '<tool_call>\n{"name": "weather", "arguments": {"city": "Zürich"}}\n</tool_call>'
     shown = render(LIST_ALL, user("hi"), CALL, RESULT)
     assert shown == f"[user: hi][assistant: {call}][user: <tool_response>\nsunny\n</tool_response>]"
 
@@ -154,18 +151,10 @@ def test_content_beside_a_call_is_kept() -> None:
     assert "[assistant: Wait.\n<tool_call>" in render(LIST_ALL, user("hi"), {**CALL, "content": "Wait."})
 
 
-def test_a_template_that_knows_tools_gets_arguments_as_an_object() -> None:
-    show = "{% for m in messages if m.tool_calls %}{{ m.tool_calls[0].function.arguments.city }}{% endfor %}"
-    source = "{{ tools }}" + show
-    assert render(source, user("hi"), CALL).endswith("Zürich")
-    damaged = {**CALL, "tool_calls": [{"function": {"name": "weather", "arguments": "not JSON"}}]}
-    assert render(source.replace("city", "value"), user("hi"), damaged).endswith("not JSON")
-
-
 def test_the_messages_that_were_given_are_not_changed() -> None:
     messages = [{"role": "developer", "content": [{"type": "text", "text": "a"}]}, CALL, RESULT]
     before = json.dumps(messages)
-    ChatTemplate(LIST_ALL, "", "").render(messages, [WEATHER])
+    chat_of(LIST_ALL).prompt(messages, [WEATHER])
     assert json.dumps(messages) == before
 
 
@@ -218,22 +207,22 @@ def test_a_template_is_guessed_by_the_special_tokens(tokens: set[str], expected:
     assert guess_template(tokens.__contains__) == expected
 
 
-def load(given: str, of_model: str | None, vocabulary: Vocabulary) -> ChatTemplate:
-    source = find_template(given, of_model, vocabulary.is_special)
-    return ChatTemplate(source.text, vocabulary.bos_text, vocabulary.eos_text)
+def load(given: str, of_model: str | None, vocabulary: Vocabulary) -> ModelChat:
+    source = find_template(given, TemplateSource(of_model) if of_model else None, vocabulary.is_special)
+    return ModelChat(ChatProgram(source.text, vocabulary.bos_text, vocabulary.eos_text))
 
 
 def test_the_operators_template_overrides_the_models_own(vocabulary: Vocabulary, tmp_path: Path) -> None:
     own = tmp_path / "own.jinja"
     own.write_text("own: {{ messages[0].content }}", "utf-8")
     given_ = load(str(own), LIST_ALL, vocabulary)
-    assert given_.render([user("hi")], []) == ["own: hi"]
+    assert given_.prompt([user("hi")], []).pieces == ["own: hi"]
     of_model = load("", LIST_ALL, vocabulary)
-    assert of_model.render([user("hi")], []) == ["[user: hi]"]
+    assert of_model.prompt([user("hi")], []).pieces == ["[user: hi]"]
     named = load("plain", LIST_ALL, vocabulary)
-    assert named.render([user("hi")], []) == ["User: hi\nAssistant:"]
+    assert named.prompt([user("hi")], []).pieces == ["User: hi\nAssistant:"]
     guessed = load("", None, vocabulary)
-    assert guessed.render([user("hi")], []) == ["<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"]
+    assert guessed.prompt([user("hi")], []).pieces == ["<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"]
 
 
 def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Vocabulary) -> None:
@@ -243,9 +232,3 @@ def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Voc
 
 def test_the_plain_template_ends_a_turn_with_a_stop_string(vocabulary: Vocabulary) -> None:
     assert find_template("plain", None, vocabulary.is_special).stop == ("\nUser:",)
-
-
-def test_the_format_of_calls_follows_the_template() -> None:
-    assert TemplateSource(LIST_ALL).tool_format is HERMES
-    assert TemplateSource("{{ tools }}[TOOL_CALLS]").tool_format is MISTRAL
-    assert TemplateSource('{{ tools }}"parameters" ipython').tool_format is LLAMA3
