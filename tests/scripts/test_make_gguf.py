@@ -13,6 +13,7 @@ from scripts.make_gguf.vocabulary import read_vocabulary
 from scripts.make_gguf.weights import NEVER, token_biases
 from tests.support.models.gguf_builder import build_gguf
 from tests.support.models.spm_vocabulary import spm_gguf
+from workers.chat.template_source import TemplateSource
 from workers.llama.native.model import LlamaModel
 
 TEMPLATE = "<think>{{ messages[0].content }}<|stop|>"
@@ -35,7 +36,7 @@ def test_llama_cpp_loads_the_model_with_its_vocabulary_and_template(source: Path
         assert vocabulary.special_token("<|stop|>") in vocabulary.eog
         assert vocabulary.eos in vocabulary.eog
         assert vocabulary.tokenize("hello", add_special=False, parse_special=False)
-        assert (model.chat_template(), model.trained_tokens) == (TEMPLATE, 4096)
+        assert (model.template(), model.trained_tokens) == (TemplateSource(TEMPLATE), 4096)
     finally:
         model.close()
 

@@ -84,7 +84,8 @@ class ParameterFormat:
 class CallFormat:
     """How calls are written: ``section.begin (call.begin CALL call.end, with separators between) section.end``.
 
-    ``after_name`` comes between a function's name and its arguments. ``quote`` encloses the strings of ``DICT``.
+    ``after_name`` comes between a function's name and its arguments. ``quote`` encloses the strings of ``DICT``. If
+    ``exact``, white space is always written as it is here, so that grammars leave no choice.
     """
 
     kind: CallKind
@@ -96,6 +97,7 @@ class CallFormat:
     parameter: ParameterFormat | None = None
     quote: str = '"'
     parallel: bool = True
+    exact: bool = False
 
     @property
     def unmarked(self) -> bool:

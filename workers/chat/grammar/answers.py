@@ -39,7 +39,8 @@ def answer_grammar(
         special_texts: special tokens that may be in markers.
         json_schema: prepares the schema of a function's arguments, or of one of them.
     """
-    builder = GrammarBuilder(special_token, special_texts)
+    exact = chat_format.calls is not None and chat_format.calls.exact
+    builder = GrammarBuilder(special_token, special_texts, exact)
     if chat_format.parts is not None:
         start = PartAnswers(builder, chat_format, chat_format.parts, rules, json_schema).start()
     else:

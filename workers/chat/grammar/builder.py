@@ -64,10 +64,12 @@ class GrammarBuilder:
     Args:
         special_token: finds special tokens.
         special_texts: the texts of special tokens that may stand within markers.
+        exact: whether white space in markers is as it is written.
     """
 
-    def __init__(self, special_token: SpecialToken, special_texts: Sequence[str] = ()) -> None:
+    def __init__(self, special_token: SpecialToken, special_texts: Sequence[str] = (), exact: bool = False) -> None:
         self._special_token = special_token
+        self.exact = exact
         own = sorted((re.escape(text) for text in special_texts if text), key=len, reverse=True)
         self._pieces = re.compile(f"({'|'.join([*own, _TAG.pattern[1:-1]])})")
         self._rules = dict[str, str]()
@@ -106,7 +108,7 @@ class GrammarBuilder:
         for piece in _HOLE_OR_SPACE.split(text):
             if piece == "{id}":
                 symbols.append(self.terminal(_ID))
-            elif piece.isspace():
+            elif piece.isspace() and not self.exact:
                 symbols.append(self.terminal(SPACE))
             else:
                 symbols += self.text(piece)

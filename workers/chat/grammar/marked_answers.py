@@ -72,20 +72,22 @@ class MarkedAnswers:
         assert calls is not None
         call = call_bodies(builder, calls, self._rules.functions, self._json_schema)
         begin, end = builder.marker(calls.call.begin.lstrip()), builder.marker(calls.call.end.rstrip())
+        spaced = [] if calls.exact else [space]
         several = self._rules.parallel and calls.parallel
         if calls.keys.array and calls.kind in (CallKind.JSON, CallKind.PYTHON):
             more = f'(", " {space} {call}){{0,{MAX_CALLS - 1}}}' if several else ""
             begin, body = [], f'"[" {space} {call} {more} {space} "]"'
         else:
-            separator = joined(builder.marker(calls.separator)) if calls.separator.strip() else str(space)
+            written = calls.exact or calls.separator.strip()
+            separator = joined(builder.marker(calls.separator)) if written else str(space)
             more = f"({separator} {joined([*begin, call, *end])}){{0,{MAX_CALLS - 1}}}" if several else ""
             body = f"{joined([call, *end])} {more}"
         section_begin, section_end = (
             builder.marker(calls.section.begin.strip()),
             builder.marker(calls.section.end.strip()),
         )
-        between = [space] if section_begin and begin else []
-        after = f"{space} {joined(section_end)}" if section_end else ""
+        between = spaced if section_begin and begin else []
+        after = joined([*spaced, *section_end]) if section_end else ""
         return [*section_begin, *between, *begin], f"{body} {after}"
 
     def _words_or_calls(self, opening: list[Symbol], rest: str) -> str:

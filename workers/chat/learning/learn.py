@@ -17,7 +17,7 @@ from workers.chat.learning.cutting import Cutter
 from workers.chat.learning.probing import FUNCTION, TOOLS, Renderer, TemplateProbe
 from workers.chat.learning.thoughts import before_end, learn_reasoning, learn_turn, learn_words
 
-HERMES = CallFormat(CallKind.JSON, call=Pair("<tool_call>\n", "\n</tool_call>"), separator="\n")
+HERMES = CallFormat(CallKind.JSON, call=Pair("<tool_call>\n", "\n</tool_call>"), separator="\n", exact=True)
 """For models whose templates know no calls."""
 
 
