@@ -46,10 +46,17 @@ def make_gguf(
         copied = copied.with_template(template)
     if end is not None:
         copied = copied.with_end(end)
+    write_gguf(path, copied, list(random_tensors(copied, seed)), context_tokens)
+
+
+def write_gguf(
+    path: Path, vocabulary: CopiedVocabulary, tensors: Sequence[RandomTensor] = (), context_tokens: int = 4096
+) -> None:
+    """Write a file with a vocabulary, and these tensors, atomically."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "wb") as file:
-            _write(file, copied, list(random_tensors(copied, seed)), context_tokens)
+            _write(file, vocabulary, tensors, context_tokens)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
@@ -57,8 +64,8 @@ def make_gguf(
         raise
 
 
-def _write(file: BinaryIO, copied: CopiedVocabulary, tensors: list[RandomTensor], context_tokens: int) -> None:
-    entries = {**_entries(context_tokens), **copied.metadata()}
+def _write(file: BinaryIO, vocabulary: CopiedVocabulary, tensors: Sequence[RandomTensor], context_tokens: int) -> None:
+    entries = {**_entries(context_tokens), **vocabulary.metadata()}
     file.write(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries)))
     for key, value in entries.items():
         file.write(_string(key) + value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +28,9 @@ _TEMPLATES = "tokenizer.chat_template"
 _END_OF_TURN, _END_OF_TEXT = "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eos_token_id"
 
 
+_CONTROL_TEXT = re.compile(r"[|｜\[\]]")  # noqa: RUF001
+
+
 @dataclass(frozen=True, slots=True)
 class CopiedVocabulary:
     """The texts, types and scores of all tokens, and the other ``tokenizer.*`` entries as they stand in the file."""
@@ -36,12 +41,17 @@ class CopiedVocabulary:
     entries: dict[str, bytes]
 
     def with_tokens(self, added: Sequence[str]) -> CopiedVocabulary:
-        """The vocabulary with these marker tokens at its end. Texts that have a token get no other."""
-        fresh = [text for text in dict.fromkeys(added) if text not in set(self.texts)]
+        """The vocabulary with these marker tokens at its end. Texts that have a token get no other.
+
+        As in most models, those with bars or brackets are control tokens (``<|call|>``, ``[CALLS]``), others
+        user-defined (``<think>``).
+        """
+        own = set(self.texts)
+        fresh = [text for text in dict.fromkeys(added) if text not in own]
         return replace(
             self,
             texts=(*self.texts, *fresh),
-            types=(*self.types, *[USER_DEFINED] * len(fresh)),
+            types=(*self.types, *(CONTROL if _CONTROL_TEXT.search(text) else USER_DEFINED for text in fresh)),
             scores=None if self.scores is None else (*self.scores, *[0.0] * len(fresh)),
         )
 
@@ -93,14 +103,14 @@ def read_vocabulary(path: Path) -> CopiedVocabulary:
         GGUFError: the file is damaged, or has no vocabulary.
         OSError: it cannot be read.
     """
-    with path.open("rb") as file:
-        reader = FieldReader(path, file, path.stat().st_size)
-        if reader.take(4) != b"GGUF" or reader.number("I") not in (2, 3):
-            raise reader.error("expected a little-endian GGUF file of version 2 or 3, got another file")
-        reader.number("Q")  # tensors
-        entries = dict(_entry(reader) for _ in range(reader.count("metadata entries", 65_536)))
-        if _TOKENS not in entries:
-            raise reader.error("expected a vocabulary, got none")
+    data = path.read_bytes()
+    reader = FieldReader(path, io.BytesIO(data), len(data))
+    if reader.take(4) != b"GGUF" or reader.number("I") not in (2, 3):
+        raise reader.error("expected a little-endian GGUF file of version 2 or 3, got another file")
+    reader.number("Q")  # tensors
+    entries = dict(_entry(reader, data) for _ in range(reader.count("metadata entries", 65_536)))
+    if _TOKENS not in entries:
+        raise reader.error("expected a vocabulary, got none")
     raw = entries.pop(_TOKENS)
     texts = tuple(_strings(raw))
     types = entries.pop(_TYPES, None)
@@ -127,27 +137,32 @@ def _numbers(kind: int, values: NDArray[np.generic]) -> bytes:
     return struct.pack("<IIQ", ARRAY, kind, len(values)) + values.tobytes()
 
 
-def _entry(reader: FieldReader) -> tuple[str, bytes]:
+def _entry(reader: FieldReader, data: bytes) -> tuple[str, bytes]:
+    """The next entry's key, and its type and value as they stand in the file."""
     key = reader.string("a metadata key", 65_535)
-    kind = reader.number("I")
-    return key, struct.pack("<I", kind) + _value(reader, kind)
+    begin = reader.position
+    _skip(reader, reader.number("I"))
+    return key, data[begin : reader.position]
 
 
-def _value(reader: FieldReader, kind: int) -> bytes:
-    """The bytes of a value."""
+def _skip(reader: FieldReader, kind: int) -> None:
+    """Step over a value of this type."""
     if kind in _SCALAR_CODES:
-        return reader.take(size_of(_SCALAR_CODES[kind]))
-    if kind == STRING:
-        length = reader.take(8)
-        return length + reader.take(int.from_bytes(length, "little"))
-    if kind != ARRAY:
+        reader.skip(size_of(_SCALAR_CODES[kind]))
+    elif kind == STRING:
+        reader.skip_strings(1)
+    elif kind == ARRAY:
+        element, count = reader.number("I"), reader.number("Q")
+        if element in _SCALAR_CODES:
+            reader.skip(count * size_of(_SCALAR_CODES[element]))
+        elif element == STRING:
+            reader.skip_strings(count)
+        else:
+            reader.require_elements(count, 12)
+            for _ in range(count):
+                _skip(reader, element)
+    else:
         raise reader.damaged(f"expected a type from 0 to 12, got {kind}")
-    element, count = reader.number("I"), reader.number("Q")
-    reader.require_elements(count, 1)
-    head = struct.pack("<IQ", element, count)
-    if element in _SCALAR_CODES:
-        return head + reader.take(count * size_of(_SCALAR_CODES[element]))
-    return head + b"".join(_value(reader, element) for _ in range(count))
 
 
 def _strings(value: bytes) -> list[str]:

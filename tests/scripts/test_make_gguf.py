@@ -13,7 +13,6 @@ from scripts.make_gguf.vocabulary import read_vocabulary
 from scripts.make_gguf.weights import NEVER, token_biases
 from tests.support.models.gguf_builder import build_gguf
 from tests.support.models.spm_vocabulary import spm_gguf
-from workers.chat.template_source import TemplateSource
 from workers.llama.native.model import LlamaModel
 
 TEMPLATE = "<think>{{ messages[0].content }}<|stop|>"
@@ -27,18 +26,20 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_llama_cpp_loads_the_model_with_its_vocabulary_and_template(source: Path, tmp_path: Path) -> None:
-    make_gguf(tmp_path / "model.gguf", source, TEMPLATE, added=["</think>", "<think>"], end="<|stop|>")
+    make_gguf(tmp_path / "model.gguf", source, TEMPLATE, added=["<|call|>", "</think>", "<think>"], end="<|stop|>")
     model = LlamaModel(str(tmp_path / "model.gguf"), 0, lambda fraction: None)
     try:
         vocabulary = model.vocabulary
-        assert vocabulary.size == len(read_vocabulary(source).texts) + 1
+        assert vocabulary.size == len(read_vocabulary(source).texts) + 2
         assert vocabulary.special_token("</think>") == vocabulary.size - 1
+        assert {"<|call|>", "</think>"} & vocabulary.special_texts().control == {"<|call|>"}
         assert vocabulary.special_token("<|stop|>") in vocabulary.eog
         assert vocabulary.eos in vocabulary.eog
         assert vocabulary.tokenize("hello", add_special=False, parse_special=False)
-        assert (model.template(), model.trained_tokens) == (TemplateSource(TEMPLATE), 4096)
+        assert model.trained_tokens == 4096
     finally:
         model.close()
+    assert read_vocabulary(tmp_path / "model.gguf").template == TEMPLATE
 
 
 def test_the_same_seed_gives_the_same_file(source: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Measures how well chat formats are learnt, read and enforced."""
