@@ -18,6 +18,7 @@ from typing import assert_never
 
 from filelock import FileLock, Timeout
 
+from shared.engines.files import HubFile
 from shared.errors import ModelError
 from shared.hub.choice import choose_files
 from shared.hub.client import Hub, PullProgress
@@ -189,7 +190,7 @@ class ModelStore:
         repo = self._hub.repo(source.repo)
         files = choose_files(source, repo.files, entry.engine if entry else None)
         if entry and entry.sha256:
-            files[0] = replace(files[0], sha256=entry.sha256)
+            files[0] = _pinned(source, files[0], entry.sha256)
         base = folder / "files"
         for file in files:
             if not is_safe_relative(file.path):
@@ -228,6 +229,16 @@ class ModelStore:
                 yield
         except Timeout:
             raise ModelError(f"{folder.name} is being fetched by another process") from None
+
+
+def _pinned(source: HubSource, file: HubFile, sha256: str) -> HubFile:
+    """The file with the hash of the catalog. Raises :class:`ModelError` if the hub has another file by this name."""
+    if file.sha256 not in (None, sha256):
+        raise ModelError(
+            f"{source}: expected {file.path} with sha256 {sha256[:12]}..., got {str(file.sha256)[:12]}...; "
+            f"it was replaced on the hub; to use it all the same: hf:{source.repo}:{file.path}"
+        )
+    return replace(file, sha256=sha256)
 
 
 def _parse_name(name: str) -> CatalogEntry | HubSource:

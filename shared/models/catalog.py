@@ -52,14 +52,16 @@ class Catalog:
     """Entries by name. Names ignore case and the separators ``- _ . : /``: ``Llama-3.2:1B`` is ``llama3.2-1b``.
 
     A quantization may follow a name, and so may ``instruct``, ``chat``, ``it`` and ``gguf``, which say nothing here:
-    ``llama2:Q8_0``, ``llama3.1:8b-instruct-q4_K_M``.
+    ``llama2:Q8_0``, ``llama3.1:8b-instruct-q4_K_M``. A maker may stand before it: ``google/gemma-3-4b``.
     """
 
     def __init__(self, entries: Iterable[CatalogEntry]) -> None:
         self._entries: dict[str, CatalogEntry] = {}
         self._by_key: dict[str, CatalogEntry] = {}
+        self._makers: set[str] = set()
         for entry in entries:
             self._entries[entry.name] = entry
+            self._makers |= {alias.partition("/")[0].lower() for alias in entry.aliases if "/" in alias}
             for name in entry.names:
                 other = self._by_key.setdefault(name_key(name), entry)
                 if other is not entry:
@@ -92,7 +94,10 @@ class Catalog:
 
     def named(self, name: str) -> CatalogEntry | None:
         """The entry with this name or alias, which has no tag, or None."""
-        return self._by_key.get(name_key(name)) or self._by_key.get(name_key(without_role(name)))
+        maker, _, model = name.partition("/")
+        names = (name, model) if maker.lower() in self._makers else (name,)
+        found = (self._by_key.get(name_key(short)) for full in names for short in (full, without_role(full)))
+        return next((entry for entry in found if entry is not None), None)
 
     def _hint(self, name: str) -> str:
         if BARE_REPO.fullmatch(name):

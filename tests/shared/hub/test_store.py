@@ -179,7 +179,17 @@ def test_wrong_bytes_are_detected_and_discarded(store: ModelStore, hub: HubServe
     assert store.pull(SPEC).path.read_bytes() == MODEL
 
 
-def test_catalog_hash_is_checked_too(store: ModelStore) -> None:
+def test_a_file_with_another_hash_than_in_the_catalog_is_not_fetched(store: ModelStore, hub: HubServer) -> None:
+    entry = replace(load_catalog().get("gemma"), source=HubSource("owner/tiny"), sha256="0" * 64)
+    what = r"with sha256 000000000000\.\.\., got \w{12}\.\.\.; it was replaced .*: hf:owner/tiny:tiny-Q4_K_M\.gguf$"
+    with pytest.raises(ModelError, match=what):
+        store.ensure(entry)
+    assert hub.downloads() == []
+    assert store.pull("hf:owner/tiny:tiny-Q4_K_M.gguf").path.is_file()
+
+
+def test_a_file_whose_hash_only_the_catalog_has_is_checked(store: ModelStore, hub: HubServer) -> None:
+    hub.repos["owner/tiny"].plain = {"tiny-Q4_K_M.gguf"}
     entry = replace(load_catalog().get("gemma"), source=HubSource("owner/tiny"), sha256="0" * 64)
     with pytest.raises(HubError, match=r"expected sha256 000000000000\.\.\."):
         store.ensure(entry)

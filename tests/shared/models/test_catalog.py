@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from shared.errors import ModelError
 from shared.models.catalog import UnknownModelError, load_catalog
+from shared.models.names import is_quant, split_tag
+from shared.models.source import HubSource
 
 
 @pytest.mark.parametrize(
@@ -27,7 +31,22 @@ def test_entries_are_complete_and_no_source_is_repeated() -> None:
     assert len({str(entry.source) for entry in entries}) == len(entries)
     for entry in entries:
         assert entry.licence
-        assert entry.size_bytes > 10_000_000
+        assert 10_000_000 < entry.size_bytes < 200_000_000_000
+        assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
+
+
+def test_every_name_means_its_own_entry_and_has_no_tag() -> None:
+    for entry in load_catalog():
+        for name in entry.names:
+            assert load_catalog().get(name) is entry
+            assert split_tag(name) == (name, "")
+
+
+def test_text_models_come_from_a_repository_and_a_pattern_for_gguf_files() -> None:
+    sources = [entry.source for entry in load_catalog() if entry.engine == "llama" and entry.name != "smollm2"]
+    assert all(isinstance(source, HubSource) and "gguf" in source.repo.lower() for source in sources)
+    patterns = [source.pattern for source in sources if isinstance(source, HubSource)]
+    assert all(pattern.endswith(".gguf") or is_quant(pattern) for pattern in patterns)
 
 
 @pytest.mark.parametrize("spelling", ["llama3.2-1b", "Llama-3.2-1B", "llama3-2-1b", "llama3.2:1b", "LLAMA3_2_1B"])
@@ -49,6 +68,81 @@ def test_names_ignore_case_and_separators(spelling: str) -> None:
 def test_a_quantization_may_follow_a_name(name: str, found: str, source: str) -> None:
     entry = load_catalog().get(name)
     assert (entry.name, str(entry.source)) == (found, source)
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("qwen3", "qwen3"),
+        ("qwen3:8b", "qwen3"),
+        ("qwen3:4b", "qwen3-4b"),
+        ("qwen3:30b-a3b", "qwen3-30b"),
+        ("qwen3:30b-a3b-instruct-2507-q4_K_M", "qwen3-30b-instruct"),
+        ("qwen3.5:9b", "qwen3.5"),
+        ("qwen3.6:35b-a3b", "qwen3.6-35b"),
+        ("qwen3-coder:30b", "qwen3-coder"),
+        ("gemma3", "gemma3"),
+        ("gemma3:4b", "gemma3"),
+        ("gemma3:27b-it-qat", "gemma3-27b-qat"),
+        ("gemma4:e4b-it-q4_K_M", "gemma4"),
+        ("gemma4:26b", "gemma4-26b"),
+        ("gpt-oss", "gpt-oss-20b"),
+        ("gpt-oss:20b", "gpt-oss-20b"),
+        ("gpt-oss:120b", "gpt-oss-120b"),
+        ("deepseek-r1:8b", "deepseek-r1-8b"),
+        ("deepseek-r1:8b-0528-qwen3-q4_K_M", "deepseek-r1-0528"),
+        ("llama3.2:3b", "llama3.2"),
+        ("llama3.1:8b-instruct-q4_K_M", "llama3.1"),
+        ("mistral:7b-instruct-v0.3-q4_K_M", "mistral"),
+        ("ministral-3:8b", "ministral-3"),
+        ("devstral:24b", "devstral-small-2"),
+        ("granite4:tiny-h", "granite4-tiny-h"),
+        ("phi4:14b", "phi4"),
+        ("olmo-3:7b-instruct", "olmo3"),
+        ("nemotron-3-nano:30b", "nemotron-3-nano"),
+        ("glm-4.7-flash:latest", "glm-4.7-flash"),
+    ],
+)
+def test_names_as_users_of_ollama_type_them(name: str, found: str) -> None:
+    assert load_catalog().get(name).name == found
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("openai/gpt-oss-20b", "gpt-oss-20b"),
+        ("google/gemma-3-4b", "gemma3"),
+        ("google/gemma-3-4b-it", "gemma3"),
+        ("qwen/qwen3-8b", "qwen3"),
+        ("Qwen/Qwen3-8B-GGUF:q8_0", "qwen3:Q8_0"),
+        ("Qwen2.5-7B-Instruct-GGUF", "qwen2.5"),
+        ("mistralai/mistral-small-3.2", "mistral-small"),
+        ("meta-llama/Llama-3.2-1B-Instruct", "llama3.2-1b"),
+        ("microsoft/phi-4-mini-reasoning", "phi4-mini-reasoning"),
+        ("ibm/granite-4-h-tiny", "granite4-tiny-h"),
+    ],
+)
+def test_a_maker_may_stand_before_a_name(name: str, found: str) -> None:
+    assert load_catalog().get(name).name == found
+
+
+def test_only_makers_may_stand_before_a_name() -> None:
+    with pytest.raises(UnknownModelError, match="hf:someone/gemma-3-4b"):
+        load_catalog().get("someone/gemma-3-4b")
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("gemma3:q8_0", "hf:ggml-org/gemma-3-4b-it-GGUF:Q8_0"),
+        ("qwen3:8b-q8_0", "hf:Qwen/Qwen3-8B-GGUF:Q8_0"),
+        ("Qwen2.5-7B-Instruct:q5_K_M", "hf:Qwen/Qwen2.5-7B-Instruct-GGUF:Q5_K_M"),
+        ("llama3.1:8b-instruct-q5_K_M", "hf:bartowski/Meta-Llama-3.1-8B-Instruct-GGUF:Q5_K_M"),
+        ("llama3.2:1b-instruct-fp16", "hf:bartowski/Llama-3.2-1B-Instruct-GGUF:FP16"),
+    ],
+)
+def test_a_quantization_may_follow_a_size_and_a_role(name: str, source: str) -> None:
+    assert str(load_catalog().get(name).source) == source
 
 
 def test_a_quantization_that_a_package_does_not_have_is_refused() -> None:
