@@ -327,3 +327,12 @@ def test_a_parser_is_within_a_thought_that_never_ended() -> None:
     parser.feed("<think>Hm.")
     parser.finish()
     assert parser.thinking
+
+
+def test_a_thought_that_the_prompt_opened_and_the_model_left_out_adds_no_marker() -> None:
+    message = answer(chat_templates.WRAPS_WORDS, "<|say|>Hello<|/say|>", opened=True, keep_thoughts=True)
+    assert message["content"] == "Hello"
+
+
+def test_a_thought_without_text_stays_in_the_text() -> None:
+    assert answer(chat_templates.THINKS, "<think>", keep_thoughts=True)["content"] == "<think>"

@@ -92,7 +92,7 @@ class AnswerParser:
     def _answer(self) -> Reading:
         if self._opened and self._thought_end:
             assert self._format.thought is not None
-            yield from self._thought(begun=self._format.thought.begin)
+            yield from self._thought(self._format.thought.begin, by_prompt=True)
         fresh = not self._opened or self._keep_thoughts
         while not (yield from self._next(fresh)):
             fresh = self._keep_thoughts and fresh
@@ -117,7 +117,7 @@ class AnswerParser:
             reader.at = len(reader.text)
             return True
         if marker is self._thought_begin:
-            yield from self._thought(begun=reader.text[start : reader.hit.end])
+            yield from self._thought(reader.text[start : reader.hit.end], by_prompt=False)
             return False
         if marker is self._thought_end:
             self._keep(reader.text[start : reader.hit.end])
@@ -170,14 +170,14 @@ class AnswerParser:
         reader.at = end
         return False
 
-    def _thought(self, begun: str) -> Reading:
-        """Read a thought that began with this text."""
+    def _thought(self, begun: str, by_prompt: bool) -> Reading:
+        """Read a thought that began with this text, in the answer or in its prompt."""
         self._thinking = True
-        ended = yield from self._read_thought(begun)
+        ended = yield from self._read_thought(begun, by_prompt)
         self._thinking = not ended
         return ended
 
-    def _read_thought(self, begun: str) -> Reading:
+    def _read_thought(self, begun: str, by_prompt: bool) -> Reading:
         """Read a thought to its end; False if there is none.
 
         A call within it is part of it, unless the thought never ends.
@@ -185,12 +185,13 @@ class AnswerParser:
         reader = self._reader
         triggers = self._calls.triggers if self._calls is not None and not self._calls.unmarked else []
         markers = [self._thought_end, self._words_begin, *triggers]
-        trimmer = Trimmer(leading=True)
-        self._keep(begun)
+        trimmer, unsaid = Trimmer(leading=True), [begun] if by_prompt else []
+        if not by_prompt:
+            self._keep(begun)
 
         def think(text: str) -> None:
             if self._keep_thoughts:
-                self._keep(text)
+                self._keep((unsaid.pop() if unsaid else "") + text)
             elif shown := trimmer.pass_on(text):
                 self._parts.append(Thought(shown))
 
@@ -198,7 +199,8 @@ class AnswerParser:
             assert reader.hit is not None
             hit = reader.hit
             if markers[hit.index] is self._thought_end:
-                self._keep(reader.text[hit.start : hit.end])
+                if self._keep_thoughts:
+                    think(reader.text[hit.start : hit.end])
                 return True
             if markers[hit.index] is self._words_begin:
                 reader.at = hit.start
