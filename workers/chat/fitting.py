@@ -10,7 +10,8 @@ from typing import Any
 
 from workers.chat.formats.chat_format import CallFormat
 from workers.chat.formats.writing import WrittenCall, write_calls
-from workers.chat.learning.needs import Needs
+from workers.chat.learning.needs import Beside, Needs
+from workers.chat.learning.probing import naming_id
 
 ChatMessage = dict[str, Any]
 
@@ -19,7 +20,7 @@ _SHORT_ID = 9
 
 
 def fit_messages(
-    messages: list[ChatMessage], needs: Needs, calls: CallFormat | None, reasoning_key: str
+    messages: list[ChatMessage], needs: Needs, calls: CallFormat | None, reasoning_key: str, tools: bool = True
 ) -> list[ChatMessage]:
     """The messages in the form that the template takes.
 
@@ -28,15 +29,21 @@ def fit_messages(
         needs: what the template needs.
         calls: how the model writes calls, for templates that do not render them.
         reasoning_key: where the template takes thoughts: the key of a message, ``parts``, or nothing.
+        tools: the prompt is to have tools.
     """
     fitted = _with_named_results([_plain(message) for message in messages])
-    fitted = _with_system(fitted, needs)
-    if not needs.calls and calls is not None:
+    lost = needs.calls_for_tools and not tools
+    if (lost or not needs.calls) and calls is not None:
         fitted = [_calls_as_words(message, calls) for message in fitted]
-    if not needs.results:
+    if lost or not needs.results:
         fitted = [_result_as_words(message) for message in fitted]
-    if calls is not None and not calls.parallel:
+    fitted = _with_system(fitted, needs, tools)
+    if not needs.parallel or (calls is not None and not calls.parallel):
         fitted = list(_one_call_at_a_time(fitted))
+    if needs.named_ids:
+        fitted = list(_with_naming_ids(fitted))
+    if needs.beside is not Beside.TOGETHER:
+        fitted = [each for message in fitted for each in _words_apart(message, needs.beside)]
     if not needs.many_results:
         fitted = _joined(fitted, ("tool",))
     if needs.merges:
@@ -109,7 +116,7 @@ def _with_named_results(messages: list[ChatMessage]) -> list[ChatMessage]:
     return named
 
 
-def _with_system(messages: list[ChatMessage], needs: Needs) -> list[ChatMessage]:
+def _with_system(messages: list[ChatMessage], needs: Needs, tools: bool) -> list[ChatMessage]:
     """The messages with all leading system messages as one, and others as the template takes them."""
     leading = 0
     while leading < len(messages) and messages[leading]["role"] == "system":
@@ -119,8 +126,9 @@ def _with_system(messages: list[ChatMessage], needs: Needs) -> list[ChatMessage]
     if not needs.late_system:
         rest = [{**message, "role": "user"} if message["role"] == "system" else message for message in rest]
     if not leading:
-        return rest
-    if needs.system:
+        return [{"role": "system", "content": ""}, *rest] if tools and needs.system_for_tools else rest
+    taken = needs.system and not (needs.system_for_user and rest and rest[-1]["role"] != "user")
+    if taken:
         return [{**messages[0], "content": system}, *rest]
     for at, message in enumerate(rest):
         if message["role"] == "user":
@@ -179,6 +187,33 @@ def _one_call_at_a_time(messages: list[ChatMessage]) -> Iterator[ChatMessage]:
             yield from own
             results = [result for result in results if result not in own]
         yield from results
+
+
+def _with_naming_ids(messages: list[ChatMessage]) -> Iterator[ChatMessage]:
+    """The messages with ids that tell the function's name and which call of the chat it is."""
+    names = dict[str, str]()
+    for message in messages:
+        if "tool_calls" in message:
+            calls = []
+            for call in message["tool_calls"]:
+                names[call["id"]] = naming_id(call["function"]["name"], len(names))
+                calls.append({**call, "id": names[call["id"]]})
+            yield {**message, "tool_calls": calls}
+        elif message["role"] == "tool" and message.get("tool_call_id") in names:
+            yield {**message, "tool_call_id": names[message["tool_call_id"]]}
+        else:
+            yield message
+
+
+def _words_apart(message: ChatMessage, beside: Beside) -> Iterator[ChatMessage]:
+    """The message without words beside its calls, behind one that has them if the template can show it."""
+    if "tool_calls" in message and message["content"]:
+        if beside is Beside.APART:
+            yield {key: value for key, value in message.items() if key != "tool_calls"}
+        message = {key: value for key, value in message.items() if key != "reasoning_content"}
+        yield {**message, "content": ""}
+    else:
+        yield message
 
 
 def _joined(messages: list[ChatMessage], roles: tuple[str, ...]) -> list[ChatMessage]:

@@ -59,7 +59,7 @@ class ChatProgram:
         environment = SandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols", _Generation]
         )
-        environment.filters.update(tojson=_to_json, from_json=json.loads, safe=str)
+        environment.filters.update(tojson=_to_json, from_json=json.loads, fromjson=json.loads, safe=str)
         environment.globals.update(raise_exception=_refuse, strftime_now=lambda pattern: now().strftime(pattern))
         try:
             self._template = environment.from_string(source)
@@ -97,8 +97,9 @@ class ChatProgram:
             return self._run({**variables, "tools": tools, "xml_tools": tools, "functions": functions})
         try:
             return self._run({**variables, "tools": None, "xml_tools": None, "functions": None})
-        except TemplateFailure:  # some templates always list tools
-            return self._run({**variables, "tools": [], "xml_tools": [], "functions": "[]"})
+        except TemplateFailure:  # some templates always list tools and documents
+            lists = {"tools": [], "xml_tools": [], "functions": "[]", "documents": variables["documents"] or []}
+            return self._run({**variables, **lists})
 
     def _variables(self, options: dict[str, Any]) -> dict[str, Any]:
         now = self._now()

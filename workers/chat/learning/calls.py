@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,14 +23,11 @@ from workers.chat.learning.probing import (
     OTHER_ID,
     TEXT,
     TEXT_KEY,
-    TOOLS,
-    WORDS,
     TemplateProbe,
-    arguments_as,
-    call,
     json_values,
 )
-from workers.chat.learning.thoughts import Turn, before_end, without_thought
+from workers.chat.learning.rendered_calls import RenderedCalls, renderings
+from workers.chat.learning.thoughts import Turn
 from workers.chat.parsing.answer import AnswerParser
 from workers.chat.parsing.parts import Arguments, CallBegin
 
@@ -56,75 +52,32 @@ class LearntCalls:
     sound: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Rendered:
-    """Renders calls, without what stands around them in the turn."""
-
-    probe: TemplateProbe
-    cut: Cutter
-    turn: Turn
-    thought: Pair | None
-    words: Pair
-    ends: tuple[str, ...]
-    shape: str
-    beside: str | None
-
-    def calls(self, *calls: tuple[str, dict[str, Any], str], tools: Sequence[dict[str, Any]] = TOOLS) -> str | None:
-        """The text from behind the words to the end; None if the template refuses the calls."""
-        made = [call(name, arguments_as(self.shape)(arguments), identifier) for name, arguments, identifier in calls]
-        text = self.probe.tail({"content": self.beside, "tool_calls": made}, tools=tools)
-        return None if text is None else self.part(text, calls[0][0])
-
-    def part(self, text: str, name: str = FUNCTION) -> str:
-        """The part of a rendered answer that has the calls."""
-        at = text.find(WORDS)
-        if 0 <= at < text.find(name):
-            text = text[at + len(WORDS) :]
-            if self.words.end and text.lstrip().startswith(self.words.end):
-                text = text.lstrip()[len(self.words.end) :]
-            return text
-        before_words = self.turn.plain[: self.turn.plain.rindex(WORDS)]
-        heads = (self.cut.common_begin(text, self.turn.head), self.cut.common_begin(text, before_words))
-        return without_thought(text[max(map(len, heads)) :], self.thought)
-
-    def before_turn_end(self, text: str) -> str:
-        """The text without the turn's end."""
-        return before_end(text, (self.turn.end, *self.ends))
-
-
 def learn_calls(
     probe: TemplateProbe, cut: Cutter, turn: Turn, thought: Pair | None, words: Pair, ends: tuple[str, ...]
 ) -> LearntCalls | None:
     """How the model writes calls; None if the template renders none, or in a shape that is not known."""
-    words_kept = False
-    for shape in ("object", "text"):
-        for beside in (WORDS, "", None):
-            made = [call(FUNCTION, arguments_as(shape)(ARGUMENTS), ID)]
-            text = probe.tail({"content": beside, "tool_calls": made}, tools=TOOLS)
-            if text is None or FUNCTION not in text or TEXT not in text:
-                continue
-            if '\\"' + TEXT_KEY in text or str(ARGUMENTS) in text:  # quoted once more, or as Python shows it
-                continue
-            if beside and WORDS in text:
-                words_kept = True
-                if _words_are_apart(text, turn, words):
-                    continue
-            rendered = _Rendered(probe, cut, turn, thought, words, ends, shape, beside)
-            one = rendered.part(text)
-            two = rendered.calls((FUNCTION, ARGUMENTS, ID), (OTHER, ARGUMENTS, OTHER_ID))
-            two = two if two is not None and OTHER in two else None
-            end = cut.common_end(turn.end, one) or turn.end
-            rendered = replace(rendered, turn=replace(turn, end=end))
-            for learner in (_learn_json, _learn_named_json, _learn_arguments):
-                learnt = learner(rendered, one, two)
-                if learnt is not None:
-                    learnt = replace(learnt, parallel=two is not None)
-                    sound = _survives(rendered, learnt, thought, words, end)
-                    return LearntCalls(learnt, end, shape, words_kept, sound)
-    return None
+    words_kept, unsound = False, None
+    for rendered, one in renderings(probe, cut, turn, thought, words, ends):
+        words_kept = words_kept or rendered.words_kept
+        if rendered.words_apart:
+            continue
+        two = rendered.calls((FUNCTION, ARGUMENTS, ID), (OTHER, ARGUMENTS, OTHER_ID))
+        two = two if two is not None and OTHER in two else None
+        end = cut.common_end(turn.end, one) or turn.end
+        rendered = replace(rendered, turn=replace(turn, end=end))
+        for learner in (_learn_json, _learn_named_json, _learn_arguments):
+            calls = learner(rendered, one, two)
+            if calls is not None:
+                calls = replace(calls, parallel=two is not None)
+                sound = _survives(rendered, calls, thought, words, end)
+                learnt = LearntCalls(calls, end, rendered.shape, words_kept, sound)
+                if sound:
+                    return learnt
+                unsound = unsound or learnt
+    return unsound
 
 
-def _survives(rendered: _Rendered, calls: CallFormat, thought: Pair | None, words: Pair, end: str) -> bool:
+def _survives(rendered: RenderedCalls, calls: CallFormat, thought: Pair | None, words: Pair, end: str) -> bool:
     """Whether calls with other names and values are read as they were written."""
     fresh = (FRESH_FUNCTION, FRESH_ARGUMENTS, OTHER_ID)
     text = rendered.calls(fresh, tools=[FRESH_TOOL]) or rendered.calls(fresh)
@@ -142,15 +95,9 @@ def _survives(rendered: _Rendered, calls: CallFormat, thought: Pair | None, word
         return False
 
 
-def _words_are_apart(text: str, turn: Turn, words: Pair) -> bool:
-    """Whether the words come behind the call, or in a turn of their own."""
-    gap = text[text.index(WORDS) + len(WORDS) :]
-    end = turn.end.strip()
-    ends_turn = bool(end) and gap.lstrip().startswith(end) and not words.end
-    return text.index(WORDS) > text.index(FUNCTION) or ends_turn
-
-
-def _with_markers(rendered: _Rendered, calls: CallFormat, before: str, between: str | None, after: str) -> CallFormat:
+def _with_markers(
+    rendered: RenderedCalls, calls: CallFormat, before: str, between: str | None, after: str
+) -> CallFormat:
     """The format with its markers, from what stands before the first call, between two and behind the last."""
     after = rendered.before_turn_end(after)
     if between is None:
@@ -165,7 +112,7 @@ def _with_markers(rendered: _Rendered, calls: CallFormat, before: str, between: 
     return replace(calls, section=section, call=Pair(begin.lstrip(), end.rstrip()), separator=rest[len(end) :])
 
 
-def _learn_json(rendered: _Rendered, one: str, two: str | None) -> CallFormat | None:
+def _learn_json(rendered: RenderedCalls, one: str, two: str | None) -> CallFormat | None:
     """A call that is a JSON object with its name in it."""
     hits = [hit for hit in json_values(one) if FUNCTION in json.dumps(hit[2]) and TEXT in json.dumps(hit[2])]
     if not hits:
@@ -226,7 +173,7 @@ def _with_hole(text: str, identifier: str, other: str | None = None) -> str:
     return text
 
 
-def _learn_named_json(rendered: _Rendered, one: str, two: str | None) -> CallFormat | None:
+def _learn_named_json(rendered: RenderedCalls, one: str, two: str | None) -> CallFormat | None:
     """A name, then a JSON object of the arguments."""
     hits = [hit for hit in json_values(one) if hit[2] == ARGUMENTS and hit[0] > one.index(FUNCTION)]
     if not hits:
@@ -234,6 +181,8 @@ def _learn_named_json(rendered: _Rendered, one: str, two: str | None) -> CallFor
     start, end, _ = hits[0]
     name_at = one.rindex(FUNCTION, 0, start)
     before, after_name = one[:name_at], one[name_at + len(FUNCTION) : start]
+    if before.endswith('"') != after_name.startswith('"'):  # the template forgot a quote, which the model will not
+        return None
     between = other_after_name = None
     if two is not None:
         pair = [hit for hit in json_values(two) if hit[2] == ARGUMENTS]
@@ -245,7 +194,7 @@ def _learn_named_json(rendered: _Rendered, one: str, two: str | None) -> CallFor
     return _with_markers(rendered, calls, _with_hole(before, ID), between, one[end:])
 
 
-def _learn_arguments(rendered: _Rendered, one: str, two: str | None) -> CallFormat | None:
+def _learn_arguments(rendered: RenderedCalls, one: str, two: str | None) -> CallFormat | None:
     """A name, then each argument on its own."""
     name_at = one.index(FUNCTION)
     places = [name_at + len(FUNCTION)]
@@ -261,7 +210,8 @@ def _learn_arguments(rendered: _Rendered, one: str, two: str | None) -> CallForm
     between = None
     if two is not None:
         other_at = two.index(OTHER)
-        between = two[two.rindex(_NUMBER, 0, other_at) + len(_NUMBER) : other_at]
+        number_at = two.rfind(_NUMBER, 0, other_at)
+        between = two[number_at + len(_NUMBER) : other_at] if number_at >= 0 else None
     if head.startswith("(") and middle.startswith("="):
         return _python(rendered, one[:name_at], between, rest)
     if head.startswith("{"):
@@ -271,7 +221,7 @@ def _learn_arguments(rendered: _Rendered, one: str, two: str | None) -> CallForm
     return _tagged(rendered, one[:name_at], (head, middle, step, number_middle, rest), between)
 
 
-def _python(rendered: _Rendered, before: str, between: str | None, rest: str) -> CallFormat:
+def _python(rendered: RenderedCalls, before: str, between: str | None, rest: str) -> CallFormat:
     """Calls as Python writes them. The brackets of a list are no part of the markers."""
     after = rest[rest.find(")") + 1 :]
     if between is None:
@@ -283,7 +233,7 @@ def _python(rendered: _Rendered, before: str, between: str | None, rest: str) ->
 
 
 def _tagged(
-    rendered: _Rendered, before: str, texts: tuple[str, str, str, str, str], between: str | None
+    rendered: RenderedCalls, before: str, texts: tuple[str, str, str, str, str], between: str | None
 ) -> CallFormat | None:
     head, middle, step, number_middle, rest = texts
     step, rest = step.replace(TEXT_KEY, "{key}"), rest.replace(NUMBER_KEY, "{key}")
@@ -307,7 +257,7 @@ def _tagged(
     return _with_markers(rendered, calls, before, inner, rest[len(after) :])
 
 
-def _typed_middle(rendered: _Rendered, text: str, number: str) -> tuple[str, dict[str, str]]:
+def _typed_middle(rendered: RenderedCalls, text: str, number: str) -> tuple[str, dict[str, str]]:
     """What stands between key and value, with ``{type}`` for a word that depends on the value's type."""
     if text.strip() == number.strip():
         return text, {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-_ATOMS = re.compile(r"<[^<>\s][^<>]*>|\[/?[A-Z_]+\]|</?|\w+|\s|.", re.DOTALL)
+from workers.chat.parsing.reader import TAG
+
+_ATOMS = re.compile(rf"{TAG.pattern}|</?|\w+|\s|.", re.DOTALL)
 
 
 class Cutter:
@@ -26,6 +28,22 @@ class Cutter:
                 break
             length += len(a)
         return one[:length]
+
+    def loose_begin(self, one: str, other: str) -> str:
+        """The longest text with which the first begins, and the other too, but for white space."""
+        atoms, others = self._atoms.findall(one), self._atoms.findall(other)
+        at = other_at = length = end = 0
+        while at < len(atoms) and other_at < len(others):
+            if atoms[at] == others[other_at]:
+                length = end = length + len(atoms[at])
+                at, other_at = at + 1, other_at + 1
+            elif atoms[at].isspace():
+                length, at = length + len(atoms[at]), at + 1
+            elif others[other_at].isspace():
+                other_at += 1
+            else:
+                break
+        return one[:end]
 
     def common_end(self, one: str, other: str) -> str:
         """The longest text with which both end."""

@@ -6,16 +6,16 @@ Neither the template's text nor the model's name counts, but for the few formats
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from workers.chat.formats.chat_format import CallFormat, CallKind, ChatFormat, Pair
-from workers.chat.formats.described import described
+from workers.chat.formats.described import described, told
 from workers.chat.learning.calls import learn_calls
 from workers.chat.learning.cutting import Cutter
 from workers.chat.learning.probing import FUNCTION, TOOLS, Renderer, TemplateProbe
 from workers.chat.learning.thoughts import before_end, learn_reasoning, learn_turn, learn_words
+from workers.chat.parsing.reader import TAG
 
 HERMES = CallFormat(CallKind.JSON, call=Pair("<tool_call>\n", "\n</tool_call>"), separator="\n", exact=True)
 """For models whose templates know no calls."""
@@ -72,7 +72,7 @@ def learn(render: Renderer, source: str, ends: tuple[str, ...] = (), tokens: tup
     thought = reasoning.pair if reasoning else None
     words = learn_words(turn, thought, ends)
     calls = learn_calls(probe, cut, turn, thought, words, ends)
-    turn_end = _first_tag(calls.turn_end if calls else turn.end)
+    turn_end = _first_tag(calls.turn_end if calls else turn.end, ends)
     if words and calls:
         words = replace(words, end=before_end(words.end, (turn_end,)).strip())
     chat_format = ChatFormat(thought, words, calls.calls if calls else None, turn_end=turn_end, ends=ends)
@@ -81,7 +81,9 @@ def learn(render: Renderer, source: str, ends: tuple[str, ...] = (), tokens: tup
         chat_format, origin = replace(known, turn_end=known.turn_end or turn_end, ends=ends), Origin.DESCRIBED
         chat_format = replace(chat_format, thought=None if known.parts else known.thought or thought)
     elif calls is None or not calls.sound:
-        chat_format, origin = replace(chat_format, calls=HERMES), Origin.OWN_PROMPT
+        in_prompt = told(whole + source) if lists_tools else None
+        chat_format = replace(chat_format, calls=in_prompt or HERMES)
+        origin = Origin.DESCRIBED if in_prompt else Origin.OWN_PROMPT
     return Learnt(
         chat_format,
         origin,
@@ -92,13 +94,21 @@ def learn(render: Renderer, source: str, ends: tuple[str, ...] = (), tokens: tup
     )
 
 
-def _first_tag(text: str) -> str:
-    tag = re.match(r"\s*(<[^<>\s][^<>]*>|\[/?[A-Z_]+\])", text)
-    return tag.group(1) if tag is not None else ""
+def _first_tag(text: str, ends: tuple[str, ...]) -> str:
+    """The tag or end token with which a text begins."""
+    text = text.lstrip()
+    tag = TAG.match(text)
+    return next((end for end in ends if end and text.startswith(end)), tag.group() if tag is not None else "")
 
 
 def _whole(render: Renderer) -> str:
-    try:
-        return render([{"role": "user", "content": "hello"}], TOOLS, True, {})
-    except Exception:  # an untrusted program may raise anything
-        return ""
+    """A prompt with tools; one with a system message if tools do not show without."""
+    whole = ""
+    for leading in ([], [{"role": "system", "content": "rules"}]):
+        try:
+            whole = render([*leading, {"role": "user", "content": "hello"}], TOOLS, True, {})
+        except Exception:  # an untrusted program may raise anything
+            continue
+        if FUNCTION in whole:
+            break
+    return whole

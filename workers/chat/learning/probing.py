@@ -70,6 +70,11 @@ def call(name: str, arguments: Any, identifier: str) -> dict[str, Any]:
     return {"id": identifier, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
+def naming_id(name: str, index: int) -> str:
+    """The id of a call by Kimi's rule, which tells the function's name."""
+    return f"functions.{name}:{index}"
+
+
 @dataclass(frozen=True, slots=True)
 class TemplateProbe:
     """Shows what a template makes of an assistant's message.

@@ -21,7 +21,7 @@ from workers.chat.learning.probing import (
     call,
 )
 
-REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
+REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", "tool_plan")
 _LAST_TAG = re.compile(r"(<[^<>]*>|\[[^\[\]]*\])(?:thought)?\s*$")
 _FIRST_TAG = re.compile(r"\s*(<[^>]*>|\[[^\]]*\])?")
 _THINK_TAG = re.compile(r"<([\w:]*think[\w:]*)>\s*$")
@@ -62,7 +62,7 @@ def learn_turn(probe: TemplateProbe, cut: Cutter) -> Turn | None:
     generations = (default, default if with_thought is None else with_thought, default if without is None else without)
     shared = cut.common_begin(generations[1], generations[2]) or default
     end = plain[plain.rindex(WORDS) + len(WORDS) :]
-    return Turn(plain, generations, cut.common_begin(plain, shared), end)
+    return Turn(plain, generations, cut.loose_begin(plain, shared), end)
 
 
 def learn_reasoning(probe: TemplateProbe, cut: Cutter, turn: Turn, source: str) -> Reasoning | None:
@@ -99,7 +99,7 @@ def _rendered_thought(probe: TemplateProbe, cut: Cutter, turn: Turn, key: str, o
 def _begin_of(before: str, cut: Cutter, turn: Turn) -> str:
     """The marker at the end of what stands before a thought; empty if only the prompt opens it."""
     prompts = [g for g in turn.generations if before.startswith(g)]
-    prompt = max(prompts, key=len, default=cut.common_begin(before, max(turn.generations, key=len)))
+    prompt = max(prompts, key=len, default=cut.loose_begin(before, max(turn.generations, key=len)))
     begin = before[len(prompt) :]
     if begin.strip():
         return begin

@@ -10,7 +10,9 @@ from typing import Final
 Reading = Generator[None, None, bool]
 """A step of reading. It yields whenever it needs more text, and tells whether it found what it looked for."""
 
-TAG = re.compile(r"<[^<>\s][^<>]*>|\[/?[A-Z_]+\]")
+TAG = re.compile(r"<[^<>\s][^<>]*>|\[/?[A-Z_]+\]|\[\|[^\[\]|]+\|\]")
+"""What models set off as one piece: ``<tag>``, ``[TAG]`` and ``[|tag|]``."""
+
 _HOLES = re.compile(r"(\{(?:id|key|type)\})")
 _PIECES = re.compile(rf"({TAG.pattern}|\s+)")
 _HOLE = re.compile(r"[\w.\-]*")
