@@ -137,6 +137,56 @@ STRICT = """{%- if messages[0].role == 'system' %}{{ raise_exception('no system'
 """Takes no system message, and users and assistants only in turn."""
 
 
+_JSON_CALL = "<call>{{ {'name': f.name, 'arguments': f.arguments} | tojson }}</call>{% endfor %}"
+NAMING_IDS = _turns(
+    "{{ m.content }}" + _CALLS + "<|call|>{{ c.id }}<|args|>{{ f.arguments | tojson }}<|/call|>{% endfor %}"
+).replace("{{ m.content }}<|stop|>\n{%- else", "{{ m.tool_call_id }}: {{ m.content }}<|stop|>\n{%- else")
+"""Only the ids of calls tell which function they call."""
+CALLS_OR_WORDS = _turns("{% if m.content %}{{ m.content }}{% else %}" + _CALLS + _JSON_CALL + "{% endif %}")
+"""Loses the calls of messages that have words too."""
+FIRST_CALL = _turns("{{ m.content }}" + _CALLS.replace("m.tool_calls or []", "(m.tool_calls or [])[:1]") + _JSON_CALL)
+"""Loses all calls of a message but the first."""
+CALLS_FOR_TOOLS = _turns("{{ m.content }}{% if tools %}" + _CALLS + _JSON_CALL + "{% endif %}")
+"""Loses calls if the prompt has no tools."""
+SYSTEM_FOR_USER = """{% for m in messages %}{% if m.role != 'system' %}{{ '<|' ~ m.role ~ '|>' }}
+{%- if loop.last and m.role == 'user' and messages[0].role == 'system' %}{{ messages[0].content }}: {% endif %}
+{{- m.content }}<|stop|>{% endif %}{% endfor %}<|assistant|>"""
+"""Shows the system message only beside the user's last words."""
+TOOLS_BY_SYSTEM = """{% for m in messages %}{{ '<|' ~ m.role ~ '|>' ~ m.content }}
+{%- if m.role == 'system' and tools %}{{ tools | tojson }}{% endif %}<|stop|>{% endfor %}<|assistant|>"""
+"""Shows tools only behind a system message."""
+WRAPPED_BY_CALLS = _turns(
+    "{% if m.tool_calls %}<|aside|>{{ m.content }}<|/aside|>"
+    + _CALLS
+    + "{{ {'name': f.name, 'parameters': f.arguments} | tojson }}{% endfor %}{% else %}{{ m.content }}{% endif %}"
+)
+"""Sets words off only if calls follow them."""
+INDENTED = """{% for m in messages %}
+    {% if m.role == 'assistant' %}
+        {{ '<|bot|>' ~ m.content ~ '<|stop|>' }}
+    {% else %}
+        {{ '<|' ~ m.role ~ '|>' ~ m.content ~ '<|stop|>' }}
+    {% endif %}
+{% endfor %}
+{% if add_generation_prompt %}
+            {{ '<|bot|>' }}
+{% endif %}"""
+"""Ends prompts with other white space than it has before answers."""
+PLANS = _turns(
+    "{% if m.tool_calls %}<|plan|>{{ m.tool_plan }}<|/plan|>"
+    + _CALLS
+    + _JSON_CALL
+    + "{% else %}{{ m.content }}{% endif %}"
+)
+"""Takes thoughts only beside calls, as plans."""
+FORGETS_A_QUOTE = _turns(
+    "{{ m.content }}"
+    + _CALLS
+    + '\n<tool_call>\n{"name": "{{ f.name }}, "arguments": {{ f.arguments | tojson }}}\n</tool_call>{% endfor %}'
+)
+BRACKETS_END_TURNS = PLAIN.replace("<|stop|>", "[|stop|]")
+
+
 def program(source: str) -> ChatProgram:
     """The program of a template."""
     return ChatProgram(source, "<s>", "</s>")

@@ -10,7 +10,7 @@ from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import program
 from workers.chat.fitting import fit_messages, short_id, with_descriptions
 from workers.chat.learning.learn import HERMES
-from workers.chat.learning.needs import Needs, learn_needs
+from workers.chat.learning.needs import Beside, Needs, learn_needs
 from workers.chat.model_chat import ModelChat
 
 
@@ -163,7 +163,17 @@ def test_short_ids_are_noticed() -> None:
     assert learn_needs(program(source).render, "object", calls_are_rendered=True).short_ids
 
 
-SOURCES = [chat_templates.STRICT, chat_templates.PLAIN, *chat_templates.CALL_TEMPLATES.values()]
+SOURCES = [
+    chat_templates.STRICT,
+    chat_templates.PLAIN,
+    chat_templates.NAMING_IDS,
+    chat_templates.CALLS_OR_WORDS,
+    chat_templates.FIRST_CALL,
+    chat_templates.SYSTEM_FOR_USER,
+    chat_templates.TOOLS_BY_SYSTEM,
+    chat_templates.INDENTED,
+    *chat_templates.CALL_TEMPLATES.values(),
+]
 
 
 @pytest.mark.parametrize("source", SOURCES)
@@ -183,3 +193,62 @@ def test_no_message_is_lost(source: str) -> None:
     prompt = chat.prompt(messages, []).text
     texts = ["sys-a", "sys-b", "user-a", "user-b", "arg-a", "arg-b", "result-a", "result-b", "said", "user-c"]
     assert [text for text in texts if text not in prompt] == []
+
+
+def needs_of(source: str) -> Needs:
+    return ModelChat(program(source)).needs
+
+
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
+
+
+def test_ids_tell_the_name_where_the_template_shows_only_ids() -> None:
+    calls = assistant(called("a", name="f"), called("b", name="g"))
+    prompt = ModelChat(program(chat_templates.NAMING_IDS)).prompt([USER, calls, result("b", "warm")], [TOOL]).text
+    assert "functions.f:0<|args|>" in prompt
+    assert "functions.g:1<|args|>" in prompt
+    assert "functions.g:1: warm" in prompt
+
+
+def test_words_come_before_calls_that_they_would_lose() -> None:
+    chat = ModelChat(program(chat_templates.CALLS_OR_WORDS))
+    assert chat.needs.beside is Beside.APART
+    prompt = chat.prompt([USER, assistant(called(), content="I look."), result("call_1", "warm")], [TOOL]).text
+    places = [prompt.index(text) for text in ("I look.", "Rome", "warm")]
+    assert places == sorted(places)
+
+
+def test_words_that_cannot_stand_before_calls_are_left_out() -> None:
+    fitted = fit([USER, assistant(called(), content="I look.")], beside=Beside.LOST)
+    assert [message["content"] for message in fitted] == ["hello", ""]
+
+
+def test_calls_are_made_one_at_a_time_where_all_but_the_first_would_be_lost() -> None:
+    assert not needs_of(chat_templates.FIRST_CALL).parallel
+    calls = assistant(called("a", name="f"), called("b", name="g"))
+    assert [len(message.get("tool_calls", [])) for message in fit([USER, calls], parallel=False)] == [0, 1, 1]
+
+
+def test_calls_are_words_in_a_prompt_without_tools_where_they_would_be_lost() -> None:
+    needs = needs_of(chat_templates.CALLS_FOR_TOOLS)
+    assert needs.calls_for_tools
+    messages = [USER, assistant(called()), result("call_1", "warm")]
+    for tools in (False, True):
+        fitted = fit_messages(messages, needs, HERMES, "", tools=tools)
+        assert ("tool_calls" in fitted[1], fitted[2]["role"]) == (tools, "tool" if tools else "user")
+
+
+def test_a_system_message_is_not_lost_if_the_user_has_not_the_last_word() -> None:
+    needs = needs_of(chat_templates.SYSTEM_FOR_USER)
+    assert (needs.system, needs.system_for_user) == (True, True)
+    system, said = {"role": "system", "content": "rules"}, {"role": "assistant", "content": "hi"}
+    assert fit_messages([system, USER], needs, HERMES, "") == [system, USER]
+    fitted = fit_messages([system, USER, said], needs, HERMES, "")
+    assert fitted == [{"role": "user", "content": "rules\n\nhello"}, said]
+
+
+def test_a_template_that_lists_tools_behind_a_system_message_gets_one() -> None:
+    needs = needs_of(chat_templates.TOOLS_BY_SYSTEM)
+    assert needs.system_for_tools
+    assert fit_messages([USER], needs, HERMES, "") == [{"role": "system", "content": ""}, USER]
+    assert fit_messages([USER], needs, HERMES, "", tools=False) == [USER]

@@ -175,3 +175,59 @@ def test_a_format_that_templates_do_not_show_is_known_by_its_markers(source: str
 def test_a_template_that_fails_on_everything_gets_a_format_of_our_own() -> None:
     found = learnt("{{ messages.nothing.at_all }}")
     assert (found.origin, found.chat_format.calls) == (Origin.OWN_PROMPT, HERMES)
+
+
+def test_a_name_that_only_the_id_tells_is_learnt() -> None:
+    calls = calls_of(chat_templates.NAMING_IDS)
+    assert (calls.kind, calls.call.begin, calls.after_name) == (
+        CallKind.NAMED_JSON,
+        "<|call|>functions.",
+        ":{id}<|args|>",
+    )
+
+
+def test_what_encloses_words_beside_calls_is_no_marker_of_calls() -> None:
+    calls = calls_of(chat_templates.WRAPPED_BY_CALLS)
+    assert (calls.kind, calls.unmarked, calls.keys.arguments) == (CallKind.JSON, True, "parameters")
+
+
+def test_white_space_before_an_answer_makes_no_marker_of_words() -> None:
+    assert not learnt(chat_templates.INDENTED).chat_format.words
+
+
+def test_a_plan_beside_calls_is_a_thought() -> None:
+    found = learnt(chat_templates.PLANS)
+    assert (found.chat_format.thought, found.reasoning_key) == (Pair("<|plan|>", "<|/plan|>"), "tool_plan")
+    assert found.chat_format.calls is not None
+    assert found.chat_format.calls.call == Pair("<call>", "</call>")
+
+
+def test_tags_in_brackets_end_turns() -> None:
+    assert learnt(chat_templates.BRACKETS_END_TURNS).chat_format.turn_end == "[|stop|]"
+
+
+def test_an_end_token_without_the_shape_of_a_tag_ends_turns() -> None:
+    source = chat_templates.PLAIN.replace("<|stop|>", "[e~[\n")
+    assert learnt(source, ends=("[e~[",)).chat_format.turn_end == "[e~["
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("Write <tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call>", CallKind.TAGGED),
+        ("Write <tool_call><function=NAME><parameter=KEY>VALUE</parameter></function></tool_call>", CallKind.TAGGED),
+        ("Write <|tool_call|> and a list", CallKind.JSON),
+        ("Write <start_function_call>call:NAME{KEY:<escape>VALUE<escape>}<end_function_call>", CallKind.DICT),
+        ("Write [func_name1(params_name1=params_value1, params_name2=params_value2)]", CallKind.PYTHON),
+    ],
+)
+def test_calls_that_are_not_rendered_are_known_by_what_the_prompt_asks_for(asked: str, expected: CallKind) -> None:
+    found = learnt(chat_templates.PLAIN.replace("Functions:", asked))
+    assert found.origin is Origin.DESCRIBED
+    assert found.chat_format.calls is not None
+    assert found.chat_format.calls.kind is expected
+
+
+def test_a_call_that_a_template_renders_wrongly_is_known_by_its_tags() -> None:
+    found = learnt(chat_templates.FORGETS_A_QUOTE)
+    assert (found.origin, found.chat_format.calls) == (Origin.DESCRIBED, HERMES)

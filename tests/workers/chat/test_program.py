@@ -30,6 +30,7 @@ def render(source: str, **options: Any) -> str:
         ("{{ 'ü' | tojson(ensure_ascii=true) }}", '"\\u00fc"'),
         ("{{ '<b>' | safe ~ '<i>' }}", "<b><i>"),
         ("{{ ('{\"a\": 1}' | from_json).a }}", "1"),
+        ("{{ ('{\"a\": 1}' | fromjson).a }}", "1"),
         ("{{ tools is none }} {{ documents is none }} {{ functions is none }}", "True True True"),
         ("{{ strftime_now('%Y-%m-%d') }}", "2026-11-26"),
         ("{{ date_string }}", "26 Nov 2026"),
@@ -60,6 +61,11 @@ def test_tools_are_there_as_a_list_and_as_text() -> None:
 
 def test_a_template_that_always_lists_tools_gets_an_empty_list() -> None:
     assert render("{% for tool in tools %}{{ tool }}{% endfor %}none") == "none"
+
+
+def test_a_template_that_always_lists_documents_gets_an_empty_list() -> None:
+    assert render("{% for document in documents %}{{ document }}{% endfor %}none") == "none"
+    assert render("{% for document in documents %}{{ document }}{% endfor %}", documents=["a"]) == "a"
 
 
 def test_a_refusal_has_the_words_of_the_template() -> None:

@@ -11,7 +11,6 @@ from workers.chat.learning.probing import (
     ARGUMENTS,
     FUNCTION,
     ID,
-    OTHER,
     OTHER_ID,
     TEXT,
     TEXT_KEY,
@@ -26,6 +25,8 @@ from workers.chat.learning.probing import (
 
 SYSTEM, RESULT, OTHER_RESULT, LATER = "Sprobe9 rules", "Tprobe9 results", "Tprobe8 results", "Uprobe8 asks"
 OTHER_TEXT = "Vprobe8"
+NAMES = ("hprobe_one", "hprobe_two")
+"""Functions that are not among the tools, so that their names only show in calls."""
 LONG_ID = "call_0123456789abcdef-probe"
 _SYSTEM = {"role": "system", "content": SYSTEM}
 _USER = {"role": "user", "content": USER}
@@ -105,7 +106,7 @@ def learn_needs(render: Renderer, arguments: str, calls_are_rendered: bool) -> N
 def _with_calls(trial: _Trial, needs: Needs) -> Needs:
     """The needs, with those of calls."""
     forms = (needs, replace(needs, blank=None), replace(needs, named_ids=True))
-    form = next((form for form in forms if trial.shows_calls([_USER, _called(form, 1)], TEXT)), None)
+    form = next((form for form in forms if trial.shows_whole([_USER, _called(form, 1)])), None)
     if form is None:
         return needs
     with_words = {**_called(form, 1), "content": WORDS}
@@ -128,7 +129,7 @@ def _with_results(trial: _Trial, needs: Needs) -> Needs:
     asked = [_USER, _called(needs, 1) if needs.calls else _SAID]
     both = [_USER, _called(needs, 2) if needs.calls else _SAID]
     result, other_result = (
-        {"role": "tool", "tool_call_id": _id(needs, index), "name": (FUNCTION, OTHER)[index], "content": content}
+        {"role": "tool", "tool_call_id": _id(needs, index), "name": NAMES[index], "content": content}
         for index, content in enumerate((RESULT, OTHER_RESULT))
     )
     results = trial.shows([*asked, result], RESULT)
@@ -142,15 +143,15 @@ def _with_results(trial: _Trial, needs: Needs) -> Needs:
 
 
 def _id(needs: Needs, index: int) -> str:
-    return naming_id((FUNCTION, OTHER)[index], index) if needs.named_ids else (ID, OTHER_ID)[index]
+    return naming_id(NAMES[index], index) if needs.named_ids else (ID, OTHER_ID)[index]
 
 
 def _called(needs: Needs, count: int, identifier: str = "") -> dict[str, Any]:
     """A message with one or two calls."""
     shape = arguments_as(needs.arguments)
     calls = [
-        call(FUNCTION, shape(ARGUMENTS), identifier or _id(needs, 0)),
-        call(OTHER, shape({**ARGUMENTS, TEXT_KEY: OTHER_TEXT}), _id(needs, 1)),
+        call(NAMES[0], shape(ARGUMENTS), identifier or _id(needs, 0)),
+        call(NAMES[1], shape({**ARGUMENTS, TEXT_KEY: OTHER_TEXT}), _id(needs, 1)),
     ]
     return {"role": "assistant", "content": needs.blank, "tool_calls": calls[:count]}
 
@@ -190,6 +191,10 @@ class _Trial:
             for made in messages[-1]["tool_calls"]
         ]
         return self.shows(messages, *texts, tools=tools) or self.shows([*messages, *results], *texts, tools=tools)
+
+    def shows_whole(self, messages: list[dict[str, Any]]) -> bool:
+        """Whether the template shows the last message's first call with its name and arguments."""
+        return self.shows_calls(messages, NAMES[0]) and self.shows_calls(messages, TEXT)
 
     def lists_tools(self, messages: list[dict[str, Any]]) -> bool:
         """Whether the prompt has the tools in it."""
