@@ -149,8 +149,8 @@ class ModelChat:
                 example=write_calls(calls, [_EXAMPLE]).strip(),
             )
             messages = _with_system_text(messages, described)
-        fitted = fit_messages(messages, self.needs, calls, self.learnt.reasoning_key)
         shown = tools if self.learnt.lists_tools else []
+        fitted = fit_messages(messages, self.needs, calls, self.learnt.reasoning_key, tools=bool(shown))
         try:
             return self._program.render(fitted, shown, True, options)
         except TemplateFailure:

@@ -169,6 +169,7 @@ SOURCES = [
     chat_templates.NAMING_IDS,
     chat_templates.CALLS_OR_WORDS,
     chat_templates.FIRST_CALL,
+    chat_templates.CALLS_FOR_TOOLS,
     chat_templates.SYSTEM_FOR_USER,
     chat_templates.TOOLS_BY_SYSTEM,
     chat_templates.INDENTED,

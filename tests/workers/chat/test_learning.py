@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.support.workers import chat_templates
@@ -230,4 +232,5 @@ def test_calls_that_are_not_rendered_are_known_by_what_the_prompt_asks_for(asked
 
 def test_a_call_that_a_template_renders_wrongly_is_known_by_its_tags() -> None:
     found = learnt(chat_templates.FORGETS_A_QUOTE)
-    assert (found.origin, found.chat_format.calls) == (Origin.DESCRIBED, HERMES)
+    assert found.origin is Origin.DESCRIBED
+    assert found.chat_format.calls == replace(HERMES, exact=False)
