@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokens
-from workers.chat.learning.learn import Origin
-from workers.chat.template_source import find_template
-from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError
+from workers.engine import Emitted, EngineInfo, EngineJob
 from workers.llama.cache.host_cache import HostCache
 from workers.llama.cache.kv_cache import KVCache
-from workers.llama.chats import ModelChats
+from workers.llama.chat_loading import load_chats
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.generation import Generation
 from workers.llama.lanes import PreparationLanes
@@ -29,7 +27,6 @@ from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
 from workers.llama.preparation import JobPreparer, has_grammar
 from workers.llama.sandbox.attempt import Limits, PreparationAttempt
-from workers.llama.sandbox.messages import Template
 from workers.llama.sandbox.sandbox import Sandbox
 from workers.llama.scheduler import ScheduledTokens, Scheduler
 from workers.llama.sequence import Sequence
@@ -77,7 +74,7 @@ class LlamaEngine:
         context_tokens = options.context_for(model.trained_tokens)
         compiler = GrammarCompiler(model.vocabulary.grammar_tokenizer())
         sandbox.open()
-        chats = self._chats_of(model, sandbox)
+        chats = load_chats(options.chat_template, model, sandbox, PreparationAttempt(self._limits), options.reasoning)
         self._preparer = JobPreparer(model.vocabulary, chats, sandbox, compiler, context_tokens)
         self._generation = Generation(model.vocabulary)
         slots = self._open_context(model, options.cells_for(context_tokens))
@@ -143,20 +140,6 @@ class LlamaEngine:
     def close(self) -> None:
         self._lanes.close()
         self._resources.close()
-
-    def _chats_of(self, model: LlamaModel, sandbox: Sandbox) -> ModelChats:
-        """Learn from the model's chat templates."""
-        try:
-            source = find_template(self._options.chat_template, model.template(), model.vocabulary.is_special)
-        except ValueError as error:
-            raise EngineLoadError(str(error)) from None
-        templates = []
-        for text in source.texts:
-            chat = sandbox.learn(text, PreparationAttempt(self._limits))
-            templates.append(Template(text, chat))
-            if chat.learnt.origin is Origin.OWN_PROMPT:
-                log.info("the chat template shows no calls of tools: they are described by a prompt of nexa's own")
-        return ModelChats(model.vocabulary, templates[0], templates[-1], source.stop, self._options.reasoning)
 
     def _open_context(self, model: LlamaModel, cells: int) -> int:
         """Create the context with its cache and scheduler; returns the number of slots."""

@@ -59,8 +59,13 @@ def chat_of(vocabulary: Vocabulary, source: str) -> ModelChat:
         ValueError: the template's syntax is wrong.
     """
     program = ChatProgram(source, vocabulary.bos_text, vocabulary.eos_text)
+    chat = learn_chat(program, *marker_texts(vocabulary, source))
+    return ModelChat(program, chat, vocabulary.special_texts())
+
+
+def marker_texts(vocabulary: Vocabulary, source: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The texts of the tokens that end an answer, and of the other special tokens that a template has."""
     special = vocabulary.special_texts()
     markers = [text for text in sorted(special.control | special.user_defined) if len(text) > 1 and text in source]
     ends = vocabulary.end_texts()
-    chat = learn_chat(program, ends, tuple(text for text in markers if text not in ends))
-    return ModelChat(program, chat, special)
+    return ends, tuple(text for text in markers if text not in ends)

@@ -11,6 +11,7 @@ from workers.chat.grammar.answers import answer_grammar
 from workers.chat.grammar.rules import AnswerRules
 from workers.llama.constraints.compiler import GrammarCompiler, tool_schema
 from workers.llama.constraints.constraint import TokenConstraint
+from workers.llama.constraints.tool_schemas import prepare_tools
 from workers.llama.native.vocabulary import Vocabulary
 from workers.llama.sandbox.messages import Compile
 
@@ -37,8 +38,9 @@ class AnswerGrammars:
         if task.chat_format is None:
             assert demanded is not None
             return demanded
+        tools = prepare_tools(_functions(task), self._compiler)
         rules = AnswerRules(
-            functions=self._parameters(task),
+            functions=tools.schemas,
             parallel=task.parallel_tool_calls,
             required=task.tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED),
             demanded=None if demanded is None else f"@{_DEMANDED}",
@@ -50,27 +52,25 @@ class AnswerGrammars:
         )
         endings = grammar.endings
         if demanded is None:
-            return self._compiler.constrain(grammar.text, task.param, endings)
+            return self._compiler.constrain(grammar.text, task.param, endings, tools.warnings)
         if (closing := demanded.grammar.closing) is not None:
             text = b"".join(map(self._vocabulary.piece, closing)).decode("utf-8", "replace")
             endings = [*endings, text, f"{task.chat_format.thought_end}{text}"]
         source = _with_demanded(grammar.text, demanded.grammar.source)
-        return self._compiler.constrain(source, task.param, endings)
+        return self._compiler.constrain(source, task.param, endings, tools.warnings)
 
     def _markers(self, chat_format: ChatFormat) -> list[str]:
         """The special tokens of the format's markers."""
         everything = "\0".join(chat_format.markers())
         return [text for text in self._special_texts if text in everything]
 
-    def _parameters(self, task: Compile) -> dict[str, Any]:
-        """The parameters of the functions that may be called, by name."""
-        functions = [tool["function"] for tool in task.tools]
-        if task.tool_choice is ToolChoice.NAMED:
-            functions = [function for function in functions if function["name"] == task.tool_name]
-        given = {function["name"]: function.get("parameters") or {"properties": {}} for function in functions}
-        for name, schema in given.items():
-            self._compiler.check_schema({"type": "object", **schema}, f"tools: the parameters of {name!r}")
-        return given
+
+def _functions(task: Compile) -> list[dict[str, Any]]:
+    """The functions that may be called."""
+    functions = [tool["function"] for tool in task.tools]
+    if task.tool_choice is ToolChoice.NAMED:
+        return [function for function in functions if function["name"] == task.tool_name]
+    return functions
 
 
 def _with_demanded(answer: str, demanded: str) -> str:
