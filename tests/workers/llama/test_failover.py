@@ -7,23 +7,20 @@ logits depend only on the tokens. So the rest must be exactly equal, at every cu
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling, TextJob, ToolChoice
-from shared.wire.payloads import FinishReason, Started, Tokens
+from shared.wire.payloads import Started, Tokens
+from tests.support.engines.hashed import LIMITS, answer
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
-from workers.llama.sandbox.attempt import Limits, PreparationAttempt
+from workers.llama.sandbox.attempt import PreparationAttempt
 
-LIMITS = Limits(cpu_s=5.0, memory_bytes=256_000_000)
 SAMPLED = Sampling(temperature=1.3, seed=5)
 PENALISED = Sampling(temperature=0.9, seed=6, top_k=0, repeat_penalty=1.3, presence_penalty=0.7, frequency_penalty=0.2)
 CITY = Constraint(
@@ -48,8 +45,6 @@ CALL = {
     "tool_choice": ToolChoice.REQUIRED,
 }
 
-Answer = list[Tokens | FinishReason]
-
 
 @pytest.fixture(scope="module")
 def engine(model_path: Path) -> Iterator[LlamaEngine]:
@@ -57,28 +52,6 @@ def engine(model_path: Path) -> Iterator[LlamaEngine]:
     loaded.load(lambda fraction: None)
     yield loaded
     loaded.close()
-
-
-def logits_after(tokens: list[int], size: int) -> NDArray[np.float32]:
-    """The logits of a model that is a hash function."""
-    seed = zlib.crc32(np.array(tokens, np.int64).tobytes())
-    return np.random.default_rng(seed).normal(0, 4, size).astype(np.float32)
-
-
-def answer(
-    engine: LlamaEngine, job: TextJob, generated: list[int] | None = None, begun: Started | None = None
-) -> Answer:
-    """What is sent of a job after ``generated``, and its finish reason."""
-    sequence = engine._prepare(EngineJob("job", job, generated or [], begun=begun), 0.0, PreparationAttempt(LIMITS))
-    size = engine._generation.vocabulary.size
-    said: Answer = []
-    reason = sequence.takeover_end
-    while reason is None:
-        tokens, reason = engine._generation.advance(sequence, logits_after(sequence.tokens, size))
-        said += [part for part in (sequence.forced_start, tokens) if part is not None]
-        sequence.forced_start = None
-    sequence.sampler.close()
-    return [*said, reason]
 
 
 @pytest.mark.parametrize("top_logprobs", [None, 2])
