@@ -22,7 +22,11 @@ def add_row(table: Table, *cells: str) -> None:
     table.add_row(*map(escaped, cells))
 
 
+def table_columns() -> int:
+    """How many columns a table may take."""
+    return Console().width if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL
+
+
 def print_table(table: Table) -> None:
     """Print ``table`` as plain text."""
-    width = None if sys.stdout.isatty() else COLUMNS_WITHOUT_TERMINAL
-    Console(width=width, markup=False, highlight=False, emoji=False).print(table)
+    Console(width=table_columns(), markup=False, highlight=False, emoji=False).print(table)

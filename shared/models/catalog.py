@@ -22,6 +22,9 @@ CATALOG_PATH = Path(__file__).with_name("catalog.toml")
 BARE_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:.+)?")
 """A hub repository without the ``hf:`` before it."""
 
+MAX_SIZES = 8
+"""How many sizes of a family a hint lists."""
+
 
 class UnknownModelError(ModelError):
     """A name that is not in the catalog, and neither a path nor a source."""
@@ -102,10 +105,20 @@ class Catalog:
     def _hint(self, name: str) -> str:
         if BARE_REPO.fullmatch(name):
             return f" (did you mean hf:{name}?)"
+        sizes = self._sizes(split_tag(name)[0])
+        if sizes:
+            return f" (did you mean {', '.join(sizes[:MAX_SIZES])}{', ...' if len(sizes) > MAX_SIZES else ''}?)"
         keys = [name_key(split_tag(name)[0]), name_key(name)]
         near = [key for wanted in keys for key in difflib.get_close_matches(wanted, self._by_key, n=1)]
         names = [alias for alias in self._by_key[near[0]].names if name_key(alias) == near[0]] if near else []
         return f" (did you mean {names[0]}?)" if names else ""
+
+    def _sizes(self, name: str) -> list[str]:
+        """The names of a family of which ``name``, like ``qwen3:7b``, has a size that there is not."""
+        family, colon, _ = name.lower().partition(":")
+        if not colon:
+            return []
+        return [entry.name for entry in self if any(f"{own}-".startswith(f"{family}-") for own in entry.names)]
 
 
 @cache

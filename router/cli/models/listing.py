@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from itertools import groupby
 from typing import Any, assert_never
 
-from router.cli.tables import add_row, new_table, print_table
+from router.cli.tables import add_row, new_table, print_table, table_columns
 from shared.errors import ModelError
 from shared.hub.client import Hub
 from shared.hub.manifest import InstalledModel
@@ -16,7 +19,11 @@ from shared.hub.progress import progress_for, rounded_bytes
 from shared.hub.store import ModelStore
 from shared.kinds import JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
+from shared.models.names import name_key, split_tag
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource
+
+COLUMNS_WITH_SOURCE = 140
+"""A terminal with fewer columns shows no sources: their lines would break."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,18 @@ class ModelRow:
         """The row, with its first kind as ``kind``."""
         return {**asdict(self), "kind": self.kinds[0] if self.kinds else ""}
 
+    @property
+    def family(self) -> str:
+        """What the names of related models begin with: ``qwen`` for ``qwen3.5-4b``."""
+        word = re.match("[a-z]+", self.name.lower())
+        return word[0] if word else ""
+
+    def has_word(self, word: str) -> bool:
+        """Whether ``word`` is part of a name or of another column. A quantization after a name does not matter."""
+        key = name_key(split_tag(word)[0])
+        texts = (self.name, *self.aliases, *self.kinds, self.licence, self.source)
+        return any(key in name_key(text) for text in texts)
+
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommands; each sets ``func(args) -> exit code``."""
@@ -48,6 +67,10 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     listing = subparsers.add_parser(
         "list", help="list models", description="List the models of the catalog and of this machine."
     )
+    listing.add_argument(
+        "words", nargs="*", metavar="WORD", help="only models with all these words in their names or other columns"
+    )
+    listing.add_argument("--here", action="store_true", help="only models on this machine")
     listing.add_argument("--json", action="store_true", help="print a JSON array")
     listing.add_argument("--kind", choices=[kind.value for kind in JobKind], help="only models of this kind")
     listing.set_defaults(func=_list)
@@ -76,22 +99,55 @@ def _pull(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    rows = list_rows(ModelStore(), args.kind)
+    rows = [
+        row
+        for row in list_rows(ModelStore(), args.kind)
+        if (row.here or not args.here) and all(row.has_word(word) for word in args.words)
+    ]
     if args.json:
         print(json.dumps([row.to_json() for row in rows], indent=1))
-        return 0
+    elif rows:
+        _print_rows(rows)
+    else:
+        words = " ".join(args.words)
+        raise ModelError(f"no model{f' with {words!r}' if words else ''} is listed; all of them: nexa list")
+    return 0
+
+
+def _print_rows(rows: Sequence[ModelRow]) -> None:
+    """Print a table; on a terminal, with a blank line between families."""
+    with_source = table_columns() >= COLUMNS_WITH_SOURCE
     table = new_table()
     for heading in ("NAME", "KIND"):
         table.add_column(heading, no_wrap=True)
     table.add_column("SIZE", justify="right", no_wrap=True)
-    table.add_column("LICENCE", no_wrap=True)
+    table.add_column("LICENCE", overflow="fold")
     table.add_column("HERE", no_wrap=True)
-    table.add_column("SOURCE", overflow="fold")
-    for row in rows:
-        here = "yes" if row.here else "-"
-        add_row(table, row.name, ", ".join(row.kinds), rounded_bytes(row.size_bytes), row.licence, here, row.source)
+    if with_source:
+        table.add_column("SOURCE", overflow="fold")
+    for number, family in enumerate(_families(rows)):
+        if number and sys.stdout.isatty():
+            add_row(table)
+        for row in family:
+            cells = [row.name, ", ".join(row.kinds), rounded_bytes(row.size_bytes), row.licence]
+            add_row(table, *cells, "yes" if row.here else "-", *([row.source] if with_source else []))
     print_table(table)
-    return 0
+
+
+def _families(rows: Sequence[ModelRow]) -> Iterator[list[ModelRow]]:
+    """The rows in their order; related ones together, and those without relations together."""
+    alone: list[ModelRow] = []
+    for _, group in groupby(rows, key=lambda row: row.family):
+        family = list(group)
+        if len(family) == 1:
+            alone += family
+            continue
+        if alone:
+            yield alone
+            alone = []
+        yield family
+    if alone:
+        yield alone
 
 
 def _remove(args: argparse.Namespace) -> int:

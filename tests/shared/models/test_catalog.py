@@ -156,6 +156,22 @@ def test_an_unknown_name_with_a_tag_suggests_the_nearest_one(name: str) -> None:
         load_catalog().get(name)
 
 
+@pytest.mark.parametrize(
+    ("name", "sizes"),
+    [
+        ("granite4.1:7b", "granite4.1, granite4.1-3b, granite4.1-30b"),
+        ("gpt-oss:7b-q8_0", "gpt-oss-20b, gpt-oss-120b"),
+        (
+            "Qwen3:7b",
+            "qwen3, qwen3-0.6b, qwen3-1.7b, qwen3-4b, qwen3-14b, qwen3-32b, qwen3-30b, qwen3-4b-instruct, ...",
+        ),
+    ],
+)
+def test_an_unknown_size_suggests_those_of_the_family(name: str, sizes: str) -> None:
+    with pytest.raises(UnknownModelError, match=rf"did you mean {re.escape(sizes)}\?\)"):
+        load_catalog().get(name)
+
+
 def test_an_unknown_name_suggests_the_nearest_one() -> None:
     with pytest.raises(UnknownModelError) as caught:
         load_catalog().get("tinylama")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,77 @@ def test_list_is_a_table(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> 
     assert heading == ["NAME", "KIND", "SIZE", "LICENCE", "HERE", "SOURCE"]
     assert ["sd1-5", "image", "1.76", "GB", "creativeml-openrail-m", "-"] in [line[:6] for line in lines]
     assert {line[1] for line in lines} == {"image"}
+
+
+def names_in(shown: str) -> list[str]:
+    return [line.split()[0] if line.strip() else "" for line in shown.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["gemma4"], ["gemma4", "gemma4-e2b", "gemma4-12b", "gemma4-26b", "gemma4-31b"]),
+        (["gemma3:4b"], ["gemma3", "gemma3-4b-qat"]),
+        (["smollm3:q8_0"], ["smollm3"]),
+        (["QWEN", "coder", "30b"], ["qwen3-coder"]),
+        (["ibm", "4.1"], ["granite4.1", "granite4.1-3b", "granite4.1-30b"]),
+        (["speech", "turbo"], ["faster-whisper-turbo"]),
+    ],
+)
+def test_list_shows_models_with_all_words(
+    hub: HubServer, capsys: pytest.CaptureFixture[str], words: list[str], names: list[str]
+) -> None:
+    assert nexa("list", *words) == 0
+    assert names_in(capsys.readouterr().out)[: len(names)] == names
+    assert nexa("list", "--json", *words) == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)][: len(names)] == names
+
+
+def test_list_here_shows_what_is_on_this_machine(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+    nexa("pull", "hf:owner/tiny")
+    capsys.readouterr()
+    assert nexa("list", "--here", "--kind", "text") == 0
+    assert names_in(capsys.readouterr().out) == ["smollm2", "owner/tiny"]
+
+
+def test_words_that_no_model_has(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no model with 'qwen nothing' is listed; all of them: nexa list" in error_line(
+        capsys, "list", "qwen", "nothing"
+    )
+    assert nexa("list", "--json", "nothing") == 0
+    assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize(("columns", "last"), [(80, "HERE"), (150, "SOURCE")])
+def test_list_fits_a_terminal_and_separates_families(
+    hub: HubServer, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: int, last: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    assert nexa("list") == 0
+    shown = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
+    heading, *lines = shown.splitlines()
+    assert heading.split()[-1] == last
+    assert max(map(len, shown.splitlines())) <= columns
+    assert not any("\N{HORIZONTAL ELLIPSIS}" in line for line in lines)
+    names = names_in(shown)
+    assert names[names.index("qwen2.5") - 1] == ""
+    assert names[names.index("qwen3.8") + 1] == ""
+    assert "" not in names[names.index("qwen3") : names.index("qwen3.8")]
+
+
+def test_a_pulled_quantization_is_listed_and_deleted_by_its_name(
+    hub: HubServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hub.repos["ggml-org/gemma-3-4b-it-GGUF"] = FakeRepo({"gemma-3-4b-it-Q8_0.gguf": MODEL})
+    assert nexa("pull", "gemma3:4b-it-q8_0", "gemma3:Q8_0") == 0
+    assert "gemma3:Q8_0 is ready: " in capsys.readouterr().out
+    assert len(hub.downloads()) == 1
+    assert nexa("list", "--here", "gemma3") == 0
+    assert names_in(capsys.readouterr().out) == ["gemma3:Q8_0"]
+    expected = "ggml-org/gemma-3-4b-it-GGUF: expected one of its quantizations (Q8_0), got 'Q5_K_M'"
+    assert expected in error_line(capsys, "pull", "gemma3:q5_K_M")
+    assert nexa("rm", "-y", "gemma3:q8_0") == 0
 
 
 def test_list_needs_no_hub(hub: HubServer) -> None:
