@@ -25,6 +25,8 @@ from shared.models.source import HubSource, JoinedSource, PackageSource, PathSou
 COLUMNS_WITH_SOURCE = 140
 """A terminal with fewer columns shows no sources: their lines would break."""
 
+_NAME_HELP = "a name of `nexa list`, also with a quantization (gemma3:q8_0), or hf:owner/repo[:file-pattern]"
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
@@ -61,7 +63,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     pull = subparsers.add_parser(
         "pull", help="download models", description="Download models, or resume their download."
     )
-    pull.add_argument("names", nargs="+", metavar="NAME", help="a name of `nexa list`, or hf:owner/repo[:file-pattern]")
+    pull.add_argument("names", nargs="+", metavar="NAME", help=_NAME_HELP)
     pull.set_defaults(func=_pull)
 
     listing = subparsers.add_parser(
@@ -76,7 +78,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     listing.set_defaults(func=_list)
 
     remove = subparsers.add_parser("rm", help="delete a downloaded model", description="Delete a downloaded model.")
-    remove.add_argument("name", metavar="NAME", help="a name of `nexa list`, or hf:owner/repo[:file-pattern]")
+    remove.add_argument("name", metavar="NAME", help=_NAME_HELP)
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     remove.set_defaults(func=_remove)
 
