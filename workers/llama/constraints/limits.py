@@ -28,13 +28,12 @@ def check_sizes(constraint: Constraint | None, tools: list[dict[str, Any]], para
     Raises:
         JobError: 400, with the limit.
     """
-    if tools:
-        for tool in tools:
-            _check_schema(tool["function"].get("parameters"), param)
-    elif constraint is not None and constraint.kind is ConstraintKind.JSON_SCHEMA:
-        _check_schema(constraint.value, param)
+    for tool in tools:
+        _check_schema(tool["function"].get("parameters"), param)
+    if constraint is not None and constraint.kind is ConstraintKind.JSON_SCHEMA:
+        _check_schema(constraint.value, constraint.field)
     elif constraint is not None and constraint.kind is ConstraintKind.GRAMMAR:
-        _check_grammar(constraint.value, param)
+        _check_grammar(constraint.value, constraint.field)
 
 
 def _check_schema(schema: Any, param: str) -> None:
