@@ -41,7 +41,7 @@ from shared.settings import ServerSettings
 if TYPE_CHECKING:
     from router.telemetry.tracing import Tracing
 
-EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position", "X-Should-Retry")
+EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position", "X-Should-Retry", "X-Nexa-Warning")
 DESCRIPTION = "Text, speech and image models of this machine, through OpenAI's API and a native one."
 
 

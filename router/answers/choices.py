@@ -22,6 +22,7 @@ class CollectedChoice:
 
     end: Done | None = None
     texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     calls: dict[int, CollectedCall] = field(default_factory=dict)
 
@@ -31,6 +32,11 @@ class CollectedChoice:
         return "".join(self.texts)
 
     @property
+    def reasoning(self) -> str:
+        """The model's thought."""
+        return "".join(self.thoughts)
+
+    @property
     def finish_reason(self) -> str | None:
         """OpenAI's ``finish_reason``."""
         return self.end.finish_reason.value if self.end else None
@@ -38,6 +44,7 @@ class CollectedChoice:
     def add(self, tokens: Tokens) -> None:
         """Append the output of one step."""
         self.texts.append(tokens.text)
+        self.thoughts.append(tokens.reasoning)
         self.logprobs += tokens.logprobs
         for delta in tokens.tool_calls:
             call = self.calls.setdefault(delta.index, CollectedCall(name=""))

@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from router.answers.submission import Batch, SubmittedRequest
+from router.answers.warnings import warning_header
 from router.http.disconnect import ClientGone, run_unless_disconnected
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
@@ -178,6 +179,7 @@ class EventStream(EventResponse):
 
     def __init__(self, submitted: SubmittedRequest, chunks: ChunkWriter, first: Batch | None) -> None:
         super().__init__(submitted.record.answer_id)
+        self.headers.update(warning_header(submitted))
         self._submitted = submitted
         self._chunks = chunks
         self._first = first

@@ -14,6 +14,7 @@ from router.answers.queue_wait import QueuedStream, first_batch, position_header
 from router.answers.registry import JobRegistry
 from router.answers.resumable_stream import ResumableResponse
 from router.answers.submission import SubmittedRequest
+from router.answers.warnings import warning_header
 from router.http.disconnect import run_unless_disconnected
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
@@ -53,7 +54,8 @@ async def answer_whole(
     """Answer with one JSON object, which ``write`` makes from the request's body and the finished choices."""
     choices = await gathered(request, submitted, collect(submitted))
     text = json_text(write(body, submitted, choices))
-    return Response(text, headers=position_header(submitted), media_type="application/json")
+    headers = position_header(submitted) | warning_header(submitted)
+    return Response(text, headers=headers, media_type="application/json")
 
 
 async def gathered(request: Request, submitted: SubmittedRequest, work: Coroutine[Any, Any, T]) -> T:

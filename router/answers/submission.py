@@ -153,6 +153,12 @@ class SubmittedRequest:
         return min(positions)
 
     @property
+    def warnings(self) -> list[str]:
+        """What the request asks for and does not get, as far as its jobs have begun."""
+        begun = [job.begun for job in self.jobs if job.begun is not None]
+        return list(dict.fromkeys(warning for started in begun for warning in started.warnings))
+
+    @property
     def consumed(self) -> Consumption:
         """What the jobs have used so far."""
         return consumed_by(self.jobs, self._choices_per_prompt)
@@ -236,6 +242,7 @@ class SubmittedRequest:
         record = self.record
         record.jobs = self.jobs
         record.consumed = self.consumed
+        record.warnings = self.warnings
         firsts_s = [job.first_token_at_s - job.created_at_s for job in self.jobs if job.first_token_at_s is not None]
         record.ttft_s = min(firsts_s, default=None)
         record.worker = ",".join(dict.fromkeys(job.worker_id for job in self.jobs if job.worker_id)) or None

@@ -121,6 +121,7 @@ def _facts(record: RequestRecord, scope: Scope, status: int, outcome: str, durat
         "duration_s": duration_s,
         "outcome": outcome,
         "prompts": record.prompts or None,
+        "warnings": record.warnings or None,
     }
     return {name: fact for name, fact in facts.items() if fact is not None}
 

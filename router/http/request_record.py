@@ -23,9 +23,9 @@ class RequestRecord:
     ``user`` is the name of the request's API key (``key_name``, ``key_id``), or else the client's address; ``limits``
     and ``admin`` are that key's. ``network`` is the client's (:func:`~shared.addresses.network_of`), empty if it has no
     address. ``outcome`` is done, refused, failed or cancelled. ``jobs`` and what they ``consumed`` are set at the
-    request's end, ``prompts`` only if prompts are logged. A ``detached`` request goes on without its connection;
-    whoever ends it calls :meth:`end`. ``passed_on`` is set if a proxy that is not trusted has passed the request on, so
-    that it may come from anywhere.
+    request's end, ``prompts`` only if prompts are logged. ``warnings`` name what the request asked for and did not get.
+    A ``detached`` request goes on without its connection; whoever ends it calls :meth:`end`. ``passed_on`` is set if a
+    proxy that is not trusted has passed the request on, so that it may come from anywhere.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -45,6 +45,7 @@ class RequestRecord:
     passed_on: bool = False
     jobs: Sequence[Job] = ()
     prompts: Sequence[Any] = ()
+    warnings: Sequence[str] = ()
     detached: bool = False
     _on_end: list[Callable[[], None]] = field(default_factory=list)
 

@@ -11,11 +11,16 @@ from shared.wire.jobs import ImageJob
 
 @dataclass(frozen=True, slots=True)
 class Consumption:
-    """Sums over a request's jobs. ``cached_tokens`` is the part of ``prompt_tokens`` that the KV cache already held."""
+    """Sums over a request's jobs.
+
+    ``cached_tokens`` is the part of ``prompt_tokens`` that the KV cache already held, ``reasoning_tokens`` that of
+    ``completion_tokens`` which the thoughts of ended jobs took.
+    """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
+    reasoning_tokens: int = 0
     images: int = 0
     audio_s: float = 0.0
 
@@ -32,6 +37,7 @@ def consumed_by(jobs: Sequence[Job], choices_per_prompt: int = 1) -> Consumption
         prompt_tokens=sum(prompt.prompt_tokens for prompt in begun),
         cached_tokens=sum(prompt.cached_tokens for prompt in begun),
         completion_tokens=sum(_generated_tokens(job) for job in jobs),
+        reasoning_tokens=sum(job.done.reasoning_tokens for job in jobs if job.done is not None),
         images=sum(job.delivered for job in jobs if isinstance(job.request.work, ImageJob)),
         audio_s=sum(job.audio_s for job in jobs),
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from router.jobs.consumption import Consumption
 from router.keys.database import KeyFile, write_transaction
 
 NO_KEY = ""
@@ -41,6 +42,18 @@ class Usage:
     completion_tokens: int = 0
     images: int = 0
     audio_s: float = 0.0
+
+    @classmethod
+    def of(cls, consumed: Consumption) -> Usage:
+        """What one request has used."""
+        return cls(
+            requests=1,
+            prompt_tokens=consumed.prompt_tokens,
+            cached_tokens=consumed.cached_tokens,
+            completion_tokens=consumed.completion_tokens,
+            images=consumed.images,
+            audio_s=consumed.audio_s,
+        )
 
     def add(self, other: Usage) -> None:
         """Add ``other`` to these sums."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime
 import logging
-from dataclasses import asdict
 
 from router.http.request_record import FinishedRequest
 from router.keys.database import FILE_ERRORS
@@ -43,7 +42,7 @@ class UsageLog:
         if record.consumed is None or record.model is None:
             return
         bucket = UsageBucket(datetime.datetime.now(datetime.UTC).date(), record.key_name, record.model)
-        self._count(bucket, Usage(requests=1, **asdict(record.consumed)))
+        self._count(bucket, Usage.of(record.consumed))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.ensure_future(self._write_soon())
 

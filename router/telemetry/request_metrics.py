@@ -47,6 +47,7 @@ class RequestMetrics:
         self._prompt_tokens = self._counter("prompt_tokens", "Prompt tokens; each prompt counts once.")
         self._cached_tokens = self._counter("cached_prompt_tokens", "Prompt tokens that the KV cache already held.")
         self._generation_tokens = self._counter("generation_tokens", "Tokens generated for clients.")
+        self._reasoning_tokens = self._counter("reasoning_tokens", "Generated tokens that are part of a thought.")
         self._images = self._counter("images", "Pictures generated for clients.")
         self._audio = self._counter("audio_seconds", "Seconds of audio that were transcribed.")
 
@@ -80,6 +81,7 @@ class RequestMetrics:
         self._prompt_tokens.labels(model).inc(consumed.prompt_tokens)
         self._cached_tokens.labels(model).inc(consumed.cached_tokens)
         self._generation_tokens.labels(model).inc(consumed.completion_tokens)
+        self._reasoning_tokens.labels(model).inc(consumed.reasoning_tokens)
         self._images.labels(model).inc(consumed.images)
         self._audio.labels(model).inc(consumed.audio_s)
 

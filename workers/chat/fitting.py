@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import string
 from collections.abc import Iterator
 from typing import Any
 
+from shared.wire.call_ids import short_id
 from workers.chat.formats.chat_format import CallFormat
 from workers.chat.formats.writing import WrittenCall, write_calls
 from workers.chat.learning.needs import Beside, Needs
 from workers.chat.learning.probing import naming_id
 
 ChatMessage = dict[str, Any]
-
-_LETTERS = string.ascii_letters + string.digits
-_SHORT_ID = 9
 
 
 def fit_messages(
@@ -67,18 +63,6 @@ def text_of(content: Any) -> str:
     if isinstance(content, list):
         return "\n".join(part["text"] for part in content if isinstance(part.get("text"), str))
     return content or ""
-
-
-def short_id(identifier: str) -> str:
-    """An id of 9 letters and digits for a longer one, always the same."""
-    if len(identifier) == _SHORT_ID and all(character in _LETTERS for character in identifier):
-        return identifier
-    number = int.from_bytes(hashlib.blake2b(identifier.encode(), digest_size=8).digest(), "big")
-    letters = []
-    for _ in range(_SHORT_ID):
-        number, digit = divmod(number, len(_LETTERS))
-        letters.append(_LETTERS[digit])
-    return "".join(letters)
 
 
 def _plain(message: ChatMessage) -> ChatMessage:

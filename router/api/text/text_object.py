@@ -53,4 +53,5 @@ def _usage(consumed: Consumption) -> dict[str, Any]:
         "completion_tokens": consumed.completion_tokens,
         "total_tokens": consumed.prompt_tokens + consumed.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": consumed.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": consumed.reasoning_tokens},
     }

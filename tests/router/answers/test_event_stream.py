@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.wire.call_ids import short_id
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
 from tests.support.event_stream import chunks_in, events_in
 from tests.support.router.client import CHAT, COMPLETION, http_client, post
@@ -80,12 +81,12 @@ def test_tool_calls_in_chunks() -> None:
     ]
     chunks = chunks_in(post(FakeBroker(script=script), "/v1/chat/completions", {**CHAT, "stream": True}).text)
     pieces = [chunk["choices"][0]["delta"]["tool_calls"][0] for chunk in chunks[1:-1]]
-    answer = chunks[0]["id"].removeprefix("chat")
+    ids = [short_id(f"{chunks[0]['id'].removeprefix('chatcmpl-')}/0/{index}") for index in (0, 1)]
     assert pieces == [
-        {"index": 0, "id": f"call__0_f_{answer}", "type": "function", "function": {"name": "f", "arguments": ""}},
+        {"index": 0, "id": ids[0], "type": "function", "function": {"name": "f", "arguments": ""}},
         {"index": 0, "function": {"arguments": '{"a'}},
         {"index": 0, "function": {"arguments": '": 1}'}},
-        {"index": 1, "id": f"call__1_g_{answer}", "type": "function", "function": {"name": "g", "arguments": ""}},
+        {"index": 1, "id": ids[1], "type": "function", "function": {"name": "g", "arguments": ""}},
     ]
     assert chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
 

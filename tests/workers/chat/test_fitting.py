@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from shared.wire.call_ids import short_id
 from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import program
-from workers.chat.fitting import fit_messages, short_id, with_descriptions
+from workers.chat.fitting import fit_messages, with_descriptions
 from workers.chat.learning.learn import HERMES
 from workers.chat.learning.needs import Beside, Needs, learn_needs
 from workers.chat.model_chat import ModelChat

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 
 import pytest
 
@@ -11,6 +12,7 @@ from router.api.text.logprobs import MIN_LOGPROB
 from shared.settings import ServerSettings
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
+from tests.support.event_stream import chunks_in
 from tests.support.router.client import CHAT, COMPLETION, ask, post
 from tests.support.router.fake_broker import MODEL, QUEUE_FULL, ROW, FakeBroker, Script, words
 
@@ -42,6 +44,7 @@ def test_a_completion_has_both_vocabularies() -> None:
         "completion_tokens": 2,
         "total_tokens": 9,
         "prompt_tokens_details": {"cached_tokens": 3},
+        "completion_tokens_details": {"reasoning_tokens": 0},
     }
 
 
@@ -88,6 +91,71 @@ def test_words_in_answer_to_the_older_functions() -> None:
     (choice,) = post(FakeBroker(), "/v1/chat/completions", body).json()["choices"]
     assert choice["message"] == {"role": "assistant", "content": "Once upon"}
     assert choice["finish_reason"] == "stop"
+
+
+def test_calls_of_a_chat_have_short_ids_of_their_own() -> None:
+    two = [*CALL[:-1], Tokens("", [3], tool_calls=[ToolCallDelta(1, "UserDetail", "{}")]), CALL[-1]]
+    seen = set[str]()
+    for body in ({}, {"stream": True}):
+        answered = post(FakeBroker(script=two), "/v1/chat/completions", {**CHAT, **TOOLS, **body, "n": 2})
+        ids = re.findall(r'"id":"([^"]+)","type":"function"', answered.text)
+        assert len(set(ids)) == 4
+        assert all(re.fullmatch("[A-Za-z0-9]{9}", identifier) for identifier in ids)
+        assert not seen & set(ids)
+        seen |= set(ids)
+
+
+def test_a_thought_is_apart_from_the_words() -> None:
+    script: list[Payload] = [
+        Started(3, 0),
+        Tokens("", [1], reasoning="They "),
+        Tokens("Hel", [2, 3], reasoning="ask."),
+        Tokens("lo", [4]),
+        Done(FinishReason.STOP, 3, 0, 4, 0.1, reasoning_tokens=2),
+    ]
+    answer = post(FakeBroker(script=script), "/v1/chat/completions", CHAT).json()
+    message = {"role": "assistant", "content": "Hello", "reasoning_content": "They ask."}
+    assert answer["choices"][0]["message"] == message
+    assert answer["usage"]["completion_tokens_details"] == {"reasoning_tokens": 2}
+    chunks = chunks_in(post(FakeBroker(script=script), "/v1/chat/completions", {**CHAT, "stream": True}).text)
+    assert [chunk["choices"][0]["delta"] for chunk in chunks] == [
+        {"role": "assistant", "content": ""},
+        {"reasoning_content": "They "},
+        {"reasoning_content": "ask."},
+        {"content": "Hel"},
+        {"content": "lo"},
+        {},
+    ]
+
+
+def test_log_probabilities_of_a_thought_come_with_it() -> None:
+    rows = [TokenLogprob("They", b"They", -1.0), TokenLogprob("Hi", b"Hi", -2.0)]
+    script: list[Payload] = [
+        Started(3, 0),
+        Tokens("", [1], rows[:1], reasoning="They"),
+        Tokens("Hi", [2], rows[1:]),
+        Done(FinishReason.STOP, 3, 0, 2, 0.1, reasoning_tokens=1),
+    ]
+    body = {**CHAT, "logprobs": True}
+    whole = post(FakeBroker(script=script), "/v1/chat/completions", body).json()["choices"][0]
+    assert [row["token"] for row in whole["logprobs"]["content"]] == ["They", "Hi"]
+    chunks = chunks_in(post(FakeBroker(script=script), "/v1/chat/completions", {**body, "stream": True}).text)
+    (thought, words) = (chunk["choices"][0] for chunk in chunks[1:3])
+    assert thought["delta"] == {"reasoning_content": "They"}
+    assert [row["token"] for row in thought["logprobs"]["content"]] == ["They"]
+    assert words["delta"] == {"content": "Hi"}
+    assert [row["token"] for row in words["logprobs"]["content"]] == ["Hi"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_not_enforced_is_named_in_a_header(stream: bool) -> None:
+    warnings = ["tools: see: not enforced: parameters.properties.ü.format", "x" * 3000]
+    script: list[Payload] = [Started(3, 0, warnings), *words("a")[1:]]
+    answered = post(FakeBroker(script=script), "/v1/chat/completions", {**CHAT, "stream": stream})
+    header = answered.headers["X-Nexa-Warning"]
+    assert header.startswith("tools: see: not enforced: parameters.properties.?.format; xxx")
+    assert len(header) == 2000
+    assert "X-Nexa-Warning" not in post(FakeBroker(), "/v1/chat/completions", {**CHAT, "stream": stream}).headers
 
 
 def test_several_prompts_and_choices() -> None:

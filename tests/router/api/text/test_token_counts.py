@@ -22,6 +22,7 @@ USAGE = {
     "completion_tokens": 3 * TOKENS,
     "total_tokens": PROMPT + 3 * TOKENS,
     "prompt_tokens_details": {"cached_tokens": CACHED},
+    "completion_tokens_details": {"reasoning_tokens": 0},
 }
 
 
