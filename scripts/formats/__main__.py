@@ -21,7 +21,7 @@ from scripts.llama_cpp_models import FetchError, llama_cpp_models
 
 def main(words: list[str] | None = None) -> int:
     """The command line; returns the exit code: 1 if an answer was wrong."""
-    options = _parser().parse_args(words)
+    options = _parser().parse_intermixed_args(words)
     try:
         folder = options.templates or llama_cpp_models() / "templates"
         paths = [path for path in sorted(folder.glob("*.jinja")) if _is_wanted(path, options.names)]
@@ -30,7 +30,7 @@ def main(words: list[str] | None = None) -> int:
             return 1
         if options.what == "answers":
             models = options.vocabularies or llama_cpp_models()
-            found = tallies(random_answers(models, paths, options.count, options.seed))
+            found = tallies(random_answers(models, paths, options.only or range(options.count), options.seed))
             print(table_of(found))
             return 1 if any(tally.faults for tally in found.values()) else 0
     except (FetchError, OSError) as error:
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--trips", type=int, default=10, help="random calls per kind of values (default 10)")
     parser.add_argument("--details", action="store_true", help="say what went wrong with templates")
     parser.add_argument("--count", type=int, default=1000, help="random answers (default 1000)")
+    parser.add_argument("--only", type=int, action="append", metavar="NUMBER", help="only this answer; repeatable")
     parser.add_argument("--seed", type=int, default=0, help="seed of calls and answers (default 0)")
     return parser
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import jsonschema
 from scripts.formats.engine import DrawnAnswer, NoiseEngine, parameters_of
 from scripts.formats.jobs import WANTS, random_job
 from scripts.formats.templates import kind_of
-from scripts.formats.vocabularies import markers_in, names_in, vocabulary
+from scripts.formats.vocabularies import SPACE_LETTER, SPACES_AS_LETTERS, markers_in, names_in, vocabulary
 from shared.wire.jobs import TextJob, ToolChoice
 from shared.wire.payloads import JobError
 from workers.chat.formats.chat_format import ChatFormat
@@ -26,8 +26,9 @@ MAX_SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What became of one request: where the answer belongs, and what is wrong with it, if anything."""
+    """What became of one request: its number, where the answer belongs, and what is wrong with it, if anything."""
 
+    number: int
     template: str
     vocabulary: str
     kind: str
@@ -48,37 +49,44 @@ class Tally:
     faults: list[Answered] = field(default_factory=list)
 
 
-def random_answers(models: Path, templates: Sequence[Path], count: int, seed: int) -> Iterator[Answered]:
-    """Draw ``count`` answers in turn for all templates, each with all vocabularies, for all that requests may want.
+def random_answers(models: Path, templates: Sequence[Path], numbers: Iterable[int], seed: int) -> Iterator[Answered]:
+    """Draw answers in turn for all templates, each with all vocabularies, for all that requests may want.
 
-    ``models`` is the folder of the vocabularies.
+    The same number gives the same answer, as long as the templates are the same. ``models`` is the folder of the
+    vocabularies.
     """
     sources = {path.stem: path.read_text("utf-8") for path in templates}
-    variants = [(name, added) for name in names_in(models) for added in ([], markers_in(sources.values()))]
+    variants: list[tuple[str, list[str]]] = [
+        (name, added) for name in names_in(models) for added in ([], markers_in(sources.values()))
+    ]
     if not variants:
         raise FileNotFoundError(f"{models}: expected vocabularies (ggml-vocab-*.gguf), got none")
+    unable: list[tuple[str, list[str]]] = [(name, []) for name in SPACES_AS_LETTERS]
     shares = defaultdict[int, list[tuple[int, str]]](list)
-    for number in range(count):
+    for number in numbers:
         rounds, index = divmod(number, len(sources))
-        shares[(rounds + index) % len(variants)].append((number, templates[index].stem))
+        variant = (rounds + index) % len(variants)
+        if SPACE_LETTER in sources[templates[index].stem] and variants[variant] in unable:
+            variant += 1  # the same vocabulary with marker tokens, as those models have them
+        shares[variant].append((number, templates[index].stem))
     for index, (name, added) in enumerate(variants):
         if not shares[index]:
             continue
         with vocabulary(models, name, added) as tried:
-            engine = NoiseEngine(tried, seed)
+            engine = NoiseEngine(tried)
             for number, template in shares[index]:
-                draw = random.Random(f"{seed}/{number}")
-                job = random_job(draw, WANTS[number % len(WANTS)])
-                yield _answered(engine, template, sources[template], tried.name, job, WANTS[number % len(WANTS)])
+                yield _answered(engine, tried.name, template, sources[template], number, seed)
 
 
 def _answered(
-    engine: NoiseEngine, template: str, source: str, vocabulary_name: str, job: TextJob, wants: str
+    engine: NoiseEngine, vocabulary_name: str, template: str, source: str, number: int, seed: int
 ) -> Answered:
+    wants = WANTS[number % len(WANTS)]
+    job = random_job(random.Random(f"{seed}/{number}"), wants)
     chat_format = engine.chat(source).format
-    place = (template, vocabulary_name, kind_of(chat_format), wants)
+    place = (number, template, vocabulary_name, kind_of(chat_format), wants)
     try:
-        answer = engine.answer(source, job)
+        answer = engine.answer(source, job, seed + number)
     except JobError as error:
         return Answered(*place, 0, False, f"{error.failed.status}: {error.failed.message}")
     return Answered(*place, len(answer.calls), bool(answer.thought), fault_of(answer, job, chat_format))
@@ -154,7 +162,7 @@ def table_of(found: dict[str, Tally]) -> str:
     total = [sum(values) for values in zip(*(_numbers(tally) for tally in found.values()), strict=True)]
     lines.append(f"{'all':17} {total[0]:7}  {total[1]:5}  {total[2]:8}  {total[3]:5}")
     for tally in found.values():
-        lines += [f"{f.template}, {f.vocabulary}, {f.wants}: {f.fault}" for f in tally.faults]
+        lines += [f"{f.number}: {f.template}, {f.vocabulary}, {f.wants}: {f.fault}" for f in tally.faults]
     return "\n".join(lines)
 
 

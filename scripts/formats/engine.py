@@ -89,15 +89,14 @@ class _Here(Sandbox):
 class NoiseEngine:
     """Answers chats with noise, for one vocabulary and any template."""
 
-    def __init__(self, vocabulary: TriedVocabulary, seed: int) -> None:
+    def __init__(self, vocabulary: TriedVocabulary) -> None:
         self._vocabulary = vocabulary
         self._tokens = vocabulary.tokens
         self._compiler = GrammarCompiler(self._tokens.grammar_tokenizer())
         self._sandbox = _Here(Workbench(self._tokens, self._compiler))
         self._generation = Generation(self._tokens)
         self._attempt = PreparationAttempt(_LIMITS)
-        self._draw = np.random.default_rng(seed)
-        self._noise = self._draw.gumbel(size=self._tokens.size + _NOISE).astype(np.float32)
+        self._noise = np.random.default_rng(0).gumbel(size=self._tokens.size + _NOISE).astype(np.float32)
         special = self._tokens.special_texts()
         self._special = {self._tokens.special_token(text): text for text in special.control | special.user_defined}
         self._chats: dict[str, LearntChat] = {}
@@ -108,8 +107,10 @@ class NoiseEngine:
             self._chats[source] = self._sandbox.learn(source, self._attempt)
         return self._chats[source]
 
-    def answer(self, source: str, job: TextJob) -> DrawnAnswer:
+    def answer(self, source: str, job: TextJob, seed: int) -> DrawnAnswer:
         """The answer to a job with this template. A budget that is refused as too small is taken as it must be.
+
+        The same seed gives the same answer.
 
         Raises:
             JobError: the job was refused, or its answer broken off.
@@ -125,16 +126,16 @@ class NoiseEngine:
                 raise
             job = replace(job, max_tokens=int(needed[1]))
             sequence = preparer.prepare(EngineJob("job", job), self._attempt)
-        return self._generate(sequence)
+        return self._generate(sequence, np.random.default_rng(seed))
 
-    def _generate(self, sequence: Sequence) -> DrawnAnswer:
+    def _generate(self, sequence: Sequence, draw: np.random.Generator) -> DrawnAnswer:
         answer = DrawnAnswer(max_tokens=sequence.max_tokens)
         biases = self._vocabulary.biases_with(sequence.shown)
         self._generation.start(sequence)
         if sequence.forced_start is not None:
             _add(answer, sequence.forced_start)
         while answer.end is None:
-            begin = int(self._draw.integers(_NOISE))
+            begin = int(draw.integers(_NOISE))
             logits = self._noise[begin : begin + self._tokens.size] + biases
             sent, answer.end = self._generation.advance(sequence, logits)
             if sent is not None:

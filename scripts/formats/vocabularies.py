@@ -23,6 +23,10 @@ USUAL = ("qwen2", "llama-spm", "gemma-4", "llama-bpe")
 """The vocabularies that answers are tried with, if they are there: they write white space, digits and bytes each in
 their own way."""
 
+SPACE_LETTER = "▁"
+SPACES_AS_LETTERS = ("llama-spm", "gemma-4")
+"""Vocabularies that write a space as that letter. They read the letter as a space too, so that they cannot spell it."""
+
 _MARKER = re.compile(
     r"<\|[^\s<>|'\"{}]{1,40}\|>|<｜[^\s<>{}'\"]{1,40}｜>|</?(?:[\w:]*think[\w:]*|tool_calls?|function_calls?|response)>"  # noqa: RUF001
     r"|\[/?[A-Z_]{4,20}\]"

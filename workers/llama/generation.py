@@ -146,13 +146,18 @@ class Generation:
         over = sequence.reasoning_tokens - budget.tokens
         if over < MAX_OVER_BUDGET_TOKENS and not assembler.between_texts:
             return None
-        if sequence.generated + len(budget.end) >= sequence.max_tokens:
+        left = sequence.max_tokens - sequence.generated - len(budget.end)
+        if left <= 0:
             return None
-        if sequence.constraint is not None:
-            if not sequence.constraint.takes(budget.end):
+        constraint, guard = sequence.constraint, sequence.closing_guard
+        if constraint is not None:
+            if not constraint.takes(budget.end):
                 return None
             for token in budget.end:
-                sequence.constraint.accept(token)
+                constraint.accept(token)
+            if guard is not None and not guard.is_safe(left) and not guard.still_fits(left):
+                constraint.undo(len(budget.end))  # a shorter end is left for the closing
+                return None
         for token in budget.end:
             sequence.sampler.accept(token)
         return budget.end

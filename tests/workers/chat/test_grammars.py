@@ -11,8 +11,9 @@ from llguidance import LLMatcher, LLTokenizer
 
 from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import CALL_TEMPLATES, program
-from workers.chat.formats.chat_format import CallKind
-from workers.chat.formats.writing import WrittenCall, write_calls
+from workers.chat.formats.chat_format import ChatFormat
+from workers.chat.formats.described import described
+from workers.chat.formats.writing import WrittenCall, write_calls, write_words
 from workers.chat.grammar.answers import AnswerGrammar, answer_grammar
 from workers.chat.grammar.rules import AnswerRules
 from workers.chat.model_chat import ModelChat
@@ -65,8 +66,7 @@ def accepts(answers: AnswerGrammar, text: str) -> bool:
 def written(source: str, *calls: WrittenCall) -> str:
     calls_format = chat(source).format.calls
     assert calls_format is not None
-    text = write_calls(calls_format, calls)
-    return text.replace("'", '"') if calls_format.kind is CallKind.PYTHON else text
+    return write_calls(calls_format, calls)
 
 
 @pytest.mark.parametrize("name", CALL_TEMPLATES)
@@ -150,7 +150,50 @@ def test_words_stand_between_their_markers() -> None:
     assert accepts(answers, written(chat_templates.WRAPS_WORDS, ROME))
 
 
+def with_endings(chat_format: ChatFormat, **rules: Any) -> AnswerGrammar:
+    """The grammar of an answer that calls ``get_weather``, with arguments that are not the smallest."""
+    given = AnswerRules(functions={"get_weather": FUNCTIONS["get_weather"]}, required=True, **rules)
+    short = {"city": "Oslo", "days": 2, "unit": "C"}
+    return answer_grammar(chat_format, given, lambda text: None, (), tool_schema, lambda parameters: short)
+
+
 @pytest.mark.parametrize("name", CALL_TEMPLATES)
-def test_the_endings_complete_an_answer_from_its_beginning(name: str) -> None:
-    answers = grammar(CALL_TEMPLATES[name], required=True)
-    assert any(accepts(answers, ending) for ending in answers.endings)
+def test_the_first_ending_is_a_whole_answer(name: str) -> None:
+    answers = with_endings(chat(CALL_TEMPLATES[name]).format)
+    assert "Oslo" in answers.endings[0]
+    assert accepts(answers, answers.endings[0])
+
+
+def test_endings_complete_thoughts() -> None:
+    answers = with_endings(chat(chat_templates.THINKS_IN_PROMPT).format, opened=True)
+    assert accepts(answers, f"Hm{answers.endings[1]}")
+    assert answers.endings[2] == "</think>"
+
+
+@pytest.mark.parametrize(
+    ("source", "thought"),
+    [
+        ("<|channel|><|message|> analysis, commentary", "<|channel|>analysis<|message|>Hm"),
+        ("<atem:x> <|message|> to=self", " to=self<|message|>Hm"),
+        (">>>all", ""),
+    ],
+)
+def test_endings_of_answers_in_parts_have_headers(source: str, thought: str) -> None:
+    chat_format = described(source)
+    assert chat_format is not None
+    answers = with_endings(chat_format)
+    assert accepts(answers, answers.endings[0])
+    if thought:
+        assert accepts(answers, thought + answers.endings[1])
+
+
+def test_no_ending_has_a_call_if_no_arguments_were_found() -> None:
+    rules = AnswerRules(functions=FUNCTIONS, required=True)
+    chat_format = chat(chat_templates.JSON_CALLS).format
+    assert answer_grammar(chat_format, rules, lambda text: None, (), tool_schema, lambda given: None).endings == []
+
+
+@pytest.mark.parametrize("source", [chat_templates.PLAIN, chat_templates.WRAPS_WORDS])
+def test_an_answer_of_words_has_what_must_stand_around_them(source: str) -> None:
+    answers = grammar(source, functions={}, demanded=f"%json {json.dumps(NUMBER)}")
+    assert accepts(answers, write_words(chat(source).format, '{"a": 1}'))

@@ -52,10 +52,32 @@ def write_beginning(chat_format: ChatFormat, thought: str, words: str, opened: b
     return f"{before}{chat_format.words.begin}{words}" if words else before
 
 
+def write_words(chat_format: ChatFormat, words: str) -> str:
+    """An answer of these words, with what must stand around them."""
+    if chat_format.parts is not None:
+        return f"{part_header(chat_format.parts, chat_format.parts.words[0])}{words}"
+    return f"{chat_format.words.begin.strip()}{words}{chat_format.words.end.strip()}"
+
+
 def part_header(parts: PartsFormat, recipient: str) -> str:
     """The header of a part for this recipient or channel, with the marker before its body."""
     before = {Recipients.CHANNELS: "<|channel|>", Recipients.TO: " to=", Recipients.NAME: ""}[parts.recipients]
     return f"{before}{recipient}{parts.message}"
+
+
+def call_header(parts: PartsFormat, name: str) -> str:
+    """The header of a call of this function."""
+    if parts.recipients is not Recipients.CHANNELS:
+        return part_header(parts, name)
+    return part_header(parts, f"commentary to={parts.prefix}{name} <|constrain|>json")
+
+
+def write_call_part(chat_format: ChatFormat, parts: PartsFormat, call: WrittenCall) -> str:
+    """A call as a part of an answer, without the end of the part."""
+    header = call_header(parts, call.name)
+    if chat_format.calls is not None:
+        return f"{header}{write_calls(chat_format.calls, [call])}"
+    return f"{header}{json.dumps(call.arguments, ensure_ascii=False)}"
 
 
 def _parts(parts: PartsFormat, thought: str, words: str) -> str:
@@ -73,7 +95,7 @@ def _body(calls: CallFormat, call: WrittenCall, index: int) -> str:
         case CallKind.NAMED_JSON:
             inner = f"{call.name}{calls.after_name}{json.dumps(call.arguments, ensure_ascii=False)}"
         case CallKind.PYTHON:
-            inner = f"{call.name}({', '.join(f'{key}={value!r}' for key, value in call.arguments.items())})"
+            inner = f"{call.name}({', '.join(f'{key}={_python(value)}' for key, value in call.arguments.items())})"
         case CallKind.DICT:
             inner = f"{call.name}{calls.after_name}{_dict(call.arguments, calls.quote)}"
         case CallKind.TAGGED:
@@ -91,6 +113,18 @@ def _object(keys: JsonKeys, call: WrittenCall, identifier: str) -> dict[str, Any
     if keys.id:
         inner[keys.id] = identifier
     return {**keys.more, keys.inside: inner} if keys.inside else {**keys.more, **inner}
+
+
+def _python(value: Any) -> str:
+    """A value as Python writes it, but always with double quotes, as in models' answers."""
+    match value:
+        case dict():
+            return f"{{{', '.join(f'{_python(key)}: {_python(member)}' for key, member in value.items())}}}"
+        case list():
+            return f"[{', '.join(map(_python, value))}]"
+        case str():
+            return json.dumps(value, ensure_ascii=False)
+    return repr(value)
 
 
 def _dict(value: Any, quote: str) -> str:

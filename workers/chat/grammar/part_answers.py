@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workers.chat.formats.chat_format import ChatFormat, PartsFormat, Recipients
-from workers.chat.formats.writing import part_header
+from workers.chat.formats.writing import call_header, part_header
 from workers.chat.grammar.builder import ANY_TEXT, GrammarBuilder, joined
 from workers.chat.grammar.call_bodies import JsonSchema, call_bodies
 from workers.chat.grammar.rules import MAX_CALLS, AnswerRules
@@ -39,11 +39,6 @@ class PartAnswers:
     def _header(self, recipient: str) -> str:
         return self._text(part_header(self._parts, recipient))
 
-    def _call_header(self, name: str) -> str:
-        if self._parts.recipients is not Recipients.CHANNELS:
-            return self._header(name)
-        return self._header(f"commentary to={self._parts.prefix}{name} <|constrain|>json")
-
     def _thought(self) -> str:
         """A thought and the beginning of the next part, or nothing."""
         if not self._parts.thoughts or not self._rules.thinks:
@@ -54,7 +49,7 @@ class PartAnswers:
     def _calls(self) -> str:
         calls = []
         for name in self._rules.functions:
-            body = f"{self._call_header(name)} {self._body(name)}"
+            body = f"{self._text(call_header(self._parts, name))} {self._body(name)}"
             calls.append(self._builder.rule(self._builder.fresh("addressed"), body))
         call = self._builder.rule("addressed", " | ".join(map(str, calls)))
         if not self._rules.parallel:

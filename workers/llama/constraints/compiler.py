@@ -13,6 +13,7 @@ from llguidance import LLMatcher, LLTokenizer
 
 from shared.wire.jobs import Constraint, ConstraintKind
 from shared.wire.payloads import JobError
+from workers.chat.grammar.smallest import smallest
 from workers.llama.constraints.closing_graph import MAX_LENGTH
 from workers.llama.constraints.closing_search import ClosingSearch
 from workers.llama.constraints.constraint import CompiledGrammar, TokenConstraint
@@ -87,6 +88,21 @@ class GrammarCompiler:
         error = LLMatcher.validate_grammar(grammar, self._tokenizer, limits=LIMITS)
         if error and not error.startswith("WARNING"):
             raise JobError(400, f"{what}: {error_reason(error)}", what.split(":")[0], "unsupported_schema")
+
+    def short_arguments(self, parameters: Any) -> dict[str, Any] | None:
+        """Short arguments that fit a function's parameters; None if none were found."""
+        guess = smallest({"type": "object", **parameters}, parameters)
+        grammar = LLMatcher.grammar_from_json_schema(json.dumps(tool_schema(parameters)))
+        matcher = new_matcher(self._tokenizer, grammar)
+        tokens = self._closing_search.tokens(json.dumps(guess, ensure_ascii=False))
+        if isinstance(guess, dict) and matcher.validate_tokens(tokens) == len(tokens):
+            return guess
+        texts = [self._closing_search.tokens(text) for text in fixed_texts(grammar)]
+        found = self._closing_search.find(matcher, texts, MAX_LENGTH, MAX_SEARCH_S)
+        if found is None:
+            return None
+        arguments = json.loads(self._tokenizer.decode_bytes(found))
+        return arguments if isinstance(arguments, dict) else None
 
     def rebuild(
         self,

@@ -122,9 +122,9 @@ class TokenConstraint:
         """Whether these tokens may come next."""
         return int(self._matcher.validate_tokens(tokens)) == len(tokens)
 
-    def undo(self) -> None:
-        """Remove the last token."""
-        self._matcher.rollback(1)
+    def undo(self, count: int = 1) -> None:
+        """Remove the last tokens."""
+        self._matcher.rollback(count)
 
     def forced(self) -> list[int]:
         """The tokens that must follow; empty if there is a choice."""

@@ -7,6 +7,7 @@ from typing import Any
 
 from shared.wire.jobs import ToolChoice
 from workers.chat.formats.chat_format import ChatFormat
+from workers.chat.formats.writing import write_words
 from workers.chat.grammar.answers import answer_grammar
 from workers.chat.grammar.rules import AnswerRules
 from workers.llama.constraints.compiler import GrammarCompiler, tool_schema
@@ -48,14 +49,20 @@ class AnswerGrammars:
             thinks=task.thinks,
         )
         grammar = answer_grammar(
-            task.chat_format, rules, self._vocabulary.special_token, self._markers(task.chat_format), tool_schema
+            task.chat_format,
+            rules,
+            self._vocabulary.special_token,
+            self._markers(task.chat_format),
+            tool_schema,
+            self._compiler.short_arguments,
         )
         endings = grammar.endings
         if demanded is None:
             return self._compiler.constrain(grammar.text, task.param, endings, tools.warnings)
         if (closing := demanded.grammar.closing) is not None:
             text = b"".join(map(self._vocabulary.piece, closing)).decode("utf-8", "replace")
-            endings = [*endings, text, f"{task.chat_format.thought_end}{text}"]
+            answer = write_words(task.chat_format, text)
+            endings = [*endings, text, answer, f"{task.chat_format.thought_end.strip()}{answer}"]
         source = _with_demanded(grammar.text, demanded.grammar.source)
         return self._compiler.constrain(source, task.param, endings, tools.warnings)
 

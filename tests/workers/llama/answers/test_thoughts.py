@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.wire.jobs import (
     Constraint,
@@ -139,6 +141,19 @@ def test_what_follows_a_thought_is_complete_within_max_tokens(
             assert set(json.loads(text)) == {"a"}
         assert not (arguments and words)
         assert sequence.generated <= max_tokens
+
+
+@pytest.mark.parametrize("budget", [0, 1, 2])
+def test_the_end_of_a_budget_leaves_room_for_the_call(opened: LlamaEngine, budget: int) -> None:
+    """It has more tokens than the shortest end that the call could follow."""
+    required = job(tools=[TOOL], tool_choice=ToolChoice.REQUIRED, thinking_budget_tokens=budget, max_tokens=1)
+    with pytest.raises(JobError) as refused:
+        prepared(opened, required)
+    needed = int(re.findall(r"about (\d+) tokens", refused.value.failed.message)[0])
+    for more in range(5):
+        _, words, arguments = parts_of(answer(opened, replace(required, max_tokens=needed + more)))
+        assert words == ""
+        assert set(json.loads(arguments)) == {"a"}
 
 
 def test_a_call_may_be_left_out_after_a_thought(opened: LlamaEngine) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import jsonschema
 import pytest
 
 from shared.wire.jobs import Constraint, ConstraintKind
@@ -108,3 +109,25 @@ def test_the_error_of_patterns_that_are_too_hard_together_is_plain(compiler: Gra
     expected = "^response_format: expected simpler patterns: it takes too long to tell whether a text can fit all"
     with pytest.raises(JobError, match=expected):
         compiler.compile(Constraint(ConstraintKind.JSON_SCHEMA, schema))
+
+
+@pytest.mark.parametrize(
+    ("properties", "found"),
+    [
+        ({"a": {"type": "integer", "minimum": 3}}, {"a": 3}),
+        ({"a": {"type": "string", "pattern": "^[A-Z]{2}7$"}}, {"a": "AA7"}),
+        ({"a": {"type": "string", "format": "date"}, "b": {"type": "array", "items": {}, "minItems": 1}}, None),
+    ],
+)
+def test_short_arguments_fit_their_schema(
+    properties: dict[str, Any], found: dict[str, Any] | None, compiler: GrammarCompiler
+) -> None:
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    arguments = compiler.short_arguments(schema)
+    assert arguments is not None
+    jsonschema.validate(arguments, schema)
+    assert found in (None, arguments)
+
+
+def test_no_short_arguments_are_found_where_none_is_an_object(compiler: GrammarCompiler) -> None:
+    assert compiler.short_arguments({"type": "integer"}) is None
