@@ -10,27 +10,26 @@ from workers.chat.parsing.parts import AnswerPart, Arguments, CallBegin, KeptTho
 
 def message_of(parts: Iterable[AnswerPart]) -> dict[str, Any]:
     """The message: its words, its thought if there is one, and its calls if there are some."""
-    thought, words, calls = "", "", list[dict[str, Any]]()
+    thoughts, texts, calls, arguments = list[str](), list[str](), list[dict[str, Any]](), list[list[str]]()
     for part in parts:
         match part:
             case Thought(text):
-                thought += text
+                thoughts.append(text)
             case Words(text) | KeptThought(text):
-                words += text
+                texts.append(text)
             case CallBegin(name, identifier):
-                function = {"name": name, "arguments": ""}
-                calls.append({"id": identifier or f"call{len(calls):05d}", "type": "function", "function": function})
+                call = {"id": identifier or f"call{len(calls):05d}", "type": "function", "function": {"name": name}}
+                calls.append(call)
+                arguments.append([])
             case Arguments(text):
-                calls[-1]["function"]["arguments"] += text
+                arguments[-1].append(text)
+    thought, words = "".join(thoughts), "".join(texts)
     message: dict[str, Any] = {"role": "assistant", "content": words or (None if calls else "")}
     if thought:
         message["reasoning_content"] = thought
     if calls:
-        message["tool_calls"] = [_complete(call) for call in calls]
+        message["tool_calls"] = [
+            {**call, "function": {**call["function"], "arguments": "".join(written) or "{}"}}
+            for call, written in zip(calls, arguments, strict=True)
+        ]
     return message
-
-
-def _complete(call: dict[str, Any]) -> dict[str, Any]:
-    """The call; one without arguments has none."""
-    function = call["function"]
-    return {**call, "function": {**function, "arguments": function["arguments"] or "{}"}}

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from workers.chat.formats.chat_format import ChatFormat
+from workers.chat.formats.chat_format import ChatFormat, Pair
 from workers.chat.parsing.calls import CallReader
 from workers.chat.parsing.parts import AnswerPart, CallBegin, KeptThought, Thought, Trimmer, Words
-from workers.chat.parsing.reader import Marker, Reading, TextReader
+from workers.chat.parsing.reader import Hit, Marker, Reading, TextReader
 from workers.chat.parsing.recipients import RecipientReader
 
 _OWN_MARKERS = re.compile(r"<\||\|>|\[[A-Z_]+\]")
 """Markers that only a model's own tokens make, so that they are no text wherever they stand."""
+
+_ANY_THOUGHT = Pair("<think>", "</think>")
+"""How models think whose templates do not tell that they do."""
 
 
 class AnswerParser:
@@ -43,7 +47,7 @@ class AnswerParser:
         self._calls: CallReader | None = None
         if schemas and chat_format.calls is not None:
             self._calls = CallReader(self._reader, chat_format.calls, schemas, self._parts.append)
-        thought = chat_format.thought
+        thought = chat_format.thought or (None if chat_format.parts else _ANY_THOUGHT)
         self._thought_begin = Marker(thought.begin.strip() if thought else "")
         self._thought_end = Marker(thought.end.strip() if thought else "")
         self._words_begin = Marker(chat_format.words.begin)
@@ -53,6 +57,7 @@ class AnswerParser:
         own = thought is not None and _OWN_MARKERS.search(thought.begin) is not None
         self._later_thoughts = [self._thought_begin, self._thought_end] if own else []
         self._words: Trimmer | None = None
+        self._said, self._gap = False, ""
         self._thinking = opened and bool(self._thought_end)
         self._recipients: RecipientReader | None = None
         if chat_format.parts is not None:
@@ -68,16 +73,15 @@ class AnswerParser:
     @property
     def holds_text(self) -> bool:
         """Whether the last of what has been fed may be a part of a marker, which nobody has been told yet."""
-        return self._reader.at < len(self._reader.text)
+        return self._reader.unread
 
     def feed(self, text: str) -> list[AnswerPart]:
         """More of the answer; returns what was found in it."""
-        self._reader.add(text)
-        return self._go_on()
+        return self._go_on() if not self._ended and self._reader.add(text) else []
 
     def finish(self) -> list[AnswerPart]:
         """The answer has ended; returns the rest."""
-        self._reader.ended = True
+        self._reader.end()
         return self._go_on()
 
     def _go_on(self) -> list[AnswerPart]:
@@ -100,14 +104,19 @@ class AnswerParser:
 
     def _next(self, fresh: bool) -> Reading:
         """Read a thought, calls or words; True at the end. ``fresh``: nothing was read before."""
-        reader, start = self._reader, self._reader.at
+        reader = self._reader
         calls = self._calls
-        triggers = calls.triggers if calls is not None and (fresh or not calls.unmarked) else []
+        triggers = [] if calls is None else calls.later_triggers if self._said else calls.triggers
         markers = [*triggers, self._turn_end, self._thought_begin, self._thought_end, self._words_begin]
-        if not (yield from reader.accept(markers)):
-            if (yield from reader.skip_space()) and (not fresh or self._words_begin):
-                start = reader.at
-            elif reader.at == len(reader.text) and not fresh:
+        reader.pin()
+        start = reader.at
+        found = yield from reader.accept(markers)
+        if not found and (yield from reader.skip_space()) and (not fresh or self._words_begin):
+            start = reader.at
+        begun = reader.text[start : reader.at]
+        reader.unpin()
+        if not found:
+            if reader.at == len(reader.text) and not fresh:
                 return True
             reader.at = start
             return (yield from self._read_words(trims=not fresh))
@@ -117,30 +126,29 @@ class AnswerParser:
             reader.at = len(reader.text)
             return True
         if marker is self._thought_begin:
-            yield from self._thought(reader.text[start : reader.hit.end], by_prompt=False)
-            return False
-        if marker is self._thought_end:
-            self._keep(reader.text[start : reader.hit.end])
-            return False
-        if marker is self._words_begin:
+            yield from self._thought(begun, by_prompt=False)
+        elif marker is self._thought_end:
+            self._keep(begun)
+        elif marker is self._words_begin:
             return (yield from self._read_words(trims=True))
-        yield from self._read_calls(reader.hit.start, reader.hit.end)
+        elif not (yield from self._read_calls(marker, begun)):
+            return (yield from self._read_words(trims=False))
         return False
 
     def _read_words(self, trims: bool) -> Reading:
         """Read words up to calls, their own end or that of the turn; True at the end."""
         reader = self._reader
-        triggers = self._calls.triggers if self._calls is not None and not self._calls.unmarked else []
+        triggers = self._calls.later_triggers if self._calls is not None else []
         markers = [*triggers, self._turn_end, self._words_end, *self._later_thoughts, *self._fences]
         self._words = Trimmer(leading=trims or bool(self._fences))
+        self._gap = "\n" if trims and self._said else ""
         yield from reader.accept(self._fences)
         while True:
             if not (yield from reader.read_until(markers, self._say)):
                 self._say_held()
                 return True
             assert reader.hit is not None
-            hit = reader.hit
-            marker = markers[hit.index]
+            marker = markers[reader.hit.index]
             if marker is self._turn_end:
                 return True
             if marker is self._words_end or marker in self._fences:
@@ -149,26 +157,26 @@ class AnswerParser:
             if marker is self._thought_begin:
                 if self._keep_thoughts:
                     self._say_held()
-                reader.at, self._words = hit.start, None
+                reader.at, self._words = reader.hit.start, None
                 return False
             if marker is self._thought_end:
-                self._keep(reader.text[hit.start : hit.end])
+                self._keep(reader.found)
                 continue
-            if (yield from self._read_calls(hit.start, hit.end)):
+            if (yield from self._read_calls(marker, reader.found)):
                 self._words = None
                 return False
 
-    def _read_calls(self, start: int, end: int) -> Reading:
-        """Read calls whose marker stood there; False if it was none, which makes it words."""
+    def _read_calls(self, marker: Marker, begun: str) -> Reading:
+        """Read calls behind their marker, of which this text was read; False if there are none: then it is words."""
         reader = self._reader
+        assert reader.hit is not None
         assert self._calls is not None
-        if self._calls.unmarked:
-            reader.at = start
-        if (yield from self._calls.calls()):
-            return True
-        self._say(reader.text[start:end])
-        reader.at = end
-        return False
+        end = reader.hit.end
+        found = yield from self._calls.calls(marker)
+        if not found:
+            reader.at = end
+            self._say(begun)
+        return found
 
     def _thought(self, begun: str, by_prompt: bool) -> Reading:
         """Read a thought that began with this text, in the answer or in its prompt."""
@@ -183,9 +191,9 @@ class AnswerParser:
         A call within it is part of it, unless the thought never ends.
         """
         reader = self._reader
-        triggers = self._calls.triggers if self._calls is not None and not self._calls.unmarked else []
+        triggers = self._calls.own_triggers if self._calls is not None else []
         markers = [self._thought_end, self._words_begin, *triggers]
-        trimmer, unsaid = Trimmer(leading=True), [begun] if by_prompt else []
+        trimmer, unsaid, ends = Trimmer(leading=True), [begun] if by_prompt else [], False
         if not by_prompt:
             self._keep(begun)
 
@@ -197,26 +205,32 @@ class AnswerParser:
 
         while (yield from reader.read_until(markers, think)):
             assert reader.hit is not None
-            hit = reader.hit
-            if markers[hit.index] is self._thought_end:
+            marker = markers[reader.hit.index]
+            if marker is self._thought_end:
                 if self._keep_thoughts:
-                    think(reader.text[hit.start : hit.end])
+                    think(reader.found)
                 return True
-            if markers[hit.index] is self._words_begin:
-                reader.at = hit.start
+            if marker is self._words_begin:
+                reader.at = reader.hit.start
                 return True
-            if not (yield from self._ends_later(hit.end)):
-                reader.at = hit.start
+            ends = ends or (yield from self._ends_later(reader.hit))
+            if not ends:
                 return True
-            think(reader.text[hit.start : hit.end])
-            reader.at = hit.end
+            think(reader.found)
+            reader.at = reader.hit.end
         return False
 
-    def _ends_later(self, at: int) -> Reading:
-        """Whether the thought's end comes after this place. It waits until it comes, or the answer ends."""
+    def _ends_later(self, call: Hit) -> Reading:
+        """Whether the thought's end comes behind what may be a call. It waits until it comes, or the answer ends.
+
+        Then the call's marker is the last hit again; it is read if the end comes.
+        """
         reader = self._reader
-        reader.at = at
-        return (yield from reader.read_until([self._thought_end], lambda _: None))
+        reader.pin()
+        ends = yield from reader.read_until([self._thought_end], lambda _: None)
+        reader.unpin()
+        reader.hit, reader.at = call, call.end if ends else call.start
+        return ends
 
     def _keep(self, text: str) -> None:
         """Leave a piece of a thought in the text, if thoughts are left there."""
@@ -229,7 +243,8 @@ class AnswerParser:
     def _say(self, text: str) -> None:
         shown = self._words.pass_on(text) if self._words is not None else text
         if shown:
-            self._parts.append(Words(shown))
+            self._parts.append(Words(self._gap + shown))
+            self._gap, self._said = "", True
 
     def _say_held(self) -> None:
         if self._words is not None and (held := self._words.take_held()):
@@ -239,10 +254,9 @@ class AnswerParser:
 def _joined(parts: list[AnswerPart]) -> list[AnswerPart]:
     """The parts, with neighbours of one kind as one."""
     joined = list[AnswerPart]()
-    for part in parts:
-        last = joined[-1] if joined else None
-        if isinstance(last, CallBegin) or isinstance(part, CallBegin) or type(last) is not type(part):
-            joined.append(part)
-        elif last is not None:
-            joined[-1] = type(part)(last.text + part.text)
+    for kind, group in itertools.groupby(parts, type):
+        if kind is CallBegin:
+            joined += group
+        else:
+            joined.append(kind("".join(part.text for part in group if not isinstance(part, CallBegin))))
     return joined

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 from workers.chat.formats.chat_format import CallFormat, CallKind
-from workers.chat.parsing.json_calls import JsonCallReader, read_json
+from workers.chat.parsing.json_calls import JsonCallReader
+from workers.chat.parsing.json_text import closing, read_json
 from workers.chat.parsing.literals import PYTHON, LiteralNotation, LiteralReader
 from workers.chat.parsing.parts import AnswerPart, Arguments, CallBegin
 from workers.chat.parsing.reader import TAG, Marker, Reading, TextReader
@@ -16,6 +17,17 @@ from workers.chat.parsing.tagged_arguments import TaggedArguments
 _NAME = re.compile(r"[\w.\-]+")
 _OPEN_TAG = re.compile(r"<[\w:]+[= ]")
 _MIN_MARKER = 3
+_OPENERS = (
+    "<|python_tag|>",
+    "<|python_start|>",
+    "<|tool_call|>",
+    "<tool_call>",
+    "[TOOL_CALLS]",
+    "functools",
+    "```json",
+)
+_CLOSERS = ("<|python_end|>", "</tool_call>", "```")
+"""What models set around calls although their templates show calls without markers."""
 
 
 def _beginnings(text: str) -> list[Marker]:
@@ -41,8 +53,9 @@ class CallReader:
         emit: gets what is found.
 
     Attributes:
-        triggers: the markers with which calls begin.
-        unmarked: calls have no marker of their own.
+        own_triggers: the markers with which calls begin.
+        later_triggers: these, and others that models may write in their place.
+        triggers: these, and calls without markers, as they may stand where nothing came before.
     """
 
     def __init__(
@@ -56,46 +69,83 @@ class CallReader:
         self._format = call_format
         self._schemas = schemas
         self._emit = emit
-        self.unmarked = call_format.unmarked
         section, call = call_format.section, call_format.call
         self._next = _beginnings(call.begin) if call.begin.strip() else []
         both = _beginnings(section.begin + call.begin) if section.begin.strip() else []
-        self.triggers = [m for m in ([*both, *self._next] or self._json_beginnings()) if m]
-        self._section_ends = [Marker(piece) for piece in _pieces(section.end)]
-        self._ends = [*(Marker(piece) for piece in _pieces(call.end)), *self._section_ends]
+        bare = self._bare_beginnings()
+        self.own_triggers = [marker for marker in [*both, *self._next] if marker]
+        openers = list(_OPENERS) if not self.own_triggers else []
+        self._openers = [Marker(opener) for opener in openers]
+        instead = [Marker(f"{opener} {marker.text}") for opener in openers for marker in bare]
+        instead += [Marker(marker.text.replace("<|", "<").replace("|>", ">")) for marker in both if "<|" in marker.text]
+        self.later_triggers = [*self.own_triggers, *instead]
+        self.triggers = [*self.later_triggers, *bare]
+        self._unmarked = [*bare, *instead[: len(openers) * len(bare)]]
+        self._section_ends = self._loosely([*_pieces(section.end), *(_CLOSERS if openers else ())])
+        self._ends = [*self._loosely(_pieces(call.end)), *self._section_ends]
         self._separator = Marker(call_format.separator.strip())
         self._after_name = Marker(call_format.after_name.strip())
         self._json = JsonCallReader(reader, call_format.keys, self._begin, self._arguments)
+        self._written = list[str]()
+        self._known_only = self._begun = False
 
-    def _json_beginnings(self) -> list[Marker]:
-        """Markers for calls that have none: the first key of an object."""
-        if self._format.kind is CallKind.PYTHON:
-            return [Marker("[")]
+    def _bare_beginnings(self) -> list[Marker]:
+        """How calls begin that have no markers: an object's first key, or a function's name."""
         keys = self._format.keys
-        names = dict.fromkeys([keys.inside or keys.name, keys.id, *keys.more])
-        opening = "[ {" if keys.array else "{"
-        return [Marker(f'{opening} "{name}"') for name in names if name]
+        match self._format.kind:
+            case CallKind.PYTHON:
+                return [Marker(opening + f"{name}(") for name in self._schemas for opening in ("[", "")]
+            case CallKind.NAMED_JSON if self._format.unmarked:
+                return [Marker(f"{name}{self._format.after_name}{{") for name in self._schemas]
+            case CallKind.JSON if not keys.name_is_key:
+                names = dict.fromkeys([keys.inside or keys.name, keys.id, *keys.more])
+                return [Marker(f'{opening} "{name}"') for name in names if name for opening in ("{", "[ {")]
+        return []
 
-    def calls(self) -> Reading:
-        """Read calls for as long as they come; False if the first is malformed."""
+    def _loosely(self, ends: Sequence[str]) -> list[Marker]:
+        """The ends, with a bracket before them too, of which models write one too many."""
+        brackets = {CallKind.JSON: "}]", CallKind.NAMED_JSON: "}", CallKind.PYTHON: "]"}.get(self._format.kind, "")
+        return [Marker(bracket + end) for end in ends if end.strip() for bracket in ("", *brackets)]
+
+    def calls(self, marker: Marker) -> Reading:
+        """Read calls, which this marker began, for as long as they come; False if the first is malformed."""
         reader, found = self._reader, False
+        assert reader.hit is not None
+        self._known_only = marker in self._unmarked
+        if self._known_only:
+            reader.at = reader.hit.start
+            yield from reader.accept(self._openers)
         while True:
-            start = reader.at
-            if not (yield from self._one()):
+            start, self._begun = reader.at, False
+            reader.pin()
+            complete = (not found or (yield from self._goes_on())) and (yield from self._one())
+            if not self._begun:
                 reader.at = start
+                reader.unpin()
                 return found
             found = True
+            if not complete:
+                yield from self._break_off()
+                return True
             if (yield from self._read_ends()):
                 return True
-            start = reader.at
-            yield from reader.accept([self._separator])
-            if self._next:
-                goes_on = yield from reader.accept(self._next)
-            else:
-                goes_on = (yield from reader.skip_space()) and reader.text[reader.at] == "{"
-            if not goes_on:
-                reader.at = start
-                return True
+
+    def _goes_on(self) -> Reading:
+        """Whether another call comes. What comes before it is read."""
+        reader = self._reader
+        yield from reader.accept([self._separator])
+        if self._next:
+            return (yield from reader.accept(self._next))
+        return (yield from reader.skip_space()) and reader.text[reader.at] == "{"
+
+    def _break_off(self) -> Reading:
+        """Complete the arguments of a call that is malformed. One that the end of the answer cuts stays as it is."""
+        reader = self._reader
+        if not (yield from reader.skip_space()):
+            return False
+        if ends := closing("".join(self._written)):
+            self._arguments(ends)
+        return (yield from self._read_ends())
 
     def _read_ends(self) -> Reading:
         """Read the markers behind a call; True if one of them ends all calls."""
@@ -108,7 +158,7 @@ class CallReader:
     def _one(self) -> Reading:
         match self._format.kind:
             case CallKind.JSON:
-                return (yield from self._json_call())
+                return (yield from self._json_calls())
             case CallKind.PYTHON:
                 return (yield from self._python_calls())
         identifier = self._reader.hit.holes.get("id", "") if self._reader.hit is not None else ""
@@ -127,14 +177,10 @@ class CallReader:
 
     def _name(self) -> Generator[None, None, str]:
         reader = self._reader
-        if not (yield from reader.skip_space()):
-            return ""
-        start = reader.at
-        if not (yield from reader.read_pattern(_NAME)):
-            return ""
-        return reader.text[start : reader.at]
+        found = (yield from reader.skip_space()) and (yield from reader.read_pattern(_NAME))
+        return reader.found if found else ""
 
-    def _json_call(self) -> Reading:
+    def _json_calls(self) -> Reading:
         """Read the object of a call, or an array of such."""
         reader = self._reader
         if not (yield from reader.skip_space()):
@@ -156,16 +202,13 @@ class CallReader:
         reader = self._reader
         if not (yield from reader.skip_space()) or reader.text[reader.at] != "{":
             return False
-        self._begin(name, identifier)
-        yield from read_json(reader, self._arguments)
-        return True
+        return self._begin(name, identifier) and (yield from read_json(reader, self._arguments))
 
     def _tagged(self, name: str, identifier: str) -> Reading:
         parameter = self._format.parameter
         assert parameter is not None
-        if self._schemas and name not in self._schemas:
+        if name not in self._schemas or not self._begin(name, identifier):
             return False
-        self._begin(name, identifier)
         schema = self._schemas.get(name, {})
         return (yield from TaggedArguments(self._reader, parameter, self._ends, schema, self._arguments).read())
 
@@ -173,8 +216,9 @@ class CallReader:
         reader = self._reader
         if not (yield from reader.skip_space()) or reader.text[reader.at] != "{":
             return False
+        if not self._begin(name, identifier):
+            return False
         reader.at += 1
-        self._begin(name, identifier)
         quote = self._format.quote
         notation = LiteralNotation((quote,), escapes=quote in "'\"")
         return (yield from LiteralReader(reader, notation, self._arguments).members("}", ":"))
@@ -191,21 +235,32 @@ class CallReader:
             if character == "]":
                 reader.at += 1
                 return found
+            reader.pin()
             start = reader.at
             name = yield from self._name()
-            if not name or not (yield from reader.skip_space()) or reader.text[reader.at] != "(":
-                reader.at = start
+            called = bool(name) and (yield from reader.skip_space()) and reader.text[reader.at] == "("
+            called = called and self._begin(name, "")
+            reader.at = reader.at + 1 if called else start
+            reader.unpin()
+            if not called:
                 return found
-            reader.at += 1
-            self._begin(name, "")
             found = True
             if not (yield from values.members(")", "=")):
-                return True
+                return False
         return found
 
-    def _begin(self, name: str, identifier: str) -> None:
+    def _begin(self, name: str, identifier: str) -> bool:
+        """Begin a call; False if it has no markers and there is no such function."""
+        if self._known_only and name not in self._schemas:
+            return False
+        if not self._begun:
+            self._begun = True
+            self._reader.unpin()
+        self._written.clear()
         self._emit(CallBegin(name, identifier))
+        return True
 
     def _arguments(self, text: str) -> None:
         if text:
+            self._written.append(text)
             self._emit(Arguments(text))

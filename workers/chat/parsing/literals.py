@@ -14,21 +14,25 @@ _LITERALS = {"True": "true", "False": "false", "None": "null"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "a": "\a", "v": "\v"}
 _ESCAPED_CODE = {"x": 2, "u": 4, "U": 8}
 _CLOSING = {"{": "}", "[": "]", "(": ")"}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_STRING_ENDS = {quote: re.compile(rf"[{quote}\\]") for quote in "'\""}
+_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_AFTER_STRINGS = ",:=)]}<"
+MAX_DEPTH = 64
+"""How deeply lists and objects may be nested in a notation that is not JSON."""
 
 
 def json_text(text: str) -> str:
     """A piece of text as it stands in a JSON string. Halves of characters are escaped, so that two may meet."""
-    return json.dumps(text, ensure_ascii=any("\ud800" <= character <= "\udfff" for character in text))[1:-1]
+    return json.dumps(text, ensure_ascii=_SURROGATE.search(text) is not None)[1:-1]
 
 
 def json_word(word: str) -> str:
     """A bare word as JSON: a number, true, false or null if it is one, else a string."""
     word = _LITERALS.get(word, word)
-    try:
-        json.loads(word)
-    except ValueError:
-        return json.dumps(word, ensure_ascii=False)
-    return word
+    if word in _LITERALS.values() or _NUMBER.fullmatch(word):
+        return word
+    return f'"{json_text(word)}"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,10 @@ class LiteralReader:
         self._notation = notation
         self._quotes = [Marker(quote) for quote in notation.quotes]
         self._sink = sink
+        self._depth = 0
 
     def value(self) -> Reading:
-        """Read a value; False if there is none, or its text ends too soon."""
+        """Read a value; False if there is none, it is nested too deeply, or its text ends too soon."""
         reader = self._reader
         if not (yield from reader.skip_space()):
             return False
@@ -66,16 +71,18 @@ class LiteralReader:
             assert reader.hit is not None
             return (yield from self._string(self._notation.quotes[reader.hit.index]))
         character = reader.text[reader.at]
-        if character == "{":
+        if character in "{[(":
+            if self._depth == MAX_DEPTH:
+                return False
+            self._depth += 1
             reader.at += 1
-            return (yield from self.members("}", ":"))
-        if character in "[(":
-            reader.at += 1
-            return (yield from self._items(_CLOSING[character]))
-        start = reader.at
+            inner = self.members("}", ":") if character == "{" else self._items(_CLOSING[character])
+            complete = yield from inner
+            self._depth -= 1
+            return complete
         if not (yield from reader.read_pattern(_WORD)):
             return False
-        self._sink(json_word(reader.text[start : reader.at]))
+        self._sink(json_word(reader.found))
         return True
 
     def members(self, closing: str, assignment: str) -> Reading:
@@ -130,10 +137,9 @@ class LiteralReader:
         if (yield from reader.accept(self._quotes)):
             assert reader.hit is not None
             return (yield from self._string(self._notation.quotes[reader.hit.index]))
-        start = reader.at
         if not (yield from reader.read_pattern(_WORD)):
             return False
-        self._sink(json.dumps(reader.text[start : reader.at], ensure_ascii=False))
+        self._sink(f'"{json_text(reader.found)}"')
         return True
 
     def _string(self, quote: str) -> Reading:
@@ -148,17 +154,21 @@ class LiteralReader:
         return ended
 
     def _escaped_string(self, quote: str) -> Reading:
-        reader = self._reader
+        reader, ends = self._reader, _STRING_ENDS[quote]
         while True:
             text = reader.text
             while reader.at < len(text):
-                character = text[reader.at]
-                if character == quote:
-                    reader.at += 1
-                    return True
-                if character != "\\":
-                    self._sink(json_text(character))
-                    reader.at += 1
+                end = ends.search(text, reader.at)
+                place = end.start() if end is not None else len(text)
+                if place > reader.at:
+                    self._sink(json_text(text[reader.at : place]))
+                    reader.at = place
+                    continue
+                if text[place] == quote:
+                    if (yield from self._string_ends()):
+                        return True
+                    text = reader.text
+                    self._sink(json_text(quote))
                     continue
                 taken = _escaped(text, reader.at, reader.ended)
                 if taken is None:
@@ -168,6 +178,17 @@ class LiteralReader:
             if reader.ended:
                 return False
             yield
+
+    def _string_ends(self) -> Reading:
+        """Read a quote; whether it ends a string, since models forget to escape those that do not."""
+        reader = self._reader
+        reader.at += 1
+        reader.pin()
+        end = reader.at
+        ends = not (yield from reader.skip_space()) or reader.text[reader.at] in _AFTER_STRINGS
+        reader.at = end
+        reader.unpin()
+        return ends
 
 
 def _escaped(text: str, at: int, ended: bool) -> tuple[str, int] | None:
@@ -183,5 +204,5 @@ def _escaped(text: str, at: int, ended: bool) -> tuple[str, int] | None:
         return None
     try:
         return chr(int(code, 16)), at + 2 + digits
-    except ValueError:
+    except (ValueError, OverflowError):
         return kind, at + 2

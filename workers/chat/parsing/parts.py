@@ -49,20 +49,24 @@ class Trimmer:
 
     def __init__(self, leading: bool) -> None:
         self._leading = leading
-        self._held = ""
+        self._held = list[str]()
 
     def pass_on(self, text: str) -> str:
         """The text that may be written now."""
-        text = self._held + text
-        if self._leading:
-            text = text.lstrip()
         kept = text.rstrip()
-        if kept:
-            self._leading = False
-        self._held = text[len(kept) :] if kept or not self._leading else ""
-        return kept
+        if not kept:
+            if not self._leading:
+                self._held.append(text)
+            return ""
+        if self._leading:
+            shown, self._leading = kept.lstrip(), False
+        else:
+            shown = self.take_held() + kept
+        self._held.append(text[len(kept) :])
+        return shown
 
     def take_held(self) -> str:
         """The white space that was held back at the end."""
-        held, self._held = self._held, ""
+        held = "".join(self._held)
+        self._held.clear()
         return held

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 Reading = Generator[None, None, bool]
@@ -16,6 +17,9 @@ TAG = re.compile(r"<[^<>\s][^<>]*>|\[/?[A-Z_]+\]|\[\|[^\[\]|]+\|\]")
 _HOLES = re.compile(r"(\{(?:id|key|type)\})")
 _PIECES = re.compile(rf"({TAG.pattern}|\s+)")
 _HOLE = re.compile(r"[\w.\-]*")
+_SPACE = re.compile(r"\s*")
+_EAGER, _PATIENCE = 4096, 64
+"""A kept text of more characters than the first is looked at again once it has grown by one part in so many."""
 
 
 class Partial:
@@ -69,7 +73,7 @@ class Marker:
             elif text.startswith(piece, at):
                 at += len(piece)
             else:
-                return PARTIAL if piece.startswith(text[at:]) else None
+                return PARTIAL if len(text) - at < len(piece) and piece.startswith(text[at:]) else None
         return Found(at, holes)
 
     def __bool__(self) -> bool:
@@ -86,9 +90,14 @@ def _pieces_of(part: str) -> list[str]:
 
 
 def _after_space(text: str, at: int) -> int:
-    while at < len(text) and text[at].isspace():
-        at += 1
-    return at
+    found = _SPACE.match(text, at)
+    return found.end() if found is not None else at
+
+
+@lru_cache(maxsize=1024)
+def _one_of(characters: frozenset[str]) -> re.Pattern[str]:
+    """Finds one of these characters."""
+    return re.compile(f"[{re.escape(''.join(sorted(characters)))}]" if characters else r"(?!)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +111,17 @@ class Hit:
 
 
 class TextReader:
-    """The text of an answer so far, and how far it has been read.
+    """The text of an answer, from what has not been read for good on.
+
+    Places in it are good until more text comes, and those behind :meth:`pin` until :meth:`unpin`. What was read before
+    is dropped, so that long answers take linear time. For that reason too, much text in which nothing was found is only
+    looked at again when there is notably more of it.
 
     Attributes:
-        text: all of it.
+        text: the text.
         at: how far it has been read.
         ended: no more text will come.
+        hit: the last marker that was found.
     """
 
     def __init__(self) -> None:
@@ -115,10 +129,52 @@ class TextReader:
         self.at = 0
         self.ended = False
         self.hit: Hit | None = None
+        self._pins = 0
+        self._coming = list[str]()
+        self._coming_length = 0
 
-    def add(self, text: str) -> None:
-        """More text has come."""
-        self.text += text
+    def add(self, text: str) -> bool:
+        """More text has come. Tells whether it is worth reading on."""
+        self._coming.append(text)
+        self._coming_length += len(text)
+        kept = len(self.text) - (0 if self._pins else self.at)
+        if kept > _EAGER and self._coming_length * _PATIENCE < kept:
+            return False
+        self._take()
+        return True
+
+    def end(self) -> None:
+        """No more text will come."""
+        self.ended = True
+        self._take()
+
+    @property
+    def unread(self) -> bool:
+        """Whether there is text that has not been read."""
+        return self.at < len(self.text) or bool(self._coming)
+
+    @property
+    def found(self) -> str:
+        """The text of the last hit. It can be asked for until more text comes."""
+        return self.text[self.hit.start : self.hit.end] if self.hit is not None else ""
+
+    def _take(self) -> None:
+        if not self._pins:
+            self._coming.insert(0, self.text[self.at :])
+            self.at = 0
+        else:
+            self._coming.insert(0, self.text)
+        self.text = "".join(self._coming)
+        self._coming.clear()
+        self._coming_length = 0
+
+    def pin(self) -> None:
+        """Keep the text from here on, since reading may come back."""
+        self._pins += 1
+
+    def unpin(self) -> None:
+        """What one :meth:`pin` kept is no longer needed."""
+        self._pins -= 1
 
     def skip_space(self) -> Reading:
         """Go to the next character that is not white space; False if the text ends before."""
@@ -155,9 +211,13 @@ class TextReader:
 
         :attr:`hit` tells which marker it was.
         """
-        firsts = {marker.first for marker in markers if marker}
+        by_first = dict[str, list[tuple[int, Marker]]]()
+        for index, marker in enumerate(markers):
+            if marker:
+                by_first.setdefault(marker.first, []).append((index, marker))
+        firsts = _one_of(frozenset(by_first))
         while True:
-            place, hit = self._search(markers, firsts)
+            place, hit = self._search(by_first, firsts)
             if place > self.at:
                 sink(self.text[self.at : place])
                 self.at = place
@@ -168,13 +228,14 @@ class TextReader:
                 return False
             yield
 
-    def _search(self, markers: Sequence[Marker], firsts: set[str]) -> tuple[int, Hit | None]:
+    def _search(
+        self, by_first: Mapping[str, list[tuple[int, Marker]]], firsts: re.Pattern[str]
+    ) -> tuple[int, Hit | None]:
         """Where the first marker is, or where one may be beginning, or the text's end."""
-        for at in range(self.at, len(self.text)):
-            if self.text[at] not in firsts:
-                continue
-            for index, marker in enumerate(markers):
-                found = marker.match(self.text, at) if marker else None
+        for first in firsts.finditer(self.text, self.at):
+            at = first.start()
+            for index, marker in by_first[first.group()]:
+                found = marker.match(self.text, at)
                 if isinstance(found, Found):
                     return at, Hit(index, at, found.end, found.holes)
                 if found is PARTIAL and not self.ended:
@@ -182,7 +243,7 @@ class TextReader:
         return len(self.text), None
 
     def read_pattern(self, pattern: re.Pattern[str]) -> Reading:
-        """Read what the pattern matches, to its end; False if it does not match. :attr:`hit` has where."""
+        """Read what the pattern matches, to its end; False if it does not match. :attr:`found` has it."""
         while True:
             match = pattern.match(self.text, self.at)
             if self.at == len(self.text) and not self.ended:

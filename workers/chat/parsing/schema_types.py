@@ -9,15 +9,29 @@ from typing import Any
 
 from workers.chat.parsing.literals import json_text
 
+MAX_LITERAL = 100_000
+MAX_DIGITS = 4000
+MAX_SCHEMA_DEPTH = 32
 ALL_TYPES = frozenset({"string", "integer", "number", "boolean", "null", "object", "array"})
 
 
-def types_of(schema: Any, root: Any, depth: int = 8) -> frozenset[str]:
-    """The JSON types that a schema allows, all of them if it does not tell."""
-    if not isinstance(schema, dict) or depth == 0:
+def types_of(schema: Any, root: Any, known: dict[str, frozenset[str]] | None = None, depth: int = 0) -> frozenset[str]:
+    """The JSON types that a schema allows, all of them if it does not tell.
+
+    Args:
+        schema: the schema.
+        root: the one in which it stands, for its references.
+        known: the types behind references that were followed already.
+        depth: how many schemas it is in.
+    """
+    known = {} if known is None else known
+    if not isinstance(schema, dict) or depth > MAX_SCHEMA_DEPTH:
         return ALL_TYPES
-    if isinstance(schema.get("$ref"), str):
-        return types_of(_target(schema["$ref"], root), root, depth - 1)
+    if isinstance(reference := schema.get("$ref"), str):
+        if reference not in known:
+            known[reference] = frozenset()  # what refers to itself allows nothing more by that
+            known[reference] = types_of(_target(reference, root), root, known, depth + 1)
+        return known[reference]
     if "const" in schema or isinstance(schema.get("enum"), list):
         values = [schema["const"]] if "const" in schema else schema["enum"]
         return frozenset(_type_of(value) for value in values)
@@ -28,29 +42,32 @@ def types_of(schema: Any, root: Any, depth: int = 8) -> frozenset[str]:
         return frozenset(kind for kind in declared if isinstance(kind, str))
     for key in ("anyOf", "oneOf"):
         if isinstance(schema.get(key), list):
-            return frozenset().union(*(types_of(branch, root, depth - 1) for branch in schema[key]))
+            return frozenset().union(*(types_of(branch, root, known, depth + 1) for branch in schema[key]))
     if isinstance(schema.get("allOf"), list):
         allowed = ALL_TYPES
         for branch in schema["allOf"]:
-            allowed &= types_of(branch, root, depth - 1)
+            allowed &= types_of(branch, root, known, depth + 1)
         return allowed
     if "properties" in schema:
         return frozenset({"object"})
     return frozenset({"array"}) if "items" in schema else ALL_TYPES
 
 
-def branches(schema: Any, root: Any, depth: int = 8) -> Iterator[dict[str, Any]]:
-    """A schema's alternatives, or the schema itself."""
-    if not isinstance(schema, dict) or depth == 0:
+def branches(schema: Any, root: Any, followed: set[str] | None = None, depth: int = 0) -> Iterator[dict[str, Any]]:
+    """A schema's alternatives, or the schema itself. References are ``followed`` once."""
+    followed = set() if followed is None else followed
+    if not isinstance(schema, dict) or depth > MAX_SCHEMA_DEPTH:
         return
-    if isinstance(schema.get("$ref"), str):
-        yield from branches(_target(schema["$ref"], root), root, depth - 1)
+    if isinstance(reference := schema.get("$ref"), str):
+        if reference not in followed:
+            followed.add(reference)
+            yield from branches(_target(reference, root), root, followed, depth + 1)
         return
-    alternatives = [b for key in ("anyOf", "oneOf", "allOf") for b in schema.get(key, []) if isinstance(b, dict)]
+    alternatives = [b for key in ("anyOf", "oneOf", "allOf") for b in schema.get(key) or [] if isinstance(b, dict)]
     if not alternatives:
         yield schema
     for branch in alternatives:
-        yield from branches(branch, root, depth - 1)
+        yield from branches(branch, root, followed, depth + 1)
 
 
 def json_value(text: str, types: frozenset[str]) -> str:
@@ -59,16 +76,25 @@ def json_value(text: str, types: frozenset[str]) -> str:
         return f'"{json_text(text)}"'
     stripped = text.strip()
     try:
-        value = json.loads(stripped)
-    except ValueError:
+        value = json.loads(stripped, parse_int=_integer, parse_constant=_refused)
+    except (ValueError, RecursionError):
         try:
-            value = ast.literal_eval(stripped)
-            stripped = json.dumps(value, ensure_ascii=False)
+            value = ast.literal_eval(stripped if len(stripped) <= MAX_LITERAL else "")
+            stripped = json.dumps(value, ensure_ascii=False, allow_nan=False)
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return f'"{json_text(text)}"'
     kind = _type_of(value)
     fits = kind in types or (kind == "integer" and "number" in types) or "string" not in types
     return stripped if fits else f'"{json_text(text)}"'
+
+
+def _integer(text: str) -> int:
+    """The number, or any for one that is longer than Python reads."""
+    return int(text) if len(text) <= MAX_DIGITS else 0
+
+
+def _refused(constant: str) -> object:
+    raise ValueError(f"expected JSON, got {constant}")
 
 
 def _target(reference: str, root: Any) -> Any:

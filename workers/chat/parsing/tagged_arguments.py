@@ -68,20 +68,19 @@ class TaggedArguments:
 
     def _next_key(self) -> Generator[None, None, str]:
         """Read up to the value of the next argument; its key, or nothing if there is none."""
-        reader, start = self._reader, self._reader.at
-        if not self._before or not (yield from reader.accept([self._before])):
-            return ""
-        assert reader.hit is not None
-        key = reader.hit.holes.get("key", "")
+        reader = self._reader
+        reader.pin()
+        start, key = reader.at, ""
+        if self._before and (yield from reader.accept([self._before])):
+            assert reader.hit is not None
+            key = reader.hit.holes.get("key", "")
+            if not key and (yield from reader.read_pattern(_KEY)):
+                key = reader.found
+            if self._middle and not (yield from reader.accept([self._middle])):
+                key = ""
         if not key:
-            at = reader.at
-            if not (yield from reader.read_pattern(_KEY)):
-                reader.at = start
-                return ""
-            key = reader.text[at : reader.at]
-        if self._middle and not (yield from reader.accept([self._middle])):
             reader.at = start
-            return ""
+        reader.unpin()
         return key
 
     def _property(self, schema: Any, key: str) -> Any:
@@ -99,7 +98,7 @@ class TaggedArguments:
         kind = hit.holes.get("type") if hit is not None else None
         if kind is not None and self._parameter.types:
             told = {name for name, word in self._parameter.types.items() if word == kind}
-            types = frozenset(told) if told else types
+            types = types & told or types  # the schema knows better than the model
         if self._parameter.nested and depth < MAX_NESTING and types - {"string"}:
             nested = yield from self._nested(key, schema, types, depth)
             if nested is not None:
@@ -120,33 +119,40 @@ class TaggedArguments:
                 self._sink(json_text(shown))
 
         while (yield from self._reader.read_until([after], take)):
-            assert self._reader.hit is not None
-            hit = self._reader.hit
+            after_text = self._reader.found
             if (yield from self._argument_ends()):
                 rest = value.end()
-                self._sink(json_text(rest) + '"' if streams else json_value(value.all, types))
+                self._sink(json_text(rest) + '"' if streams else json_value(value.text, types))
                 return True
-            take(self._reader.text[hit.start : hit.end])
+            take(after_text)
+        rest = value.end()
+        self._sink(json_text(rest) if streams else f'"{json_text(value.text)}')
         return False
 
     def _argument_ends(self) -> Reading:
         """Whether another argument or the call's end comes next. Nothing is read."""
-        reader, start = self._reader, self._reader.at
+        reader = self._reader
+        reader.pin()
+        start = reader.at
         following = [m for m in (self._separator, self._before, *self._ends) if m]
         ends = not following or (yield from reader.accept(following))
-        if not ends:
-            yield from reader.skip_space()
-            ends = reader.at == len(reader.text)
+        ends = ends or not (yield from reader.skip_space())
         reader.at = start
+        reader.unpin()
         return ends
 
     def _nested(self, key: str, schema: Any, types: frozenset[str], depth: int) -> Generator[None, None, bool | None]:
         """Read an object or array whose members are tags too; None if there is text."""
-        reader, start = self._reader, self._reader.at
-        if not (yield from reader.accept([self._before])):
+        reader = self._reader
+        reader.pin()
+        start = reader.at
+        found = yield from reader.accept([self._before])
+        reader.at = start
+        reader.unpin()
+        if not found:
             return None
         assert reader.hit is not None
-        name, reader.at = reader.hit.holes.get("key", ""), start
+        name = reader.hit.holes.get("key", "")
         closing = Marker(self._parameter.after, key)
         self._ends.append(closing)
         if name == self._parameter.item and "array" in types:
@@ -177,37 +183,52 @@ class _ValueText:
         self._leads = [middle[len(middle.rstrip()) :], *([_CDATA_BEGIN] if parameter.cdata else [])]
         self._trail = after[: len(after) - len(after.lstrip())]
         self._cdata = False
-        self._pending = ""
-        self.all = ""
+        self._pending = list[str]()
+        self._taken = list[str]()
+
+    @property
+    def text(self) -> str:
+        """All that surely belongs to the value so far."""
+        return "".join(self._taken)
 
     def add(self, text: str) -> str:
         """More of it has come; returns what surely belongs to the value."""
-        self._pending += text
+        self._pending.append(text)
+        if not self._leads and not self._cdata and self._trail and text.isspace():
+            return ""
+        pending = self._take_pending()
         while self._leads:
             lead = self._leads[0]
-            if len(self._pending) < len(lead) and lead.startswith(self._pending):
+            if len(pending) < len(lead) and lead.startswith(pending):
+                self._pending.append(pending)
                 return ""
-            self._cdata = lead == _CDATA_BEGIN and self._pending.startswith(lead)
-            self._pending = self._pending.removeprefix(lead)
+            self._cdata = lead == _CDATA_BEGIN and pending.startswith(lead)
+            pending = pending.removeprefix(lead)
             del self._leads[0]
-        return self._take(len(self._pending) - self._held())
+        sure = len(pending) - self._held(pending)
+        self._pending.append(pending[sure:])
+        return self._take(pending[:sure])
 
-    def _held(self) -> int:
+    def _held(self, pending: str) -> int:
         """How much at the end may not belong to the value."""
         if self._cdata:
-            return min(len(self._trail) + len(_CDATA_END), len(self._pending))
-        return len(self._pending) - len(self._pending.rstrip()) if self._trail else 0
+            return min(len(self._trail) + len(_CDATA_END), len(pending))
+        return len(pending) - len(pending.rstrip()) if self._trail else 0
 
-    def _take(self, length: int) -> str:
-        shown, self._pending = self._pending[:length], self._pending[length:]
-        self.all += shown
-        return shown
+    def _take_pending(self) -> str:
+        pending = "".join(self._pending)
+        self._pending.clear()
+        return pending
+
+    def _take(self, text: str) -> str:
+        self._taken.append(text)
+        return text
 
     def end(self) -> str:
         """The value has ended; returns the rest of it."""
-        rest = "" if self._leads and self._pending and self._leads[0].startswith(self._pending) else self._pending
+        pending = self._take_pending()
+        rest = "" if self._leads and pending and self._leads[0].startswith(pending) else pending
         rest = rest.removesuffix(self._trail) if self._trail else rest
         if self._cdata:
             rest = rest.rstrip().removesuffix(_CDATA_END)
-        self._pending = rest
-        return self._take(len(rest))
+        return self._take(rest)
