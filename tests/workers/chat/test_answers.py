@@ -336,3 +336,80 @@ def test_a_thought_that_the_prompt_opened_and_the_model_left_out_adds_no_marker(
 
 def test_a_thought_without_text_stays_in_the_text() -> None:
     assert answer(chat_templates.THINKS, "<think>", keep_thoughts=True)["content"] == "<think>"
+
+
+BARE = '{"name": "get_weather", "parameters": {"days": 1}}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        BARE,
+        f"[{BARE}]",
+        f"<|python_tag|>{BARE}",
+        f"<|python_start|>{BARE}<|python_end|>",
+        f"```json\n[{BARE}]\n```",
+        f"functools[{BARE}]",
+        f"<tool_call>\n{BARE}\n</tool_call>",
+    ],
+)
+def test_calls_without_markers_may_have_those_that_other_models_write(text: str) -> None:
+    message = answer(chat_templates.UNMARKED, text)
+    assert (calls_in(message), message["content"]) == ([(TOOL, {"days": 1})], None)
+
+
+def test_calls_with_markers_of_other_models_may_follow_words() -> None:
+    message = answer(chat_templates.UNMARKED, f"I look.\n<tool_call>{BARE}</tool_call>")
+    assert (calls_in(message), message["content"]) == ([(TOOL, {"days": 1})], "I look.")
+
+
+@pytest.mark.parametrize("text", ['{"name": "Anna", "age": 31}', '{"name": "nobody", "parameters": {}}', f"So: {BARE}"])
+def test_objects_that_call_no_known_function_are_words(text: str) -> None:
+    assert answer(chat_templates.UNMARKED, text) == {"role": "assistant", "content": text}
+
+
+def test_a_call_whose_markers_the_model_forgot_is_one_if_it_begins_the_answer() -> None:
+    text = '{"name": "get_weather", "arguments": {"days": 1}}'
+    assert calls_in(answer(chat_templates.JSON_CALLS, text)) == [(TOOL, {"days": 1})]
+    assert answer(chat_templates.JSON_CALLS, f"So: {text}")["content"] == f"So: {text}"
+
+
+def test_a_marker_may_lack_its_bars() -> None:
+    text = '<tools>[{"get_weather": {"days": 1}}]<|/tools|>'
+    assert calls_in(answer(chat_templates.NAME_IS_KEY, text)) == [(TOOL, {"days": 1})]
+
+
+def test_a_call_without_markers_may_follow_a_thought() -> None:
+    message = answer(chat_templates.UNMARKED, f"<think>Hm.</think>\n{BARE}")
+    assert (message["reasoning_content"], calls_in(message)) == ("Hm.", [(TOOL, {"days": 1})])
+
+
+def test_thoughts_are_told_from_words_though_the_template_knows_none() -> None:
+    message = answer(chat_templates.PLAIN, "<think>\nHm.\n</think>\n\nHello")
+    assert (message["reasoning_content"], message["content"]) == ("Hm.", "Hello")
+    text = "Write <think> first."
+    assert answer(chat_templates.PLAIN, text)["content"] == text
+
+
+def test_words_behind_calls_are_a_line_of_their_own() -> None:
+    call = '<call>{"name": "get_weather", "arguments": {}}</call>'
+    assert answer(chat_templates.JSON_CALLS, f"I look.{call} Done.")["content"] == "I look.\nDone."
+
+
+def test_a_type_that_the_schema_does_not_allow_is_not_believed() -> None:
+    text = '<calls>\n<invoke name="get_weather">\n<param name="days" text="yes">3</param>\n</invoke>\n</calls>'
+    assert calls_in(answer(chat_templates.TYPED, text)) == [(TOOL, {"days": 3})]
+
+
+@pytest.mark.parametrize("text", ["Hello there", "Hello " * 100, "Hello<|end|><|start|>assistant"])
+def test_an_answer_in_parts_without_headers_is_words(text: str) -> None:
+    assert answer(HARMONY, text)["content"] == text.removesuffix("<|end|><|start|>assistant")
+
+
+def test_a_header_that_the_end_cuts_is_nothing() -> None:
+    assert answer(HARMONY, "<|channel|>anal")["content"] == ""
+
+
+def test_a_call_to_a_recipient_that_is_no_json_is_words() -> None:
+    text = "<|channel|>commentary to=functions.get_weather<|message|>I cannot.<|call|>"
+    assert answer(HARMONY, text)["content"] == "I cannot."

@@ -40,7 +40,7 @@ class AnswerParser:
         fenced: bool = False,
     ) -> None:
         self._format = chat_format
-        self._opened = opened
+        self._opened = opened and chat_format.thought is not None
         self._keep_thoughts = keep_thoughts
         self._reader = TextReader()
         self._parts: list[AnswerPart] = []
@@ -58,7 +58,7 @@ class AnswerParser:
         self._later_thoughts = [self._thought_begin, self._thought_end] if own else []
         self._words: Trimmer | None = None
         self._said, self._gap = False, ""
-        self._thinking = opened and bool(self._thought_end)
+        self._thinking = self._opened and bool(self._thought_end)
         self._recipients: RecipientReader | None = None
         if chat_format.parts is not None:
             self._recipients = RecipientReader(self._reader, chat_format, schemas, keep_thoughts, self._parts.append)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from workers.chat.parsing.reader import Marker, Reading, TextReader
 
-_WORD = re.compile(r"[^\s,:=\[\]{}()]+")
+_WORD = re.compile(r"[^\s,:=\[\]{}()<]+")
 _LITERALS = {"True": "true", "False": "false", "None": "null"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "a": "\a", "v": "\v"}
 _ESCAPED_CODE = {"x": 2, "u": 4, "U": 8}
