@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from shared.kinds import JobKind
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
-from shared.settings.values import Choice, Duration, ExistingPath, Size, Text, Texts, Whole
+from shared.settings.values import Choice, Duration, ExistingPath, OptionalChoice, Size, Text, Texts, Whole
+from shared.wire.jobs import ReasoningEffort, ReasoningFormat
 
 SHARING = ("all", "user")
 """Values of ``share_prefixes``."""
@@ -68,6 +69,30 @@ class ModelOptions(BaseModel):
             Group.MODELS,
         ),
     ] = ""
+    reasoning_effort: Annotated[
+        str,
+        Option(
+            OptionalChoice(tuple(ReasoningEffort)),
+            "how much to think where a request does not say it; without it, as the chat template has it",
+            Group.MODELS,
+        ),
+    ] = ""
+    reasoning_format: Annotated[
+        str,
+        Option(
+            Choice(tuple(ReasoningFormat)),
+            "where thoughts go: auto apart from the text, none into it; requests may say it too",
+            Group.MODELS,
+        ),
+    ] = ReasoningFormat.AUTO.value
+    thinking_budget_tokens: Annotated[
+        int,
+        Option(
+            Whole(-1, 2**31 - 1),
+            "longest thought in tokens where a request does not say it; -1 is no limit",
+            Group.MODELS,
+        ),
+    ] = -1
     compile_time_s: Annotated[
         float,
         Option(

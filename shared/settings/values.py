@@ -98,6 +98,14 @@ class Choice(Value):
 
 
 @dataclass(frozen=True)
+class OptionalChoice(Choice):
+    """One of ``words``, or nothing."""
+
+    def read(self, given: Any) -> str:
+        return "" if given == "" else super().read(given)
+
+
+@dataclass(frozen=True)
 class Whole(Value):
     """A whole number from ``low`` to ``high``, a multiple of ``step``."""
 

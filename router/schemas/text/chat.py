@@ -10,6 +10,7 @@ from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 from router.schemas.text.generation import GenerationRequest
 from router.schemas.text.messages import Message
+from router.schemas.text.reasoning import ReasoningFields
 from router.schemas.text.tools import (
     MAX_TOOLS,
     AllowedToolsChoice,
@@ -21,13 +22,13 @@ from router.schemas.text.tools import (
     checked_functions,
     checked_tool_choice,
 )
-from shared.wire.jobs import TextJob, ToolChoice
+from shared.wire.jobs import Constraint, TextJob, ToolChoice
 
 MAX_MESSAGES = 4096
 CONSTRAINING = ("grammar", "json_schema", "response_format")
 
 
-class ChatRequest(GenerationRequest):
+class ChatRequest(GenerationRequest, ReasoningFields):
     """A chat to answer with text or, if there are tools, with tool calls."""
 
     model_config = ConfigDict(
@@ -61,6 +62,12 @@ class ChatRequest(GenerationRequest):
     logprobs: bool = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
     chat_template_kwargs: dict[str, Any] = Field({}, description="Variables of the model's chat template.")
+    continue_final_message: bool = Field(
+        False, description="Go on with the last message, an assistant's, also inside its thought."
+    )
+    add_generation_prompt: bool | None = Field(
+        None, description="For vLLM's clients: true contradicts continue_final_message; it has no other effect."
+    )
 
     @field_validator("tools")
     @classmethod
@@ -127,6 +134,25 @@ class ChatRequest(GenerationRequest):
         _check_given(name, functions, param)
         return ToolChoice.NAMED, name
 
+    def continues(self) -> bool:
+        """Whether the answer goes on with the last message.
+
+        Raises:
+            ApiError: 400, it should, but the message is not the assistant's, or has calls.
+        """
+        if not self.continue_final_message:
+            return False
+        if self.add_generation_prompt:
+            message = "add_generation_prompt: expected false where continue_final_message is true, got true"
+            raise ApiError(400, message, "add_generation_prompt")
+        last = self.messages[-1]
+        expected = "continue_final_message: expected an assistant's message without calls as the last one"
+        if last.role != "assistant":
+            raise ApiError(400, f"{expected}, got one of the role {last.role}", "continue_final_message")
+        if last.tool_calls or last.function_call:
+            raise ApiError(400, f"{expected}, got one with calls", "continue_final_message")
+        return True
+
     def to_jobs(self) -> list[TextJob]:
         """One job for each of the ``n`` choices.
 
@@ -135,14 +161,11 @@ class ChatRequest(GenerationRequest):
         """
         tool_choice, tool_name = self.choice()
         constraint = self.constraint()
-        if constraint is not None and tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
-            param = next(name for name in CONSTRAINING if getattr(self, name) is not None)
-            raise ApiError(400, f"{param}: cannot be combined with a required tool call", param)
-        if self.top_logprobs and not self.logprobs:
-            message = f"top_logprobs: expected 0 unless logprobs is true, got {self.top_logprobs}"
-            raise ApiError(400, message, "top_logprobs")
+        self._check_together(constraint, tool_choice)
         messages = [message.to_wire(f"messages.{index}") for index, message in enumerate(self.messages)]
         tools = [function.to_wire() for function in self.callable_functions()]
+        template_options = self.with_thinking(self.chat_template_kwargs)
+        thinking_budget, continues = self.thinking_budget(), self.continues()
         return [
             TextJob(
                 messages=messages,
@@ -150,16 +173,28 @@ class ChatRequest(GenerationRequest):
                 tool_choice=tool_choice,
                 tool_name=tool_name,
                 parallel_tool_calls=self._may_call_several(tool_choice),
-                template_options=self.chat_template_kwargs,
+                template_options=template_options,
                 constraint=constraint,
                 sampling=sampling,
                 max_tokens=self.token_limit(),
                 stop=self.stops(),
                 top_logprobs=(self.top_logprobs or 0) if self.logprobs else None,
                 ignore_eos=self.ignore_eos,
+                reasoning_effort=self.wanted_effort(),
+                reasoning_format=self.wanted_format(),
+                thinking_budget_tokens=thinking_budget,
+                continues=continues,
             )
             for sampling in self.samplings()
         ]
+
+    def _check_together(self, constraint: Constraint | None, tool_choice: ToolChoice) -> None:
+        if constraint is not None and tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
+            param = next(name for name in CONSTRAINING if getattr(self, name) is not None)
+            raise ApiError(400, f"{param}: cannot be combined with a required tool call", param)
+        if self.top_logprobs and not self.logprobs:
+            message = f"top_logprobs: expected 0 unless logprobs is true, got {self.top_logprobs}"
+            raise ApiError(400, message, "top_logprobs")
 
     def _may_call_several(self, tool_choice: ToolChoice) -> bool:
         return self.parallel_tool_calls and not self.is_legacy and tool_choice is not ToolChoice.NAMED

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationInfo, field_validator, model_validator
 
-from router.schemas.base import RequestModel
+from router.schemas.base import RequestModel, agreed
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 
 MAX_PARTS = 1024
 MAX_TOOL_CALLS = 128
 PARTS = ("text",)
-ASSISTANT_PARTS = ("text", "refusal")
+ASSISTANT_PARTS = ("text", "refusal", "thinking")
 """The types of parts, each of which has its text in the field of that name."""
 
 
@@ -29,6 +29,13 @@ class RefusalPart(RequestModel):
 
     type: Literal["refusal"]
     refusal: str
+
+
+class ThinkingPart(RequestModel):
+    """A part of an assistant's thought: text, or as Mistral's clients send it, parts of the type text."""
+
+    type: Literal["thinking"]
+    thinking: str | list[TextPart]
 
 
 class CalledFunction(RequestModel):
@@ -47,15 +54,27 @@ class EarlierToolCall(RequestModel):
 
 
 class Message(RequestModel):
-    """One turn of a chat. The parts of ``content`` are joined by line breaks."""
+    """One turn of a chat. The parts of ``content`` are joined by line breaks; those of a thought are apart."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[TextPart | RefusalPart] | None = None
+    content: str | list[TextPart | RefusalPart | ThinkingPart] | None = None
     refusal: str | None = Field(None, description="The content of an assistant's message that has none.")
+    reasoning_content: str | None = Field(None, description="What the assistant thought before this message.")
+    reasoning: str | None = Field(None, description="Another name for reasoning_content.")
     name: str | None = None
     tool_calls: list[EarlierToolCall] | None = Field(None, max_length=MAX_TOOL_CALLS)
     tool_call_id: str | None = None
     function_call: CalledFunction | None = None
+    _thought_in_parts: str = PrivateAttr("")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_thought_in_parts(cls, given: Any, handler: ModelWrapValidatorHandler[Message]) -> Message:
+        message = handler(given)
+        content = given.get("content") if isinstance(given, dict) else None
+        if isinstance(content, list):
+            message._thought_in_parts = "\n".join(_text_of(part) for part in content if part["type"] == "thinking")
+        return message
 
     @field_validator("content", mode="before")
     @classmethod
@@ -67,13 +86,16 @@ class Message(RequestModel):
         if len(given) > MAX_PARTS:
             raise ValueError(f"expected at most {MAX_PARTS} parts, got {len(given)}")
         kinds = ASSISTANT_PARTS if info.data.get("role") == "assistant" else PARTS
-        return "\n".join(_text_of_part(index, part, kinds) for index, part in enumerate(given))
+        for index, part in enumerate(given):
+            _check_part(index, part, kinds)
+        return "\n".join(_text_of(part) for part in given if part["type"] != "thinking")
 
     def to_wire(self, path: str) -> dict[str, Any]:
         """The message in OpenAI's current form, which replaces ``function_call`` and the role ``function``.
 
         Raises:
-            ApiError: 400, the message at ``path`` has no content, which only the assistant and a function may lack.
+            ApiError: 400, the message at ``path`` has no content, which only the assistant and a function may lack, or
+                two different thoughts.
         """
         message: dict[str, Any] = {
             "role": "tool" if self.role == "function" else self.role,
@@ -82,6 +104,8 @@ class Message(RequestModel):
         calls = [call.model_dump() for call in self.tool_calls or []]
         if self.function_call is not None and not calls:
             calls = [{"id": "", "type": "function", "function": self.function_call.model_dump()}]
+        if thought := self._thought(path):
+            message["reasoning_content"] = thought
         if calls:
             message["tool_calls"] = calls
         if self.name is not None:
@@ -90,7 +114,18 @@ class Message(RequestModel):
             message["tool_call_id"] = self.tool_call_id
         return message
 
-    def _sent_content(self, path: str) -> str | list[TextPart | RefusalPart] | None:
+    def _thought(self, path: str) -> str | None:
+        if self.role != "assistant":
+            return None
+        return agreed(
+            {
+                f"{path}.reasoning_content": self.reasoning_content or None,
+                f"{path}.reasoning": self.reasoning or None,
+                f"{path}.content": self._thought_in_parts or None,
+            }
+        )
+
+    def _sent_content(self, path: str) -> str | list[TextPart | RefusalPart | ThinkingPart] | None:
         if self.content is not None:
             return self.content
         if self.role == "assistant":
@@ -101,11 +136,22 @@ class Message(RequestModel):
         raise ApiError(400, f"{field} is required for role {self.role}: a string or a list of text parts", field)
 
 
-def _text_of_part(index: int, part: Any, kinds: tuple[str, ...]) -> str:
+def _check_part(index: int, part: Any, kinds: tuple[str, ...]) -> None:
     kind = part.get("type") if isinstance(part, dict) else type(part).__name__
     if kind not in kinds:
         expected = " or ".join(map(repr, kinds))
         raise ValueError(f"expected parts of type {expected}, got type {str(kind)[:50]!r} for part {index}")
-    if not isinstance(part.get(kind), str):
-        raise ValueError(f"expected a string as the {kind} of part {index}, got {shown(part.get(kind))}")
-    return str(part[kind])
+    text = part.get(kind)
+    if kind == "thinking" and isinstance(text, list):
+        if len(text) > MAX_PARTS:
+            raise ValueError(f"expected at most {MAX_PARTS} parts as the thinking of part {index}, got {len(text)}")
+        for inner in text:
+            _check_part(index, inner, PARTS)
+    elif not isinstance(text, str):
+        raise ValueError(f"expected a string as the {kind} of part {index}, got {shown(text)}")
+
+
+def _text_of(part: dict[str, Any]) -> str:
+    """The text of a checked part."""
+    text = part[part["type"]]
+    return text if isinstance(text, str) else "".join(inner["text"] for inner in text)

@@ -18,12 +18,19 @@ class FunctionDefinition(RequestModel):
     name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="1 to 64 letters, digits, _ and -.")
     description: str | None = None
     parameters: dict[str, Any] = Field({"type": "object", "properties": {}})
-    strict: bool | None = None
+    strict: bool | None = Field(
+        None, description="true: parameters that cannot be enforced as a whole are refused with 400."
+    )
 
     def to_wire(self) -> dict[str, Any]:
         """The function as an element of ``tools``."""
-        described = {} if self.description is None else {"description": self.description}
-        return {"type": "function", "function": {"name": self.name, **described, "parameters": self.parameters}}
+        function: dict[str, Any] = {"name": self.name}
+        if self.description is not None:
+            function["description"] = self.description
+        function["parameters"] = self.parameters
+        if self.strict:
+            function["strict"] = True
+        return {"type": "function", "function": function}
 
 
 class Tool(RequestModel):

@@ -25,7 +25,7 @@ def test_chat_runs_to_the_end_of_the_turn() -> None:
 
 
 def test_unsupported_fields_of_openai_are_ignored() -> None:
-    ignored = {"store": True, "metadata": {"a": "b"}, "service_tier": "auto", "reasoning_effort": "low", "user": "anna"}
+    ignored = {"store": True, "metadata": {"a": "b"}, "service_tier": "auto", "verbosity": "low", "user": "anna"}
     assert chat(**ignored) == chat()
 
 
@@ -214,7 +214,7 @@ def test_an_assistants_refusals_are_its_words() -> None:
         (
             "assistant",
             {"type": "image_url"},
-            "messages.0.content: expected parts of type 'text' or 'refusal', got type 'image_url' for part 0",
+            "messages.0.content: expected parts of type 'text' or 'refusal' or 'thinking', got type 'image_url' for part 0",
         ),
     ],
 )
