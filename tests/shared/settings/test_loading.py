@@ -247,3 +247,13 @@ def test_a_file_that_is_not_toml_is_refused(config: Path, content: bytes) -> Non
     config.write_bytes(content)
     with pytest.raises(OptionError, match=f"^--config: expected a TOML file, got '{config}': "):
         load_options({}, str(config))
+
+
+def test_options_say_how_models_think() -> None:
+    options = load(reasoning_effort="high", reasoning_format="none", thinking_budget_tokens="-1").options
+    assert (options.reasoning_effort, options.reasoning_format, options.thinking_budget_tokens) == ("high", "none", -1)
+    assert load(reasoning_effort="").options.reasoning_effort == ""
+    expected = "expected none or minimal or low or medium or high or xhigh, got 'huge'"
+    assert expected in refusal(reasoning_effort="huge")
+    assert "expected auto or none, got 'deepseek'" in refusal(reasoning_format="deepseek")
+    assert "from -1 to" in refusal(thinking_budget_tokens="-2")

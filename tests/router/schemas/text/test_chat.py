@@ -214,7 +214,8 @@ def test_an_assistants_refusals_are_its_words() -> None:
         (
             "assistant",
             {"type": "image_url"},
-            "messages.0.content: expected parts of type 'text' or 'refusal' or 'thinking', got type 'image_url' for part 0",
+            "messages.0.content: "
+            "expected parts of type 'text' or 'refusal' or 'thinking', got type 'image_url' for part 0",
         ),
     ],
 )

@@ -170,11 +170,7 @@ def test_a_continued_message_has_no_new_beginning() -> None:
     assert not chat(add_generation_prompt=True)[0].continues
 
 
-def test_a_function_may_be_strict() -> None:
-    functions = [
-        chat(tools=[{**TOOL, "function": {"name": "f", **strict}}])[0].tools[0]["function"] for strict in STRICT
-    ]
-    assert [function.get("strict") for function in functions] == [True, None, None]
-
-
-STRICT: list[dict[str, bool]] = [{"strict": True}, {"strict": False}, {}]
+@pytest.mark.parametrize(("given", "strict"), [({"strict": True}, True), ({"strict": False}, None), ({}, None)])
+def test_a_function_may_be_strict(given: dict[str, bool], strict: bool | None) -> None:
+    (job,) = chat(tools=[{**TOOL, "function": {"name": "f", **given}}])
+    assert job.tools[0]["function"].get("strict") is strict
