@@ -104,6 +104,14 @@ class GrammarCompiler:
         arguments = json.loads(self._tokenizer.decode_bytes(found))
         return arguments if isinstance(arguments, dict) else None
 
+    def refuses(self, schema: dict[str, Any]) -> bool:
+        """Whether a schema, as it is, cannot be compiled."""
+        try:
+            self.check_schema(schema, "schema")
+        except JobError:
+            return True
+        return False
+
     def rebuild(
         self,
         grammar: str,

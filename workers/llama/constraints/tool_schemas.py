@@ -9,7 +9,9 @@ from typing import Any
 from shared.wire.payloads import JobError
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.constraints.enforcing.enforceable import enforceable
-from workers.llama.constraints.schemas import close_objects
+
+MAX_NAMED = 8
+"""Parts of one function's schema that a warning names. The others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +42,27 @@ def prepare_tools(functions: Sequence[dict[str, Any]], compiler: GrammarCompiler
     for function in functions:
         name, parameters = function["name"], function.get("parameters") or {"properties": {}}
         found = enforceable(parameters)
+        if compiler.refuses(found.schema):  # too large or too complex with this vocabulary
+            found = enforceable(parameters, compiler.refuses)
         if function.get("strict"):
             _check_strict(compiler, name, parameters, found.dropped)
         if found.dropped:
-            paths = ", ".join(f"parameters.{path}" for path in found.dropped)
-            warnings.append(f"tools: {name}: not enforced: {paths}")
-        schemas[name] = close_objects(found.schema)
+            warnings.append(_warning(name, found.dropped))
+        schemas[name] = found.schema
     return PreparedTools(schemas, warnings)
+
+
+def _warning(name: str, dropped: list[str]) -> str:
+    named = [f"parameters.{path}" for path in dropped[:MAX_NAMED]]
+    if len(dropped) > MAX_NAMED:
+        named.append(f"and {len(dropped) - MAX_NAMED} more")
+    return f"tools: {name}: not enforced: {', '.join(named)}"
 
 
 def _check_strict(compiler: GrammarCompiler, name: str, parameters: Any, dropped: list[str]) -> None:
     try:
-        compiler.check_schema({"type": "object", **parameters}, f"tools: the parameters of {name!r}")
+        schema = {"type": "object", **parameters} if isinstance(parameters, dict) else parameters
+        compiler.check_schema(schema, f"tools: the parameters of {name!r}")
     except JobError:
         if dropped:
             raise

@@ -1,58 +1,93 @@
-"""What of a schema can be enforced."""
+"""What of a function's schema can be enforced."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from llguidance import LLMatcher
-
-UNSUPPORTED = frozenset(
-    {
-        "not", "if", "then", "else", "uniqueItems", "contains", "minContains", "maxContains", "propertyNames",
-        "dependencies", "dependentRequired", "dependentSchemas", "unevaluatedItems", "unevaluatedProperties",
-        "$dynamicRef", "$recursiveRef",
-    }
-)  # fmt: skip
-
-FORMATS = frozenset({"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"})
+from workers.llama.constraints.enforcing.containers import settle_counts
+from workers.llama.constraints.enforcing.keywords import Path
+from workers.llama.constraints.enforcing.normaliser import Normaliser
+from workers.llama.constraints.enforcing.oracle import refused
+from workers.llama.constraints.enforcing.parts import all_parts
+from workers.llama.constraints.enforcing.recursion import PREFIX, Recursion, references_in
+from workers.llama.constraints.enforcing.repair import Refused, Repair
+from workers.llama.constraints.enforcing.unions import Unions
+from workers.llama.constraints.schemas import close_objects
 
 
 @dataclass(frozen=True, slots=True)
 class Enforceable:
-    """A schema that can be enforced, and the keywords that were dropped for that, such as ``properties.a.format``."""
+    """What can be enforced of a schema.
+
+    Attributes:
+        schema: a closed object that llguidance can compile, without annotations. What fits it fits the schema that was
+            given, but for what was dropped.
+        dropped: the keywords that are not enforced, each with its place: ``properties.tags.uniqueItems``.
+    """
 
     schema: dict[str, Any]
     dropped: list[str]
 
 
-def enforceable(schema: Any) -> Enforceable:
-    """The part of a function's ``parameters`` that can be enforced."""
-    dropped = list[str]()
-    kept = _kept(schema, "", dropped)
-    if not isinstance(kept, dict):
-        kept = {}
-    kept = {"type": "object", **kept}
-    if LLMatcher.validate_grammar(LLMatcher.grammar_from_json_schema(json.dumps(kept))):
-        return Enforceable({"type": "object"}, ["properties"])
-    return Enforceable(kept, dropped)
+def enforceable(schema: Any, is_refused: Refused = refused) -> Enforceable:
+    """What can be enforced of the ``parameters`` of a function. Never fails, whatever they are.
+
+    Args:
+        schema: JSON Schema of any draft, as given by a client.
+        is_refused: whether a schema without annotations cannot be compiled.
+    """
+    normal = Normaliser(schema)
+    definitions = normal.definitions
+
+    def definition(reference: str) -> Any:
+        return definitions[reference.removeprefix(PREFIX)][0]
+
+    _settle_unions(normal, Unions(definition))
+    recursion = Recursion(definitions, normal.drop)
+    recursion.open_endless(normal.root)
+    recursion.open_deep(normal.root)
+    whole = normal.root
+    if definitions:
+        whole = {**whole, "$defs": {name: part for name, (part, _) in definitions.items()}}
+    closed = close_objects(whole)
+    places = {name: path for name, (_, path) in definitions.items()}
+    _settle_members(closed, places, normal.drop)
+    repaired = Repair(is_refused, normal.drop).repaired(closed, places)
+    return Enforceable(_with_used_definitions(repaired), list(normal.dropped))
 
 
-def _kept(schema: Any, path: str, dropped: list[str]) -> Any:
-    if isinstance(schema, list):
-        return [_kept(item, f"{path}.{at}" if path else str(at), dropped) for at, item in enumerate(schema)]
-    if not isinstance(schema, dict):
-        return schema
-    kept = dict[str, Any]()
-    for key, value in schema.items():
-        inner = f"{path}.{key}" if path else key
-        if key in UNSUPPORTED or (key == "format" and value not in FORMATS):
-            dropped.append(inner)
-        elif key in ("properties", "patternProperties", "$defs", "definitions") and isinstance(value, dict):
-            kept[key] = {name: _kept(part, f"{inner}.{name}", dropped) for name, part in value.items()}
-        elif key in ("enum", "const", "default", "examples", "required"):
-            kept[key] = value
+def _settle_unions(normal: Normaliser, unions: Unions) -> None:
+    """Write ``oneOf`` as ``anyOf``, which is the same where the branches exclude each other."""
+    for schema, path in normal.unions:
+        if not unions.are_apart(schema["oneOf"]):
+            normal.drop(path, "oneOf")
+        branches = {"anyOf": schema.pop("oneOf")}
+        if "anyOf" in schema:
+            schema["allOf"] = [*schema.get("allOf", []), branches]
         else:
-            kept[key] = _kept(value, inner, dropped)
-    return kept
+            schema |= branches
+
+
+def _settle_members(closed: dict[str, Any], places: dict[str, Path], drop: Callable[[Path, str], None]) -> None:
+    definitions = [(part, places[name]) for name, part in closed.get("$defs", {}).items()]
+    for whole, start in [(closed, None), *definitions]:
+        for part, place in all_parts(whole, start):
+            if "minProperties" in part or "maxProperties" in part:
+                settle_counts(part, partial(drop, place))
+            if part.get("additionalProperties") is False and "properties" in part:
+                part["properties"] = {name: one for name, one in part["properties"].items() if one is not False}
+
+
+def _with_used_definitions(root: dict[str, Any]) -> dict[str, Any]:
+    definitions = root.pop("$defs", {})
+    used = dict[str, Any]()
+    waiting = list(references_in(root))
+    while waiting:
+        name = waiting.pop()
+        if name not in used:
+            used[name] = definitions[name]
+            waiting += references_in(used[name])
+    return {**root, "$defs": used} if used else root
