@@ -60,7 +60,7 @@ def _may_be_closed(schema: dict[str, Any]) -> bool:
     return (
         (not isinstance(required, list) or all(name in properties for name in required if isinstance(name, str)))
         and isinstance(least, int)
-        and least <= len(properties)
+        and least <= sum(part is not False for part in properties.values())
     )
 
 

@@ -41,9 +41,7 @@ def prepare_tools(functions: Sequence[dict[str, Any]], compiler: GrammarCompiler
     schemas, warnings = dict[str, dict[str, Any]](), list[str]()
     for function in functions:
         name, parameters = function["name"], function.get("parameters") or {"properties": {}}
-        found = enforceable(parameters)
-        if compiler.refuses(found.schema):  # too large or too complex with this vocabulary
-            found = enforceable(parameters, compiler.refuses)
+        found = enforceable(parameters, compiler.refuses)
         if function.get("strict"):
             _check_strict(compiler, name, parameters, found.dropped)
         if found.dropped:

@@ -60,17 +60,17 @@ class Normaliser:
         """The arguments of a function: an object."""
         final = self._final(root, None)
         schema, path = final.schema, final.path
-        body = self._body(schema, path, 0) if isinstance(schema, dict) else {}
-        if schema is False:
+        body: Any = self._body(schema, path, 0) if isinstance(schema, dict) else schema
+        if body is False:
             self.dropped["false"] = None
-        body = body if isinstance(body, dict) else {}
-        if "object" not in types_of(body):
+        arguments: dict[str, Any] = body if isinstance(body, dict) else {}
+        if "object" not in types_of(arguments):
             self.drop(path, "type")
-            body = {}
-        body["type"] = "object"
+            arguments = {}
+        arguments["type"] = "object"
         if id(root) in self._references.targets:
-            self.definitions[self._name(Target(root, None))] = (body, None)
-        return body
+            self.definitions[self._name(Target(root, None))] = (arguments, None)
+        return arguments
 
     def _final(self, schema: Any, path: Path) -> Target:
         """What a schema leads to that is nothing but a reference, besides annotations; else itself."""

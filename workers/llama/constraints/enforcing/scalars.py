@@ -21,6 +21,9 @@ from workers.llama.constraints.enforcing.values import all_exact, may_fit
 MAX_MULTIPLE = 10_000
 """Larger divisors, in units of their last digit, take too long: the grammar has a state for each remainder."""
 
+MAX_PLAIN = 1_000_000_000
+"""Limits of numbers and lengths up to this need no trial."""
+
 MAX_REPETITIONS = 1_000_000
 """Product of the counts within each other in a pattern. Patterns with more may take seconds for one token."""
 
@@ -77,9 +80,20 @@ def _numeric(schema: dict[str, Any], types: frozenset[str], drop: Drop) -> dict[
     return _accepted({"type": kind}, usable, drop)
 
 
+def _is_plain(keywords: dict[str, Any]) -> bool:
+    """Whether it is clear that llguidance accepts these keywords."""
+    if keywords.keys() <= {"minimum", "maximum"}:
+        bounds = [keywords.get("minimum", -MAX_PLAIN), keywords.get("maximum", MAX_PLAIN)]
+        return all(isinstance(bound, int) and abs(bound) <= MAX_PLAIN for bound in bounds) and bounds[0] <= bounds[1]
+    if keywords.keys() <= {"minLength", "maxLength"}:
+        least, most = keywords.get("minLength", 0), keywords.get("maxLength", MAX_PLAIN)
+        return bool(least <= most <= MAX_PLAIN)
+    return keywords.keys() == {"format"}
+
+
 def _accepted(schema: dict[str, Any], keywords: dict[str, Any], drop: Drop) -> dict[str, Any]:
     """As many of the keywords as can be enforced together, the first ones first."""
-    if not keywords or not refused({**schema, **keywords}):
+    if _is_plain(keywords) or not refused({**schema, **keywords}):
         return keywords
     kept = dict[str, Any]()
     for key, value in keywords.items():
