@@ -16,7 +16,7 @@ from workers.llama.constraints.enforcing.keywords import (
     shown,
     types_of,
 )
-from workers.llama.constraints.enforcing.references import REFERENCES, References, Target
+from workers.llama.constraints.enforcing.references import REFERENCES, References, Referred
 from workers.llama.constraints.enforcing.scalars import kept_scalars, kept_values
 
 MAX_DEPTH = 110
@@ -44,8 +44,8 @@ class Normaliser:
         self.dropped: dict[str, None] = {}
         self._references = References(root)
         self._names: dict[int, str] = {}
-        self._finals: dict[int, Target] = {}
-        self._waiting: list[tuple[Target, str]] = []
+        self._finals: dict[int, Referred] = {}
+        self._waiting: list[tuple[Referred, str]] = []
         self.root = self._root(root)
         while self._waiting:
             target, name = self._waiting.pop()
@@ -69,10 +69,10 @@ class Normaliser:
             arguments = {}
         arguments["type"] = "object"
         if id(root) in self._references.targets:
-            self.definitions[self._name(Target(root, None))] = (arguments, None)
+            self.definitions[self._name(Referred(root, None))] = (arguments, None)
         return arguments
 
-    def _final(self, schema: Any, path: Path) -> Target:
+    def _final(self, schema: Any, path: Path) -> Referred:
         """What a schema leads to that is nothing but a reference, besides annotations; else itself."""
         passed = list[int]()
         while isinstance(schema, dict) and "$ref" in schema:
@@ -82,10 +82,10 @@ class Normaliser:
             target = self._references.target(schema, "$ref")
             if target is None or any(key in KIND_OF or key in _OWN for key in schema.keys() - {"$ref"}):
                 break
-            self._finals[id(schema)] = Target(schema, path)  # a circle ends here
+            self._finals[id(schema)] = Referred(schema, path)  # a circle ends here
             passed.append(id(schema))
             schema, path = target.schema, target.path
-        final = Target(schema, path)
+        final = Referred(schema, path)
         self._finals.update(dict.fromkeys(passed, final))
         return final
 
@@ -97,10 +97,10 @@ class Normaliser:
             self.dropped[shown(path)] = None
             return {}
         if id(schema) in self._references.targets:
-            return {"$ref": f"#/$defs/{self._name(Target(schema, path))}"}
+            return {"$ref": f"#/$defs/{self._name(Referred(schema, path))}"}
         return self._body(schema, path, depth)
 
-    def _name(self, target: Target) -> str:
+    def _name(self, target: Referred) -> str:
         """The name among the definitions of what a reference leads to."""
         target = self._final(target.schema, target.path)
         name = self._names.get(id(target.schema))

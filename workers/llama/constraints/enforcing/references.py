@@ -13,7 +13,7 @@ REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Referred:
     """What a reference leads to."""
 
     schema: dict[str, Any]
@@ -26,15 +26,15 @@ class References:
     def __init__(self, root: Any) -> None:
         self._root = root
         self._bases: dict[int, str] = {}
-        self._named: dict[str, Target] = {}
+        self._named: dict[str, Referred] = {}
         self._dynamic: dict[str, int] = {}
-        self._found: dict[tuple[str, str], Target | None] = {}
+        self._found: dict[tuple[str, str], Referred | None] = {}
         if isinstance(root, dict):
             self._index()
         self.targets = self._reachable_targets()
         """The ids (of Python) of the schemas that references lead to, as far as they matter."""
 
-    def target(self, schema: dict[str, Any], keyword: str) -> Target | None:
+    def target(self, schema: dict[str, Any], keyword: str) -> Referred | None:
         """What the reference ``schema[keyword]`` leads to; None if there is nothing within the schema."""
         reference = schema.get(keyword)
         if not isinstance(reference, str) or (keyword == "$dynamicRef" and self._is_ambiguous(reference)):
@@ -53,20 +53,20 @@ class References:
     def _index(self) -> None:
         """Note the base address of each part, and the parts with ids and anchors."""
         waiting: list[tuple[Any, str, Path]] = [(self._root, "", None)]
-        self._named[""] = Target(self._root, None)
+        self._named[""] = Referred(self._root, None)
         while waiting:
             part, base, path = waiting.pop()
             if isinstance(part, dict):
                 base = _joined(base, part.get("$id", part.get("id")))
                 self._bases[id(part)] = base
-                self._named.setdefault(base, Target(part, path))
+                self._named.setdefault(base, Referred(part, path))
                 for keyword in ("$anchor", "$dynamicAnchor"):
                     if isinstance(anchor := part.get(keyword), str):
-                        self._named.setdefault(f"{base}#{anchor}", Target(part, path))
+                        self._named.setdefault(f"{base}#{anchor}", Referred(part, path))
                         self._dynamic[anchor] = self._dynamic.get(anchor, 0) + (keyword == "$dynamicAnchor")
             waiting += [(child, base, place) for child, place in _parts(part, path)]
 
-    def _find(self, base: str, reference: str) -> Target | None:
+    def _find(self, base: str, reference: str) -> Referred | None:
         address = _joined(base, reference) if not reference.startswith("#") else base + reference
         if address in self._named:
             return self._named[address]
@@ -115,7 +115,7 @@ def _joined(base: str, reference: Any) -> str:
         return reference
 
 
-def _follow(start: Target, pointer: str) -> Target | None:
+def _follow(start: Referred, pointer: str) -> Referred | None:
     """Follow a JSON pointer."""
     part: Any = start.schema
     path = start.path
@@ -130,4 +130,4 @@ def _follow(start: Target, pointer: str) -> Target | None:
         else:
             return None
         path = (path, name)
-    return Target(part, path) if isinstance(part, dict) else None
+    return Referred(part, path) if isinstance(part, dict) else None
