@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from workers.chat.formats.chat_format import CallFormat, ChatFormat, Pair
+from workers.chat.formats.chat_format import CallFormat, CallKind, ChatFormat, JsonKeys, Pair
 from workers.chat.formats.writing import WrittenCall, write_calls
 from workers.chat.message import message_of
 from workers.chat.model_chat import ModelChat
@@ -42,6 +42,8 @@ def describe(chat: ModelChat) -> str:
         ("thoughts in messages", learnt.reasoning_key or "left out"),
         ("system message", "taken" if needs.system else "put before the first user's message"),
     ]
+    if chat.format.thinks:
+        rows.append(("thoughts opened by", ", ".join(_openers(chat))))
     if needs.merges:
         rows.append(("equal roles", "joined"))
     if needs.short_ids:
@@ -49,6 +51,21 @@ def describe(chat: ModelChat) -> str:
     width = max(len(name) for name, _ in rows)
     lines = [f"{name:{width}}  {value}" for name, value in rows]
     return "\n".join([*lines, "", "example prompt", _example(chat), "", "example call", _example_call(chat)])
+
+
+def _openers(chat: ModelChat) -> Iterator[str]:
+    """Who opens thoughts: by default, with thinking asked for, and without."""
+    for name, options in (("", {}), ("with thinking on: ", _thinking(True)), ("off: ", _thinking(False))):
+        try:
+            prompt = chat.prompt([_USER], [], options)
+        except (TemplateRefusal, TemplateFailure):
+            yield f"{name}refused"
+        else:
+            yield name + ("the prompt" if prompt.opened else "the model" if prompt.thinks else "nobody")
+
+
+def _thinking(on: bool) -> dict[str, Any]:
+    return {"enable_thinking": on, "thinking": on}
 
 
 def _format_rows(chat_format: ChatFormat) -> Iterator[tuple[str, str]]:
@@ -69,6 +86,8 @@ def _format_rows(chat_format: ChatFormat) -> Iterator[tuple[str, str]]:
 
 def _call_rows(calls: CallFormat) -> Iterator[tuple[str, str]]:
     yield "kind of calls", calls.kind.value
+    if calls.kind is CallKind.JSON:
+        yield "keys of calls", _keys(calls.keys)
     if calls.section:
         yield "around all calls", _shown(calls.section)
     if calls.call:
@@ -79,6 +98,13 @@ def _call_rows(calls: CallFormat) -> Iterator[tuple[str, str]]:
         parameter = calls.parameter
         yield "each argument", f"{parameter.before!r} KEY {parameter.middle!r} VALUE {parameter.after!r}"
     yield "several calls", "yes" if calls.parallel else "no"
+
+
+def _keys(keys: JsonKeys) -> str:
+    if keys.name_is_key:
+        return "the function's name"
+    names = ", ".join(name for name in (keys.name, keys.arguments, keys.id, *keys.more) if name)
+    return f"{names}, within {keys.inside}" if keys.inside else names
 
 
 def _shown(pair: Pair) -> str:
@@ -112,20 +138,22 @@ def parse_line(chat: ModelChat, line: str) -> dict[str, Any]:
     """
     try:
         given = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadLine(f"expected a JSON object, got {line[:60]!r}: {error}") from None
     if not isinstance(given, dict):
         raise BadLine(f"expected a JSON object, got {line[:60]!r}")
     output = _field(given, "output", str, None)
-    messages = _field(given, "messages", list, []) or [_USER]
+    messages = _messages(_field(given, "messages", list, [])) or [_USER]
     tools = _tools(_field(given, "tools", list, []))
     options = dict(_field(given, "chat_template_kwargs", dict, {}))
     if isinstance(thinking := given.get("enable_thinking"), bool):
-        options = {"enable_thinking": thinking, "thinking": thinking, **options}
+        options = {**_thinking(thinking), **options}
     try:
         prompt = chat.prompt(messages, tools, options)
     except (TemplateRefusal, TemplateFailure) as error:
         raise BadLine(f"messages: the template refused them: {error}") from None
+    except RecursionError:
+        raise BadLine("messages: expected arguments that are nested less deeply") from None
     callable_tools = [] if given.get("tool_choice") == "none" else tools
     response_format = _field(given, "response_format", dict, {}).get("type", "text")
     parser = chat.parser(
@@ -146,6 +174,13 @@ def _field(given: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     return value
 
 
+def _messages(given: list[Any]) -> list[dict[str, Any]]:
+    for index, message in enumerate(given):
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise BadLine(f"messages[{index}]: expected a message with a role, got {message!r}")
+    return given
+
+
 def _tools(given: list[Any]) -> list[dict[str, Any]]:
     """Tools in OpenAI's form, also if they are functions alone."""
     tools = []
@@ -155,6 +190,13 @@ def _tools(given: list[Any]) -> list[dict[str, Any]]:
             raise BadLine(f"tools[{index}]: expected a function with a name, got {tool!r}")
         parameters = function.get("parameters")
         if isinstance(parameters, str):
-            parameters = json.loads(parameters or "{}")
+            parameters = _loaded(parameters or "{}", f"tools[{index}]")
         tools.append({"type": "function", "function": {**function, "parameters": parameters or {}}})
     return tools
+
+
+def _loaded(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise BadLine(f"{name}.parameters: expected JSON, got {text[:60]!r}: {error}") from None

@@ -254,3 +254,7 @@ def test_a_template_that_lists_tools_behind_a_system_message_gets_one() -> None:
     assert needs.system_for_tools
     assert fit_messages([USER], needs, HERMES, "") == [{"role": "system", "content": ""}, USER]
     assert fit_messages([USER], needs, HERMES, "", tools=False) == [USER]
+
+
+def test_ids_of_odd_characters_become_letters_and_digits() -> None:
+    assert short_id("\ud800").isalnum()

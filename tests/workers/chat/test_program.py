@@ -26,6 +26,8 @@ def render(source: str, **options: Any) -> str:
         ("{{ {'a': 1} | tojson(separators=(',', ':')) }}", '{"a":1}'),
         ("{{ [1] | tojson(indent=2) }}", "[\n  1\n]"),
         ("{{ [{'a': 1}] | map(attribute='a') | tojson }}", "[1]"),
+        ("{{ {'a': [2] | select} | tojson(indent=2, separators=(',', ':')) }}", '{\n  "a":[\n    2\n  ]\n}'),
+        ("{{ {'a': nothing} | tojson }}", '{"a": null}'),
         ("{{ '<ü>' | tojson }}", '"<ü>"'),
         ("{{ 'ü' | tojson(ensure_ascii=true) }}", '"\\u00fc"'),
         ("{{ '<b>' | safe ~ '<i>' }}", "<b><i>"),

@@ -101,9 +101,38 @@ def test_the_command_prints_one_message_for_each_line(tmp_path: Path) -> None:
     assert done.returncode == 0
 
 
-def test_a_wrong_line_is_named_by_its_number(tmp_path: Path) -> None:
+def test_a_wrong_line_is_named_by_its_number_and_the_others_are_read(tmp_path: Path) -> None:
     template, lines = tmp_path / "template.jinja", tmp_path / "lines.jsonl"
     template.write_text(chat_templates.PLAIN)
-    lines.write_text('{"output": "x"}\n{}\n')
+    lines.write_text('{"output": "x"}\n{}\n{"output": "\\ud800"}\n')
     done = run(template, "--parse", lines)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer.get("content", answer.get("error")) for answer in answers] == [
+        "x",
+        "output: expected str, got None",
+        "\ud800",
+    ]
     assert (done.returncode, done.stderr) == (1, f"nexa: {lines}: line 2: output: expected str, got None\n")
+
+
+def test_keys_and_who_opens_thoughts_are_described() -> None:
+    assert "keys of calls         name, args, id\n" in describe(ModelChat(program(chat_templates.JSON_ARRAY)))
+    opened = "thoughts opened by    the prompt, with thinking on: the prompt, off: nobody\n"
+    assert opened in describe(ModelChat(program(chat_templates.THINKS_IN_PROMPT)))
+    opened = "thoughts opened by    the model, with thinking on: the model, off: the model\n"
+    assert opened in describe(ModelChat(program(chat_templates.THINKS)))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"output": "", "messages": [{"content": "hi"}]}, r"^messages\[0\]: expected a message with a role, got "),
+        (
+            {"output": "", "tools": [{"name": "f", "parameters": "{"}]},
+            r"^tools\[0\].parameters: expected JSON, got '{'",
+        ),
+    ],
+)
+def test_a_line_that_is_no_request_is_told(line: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadLine, match=message):
+        parsed(chat_templates.PLAIN, **line)

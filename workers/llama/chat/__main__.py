@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from pathlib import Path
 
 from shared.errors import ModelError
+from workers.chat.model_chat import ModelChat
 from workers.chat.report import BadLine, describe, parse_line
 from workers.llama.chat.template_file import read_chat
 
@@ -25,17 +27,27 @@ def main() -> int:
         if options.parse is None:
             print(describe(chat))
             return 0
-        with options.parse.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    try:
-                        print(json.dumps(parse_line(chat, line), ensure_ascii=False))
-                    except BadLine as error:
-                        raise ModelError(f"{options.parse}: line {number}: {error}") from None
+        return _parse(chat, options.parse)
     except (ModelError, ValueError, OSError) as error:
         print(f"nexa: {error}", file=sys.stderr)
         return 1
-    return 0
+
+
+def _parse(chat: ModelChat, path: Path) -> int:
+    """Print a line for each line of a file: a message, or what is wrong with the line; returns the exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # halves of characters as JSON escapes
+    code = 0
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                try:
+                    answer = parse_line(chat, line)
+                except BadLine as error:
+                    print(f"nexa: {path}: line {number}: {error}", file=sys.stderr)
+                    answer, code = {"error": str(error)}, 1
+                print(json.dumps(answer, ensure_ascii=False))
+    return code
 
 
 if __name__ == "__main__":
