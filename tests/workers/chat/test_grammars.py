@@ -197,3 +197,12 @@ def test_no_ending_has_a_call_if_no_arguments_were_found() -> None:
 def test_an_answer_of_words_has_what_must_stand_around_them(source: str) -> None:
     answers = grammar(source, functions={}, demanded=f"%json {json.dumps(NUMBER)}")
     assert accepts(answers, write_words(chat(source).format, '{"a": 1}'))
+
+
+def test_python_calls_without_markers_are_accepted_where_words_are_too() -> None:
+    asked = "Write [func_name1(params_name1=params_value1, params_name2=params_value2)]"
+    source = chat_templates.PLAIN.replace("Functions:", asked)
+    answers = grammar(source)
+    assert accepts(answers, written(source, ROME))
+    assert not accepts(answers, "[nobody()]")
+    assert accepts(answers, "It is [warm].")

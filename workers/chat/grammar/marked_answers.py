@@ -114,6 +114,6 @@ class MarkedAnswers:
         calls = self._format.calls
         assert calls is not None
         if calls.kind is CallKind.PYTHON:
-            return r"\s*\[[A-Za-z_][\w.]*\(.*"
+            return r"\s*\[[A-Za-z_].*"  # one character more than a call's first piece, which must win
         key = calls.keys.inside or next(iter(calls.keys.more), calls.keys.name)
         return rf"\s*\[?\s*\{{\s*\"{quoted_expression(key)}\".*"
