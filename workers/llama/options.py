@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shared.settings import ModelSettings
+from shared.wire.jobs import ReasoningEffort, ReasoningFormat
 from workers.engine import EngineLoadError
 from workers.llama.chats import ReasoningOptions
 
@@ -59,6 +60,11 @@ class LlamaOptions:
             chat_template=model.chat_template,
             compile_time_s=model.compile_time_s,
             compile_memory_bytes=model.compile_memory_bytes,
+            reasoning=ReasoningOptions(
+                effort=ReasoningEffort(model.reasoning_effort) if model.reasoning_effort else None,
+                format=ReasoningFormat(model.reasoning_format),
+                budget_tokens=model.thinking_budget_tokens,
+            ),
         )
 
     def context_for(self, trained_tokens: int) -> int:
