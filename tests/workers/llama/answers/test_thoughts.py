@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from shared.kinds import JobKind
+from shared.settings import ModelSettings
 from shared.wire.jobs import (
     Constraint,
     ConstraintKind,
@@ -23,6 +25,7 @@ from shared.wire.jobs import (
 from shared.wire.payloads import FinishReason, JobError, Started, Tokens
 from tests.support.engines.hashed import Answer, answer, prepared, said_by
 from tests.support.workers import chat_templates
+from workers.llama.chats import ReasoningOptions
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
 
@@ -213,3 +216,23 @@ def test_an_answer_cut_anywhere_continues_unchanged(
         again = prepared(opened, given, generated, Started(7, 0))
         assert sent + said_by(opened, again) == whole, f"cut after {cut} events"
         assert again.reasoning_tokens == first.reasoning_tokens
+
+
+def test_the_options_of_a_model_say_how_it_thinks() -> None:
+    given = ModelSettings(
+        name="m",
+        kinds=(JobKind.TEXT,),
+        engine="llama",
+        path="m.gguf",
+        reasoning_effort="low",
+        reasoning_format="none",
+        thinking_budget_tokens=9,
+    )
+    options = LlamaOptions.of(given, threads=1).reasoning
+    assert (options.effort, options.format, options.budget_tokens) == (
+        ReasoningEffort.LOW,
+        ReasoningFormat.NONE,
+        9,
+    )
+    plain = LlamaOptions.of(ModelSettings(name="m", kinds=(JobKind.TEXT,), engine="llama", path="m.gguf"), threads=1)
+    assert plain.reasoning == ReasoningOptions()
