@@ -11,7 +11,7 @@ from llguidance import LLMatcher, LLTokenizer
 
 from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import CALL_TEMPLATES, program
-from workers.chat.formats.chat_format import ChatFormat
+from workers.chat.formats.chat_format import CallFormat, CallKind, ChatFormat
 from workers.chat.formats.described import described
 from workers.chat.formats.writing import WrittenCall, write_calls, write_words
 from workers.chat.grammar.answers import AnswerGrammar, answer_grammar
@@ -206,3 +206,16 @@ def test_python_calls_without_markers_are_accepted_where_words_are_too() -> None
     assert accepts(answers, written(source, ROME))
     assert not accepts(answers, "[nobody()]")
     assert accepts(answers, "It is [warm].")
+
+
+def test_calls_without_markers_on_two_lines_satisfy_their_schema_where_words_are_accepted_too() -> None:
+    answers = answer_grammar(
+        ChatFormat(calls=CallFormat(CallKind.NAMED_JSON, after_name="\n", parallel=False)),
+        AnswerRules(functions=FUNCTIONS),
+        lambda text: None,
+        (),
+        tool_schema,
+    )
+    assert accepts(answers, 'get_weather\n{"city": "Rome"}')
+    assert not accepts(answers, 'get_weather\n{"town": "Rome"}')
+    assert accepts(answers, "get_weathers are words")

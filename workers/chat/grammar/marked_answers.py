@@ -115,5 +115,7 @@ class MarkedAnswers:
         assert calls is not None
         if calls.kind is CallKind.PYTHON:
             return r"\s*\[[A-Za-z_].*"  # one character more than a call's first piece, which must win
+        if calls.kind is CallKind.NAMED_JSON:
+            return rf"\s*(?:{'|'.join(quoted_expression(name) for name in self._rules.functions)})\s.*"
         key = calls.keys.inside or next(iter(calls.keys.more), calls.keys.name)
         return rf"\s*\[?\s*\{{\s*\"{quoted_expression(key)}\".*"
