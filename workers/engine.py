@@ -44,10 +44,14 @@ class EngineJob:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """A loaded engine: how many jobs run at once, and the context window in tokens (0 if it has none)."""
+    """A loaded engine: how many jobs run at once, and the context window in tokens (0 if it has none).
+
+    ``device`` is where it runs; None for the device that its worker was given, or if it cannot tell.
+    """
 
     slots: int
     context_tokens: int
+    device: str | None = None
 
 
 Emitted = tuple[str, Payload]

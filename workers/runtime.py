@@ -61,13 +61,20 @@ class WorkerRuntime:
         self._link.start()
         signal.signal(signal.SIGTERM, lambda *_: self._commands.put(Drain()))
         try:
-            self._info = self._engine.load(self._report_loading)
-            self._set_state(WorkerState.READY)
+            self._loaded(self._engine.load(self._report_loading))
             self._serve()
         finally:
             self._link.stop()
             self._pulse.stop()
             self._engine.close()
+
+    def _loaded(self, info: EngineInfo) -> None:
+        if info.device is not None and info.device != self._device:
+            reason = "its engine is compiled without support for the GPU, or cannot use the driver"
+            log.warning("the model runs on the CPU: %s", reason, extra={"gpu": self._device})
+            self._device = info.device
+        self._info, self._stats = info, self._engine.stats()
+        self._set_state(WorkerState.READY)
 
     def _serve(self) -> None:
         while True:

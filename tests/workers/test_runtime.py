@@ -11,10 +11,11 @@ import pytest
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import ImageJob, SpeechJob
-from shared.wire.messages import Acknowledge, Cancel, Drain, Replay, WorkerState
+from shared.wire.messages import Acknowledge, Cancel, Drain, EngineStats, Replay, WorkerState
 from shared.wire.payloads import Done, Failed, Started, Tokens
 from shared.wire.transport import Endpoints
 from tests.support.router.router_end import PATIENCE_S, RouterEnd
+from workers.engine import EngineInfo
 from workers.runtime import WorkerRuntime
 from workers.testing.echo import EchoEngine
 
@@ -102,13 +103,38 @@ def test_a_cancelled_job_frees_its_slot_and_emits_nothing_more(worker: RunningWo
     worker.wait_for_report(lambda report: "endless-1" not in report.jobs)
 
 
+def runtime_of(engine: EchoEngine, device: str) -> WorkerRuntime:
+    """A runtime that is not connected to anything."""
+    endpoints = Endpoints("inproc://jobs", "inproc://bus", "inproc://supervisor", "inproc://control")
+    return WorkerRuntime(engine, "worker", "echo/0", "echo", device, endpoints)
+
+
+def test_a_worker_tells_of_its_room_before_its_first_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, engine_stats = EchoEngine(), EngineStats(kv_total_tokens=4096)
+    monkeypatch.setattr(engine, "stats", lambda: engine_stats)
+    runtime = runtime_of(engine, "cpu")
+    runtime._loaded(EngineInfo(slots=SLOTS, context_tokens=1))
+    beat = runtime._heartbeat()
+    assert (beat.state, beat.slots, beat.stats) == (WorkerState.READY, SLOTS, engine_stats)
+
+
+@pytest.mark.parametrize(("runs_on", "said"), [(None, "cuda:1"), ("cuda:1", "cuda:1"), ("cpu", "cpu")])
+def test_a_worker_names_the_device_that_its_engine_runs_on(
+    caplog: pytest.LogCaptureFixture, runs_on: str | None, said: str
+) -> None:
+    runtime = runtime_of(EchoEngine(), "cuda:1")
+    runtime._loaded(EngineInfo(slots=SLOTS, context_tokens=1, device=runs_on))
+    assert runtime._heartbeat().device == said
+    warned = [record for record in caplog.records if "runs on the CPU" in record.getMessage()]
+    assert [getattr(record, "gpu", "") for record in warned] == ([] if said == "cuda:1" else ["cuda:1"])
+
+
 def test_many_commands_leave_running_jobs_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     cancelled: list[str] = []
     engine = EchoEngine()
     monkeypatch.setattr(engine, "cancel", cancelled.append)
     monkeypatch.setattr("workers.runtime.MAX_COMMANDS_S", 0.0)
-    endpoints = Endpoints("inproc://jobs", "inproc://bus", "inproc://supervisor", "inproc://control")
-    runtime = WorkerRuntime(engine, "worker", "echo/0", "echo", "cpu", endpoints)
+    runtime = runtime_of(engine, "cpu")
     for job_id in "abc":
         runtime._commands.put(Cancel(job_id))
     for carried_out in ("a", "ab", "abc", "abc"):
