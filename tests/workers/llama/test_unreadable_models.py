@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.models.gguf_builder import build_gguf
 from workers.engine import EngineLoadError
+from workers.llama.native import log
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import MAX_DEFAULT_CONTEXT_TOKENS, LlamaOptions
 
@@ -32,3 +35,29 @@ def test_a_file_without_a_context_needs_one(trained: int) -> None:
     message = f"^--nctx is required: expected a context_length of at least 1 in the file, got {trained}$"
     with pytest.raises(EngineLoadError, match=message):
         LlamaOptions(path="m.gguf", threads=1, slots=1).context_for(trained)
+
+
+@pytest.fixture
+def say(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Has llama.cpp log an error."""
+    monkeypatch.setattr(log, "_last_error", "")
+    return lambda text: log._on_message(log.LEVEL_ERROR, f"{text}\n".encode(), ctypes.c_void_p(0))
+
+
+def test_a_model_without_room_is_not_called_unreadable(
+    monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]
+) -> None:
+    def load(path: bytes, params: object) -> None:
+        say("llama_model_load: error loading model: unable to allocate CUDA0 buffer")
+        say("llama_model_load_from_file_impl: failed to load model")
+
+    monkeypatch.setattr("llama_cpp.llama_model_load_from_file", load)
+    with pytest.raises(EngineLoadError, match=r"^not enough memory for the model; .*unable to allocate CUDA0 buffer$"):
+        LlamaModel("m.gguf", 0, lambda fraction: None)
+
+
+def test_that_a_process_sees_no_gpu_is_no_error(caplog: pytest.LogCaptureFixture, say: Callable[[str], None]) -> None:
+    say("ggml_cuda_init: failed to initialize CUDA: no CUDA-capable device is detected")
+    assert (caplog.records, log.with_last_error("refused")) == ([], "refused")
+    say("ggml_cuda_init: failed to initialize CUDA: driver too old")
+    assert log.with_last_error("refused") == "refused: ggml_cuda_init: failed to initialize CUDA: driver too old"

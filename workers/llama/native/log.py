@@ -13,6 +13,11 @@ LEVEL_ERROR = 4
 _WITHOUT_CAUSE = "failed to load model"
 """The end of a message that follows the one with the cause."""
 
+_WITHOUT_GPU = "no CUDA-capable device is detected"
+"""What a build for GPUs says in a process that sees none, as those on the CPU do on purpose."""
+
+_NO_MEMORY = "unable to allocate"
+
 log = logging.getLogger("nexa.llama")
 
 _last_error = ""
@@ -21,7 +26,7 @@ _last_error = ""
 def _on_message(level: int, text: bytes, _: ctypes.c_void_p) -> None:
     global _last_error
     message = text.decode("utf-8", "replace").strip()
-    if level == LEVEL_ERROR and message:
+    if level == LEVEL_ERROR and message and not message.endswith(_WITHOUT_GPU):
         if not message.endswith(_WITHOUT_CAUSE):
             _last_error = message
         log.warning("llama.cpp: %s", message)
@@ -33,6 +38,11 @@ _callback = llama_cpp.llama_log_callback(_on_message)  # must outlive every mode
 def capture_native_log() -> None:
     """Send llama.cpp's errors to our log and drop its other messages."""
     llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
+
+
+def lacks_memory() -> bool:
+    """Whether the last error that llama.cpp logged is that it got no memory for a model."""
+    return _NO_MEMORY in _last_error
 
 
 def with_last_error(problem: str) -> str:

@@ -9,7 +9,7 @@ import llama_cpp
 
 from workers.chat.template_source import TemplateSource
 from workers.engine import EngineLoadError
-from workers.llama.native.log import capture_native_log, with_last_error
+from workers.llama.native.log import capture_native_log, lacks_memory, with_last_error
 from workers.llama.native.vocabulary import Vocabulary
 
 
@@ -65,6 +65,9 @@ def _load(path: str, params: llama_cpp.llama_model_params, report: Callable[[flo
 
     params.progress_callback = llama_cpp.llama_progress_callback(on_progress)
     model = llama_cpp.llama_model_load_from_file(path.encode(), params)
+    if not model and lacks_memory():
+        problem = "not enough memory for the model; use a smaller one, fewer --workers or, on a GPU, fewer --gpu-layers"
+        raise EngineLoadError(with_last_error(problem))
     if not model:
         raise EngineLoadError(with_last_error("llama.cpp cannot read the file"))
     if llama_cpp.llama_model_has_encoder(model) or not llama_cpp.llama_model_has_decoder(model):
