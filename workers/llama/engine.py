@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokens
 from workers.engine import Emitted, EngineInfo, EngineJob
+from workers.llama.cache.copy_costs import CopyCosts
 from workers.llama.cache.host_cache import HostCache
 from workers.llama.cache.kv_cache import KVCache
 from workers.llama.chat_loading import load_chats
@@ -79,7 +80,7 @@ class LlamaEngine:
         self._generation = Generation(model.vocabulary)
         slots = self._open_context(model, options.cells_for(context_tokens))
         report(1.0)
-        return EngineInfo(slots=slots, context_tokens=context_tokens)
+        return EngineInfo(slots=slots, context_tokens=context_tokens, device=None if model.on_gpu else "cpu")
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         prepare = partial(self._prepare, job, time.monotonic())
@@ -118,7 +119,7 @@ class LlamaEngine:
             return []
         emitted, generated = self._advance_all(scheduled, logits)
         ended_at_s = time.monotonic()
-        self._scheduler.budget.observe(sum(part.length for part in scheduled), ended_at_s - began_at_s)
+        self._observe(sum(part.length for part in scheduled), ended_at_s - began_at_s)
         self._rate.count(generated, began_at_s, ended_at_s)
         self._steps += 1
         return emitted
@@ -150,8 +151,9 @@ class LlamaEngine:
         self._resources.callback(self._context.close)
         kept_cells = None if model.on_gpu else options.kept_tokens
         separate_from_cells = None if model.on_gpu else options.separate_from_tokens
-        host = HostCache(options.cache_bytes)
-        self._cache = KVCache(self._context.memory, cells, sequences, model.can_share_prefixes, kept_cells, host)
+        self._copy_costs = CopyCosts() if model.on_gpu else None
+        host, memory = HostCache(options.cache_bytes), self._context.memory
+        self._cache = KVCache(memory, cells, sequences, model.can_share_prefixes, kept_cells, host, self._copy_costs)
         slots = min(options.slots, sequences)
         self._scheduler = Scheduler(
             self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells
@@ -209,6 +211,11 @@ class LlamaEngine:
             self._cache.clear_kept()
             self._scheduler.preempt_youngest()
             return None
+
+    def _observe(self, tokens: int, duration_s: float) -> None:
+        self._scheduler.budget.observe(tokens, duration_s)
+        if self._copy_costs is not None:
+            self._copy_costs.observe_step(tokens, duration_s)
 
     def _advance_all(self, scheduled: list[ScheduledTokens], logits: NDArray[np.float32]) -> tuple[list[Emitted], int]:
         """Advance the sequences whose logits were computed; returns the events and the number of generated tokens."""

@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence as Tokens
 from collections.abc import Set
+from contextlib import nullcontext
 from typing import Protocol
 
+from workers.llama.cache.copy_costs import CopyCosts
 from workers.llama.cache.host_cache import HostCache, SavedPrefix, State
 from workers.llama.cache.radix_tree import RadixTree
 
@@ -53,6 +55,7 @@ class KVCache:
     ``cells`` is the context's size in tokens, ``sequences`` the number of ids. Without ``can_share_prefixes``
     (recurrent models) nothing is matched or kept. When a sequence starts, ended ones are evicted until only
     ``kept_cells`` cells are theirs alone; None for no bound. Sequences share prefixes only with those of one ``owner``.
+    With ``costs``, only the copies to and from main memory that pay are made.
     """
 
     def __init__(
@@ -63,11 +66,13 @@ class KVCache:
         can_share_prefixes: bool = True,
         kept_cells: int | None = None,
         host: HostCache | None = None,
+        costs: CopyCosts | None = None,
     ) -> None:
         self._memory = memory
         self._cells = cells
         self._kept_cells = cells if kept_cells is None else kept_cells
         self._host = host if can_share_prefixes else None
+        self._costs = costs
         self._can_share_prefixes = can_share_prefixes
         self._free_ids = list(range(sequences - 1, -1, -1))
         self._tree = RadixTree()
@@ -184,13 +189,20 @@ class KVCache:
         if self._host is None or self._tree.own_size(sequence) < MIN_SAVED_TOKENS:
             return
         tokens, owner = self._tree.tokens_of(sequence), self._tree.owner_of(sequence)
-        if not self._host.holds(tokens, owner) and self._host.has_room_for(self._memory.state_bytes(sequence)):
-            self._host.put(tokens, self._memory.save(sequence), owner)
+        if self._host.holds(tokens, owner) or not self._host.has_room_for(self._memory.state_bytes(sequence)):
+            return
+        if self._costs is not None and not self._costs.saving.pays():
+            return
+        with nullcontext() if self._costs is None else self._costs.saving.measured(len(tokens)):
+            state = self._memory.save(sequence)
+        self._host.put(tokens, state, owner)
 
     def _saved_beyond(self, tokens: list[int], shared: int, owner: str) -> tuple[int, SavedPrefix | None]:
         """The longest saved prefix of ``tokens``, if it is worth restoring and there are cells for it."""
         length, saved = (0, None) if self._host is None else self._host.longest(tokens, owner)
         if saved is None or length - shared < MIN_SAVED_TOKENS:
+            return 0, None
+        if self._costs is not None and not self._costs.loading.pays():
             return 0, None
         try:
             self.reserve(len(saved.tokens))
@@ -202,7 +214,9 @@ class KVCache:
         """Restore positions ``begin`` to ``end - 1``; False if llama.cpp refuses."""
         assert self._host is not None
         self._host.touch(saved)
-        if not self._memory.load(sequence, saved.state):
+        with nullcontext() if self._costs is None else self._costs.loading.measured(len(saved.tokens)):
+            loaded = self._memory.load(sequence, saved.state)
+        if not loaded:
             return False
         self._memory.cut(sequence, end, len(saved.tokens))
         self._memory.cut(sequence, 0, begin)

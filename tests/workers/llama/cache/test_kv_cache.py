@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from tests.support.workers.fake_kv_memory import FakeKVMemory
 from workers.llama.cache import kv_cache
+from workers.llama.cache.copy_costs import CopyCosts
 from workers.llama.cache.host_cache import HostCache
 from workers.llama.cache.kv_cache import MIN_SAVED_TOKENS, CacheFull, KVCache
 from workers.llama.cache.prefix import common_prefix
@@ -33,9 +34,10 @@ class Filled:
         can_share_prefixes: bool = True,
         kept_cells: int | None = None,
         host: HostCache | None = None,
+        costs: CopyCosts | None = None,
     ) -> None:
         self.memory = FakeKVMemory()
-        self.cache = KVCache(self.memory, cells, sequences, can_share_prefixes, kept_cells, host)
+        self.cache = KVCache(self.memory, cells, sequences, can_share_prefixes, kept_cells, host, costs)
 
     def open(self, *tokens: int) -> tuple[int, int]:
         """Open a sequence and decode what it does not share; returns its id and how much it shared."""
@@ -258,6 +260,23 @@ def test_an_evicted_sequence_is_restored_from_main_memory() -> None:
     assert had == len(LONG) - 3
     assert filled.memory.tokens(sequence) == [*LONG[:-3], 7, 8]
     assert filled.cache.used_cells == filled.memory.used_cells == len(LONG) - 1
+
+
+@pytest.mark.parametrize(
+    ("saving_s", "loading_s", "restored"), [(0.1, 0.1, True), (100.0, 0.1, False), (0.1, 100.0, False)]
+)
+def test_copies_that_take_longer_than_the_computation_are_left_out(
+    saving_s: float, loading_s: float, restored: bool
+) -> None:
+    costs = CopyCosts()
+    filled = Filled(cells=400, host=HostCache(1 << 20), costs=costs)
+    costs.observe_step(1000, 1000.0)
+    costs.saving.observe(1, saving_s)
+    costs.loading.observe(1, loading_s)
+    end(filled, *LONG)
+    filled.cache.clear_kept()
+    assert filled.open(*LONG[:-3], 7)[1] == (len(LONG) - 3 if restored else 0)
+    assert filled.memory.loads == restored
 
 
 def test_cached_tokens_are_shared_and_only_the_rest_is_restored() -> None:
