@@ -18,7 +18,7 @@ MIN_STEP_TOKENS = 64
 """Smaller steps say nothing of prompts: one of a single token takes nearly as long."""
 
 SMOOTHING = 0.3
-"""Weight of the newest measurement in the moving averages."""
+"""Weight of the newest measurement in the moving averages. Copies that got slower count at once."""
 
 FADING = 0.95
 """What is known of copies loses this much with each one that is left out, so that it is measured again some time."""
@@ -68,4 +68,4 @@ class CopyCost:
     def observe(self, tokens: int, duration_s: float) -> None:
         """Learn from a copy."""
         token_s = duration_s / max(tokens, 1)
-        self._token_s = self._token_s + SMOOTHING * (token_s - self._token_s) if self._token_s else token_s
+        self._token_s = max(token_s, self._token_s + SMOOTHING * (token_s - self._token_s))

@@ -40,6 +40,19 @@ def test_a_copy_is_tried_again_after_some_were_left_out() -> None:
     assert [costs.saving.pays() for _ in range(5)] == [False, False, False, True, True]
 
 
+def test_copies_that_got_slower_count_at_once_and_faster_ones_by_and_by() -> None:
+    costs = CopyCosts()
+    costs.observe_step(100, 1.0)
+    costs.saving.observe(1, costs.limit_s / 100)
+    costs.saving.observe(1, costs.limit_s * 1.1)
+    assert not costs.saving.pays()
+    costs.saving.observe(1, costs.limit_s / 2)
+    assert costs.saving.pays()
+    costs.saving.observe(1, costs.limit_s * 10)
+    costs.saving.observe(1, costs.limit_s / 2)
+    assert not costs.saving.pays()
+
+
 def test_a_measured_copy_counts_per_token(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([5.0, 5.5])
     monkeypatch.setattr("workers.llama.cache.copy_costs.time.perf_counter", lambda: next(times))
