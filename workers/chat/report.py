@@ -28,6 +28,10 @@ _TOOL = {
 _CALL = WrittenCall("get_weather", {"city": "Rome", "days": 3}, "call00000")
 
 
+_KINDS = {str: "text", bool: "a boolean", list: "a list", dict: "an object"}
+_REASONING_FORMATS = ("auto", "deepseek", "none")
+
+
 class BadLine(Exception):
     """A line of raw answers is not as expected. The message names the field."""
 
@@ -124,7 +128,7 @@ def _example_call(chat: ModelChat) -> str:
     return json.dumps(_CALL.arguments)
 
 
-def parse_line(chat: ModelChat, line: str) -> dict[str, Any]:
+def parse_line(chat: ModelChat, line: str | bytes) -> dict[str, Any]:
     """The message that the server would return for a raw answer.
 
     Args:
@@ -136,30 +140,28 @@ def parse_line(chat: ModelChat, line: str) -> dict[str, Any]:
     Raises:
         BadLine: the line is no such object.
     """
-    try:
-        given = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise BadLine(f"expected a JSON object, got {line[:60]!r}: {error}") from None
-    if not isinstance(given, dict):
-        raise BadLine(f"expected a JSON object, got {line[:60]!r}")
+    given = _object(line)
     output = _field(given, "output", str, None)
     messages = _messages(_field(given, "messages", list, [])) or [_USER]
-    tools = _tools(_field(given, "tools", list, []))
+    tools = _offered(_tools(_field(given, "tools", list, [])), given.get("tool_choice"))
     options = dict(_field(given, "chat_template_kwargs", dict, {}))
-    if isinstance(thinking := given.get("enable_thinking"), bool):
-        options = {**_thinking(thinking), **options}
+    if given.get("enable_thinking") is not None:
+        options = {**_thinking(_field(given, "enable_thinking", bool, None)), **options}
+    _field(given, "parallel_tool_calls", bool, True)
+    reasoning_format = _field(given, "reasoning_format", str, "auto")
+    if reasoning_format not in _REASONING_FORMATS:
+        raise BadLine(f"reasoning_format: expected {' or '.join(_REASONING_FORMATS)}, got {reasoning_format!r}")
     try:
         prompt = chat.prompt(messages, tools, options)
     except (TemplateRefusal, TemplateFailure) as error:
         raise BadLine(f"messages: the template refused them: {error}") from None
     except RecursionError:
         raise BadLine("messages: expected arguments that are nested less deeply") from None
-    callable_tools = [] if given.get("tool_choice") == "none" else tools
     response_format = _field(given, "response_format", dict, {}).get("type", "text")
     parser = chat.parser(
         prompt,
-        callable_tools,
-        keep_thoughts=given.get("reasoning_format") == "none",
+        tools,
+        keep_thoughts=reasoning_format == "none",
         fenced=response_format != "text",
     )
     return message_of([*parser.feed(output), *parser.finish()])
@@ -170,8 +172,33 @@ def _field(given: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     if value is None and default is not None:
         return default
     if not isinstance(value, kind):
-        raise BadLine(f"{name}: expected {kind.__name__}, got {value!r}")
+        raise BadLine(f"{name}: expected {_KINDS[kind]}, got {value!r}" if name in given else f"{name} is required")
     return value
+
+
+def _object(line: str | bytes) -> dict[str, Any]:
+    text = line if isinstance(line, str) else line.decode("utf-8", "replace")
+    shown = repr(text.strip()[:60])
+    try:
+        given = json.loads((line if isinstance(line, str) else line.decode("utf-8")).rstrip())
+    except UnicodeDecodeError as error:
+        raise BadLine(f"expected UTF-8, got {shown}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadLine(f"expected a JSON object, got {shown}: {error}") from None
+    if not isinstance(given, dict):
+        raise BadLine(f"expected a JSON object, got {shown}")
+    return given
+
+
+def _offered(tools: list[dict[str, Any]], choice: Any) -> list[dict[str, Any]]:
+    """The tools that a choice leaves."""
+    if choice in (None, "auto", "required"):
+        return tools
+    if choice == "none":
+        return []
+    if not isinstance(choice, dict):
+        raise BadLine(f"tool_choice: expected 'auto', 'none', 'required' or an object, got {choice!r}")
+    return tools
 
 
 def _messages(given: list[Any]) -> list[dict[str, Any]]:

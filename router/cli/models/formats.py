@@ -11,8 +11,8 @@ from router.cli.models.finding import find_models
 from shared.engines.llama import LLAMA
 from shared.errors import ModelError
 from shared.interpreter import child_environment, module_command
-from shared.settings.loading import RequestedModel
-from shared.settings.model import SingleModelOptions
+from shared.settings.loading import load_options
+from shared.settings.model_argument import split_model_argument
 
 _TEMPLATE_SUFFIXES = (".jinja", ".jinja2", ".j2")
 
@@ -31,29 +31,33 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     formats.add_argument(
         "--parse",
         metavar="FILE",
-        help="lines of JSON, each with a raw output and what its request had; prints a message for each",
+        help="lines of JSON, each with a raw output and what its request had; prints a message for each; - reads stdin",
     )
     formats.set_defaults(func=_formats)
 
 
 def _formats(args: argparse.Namespace) -> int:
-    words = [str(_template_of(args.model)), "--bos", args.bos, "--eos", args.eos]
+    if args.parse not in (None, "-") and not Path(args.parse).exists():
+        raise ModelError(f"--parse: expected an existing file, got {args.parse!r}")
+    words = [*_template_of(args.model), f"--bos={args.bos}", f"--eos={args.eos}"]
     if args.parse is not None:
-        words += ["--parse", os.path.abspath(args.parse)]
+        words.append(f"--parse={args.parse}")
     return subprocess.run(module_command("workers.llama.chat", *words), env=child_environment(), check=False).returncode
 
 
-def _template_of(model: str) -> Path:
-    """The file with the template: a Jinja file as it is, or a model's GGUF file.
+def _template_of(model: str) -> list[str]:
+    """The file with the template, as arguments: a Jinja file, or a model's GGUF file and its ``chat_template``.
 
     Raises:
         ModelError: there is no such model or file, or the model has no chat template.
+        OptionError: an option behind ``@`` is wrong.
     """
-    if model.endswith(_TEMPLATE_SUFFIXES):
-        if not Path(model).is_file():
-            raise ModelError(f"{model}: no such file")
-        return Path(model).absolute()
-    (found,) = find_models([RequestedModel(model, SingleModelOptions(), {})], [])
+    spec, _ = split_model_argument(model)
+    if spec.endswith(_TEMPLATE_SUFFIXES):
+        if not Path(spec).is_file():
+            raise ModelError(f"{spec}: no such file")
+        return [os.path.abspath(spec)]
+    (found,) = find_models(load_options({"model_path": [model]}, None).models, [])
     if found.engine != LLAMA.name:
         raise ModelError(f"{model}: expected a text model, which may have a chat template, got one for {found.engine}")
-    return Path(found.path)
+    return [found.path, f"--chat-template={found.chat_template or ''}"]

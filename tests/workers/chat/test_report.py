@@ -49,7 +49,9 @@ def test_functions_may_stand_alone() -> None:
 
 def test_no_call_is_read_without_tools_or_against_the_choice() -> None:
     assert parsed(chat_templates.JSON_CALLS, output=CALL)["content"] == CALL
-    assert parsed(chat_templates.JSON_CALLS, output=CALL, tools=[TOOL], tool_choice="none")["content"] == CALL
+    for tools_first in (False, True):
+        source = ("{{ raise_exception('tools') if tools }}" if tools_first else "") + chat_templates.JSON_CALLS
+        assert parsed(source, output=CALL, tools=[TOOL], tool_choice="none")["content"] == CALL
 
 
 def test_the_prompt_says_whether_a_thought_is_open() -> None:
@@ -74,9 +76,14 @@ def test_json_may_stand_in_a_fence() -> None:
     [
         ("no json", "expected a JSON object, got 'no json'"),
         ("[]", "expected a JSON object, got '[]'"),
-        ("{}", "output: expected str, got None"),
-        ('{"output": 3}', "output: expected str, got 3"),
-        ('{"output": "", "tools": {}}', "tools: expected list, got {}"),
+        ("{}", "output is required"),
+        ('{"output": 3}', "output: expected text, got 3"),
+        ('{"output": "", "tools": {}}', "tools: expected a list, got {}"),
+        ('{"output": "", "chat_template_kwargs": []}', "chat_template_kwargs: expected an object, got []"),
+        ('{"output": "", "enable_thinking": "yes"}', "enable_thinking: expected a boolean, got 'yes'"),
+        ('{"output": "", "parallel_tool_calls": 1}', "parallel_tool_calls: expected a boolean, got 1"),
+        ('{"output": "", "reasoning_format": "x"}', "reasoning_format: expected auto or deepseek or none, got 'x'"),
+        ('{"output": "", "tool_choice": "no"}', "tool_choice: expected 'auto', 'none', 'required' or an object, got"),
         ('{"output": "", "tools": [{}]}', "tools[0]: expected a function with a name, got {}"),
     ],
 )
@@ -86,9 +93,9 @@ def test_a_wrong_line_names_its_field(line: str, reason: str) -> None:
     assert str(error.value).startswith(reason)
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, given: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "workers.llama.chat", *map(str, arguments)]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False, input=given)
 
 
 def test_the_command_prints_one_message_for_each_line(tmp_path: Path) -> None:
@@ -109,10 +116,49 @@ def test_a_wrong_line_is_named_by_its_number_and_the_others_are_read(tmp_path: P
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer.get("content", answer.get("error")) for answer in answers] == [
         "x",
-        "output: expected str, got None",
+        "output is required",
         "\ud800",
     ]
-    assert (done.returncode, done.stderr) == (1, f"nexa: {lines}: line 2: output: expected str, got None\n")
+    assert (done.returncode, done.stderr) == (1, f"nexa: {lines}: line 2: output is required\n")
+
+
+def test_lines_are_read_as_programs_write_them(tmp_path: Path) -> None:
+    template, lines = tmp_path / "template.jinja", tmp_path / "lines.jsonl"
+    template.write_text(chat_templates.PLAIN)
+    lines.write_bytes(b'\xef\xbb\xbf{"output": "a"}\r\n\r\n{"output": "\xff"}\r\n{"output": "b\\u2028\\u0085"}')
+    done = run(template, "--parse", lines)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer.get("content") for answer in answers] == ["a", None, "b\u2028\x85"]
+    assert answers[1]["error"].startswith("expected UTF-8, got ")
+
+
+def test_lines_come_from_stdin(tmp_path: Path) -> None:
+    template = tmp_path / "template.jinja"
+    template.write_text(chat_templates.PLAIN)
+    done = run(template, "--parse", "-", given='{"output": "a"}\n{}\n')
+    assert json.loads(done.stdout.splitlines()[0])["content"] == "a"
+    assert done.stderr == "nexa: stdin: line 2: output is required\n"
+
+
+def test_a_template_with_wrong_syntax_is_named(tmp_path: Path) -> None:
+    template = tmp_path / "template.jinja"
+    template.write_text("{% for")
+    done = run(template)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith(f"nexa: {template}: chat template: not valid Jinja: ")
+    assert "--chat-template" not in done.stderr
+
+
+def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
+    template = tmp_path / "template.jinja"
+    template.write_text(chat_templates.TAGGED)
+    command = [sys.executable, "-m", "workers.llama.chat", str(template)]
+    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 def test_keys_and_who_opens_thoughts_are_described() -> None:

@@ -9,33 +9,38 @@ import llama_cpp
 from shared.errors import ModelError
 from workers.chat.model_chat import ModelChat, learn_chat
 from workers.chat.program import ChatProgram
+from workers.chat.template_source import find_template
 from workers.llama.native.log import capture_native_log
 from workers.llama.native.model import template_of
 from workers.llama.native.vocabulary import Vocabulary
 
 
-def read_chat(path: Path, bos: str = "", eos: str = "") -> ModelChat:
+def read_chat(path: Path, bos: str = "", eos: str = "", given: str = "") -> ModelChat:
     """What the template in a file tells: Jinja, or that of a GGUF model for chats with tools.
 
-    ``bos`` and ``eos`` are the texts of these tokens, for a template without its model.
+    ``bos`` and ``eos`` are the texts of these tokens, for a template without its model. ``given`` is the template that
+    a model has instead of its own, as for :func:`workers.chat.template_source.find_template`.
 
     Raises:
-        ModelError: the file cannot be read, or has no template.
-        ValueError: the template's syntax is wrong.
+        ModelError: the file cannot be read.
+        ValueError: the template's syntax is wrong, or there is no template that is ``given``.
     """
     with path.open("rb") as file:
         is_model = file.read(4) == b"GGUF"
     if is_model:
-        return _read_model(path)
+        return _read_model(path, given)
     try:
         source = path.read_text("utf-8")
     except UnicodeDecodeError:
         raise ModelError(f"{path}: expected a chat template or a GGUF model") from None
-    program = ChatProgram(source, bos, eos)
+    try:
+        program = ChatProgram(source, bos, eos)
+    except ValueError as error:
+        raise ModelError(f"{path}: {str(error).partition(';')[0]}") from None
     return ModelChat(program, learn_chat(program, (eos,) if eos else ()))
 
 
-def _read_model(path: Path) -> ModelChat:
+def _read_model(path: Path, given: str) -> ModelChat:
     capture_native_log()
     parameters = llama_cpp.llama_model_default_params()
     parameters.vocab_only = True
@@ -43,10 +48,8 @@ def _read_model(path: Path) -> ModelChat:
     if not model:
         raise ModelError(f"{path}: llama.cpp cannot read the model")
     try:
-        source = template_of(model)
-        if source is None:
-            raise ModelError(f"{path}: the model has no chat template")
         vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
+        source = find_template(given, template_of(model), vocabulary.is_special)
         return chat_of(vocabulary, source.texts[-1])
     finally:
         llama_cpp.llama_model_free(model)

@@ -42,3 +42,15 @@ def test_raw_answers_become_messages(capfd: pytest.CaptureFixture[str], tmp_path
 def test_what_has_no_template_is_one_line(capsys: pytest.CaptureFixture[str], model: str, reason: str) -> None:
     assert main(["formats", model]) == 1
     assert capsys.readouterr().err == f"nexa: {model}: {reason}\n"
+
+
+def test_a_model_with_another_template_is_described(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    template = tmp_path / "template.jinja"
+    template.write_text(chat_templates.TAGGED)
+    assert main(["formats", f"smollm2@chat_template={template}"]) == 0
+    assert "kind of calls         tagged\n" in capfd.readouterr().out
+
+
+def test_a_missing_file_of_answers_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["formats", "smollm2", "--parse", "none.jsonl"]) == 1
+    assert capsys.readouterr().err == "nexa: --parse: expected an existing file, got 'none.jsonl'\n"
