@@ -162,7 +162,7 @@ class ModelChat:
         """An assistant's message as the beginning of an answer."""
         thought = message.get("reasoning_content") or message.get("reasoning") or ""
         if thought and not self.format.thinks:
-            raise TemplateRefusal("its model does not think, so that no thought can be continued")
+            raise TemplateRefusal("the model does not think, so no thought can be continued")
         text = write_beginning(self.format, thought, text_of(message.get("content")), opened)
         return marks.split(text) if text else []
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workers.chat.formats.chat_format import CallFormat, CallKind, ChatFormat, JsonKeys, Pair
-from workers.chat.formats.writing import WrittenCall, write_calls
+from workers.chat.formats.writing import WrittenCall, write_call_part, write_calls
 from workers.chat.message import message_of
 from workers.chat.model_chat import ModelChat
 from workers.chat.program import TemplateFailure, TemplateRefusal
@@ -42,7 +42,7 @@ def describe(chat: ModelChat) -> str:
     rows = [("calls", learnt.origin.value), *_format_rows(chat.format)]
     rows += [
         ("tools in the prompt", "by the template" if learnt.lists_tools else "by nexa's own prompt"),
-        ("arguments", f"as {learnt.arguments}" if learnt.arguments else "as words"),
+        ("calls in messages", f"arguments as {learnt.arguments}" if learnt.arguments else "written into the content"),
         ("thoughts in messages", learnt.reasoning_key or "left out"),
         ("system message", "taken" if needs.system else "put before the first user's message"),
     ]
@@ -123,6 +123,8 @@ def _example(chat: ModelChat) -> str:
 
 
 def _example_call(chat: ModelChat) -> str:
+    if chat.format.parts is not None:
+        return write_call_part(chat.format, chat.format.parts, _CALL)
     if chat.format.calls is not None:
         return write_calls(chat.format.calls, [_CALL])
     return json.dumps(_CALL.arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os.path
+import os
 from pathlib import Path
 
 from workers.chat.learning.cache import LearntCache, template_key
@@ -20,9 +20,6 @@ from workers.llama.sandbox.messages import Template
 from workers.llama.sandbox.sandbox import Sandbox
 
 log = logging.getLogger("nexa.llama")
-
-FORMATS_FOLDER = "~/.cache/nexa/formats"
-"""Where it is kept what templates told."""
 
 
 def load_chats(
@@ -50,9 +47,14 @@ def load_chats(
     return ModelChats(model.vocabulary, templates[0], templates[-1], source.stop, reasoning)
 
 
+def formats_folder() -> Path:
+    """Where it is kept what templates told."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "nexa" / "formats"
+
+
 def _learnt(source: str, vocabulary: Vocabulary, sandbox: Sandbox, attempt: PreparationAttempt) -> LearntChat:
     """What a template tells, or told before."""
-    cache = LearntCache(Path(os.path.expanduser(FORMATS_FOLDER)))
+    cache = LearntCache(formats_folder())
     key = template_key(source, vocabulary.bos_text, vocabulary.eos_text, *marker_texts(vocabulary, source))
     known = cache.get(key)
     if known is not None:

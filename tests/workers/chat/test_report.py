@@ -31,6 +31,12 @@ def test_what_was_learnt_is_described_with_an_example() -> None:
     assert "<function=get_weather>\n<parameter=city>\nRome\n</parameter>" in text
 
 
+def test_the_example_call_of_an_answer_in_parts_names_its_function() -> None:
+    text = describe(ModelChat(program("<|channel|>analysis<|message|>commentary" + chat_templates.PLAIN)))
+    header = "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
+    assert text.endswith(header + '{"city": "Rome", "days": 3}')
+
+
 @pytest.mark.parametrize("name", chat_templates.CALL_TEMPLATES)
 def test_every_format_can_be_described(name: str) -> None:
     assert "example call" in describe(ModelChat(program(chat_templates.CALL_TEMPLATES[name])))
