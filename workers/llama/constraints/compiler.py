@@ -154,9 +154,26 @@ class GrammarCompiler:
         tokens = list(self._tokenizer.tokenize_str(text, parse_special=True))
         return tokens[0] if len(tokens) == 1 else None
 
+    def _steps_of(self, endings: Sequence[str]) -> list[list[int]]:
+        """The endings as tokens, what follows the special tokens at their beginnings, and each special token.
+
+        Short ones come first: a search takes the first that completes the text.
+        """
+        steps, special = list[list[int]](), dict[int, None]()
+        for ending in endings:
+            tokens = list(self._tokenizer.tokenize_str(ending, parse_special=True))
+            leading = True
+            for at, token in enumerate(tokens):
+                if at == 0 or leading:
+                    steps.append(tokens[at:])
+                leading = leading and self._tokenizer.is_special_token(token)
+                if self._tokenizer.is_special_token(token):
+                    special[token] = None
+        return sorted([*([token] for token in special), *filter(None, steps)], key=len)
+
     def _compile(self, grammar: str, param: str, endings: Sequence[str] = ()) -> CompiledGrammar:
         matcher = self._matcher(grammar, param)
-        texts = [list(self._tokenizer.tokenize_str(text, parse_special=True)) for text in endings if text]
+        texts = self._steps_of(endings)
         texts += [self._closing_search.tokens(text) for text in fixed_texts(grammar)]
         # The parser checks some limits, and whether the text can end at all, only at the first step.
         unclosed = CompiledGrammar(grammar, matcher, texts, None)

@@ -11,6 +11,7 @@ from shared.wire.payloads import JobError
 from tests.support.workers.constraint_walks import by_schema
 from tests.support.workers.json_schemas import PERSON
 from workers.llama.constraints.compiler import GrammarCompiler
+from workers.llama.native.vocabulary import Vocabulary
 
 
 @pytest.mark.parametrize(
@@ -131,3 +132,20 @@ def test_short_arguments_fit_their_schema(
 
 def test_no_short_arguments_are_found_where_none_is_an_object(compiler: GrammarCompiler) -> None:
     assert compiler.short_arguments({"type": "integer"}) is None
+
+
+def test_a_text_of_special_tokens_and_free_names_is_closed_from_anywhere(
+    compiler: GrammarCompiler, vocabulary: Vocabulary
+) -> None:
+    begin, end = (vocabulary.special_token(text) for text in ("<|im_start|>", "<file_sep>"))
+    rules = [f'start: <[{begin}]> ("ping" | "look") ":" ID <[{begin}]> "{{}}" <[{end}]>', "ID: /[a-z0-9]{1,40}/"]
+    ending = "<|im_start|>ping:a<|im_start|>{}<file_sep>"
+    constraint = compiler.constrain("\n".join(rules), "tools", [ending])
+    tokens = vocabulary.tokenize(ending.replace("ping:a", "look:abc"), add_special=False, parse_special=True)
+    for token in tokens:
+        closing = constraint.closing()
+        assert closing is not None
+        assert constraint.takes(closing)
+        assert len(closing) <= len(tokens) + 2
+        constraint.accept(token)
+    assert constraint.complete
