@@ -219,3 +219,48 @@ def test_calls_without_markers_on_two_lines_satisfy_their_schema_where_words_are
     assert accepts(answers, 'get_weather\n{"city": "Rome"}')
     assert not accepts(answers, 'get_weather\n{"town": "Rome"}')
     assert accepts(answers, "get_weathers are words")
+
+
+@pytest.mark.parametrize("name", CALL_TEMPLATES)
+def test_functions_whose_schema_refers_to_itself_many_times_have_small_grammars(name: str) -> None:
+    part = {"$ref": "#/$defs/part"}
+    optional = {"anyOf": [part, {"type": "null"}]}
+    keys = ("and", "or", "not", "any", "all", "none")
+    properties: dict[str, Any] = {key: optional if key in ("any", "all") else part for key in keys}
+    properties["list"] = {"type": "array", "items": part}
+    part_schema = {"type": "object", "properties": properties, "additionalProperties": False}
+    functions = {"find": {"type": "object", "properties": {"f": part}, "$defs": {"part": part_schema}}}
+    answers = grammar(CALL_TEMPLATES[name], functions=functions, required=True)
+    assert len(answers.text) < 20_000
+    arguments = {"f": {"not": {"not": {"or": {}}}, "list": [{"and": {}}]}}
+    assert accepts(answers, written(CALL_TEMPLATES[name], WrittenCall("find", arguments, "a1b2c3d4e")))
+
+
+@pytest.mark.parametrize("name", CALL_TEMPLATES)
+@pytest.mark.parametrize(
+    ("pattern", "fits", "other"),
+    [
+        (r"^https?:\/\/[a-z/]+$", "https://a/b", "http:a"),
+        (r"^(?:ab|c)\/$", "ab/", "d/"),
+        ("^a$|^b$", "b", "c"),
+        ("^a|b$", "ax", "x"),
+    ],
+)
+def test_texts_fit_their_pattern(name: str, pattern: str, fits: str, other: str) -> None:
+    source = CALL_TEMPLATES[name]
+    parameters = {
+        "type": "object",
+        "properties": {"url": {"type": "string", "pattern": pattern}},
+        "required": ["url"],
+        "additionalProperties": False,
+    }
+    answers = grammar(source, functions={"get": parameters}, required=True)
+    assert accepts(answers, written(source, WrittenCall("get", {"url": fits}, "a1b2c3d4e")))
+    assert not accepts(answers, written(source, WrittenCall("get", {"url": other}, "a1b2c3d4e")))
+
+
+@pytest.mark.parametrize("name", CALL_TEMPLATES)
+def test_patterns_with_anchors_inside_forbid_no_call(name: str) -> None:
+    parameters = {"type": "object", "properties": {"a": {"type": "string", "pattern": "(^a|b$)"}}, "required": ["a"]}
+    answers = grammar(CALL_TEMPLATES[name], functions={"get": parameters}, required=True)
+    assert accepts(answers, written(CALL_TEMPLATES[name], WrittenCall("get", {"a": "a"}, "a1b2c3d4e")))

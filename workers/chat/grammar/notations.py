@@ -8,6 +8,7 @@ from typing import Any
 
 from workers.chat.formats.chat_format import ParameterFormat
 from workers.chat.grammar.builder import GrammarBuilder, Literal, Name, Symbol, joined
+from workers.chat.grammar.text_expressions import text_expression
 from workers.chat.parsing.schema_types import branches, types_of
 
 MAX_DEPTH = 12
@@ -46,6 +47,27 @@ class Members:
         return found
 
 
+class RulesOfSchemas:
+    """The rules of schemas, one for each, so that schemas that refer to themselves have rules that do.
+
+    Args:
+        builder: gets the rules.
+    """
+
+    def __init__(self, builder: GrammarBuilder) -> None:
+        self._builder = builder
+        self._made = dict[tuple[str, int], tuple[Any, Name]]()
+
+    def rule(self, use: str, schema: Any, body: Callable[[], str]) -> Name:
+        """The rule for this ``use`` of a schema. The first time, ``body`` makes it."""
+        known = self._made.get((use, id(schema)))
+        if known is not None:
+            return known[1]
+        name = Name(self._builder.fresh("value"))
+        self._made[use, id(schema)] = schema, name  # which keeps the schema, so that no other one gets its id
+        return self._builder.rule(name.name, body())
+
+
 class ValueGrammar:
     """Values in a notation with braces, brackets and commas.
 
@@ -62,6 +84,7 @@ class ValueGrammar:
         self._members = Members(root)
         self._quote = quote
         self._any: Name | None = None
+        self._made = RulesOfSchemas(builder)
         self._words = ("True", "False", "None") if python else ("true", "false", "null")
         self._key = self._quoted_key if python else Literal
 
@@ -120,9 +143,10 @@ class ValueGrammar:
         true, false, null = self._words
         match kind:
             case "object" if depth < MAX_DEPTH:
-                return self.object(schema, "{", "}", ":", bare=self._quote is not None, depth=depth)
+                bare = self._quote is not None
+                return self._made.rule(kind, schema, lambda: str(self.object(schema, "{", "}", ":", bare, depth)))
             case "array" if depth < MAX_DEPTH:
-                return self._array(schema, depth)
+                return self._made.rule(kind, schema, lambda: str(self._array(schema, depth)))
             case "object" | "array":
                 return Literal("{}" if kind == "object" else "[]")
             case "string":
@@ -183,19 +207,6 @@ def _list_of_members(builder: GrammarBuilder, members: list[tuple[Name, bool]], 
     return f"({' | '.join(first)}){'?' if optional else ''}"
 
 
-def text_expression(schema: dict[str, Any]) -> str:
-    """A regular expression of the texts that a schema's limits allow, as far as one can tell them."""
-    pattern = schema.get("pattern")
-    if isinstance(pattern, str) and not any(odd in pattern for odd in ("(?", "\\b", "\\B")):
-        begin, end = pattern.startswith("^"), pattern.endswith("$") and not pattern.endswith("\\$")
-        inner = pattern[1 if begin else 0 : len(pattern) - 1 if end else None].replace("/", "\\/")
-        return f"{'' if begin else '(?s:.*)'}({inner}){'' if end else '(?s:.*)'}"
-    least, most = schema.get("minLength", 0), schema.get("maxLength")
-    if least or most is not None:
-        return f"(?s:.{{{least},{'' if most is None else most}}})"
-    return "(?s:.*)"
-
-
 class TaggedValues:
     """Arguments between tags.
 
@@ -213,6 +224,7 @@ class TaggedValues:
         self._parameter = parameter
         self._root = root
         self._members = Members(root)
+        self._made = RulesOfSchemas(builder)
         self._json_schema = json_schema
 
     def members(self, schema: Any, depth: int = 0) -> str:
@@ -231,6 +243,9 @@ class TaggedValues:
         return f"({' | '.join(alternatives)})"
 
     def _member(self, key: str, schema: Any, depth: int) -> Name:
+        return self._made.rule(key, schema, lambda: self._member_body(key, schema, depth))
+
+    def _member_body(self, key: str, schema: Any, depth: int) -> str:
         alternatives = []
         for branch in branches(schema, self._root):
             types = types_of(branch, self._root)
@@ -241,7 +256,7 @@ class TaggedValues:
             for kind in kinds:
                 words.setdefault(self._parameter.types.get(kind, ""), []).append(kind)
             alternatives += [self._written(key, branch, word, group, depth) for word, group in words.items()]
-        return self._builder.rule(self._builder.fresh("argument"), " | ".join(dict.fromkeys(alternatives)) or '""')
+        return " | ".join(dict.fromkeys(alternatives)) or '""'
 
     def _written(self, key: str, schema: dict[str, Any], word: str, kinds: list[str], depth: int) -> str:
         before = self._parameter.before if "{key}" in self._parameter.before else f"{self._parameter.before}{{key}}"
