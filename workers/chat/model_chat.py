@@ -188,8 +188,8 @@ def answer_parser(
     """Reads the answer to a prompt (see :class:`AnswerParser`). What the prompt has of it is read already."""
     schemas = {tool["function"]["name"]: tool["function"].get("parameters") or {} for tool in tools}
     parser = AnswerParser(chat_format, schemas, prompt.opened, keep_thoughts, fenced)
-    for piece in prompt.continued:
-        parser.feed(piece)
+    if prompt.continued:
+        parser.begin("".join(prompt.continued))
     return parser
 
 

@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Any
 
 import jinja2
-import jinja2.meta
 from jinja2 import nodes
 from jinja2.ext import Extension
 from jinja2.parser import Parser
@@ -48,7 +47,6 @@ class ChatProgram:
         now: tells the time.
 
     Attributes:
-        names: the variables that the template reads.
         constants: its string constants.
 
     Raises:
@@ -64,7 +62,6 @@ class ChatProgram:
         try:
             self._template = environment.from_string(source)
             parsed = environment.parse(source)
-            self.names = frozenset(jinja2.meta.find_undeclared_variables(parsed))
             self.constants = [str(constant.value) for constant in parsed.find_all(nodes.Const)]
         except jinja2.TemplateError as error:
             raise ValueError(f"chat template: not valid Jinja: {error}; --chat-template sets another one") from None

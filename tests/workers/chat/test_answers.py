@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from tests.support.workers import chat_templates
 from tests.support.workers.chat_templates import CALL_TEMPLATES, program
-from workers.chat.formats.chat_format import CallKind
+from workers.chat.formats.chat_format import CallKind, ChatFormat, Pair
 from workers.chat.formats.writing import WrittenCall, write_calls
 from workers.chat.message import message_of
 from workers.chat.model_chat import ModelChat
 from workers.chat.parsing.answer import AnswerParser
-from workers.chat.parsing.parts import AnswerPart, KeptThought, Words
+from workers.chat.parsing.parts import AnswerPart, KeptThought, Thought, Words
 
 TOOL = "get_weather"
 SCHEMA: dict[str, Any] = {
@@ -413,3 +413,18 @@ def test_a_header_that_the_end_cuts_is_nothing() -> None:
 def test_a_call_to_a_recipient_that_is_no_json_is_words() -> None:
     text = "<|channel|>commentary to=functions.get_weather<|message|>I cannot.<|call|>"
     assert answer(HARMONY, text)["content"] == "I cannot."
+
+
+@pytest.mark.parametrize(
+    ("chat_format", "begun", "new"),
+    [
+        (ChatFormat(), "Hello ", Words("world")),
+        (ChatFormat(), "Hello", Words(" world")),
+        (ChatFormat(thought=Pair("<think>", "</think>")), "<think>Let me ", Thought("see")),
+        (ChatFormat(thought=Pair("<think>", "</think>")), "<think>a</think>Let me\n\n", Words("see")),
+    ],
+)
+def test_nothing_of_a_known_beginning_is_told(chat_format: ChatFormat, begun: str, new: Words | Thought) -> None:
+    parser = AnswerParser(chat_format, {})
+    parser.begin(begun)
+    assert [*parser.feed(new.text), *parser.finish()] == [new]

@@ -134,7 +134,6 @@ class ChatFormat:
         parts: for models that write each part of an answer to a recipient; the other attributes then describe what
             stands in the parts.
         turn_end: the end of a turn, with what follows it in the template.
-        ends: the texts of the tokens that end an answer.
     """
 
     thought: Pair | None = None
@@ -142,7 +141,6 @@ class ChatFormat:
     calls: CallFormat | None = None
     parts: PartsFormat | None = None
     turn_end: str = ""
-    ends: tuple[str, ...] = ()
 
     @property
     def thinks(self) -> bool:

@@ -40,15 +40,13 @@ _DIGITS = re.compile(r"\d+")
 class LearntCalls:
     """A call format, and how the template wants messages with calls.
 
-    ``turn_end`` is what ends answers of words and of calls alike. ``arguments`` is ``object`` or ``text``;
-    ``words_kept`` says that words beside calls are rendered, and ``sound`` that
-    calls with other names and values are read as they were written.
+    ``turn_end`` is what ends answers of words and of calls alike. ``arguments`` is ``object`` or ``text``; ``sound``
+    says that calls with other names and values are read as they were written.
     """
 
     calls: CallFormat
     turn_end: str
     arguments: str
-    words_kept: bool
     sound: bool
 
 
@@ -56,9 +54,8 @@ def learn_calls(
     probe: TemplateProbe, cut: Cutter, turn: Turn, thought: Pair | None, words: Pair, ends: tuple[str, ...]
 ) -> LearntCalls | None:
     """How the model writes calls; None if the template renders none, or in a shape that is not known."""
-    words_kept, unsound = False, None
+    unsound = None
     for rendered, one in renderings(probe, cut, turn, thought, words, ends):
-        words_kept = words_kept or rendered.words_kept
         if rendered.words_apart:
             continue
         two = rendered.calls((FUNCTION, ARGUMENTS, ID), (OTHER, ARGUMENTS, OTHER_ID))
@@ -70,7 +67,7 @@ def learn_calls(
             if calls is not None:
                 calls = replace(calls, parallel=two is not None)
                 sound = _survives(rendered, calls, thought, words, end)
-                learnt = LearntCalls(calls, end, rendered.shape, words_kept, sound)
+                learnt = LearntCalls(calls, end, rendered.shape, sound)
                 if sound:
                     return learnt
                 unsound = unsound or learnt

@@ -39,7 +39,6 @@ class Learnt:
         reasoning_key: the key of a message in which the template takes thoughts; empty for none.
         arguments: how the template takes arguments, as an ``object`` or as ``text``; None if it renders no calls.
         lists_tools: whether prompts have the tools in them.
-        words_kept: whether words beside calls are rendered.
     """
 
     chat_format: ChatFormat
@@ -47,7 +46,6 @@ class Learnt:
     reasoning_key: str = ""
     arguments: str | None = None
     lists_tools: bool = False
-    words_kept: bool = True
 
 
 def learn(render: Renderer, source: str, ends: tuple[str, ...] = (), tokens: tuple[str, ...] = ()) -> Learnt:
@@ -66,7 +64,7 @@ def learn(render: Renderer, source: str, ends: tuple[str, ...] = (), tokens: tup
     known = described(source)
     turn = learn_turn(probe, cut)
     if turn is None:
-        chat_format = known or ChatFormat(calls=HERMES, ends=ends)
+        chat_format = known or ChatFormat(calls=HERMES)
         return Learnt(chat_format, Origin.DESCRIBED if known else Origin.OWN_PROMPT, lists_tools=lists_tools)
     reasoning = learn_reasoning(probe, cut, turn, source)
     thought = reasoning.pair if reasoning else None
@@ -75,10 +73,10 @@ def learn(render: Renderer, source: str, ends: tuple[str, ...] = (), tokens: tup
     turn_end = _first_tag(calls.turn_end if calls else turn.end, ends)
     if words and calls:
         words = replace(words, end=before_end(words.end, (turn_end,)).strip())
-    chat_format = ChatFormat(thought, words, calls.calls if calls else None, turn_end=turn_end, ends=ends)
+    chat_format = ChatFormat(thought, words, calls.calls if calls else None, turn_end=turn_end)
     origin = Origin.LEARNT
     if known is not None:
-        chat_format, origin = replace(known, turn_end=known.turn_end or turn_end, ends=ends), Origin.DESCRIBED
+        chat_format, origin = replace(known, turn_end=known.turn_end or turn_end), Origin.DESCRIBED
         chat_format = replace(chat_format, thought=None if known.parts else known.thought or thought)
     elif calls is None or not calls.sound:
         in_prompt = told(whole + source) if lists_tools else None
@@ -90,7 +88,6 @@ def learn(render: Renderer, source: str, ends: tuple[str, ...] = (), tokens: tup
         reasoning.key if reasoning else "",
         calls.arguments if calls else None,
         lists_tools,
-        calls.words_kept if calls else False,
     )
 
 

@@ -30,8 +30,8 @@ class RenderedCalls:
     """Renders calls, without what stands around them in the turn.
 
     ``shape`` is that of arguments, ``beside`` the words beside the calls. With ``named_ids``, ids tell the function's
-    name. ``words_kept`` says that the words are rendered, and ``words_apart`` that they come behind the calls, or in a
-    turn of their own. ``wrapped`` is the end of what encloses the words, if calls follow.
+    name. ``words_apart`` says that words come behind the calls, or in a turn of their own. ``wrapped`` is the end of
+    what encloses the words, if calls follow.
     """
 
     probe: TemplateProbe
@@ -43,7 +43,6 @@ class RenderedCalls:
     shape: str
     beside: str | None
     named_ids: bool
-    words_kept: bool = False
     words_apart: bool = False
     wrapped: str = ""
 
@@ -93,7 +92,7 @@ def renderings(
                 if beside and WORDS in text:
                     apart = _words_are_apart(text, turn, words)
                     wrapped = "" if apart else _end_of_wrapper(text, turn)
-                    rendered = replace(rendered, words_kept=True, words_apart=apart, wrapped=wrapped)
+                    rendered = replace(rendered, words_apart=apart, wrapped=wrapped)
                 part = rendered.part(text)
                 if FUNCTION in part and TEXT in part:
                     yield rendered, part

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from workers.chat.formats.chat_format import ChatFormat, Pair
@@ -64,6 +65,7 @@ class AnswerParser:
             self._recipients = RecipientReader(self._reader, chat_format, schemas, keep_thoughts, self._parts.append)
         self._reading = self._recipients.answer() if self._recipients is not None else self._answer()
         self._ended = False
+        self._known = ""
 
     @property
     def thinking(self) -> bool:
@@ -74,6 +76,12 @@ class AnswerParser:
     def holds_text(self) -> bool:
         """Whether the last of what has been fed may be a part of a marker, which nobody has been told yet."""
         return self._reader.unread
+
+    def begin(self, text: str) -> None:
+        """The answer begins with this text, which is known already: none of it is told."""
+        told = "".join(part.text for part in self.feed(text) if not isinstance(part, CallBegin))
+        space = text[len(text.rstrip()) :]
+        self._known = "" if told.endswith(space) else space  # it was held back, as it may be the end
 
     def feed(self, text: str) -> list[AnswerPart]:
         """More of the answer; returns what was found in it."""
@@ -91,6 +99,10 @@ class AnswerParser:
             except StopIteration:
                 self._ended = True
         parts, self._parts[:] = _joined(self._parts), []
+        if parts and self._known:
+            first, known, self._known = parts[0], self._known, ""
+            if isinstance(first, Words | Thought) and first.text.startswith(known):
+                parts[0] = replace(first, text=first.text.removeprefix(known))
         return parts
 
     def _answer(self) -> Reading:
