@@ -428,3 +428,12 @@ def test_nothing_of_a_known_beginning_is_told(chat_format: ChatFormat, begun: st
     parser = AnswerParser(chat_format, {})
     parser.begin(begun)
     assert [*parser.feed(new.text), *parser.finish()] == [new]
+
+
+@pytest.mark.parametrize("name", CALL_TEMPLATES)
+def test_arguments_that_look_like_a_place_for_an_id_are_written_as_they_are(name: str) -> None:
+    source, arguments = CALL_TEMPLATES[name], {"a": "{id} {key} {type}"}
+    calls = chat(source).format.calls
+    assert calls is not None
+    text = write_calls(calls, [WrittenCall("f", arguments, "a1b2c3d4e")])
+    assert calls_in(read(AnswerParser(chat(source).format, {"f": schema_of(arguments)}), [text])) == [("f", arguments)]

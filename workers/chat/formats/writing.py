@@ -89,20 +89,22 @@ def _parts(parts: PartsFormat, thought: str, words: str) -> str:
 
 def _body(calls: CallFormat, call: WrittenCall, index: int) -> str:
     identifier = call.id or str(index)
+    markers = (calls.call.begin, calls.after_name, calls.call.end)
+    begin, after_name, end = (marker.replace("{id}", identifier) for marker in markers)
     match calls.kind:
         case CallKind.JSON:
             inner = json.dumps(_object(calls.keys, call, identifier), ensure_ascii=False)
         case CallKind.NAMED_JSON:
-            inner = f"{call.name}{calls.after_name}{json.dumps(call.arguments, ensure_ascii=False)}"
+            inner = f"{call.name}{after_name}{json.dumps(call.arguments, ensure_ascii=False)}"
         case CallKind.PYTHON:
             inner = f"{call.name}({', '.join(f'{key}={_python(value)}' for key, value in call.arguments.items())})"
         case CallKind.DICT:
-            inner = f"{call.name}{calls.after_name}{_dict(call.arguments, calls.quote)}"
+            inner = f"{call.name}{after_name}{_dict(call.arguments, calls.quote)}"
         case CallKind.TAGGED:
             assert calls.parameter is not None
             arguments = [_parameter(calls.parameter, key, value) for key, value in call.arguments.items()]
-            inner = f"{call.name}{calls.after_name}{calls.parameter.separator.join(arguments)}"
-    return f"{calls.call.begin}{inner}{calls.call.end}".replace("{id}", identifier)
+            inner = f"{call.name}{after_name}{calls.parameter.separator.join(arguments)}"
+    return f"{begin}{inner}{end}"
 
 
 def _object(keys: JsonKeys, call: WrittenCall, identifier: str) -> dict[str, Any]:
