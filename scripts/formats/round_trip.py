@@ -12,7 +12,7 @@ from workers.chat.fitting import fit_messages
 from workers.chat.learning.cutting import Cutter
 from workers.chat.learning.thoughts import without_thought
 from workers.chat.message import message_of
-from workers.chat.model_chat import ModelChat
+from workers.chat.model_chat import ModelChat, render_tools
 from workers.chat.parsing.answer import AnswerParser
 from workers.chat.program import ChatProgram, TemplateFailure, TemplateRefusal
 
@@ -58,8 +58,10 @@ class RoundTrip:
         chat = self._chat
         fitted = fit_messages(messages, chat.needs, chat.format.calls, chat.learnt.reasoning_key)
         shown = tools if chat.learnt.lists_tools else []
-        answer = self._program.render(fitted, shown, False).rpartition(_ASKED)[2]
-        heads = (self._program.render(fitted[:1], shown, True, options).rpartition(_ASKED)[2] for options in _OPTIONS)
+        answer = render_tools(self._program, fitted, shown, False).rpartition(_ASKED)[2]
+        heads = (
+            render_tools(self._program, fitted[:1], shown, True, options).rpartition(_ASKED)[2] for options in _OPTIONS
+        )
         shared = max((Cutter().common_begin(answer, head) for head in heads), key=len)
         return without_thought(answer[len(shared) :], chat.format.thought)
 

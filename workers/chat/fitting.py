@@ -14,6 +14,9 @@ from workers.chat.learning.probing import naming_id
 
 ChatMessage = dict[str, Any]
 
+_PLAIN_TYPES = ("string", "number", "integer", "boolean", "array", "object")
+_INNER = {"array": ("items",), "object": ("additionalProperties",)}
+
 
 def fit_messages(
     messages: list[ChatMessage], needs: Needs, calls: CallFormat | None, reasoning_key: str, tools: bool = True
@@ -56,6 +59,29 @@ def with_descriptions(tool: dict[str, Any]) -> dict[str, Any]:
         for name, schema in (parameters["properties"] or {}).items()
     }
     return {**tool, "function": {**function, "parameters": {**parameters, "properties": properties}}}
+
+
+def with_plain_types(tool: dict[str, Any]) -> dict[str, Any]:
+    """The tool with descriptions, and with types that every template knows, for templates that fail on others."""
+    described = with_descriptions(tool)
+    return {
+        **described,
+        "function": {**described["function"], "parameters": _plain_types(described["function"]["parameters"])},
+    }
+
+
+def _plain_types(schema: Any) -> Any:
+    """The schema with one type, which is not null, and with what the values of open objects and lists are."""
+    if not isinstance(schema, dict):
+        return schema
+    types = schema.get("type")
+    known = [each for each in (types if isinstance(types, list) else [types]) if each in _PLAIN_TYPES]
+    plain = {**schema, "type": known[0] if known else "string"}
+    if isinstance(schema.get("properties"), dict):
+        plain["properties"] = {name: _plain_types(each) for name, each in schema["properties"].items()}
+    for key in _INNER.get(plain["type"], ()):
+        plain[key] = _plain_types(schema[key] if isinstance(schema.get(key), dict) else {})
+    return plain
 
 
 def text_of(content: Any) -> str:

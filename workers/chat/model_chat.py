@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from workers.chat.fitting import ChatMessage, arguments_of, fit_messages, text_of, with_descriptions
+from workers.chat.fitting import ChatMessage, arguments_of, fit_messages, text_of, with_descriptions, with_plain_types
 from workers.chat.formats.chat_format import ChatFormat
 from workers.chat.formats.writing import WrittenCall, write_beginning, write_calls
 from workers.chat.learning.learn import Learnt, Origin, learn
@@ -151,12 +152,7 @@ class ModelChat:
             messages = _with_system_text(messages, described)
         shown = tools if self.learnt.lists_tools else []
         fitted = fit_messages(messages, self.needs, calls, self.learnt.reasoning_key, tools=bool(shown))
-        try:
-            return self._program.render(fitted, shown, True, options)
-        except TemplateFailure:
-            if not shown:
-                raise
-            return self._program.render(fitted, [with_descriptions(tool) for tool in shown], True, options)
+        return render_tools(self._program, fitted, shown, True, options)
 
     def _beginning(self, message: ChatMessage, marks: Marks, opened: bool) -> list[str]:
         """An assistant's message as the beginning of an answer."""
@@ -176,6 +172,23 @@ class ModelChat:
             return True, False
         closed = bool(end) and shown.endswith(end)
         return not begin and not closed, closed
+
+
+def render_tools(
+    program: ChatProgram,
+    messages: list[ChatMessage],
+    tools: list[dict[str, Any]],
+    asks: bool,
+    options: dict[str, Any] | None = None,
+) -> str:
+    """The messages and tools by a template. Tools that it fails on are made plainer."""
+    shapes = [tools]
+    if tools:
+        shapes += [[with_descriptions(tool) for tool in tools], [with_plain_types(tool) for tool in tools]]
+    for shape in shapes[:-1]:
+        with contextlib.suppress(TemplateFailure):
+            return program.render(messages, shape, asks, options)
+    return program.render(messages, shapes[-1], asks, options)
 
 
 def answer_parser(

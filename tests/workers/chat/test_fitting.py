@@ -12,7 +12,7 @@ from tests.support.workers.chat_templates import program
 from workers.chat.fitting import fit_messages, with_descriptions
 from workers.chat.learning.learn import HERMES
 from workers.chat.learning.needs import Beside, Needs, learn_needs
-from workers.chat.model_chat import ModelChat
+from workers.chat.model_chat import ModelChat, render_tools
 
 
 def called(identifier: str | None = "call_1", arguments: Any = '{"city": "Rome"}', name: str = "f") -> dict[str, Any]:
@@ -140,6 +140,33 @@ def test_descriptions_are_filled() -> None:
     tool = with_descriptions({"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}})
     assert tool["function"]["description"] == ""
     assert tool["function"]["parameters"]["properties"]["a"] == {"type": "string", "description": ""}
+
+
+NAMES_TYPES = (
+    "{% macro name_of(s) %}{% if s.type == 'string' %}str{% elif s.type == 'array' %}list of {{ name_of(s['items']) }}"
+    "{% elif s.type == 'object' %}dict of {{ name_of(s.additionalProperties.type and s.additionalProperties) }}"
+    "{% else %}{% for t in s.type %}{{ name_of({'type': t}) }}{% endfor %}{% endif %}{% endmacro %}"
+    "{% for t in tools %}{% for name, s in t.function.parameters.properties.items() %}{{ name }}: {{ name_of(s) }}; "
+    "{% endfor %}{% endfor %}{% for m in messages %}{{ m.content }}{% endfor %}"
+)
+"""Types in words of its own. It fails on null, and on what objects and lists have if nothing tells."""
+
+
+@pytest.mark.parametrize(
+    ("schema", "named"),
+    [
+        ({"type": ["string", "null"]}, "str"),
+        ({"type": "null"}, "str"),
+        ({"type": "array", "items": {"type": "null"}}, "list of str"),
+        ({"type": "object", "properties": {"b": True}}, "dict of str"),
+        ({"type": "array", "items": {"type": "object", "additionalProperties": False}}, "list of dict of str"),
+    ],
+)
+def test_a_template_that_fails_on_a_type_gets_a_plainer_one(schema: dict[str, Any], named: str) -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": schema}}}}]
+    before = json.dumps(tools)
+    assert render_tools(program(NAMES_TYPES), [USER], tools, True) == f"a: {named}; {USER['content']}"
+    assert json.dumps(tools) == before
 
 
 def test_what_a_template_refuses_is_learnt() -> None:
