@@ -185,6 +185,8 @@ def test_the_end_of_an_argument_within_it_is_text() -> None:
         ({"enum": ["1", "2"]}, "1", "1"),
         ({"type": "boolean"}, "True", True),
         ({"type": "object"}, "{'a': None}", {"a": None}),
+        ({"type": "object"}, "", {}),
+        ({"type": ["array", "null"]}, "", []),
         ({"$ref": "#/$defs/Days"}, "3", 3),
         ({}, "[1]", [1]),
         ({}, "plain", "plain"),
@@ -196,6 +198,14 @@ def test_values_between_tags_have_the_types_of_their_schema(schema: Any, text: s
         chat_templates.KEY_AND_VALUE, f"<call>f<key>v</key><value>{text}</value></call>", {"f": parameters}
     )
     assert calls_in(message) == [("f", {"v": expected})]
+
+
+def test_keys_without_quotes_may_have_spaces() -> None:
+    calls = chat(chat_templates.DICT).format.calls
+    assert calls is not None
+    made = {"first name": "Anna", "a (b)": {"x = y": 1}}
+    message = answer(chat_templates.DICT, write_calls(calls, [WrittenCall(TOOL, made)]))
+    assert calls_in(message) == [(TOOL, made)]
 
 
 def test_arguments_stream_while_they_come() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from workers.chat.parsing.reader import Marker, Reading, TextReader
 
 _WORD = re.compile(r"[^\s,:=\[\]{}()<]+")
+_BARE_KEYS = {":": re.compile(r"[^:,\[\]{}<\"]{1,256}"), "=": _WORD}
 _LITERALS = {"True": "true", "False": "false", "None": "null"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "a": "\a", "v": "\v"}
 _ESCAPED_CODE = {"x": 2, "u": 4, "U": 8}
@@ -102,7 +103,7 @@ class LiteralReader:
             if not first:
                 self._sink(", ")
             first = False
-            if not (yield from self._key()) or not (yield from reader.skip_space()):
+            if not (yield from self._key(assignment)) or not (yield from reader.skip_space()):
                 return False
             if reader.text[reader.at] != assignment:
                 return False
@@ -132,14 +133,14 @@ class LiteralReader:
                 return False
         return False
 
-    def _key(self) -> Reading:
+    def _key(self, assignment: str) -> Reading:
         reader = self._reader
         if (yield from reader.accept(self._quotes)):
             assert reader.hit is not None
             return (yield from self._string(self._notation.quotes[reader.hit.index]))
-        if not (yield from reader.read_pattern(_WORD)):
+        if not (yield from reader.read_pattern(_BARE_KEYS[assignment])):
             return False
-        self._sink(f'"{json_text(reader.found)}"')
+        self._sink(f'"{json_text(reader.found.rstrip())}"')
         return True
 
     def _string(self, quote: str) -> Reading:

@@ -75,6 +75,8 @@ def json_value(text: str, types: frozenset[str]) -> str:
     if types == {"string"}:
         return f'"{json_text(text)}"'
     stripped = text.strip()
+    if not stripped and types and types <= {"object", "array", "null"}:
+        return "{}" if "object" in types else "[]" if "array" in types else "null"
     try:
         value = json.loads(stripped, parse_int=_integer, parse_constant=_refused)
     except (ValueError, RecursionError):
