@@ -52,13 +52,18 @@ def fit_messages(
 
 def with_descriptions(tool: dict[str, Any]) -> dict[str, Any]:
     """The tool with a description of itself and of each parameter, for templates that fail without."""
-    function = {"description": "", "parameters": {}, **tool["function"]}
-    parameters = {"type": "object", "properties": {}, **(function["parameters"] or {})}
+    function = {"description": "", "parameters": {}, **_told(tool["function"])}
+    parameters = {"type": "object", "properties": {}, **_told(function["parameters"])}
     properties = {
-        name: {"type": "string", "description": "", **schema} if isinstance(schema, dict) else schema
-        for name, schema in (parameters["properties"] or {}).items()
+        name: {"type": "string", "description": "", **_told(schema)}
+        for name, schema in _told(parameters["properties"]).items()
     }
     return {**tool, "function": {**function, "parameters": {**parameters, "properties": properties}}}
+
+
+def _told(schema: Any) -> dict[str, Any]:
+    """What a schema says, without nulls; nothing for one that is no object."""
+    return {key: value for key, value in schema.items() if value is not None} if isinstance(schema, dict) else {}
 
 
 def with_plain_types(tool: dict[str, Any]) -> dict[str, Any]:

@@ -142,6 +142,19 @@ def test_descriptions_are_filled() -> None:
     assert tool["function"]["parameters"]["properties"]["a"] == {"type": "string", "description": ""}
 
 
+def test_descriptions_that_are_null_are_filled_too() -> None:
+    parameters = {"properties": {"a": {"description": None}, "b": True}, "required": None}
+    tool = with_descriptions(
+        {"type": "function", "function": {"name": "f", "description": None, "parameters": parameters}}
+    )
+    blank = {"type": "string", "description": ""}
+    assert tool["function"] == {
+        "name": "f",
+        "description": "",
+        "parameters": {"type": "object", "properties": {"a": blank, "b": blank}},
+    }
+
+
 NAMES_TYPES = (
     "{% macro name_of(s) %}{% if s.type == 'string' %}str{% elif s.type == 'array' %}list of {{ name_of(s['items']) }}"
     "{% elif s.type == 'object' %}dict of {{ name_of(s.additionalProperties.type and s.additionalProperties) }}"
