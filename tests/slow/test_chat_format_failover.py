@@ -35,7 +35,7 @@ NOTE: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class Pair:
+class TwoWorkers:
     """A server with two workers for each model, and the token that ends the thoughts of each."""
 
     server: RunningServer
@@ -58,13 +58,13 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
     """``nexa server --workers 2`` with two models."""
     models = [model for model in RANDOM_MODELS if model.name in ENDS]
     paths: list[Path] = make_models(tmp_path_factory.mktemp("models"), models)
     ends = {path.stem: read_vocabulary(path).texts.index(ENDS[path.stem]) for path in paths}
     with running("--workers", "2", "--nctx", "1024", *map(str, paths)) as server:
-        yield Pair(server, ends)
+        yield TwoWorkers(server, ends)
 
 
 def kill_worker(server: RunningServer, model: str, before: int) -> None:
@@ -78,7 +78,7 @@ def kill_worker(server: RunningServer, model: str, before: int) -> None:
     assert job["tokens"] < before, "the kill came too late"
 
 
-def answer_to(pair: Pair, model: str, killed_in: str | None = None) -> tuple[ChatAnswer, dict[str, Any]]:
+def answer_to(pair: TwoWorkers, model: str, killed_in: str | None = None) -> tuple[ChatAnswer, dict[str, Any]]:
     """The answer and its usage; the worker dies with the first piece of the thought or of the call's arguments."""
     answers, usage, killed = [ChatAnswer()], dict[str, Any](), False
     for chunk in pair.server.stream("/v1/chat/completions", pair.body(model)):
@@ -93,7 +93,7 @@ def answer_to(pair: Pair, model: str, killed_in: str | None = None) -> tuple[Cha
 
 
 @pytest.fixture(scope="module", params=ENDS)
-def calm(pair: Pair, request: pytest.FixtureRequest) -> tuple[str, ChatAnswer, dict[str, Any]]:
+def calm(pair: TwoWorkers, request: pytest.FixtureRequest) -> tuple[str, ChatAnswer, dict[str, Any]]:
     """A model, its answer and usage without a kill."""
     model: str = request.param
     return model, *answer_to(pair, model)
@@ -101,7 +101,7 @@ def calm(pair: Pair, request: pytest.FixtureRequest) -> tuple[str, ChatAnswer, d
 
 @pytest.mark.parametrize("killed_in", ["thought", "call"])
 def test_an_answer_survives_its_worker(
-    pair: Pair, calm: tuple[str, ChatAnswer, dict[str, Any]], killed_in: str
+    pair: TwoWorkers, calm: tuple[str, ChatAnswer, dict[str, Any]], killed_in: str
 ) -> None:
     model, calm_answer, calm_usage = calm
     wait_until(
