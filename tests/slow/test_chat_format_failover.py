@@ -21,8 +21,11 @@ from tests.support.running_server import RunningServer, running, wait_until
 ENDS = {"tagged": "</think>", "channels": "<|end|>"}
 """The token that ends a thought, by model: one whose prompt opens thoughts and one that opens them itself."""
 
-THOUGHT, BUDGET = 100, 220
+THOUGHT, BUDGET = 150, 450
 """Tokens of the thought, which its budget ends, and of the whole answer."""
+
+ATTEMPTS = 4
+"""A worker may end its answer before it can be killed."""
 
 NOTE: dict[str, Any] = {
     "type": "object",
@@ -67,36 +70,39 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwoWorkers]:
         yield TwoWorkers(server, ends)
 
 
-def kill_worker(server: RunningServer, model: str, before: int) -> None:
-    """Kill the worker that runs the only job, which must not have ``before`` tokens yet."""
-    rows = wait_until(
-        lambda: [row for row in server.workers() if row["model"] == model and row["running"]], "one worker is busy"
-    )
-    os.kill(rows[0]["pid"], signal.SIGKILL)
-    (job,) = server.client.get("/v1/jobs").json()["data"]
-    assert job["state"] in ("queued", "running")
-    assert job["tokens"] < before, "the kill came too late"
+def kill_worker(server: RunningServer, model: str, before: int) -> bool:
+    """Kill the worker that runs the only job; False if the job has ``before`` tokens already, or has ended."""
+    while jobs := server.client.get("/v1/jobs").json()["data"]:
+        busy = [row["pid"] for row in server.workers() if row["model"] == model and row["running"]]
+        if busy:
+            os.kill(busy[0], signal.SIGKILL)
+            jobs = server.client.get("/v1/jobs").json()["data"]
+            return bool(jobs) and jobs[0]["tokens"] < before
+    return False
 
 
-def answer_to(pair: TwoWorkers, model: str, killed_in: str | None = None) -> tuple[ChatAnswer, dict[str, Any]]:
-    """The answer and its usage; the worker dies with the first piece of the thought or of the call's arguments."""
-    answers, usage, killed = [ChatAnswer()], dict[str, Any](), False
+def answer_to(pair: TwoWorkers, model: str, killed_in: str | None = None) -> tuple[ChatAnswer, dict[str, Any], bool]:
+    """The answer, its usage, and whether the kill was in time.
+
+    The worker dies with the first piece of the thought or of the call's arguments.
+    """
+    answers, usage, killed, in_time = [ChatAnswer()], dict[str, Any](), False, False
     for chunk in pair.server.stream("/v1/chat/completions", pair.body(model)):
         add_chunk(answers, chunk)
         usage = chunk["usage"] or usage
         arguments = "".join(text for _, text in answers[0].calls)
         if not killed and killed_in and (answers[0].thought if killed_in == "thought" else arguments):
-            kill_worker(pair.server, model, THOUGHT if killed_in == "thought" else BUDGET)
+            in_time = kill_worker(pair.server, model, THOUGHT if killed_in == "thought" else BUDGET)
             killed = True
-    assert killed == bool(killed_in)
-    return answers[0], usage
+    return answers[0], usage, in_time
 
 
 @pytest.fixture(scope="module", params=ENDS)
 def calm(pair: TwoWorkers, request: pytest.FixtureRequest) -> tuple[str, ChatAnswer, dict[str, Any]]:
     """A model, its answer and usage without a kill."""
     model: str = request.param
-    return model, *answer_to(pair, model)
+    answer, usage, _ = answer_to(pair, model)
+    return model, answer, usage
 
 
 @pytest.mark.parametrize("killed_in", ["thought", "call"])
@@ -104,11 +110,15 @@ def test_an_answer_survives_its_worker(
     pair: TwoWorkers, calm: tuple[str, ChatAnswer, dict[str, Any]], killed_in: str
 ) -> None:
     model, calm_answer, calm_usage = calm
-    wait_until(
-        lambda: [row["state"] for row in pair.server.workers() if row["model"] == model] == ["ready"] * 2,
-        "both workers are ready",
-    )
-    answer, usage = answer_to(pair, model, killed_in)
+    for _ in range(ATTEMPTS):
+        wait_until(
+            lambda: [row["state"] for row in pair.server.workers() if row["model"] == model] == ["ready"] * 2,
+            "both workers are ready",
+        )
+        answer, usage, in_time = answer_to(pair, model, killed_in)
+        if in_time:
+            break
+    assert in_time, "every kill came too late"
     assert answer == calm_answer
     assert answer.thought
     assert (answer.words, answer.finish_reason) == ("", "tool_calls")
