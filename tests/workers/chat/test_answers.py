@@ -447,3 +447,16 @@ def test_arguments_that_look_like_a_place_for_an_id_are_written_as_they_are(name
     assert calls is not None
     text = write_calls(calls, [WrittenCall("f", arguments, "a1b2c3d4e")])
     assert calls_in(read(AnswerParser(chat(source).format, {"f": schema_of(arguments)}), [text])) == [("f", arguments)]
+
+
+ODD_KEYS = ["é ü", "$top", "filter[name]", "a:b", "a/b", "x=y", "it's", "a b", "a b c", "<tag>"]
+
+
+@pytest.mark.parametrize("name", [name for name in CALL_TEMPLATES if name not in ("dict", "python")])
+def test_properties_may_have_any_name(name: str) -> None:
+    source, made = CALL_TEMPLATES[name], [("f", dict.fromkeys(ODD_KEYS, "a") | {"n": 1})]
+    calls = chat(source).format.calls
+    assert calls is not None
+    text = write_calls(calls, [WrittenCall(function, arguments) for function, arguments in made])
+    message = answer(source, text, {function: schema_of(arguments) for function, arguments in made})
+    assert calls_in(message) == made, message

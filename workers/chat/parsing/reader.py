@@ -43,10 +43,12 @@ class Marker:
     Args:
         text: the marker. White space at its ends does not count, unless it is nothing else.
         key: what ``{key}`` stands for, if it is known.
+        odd_keys: what it may stand for otherwise, beside letters, digits, ``_``, ``.`` and ``-``.
     """
 
-    def __init__(self, text: str, key: str | None = None) -> None:
+    def __init__(self, text: str, key: str | None = None, odd_keys: Sequence[str] = ()) -> None:
         text = text.strip() or text
+        self._odd_keys = sorted(odd_keys, key=len, reverse=True)
         if key is not None:
             text = text.replace("{key}", key)
         self.text = text
@@ -65,16 +67,27 @@ class Marker:
             if at == len(text):
                 return PARTIAL
             if piece in ("{id}", "{key}", "{type}"):
-                hole = _HOLE.match(text, at)
-                assert hole is not None  # it matches the empty text too
-                holes[piece[1:-1]], at = hole.group(), hole.end()
-                if at == len(text):
+                end = self._hole_end(text, at, piece)
+                if end == len(text):
                     return PARTIAL
+                holes[piece[1:-1]], at = text[at:end], end
             elif text.startswith(piece, at):
                 at += len(piece)
             else:
                 return PARTIAL if len(text) - at < len(piece) and piece.startswith(text[at:]) else None
         return Found(at, holes)
+
+    def _hole_end(self, text: str, at: int, hole: str) -> int:
+        """Where that which stands in a hole ends: at the text's end if more may follow."""
+        if hole == "{key}":
+            for key in self._odd_keys:
+                if text.startswith(key, at):
+                    return at + len(key)
+                if len(text) - at < len(key) and key.startswith(text[at:]):
+                    return len(text)
+        found = _HOLE.match(text, at)
+        assert found is not None  # it matches the empty text too
+        return found.end()
 
     def __bool__(self) -> bool:
         return bool(self._pieces)

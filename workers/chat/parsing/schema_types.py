@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from workers.chat.parsing.literals import json_text
 MAX_LITERAL = 100_000
 MAX_DIGITS = 4000
 MAX_SCHEMA_DEPTH = 32
+MAX_SCHEMA_PARTS = 4000
 ALL_TYPES = frozenset({"string", "integer", "number", "boolean", "null", "object", "array"})
 
 
@@ -68,6 +70,18 @@ def branches(schema: Any, root: Any, followed: set[str] | None = None, depth: in
         yield schema
     for branch in alternatives:
         yield from branches(branch, root, followed, depth + 1)
+
+
+def property_names(schema: Any) -> set[str]:
+    """The names of all properties, at any depth, in the first ``MAX_SCHEMA_PARTS`` parts of a schema."""
+    names, parts = set[str](), [schema]
+    for part in itertools.islice(parts, MAX_SCHEMA_PARTS):  # grows meanwhile
+        if isinstance(part, dict):
+            names.update(part["properties"] if isinstance(part.get("properties"), dict) else ())
+            parts += part.values()
+        elif isinstance(part, list):
+            parts += part
+    return names
 
 
 def json_value(text: str, types: frozenset[str]) -> str:

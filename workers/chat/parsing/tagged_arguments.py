@@ -10,9 +10,10 @@ from typing import Any
 from workers.chat.formats.chat_format import ParameterFormat
 from workers.chat.parsing.literals import json_text
 from workers.chat.parsing.reader import Marker, Reading, TextReader
-from workers.chat.parsing.schema_types import branches, json_value, types_of
+from workers.chat.parsing.schema_types import branches, json_value, property_names, types_of
 
 _KEY = re.compile(r"[^\s<>\"'=]+")
+_PLAIN_KEY = re.compile(r"[\w.\-]+")
 _CDATA_BEGIN, _CDATA_END = "<![CDATA[", "]]>"
 MAX_NESTING = 32
 
@@ -38,7 +39,9 @@ class TaggedArguments:
     ) -> None:
         self._reader = reader
         self._parameter = parameter
-        self._before = Marker(parameter.before.strip())
+        odd_keys = sorted(key for key in property_names(schema) if not _PLAIN_KEY.fullmatch(key))
+        self._before = Marker(parameter.before.strip(), odd_keys=odd_keys)
+        self._odd_key = Marker("{key}" + parameter.middle.strip() if odd_keys else "", odd_keys=odd_keys)
         self._separator = Marker(parameter.separator.strip())
         self._middle = Marker(parameter.middle.strip())
         self._ends = list(ends)
@@ -72,15 +75,25 @@ class TaggedArguments:
         reader.pin()
         start, key = reader.at, ""
         if self._before and (yield from reader.accept([self._before])):
-            assert reader.hit is not None
-            key = reader.hit.holes.get("key", "")
-            if not key and (yield from reader.read_pattern(_KEY)):
-                key = reader.found
-            if self._middle and not (yield from reader.accept([self._middle])):
-                key = ""
+            key = yield from self._key_and_middle()
         if not key:
             reader.at = start
         reader.unpin()
+        return key
+
+    def _key_and_middle(self) -> Generator[None, None, str]:
+        """Read on from the beginning of an argument to its value; its key, or nothing if that is not how it goes on."""
+        reader = self._reader
+        assert reader.hit is not None
+        key = reader.hit.holes.get("key", "")
+        if not key:
+            begin = reader.at
+            if self._odd_key and (yield from reader.accept([self._odd_key])) and reader.hit.holes["key"]:
+                return reader.hit.holes["key"]
+            reader.at = begin
+            key = reader.found if (yield from reader.read_pattern(_KEY)) else ""
+        if self._middle and not (yield from reader.accept([self._middle])):
+            return ""
         return key
 
     def _property(self, schema: Any, key: str) -> Any:
