@@ -12,6 +12,7 @@ from workers.chat.parsing.json_text import closing, read_json
 from workers.chat.parsing.literals import PYTHON, LiteralNotation, LiteralReader
 from workers.chat.parsing.parts import AnswerPart, Arguments, CallBegin
 from workers.chat.parsing.reader import TAG, Marker, Reading, TextReader
+from workers.chat.parsing.schema_types import property_names
 from workers.chat.parsing.tagged_arguments import TaggedArguments
 
 _NAME = re.compile(r"[\w.\-]+")
@@ -221,12 +222,11 @@ class CallReader:
         reader.at += 1
         quote = self._format.quote
         notation = LiteralNotation((quote,), escapes=quote in "'\"")
-        return (yield from LiteralReader(reader, notation, self._arguments).members("}", ":"))
+        return (yield from self._literals(notation, name).members("}", ":"))
 
     def _python_calls(self) -> Reading:
         """Read ``name(key=value), ...``, within brackets or not."""
         reader, found = self._reader, False
-        values = LiteralReader(reader, PYTHON, self._arguments)
         while (yield from reader.skip_space()):
             character = reader.text[reader.at]
             if character in "[,":
@@ -245,9 +245,13 @@ class CallReader:
             if not called:
                 return found
             found = True
-            if not (yield from values.members(")", "=")):
+            if not (yield from self._literals(PYTHON, name).members(")", "=")):
                 return False
         return found
+
+    def _literals(self, notation: LiteralNotation, name: str) -> LiteralReader:
+        keys = property_names(self._schemas.get(name, {}))
+        return LiteralReader(self._reader, notation, self._arguments, sorted(keys, key=len, reverse=True))
 
     def _begin(self, name: str, identifier: str) -> bool:
         """Begin a call; False if it has no markers and there is no such function."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from workers.chat.parsing.reader import Marker, Reading, TextReader
@@ -54,10 +54,14 @@ class LiteralReader:
         reader: where the text comes from.
         notation: how it is written.
         sink: gets the JSON text.
+        keys: names of members. Those that are no words are known by this.
     """
 
-    def __init__(self, reader: TextReader, notation: LiteralNotation, sink: Callable[[str], None]) -> None:
+    def __init__(
+        self, reader: TextReader, notation: LiteralNotation, sink: Callable[[str], None], keys: Sequence[str] = ()
+    ) -> None:
         self._reader = reader
+        self._odd_keys = [key for key in keys if not _WORD.fullmatch(key)]
         self._notation = notation
         self._quotes = [Marker(quote) for quote in notation.quotes]
         self._sink = sink
@@ -138,6 +142,11 @@ class LiteralReader:
         if (yield from reader.accept(self._quotes)):
             assert reader.hit is not None
             return (yield from self._string(self._notation.quotes[reader.hit.index]))
+        if self._odd_keys and (yield from reader.accept([Marker(key + assignment) for key in self._odd_keys])):
+            assert reader.hit is not None
+            reader.at -= len(assignment)
+            self._sink(f'"{json_text(self._odd_keys[reader.hit.index])}"')
+            return True
         if not (yield from reader.read_pattern(_BARE_KEYS[assignment])):
             return False
         self._sink(f'"{json_text(reader.found.rstrip())}"')

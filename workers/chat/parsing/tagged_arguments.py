@@ -39,7 +39,7 @@ class TaggedArguments:
     ) -> None:
         self._reader = reader
         self._parameter = parameter
-        odd_keys = sorted(key for key in property_names(schema) if not _PLAIN_KEY.fullmatch(key))
+        odd_keys = sorted(key for key in property_names(schema) if key and not _PLAIN_KEY.fullmatch(key))
         self._before = Marker(parameter.before.strip(), odd_keys=odd_keys)
         self._odd_key = Marker("{key}" + parameter.middle.strip() if odd_keys else "", odd_keys=odd_keys)
         self._separator = Marker(parameter.separator.strip())
