@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.workers import chat_templates
@@ -79,6 +79,7 @@ def can_be_written(source: str, arguments: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", CALL_TEMPLATES)
+@settings(deadline=None)  # the first one learns the format
 @given(
     made=st.lists(st.tuples(st.sampled_from(["f", "get_time", "a-b.c"]), ARGUMENTS), min_size=1, max_size=3),
     data=st.data(),
