@@ -225,7 +225,7 @@ def _words_apart(message: ChatMessage, beside: Beside) -> Iterator[ChatMessage]:
     if "tool_calls" in message and message["content"]:
         if beside is Beside.APART:
             yield {key: value for key, value in message.items() if key != "tool_calls"}
-        message = {key: value for key, value in message.items() if key != "reasoning_content"}
+            message = {key: value for key, value in message.items() if key != "reasoning_content"}
         yield {**message, "content": ""}
     else:
         yield message
@@ -237,8 +237,12 @@ def _joined(messages: list[ChatMessage], roles: tuple[str, ...]) -> list[ChatMes
     for message in messages:
         last = joined[-1] if joined else None
         if last is not None and last["role"] == message["role"] in roles and not last.get("tool_calls"):
-            texts = [text for text in (last["content"], message["content"]) if text]
-            joined[-1] = {**last, **message, "content": "\n\n".join(texts)}
+            both = {
+                key: "\n\n".join(text for text in (last.get(key), message.get(key)) if text)
+                for key in ("content", "reasoning_content")
+                if key in last or key in message
+            }
+            joined[-1] = {**last, **message, **both}
         else:
             joined.append(message)
     return joined

@@ -298,3 +298,11 @@ def test_a_template_that_lists_tools_behind_a_system_message_gets_one() -> None:
 
 def test_ids_of_odd_characters_become_letters_and_digits() -> None:
     assert short_id("\ud800").isalnum()
+
+
+def test_no_thought_is_lost_where_words_beside_calls_are_or_messages_are_joined() -> None:
+    call = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    said = [{"role": "assistant", "content": "w", "reasoning_content": thought} for thought in ("one", "two")]
+    (calling,) = fit_messages([{**said[0], "tool_calls": [call]}], Needs(beside=Beside.LOST), None, "thinking")
+    (joined,) = fit_messages(said, Needs(merges=True), None, "thinking")
+    assert (calling["thinking"], joined["thinking"]) == ("one", "one\n\ntwo")
