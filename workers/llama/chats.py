@@ -103,8 +103,6 @@ class ModelChats:
         """How the answer to a chat is read."""
         template, tools = self._template(job), offered_tools(job)
         chat_format = template.chat.format
-        if not (tools or chat_format.thinks or chat_format.words or chat_format.parts):
-            return AnswerReading()
         keeps_thoughts = (job.reasoning_format or self._reasoning.format) is ReasoningFormat.NONE
         parser = answer_parser(chat_format, prompt, tools, keeps_thoughts)
         return AnswerReading(parser, self._markers[template.source], self._budget(job, chat_format))

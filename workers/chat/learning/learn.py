@@ -104,6 +104,8 @@ def _whole(render: Renderer) -> str:
     for leading in ([], [{"role": "system", "content": "rules"}]):
         try:
             whole = render([*leading, {"role": "user", "content": "hello"}], TOOLS, True, {})
+        except MemoryError:
+            raise
         except Exception:  # an untrusted program may raise anything
             continue
         if FUNCTION in whole:

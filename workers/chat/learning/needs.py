@@ -205,5 +205,7 @@ class _Trial:
             messages = [_in_parts(m) if isinstance(m.get("content"), str) and m["content"] else m for m in messages]
         try:
             return self.render(messages, tools, True, {})
+        except MemoryError:
+            raise
         except Exception:  # an untrusted program may raise anything
             return ""

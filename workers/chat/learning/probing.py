@@ -105,6 +105,8 @@ class TemplateProbe:
         try:
             tools = tools or (TOOLS if self.needs_tools else None)
             text = self.render(messages, list(tools) if tools else None, generation, options or {})
+        except MemoryError:
+            raise
         except Exception:  # an untrusted program may raise anything
             return None
         _, found, after = text.rpartition(USER)
