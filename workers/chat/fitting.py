@@ -237,7 +237,7 @@ def _joined(messages: list[ChatMessage], roles: tuple[str, ...]) -> list[ChatMes
     for message in messages:
         last = joined[-1] if joined else None
         if last is not None and last["role"] == message["role"] in roles and not last.get("tool_calls"):
-            both = {
+            both: ChatMessage = {
                 key: "\n\n".join(text for text in (last.get(key), message.get(key)) if text)
                 for key in ("content", "reasoning_content")
                 if key in last or key in message

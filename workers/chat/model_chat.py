@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -151,8 +152,17 @@ class ModelChat:
             )
             messages = _with_system_text(messages, described)
         shown = tools if self.learnt.lists_tools else []
-        fitted = fit_messages(messages, self.needs, calls, self.learnt.reasoning_key, tools=bool(shown))
-        return render_tools(self._program, fitted, shown, True, options)
+        try:
+            return self._fitted(messages, shown, options)
+        except TemplateRefusal:
+            answered = list(_with_answered_results(messages))
+            if len(answered) == len(messages):
+                raise
+        return self._fitted(answered, shown, options)
+
+    def _fitted(self, messages: list[ChatMessage], tools: list[dict[str, Any]], options: dict[str, Any]) -> str:
+        fitted = fit_messages(messages, self.needs, self.format.calls, self.learnt.reasoning_key, tools=bool(tools))
+        return render_tools(self._program, fitted, tools, True, options)
 
     def _beginning(self, message: ChatMessage, marks: Marks, opened: bool) -> list[str]:
         """An assistant's message as the beginning of an answer."""
@@ -214,6 +224,16 @@ def _with_parsed_arguments(message: ChatMessage) -> ChatMessage:
         {**call, "function": {**call["function"], "arguments": arguments_of(call)}} for call in message["tool_calls"]
     ]
     return {**message, "tool_calls": calls}
+
+
+def _with_answered_results(messages: list[ChatMessage]) -> Iterator[ChatMessage]:
+    """The messages, with a word of the assistant's between results and what the user says behind them."""
+    last = ""
+    for message in messages:
+        if last in ("tool", "function") and message["role"] == "user":
+            yield {"role": "assistant", "content": "OK."}
+        yield message
+        last = message["role"]
 
 
 def _with_system_text(messages: list[ChatMessage], text: str) -> list[ChatMessage]:

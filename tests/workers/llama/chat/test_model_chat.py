@@ -232,3 +232,16 @@ def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Voc
 
 def test_the_plain_template_ends_a_turn_with_a_stop_string(vocabulary: Vocabulary) -> None:
     assert find_template("plain", None, vocabulary.is_special).stop == ("\nUser:",)
+
+
+def test_a_user_may_speak_behind_a_result_where_roles_must_alternate() -> None:
+    strict = """{% set state = namespace(user=false) %}{% for m in messages %}
+{%- if m.role == 'user' %}{% if state.user %}{{ raise_exception('roles must alternate') }}{% endif %}
+{%- set state.user = true %}{% elif m.role == 'assistant' and not m.tool_calls %}{% set state.user = false %}{% endif %}
+{%- if m.tool_calls %}{% for c in m.tool_calls %}{% set f = c.function %}
+{{- '<c>' }}{{ {'name': f.name, 'arguments': f.arguments} | tojson }}</c>{% endfor %}
+{%- else %}[{{ m.role }}: {{ m.content }}]{% endif %}{% endfor %}"""
+    shown = render(strict, user("hi"), CALL, RESULT, user("and now?"))
+    assert shown.endswith("sunny][assistant: OK.][user: and now?]")
+    with pytest.raises(TemplateRefusal):
+        render(strict, user("hi"), user("and now?"), {"role": "weird", "content": "x"}, user("x"))
