@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from router.schemas.errors import ApiError
 from router.schemas.text.chat import ChatRequest
+from router.schemas.text.tools import FunctionDefinition
 from shared.wire.jobs import ToolChoice
 
 
@@ -41,6 +42,10 @@ class FunctionCallingRequest(ChatRequest):
 
     temperature: float = Field(0.0, ge=0, le=5, description="0: greedy.")
     parallel_tool_calls: bool = False
+
+    def callable_functions(self) -> list[FunctionDefinition]:
+        """The functions that may be called. Here their schemas are enforced as a whole, or refused."""
+        return [function.model_copy(update={"strict": True}) for function in super().callable_functions()]
 
     def choice(self) -> tuple[ToolChoice, str | None]:
         """The choice of the call, where ``auto`` means ``required``.

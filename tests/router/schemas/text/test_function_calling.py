@@ -25,3 +25,9 @@ def test_function_calling_always_calls_once_and_greedily() -> None:
 def test_function_calling_without_a_function_to_call(body: dict[str, Any], param: str) -> None:
     error = refusal(FunctionCallingRequest, {**CHAT, **body})
     assert (error.status, error.param) == (400, param)
+
+
+def test_all_of_a_schema_must_be_enforced_in_function_calling() -> None:
+    tools = [{"type": "function", "function": {"name": name, "strict": False}} for name in "fg"]
+    (job,) = FunctionCallingRequest.model_validate({**CHAT, "tools": tools}).to_jobs()
+    assert [tool["function"]["strict"] for tool in job.tools] == [True, True]
