@@ -37,7 +37,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _formats(args: argparse.Namespace) -> int:
-    if args.parse not in (None, "-") and not Path(args.parse).exists():
+    if args.parse not in (None, "-") and (not Path(args.parse).exists() or Path(args.parse).is_dir()):
         raise ModelError(f"--parse: expected an existing file, got {args.parse!r}")
     words = [*_template_of(args.model), f"--bos={args.bos}", f"--eos={args.eos}"]
     if args.parse is not None:

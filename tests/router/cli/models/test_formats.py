@@ -51,6 +51,7 @@ def test_a_model_with_another_template_is_described(capfd: pytest.CaptureFixture
     assert "kind of calls         tagged\n" in capfd.readouterr().out
 
 
-def test_a_missing_file_of_answers_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["formats", "smollm2", "--parse", "none.jsonl"]) == 1
-    assert capsys.readouterr().err == "nexa: --parse: expected an existing file, got 'none.jsonl'\n"
+@pytest.mark.parametrize("path", ["none.jsonl", "", "/"])
+def test_a_missing_file_of_answers_is_one_line(capsys: pytest.CaptureFixture[str], path: str) -> None:
+    assert main(["formats", "smollm2", "--parse", path]) == 1
+    assert capsys.readouterr().err == f"nexa: --parse: expected an existing file, got {path!r}\n"
