@@ -105,12 +105,14 @@ def needs_key(options: ServerOptions) -> bool:
 def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run_folder: Path) -> ServerSettings:
     """The settings that all processes of the server read."""
     given = {name: getattr(options, name) for name in ServerOptions.model_fields}
+    key_file = data_path(options.key_file, KEY_FILE_NAME)
     return ServerSettings(
         **given
         | {
             "media_folder": str(data_path(options.media_folder, "media")),
             "output_folder": str(data_path(options.output_folder, "images")),
-            "key_file": str(data_path(options.key_file, KEY_FILE_NAME)),
+            "key_file": str(key_file),
+            "state_folder": _file(options.state_folder) or str(key_file.parent),
             "ssl_certfile": _file(options.ssl_certfile),
             "ssl_keyfile": _file(options.ssl_keyfile),
         },

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Self
 
 from router.jobs.limits import UNLIMITED, Priority, UserLimits
-from router.keys.database import LOCK_TIMEOUT_S, KeyFile, KeyFileError, write_transaction
+from router.keys.database import KeyFile, KeyFileError
+from router.storage.database import LOCK_TIMEOUT_S, write_transaction
 
 KEY_PREFIX = "nexa"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from router.jobs.consumption import Consumption
-from router.keys.database import KeyFile, write_transaction
+from router.keys.database import KeyFile
+from router.storage.database import write_transaction
 
 NO_KEY = ""
 """Stands for the key name of requests without a named key."""

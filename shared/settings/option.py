@@ -33,6 +33,7 @@ class Group(StrEnum):
     MODELS = "models and workers (also for one model: MODEL@OPTION=VALUE)"
     IMAGE_MODELS = "image models (also for one model: MODEL@OPTION=VALUE)"
     IMAGES = "images"
+    STATE = "files, batches and stored answers"
     OPERATION = "operation and logs"
 
 

@@ -247,6 +247,11 @@ class ServerOptions(BaseModel):
         ),
     ] = GIGABYTE
 
+    state_folder: Annotated[
+        str,
+        Option(_FOLDER, "where files, batches and answers are stored (default: beside --key-file)", Group.STATE),
+    ] = ""
+
     reload: Annotated[bool, Option(Switch(), "restart the router when its code changes", Group.OPERATION)] = False
     otlp_endpoint: Annotated[
         str, Option(BaseUrl(), "OpenTelemetry collector for traces (OTLP over HTTP)", Group.OPERATION)

@@ -73,6 +73,13 @@ def test_keys_are_in_the_users_data_folder_unless_another_file_is_given(
     assert settings_of(started, "echo", "--key-file", str(tmp_path / "own")).key_file == str(tmp_path / "own")
 
 
+def test_state_is_beside_the_keys_unless_another_folder_is_given(started: dict[str, Any], tmp_path: Path) -> None:
+    keys = str(tmp_path / "own" / "keys.sqlite3")
+    assert settings_of(started, "echo", "--key-file", keys).state_folder == f"{tmp_path}/own"
+    settings = settings_of(started, "echo", "--key-file", keys, "--state-folder", str(tmp_path / "state"))
+    assert settings.state_folder == f"{tmp_path}/state"
+
+
 def test_the_path_of_a_template_file_is_made_absolute(
     started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,7 +15,7 @@ import pytest
 
 from router.jobs.limits import Priority, UserLimits
 from router.keys.access import Access
-from router.keys.database import KeyFile, KeyFileError, connect
+from router.keys.database import KeyFile, KeyFileError
 from router.keys.keyring import Keyring
 from router.keys.store import KeyStore
 
@@ -142,38 +140,6 @@ def test_another_process_that_closes_the_file_leaves_its_log_in_place(path: Path
     assert [key["name"] for key in json.loads(seen.stdout)] == ["bob", "ann"]
     for store in opened:
         store.close()
-
-
-def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "other.sqlite3"
-    other = sqlite3.connect(path)
-    other.execute("CREATE TABLE key (mine)")
-    other.close()
-    with pytest.raises(KeyFileError, match="another program's"):
-        connect(path)
-
-
-@pytest.mark.parametrize("content", [b"no database at all, but a text of some length" * 20, b"\0" * 5000])
-def test_a_file_that_is_not_a_database_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "notes.txt"
-    path.write_bytes(content)
-    with pytest.raises(KeyFileError, match=re.escape("notes.txt")):
-        connect(path)
-    assert path.read_bytes() == content
-
-
-def test_a_file_of_a_newer_version_is_left_alone(path: Path) -> None:
-    database = connect(path)
-    database.execute("PRAGMA user_version = 9")
-    database.close()
-    with pytest.raises(KeyFileError, match="expected version 1 or earlier, got 9"):
-        connect(path)
-
-
-def test_a_folder_that_cannot_be_created_is_a_readable_error(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(KeyFileError, match="cannot be opened"):
-        connect(tmp_path / "file" / "keys.sqlite3")
 
 
 def test_a_key_is_needed_once_one_was_created_even_if_it_is_revoked(store: KeyStore) -> None:
