@@ -16,7 +16,7 @@ from fastapi_offline import FastAPIOffline
 
 from router.answers.registry import JobRegistry
 from router.answers.restoring import Restorer
-from router.api.families import FAMILIES, OPEN_PATHS, PATHS, QUIET_PATHS, WRITERS, body_limits
+from router.api.families import ERROR_WRITERS, FAMILIES, OPEN_PATHS, PATHS, QUIET_PATHS, WRITERS, body_limits
 from router.http.bodies.body_budget import BodyBudget
 from router.http.bodies.byte_budget import ByteBudget, ByteLimit
 from router.http.body_limit import BodyLimit
@@ -67,7 +67,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     parts.attach_to(app)
     app.state.access = access
     _add_endpoints(app, access.needs_key)
-    install_error_handlers(app, PATHS)
+    install_error_handlers(app, PATHS, ERROR_WRITERS)
     observers: list[RequestObserver] = [parts.metrics, parts.usage_log]
     if tracing is not None:
         observers.append(tracing)

@@ -1,4 +1,4 @@
-"""Answers as server-sent events.
+"""Streamed answers: server-sent events, or lines of JSON.
 
 This is the router's hot path, so events are formatted by hand: each batch of a job's events becomes one string and one
 ASGI message, and only the tokens' text is encoded per event.
@@ -20,6 +20,7 @@ from typing import Protocol
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from router.answers.stream_format import EVENTS, StreamFormat
 from router.answers.submission import Batch, SubmittedRequest
 from router.answers.warnings import warning_header
 from router.http.disconnect import ClientGone, run_unless_disconnected
@@ -28,14 +29,18 @@ from router.schemas.errors import ApiError
 from shared.wire.payloads import Failed, Payload
 
 KEEP_ALIVE_INTERVAL_S = 15.0
-"""Silence after which a comment is sent, so that proxies do not close the connection."""
+"""Silence after which something is sent, so that proxies do not close the connection."""
 DONE_EVENT = "data: [DONE]\n\n"
 
 log = logging.getLogger("nexa.request")
 
 
 class ChunkWriter(Protocol):
-    """Renders an endpoint's chunks in the event stream format (``data: {...}`` and a blank line)."""
+    """Writes the chunks of a stream in the form of one API: events (``data: {...}`` and a blank line), or lines."""
+
+    @property
+    def stream_format(self) -> StreamFormat:
+        """What the chunks are."""
 
     def opening(self) -> list[str]:
         """The chunks before the first event."""
@@ -44,7 +49,24 @@ class ChunkWriter(Protocol):
         """The chunks for some events of a choice; may be empty."""
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """The chunks after the last event, without ``[DONE]``. All choices are done."""
+        """The chunks after the last event, with the mark of the end. All choices are done."""
+
+    def failure(self, error: ApiError) -> list[str]:
+        """The chunks that end a stream in which this error happened."""
+
+
+class EventWriter:
+    """Base of writers of server-sent events with OpenAI's errors."""
+
+    stream_format = EVENTS
+
+    def opening(self) -> list[str]:
+        """There are no chunks before the first event."""
+        return []
+
+    def failure(self, error: ApiError) -> list[str]:
+        """An ``error`` event."""
+        return [error_event(error)]
 
 
 async def write_events(
@@ -55,7 +77,7 @@ async def write_events(
 ) -> list[str]:
     """Pass a request's events to ``write`` as they come; returns the events that end the stream.
 
-    These are the last chunks and ``[DONE]``, or an ``error`` event. ``first`` is the request's first batch if it was
+    These are the last chunks, or those of an error. ``first`` is the request's first batch if it was
     already taken.
 
     Raises:
@@ -75,19 +97,14 @@ async def write_events(
                 raise ApiError.from_job(last)
             batch = await submitted.next_batch()
         submitted.check_done()
-        return [*events, *chunks.closing(submitted), DONE_EVENT]
+        return [*events, *chunks.closing(submitted)]
     except ApiError as error:
-        return [error_event(error)]
+        return chunks.failure(error)
     except ClientGone:
         raise
     except Exception:
         log.exception("stream failed", extra={"id": submitted.record.request_id})
-        return [error_event(ApiError(500, "the server failed while streaming this answer; its log has the reason"))]
-
-
-def comment(text: str) -> bytes:
-    """A line that clients skip, wherever it stands between events."""
-    return f": {text}\n".encode()
+        return chunks.failure(ApiError(500, "the server failed while streaming this answer; its log has the reason"))
 
 
 def error_event(error: ApiError) -> str:
@@ -96,19 +113,20 @@ def error_event(error: ApiError) -> str:
 
 
 class EventResponse(Response, ABC):
-    """An ASGI response of server-sent events, which ends when the client disconnects."""
+    """An ASGI response of a stream, which ends when the client disconnects."""
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, stream_format: StreamFormat = EVENTS) -> None:
         self.status_code = 200
         self.background = None
         self.init_headers(
             {
-                "Content-Type": "text/event-stream; charset=utf-8",
+                "Content-Type": stream_format.media_type,
                 "Cache-Control": "no-cache",
                 "X-Accel-Buffering": "no",
                 "X-Job-Id": job_id,
             }
         )
+        self._keep_alive_text = stream_format.keep_alive.encode()
         self._sent_at_s = 0.0
 
     @abstractmethod
@@ -151,15 +169,16 @@ class EventResponse(Response, ABC):
         except OSError:
             raise ClientGone from None
         self._sent_at_s = time.monotonic()
-        keeping_alive = asyncio.ensure_future(self._keep_alive())
+        keeping_alive = asyncio.ensure_future(self._keep_alive()) if self._keep_alive_text else None
         try:
             end = await self.send_events()
         finally:
-            keeping_alive.cancel()
+            if keeping_alive is not None:
+                keeping_alive.cancel()
         await self.put(end, more=False)
 
     async def _keep_alive(self) -> None:
-        """Send a comment after each ``KEEP_ALIVE_INTERVAL_S`` of silence."""
+        """Send a sign of life after each ``KEEP_ALIVE_INTERVAL_S`` of silence."""
         while True:
             wait_s = self._sent_at_s + KEEP_ALIVE_INTERVAL_S - time.monotonic()
             if wait_s > 0:
@@ -167,18 +186,18 @@ class EventResponse(Response, ABC):
                 continue
             self._sent_at_s = time.monotonic()
             with contextlib.suppress(ClientGone):
-                await self.put(comment("waiting"))
+                await self.put(self._keep_alive_text)
 
 
 class EventStream(EventResponse):
     """Streams a request whose first batch was already taken.
 
-    An error is sent as an ``error`` event, which ends the stream. The request is closed when the stream ends or the
+    An error is sent as a chunk, which ends the stream. The request is closed when the stream ends or the
     client disconnects.
     """
 
     def __init__(self, submitted: SubmittedRequest, chunks: ChunkWriter, first: Batch | None) -> None:
-        super().__init__(submitted.record.answer_id)
+        super().__init__(submitted.record.answer_id, chunks.stream_format)
         self.headers.update(warning_header(submitted))
         self._submitted = submitted
         self._chunks = chunks

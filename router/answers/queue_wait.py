@@ -1,7 +1,8 @@
 """Reports a request's position in the queue to its client.
 
-A stream that is queued for longer than ``START_DELAY_S`` begins with comments (``: queued at position N``) until its
-first event. A whole answer has the header ``X-Queue-Position``: the position when the request was accepted.
+A stream that is queued for longer than ``START_DELAY_S`` begins with its place in the queue until its first event, as
+comments (``: queued at position N``) or however its format has it. A whole answer has the header ``X-Queue-Position``:
+the position when the request was accepted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from router.answers.event_stream import comment
+from router.answers.stream_format import StreamFormat
 from router.answers.submission import Batch, SubmittedRequest
 from router.http.disconnect import ClientGone, run_unless_disconnected
 
@@ -56,13 +57,20 @@ class QueuedStream(Response):
     error while queued becomes an event of that stream.
     """
 
-    def __init__(self, submitted: SubmittedRequest, taking: asyncio.Task[Batch | None], make: MakeStream) -> None:
+    def __init__(
+        self,
+        submitted: SubmittedRequest,
+        taking: asyncio.Task[Batch | None],
+        make: MakeStream,
+        stream_format: StreamFormat,
+    ) -> None:
         self.status_code = 200
         self.background = None
         self.raw_headers = list(make(None).raw_headers)
         self._submitted = submitted
         self._taking = taking
         self._make = make
+        self._position_text = stream_format.position
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the whole stream."""
@@ -82,9 +90,9 @@ class QueuedStream(Response):
         while not self._taking.done():
             position = self._submitted.position()
             intervals += 1
-            if position and (position != reported or intervals >= KEEP_ALIVE_INTERVALS):
-                told = comment(f"queued at position {position}")
-                await send({"type": "http.response.body", "body": told, "more_body": True})
+            if self._position_text and position and (position != reported or intervals >= KEEP_ALIVE_INTERVALS):
+                told = self._position_text.replace("{position}", str(position))
+                await send({"type": "http.response.body", "body": told.encode(), "more_body": True})
                 reported, intervals = position, 0
             await asyncio.wait({self._taking}, timeout=REPORT_INTERVAL_S)
         return self._taking.result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any, TypeVar
 
@@ -37,6 +38,11 @@ async def _note_resumable(
 
 RESUMABLE = [Depends(_note_resumable)]
 """The dependencies of an endpoint whose streams can be resumed."""
+
+
+def is_resumable(request: Request) -> bool:
+    """Whether the client wants to be able to come back to this stream, and the endpoint can do that."""
+    return bool(getattr(request.state, "resumable", False))
 
 
 def registry_of(request: Request) -> JobRegistry:
@@ -76,7 +82,7 @@ async def answer_in_chunks(request: Request, submitted: SubmittedRequest, chunks
     ``START_DELAY_S`` in the queue. A resumable stream starts at once, since its client needs the job's id.
     """
     response: Response
-    if request.state.resumable:
+    if is_resumable(request):
         response = ResumableResponse(registry_of(request).keep(submitted, chunks))
     else:
         registry_of(request).add(submitted)
@@ -90,7 +96,8 @@ async def _begun(request: Request, submitted: SubmittedRequest, chunks: ChunkWri
     if submitted.queue_position:
         taking = await run_unless_disconnected(request.receive, first_batch(submitted))
         if not taking.done():
-            return QueuedStream(submitted, taking, lambda first: EventStream(submitted, chunks, first))
+            stream_of = functools.partial(EventStream, submitted, chunks)
+            return QueuedStream(submitted, taking, stream_of, chunks.stream_format)
         first = taking.result()
     else:
         first = await run_unless_disconnected(request.receive, submitted.next_batch())

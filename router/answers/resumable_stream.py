@@ -10,7 +10,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from router.answers.event_log import EventLog
-from router.answers.event_stream import ChunkWriter, EventResponse, error_event, write_events
+from router.answers.event_stream import ChunkWriter, EventResponse, write_events
 from router.answers.submission import SubmittedRequest
 from router.http.request_record import HEAD_ONLY
 from router.schemas.errors import ApiError
@@ -41,7 +41,7 @@ class ResumableStream:
         self.log.reader_unknown = not has_reader
         self.reader: object | None = self if has_reader else None  # stands for the first reader until it attaches
         self.detached_at_s = time.monotonic()
-        self._chunks = chunks
+        self.chunks = chunks
         self._timeout_s = timeout_s
         self._on_close = on_close
         self._closed = False
@@ -99,7 +99,7 @@ class ResumableStream:
             self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self.close)
 
     async def _run(self) -> None:
-        closing = await write_events(self.submitted, self._chunks, None, self._write)
+        closing = await write_events(self.submitted, self.chunks, None, self._write)
         try:
             self._end_request()
         finally:
@@ -126,7 +126,7 @@ class ResumableResponse(EventResponse):
     """
 
     def __init__(self, stream: ResumableStream, after: int = 0) -> None:
-        super().__init__(stream.submitted.record.answer_id)
+        super().__init__(stream.submitted.record.answer_id, stream.chunks.stream_format)
         self._stream = stream
         self._after = after
 
@@ -145,7 +145,7 @@ class ResumableResponse(EventResponse):
             try:
                 position, data = events.read(position)
             except ApiError as error:
-                return error_event(error).encode()
+                return self._failure(error)
             if events.ended and position == events.last_id:
                 events.sent_id = position
                 return data
@@ -156,8 +156,11 @@ class ResumableResponse(EventResponse):
             else:
                 await events.changed()
         message = "another connection has taken over this stream, which has one reader at a time"
-        return error_event(ApiError(409, message, code="taken_over")).encode()
+        return self._failure(ApiError(409, message, code="taken_over"))
 
     def leave(self) -> None:
         """Detach from the stream, which then waits for another reader."""
         self._stream.detach(self)
+
+    def _failure(self, error: ApiError) -> bytes:
+        return "".join(self._stream.chunks.failure(error)).encode()

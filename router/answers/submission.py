@@ -16,7 +16,7 @@ from router.jobs.consumption import Consumption, consumed_by
 from router.jobs.job import Blob, Job, JobRequest, JobState
 from router.jobs.limits import UserLimits, lower_priority
 from router.schemas.errors import ApiError
-from router.schemas.scheduling import DEFAULT_SCHEDULING, SchedulingFields
+from router.schemas.scheduling import DEFAULT_SCHEDULING, Scheduling
 from shared.kinds import kind_of
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
@@ -35,8 +35,8 @@ class SubmittedRequest:
 
     ``choices`` has the work of each choice, all of one kind; they share the ``blobs``. Each run of
     ``choices_per_prompt`` choices has the same prompt. With ``queued_as_one``, the limits of waiting requests count the
-    first choice only. ``on_close`` is called once, when the request is closed. ``cancelled`` is the error that
-    readers get once the request was cancelled.
+    first choice only. ``notes`` are warnings that the request itself gives cause for. ``on_close`` is called once, when
+    the request is closed. ``cancelled`` is the error that readers get once the request was cancelled.
 
     Raises:
         Refused: the model is not served. On entering: the queue is full, or no worker can run it; no job is left.
@@ -50,9 +50,10 @@ class SubmittedRequest:
         model: str | None,
         choices: Sequence[Work],
         blobs: tuple[Blob, ...] = (),
-        scheduling: SchedulingFields = DEFAULT_SCHEDULING,
+        scheduling: Scheduling = DEFAULT_SCHEDULING,
         choices_per_prompt: int = 1,
         queued_as_one: bool = False,
+        notes: Sequence[str] = (),
     ) -> None:
         self.kind = kind_of(choices[0])
         served = broker.find_model(model, self.kind)
@@ -87,6 +88,7 @@ class SubmittedRequest:
         self._readers: list[asyncio.Task[None]] = []
         self._unfinished = len(choices)
         self._choices_per_prompt = choices_per_prompt
+        self._notes = notes
         self._released = False
         record.model = self.model
         record.kind = self.kind
@@ -154,9 +156,9 @@ class SubmittedRequest:
 
     @property
     def warnings(self) -> list[str]:
-        """What the request asks for and does not get, as far as its jobs have begun."""
+        """What the request asks for and does not get, as far as it is known: jobs tell when they begin."""
         begun = [job.begun for job in self.jobs if job.begun is not None]
-        return list(dict.fromkeys(warning for started in begun for warning in started.warnings))
+        return list(dict.fromkeys([*self._notes, *(warning for started in begun for warning in started.warnings)]))
 
     @property
     def consumed(self) -> Consumption:

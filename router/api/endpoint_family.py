@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from starlette.routing import Route
 
 from router.answers.restoring import RestoreWriter
+from router.http.error_handlers import ErrorWriter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +21,7 @@ class EndpointFamily:
     ``text_paths`` are JSON without files. ``operations``
     maps paths to OpenTelemetry's ``gen_ai.operation.name``. ``quiet_paths`` are polled by monitoring: requests to them
     are logged at level debug only, and not traced. ``writers`` go on with the streams of these paths after
-    a restart of the router.
+    a restart of the router. ``error_writers`` write all errors of requests to these paths and to those below them.
     """
 
     routers: tuple[APIRouter, ...] = ()
@@ -31,6 +32,7 @@ class EndpointFamily:
     operations: Mapping[str, str] = field(default_factory=dict)
     quiet_paths: frozenset[str] = frozenset()
     writers: Mapping[str, RestoreWriter] = field(default_factory=dict)
+    error_writers: Mapping[str, ErrorWriter] = field(default_factory=dict)
 
     @property
     def paths(self) -> dict[str, frozenset[str]]:

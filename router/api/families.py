@@ -13,6 +13,7 @@ OPEN_PATHS = frozenset(path for family in FAMILIES for path in family.open_paths
 PATHS = {path: methods for family in FAMILIES for path, methods in family.paths.items()}
 QUIET_PATHS = frozenset(path for family in FAMILIES for path in family.quiet_paths)
 WRITERS = {path: writer for family in FAMILIES for path, writer in family.writers.items()}
+ERROR_WRITERS = {path: writer for family in FAMILIES for path, writer in family.error_writers.items()}
 OPERATIONS = {path: operation for family in FAMILIES for path, operation in family.operations.items()}
 
 

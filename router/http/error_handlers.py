@@ -1,9 +1,10 @@
-"""Errors become OpenAI error objects."""
+"""Errors become OpenAI error objects, or those of another API on that API's paths."""
 
 from __future__ import annotations
 
 import http
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,6 +12,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from router.http.disconnect import ClientGone
 from router.http.path_hint import Paths, path_hint, slash_redirect
@@ -49,9 +51,19 @@ _EXPECTED = {
 """What was expected, by type of Pydantic's error; other types keep Pydantic's own words."""
 
 
-def install_error_handlers(app: FastAPI, paths: Paths | None = None) -> None:
-    """Make ``app`` answer every error with an OpenAI error object. A 404 names the one of ``paths`` that was meant."""
+ErrorWriter = Callable[[ApiError, Scope], Response]
+"""Makes the response for an error of a request. The response has the error's ``headers``."""
+
+
+def install_error_handlers(
+    app: FastAPI, paths: Paths | None = None, writers: Mapping[str, ErrorWriter] | None = None
+) -> None:
+    """Make ``app`` answer every error with an error object, and a 404 name the one of ``paths`` that was meant.
+
+    The ``writers`` are for all paths that are one of these or below it; elsewhere the objects are OpenAI's.
+    """
     app.state.paths = paths or {}
+    app.state.error_writers = writers or {}
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(Refused, _on_refused)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
@@ -61,8 +73,33 @@ def install_error_handlers(app: FastAPI, paths: Paths | None = None) -> None:
 
 
 def error_response(error: ApiError) -> Response:
-    """``error`` as a response."""
-    return JSONResponse(error.body(), error.status, error.headers)
+    """``error`` as a response, in the form of the API whose path it is sent on."""
+    return _ErrorResponse(error)
+
+
+class _ErrorResponse(JSONResponse):
+    """OpenAI's error object, unless there is another writer for the path."""
+
+    def __init__(self, error: ApiError) -> None:
+        super().__init__(error.body(), error.status, error.headers)
+        self._error = error
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the error."""
+        writer = _writer_for(scope)
+        if writer is None:
+            await super().__call__(scope, receive, send)
+        else:
+            await writer(self._error, scope)(scope, receive, send)
+
+
+def _writer_for(scope: Scope) -> ErrorWriter | None:
+    """The writer of the longest path that the request's own begins with."""
+    app = scope.get("app")  # None where the application has not been reached
+    writers: Mapping[str, ErrorWriter] = {} if app is None else getattr(app.state, "error_writers", {})
+    path = scope["path"]
+    above = [prefix for prefix in writers if path == prefix or path.startswith(f"{prefix}/")]
+    return writers[max(above, key=len)] if above else None
 
 
 def validation_error(errors: list[dict[str, Any]]) -> ApiError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import BaseModel, Field
 
@@ -11,8 +11,22 @@ from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 
 
-class SchedulingFields(BaseModel):
+class Scheduling(Protocol):
     """How urgent a request is, and how long it may take."""
+
+    def requested_priority(self) -> Priority:
+        """The priority that the request asks for."""
+
+    def timeout_s(self, default_s: float, max_s: float) -> float | None:
+        """The time limit in seconds: the request's own, or else ``default_s`` (0: no limit). ``None`` is no limit.
+
+        Raises:
+            ApiError: 400, it is longer than ``max_s``.
+        """
+
+
+class SchedulingFields(BaseModel):
+    """The fields of a body that say so."""
 
     priority: Literal["interactive", "batch"] = Field(
         "interactive", description="batch work runs when interactive work leaves room."

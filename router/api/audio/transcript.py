@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.responses import PlainTextResponse, Response
 
+from router.answers.event_stream import DONE_EVENT, EventWriter
 from router.answers.submission import SubmittedRequest
 from router.api.audio.subtitles import srt, vtt
 from router.http.json_text import json_text
@@ -85,7 +86,7 @@ def whole_transcript(request: SpeechRequest, task: SpeechTask, transcript: Trans
             return _json({"text": _text(request, transcript), "usage": transcript.usage})
 
 
-class TranscriptChunks:
+class TranscriptChunks(EventWriter):
     """Writes OpenAI's transcript events: a delta for each segment, with its times, and the whole text at the end.
 
     The deltas add up to the text. It keeps the space at its beginning only if the request is ``native``.
@@ -96,10 +97,6 @@ class TranscriptChunks:
         self._native = native
         self._begun = False
         self._space = ""
-
-    def opening(self) -> list[str]:
-        """There are no events before the first segment."""
-        return []
 
     def render(self, choice: int, payloads: Sequence[Payload]) -> list[str]:
         """One event per segment."""
@@ -121,7 +118,7 @@ class TranscriptChunks:
         return events
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """The event with the whole text."""
+        """The event with the whole text, and the end."""
         recording = self._transcript.summary
         done = {
             "type": "transcript.text.done",
@@ -130,7 +127,7 @@ class TranscriptChunks:
             "duration": round(recording.duration_s, 3),
             "usage": self._transcript.usage,
         }
-        return [_event(done)]
+        return [_event(done), DONE_EVENT]
 
     def _delta(self, text: str) -> str:
         """A segment's text; space at its end waits for the next one, unless the request is native."""

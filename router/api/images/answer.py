@@ -12,6 +12,7 @@ from fastapi import Request
 from msgspec.structs import replace
 from starlette.responses import Response
 
+from router.answers.event_stream import DONE_EVENT, EventWriter
 from router.answers.queue_wait import position_header
 from router.answers.response import gathered
 from router.answers.submission import Batch, SubmittedRequest
@@ -140,7 +141,7 @@ def _whole_json(submitted: SubmittedImages) -> bytes:
     return "".join([*parts, "]}"]).encode()
 
 
-class ImageChunks:
+class ImageChunks(EventWriter):
     """Writes OpenAI's image events, with types prefixed by ``kind``, and a native one for each denoising step.
 
     Steps count over all pictures of the request, several of which may be in progress at a time.
@@ -151,10 +152,6 @@ class ImageChunks:
         self._submitted = submitted
         self._steps = [0] * len(submitted.jobs)
         self._previews = [0] * len(submitted.jobs)
-
-    def opening(self) -> list[str]:
-        """There are no events before those of the job."""
-        return []
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
         """The events of each step, preview and finished picture."""
@@ -171,8 +168,8 @@ class ImageChunks:
         return events
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """There are no events after the last picture."""
-        return []
+        """Only the end: there are no events after the last picture."""
+        return [DONE_EVENT]
 
     def _partial(self, choice: int, preview: bytes, place: dict[str, int]) -> str:
         fields = {

@@ -7,6 +7,7 @@ from typing import Any
 
 from router.answers.choices import CollectedCall, CollectedChoice
 from router.answers.submission import SubmittedRequest
+from router.api.text.dialect import Dialect
 from router.api.text.logprobs import chat_logprobs
 from router.api.text.rendering import Rendering
 from router.api.text.text_object import TextChunks, head, whole_object
@@ -97,6 +98,9 @@ class ChatChunks(TextChunks):
     def _chunk(self, choice: int, delta: str, logprobs: str, finish_reason: str) -> str:
         ending = f',"logprobs":{logprobs},"finish_reason":{finish_reason}}}]{self._tail}'
         return f"{self._delta_prefixes[choice]}{delta}{ending}"
+
+
+CHAT = Dialect(whole_chat, Rendering.of, Rendering, ChatChunks)
 
 
 @dataclass(frozen=True, slots=True)

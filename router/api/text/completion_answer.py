@@ -6,6 +6,7 @@ from typing import Any
 
 from router.answers.choices import CollectedChoice
 from router.answers.submission import SubmittedRequest
+from router.api.text.dialect import Dialect
 from router.api.text.logprobs import completion_logprobs
 from router.api.text.rendering import Rendering
 from router.api.text.text_object import TextChunks, head, whole_object
@@ -63,3 +64,6 @@ class CompletionChunks(TextChunks):
             f"{self._text_prefix}{json_text(text)}{self._choice_prefixes[choice]}{logprobs}"
             f"{self._finish_prefix}{finish_reason}{self._finish_suffix}"
         )
+
+
+COMPLETION = Dialect(whole_completion, Rendering.of, Rendering, CompletionChunks)

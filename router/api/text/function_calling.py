@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from router.answers.response import RESUMABLE
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.text.answer import answer
-from router.api.text.chat_answer import ChatChunks, whole_chat
+from router.api.text.chat_answer import CHAT
 from router.http.json_body import JsonRoute
 from router.schemas.errors import GENERATION_ERRORS
 from router.schemas.text.function_calling import FunctionCallingRequest
@@ -20,4 +20,4 @@ async def call_function(
     body: FunctionCallingRequest, request: Request, broker: BrokerDep, record: RecordDep
 ) -> Response:
     """Answer a chat with a call of the most suitable of `tools`. The arguments always satisfy the function's schema."""
-    return await answer(request, broker, record, body, whole_chat, ChatChunks)
+    return await answer(request, broker, record, body, CHAT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from router.answers.event_stream import DONE_EVENT, EventWriter
 from router.answers.submission import SubmittedRequest
 from router.http.json_text import json_text
 from router.jobs.consumption import Consumption
@@ -24,7 +25,7 @@ def whole_object(submitted: SubmittedRequest, head: dict[str, Any], choices: lis
     return {**head, "choices": choices, "usage": _usage(submitted.consumed)}
 
 
-class TextChunks:
+class TextChunks(EventWriter):
     """Base of the chunk writers. Every chunk begins with the fields in ``head``.
 
     ``_head`` is their JSON without the closing brace; ``_tail`` ends each chunk.
@@ -35,16 +36,12 @@ class TextChunks:
         self._head = json_text(head)[:-1]
         self._tail = ',"usage":null}\n\n' if include_usage else "}\n\n"
 
-    def opening(self) -> list[str]:
-        """There are no chunks before the first event."""
-        return []
-
     def closing(self, submitted: SubmittedRequest) -> list[str]:
-        """The token counts, if requested."""
+        """The token counts, if requested, and the end."""
         if not self._include_usage:
-            return []
+            return [DONE_EVENT]
         usage = json_text(_usage(submitted.consumed))
-        return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n']
+        return [f'data: {self._head},"choices":[],"usage":{usage}}}\n\n', DONE_EVENT]
 
 
 def _usage(consumed: Consumption) -> dict[str, Any]:

@@ -114,6 +114,11 @@ class GenerationRequest(RequestModel, SchedulingFields):
                 raise ValueError(f"expected token ids as keys, got {shown(token_id)}")
         return given
 
+    @property
+    def notes(self) -> list[str]:
+        """What the request asks for and will not get: nothing that this endpoint knows."""
+        return []
+
     def samplings(self, prompts: int = 1) -> list[Sampling]:
         """How to sample each choice: those of the first prompt, then those of the second, and so on.
 

@@ -13,6 +13,7 @@ import pytest
 from openai._streaming import SSEDecoder
 
 import router.answers.event_stream
+from router.answers.event_stream import EventResponse
 from shared.wire.payloads import Payload
 from tests.support.event_stream import resumable_chunks_in
 from tests.support.requests.images import CAT, INPUT, image_broker
@@ -95,14 +96,14 @@ def test_no_comment_becomes_an_event_of_a_resumed_stream(tmp_path: Path) -> None
 def test_openais_client_reads_a_stream_with_silences(
     headers: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[str] = []
-    make = router.answers.event_stream.comment
+    sent: list[bytes] = []
+    put = EventResponse.put
 
-    def counted(text: str) -> bytes:
-        sent.append(text)
-        return make(text)
+    async def counted(self: EventResponse, body: bytes, more: bool = True) -> None:
+        await put(self, body, more)
+        sent.extend([body] * (body == COMMENT))
 
-    monkeypatch.setattr(router.answers.event_stream, "comment", counted)
+    monkeypatch.setattr(EventResponse, "put", counted)
     broker = broker_for("/v1/chat/completions", tmp_path)
     texts = []
     with serving(broker) as url, openai.OpenAI(base_url=f"{url}/v1", api_key="none", max_retries=0) as client:
