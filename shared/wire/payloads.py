@@ -130,7 +130,9 @@ class Recording(Struct, tag=27, frozen=True):
 class Done(Struct, tag=23, frozen=True):
     """The job succeeded. Token counts are those of OpenAI's ``usage``; ``ttft_s`` counts from the worker's receipt.
 
-    ``reasoning_tokens`` are those of ``completion_tokens`` that are part of a thought.
+    ``reasoning_tokens`` are those of ``completion_tokens`` that are part of a thought. ``stop`` is the string of the
+    request's own that ended the text. With ``context_full``, the length that was reached is the context's, not the one
+    that the request allows.
     """
 
     finish_reason: FinishReason
@@ -139,6 +141,8 @@ class Done(Struct, tag=23, frozen=True):
     completion_tokens: int
     ttft_s: float
     reasoning_tokens: int = 0
+    stop: str | None = None
+    context_full: bool = False
 
 
 class Failed(Struct, tag=24, frozen=True):

@@ -279,6 +279,7 @@ class LlamaEngine:
 
     @staticmethod
     def _done(sequence: Sequence, reason: FinishReason) -> Done:
+        job, stop = sequence.job, sequence.assembler.stop
         return Done(
             reason,
             sequence.prompt_length,
@@ -286,6 +287,8 @@ class LlamaEngine:
             sequence.generated,
             sequence.ttft_s,
             sequence.reasoning_tokens,
+            stop if reason is FinishReason.STOP and stop in job.stop else None,  # the model's own are no news
+            reason is FinishReason.LENGTH and (job.max_tokens is None or job.max_tokens > sequence.max_tokens),
         )
 
 

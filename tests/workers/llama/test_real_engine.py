@@ -250,3 +250,20 @@ def test_a_completely_forced_text_stays_within_its_budget(engine: LlamaEngine, m
         assert isinstance(done, Done)
         assert text_of(payloads) == "yes yes yes"
         assert done.finish_reason is FinishReason.STOP
+
+
+@pytest.mark.parametrize(("stop", "told"), [(["never", "24"], "24"), ([], None)])
+def test_the_end_tells_which_of_the_jobs_stop_strings_it_was(
+    engine: LlamaEngine, stop: list[str], told: str | None
+) -> None:
+    done = run(engine, TextJob(prompt=COUNTING, sampling=GREEDY, max_tokens=60, stop=stop))[0][-1]
+    assert isinstance(done, Done)
+    assert (done.stop, done.context_full) == (told, False)
+
+
+@pytest.mark.parametrize("max_tokens", [None, 1000])
+def test_the_end_tells_that_the_context_is_full(engine: LlamaEngine, max_tokens: int | None) -> None:
+    job = TextJob(prompt_tokens=[30] * 500, sampling=GREEDY, max_tokens=max_tokens, ignore_eos=True)
+    done = run(engine, job)[0][-1]
+    assert isinstance(done, Done)
+    assert (done.finish_reason, done.context_full, done.completion_tokens) == (FinishReason.LENGTH, True, 12)

@@ -51,6 +51,11 @@ class TextAssembler:
         return self._stop.stopped
 
     @property
+    def stop(self) -> str | None:
+        """The stop string that was found."""
+        return self._stop.found
+
+    @property
     def thinking(self) -> bool:
         """Whether the answer so far ends within a thought."""
         return self._parser is not None and self._parser.thinking

@@ -28,3 +28,11 @@ def test_without_stop_strings_text_is_sent_at_once(text: str, data: st.DataObjec
     stop_filter = StopFilter([])
     assert [stop_filter.push(piece) for piece in text] == list(text)
     assert not stop_filter.stopped
+
+
+def test_it_is_told_which_stop_string_was_complete_first() -> None:
+    stop_filter = StopFilter(["never", "cd", "bcde"])
+    assert stop_filter.push("ab") == "a"
+    assert stop_filter.found is None
+    assert stop_filter.push("cde") == "b"
+    assert stop_filter.found == "cd"
