@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from shared.wire.jobs import ImageJob, SpeechJob, TextJob
+from shared.wire.jobs import ImageJob, SpeechJob, TextJob, TokenizeJob
 
 GENERATED_TOKEN = 2.0
 PATCH_PIXELS = 64 * 64
@@ -33,6 +33,11 @@ def estimate_text(work: TextJob, _blob_bytes: int = 0) -> float:
     """Cost of a sequence before it runs, at least 1."""
     answer = DEFAULT_ANSWER_TOKENS if work.max_tokens is None else min(work.max_tokens, MAX_ANSWER_TOKENS)
     return max(1.0, _prompt_tokens(work) + GENERATED_TOKEN * answer)
+
+
+def estimate_tokenizing(work: TokenizeJob, _blob_bytes: int = 0) -> float:
+    """Cost of a prompt whose tokens are found, beside others of this class only; at least 1."""
+    return max(1.0, _prompt_tokens(work.text))
 
 
 def estimate_images(work: ImageJob, _blob_bytes: int = 0) -> float:

@@ -1,7 +1,7 @@
 """The kinds of job, one row each: everything that the processes know about a kind, except how its engines run it.
 
 A new kind is a member of :class:`JobKind`, a job class in :mod:`shared.wire.jobs`, and a row here; mypy then names each
-``match`` that needs a case for it.
+``match`` that needs a case for it. A kind may have several classes of job.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from shared.costs import estimate_images, estimate_speech, estimate_text
-from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
+from shared.costs import estimate_images, estimate_speech, estimate_text, estimate_tokenizing
+from shared.wire.jobs import ImageJob, SpeechJob, TextJob, TokenizeJob, Work
 
 W = TypeVar("W", bound=Work)
 
@@ -26,32 +26,50 @@ class JobKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class KindSpec(Generic[W]):
-    """One kind of job.
+class JobSpec(Generic[W]):
+    """One class of job.
 
     ``estimate`` is the cost of a job before it runs, from the job and the size of its blobs in bytes (unit:
-    :mod:`shared.costs`). A worker whose step takes longer than ``max_step_s`` counts as hung. ``example_model`` is a
-    model of the catalog that serves this kind and that anybody may download.
+    :mod:`shared.costs`).
 
-    A job that ``can_be_preempted`` loses little when it goes back to the queue and resumes later. One that
+    A job that ``needs_slot`` takes one of its worker's places for jobs; others, which take milliseconds, never wait for
+    one. A job that ``can_be_preempted`` loses little when it goes back to the queue and resumes later. One that
     ``outlives_cancel`` may still occupy its worker for a while after it was cancelled.
     """
 
     job_class: type[W]
     estimate: Callable[[W, int], float]
-    max_step_s: float
-    example_model: str
+    needs_slot: bool = True
     can_be_preempted: bool = False
     outlives_cancel: bool = False
 
 
-KINDS: dict[JobKind, KindSpec[Any]] = {
-    JobKind.TEXT: KindSpec(TextJob, estimate_text, max_step_s=60.0, example_model="smollm2", can_be_preempted=True),
-    JobKind.IMAGE: KindSpec(ImageJob, estimate_images, max_step_s=900.0, example_model="sd1-5", outlives_cancel=True),
-    JobKind.SPEECH: KindSpec(SpeechJob, estimate_speech, max_step_s=300.0, example_model="faster-whisper-tiny"),
+@dataclass(frozen=True, slots=True)
+class KindSpec:
+    """One kind of job, and its classes.
+
+    A worker whose step takes longer than ``max_step_s`` counts as hung. ``example_model`` is a model of the catalog
+    that serves this kind and that anybody may download.
+    """
+
+    jobs: tuple[JobSpec[Any], ...]
+    max_step_s: float
+    example_model: str
+
+
+_TEXT = JobSpec(TextJob, estimate_text, can_be_preempted=True)
+_TOKENIZE = JobSpec(TokenizeJob, estimate_tokenizing, needs_slot=False)
+_IMAGE = JobSpec(ImageJob, estimate_images, outlives_cancel=True)
+_SPEECH = JobSpec(SpeechJob, estimate_speech)
+
+KINDS: dict[JobKind, KindSpec] = {
+    JobKind.TEXT: KindSpec((_TEXT, _TOKENIZE), max_step_s=60.0, example_model="smollm2"),
+    JobKind.IMAGE: KindSpec((_IMAGE,), max_step_s=900.0, example_model="sd1-5"),
+    JobKind.SPEECH: KindSpec((_SPEECH,), max_step_s=300.0, example_model="faster-whisper-tiny"),
 }
 
-_KIND_OF_CLASS: dict[type[Work], JobKind] = {spec.job_class: kind for kind, spec in KINDS.items()}
+_SPECS: dict[type[Work], JobSpec[Any]] = {job.job_class: job for spec in KINDS.values() for job in spec.jobs}
+_KIND_OF_CLASS: dict[type[Work], JobKind] = {job.job_class: kind for kind, spec in KINDS.items() for job in spec.jobs}
 
 
 def kind_of(work: Work) -> JobKind:
@@ -59,9 +77,9 @@ def kind_of(work: Work) -> JobKind:
     return _KIND_OF_CLASS[type(work)]
 
 
-def spec_of(work: Work) -> KindSpec[Any]:
-    """What is known of the kind of ``work``."""
-    return KINDS[kind_of(work)]
+def spec_of(work: Work) -> JobSpec[Any]:
+    """What is known of jobs like ``work``."""
+    return _SPECS[type(work)]
 
 
 def estimated_cost(work: Work, blob_bytes: int = 0) -> float:

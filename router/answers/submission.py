@@ -19,7 +19,7 @@ from router.schemas.errors import ApiError
 from router.schemas.scheduling import DEFAULT_SCHEDULING, Scheduling
 from shared.kinds import kind_of
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
+from shared.wire.jobs import ImageJob, SpeechJob, TextJob, TokenizeJob, Work
 from shared.wire.messages import Submit
 from shared.wire.payloads import Failed, Payload
 from shared.wire.work import PackedWork
@@ -281,6 +281,8 @@ def _prompt_of(work: Work) -> Any:
     match work:
         case TextJob():
             return next(given for given in (work.prompt, work.prompt_tokens, work.messages, "") if given is not None)
+        case TokenizeJob():
+            return _prompt_of(work.text)
         case ImageJob() | SpeechJob():
             return work.prompt
         case other:

@@ -27,7 +27,7 @@ KEY_LIMIT_REACHED = (
 class Admission:
     """Checks new jobs. It changes nothing: a refused job is never queued, dispatched or charged.
 
-    ``queue_limit`` is the maximum number of jobs that wait for one model, without those that follow another;
+    ``queue_limit`` is the maximum number of jobs that wait in one line of a model, without those that follow another;
     ``user_limit`` is that of each user whose key has no limit of its own.
     """
 
@@ -48,11 +48,11 @@ class Admission:
             return False
         reserved = self._check_queue(job)
         user, key_limit = job.request.user, job.request.limits.max_queued
+        line = self._dispatcher.lines.of(job.request)
         if key_limit is None:
-            waiting = self._dispatcher.queues[job.request.model].waiting_requests(user)
-            self._check_user(job, waiting, self._user_limit, USER_LIMIT_REACHED)
+            self._check_user(job, line.queue.waiting_requests(user), self._user_limit, USER_LIMIT_REACHED)
         else:
-            self._check_user(job, self._dispatcher.tally.queued(user), key_limit, KEY_LIMIT_REACHED)
+            self._check_user(job, line.tally.queued(user), key_limit, KEY_LIMIT_REACHED)
         return reserved
 
     def _check_workers(self, job: Job) -> None:
@@ -62,13 +62,14 @@ class Admission:
 
     def _check_queue(self, job: Job) -> bool:
         """Whether there is only a reserved place for the job."""
-        queue = self._dispatcher.queues[job.request.model]
+        line = self._dispatcher.lines.of(job.request)
+        queue = line.queue
         waiting = queue.requests
         if waiting < self._queue_limit:
             return False
         if waiting < self._queue_limit + self._queue_limit // RESERVED_SHARE and self._may_take_reserved(job, queue):
             return True
-        retry_after_s = self._dispatcher.rates[job.request.model].seconds_for(queue.waiting_cost(), waiting)
+        retry_after_s = line.rate.seconds_for(queue.waiting_cost(), waiting)
         message = f"the queue is full with {waiting} requests; try again in about {retry_after_s} s"
         raise Refused(RefusalReason.QUEUE_FULL, message, retry_after_s=retry_after_s)
 
@@ -87,7 +88,8 @@ class Admission:
 
     def _retry_after_s(self, job: Job, waiting: int) -> int:
         """When the user's ``waiting`` jobs and this one are done, with the turns of other users."""
-        user, queue = job.request.user, self._dispatcher.queues[job.request.model]
+        user, line = job.request.user, self._dispatcher.lines.of(job.request)
+        queue = line.queue
         users = queue.waiting_users() + (not queue.has_waiting(user))
         cost = (queue.waiting_cost(user) + job.estimated_cost) * users
-        return self._dispatcher.rates[job.request.model].seconds_for(cost, waiting * users)
+        return line.rate.seconds_for(cost, waiting * users)

@@ -130,7 +130,7 @@ class Broker:
     def position(self, job: Job) -> int:
         """The approximate place of a job in the queue, from 1; 0 if it does not wait."""
         waits = job.state is JobState.QUEUED
-        return self._dispatcher.queues[job.request.model].position(job) if waits else 0
+        return self._dispatcher.lines.of(job.request).queue.position(job) if waits else 0
 
     def cancel(self, job: Job) -> None:
         """End a job whose client is gone, and free what it holds; an ended job stays as it is."""
@@ -152,7 +152,8 @@ class Broker:
 
     def queue_lengths(self) -> dict[str, int]:
         """The number of waiting jobs of each model."""
-        return {model: len(queue) for model, queue in self._dispatcher.queues.items()}
+        lines = self._dispatcher.lines
+        return {model: sum(len(line.queue) for line in lines.of_model(model)) for model in lines.models}
 
     @property
     def failovers(self) -> Counter[str]:

@@ -11,9 +11,8 @@ from msgspec.structs import replace
 from router.jobs.blame.record import Doubt
 from router.jobs.fairness.queue import WEIGHTS, FairQueue
 from router.jobs.job import Job, JobRequest, JobState
-from router.jobs.limits import UserTally
+from router.jobs.lines import Lines
 from router.jobs.placement import Placement, choose_worker, find_placement, find_trial, kept_free
-from router.jobs.retry_after import ServiceRate
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.prefix import Cut, prefix_cuts
 from router.jobs.workers.table import WorkerTable
@@ -28,14 +27,12 @@ from shared.wire.work import PackedWork, seed_of
 class Dispatcher:
     """Owns the queues of all models, and moves jobs between queues and workers.
 
-    ``jobs`` holds all jobs that have not ended, by wire id; ``rates`` the service rate of each model.
+    ``jobs`` holds all jobs that have not ended, by wire id; ``lines`` the queues of each model.
     """
 
     def __init__(self, models: Iterable[ModelSettings], router_id: str, link: RouterLink, workers: WorkerTable) -> None:
         models = list(models)
-        self.tally = UserTally()
-        self.queues = {model.name: FairQueue(self.tally) for model in models}
-        self.rates = {model: ServiceRate() for model in self.queues}
+        self.lines = Lines(model.name for model in models)
         self.jobs: dict[str, Job] = {}
         self._private = frozenset(model.name for model in models if model.share_prefixes == "user")
         self._router_id = router_id
@@ -46,31 +43,34 @@ class Dispatcher:
 
     def add(self, job: Job) -> None:
         """Queue a new job, and send it at once if it is next and a worker has room."""
-        model = job.request.model
+        line = self.lines.of(job.request)
         self.jobs[job.wire_id] = job
-        self.rates[model].resume()
-        self.queues[model].push(job)
-        self.dispatch(model)
+        line.rate.resume()
+        line.queue.push(job)
+        self.dispatch(job.request.model)
         if job.state is JobState.QUEUED:
-            job.queue_position = self.queues[model].position(job)
+            job.queue_position = line.queue.position(job)
 
     def adopt(self, job: Job, worker: Worker) -> None:
         """Go on with a job that a worker has from an earlier run of the router. Its events are sent again."""
         self.jobs[job.wire_id] = job
-        self.rates[job.request.model].resume()
-        self.queues[job.request.model].push(job)
+        line = self.lines.of(job.request)
+        line.rate.resume()
+        line.queue.push(job)
         self._assign(job, worker, number=0)
         self._link.send(worker.worker_id, Replay(job.wire_id, 0))
 
     def would_start(self, request: JobRequest) -> bool:
         """Whether :meth:`add` would send a job for this request at once."""
-        queue, workers = self.queues[request.model], self._workers.of_model(request.model)
-        return queue.would_be_next(request, _doubted(queue)) and self._placement(request, workers) is not None
+        queue, workers = self.lines.of(request).queue, self._workers.of_model(request.model)
+        doubted = self._doubted(request.model)
+        return queue.would_be_next(request, doubted) and self._placement(request, workers) is not None
 
     def take_out(self, job: Job, done: bool) -> Worker | None:
         """Remove a job that ends, successfully if ``done``; returns its worker. Its room is not reused yet."""
         self.jobs.pop(job.wire_id, None)
-        queue, rate = self.queues[job.request.model], self.rates[job.request.model]
+        line = self.lines.of(job.request)
+        queue, rate = line.queue, line.rate
         if job.state is JobState.QUEUED:
             queue.remove(job)
         else:
@@ -84,7 +84,7 @@ class Dispatcher:
     def put_back(self, job: Job) -> None:
         """Take a job from its worker and make it the next one to be dispatched."""
         self._take_from_worker(job)
-        self.queues[job.request.model].push_front(job)
+        self.lines.of(job.request).queue.push_front(job)
 
     def survived(self, job: Job) -> None:
         """Note that its worker has survived a job's beginning, or its trial. Jobs may be waiting for that."""
@@ -92,14 +92,14 @@ class Dispatcher:
         job.proof = 0
         if was_on_trial:
             job.blame.acquit()
-        if was_on_trial or self.queues[job.request.model].returned:
+        if was_on_trial or any(line.queue.returned for line in self.lines.of_model(job.request.model)):
             self.dispatch(job.request.model)
 
     def dispatch_after(self, job: Job) -> None:
         """Reuse the room of an ended job; on all models if its user has a limit of running jobs, which spans models."""
         self.dispatch(job.request.model)
         if job.request.limits.max_running is not None:
-            for model in self.queues:
+            for model in self.lines.models:
                 self.dispatch(model)
 
     def dispatch(self, model: str) -> None:
@@ -129,11 +129,18 @@ class Dispatcher:
         Of the jobs that lost their worker, those in doubt wait for a trial: the accused ones before all others, the
         suspects behind those that are not in doubt. Meanwhile, other jobs go to other workers.
         """
-        queue, workers = self.queues[model], self._workers.of_model(model)
-        doubted = _doubted(queue)
+        workers, doubted = self._workers.of_model(model), self._doubted(model)
         turn = self._next_trial(model, Doubt.ACCUSED, doubted, workers)
-        if turn is not None:
-            return turn
+        for line in self.lines.of_model(model):
+            turn = turn or self._next_of(model, line.queue, doubted, workers)
+        return turn
+
+    def _next_of(
+        self, model: str, queue: FairQueue, doubted: list[Job], workers: list[Worker]
+    ) -> tuple[Job, Placement] | None:
+        """The next job of one queue."""
+        if not len(queue):
+            return None
         job = queue.peek(doubted)
         if doubted and (job is None or job not in queue.returned):
             turn = self._next_trial(model, Doubt.SUSPECT, doubted, workers)
@@ -141,6 +148,10 @@ class Dispatcher:
                 return turn
         placement = None if job is None else self._placement(job.request, workers)
         return (job, placement) if job is not None and placement is not None else None
+
+    def _doubted(self, model: str) -> list[Job]:
+        """The jobs that wait for a trial, which holds up no others."""
+        return [job for line in self.lines.of_model(model) for job in line.queue.returned if job.blame.doubt]
 
     def _next_trial(
         self, model: str, doubt: Doubt, doubted: list[Job], workers: list[Worker]
@@ -153,7 +164,7 @@ class Dispatcher:
         job = next((job for job in doubted if job.blame.doubt is doubt and job.retry_at_s <= now_s), None)
         if job is None:
             return None
-        placement = find_trial(job, workers, self.queues[model].running(job.request.user) > 0)
+        placement = find_trial(job, workers, self._has_running(job.request))
         if placement is not None:
             return job, placement
         if doubt is Doubt.SUSPECT or not self._workers.expects(model):
@@ -163,12 +174,15 @@ class Dispatcher:
         return None
 
     def _placement(self, request: JobRequest, workers: list[Worker]) -> Placement | None:
-        return find_placement(request, workers, self.queues[request.model].running(request.user) > 0)
+        return find_placement(request, workers, self._has_running(request))
+
+    def _has_running(self, request: JobRequest) -> bool:
+        return self.lines.of(request).queue.running(request.user) > 0
 
     def _preempt(self, job: Job, worker: Worker) -> None:
         self._link.send(worker.worker_id, Cancel(job.wire_id))
         self._take_from_worker(job)
-        self.queues[job.request.model].push_preempted(job)
+        self.lines.of(job.request).queue.push_preempted(job)
 
     def _take_from_worker(self, job: Job) -> None:
         del self.jobs[job.wire_id]
@@ -210,19 +224,14 @@ class Dispatcher:
         return submit
 
     def _assign(self, job: Job, worker: Worker, number: int) -> None:
-        self.queues[job.request.model].start(job)
+        self.lines.of(job.request).queue.start(job)
         job.move(JobState.DISPATCHED)
         job.begin_on(worker.worker_id, number)
-        worker.jobs[job.wire_id] = job
+        worker.add(job)
 
     def _leave_worker(self, job: Job, ended: bool) -> Worker | None:
         worker = self._workers.get(job.worker_id) if job.worker_id else None
         if worker is not None:
-            worker.jobs.pop(job.wire_id, None)
+            worker.remove(job)
             worker.abandoned = worker.abandoned or not ended
         return worker
-
-
-def _doubted(queue: FairQueue) -> list[Job]:
-    """The jobs that wait for a trial, which holds up no others."""
-    return [job for job in queue.returned if job.blame.doubt]

@@ -90,11 +90,12 @@ class Failover:
 
     def fail_hopeless(self) -> None:
         """Fail the waiting jobs of models that will never have a ready worker."""
-        for model, queue in self._dispatcher.queues.items():
-            reason = self._workers.hopeless(model) if len(queue) else None
+        for model in self._dispatcher.lines.models:
+            waiting = [job for line in self._dispatcher.lines.of_model(model) for job in line.queue]
+            reason = self._workers.hopeless(model) if waiting else None
             if reason is not None:
                 refused = no_worker(model, reason)
-                for job in list(queue):
+                for job in waiting:
                     failed = Failed(503, str(refused), refused.field, refused.reason.value)
                     self._completion.finish(job, failed)
 

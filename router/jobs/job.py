@@ -15,7 +15,18 @@ from router.jobs.limits import UNLIMITED, Priority, UserLimits
 from shared.kinds import estimated_cost
 from shared.states import move
 from shared.wire.jobs import Work
-from shared.wire.payloads import Done, Failed, Payload, Picture, Progress, Recording, Segment, Started, Tokens
+from shared.wire.payloads import (
+    Done,
+    Failed,
+    Payload,
+    Picture,
+    Progress,
+    Recording,
+    Segment,
+    Started,
+    Tokenized,
+    Tokens,
+)
 from shared.wire.work import PackedWork
 
 Blob = bytes | memoryview | mmap
@@ -209,7 +220,7 @@ class Job:
             self._remember(payload)
         self.wake()
 
-    def _note(self, payload: Started | Segment | Picture | Recording | Progress | Done | Failed) -> None:
+    def _note(self, payload: Started | Segment | Picture | Recording | Progress | Tokenized | Done | Failed) -> None:
         match payload:
             case Started():
                 self.begun = payload
@@ -225,7 +236,7 @@ class Job:
                 self.done = payload
             case Failed():
                 self.failed = payload
-            case Progress():
+            case Progress() | Tokenized():
                 pass
             case other:
                 assert_never(other)

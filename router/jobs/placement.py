@@ -38,6 +38,9 @@ def find_placement(request: JobRequest, workers: Sequence[Worker], has_running: 
     A user with nothing running gets a free slot at once, by preempting jobs of a user with several if necessary.
     """
     workers = [worker for worker in workers if not worker.in_trial]
+    if not spec_of(request.work).needs_slot:
+        aside = [worker for worker in workers if worker.has_room_aside]
+        return Placement(aside, []) if aside else None
     with_room = [worker for worker in workers if worker.has_room]
     if not has_running and request.priority is Priority.INTERACTIVE and spec_of(request.work).can_be_preempted:
         with_slot = [worker for worker in with_room if worker.has_slot]
@@ -65,7 +68,7 @@ def find_trial(job: Job, workers: Sequence[Worker], has_running: bool) -> Placem
         return None  # the other half goes on for everybody else
     calm = [worker for worker in ready if not worker.beginning]
     placement = find_placement(job.request, calm, has_running)
-    if placement is None or placement.victims:
+    if placement is None or placement.victims or not spec_of(job.request.work).needs_slot:
         return placement
     with_slot = [worker for worker in placement.workers if worker.has_slot]
     return Placement(with_slot, []) if with_slot else None

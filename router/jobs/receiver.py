@@ -127,7 +127,7 @@ class Receiver:
             self._on_event(message.worker_id, event)
 
     def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        if heartbeat.model not in self._dispatcher.queues:
+        if heartbeat.model not in self._dispatcher.lines.models:
             return  # not a worker of this server
         worker, replaced = self._workers.update(heartbeat)
         for other in replaced:
@@ -145,7 +145,7 @@ class Receiver:
             return
         worker.note_received(report.received)
         for job in list(worker.jobs.values()):
-            self._dispatcher.queues[job.request.model].settle(job)
+            self._dispatcher.lines.of(job.request).queue.settle(job)
             last_seq = report.jobs.get(job.wire_id)
             if last_seq is None:
                 if job.number <= report.received:

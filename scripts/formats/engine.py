@@ -18,6 +18,7 @@ from workers.llama.chats import ModelChats, ReasoningOptions
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.generation import Generation
 from workers.llama.preparation import JobPreparer
+from workers.llama.prompts.prompt_tokens import PromptTokens
 from workers.llama.sandbox.attempt import Limits, PreparationAttempt
 from workers.llama.sandbox.messages import (
     Compile,
@@ -117,7 +118,8 @@ class NoiseEngine:
         """
         template = Template(source, self.chat(source))
         chats = ModelChats(self._tokens, template, template, (), ReasoningOptions())
-        preparer = JobPreparer(self._tokens, chats, self._sandbox, self._compiler, CONTEXT_TOKENS)
+        prompts = PromptTokens(self._tokens, chats, self._sandbox)
+        preparer = JobPreparer(self._tokens, chats, prompts, self._sandbox, self._compiler, CONTEXT_TOKENS)
         try:
             sequence = preparer.prepare(EngineJob("job", job), self._attempt)
         except JobError as error:

@@ -161,4 +161,25 @@ class ImageJob(Struct, tag=32, frozen=True):
     previews: int = 0
 
 
-Work = TextJob | SpeechJob | ImageJob
+class TokenOutput(StrEnum):
+    """What is told of tokens: their number, also their ids, also the bytes of each, or the text that they make."""
+
+    COUNT = "count"
+    IDS = "ids"
+    PIECES = "pieces"
+    TEXT = "text"
+
+
+class TokenizeJob(Struct, tag=35, frozen=True):
+    """The tokens of a prompt, for which nothing is generated.
+
+    ``text`` is the job that would generate: only what makes its prompt counts. ``add_special`` adds BOS and EOS to a
+    ``prompt`` if the model wants them; a chat has them from its template, and token ids are taken as they are.
+    """
+
+    text: TextJob
+    output: TokenOutput = TokenOutput.COUNT
+    add_special: bool = True
+
+
+Work = TextJob | SpeechJob | ImageJob | TokenizeJob

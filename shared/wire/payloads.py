@@ -127,6 +127,19 @@ class Recording(Struct, tag=27, frozen=True):
     speech_s: float
 
 
+class Tokenized(Struct, tag=36, frozen=True):
+    """The tokens of a prompt: ``count`` of them, and as much more as the job asks for.
+
+    ``pieces`` are their bytes, ``text`` all of them as text. ``context_tokens`` is the model's context.
+    """
+
+    count: int
+    context_tokens: int
+    token_ids: list[int] = field(default_factory=list)
+    pieces: list[bytes] = field(default_factory=list)
+    text: str = ""
+
+
 class Done(Struct, tag=23, frozen=True):
     """The job succeeded. Token counts are those of OpenAI's ``usage``; ``ttft_s`` counts from the worker's receipt.
 
@@ -154,7 +167,7 @@ class Failed(Struct, tag=24, frozen=True):
     code: str | None = None
 
 
-Payload = Started | Tokens | Progress | Picture | Segment | Recording | Done | Failed
+Payload = Started | Tokens | Progress | Picture | Segment | Recording | Tokenized | Done | Failed
 
 
 class JobError(Exception):

@@ -7,14 +7,19 @@ import pytest
 from shared.costs import MAX_ANSWER_TOKENS
 from shared.kinds import KINDS, JobKind, estimated_cost, kind_of, max_step_s
 from shared.models.catalog import load_catalog
-from shared.wire.jobs import ImageJob, SpeechJob, TextJob, Work
+from shared.wire.jobs import ImageJob, SpeechJob, TextJob, TokenizeJob, Work
 
 
 def test_each_kind_has_one_row_and_each_job_class_one_kind() -> None:
     assert list(KINDS) == list(JobKind)
-    assert {spec.job_class for spec in KINDS.values()} == set(get_args(Work))
-    kinds = [kind_of(work) for work in (TextJob(), ImageJob("a cat"), SpeechJob())]
-    assert kinds == [JobKind.TEXT, JobKind.IMAGE, JobKind.SPEECH]
+    classes = [job.job_class for spec in KINDS.values() for job in spec.jobs]
+    assert (len(classes), set(classes)) == (len(get_args(Work)), set(get_args(Work)))
+    kinds = [kind_of(work) for work in (TextJob(), ImageJob("a cat"), SpeechJob(), TokenizeJob(TextJob()))]
+    assert kinds == [JobKind.TEXT, JobKind.IMAGE, JobKind.SPEECH, JobKind.TEXT]
+
+
+def test_only_jobs_that_generate_nothing_need_no_slot() -> None:
+    assert [job.job_class for spec in KINDS.values() for job in spec.jobs if not job.needs_slot] == [TokenizeJob]
 
 
 @pytest.mark.parametrize("kind", JobKind)
@@ -29,6 +34,7 @@ def test_the_example_model_of_a_kind_serves_it(kind: JobKind) -> None:
         (TextJob(prompt_tokens=[1] * 30, max_tokens=1), 30 + 2),
         (TextJob(messages=[{"role": "u", "content": [{"text": "x" * 39}]}], max_tokens=1), 10 + 2),
         (TextJob(prompt="", max_tokens=100_000), 2 * MAX_ANSWER_TOKENS),
+        (TokenizeJob(TextJob(prompt="x" * 400, max_tokens=50)), 100),
         (ImageJob("a cat", width=256, height=512, steps=20), 20 * 4 * 8),
     ],
 )

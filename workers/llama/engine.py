@@ -12,8 +12,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.wire.jobs import TextJob, TokenizeJob
 from shared.wire.messages import EngineStats
-from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokens
+from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokenized, Tokens
 from workers.engine import Emitted, EngineInfo, EngineJob
 from workers.llama.cache.copy_costs import CopyCosts
 from workers.llama.cache.host_cache import HostCache
@@ -27,6 +28,8 @@ from workers.llama.native.context import NO_KV_SLOT, DecodeError, LlamaContext, 
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
 from workers.llama.preparation import JobPreparer, has_grammar
+from workers.llama.prompts.prompt_tokens import PromptTokens
+from workers.llama.prompts.tokenizing import Tokenizer
 from workers.llama.sandbox.attempt import Limits, PreparationAttempt
 from workers.llama.sandbox.sandbox import Sandbox
 from workers.llama.scheduler import ScheduledTokens, Scheduler
@@ -44,8 +47,13 @@ RATE_WINDOW_S = 5.0
 """The token rate is that of this last time."""
 PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the server's log has the reason")
 
+TOKENIZING, NOTHING_GENERATED = Started(0, 0), Done(FinishReason.STOP, 0, 0, 0, 0.0)
+"""Around the tokens of a job that only wants to know them."""
+
 MAX_ENDED_SEQUENCES = 48
 """Sequence ids for ended sequences that stay in the KV cache, in addition to one for each slot."""
+
+Prepared = Sequence | Tokenized
 
 
 class LlamaEngine:
@@ -58,9 +66,9 @@ class LlamaEngine:
     def __init__(self, options: LlamaOptions) -> None:
         self._options = options
         self._limits = Limits(options.compile_time_s, options.compile_memory_bytes)
-        self._lanes: PreparationLanes[Sequence] = PreparationLanes(self._limits)
-        self._preparing: dict[str, Future[Sequence]] = {}
-        self._newcomers: list[Future[Sequence]] = []
+        self._lanes: PreparationLanes[Prepared] = PreparationLanes(self._limits)
+        self._preparing: dict[str, Future[Prepared]] = {}
+        self._newcomers: list[Future[Prepared]] = []
         self._sequences: dict[str, Sequence] = {}
         self._resources = ExitStack()
         self._rate = TokenRate(RATE_WINDOW_S)
@@ -76,17 +84,21 @@ class LlamaEngine:
         compiler = GrammarCompiler(model.vocabulary.grammar_tokenizer())
         sandbox.open()
         chats = load_chats(options.chat_template, model, sandbox, PreparationAttempt(self._limits), options.reasoning)
-        self._preparer = JobPreparer(model.vocabulary, chats, sandbox, compiler, context_tokens)
+        prompts = PromptTokens(model.vocabulary, chats, sandbox)
+        self._preparer = JobPreparer(model.vocabulary, chats, prompts, sandbox, compiler, context_tokens)
+        self._tokenizer = Tokenizer(model.vocabulary, prompts, context_tokens)
         self._generation = Generation(model.vocabulary)
         slots = self._open_context(model, options.cells_for(context_tokens))
         report(1.0)
         return EngineInfo(slots=slots, context_tokens=context_tokens, device=None if model.on_gpu else "cpu")
 
     def submit(self, job: EngineJob) -> list[Emitted]:
-        prepare = partial(self._prepare, job, time.monotonic())
+        prepare: Callable[[PreparationAttempt], Prepared] = partial(self._prepare, job, time.monotonic())
+        if isinstance(job.work, TokenizeJob):
+            prepare = partial(self._tokenizer.tokenize, job.work)
         future = self._lanes.submit(job.job_id, job.party, prepare, compiles=has_grammar(job.work))
         self._preparing[job.job_id] = future
-        if not self._scheduler.has_running(job.party):
+        if isinstance(job.work, TextJob) and not self._scheduler.has_running(job.party):
             self._newcomers.append(future)
         return []
 
@@ -183,6 +195,9 @@ class LlamaEngine:
             future = self._preparing.pop(job_id)
             try:
                 sequence = future.result()
+                if isinstance(sequence, Tokenized):
+                    emitted += [(job_id, payload) for payload in (TOKENIZING, sequence, NOTHING_GENERATED)]
+                    continue
             except JobError as error:
                 emitted.append((job_id, error.failed))
                 continue

@@ -13,11 +13,12 @@ from workers.llama.chats import AnswerReading, ModelChats, offered_tools
 from workers.llama.constraints.closing import MAX_CLOSING_TOKENS, ClosingGuard, closing_growth
 from workers.llama.constraints.compiler import GrammarCompiler
 from workers.llama.constraints.constraint import TokenConstraint
-from workers.llama.grammars import GrammarStore, content_key, limit_error
+from workers.llama.grammars import GrammarStore
 from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.prompts.prompt_tokens import PromptTokens
 from workers.llama.sampling.sampler import Sampler
 from workers.llama.sandbox.attempt import PreparationAttempt
-from workers.llama.sandbox.sandbox import LimitExceeded, Sandbox
+from workers.llama.sandbox.sandbox import Sandbox
 from workers.llama.sequence import Sequence
 from workers.llama.text.assembler import TextAssembler
 from workers.llama.text.prompt_echo import PromptEcho, echo_of_text, echo_of_tokens
@@ -30,13 +31,14 @@ class JobPreparer:
         self,
         vocabulary: Vocabulary,
         chats: ModelChats,
+        prompts: PromptTokens,
         sandbox: Sandbox,
         compiler: GrammarCompiler,
         context_tokens: int,
     ) -> None:
         self._vocabulary = vocabulary
         self._chats = chats
-        self._sandbox = sandbox
+        self._prompts = prompts
         self._grammars = GrammarStore(sandbox, compiler)
         self._context_tokens = context_tokens
 
@@ -51,7 +53,7 @@ class JobPreparer:
         job = engine_job.work
         if not isinstance(job, TextJob):
             raise JobError(400, f"model: expected a model for {kind_of(job)} requests, got one for text", "model")
-        chat = self._rendered(job, attempt) if job.messages is not None else None
+        chat = self._prompts.rendered(job, attempt)
         prompt = self._prompt_tokens(job, chat)
         max_tokens = self._fit(job, len(prompt))
         self._check_bias(job)
@@ -84,27 +86,10 @@ class JobPreparer:
         return echo_of_tokens([self._vocabulary.piece(token) for token in prompt])
 
     def _prompt_tokens(self, job: TextJob, chat: Prompt | None) -> list[int]:
-        if job.prompt_tokens is not None:
-            for token in job.prompt_tokens:
-                self._check_token(token, "prompt")
-            tokens = list(job.prompt_tokens)
-        elif chat is not None:
-            self._check_length(job, chat.text)
-            bos = self._vocabulary.bos_text
-            adds_bos = self._vocabulary.adds_bos and not (bos and chat.pieces[0].startswith(bos))
-            tokens = self._vocabulary.tokenize_pieces([*chat.pieces, *chat.continued], add_special=adds_bos)
-        else:
-            text = job.prompt or ""
+        text = job.prompt if chat is None else chat.text
+        if text is not None:
             self._check_length(job, text)
-            tokens = self._vocabulary.tokenize(text, add_special=True, parse_special=job.parse_special)
-        return tokens or [max(self._vocabulary.bos, 0)]
-
-    def _rendered(self, job: TextJob, attempt: PreparationAttempt) -> Prompt:
-        task = self._chats.rendering(job)
-        try:
-            return self._sandbox.render(task, attempt)
-        except LimitExceeded as exceeded:
-            raise limit_error(exceeded.limit, attempt, content_key(task), "messages", "render") from None
+        return self._prompts.tokens(job, chat) or [max(self._vocabulary.bos, 0)]
 
     def _check_length(self, job: TextJob, text: str) -> None:
         """Refuse a text that is certainly too long without tokenising it, which would delay other jobs by seconds."""
@@ -126,12 +111,7 @@ class JobPreparer:
 
     def _check_bias(self, job: TextJob) -> None:
         for token in job.sampling.logit_bias:
-            self._check_token(token, "logit_bias")
-
-    def _check_token(self, token: int, param: str) -> None:
-        if not 0 <= token < self._vocabulary.size:
-            expected = f"token ids from 0 to {self._vocabulary.size - 1}"
-            raise JobError(400, f"{param}: expected {expected}, got {token}", param)
+            self._prompts.check_token(token, "logit_bias")
 
     def _constraint(self, job: TextJob, chat: Prompt | None, attempt: PreparationAttempt) -> TokenConstraint | None:
         task = self._chats.grammar(job, chat)

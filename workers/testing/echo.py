@@ -12,13 +12,14 @@ from dataclasses import dataclass
 
 from shared.kinds import kind_of
 from shared.settings import ModelSettings
-from shared.wire.jobs import TextJob
+from shared.wire.jobs import TextJob, TokenizeJob, TokenOutput
 from shared.wire.messages import EngineStats
-from shared.wire.payloads import Done, FinishReason, JobError, Started, Tokens
+from shared.wire.payloads import Done, FinishReason, JobError, Started, Tokenized, Tokens
 from workers.engine import Emitted, EngineInfo, EngineJob
 from workers.testing.poison import Poison, poison_in
 
 DEFAULT_TOKENS = 16
+CONTEXT_TOKENS = 1 << 20
 
 
 @dataclass(slots=True)
@@ -45,10 +46,13 @@ class EchoEngine:
 
     def load(self, report: Callable[[float], None]) -> EngineInfo:
         report(1.0)
-        return EngineInfo(slots=self._slots, context_tokens=1 << 20)
+        return EngineInfo(slots=self._slots, context_tokens=CONTEXT_TOKENS)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         text = job.work
+        if isinstance(text, TokenizeJob):
+            done = Done(FinishReason.STOP, 0, 0, 0, 0.0)
+            return [(job.job_id, payload) for payload in (Started(0, 0), _tokenized(text), done)]
         if not isinstance(text, TextJob):
             raise JobError(400, f"the echo engine takes text, not {kind_of(text)}", "model")
         words = _prompt_of(text).split() or ["echo"]
@@ -110,6 +114,21 @@ class EchoEngine:
 def create(model: ModelSettings, _threads: int, _device: str) -> EchoEngine:
     """The engine of one worker, not loaded yet."""
     return EchoEngine(slots=model.slots, step_s=model.step_s)
+
+
+def _tokenized(job: TokenizeJob) -> Tokenized:
+    """The words of a prompt; their ids are their places. The text of ids are their numbers."""
+    words = _prompt_of(job.text).split()
+    ids = job.text.prompt_tokens or list(range(len(words)))
+    match job.output:
+        case TokenOutput.COUNT:
+            return Tokenized(len(ids), CONTEXT_TOKENS)
+        case TokenOutput.IDS:
+            return Tokenized(len(ids), CONTEXT_TOKENS, ids)
+        case TokenOutput.PIECES:
+            return Tokenized(len(ids), CONTEXT_TOKENS, ids, [word.encode() for word in words])
+        case TokenOutput.TEXT:
+            return Tokenized(len(ids), CONTEXT_TOKENS, text=" ".join(map(str, ids)))
 
 
 def _prompt_of(job: TextJob) -> str:

@@ -25,7 +25,8 @@ def choose_victims(workers: Sequence[Worker]) -> tuple[Worker, list[Job]] | None
     Only users with several jobs lose any. Batch jobs go first, then jobs of the user with the most, then the youngest.
     Pictures and recordings are never preempted, since much of their work would be lost.
     """
-    job_counts = Counter(job.request.user for worker in workers for job in worker.jobs.values())
+    jobs = [job for worker in workers for job in worker.jobs.values() if spec_of(job.request.work).needs_slot]
+    job_counts = Counter(job.request.user for job in jobs)
     plans = []
     for worker in workers:
         victims = _victims_on(worker, Counter(job_counts))
@@ -40,7 +41,7 @@ def _victims_on(worker: Worker, job_counts: Counter[str]) -> list[Job]:
         return []
     left = [job for job in worker.jobs.values() if spec_of(job.request.work).can_be_preempted]
     victims: list[Job] = []
-    while len(worker.jobs) - len(victims) >= slots:
+    while worker.slotted - len(victims) >= slots:
         candidates = [job for job in left if job_counts[job.request.user] > 1]
         if not candidates:
             return []

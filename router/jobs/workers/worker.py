@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from router.jobs.blame.record import Doubt
 from router.jobs.job import Job
 from router.jobs.workers.prefix import PrefixMemory
+from shared.kinds import spec_of
 from shared.wire.messages import Heartbeat, WorkerState
 
 BEGINNING_S = 5.0
@@ -16,6 +17,8 @@ BEGINNING_S = 5.0
 
 An accused one does, until its trial ends.
 """
+MAX_SLOTLESS = 8
+"""Maximum number of jobs without a slot that a worker has at a time."""
 MAX_UNREAD_BYTES = 256 * 1024 * 1024
 """A worker gets no further job while it has not read this much: what was sent to it is kept in the router's memory."""
 
@@ -28,6 +31,7 @@ class Worker:
         heartbeat: the latest one; ``heard_at_s`` is when it was sent, or since when silence counts.
         confirmed: a probe has come back over the bus, so jobs may be sent.
         jobs: the worker's jobs, by wire id.
+        slotless: how many of them need no slot.
         acknowledged: jobs whose end was acknowledged, until a report comes without them.
         submitted: number of the last submission that was sent to it.
         unread: numbers and sizes of the submissions that it has not reported as received.
@@ -43,6 +47,7 @@ class Worker:
     probe_nonce: int = 0
     probed_at_s: float = 0.0
     jobs: dict[str, Job] = field(default_factory=dict)
+    slotless: int = 0
     acknowledged: set[str] = field(default_factory=set)
     submitted: int = 0
     unread: deque[tuple[int, int]] = field(default_factory=deque)
@@ -70,7 +75,7 @@ class Worker:
 
     @property
     def capacity(self) -> int:
-        """Maximum number of jobs sent at a time: a few more than slots, so that a freed slot is filled at once.
+        """Maximum number of jobs for slots sent at a time: a few more than slots, to fill a freed one at once.
 
         A worker with one slot gets one job: its jobs take long, and the next one waits more safely in the router.
         """
@@ -79,9 +84,32 @@ class Worker:
 
     @property
     def has_room(self) -> bool:
-        """Whether another job may be sent."""
-        full = len(self.jobs) >= self.capacity or self.unread_bytes >= MAX_UNREAD_BYTES
-        return self.ready and not self.occupied and not full
+        """Whether another job that needs a slot may be sent."""
+        return self._takes_jobs and self.slotted < self.capacity
+
+    @property
+    def has_room_aside(self) -> bool:
+        """Whether another job that needs no slot may be sent."""
+        return self._takes_jobs and self.slotless < MAX_SLOTLESS
+
+    @property
+    def _takes_jobs(self) -> bool:
+        return self.ready and not self.occupied and self.unread_bytes < MAX_UNREAD_BYTES
+
+    @property
+    def slotted(self) -> int:
+        """The number of its jobs that have a slot, or wait for one there."""
+        return len(self.jobs) - self.slotless
+
+    def add(self, job: Job) -> None:
+        """Note that it gets a job."""
+        self.jobs[job.wire_id] = job
+        self.slotless += not spec_of(job.request.work).needs_slot
+
+    def remove(self, job: Job) -> None:
+        """Note that it no longer has a job."""
+        if self.jobs.pop(job.wire_id, None) is not None:
+            self.slotless -= not spec_of(job.request.work).needs_slot
 
     def note_sent(self, number: int, size_bytes: int) -> None:
         """Note a submission, with its files."""
@@ -97,7 +125,7 @@ class Worker:
     @property
     def has_slot(self) -> bool:
         """Whether another job would run at once."""
-        return self.has_room and len(self.jobs) < self.heartbeat.slots
+        return self.has_room and self.slotted < self.heartbeat.slots
 
     @property
     def beginning(self) -> bool:

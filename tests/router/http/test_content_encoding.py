@@ -42,8 +42,8 @@ def sent(body: bytes, *codings: str, max_body_bytes: int = 1_000_000, chunk_byte
     content = chunks() if chunk_bytes else body
     response = ask(broker, "POST", "/v1/completions", content=content, headers=headers)
     if response.status_code == 200:
-        (job,) = broker.jobs
-        assert job.request.work.prompt == COMPLETION["prompt"]
+        (text,) = broker.texts
+        assert text.prompt == COMPLETION["prompt"]
     return response
 
 

@@ -53,9 +53,10 @@ def admit(admission: Admission, dispatcher: Dispatcher, job: Job) -> None:
 def measure(dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch, cost: float) -> None:
     """Make the model complete this cost in its first second."""
     monkeypatch.setattr("router.jobs.retry_after.time.monotonic", lambda: 100.0)
-    dispatcher.rates["smol"].resume()
+    line = dispatcher.lines.of(job_of("user").request)
+    line.rate.resume()
     monkeypatch.setattr("router.jobs.retry_after.time.monotonic", lambda: 101.0)
-    dispatcher.rates["smol"].add(cost)
+    line.rate.add(cost)
 
 
 def test_a_full_queue_has_extra_places_for_users_with_nothing_queued(
@@ -152,11 +153,12 @@ def assert_refused_without_trace(
     server: BrokerServer, trace: Trace, request: JobRequest, reason: RefusalReason
 ) -> None:
     dispatcher = server.broker._dispatcher
-    queue = dispatcher.queues[request.model]
+    line = dispatcher.lines.of(request)
+    queue = line.queue
 
     def state() -> Any:
         counters = [dict(users._counters) for users in queue._users.values()]
-        tally = dispatcher.tally.queued(request.user), dispatcher.tally.running(request.user)
+        tally = line.tally.queued(request.user), line.tally.running(request.user)
         return list(queue), dict(dispatcher.jobs), counters, dict(queue._priorities._counters), tally
 
     before, queued, sent = state(), list(trace.queued), list(trace.sent)

@@ -64,6 +64,17 @@ class Vocabulary:
             return tokens[len(anchor) :]
         return self.tokenize(text, add_special=False, parse_special=True)  # the line feed became a part of a token
 
+    def detokenize(self, tokens: list[int]) -> str:
+        """The text of ``tokens``, special ones included, without the space that some vocabularies put before a text."""
+        given = (llama_cpp.llama_token * len(tokens))(*tokens)
+        room = sum(len(self.piece(token, special=True)) for token in tokens) + 8
+        while True:
+            text = ctypes.create_string_buffer(room)
+            count = llama_cpp.llama_detokenize(self._vocab, given, len(tokens), text, room, False, True)
+            if count >= 0:
+                return text.raw[:count].decode("utf-8", "replace")
+            room = -count
+
     def special_texts(self) -> SpecialTexts:
         """The texts of control and of user-defined tokens."""
         control, user_defined = set(), set()

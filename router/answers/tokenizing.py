@@ -1,0 +1,55 @@
+"""Asks a worker for the tokens of a prompt, for which nothing is generated."""
+
+from __future__ import annotations
+
+from fastapi import Request
+
+from router.answers.response import gathered
+from router.answers.submission import SubmittedRequest
+from router.http.request_record import RequestRecord
+from router.jobs.broker import Broker
+from router.schemas.scheduling import DEFAULT_SCHEDULING, SchedulingFields
+from shared.wire.jobs import TextJob, TokenizeJob
+from shared.wire.payloads import Tokenized
+
+
+async def counted_tokens(
+    request: Request,
+    broker: Broker,
+    record: RequestRecord,
+    model: str | None,
+    work: TextJob,
+    scheduling: SchedulingFields = DEFAULT_SCHEDULING,
+) -> int:
+    """The number of tokens that the prompt of ``work`` has, or its chat with its tools: those that it would be billed.
+
+    Raises:
+        Refused: the model is not served, too many such requests wait, or no worker can take it.
+        ApiError: the model refuses the prompt, or the time is over.
+        ClientGone: the client disconnected.
+    """
+    return (await tokenized(request, broker, record, model, TokenizeJob(work), scheduling)).count
+
+
+async def tokenized(
+    request: Request,
+    broker: Broker,
+    record: RequestRecord,
+    model: str | None,
+    work: TokenizeJob,
+    scheduling: SchedulingFields = DEFAULT_SCHEDULING,
+) -> Tokenized:
+    """What a worker says of the tokens. It does so beside what it generates: no slot is needed.
+
+    Raises:
+        Refused: as :func:`counted_tokens`.
+        ApiError: as there.
+        ClientGone: as there.
+    """
+    async with SubmittedRequest(broker, record, model, [work], (), scheduling) as submitted:
+        return await gathered(request, submitted, _answer(submitted))
+
+
+async def _answer(submitted: SubmittedRequest) -> Tokenized:
+    found = [payload async for _, payload in submitted.events() if isinstance(payload, Tokenized)]
+    return found[0]

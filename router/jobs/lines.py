@@ -1,0 +1,48 @@
+"""The lines in which jobs wait: each model has one for jobs that need a slot, and one for those that need none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from router.jobs.fairness.queue import FairQueue
+from router.jobs.job import JobRequest
+from router.jobs.limits import UserTally
+from router.jobs.retry_after import ServiceRate
+from shared.kinds import spec_of
+
+
+@dataclass(frozen=True, slots=True)
+class JobLine:
+    """Jobs of one model: those that need a slot, or those that need none. Limits hold for each line.
+
+    ``tally`` counts the jobs of users in the lines of the same sort of all models, ``rate`` is how fast they get done.
+    """
+
+    tally: UserTally
+    queue: FairQueue
+    rate: ServiceRate
+
+
+class Lines:
+    """The lines of all models."""
+
+    def __init__(self, models: Iterable[str]) -> None:
+        tallies = (UserTally(), UserTally())
+        self._of_model = {
+            model: tuple(JobLine(tally, FairQueue(tally), ServiceRate()) for tally in tallies) for model in models
+        }
+
+    @property
+    def models(self) -> list[str]:
+        """The names of the models."""
+        return list(self._of_model)
+
+    def of(self, request: JobRequest) -> JobLine:
+        """The line of a job."""
+        slotless, slotted = self._of_model[request.model]
+        return slotted if spec_of(request.work).needs_slot else slotless
+
+    def of_model(self, model: str) -> tuple[JobLine, ...]:
+        """The lines of a model, that of the quick jobs without a slot first."""
+        return self._of_model[model]

@@ -1,0 +1,40 @@
+"""Jobs that only want to know tokens."""
+
+from __future__ import annotations
+
+from shared.wire.jobs import TokenizeJob, TokenOutput
+from shared.wire.payloads import Tokenized
+from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.prompts.prompt_tokens import PromptTokens
+from workers.llama.sandbox.attempt import PreparationAttempt
+
+
+class Tokenizer:
+    """Counts and shows the tokens of one model's prompts, however long. Several threads may use it."""
+
+    def __init__(self, vocabulary: Vocabulary, prompts: PromptTokens, context_tokens: int) -> None:
+        self._vocabulary = vocabulary
+        self._prompts = prompts
+        self._context_tokens = context_tokens
+
+    def tokenize(self, job: TokenizeJob, attempt: PreparationAttempt) -> Tokenized:
+        """What a job wants to know.
+
+        Raises:
+            JobError: 400, the template refuses the chat, it takes too much to render, or there is no such token.
+            NeedsTime: the quick attempt did not suffice.
+            Cancelled: the attempt was cancelled.
+        """
+        chat = self._prompts.rendered(job.text, attempt)
+        tokens = self._prompts.tokens(job.text, chat, job.add_special)
+        count, context = len(tokens), self._context_tokens
+        match job.output:
+            case TokenOutput.COUNT:
+                return Tokenized(count, context)
+            case TokenOutput.IDS:
+                return Tokenized(count, context, tokens)
+            case TokenOutput.PIECES:
+                pieces = [self._vocabulary.piece(token, special=True) for token in tokens]
+                return Tokenized(count, context, tokens, pieces)
+            case TokenOutput.TEXT:
+                return Tokenized(count, context, text=self._vocabulary.detokenize(tokens))
