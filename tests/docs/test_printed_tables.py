@@ -21,6 +21,8 @@ FIELDS = {
     "POST /v1/completions": (GENERATING, TEXT),
     "POST /v1/chat/completions": (GENERATING, TEXT),
     "POST /v1/function-calling": (GENERATING, TEXT, "POST /v1/chat/completions"),
+    "POST /tokenize": (GENERATING, TEXT, "POST /v1/chat/completions"),
+    "POST /detokenize": (),
     "POST /v1/audio/transcriptions": (GENERATING,),
     "POST /v1/audio/translations": (GENERATING, "POST /v1/audio/transcriptions"),
     "POST /v1/txt2img": (GENERATING, IMAGE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from router.api.endpoint_family import EndpointFamily
-from router.api.text import chat, completions, function_calling
+from router.api.text import chat, completions, function_calling, tokens
 from router.api.text.chat_answer import CHAT
 from router.api.text.completion_answer import COMPLETION
 
@@ -13,9 +13,11 @@ OPERATIONS_OF_TEXT = {
     "/v1/function-calling": "chat",
 }
 
+TOKEN_PATHS = frozenset(("/tokenize", "/v1/tokenize", "/detokenize", "/v1/detokenize"))
+
 TEXT = EndpointFamily(
-    routers=(completions.router, chat.router, function_calling.router),
-    text_paths=frozenset(OPERATIONS_OF_TEXT),
+    routers=(completions.router, chat.router, function_calling.router, tokens.router),
+    text_paths=frozenset(OPERATIONS_OF_TEXT) | TOKEN_PATHS,
     operations=OPERATIONS_OF_TEXT,
     writers={
         "/v1/completions": COMPLETION.restore,

@@ -55,14 +55,14 @@ class CompletionRequest(GenerationRequest):
             return given
         if not isinstance(given, list) or not given:
             raise ValueError(f"expected {_PROMPTS}")
-        given = [_as_token_ids(prompt) if isinstance(prompt, list) else prompt for prompt in _as_token_ids(given)]
-        if _are_token_ids(given):
+        given = [as_token_ids(prompt) if isinstance(prompt, list) else prompt for prompt in as_token_ids(given)]
+        if are_token_ids(given):
             return given
         if len(given) > MAX_PROMPTS:
             raise ValueError(f"expected at most {MAX_PROMPTS} prompts, got {len(given)}")
         if all(isinstance(prompt, str) for prompt in given):
             return given
-        if all(isinstance(prompt, list) and prompt and _are_token_ids(prompt) for prompt in given):
+        if all(isinstance(prompt, list) and prompt and are_token_ids(prompt) for prompt in given):
             return given
         raise ValueError(f"expected {_PROMPTS} (integers from 0)")
 
@@ -115,10 +115,11 @@ class CompletionRequest(GenerationRequest):
         ]
 
 
-def _as_token_ids(given: list[Any]) -> list[Any]:
+def as_token_ids(given: list[Any]) -> list[Any]:
     """The list, with whole numbers that were written as ``16.0`` as integers."""
     return [as_integer(token_id) for token_id in given] if float in set(map(type, given)) else given
 
 
-def _are_token_ids(given: list[Any]) -> bool:
+def are_token_ids(given: list[Any]) -> bool:
+    """Whether all of these may be ids of tokens."""
     return all(type(token_id) is int and 0 <= token_id <= MAX_TOKENS for token_id in given)

@@ -25,6 +25,9 @@ class Tokenizer:
             NeedsTime: the quick attempt did not suffice.
             Cancelled: the attempt was cancelled.
         """
+        if job.output is TokenOutput.TEXT:
+            for token in job.text.prompt_tokens or ():
+                self._prompts.check_token(token, "tokens")
         chat = self._prompts.rendered(job.text, attempt)
         tokens = self._prompts.tokens(job.text, chat, job.add_special)
         count, context = len(tokens), self._context_tokens

@@ -83,8 +83,7 @@ def test_a_prompt_beyond_the_context_is_counted(engine: LlamaEngine) -> None:
 
 def test_an_unknown_token_is_refused(engine: LlamaEngine) -> None:
     ((_, failed),) = payloads(engine, TokenizeJob(TextJob(prompt_tokens=[1, 49152]), TokenOutput.TEXT))
-    message = "prompt: expected token ids from 0 to 49151, got 49152"
-    assert failed == Failed(400, message, "prompt")
+    assert failed == Failed(400, "tokens: expected token ids from 0 to 49151, got 49152", "tokens")
 
 
 def test_nothing_waits_for_what_is_generated(engine: LlamaEngine) -> None:

@@ -1,0 +1,55 @@
+"""``POST /tokenize`` and ``POST /detokenize``, as llama.cpp's server and vLLM have them, here with ``/v1`` too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from router.answers.tokenizing import tokenized
+from router.api.dependencies import BrokerDep, RecordDep
+from router.http.json_body import JsonRoute
+from router.http.json_text import json_text
+from router.schemas.errors import GENERATION_ERRORS
+from router.schemas.text.tokens import DetokenizeRequest, TokenizeRequest
+from shared.wire.payloads import Tokenized
+
+router = APIRouter(route_class=JsonRoute, tags=["text"])
+
+
+@router.post("/tokenize", response_class=Response, responses=GENERATION_ERRORS)
+@router.post("/v1/tokenize", response_class=Response, responses=GENERATION_ERRORS)
+async def tokenize(body: TokenizeRequest, request: Request, broker: BrokerDep, record: RecordDep) -> Response:
+    """Count and list the tokens of a text, or of a chat with its `tools`. It waits for nothing that is generated."""
+    found = await tokenized(request, broker, record, body.model, body.to_job(), body)
+    answer = {
+        "tokens": _pieces(found) if body.with_pieces else found.token_ids,
+        "count": found.count,
+        "max_model_len": found.context_tokens,
+        "token_strs": [_text(piece) for piece in found.pieces] if body.return_token_strs else None,
+    }
+    return Response(json_text(answer), media_type="application/json")
+
+
+@router.post("/detokenize", response_class=Response, responses=GENERATION_ERRORS)
+@router.post("/v1/detokenize", response_class=Response, responses=GENERATION_ERRORS)
+async def detokenize(body: DetokenizeRequest, request: Request, broker: BrokerDep, record: RecordDep) -> Response:
+    """The text of tokens: `content` in llama.cpp's words, `prompt` in vLLM's."""
+    found = await tokenized(request, broker, record, body.model, body.to_job(), body)
+    return Response(json_text({"content": found.text, "prompt": found.text}), media_type="application/json")
+
+
+def _pieces(found: Tokenized) -> list[dict[str, Any]]:
+    """The tokens with their texts or, where these are no whole characters, their bytes."""
+    return [{"id": id_, "piece": _piece(piece)} for id_, piece in zip(found.token_ids, found.pieces, strict=True)]
+
+
+def _piece(piece: bytes) -> str | list[int]:
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return list(piece)
+
+
+def _text(piece: bytes) -> str:
+    return piece.decode("utf-8", "replace")
