@@ -162,12 +162,16 @@ class ImageJob(Struct, tag=32, frozen=True):
 
 
 class TokenOutput(StrEnum):
-    """What is told of tokens: their number, also their ids, also the bytes of each, or the text that they make."""
+    """What is told of tokens: their number, also their ids, also the bytes of each, or the text that they make.
+
+    ``ENDS``: the bytes of the two tokens that begin and end a text, empty if the model has none.
+    """
 
     COUNT = "count"
     IDS = "ids"
     PIECES = "pieces"
     TEXT = "text"
+    ENDS = "ends"
 
 
 class TokenizeJob(Struct, tag=35, frozen=True):

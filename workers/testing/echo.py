@@ -129,6 +129,8 @@ def _tokenized(job: TokenizeJob) -> Tokenized:
             return Tokenized(len(ids), CONTEXT_TOKENS, ids, [word.encode() for word in words])
         case TokenOutput.TEXT:
             return Tokenized(len(ids), CONTEXT_TOKENS, text=" ".join(map(str, ids)))
+        case TokenOutput.ENDS:
+            return Tokenized(len(ids), CONTEXT_TOKENS, pieces=[b"", b""])
 
 
 def _prompt_of(job: TextJob) -> str:

@@ -16,7 +16,7 @@ OPERATIONS_OF_TEXT = {
 TOKEN_PATHS = frozenset(("/tokenize", "/v1/tokenize", "/detokenize", "/v1/detokenize"))
 
 TEXT = EndpointFamily(
-    routers=(completions.router, chat.router, function_calling.router, tokens.router),
+    routers=(completions.router, chat.router, function_calling.router, tokens.router, tokens.info_router),
     text_paths=frozenset(OPERATIONS_OF_TEXT) | TOKEN_PATHS,
     operations=OPERATIONS_OF_TEXT,
     writers={

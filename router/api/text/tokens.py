@@ -1,10 +1,10 @@
-"""``POST /tokenize`` and ``POST /detokenize``, as llama.cpp's server and vLLM have them, here with ``/v1`` too."""
+"""``POST /tokenize``, ``POST /detokenize`` and ``GET /tokenizer_info``, as llama.cpp's server and vLLM have them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from router.answers.tokenizing import tokenized
 from router.api.dependencies import BrokerDep, RecordDep
@@ -12,9 +12,11 @@ from router.http.json_body import JsonRoute
 from router.http.json_text import json_text
 from router.schemas.errors import GENERATION_ERRORS
 from router.schemas.text.tokens import DetokenizeRequest, TokenizeRequest
+from shared.wire.jobs import TextJob, TokenizeJob, TokenOutput
 from shared.wire.payloads import Tokenized
 
 router = APIRouter(route_class=JsonRoute, tags=["text"])
+info_router = APIRouter(tags=["text"])
 
 
 @router.post("/tokenize", response_class=Response, responses=GENERATION_ERRORS)
@@ -37,6 +39,17 @@ async def detokenize(body: DetokenizeRequest, request: Request, broker: BrokerDe
     """The text of tokens: `content` in llama.cpp's words, `prompt` in vLLM's."""
     found = await tokenized(request, broker, record, body.model, body.to_job(), body)
     return Response(json_text({"content": found.text, "prompt": found.text}), media_type="application/json")
+
+
+@info_router.get("/tokenizer_info", response_class=Response, responses=GENERATION_ERRORS)
+async def tokenizer_info(
+    request: Request, broker: BrokerDep, record: RecordDep, model: Annotated[str | None, Query(max_length=256)] = None
+) -> Response:
+    """The tokens that begin and end a text, null if the model has none. lm-eval then asks for all tokens here."""
+    found = await tokenized(request, broker, record, model, TokenizeJob(TextJob(prompt=""), TokenOutput.ENDS))
+    begin, end = (_text(piece) or None for piece in found.pieces)
+    answer = {"bos_token": begin, "eos_token": end, "model_max_length": found.context_tokens}
+    return Response(json_text(answer), media_type="application/json")
 
 
 def _pieces(found: Tokenized) -> list[dict[str, Any]]:

@@ -41,3 +41,6 @@ class Tokenizer:
                 return Tokenized(count, context, tokens, pieces)
             case TokenOutput.TEXT:
                 return Tokenized(count, context, text=self._vocabulary.detokenize(tokens))
+            case TokenOutput.ENDS:
+                ends = [self._vocabulary.bos_text.encode(), self._vocabulary.eos_text.encode()]
+                return Tokenized(count, context, pieces=ends)

@@ -12,7 +12,7 @@ from router.answers.tokenizing import counted_tokens
 from router.http.request_record import RequestRecord
 from shared.wire.jobs import TextJob, TokenizeJob, TokenOutput, ToolChoice
 from shared.wire.payloads import Done, Failed, FinishReason, Started, Tokenized
-from tests.support.router.client import app_of, post
+from tests.support.router.client import app_of, ask, post
 from tests.support.router.fake_broker import FakeBroker
 from tests.support.router.metrics import scraped
 from tests.support.router.watched_broker import WatchedBroker
@@ -119,6 +119,13 @@ def test_what_a_worker_refuses_is_answered_as_it_says() -> None:
     refusing = FakeBroker(script=[Failed(400, "tokens: expected token ids from 0 to 9, got 10", "tokens")])
     response = post(refusing, "/detokenize", {"tokens": [10]})
     assert (response.status_code, response.json()["error"]["param"]) == (400, "tokens")
+
+
+def test_the_tokens_that_begin_and_end_a_text_are_told() -> None:
+    asking = FakeBroker(script=[Started(0, 0), Tokenized(0, 2048, pieces=[b"", b"</s>"]), END])
+    answer = ask(asking, "GET", "/tokenizer_info?model=smol")
+    assert answer.json() == {"bos_token": None, "eos_token": "</s>", "model_max_length": 2048}
+    assert [job.request.work for job in asking.jobs] == [TokenizeJob(TextJob(prompt=""), TokenOutput.ENDS)]
 
 
 def test_counting_uses_no_tokens() -> None:

@@ -86,6 +86,10 @@ def test_an_unknown_token_is_refused(engine: LlamaEngine) -> None:
     assert failed == Failed(400, "tokens: expected token ids from 0 to 49151, got 49152", "tokens")
 
 
+def test_the_tokens_that_begin_and_end_a_text_are_told(engine: LlamaEngine) -> None:
+    assert tokenized(engine, TextJob(prompt=""), TokenOutput.ENDS).pieces == [b"<|im_start|>", b"<|im_end|>"]
+
+
 def test_nothing_waits_for_what_is_generated(engine: LlamaEngine) -> None:
     events = payloads(engine, TextJob(prompt=TEXT, max_tokens=40), TokenizeJob(TextJob(prompt=TEXT)))
     ends = [job_id for job_id, payload in events if isinstance(payload, Done)]
