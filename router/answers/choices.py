@@ -10,15 +10,16 @@ from shared.wire.payloads import Done, TokenLogprob, Tokens
 
 @dataclass(slots=True)
 class CollectedCall:
-    """A tool call; ``arguments`` is JSON text."""
+    """A tool call, which begins in the step with this index; ``arguments`` is JSON text."""
 
     name: str
     arguments: str = ""
+    step: int = 0
 
 
 @dataclass(slots=True)
 class CollectedChoice:
-    """The output of one choice."""
+    """The output of one choice. ``texts`` and ``thoughts`` have an element for each step."""
 
     end: Done | None = None
     texts: list[str] = field(default_factory=list)
@@ -47,7 +48,7 @@ class CollectedChoice:
         self.thoughts.append(tokens.reasoning)
         self.logprobs += tokens.logprobs
         for delta in tokens.tool_calls:
-            call = self.calls.setdefault(delta.index, CollectedCall(name=""))
+            call = self.calls.setdefault(delta.index, CollectedCall("", step=len(self.texts) - 1))
             call.name += delta.name or ""
             call.arguments += delta.arguments
 

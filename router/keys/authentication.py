@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Set
+from dataclasses import dataclass
+from typing import Self
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,8 +22,37 @@ DOCUMENTATION_PATHS = frozenset({"/docs", "/openapi.json"})
 DOCUMENTATION_PREFIX = "/static-offline-docs/"
 
 
+@dataclass(frozen=True, slots=True)
+class SentKeys:
+    """The API keys in a request's headers, by the header's name. ``other_scheme``: there is one in another form."""
+
+    keys: dict[str, str]
+    other_scheme: bool
+
+    @classmethod
+    def of(cls, headers: Headers) -> Self:
+        """The keys in ``Authorization: Bearer <key>`` and in ``x-api-key``, which Anthropic's clients send."""
+        authorization = headers.get("authorization", "")
+        scheme, _, bearer = authorization.partition(" ")
+        is_bearer = scheme.lower() == "bearer"
+        given = {
+            "Authorization": bearer.strip() if is_bearer else "",
+            "x-api-key": headers.get("x-api-key", "").strip(),
+        }
+        keys = {name: key for name, key in given.items() if key}
+        return cls(keys, bool(authorization.strip()) and not is_bearer)
+
+    def fault(self) -> str:
+        """What is wrong, if none of the keys is known."""
+        if self.keys:
+            return f"{next(iter(self.keys))}: expected a valid API key of this server, got an unknown or revoked one"
+        if self.other_scheme:
+            return "Authorization: expected Bearer <key>, with an API key of this server, got no word Bearer first"
+        return "Authorization is required: Bearer <key>, with an API key of this server"
+
+
 class Authentication:
-    """ASGI middleware: records the user of ``Authorization: Bearer <key>`` in the request's record, or answers 401.
+    """ASGI middleware: records the user of a request's API key in the request's record, or answers 401.
 
     A named key identifies its user and sets that key's limits. The shared key only grants access: its users are
     identified by their addresses, and none is an administrator. While no key is required, unknown keys are ignored,
@@ -64,21 +95,17 @@ class Authentication:
         if OVER_ADMIN_SOCKET in scope:
             record_of(scope).admin = True
             return None
-        header = Headers(scope=scope).get("authorization", "")
-        scheme, _, given = header.partition(" ")
-        given = given.strip() if scheme.lower() == "bearer" else ""
-        key = await self._access.find(given)
-        if key is not None:
-            record = record_of(scope)
-            record.user, record.key_name, record.key_id = user_of(key), key.name, key.key_id
-            record.limits, record.admin = key.limits, key.admin
+        sent = SentKeys.of(Headers(scope=scope))
+        for given in sent.keys.values() or [""]:
+            key = await self._access.find(given)
+            if key is not None:
+                record = record_of(scope)
+                record.user, record.key_name, record.key_id = user_of(key), key.name, key.key_id
+                record.limits, record.admin = key.limits, key.admin
+                return None
+            if self._access.is_shared(given):
+                return None
+        if not self._access.needs_key:
             return None
-        if self._access.is_shared(given) or not self._access.needs_key:
-            return None
-        message = "Authorization is required: Bearer <key>, with an API key of this server"
-        if given:
-            message = "Authorization: expected a valid API key of this server, got an unknown or revoked one"
-        elif header.strip() and scheme.lower() != "bearer":
-            message = "Authorization: expected Bearer <key>, with an API key of this server, got no word Bearer first"
-        refusal = ApiError(401, message, code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
-        return await self._wrong_keys.refuse(record_of(scope).network, refusal) if given else refusal
+        refusal = ApiError(401, sent.fault(), code="invalid_api_key", headers={"WWW-Authenticate": "Bearer"})
+        return await self._wrong_keys.refuse(record_of(scope).network, refusal) if sent.keys else refusal

@@ -22,11 +22,14 @@ from shared.wire.jobs import TextJob
 
 
 class TextRequest(Scheduling, Protocol):
-    """The body of a request for text. ``n`` is the number of choices per prompt."""
+    """The body of a request for text."""
 
     model: str | None
-    n: int
     stream: bool
+
+    @property
+    def n(self) -> int:
+        """The number of choices per prompt."""
 
     @property
     def notes(self) -> Sequence[str]:

@@ -99,6 +99,26 @@ def test_a_refusal_says_what_is_wrong_with_the_header(header: str, message: str)
     assert (answer.status_code, answer.json()["error"]["message"]) == (401, message)
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"x-api-key": "KEY"}, 200),
+        ({"X-Api-Key": "KEY", "Authorization": "Bearer other"}, 200),
+        ({"X-Api-Key": "KEY", "Authorization": "Basic other"}, 200),
+        ({"x-api-key": "other", "Authorization": "Bearer KEY"}, 200),
+        ({"x-api-key": "other"}, 401),
+    ],
+)
+def test_anthropics_clients_send_the_key_in_a_header_of_their_own(headers: dict[str, str], status: int) -> None:
+    broker = FakeBroker()
+    broker.settings = broker.settings.model_copy(update={"api_key": "KEY"})
+    answer = ask(broker, "GET", "/v1/models", headers=headers)
+    assert answer.status_code == status
+    if status == 401:
+        message = "x-api-key: expected a valid API key of this server, got an unknown or revoked one"
+        assert answer.json()["error"]["message"] == message
+
+
 def test_the_shared_key_and_named_keys_work_side_by_side(tmp_path: Path) -> None:
     server = KeyedServer(tmp_path / "keys", api_key="shared")
     key = server.store.create("bob")

@@ -1,0 +1,30 @@
+"""Signatures of thinking blocks.
+
+Anthropic's prove that the thought is the model's own. Here any is accepted. The signature of a block whose text was
+left out carries the thought, so that it is not lost when the block comes back.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+SIGNATURE = "nexa"
+"""Of blocks that have their text."""
+
+_CARRYING = "nexa."
+
+
+def carrying(thought: str) -> str:
+    """The signature of a block without its text."""
+    return _CARRYING + base64.b64encode(thought.encode()).decode()
+
+
+def carried_by(signature: str) -> str:
+    """The thought in a signature; empty if there is none, as in another server's."""
+    if not signature.startswith(_CARRYING):
+        return ""
+    try:
+        return base64.b64decode(signature.removeprefix(_CARRYING), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
