@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from router.cli.options_table import options_table
-from tests.support.printed import sections, table_rows, text_of
+from tests.support.printed import API_DOCUMENTS, sections, table_rows, text_of
 from tests.support.router.client import COMPLETION, app_of, ask, post
 from tests.support.router.watched_broker import FakeGpus, WatchedBroker
 
@@ -23,6 +23,8 @@ FIELDS = {
     "POST /v1/function-calling": (GENERATING, TEXT, "POST /v1/chat/completions"),
     "POST /tokenize": (GENERATING, TEXT, "POST /v1/chat/completions"),
     "POST /detokenize": (),
+    "POST /v1/messages": (),
+    "POST /v1/messages/count_tokens": (),
     "POST /v1/audio/transcriptions": (GENERATING,),
     "POST /v1/audio/translations": (GENERATING, "POST /v1/audio/transcriptions"),
     "POST /v1/txt2img": (GENERATING, IMAGE),
@@ -30,7 +32,7 @@ FIELDS = {
     "POST /v1/images/generations": (GENERATING, IMAGE, "POST /v1/txt2img"),
     "POST /v1/images/edits": (GENERATING, IMAGE, "POST /v1/img2img"),
 }
-"""The sections of docs/api.md that have an endpoint's fields, besides its own, which overrides them."""
+"""The sections of API documents that have an endpoint's fields, besides its own, which overrides them."""
 
 NOT_IN_TRANSLATIONS = {"timestamp_granularities[]"}
 
@@ -70,7 +72,7 @@ def test_the_table_of_metrics_has_what_is_exported_with_type_and_labels() -> Non
 
 def test_every_endpoint_is_documented(openapi: dict[str, Any]) -> None:
     served = {f"{method.upper()} {path}" for path, methods in openapi["paths"].items() for method in methods}
-    documented = {head for head in sections("docs/api.md") if re.match(r"(GET|POST|DELETE|PUT) /", head)}
+    documented = {head for head in api_sections() if re.match(r"(GET|POST|DELETE|PUT) /", head)}
     assert documented == served
 
 
@@ -91,9 +93,19 @@ def test_an_endpoint_has_the_fields_and_defaults_that_are_printed(endpoint: str,
                 assert (json.loads(default) if default else None) == field.get("default"), name
 
 
+def api_sections() -> dict[str, str]:
+    """The sections of all documents of the API. No two have the same head."""
+    found: dict[str, str] = {}
+    for document in API_DOCUMENTS:
+        more = sections(document)
+        assert not (both := more.keys() & found.keys()), both
+        found |= more
+    return found
+
+
 def printed_fields(endpoint: str) -> dict[str, str]:
     """The printed default of each field: JSON, ``required`` or nothing."""
-    documented = sections("docs/api.md")
+    documented = api_sections()
     found: dict[str, str] = {}
     for section in (*FIELDS[endpoint], endpoint):
         for names, _, default, _ in table_rows(documented[section]):

@@ -9,7 +9,10 @@ from typing import Any
 
 from tests.support.documents import REPOSITORY
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "docs/api.md", "docs/operating.md", "docs/speed.md")
+API_DOCUMENTS = ("docs/api.md", "docs/messages.md")
+"""Those that have endpoints with their fields."""
+
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", *API_DOCUMENTS, "docs/operating.md", "docs/speed.md")
 RUN = frozenset({"sh", "python"})
 """Languages of examples that are run."""
 
@@ -18,6 +21,7 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALLS = "installs into .venv, which takes minutes; the tests of set-up and package cover it"
 NETWORK = "downloads from the hub"
 LONG = "takes from minutes to an hour"
+CLIENT = "needs a client that is no part of the server's own environment"
 
 NOT_RUN = {
     "make serve     # set up .venv": INSTALLS,
@@ -28,6 +32,7 @@ NOT_RUN = {
     "git pull": INSTALLS,
     "nexa pull smollm2-360m": NETWORK,
     "make bench ": LONG,
+    "export ANTHROPIC_BASE_URL": CLIENT,
     ".venv/bin/python -m scripts.bench.router_alone\n": LONG,
     ".venv/bin/python -m scripts.chaos ": LONG,
     ".venv/bin/python -m pytest tests/router/http": "is a part of make test",

@@ -39,7 +39,7 @@ class CountRequest(RequestModel, SchedulingFields):
     tools: list[ToolDefinition] = Field([], max_length=MAX_TOOLS)
     tool_choice: ToolUse | None = None
     thinking: Thinking | None = Field(None, description="Without it, the model does not think.")
-    output_config: OutputConfig = OutputConfig()
+    output_config: OutputConfig | None = None
     output_format: OutputFormat | None = Field(None, description="An older name for output_config.format.")
     mcp_servers: list[Any] = Field([], description="Ignored, with a note in X-Nexa-Warning.")
     container: Any = Field(None, description="Ignored, with a note in X-Nexa-Warning.")
@@ -84,7 +84,8 @@ class CountRequest(RequestModel, SchedulingFields):
         )
 
     def _constraint(self, tool_choice: ToolChoice) -> Constraint | None:
-        names = {"output_config.format": self.output_config.format, "output_format": self.output_format}
+        in_config = None if self.output_config is None else self.output_config.format
+        names = {"output_config.format": in_config, "output_format": self.output_format}
         wanted = agreed(names)
         if wanted is None:
             return None

@@ -55,11 +55,11 @@ def thinks(thinking: Thinking | None) -> bool:
     return thinking is not None and thinking.type != "disabled" and thinking.budget_tokens != 0
 
 
-def effort_of(thinking: Thinking | None, config: OutputConfig) -> ReasoningEffort | None:
+def effort_of(thinking: Thinking | None, config: OutputConfig | None) -> ReasoningEffort | None:
     """How much to think; None leaves it to the model."""
     if not thinks(thinking):
         return ReasoningEffort.NONE
-    return None if config.effort is None else _EFFORTS[config.effort]
+    return None if config is None or config.effort is None else _EFFORTS[config.effort]
 
 
 def template_options(thinking: Thinking | None) -> dict[str, Any]:

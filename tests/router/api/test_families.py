@@ -36,11 +36,7 @@ def test_bodies_are_limited_by_what_they_are_for(documented: dict[str, Any]) -> 
         elif bodies:
             expected[path] = 80
     assert limits == expected
-<<<<<<< HEAD
     assert len(limits) > 10
-=======
-    assert len(limits) == 11
->>>>>>> a717cf4 (Anthropic's /v1/messages and /v1/messages/count_tokens, and its header for API keys)
 
 
 def test_the_limit_of_text_is_never_above_that_of_bodies() -> None:
