@@ -8,7 +8,13 @@ from router.api.audio.family import AUDIO
 from router.api.images.family import IMAGES
 from router.api.text.family import TEXT
 
-FAMILIES = (TEXT, ANTHROPIC, AUDIO, IMAGES, ADMIN)
+FAMILIES = (
+    TEXT,
+    ANTHROPIC,
+    AUDIO,
+    IMAGES,
+    ADMIN,
+)
 
 OPEN_PATHS = frozenset(path for family in FAMILIES for path in family.open_paths)
 PATHS = {path: methods for family in FAMILIES for path, methods in family.paths.items()}
