@@ -80,7 +80,8 @@ class ReasoningEffort(StrEnum):
 class TextJob(Struct, tag=30, frozen=True):
     """One sequence to generate: a prompt (text or token ids) or a chat, and how to generate it.
 
-    Exactly one of ``prompt``, ``prompt_tokens`` and ``messages`` is set. ``max_tokens`` ``None`` means until the end of
+    Exactly one of ``prompt``, ``prompt_tokens`` and ``messages`` is set. With a ``suffix``, what is generated belongs
+    between the prompt, which is no chat, and that. ``max_tokens`` ``None`` means until the end of
     the turn or the context. ``parse_special`` says whether the texts of special tokens in ``prompt`` are those tokens;
     in ``messages`` they never are. ``top_logprobs`` ``None`` means no log-probabilities; 0 means only those of the
     chosen tokens.
@@ -110,6 +111,7 @@ class TextJob(Struct, tag=30, frozen=True):
     reasoning_format: ReasoningFormat | None = None
     thinking_budget_tokens: int | None = None
     continues: bool = False
+    suffix: str | None = None
 
 
 class SpeechTask(StrEnum):

@@ -86,9 +86,8 @@ class JobPreparer:
         return echo_of_tokens([self._vocabulary.piece(token) for token in prompt])
 
     def _prompt_tokens(self, job: TextJob, chat: Prompt | None) -> list[int]:
-        text = job.prompt if chat is None else chat.text
-        if text is not None:
-            self._check_length(job, text)
+        text = (job.prompt or "") if chat is None else chat.text
+        self._check_length(job, text + (job.suffix or ""))
         return self._prompts.tokens(job, chat) or [max(self._vocabulary.bos, 0)]
 
     def _check_length(self, job: TextJob, text: str) -> None:
@@ -105,9 +104,14 @@ class JobPreparer:
         return room if job.max_tokens is None else min(job.max_tokens, room)
 
     def _too_long(self, job: TextJob, tokens: str) -> JobError:
-        param = "prompt" if job.messages is None else "messages"
-        limit = f"{self._context_tokens - 1} tokens in a context of {self._context_tokens}"
-        return JobError(400, f"{param}: expected at most {limit}, got {tokens}", param, "context_length_exceeded")
+        """OpenAI's words come first, since programs that shorten their chats then look for them, or for the code."""
+        param, code = "prompt" if job.messages is None else "messages", "context_length_exceeded"
+        message = (
+            f"This model's maximum context length is {self._context_tokens} tokens. However, your {param} resulted in "
+            f"{tokens} tokens. Please reduce the length of the {param}. ({code}: {param}: expected at most "
+            f"{self._context_tokens - 1} tokens, got {tokens})"
+        )
+        return JobError(400, message, param, code)
 
     def _check_bias(self, job: TextJob) -> None:
         for token in job.sampling.logit_bias:

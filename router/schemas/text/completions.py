@@ -46,7 +46,10 @@ class CompletionRequest(GenerationRequest):
     )
     echo: bool = Field(False, description="Begin the answer with the prompt.")
     parse_special: bool = Field(True, description="Whether the text of a special token is that token.")
-    suffix: str | None = Field(None, description="Not supported.")
+    suffix: str | None = Field(
+        None,
+        description="The answer belongs between the prompt and this. Needs a model for code.",
+    )
 
     @field_validator("prompt", mode="before")
     @classmethod
@@ -89,14 +92,16 @@ class CompletionRequest(GenerationRequest):
         Raises:
             ApiError: 400, two parameters contradict each other or one is not supported.
         """
-        if self.suffix:
-            raise ApiError(400, "suffix: not supported; leave it out", param="suffix")
+        if self.suffix and self.echo:
+            raise ApiError(400, "echo: expected false where there is a suffix, got true", "echo")
         if self.best_of not in (None, self.n):
             raise ApiError(400, f"best_of: expected {self.n}, the value of n, got {self.best_of}", "best_of")
         limit = self.token_limit()
         if limit == 0 and not self.echo:
             raise ApiError(400, "max_tokens: expected at least 1 (0 only with echo), got 0", "max_tokens")
         constraint, stops, top_logprobs = self.constraint(), self.stops(), self.alternatives()
+        # Around a gap is mostly code, in which the text of a special token is text.
+        parse_special = self.parse_special and (not self.suffix or "parse_special" in self.model_fields_set)
         prompts = [prompt for prompt in self.prompts for _ in range(self.n)]
         return [
             TextJob(
@@ -109,7 +114,8 @@ class CompletionRequest(GenerationRequest):
                 top_logprobs=top_logprobs,
                 echo=self.echo,
                 ignore_eos=self.ignore_eos,
-                parse_special=self.parse_special,
+                parse_special=parse_special,
+                suffix=self.suffix or None,
             )
             for prompt, sampling in zip(prompts, self.samplings(len(self.prompts)), strict=True)
         ]

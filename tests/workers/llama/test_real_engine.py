@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -153,8 +154,37 @@ def test_a_prompt_longer_than_the_context_is_refused_with_both_numbers(engine: L
     (refused,) = run(engine, TextJob(prompt=prompt))[0]
     assert isinstance(refused, Failed)
     assert (refused.status, refused.param, refused.code) == (400, "prompt", "context_length_exceeded")
-    assert "512" in refused.message
-    assert ("at least" in refused.message) == (len(prompt) > 100_000)
+    said = re.fullmatch(
+        r"This model's maximum context length is 512 tokens\. "
+        r"However, your prompt resulted in ((?:at least )?\d+) tokens\. Please reduce the length of the prompt\. "
+        r"\(context_length_exceeded: prompt: expected at most 511 tokens, got (.*)\)",
+        refused.message,
+    )
+    assert said is not None, refused.message
+    assert said[1] == said[2]
+    assert said[1].startswith("at least ") == (len(prompt) > 100_000)
+
+
+def test_a_chat_longer_than_the_context_is_refused_in_words_that_programs_look_for(engine: LlamaEngine) -> None:
+    """Agents shorten a chat whose refusal reads so; these are the rules of some, with the code."""
+    (refused,) = run(engine, TextJob(messages=[{"role": "user", "content": "word " * 600}]))[0]
+    assert isinstance(refused, Failed)
+    assert (refused.status, refused.param, refused.code) == (400, "messages", "context_length_exceeded")
+    rules = (
+        r"this model's maximum context length is",  # litellm
+        r"context_length_exceeded",  # LangChain, which sees nothing but the message
+        r"maximum context length is \d+ tokens",  # OpenCode, pi
+        r"reduce the length of the messages",
+        r"\bcontext\s*(?:length|window)\b",  # Roo Code
+        r"maximum context length is (\d+) tokens\. However, your messages resulted in (\d+) tokens",  # OpenAI's words
+    )
+    assert [rule for rule in rules if not re.search(rule, refused.message, re.IGNORECASE)] == []
+
+
+def test_a_suffix_is_refused_by_a_model_that_cannot_fill_in_the_middle(engine: LlamaEngine) -> None:
+    (refused,) = run(engine, TextJob(prompt="def add(", suffix="return"))[0]
+    assert isinstance(refused, Failed)
+    assert (refused.status, refused.param, refused.code) == (400, "suffix", "no_infill")
 
 
 def test_prompts_that_arrive_together_compute_their_common_prefix_once(engine: LlamaEngine) -> None:

@@ -16,7 +16,8 @@ PIECE_BUFFER_BYTES = 512
 class Vocabulary:
     """The ``size`` tokens of one model. ``eog`` are its end-of-generation tokens.
 
-    ``bos`` and ``eos`` are -1, and their texts empty, if the model has none.
+    ``bos`` and ``eos`` are -1, and their texts empty, if the model has none. ``infill`` are its tokens before a prefix,
+    between that and a suffix, and before what belongs between both; None if it lacks one.
     """
 
     def __init__(self, vocab: llama_cpp.llama_vocab_p) -> None:
@@ -26,6 +27,9 @@ class Vocabulary:
         self.eos = int(llama_cpp.llama_vocab_eos(vocab))
         self.adds_bos = bool(llama_cpp.llama_vocab_get_add_bos(vocab))
         self.eog = frozenset(token for token in range(self.size) if llama_cpp.llama_vocab_is_eog(vocab, token))
+        infill = (llama_cpp.llama_vocab_fim_pre, llama_cpp.llama_vocab_fim_suf, llama_cpp.llama_vocab_fim_mid)
+        begin, middle, end = (int(token_of(vocab)) for token_of in infill)
+        self.infill = None if min(begin, middle, end) < 0 else (begin, middle, end)
         self._pieces: dict[tuple[int, bool], bytes] = {}
         self.bos_text, self.eos_text = self._special_text(self.bos), self._special_text(self.eos)
         self._max_piece_bytes = max(len(self.piece(token, special=True)) for token in range(self.size))
@@ -53,16 +57,18 @@ class Vocabulary:
         adds_eos = add_special and bool(llama_cpp.llama_vocab_get_add_eos(self._vocab))
         end = [tokens.pop()] if adds_eos else []
         for piece in pieces[1:]:
-            tokens += self._tokenize_inner(piece)
+            tokens += self.tokenize_inner(piece)
         return tokens + end
 
-    def _tokenize_inner(self, text: str) -> list[int]:
+    def tokenize_inner(self, text: str, parse_special: bool = True) -> list[int]:
         """The tokens of ``text`` within a longer one, without the space that some vocabularies put before a text."""
         anchor = self.tokenize("\n", add_special=False, parse_special=True)
-        tokens = self.tokenize("\n" + text, add_special=False, parse_special=True)
+        tokens = self.tokenize("\n" + text, add_special=False, parse_special=parse_special)
         if tokens[: len(anchor)] == anchor:
             return tokens[len(anchor) :]
-        return self.tokenize(text, add_special=False, parse_special=True)  # the line feed became a part of a token
+        return self.tokenize(
+            text, add_special=False, parse_special=parse_special
+        )  # the line feed became a part of a token
 
     def detokenize(self, tokens: list[int]) -> str:
         """The text of ``tokens``, special ones included, without the space that some vocabularies put before a text."""

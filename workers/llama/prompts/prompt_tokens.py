@@ -8,6 +8,7 @@ from workers.chat.model_chat import Prompt
 from workers.llama.chats import ModelChats
 from workers.llama.grammars import content_key, limit_error
 from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.prompts.infilling import infill_tokens
 from workers.llama.sandbox.attempt import PreparationAttempt
 from workers.llama.sandbox.sandbox import LimitExceeded, Sandbox
 
@@ -42,17 +43,26 @@ class PromptTokens:
         ``add_special`` adds BOS and EOS to a text if the model wants them.
 
         Raises:
-            JobError: 400, there is no such token.
+            JobError: 400, there is no such token, or the model cannot fill in the middle.
         """
         if job.prompt_tokens is not None:
             for token in job.prompt_tokens:
                 self.check_token(token, "prompt")
+        if job.suffix is not None:
+            return self._infill(job, job.suffix)
+        if job.prompt_tokens is not None:
             return list(job.prompt_tokens)
         if chat is not None:
             bos = self._vocabulary.bos_text
             adds_bos = self._vocabulary.adds_bos and not (bos and chat.pieces[0].startswith(bos))
             return self._vocabulary.tokenize_pieces([*chat.pieces, *chat.continued], add_special=adds_bos)
         return self._vocabulary.tokenize(job.prompt or "", add_special, parse_special=job.parse_special)
+
+    def _infill(self, job: TextJob, suffix: str) -> list[int]:
+        before = job.prompt_tokens
+        if before is None:
+            before = self._vocabulary.tokenize(job.prompt or "", add_special=False, parse_special=job.parse_special)
+        return infill_tokens(self._vocabulary, before, suffix, job.parse_special)
 
     def check_token(self, token: int, param: str) -> None:
         """Check that the vocabulary has a token.

@@ -59,7 +59,6 @@ def test_choices_are_counted_by_prompt_and_have_seeds_of_their_own() -> None:
         ("n_probs", 21),
         ("logprobs", True),
         ("best_of", 3),
-        ("suffix", " end"),
         ("max_tokens", 0),
         ("echo", "yes"),
         ("parse_special", "no"),
@@ -90,3 +89,22 @@ def test_both_names_of_logprobs(given: dict[str, Any], alternatives: int | None)
 def test_two_numbers_of_alternatives_are_refused() -> None:
     error = refusal(CompletionRequest, {**PROMPT, "logprobs": 3, "n_probs": 2})
     assert str(error) == "n_probs: expected the same value as logprobs (3), got 2"
+
+
+@pytest.mark.parametrize(
+    ("fields", "suffix", "parse_special"),
+    [
+        ({}, None, True),
+        ({"suffix": ""}, None, True),
+        ({"suffix": "return"}, "return", False),
+        ({"suffix": "return", "parse_special": True}, "return", True),
+    ],
+)
+def test_around_a_gap_special_tokens_are_text(fields: dict[str, Any], suffix: str | None, parse_special: bool) -> None:
+    (job,) = completion(**fields)
+    assert (job.suffix, job.parse_special) == (suffix, parse_special)
+
+
+def test_a_gap_is_not_echoed() -> None:
+    error = refusal(CompletionRequest, {**PROMPT, "suffix": "b", "echo": True})
+    assert (str(error), error.param) == ("echo: expected false where there is a suffix, got true", "echo")
