@@ -23,7 +23,7 @@ from router.http.senders.admin_socket import AdminSocket, listen_for_admin
 from router.http.senders.host_check import HostCheck
 from router.http.tls import tls_context
 from router.jobs.broker import Broker
-from router.keys.database import KeyFileError
+from router.storage.database import StorageError
 from router.telemetry.setup import open_tracing
 from shared.listening import BACKLOG
 from shared.logs.setup import open_log
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     limits = within_file_limit(_limits(settings))
     try:
         app = create_app(Broker(settings), open_tracing(settings.otlp_endpoint, OPERATIONS, QUIET_PATHS))
-    except (KeyFileError, sqlite3.Error) as error:
+    except (StorageError, sqlite3.Error) as error:
         log.error("%s", error)
         return 1
     if 0 < len(settings.api_key) < MIN_KEY_CHARS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,12 @@ from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 
 from router.answers.registry import JobRegistry
-from router.answers.restoring import Restorer
+from router.answers.restoring import Restorer, RestoreWriter
 from router.api.families import ERROR_WRITERS, FAMILIES, OPEN_PATHS, PATHS, QUIET_PATHS, WRITERS, body_limits
+from router.api.responses.answer import PATH as RESPONSES_PATH
+from router.api.responses.answer import restore_with
+from router.conversations.archive import AnswerArchive
+from router.conversations.store import FILE_NAME as ANSWERS_NAME
 from router.http.bodies.body_budget import BodyBudget
 from router.http.bodies.byte_budget import ByteBudget, ByteLimit
 from router.http.body_limit import BodyLimit
@@ -34,6 +38,7 @@ from router.keys.keyring import Keyring
 from router.keys.signed_urls import URL_LIFETIME_S, SignedUrls
 from router.keys.usage import UsageStore
 from router.keys.usage_log import UsageLog
+from router.storage.folder import file_in
 from router.telemetry.request_metrics import RequestMetrics
 from shared.devices import Nvml
 from shared.settings import ServerSettings
@@ -51,7 +56,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     The ``/docs`` page loads its scripts from this server, so it works offline.
 
     Raises:
-        KeyFileError: the key file cannot be used.
+        StorageError: the key file or the file of answers cannot be used.
     """
     settings = broker.settings
     parts = _Parts.open(broker, tracing)
@@ -72,7 +77,8 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     if tracing is not None:
         observers.append(tracing)
     _add_middleware(app, settings, access, parts.signed_urls, observers)
-    _restore_streams(broker, parts.job_registry, observers)
+    writers = {**WRITERS, RESPONSES_PATH: restore_with(parts.answers)}
+    _restore_streams(broker, parts.job_registry, writers, observers)
     return app
 
 
@@ -88,6 +94,7 @@ class _Parts:
     signed_urls: SignedUrls
     job_registry: JobRegistry
     metrics: RequestMetrics
+    answers: AnswerArchive
 
     @classmethod
     def open(cls, broker: Broker, tracing: Tracing | None) -> Self:
@@ -105,6 +112,12 @@ class _Parts:
                 settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams, keyring.is_active
             ),
             RequestMetrics(settings.models),
+            AnswerArchive.open(
+                file_in(settings.state_folder, ANSWERS_NAME),
+                settings.responses_keep_s,
+                settings.responses_keep_bytes,
+                settings.run_folder,
+            ),
         )
 
     def attach_to(self, app: FastAPI) -> None:
@@ -116,6 +129,7 @@ class _Parts:
         app.state.job_registry = self.job_registry
         app.state.usage_log = self.usage_log
         app.state.metrics = self.metrics
+        app.state.answers = self.answers
         app.state.gpus = Nvml()
 
     @asynccontextmanager
@@ -123,7 +137,8 @@ class _Parts:
         """Start everything on entry, and stop it on exit."""
         await self.broker.start()
         self.keyring.on_revoked = self.job_registry.end_revoked
-        background = asyncio.gather(clean_periodically(self.image_store), self.keyring.keep_fresh())
+        tasks = (clean_periodically(self.image_store), self.keyring.keep_fresh(), self.answers.keep_clean())
+        background = asyncio.gather(*tasks)
         try:
             yield
         finally:
@@ -132,19 +147,22 @@ class _Parts:
             await asyncio.gather(background, return_exceptions=True)
             await self.broker.stop()
             await self.usage_log.close()
+            await self.answers.close()
             self.keyring.close()
             if self.tracing is not None:
                 await asyncio.to_thread(self.tracing.close)
 
 
-def _restore_streams(broker: Broker, registry: JobRegistry, observers: list[RequestObserver]) -> None:
+def _restore_streams(
+    broker: Broker, registry: JobRegistry, writers: Mapping[str, RestoreWriter], observers: list[RequestObserver]
+) -> None:
     """Go on with the resumable streams of an earlier run of the router; at their ends they are requests like others."""
 
     def on_end(record: RequestRecord, path: str, started_at_s: float) -> None:
         scope = {"type": "http", "method": "POST", "path": path, "headers": [], "route": SimpleNamespace(path=path)}
         report_end(record, scope, 200, started_at_s, observers)
 
-    broker.adopt_with(Restorer(broker, registry, WRITERS, on_end).restore)
+    broker.adopt_with(Restorer(broker, registry, writers, on_end).restore)
 
 
 def _add_endpoints(app: FastAPI, needs_key: bool) -> None:

@@ -19,13 +19,14 @@ class CollectedCall:
 
 @dataclass(slots=True)
 class CollectedChoice:
-    """The output of one choice. ``texts`` and ``thoughts`` have an element for each step."""
+    """The output of one choice, step by step: ``texts`` and ``thoughts`` have an element for each of ``steps``."""
 
     end: Done | None = None
     texts: list[str] = field(default_factory=list)
     thoughts: list[str] = field(default_factory=list)
     logprobs: list[TokenLogprob] = field(default_factory=list)
     calls: dict[int, CollectedCall] = field(default_factory=dict)
+    steps: list[Tokens] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -44,6 +45,7 @@ class CollectedChoice:
 
     def add(self, tokens: Tokens) -> None:
         """Append the output of one step."""
+        self.steps.append(tokens)
         self.texts.append(tokens.text)
         self.thoughts.append(tokens.reasoning)
         self.logprobs += tokens.logprobs

@@ -14,9 +14,9 @@ READ_BYTES = 64 * 1024
 class EventLog:
     """Holds the newest events, about ``limit_bytes`` of them.
 
-    ``sent_id`` is the last event that was sent to the current reader. Beyond the limit the oldest events are dropped,
-    but never unsent ones: the writer must check whether the log is :attr:`full`. While nobody knows what its reader has
-    (``reader_unknown``), all events count as sent.
+    ``first_id`` is the oldest event, ``sent_id`` the last one that was sent to the current reader. Beyond the limit the
+    oldest events are dropped, but never unsent ones: the writer must check whether the log is :attr:`full`. While
+    nobody knows what its reader has (``reader_unknown``), all events count as sent.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -26,13 +26,13 @@ class EventLog:
         self.sent_id = 0
         self.reader_unknown = False
         self._events: list[bytes] = []
-        self._first_id = 1
+        self.first_id = 1
         self._waiting: set[asyncio.Future[None]] = set()
 
     @property
     def last_id(self) -> int:
         """The id of the newest event; 0 if there is none."""
-        return self._first_id + len(self._events) - 1
+        return self.first_id + len(self._events) - 1
 
     @property
     def full(self) -> bool:
@@ -63,9 +63,9 @@ class EventLog:
         if after > self.last_id:
             message = f"Last-Event-ID: expected at most {self.last_id}, the last event, got {after}"
             raise ApiError(400, message, "Last-Event-ID")
-        if after < self._first_id - 1:
+        if after < self.first_id - 1:
             message = (
-                f"Last-Event-ID: expected at least {self._first_id - 1}, since older events were dropped, got {after}"
+                f"Last-Event-ID: expected at least {self.first_id - 1}, since older events were dropped, got {after}"
             )
             raise ApiError(410, message, "Last-Event-ID", "events_dropped")
 
@@ -78,7 +78,7 @@ class EventLog:
         self.check(after)
         taken: list[bytes] = []
         taken_bytes = 0
-        at = after - self._first_id + 1
+        at = after - self.first_id + 1
         while at < len(self._events) and taken_bytes < READ_BYTES:
             taken.append(self._events[at])
             taken_bytes += len(self._events[at])
@@ -104,8 +104,8 @@ class EventLog:
     def _drop_sent(self) -> None:
         """Drop sent events down to three quarters of the limit, so that this is rarely needed."""
         count, sent_id = 0, self.last_id if self.reader_unknown else self.sent_id
-        while self.held_bytes > self.limit_bytes * 3 // 4 and self._first_id + count <= sent_id:
+        while self.held_bytes > self.limit_bytes * 3 // 4 and self.first_id + count <= sent_id:
             self.held_bytes -= len(self._events[count])
             count += 1
         del self._events[:count]
-        self._first_id += count
+        self.first_id += count

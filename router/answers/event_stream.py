@@ -15,7 +15,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -53,6 +53,14 @@ class ChunkWriter(Protocol):
 
     def failure(self, error: ApiError) -> list[str]:
         """The chunks that end a stream in which this error happened."""
+
+
+@runtime_checkable
+class TellsReaders(Protocol):
+    """A writer that remembers what it has written, and must know whether an answer failed or only one reader did."""
+
+    def reader_failure(self, error: ApiError) -> list[str]:
+        """The chunks that end the stream of one reader, while the answer may go on."""
 
 
 class EventWriter:

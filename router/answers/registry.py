@@ -83,10 +83,12 @@ class JobRegistry:
         submitted.on_close = lambda: self._forget(job_id)
         self._cancel_if_revoked(submitted)
 
-    def keep(self, submitted: SubmittedRequest, chunks: ChunkWriter, has_reader: bool = True) -> ResumableStream:
+    def keep(
+        self, submitted: SubmittedRequest, chunks: ChunkWriter, has_reader: bool = True, background: bool = False
+    ) -> ResumableStream:
         """Register a request with a resumable stream, and return the stream. The registry closes the request.
 
-        Without ``has_reader``, it waits for its client to come back.
+        Without ``has_reader``, it waits for its client to come back; in the ``background`` it needs none.
 
         Raises:
             ApiError: 429, there are too many streams, and each of them has a reader.
@@ -94,11 +96,15 @@ class JobRegistry:
         job_id = submitted.record.answer_id
         self._make_room(submitted.record.user)
         stream = ResumableStream(
-            submitted, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id), has_reader
+            submitted, chunks, self._log_bytes, self._timeout_s, lambda: self._forget(job_id), has_reader, background
         )
         self._entries[job_id] = Entry(submitted, stream)
         self._cancel_if_revoked(submitted)
         return stream
+
+    def running(self, job_id: str) -> Entry | None:
+        """The request with this id, whoever asks; None if it is not registered."""
+        return self._entries.get(job_id)
 
     def find(self, job_id: str, asking: RequestRecord) -> Entry:
         """The request with this id, if its user or an administrator is asking.
@@ -121,9 +127,13 @@ class JobRegistry:
         Raises:
             ApiError: as :meth:`find`.
         """
+        await self.settled(job_id, settled)
+        return self.find(job_id, asking)
+
+    async def settled(self, job_id: str, settled: Callable[[], bool]) -> None:
+        """Wait until a request is registered, or until ``settled``: an earlier run of the router may have left it."""
         while job_id not in self._entries and not settled():  # noqa: ASYNC110 - nothing announces it
             await asyncio.sleep(SETTLE_POLL_S)
-        return self.find(job_id, asking)
 
     def visible(self, asking: RequestRecord) -> list[Entry]:
         """The requests that ``asking`` may see: the user's own, or all for an administrator; oldest first."""
@@ -156,10 +166,10 @@ class JobRegistry:
 
     def _make_room(self, user: str) -> None:
         """Close streams until there is room for one more."""
-        own = [entry.stream for entry in self._entries.values() if entry.user == user and entry.stream is not None]
+        own = [stream for stream in self._streams() if stream.submitted.record.user == user and not stream.goes_on]
         refusal = f"you have {len(own)} resumable streams, which is the limit (--resume-streams)"
         _close_oldest(own, self._streams_per_user, refusal)
-        streams = self._streams()
+        streams = [stream for stream in self._streams() if not stream.goes_on]
         _close_oldest(streams, MAX_STREAMS, f"{len(streams)} resumable streams are open, which is the limit")
 
     def _streams(self) -> list[ResumableStream]:

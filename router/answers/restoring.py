@@ -56,7 +56,8 @@ class Restorer:
             request = ticket.job_request(record, submit, packed)
             submitted = SubmittedRequest.adopted(self._broker, record, worker_id, submit, request, ticket.created)
             try:
-                self._registry.keep(submitted, writer(ticket.rendering, submitted), has_reader=False)
+                chunks = writer(ticket.rendering, submitted)
+                self._registry.keep(submitted, chunks, has_reader=False, background=ticket.background)
             except BaseException:
                 submitted.close()
                 raise

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from starlette.types import Receive, Scope, Send
 
 from router.answers.event_log import EventLog
-from router.answers.event_stream import ChunkWriter, EventResponse, write_events
+from router.answers.event_stream import ChunkWriter, EventResponse, TellsReaders, write_events
 from router.answers.submission import SubmittedRequest
 from router.http.request_record import HEAD_ONLY
 from router.schemas.errors import ApiError
@@ -24,7 +24,8 @@ class ResumableStream:
 
     There is one reader at a time. A new one takes over, since a client may come back before its old connection is known
     to be dead. ``timeout_s`` after the last reader has left, or after the end if that is later, the stream is closed,
-    and ``on_close`` is called.
+    and ``on_close`` is called. One in the ``background`` goes on without readers, up to its end, and does not wait for
+    slow ones: what they have not read is dropped.
     """
 
     def __init__(
@@ -35,19 +36,26 @@ class ResumableStream:
         timeout_s: float,
         on_close: Callable[[], None],
         has_reader: bool = True,
+        background: bool = False,
     ) -> None:
         self.submitted = submitted
         self.log = EventLog(limit_bytes)
-        self.log.reader_unknown = not has_reader
+        self.log.reader_unknown = background or not has_reader
         self.reader: object | None = self if has_reader else None  # stands for the first reader until it attaches
         self.detached_at_s = time.monotonic()
         self.chunks = chunks
+        self._background = background
         self._timeout_s = timeout_s
         self._on_close = on_close
         self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._expect_reader()
         self._pump = asyncio.ensure_future(self._run())
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it runs and needs no reader."""
+        return self._background and not self.log.ended
 
     @property
     def fully_sent(self) -> bool:
@@ -57,7 +65,7 @@ class ResumableStream:
     def attach(self, reader: object, after: int) -> None:
         """Make ``reader`` the stream's reader, starting after the event with the id ``after``."""
         self.reader = reader
-        self.log.sent_id, self.log.reader_unknown = after, False
+        self.log.sent_id, self.log.reader_unknown = after, self._background
         self.log.wake()
         if self._timer is not None:
             self._timer.cancel()
@@ -95,7 +103,7 @@ class ResumableStream:
         if self._timer is not None:
             self._timer.cancel()
         self.detached_at_s = time.monotonic()
-        if not self._closed:
+        if not self._closed and not self.goes_on:
             self._timer = asyncio.get_running_loop().call_later(self._timeout_s, self.close)
 
     async def _run(self) -> None:
@@ -163,4 +171,6 @@ class ResumableResponse(EventResponse):
         self._stream.detach(self)
 
     def _failure(self, error: ApiError) -> bytes:
-        return "".join(self._stream.chunks.failure(error)).encode()
+        chunks = self._stream.chunks
+        told = chunks.reader_failure(error) if isinstance(chunks, TellsReaders) else chunks.failure(error)
+        return "".join(told).encode()

@@ -115,14 +115,15 @@ class SubmittedRequest:
         adopted.jobs = [broker.adopt(worker_id, submit, job_request)]
         return adopted
 
-    def outlive_router(self, path: str, rendering: bytes) -> None:
+    def outlive_router(self, path: str, rendering: bytes, background: bool = False) -> None:
         """Let the next run of the router go on with this stream, if it has one job, whose events are in a fixed order.
 
-        ``path`` is the endpoint's, ``rendering`` what the writer of its chunks needs.
+        ``path`` is the endpoint's, ``rendering`` what the writer of its chunks needs. A stream in the ``background``
+        needs no client.
         """
         if len(self._job_requests) == 1:
             (request,) = self._job_requests
-            ticket = Ticket.of(path, rendering, self.record, request, self.created).encode()
+            ticket = Ticket.of(path, rendering, self.record, request, self.created, background).encode()
             self._job_requests = [replace(request, ticket=ticket, keep_s=self._broker.settings.resume_timeout_s)]
 
     async def __aenter__(self) -> Self:

@@ -21,7 +21,7 @@ class Ticket(Struct, frozen=True):
     """A streamed request with one job.
 
     ``path`` is its endpoint's, ``rendering`` what the writer of its chunks needs. ``created`` and ``expires_at_s`` are
-    seconds since the epoch.
+    seconds since the epoch. It is ``background`` if it needs no client.
     """
 
     path: str
@@ -37,9 +37,18 @@ class Ticket(Struct, frozen=True):
     created: int
     priority: Priority
     expires_at_s: float | None
+    background: bool = False
 
     @classmethod
-    def of(cls, path: str, rendering: bytes, record: RequestRecord, request: JobRequest, created: int) -> Ticket:
+    def of(
+        cls,
+        path: str,
+        rendering: bytes,
+        record: RequestRecord,
+        request: JobRequest,
+        created: int,
+        background: bool = False,
+    ) -> Ticket:
         """The ticket of a request that is about to be submitted."""
         timeout_s = request.timeout_s
         return cls(
@@ -56,6 +65,7 @@ class Ticket(Struct, frozen=True):
             created,
             request.priority,
             None if timeout_s is None else time.time() + timeout_s,
+            background,
         )
 
     @classmethod

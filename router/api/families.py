@@ -6,11 +6,13 @@ from router.api.admin.family import ADMIN
 from router.api.anthropic.family import ANTHROPIC
 from router.api.audio.family import AUDIO
 from router.api.images.family import IMAGES
+from router.api.responses.family import RESPONSES
 from router.api.text.family import TEXT
 
 FAMILIES = (
     TEXT,
     ANTHROPIC,
+    RESPONSES,
     AUDIO,
     IMAGES,
     ADMIN,

@@ -110,6 +110,7 @@ _MEANINGS = {
     429: "Too many requests or bytes at once, of this user or of all; `Retry-After` says when to try again.",
     499: "The request was cancelled by `DELETE /v1/jobs/{id}`.",
     500: "The server failed.",
+    501: "The server does not have this part of OpenAI's API.",
     503: "The server cannot do this at the moment.",
     504: "The request took longer than its timeout.",
     507: "The server's disk has no room for the file.",

@@ -252,6 +252,21 @@ class ServerOptions(BaseModel):
         Option(_FOLDER, "where files, batches and answers are stored (default: beside --key-file)", Group.STATE),
     ] = ""
 
+    responses_keep_s: Annotated[
+        float,
+        Option(
+            Duration(1, 50_000 * DAY_S),
+            "how long answers of /v1/responses are stored, from the last use of their conversation",
+            Group.STATE,
+        ),
+    ] = 30 * DAY_S
+    responses_keep_bytes: Annotated[
+        int,
+        Option(
+            Size(1, 100 * TERABYTE), "total size of the answers that are stored; one user may have half", Group.STATE
+        ),
+    ] = GIGABYTE
+
     reload: Annotated[bool, Option(Switch(), "restart the router when its code changes", Group.OPERATION)] = False
     otlp_endpoint: Annotated[
         str, Option(BaseUrl(), "OpenTelemetry collector for traces (OTLP over HTTP)", Group.OPERATION)

@@ -63,6 +63,21 @@ def make_run_folder() -> Path:
     )
 
 
+def is_in_use(folder: Path) -> bool:
+    """Whether a server that runs has this folder."""
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+
+
 def restore_run_folder(folder: Path) -> bool:
     """Make a run folder again if it or its lock is gone; returns whether that was so.
 

@@ -25,6 +25,7 @@ FIELDS = {
     "POST /detokenize": (),
     "POST /v1/messages": (),
     "POST /v1/messages/count_tokens": (),
+    "POST /v1/responses": (GENERATING, TEXT),
     "POST /v1/audio/transcriptions": (GENERATING,),
     "POST /v1/audio/translations": (GENERATING, "POST /v1/audio/transcriptions"),
     "POST /v1/txt2img": (GENERATING, IMAGE),

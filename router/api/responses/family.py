@@ -1,0 +1,13 @@
+"""The endpoints of responses, as the application sees them."""
+
+from __future__ import annotations
+
+from router.api.endpoint_family import EndpointFamily
+from router.api.responses import endpoints
+from router.api.responses.answer import PATH
+
+RESPONSES = EndpointFamily(
+    routers=(endpoints.router, endpoints.stored_router),
+    text_paths=frozenset({PATH, f"{PATH}/input_tokens"}),
+    operations={PATH: "chat"},
+)

@@ -1,0 +1,67 @@
+"""A request for a response, with all of its conversation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from router.conversations.archive import AnswerArchive
+from router.http.request_record import RequestRecord
+from router.jobs.limits import Priority
+from router.schemas.errors import ApiError
+from router.schemas.responses.ids import input_item_id
+from router.schemas.responses.items import Item, kept_input
+from router.schemas.responses.messages import messages_of
+from router.schemas.responses.request import ResponsesRequest
+from shared.wire.jobs import TextJob
+
+PREVIOUS = "previous_response_id"
+
+
+@dataclass(slots=True)
+class PreparedResponse:
+    """A request as all dialects have it, with its one job. ``items`` are those of its own input."""
+
+    body: ResponsesRequest
+    job: TextJob
+    items: list[Item]
+    notes: Sequence[str]
+    model: str | None
+    stream: bool
+    n: int = 1
+
+    def to_jobs(self) -> list[TextJob]:
+        """The only job."""
+        return [self.job]
+
+    def requested_priority(self) -> Priority:
+        """The priority that the request asks for."""
+        return self.body.requested_priority()
+
+    def timeout_s(self, default_s: float, max_s: float) -> float | None:
+        """The time limit in seconds.
+
+        Raises:
+            ApiError: 400, it is too long.
+        """
+        return self.body.timeout_s(default_s, max_s)
+
+
+async def prepare(body: ResponsesRequest, record: RequestRecord, archive: AnswerArchive) -> PreparedResponse:
+    """Read the conversation that a request goes on with, and make its job.
+
+    Raises:
+        ApiError: 400, the body contradicts itself or asks for what is not supported; 404, what it goes on from or
+            refers to is not stored; 413, its conversation is too long; 503, the disk does not answer.
+    """
+    body.check()
+    items, ignored = kept_input(body.input, functools.partial(input_item_id, record.answer_id))
+    items = await archive.resolved(items, record)
+    earlier: list[Item] = []
+    if body.previous_response_id is not None:
+        earlier = await archive.conversation(body.previous_response_id, record, PREVIOUS)
+    if not items and not earlier:
+        raise ApiError(400, "input: expected at least one item that is not ignored, got none", "input")
+    job = body.to_job(messages_of([*earlier, *items], body.instructions))
+    return PreparedResponse(body, job, items, [*ignored, *body.notes], body.model, body.stream)
