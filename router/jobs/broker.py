@@ -17,7 +17,7 @@ from router.jobs.failover import Failover
 from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
-from router.jobs.served import ServedModel, find_model
+from router.jobs.served import ServedModel, find_model, find_named
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.probing import Prober
@@ -36,6 +36,8 @@ SETTLE_S = 5.0
 """Time after the start in which jobs of an earlier run of the router may be found."""
 TICK_S = 0.1
 """Time between two checks for what no message triggers."""
+MAX_TOLD_STAND_INS = 100
+"""Names that stand for served models are logged once each, and no more than these."""
 STALLED_S = 0.5
 """If the router itself stood still for this long (it was busy, or the machine slept), no worker counts as silent."""
 
@@ -58,6 +60,7 @@ class Broker:
             router_id, workers, self._prober, self._dispatcher, self._completion, self._failover, link
         )
         self._started_at_s = time.monotonic()
+        self._stand_ins: set[str] = set()
         self._ticker: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -81,7 +84,10 @@ class Broker:
         Raises:
             Refused: no such model is served.
         """
-        return find_model(self.settings.models, name, kind)
+        model = find_model(self.settings.models, name, kind, self.settings.strict_names)
+        if name and len(self._stand_ins) < MAX_TOLD_STAND_INS and name not in self._stand_ins:
+            self._tell_stand_in(name, model)
+        return model
 
     def submit(self, request: JobRequest) -> Job:
         """Check a job, queue it, and give it to a worker if one is free.
@@ -178,6 +184,12 @@ class Broker:
             ready = self._has_ready_worker(model.name)
             rows.append(ServedModel(model.name, model.kinds, model.aliases, context, ready))
         return rows
+
+    def _tell_stand_in(self, name: str, model: ModelSettings) -> None:
+        """Log once that a name which clients have built in means this model."""
+        if find_named(self.settings.models, name) is None:
+            self._stand_ins.add(name)
+            log.info("a client's own name means a served model", extra={"given": name, "model": model.name})
 
     def _has_ready_worker(self, model: str) -> bool:
         return any(worker.ready for worker in self._workers.of_model(model))

@@ -12,6 +12,7 @@ from shared.engines.files import has_word
 from shared.kinds import KINDS, JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.names import name_key, split_tag
+from shared.models.stand_ins import stands_for
 from shared.settings import ModelSettings
 
 
@@ -26,8 +27,13 @@ class ServedModel:
     ready: bool
 
 
-def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind) -> ModelSettings:
+def find_model(
+    models: Sequence[ModelSettings], name: str | None, kind: JobKind, strict_names: bool = False
+) -> ModelSettings:
     """Find a model by name or alias, as :func:`find_named` does; without a name, the first model of this kind.
+
+    Unless ``strict_names``, that one is also meant by names that clients have built in
+    (:func:`~shared.models.stand_ins.stands_for`).
 
     Raises:
         Refused: no such model is served.
@@ -42,6 +48,8 @@ def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind)
     if not name:
         return of_kind[0]
     model = find_named(models, name)
+    if model is None and not strict_names and stands_for(name) == kind:
+        return of_kind[0]
     if model is None:
         message = f"model: expected one of {served}; got {name!r}{_hint(models, name)}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
@@ -49,6 +57,14 @@ def find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind)
         message = f"model: expected one of kind {kind}, got {name!r} of kind {', '.join(model.kinds)}; served: {served}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
     return model
+
+
+def find_listed(models: Sequence[ModelSettings], name: str, strict_names: bool = False) -> ModelSettings | None:
+    """The model that requests with this name get, whatever their kind; None if there is none, or more than one."""
+    found = find_named(models, name)
+    if found is None and not strict_names and (kind := stands_for(name)) is not None:
+        return next((model for model in models if kind in model.kinds), None)
+    return found
 
 
 def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | None:

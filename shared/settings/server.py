@@ -274,6 +274,12 @@ class ServerOptions(BaseModel):
     log_format: Annotated[
         str, Option(Choice(FORMATS, "FORMAT"), "format of log lines: text or json", Group.OPERATION)
     ] = "text"
+    strict_names: Annotated[
+        bool,
+        Option(
+            Switch(), "refuse names such as gpt-4o instead of taking the first model of their kind", Group.OPERATION
+        ),
+    ] = False
     log_prompts: Annotated[bool, Option(Switch(), "write prompts to the log", Group.OPERATION)] = False
 
     @property

@@ -8,5 +8,6 @@ from router.api.endpoint_family import EndpointFamily
 ADMIN = EndpointFamily(
     routers=(models.router, jobs.router, usage.router, health.router, workers.router, metrics.router),
     open_routers=(health.open_router,),
+    error_writers={"/v1/models": models.write_error},
     quiet_paths=frozenset({"/health", "/ready", "/metrics"}),
 )

@@ -1,38 +1,66 @@
-"""``GET /v1/models``: the served models."""
+"""``GET /v1/models``: the served models, as OpenAI lists them, and to Anthropic's clients as Anthropic does."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header, Query
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Scope
 
+from router.api.anthropic import errors
+from router.api.anthropic.models import VERSION_HEADER, model_list, model_object
 from router.api.dependencies import BrokerDep
-from router.jobs.served import ServedModel, find_named
+from router.jobs.broker import Broker
+from router.jobs.served import ServedModel, find_listed
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.shown import shown
+from shared.kinds import JobKind
 
 router = APIRouter(tags=["models"])
 
 _STARTED_AT_S = int(time.time())
 
+VersionHeader = Annotated[
+    str | None, Header(alias=VERSION_HEADER, description="If sent, only chat models are listed, as Anthropic does.")
+]
+KindQuery = Annotated[JobKind | None, Query(description="Only models that serve this kind.")]
 
-@router.get("/v1/models", responses=error_responses(401))
-async def list_models(broker: BrokerDep) -> dict[str, Any]:
-    """All served models."""
-    return {"object": "list", "data": [_model(served) for served in broker.served_models()]}
+
+@router.get("/v1/models", responses=error_responses(400, 401))
+async def list_models(broker: BrokerDep, kind: KindQuery = None, version: VersionHeader = None) -> dict[str, Any]:
+    """All served models, those for chats first."""
+    if version is not None:
+        return model_list(_served(broker, JobKind.TEXT), _STARTED_AT_S)
+    return {"object": "list", "data": [_model(served) for served in _served(broker, kind)]}
 
 
 @router.get("/v1/models/{model:path}", responses=error_responses(401, 404))
-async def show_model(model: str, broker: BrokerDep) -> dict[str, Any]:
-    """One served model, by its name or an alias."""
-    served_models = broker.served_models()
-    found = find_named(broker.settings.models, model)
-    for served in served_models:
+async def show_model(model: str, broker: BrokerDep, version: VersionHeader = None) -> dict[str, Any]:
+    """One served model, by its name, an alias, or a name that means it in requests."""
+    models = _served(broker, None if version is None else JobKind.TEXT)
+    settings = broker.settings
+    found = find_listed(settings.models, model, settings.strict_names)
+    for served in models:
         if found is not None and served.name == found.name:
-            return _model(served)
-    names = ", ".join(served.name for served in served_models)
+            return _model(served) if version is None else model_object(served, _STARTED_AT_S)
+    names = ", ".join(served.name for served in models)
     raise ApiError(404, f"model: expected one of {names}, got {shown(model)}", "model", "model_not_found")
+
+
+def write_error(error: ApiError, scope: Scope) -> Response:
+    """An error on these paths, in the form that the client knows."""
+    if VERSION_HEADER in Request(scope).headers:
+        return errors.write_error(error, scope)
+    return JSONResponse(error.body(), error.status, error.headers)
+
+
+def _served(broker: Broker, kind: JobKind | None) -> list[ServedModel]:
+    """The models of one kind, or of all: many clients take the first that they see, for chats."""
+    of_kind = (served for served in broker.served_models() if kind is None or kind in served.kinds)
+    return sorted(of_kind, key=lambda served: JobKind.TEXT not in served.kinds)
 
 
 def _model(served: ServedModel) -> dict[str, Any]:

@@ -206,7 +206,7 @@ def test_prompt_longer_than_the_context_names_both_numbers(server: RunningServer
 
 
 def test_unknown_model_says_what_is_served(server: RunningServer) -> None:
-    answer = server.client.post("/v1/completions", json={"prompt": "x", "model": "gpt-9"})
+    answer = server.client.post("/v1/completions", json={"prompt": "x", "model": "llama-9"})
     assert answer.status_code == 404
     assert "smollm2" in answer.json()["error"]["message"]
 

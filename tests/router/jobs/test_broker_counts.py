@@ -1,7 +1,11 @@
-"""The broker's counts of lost workers, moved jobs and waiting jobs."""
+"""The broker's counts of lost workers, moved jobs and waiting jobs, and what it logs once."""
 
 from __future__ import annotations
 
+import pytest
+
+from router.jobs.broker import MAX_TOLD_STAND_INS
+from shared.kinds import JobKind
 from tests.support.router.broker_server import BrokerServer, run
 
 
@@ -26,3 +30,17 @@ def test_waiting_jobs_are_counted_by_model() -> None:
         await server.until(lambda: server.broker.queue_lengths() == {"smol": 0})
 
     run(test)
+
+
+def test_the_model_that_a_clients_own_name_means_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def test(server: BrokerServer) -> None:
+        for name in ("gpt-4o", "gpt-4o", "smol", "SMOL", None, "claude-x"):
+            assert server.broker.find_model(name, JobKind.TEXT).name == "smol"
+        for number in range(2 * MAX_TOLD_STAND_INS):
+            server.broker.find_model(f"gpt-{number}", JobKind.TEXT)
+
+    with caplog.at_level("INFO", "nexa.router.jobs"):
+        run(test)
+    told = [vars(record)["given"] for record in caplog.records if "given" in vars(record)]
+    assert told[:3] == ["gpt-4o", "claude-x", "gpt-0"]
+    assert len(told) == MAX_TOLD_STAND_INS

@@ -106,3 +106,42 @@ def test_the_nearest_name_is_suggested() -> None:
 def test_a_model_of_other_kinds_is_refused_with_its_kinds() -> None:
     with pytest.raises(Refused, match="expected one of kind image, got 'both' of kind text, speech"):
         find_model((PAINTER, BOTH), "both", JobKind.IMAGE)
+
+
+HEARER = ModelSettings(name="hearer", kinds=(JobKind.SPEECH,), engine="echo", path="")
+ALL_KINDS = (PAINTER, HEARER, served("first"), served("second"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "found"),
+    [
+        ("gpt-4o", JobKind.TEXT, "first"),
+        ("claude-sonnet-4-5", JobKind.TEXT, "first"),
+        ("whisper-1", JobKind.SPEECH, "hearer"),
+        ("gpt-4o-transcribe", JobKind.SPEECH, "hearer"),
+        ("gpt-image-1", JobKind.IMAGE, "painter"),
+    ],
+)
+def test_a_name_that_clients_have_built_in_means_the_first_model_of_its_kind(
+    name: str, kind: JobKind, found: str
+) -> None:
+    assert find_model(ALL_KINDS, name, kind).name == found
+    with pytest.raises(Refused, match=f"got '{name}'"):
+        find_model(ALL_KINDS, name, kind, strict_names=True)
+
+
+def test_a_served_model_of_such_a_name_goes_first() -> None:
+    models = (served("first"), served("second", "", "gpt-4o"), served("claude-x"))
+    assert [find_model(models, name, JobKind.TEXT).name for name in ("gpt-4o", "GPT-4o:latest", "claude-x")] == [
+        "second",
+        "second",
+        "claude-x",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("whisper-1", JobKind.TEXT), ("gpt-4o", JobKind.IMAGE), ("gpt-oss", JobKind.TEXT)]
+)
+def test_such_a_name_means_no_model_of_another_kind(name: str, kind: JobKind) -> None:
+    with pytest.raises(Refused, match=f"got '{name}'"):
+        find_model(ALL_KINDS, name, kind)

@@ -278,7 +278,7 @@ def test_more_choices_than_can_ever_wait_are_a_400() -> None:
 
 
 def test_an_unknown_model_is_404() -> None:
-    response = post(FakeBroker(), "/v1/completions", {**COMPLETION, "model": "gpt-9"})
+    response = post(FakeBroker(), "/v1/completions", {**COMPLETION, "model": "llama-9"})
     assert response.status_code == 404
     assert response.json()["error"]["param"] == "model"
 
