@@ -27,8 +27,10 @@ class Thinking(RequestModel):
 
     type: Literal["enabled", "disabled", "adaptive", "between_tools"]
     budget_tokens: int | None = Field(None, ge=0, le=MAX_TOKENS, description="Longest thought in tokens.")
-    display: Literal["summarized", "omitted"] | None = Field(
-        None, description="omitted: the thought is not shown; its signature carries it."
+    display: str | None = Field(
+        None,
+        max_length=64,
+        description="omitted: the thought is not shown; its signature carries it. With any other word it is shown.",
     )
 
 

@@ -109,6 +109,14 @@ def test_a_thought_can_be_left_out_and_is_in_its_signature() -> None:
     assert block == {"type": "thinking", "thinking": "", "signature": carrying("Hm.")}
 
 
+@pytest.mark.parametrize("display", ["summarized", "updates", "a word of tomorrow", None])
+def test_a_thought_is_shown_unless_it_is_to_be_omitted(display: str | None) -> None:
+    """Claude Code asks for "updates", which the documents do not know."""
+    body = {**BODY, "thinking": {"type": "adaptive", "display": display}}
+    block = post(FakeBroker(script=THOUGHT_AND_CALLS), PATH, body).json()["content"][0]
+    assert (block["type"], block["thinking"]) == ("thinking", "Hm.")
+
+
 @pytest.mark.parametrize(
     ("end", "reason", "sequence"),
     [
