@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from shared.wire.jobs import ImageJob, SpeechJob, TextJob, TokenizeJob
+from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob
 
 GENERATED_TOKEN = 2.0
 PATCH_PIXELS = 64 * 64
@@ -48,6 +48,18 @@ def estimate_images(work: ImageJob, _blob_bytes: int = 0) -> float:
 def estimate_speech(_work: SpeechJob, blob_bytes: int = 0) -> float:
     """Cost of a recording whose length is not known yet, from its size; at least 1."""
     return max(1.0, blob_bytes / BYTES_PER_AUDIO_SECOND * AUDIO_SECOND)
+
+
+def estimate_embedding(work: EmbedJob, _blob_bytes: int = 0) -> float:
+    """Cost of inputs whose tokens are not counted yet, at least 1."""
+    tokens = (len(given) / (CHARACTERS_PER_TOKEN if isinstance(given, str) else 1) for given in work.inputs)
+    return max(1.0, sum(tokens))
+
+
+def estimate_rerank(work: RerankJob, _blob_bytes: int = 0) -> float:
+    """Cost of documents, each of which is computed together with the query; at least 1."""
+    characters = sum(len(document) + len(work.query) for document in work.documents)
+    return max(1.0, characters / CHARACTERS_PER_TOKEN)
 
 
 def _prompt_tokens(work: TextJob) -> float:

@@ -11,8 +11,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
-from shared.costs import estimate_images, estimate_speech, estimate_text, estimate_tokenizing
-from shared.wire.jobs import ImageJob, SpeechJob, TextJob, TokenizeJob, Work
+from shared.costs import (
+    estimate_embedding,
+    estimate_images,
+    estimate_rerank,
+    estimate_speech,
+    estimate_text,
+    estimate_tokenizing,
+)
+from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, Work
 
 W = TypeVar("W", bound=Work)
 
@@ -23,6 +30,8 @@ class JobKind(StrEnum):
     TEXT = "text"
     IMAGE = "image"
     SPEECH = "speech"
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +70,15 @@ _TEXT = JobSpec(TextJob, estimate_text, can_be_preempted=True)
 _TOKENIZE = JobSpec(TokenizeJob, estimate_tokenizing, needs_slot=False)
 _IMAGE = JobSpec(ImageJob, estimate_images, outlives_cancel=True)
 _SPEECH = JobSpec(SpeechJob, estimate_speech)
+_EMBEDDING = JobSpec(EmbedJob, estimate_embedding)
+_RERANK = JobSpec(RerankJob, estimate_rerank)
 
 KINDS: dict[JobKind, KindSpec] = {
     JobKind.TEXT: KindSpec((_TEXT, _TOKENIZE), max_step_s=60.0, example_model="smollm2"),
     JobKind.IMAGE: KindSpec((_IMAGE,), max_step_s=900.0, example_model="sd1-5"),
     JobKind.SPEECH: KindSpec((_SPEECH,), max_step_s=300.0, example_model="faster-whisper-tiny"),
+    JobKind.EMBEDDING: KindSpec((_EMBEDDING,), max_step_s=300.0, example_model="all-minilm"),
+    JobKind.RERANK: KindSpec((_RERANK,), max_step_s=300.0, example_model="bge-reranker-v2-m3"),
 }
 
 _SPECS: dict[type[Work], JobSpec[Any]] = {job.job_class: job for spec in KINDS.values() for job in spec.jobs}

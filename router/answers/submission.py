@@ -19,7 +19,7 @@ from router.schemas.errors import ApiError
 from router.schemas.scheduling import DEFAULT_SCHEDULING, Scheduling
 from shared.kinds import kind_of
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import ImageJob, SpeechJob, TextJob, TokenizeJob, Work
+from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, Work
 from shared.wire.messages import Submit
 from shared.wire.payloads import Failed, Payload
 from shared.wire.work import PackedWork
@@ -286,5 +286,9 @@ def _prompt_of(work: Work) -> Any:
             return _prompt_of(work.text)
         case ImageJob() | SpeechJob():
             return work.prompt
+        case EmbedJob():
+            return work.inputs
+        case RerankJob():
+            return {"query": work.query, "documents": work.documents}
         case other:
             assert_never(other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from router.api.admin.family import ADMIN
 from router.api.anthropic.family import ANTHROPIC
 from router.api.audio.family import AUDIO
+from router.api.embeddings.family import EMBEDDINGS
 from router.api.images.family import IMAGES
 from router.api.responses.family import RESPONSES
 from router.api.text.family import TEXT
@@ -13,6 +14,7 @@ FAMILIES = (
     TEXT,
     ANTHROPIC,
     RESPONSES,
+    EMBEDDINGS,
     AUDIO,
     IMAGES,
     ADMIN,

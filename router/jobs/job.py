@@ -22,10 +22,12 @@ from shared.wire.payloads import (
     Picture,
     Progress,
     Recording,
+    Scores,
     Segment,
     Started,
     Tokenized,
     Tokens,
+    Vectors,
 )
 from shared.wire.work import PackedWork
 
@@ -101,6 +103,7 @@ class Job:
         generated: all token ids so far, from which another worker can resume.
         delivered: number of pictures, chunks of a recording, or log probabilities of an echoed prompt, so far; another
             worker resumes after them.
+            It also counts vectors and scores, which another worker computes again.
         begun: what the first worker reported when it began.
         audio_s: length of the recording, 0 until it is known.
         blame: the deaths of workers that it may have caused.
@@ -185,7 +188,7 @@ class Job:
 
     @property
     def produced(self) -> int:
-        """How much the job has given so far: tokens, pictures, chunks of a recording."""
+        """How much the job has given so far: tokens, pictures, chunks of a recording, vectors, scores."""
         return len(self.generated) + self.delivered
 
     @property
@@ -220,7 +223,10 @@ class Job:
             self._remember(payload)
         self.wake()
 
-    def _note(self, payload: Started | Segment | Picture | Recording | Progress | Tokenized | Done | Failed) -> None:
+    def _note(
+        self,
+        payload: Started | Segment | Picture | Recording | Progress | Vectors | Scores | Tokenized | Done | Failed,
+    ) -> None:
         match payload:
             case Started():
                 self.begun = payload
@@ -229,6 +235,9 @@ class Job:
                 self._note_first()
             case Picture():
                 self.delivered = 1
+                self._note_first()
+            case Vectors() | Scores():
+                self.delivered += len(payload.indices)
                 self._note_first()
             case Recording():
                 self.audio_s = payload.duration_s

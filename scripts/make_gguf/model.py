@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import struct
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO
 
-from scripts.make_gguf.vocabulary import FLOAT32, UINT32, CopiedVocabulary, read_vocabulary, string_value
-from scripts.make_gguf.weights import RandomTensor, metadata, random_tensors
-
-_ALIGNMENT_BYTES = 32
+from scripts.make_gguf.file import GGUFTensor, entry_value, write_entries
+from scripts.make_gguf.vocabulary import CopiedVocabulary, read_vocabulary
+from scripts.make_gguf.weights import metadata, random_tensors
 
 
 def make_gguf(
@@ -50,47 +45,18 @@ def make_gguf(
 
 
 def write_gguf(
-    path: Path, vocabulary: CopiedVocabulary, tensors: Sequence[RandomTensor] = (), context_tokens: int = 4096
+    path: Path, vocabulary: CopiedVocabulary, tensors: Sequence[GGUFTensor] = (), context_tokens: int = 4096
 ) -> None:
     """Write a file with a vocabulary, and these tensors, atomically."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            _write(file, vocabulary, tensors, context_tokens)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _write(file: BinaryIO, vocabulary: CopiedVocabulary, tensors: Sequence[RandomTensor], context_tokens: int) -> None:
-    entries = {**_entries(context_tokens), **vocabulary.metadata()}
-    file.write(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries)))
-    for key, value in entries.items():
-        file.write(_string(key) + value)
-    offset = 0
-    for tensor in tensors:
-        dims = tensor.values.shape[::-1]
-        file.write(_string(tensor.name) + struct.pack(f"<I{len(dims)}Q", len(dims), *dims))
-        file.write(struct.pack("<IQ", tensor.ggml_type, offset))
-        offset += tensor.values.nbytes + -tensor.values.nbytes % _ALIGNMENT_BYTES
-    for tensor in tensors:
-        file.write(b"\0" * (-file.tell() % _ALIGNMENT_BYTES))
-        file.write(tensor.values.tobytes())
+    write_entries(path, {**_entries(context_tokens), **vocabulary.metadata()}, tensors)
 
 
 def _entries(context_tokens: int) -> dict[str, bytes]:
-    entries = {
-        "general.architecture": string_value("llama"),
-        "general.name": string_value("A small Llama with random weights"),
-        "llama.context_length": struct.pack("<II", UINT32, context_tokens),
+    shape = {f"llama.{key}": value for key, value in metadata().items()}
+    entries: dict[str, str | int | float] = {
+        "general.architecture": "llama",
+        "general.name": "A small Llama with random weights",
+        "llama.context_length": context_tokens,
+        **shape,
     }
-    for key, value in metadata().items():
-        packed = struct.pack("<If", FLOAT32, value) if isinstance(value, float) else struct.pack("<II", UINT32, value)
-        entries[f"llama.{key}"] = packed
-    return entries
-
-
-def _string(key: str) -> bytes:
-    return struct.pack("<Q", len(key.encode())) + key.encode()
+    return {key: entry_value(value) for key, value in entries.items()}

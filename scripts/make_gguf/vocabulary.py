@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shared.gguf.reader import FieldReader, size_of
 
-UINT32, INT32, FLOAT32, STRING, ARRAY = 4, 5, 6, 8, 9
+UINT32, INT32, FLOAT32, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
 """Types of GGUF values, see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"""
 
 _SCALAR_CODES = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}

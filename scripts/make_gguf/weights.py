@@ -10,17 +10,14 @@ change one drawn token in some thousands. So the same seed gives the same text, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from scripts.make_gguf.file import GGUFTensor
 from scripts.make_gguf.vocabulary import CONTROL, NORMAL, USER_DEFINED, CopiedVocabulary
 
 WIDTH, HEADS, LAYERS, FEED_FORWARD = 64, 4, 2, 128
-
-F32, F16 = 0, 1
-"""Numbers of ggml's tensor types."""
 
 CONSTANT = 16.0
 """The first value of each embedding. The others have a variance of 1."""
@@ -38,18 +35,6 @@ NEVER = -60.0
 """Logit of the tokens that must not come, below that of others."""
 
 
-@dataclass(frozen=True, slots=True)
-class RandomTensor:
-    """A tensor by its name in GGUF; numpy's order of dimensions, slowest first."""
-
-    name: str
-    values: NDArray[np.float16] | NDArray[np.float32]
-
-    @property
-    def ggml_type(self) -> int:
-        return F16 if self.values.dtype == np.float16 else F32
-
-
 def metadata() -> dict[str, int | float]:
     """What llama.cpp must know of the shape, without ``llama.``."""
     return {
@@ -61,20 +46,20 @@ def metadata() -> dict[str, int | float]:
     }
 
 
-def random_tensors(vocabulary: CopiedVocabulary, seed: int) -> Iterator[RandomTensor]:
+def random_tensors(vocabulary: CopiedVocabulary, seed: int) -> Iterator[GGUFTensor]:
     """All tensors of the model. The same seed gives the same values."""
     draw = np.random.default_rng(seed)
     size = len(vocabulary.texts)
     embeddings = draw.standard_normal((size, WIDTH), np.float32)
     embeddings[:, 0] = CONSTANT
-    yield RandomTensor("token_embd.weight", embeddings.astype(np.float16))
+    yield GGUFTensor("token_embd.weight", embeddings.astype(np.float16))
     for layer in range(LAYERS):
         yield from _layer(f"blk.{layer}.", draw)
     yield _ones("output_norm.weight")
-    yield RandomTensor("output.weight", _output(vocabulary, draw))
+    yield GGUFTensor("output.weight", _output(vocabulary, draw))
 
 
-def _layer(name: str, draw: np.random.Generator) -> Iterator[RandomTensor]:
+def _layer(name: str, draw: np.random.Generator) -> Iterator[GGUFTensor]:
     yield _ones(f"{name}attn_norm.weight")
     for part in ("attn_q", "attn_k", "attn_v"):
         yield _matrix(f"{name}{part}.weight", WIDTH, WIDTH, draw, 1.0)
@@ -85,18 +70,18 @@ def _layer(name: str, draw: np.random.Generator) -> Iterator[RandomTensor]:
     yield _matrix(f"{name}ffn_down.weight", WIDTH, FEED_FORWARD, draw, LAYER_SPREAD)
 
 
-def _ones(name: str) -> RandomTensor:
-    return RandomTensor(name, np.ones(WIDTH, np.float32))
+def _ones(name: str) -> GGUFTensor:
+    return GGUFTensor(name, np.ones(WIDTH, np.float32))
 
 
-def _matrix(name: str, outputs: int, inputs: int, draw: np.random.Generator, gain: float) -> RandomTensor:
+def _matrix(name: str, outputs: int, inputs: int, draw: np.random.Generator, gain: float) -> GGUFTensor:
     """A matrix that neither reads nor writes the constant."""
     values = draw.standard_normal((outputs, inputs), np.float32) * np.float32(gain * inputs**-0.5)
     if inputs == WIDTH:
         values[:, 0] = 0
     if outputs == WIDTH:
         values[0] = 0
-    return RandomTensor(name, values)
+    return GGUFTensor(name, values)
 
 
 def _output(vocabulary: CopiedVocabulary, draw: np.random.Generator) -> NDArray[np.float32]:

@@ -8,27 +8,11 @@ from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
 from shared.kinds import JobKind
 
-_EMBEDDING = "an embedding model, which generates no text"
 _OTHER_ARCHITECTURES = {
     "whisper": "a Whisper model as GGUF; speech models are CTranslate2 folders (model.bin and config.json)",
     "wavtokenizer-dec": "an audio decoder, a part of a speech synthesizer",
     "t5": "an encoder-decoder model; text models have a decoder only",
     "t5encoder": "a text encoder, which generates no text",
-    **dict.fromkeys(
-        (
-            "bert",
-            "modern-bert",
-            "nomic-bert",
-            "nomic-bert-moe",
-            "neo-bert",
-            "jina-bert-v2",
-            "jina-bert-v3",
-            "eurobert",
-            "gemma-embedding",
-            "llama-embed",
-        ),
-        _EMBEDDING,
-    ),
 }
 """Architectures of GGUF files that are not text models, and what such a file is."""
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from shared.engines.diffusion import DIFFUSION
 from shared.engines.echo import ECHO
+from shared.engines.embedding import EMBEDDING
 from shared.engines.llama import LLAMA
 from shared.engines.spec import EngineSpec
 from shared.engines.whisper import WHISPER
 
 ENGINES: tuple[EngineSpec, ...] = (
     DIFFUSION,
+    EMBEDDING,
     LLAMA,  # after the others that open GGUF files: it takes all architectures that they do not
     WHISPER,
     ECHO,

@@ -6,10 +6,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
 
+from shared.engines.embedding import Pooling
 from shared.kinds import JobKind
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
-from shared.settings.values import Choice, Duration, ExistingPath, OptionalChoice, Size, Text, Texts, Whole
+from shared.settings.values import Choice, Duration, ExistingPath, OptionalChoice, Size, Switch, Text, Texts, Whole
 from shared.wire.jobs import ReasoningEffort, ReasoningFormat
 
 SHARING = ("all", "user")
@@ -93,6 +94,18 @@ class ModelOptions(BaseModel):
             Group.MODELS,
         ),
     ] = -1
+    pooling: Annotated[
+        str,
+        Option(
+            OptionalChoice(tuple(Pooling)),
+            "how an embedding model makes one vector of a text, or rank for scores; without it, as its file has it",
+            Group.MODELS,
+        ),
+    ] = ""
+    embeddings: Annotated[
+        bool,
+        Option(Switch(), "let text models compute embeddings too (with pooling rank: scores)", Group.MODELS),
+    ] = False
     compile_time_s: Annotated[
         float,
         Option(

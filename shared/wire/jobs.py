@@ -188,4 +188,37 @@ class TokenizeJob(Struct, tag=35, frozen=True):
     add_special: bool = True
 
 
-Work = TextJob | SpeechJob | ImageJob | TokenizeJob
+class Truncation(StrEnum):
+    """Which end of an input is cut off that is too long for the model; with ``NONE`` it is refused."""
+
+    NONE = "none"
+    START = "start"
+    END = "end"
+
+
+class EmbedJob(Struct, tag=33, frozen=True):
+    """Inputs to turn into vectors, each a text or the ids of its tokens, which get no others added.
+
+    ``dimensions`` is the length of the vectors, which are cut to it and made unit vectors again; ``None`` is the
+    model's own.
+    """
+
+    inputs: list[str | list[int]]
+    dimensions: int | None = None
+    truncate: Truncation = Truncation.NONE
+
+
+class RerankJob(Struct, tag=34, frozen=True):
+    """Documents to score by how well each answers a query.
+
+    Of each document, at most the first ``max_document_tokens`` count. ``truncate`` is for what is still too long for
+    the model together with the query.
+    """
+
+    query: str
+    documents: list[str]
+    truncate: Truncation = Truncation.NONE
+    max_document_tokens: int | None = None
+
+
+Work = TextJob | SpeechJob | ImageJob | EmbedJob | RerankJob | TokenizeJob

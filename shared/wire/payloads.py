@@ -42,6 +42,7 @@ class ToolCallDelta(Struct, frozen=True):
 
 class Started(Struct, tag=20, frozen=True):
     """The job has begun. For text: the prompt's length in tokens, and how many of these were in the KV cache.
+    For vectors and scores: the length of all inputs.
 
     ``warnings`` name what the request asks for and does not get.
     """
@@ -127,6 +128,27 @@ class Recording(Struct, tag=27, frozen=True):
     speech_s: float
 
 
+class Vectors(Struct, tag=28, frozen=True):
+    """The vectors of some inputs of a job. A job that is begun again sends all of them once more.
+
+    ``indices`` are those of the inputs. ``data`` has a row of ``dimensions`` numbers for each: float32, little-endian.
+    """
+
+    indices: list[int]
+    dimensions: int
+    data: bytes
+
+
+class Scores(Struct, tag=29, frozen=True):
+    """How relevant some documents of a job are, from 0 to 1. A job that is begun again sends all of them once more.
+
+    ``indices`` are those of the documents, one for each of the ``values``.
+    """
+
+    indices: list[int]
+    values: list[float]
+
+
 class Tokenized(Struct, tag=36, frozen=True):
     """The tokens of a prompt: ``count`` of them, and as much more as the job asks for.
 
@@ -167,7 +189,7 @@ class Failed(Struct, tag=24, frozen=True):
     code: str | None = None
 
 
-Payload = Started | Tokens | Progress | Picture | Segment | Recording | Tokenized | Done | Failed
+Payload = Started | Tokens | Progress | Picture | Segment | Recording | Vectors | Scores | Tokenized | Done | Failed
 
 
 class JobError(Exception):

@@ -26,6 +26,8 @@ FIELDS = {
     "POST /v1/messages": (),
     "POST /v1/messages/count_tokens": (),
     "POST /v1/responses": (GENERATING, TEXT),
+    "POST /v1/embeddings": (),
+    "POST /v1/rerank": (),
     "POST /v1/audio/transcriptions": (GENERATING,),
     "POST /v1/audio/translations": (GENERATING, "POST /v1/audio/transcriptions"),
     "POST /v1/txt2img": (GENERATING, IMAGE),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from scripts.make_minilm import minilm
 from tests.support.printed import DOCUMENTS, RUN, Example, differences, examples
 from tests.support.printed_shell import PrintedShell
 from tests.support.running_server import RunningServer, running
@@ -23,8 +24,9 @@ RUNNABLE = [example for example in EXAMPLES if example.language in RUN and examp
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[RunningServer]:
-    """A server with a text model of two workers, a speech and an image model."""
-    with running("smollm2@workers=2,nctx=2048", "faster-whisper-base", str(tiny_sd())) as ready:
+    """A server with a text model of two workers, a speech, an image and an embedding model."""
+    models = ("smollm2@workers=2,nctx=2048", "faster-whisper-base", str(tiny_sd()), str(minilm()))
+    with running(*models) as ready:
         yield ready
 
 

@@ -73,6 +73,13 @@ class LlamaEngine:
         self._resources = ExitStack()
         self._rate = TokenRate(RATE_WINDOW_S)
         self._steps = self._prompt_tokens = self._cached_tokens = 0
+        self._model: LlamaModel | None = None
+
+    @property
+    def model(self) -> LlamaModel:
+        """The loaded model."""
+        assert self._model is not None
+        return self._model
 
     def load(self, report: Callable[[float], None]) -> EngineInfo:
         options = self._options
@@ -80,6 +87,7 @@ class LlamaEngine:
         self._resources.callback(sandbox.close)
         model = LlamaModel(options.path, options.gpu_layers, lambda fraction: report(0.95 * fraction))
         self._resources.callback(model.close)
+        self._model = model
         context_tokens = options.context_for(model.trained_tokens)
         compiler = GrammarCompiler(model.vocabulary.grammar_tokenizer())
         sandbox.open()

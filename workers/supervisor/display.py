@@ -140,6 +140,11 @@ def _example(kind: JobKind, model: str, url: str, key: str) -> str:
             return _json_example(f"{url}/v1/txt2img{key}", body)
         case JobKind.SPEECH:
             return f"{url}/v1/audio/transcriptions{key} -F file=@recording.mp3 -F model={model}"
+        case JobKind.EMBEDDING:
+            return _json_example(f"{url}/v1/embeddings{key}", f'{{"model": "{model}", "input": "Hello"}}')
+        case JobKind.RERANK:
+            body = f'{{"model": "{model}", "query": "a fruit", "documents": ["An apple", "A lamp"]}}'
+            return _json_example(f"{url}/v1/rerank{key}", body)
         case other:
             assert_never(other)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from shared.distribution import how_to_install
+from shared.engines.embedding import as_asked
 from shared.engines.registry import engine_names, find_engine
 from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
@@ -84,9 +85,9 @@ def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
     except OSError as error:
         raise ModelError(f"{spec}: cannot be read: {error.strerror or error}") from None
     _check_installed(spec, model.engine)
-    return ModelSettings(
-        **dict(requested.options), name=model.name, kinds=model.kinds, engine=model.engine, path=str(model.path)
-    )
+    options = requested.options
+    engine_name, kinds = as_asked(model.engine, model.kinds, model.path, options.pooling, options.embeddings)
+    return ModelSettings(**dict(options), name=model.name, kinds=kinds, engine=engine_name, path=str(model.path))
 
 
 def _without_files(requested: RequestedModel, engine: EngineSpec, argument: str) -> ModelSettings:

@@ -17,6 +17,11 @@ from tests.support.models.gguf_builder import build_gguf
         ("flux", "image", "diffusion"),
         ("chroma", "image", "diffusion"),
         ("sd1", "image", "diffusion"),
+        ("bert", "embedding", "embedding"),
+        ("nomic-bert", "embedding", "embedding"),
+        ("modern-bert", "embedding", "embedding"),
+        ("jina-bert-v2", "embedding", "embedding"),
+        ("gemma-embedding", "embedding", "embedding"),
     ],
 )
 def test_gguf_is_known_by_its_architecture(tmp_path: Path, architecture: str, kind: str, engine: str) -> None:
@@ -24,6 +29,29 @@ def test_gguf_is_known_by_its_architecture(tmp_path: Path, architecture: str, ki
     path.write_bytes(build_gguf({"general.architecture": architecture}))
     files = inspect_model(path)
     assert (files.path, files.kinds, files.engine) == (path, (kind,), engine)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "tensors", "kind", "engine"),
+    [
+        ({"qwen3.pooling_type": 3}, (), "embedding", "embedding"),
+        ({"qwen3.pooling_type": 0}, (), "text", "llama"),
+        ({"qwen3.pooling_type": 4}, (), "rerank", "embedding"),
+        ({"bert.pooling_type": 4, "general.architecture": "bert"}, (), "rerank", "embedding"),
+        ({"bert.pooling_type": 1, "general.architecture": "bert"}, ("cls.output.weight",), "rerank", "embedding"),
+        ({"general.architecture": "jina-bert-v2"}, ("cls.weight",), "rerank", "embedding"),
+        ({"general.name": "Qwen3 Reranker 0.6B"}, (), "rerank", "embedding"),
+        ({"general.name": "Qwen3 8B"}, (), "text", "llama"),
+    ],
+)
+def test_embedding_models_and_rerankers_are_known_by_pooling_classifier_and_name(
+    tmp_path: Path, metadata: dict[str, str | int], tensors: tuple[str, ...], kind: str, engine: str
+) -> None:
+    path = tmp_path / "m.gguf"
+    named = [(name, (8,)) for name in ("token_embd.weight", *tensors)]
+    path.write_bytes(build_gguf({"general.architecture": "qwen3", **metadata}, named))
+    files = inspect_model(path)
+    assert (files.kinds, files.engine) == ((kind,), engine)
 
 
 def test_gguf_without_architecture_is_known_by_its_tensors(tmp_path: Path) -> None:
@@ -40,9 +68,6 @@ def test_gguf_without_architecture_is_known_by_its_tensors(tmp_path: Path) -> No
     [
         ("whisper", "got a Whisper model as GGUF"),
         ("clip", "got the image projector of a multimodal model"),
-        ("bert", "got an embedding model, which generates no text"),
-        ("nomic-bert", "got an embedding model"),
-        ("gemma-embedding", "got an embedding model"),
         ("t5", "got an encoder-decoder model"),
         ("t5encoder", "got a text encoder"),
         ("wavtokenizer-dec", "got an audio decoder"),

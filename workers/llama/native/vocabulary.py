@@ -81,6 +81,13 @@ class Vocabulary:
                 return text.raw[:count].decode("utf-8", "replace")
             room = -count
 
+    def separators(self) -> list[int]:
+        """The tokens between two texts that are read as a pair."""
+        eos, sep = self.eos, int(llama_cpp.llama_vocab_sep(self._vocab))
+        ends = [eos] if llama_cpp.llama_vocab_get_add_eos(self._vocab) else []
+        between = [sep] if llama_cpp.llama_vocab_get_add_sep(self._vocab) else []
+        return [token for token in [*ends, *between] or [sep if sep >= 0 else eos] if token >= 0]
+
     def special_texts(self) -> SpecialTexts:
         """The texts of control and of user-defined tokens."""
         control, user_defined = set(), set()

@@ -1,0 +1,74 @@
+"""Writes GGUF files, see https://github.com/ggml-org/ggml/blob/master/docs/gguf.md"""
+
+from __future__ import annotations
+
+import os
+import struct
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scripts.make_gguf.vocabulary import BOOL, FLOAT32, UINT32, string_value
+
+F32, F16 = 0, 1
+"""Numbers of ggml's tensor types."""
+
+_ALIGNMENT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class GGUFTensor:
+    """A tensor by its name in GGUF; numpy's order of dimensions, slowest first."""
+
+    name: str
+    values: NDArray[np.float16] | NDArray[np.float32]
+
+    @property
+    def ggml_type(self) -> int:
+        return F16 if self.values.dtype == np.float16 else F32
+
+
+def write_entries(path: Path, entries: Mapping[str, bytes], tensors: Sequence[GGUFTensor]) -> None:
+    """Write a file with these entries, each a type and a value, and these tensors, atomically."""
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _write(file, entries, tensors)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def entry_value(value: str | bool | int | float) -> bytes:
+    """A value of an entry with its type."""
+    if isinstance(value, str):
+        return string_value(value)
+    if isinstance(value, bool):
+        return struct.pack("<I?", BOOL, value)
+    return struct.pack("<If", FLOAT32, value) if isinstance(value, float) else struct.pack("<II", UINT32, value)
+
+
+def _write(file: BinaryIO, entries: Mapping[str, bytes], tensors: Sequence[GGUFTensor]) -> None:
+    file.write(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries)))
+    for key, value in entries.items():
+        file.write(_string(key) + value)
+    offset = 0
+    for tensor in tensors:
+        dims = tensor.values.shape[::-1]
+        file.write(_string(tensor.name) + struct.pack(f"<I{len(dims)}Q", len(dims), *dims))
+        file.write(struct.pack("<IQ", tensor.ggml_type, offset))
+        offset += tensor.values.nbytes + -tensor.values.nbytes % _ALIGNMENT_BYTES
+    for tensor in tensors:
+        file.write(b"\0" * (-file.tell() % _ALIGNMENT_BYTES))
+        file.write(tensor.values.tobytes())
+
+
+def _string(key: str) -> bytes:
+    return struct.pack("<Q", len(key.encode())) + key.encode()

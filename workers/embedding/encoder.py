@@ -1,0 +1,165 @@
+"""Vectors and scores of jobs: from their preparation to their last event."""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+import numpy as np
+
+from shared.wire.jobs import EmbedJob
+from shared.wire.messages import EngineStats
+from shared.wire.payloads import Done, Failed, FinishReason, JobError, Payload, Scores, Started, Vectors
+from workers.embedding.computer import Computer, Rows
+from workers.embedding.inputs import InputMaker
+from workers.embedding.queue import InputQueue, WaitingJob
+from workers.engine import Emitted, EngineJob
+from workers.llama.lanes import PreparationLanes
+from workers.llama.sandbox.attempt import Limits, PreparationAttempt
+
+PREPARING_WAIT_S = 0.05
+"""Longest time that a step without work waits for a job that is being prepared."""
+
+PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the server's log has the reason")
+NOT_FINITE = Failed(500, "the model gave numbers that are not finite for this request")
+
+log = logging.getLogger("nexa.embedding")
+
+
+class ResultWriter(ABC):
+    """Makes the events of a job from the rows that its inputs got."""
+
+    @abstractmethod
+    def write(self, job: EngineJob, indices: list[int], rows: Rows) -> Payload:
+        """The event with these results, a row for each index."""
+
+
+class VectorWriter(ResultWriter):
+    """Writes unit vectors."""
+
+    def write(self, job: EngineJob, indices: list[int], rows: Rows) -> Vectors:
+        work = job.work
+        assert isinstance(work, EmbedJob)
+        rows = rows[:, : work.dimensions].astype(np.float64)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        unit = rows / np.where(lengths > 0, lengths, 1)
+        return Vectors(indices, unit.shape[1], unit.astype("<f4").tobytes())
+
+
+class ScoreWriter(ResultWriter):
+    """Writes scores: the sigmoid of a classifier's only output, or the likelihood of its ``relevant`` output.
+
+    ``is_likelihood`` says that the rows are likelihoods already, otherwise they are logits.
+    """
+
+    def __init__(self, relevant: int = 0, is_likelihood: bool = False) -> None:
+        self._relevant = relevant
+        self._is_likelihood = is_likelihood
+
+    def write(self, job: EngineJob, indices: list[int], rows: Rows) -> Scores:
+        logits = rows.astype(np.float64)
+        if self._is_likelihood:
+            values = logits[:, self._relevant]
+        elif logits.shape[1] == 1:
+            values = 1 / (1 + np.exp(-np.clip(logits[:, 0], -700, 700)))
+        else:
+            shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+            values = shifted[:, self._relevant] / shifted.sum(axis=1)
+        return Scores(indices, values.tolist())
+
+
+class Encoder:
+    """Runs jobs for vectors or scores on one computer. Their inputs are made in other threads, users in turn."""
+
+    def __init__(self, maker: InputMaker, computer: Computer, writer: ResultWriter, batch_tokens: int) -> None:
+        self._maker = maker
+        self._computer = computer
+        self._writer = writer
+        self._lanes: PreparationLanes[WaitingJob] = PreparationLanes(Limits(0.0, 0))
+        self._preparing: dict[str, Future[WaitingJob]] = {}
+        self._queue = InputQueue(batch_tokens, computer.sequences)
+        self._steps = self._prompt_tokens = 0
+
+    def submit(self, job: EngineJob) -> None:
+        """Accept a job. What is wrong with it comes as an event."""
+        received_at_s = time.monotonic()
+
+        def prepare(_attempt: PreparationAttempt) -> WaitingJob:
+            return WaitingJob(job, self._maker.make(job.work), received_at_s)
+
+        self._preparing[job.job_id] = self._lanes.submit(job.job_id, job.party, prepare)
+
+    def cancel(self, job_id: str) -> None:
+        """Drop a job. Unknown ids are ignored."""
+        self._preparing.pop(job_id, None)
+        self._lanes.cancel(job_id)
+        self._queue.remove(job_id)
+
+    def has_work(self) -> bool:
+        """Whether :meth:`step` has anything to do."""
+        return bool(self._preparing) or self._queue.has_waiting
+
+    def step(self, may_wait: bool = True) -> list[Emitted]:
+        """Begin the prepared jobs or, if there are none, compute a batch; returns the events."""
+        if may_wait and self._preparing and not self._queue.has_waiting:
+            wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
+        emitted = self._collect()
+        if emitted:
+            return emitted  # sent before the computation, which could crash this process
+        batch = self._queue.next_batch()
+        if not batch:
+            return []
+        rows = self._computer.compute([item.tokens for item in batch])
+        self._steps += 1
+        places: dict[str, list[int]] = {}
+        for place, item in enumerate(batch):
+            places.setdefault(item.job_id, []).append(place)
+        for job_id, own in places.items():
+            emitted += self._results(self._queue[job_id], [batch[place].index for place in own], rows[own])
+        return emitted
+
+    def stats(self) -> EngineStats:
+        """The current load."""
+        return EngineStats(
+            running=len(self._queue),
+            waiting=len(self._preparing),
+            prompt_tokens=self._prompt_tokens,
+            steps=self._steps,
+        )
+
+    def close(self) -> None:
+        """Free what it holds. The model must be freed after it."""
+        self._lanes.close()
+        self._computer.close()
+
+    def _collect(self) -> list[Emitted]:
+        emitted: list[Emitted] = []
+        for job_id in [job_id for job_id, future in self._preparing.items() if future.done()]:
+            future = self._preparing.pop(job_id)
+            try:
+                job = future.result()
+            except JobError as error:
+                emitted.append((job_id, error.failed))
+            except Exception:
+                log.exception("job preparation failed", extra={"job": job_id})
+                emitted.append((job_id, PREPARATION_FAILED))
+            else:
+                self._queue.add(job)
+                self._prompt_tokens += job.prompt_tokens
+                emitted.append((job_id, Started(job.prompt_tokens, 0)))
+        return emitted
+
+    def _results(self, job: WaitingJob, indices: list[int], rows: Rows) -> list[Emitted]:
+        job_id = job.job.job_id
+        if not np.isfinite(rows).all():
+            self._queue.remove(job_id)
+            return [(job_id, NOT_FINITE)]
+        job.note_result(len(indices))
+        emitted: list[Emitted] = [(job_id, self._writer.write(job.job, indices, rows))]
+        if not job.unfinished:
+            self._queue.remove(job_id)
+            done = Done(FinishReason.STOP, job.prompt_tokens, 0, 0, job.ttft_s())
+            emitted.append((job_id, done))
+        return emitted

@@ -1,0 +1,116 @@
+"""Makes the encoder of a loaded model: what its inputs look like, and what computes them."""
+
+from __future__ import annotations
+
+import llama_cpp
+
+from shared.engines.embedding import Pooling
+from shared.kinds import JobKind
+from shared.wire.jobs import TextJob
+from shared.wire.payloads import JobError
+from workers.embedding.computer import Computer, PooledContext, YesNoContext
+from workers.embedding.encoder import Encoder, ResultWriter, ScoreWriter, VectorWriter
+from workers.embedding.inputs import InputMaker, TextInputs
+from workers.embedding.options import BATCH_TOKENS, GPU_BATCH_TOKENS, EmbeddingOptions
+from workers.embedding.pairs import DOCUMENT, QUERY, ClassifierPairs, PairInputs, TemplatePairs, rerank_template
+from workers.engine import EngineLoadError
+from workers.llama.chat_loading import load_chats
+from workers.llama.chats import ReasoningOptions
+from workers.llama.native.model import LlamaModel
+from workers.llama.sandbox.attempt import Limits, PreparationAttempt
+from workers.llama.sandbox.sandbox import LimitExceeded, Sandbox
+
+MAX_CLASSES = 2
+"""Outputs of a reranker's classifier."""
+
+_RELEVANT = ("yes", "true", "1", "relevant", "label_1")
+"""How classifiers of two outputs name the one that counts. Without names it is the second."""
+
+_SOFTMAX_INSIDE = ("qwen3", "qwen3vl")
+"""Architectures whose classifier's outputs llama.cpp turns into likelihoods."""
+
+_SYSTEM = (
+    "Judge whether the Document meets the requirements based on the Query and the Instruct provided. "
+    'Note that the answer can only be "yes" or "no".'
+)
+_USER = (
+    "<Instruct>: Given a web search query, retrieve relevant passages that answer the query\n"
+    f"<Query>: {QUERY}\n<Document>: {DOCUMENT}"
+)
+"""What Qwen3-Reranker was trained with."""
+
+
+def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder, int]:
+    """The encoder of a model, and the longest input in tokens.
+
+    Raises:
+        EngineLoadError: not enough memory, or the model is none of the expected ones.
+    """
+    limit = options.context_for(model.trained_tokens)
+    pack_tokens = GPU_BATCH_TOKENS if model.on_gpu else BATCH_TOKENS
+    batch_tokens = max(limit, pack_tokens)
+    physical_tokens = batch_tokens if options.needs_whole_inputs else pack_tokens
+    maker: InputMaker
+    computer: Computer
+    writer: ResultWriter
+    if options.kind is JobKind.EMBEDDING:
+        computer = PooledContext(model, options.pooling, batch_tokens, physical_tokens, options.threads)
+        maker, writer = TextInputs(model.vocabulary, limit, computer.dimensions), VectorWriter()
+    elif options.has_classifier:
+        writer = _classifier(model)
+        template = rerank_template(model.native)
+        pairs = TemplatePairs(model.vocabulary, template) if template else ClassifierPairs(model.vocabulary)
+        computer = PooledContext(model, Pooling.RANK, batch_tokens, physical_tokens, options.threads)
+        maker = PairInputs(model.vocabulary, pairs, limit)
+    else:
+        template = rerank_template(model.native) or _chat_with_places(model, options)
+        computer = YesNoContext(model, batch_tokens, pack_tokens, options.threads)
+        pairs = TemplatePairs(model.vocabulary, template)
+        maker, writer = PairInputs(model.vocabulary, pairs, limit), ScoreWriter(is_likelihood=True)
+    return Encoder(maker, computer, writer, pack_tokens), limit
+
+
+def _classifier(model: LlamaModel) -> ScoreWriter:
+    outputs = int(llama_cpp.llama_model_n_cls_out(model.native))
+    if outputs > MAX_CLASSES:
+        expected = f"a reranker, whose classifier has 1 or {MAX_CLASSES} outputs"
+        raise EngineLoadError(f"expected {expected}, got one with {outputs}")
+    architecture = _metadata(model, b"general.architecture")
+    labels = [_label(model, index) for index in range(outputs)]
+    relevant = next((index for index, label in enumerate(labels) if label in _RELEVANT), outputs - 1)
+    return ScoreWriter(relevant, is_likelihood=outputs > 1 and architecture in _SOFTMAX_INSIDE)
+
+
+def _label(model: LlamaModel, index: int) -> str:
+    label = llama_cpp.llama_model_cls_label(model.native, index)
+    return label.decode("utf-8", "replace").lower() if label else ""
+
+
+def _metadata(model: LlamaModel, key: bytes) -> str:
+    import ctypes
+
+    buffer = ctypes.create_string_buffer(256)
+    llama_cpp.llama_model_meta_val_str(model.native, key, buffer, len(buffer))
+    return buffer.value.decode("utf-8", "replace")
+
+
+def _chat_with_places(model: LlamaModel, options: EmbeddingOptions) -> str:
+    """The prompt of a judge by the model's chat template, which is rendered once, in a sandbox, since it is untrusted.
+
+    Raises:
+        EngineLoadError: the template is wrong, refuses the messages, or takes too much.
+    """
+    sandbox = Sandbox(options.path)
+    try:
+        sandbox.open()
+        attempt = PreparationAttempt(Limits(options.compile_time_s, options.compile_memory_bytes))
+        chats = load_chats(options.chat_template, model, sandbox, attempt, ReasoningOptions())
+        messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _USER}]
+        job = TextJob(messages=messages, template_options={"enable_thinking": False})
+        text = sandbox.render(chats.rendering(job), attempt).text
+    except (JobError, LimitExceeded) as error:
+        raise EngineLoadError(f"chat template: expected one that a reranker can use, got an error: {error}") from None
+    finally:
+        sandbox.close()
+    bos = model.vocabulary.bos_text
+    return bos + text if model.vocabulary.adds_bos and bos and not text.startswith(bos) else text
