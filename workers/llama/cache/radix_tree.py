@@ -105,6 +105,10 @@ class RadixTree:
         tail = self._tails[sequence]
         return tail.parent is not None and len(tail.sequences) == 1
 
+    def holds_all_of(self, sequence: int, other: int) -> bool:
+        """Whether a sequence holds all tokens of another one."""
+        return sequence in self._tails[other].sequences
+
     def own_size(self, sequence: int) -> int:
         """The number of a sequence's tokens that no other holds."""
         size, node = 0, self._tails[sequence]
@@ -112,6 +116,26 @@ class RadixTree:
             size += len(node.tokens)
             node = node.parent
         return size
+
+    def length_of(self, sequence: int) -> int:
+        """The number of a sequence's tokens."""
+        return _depth(self._tails[sequence])
+
+    def cut(self, sequence: int, tokens: int) -> int:
+        """Remove the last ``tokens`` of a sequence, fewer than those that no other holds; returns its new length."""
+        node = self._tails[sequence]
+        left = tokens
+        while left >= len(node.tokens):
+            parent = node.parent
+            assert parent is not None
+            left -= len(node.tokens)
+            parent.remove_child(node)
+            node = parent
+        assert node.sequences == {sequence}
+        del node.tokens[len(node.tokens) - left :]
+        self._tails[sequence] = node
+        self.size -= tokens
+        return _depth(node)
 
     def size_without(self, sequences: Set[int]) -> int:
         """The tree's size if ``sequences`` were removed."""

@@ -146,11 +146,23 @@ class HostedCacheMachine(CacheMachine):
     def filled_cache(self) -> Filled:
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(kv_cache, "MIN_SAVED_TOKENS", 2)
+        self.patch.setattr(kv_cache, "MIN_CUT_TOKENS", 1)
         return Filled(kept_cells=6, host=HostCache(8 * 20))
 
     def teardown(self) -> None:
         self.patch.undo()
 
+
+class CuttingCacheMachine(HostedCacheMachine):
+    """The same with a main memory that has no room for most sequences."""
+
+    def filled_cache(self) -> Filled:
+        super().filled_cache()
+        return Filled(kept_cells=6, host=HostCache(8 * 3))
+
+
+TestCuttingCacheAgainstRealTokens = CuttingCacheMachine.TestCase
+TestCuttingCacheAgainstRealTokens.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
 
 TestHostedCacheAgainstRealTokens = HostedCacheMachine.TestCase
 TestHostedCacheAgainstRealTokens.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)

@@ -30,6 +30,16 @@ def test_the_size_without_some_sequences_is_that_after_removing_them() -> None:
         assert tree.size_without(removed) == smaller.size
 
 
+def test_the_end_of_a_sequence_is_cut_off_over_nodes() -> None:
+    tree = tree_of([1, 2], [1, 2, 3, 4], [1, 2, 3, 4, 5])
+    tree.remove(1)
+    assert tree.cut(2, 2) == 3
+    assert tree.tokens_of(2) == [1, 2, 3]
+    assert (tree.size, tree.length_of(2), tree.own_size(2)) == (3, 3, 1)
+    tree.extend(2, [6])
+    assert tree.match([1, 2, 3, 6])[0] == 4
+
+
 def test_an_empty_sequence_holds_nothing() -> None:
     tree = tree_of([])
     assert tree.tokens_of(0) == []
