@@ -11,6 +11,7 @@ from typing import Any
 import uvloop
 
 from scripts.bench.measurements.figures import percentile
+from scripts.bench.router_alone.apis import CHAT, OTHERS, StreamedApi
 from scripts.bench.router_alone.light_client import (
     JSON_END,
     Connection,
@@ -20,7 +21,7 @@ from scripts.bench.router_alone.light_client import (
     read_stream,
     request_bytes,
 )
-from scripts.bench.router_alone.processes import MODEL, RouterAlone, running_router
+from scripts.bench.router_alone.processes import RouterAlone, running_router
 
 STREAM_TOKENS = 2000
 PACED_STEP_S = 0.02
@@ -48,6 +49,7 @@ def measure(streams: int = 64, open_streams: int = 1000, rounds: int = 3) -> dic
         "request": _at(run_single_requests, 1),
         "delay": _at(run_delays, streams, PACED_STEP_S, "scripts.bench.router_alone.clock_worker"),
         "open": _at(run_open_streams, open_streams, OPEN_STEP_S),
+        "apis": {api.path: _at(run_streams, streams, tokens=STREAM_TOKENS, api=api) for api in (CHAT, *OTHERS)},
     }
 
 
@@ -58,15 +60,15 @@ def _at(run: Any, streams: int, step_s: float = 0.0, worker_module: str = "worke
     return cell
 
 
-async def run_streams(router: RouterAlone, streams: int, tokens: int) -> dict[str, Any]:
-    """Run all streams at once: the router's cost of a streamed token."""
+async def run_streams(router: RouterAlone, streams: int, tokens: int, api: StreamedApi = CHAT) -> dict[str, Any]:
+    """Run all streams at once: the router's cost of a streamed token in one API."""
     await _warm_up(router)
     connections = [await Connection.open(router.host, router.port) for _ in range(streams)]
     cpu_s, began_at_s = router.cpu_s(), time.monotonic()
-    answers = await asyncio.gather(*[connection.ask(_request(tokens)) for connection in connections])
+    answers = await asyncio.gather(*[connection.ask(_request(tokens, api)) for connection in connections])
     wall_s, cpu_s = time.monotonic() - began_at_s, router.cpu_s() - cpu_s
     _close(connections)
-    counted, writes = _check(answers, tokens)
+    counted, writes = _check(answers, tokens, api)
     return {
         "streams": streams,
         "tokens": counted,
@@ -166,15 +168,8 @@ def max_at_once(answers: Sequence[Sequence[Received]]) -> int:
     return maximum
 
 
-def _request(tokens: int) -> bytes:
-    body = {
-        "model": MODEL,
-        "messages": [{"role": "user", "content": PROMPT}],
-        "max_tokens": tokens,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-    return request_bytes("/v1/chat/completions", body)
+def _request(tokens: int, api: StreamedApi = CHAT) -> bytes:
+    return request_bytes(api.path, api.body(PROMPT, tokens))
 
 
 async def _warm_up(router: RouterAlone) -> None:
@@ -189,7 +184,7 @@ def _close(connections: Sequence[Connection]) -> None:
         connection.close()
 
 
-def _check(answers: Sequence[Sequence[Received]], tokens: int) -> tuple[int, int]:
+def _check(answers: Sequence[Sequence[Received]], tokens: int, api: StreamedApi = CHAT) -> tuple[int, int]:
     """Check answers of ``tokens`` tokens each; returns the total numbers of tokens and of HTTP chunks.
 
     Raises:
@@ -198,15 +193,14 @@ def _check(answers: Sequence[Sequence[Received]], tokens: int) -> tuple[int, int
     wanted = PROMPT.split()
     counted = writes = 0
     for received in answers:
-        answer = read_stream(received)
-        words = answer.text.split()
+        stream, chunks = read_stream(received)
+        text, used = api.read(stream)
+        words = text.split()
         right = all(word == wanted[at % len(wanted)] for at, word in enumerate(words))
-        if not right or len(words) != tokens or answer.tokens != tokens:
-            raise WrongAnswer(
-                f"expected {tokens} tokens, got {len(words)} words and {answer.tokens} in usage: {words[:20]}"
-            )
-        counted += answer.tokens
-        writes += answer.writes
+        if not right or len(words) != tokens or used != tokens:
+            raise WrongAnswer(f"expected {tokens} tokens, got {len(words)} words and {used} in usage: {words[:20]}")
+        counted += used
+        writes += chunks
     return counted, writes
 
 

@@ -45,6 +45,10 @@ def table(cells: dict[str, Any]) -> str:
             "",
         ),
     ]
+    rows += [
+        (f"{api['streams']} streams of {path}: router CPU per token", _us(api["cpu_per_token_s"]), "")
+        for path, api in cells["apis"].items()
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     return "\n".join(f"{what:{widths[0]}}  {figure:>{widths[1]}}  {asked}".rstrip() for what, figure, asked in rows)
 

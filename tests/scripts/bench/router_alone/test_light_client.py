@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from scripts.bench.router_alone.apis import CHAT
 from scripts.bench.router_alone.light_client import (
     Connection,
     Received,
@@ -36,6 +37,10 @@ def received_at_once(*bodies: bytes) -> list[Received]:
     return [(0.0, HEAD + http_chunks(*bodies))]
 
 
+def text_of(*bodies: bytes) -> str:
+    return CHAT.read(read_stream(received_at_once(*bodies))[0])[0]
+
+
 async def answered_with(*answers: bytes, by_byte: bool = False) -> list[list[Received]]:
     """What a client receives, on one connection, from a server that sends these answers one after the other."""
     left = list(answers)
@@ -60,17 +65,17 @@ async def answered_with(*answers: bytes, by_byte: bool = False) -> list[list[Rec
 
 
 def test_a_stream_is_read_to_its_usage() -> None:
-    answer = read_stream(received_at_once(ROLE + ONCE, UPON, USAGE + DONE))
-    assert (answer.text, answer.tokens, answer.writes) == ("Once upon", 2, 3)
+    stream, chunks = read_stream(received_at_once(ROLE + ONCE, UPON, USAGE + DONE))
+    assert (CHAT.read(stream), chunks) == (("Once upon", 2), 3)
 
 
 def test_events_may_have_ids() -> None:
     events = [b"id: %d\n%s" % (number, event) for number, event in enumerate((ROLE, ONCE, UPON, USAGE, DONE))]
-    assert read_stream(received_at_once(*events)).text == "Once upon"
+    assert text_of(*events) == "Once upon"
 
 
 def test_a_keep_alive_comment_is_no_event() -> None:
-    assert read_stream(received_at_once(ROLE, b": waiting\n", ONCE, USAGE, DONE)).text == "Once"
+    assert text_of(ROLE, b": waiting\n", ONCE, USAGE, DONE) == "Once"
 
 
 @pytest.mark.parametrize(
@@ -84,7 +89,7 @@ def test_a_keep_alive_comment_is_no_event() -> None:
 )
 def test_a_stream_without_its_end_is_refused(bodies: tuple[bytes, ...], complaint: str) -> None:
     with pytest.raises(WrongAnswer, match=complaint):
-        read_stream(received_at_once(*bodies))
+        text_of(*bodies)
 
 
 def test_an_error_is_reported_with_its_body() -> None:
