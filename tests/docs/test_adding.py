@@ -132,6 +132,17 @@ def test_an_endpoint_is_served_by_the_added_engine_with_the_options_that_were_gi
     assert server.post("/v1/shout", {"text": "say it"}) == {"text": "HELLO WORLD HELLO WORLD?!"}
 
 
+def test_an_api_of_chats_is_served_whole_and_as_a_stream(server: RunningServer) -> None:
+    whole = server.client.post("/v1/talk", json={"say": "hello", "mood": "good"})
+    assert whole.json() == {"answer": "hello world hello world", "thought": ""}
+    assert whole.headers["X-Nexa-Warning"] == "mood: ignored"
+    streamed = server.client.post("/v1/talk", json={"say": "hello", "stream": True})
+    assert streamed.headers["content-type"] == "application/x-ndjson"
+    *words, end = map(json.loads, streamed.text.splitlines())
+    assert "".join(word["word"] for word in words) == "hello world hello world"
+    assert end == {}
+
+
 def test_an_endpoint_is_documented(server: RunningServer) -> None:
     paths = server.client.get("/openapi.json").json()["paths"]
     assert {"/v1/shout", "/v1/count"} <= set(paths)
