@@ -16,7 +16,16 @@ from fastapi_offline import FastAPIOffline
 
 from router.answers.registry import JobRegistry
 from router.answers.restoring import Restorer, RestoreWriter
-from router.api.families import ERROR_WRITERS, FAMILIES, OPEN_PATHS, PATHS, QUIET_PATHS, WRITERS, body_limits
+from router.api.families import (
+    ERROR_WRITERS,
+    FAMILIES,
+    MISSING_APIS,
+    OPEN_PATHS,
+    PATHS,
+    QUIET_PATHS,
+    WRITERS,
+    body_limits,
+)
 from router.api.responses.answer import PATH as RESPONSES_PATH
 from router.api.responses.answer import restore_with
 from router.conversations.archive import AnswerArchive
@@ -72,7 +81,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     parts.attach_to(app)
     app.state.access = access
     _add_endpoints(app, access.needs_key)
-    install_error_handlers(app, PATHS, ERROR_WRITERS)
+    install_error_handlers(app, PATHS, ERROR_WRITERS, MISSING_APIS)
     observers: list[RequestObserver] = [parts.metrics, parts.usage_log]
     if tracing is not None:
         observers.append(tracing)

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from router.answers.restoring import RestoreWriter
 from router.http.error_handlers import ErrorWriter
+from router.schemas.missing import MissingApi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,7 @@ class EndpointFamily:
     maps paths to OpenTelemetry's ``gen_ai.operation.name``. ``quiet_paths`` are polled by monitoring: requests to them
     are logged at level debug only, and not traced. ``writers`` go on with the streams of these paths after
     a restart of the router. ``error_writers`` write all errors of requests to these paths and to those below them.
+    Those of ``missing`` are paths of other servers' APIs, answered 501.
     """
 
     routers: tuple[APIRouter, ...] = ()
@@ -33,6 +35,7 @@ class EndpointFamily:
     quiet_paths: frozenset[str] = frozenset()
     writers: Mapping[str, RestoreWriter] = field(default_factory=dict)
     error_writers: Mapping[str, ErrorWriter] = field(default_factory=dict)
+    missing: Mapping[str, MissingApi] = field(default_factory=dict)
 
     @property
     def paths(self) -> dict[str, frozenset[str]]:

@@ -7,6 +7,7 @@ from router.api.anthropic.family import ANTHROPIC
 from router.api.audio.family import AUDIO
 from router.api.embeddings.family import EMBEDDINGS
 from router.api.images.family import IMAGES
+from router.api.missing.family import MISSING
 from router.api.responses.family import RESPONSES
 from router.api.text.family import TEXT
 
@@ -18,6 +19,7 @@ FAMILIES = (
     AUDIO,
     IMAGES,
     ADMIN,
+    MISSING,
 )
 
 OPEN_PATHS = frozenset(path for family in FAMILIES for path in family.open_paths)
@@ -25,6 +27,7 @@ PATHS = {path: methods for family in FAMILIES for path, methods in family.paths.
 QUIET_PATHS = frozenset(path for family in FAMILIES for path in family.quiet_paths)
 WRITERS = {path: writer for family in FAMILIES for path, writer in family.writers.items()}
 ERROR_WRITERS = {path: writer for family in FAMILIES for path, writer in family.error_writers.items()}
+MISSING_APIS = {path: api for family in FAMILIES for path, api in family.missing.items()}
 OPERATIONS = {path: operation for family in FAMILIES for path, operation in family.operations.items()}
 
 

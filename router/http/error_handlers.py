@@ -18,6 +18,7 @@ from router.http.disconnect import ClientGone
 from router.http.path_hint import Paths, path_hint, slash_redirect
 from router.jobs.refusals import Refused
 from router.schemas.errors import ApiError, wrong_method
+from router.schemas.missing import MissingApi, missing_api
 from router.schemas.shown import shown
 
 MAX_NAMED_ERRORS = 5
@@ -56,14 +57,20 @@ ErrorWriter = Callable[[ApiError, Scope], Response]
 
 
 def install_error_handlers(
-    app: FastAPI, paths: Paths | None = None, writers: Mapping[str, ErrorWriter] | None = None
+    app: FastAPI,
+    paths: Paths | None = None,
+    writers: Mapping[str, ErrorWriter] | None = None,
+    missing: Mapping[str, MissingApi] | None = None,
 ) -> None:
     """Make ``app`` answer every error with an error object, and a 404 name the one of ``paths`` that was meant.
+
+    Requests to ``missing`` APIs are answered 501.
 
     The ``writers`` are for all paths that are one of these or below it; elsewhere the objects are OpenAI's.
     """
     app.state.paths = paths or {}
     app.state.error_writers = writers or {}
+    app.state.missing = missing or {}
     app.add_exception_handler(ApiError, _on_api_error)
     app.add_exception_handler(Refused, _on_refused)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
@@ -171,6 +178,9 @@ def _ends_in_a_parameter(request: Request) -> bool:
 
 def _no_such_path(request: Request) -> ApiError:
     path = request.scope["path"]
+    missing = missing_api(request.method, path, request.app.state.missing)
+    if missing is not None:
+        return missing
     hint = path_hint(request.method, path, request.app.state.paths)
     meant = f"did you mean {hint}? " if hint else ""
     return ApiError(404, f"there is no {request.method} {shown(path)}; {meant}GET /docs lists the endpoints")

@@ -35,6 +35,9 @@ _REFUSAL_STATUSES = {
 }
 
 
+NO_RETRY = {"X-Should-Retry": "false"}
+"""OpenAI's clients send a request again after other errors of the server."""
+
 WORKER_RETRY_S = "5"
 """``Retry-After`` of a request that a worker has no room for, in seconds."""
 
@@ -54,12 +57,12 @@ class ApiError(Exception):
         self.status = status
         self.param = param
         self.code = code
-        self.headers = headers or {}
+        self.headers = headers or (dict(NO_RETRY) if status == 501 else {})
 
     @classmethod
     def from_job(cls, failed: Failed) -> ApiError:
         """The error that ended a job. Clients that obey ``X-Should-Retry`` do not send a request again that kills."""
-        headers = {"X-Should-Retry": "false"} if failed.code == WORKER_DIED else {}
+        headers = dict(NO_RETRY) if failed.code == WORKER_DIED else {}
         if failed.status == 429:
             headers["Retry-After"] = WORKER_RETRY_S
         return cls(failed.status, failed.message, failed.param, failed.code, headers)
