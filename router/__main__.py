@@ -75,12 +75,13 @@ def main(arguments: list[str] | None = None) -> int:
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
         )
     )
-    listener = None if options.fd is None else socket.socket(fileno=options.fd)
-    if listener is not None:
+    # Passed as sockets: given only a number, uvicorn would take it for a Unix socket.
+    inherited = [socket.socket(fileno=descriptor) for descriptor in options.fd or ()]
+    listeners = []
+    for listener in inherited:
         notice_vanished_clients(listener, limits.read_timeout_s)
-    # Passed as a socket: given only the number, uvicorn would take it for a Unix socket.
-    listeners = [] if listener is None else with_many_accepts(listener)
-    if settings.admin_socket and listener is not None:
+        listeners += with_many_accepts(listener)
+    if settings.admin_socket and inherited:
         listeners.append(listen_for_admin(Path(settings.run_folder)))
     server.run(sockets=listeners or None)
     return 0 if server.started else 1
@@ -97,7 +98,12 @@ def _limits(settings: ServerSettings) -> ConnectionLimits:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m router", description="The HTTP process of nexa server.")
     parser.add_argument("--settings", type=Path, required=True, help="settings file written by the supervisor")
-    parser.add_argument("--fd", type=int, help="inherited listening socket; otherwise host and port are bound")
+    parser.add_argument(
+        "--fd",
+        type=int,
+        action="append",
+        help="inherited listening socket, may be given again; otherwise host and port are bound",
+    )
     return parser
 
 

@@ -47,6 +47,9 @@ from router.keys.keyring import Keyring
 from router.keys.signed_urls import URL_LIFETIME_S, SignedUrls
 from router.keys.usage import UsageStore
 from router.keys.usage_log import UsageLog
+from router.models.copies import FILE_NAME as FILE_OF_NAMES
+from router.models.copies import CopiedNames
+from router.models.service import ModelService
 from router.storage.folder import file_in
 from router.telemetry.request_metrics import RequestMetrics
 from shared.devices import Nvml
@@ -104,6 +107,7 @@ class _Parts:
     job_registry: JobRegistry
     metrics: RequestMetrics
     answers: AnswerArchive
+    models: ModelService
 
     @classmethod
     def open(cls, broker: Broker, tracing: Tracing | None) -> Self:
@@ -127,6 +131,7 @@ class _Parts:
                 settings.responses_keep_bytes,
                 settings.run_folder,
             ),
+            ModelService(broker, CopiedNames.open(file_in(settings.state_folder, FILE_OF_NAMES))),
         )
 
     def attach_to(self, app: FastAPI) -> None:
@@ -139,6 +144,7 @@ class _Parts:
         app.state.usage_log = self.usage_log
         app.state.metrics = self.metrics
         app.state.answers = self.answers
+        app.state.models = self.models
         app.state.gpus = Nvml()
 
     @asynccontextmanager
@@ -152,6 +158,7 @@ class _Parts:
             yield
         finally:
             self.job_registry.close()
+            self.models.close()
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
             await self.broker.stop()

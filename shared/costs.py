@@ -67,7 +67,8 @@ def _prompt_tokens(work: TextJob) -> float:
         return len(work.prompt_tokens)
     if work.prompt is not None:
         return len(work.prompt) / CHARACTERS_PER_TOKEN
-    return _characters([*(work.messages or ()), *work.tools]) / CHARACTERS_PER_TOKEN
+    characters = _characters([*(work.messages or ()), *work.tools])
+    return len(work.context_tokens) + characters / CHARACTERS_PER_TOKEN
 
 
 def _characters(values: Sequence[Any]) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from router.answers.submission import SubmittedRequest
 
 WARNING_HEADER = "X-Nexa-Warning"
@@ -13,8 +15,13 @@ _CUT = " ..."
 
 
 def warning_header(submitted: SubmittedRequest) -> dict[str, str]:
+    """The header for what is known so far."""
+    return header_of(submitted.warnings)
+
+
+def header_of(warnings: Sequence[str]) -> dict[str, str]:
     """The header, if there is something to say. Other characters than those of ASCII are replaced in it."""
-    text = "; ".join(submitted.warnings)
+    text = "; ".join(warnings)
     if not text:
         return {}
     shown = "".join(letter if " " <= letter <= "~" else "?" for letter in text)

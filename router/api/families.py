@@ -8,6 +8,7 @@ from router.api.audio.family import AUDIO
 from router.api.embeddings.family import EMBEDDINGS
 from router.api.images.family import IMAGES
 from router.api.missing.family import MISSING
+from router.api.ollama.family import OLLAMA
 from router.api.responses.family import RESPONSES
 from router.api.text.family import TEXT
 
@@ -18,6 +19,7 @@ FAMILIES = (
     EMBEDDINGS,
     AUDIO,
     IMAGES,
+    OLLAMA,
     ADMIN,
     MISSING,
 )

@@ -102,8 +102,10 @@ class _ErrorResponse(JSONResponse):
 
 def _writer_for(scope: Scope) -> ErrorWriter | None:
     """The writer of the longest path that the request's own begins with."""
-    app = scope.get("app")  # None where the application has not been reached
-    writers: Mapping[str, ErrorWriter] = {} if app is None else getattr(app.state, "error_writers", {})
+    app = scope.get("app")
+    if app is None:  # the application has not been reached
+        return None
+    writers: Mapping[str, ErrorWriter] = getattr(app.state, "error_writers", {})
     path = scope["path"]
     above = [prefix for prefix in writers if path == prefix or path.startswith(f"{prefix}/")]
     return writers[max(above, key=len)] if above else None

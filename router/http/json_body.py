@@ -17,10 +17,11 @@ from typing import Any, NoReturn, TypeVar
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import Headers
 
 from router.http.bodies.byte_budget import share_of
 from router.http.bodies.json_structure import check_structure
-from router.http.content_type import JSON, check_content_type
+from router.http.content_type import JSON, check_content_type, is_json
 from router.http.error_handlers import validation_error
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
@@ -49,6 +50,14 @@ class JsonLimits:
 class JsonRoute(APIRoute):
     """A route of text requests, whose body :func:`read_model` parses instead of FastAPI."""
 
+    def check_type(self, request: Request) -> None:
+        """Check what the body is said to be.
+
+        Raises:
+            ApiError: 400, something else than JSON.
+        """
+        check_content_type(request.headers.get("content-type"), JSON)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler, called with a request whose JSON is already parsed and validated."""
         handler = super().get_route_handler()
@@ -57,7 +66,7 @@ class JsonRoute(APIRoute):
         assert issubclass(model, BaseModel)
 
         async def handle(request: Request) -> Response:
-            check_content_type(request.headers.get("content-type"), JSON)
+            self.check_type(request)
             settings: ServerSettings = request.app.state.broker.settings
             limits = JsonLimits(settings.max_json_values, settings.max_text_bytes)
             parsed = _ParsedRequest(request.scope, request.receive)
@@ -70,10 +79,28 @@ class JsonRoute(APIRoute):
         return handle
 
 
+class UntypedJsonRoute(JsonRoute):
+    """The same for clients that send JSON under any type, as ``curl -d`` does."""
+
+    def check_type(self, request: Request) -> None:
+        """Only what a web page sends must say that it is JSON: browsers send that to other sites only if allowed."""
+        if "origin" in request.headers or "sec-fetch-site" in request.headers:
+            super().check_type(request)
+
+
 class _ParsedRequest(Request):
     """A request whose body is read. FastAPI gets the validated model as its JSON, and passes it on as it is."""
 
     parsed: Any = None
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, with JSON as the type of the body, whatever the client called it."""
+        given = super().headers
+        if is_json(given.get("content-type")):
+            return given
+        others = [(name, value) for name, value in given.raw if name != b"content-type"]
+        return Headers(raw=[*others, (b"content-type", JSON.encode())])
 
     async def body(self) -> bytes:
         return b"parsed"

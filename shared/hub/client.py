@@ -37,7 +37,7 @@ class HubError(ModelError):
 class PullProgress(Protocol):
     """Shows a download. ``done_bytes`` are here already, from an interrupted one."""
 
-    def start(self, name: str, total_bytes: int, done_bytes: int) -> None: ...
+    def start(self, file: HubFile, done_bytes: int) -> None: ...
 
     def advance(self, count_bytes: int) -> None: ...
 
@@ -105,7 +105,7 @@ class Hub:
                 out.truncate(0)
                 size_bytes = 0
             self._check_disk(target.parent, file.size_bytes - size_bytes, file.path)
-            progress.start(file.path, file.size_bytes, size_bytes)
+            progress.start(file, size_bytes)
             try:
                 self._fill(repo, file, out, progress)
             finally:

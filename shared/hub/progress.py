@@ -17,6 +17,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from shared.engines.files import HubFile
 from shared.hub.client import PullProgress
 
 LINE_INTERVAL_S = 5.0
@@ -25,7 +26,7 @@ LINE_INTERVAL_S = 5.0
 class SilentProgress:
     """Shows nothing."""
 
-    def start(self, name: str, total_bytes: int, done_bytes: int) -> None:
+    def start(self, file: HubFile, done_bytes: int) -> None:
         """A file begins."""
 
     def advance(self, count_bytes: int) -> None:
@@ -43,8 +44,8 @@ class BarProgress:
         self._progress: Progress | None = None
         self._task = TaskID(0)
 
-    def start(self, name: str, total_bytes: int, done_bytes: int) -> None:
-        """Draw a bar for the file ``name``."""
+    def start(self, file: HubFile, done_bytes: int) -> None:
+        """Draw a bar for the file."""
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -54,7 +55,7 @@ class BarProgress:
             console=self._console,
         )
         self._progress.start()
-        self._task = self._progress.add_task(name, total=total_bytes, completed=done_bytes)
+        self._task = self._progress.add_task(file.path, total=file.size_bytes, completed=done_bytes)
 
     def advance(self, count_bytes: int) -> None:
         """Move the bar."""
@@ -78,9 +79,9 @@ class LineProgress:
         self._total_bytes = self._done_bytes = 0
         self._printed_at_s = 0.0
 
-    def start(self, name: str, total_bytes: int, done_bytes: int) -> None:
+    def start(self, file: HubFile, done_bytes: int) -> None:
         """Print the first line."""
-        self._name, self._total_bytes, self._done_bytes = name, total_bytes, done_bytes
+        self._name, self._total_bytes, self._done_bytes = file.path, file.size_bytes, done_bytes
         self._print()
 
     def advance(self, count_bytes: int) -> None:

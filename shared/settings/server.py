@@ -53,6 +53,14 @@ class ServerOptions(BaseModel):
     port: Annotated[int, Option(Whole(0, 65535, metavar="PORT"), "TCP port; 0 takes any free one", Group.NETWORK)] = (
         8000
     )
+    ollama_port: Annotated[
+        int,
+        Option(
+            Whole(0, 65535, metavar="PORT"),
+            "TCP port to listen on as well, where Ollama's clients look: 11434; 0 for none",
+            Group.NETWORK,
+        ),
+    ] = 0
     api_key: Annotated[
         str, Option(Text("KEY"), "key that clients must send; better given as NEXA_API_KEY", Group.NETWORK)
     ] = ""

@@ -88,7 +88,8 @@ class TextJob(Struct, tag=30, frozen=True):
 
     ``reasoning_effort``, ``reasoning_format`` and ``thinking_budget_tokens`` (of a thought) ``None`` mean the model's
     options; a budget of -1 is none. If ``continues``, the answer goes on with the last message, an assistant's. A
-    function of ``tools`` may have ``strict``.
+    function of ``tools`` may have ``strict``. ``context_tokens``, of an earlier conversation, stand before the prompt
+    of ``messages``. If ``tells_prompt``, the worker reports the prompt's tokens.
     """
 
     prompt: str | None = None
@@ -112,6 +113,8 @@ class TextJob(Struct, tag=30, frozen=True):
     thinking_budget_tokens: int | None = None
     continues: bool = False
     suffix: str | None = None
+    context_tokens: list[int] = field(default_factory=list)
+    tells_prompt: bool = False
 
 
 class SpeechTask(StrEnum):

@@ -44,12 +44,14 @@ class Started(Struct, tag=20, frozen=True):
     """The job has begun. For text: the prompt's length in tokens, and how many of these were in the KV cache.
     For vectors and scores: the length of all inputs.
 
-    ``warnings`` name what the request asks for and does not get.
+    ``warnings`` name what the request asks for and does not get. ``prompt_ids`` are the prompt's tokens, if the job
+    asks for them.
     """
 
     prompt_tokens: int
     cached_tokens: int
     warnings: list[str] = field(default_factory=list)
+    prompt_ids: list[int] = field(default_factory=list)
 
 
 class Tokens(Struct, tag=21, frozen=True):

@@ -289,7 +289,8 @@ class LlamaEngine:
         sequence.started = True
         self._prompt_tokens += sequence.prompt_length
         self._cached_tokens += sequence.cached_tokens
-        started = Started(sequence.prompt_length, sequence.cached_tokens, sequence.warnings)
+        prompt_ids = sequence.tokens[: sequence.prompt_length] if sequence.job.tells_prompt else []
+        started = Started(sequence.prompt_length, sequence.cached_tokens, sequence.warnings, prompt_ids)
         emitted: list[Emitted] = [(sequence.job_id, started)]
         if sequence.echo is not None and sequence.job.top_logprobs is None:
             emitted.append((sequence.job_id, Tokens(sequence.echo.text, [])))

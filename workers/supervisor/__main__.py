@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -35,8 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     ignore_stray_signals()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # until the supervisor's handler
     try:
-        listener = open_listener(settings.host, settings.port)
-        return asyncio.run(_serve(settings, file, listener))
+        listeners = [open_listener(settings.host, settings.port)]
+        if settings.ollama_port:
+            listeners.append(open_listener(settings.host, settings.ollama_port, "--ollama-port:"))
+        return asyncio.run(_serve(settings, file, listeners))
     except CannotListen as error:
         print(f"nexa: {error}", file=sys.stderr)
         return 1
@@ -46,11 +49,11 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(settings.run_folder, ignore_errors=True)
 
 
-async def _serve(settings: ServerSettings, file: SettingsFile, listener: socket.socket) -> int:
+async def _serve(settings: ServerSettings, file: SettingsFile, listeners: Sequence[socket.socket]) -> int:
     on_line = LineForwarder(settings.log_format)
-    router = partial(router_command, file, listener.fileno())
+    router = partial(router_command, file, [listener.fileno() for listener in listeners])
     placer = LocalPlacer(partial(worker_command, file), _assignments(settings), on_line)
-    return await Supervisor(settings, listener, router, placer, open_display(settings.log_format), on_line).run()
+    return await Supervisor(settings, listeners, router, placer, open_display(settings.log_format), on_line).run()
 
 
 def _assignments(settings: ServerSettings) -> dict[str, DeviceAssignment]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared.devices import DeviceAssignment
 from shared.interpreter import child_environment, module_command
 from shared.settings.server import SettingsFile
@@ -12,11 +14,13 @@ ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(1024 * 1024), "MALLOC_ARENA_MAX": "2"
 """glibc gives the memory of large bodies back to the system when they are freed, whichever thread took it."""
 
 
-def router_command(settings: SettingsFile, listener_fd: int) -> Command:
-    """``python -m router``, which inherits the listening socket's descriptor."""
-    arguments = ["--settings", str(settings.path), "--fd", str(listener_fd)]
+def router_command(settings: SettingsFile, listener_fds: Sequence[int]) -> Command:
+    """``python -m router``, which inherits the listening sockets' descriptors."""
+    arguments = ["--settings", str(settings.path)]
+    for listener_fd in listener_fds:
+        arguments += ["--fd", str(listener_fd)]
     environment = ALLOCATOR | child_environment()
-    return Command(module_command("router", *arguments), environment, (listener_fd, *settings.descriptors))
+    return Command(module_command("router", *arguments), environment, (*listener_fds, *settings.descriptors))
 
 
 def worker_command(settings: SettingsFile, spec: WorkerSpec, assignment: DeviceAssignment) -> Command:

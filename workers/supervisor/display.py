@@ -119,15 +119,15 @@ def open_display(log_format: str) -> Display:
     return LiveDisplay() if log_format == "text" and sys.stderr.isatty() else LogDisplay(log_format)
 
 
-def announcement(url: str, models: Sequence[ModelSettings], needs_key: bool) -> str:
-    """The server's address, with an example command for each kind of job."""
+def announcement(url: str, models: Sequence[ModelSettings], needs_key: bool, ollama_url: str = "") -> str:
+    """The server's address, and that for Ollama's clients, with an example command for each kind of job."""
     names = ", ".join(model.name for model in models)
     key = ' -H "Authorization: Bearer $NEXA_API_KEY"' if needs_key else ""
     of_kind = {kind: model.name for model in reversed(models) for kind in model.kinds}
     commands = [_example(kind, of_kind[kind], url, key) for kind in JobKind if kind in of_kind]
-    return f"\nServing {names} at {url} (Ctrl-C ends it after running requests, twice at once). Try:\n\n" + "\n".join(
-        f"  curl {command}\n" for command in commands
-    )
+    addresses = f"{url}, for Ollama's clients at {ollama_url}" if ollama_url else url
+    opening = f"\nServing {names} at {addresses} (Ctrl-C ends it after running requests, twice at once). Try:\n\n"
+    return opening + "\n".join(f"  curl {command}\n" for command in commands)
 
 
 def _example(kind: JobKind, model: str, url: str, key: str) -> str:

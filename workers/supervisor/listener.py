@@ -12,8 +12,8 @@ class CannotListen(Exception):
     """The address cannot be listened on; the message is one line."""
 
 
-def open_listener(host: str, port: int) -> socket.socket:
-    """Open a listening TCP socket. ``port`` 0 takes any free port.
+def open_listener(host: str, port: int, option: str = "--port:") -> socket.socket:
+    """Open a listening TCP socket. ``port`` 0 takes any free port; ``option`` is how errors begin.
 
     Raises:
         CannotListen: the port is in use or not permitted, or ``host`` is not an address of this machine.
@@ -32,7 +32,7 @@ def open_listener(host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise CannotListen(_reason(error, host, port)) from None
+        raise CannotListen(_reason(error, host, port, option)) from None
     listener.setblocking(False)
     return listener
 
@@ -44,11 +44,11 @@ def url_of(listener: socket.socket, scheme: str = "http") -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def _reason(error: OSError, host: str, port: int) -> str:
+def _reason(error: OSError, host: str, port: int, option: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"--port: {port} on {host} is in use by another process; choose another port"
+        return f"{option} {port} on {host} is in use by another process; choose another port"
     if error.errno == errno.EACCES:
-        return f"--port: this user may not listen on {port}; choose a port from 1024 to 65535"
+        return f"{option} this user may not listen on {port}; choose a port from 1024 to 65535"
     if error.errno == errno.EADDRNOTAVAIL:
         return f"--host: expected an address of this machine, got {host!r}"
     return f"cannot listen on {host} port {port}: {error.strerror}"

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Supervisor:
 
     Args:
         settings: the server's settings; the run folder exists. It is made again if it is lost.
-        listener: the listening socket, kept open until draining begins.
+        listeners: the listening sockets, kept open until draining begins: the server's, and Ollama's if there is one.
         router_command: the command line that starts the router.
         placer: starts the workers.
         display: shows the workers' states.
@@ -57,7 +57,7 @@ class Supervisor:
     def __init__(
         self,
         settings: ServerSettings,
-        listener: socket.socket,
+        listeners: Sequence[socket.socket],
         router_command: Callable[[], Command],
         placer: Placer,
         display: Display,
@@ -68,9 +68,10 @@ class Supervisor:
         self._folder = Path(settings.run_folder)
         self._folder_fault = ""
         self._router_command = router_command
-        self._listener = listener
+        self._listeners = listeners
         self._display = display
-        self._url = url_of(listener, "https" if settings.ssl_certfile else "http")
+        self._url, *further = [url_of(listener, "https" if settings.ssl_certfile else "http") for listener in listeners]
+        self._ollama_url = further[0] if further else ""
         self._serving = False
         self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
         self._killed_by: int | None = None
@@ -112,7 +113,8 @@ class Supervisor:
 
     async def _shut_down(self, end: _End) -> int:
         """Stop all processes; returns the exit code."""
-        self._listener.close()
+        for listener in self._listeners:
+            listener.close()
         self._display.close()
         if end is _End.FAILED:
             self._kill_all()
@@ -189,7 +191,8 @@ class Supervisor:
             self._serving = True
             ready = {replica.model for replica in self.replicas if replica.state is WorkerState.READY}
             serving = [model for model in self._settings.models if model.name in ready]
-            self._display.serving(announcement(self._url, serving, self._settings.key_required), self._url)
+            announced = announcement(self._url, serving, self._settings.key_required, self._ollama_url)
+            self._display.serving(announced, self._url)
 
     def _publish(self) -> None:
         self._bus.publish([replica.status() for replica in self.replicas])

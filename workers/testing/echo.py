@@ -30,6 +30,7 @@ class _Echo:
     received_at_s: float
     poison: Poison
     sent: int = 0
+    tells_prompt: bool = False
     ttft_s: float = 0.0
 
 
@@ -59,7 +60,8 @@ class EchoEngine:
         tokens = text.max_tokens if text.max_tokens is not None else DEFAULT_TOKENS
         sent = len(job.generated)
         shown = text.prompt_tokens or words
-        self._waiting.append(_Echo(job.job_id, shown, tokens, time.monotonic(), poison_in(words), sent))
+        poison = poison_in(words)
+        self._waiting.append(_Echo(job.job_id, shown, tokens, time.monotonic(), poison, sent, text.tells_prompt))
         return []
 
     def cancel(self, job_id: str) -> None:
@@ -77,7 +79,8 @@ class EchoEngine:
         while self._waiting and len(self._running) < self._slots:
             echo = self._waiting.popleft()
             self._running.append(echo)
-            emitted.append((echo.job_id, Started(len(echo.words), 0)))
+            prompt_ids = list(range(len(echo.words))) if echo.tells_prompt else []
+            emitted.append((echo.job_id, Started(len(echo.words), 0, [], prompt_ids)))
         for echo in list(self._running):
             emitted += self._advance(echo)
         return emitted

@@ -18,8 +18,8 @@ def chat_logprobs(tokens: list[TokenLogprob]) -> dict[str, Any]:
     return {
         "content": [
             {
-                **_token(token.text, token.raw, token.logprob),
-                "top_logprobs": [_token(text, raw, logprob) for text, raw, logprob in token.top],
+                **token_logprob(token.text, token.raw, token.logprob),
+                "top_logprobs": [token_logprob(text, raw, logprob) for text, raw, logprob in token.top],
             }
             for token in tokens
         ],
@@ -59,7 +59,8 @@ def _name(text: str, raw: bytes) -> str:
     return text
 
 
-def _token(text: str, raw: bytes, logprob: float | None) -> dict[str, Any]:
+def token_logprob(text: str, raw: bytes, logprob: float | None) -> dict[str, Any]:
+    """One token with its log probability and its bytes."""
     return {"token": text, "logprob": _finite(logprob), "bytes": list(raw)}
 
 

@@ -50,7 +50,8 @@ def prefix_cuts(job: TextJob, owner: str = "") -> list[Cut]:
 
 def _parts(job: TextJob) -> Iterator[str]:
     if job.messages is not None:
-        yield json.dumps(job.tools) if job.tools else ""
+        context = json.dumps(job.context_tokens[:_MAX_PROMPT_IDS]) if job.context_tokens else ""
+        yield context + (json.dumps(job.tools) if job.tools else "")
         for message in job.messages:
             yield json.dumps(message, sort_keys=True)
     else:

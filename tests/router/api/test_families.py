@@ -30,7 +30,7 @@ def test_bodies_are_limited_by_what_they_are_for(documented: dict[str, Any]) -> 
     limits = body_limits(max_body_bytes=1000, max_text_bytes=20, max_form_bytes=10)
     expected = {}
     for path, methods in documented.items():
-        bodies = set(methods.get("post", {}).get("requestBody", {}).get("content", {}))
+        bodies = {kind for method in methods.values() for kind in method.get("requestBody", {}).get("content", {})}
         if "multipart/form-data" in bodies:
             expected[path] = 1000 if "application/json" in bodies else 10
         elif bodies:

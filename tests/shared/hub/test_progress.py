@@ -4,13 +4,14 @@ import io
 
 import pytest
 
+from shared.engines.files import HubFile
 from shared.hub.progress import BarProgress, LineProgress, progress_for, rounded_bytes
 
 
 def test_lines_are_printed_at_intervals() -> None:
     out = io.StringIO()
     progress = LineProgress(out, interval_s=3600.0)
-    progress.start("m.gguf", 1000, 100)
+    progress.start(HubFile("m.gguf", 1000), 100)
     for _ in range(9):
         progress.advance(100)
     progress.finish()
@@ -25,7 +26,7 @@ def test_terminal_gets_a_bar() -> None:
     out = Terminal()
     progress = progress_for(out)
     assert isinstance(progress, BarProgress)
-    progress.start("m.gguf", 1000, 0)
+    progress.start(HubFile("m.gguf", 1000), 0)
     progress.advance(1000)
     progress.finish()
     assert "m.gguf" in out.getvalue()

@@ -11,6 +11,7 @@ from pathlib import Path
 import huggingface_hub.constants
 import pytest
 
+from shared.engines.files import HubFile
 from shared.errors import ModelError
 from shared.hub.client import Hub, HubError
 from shared.hub.store import ModelStore, NotInstalledError, default_root
@@ -33,8 +34,8 @@ class RecordedProgress:
         self.advanced_bytes = 0
         self.finished = 0
 
-    def start(self, name: str, total_bytes: int, done_bytes: int) -> None:
-        self.starts.append((name, total_bytes, done_bytes))
+    def start(self, file: HubFile, done_bytes: int) -> None:
+        self.starts.append((file.path, file.size_bytes, done_bytes))
 
     def advance(self, count_bytes: int) -> None:
         self.advanced_bytes += count_bytes

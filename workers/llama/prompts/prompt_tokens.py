@@ -55,7 +55,8 @@ class PromptTokens:
         if chat is not None:
             bos = self._vocabulary.bos_text
             adds_bos = self._vocabulary.adds_bos and not (bos and chat.pieces[0].startswith(bos))
-            return self._vocabulary.tokenize_pieces([*chat.pieces, *chat.continued], add_special=adds_bos)
+            tokens = self._vocabulary.tokenize_pieces([*chat.pieces, *chat.continued], add_special=adds_bos)
+            return self._behind_context(job, tokens)
         return self._vocabulary.tokenize(job.prompt or "", add_special, parse_special=job.parse_special)
 
     def _infill(self, job: TextJob, suffix: str) -> list[int]:
@@ -63,6 +64,15 @@ class PromptTokens:
         if before is None:
             before = self._vocabulary.tokenize(job.prompt or "", add_special=False, parse_special=job.parse_special)
         return infill_tokens(self._vocabulary, before, suffix, job.parse_special)
+
+    def _behind_context(self, job: TextJob, tokens: list[int]) -> list[int]:
+        """The tokens of a chat behind those of an earlier conversation, in which there is no second beginning."""
+        if not job.context_tokens:
+            return tokens
+        for token in job.context_tokens:
+            self.check_token(token, "context")
+        begins = tokens[:1] == [self._vocabulary.bos]
+        return [*job.context_tokens, *(tokens[1:] if begins else tokens)]
 
     def check_token(self, token: int, param: str) -> None:
         """Check that the vocabulary has a token.

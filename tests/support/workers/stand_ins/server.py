@@ -67,7 +67,7 @@ def build_supervisor(launch: StandInLaunch, limits: WorkerLimits | None = None) 
     on_line = LineForwarder("text")
     placer = LocalPlacer(launch.worker, assignments, on_line)
     listener = open_listener("127.0.0.1", 0)
-    return Supervisor(settings, listener, launch.router, placer, LogDisplay("text"), on_line, limits or LIMITS)
+    return Supervisor(settings, [listener], launch.router, placer, LogDisplay("text"), on_line, limits or LIMITS)
 
 
 async def serve(folder: Path, router: str, workers: list[str]) -> int:

@@ -1,0 +1,66 @@
+"""Answers of ``/api/generate``, whole or in lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from router.answers.choices import CollectedChoice
+from router.answers.submission import SubmittedRequest
+from router.api.ollama.lines import OllamaLines, OllamaRendering, ending, now_text, ollama_logprobs
+from router.api.text.dialect import Dialect
+from router.http.json_text import json_text
+from router.schemas.ollama.generate import OllamaGenerateRequest
+from shared.wire.payloads import Payload, Tokens
+
+
+def whole_ollama_text(
+    body: OllamaGenerateRequest, submitted: SubmittedRequest, choices: list[CollectedChoice]
+) -> dict[str, Any]:
+    """The whole answer."""
+    choice = choices[0]
+    thinking = {"thinking": choice.reasoning} if choice.reasoning else {}
+    logprobs = {"logprobs": ollama_logprobs(choice.logprobs)} if body.logprobs and choice.logprobs else {}
+    head = {"model": body.asked_model, "created_at": now_text(), "response": choice.text}
+    return {**head, **thinking, **logprobs, **ending(submitted), **_context(submitted)}
+
+
+class OllamaTextLines(OllamaLines):
+    """Writes a line for each step with text or a thought, and one for the end."""
+
+    def __init__(self, rendering: OllamaRendering, submitted: SubmittedRequest) -> None:
+        super().__init__(rendering, submitted)
+        self._response = '","response":'
+
+    def render(self, choice: int, payloads: list[Payload]) -> list[str]:
+        """The lines for some events."""
+        lines = []
+        start = f"{self._head}{now_text()}{self._response}"
+        for payload in payloads:
+            if isinstance(payload, Tokens):
+                logprobs = self._logprobs(payload)
+                if payload.reasoning:
+                    text, thought = json_text(payload.text), json_text(payload.reasoning)
+                    lines.append(f'{start}{text},"thinking":{thought}{logprobs},"done":false}}\n')
+                elif payload.text or logprobs:
+                    lines.append(f'{start}{json_text(payload.text)}{logprobs},"done":false}}\n')
+        return lines
+
+    def closing(self, submitted: SubmittedRequest) -> list[str]:
+        """The last line: why the answer ended, what it took, and the context to go on with."""
+        last = {"model": self._model, "created_at": now_text(), "response": ""}
+        return [f"{json_text({**last, **ending(submitted), **_context(submitted)})}\n"]
+
+
+def _context(submitted: SubmittedRequest) -> dict[str, Any]:
+    """All tokens of the conversation, unless the prompt was raw."""
+    job = submitted.jobs[0]
+    prompt_ids = job.begun.prompt_ids if job.begun is not None else []
+    return {"context": [*prompt_ids, *job.generated]} if prompt_ids else {}
+
+
+OLLAMA_GENERATE = Dialect(
+    write_whole=whole_ollama_text,
+    rendering=lambda body: OllamaRendering(body.asked_model, body.logprobs),
+    rendering_type=OllamaRendering,
+    make_writer=OllamaTextLines,
+)

@@ -1,0 +1,169 @@
+"""Models as clients manage them: described, fetched, deleted, and given further names. All APIs use this service."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from router.jobs.broker import Broker
+from router.jobs.served import find_named
+from router.models.copies import CopiedNames, with_copies, without_latest
+from router.models.description import ModelDescription, describe_file
+from router.models.pulling import Pull, Pulls
+from router.threads import Lane
+from shared.errors import ModelError
+from shared.hub.manifest import InstalledModel
+from shared.hub.store import ModelStore
+from shared.models.catalog import CatalogEntry, load_catalog
+from shared.models.source import HubSource, parse_source
+from shared.settings import ModelSettings
+
+FILES_TIMEOUT_S = 30.0
+
+
+class ServedModelError(ModelError):
+    """The model is served, and so cannot be deleted; or its name cannot be given to another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequested:
+    """A fetching to follow, and the name by which the model will be known."""
+
+    name: str
+    pull: Pull
+
+
+class ModelService:
+    """The models of this server and of the store on this machine.
+
+    Args:
+        broker: serves the models. Copied names become aliases in its settings.
+        copies: the copied names.
+        open_store: the store of fetched models.
+    """
+
+    def __init__(self, broker: Broker, copies: CopiedNames, open_store: Callable[[], ModelStore] = ModelStore) -> None:
+        self._broker = broker
+        self._models = broker.settings.models
+        self._copies = copies
+        self._open_store = open_store
+        self._pulls = Pulls()
+        self._lane = Lane("model files", threads=2, timeout_s=FILES_TIMEOUT_S)
+        self._descriptions: dict[str, ModelDescription] = {}
+        self._apply_copies()
+
+    def find(self, name: str) -> ModelSettings | None:
+        """The served model that a client means by ``name``, if there is one."""
+        return find_named(self._broker.settings.models, name)
+
+    async def describe(self, model: ModelSettings) -> ModelDescription:
+        """What the file of a served model says. It is read once: workers have loaded it as it was.
+
+        Raises:
+            OSError, GGUFError: it can no longer be read.
+            TimeoutError: the disk does not answer.
+        """
+        found = self._descriptions.get(model.name)
+        if found is None:
+            found = await self._lane.run(describe_file, model.name, model.path)
+            self._descriptions[model.name] = found
+        return found
+
+    async def installed(self, name: str) -> InstalledModel | None:
+        """The model of this name in the store, served or not.
+
+        Raises:
+            TimeoutError: the disk does not answer.
+        """
+        try:
+            return await self._lane.run(lambda: self._open_store().find_installed(name))
+        except ModelError:
+            return None
+
+    async def copy(self, model: ModelSettings, name: str) -> None:
+        """Give a served model the further name ``name``, instead of another model that had got it so.
+
+        A name that means the model already needs nothing.
+
+        Raises:
+            ServedModelError: a model has the name by itself.
+            StorageError, sqlite3.Error, OSError: it cannot be stored.
+        """
+        name = without_latest(name)
+        owner = find_named(self._models, name)
+        if owner is not None and owner.name == model.name:
+            return
+        if owner is not None:
+            raise ServedModelError(f"destination: expected a name that no served model has, got {name!r}")
+        await self._lane.run(self._copies.put, name, model.name)
+        self._apply_copies()
+
+    async def delete(self, name: str) -> None:
+        """Delete a copied name, or else the model from the store.
+
+        Raises:
+            ServedModelError: the model is served.
+            NotInstalledError: there is none.
+            ModelError: it is being fetched, or belongs to a Python package.
+            StorageError, sqlite3.Error, OSError: it cannot be deleted.
+        """
+        copied = without_latest(name)
+        if copied in self._copies.names:
+            await self._lane.run(self._copies.remove, copied)
+            self._apply_copies()
+            return
+        served = self.find(name)
+        if served is not None:
+            raise _in_use(name, served)
+        await self._lane.run(self._delete_installed, name)
+
+    async def pull(self, name: str) -> PullRequested:
+        """Begin to fetch a model into the store, or join those who wait for it.
+
+        Raises:
+            ModelError: no such model is known, or too many are fetched already.
+            TimeoutError: the disk does not answer.
+        """
+        wanted = await self._lane.run(_parse_name, name)
+        store = self._open_store()
+        key = str(wanted.source if isinstance(wanted, CatalogEntry) else wanted)
+        known_as = wanted.name if isinstance(wanted, CatalogEntry) else key
+        return PullRequested(known_as, self._pulls.get(key, functools.partial(store.ensure, wanted)))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the served models."""
+        return tuple(model.name for model in self._models)
+
+    def close(self) -> None:
+        """Stop what is being fetched."""
+        self._pulls.stop()
+
+    def _apply_copies(self) -> None:
+        models = with_copies(self._models, self._copies.names)
+        self._broker.settings = self._broker.settings.model_copy(update={"models": models})
+
+    def _delete_installed(self, name: str) -> None:
+        store = self._open_store()
+        found = store.find_installed(name)
+        for model in self._models:
+            if model.path and Path(model.path).is_relative_to(found.folder):
+                raise _in_use(name, model)
+        store.remove(name)
+
+
+def _in_use(name: str, model: ModelSettings) -> ServedModelError:
+    message = f"model: expected one that is not served, got {name!r}, which is served as {model.name}"
+    return ServedModelError(f"{message}; stop the server or serve it without this model, then: nexa rm {model.name}")
+
+
+def _parse_name(name: str) -> CatalogEntry | HubSource:
+    """The model that a client names for fetching.
+
+    Raises:
+        ModelError: the catalog has no such name.
+    """
+    source = parse_source(name)
+    return source if isinstance(source, HubSource) else load_catalog().get(name)
