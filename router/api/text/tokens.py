@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
@@ -15,6 +17,11 @@ from router.schemas.text.tokens import DetokenizeRequest, TokenizeRequest
 from shared.wire.jobs import TextJob, TokenizeJob, TokenOutput
 from shared.wire.payloads import Tokenized
 
+QUICK_TOKENS = 10_000
+"""More are written in a thread, one answer at a time, so that the event loop goes on."""
+
+_writing = ThreadPoolExecutor(1, "tokens")
+
 router = APIRouter(route_class=JsonRoute, tags=["text"])
 info_router = APIRouter(tags=["text"])
 
@@ -24,13 +31,11 @@ info_router = APIRouter(tags=["text"])
 async def tokenize(body: TokenizeRequest, request: Request, broker: BrokerDep, record: RecordDep) -> Response:
     """Count and list the tokens of a text, or of a chat with its `tools`. It waits for nothing that is generated."""
     found = await tokenized(request, broker, record, body.model, body.to_job(), body)
-    answer = {
-        "tokens": _pieces(found) if body.with_pieces else found.token_ids,
-        "count": found.count,
-        "max_model_len": found.context_tokens,
-        "token_strs": [_text(piece) for piece in found.pieces] if body.return_token_strs else None,
-    }
-    return Response(json_text(answer), media_type="application/json")
+    if found.count <= QUICK_TOKENS:
+        text = _answer(body, found)
+    else:
+        text = await asyncio.get_running_loop().run_in_executor(_writing, _answer, body, found)
+    return Response(text, media_type="application/json")
 
 
 @router.post("/detokenize", response_class=Response, responses=GENERATION_ERRORS)
@@ -52,9 +57,16 @@ async def tokenizer_info(
     return Response(json_text(answer), media_type="application/json")
 
 
-def _pieces(found: Tokenized) -> list[dict[str, Any]]:
-    """The tokens with their texts or, where these are no whole characters, their bytes."""
-    return [{"id": id_, "piece": _piece(piece)} for id_, piece in zip(found.token_ids, found.pieces, strict=True)]
+def _answer(body: TokenizeRequest, found: Tokenized) -> str:
+    """The answer's JSON. Each token is made into text at once: as objects, a million of them would take much memory."""
+    if body.with_pieces:
+        pairs = zip(found.token_ids, found.pieces, strict=True)
+        tokens = ",".join([f'{{"id":{token},"piece":{json_text(_piece(piece))}}}' for token, piece in pairs])
+    else:
+        tokens = ",".join(map(str, found.token_ids))
+    strings = json_text([_text(piece) for piece in found.pieces] if body.return_token_strs else None)
+    numbers = f'"count":{found.count},"max_model_len":{found.context_tokens}'
+    return f'{{"tokens":[{tokens}],{numbers},"token_strs":{strings}}}'
 
 
 def _piece(piece: bytes) -> str | list[int]:

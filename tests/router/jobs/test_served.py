@@ -109,7 +109,8 @@ def test_a_model_of_other_kinds_is_refused_with_its_kinds() -> None:
 
 
 HEARER = ModelSettings(name="hearer", kinds=(JobKind.SPEECH,), engine="echo", path="")
-ALL_KINDS = (PAINTER, HEARER, served("first"), served("second"))
+EMBEDDER = ModelSettings(name="embedder", kinds=(JobKind.EMBEDDING,), engine="echo", path="")
+ALL_KINDS = (PAINTER, HEARER, EMBEDDER, served("first"), served("second"))
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,7 @@ ALL_KINDS = (PAINTER, HEARER, served("first"), served("second"))
         ("whisper-1", JobKind.SPEECH, "hearer"),
         ("gpt-4o-transcribe", JobKind.SPEECH, "hearer"),
         ("gpt-image-1", JobKind.IMAGE, "painter"),
+        ("text-embedding-3-small", JobKind.EMBEDDING, "embedder"),
     ],
 )
 def test_a_name_that_clients_have_built_in_means_the_first_model_of_its_kind(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from shared.wire.jobs import TokenizeJob, TokenOutput
-from shared.wire.payloads import Tokenized
+from shared.wire.payloads import JobError, Tokenized
 from workers.llama.native.vocabulary import Vocabulary
 from workers.llama.prompts.prompt_tokens import PromptTokens
 from workers.llama.sandbox.attempt import PreparationAttempt
+
+MAX_LISTED = {TokenOutput.IDS: 1024 * 1024, TokenOutput.PIECES: 256 * 1024}
+"""Tokens that are listed, and with their texts. Others count any number."""
 
 
 class Tokenizer:
@@ -21,7 +24,8 @@ class Tokenizer:
         """What a job wants to know.
 
         Raises:
-            JobError: 400, the template refuses the chat, it takes too much to render, or there is no such token.
+            JobError: 400, the template refuses the chat, it takes too much to render, there is no such token, or there
+                are too many to list.
             NeedsTime: the quick attempt did not suffice.
             Cancelled: the attempt was cancelled.
         """
@@ -31,6 +35,7 @@ class Tokenizer:
         chat = self._prompts.rendered(job.text, attempt)
         tokens = self._prompts.tokens(job.text, chat, job.add_special)
         count, context = len(tokens), self._context_tokens
+        _check_number(count, job.output)
         match job.output:
             case TokenOutput.COUNT:
                 return Tokenized(count, context)
@@ -44,3 +49,11 @@ class Tokenizer:
             case TokenOutput.ENDS:
                 ends = [self._vocabulary.bos_text.encode(), self._vocabulary.eos_text.encode()]
                 return Tokenized(count, context, pieces=ends)
+
+
+def _check_number(count: int, output: TokenOutput) -> None:
+    most = MAX_LISTED.get(output)
+    if most is not None and count > most:
+        param = "content" if output is TokenOutput.IDS else "with_pieces"
+        shown = "" if output is TokenOutput.IDS else " with their texts"
+        raise JobError(400, f"{param}: expected at most {most} tokens to list{shown}, got {count}", param)

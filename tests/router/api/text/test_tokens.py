@@ -9,6 +9,7 @@ import pytest
 from fastapi import Request
 
 from router.answers.tokenizing import counted_tokens
+from router.api.text.tokens import QUICK_TOKENS
 from router.http.request_record import RequestRecord
 from shared.wire.jobs import TextJob, TokenizeJob, TokenOutput, ToolChoice
 from shared.wire.payloads import Done, Failed, FinishReason, Started, Tokenized
@@ -78,6 +79,14 @@ def test_pieces_are_text_or_bytes() -> None:
     answer, _ = asked("/tokenize", {"content": "a 🏔", "with_pieces": True})
     bytes_ = [{"id": 8, "piece": list(MOUNTAIN[:2])}, {"id": 7, "piece": list(MOUNTAIN[2:])}]
     assert answer["tokens"] == [{"id": 9, "piece": "a "}, *bytes_]
+
+
+def test_many_tokens_are_written_beside_the_event_loop() -> None:
+    many = QUICK_TOKENS + 1
+    asking = FakeBroker(script=[Started(0, 0), Tokenized(many, 2048, list(range(many)), [b"a"] * many), END])
+    answer = post(asking, "/tokenize", {"content": "a" * many, "with_pieces": True, "return_token_strs": True}).json()
+    assert answer["tokens"][-1] == {"id": many - 1, "piece": "a"}
+    assert (answer["count"], len(answer["tokens"]), answer["token_strs"]) == (many, many, ["a"] * many)
 
 
 def test_a_chat_is_counted_with_its_tools_and_as_it_would_be_answered() -> None:

@@ -12,6 +12,7 @@ from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, T
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
+from workers.llama.prompts.tokenizing import MAX_LISTED
 
 CONTEXT = 512
 TEXT = "Höhe: 8.849 m 🏔"
@@ -79,6 +80,23 @@ def test_a_special_token_is_one_unless_it_is_to_be_read_as_text(engine: LlamaEng
 
 def test_a_prompt_beyond_the_context_is_counted(engine: LlamaEngine) -> None:
     assert tokenized(engine, TextJob(prompt="hello " * 2000), TokenOutput.COUNT).count > 2000
+
+
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        (TokenOutput.IDS, "content: expected at most 4 tokens to list, got 5"),
+        (TokenOutput.PIECES, "with_pieces: expected at most 4 tokens to list with their texts, got 5"),
+    ],
+)
+def test_too_many_to_list_are_refused_with_their_number(
+    engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch, output: TokenOutput, message: str
+) -> None:
+    monkeypatch.setitem(MAX_LISTED, output, 4)
+    ((_, failed),) = payloads(engine, TokenizeJob(TextJob(prompt="1 2 3"), output))
+    assert failed == Failed(400, message, message.partition(":")[0])
+    monkeypatch.setitem(MAX_LISTED, output, 5)
+    assert len(tokenized(engine, TextJob(prompt="1 2 3"), output).token_ids) == 5
 
 
 def test_an_unknown_token_is_refused(engine: LlamaEngine) -> None:
