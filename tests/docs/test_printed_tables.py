@@ -30,6 +30,8 @@ FIELDS = {
     "POST /v1/rerank": (),
     "POST /api/chat": (),
     "POST /api/generate": (),
+    "POST /api/embed": (),
+    "POST /api/embeddings": (),
     "POST /api/show": (),
     "POST /api/pull": (),
     "POST /api/copy": (),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+
 from fastapi import APIRouter, Request, Response
 
 from router.answers.queue_wait import position_header
@@ -10,7 +13,7 @@ from router.answers.submission import SubmittedRequest
 from router.answers.vectors import FLOAT_CHARS, NUMBER_BYTES, CollectedVectors, collect_vectors
 from router.answers.warnings import warning_header
 from router.api.dependencies import BrokerDep, RecordDep
-from router.http.bodies.byte_budget import share_of
+from router.http.bodies.byte_budget import ByteShare, share_of
 from router.http.json_body import JsonRoute
 from router.http.json_text import json_text
 from router.schemas.embeddings.embeddings import EmbeddingsRequest
@@ -33,12 +36,7 @@ async def embed(body: EmbeddingsRequest, request: Request, broker: BrokerDep, re
         vectors = await gathered(request, submitted, collect_vectors(submitted, len(job.inputs), share))
         tail = json_text({"model": submitted.model, "usage": usage(submitted)})[1:]
         is_base64 = body.encoding_format == "base64"
-        if vectors.size_bytes <= SMALL_BYTES:
-            text = _written(vectors, is_base64, tail)
-        else:
-            numbers = vectors.size_bytes // NUMBER_BYTES
-            share.take(vectors.size_bytes * 4 // 3 if is_base64 else numbers * FLOAT_CHARS)
-            text = await _WRITING.run(_written, vectors, is_base64, tail)
+        text = await written(vectors, share, is_base64, functools.partial(_listed, tail))
         headers = position_header(submitted) | warning_header(submitted)
     return Response(text, headers=headers, media_type="application/json")
 
@@ -49,8 +47,25 @@ def usage(submitted: SubmittedRequest) -> dict[str, int]:
     return {"prompt_tokens": tokens, "total_tokens": tokens}
 
 
-def _written(vectors: CollectedVectors, is_base64: bool, tail: str) -> bytes:
-    """The answer as JSON; ``tail`` are its last fields and its end."""
-    texts = vectors.base64() if is_base64 else vectors.floats()
+async def written(
+    vectors: CollectedVectors, share: ByteShare, is_base64: bool, answer: Callable[[list[str]], bytes]
+) -> bytes:
+    """What ``answer`` makes of the vectors as JSON, of which many are written in a thread.
+
+    Raises:
+        ApiError: 413, 429 or 503, the texts need more memory than there is for requests.
+    """
+
+    def write() -> bytes:
+        return answer(vectors.base64() if is_base64 else vectors.floats())
+
+    if vectors.size_bytes <= SMALL_BYTES:
+        return write()
+    share.take(vectors.size_bytes * 4 // 3 if is_base64 else vectors.size_bytes // NUMBER_BYTES * FLOAT_CHARS)
+    return await _WRITING.run(write)
+
+
+def _listed(tail: str, texts: list[str]) -> bytes:
+    """OpenAI's answer; ``tail`` are its last fields and its end."""
     items = (f'{{"object":"embedding","index":{index},"embedding":{text}}}' for index, text in enumerate(texts))
     return f'{{"object":"list","data":[{",".join(items)}],{tail}'.encode()

@@ -36,12 +36,15 @@ async def asked_model(models: ModelService, broker: Broker, name: str | None, ki
     """The served model of this kind that ``name`` means; without a name, the first one.
 
     Raises:
-        ApiError: 404, there is none.
+        ApiError: 404, there is none; 400, it is of another kind.
     """
     of_kind = [model for model in broker.settings.models if kind in model.kinds]
     found = models.find(name) if name else next(iter(of_kind), None)
     if found is not None and kind in found.kinds:
         return found
+    if found is not None:
+        got = f"{shown(name)} of kind {', '.join(found.kinds)}"
+        raise ApiError(400, f"model: expected one of kind {kind}, got {got}", "model")
     raise await not_found(models, name or "", [model.name for model in of_kind])
 
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from router.api.endpoint_family import EndpointFamily
-from router.api.ollama import front, inference, listing, store
+from router.api.ollama import embedding, front, inference, listing, store
 from router.api.ollama.errors import write_ollama_error
 from router.schemas.missing import MissingApi
 
 _NO_ACCOUNTS = MissingApi("accounts at ollama.com", "nexa key makes keys of its own")
-_OPERATIONS = {"/api/chat": "chat", "/api/generate": "text_completion"}
+_OPERATIONS = {
+    "/api/chat": "chat",
+    "/api/generate": "text_completion",
+    "/api/embed": "embeddings",
+    "/api/embeddings": "embeddings",
+}
 
 OLLAMA = EndpointFamily(
-    routers=(inference.router, listing.router, listing.shown_router, store.router),
+    routers=(inference.router, embedding.router, listing.router, listing.shown_router, store.router),
     open_routers=(front.open_router,),
     text_paths=frozenset({*_OPERATIONS, "/api/show", "/api/pull", "/api/delete", "/api/copy"}),
     operations=_OPERATIONS,

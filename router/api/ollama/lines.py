@@ -130,6 +130,17 @@ def ending(submitted: SubmittedRequest) -> dict[str, Any]:
     }
 
 
+def embedding_ending(submitted: SubmittedRequest) -> dict[str, Any]:
+    """The last fields of an answer with vectors."""
+    job = submitted.jobs[0]
+    end_at_s = job.ended_at_s or time.monotonic()
+    return {
+        "total_duration": _nanoseconds(end_at_s - job.created_at_s),
+        "load_duration": _nanoseconds((job.dispatched_at_s or job.created_at_s) - job.created_at_s),
+        "prompt_eval_count": submitted.consumed.prompt_tokens,
+    }
+
+
 def loaded(body: OllamaGeneration, message: dict[str, Any]) -> dict[str, Any]:
     """The answer to a request that only loads or unloads a model; ``message`` has the fields of the endpoint's."""
     reason = "unload" if body.unloads else "load"

@@ -31,7 +31,7 @@ OLLAMA_VERSION = "0.33.0"
 NEVER = "9999-12-31T23:59:59Z"
 """When a model is unloaded."""
 
-LISTED_KINDS = (JobKind.TEXT,)
+LISTED_KINDS = (JobKind.TEXT, JobKind.EMBEDDING)
 """Kinds of the models that Ollama's clients can use."""
 
 _THOUSANDS = ((10**9, "B", 1), (10**6, "M", 2), (10**3, "K", 0))
@@ -45,7 +45,7 @@ async def ollama_version() -> dict[str, str | None]:
 
 @router.get("/api/tags", responses=OLLAMA_ERRORS)
 async def ollama_tags(broker: BrokerDep, models: ModelsDep) -> dict[str, Any]:
-    """The served text models, under each of their names."""
+    """The served text and embedding models, under each of their names."""
     rows = []
     for model in _listed(broker.settings.models):
         known = await known_of(models, model)
@@ -55,7 +55,7 @@ async def ollama_tags(broker: BrokerDep, models: ModelsDep) -> dict[str, Any]:
 
 @router.get("/api/ps", responses=OLLAMA_ERRORS)
 async def ollama_ps(broker: BrokerDep, models: ModelsDep) -> dict[str, Any]:
-    """The loaded text models."""
+    """The loaded text and embedding models."""
     rows = []
     for model in _listed(broker.settings.models):
         workers = [row for row in broker.workers() if row.model == model.name and row.state == WorkerState.READY]
@@ -161,10 +161,12 @@ def _details(known: ModelDescription) -> dict[str, Any]:
 def _capabilities(model: ModelSettings, known: ModelDescription) -> list[str]:
     """What a model can do: every chat model can call tools, whose calls are constrained."""
     found = ["completion", "tools"] if JobKind.TEXT in model.kinds else []
-    if known.thinks:
+    if JobKind.TEXT in model.kinds and known.thinks:
         found.append("thinking")
-    if known.fills_in:
+    if JobKind.TEXT in model.kinds and known.fills_in:
         found.append("insert")
+    if JobKind.EMBEDDING in model.kinds:
+        found.append("embedding")
     return found
 
 
