@@ -1,7 +1,8 @@
 # make serve        set up once, then serve a small chat model that comes with the installation
 # make serve EXTRAS=speech,images MODEL="smollm2 faster-whisper-tiny ./sd.safetensors"
 # make test         set up once, then all checks, the unit tests, and the whole server with real models
-# make test-slow    other programs as clients, a browser, the package, conversions, faults (installs Debian packages)
+# make test-clients other people's clients, each in an environment of its own (installs them once, and Debian packages)
+# make test-slow    a browser, the package, conversions, faults (installs Debian packages)
 # make test-more    minutes of load and of faults, thousands of random picture orders (three quarters of an hour)
 # make coverage     which lines `make test` runs, in all processes of the server
 # make bench        set up once, then measure this server and others on the same model (half an hour or more on 2 cores)
@@ -12,18 +13,23 @@ ARGS ?=
 EXTRAS ?=
 PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
-UNIT = --ignore=tests/e2e --ignore=tests/slow --ignore=tests/more
+UNIT = --ignore=tests/e2e --ignore=tests/clients --ignore=tests/slow --ignore=tests/more
 
-.PHONY: serve test test-slow test-more coverage bench setup setup-dev lint unit e2e clean
+.PHONY: serve test test-clients test-slow test-more coverage bench setup setup-dev lint unit e2e clean
 
 serve: setup
 	@.venv/bin/nexa server $(MODEL) $(ARGS)
 
 test: lint unit e2e
 
+test-clients: setup-dev
+	@scripts/packages.sh
+	@echo "test-clients: other people's clients (two minutes; five the first time)"
+	@$(PYTEST) tests/clients
+
 test-slow: setup-dev
 	@scripts/packages.sh
-	@echo "test-slow: other programs, a browser, the package, conversions, faults, printed examples (seven minutes)"
+	@echo "test-slow: a browser, the package, conversions, faults, printed examples (seven minutes)"
 	@$(PYTEST) tests/slow
 
 test-more: setup-dev

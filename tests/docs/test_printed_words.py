@@ -13,7 +13,7 @@ from router.jobs.refusals import RefusalReason
 from tests.support.documents import PRODUCT, REPOSITORY, prose
 from tests.support.printed import DOCUMENTS, sections, table_rows, text_of
 
-ALL = (*DOCUMENTS, "CHANGELOG.md")
+ALL = (*DOCUMENTS, "docs/clients.md", "CHANGELOG.md")
 _PATH = re.compile(r"(?:router|workers|shared|tests|scripts|docs)/[\w./-]*\w|\.ci/run|pyproject\.toml")
 _GAP = "\0"
 
