@@ -201,7 +201,7 @@ def test_errors(broker: FakeBroker, body: Any, status: int, kind: str, message: 
     [
         ("POST", PATH, "", 401, "authentication_error"),
         ("GET", PATH, "KEY", 405, "invalid_request_error"),
-        ("POST", f"{PATH}/batches", "KEY", 404, "not_found_error"),
+        ("POST", f"{PATH}/other", "KEY", 404, "not_found_error"),
     ],
 )
 def test_errors_of_the_server_have_the_form_too(method: str, path: str, key: str, status: int, kind: str) -> None:
