@@ -5,9 +5,11 @@ from __future__ import annotations
 from router.api.endpoint_family import EndpointFamily
 from router.api.responses import endpoints
 from router.api.responses.answer import PATH
+from router.api.responses.errors import write_response_error
 
 RESPONSES = EndpointFamily(
     routers=(endpoints.router, endpoints.stored_router),
     text_paths=frozenset({PATH, f"{PATH}/input_tokens"}),
     operations={PATH: "chat"},
+    error_writers={PATH: write_response_error},
 )

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from router.answers.submission import SubmittedRequest
+from router.api.responses.errors import in_own_words
 from router.api.responses.output import OutputForm
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST
 from router.jobs.consumption import Consumption
@@ -74,7 +75,7 @@ class ResponseHead:
         if error.status == CLIENT_CLOSED_REQUEST:
             return self._with(CANCELLED, output, None)
         response = self._with(FAILED, output, None)
-        response["error"] = {"code": error_code(error), "message": str(error)}
+        response["error"] = {"code": error_code(error), "message": str(in_own_words(error))}
         return response
 
     def _with(self, status: str, output: list[Item], usage: dict[str, Any] | None) -> ResponseObject:

@@ -144,7 +144,7 @@ class ResponsesRequest(GenerationRequest, ReasoningFields):
         if self.max_output_tokens is None:
             return other
         limit = None if self.max_output_tokens == NO_LIMIT else self.max_output_tokens
-        return agreed({"max_output_tokens": limit, "max_tokens": other})
+        return agreed({"max_tokens": other, "max_output_tokens": limit})
 
     def constraint(self) -> Constraint | None:
         """The constraint on the answer's text, if any.

@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -201,6 +202,26 @@ def test_a_failed_response() -> None:
     assert response["error"] == {"code": "server_error", "message": "the worker died"}
     assert response["output"][0]["content"][0]["text"] == "Once"
     assert response["output"][0]["status"] == "incomplete"
+
+
+@pytest.mark.parametrize(
+    ("param", "message"),
+    [("messages", "input: expected fewer"), ("max_tokens", "max_output_tokens: expected fewer"), ("top_k", "top_k: ")],
+)
+def test_an_error_of_a_worker_names_the_field_of_this_api(param: str, message: str) -> None:
+    failed = Failed(400, f"{param}: expected fewer", param, "context_length_exceeded")
+
+    async def story(script: Script, stream: bool) -> httpx.Response:
+        async with http_client(FakeBroker(script=script)) as client:
+            return await client.post("/v1/responses", json={**ASKED, "stream": stream})
+
+    error = asyncio.run(story([failed], False)).json()["error"]
+    assert error["message"].startswith(message)
+    assert error["param"] == message.partition(":")[0]
+    begun = asyncio.run(story([Started(1, 0), Tokens("a", [1]), failed], True))
+    error = events_in(begun.text)[-1].json["response"]["error"]
+    assert error["message"].startswith(message)
+    assert error["code"] == "context_length_exceeded"
 
 
 def test_a_response_repeats_its_request(broker: FakeBroker) -> None:

@@ -137,7 +137,10 @@ def test_what_is_ignored_is_noted(fields: dict[str, Any], notes: list[str]) -> N
         ({"input": []}, "input: expected a string or a non-empty list of items, got []"),
         ({"input": None}, "input is required"),
         ({"max_output_tokens": 0}, "max_output_tokens: expected at least 1, or -1 for no limit, got 0"),
-        ({"max_output_tokens": 5, "max_tokens": 6}, "max_tokens: expected the same value as max_output_tokens (5)"),
+        (
+            {"max_output_tokens": 5, "max_tokens": 6},
+            "max_output_tokens: expected the same value as max_tokens (6), got 5",
+        ),
         ({"n": 2}, "n: expected at most 1, got 2"),
         ({"conversation": "conv_1"}, "conversation: not supported; use previous_response_id"),
         ({"prompt": {"id": "p"}}, "prompt: not supported; send its text as instructions or input"),
