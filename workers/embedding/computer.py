@@ -40,7 +40,7 @@ class Computer(Protocol):
 class PooledContext:
     """A context that gives one vector per input, or a classifier's outputs with :attr:`Pooling.RANK`.
 
-    llama.cpp computes up to ``physical_tokens`` at once, which bounds its memory.
+    llama.cpp computes up to ``physical_tokens`` at once, which bounds its memory, and no more inputs than that.
 
     Raises:
         EngineLoadError: not enough memory.
@@ -50,11 +50,11 @@ class PooledContext:
         self, model: LlamaModel, pooling: Pooling, batch_tokens: int, physical_tokens: int, threads: int
     ) -> None:
         self.batch_tokens = batch_tokens
-        self.sequences = max_sequences()
+        self.sequences = min(max_sequences(), physical_tokens)
         is_rank = pooling is Pooling.RANK
         size = llama_cpp.llama_model_n_cls_out if is_rank else llama_cpp.llama_model_n_embd_out
         self.dimensions = int(size(model.native))
-        self._native = _new_context(model, pooling, batch_tokens, physical_tokens, threads)
+        self._native = _new_context(model, pooling, batch_tokens, physical_tokens, self.sequences, threads)
         self._memory = llama_cpp.llama_get_memory(self._native)
         self._batch = Batch(batch_tokens)
 
@@ -85,7 +85,7 @@ class YesNoContext:
 
     def __init__(self, model: LlamaModel, batch_tokens: int, physical_tokens: int, threads: int) -> None:
         self.batch_tokens = batch_tokens
-        self.sequences = max_sequences()
+        self.sequences = min(max_sequences(), physical_tokens)
         self._answers = [_only_token(model, word) for word in ("yes", "no")]
         self._context = LlamaContext(model, batch_tokens, self.sequences, physical_tokens, threads)
         self._physical_tokens = physical_tokens
@@ -128,11 +128,13 @@ def _only_token(model: LlamaModel, word: str) -> int:
     return tokens[0]
 
 
-def _new_context(model: LlamaModel, pooling: Pooling, batch_tokens: int, physical_tokens: int, threads: int) -> int:
+def _new_context(
+    model: LlamaModel, pooling: Pooling, batch_tokens: int, physical_tokens: int, sequences: int, threads: int
+) -> int:
     params = llama_cpp.llama_context_default_params()
     params.n_ctx = params.n_batch = batch_tokens
     params.n_ubatch = physical_tokens
-    params.n_seq_max = max_sequences()
+    params.n_seq_max = sequences
     params.n_threads = params.n_threads_batch = threads
     params.embeddings = True
     params.pooling_type = _CODES[pooling]

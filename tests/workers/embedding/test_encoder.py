@@ -1,0 +1,138 @@
+"""Jobs from their preparation to their last event, on a computer that counts tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from shared.wire.jobs import EmbedJob, Work
+from shared.wire.payloads import Done, Failed, Payload, Started, Vectors
+from workers.embedding.computer import Rows
+from workers.embedding.encoder import NOT_FINITE, PREPARATION_FAILED, Encoder, ScoreWriter, VectorWriter
+from workers.engine import EngineJob
+
+LOGITS = np.array([[2.0, -1.0], [0.0, 0.0], [-900.0, 900.0]], np.float32)
+
+
+class CountingComputer:
+    """Gives the number of an input's tokens, and no number for those with token 13."""
+
+    batch_tokens = 8
+    sequences = 4
+
+    def __init__(self) -> None:
+        self.batches: list[list[list[int]]] = []
+
+    def compute(self, inputs: list[list[int]]) -> Rows:
+        self.batches.append(inputs)
+        return np.array([[np.nan if 13 in tokens else len(tokens), 0.0] for tokens in inputs], np.float32)
+
+    def close(self) -> None:
+        pass
+
+
+class TokenIds:
+    """Takes inputs as they are, and breaks down at the token 7."""
+
+    def make(self, work: Work) -> list[list[int]]:
+        assert isinstance(work, EmbedJob)
+        inputs = [given for given in work.inputs if isinstance(given, list)]
+        if [7] in inputs:
+            raise RuntimeError("broken")
+        return inputs
+
+
+@pytest.fixture
+def computer() -> CountingComputer:
+    return CountingComputer()
+
+
+@pytest.fixture
+def encoder(computer: CountingComputer) -> Iterator[Encoder]:
+    encoder = Encoder(TokenIds(), computer, VectorWriter(), computer.batch_tokens)
+    yield encoder
+    encoder.close()
+
+
+def submit(encoder: Encoder, job_id: str, *inputs: list[int], user: str = "") -> None:
+    encoder.submit(EngineJob(job_id, EmbedJob(list(inputs)), user=user))
+
+
+def run(encoder: Encoder) -> dict[str, list[Payload]]:
+    events: dict[str, list[Payload]] = {}
+    while encoder.has_work():
+        for job_id, payload in encoder.step():
+            events.setdefault(job_id, []).append(payload)
+    return events
+
+
+def test_a_job_of_several_batches_gets_its_vectors_in_parts(encoder: Encoder, computer: CountingComputer) -> None:
+    submit(encoder, "a", [1] * 3, [1] * 5, [1] * 6)
+    started, first, second, done = run(encoder)["a"]
+    assert started == Started(14, 0)
+    assert isinstance(first, Vectors)
+    assert isinstance(second, Vectors)
+    assert (first.indices, second.indices) == ([2], [1, 0])
+    assert isinstance(done, Done)
+    assert (done.prompt_tokens, done.completion_tokens) == (14, 0)
+    assert len(computer.batches) == 2
+
+
+def test_a_jobs_start_is_reported_before_it_is_computed(encoder: Encoder, computer: CountingComputer) -> None:
+    submit(encoder, "a", [1])
+    events = encoder.step()
+    while not events:
+        events = encoder.step()
+    assert events == [("a", Started(1, 0))]
+    assert computer.batches == []
+
+
+def test_numbers_that_are_not_finite_fail_only_their_job(encoder: Encoder) -> None:
+    submit(encoder, "bad", [1], [13], [1] * 8)
+    submit(encoder, "good", [1, 1])
+    events = run(encoder)
+    assert events["bad"][-1] == NOT_FINITE
+    assert isinstance(events["good"][-1], Done)
+
+
+def test_a_preparation_that_breaks_down_fails_only_its_job(encoder: Encoder) -> None:
+    submit(encoder, "bad", [7])
+    submit(encoder, "good", [1])
+    events = run(encoder)
+    assert events["bad"] == [PREPARATION_FAILED]
+    assert isinstance(events["good"][-1], Done)
+    assert isinstance(PREPARATION_FAILED, Failed)
+
+
+def test_the_load_is_reported(encoder: Encoder) -> None:
+    submit(encoder, "a", [1] * 8, [1] * 8)
+    assert encoder.stats().waiting == 1
+    while encoder.stats().steps < 1:
+        encoder.step()
+    stats = encoder.stats()
+    assert (stats.running, stats.waiting, stats.prompt_tokens) == (1, 0, 16)
+    run(encoder)
+    assert encoder.stats().running == 0
+
+
+def test_a_vector_of_zeros_stays_one() -> None:
+    vectors = VectorWriter().write(EngineJob("a", EmbedJob([[1]])), [0], np.zeros((1, 2), np.float32))
+    assert vectors == Vectors([0], 2, bytes(8))
+
+
+def test_one_logit_becomes_its_sigmoid() -> None:
+    scores = ScoreWriter().write(EngineJob("a", EmbedJob([])), [4, 5, 6], LOGITS[:, :1])
+    assert scores.indices == [4, 5, 6]
+    assert scores.values == pytest.approx([1 / (1 + np.exp(-2.0)), 0.5, 0.0])
+
+
+def test_of_two_logits_the_relevant_one_counts() -> None:
+    scores = ScoreWriter(relevant=1).write(EngineJob("a", EmbedJob([])), [0, 1, 2], LOGITS)
+    assert scores.values == pytest.approx([1 / (1 + np.exp(3.0)), 0.5, 1.0])
+
+
+def test_likelihoods_stay_as_they_are() -> None:
+    rows = np.array([[0.25, 0.75]], np.float32)
+    assert ScoreWriter(0, is_likelihood=True).write(EngineJob("a", EmbedJob([])), [0], rows).values == [0.25]
