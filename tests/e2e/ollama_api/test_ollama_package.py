@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -39,7 +39,7 @@ def test_list_show_and_ps_describe_the_model(client: Any) -> None:
     shown = client.show("smollm2")
     assert shown.modelinfo["llama.block_count"] == 30
     assert "<|im_start|>" in shown.template
-    assert shown.capabilities == ["completion", "tools"]
+    assert shown.capabilities == ["completion", "tools", "embedding"]
     (running,) = client.ps().models
     assert (running.model, running.digest, running.context_length) == ("smollm2:latest", listed.digest, 2048)
 
@@ -68,6 +68,37 @@ def test_tools_and_schemas(client: Any) -> None:
     assert isinstance(json.loads(answer.message.content)["city"], str)
     called = client.chat("smollm2", QUESTION, tools=[get_weather], options=options)
     assert all(call.function.name == "get_weather" for call in called.message.tool_calls or [])
+
+
+def test_texts_become_vectors(client: Any) -> None:
+    texts = ["A cat sleeps on the sofa.", "A cat is sleeping on a couch.", "Stock prices fell on Monday."]
+    answer = client.embed("smollm2", texts)
+    cat, other_cat, stocks = answer.embeddings
+    assert sum(number * number for number in cat) == pytest.approx(1.0, abs=1e-4)
+    assert _similarity(cat, other_cat) > _similarity(cat, stocks)
+    assert answer.prompt_eval_count > 15
+    assert client.embeddings("smollm2", texts[0]).embedding == pytest.approx(cat, abs=1e-3)
+    assert len(client.embed("smollm2", texts[0], dimensions=64).embeddings[0]) == 64
+
+
+def _similarity(left: Sequence[float], right: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(left, right, strict=True))
+
+
+def test_asynchronous_calls(ollama_server: OllamaServer) -> None:
+    async def go() -> list[str]:
+        async with ollama.AsyncClient(host=ollama_server.url) as client:
+            listed, running, shown = await asyncio.gather(client.list(), client.ps(), client.show("smollm2"))
+            assert listed.models[0].digest == running.models[0].digest
+            assert shown.details.family == "llama"
+            chatted = await client.chat("smollm2", QUESTION, options=GREEDY)
+            embedded = await client.embed("smollm2", "A cat")
+            assert len(embedded.embeddings) == 1
+            copied = await client.copy("smollm2", "second")
+            deleted = await client.delete("second")
+            return [chatted.done_reason, copied.status, deleted.status]
+
+    assert asyncio.run(go()) == ["length", "success", "success"]
 
 
 def test_asynchronous_streams(ollama_server: OllamaServer) -> None:
