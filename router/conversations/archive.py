@@ -103,19 +103,25 @@ class AnswerArchive:
         """
         await self._read(self._store.delete, answer_id)
 
-    async def conversation(self, answer_id: str, asking: RequestRecord, field: str) -> list[Item]:
+    async def conversation(
+        self, answer_id: str, asking: RequestRecord, field: str, take: Callable[[int], None]
+    ) -> list[Item]:
         """The items of a conversation up to this answer, oldest first.
+
+        ``take`` is called with its size in bytes before it is read, and raises if there is no room for it.
 
         Raises:
             ApiError: 404, the answer or one before it is not kept; 400, it has not ended; 413, all of it is too large;
                 503, the disk does not answer.
         """
+        size_bytes = await self._read(self._store.chain_bytes, answer_id)
+        if size_bytes > MAX_CONVERSATION_BYTES:
+            message = f"{field}: expected a conversation of at most {MAX_CONVERSATION_BYTES} bytes, got {size_bytes}"
+            raise ApiError(413, message, field)
+        take(size_bytes)
         chain, items = await self._read(self._load, answer_id)
         if not chain or not all(_may_see(asking, answer) for answer in chain):
             raise _missing(field, answer_id)
-        if sum(answer.size_bytes for answer in chain) > MAX_CONVERSATION_BYTES:
-            message = f"{field}: expected a conversation of at most {MAX_CONVERSATION_BYTES} bytes, got a longer one"
-            raise ApiError(413, message, field)
         if (lost := chain[-1].parent) is not None:
             message = f"{field}: expected a conversation that is kept as a whole, got one that lacks {shown(lost)}"
             raise ApiError(404, message, field, "previous_response_not_found")
@@ -165,7 +171,7 @@ class AnswerArchive:
 
     def _load(self, answer_id: str) -> tuple[list[StoredAnswer], list[Item]]:
         """An answer and those before it, latest first, and their items, oldest first."""
-        chain = self._store.chain(answer_id, MAX_CONVERSATION_BYTES)
+        chain = self._store.chain(answer_id)
         return chain, [item for answer in reversed(chain) for item in items_of(answer)]
 
     def _find_items(self, item_ids: Iterable[str], asking: RequestRecord) -> dict[str, Item]:

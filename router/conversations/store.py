@@ -54,6 +54,15 @@ WITH RECURSIVE chain (level, id, user, parent, server, created_s, status, input,
 )
 SELECT {_COLUMNS} FROM chain ORDER BY level
 """
+_CHAIN_BYTES = f"""
+WITH RECURSIVE chain (id, parent, size_bytes) AS (
+    SELECT id, parent, length(input) + length(response) + {ROW_BYTES} FROM answer WHERE id = ?
+    UNION ALL
+    SELECT answer.id, answer.parent, length(answer.input) + length(answer.response) + {ROW_BYTES}
+    FROM chain JOIN answer ON answer.id = chain.parent
+)
+SELECT coalesce(sum(size_bytes), 0) FROM chain
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,20 +145,14 @@ class AnswerStore:
         row = self._database.execute(f"SELECT {_COLUMNS} FROM answer WHERE id = ?", (answer_id,)).fetchone()
         return None if row is None else StoredAnswer(*row)
 
-    def chain(self, answer_id: str, max_bytes: int) -> list[StoredAnswer]:
-        """An answer and those before it in its conversation, latest first, as far as they are there.
+    def chain(self, answer_id: str) -> list[StoredAnswer]:
+        """An answer and those before it in its conversation, latest first, as far as they are there."""
+        return [StoredAnswer(*row) for row in self._database.execute(_CHAIN, (answer_id,))]
 
-        Of a chain of more than ``max_bytes``, what is beyond is left out, except one answer.
-        """
-        chain, size_bytes = [], 0
-        rows = self._database.execute(_CHAIN, (answer_id,))
-        for row in rows:
-            chain.append(StoredAnswer(*row))
-            size_bytes += chain[-1].size_bytes
-            if size_bytes > max_bytes:
-                break
-        rows.close()
-        return chain
+    def chain_bytes(self, answer_id: str) -> int:
+        """The size of that chain, without reading it."""
+        size_bytes: int = self._database.execute(_CHAIN_BYTES, (answer_id,)).fetchone()[0]
+        return size_bytes
 
     def delete(self, answer_id: str) -> None:
         """Delete an answer, if it is there."""

@@ -11,9 +11,10 @@ from router.answers.tokenizing import counted_tokens
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.responses.answer import PATH, respond
 from router.api.responses.prepared import prepare
-from router.api.responses.stored import StoredResponses
+from router.api.responses.stored import ItemPage, StoredResponses
 from router.api.responses.truncating import fit
 from router.conversations.archive import AnswerArchive
+from router.http.bodies.byte_budget import share_of
 from router.http.json_body import JsonRoute
 from router.schemas.errors import GENERATION_ERRORS, ApiError, error_responses
 from router.schemas.responses.request import ResponsesRequest
@@ -43,7 +44,7 @@ async def create_response(
     body: ResponsesRequest, request: Request, broker: BrokerDep, record: RecordDep, archive: ArchiveDep
 ) -> Response:
     """Answer the next turn of a conversation with text or, if there are `tools`, with calls."""
-    prepared = await prepare(body, record, archive)
+    prepared = await prepare(body, record, archive, share_of(request.scope))
     if body.truncation == "auto":
         await fit(request, broker, record, prepared)
     return await respond(request, broker, record, prepared, archive)
@@ -54,7 +55,7 @@ async def count_input_tokens(
     body: ResponsesRequest, request: Request, broker: BrokerDep, record: RecordDep, archive: ArchiveDep
 ) -> dict[str, Any]:
     """Count the tokens of a request's input, without an answer."""
-    prepared = await prepare(body, record, archive)
+    prepared = await prepare(body, record, archive, share_of(request.scope))
     count = await counted_tokens(request, broker, record, prepared.model, prepared.job, body)
     return {"object": "response.input_tokens", "input_tokens": count}
 
@@ -100,6 +101,7 @@ async def cancel_response(response_id: str, record: RecordDep, stored: StoredDep
 @stored_router.get(f"{PATH}/{{response_id}}/input_items", responses=error_responses(400, 401, 404, 503))
 async def list_input_items(
     response_id: str,
+    request: Request,
     record: RecordDep,
     stored: StoredDep,
     after: Annotated[str | None, Query(description="The last item of the page before.")] = None,
@@ -107,4 +109,4 @@ async def list_input_items(
     order: Annotated[Literal["asc", "desc"], Query(description="desc: the latest first.")] = "desc",
 ) -> dict[str, Any]:
     """The items that led to a response, also those before it in its conversation."""
-    return await stored.input_items(response_id, record, after, limit, order)
+    return await stored.input_items(response_id, record, share_of(request.scope), ItemPage(after, limit, order))

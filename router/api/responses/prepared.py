@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from router.conversations.archive import AnswerArchive
+from router.http.bodies.byte_budget import ByteShare
 from router.http.request_record import RequestRecord
 from router.jobs.limits import Priority
 from router.schemas.errors import ApiError
@@ -48,19 +49,22 @@ class PreparedResponse:
         return self.body.timeout_s(default_s, max_s)
 
 
-async def prepare(body: ResponsesRequest, record: RequestRecord, archive: AnswerArchive) -> PreparedResponse:
-    """Read the conversation that a request goes on with, and make its job.
+async def prepare(
+    body: ResponsesRequest, record: RequestRecord, archive: AnswerArchive, share: ByteShare
+) -> PreparedResponse:
+    """Read the conversation that a request goes on with, and make its job. ``share`` is what the request may hold.
 
     Raises:
         ApiError: 400, the body contradicts itself or asks for what is not supported; 404, what it goes on from or
-            refers to is not stored; 413, its conversation is too long; 503, the disk does not answer.
+            refers to is not stored; 413, its conversation is too long; 429 or 503, there is no room for it, or the disk
+            does not answer.
     """
     body.check()
     items, ignored = kept_input(body.input, functools.partial(input_item_id, record.answer_id))
     items = await archive.resolved(items, record)
     earlier: list[Item] = []
     if body.previous_response_id is not None:
-        earlier = await archive.conversation(body.previous_response_id, record, PREVIOUS)
+        earlier = await archive.conversation(body.previous_response_id, record, PREVIOUS, share.take)
     if not items and not earlier:
         raise ApiError(400, "input: expected at least one item that is not ignored, got none", "input")
     job = body.to_job(messages_of([*earlier, *items], body.instructions))

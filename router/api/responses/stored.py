@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from router.answers.registry import Entry, JobRegistry
 from router.answers.resumable_stream import ResumableResponse, ResumableStream
 from router.conversations.archive import AnswerArchive
 from router.conversations.store import StoredAnswer
+from router.http.bodies.byte_budget import ByteShare
 from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
 from router.schemas.errors import ApiError
@@ -23,6 +25,38 @@ from shared.wire.run_folder import is_in_use
 LOST = "the server stopped before this answer was complete, and could not go on with it"
 
 UNENDED = ("queued", "in_progress")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    """A part of a list of items: ``limit`` of them behind the one with the id ``after``."""
+
+    after: str | None
+    limit: int
+    order: Literal["asc", "desc"]
+
+    def of(self, items: list[Item]) -> dict[str, Any]:
+        """This page of the items, which are in the order of time.
+
+        Raises:
+            ApiError: 400, ``after`` is none of them.
+        """
+        ordered = items if self.order == "asc" else items[::-1]
+        start = 0
+        if self.after is not None:
+            ids = [item["id"] for item in ordered]
+            if self.after not in ids:
+                message = f"after: expected the id of an item of this response, got {shown(self.after)}"
+                raise ApiError(400, message, "after")
+            start = ids.index(self.after) + 1
+        page = ordered[start : start + self.limit]
+        return {
+            "object": "list",
+            "data": page,
+            "first_id": page[0]["id"] if page else None,
+            "last_id": page[-1]["id"] if page else None,
+            "has_more": start + self.limit < len(ordered),
+        }
 
 
 class StoredResponses:
@@ -104,34 +138,18 @@ class StoredResponses:
         return ResumableResponse(entry.stream, last_id)
 
     async def input_items(
-        self, response_id: str, asking: RequestRecord, after: str | None, limit: int, order: Literal["asc", "desc"]
+        self, response_id: str, asking: RequestRecord, share: ByteShare, page: ItemPage
     ) -> dict[str, Any]:
         """A page of the items that led to a response, also of those before it in its conversation.
 
         Raises:
-            ApiError: 404, there is none; 400, ``after`` is none of the items.
+            ApiError: 404, there is none; 400, ``after`` is none of the items; 413, 429 or 503, there is no room.
         """
         stored = await self._archive.find(response_id, asking)
         earlier: list[Item] = []
         if stored.parent is not None:
-            earlier = await self._archive.conversation(stored.parent, asking, "response_id")
-        items = [*earlier, *msgspec.json.decode(stored.input)]
-        if order == "desc":
-            items.reverse()
-        start = 0
-        if after is not None:
-            ids = [item["id"] for item in items]
-            if after not in ids:
-                raise ApiError(400, f"after: expected the id of an item of this response, got {shown(after)}", "after")
-            start = ids.index(after) + 1
-        page = items[start : start + limit]
-        return {
-            "object": "list",
-            "data": page,
-            "first_id": page[0]["id"] if page else None,
-            "last_id": page[-1]["id"] if page else None,
-            "has_more": start + limit < len(items),
-        }
+            earlier = await self._archive.conversation(stored.parent, asking, "response_id", share.take)
+        return page.of([*earlier, *msgspec.json.decode(stored.input)])
 
     def _runs_elsewhere(self, stored: StoredAnswer) -> bool:
         """Whether another server that is running generates it."""

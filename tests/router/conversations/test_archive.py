@@ -21,6 +21,10 @@ ANNA, BERT, ADMIN = RequestRecord(user="anna"), RequestRecord(user="bert"), Requ
 FIELD = "previous_response_id"
 
 
+def take(count: int) -> None:
+    """There is room for everything."""
+
+
 def item(item_id: str, **more: Any) -> dict[str, Any]:
     return {"id": item_id, "type": "message", **more}
 
@@ -63,7 +67,7 @@ def test_a_conversation_has_all_items_in_their_order() -> None:
     async def story(archive: AnswerArchive) -> None:
         archive.put(answer("a"))
         archive.put(answer("b", "a"))
-        items = await archive.conversation("b", ANNA, FIELD)
+        items = await archive.conversation("b", ANNA, FIELD, take)
         assert [found["id"] for found in items] == ["a-in", "a-out", "b-in", "b-out"]
 
     with_archive(story)
@@ -85,7 +89,7 @@ def test_a_conversation_that_cannot_be_gone_on_with(
     async def story(archive: AnswerArchive) -> None:
         for one in kept:
             archive.put(one)
-        error = await refusal(archive.conversation("b", asking, FIELD))
+        error = await refusal(archive.conversation("b", asking, FIELD, take))
         assert (error.status, str(error)) == (status, f"{FIELD}: {message}")
 
     with_archive(story)
@@ -97,8 +101,24 @@ def test_a_conversation_with_more_than_a_job_can_hold_is_refused(monkeypatch: py
     async def story(archive: AnswerArchive) -> None:
         archive.put(answer("a"))
         archive.put(answer("b", "a"))
-        error = await refusal(archive.conversation("b", ANNA, FIELD))
+        error = await refusal(archive.conversation("b", ANNA, FIELD, take))
         assert error.status == 413
+
+    with_archive(story)
+
+
+def test_a_conversation_without_room_in_memory_is_not_read() -> None:
+    taken: list[int] = []
+
+    def refuse(count: int) -> None:
+        taken.append(count)
+        raise ApiError(429, "full")
+
+    async def story(archive: AnswerArchive) -> None:
+        archive.put(answer("a"))
+        archive.put(answer("b", "a"))
+        assert (await refusal(archive.conversation("b", ANNA, FIELD, refuse))).status == 429
+        assert taken == [answer("a").size_bytes + answer("b").size_bytes]
 
     with_archive(story)
 
