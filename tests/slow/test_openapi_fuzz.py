@@ -44,7 +44,7 @@ def test_no_request_fails_in_the_server_and_every_answer_is_documented(case: Cas
     _ask(case, echo)
 
 
-@_document(every_field=False).include(path_regex="completions|function").parametrize()
+@_document(every_field=False).include(path_regex="completions|function|messages").parametrize()
 @settings(max_examples=6, deadline=None, suppress_health_check=CALM, derandomize=True)
 def test_nor_does_one_that_reaches_a_model(case: Case[Any], server: RunningServer) -> None:
     _ask(case, server)
