@@ -28,8 +28,11 @@ from router.api.families import (
 )
 from router.api.responses.answer import PATH as RESPONSES_PATH
 from router.api.responses.answer import restore_with
+from router.batches.opening import open_runner
+from router.batches.runner import BatchRunner
 from router.conversations.archive import AnswerArchive
 from router.conversations.store import FILE_NAME as ANSWERS_NAME
+from router.files.keeper import FileKeeper
 from router.http.bodies.body_budget import BodyBudget
 from router.http.bodies.byte_budget import ByteBudget, ByteLimit
 from router.http.body_limit import BodyLimit
@@ -71,8 +74,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
         StorageError: the key file or the file of answers cannot be used.
     """
     settings = broker.settings
-    parts = _Parts.open(broker, tracing)
-    access = Access(parts.keyring, settings.api_key, settings.key_required, settings.insecure)
+    parts: _Parts
     app = FastAPIOffline(
         redoc_url=None,
         redirect_slashes=False,  # path_hint redirects
@@ -81,7 +83,9 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
         lifespan=lambda _: parts.running(),
         separate_input_output_schemas=False,
     )
+    parts = _Parts.open(broker, tracing, app)
     parts.attach_to(app)
+    access = Access(parts.keyring, settings.api_key, settings.key_required, settings.insecure)
     app.state.access = access
     _add_endpoints(app, access.needs_key)
     install_error_handlers(app, PATHS, ERROR_WRITERS, MISSING_APIS)
@@ -108,12 +112,15 @@ class _Parts:
     metrics: RequestMetrics
     answers: AnswerArchive
     models: ModelService
+    file_keeper: FileKeeper
+    batch_runner: BatchRunner
 
     @classmethod
-    def open(cls, broker: Broker, tracing: Tracing | None) -> Self:
+    def open(cls, broker: Broker, tracing: Tracing | None, app: FastAPI) -> Self:
         settings = broker.settings
         key_file = Path(settings.key_file) if settings.key_file else None
         keyring = Keyring.open(key_file)
+        file_keeper = FileKeeper(settings.state_folder)
         return cls(
             broker,
             tracing,
@@ -132,6 +139,8 @@ class _Parts:
                 settings.run_folder,
             ),
             ModelService(broker, CopiedNames.open(file_in(settings.state_folder, FILE_OF_NAMES))),
+            file_keeper,
+            open_runner(broker, file_keeper, keyring, app),
         )
 
     def attach_to(self, app: FastAPI) -> None:
@@ -145,15 +154,23 @@ class _Parts:
         app.state.metrics = self.metrics
         app.state.answers = self.answers
         app.state.models = self.models
+        app.state.file_keeper = self.file_keeper
+        app.state.batch_runner = self.batch_runner
         app.state.gpus = Nvml()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Start everything on entry, and stop it on exit."""
         await self.broker.start()
-        self.keyring.on_revoked = self.job_registry.end_revoked
-        tasks = (clean_periodically(self.image_store), self.keyring.keep_fresh(), self.answers.keep_clean())
-        background = asyncio.gather(*tasks)
+        self.keyring.on_revoked = self._end_revoked
+        await self.file_keeper.open()
+        background = asyncio.gather(
+            clean_periodically(self.image_store),
+            self.keyring.keep_fresh(),
+            self.answers.keep_clean(),
+            self.file_keeper.keep_open(),
+            self.batch_runner.run(),
+        )
         try:
             yield
         finally:
@@ -161,12 +178,17 @@ class _Parts:
             self.models.close()
             background.cancel()
             await asyncio.gather(background, return_exceptions=True)
+            await self.file_keeper.close()
             await self.broker.stop()
             await self.usage_log.close()
             await self.answers.close()
             self.keyring.close()
             if self.tracing is not None:
                 await asyncio.to_thread(self.tracing.close)
+
+    def _end_revoked(self) -> None:
+        self.job_registry.end_revoked()
+        self.batch_runner.look()
 
 
 def _restore_streams(

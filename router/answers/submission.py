@@ -59,7 +59,8 @@ class SubmittedRequest:
         served = broker.find_model(model, self.kind)
         if not queued_as_one:
             _check_choices(len(choices), record.limits, broker.settings, served)
-        timeout_s = scheduling.timeout_s(broker.settings.default_timeout_s, broker.settings.max_timeout_s)
+        default_timeout_s = 0.0 if record.unhurried else broker.settings.default_timeout_s
+        timeout_s = scheduling.timeout_s(default_timeout_s, broker.settings.max_timeout_s)
         priority = lower_priority(scheduling.requested_priority(), record.limits.priority)
         self.model = served.name
         self.created = int(time.time())

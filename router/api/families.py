@@ -5,7 +5,9 @@ from __future__ import annotations
 from router.api.admin.family import ADMIN
 from router.api.anthropic.family import ANTHROPIC
 from router.api.audio.family import AUDIO
+from router.api.batches.family import BATCHES
 from router.api.embeddings.family import EMBEDDINGS
+from router.api.files.family import FILES
 from router.api.images.family import IMAGES
 from router.api.missing.family import MISSING
 from router.api.ollama.family import OLLAMA
@@ -20,6 +22,8 @@ FAMILIES = (
     AUDIO,
     IMAGES,
     OLLAMA,
+    FILES,
+    BATCHES,
     ADMIN,
     MISSING,
 )

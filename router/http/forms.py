@@ -47,10 +47,11 @@ _ITEM = re.compile(r"\[\d*\]$")
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A parsed form: texts and files by name, each in order of arrival."""
+    """A parsed form: texts, files and what the client calls these, by name, each in order of arrival."""
 
     texts: dict[str, list[str]] = field(default_factory=dict)
     files: dict[str, list[Blob]] = field(default_factory=dict)
+    file_names: dict[str, list[str]] = field(default_factory=dict)
 
     def file(self, *names: str) -> Blob | None:
         """The file under one of these names, or None.
@@ -206,6 +207,7 @@ def _form(data: FormData, max_file_bytes: int) -> Form:
             form.texts.setdefault(name, []).append(value)
         elif value.filename or value.size:  # browsers send an empty file without a name if none was chosen
             form.files.setdefault(name, []).append(_blob(name, value, max_file_bytes))
+            form.file_names.setdefault(name, []).append(value.filename or "")
     return form
 
 

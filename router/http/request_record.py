@@ -25,7 +25,8 @@ class RequestRecord:
     address. ``outcome`` is done, refused, failed or cancelled. ``jobs`` and what they ``consumed`` are set at the
     request's end, ``prompts`` only if prompts are logged. ``warnings`` name what the request asked for and did not get.
     A ``detached`` request goes on without its connection; whoever ends it calls :meth:`end`. ``passed_on`` is set if a
-    proxy that is not trusted has passed the request on, so that it may come from anywhere.
+    proxy that is not trusted has passed the request on, so that it may come from anywhere. An ``unhurried`` request has
+    no default timeout.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -47,6 +48,7 @@ class RequestRecord:
     prompts: Sequence[Any] = ()
     warnings: Sequence[str] = ()
     detached: bool = False
+    unhurried: bool = False
     _on_end: list[Callable[[], None]] = field(default_factory=list)
 
     def answer_sent(self, on_end: Callable[[], None]) -> None:
@@ -92,6 +94,26 @@ HEAD_ONLY = "nexa.head_only"
 
 ENDPOINT = "nexa.endpoint"
 """The key in the scope of the endpoint's path, if a request was answered before it came to its route."""
+
+ON_BEHALF = "nexa.on_behalf"
+"""The key in the scope of a request that the server itself makes: the :class:`Behalf` says for whom."""
+
+
+@dataclass(frozen=True, slots=True)
+class Behalf:
+    """A user for whom the server makes requests later; the fields are those of :class:`RequestRecord`."""
+
+    user: str
+    key_name: str
+    key_id: str
+    network: str
+    limits: UserLimits
+
+    def apply_to(self, record: RequestRecord) -> None:
+        """Make a request one of this user's, which takes the time that it needs."""
+        record.user, record.key_name, record.key_id = self.user, self.key_name, self.key_id
+        record.network, record.limits, record.unhurried = self.network, self.limits, True
+
 
 PEER = "peer"
 """The key in a request's ``state`` of its connection's other end, which may be a proxy; ``client`` is the user's."""

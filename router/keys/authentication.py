@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from router.http.error_handlers import error_response
-from router.http.request_record import record_of
+from router.http.request_record import ON_BEHALF, Behalf, record_of
 from router.http.senders.admin_socket import OVER_ADMIN_SOCKET
 from router.keys.access import Access
 from router.keys.signed_urls import SignedUrls
@@ -92,6 +92,10 @@ class Authentication:
 
     async def _authenticate(self, scope: Scope) -> ApiError | None:
         """Record the user of a named key; returns the error if the request is refused."""
+        behalf: Behalf | None = scope.get(ON_BEHALF)
+        if behalf is not None:
+            behalf.apply_to(record_of(scope))
+            return None
         if OVER_ADMIN_SOCKET in scope:
             record_of(scope).admin = True
             return None

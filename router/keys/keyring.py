@@ -65,6 +65,11 @@ class Keyring:
         """The active key equal to ``given``, or None."""
         return self._snapshot.find(given)
 
+    def with_id(self, key_id: str) -> StoredKey | None:
+        """The key with this id, if it is in force."""
+        found = self._snapshot.keys.get(key_id)
+        return None if found is None else found[0]
+
     def is_active(self, key_id: str) -> bool:
         """Whether the key with this id is in force."""
         return key_id in self._snapshot.keys

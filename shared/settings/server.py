@@ -259,6 +259,18 @@ class ServerOptions(BaseModel):
         str,
         Option(_FOLDER, "where files, batches and answers are stored (default: beside --key-file)", Group.STATE),
     ] = ""
+    files_keep_s: Annotated[
+        float,
+        Option(Duration(60, 50_000 * DAY_S), "how long uploaded files and those of batches are kept", Group.STATE),
+    ] = 30 * DAY_S
+    files_keep_bytes: Annotated[
+        int,
+        Option(
+            Size(1, 100 * TERABYTE),
+            "total size of the files that are kept; further uploads get 413. One user may have half",
+            Group.STATE,
+        ),
+    ] = 10 * GIGABYTE
 
     responses_keep_s: Annotated[
         float,

@@ -35,6 +35,8 @@ FIELDS = {
     "POST /api/show": (),
     "POST /api/pull": (),
     "POST /api/copy": (),
+    "POST /v1/files": (),
+    "POST /v1/batches": (),
     "POST /v1/audio/transcriptions": (GENERATING,),
     "POST /v1/audio/translations": (GENERATING, "POST /v1/audio/transcriptions"),
     "POST /v1/txt2img": (GENERATING, IMAGE),

@@ -9,7 +9,14 @@ from typing import Any
 
 from tests.support.documents import REPOSITORY
 
-API_DOCUMENTS = ("docs/api.md", "docs/embeddings.md", "docs/messages.md", "docs/ollama.md", "docs/responses.md")
+API_DOCUMENTS = (
+    "docs/api.md",
+    "docs/batches.md",
+    "docs/embeddings.md",
+    "docs/messages.md",
+    "docs/ollama.md",
+    "docs/responses.md",
+)
 """Those that have endpoints with their fields."""
 
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", *API_DOCUMENTS, "docs/operating.md", "docs/speed.md")

@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from router.api.dependencies import BrokerDep
+from router.batches.runner import BatchRunner
 from router.keys.keyring import Keyring
 from router.schemas.errors import ApiError, error_responses
 from router.telemetry.request_metrics import RequestMetrics
@@ -30,6 +31,17 @@ def key_file_family(keyring: Keyring) -> Metric:
     return GaugeMetricFamily(
         "nexa_key_file_age_seconds", "Time since the key file was last read or found unchanged.", keyring.age_s
     )
+
+
+def batch_families(runner: BatchRunner) -> list[Metric]:
+    """Batches, and their lines that run."""
+    return [
+        GaugeMetricFamily("nexa_batches", "Batches that have not ended.", runner.batches),
+        GaugeMetricFamily("nexa_batch_lines_running", "Lines of batches that run now.", runner.running_lines),
+        GaugeMetricFamily(
+            "nexa_batch_lines_waiting", "Lines of batches without an answer that wait.", runner.waiting_lines
+        ),
+    ]
 
 
 class Scrape(Collector):
@@ -59,7 +71,8 @@ class Scrape(Collector):
 )
 async def metrics(request: Request, broker: BrokerDep) -> Response:
     """Metrics of requests, workers, processes and GPUs, in Prometheus' text format."""
-    families = [*broker_families(broker), key_file_family(request.app.state.keyring)]
+    state = request.app.state
+    families = [*broker_families(broker), key_file_family(state.keyring), *batch_families(state.batch_runner)]
     workers = {row.name: row.pid for row in broker.workers() if row.pid}
     pids = {"router": os.getpid(), "supervisor": os.getppid(), **workers}
     scrape = Scrape(request.app.state.metrics, families, pids, request.app.state.gpus)
