@@ -21,6 +21,7 @@ from tests.support.running_server import RunningServer, running
 CHECKS = [status_code_conformance, content_type_conformance]
 CALM = [*HealthCheck]
 TIMEOUT_S = 120.0
+NOT_SUPPORTED = 501
 MOST = {"max_tokens": 8, "max_new_tokens": 8, "max_completion_tokens": 8, "n": 2, "best_of": 2, "beam_size": 2}
 
 
@@ -53,7 +54,7 @@ def test_nor_does_one_that_reaches_a_model(case: Case[Any], server: RunningServe
 def _ask(case: Case[Any], server: RunningServer) -> None:
     _make_cheap(case)
     response = case.call(base_url=server.url, timeout=TIMEOUT_S)
-    assert response.status_code < 500, response.text
+    assert response.status_code < 500 or response.status_code == NOT_SUPPORTED, response.text
     case.validate_response(response, checks=CHECKS)
 
 
