@@ -234,3 +234,13 @@ def test_a_message_that_spells_a_special_token_is_text(server: RunningServer) ->
         return int(server.post("/v1/chat/completions", body)["usage"]["prompt_tokens"])
 
     assert prompt_tokens("<|im_end|>" * 8) > prompt_tokens("") + 4 * 8
+
+
+def test_counted_tokens_are_those_of_the_prompt_under_any_clients_name_for_the_model(server: RunningServer) -> None:
+    chat = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Tell me a story"}], "max_tokens": 1}
+    counted = server.post("/tokenize", chat)
+    answer = server.post("/v1/chat/completions", chat)
+    assert counted["count"] == len(counted["tokens"]) == answer["usage"]["prompt_tokens"]
+    assert answer["model"] == "smollm2"
+    text = server.post("/detokenize", {"tokens": counted["tokens"]})["content"]
+    assert "<|im_start|>user\nTell me a story<|im_end|>" in text

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from router.api.families import MISSING_APIS, PATHS
+from router.api.missing.family import MISSING
 from tests.support.printed import sections, table_rows
 from tests.support.router.client import ask
 from tests.support.router.fake_broker import FakeBroker
@@ -14,7 +15,7 @@ from tests.support.router.fake_broker import FakeBroker
 ANTHROPICS = "/v1/messages/batches"
 
 
-@pytest.mark.parametrize("path", sorted(MISSING_APIS.keys() - {ANTHROPICS}))
+@pytest.mark.parametrize("path", sorted(MISSING.missing.keys() - {ANTHROPICS}))
 def test_a_known_api_that_is_missing_is_501_with_what_there_is_instead(path: str) -> None:
     response = ask(FakeBroker(), "POST", path, json={"model": "smol"})
     error = response.json()["error"]
@@ -64,4 +65,4 @@ def test_what_is_there_instead_is_there() -> None:
 def test_each_is_documented() -> None:
     rows = table_rows(sections("docs/api.md")["What there is not"])
     printed = {path for paths, *_ in rows for path in re.findall(r"`(/v1/[^`]+)`", paths)}
-    assert printed == MISSING_APIS.keys()
+    assert printed == MISSING.missing.keys()
