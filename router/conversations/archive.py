@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from router.conversations.store import AnswerStore, StoredAnswer
+from router.conversations.store import UNENDED, AnswerStore, StoredAnswer
 from router.http.request_record import RequestRecord
 from router.schemas.errors import ApiError
 from router.schemas.responses.ids import response_of_item
@@ -84,6 +84,10 @@ class AnswerArchive:
         """Store soon how an answer has ended, if it is still there."""
         self._soon(lambda: self._store.finish(answer_id, status, response))
 
+    def give_up(self, answer_id: str, status: str, response: bytes) -> None:
+        """Store soon that an answer has not been generated, unless it has."""
+        self._soon(lambda: self._store.give_up(answer_id, status, response))
+
     async def find(self, answer_id: str, asking: RequestRecord, field: str = "response_id") -> StoredAnswer:
         """An answer of the user who asks.
 
@@ -125,7 +129,7 @@ class AnswerArchive:
         if (lost := chain[-1].parent) is not None:
             message = f"{field}: expected a conversation that is kept as a whole, got one that lacks {shown(lost)}"
             raise ApiError(404, message, field, "previous_response_not_found")
-        if chain[0].status in ("queued", "in_progress"):
+        if chain[0].status in UNENDED:
             message = f"{field}: expected a response that has ended, got {shown(answer_id)}, which is {chain[0].status}"
             raise ApiError(400, message, field)
         return items

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -40,6 +40,9 @@ CREATE TABLE kept (
 );
 """
 ANSWER_FILE = FileKind("file of answers", 0x6E657872, (_SCHEMA,))  # "nexr"
+
+UNENDED = ("queued", "in_progress")
+"""The statuses of answers that are still to be generated."""
 
 ROW_BYTES = 500
 """What an answer takes beside its texts, about."""
@@ -127,18 +130,14 @@ class AnswerStore:
         with write_transaction(self._database):
             found = self.find(answer_id)
             if found is not None:
-                self._put(
-                    StoredAnswer(
-                        found.answer_id,
-                        found.user,
-                        found.parent,
-                        found.server,
-                        found.created_s,
-                        status,
-                        found.input,
-                        response,
-                    )
-                )
+                self._put(replace(found, status=status, response=response))
+
+    def give_up(self, answer_id: str, status: str, response: bytes) -> None:
+        """As :meth:`finish`, if the answer has not ended."""
+        with write_transaction(self._database):
+            found = self.find(answer_id)
+            if found is not None and found.status in UNENDED:
+                self._put(replace(found, status=status, response=response))
 
     def find(self, answer_id: str) -> StoredAnswer | None:
         """An answer."""

@@ -11,7 +11,7 @@ import msgspec
 from router.answers.registry import Entry, JobRegistry
 from router.answers.resumable_stream import ResumableResponse, ResumableStream
 from router.conversations.archive import AnswerArchive
-from router.conversations.store import StoredAnswer
+from router.conversations.store import UNENDED, StoredAnswer
 from router.http.bodies.byte_budget import ByteShare
 from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
@@ -23,8 +23,6 @@ from router.schemas.shown import shown
 from shared.wire.run_folder import is_in_use
 
 LOST = "the server stopped before this answer was complete, and could not go on with it"
-
-UNENDED = ("queued", "in_progress")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +156,7 @@ class StoredResponses:
     async def _fail(self, stored: StoredAnswer, asking: RequestRecord) -> StoredAnswer:
         error = {"code": "server_error", "message": LOST}
         response = {**msgspec.json.decode(stored.response), "status": "failed", "error": error}
-        self._archive.finish(stored.answer_id, "failed", msgspec.json.encode(response))
+        self._archive.give_up(stored.answer_id, "failed", msgspec.json.encode(response))
         return await self._archive.find(stored.answer_id, asking)
 
 

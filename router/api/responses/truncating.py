@@ -48,8 +48,9 @@ async def fit(request: Request, broker: Broker, record: RequestRecord, prepared:
             high = middle
         else:
             low = middle + 1
-    prepared.job = replace(prepared.job, messages=[*messages[:kept], *messages[starts[low] :]])
-    prepared.notes = [*prepared.notes, f"truncation: the {starts[low] - kept} oldest messages were left out"]
+    if (dropped := starts[low] - kept) > 0:
+        prepared.job = replace(prepared.job, messages=[*messages[:kept], *messages[starts[low] :]])
+        prepared.notes = [*prepared.notes, f"truncation: the {dropped} oldest messages were left out"]
 
 
 def _room(job: TextJob, context_tokens: int) -> int:

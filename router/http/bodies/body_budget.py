@@ -17,7 +17,7 @@ MIN_BODY_BYTES_PER_S = 16 * 1024
 
 
 class BodyBudget:
-    """ASGI middleware: what arrives of a body is taken from ``memory`` until the end.
+    """ASGI middleware: what arrives of a body is taken from ``memory`` until the end, and what else endpoints take.
 
     Of a form, at most ``form_memory_bytes`` are taken from there, and the rest from ``files``.
     A request that goes on without its connection gives its share back when it ends.
@@ -31,11 +31,11 @@ class BodyBudget:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        headers = Headers(scope=scope) if scope["type"] == "http" else Headers()
-        if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        record = record_of(scope)
+        headers, record = Headers(scope=scope), record_of(scope)
+        has_body = headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
         is_form = headers.get("content-type", "").lower().startswith("multipart/")
         if is_form:
             share = ByteShare(record.user, self._memory, self._files, self._form_memory_bytes)
@@ -43,7 +43,7 @@ class BodyBudget:
             share = ByteShare(record.user, self._memory)
         attach_share(scope, share)
         try:
-            await self._app(scope, _counted(receive, share), send)
+            await self._app(scope, _counted(receive, share) if has_body else receive, send)
         finally:
             record.answer_sent(share.release)
 

@@ -55,6 +55,16 @@ def test_an_end_replaces_status_and_response_only(clock: Clock) -> None:
     assert store.kept_bytes == LEAST_BYTES + 6
 
 
+def test_only_what_has_not_ended_is_given_up(clock: Clock) -> None:
+    store = store_of(clock)
+    store.put(answer("done"))
+    store.put(replace(answer("running"), status="in_progress"))
+    for name in ("done", "running"):
+        store.give_up(name, "failed", b'{"lost": 1}')
+    assert store.find("done") == answer("done")
+    assert store.find("running") == replace(answer("running"), status="failed", response=b'{"lost": 1}')
+
+
 def test_an_end_of_a_deleted_answer_does_not_bring_it_back(clock: Clock) -> None:
     store = store_of(clock)
     store.put(answer("a"))
