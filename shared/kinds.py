@@ -77,8 +77,8 @@ KINDS: dict[JobKind, KindSpec] = {
     JobKind.TEXT: KindSpec((_TEXT, _TOKENIZE), max_step_s=60.0, example_model="smollm2"),
     JobKind.IMAGE: KindSpec((_IMAGE,), max_step_s=900.0, example_model="sd1-5"),
     JobKind.SPEECH: KindSpec((_SPEECH,), max_step_s=300.0, example_model="faster-whisper-tiny"),
-    JobKind.EMBEDDING: KindSpec((_EMBEDDING,), max_step_s=300.0, example_model="all-minilm"),
-    JobKind.RERANK: KindSpec((_RERANK,), max_step_s=300.0, example_model="bge-reranker-v2-m3"),
+    JobKind.EMBEDDING: KindSpec((_EMBEDDING,), max_step_s=900.0, example_model="all-minilm"),
+    JobKind.RERANK: KindSpec((_RERANK,), max_step_s=900.0, example_model="bge-reranker-v2-m3"),
 }
 
 _SPECS: dict[type[Work], JobSpec[Any]] = {job.job_class: job for spec in KINDS.values() for job in spec.jobs}
