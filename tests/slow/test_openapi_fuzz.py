@@ -3,6 +3,7 @@ content type that comes back is documented."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,8 +22,9 @@ from tests.support.running_server import RunningServer, running
 CHECKS = [status_code_conformance, content_type_conformance]
 CALM = [*HealthCheck]
 TIMEOUT_S = 120.0
+LENGTHS = {"max_tokens": 8, "max_new_tokens": 8, "max_completion_tokens": 8, "max_output_tokens": 16, "num_predict": 8}
+MOST = {**LENGTHS, "n": 2, "best_of": 2, "beam_size": 2}
 NOT_SUPPORTED = 501
-MOST = {"max_tokens": 8, "max_new_tokens": 8, "max_completion_tokens": 8, "n": 2, "best_of": 2, "beam_size": 2}
 
 
 def _document(every_field: bool) -> BaseSchema:
@@ -45,7 +47,11 @@ def test_no_request_fails_in_the_server_and_every_answer_is_documented(case: Cas
     _ask(case, echo)
 
 
-@_document(every_field=False).include(path_regex="completions|function|messages").parametrize()
+@(
+    _document(every_field=False)
+    .include(path_regex="completions|function|responses|messages|/api/(chat|generate)")
+    .parametrize()
+)
 @settings(max_examples=6, deadline=None, suppress_health_check=CALM, derandomize=True)
 def test_nor_does_one_that_reaches_a_model(case: Case[Any], server: RunningServer) -> None:
     _ask(case, server)
@@ -66,13 +72,22 @@ def _make_cheap(case: Case[Any]) -> None:
     body: Any = case.body
     if not isinstance(body, dict):
         return
-    for name, most in MOST.items():
-        value = body.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > most:
-            body[name] = most
-    limited = bool(body.keys() & {"max_tokens", "max_new_tokens", "max_completion_tokens"})
-    if not limited and ("completions" in case.path or "function" in case.path):
-        body["max_tokens"] = 8
+    length = "max_output_tokens" if case.path.startswith("/v1/responses") else "max_tokens"
+    bounded = body
+    if re.match("/api/(chat|generate)", case.path):
+        length, bounded = "num_predict", body.setdefault("options", {})
+    if isinstance(bounded, dict):
+        _bound(bounded, length if re.search("completions|function|responses|messages|/api/", case.path) else None)
     timeout = body.get("timeout")
     if isinstance(timeout, int | float) and not isinstance(timeout, bool) and 0 < timeout < TIMEOUT_S:
         body["timeout"] = TIMEOUT_S
+
+
+def _bound(fields: dict[str, Any], length: str | None) -> None:
+    """Lower what is above the most, and set ``length`` where nothing limits the answer."""
+    for name, most in MOST.items():
+        value = fields.get(name)
+        if isinstance(value, int) and not isinstance(value, bool) and (value > most or name == "num_predict"):
+            fields[name] = most
+    if length is not None and not fields.keys() & LENGTHS.keys():
+        fields[length] = LENGTHS[length]

@@ -86,7 +86,7 @@ class Ollama:
     def models(self):
         return [model.model for model in self.client.list().models]
 
-    def not_yet_embeddings(self):
+    def embeddings(self):
         return [list(vector) for vector in self.client.embed(self.task.embedder, self.task.texts).embeddings]
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.clients.environments import command_of, environment_of
-from tests.support.clients.packages import ClientProgram
+from tests.support.clients.packages import PROGRAMS, ClientProgram
 
 RUN_TIMEOUT_S = 200.0
 AT_ONCE = 2
@@ -68,27 +68,41 @@ Seen = dict[str, dict[str, dict[str, Any]]]
 
 
 def run_program(program: ClientProgram, task: dict[str, Any]) -> Any:
-    """What a program prints as JSON in its last line.
+    """What a program, given its task as an argument, prints as JSON in its last line.
 
     Raises:
         RuntimeError: it could not be installed, or failed.
     """
     environment = environment_of(program)
     with tempfile.TemporaryDirectory(prefix="nexa-client-") as folder:
-        command = [*command_of(program, environment, Path(folder)), json.dumps(task)]
-        # Clients write their settings and logs into the home folder.
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env={**ENVIRONMENT, "HOME": folder},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=RUN_TIMEOUT_S,
-            check=False,
-        )
+        return _printed([*command_of(program, environment, Path(folder)), json.dumps(task)], folder)
+
+
+def run_file(program: ClientProgram, file: str, text: str) -> Any:
+    """What another program prints, given a text on standard input, in the environment of ``program``.
+
+    Raises:
+        RuntimeError: it could not be installed, or failed.
+    """
+    python = environment_of(program) / "bin" / "python"
+    with tempfile.TemporaryDirectory(prefix="nexa-client-") as folder:
+        return _printed([str(python), str(PROGRAMS / file)], folder, text)
+
+
+def _printed(command: list[str], folder: str, text: str = "") -> Any:
+    # Clients write their settings and logs into the home folder.
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={**ENVIRONMENT, "HOME": folder},
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=RUN_TIMEOUT_S,
+        check=False,
+    )
     if done.returncode:
-        raise RuntimeError(f"{program.file} ended with {done.returncode}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{command[1]} ended with {done.returncode}: {done.stderr[-2000:]}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
