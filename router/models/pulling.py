@@ -62,7 +62,12 @@ class Pull:
         threading.Thread(target=self._run, name="pull", daemon=True).start()
 
     def start(self, file: HubFile, done_bytes: int) -> None:
-        """A file begins."""
+        """A file begins.
+
+        Raises:
+            PullStopped: nobody follows.
+        """
+        self._check_followed()
         self._files.append(FileProgress(file, done_bytes))
 
     def advance(self, count_bytes: int) -> None:
@@ -71,8 +76,7 @@ class Pull:
         Raises:
             PullStopped: nobody follows.
         """
-        if self._stopping:
-            raise PullStopped("the fetching was stopped, since its client left")
+        self._check_followed()
         latest = self._files[-1]
         self._files[-1] = replace(latest, done_bytes=latest.done_bytes + count_bytes)
 
@@ -114,6 +118,10 @@ class Pull:
     def stop(self) -> None:
         """Stop at the next bytes."""
         self._stopping = True
+
+    def _check_followed(self) -> None:
+        if self._stopping:
+            raise PullStopped("the fetching was stopped, since its client left")
 
     def _run(self) -> None:
         try:

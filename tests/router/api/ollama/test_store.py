@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from starlette.types import Message
 
+from router.api.ollama.pulling import PullLines, PullStream
+from router.models.copies import CopiedNames
+from router.models.pulling import Pulls, PullStopped
+from router.models.service import ModelService, PullRequested
+from router.schemas.errors import ApiError
+from shared.engines.files import HubFile
+from shared.hub.client import PullProgress
+from shared.models.resolution import ResolvedModel
 from shared.settings import ServerSettings
 from tests.support.clients.ollama_lines import lines_of
 from tests.support.models.gguf_builder import build_gguf
@@ -177,3 +188,63 @@ def test_only_the_operator_manages_models(method: str, path: str, body: Any) -> 
     assert page.json()["error"].startswith("Origin: expected none or one that --cors-origin allows to manage models")
     broker = FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", admin_socket=True))
     assert ask_from(broker, "127.0.0.1", method, path, body).status_code == 403
+
+
+def test_a_full_disk_and_a_missing_network_are_named(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.hub.client.shutil.disk_usage", lambda folder: SimpleNamespace(free=1000))
+    *_, last = lines_of(post(FakeBroker(), "/api/pull", {"model": TINY}).text)
+    assert last["error"].startswith("not enough disk space for tiny-Q4_K_M.gguf: expected ")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    *_, last = lines_of(post(FakeBroker(), "/api/pull", {"model": TINY}).text)
+    assert last["error"].startswith("owner/tiny: cannot reach the hub at http://127.0.0.1:1: ")
+
+
+@pytest.mark.parametrize(("error", "status"), [(OSError(28, "No space left on device"), 507), (OSError(5, "I/O"), 500)])
+def test_a_disk_that_fails_is_named(error: OSError, status: int) -> None:
+    async def go() -> None:
+        pull = Pulls().get("m", lambda progress: _fail(error))
+        lines = PullLines(ModelService(FakeBroker(), CopiedNames(None)), PullRequested("m", pull))
+        with pytest.raises(ApiError, match=rf"^m: cannot be kept: {error.strerror}$") as caught:
+            [line async for line in lines.objects()]
+        assert caught.value.status == status
+
+    asyncio.run(go())
+
+
+def test_a_client_that_leaves_stops_the_fetching_unless_others_wait() -> None:
+    async def go() -> None:
+        going_on = threading.Event()
+
+        def fetch(progress: PullProgress) -> ResolvedModel:
+            assert going_on.wait(10)
+            progress.start(HubFile("a.gguf", 10), 0)
+            raise AssertionError("not stopped")
+
+        pulls = Pulls()
+        pull = pulls.get("m", fetch)
+        assert pulls.get("m", fetch) is pull
+        for running in (True, False):
+            lines = PullLines(ModelService(FakeBroker(), CopiedNames(None)), PullRequested("m", pull))
+            await _leave_at_once(PullStream(lines))
+            assert pull.running is running
+        going_on.set()
+        with pytest.raises(PullStopped):
+            [progress async for progress in pull.follow()]
+
+    asyncio.run(asyncio.wait_for(go(), 20))
+
+
+def _fail(error: OSError) -> ResolvedModel:
+    raise error
+
+
+async def _leave_at_once(stream: PullStream) -> None:
+    """Read a stream as a client that leaves."""
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        pass
+
+    await stream({"type": "http"}, receive, send)
