@@ -38,6 +38,7 @@ NOT_RUN = {
     'NEXA_CMAKE_ARGS="-DGGML_NATIVE=OFF" make setup': INSTALLS,
     "git pull": INSTALLS,
     "nexa pull smollm2-360m": NETWORK,
+    "nexa server qwen3 nomic-embed-text": NETWORK,
     "make bench ": LONG,
     "export ANTHROPIC_BASE_URL": CLIENT,
     ".venv/bin/python -m scripts.bench.router_alone\n": LONG,
