@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections import Counter, deque
+from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -28,6 +28,8 @@ RETRY_DELAY_S = 5.0
 """Wait after a failed write."""
 MAX_UNWRITTEN = 1000
 """Writes that wait for a disk that does not take them; then the oldest is lost."""
+MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024
+"""Of those writes."""
 LAST_WRITE_TIMEOUT_S = 5.0
 """Longest wait for the disk when the server stops."""
 CLEAN_INTERVAL_S = 600.0
@@ -36,6 +38,13 @@ _MAX_WAITING = 1024
 log = logging.getLogger("nexa.responses")
 
 T = TypeVar("T")
+
+
+class _Write(NamedTuple):
+    """Something to write, and what it holds in memory until then."""
+
+    size_bytes: int
+    do: Callable[[], None]
 
 
 class _Output(msgspec.Struct):
@@ -54,7 +63,8 @@ class AnswerArchive:
     def __init__(self, store: AnswerStore, server: str = "") -> None:
         self.server = server
         self._store = store
-        self._unwritten: deque[Callable[[], None]] = deque()
+        self._unwritten: deque[_Write] = deque()
+        self._unwritten_bytes = 0
         self._writer: asyncio.Task[None] | None = None
         self._write_lock = asyncio.Lock()
         self._thread = Lane("answers", max_waiting=_MAX_WAITING)  # one thread: only it uses the store
@@ -78,15 +88,15 @@ class AnswerArchive:
 
     def put(self, answer: StoredAnswer) -> None:
         """Store an answer soon."""
-        self._soon(lambda: self._store.put(answer))
+        self._soon(_Write(answer.size_bytes, lambda: self._store.put(answer)))
 
     def finish(self, answer_id: str, status: str, response: bytes) -> None:
         """Store soon how an answer has ended, if it is still there."""
-        self._soon(lambda: self._store.finish(answer_id, status, response))
+        self._soon(_Write(len(response), lambda: self._store.finish(answer_id, status, response)))
 
     def give_up(self, answer_id: str, status: str, response: bytes) -> None:
         """Store soon that an answer has not been generated, unless it has."""
-        self._soon(lambda: self._store.give_up(answer_id, status, response))
+        self._soon(_Write(len(response), lambda: self._store.give_up(answer_id, status, response)))
 
     async def find(self, answer_id: str, asking: RequestRecord, field: str = "response_id") -> StoredAnswer:
         """An answer of the user who asks.
@@ -134,13 +144,15 @@ class AnswerArchive:
             raise ApiError(400, message, field)
         return items
 
-    async def resolved(self, items: list[Item], asking: RequestRecord) -> list[Item]:
+    async def resolved(self, items: list[Item], asking: RequestRecord, take: Callable[[int], None]) -> list[Item]:
         """The items, with each reference replaced by the item that it names.
 
+        ``take`` is called with the bytes of what is referred to, each time that it is, and raises if there is no room.
+
         Raises:
-            ApiError: 404, there is no such item; 503, the disk does not answer.
+            ApiError: 404, there is no such item; 413, all of them are too large; 503, the disk does not answer.
         """
-        wanted = dict.fromkeys(item["id"] for item in items if item["type"] == REFERENCE)
+        wanted = Counter(item["id"] for item in items if item["type"] == REFERENCE)
         if not wanted:
             return items
         found = await self._read(self._find_items, wanted, asking)
@@ -149,6 +161,10 @@ class AnswerArchive:
                 path = f"input.{index}.id"
                 message = f"{path}: expected an item of a stored response of yours, got {shown(item['id'])}"
                 raise ApiError(404, message, path)
+        size_bytes = sum(len(msgspec.json.encode(found[item_id])) * count for item_id, count in wanted.items())
+        if size_bytes > MAX_CONVERSATION_BYTES:
+            raise _too_many_referred_bytes()
+        take(size_bytes)
         return [found[item["id"]] if item["type"] == REFERENCE else item for item in items]
 
     async def keep_clean(self) -> None:
@@ -178,13 +194,22 @@ class AnswerArchive:
         chain = self._store.chain(answer_id)
         return chain, [item for answer in reversed(chain) for item in items_of(answer)]
 
-    def _find_items(self, item_ids: Iterable[str], asking: RequestRecord) -> dict[str, Item]:
-        """Those of the items that are there and that the user may see."""
+    def _find_items(self, item_ids: Collection[str], asking: RequestRecord) -> dict[str, Item]:
+        """Those of the items that are there and that the user may see.
+
+        Raises:
+            ApiError: 413, the responses that have them are too large.
+        """
         found: dict[str, Item] = {}
+        read_bytes = 0
         for answer_id in dict.fromkeys(map(response_of_item, item_ids)):
             answer = None if answer_id is None else self._store.find(answer_id)
-            if answer is not None and _may_see(asking, answer):
-                found |= {item["id"]: item for item in items_of(answer)}
+            if answer is None or not _may_see(asking, answer):
+                continue
+            read_bytes += answer.size_bytes
+            if read_bytes > MAX_CONVERSATION_BYTES:
+                raise _too_many_referred_bytes()
+            found |= {item["id"]: item for item in items_of(answer) if item["id"] in item_ids}
         return found
 
     async def _read(self, function: Callable[..., T], *arguments: Any) -> T:
@@ -202,10 +227,11 @@ class AnswerArchive:
             message = "the server's stored responses cannot be reached at the moment; its log has the reason"
             raise ApiError(503, message) from None
 
-    def _soon(self, write: Callable[[], None]) -> None:
+    def _soon(self, write: _Write) -> None:
         self._unwritten.append(write)
-        if len(self._unwritten) > MAX_UNWRITTEN:
-            self._unwritten.popleft()
+        self._unwritten_bytes += write.size_bytes
+        while len(self._unwritten) > MAX_UNWRITTEN or self._unwritten_bytes > MAX_UNWRITTEN_BYTES:
+            self._unwritten_bytes -= self._unwritten.popleft().size_bytes
             log.error("stored answer lost: the disk has not taken it for too long")
         if self._writer is None or self._writer.done():
             self._writer = asyncio.ensure_future(self._write_all_soon())
@@ -228,10 +254,11 @@ class AnswerArchive:
             while self._unwritten:
                 write = self._unwritten.popleft()
                 try:
-                    await self._thread.run(write)
+                    await self._thread.run(write.do)
                 except STORAGE_ERRORS:
                     self._unwritten.appendleft(write)
                     raise
+                self._unwritten_bytes -= write.size_bytes
 
 
 def items_of(answer: StoredAnswer) -> list[Item]:
@@ -248,3 +275,8 @@ def _missing(field: str, answer_id: str) -> ApiError:
     message = f"{field}: expected a stored response of yours, got {shown(answer_id)}"
     code = "previous_response_not_found" if field == "previous_response_id" else "response_not_found"
     return ApiError(404, message, field, code)
+
+
+def _too_many_referred_bytes() -> ApiError:
+    message = f"input: expected references to at most {MAX_CONVERSATION_BYTES} bytes of stored responses, got more"
+    return ApiError(413, message, "input")

@@ -61,7 +61,7 @@ async def prepare(
     """
     body.check()
     items, ignored = kept_input(body.input, functools.partial(input_item_id, record.answer_id))
-    items = await archive.resolved(items, record)
+    items = await archive.resolved(items, record, share.take)
     earlier: list[Item] = []
     if body.previous_response_id is not None:
         earlier = await archive.conversation(body.previous_response_id, record, PREVIOUS, share.take)

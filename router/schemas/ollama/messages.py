@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections import defaultdict, deque
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
@@ -57,24 +59,27 @@ class _OpenCalls:
 
     def __init__(self) -> None:
         self._made = 0
-        self._open: list[tuple[str, str]] = []
+        self._open: dict[int, tuple[str, str]] = {}
+        self._numbers: defaultdict[tuple[str | None, str | None], deque[int]] = defaultdict(deque)
 
     def add(self, call: OllamaEarlierCall) -> str:
         """The id of a call."""
-        call_id = call.id or f"call{self._made:05d}"
+        number, name = self._made, call.function.name
+        call_id = call.id or f"call{number:05d}"
         self._made += 1
-        self._open.append((call_id, call.function.name))
+        self._open[number] = (call_id, name)
+        for named in itertools.product((None, call_id), (None, name)):
+            self._numbers[named].append(number)
         return call_id
 
     def take(self, message: OllamaMessage) -> tuple[str | None, str | None]:
         """The id and the function of the call that a result is for: the first that it names, else the first one."""
-        wanted_id, wanted_name = message.tool_call_id, message.tool_name
-        for open_call in self._open:
-            call_id, name = open_call
-            if wanted_id in (None, call_id) and wanted_name in (None, name):
-                self._open.remove(open_call)
-                return call_id, name
-        return wanted_id, wanted_name
+        named = (message.tool_call_id or None, message.tool_name or None)
+        numbers = self._numbers.get(named, deque())
+        while numbers:
+            if (call := self._open.pop(numbers.popleft(), None)) is not None:
+                return call
+        return named
 
 
 def messages_to_wire(messages: list[OllamaMessage]) -> list[dict[str, Any]]:

@@ -140,11 +140,49 @@ def test_references_are_replaced_by_their_items() -> None:
     async def story(archive: AnswerArchive) -> None:
         archive.put(kept)
         asked = [item("own"), {"type": "item_reference", "id": out}, {"type": "item_reference", "id": given}]
-        assert await archive.resolved(asked, ANNA) == [item("own"), item(out), item(given)]
-        error = await refusal(archive.resolved(asked, BERT))
+        assert await archive.resolved(asked, ANNA, take) == [item("own"), item(out), item(given)]
+        error = await refusal(archive.resolved(asked, BERT, take))
         assert (error.status, error.param) == (404, "input.1.id")
-        error = await refusal(archive.resolved([{"type": "item_reference", "id": "rs_of_openai"}], ANNA))
+        error = await refusal(archive.resolved([{"type": "item_reference", "id": "rs_of_openai"}], ANNA, take))
         assert str(error) == "input.0.id: expected an item of a stored response of yours, got 'rs_of_openai'"
+
+    with_archive(story)
+
+
+def kept_item(number: int, text: str) -> tuple[StoredAnswer, dict[str, str]]:
+    """A stored answer whose input is one item with this text, and a reference to that item."""
+    answer_id = f"{number:032x}"
+    given = input_item_id(answer_id, "message", 0)
+    items = msgspec.json.encode([item(given, text=text)])
+    kept = StoredAnswer(f"resp_{answer_id}", "anna", None, "run", 1000, "completed", items, b'{"output": []}')
+    return kept, {"type": "item_reference", "id": given}
+
+
+def test_an_item_counts_each_time_that_it_is_referred_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_module, "MAX_CONVERSATION_BYTES", 10_000)
+    kept, reference = kept_item(1, "a" * 1000)
+    taken: list[int] = []
+
+    async def story(archive: AnswerArchive) -> None:
+        archive.put(kept)
+        assert len(await archive.resolved([reference] * 5, ANNA, taken.append)) == 5
+        error = await refusal(archive.resolved([reference] * 10, ANNA, taken.append))
+        assert (error.status, error.param) == (413, "input")
+
+    with_archive(story)
+    assert len(taken) == 1
+    assert taken[0] > 5000
+
+
+def test_references_do_not_read_more_than_a_conversation_may_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_module, "MAX_CONVERSATION_BYTES", 10_000)
+    made = [kept_item(number, "a" * 3000) for number in range(9)]
+
+    async def story(archive: AnswerArchive) -> None:
+        for kept, _ in made:
+            archive.put(kept)
+        error = await refusal(archive.resolved([reference for _, reference in made], ANNA, take))
+        assert (error.status, error.param) == (413, "input")
 
     with_archive(story)
 
@@ -190,6 +228,21 @@ def test_what_waits_for_the_disk_is_limited(monkeypatch: pytest.MonkeyPatch, cap
 
     with_archive(story, store)
     assert "stored answer lost" in caplog.text
+
+
+def test_the_bytes_of_what_waits_for_the_disk_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_module, "MAX_UNWRITTEN_BYTES", 2 * answer("a").size_bytes)
+
+    async def story(archive: AnswerArchive) -> None:
+        for name in "abc":
+            archive.put(answer(name))
+        assert (await refusal(archive.find("a", ANNA))).status == 404
+        assert (await archive.find("b", ANNA)).status == "completed"
+        for name in "def":
+            archive.put(answer(name))
+            assert (await archive.find(name, ANNA)).status == "completed"
+
+    with_archive(story)
 
 
 def test_an_answer_that_must_be_stored_first_is_refused_without_a_disk() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -111,6 +112,18 @@ def test_ids_that_clients_name_are_kept() -> None:
     _, answer, told = chat_job(messages=[QUESTION, asked, result]).messages or []
     assert [call["id"] for call in answer["tool_calls"]] == ["a", "b"]
     assert (told["tool_call_id"], told["name"]) == ("b", "see")
+
+
+def test_results_of_many_calls_are_found_quickly() -> None:
+    """Also those that name a call which there is not."""
+    asked = [{"role": "assistant", "tool_calls": [{"function": {"name": f"f{n}"}} for n in range(100)]}] * 120
+    results = [{"role": "tool", "content": "1", "tool_call_id": "none"}] * 3900
+    results += [{"role": "tool", "content": "1", "tool_name": "f99"}] * 60
+    body = ollama_chat(messages=[QUESTION, *asked, *results])
+    begun_at_s = time.process_time()
+    messages = body.to_jobs()[0].messages or []
+    assert time.process_time() - begun_at_s < 1
+    assert [message["tool_call_id"] for message in messages[-3:]] == ["call05799", "call05899", "call05999"]
 
 
 def test_earlier_thoughts_are_sent_on() -> None:
