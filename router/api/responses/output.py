@@ -48,6 +48,9 @@ class Output:
 
     def add(self, tokens: Tokens) -> None:
         """Add what one step generated."""
+        if self._message is not None and tokens.text and not (tokens.reasoning or tokens.logprobs or tokens.tool_calls):
+            self._message.add(self._lines, tokens.text)  # by far the most frequent
+            return
         if tokens.reasoning:
             thought = self._thought or self._open_thought()
             thought.add(self._lines, tokens.reasoning)

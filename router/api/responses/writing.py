@@ -76,14 +76,13 @@ class ResponseEvents(EventWriter):
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
         """Events for each step, and the end of the last item."""
         for payload in payloads:
-            match payload:
-                case Tokens():
-                    self._output.add(payload)
-                case Started() if self._background:
-                    self._lines.add("response.in_progress", {"response": self._head.running(RUNNING)})
-                case Done():
-                    self._reason = payload.finish_reason
-                    self._output.finish(payload.finish_reason)
+            if isinstance(payload, Tokens):
+                self._output.add(payload)
+            elif isinstance(payload, Started) and self._background:
+                self._lines.add("response.in_progress", {"response": self._head.running(RUNNING)})
+            elif isinstance(payload, Done):
+                self._reason = payload.finish_reason
+                self._output.finish(payload.finish_reason)
         return self._lines.take()
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
