@@ -88,7 +88,7 @@ class OutputFiles:
             await on_disk(contents.settle, file_id, content)
         finally:
             if content is not None:
-                content.close()
+                self._keeper.let_go(content)
         now_s = int(self._keeper.clock())
         keep_s = int(self._keep_s if batch.output_keep_s is None else min(self._keep_s, batch.output_keep_s))
         return StoredFile(

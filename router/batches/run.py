@@ -102,7 +102,7 @@ class BatchRun:
                 if lines and not check.errors:
                     await rows.run(BatchStore.add_lines, batch.number, lines)
         finally:
-            content.close()
+            self._tools.keeper.let_go(content)
         if check.errors:
             await rows.run(BatchStore.forget_lines, batch.number)
             await self._advance(BatchState.FAILED, *check.errors)
@@ -121,7 +121,7 @@ class BatchRun:
             await self._lines.run()
         finally:
             self._lines = None
-            content.close()
+            self._tools.keeper.let_go(content)
 
     async def _finish(self) -> None:
         """Write the output files, and end the batch. One that was cancelled before its lines were known has none."""

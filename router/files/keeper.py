@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from router.files.contents import Contents
 from router.files.database import FILE_NAME, FOLDER_NAME, LOCK_NAME, STATE_FILE
@@ -34,6 +34,8 @@ FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 RETRY_AFTER_S = "5"
 ROWS_TIMEOUT_S = 20.0
 CONTENTS_TIMEOUT_S = 60.0
+LAST_CLOSE_TIMEOUT_S = 5.0
+"""Longest wait for contents that are being closed when the server stops."""
 
 log = logging.getLogger("nexa.files")
 
@@ -76,6 +78,7 @@ class FileKeeper:
         self._why = "the server starts"
         self._rows = Lane("file of batches (--state-folder)", max_waiting=1024, timeout_s=ROWS_TIMEOUT_S)
         self._disk = Lane("folder of files (--state-folder)", threads=8, timeout_s=CONTENTS_TIMEOUT_S)
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def run(self, function: Callable[Concatenate[OpenFiles, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``function`` in the thread of the rows; what it does in one call, no other sees half done.
@@ -96,6 +99,12 @@ class FileKeeper:
             FilesUnavailable: the disk fails or does not answer.
         """
         return await self._guarded(self._disk, lambda: function(*args, **kwargs))
+
+    def let_go(self, content: BinaryIO) -> None:
+        """Close a content soon, in another thread: one that hangs on a disk cannot be closed until it answers."""
+        closing = asyncio.ensure_future(self._close_content(content))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     @property
     def contents(self) -> Contents:
@@ -137,11 +146,17 @@ class FileKeeper:
         opened, self._open = self._open, None
         self._why = "the server stops"
         self.opened.clear()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=LAST_CLOSE_TIMEOUT_S)
         if opened is not None:
             with contextlib.suppress(FilesUnavailable):
                 await self._guarded(self._rows, opened.close)
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+    async def _close_content(self, content: BinaryIO) -> None:
+        with contextlib.suppress(FilesUnavailable):  # it is logged, and nothing is lost that anybody was told of
+            await self.on_disk(content.close)
 
     async def _guarded(self, lane: Lane, call: Callable[[], R]) -> R:
         try:

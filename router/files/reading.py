@@ -53,7 +53,7 @@ class ContentResponse(Response):
         except (ClientGone, OSError):
             return  # nobody reads any more
         finally:
-            content.close()
+            self._keeper.let_go(content)
 
     async def _send(self, content: BinaryIO, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})

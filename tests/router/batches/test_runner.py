@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import io
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import pytest
 
 import router.batches.lines
 from router.batches.input import read_bodies
+from router.files.contents import Contents
 from router.jobs.limits import Priority, UserLimits
 from router.jobs.refusals import RefusalReason, Refused
 from router.keys.store import KeyStore
@@ -332,3 +335,39 @@ def test_an_error_of_our_own_interrupts_a_batch_which_then_goes_on(
 
     asyncio.run(go())
     assert "a bug" in caplog.text
+
+
+class FullDisk(io.RawIOBase):
+    """A file on a disk that has no room, neither for what is written nor for what a buffer still holds."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, given: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_is_full_at_the_end_keeps_no_half_written_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("router.batches.runner.RESTART_S", 0.001)
+    begin, begun = Contents.begin, Counter[str]()
+
+    def failing(contents: Contents, file_id: str) -> Any:
+        begun["files"] += 1
+        file = begin(contents, file_id)
+        if begun["files"] != 2:  # the first one is the input
+            return file
+        file.close()
+        return io.BufferedWriter(FullDisk(), 1024 * 1024)
+
+    monkeypatch.setattr(Contents, "begin", failing)
+
+    async def go() -> None:
+        async with running_app(broker_in(tmp_path)) as app:
+            batch = await app.ended(await app.begin([chat_line("a")]))
+            names = {path.name for path in (tmp_path / "files").iterdir()}
+            assert names == {batch["input_file_id"], batch["output_file_id"]}
+
+    asyncio.run(go())
+    assert begun["files"] == 3

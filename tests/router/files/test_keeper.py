@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import io
+import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -175,3 +177,44 @@ def test_files_expire_and_their_contents_with_them(tmp_path: Path) -> None:
         assert await keeper.run(lambda opened: opened.files.used_bytes()) == 3
 
     with_keeper(tmp_path, use)
+
+
+class HangingFile(io.RawIOBase):
+    """A file on a disk that does not answer until it is told to."""
+
+    def __init__(self) -> None:
+        self.answers = threading.Event()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: object) -> int:
+        self.answers.wait(20.0)
+        return 0
+
+
+def test_a_content_that_a_hanging_disk_still_reads_is_closed_without_waiting_for_it(tmp_path: Path) -> None:
+    raw = HangingFile()
+    content = io.BufferedReader(raw)
+
+    async def use(keeper: FileKeeper) -> None:
+        reading = asyncio.ensure_future(keeper.on_disk(content.read, 10))
+        await asyncio.sleep(0)
+        keeper.let_go(content)
+        assert not content.closed
+        raw.answers.set()
+        await reading
+        while not content.closed:  # noqa: ASYNC110 - nothing announces it
+            await asyncio.sleep(0.001)
+
+    with_keeper(tmp_path, use)
+
+
+def test_contents_are_closed_before_the_files_are(tmp_path: Path) -> None:
+    content = io.BytesIO(b"abc")
+
+    async def use(keeper: FileKeeper) -> None:
+        keeper.let_go(content)
+
+    with_keeper(tmp_path, use)
+    assert content.closed
