@@ -130,6 +130,7 @@ class AnswerArchive:
         """
         size_bytes = await self._read(self._store.chain_bytes, answer_id)
         if size_bytes > MAX_CONVERSATION_BYTES:
+            await self.find(answer_id, asking, field)  # nobody else is told its size
             message = f"{field}: expected a conversation of at most {MAX_CONVERSATION_BYTES} bytes, got {size_bytes}"
             raise ApiError(413, message, field)
         take(size_bytes)

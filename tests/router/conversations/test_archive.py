@@ -103,6 +103,7 @@ def test_a_conversation_with_more_than_a_job_can_hold_is_refused(monkeypatch: py
         archive.put(answer("b", "a"))
         error = await refusal(archive.conversation("b", ANNA, FIELD, take))
         assert error.status == 413
+        assert (await refusal(archive.conversation("b", BERT, FIELD, take))).status == 404
 
     with_archive(story)
 
