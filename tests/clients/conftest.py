@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.clients.other_address import forwarded
-from tests.support.clients.packages import CLIENTS, LM_EVAL
+from tests.support.clients.packages import BATCHES, CLIENTS, LM_EVAL
 from tests.support.clients.runs import ClientRuns, ServedAt, client_runs
 from tests.support.clients.served import ClientServer, served
 from tests.support.clients.table import printed_rows
@@ -15,7 +15,9 @@ from tests.support.clients.table import printed_rows
 
 @pytest.fixture(scope="session")
 def client_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClientServer]:
-    with served([*(row.name for row in printed_rows()), LM_EVAL.name], tmp_path_factory.mktemp("clients")) as server:
+    with served(
+        [*(row.name for row in printed_rows()), LM_EVAL.name, BATCHES], tmp_path_factory.mktemp("clients")
+    ) as server:
         yield server
 
 

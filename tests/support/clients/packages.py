@@ -44,6 +44,9 @@ class ClientProgram:
 
 CLAUDE_CODE = ClientProgram("claude", {"Claude Code": "@anthropic-ai/claude-code@2.1.332"})
 CODEX = ClientProgram("codex", {"Codex": "@openai/codex@0.171.0"})
+BATCHES = "batches"
+"""The name of the key for batches."""
+
 LM_EVAL = ClientProgram("with_lm_eval.py", {"lm-eval": "lm-eval[api]==0.4.13"})
 
 CLIENTS = (
