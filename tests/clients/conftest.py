@@ -36,5 +36,6 @@ def runs(client_server: ClientServer, request: pytest.FixtureRequest) -> Iterato
             (program, ServedAt(client_server.server.url, url, client_server.keys))
             for program, url in zip(programs, urls, strict=True)
         ]
-        with client_runs(tasks) as started:
+        lm_eval = [LM_EVAL] if any("lm_eval" in item.name for item in request.session.items) else []
+        with client_runs(tasks, lm_eval) as started:
             yield started

@@ -20,7 +20,7 @@ NEAR = 0.01
 
 
 @pytest.mark.timeout(600)
-def test_choices_are_scored_as_by_llama_cpp(client_server: ClientServer) -> None:
+def test_lm_eval_scores_choices_as_llama_cpp(client_server: ClientServer) -> None:
     questions = [json.loads(line) for line in (TASKS / "questions.jsonl").read_text().splitlines()]
     task = {
         "url": client_server.server.url,

@@ -121,10 +121,18 @@ class ClientRuns:
 
 
 @contextmanager
-def client_runs(programs: Iterable[tuple[ClientProgram, ServedAt]]) -> Iterator[ClientRuns]:
-    """The runs of programs; those that have not begun at the end of the block are not begun."""
+def client_runs(
+    programs: Iterable[tuple[ClientProgram, ServedAt]], also_install: Iterable[ClientProgram] = ()
+) -> Iterator[ClientRuns]:
+    """The runs of programs; those that have not begun at the end of the block are not begun.
+
+    What else is to be installed is so after them, while other tests go on.
+    """
     pool = ThreadPoolExecutor(AT_ONCE)
     try:
-        yield ClientRuns(programs, pool)
+        runs = ClientRuns(programs, pool)
+        for program in also_install:
+            pool.submit(environment_of, program)
+        yield runs
     finally:
         pool.shutdown(cancel_futures=True)
