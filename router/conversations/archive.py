@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -28,7 +30,7 @@ RETRY_DELAY_S = 5.0
 """Wait after a failed write."""
 MAX_UNWRITTEN = 1000
 """Writes that wait for a disk that does not take them; then the oldest is lost."""
-MAX_UNWRITTEN_BYTES = 64 * 1024 * 1024
+MAX_UNWRITTEN_BYTES = 128 * 1024 * 1024
 """Of those writes."""
 LAST_WRITE_TIMEOUT_S = 5.0
 """Longest wait for the disk when the server stops."""
@@ -57,7 +59,7 @@ class AnswerArchive:
     """Stored answers. Users see their own, administrators all.
 
     What is read has all that was written before. While the disk is full or hangs, requests go on and writes wait in
-    memory. ``server`` is the run folder of this server.
+    memory; what they may have is refused with 503. ``server`` is the run folder of this server.
     """
 
     def __init__(self, store: AnswerStore, server: str = "") -> None:
@@ -66,7 +68,8 @@ class AnswerArchive:
         self._unwritten: deque[_Write] = deque()
         self._unwritten_bytes = 0
         self._writer: asyncio.Task[None] | None = None
-        self._write_lock = asyncio.Lock()
+        self._writing: asyncio.Task[None] | None = None
+        self._next_attempt_s = -math.inf
         self._thread = Lane("answers", max_waiting=_MAX_WAITING)  # one thread: only it uses the store
 
     @classmethod
@@ -106,7 +109,7 @@ class AnswerArchive:
         """
         answer = await self._read(self._store.find, answer_id)
         if answer is None or not _may_see(asking, answer):
-            raise _missing(field, answer_id)
+            raise self._missing(field, answer_id)
         return answer
 
     async def delete(self, answer_id: str) -> None:
@@ -136,7 +139,7 @@ class AnswerArchive:
         take(size_bytes)
         chain, items = await self._read(self._load, answer_id)
         if not chain or not all(_may_see(asking, answer) for answer in chain):
-            raise _missing(field, answer_id)
+            raise self._missing(field, answer_id)
         if (lost := chain[-1].parent) is not None:
             message = f"{field}: expected a conversation that is kept as a whole, got one that lacks {shown(lost)}"
             raise ApiError(404, message, field, "previous_response_not_found")
@@ -159,6 +162,8 @@ class AnswerArchive:
         found = await self._read(self._find_items, wanted, asking)
         for index, item in enumerate(items):
             if item["type"] == REFERENCE and item["id"] not in found:
+                if self._is_behind:
+                    raise _unavailable()
                 path = f"input.{index}.id"
                 message = f"{path}: expected an item of a stored response of yours, got {shown(item['id'])}"
                 raise ApiError(404, message, path)
@@ -214,24 +219,37 @@ class AnswerArchive:
         return found
 
     async def _read(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Call the store behind all writes.
+        """Call the store behind all writes, unless these have just failed.
 
         Raises:
             ApiError: 503, the disk does not answer.
         """
-        with contextlib.suppress(*STORAGE_ERRORS):
-            await self._write()
+        if time.monotonic() >= self._next_attempt_s:
+            with contextlib.suppress(*STORAGE_ERRORS):
+                await self._write()
         try:
             return await self._thread.run(function, *arguments)
         except STORAGE_ERRORS as error:
             log.error("stored answers not available: %s", error)
-            message = "the server's stored responses cannot be reached at the moment; its log has the reason"
-            raise ApiError(503, message) from None
+            raise _unavailable() from None
+
+    @property
+    def _is_behind(self) -> bool:
+        """Whether the disk has refused what is still to be written."""
+        return bool(self._unwritten) and self._next_attempt_s > -math.inf
+
+    def _missing(self, field: str, answer_id: str) -> ApiError:
+        """What says that there is no such answer, as far as that can be known."""
+        if self._is_behind:
+            return _unavailable()
+        message = f"{field}: expected a stored response of yours, got {shown(answer_id)}"
+        code = "previous_response_not_found" if field == "previous_response_id" else "response_not_found"
+        return ApiError(404, message, field, code)
 
     def _soon(self, write: _Write) -> None:
         self._unwritten.append(write)
         self._unwritten_bytes += write.size_bytes
-        while len(self._unwritten) > MAX_UNWRITTEN or self._unwritten_bytes > MAX_UNWRITTEN_BYTES:
+        while self._unwritten and (len(self._unwritten) > MAX_UNWRITTEN or self._unwritten_bytes > MAX_UNWRITTEN_BYTES):
             self._unwritten_bytes -= self._unwritten.popleft().size_bytes
             log.error("stored answer lost: the disk has not taken it for too long")
         if self._writer is None or self._writer.done():
@@ -247,19 +265,21 @@ class AnswerArchive:
 
     async def _write(self) -> None:
         # Shielded: when the caller is cancelled, the thread still finishes, and nothing is lost.
-        if self._unwritten or self._write_lock.locked():
-            await asyncio.shield(asyncio.ensure_future(self._write_all()))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.ensure_future(self._write_all())
+        await asyncio.shield(self._writing)
 
     async def _write_all(self) -> None:
-        async with self._write_lock:
-            while self._unwritten:
-                write = self._unwritten.popleft()
-                try:
-                    await self._thread.run(write.do)
-                except STORAGE_ERRORS:
-                    self._unwritten.appendleft(write)
-                    raise
-                self._unwritten_bytes -= write.size_bytes
+        while self._unwritten:
+            write = self._unwritten.popleft()
+            try:
+                await self._thread.run(write.do)
+            except STORAGE_ERRORS:
+                self._unwritten.appendleft(write)
+                self._next_attempt_s = time.monotonic() + RETRY_DELAY_S
+                raise
+            self._next_attempt_s = -math.inf
+            self._unwritten_bytes -= write.size_bytes
 
 
 def items_of(answer: StoredAnswer) -> list[Item]:
@@ -272,10 +292,9 @@ def _may_see(asking: RequestRecord, answer: StoredAnswer) -> bool:
     return asking.admin or answer.user == asking.user
 
 
-def _missing(field: str, answer_id: str) -> ApiError:
-    message = f"{field}: expected a stored response of yours, got {shown(answer_id)}"
-    code = "previous_response_not_found" if field == "previous_response_id" else "response_not_found"
-    return ApiError(404, message, field, code)
+def _unavailable() -> ApiError:
+    message = "the server's stored responses cannot be reached at the moment; its log has the reason"
+    return ApiError(503, message)
 
 
 def _too_many_referred_bytes() -> ApiError:

@@ -216,6 +216,27 @@ def test_a_write_that_failed_is_done_again(monkeypatch: pytest.MonkeyPatch, capl
     assert "disk is full" in caplog.text
 
 
+def test_while_the_disk_fails_what_may_wait_for_it_is_unavailable_and_reads_do_not_wait() -> None:
+    store = FailingStore.open(None, 1000.0, 10**9)
+    store.put(answer("old"))
+    store.failures = 10**6
+
+    async def story(archive: AnswerArchive) -> None:
+        archive.put(answer("new"))
+        found = await asyncio.gather(*(archive.find("old", ANNA) for _ in range(20)))
+        assert found == [answer("old")] * 20
+        assert 10**6 - store.failures <= 2
+        for asked in (archive.find("new", ANNA), archive.conversation("new", ANNA, FIELD, take)):
+            assert (await refusal(asked)).status == 503
+        assert (await refusal(archive.resolved([kept_item(1, "a")[1]], ANNA, take))).status == 503
+        store.failures = 0
+        archive._next_attempt_s = 0.0
+        assert await archive.find("new", ANNA) == answer("new")
+        assert (await refusal(archive.find("none", ANNA))).status == 404
+
+    with_archive(story, store)
+
+
 def test_what_waits_for_the_disk_is_limited(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(archive_module, "MAX_UNWRITTEN", 2)
     monkeypatch.setattr(archive_module, "RETRY_DELAY_S", 0.001)
