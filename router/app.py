@@ -62,7 +62,10 @@ if TYPE_CHECKING:
     from router.telemetry.tracing import Tracing
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Job-Id", "Retry-After", "X-Queue-Position", "X-Should-Retry", "X-Nexa-Warning")
-DESCRIPTION = "Text, speech and image models of this machine, through OpenAI's API and a native one."
+DESCRIPTION = (
+    "Models of this machine for text, embeddings, speech and images, through the APIs of OpenAI, Anthropic and Ollama "
+    "and a native one."
+)
 
 
 def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import tempfile
 from pathlib import Path
 from typing import NoReturn
 
@@ -56,7 +57,7 @@ def check(loaded: LoadedOptions) -> None:
 
     Raises:
         OptionError: no model, an open address without a key, an unusable certificate, traces without their
-            packages, or a default timeout above the maximum.
+            packages, a state folder that cannot be written, or a default timeout above the maximum.
     """
     options = loaded.options
     try:
@@ -72,9 +73,21 @@ def check(loaded: LoadedOptions) -> None:
         raise OptionError(str(error)) from None
     if options.otlp_endpoint and not installed():
         raise OptionError(f"--otlp-endpoint: its packages are not installed; {HOW_TO_INSTALL}")
+    _check_state_folder(_file(options.state_folder))
     if options.default_timeout_s > options.max_timeout_s:
         given, longest = format_seconds(options.default_timeout_s), format_seconds(options.max_timeout_s)
         raise OptionError(f"--default-timeout-s: expected 0 or a time up to --max-timeout-s ({longest}), got {given}")
+
+
+def _check_state_folder(folder: str) -> None:
+    if not folder:
+        return
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        expected = "--state-folder: expected a folder that can be written"
+        raise OptionError(f"{expected}, got {folder!r} ({error.strerror})") from None
 
 
 def needs_key(options: ServerOptions) -> bool:

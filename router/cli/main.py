@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     """The parsers of ``nexa`` and of ``nexa server``."""
     parser: argparse.ArgumentParser = Parser(
-        prog="nexa", description="A local model server that speaks the OpenAI API."
+        prog="nexa", description="A local model server that speaks the APIs of OpenAI, Anthropic and Ollama."
     )
     parser.add_argument("--version", action="version", version=f"nexa {_version()}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")

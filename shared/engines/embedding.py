@@ -10,6 +10,7 @@ from shared.engines.files import Candidate, ModelFiles
 from shared.engines.gguf_files import choose_gguf, read_gguf
 from shared.engines.llama import LLAMA
 from shared.engines.spec import EngineSpec
+from shared.errors import ModelError
 from shared.kinds import JobKind
 
 ENCODERS = frozenset(
@@ -73,8 +74,15 @@ def pooling_of(candidate: Candidate) -> Pooling | None:
 def as_asked(
     engine: str, kinds: tuple[JobKind, ...], path: Path, pooling: str, embeddings: bool
 ) -> tuple[str, tuple[JobKind, ...]]:
-    """The engine and the kinds of job of a recognised model with the options ``pooling`` and ``embeddings``."""
+    """The engine and the kinds of job of a recognised model with the options ``pooling`` and ``embeddings``.
+
+    Raises:
+        ModelError: scores are asked of an encoder without a classifier.
+    """
     if engine == EMBEDDING.name and pooling:
+        if pooling == Pooling.RANK and not _can_rank(read_gguf(path)):
+            expected = f"mean, cls or last for {path.name}, an encoder without a classifier"
+            raise ModelError(f"pooling: expected {expected}, got {pooling!r}")
         return engine, (_kind(Pooling(pooling)),)
     if engine == LLAMA.name and embeddings and pooling_of(read_gguf(path)) is None:
         return EMBEDDING.name, (JobKind.TEXT, _kind(Pooling(pooling or Pooling.LAST)))
@@ -84,6 +92,11 @@ def as_asked(
 def _recognise(candidate: Candidate) -> ModelFiles | None:
     pooling = pooling_of(candidate)
     return None if pooling is None else ModelFiles(candidate.path, EMBEDDING.name, (_kind(pooling),))
+
+
+def _can_rank(candidate: Candidate) -> bool:
+    """Whether the model gives scores: by its classifier, or by the next word, which an encoder does not have."""
+    return has_classifier(candidate) or candidate.header is None or candidate.header.architecture not in ENCODERS
 
 
 def _kind(pooling: Pooling) -> JobKind:

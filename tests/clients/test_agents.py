@@ -44,7 +44,7 @@ def work(tmp_path: Path) -> Path:
 def printed(language: str, server: RunningServer) -> str:
     """The settings that docs/clients.md prints first in this language, for this server and its model."""
     settings = next(block.text for block in examples("docs/clients.md") if block.language == language)
-    return settings.replace("http://127.0.0.1:8000", server.url).replace("smollm2", SCRIPTED_MODEL)
+    return settings.replace("http://127.0.0.1:8000", server.url).replace("qwen3-coder", SCRIPTED_MODEL)
 
 
 def claude(server: RunningServer, work: Path, *words: str) -> list[dict[str, Any]]:

@@ -28,7 +28,6 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INSTALLS = "installs into .venv, which takes minutes; the tests of set-up and package cover it"
 NETWORK = "downloads from the hub"
 LONG = "takes from minutes to an hour"
-CLIENT = "needs a client that is no part of the server's own environment"
 
 NOT_RUN = {
     "make serve     # set up .venv": INSTALLS,
@@ -40,7 +39,6 @@ NOT_RUN = {
     "nexa pull smollm2-360m": NETWORK,
     "nexa server qwen3 nomic-embed-text": NETWORK,
     "make bench ": LONG,
-    "export ANTHROPIC_BASE_URL": CLIENT,
     ".venv/bin/python -m scripts.bench.router_alone\n": LONG,
     ".venv/bin/python -m scripts.chaos ": LONG,
     ".venv/bin/python -m pytest tests/router/http": "is a part of make test",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
@@ -120,14 +120,24 @@ def open_display(log_format: str) -> Display:
 
 
 def announcement(url: str, models: Sequence[ModelSettings], needs_key: bool, ollama_url: str = "") -> str:
-    """The server's address, and that for Ollama's clients, with an example command for each kind of job."""
+    """The server's address and the base URLs of clients, with an example command for each kind of job."""
     names = ", ".join(model.name for model in models)
     key = ' -H "Authorization: Bearer $NEXA_API_KEY"' if needs_key else ""
     of_kind = {kind: model.name for model in reversed(models) for kind in model.kinds}
     commands = [_example(kind, of_kind[kind], url, key) for kind in JobKind if kind in of_kind]
-    addresses = f"{url}, for Ollama's clients at {ollama_url}" if ollama_url else url
-    opening = f"\nServing {names} at {addresses} (Ctrl-C ends it after running requests, twice at once). Try:\n\n"
-    return opening + "\n".join(f"  curl {command}\n" for command in commands)
+    opening = f"\nServing {names} at {url} (Ctrl-C ends it after running requests, twice at once)\n"
+    bases = f"\nBase URLs of clients:\n\n{_base_urls(url, of_kind.keys(), ollama_url)}\nTry:\n\n"
+    return opening + bases + "\n".join(f"  curl {command}\n" for command in commands)
+
+
+def _base_urls(url: str, kinds: Set[JobKind], ollama_url: str) -> str:
+    """A line for each API that these kinds of job have."""
+    bases = {"OpenAI's API": f"{url}/v1"}
+    if JobKind.TEXT in kinds:
+        bases["Anthropic's API"] = url
+    if JobKind.TEXT in kinds or JobKind.EMBEDDING in kinds:
+        bases["Ollama's API"] = f"{url} and {ollama_url}" if ollama_url else url
+    return "".join(f"  {api:<15}  {base}\n" for api, base in bases.items())
 
 
 def _example(kind: JobKind, model: str, url: str, key: str) -> str:

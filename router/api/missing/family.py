@@ -29,7 +29,7 @@ MISSING = EndpointFamily(
         "/v1/containers": MissingApi("containers", "code runs at the client, through tools of its own"),
         "/v1/evals": MissingApi("evaluations", "programs such as lm-eval use POST /v1/completions"),
         "/v1/organization": MissingApi("organizations", "GET /v1/usage and `nexa key` are about users"),
-        "/v1/complete": MissingApi("Anthropic's older completions", "POST /v1/messages"),
+        "/v1/complete": MissingApi("completions in Anthropic's form", "POST /v1/messages takes chats"),
         "/v1/messages/batches": MissingApi("batches of messages", "POST /v1/batches takes batches of other requests"),
     }
 )

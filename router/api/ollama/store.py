@@ -22,6 +22,7 @@ from router.schemas.shown import shown
 from router.storage.database import StorageError
 from shared.errors import ModelError
 from shared.hub.store import NotInstalledError
+from shared.models.catalog import UnknownModelError
 
 router = APIRouter(route_class=UntypedJsonRoute, tags=["ollama"])
 
@@ -52,7 +53,7 @@ async def ollama_delete(body: OllamaDeleteRequest, models: ModelsDep) -> Respons
     name = body.wanted()
     try:
         await models.delete(name)
-    except NotInstalledError:
+    except (NotInstalledError, UnknownModelError):
         raise await not_found(models, name, list(models.names)) from None
     except ServedModelError as error:
         raise ApiError(409, str(error), "model") from None

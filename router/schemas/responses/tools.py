@@ -41,7 +41,8 @@ class ResponseTool(RequestModel):
     @model_validator(mode="after")
     def _named(self) -> Self:
         if self.is_called and (self.name is None or not _NAME.fullmatch(self.name)):
-            got = "none" if self.name is None else shown(self.name)
+            nothing = "none; here name and parameters stand beside type, not in an object of their own"
+            got = nothing if self.name is None else shown(self.name)
             raise ValueError(f"expected a name of 1 to 64 letters, digits, _ and -, got {got}")
         return self
 

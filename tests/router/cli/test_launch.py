@@ -143,3 +143,12 @@ def test_a_truncated_model_file_is_named_before_anything_is_started(
     assert code == 1
     assert "half.gguf" in line
     assert started == {}
+
+
+def test_a_state_folder_that_cannot_be_written_is_refused_before_the_start(
+    started: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    code, line = refusal(capsys, "server", "echo", "--state-folder", f"{tmp_path}/file/state")
+    assert code == 2
+    assert line.startswith("nexa: --state-folder: expected a folder that can be written, got ")

@@ -74,6 +74,16 @@ def test_a_command_is_announced_for_each_kind_that_is_served() -> None:
     assert "/v1/audio/transcriptions" in both
 
 
+def test_the_base_url_of_each_api_that_is_there_is_announced() -> None:
+    shown = announcement("http://h:1", [served(JobKind.TEXT)], needs_key=False, ollama_url="http://h:11434")
+    lines = [line.split() for line in shown.splitlines()]
+    assert ["OpenAI's", "API", "http://h:1/v1"] in lines
+    assert ["Anthropic's", "API", "http://h:1"] in lines
+    assert ["Ollama's", "API", "http://h:1", "and", "http://h:11434"] in lines
+    assert "Anthropic's" not in announcement("http://h:1", [served(JobKind.EMBEDDING)], needs_key=False)
+    assert "Ollama's" not in announcement("http://h:1", [served(JobKind.IMAGE)], needs_key=False)
+
+
 @pytest.mark.parametrize(
     ("line", "shown"),
     [

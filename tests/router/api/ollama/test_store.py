@@ -168,6 +168,12 @@ def test_the_name_of_another_model_is_not_taken() -> None:
     assert post(broker, "/api/copy", {"source": "smol", "destination": "smol"}).status_code == 200
 
 
+def test_deleting_a_model_that_nobody_knows_is_a_404() -> None:
+    answer = delete(FakeBroker(), "nobody-knows")
+    assert answer.status_code == 404
+    assert answer.json()["error"].startswith("model 'nobody-knows' not found; served: ")
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [

@@ -57,3 +57,11 @@ def test_a_quantization_that_the_repository_lacks_is_answered_with_the_nearest(h
     with pytest.raises(ModelError, match=r"one of its quantizations \(Q4_K_M, Q8_0, F16\), got 'Q5_K_M'$"):
         find_models([requested("gemma3:4b-it-q5_K_M")], [])
     assert hub.downloads() == []
+
+
+def test_scores_of_an_encoder_without_a_classifier_are_refused(tmp_path: Path) -> None:
+    file = tmp_path / "encoder.gguf"
+    file.write_bytes(build_gguf({"general.architecture": "bert"}, tensors=[("t", (64, 64))]))
+    asked = RequestedModel(str(file), SingleModelOptions(pooling="rank"), {})
+    with pytest.raises(ModelError, match=r"^pooling: expected mean, cls or last for encoder\.gguf, .*, got 'rank'$"):
+        find_models([asked], [])

@@ -148,7 +148,8 @@ def test_what_is_ignored_is_noted(fields: dict[str, Any], notes: list[str]) -> N
         ({"tools": [{"type": "function"}]}, "tools.0: expected a name of 1 to 64 letters, digits, _ and -, got none"),
         (
             {"tools": [{"type": "function", "function": {"name": "add"}}]},
-            "tools.0: expected a name of 1 to 64 letters, digits, _ and -, got none",
+            "tools.0: expected a name of 1 to 64 letters, digits, _ and -, got none; "
+            "here name and parameters stand beside type, not in an object of their own",
         ),
         ({"tools": [FUNCTION, FUNCTION]}, "tools: expected unique names, got 'add' twice"),
         ({"tool_choice": "required"}, 'tools is required where tool_choice is "required"'),
