@@ -9,6 +9,9 @@ from msgspec import field
 
 from shared.wire.codec import Struct
 
+REPEAT_PENALTY_TOKENS = 64
+"""``repeat_penalty`` counts this many of the last tokens, llama.cpp's default."""
+
 
 class ToolChoice(StrEnum):
     """Whether an answer may, must or must not call a tool. ``NAMED`` goes with :attr:`TextJob.tool_name`."""

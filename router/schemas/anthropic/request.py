@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,10 +23,11 @@ from router.schemas.base import RequestModel, agreed
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
 from router.schemas.text.chat import MAX_MESSAGES
-from router.schemas.text.generation import MAX_STOP_CHARS, MAX_STOPS, MAX_TOKENS
+from router.schemas.text.generation import MAX_TOKENS
+from router.schemas.text.seeds import settled_seed
+from router.schemas.text.stops import MAX_STOPS, checked_stops
+from router.schemas.text.tools import refuse_beside_required_call
 from shared.wire.jobs import Constraint, Sampling, TextJob, ToolChoice
-
-SEED_RANGE = 2**32 - 1
 
 
 class CountRequest(RequestModel, SchedulingFields):
@@ -90,8 +90,7 @@ class CountRequest(RequestModel, SchedulingFields):
         if wanted is None:
             return None
         field = next(name for name, value in names.items() if value is not None)
-        if tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
-            raise ApiError(400, f"{field}: cannot be combined with a required tool call", field)
+        refuse_beside_required_call(field, tool_choice)
         return wanted.constraint(field)
 
 
@@ -119,12 +118,7 @@ class MessagesRequest(CountRequest):
     @field_validator("stop_sequences")
     @classmethod
     def _few_and_short(cls, given: list[str]) -> list[str]:
-        stops = [stop for stop in given if stop]
-        if len(stops) > MAX_STOPS:
-            raise ValueError(f"expected at most {MAX_STOPS} stop sequences, got {len(stops)}")
-        if not all(len(stop) <= MAX_STOP_CHARS for stop in stops):
-            raise ValueError(f"expected stop sequences of at most {MAX_STOP_CHARS} characters")
-        return stops
+        return checked_stops(given, "stop sequences")
 
     def to_job(self) -> TextJob:
         """The job, with how to generate.
@@ -132,12 +126,11 @@ class MessagesRequest(CountRequest):
         Raises:
             ApiError: 400, something in the chat cannot be read, or fields contradict each other.
         """
-        is_random = self.seed is None or self.seed == -1
         sampling = Sampling(
             temperature=self.temperature,
             top_k=max(self.top_k, 0),
             top_p=self.top_p,
-            seed=secrets.randbelow(SEED_RANGE) if is_random or self.seed is None else self.seed % SEED_RANGE,
+            seed=settled_seed(self.seed),
         )
         return replace(super().to_job(), sampling=sampling, max_tokens=self.max_tokens, stop=self.stop_sequences)
 

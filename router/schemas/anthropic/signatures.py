@@ -6,8 +6,7 @@ left out carries the thought, so that it is not lost when the block comes back.
 
 from __future__ import annotations
 
-import base64
-import binascii
+from router.schemas.text.carried_thoughts import packed, unpacked
 
 SIGNATURE = "nexa"
 """Of blocks that have their text."""
@@ -17,14 +16,9 @@ _CARRYING = "nexa."
 
 def carrying(thought: str) -> str:
     """The signature of a block without its text."""
-    return _CARRYING + base64.b64encode(thought.encode()).decode()
+    return packed(thought, _CARRYING)
 
 
 def carried_by(signature: str) -> str:
     """The thought in a signature; empty if there is none, as in another server's."""
-    if not signature.startswith(_CARRYING):
-        return ""
-    try:
-        return base64.b64decode(signature.removeprefix(_CARRYING), validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+    return unpacked(signature, _CARRYING)

@@ -8,15 +8,8 @@ from pydantic import Field
 
 from router.schemas.base import RequestModel
 from router.schemas.text.generation import MAX_TOKENS
+from router.schemas.text.reasoning import effort_named
 from shared.wire.jobs import Constraint, ConstraintKind, ReasoningEffort
-
-_EFFORTS = {
-    "low": ReasoningEffort.LOW,
-    "medium": ReasoningEffort.MEDIUM,
-    "high": ReasoningEffort.HIGH,
-    "xhigh": ReasoningEffort.XHIGH,
-    "max": ReasoningEffort.XHIGH,
-}
 
 _SWITCHED_ON = {"enable_thinking": True}
 """Variables of a chat template."""
@@ -61,7 +54,7 @@ def effort_of(thinking: Thinking | None, config: OutputConfig | None) -> Reasoni
     """How much to think; None leaves it to the model."""
     if not thinks(thinking):
         return ReasoningEffort.NONE
-    return None if config is None or config.effort is None else _EFFORTS[config.effort]
+    return None if config is None or config.effort is None else effort_named(config.effort)
 
 
 def template_options(thinking: Thinking | None) -> dict[str, Any]:

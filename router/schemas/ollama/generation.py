@@ -11,16 +11,12 @@ from router.schemas.errors import ApiError
 from router.schemas.ollama.keep_alive import KEPT_LOADED, KeepAlive
 from router.schemas.ollama.options import DEFAULT_SAMPLING, OllamaOptions
 from router.schemas.scheduling import SchedulingFields
+from router.schemas.text.reasoning import effort_named
 from shared.wire.jobs import Constraint, ConstraintKind, ReasoningEffort, Sampling
 
 MAX_ALTERNATIVES = 20
 
-_EFFORTS = {
-    "low": ReasoningEffort.LOW,
-    "medium": ReasoningEffort.MEDIUM,
-    "high": ReasoningEffort.HIGH,
-    "max": ReasoningEffort.XHIGH,
-}
+_EFFORTS = ("low", "medium", "high", "max")
 
 
 class OllamaGeneration(RequestModel, SchedulingFields):
@@ -117,7 +113,7 @@ class OllamaGeneration(RequestModel, SchedulingFields):
         """How much to think, if the request says so."""
         if self.think is False:
             return ReasoningEffort.NONE
-        return _EFFORTS[self.think] if isinstance(self.think, str) else None
+        return effort_named(self.think) if isinstance(self.think, str) else None
 
     def template_options(self) -> dict[str, Any]:
         """The variables of the chat template."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 from msgspec.structs import replace
@@ -10,16 +9,13 @@ from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.base import RequestModel
 from router.schemas.shown import shown
-from router.schemas.text.generation import MAX_STOP_CHARS, MAX_STOPS, MAX_TOKENS
-from shared.wire.jobs import Sampling
+from router.schemas.text.generation import MAX_TOKENS
+from router.schemas.text.seeds import settled_seed
+from router.schemas.text.stops import checked_stops
+from shared.wire.jobs import REPEAT_PENALTY_TOKENS, Sampling
 
 DEFAULT_SAMPLING = Sampling(temperature=0.8, top_k=40, top_p=0.9)
 """Ollama's defaults, where neither the request nor the model's file has others."""
-
-REPEAT_LAST_N = 64
-"""How many tokens ``repeat_penalty`` counts, which requests cannot change."""
-
-_SEED_RANGE = 2**32 - 1
 
 FIXED_AT_START = (
     "num_batch",
@@ -42,7 +38,7 @@ _NEUTRAL: dict[str, tuple[float, ...]] = {
     "typical_p": (0, 1),
     "tfs_z": (0, 1),
     "mirostat": (0,),
-    "repeat_last_n": (REPEAT_LAST_N,),
+    "repeat_last_n": (REPEAT_PENALTY_TOKENS,),
     "penalize_newline": (True,),
 }
 """Options of samplers that there are not, and the values that need none."""
@@ -71,15 +67,7 @@ class OllamaOptions(RequestModel):
     @field_validator("stop", mode="before")
     @classmethod
     def _stops_as_list(cls, given: Any) -> Any:
-        stops = [given] if isinstance(given, str) else given
-        if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-            raise ValueError(f"expected a string or a list of up to {MAX_STOPS} strings")
-        stops = [stop for stop in stops if stop]
-        if len(stops) > MAX_STOPS:
-            raise ValueError(f"expected at most {MAX_STOPS} stop words, got {len(stops)}")
-        if not all(len(stop) <= MAX_STOP_CHARS for stop in stops):
-            raise ValueError(f"expected stop words of at most {MAX_STOP_CHARS} characters")
-        return stops
+        return checked_stops(given)
 
     def token_limit(self) -> int | None:
         """The most tokens to generate; ``None`` is up to the end of the turn or of the context."""
@@ -90,7 +78,7 @@ class OllamaOptions(RequestModel):
         return list(self.stop or [])
 
     def sampling(self, defaults: Sampling) -> Sampling:
-        """How to sample, with ``defaults`` for what the request does not say. Random seeds are drawn here."""
+        """How to sample, with ``defaults`` for what the request does not say."""
         given = {
             "temperature": self.temperature,
             "top_k": None if self.top_k is None else max(self.top_k, 0),
@@ -100,9 +88,10 @@ class OllamaOptions(RequestModel):
             "presence_penalty": self.presence_penalty,
             "frequency_penalty": self.frequency_penalty,
         }
-        is_random = self.seed is None or self.seed < 0
-        seed = secrets.randbelow(_SEED_RANGE) if is_random else (self.seed or 0) % _SEED_RANGE
-        return replace(defaults, seed=seed, **{name: value for name, value in given.items() if value is not None})
+        seed = None if self.seed is None or self.seed < 0 else self.seed
+        return replace(
+            defaults, seed=settled_seed(seed), **{name: value for name, value in given.items() if value is not None}
+        )
 
     def notes(self, context_tokens: int) -> list[str]:
         """What the options ask for and will not get. ``context_tokens`` is the server's context; 0 if unknown."""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from router.schemas.base import RequestModel
 from router.schemas.errors import ApiError
+from router.schemas.text.reasoning import effort_named
 from shared.wire.jobs import Constraint, ConstraintKind, ReasoningEffort
 
 FORMAT_FIELD = "text.format"
@@ -62,7 +63,5 @@ class ReasoningParameters(RequestModel):
         return (self.summary or self.generate_summary or "none") != "none"
 
     def wanted_effort(self) -> ReasoningEffort | None:
-        """How much to think; None leaves it to the model's options. There is nothing above ``xhigh``."""
-        if self.effort is None:
-            return None
-        return ReasoningEffort.XHIGH if self.effort == "max" else ReasoningEffort(self.effort)
+        """How much to think; None leaves it to the model's options."""
+        return None if self.effort is None else effort_named(self.effort)

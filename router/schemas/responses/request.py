@@ -14,6 +14,7 @@ from router.schemas.responses.parameters import FORMAT_FIELD, ReasoningParameter
 from router.schemas.responses.tools import ResponseTool, checked_tools, choice_notes, chosen_tools, tool_notes
 from router.schemas.text.generation import NO_LIMIT, GenerationRequest, TokenLimit
 from router.schemas.text.reasoning import ReasoningFields
+from router.schemas.text.tools import refuse_beside_required_call
 from shared.wire.jobs import Constraint, ReasoningEffort, TextJob, ToolChoice
 
 MAX_METADATA = 16
@@ -165,9 +166,8 @@ class ResponsesRequest(GenerationRequest, ReasoningFields):
         """
         functions, tool_choice, tool_name = chosen_tools(self.tools, self.tool_choice)
         constraint = self.constraint()
-        if constraint is not None and tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
-            message = f"{constraint.field}: cannot be combined with a required tool call"
-            raise ApiError(400, message, constraint.field)
+        if constraint is not None:
+            refuse_beside_required_call(constraint.field, tool_choice)
         (sampling,) = self.samplings()
         return TextJob(
             messages=messages,

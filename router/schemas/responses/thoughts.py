@@ -5,22 +5,16 @@ Nothing is secret here: the thought is in the same item. The field is for client
 
 from __future__ import annotations
 
-import base64
-import binascii
+from router.schemas.text.carried_thoughts import packed, unpacked
 
 _PREFIX = "nexa1."
 
 
 def packed_thought(thought: str) -> str:
     """The thought as ``encrypted_content``."""
-    return _PREFIX + base64.b64encode(thought.encode()).decode()
+    return packed(thought, _PREFIX)
 
 
 def unpacked_thought(content: str) -> str:
     """The thought in an ``encrypted_content``; empty if another server made it."""
-    if not content.startswith(_PREFIX):
-        return ""
-    try:
-        return base64.b64decode(content[len(_PREFIX) :], validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        return ""
+    return unpacked(content, _PREFIX)

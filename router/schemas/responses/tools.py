@@ -11,7 +11,7 @@ from router.schemas.base import RequestModel
 from router.schemas.errors import ApiError
 from router.schemas.responses.messages import CUSTOM_ARGUMENT
 from router.schemas.shown import shown
-from router.schemas.text.tools import MAX_TOOLS, FunctionDefinition, checked_functions
+from router.schemas.text.tools import MAX_TOOLS, FunctionDefinition, check_given, checked_functions
 from shared.wire.jobs import ToolChoice
 
 CALLED_TYPES = ("function", "custom")
@@ -109,7 +109,7 @@ def chosen_tools(tools: list[ResponseTool], given: Any) -> tuple[list[FunctionDe
         name = given.get("name")
         if not isinstance(name, str):
             raise ApiError(400, f"tool_choice: expected {_FORM}, got {shown(given)}", "tool_choice")
-        _check_given(name, functions)
+        check_given(name, functions, "tool_choice")
         return functions, ToolChoice.NAMED, name
     if kind == "allowed_tools":
         functions = _allowed(functions, given.get("tools"))
@@ -138,13 +138,5 @@ def _allowed(functions: list[FunctionDefinition], tools: Any) -> list[FunctionDe
         raise ApiError(400, f"tool_choice: expected {expected}, got {shown(tools)} as tools", "tool_choice")
     names = [tool.get("name") for tool in tools if tool.get("type") in CALLED_TYPES]
     for name in names:
-        _check_given(name, functions)
+        check_given(name, functions, "tool_choice")
     return [function for function in functions if function.name in names]
-
-
-def _check_given(name: Any, functions: list[FunctionDefinition]) -> None:
-    names = [function.name for function in functions]
-    if name not in names:
-        known = ", ".join(names) or "none was given"
-        message = f"tool_choice: expected a given function ({known[:400]}), got {shown(name)}"
-        raise ApiError(400, message, "tool_choice")

@@ -7,7 +7,6 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.errors import ApiError
-from router.schemas.shown import shown
 from router.schemas.text.generation import GenerationRequest
 from router.schemas.text.messages import Message
 from router.schemas.text.reasoning import ReasoningFields
@@ -18,14 +17,15 @@ from router.schemas.text.tools import (
     FunctionName,
     NamedToolChoice,
     Tool,
+    check_given,
     checked_function_call,
     checked_functions,
     checked_tool_choice,
+    refuse_beside_required_call,
 )
 from shared.wire.jobs import Constraint, TextJob, ToolChoice
 
 MAX_MESSAGES = 4096
-CONSTRAINING = ("grammar", "json_schema", "response_format")
 
 
 class ChatRequest(GenerationRequest, ReasoningFields):
@@ -109,7 +109,7 @@ class ChatRequest(GenerationRequest, ReasoningFields):
             return given
         allowed = self.tool_choice.allowed_tools.names
         for name in allowed:
-            _check_given(name, given, "tool_choice")
+            check_given(name, given, "tool_choice")
         return [function for function in given if function.name in allowed]
 
     def choice(self) -> tuple[ToolChoice, str | None]:
@@ -131,7 +131,7 @@ class ChatRequest(GenerationRequest, ReasoningFields):
                 raise ApiError(400, 'tools is required where tool_choice is "required"', "tools")
             return (ToolChoice(chosen) if functions else ToolChoice.NONE), None
         name = chosen.function.name if isinstance(chosen, NamedToolChoice) else chosen.name
-        _check_given(name, functions, param)
+        check_given(name, functions, param)
         return ToolChoice.NAMED, name
 
     def continues(self) -> bool:
@@ -189,19 +189,11 @@ class ChatRequest(GenerationRequest, ReasoningFields):
         ]
 
     def _check_together(self, constraint: Constraint | None, tool_choice: ToolChoice) -> None:
-        if constraint is not None and tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
-            param = next(name for name in CONSTRAINING if getattr(self, name) is not None)
-            raise ApiError(400, f"{param}: cannot be combined with a required tool call", param)
+        if constraint is not None:
+            refuse_beside_required_call(constraint.field, tool_choice)
         if self.top_logprobs and not self.logprobs:
             message = f"top_logprobs: expected 0 unless logprobs is true, got {self.top_logprobs}"
             raise ApiError(400, message, "top_logprobs")
 
     def _may_call_several(self, tool_choice: ToolChoice) -> bool:
         return self.parallel_tool_calls and not self.is_legacy and tool_choice is not ToolChoice.NAMED
-
-
-def _check_given(name: str, functions: list[FunctionDefinition], param: str) -> None:
-    names = [function.name for function in functions]
-    if name not in names:
-        known = ", ".join(names) or "none was given"
-        raise ApiError(400, f"{param}: expected a given function ({known[:400]}), got {shown(name)}", param)

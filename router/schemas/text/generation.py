@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Annotated, Any, ClassVar
 
 from msgspec.structs import replace
@@ -13,17 +12,14 @@ from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
 from router.schemas.shown import shown
 from router.schemas.text.response_format import ResponseFormat
+from router.schemas.text.seeds import settled_seed
+from router.schemas.text.stops import MAX_STOPS, checked_stops
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling
 
 MAX_CHOICES = 16
-MAX_STOPS = 16
-MAX_STOP_CHARS = 1024
 MAX_LOGIT_BIASES = 4096
 MAX_GRAMMAR_CHARS = 256 * 1024
 MAX_TOKENS = 2**31 - 1
-
-_SEED_RANGE = 2**32 - 1
-"""Seeds are smaller than this: llama.cpp's have 32 bits, and the highest one means "random" there."""
 
 NO_LIMIT = -1
 """What llama.cpp's clients send as ``max_tokens`` for an answer up to the end of the context."""
@@ -89,15 +85,7 @@ class GenerationRequest(RequestModel, SchedulingFields):
     @field_validator("stop", "stop_words", mode="before")
     @classmethod
     def _stops_as_list(cls, given: Any) -> Any:
-        stops = [given] if isinstance(given, str) else given
-        if not isinstance(stops, list) or not all(isinstance(stop, str) for stop in stops):
-            raise ValueError(f"expected a string or a list of up to {MAX_STOPS} strings")
-        stops = [stop for stop in stops if stop]
-        if len(stops) > MAX_STOPS:
-            raise ValueError(f"expected at most {MAX_STOPS} stop words, got {len(stops)}")
-        if not all(len(stop) <= MAX_STOP_CHARS for stop in stops):
-            raise ValueError(f"expected stop words of at most {MAX_STOP_CHARS} characters")
-        return stops
+        return checked_stops(given)
 
     @field_validator("logit_bias", mode="before")
     @classmethod
@@ -120,18 +108,8 @@ class GenerationRequest(RequestModel, SchedulingFields):
         return []
 
     def samplings(self, prompts: int = 1) -> list[Sampling]:
-        """How to sample each choice: those of the first prompt, then those of the second, and so on.
-
-        The seed of a choice is ``seed`` plus its index. Random seeds are drawn here, so that after a failover the next
-        worker uses the same seed.
-        """
-        is_random = self.seed is None or self.seed == -1
-        first_seed = 0 if self.seed is None else self.seed
-        seeds = [
-            secrets.randbelow(_SEED_RANGE) if is_random else (first_seed + choice) % _SEED_RANGE
-            for _ in range(prompts)
-            for choice in range(self.n)
-        ]
+        """How to sample each choice: those of the first prompt, then those of the second, and so on."""
+        seeds = [settled_seed(self.seed, choice) for _ in range(prompts) for choice in range(self.n)]
         first = Sampling(
             temperature=self.temperature,
             top_k=max(self.top_k, 0),

@@ -21,6 +21,11 @@ _FORMATS = {
 }
 
 
+def effort_named(word: str) -> ReasoningEffort:
+    """How much to think, in the words of any API. There is nothing above ``xhigh``: ``max`` is the same."""
+    return ReasoningEffort.XHIGH if word == "max" else ReasoningEffort(word)
+
+
 class ReasoningFields(BaseModel):
     """Whether and how much a model thinks, and where its thoughts go."""
 
@@ -50,7 +55,7 @@ class ReasoningFields(BaseModel):
 
     def wanted_effort(self) -> ReasoningEffort | None:
         """How much to think; ``None`` leaves it to the model's options."""
-        return None if self.reasoning_effort is None else ReasoningEffort(self.reasoning_effort)
+        return None if self.reasoning_effort is None else effort_named(self.reasoning_effort)
 
     def wanted_format(self) -> ReasoningFormat | None:
         """Where thoughts go; ``None`` leaves it to the model's options."""

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field
 
 from router.schemas.base import RequestModel
+from router.schemas.errors import ApiError
+from router.schemas.shown import shown
+from shared.wire.jobs import ToolChoice
 
 MAX_TOOLS = 128
 TOOL_CHOICES = ("auto", "none", "required")
@@ -138,3 +142,25 @@ def checked_function_call(given: Any) -> Any:
     if isinstance(given, str) and given in ("auto", "none"):
         return given
     raise ValueError('expected "auto", "none" or {"name": "<one of functions>"}')
+
+
+def check_given(name: Any, functions: Sequence[FunctionDefinition], field: str) -> None:
+    """Check that a function of this name was given. ``field`` is where the request names it.
+
+    Raises:
+        ApiError: 400, it was not.
+    """
+    names = [function.name for function in functions]
+    if name not in names:
+        known = ", ".join(names) or "none was given"
+        raise ApiError(400, f"{field}: expected a given function ({known[:400]}), got {shown(name)}", field)
+
+
+def refuse_beside_required_call(field: str, tool_choice: ToolChoice) -> None:
+    """Refuse a constraint on an answer's text, which ``field`` sets, where a call is required.
+
+    Raises:
+        ApiError: 400, a call is required.
+    """
+    if tool_choice in (ToolChoice.REQUIRED, ToolChoice.NAMED):
+        raise ApiError(400, f"{field}: cannot be combined with a required tool call", field)

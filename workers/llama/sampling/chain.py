@@ -6,10 +6,7 @@ from typing import Any
 
 import llama_cpp
 
-from shared.wire.jobs import Sampling
-
-REPEAT_PENALTY_TOKENS = 64
-"""``repeat_penalty`` counts this many of the last tokens, llama.cpp's default."""
+from shared.wire.jobs import REPEAT_PENALTY_TOKENS, Sampling
 
 ANSWER_PENALTY_TOKENS = 1 << 16
 """``frequency_penalty`` and ``presence_penalty`` count the whole answer, as OpenAI's do."""

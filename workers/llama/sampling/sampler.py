@@ -16,11 +16,10 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.wire.jobs import Sampling
+from shared.wire.jobs import REPEAT_PENALTY_TOKENS, Sampling
 from workers.llama.sampling.candidates import Candidates, has_ties, top_k_bound
 from workers.llama.sampling.chain import (
     ANSWER_PENALTY_TOKENS,
-    REPEAT_PENALTY_TOKENS,
     draw_chain,
     has_penalties,
     is_greedy,

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from shared.wire.jobs import Sampling
-from workers.llama.sampling.chain import ANSWER_PENALTY_TOKENS, MIN_TEMPERATURE, REPEAT_PENALTY_TOKENS
+from shared.wire.jobs import REPEAT_PENALTY_TOKENS, Sampling
+from workers.llama.sampling.chain import ANSWER_PENALTY_TOKENS, MIN_TEMPERATURE
 from workers.llama.sampling.sampler import Sampler, draw_seed
 
 DRAWS = 6
