@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic_core import from_json
+
 from router.answers.choices import CollectedChoice
 from router.answers.stream_format import StreamFormat, comment
 from router.answers.submission import SubmittedRequest
@@ -54,7 +56,7 @@ def whole_message(
                 content.append({"type": TEXT, "text": text})
             case _:
                 call = choice.calls[index]
-                content.append(_tool_use(submitted, index, call.name, json.loads(call.arguments or "{}")))
+                content.append(_tool_use(submitted, index, call.name, _given(call.arguments)))
     return {
         **_head(submitted),
         "content": content,
@@ -216,6 +218,18 @@ def _signature(thought: str, omits_thoughts: bool) -> str:
 def _tool_use(submitted: SubmittedRequest, index: int, name: str, given: Any) -> dict[str, Any]:
     """A call. Its id is the same in whole and in streamed answers."""
     return {"type": TOOL_USE, "id": f"toolu_{submitted.record.answer_id}{index:02}", "name": name, "input": given}
+
+
+def _given(arguments: str) -> Any:
+    """The arguments of a call; of one that was cut off, those that are whole, as clients of streams read them."""
+    try:
+        return json.loads(arguments or "{}")
+    except ValueError:
+        pass
+    try:
+        return from_json(arguments, allow_partial=True)
+    except ValueError:
+        return {}
 
 
 def _stop(done: Done) -> dict[str, Any]:

@@ -67,6 +67,22 @@ def test_thoughts_words_and_calls_are_blocks() -> None:
     assert message["usage"]["output_tokens_details"] == {"thinking_tokens": 2}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "given"),
+    [('{"city": "Os', {}), ('{"city": "Oslo", "day": "Mo', {"city": "Oslo"}), ('{"', {}), ("{", {}), ("x", {})],
+)
+def test_of_a_call_that_was_cut_off_a_message_has_what_is_whole(arguments: str, given: dict[str, str]) -> None:
+    cut_off: Script = [
+        Started(7, 3),
+        Tokens("", [1], tool_calls=[ToolCallDelta(0, "weather", arguments)]),
+        Done(FinishReason.LENGTH, 7, 3, 1, 0.1),
+    ]
+    message = post(FakeBroker(script=cut_off), PATH, BODY).json()
+    (block,) = message["content"]
+    assert (block["type"], block["name"], block["input"]) == ("tool_use", "weather", given)
+    assert message["stop_reason"] == "max_tokens"
+
+
 def test_the_events_of_a_message() -> None:
     response = post(FakeBroker(script=THOUGHT_AND_CALLS), PATH, STREAM)
     assert response.headers["content-type"] == "text/event-stream; charset=utf-8"
