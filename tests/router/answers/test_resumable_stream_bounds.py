@@ -40,7 +40,7 @@ def test_a_job_whose_client_stays_away_is_cancelled_and_forgotten() -> None:
 
 def test_a_job_whose_client_comes_back_goes_on() -> None:
     """Another job, whose client left later and stays away, shows that the time is over."""
-    broker = paced(resume_timeout_s=1.5)
+    broker = paced(resume_timeout_s=3.0)
     broker.allowed = 3
     with serving(broker) as url:
         first = ask(url)
