@@ -62,6 +62,11 @@ def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder,
         pairs = TemplatePairs(model.vocabulary, template) if template else ClassifierPairs(model.vocabulary)
         computer = PooledContext(model, Pooling.RANK, batch_tokens, physical_tokens, options.threads)
         maker = PairInputs(model.vocabulary, pairs, limit)
+    elif not options.is_causal:
+        message = (
+            "expected a reranker with a classifier, or one that writes yes or no, got an encoder without a classifier"
+        )
+        raise EngineLoadError(message)
     else:
         template = rerank_template(model.native) or _chat_with_places(model, options)
         computer = YesNoContext(model, batch_tokens, pack_tokens, options.threads)

@@ -139,6 +139,17 @@ def test_a_classifier_of_many_classes_is_no_reranker(tmp_path: Path) -> None:
         pass
 
 
+def test_an_encoder_without_a_classifier_is_no_reranker(tmp_path: Path) -> None:
+    model = small_bert()
+    model.weights = {name: values for name, values in model.weights.items() if not name.startswith("cls")}
+    path = model.write(tmp_path / "m.gguf")
+    with (
+        pytest.raises(EngineLoadError, match=r"expected a reranker with a classifier, .* got an encoder without"),
+        loaded(path, JobKind.RERANK),
+    ):
+        pass
+
+
 def test_a_judge_is_asked_by_the_files_template(judge: tuple[SmallModel, Path], vocabulary: Vocabulary) -> None:
     model, path = judge
     assert inspect_model(path).kinds == (JobKind.RERANK,)
