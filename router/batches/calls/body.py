@@ -26,12 +26,15 @@ class BodyFacts(msgspec.Struct, frozen=True):
 
 
 def facts_of(body: bytes) -> BodyFacts:
-    """What a body says. What is wrong with it otherwise, its endpoint says.
+    """What a body says. What is wrong with it otherwise, its endpoint says: numbers or texts that cannot be read, too.
 
     Raises:
         ApiError: 400, it asks for a stream, or to be run in the background.
     """
-    read = msgspec.json.decode(body, type=_Body)
+    try:
+        read = msgspec.json.decode(body, type=_Body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return BodyFacts("", 1)
     for name in ("stream", "background"):
         value = getattr(read, name)
         if value not in (None, False):

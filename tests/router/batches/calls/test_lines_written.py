@@ -31,6 +31,14 @@ def test_a_body_says_its_model_and_how_many_jobs_it_takes(body: dict[str, Any], 
     assert (facts.model, facts.jobs) == (model, jobs)
 
 
+@pytest.mark.parametrize(
+    "body", [b'{"model":"\xff"}', b'{"n":1e999}', b'{"prompt":[1e999]}', b'{"n":%s}' % (b"9" * 5000)]
+)
+def test_what_cannot_be_read_is_left_to_the_endpoint(body: bytes) -> None:
+    facts = facts_of(body)
+    assert (facts.model, facts.jobs) == ("", 1)
+
+
 @pytest.mark.parametrize("name", ["stream", "background"])
 def test_streams_and_background_answers_are_refused(name: str) -> None:
     with pytest.raises(ApiError, match=f"{name}: expected false in a batch, got True") as raised:
