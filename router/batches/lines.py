@@ -91,7 +91,7 @@ class BatchLines:
         lines = await self._tools.rows.run(BatchStore.undone, self._batch.number, self._last_read, READ_AHEAD)
         if not lines:
             return False
-        bodies = await self._tools.keeper.on_disk(read_bodies, self._content, lines)
+        bodies = await self._tools.keeper.in_background(read_bodies, self._content, lines)
         self._ahead.extend(map(ReadLine, lines, bodies))
         self._last_read = lines[-1].number
         return True

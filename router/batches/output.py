@@ -68,7 +68,7 @@ class OutputFiles:
         """Remove what was written in vain; a disk that refuses that too is asked again at the next start."""
         for file_id in self._written:
             with contextlib.suppress(FilesUnavailable):
-                await self._keeper.on_disk(self._keeper.contents.remove, file_id)
+                await self._keeper.in_background(self._keeper.contents.remove, file_id)
 
     async def _write(self, batch: StoredBatch, name: str, parts: AsyncIterator[bytes]) -> StoredFile | None:
         """A file of these parts; None without any."""
@@ -76,7 +76,7 @@ class OutputFiles:
         self._written.append(file_id)
         content: BinaryIO | None = None
         size_bytes = 0
-        on_disk, contents = self._keeper.on_disk, self._keeper.contents
+        on_disk, contents = self._keeper.in_background, self._keeper.contents
         try:
             async for part in parts:
                 if content is None:

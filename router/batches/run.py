@@ -51,7 +51,7 @@ class BatchRun:
         while not self.batch.state.ended:
             match self.batch.state:
                 case BatchState.VALIDATING:
-                    await self._until_stopped(self._check_input())
+                    await self._until_stopped(self._check_in_turn())
                 case BatchState.IN_PROGRESS:
                     await self._until_stopped(self._run_lines())
                     await self._advance(BatchState.FINALIZING)
@@ -89,6 +89,10 @@ class BatchRun:
         if not stage.cancelled():
             stage.result()
 
+    async def _check_in_turn(self) -> None:
+        async with self._tools.checks:
+            await self._check_input()
+
     async def _check_input(self) -> None:
         batch, rows = self.batch, self._tools.rows
         await rows.run(BatchStore.forget_lines, batch.number)
@@ -98,7 +102,7 @@ class BatchRun:
             return
         check = InputCheck(content, batch.endpoint, self._tools.max_body_bytes, self._tools.max_values)
         try:
-            while (lines := await self._tools.keeper.on_disk(check.next_lines)) is not None:
+            while (lines := await self._tools.keeper.in_background(check.next_lines)) is not None:
                 if lines and not check.errors:
                     await rows.run(BatchStore.add_lines, batch.number, lines)
         finally:
@@ -140,4 +144,4 @@ class BatchRun:
 
     async def _open_input(self) -> BinaryIO | None:
         keeper = self._tools.keeper
-        return await keeper.on_disk(keeper.contents.open, self.batch.input_file_id)
+        return await keeper.in_background(keeper.contents.open, self.batch.input_file_id)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from router.batches.calls.gate import LineGate
@@ -12,6 +13,9 @@ from router.batches.rows import BatchRows
 from router.batches.store import StoredBatch
 from router.files.keeper import FileKeeper
 from router.http.request_record import Behalf
+
+CHECKS = 2
+"""Inputs that are checked at once. Each needs the memory of all its names."""
 
 
 class CallLine(Protocol):
@@ -39,6 +43,8 @@ class BatchTools:
     output_keep_s: float
     max_body_bytes: int
     max_values: int
+    checks: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CHECKS))
+    """For those who check an input."""
 
     def now_s(self) -> float:
         """Seconds since the epoch."""

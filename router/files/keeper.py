@@ -32,6 +32,8 @@ OPEN_RETRY_S = 5.0
 CLEAN_INTERVAL_S = 600.0
 FULL_DISK = (errno.ENOSPC, errno.EDQUOT)
 RETRY_AFTER_S = "5"
+BACKGROUND_CALLS = 4
+"""Of the threads for contents, what work without a waiting client has at once."""
 ROWS_TIMEOUT_S = 20.0
 CONTENTS_TIMEOUT_S = 60.0
 LAST_CLOSE_TIMEOUT_S = 5.0
@@ -79,6 +81,7 @@ class FileKeeper:
         self._rows = Lane("file of batches (--state-folder)", max_waiting=1024, timeout_s=ROWS_TIMEOUT_S)
         self._disk = Lane("folder of files (--state-folder)", threads=8, timeout_s=CONTENTS_TIMEOUT_S)
         self._closing: set[asyncio.Task[None]] = set()
+        self._background = asyncio.Semaphore(BACKGROUND_CALLS)
 
     async def run(self, function: Callable[Concatenate[OpenFiles, P], R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call ``function`` in the thread of the rows; what it does in one call, no other sees half done.
@@ -105,6 +108,15 @@ class FileKeeper:
         closing = asyncio.ensure_future(self._close_content(content))
         self._closing.add(closing)
         closing.add_done_callback(self._closing.discard)
+
+    async def in_background(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """As :meth:`on_disk`, for work that no client waits for. It waits for its turn, and leaves threads to others.
+
+        Raises:
+            FilesUnavailable: the disk fails or does not answer.
+        """
+        async with self._background:
+            return await self.on_disk(function, *args, **kwargs)
 
     @property
     def contents(self) -> Contents:

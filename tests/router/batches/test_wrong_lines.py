@@ -8,6 +8,9 @@ from typing import Any, BinaryIO
 
 import pytest
 
+from router.batches.input import InputCheck
+from router.batches.store import InputLine
+from router.batches.tools import CHECKS
 from router.files.contents import Contents
 from tests.support.batches.running_app import broker_in, chat_line, jsonl, running_app
 
@@ -58,3 +61,29 @@ def test_a_full_disk_delays_the_end_of_a_batch_and_leaves_nothing(
             assert {path.name for path in (tmp_path / "files").iterdir()} == {file_id, batch["output_file_id"]}
 
     asyncio.run(go())
+
+
+def test_few_inputs_are_checked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[Any] = []
+    most = [0]
+
+    class CountedCheck(InputCheck):
+        def next_lines(self) -> list[InputLine] | None:
+            if self not in checked:
+                checked.append(self)
+            most.append(len(checked))
+            lines = super().next_lines()
+            if lines is None:
+                checked.remove(self)
+            return lines
+
+    monkeypatch.setattr("router.batches.run.InputCheck", CountedCheck)
+
+    async def go() -> None:
+        async with running_app(broker_in(tmp_path)) as app:
+            batches = await asyncio.gather(*(app.begin([chat_line("a")]) for _ in range(8)))
+            for batch in batches:
+                assert (await app.ended(batch))["status"] == "completed"
+
+    asyncio.run(go())
+    assert 1 <= max(most) <= CHECKS

@@ -151,6 +151,19 @@ def test_a_disk_that_fails_is_a_503_with_its_reason_and_a_full_one_a_507(tmp_pat
     with_keeper(tmp_path, use)
 
 
+def test_work_in_the_background_waits_for_its_turn_and_leaves_threads_to_clients(tmp_path: Path) -> None:
+    go_on = threading.Event()
+
+    async def use(keeper: FileKeeper) -> None:
+        work = [asyncio.ensure_future(keeper.in_background(go_on.wait, 20)) for _ in range(200)]
+        await asyncio.sleep(0)
+        assert await keeper.on_disk(lambda: "read") == "read"
+        go_on.set()
+        assert all(await asyncio.gather(*work))
+
+    with_keeper(tmp_path, use)
+
+
 def test_a_content_whose_writing_fails_leaves_nothing(tmp_path: Path) -> None:
     contents = Contents(tmp_path)
 
