@@ -7,6 +7,7 @@ from typing import Protocol
 from shared.kinds import JobKind, kind_of
 from shared.wire.jobs import EmbedJob, Truncation, Work
 from shared.wire.payloads import JobError
+from workers.embedding.long_texts import LongTexts
 from workers.llama.native.vocabulary import Vocabulary
 
 TOO_LONG = "context_length_exceeded"
@@ -31,6 +32,7 @@ class TextInputs:
         self._limit = limit
         self._dimensions = dimensions
         self._before, self._after = special_tokens(vocabulary)
+        self._texts = LongTexts(vocabulary)
 
     def make(self, work: Work) -> list[list[int]]:
         if not isinstance(work, EmbedJob):
@@ -46,8 +48,8 @@ class TextInputs:
 
     def _tokens(self, given: str | list[int], name: str, truncate: Truncation) -> list[int]:
         if isinstance(given, str):
-            tokens = self._vocabulary.tokenize(given, add_special=True, parse_special=True)
             before, after = self._before, self._after
+            tokens = [*before, *self._texts.tokenize(given), *after]
         else:
             self._check(given, name)
             tokens, before, after = given, [], []

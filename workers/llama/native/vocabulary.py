@@ -92,7 +92,7 @@ class Vocabulary:
         """The texts of control and of user-defined tokens."""
         control, user_defined = set(), set()
         for token in range(self.size):
-            attributes = llama_cpp.llama_vocab_get_attr(self._vocab, token)
+            attributes = self.attributes(token)
             if attributes & (llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN):
                 control.add(self._special_text(token))
             elif attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:
@@ -128,9 +128,13 @@ class Vocabulary:
         tokens = self.tokenize(text, add_special=False, parse_special=True)
         if len(tokens) != 1:
             return None
-        attributes = llama_cpp.llama_vocab_get_attr(self._vocab, tokens[0])
+        attributes = self.attributes(tokens[0])
         special = llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED
         return tokens[0] if attributes & special else None
+
+    def attributes(self, token: int) -> int:
+        """The attributes of a token, as llama.cpp's flags."""
+        return int(llama_cpp.llama_vocab_get_attr(self._vocab, token))
 
     def grammar_tokenizer(self) -> LLTokenizer:
         """The vocabulary for llguidance. Building it takes some tenths of a second."""
