@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
+from array import array
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 import numpy as np
 
-from shared.wire.jobs import EmbedJob
+from shared.wire.jobs import EmbedJob, RerankJob, Work
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Payload, Scores, Started, Vectors
 from workers.embedding.computer import Computer, Rows
@@ -21,6 +22,9 @@ from workers.llama.sandbox.attempt import Limits, PreparationAttempt
 
 PREPARING_WAIT_S = 0.05
 """Longest time that a step without work waits for a job that is being prepared."""
+
+QUICK_CHARS = 32 * 1024
+"""Jobs with more text are prepared beside the others, which take milliseconds."""
 
 PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the server's log has the reason")
 NOT_FINITE = Failed(500, "the model gave numbers that are not finite for this request")
@@ -87,9 +91,12 @@ class Encoder:
         received_at_s = time.monotonic()
 
         def prepare(_attempt: PreparationAttempt) -> WaitingJob:
-            return WaitingJob(job, self._maker.make(job.work), received_at_s)
+            # As lists, the tokens of all jobs that wait would take nine times the memory.
+            inputs = [array("i", tokens) for tokens in self._maker.make(job.work)]
+            return WaitingJob(job, inputs, received_at_s)
 
-        self._preparing[job.job_id] = self._lanes.submit(job.job_id, job.party, prepare)
+        takes_long = _chars(job.work) > QUICK_CHARS
+        self._preparing[job.job_id] = self._lanes.submit(job.job_id, job.party, prepare, takes_long)
 
     def cancel(self, job_id: str) -> None:
         """Drop a job. Unknown ids are ignored."""
@@ -163,3 +170,10 @@ class Encoder:
             done = Done(FinishReason.STOP, job.prompt_tokens, 0, 0, job.ttft_s())
             emitted.append((job_id, done))
         return emitted
+
+
+def _chars(work: Work) -> int:
+    """The length of a job's texts. A query is read with each document."""
+    if isinstance(work, RerankJob):
+        return sum(map(len, work.documents)) + len(work.query) * len(work.documents)
+    return sum(map(len, work.inputs)) if isinstance(work, EmbedJob) else 0

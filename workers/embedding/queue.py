@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shared.virtual_counters import VirtualCounters
@@ -29,7 +30,7 @@ class WaitingJob:
     """
 
     job: EngineJob
-    inputs: list[list[int]]
+    inputs: Sequence[Sequence[int]]
     received_at_s: float
     waiting: list[int] = field(init=False)
     unfinished: int = field(init=False)
@@ -56,7 +57,7 @@ class WaitingJob:
             return None
         index = self.waiting.pop(place)
         self.taken_tokens += len(self.inputs[index])
-        return BatchInput(self.job.job_id, index, self.inputs[index])
+        return BatchInput(self.job.job_id, index, list(self.inputs[index]))
 
     def ttft_s(self) -> float:
         """Time from its receipt to its first result."""

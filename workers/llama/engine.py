@@ -104,7 +104,7 @@ class LlamaEngine:
         prepare: Callable[[PreparationAttempt], Prepared] = partial(self._prepare, job, time.monotonic())
         if isinstance(job.work, TokenizeJob):
             prepare = partial(self._tokenizer.tokenize, job.work)
-        future = self._lanes.submit(job.job_id, job.party, prepare, compiles=has_grammar(job.work))
+        future = self._lanes.submit(job.job_id, job.party, prepare, takes_long=has_grammar(job.work))
         self._preparing[job.job_id] = future
         if isinstance(job.work, TextJob) and not self._scheduler.has_running(job.party):
             self._newcomers.append(future)

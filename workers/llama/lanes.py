@@ -59,16 +59,16 @@ class PreparationLanes(Generic[T]):
         self._threads = [thread for name, lane in lanes.items() for thread in self._begin(lane, name)]
 
     def submit(
-        self, job_id: str, party: Party, prepare: Callable[[PreparationAttempt], T], compiles: bool = False
+        self, job_id: str, party: Party, prepare: Callable[[PreparationAttempt], T], takes_long: bool = False
     ) -> Future[T]:
         """Prepare a job. ``prepare`` raises :class:`NeedsTime` if its attempt is quick and that does not suffice.
 
-        ``compiles``: it has a grammar. Jobs without one take milliseconds, and do not wait for the others.
+        ``takes_long``: it has a grammar, or much text. Other jobs take milliseconds, and do not wait for the others.
         """
         errand = Errand(job_id, party, prepare)
         with self._changed:
             self._errands[job_id] = errand
-            (self._quick if compiles else self._plain).add(errand)
+            (self._quick if takes_long else self._plain).add(errand)
             self._changed.notify_all()
         return errand.future
 

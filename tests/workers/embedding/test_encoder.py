@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import tracemalloc
 from collections.abc import Iterator
 
 import numpy as np
@@ -31,6 +33,20 @@ class CountingComputer:
 
     def close(self) -> None:
         pass
+
+
+class ManyTokens:
+    """Makes inputs of 200,000 tokens in all; a job with a long text has to wait."""
+
+    def __init__(self) -> None:
+        self.go_on = threading.Event()
+
+    def make(self, work: Work) -> list[list[int]]:
+        assert isinstance(work, EmbedJob)
+        if isinstance(work.inputs[0], str):
+            self.go_on.wait(20)
+            return [[1]]
+        return [list(range(1000, 3000)) for _ in range(100)]
 
 
 class TokenIds:
@@ -136,3 +152,33 @@ def test_of_two_logits_the_relevant_one_counts() -> None:
 def test_likelihoods_stay_as_they_are() -> None:
     rows = np.array([[0.25, 0.75]], np.float32)
     assert ScoreWriter(0, is_likelihood=True).write(EngineJob("a", EmbedJob([])), [0], rows).values == [0.25]
+
+
+def test_jobs_that_wait_take_four_bytes_a_token(computer: CountingComputer) -> None:
+    encoder = Encoder(ManyTokens(), computer, VectorWriter(), computer.batch_tokens)
+    tracemalloc.start()
+    try:
+        submit(encoder, "a", [1])
+        while not encoder.step():
+            pass
+        assert tracemalloc.get_traced_memory()[0] < 1_500_000
+    finally:
+        tracemalloc.stop()
+        encoder.close()
+
+
+def test_jobs_of_much_text_do_not_delay_the_preparation_of_others(computer: CountingComputer) -> None:
+    maker = ManyTokens()
+    encoder = Encoder(maker, computer, VectorWriter(), computer.batch_tokens)
+    try:
+        for number in range(8):
+            job = EngineJob(f"long {number}", EmbedJob(["x" * 100_000]), user=f"user {number}")
+            encoder.submit(job)
+        submit(encoder, "short", [1], user="other")
+        while not (emitted := encoder.step()):
+            pass
+        assert [job_id for job_id, _ in emitted] == ["short"]
+        assert not maker.go_on.is_set()
+    finally:
+        maker.go_on.set()
+        encoder.close()

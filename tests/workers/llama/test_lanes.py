@@ -75,7 +75,7 @@ def test_jobs_without_a_grammar_do_not_wait_for_grammars(lanes: PreparationLanes
         ended.wait()
         return "compiled"
 
-    compiled = [lanes.submit(f"job {n}", (f"user {n}", 1.0), compile_it, compiles=True) for n in range(5)]
+    compiled = [lanes.submit(f"job {n}", (f"user {n}", 1.0), compile_it, takes_long=True) for n in range(5)]
     for _ in range(2):
         began.acquire()
     try:
