@@ -8,6 +8,7 @@ import math
 import socket
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -39,6 +40,19 @@ MIN_KEY_CHARS = 16
 """A shorter key for all users is warned about."""
 
 
+class StoppingServer(uvicorn.Server):
+    """Calls ``stop`` as soon as it is to stop: what may end then need not hold it up until the drain timeout."""
+
+    def __init__(self, stop: Callable[[], None], config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stop = stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop."""
+        self._stop()
+        await super().shutdown(sockets)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serve HTTP until a signal arrives, and return the exit code."""
     options = _parser().parse_args(arguments)
@@ -57,7 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
         log.warning("API key is short and could be guessed", extra={**expected, "remedy": "openssl rand -hex 16"})
     tls = tls_context(settings.ssl_certfile, settings.ssl_keyfile)
     checked = HostCheck(app, settings, lambda: app.state.access.needs_key)
-    server = uvicorn.Server(
+    server = StoppingServer(
+        app.state.models.close,
         uvicorn.Config(
             AdminSocket(app, checked, admin_socket_in(Path(settings.run_folder))),
             host=settings.host,
@@ -73,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_TIMEOUT_S,
             timeout_graceful_shutdown=math.ceil(settings.drain_timeout_s),
-        )
+        ),
     )
     # Passed as sockets: given only a number, uvicorn would take it for a Unix socket.
     inherited = [socket.socket(fileno=descriptor) for descriptor in options.fd or ()]

@@ -99,11 +99,14 @@ class Pull:
         """Yield the state of each file, in their order, as it changes, until all is fetched.
 
         Raises:
+            PullStopped: the server is to stop, whether or not the hub still sends.
             ModelError, OSError: it cannot be fetched.
         """
         at, seen = 0, None
         while True:
             ended = self._end.done()
+            if self._stopping and not ended:
+                raise PullStopped("the server stops; what has arrived is kept, and the next attempt goes on from there")
             files = self._files[at:]
             for file in files:
                 if file != seen:

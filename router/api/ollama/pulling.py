@@ -14,7 +14,7 @@ from router.answers.stream_format import JSON_LINES
 from router.api.ollama.asked import how_to_serve
 from router.http.disconnect import ClientGone, run_unless_disconnected
 from router.http.json_text import json_text
-from router.models.pulling import FileProgress
+from router.models.pulling import FileProgress, PullStopped
 from router.models.service import ModelService, PullRequested
 from router.schemas.errors import ApiError
 from shared.engines.files import HubFile
@@ -57,6 +57,8 @@ class PullLines:
                 yield _progress_line(progress)
                 if progress.complete:
                     yield {"status": "verifying sha256 digest"}
+        except PullStopped as error:
+            raise ApiError(503, f"{self._pulled.name}: {error}", "model") from None
         except ModelError as error:
             raise ApiError(500, str(error), "model") from None
         except OSError as error:

@@ -23,6 +23,13 @@ class OllamaCalledFunction(RequestModel):
     arguments: dict[str, Any] | str = {}
     index: int | None = None
 
+    @field_validator("arguments", mode="before")
+    @classmethod
+    def _object_or_text(cls, given: Any) -> Any:
+        if not isinstance(given, dict | str):
+            raise ValueError("expected an object, or JSON text of one")
+        return given
+
     @property
     def json_arguments(self) -> str:
         """The arguments as JSON text."""

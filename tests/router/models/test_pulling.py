@@ -120,6 +120,22 @@ def test_all_who_wait_get_the_error(error: Exception, monkeypatch: pytest.Monkey
     run(go, monkeypatch)
 
 
+def test_followers_end_at_once_when_the_server_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also while the hub sends nothing."""
+
+    async def go() -> None:
+        fetch, pulls = Fetch(), Pulls()
+        follower = asyncio.ensure_future(seen_by(pulls.get("m", fetch)))
+        fetch.allow(1)
+        await asyncio.sleep(0.01)
+        pulls.stop()
+        with pytest.raises(PullStopped, match="the server stops; what has arrived is kept"):
+            await asyncio.wait_for(follower, 5)
+        fetch.allow()
+
+    run(go, monkeypatch)
+
+
 def test_few_models_are_fetched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     async def go() -> None:
         fetch, pulls = Fetch(), Pulls()

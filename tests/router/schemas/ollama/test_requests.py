@@ -114,6 +114,12 @@ def test_ids_that_clients_name_are_kept() -> None:
     assert (told["tool_call_id"], told["name"]) == ("b", "see")
 
 
+def test_arguments_are_an_object_or_its_text() -> None:
+    asked = {"role": "assistant", "tool_calls": [{"function": {"name": "see", "arguments": [1]}}]}
+    expected = "arguments: expected an object, or JSON text of one, got [1]"
+    assert str(ollama_chat_refusal(messages=[QUESTION, asked])).endswith(expected)
+
+
 def test_results_of_many_calls_are_found_quickly() -> None:
     """Also those that name a call which there is not."""
     asked = [{"role": "assistant", "tool_calls": [{"function": {"name": f"f{n}"}} for n in range(100)]}] * 120
