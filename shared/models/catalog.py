@@ -103,6 +103,8 @@ class Catalog:
         return next((entry for entry in found if entry is not None), None)
 
     def _hint(self, name: str) -> str:
+        if name.lower().startswith(("hf.co/", "huggingface.co/")):
+            return " (a repository is hf.co/OWNER/NAME)"
         if BARE_REPO.fullmatch(name):
             return f" (did you mean hf:{name}?)"
         sizes = self._sizes(split_tag(name)[0])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 
 from shared.settings import ModelSettings
 from shared.wire.jobs import ReasoningEffort, ReasoningFormat
 from workers.engine import EngineLoadError
 from workers.llama.chats import ReasoningOptions
+
+log = logging.getLogger("nexa.llama")
 
 MAX_DEFAULT_CONTEXT_TOKENS = 8192
 """Maximum context window unless ``context_tokens`` is given."""
@@ -74,6 +77,9 @@ class LlamaOptions:
             EngineLoadError: neither the options nor the model have one.
         """
         if self.context_tokens:
+            if self.context_tokens > trained_tokens > 0:
+                message = "--nctx: expected at most %s, as the model was trained, got %s; long texts may come out badly"
+                log.warning(message, trained_tokens, self.context_tokens)
             return self.context_tokens
         if trained_tokens < 1:
             message = f"--nctx is required: expected a context_length of at least 1 in the file, got {trained_tokens}"

@@ -187,3 +187,5 @@ def test_for_a_bare_repository_name_the_prefix_is_suggested() -> None:
         load_catalog().get("someone/Some-Model-GGUF")
     with pytest.raises(UnknownModelError, match=r"did you mean hf:someone/Some-Model-GGUF:Q8_0\?"):
         load_catalog().get("someone/Some-Model-GGUF:Q8_0")
+    with pytest.raises(UnknownModelError, match=r"got 'hf\.co/someone' \(a repository is hf\.co/OWNER/NAME\)"):
+        load_catalog().get("hf.co/someone")

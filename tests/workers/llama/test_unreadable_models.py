@@ -30,6 +30,14 @@ def test_the_context_is_the_given_one_or_the_models(given: int, trained: int, co
     assert LlamaOptions(path="m.gguf", threads=1, slots=1, context_tokens=given).context_for(trained) == context
 
 
+@pytest.mark.parametrize(("given", "warned"), [(512, False), (2048, False), (2049, True)])
+def test_more_context_than_the_model_was_trained_with_is_warned_of(
+    given: int, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert LlamaOptions(path="m.gguf", threads=1, slots=1, context_tokens=given).context_for(2048) == given
+    assert ("--nctx: expected at most 2048" in caplog.text) == warned
+
+
 @pytest.mark.parametrize("trained", [0, -1])
 def test_a_file_without_a_context_needs_one(trained: int) -> None:
     message = f"^--nctx is required: expected a context_length of at least 1 in the file, got {trained}$"
