@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from router.answers.choices import CollectedChoice
 from router.answers.stream_format import StreamFormat, comment
 from router.answers.submission import SubmittedRequest
 from router.api.anthropic.errors import error_object
+from router.api.text.arguments import read_arguments, whole_escapes
 from router.api.text.dialect import Dialect
 from router.http.json_text import json_text
 from router.schemas.anthropic.request import MessagesRequest
@@ -223,11 +223,11 @@ def _tool_use(submitted: SubmittedRequest, index: int, name: str, given: Any) ->
 def _given(arguments: str) -> Any:
     """The arguments of a call; of one that was cut off, those that are whole, as clients of streams read them."""
     try:
-        return json.loads(arguments or "{}")
+        return read_arguments(arguments)
     except ValueError:
         pass
     try:
-        return from_json(arguments, allow_partial=True)
+        return from_json(whole_escapes(arguments), allow_partial=True)
     except ValueError:
         return {}
 

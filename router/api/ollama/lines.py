@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from router.answers.choices import CollectedCall
 from router.answers.stream_format import JSON_LINES
 from router.answers.submission import SubmittedRequest
+from router.api.text.arguments import read_arguments
 from router.api.text.logprobs import token_logprob
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
@@ -83,7 +83,7 @@ def ollama_calls(calls: dict[int, CollectedCall], answer_id: str) -> list[dict[s
     written = []
     for index, call in sorted(calls.items()):
         try:
-            arguments = json.loads(call.arguments or "{}")
+            arguments = read_arguments(call.arguments)
         except ValueError:
             continue
         function = {"index": index, "name": call.name, "arguments": arguments}
