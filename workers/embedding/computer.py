@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from dataclasses import replace
 from typing import Protocol
 
 import llama_cpp
@@ -26,8 +28,10 @@ class Computer(Protocol):
     batch_tokens: int
     sequences: int
 
-    def compute(self, inputs: list[list[int]]) -> Rows:
-        """A row of numbers for each input.
+    def parts(self, inputs: list[list[int]]) -> Generator[Rows | None]:
+        """Computes inputs, in parts if that is possible: None after each but the last, then a row for each input.
+
+        Nothing of them stays if the generator is closed before its end.
 
         Raises:
             DecodeError: nothing was computed.
@@ -40,7 +44,8 @@ class Computer(Protocol):
 class PooledContext:
     """A context that gives one vector per input, or a classifier's outputs with :attr:`Pooling.RANK`.
 
-    llama.cpp computes up to ``physical_tokens`` at once, which bounds its memory, and no more inputs than that.
+    llama.cpp computes up to ``physical_tokens`` at once, which bounds its memory, and no more inputs than that. They
+    are also the tokens of a part.
 
     Raises:
         EngineLoadError: not enough memory.
@@ -56,21 +61,31 @@ class PooledContext:
         self.dimensions = int(size(model.native))
         self._native = _new_context(model, pooling, batch_tokens, physical_tokens, self.sequences, threads)
         self._memory = llama_cpp.llama_get_memory(self._native)
-        self._batch = Batch(batch_tokens)
+        self._batch = Batch(physical_tokens)
+        self._physical_tokens = physical_tokens
 
-    def compute(self, inputs: list[list[int]]) -> Rows:
-        slices = [BatchSlice(number, 0, tokens, len(tokens)) for number, tokens in enumerate(inputs)]
-        self._batch.fill(slices)
+    def parts(self, inputs: list[list[int]]) -> Generator[Rows | None]:
+        rows = np.empty((len(inputs), self.dimensions), np.float32)
+        left = [BatchSlice(number, 0, tokens, 1) for number, tokens in enumerate(inputs)]
+        try:
+            while left:
+                part, left = _fitting(left, self._physical_tokens)
+                self._decode(part)
+                for number in (piece.cache_id for piece in part if piece.outputs):
+                    pointer = llama_cpp.llama_get_embeddings_seq(self._native, number)
+                    rows[number] = np.ctypeslib.as_array(pointer, shape=(self.dimensions,))
+                if left:
+                    yield None
+        finally:
+            if self._memory:
+                llama_cpp.llama_memory_clear(self._memory, False)
+        yield rows
+
+    def _decode(self, part: list[BatchSlice]) -> None:
+        self._batch.fill([replace(piece, outputs=len(piece.tokens)) for piece in part])
         code = llama_cpp.llama_decode(self._native, self._batch.native)
         if code != 0:
             raise DecodeError(int(code))
-        rows = np.empty((len(inputs), self.dimensions), np.float32)
-        for number in range(len(inputs)):
-            pointer = llama_cpp.llama_get_embeddings_seq(self._native, number)
-            rows[number] = np.ctypeslib.as_array(pointer, shape=(self.dimensions,))
-        if self._memory:
-            llama_cpp.llama_memory_clear(self._memory, False)
-        return rows
 
     def close(self) -> None:
         llama_cpp.llama_free(self._native)
@@ -90,17 +105,23 @@ class YesNoContext:
         self._context = LlamaContext(model, batch_tokens, self.sequences, physical_tokens, threads)
         self._physical_tokens = physical_tokens
 
-    def compute(self, inputs: list[list[int]]) -> Rows:
+    def parts(self, inputs: list[list[int]]) -> Generator[Rows | None]:
         scores = np.empty((len(inputs), 1), np.float32)
         left = [BatchSlice(number, 0, tokens, 1) for number, tokens in enumerate(inputs)]
-        while left:
-            part, left = _fitting(left, self._physical_tokens)
-            logits = self._context.decode(part)[:, self._answers].astype(np.float64)
-            ended = [piece.cache_id for piece in part if piece.outputs]
-            scores[ended, 0] = 1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))
-            for number in ended:
+        try:
+            while left:
+                part, left = _fitting(left, self._physical_tokens)
+                logits = self._context.decode(part)[:, self._answers].astype(np.float64)
+                ended = [piece.cache_id for piece in part if piece.outputs]
+                scores[ended, 0] = 1 / (1 + np.exp(logits[:, 1] - logits[:, 0]))
+                for number in ended:
+                    self._context.memory.remove(number)
+                if left:
+                    yield None
+        finally:
+            for number in range(len(inputs)):
                 self._context.memory.remove(number)
-        return scores
+        yield scores
 
     def close(self) -> None:
         self._context.close()

@@ -6,7 +6,9 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from array import array
+from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,7 +17,7 @@ from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Payload, Scores, Started, Vectors
 from workers.embedding.computer import Computer, Rows
 from workers.embedding.inputs import InputMaker
-from workers.embedding.queue import InputQueue, WaitingJob
+from workers.embedding.queue import BatchInput, InputQueue, WaitingJob
 from workers.engine import Emitted, EngineJob
 from workers.llama.lanes import PreparationLanes
 from workers.llama.sandbox.attempt import Limits, PreparationAttempt
@@ -74,6 +76,14 @@ class ScoreWriter(ResultWriter):
         return Scores(indices, values.tolist())
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Inputs that are computed, and what computes them."""
+
+    items: list[BatchInput]
+    parts: Generator[Rows | None]
+
+
 class Encoder:
     """Runs jobs for vectors or scores on one computer. Their inputs are made in other threads, users in turn."""
 
@@ -84,6 +94,7 @@ class Encoder:
         self._lanes: PreparationLanes[WaitingJob] = PreparationLanes(Limits(0.0, 0))
         self._preparing: dict[str, Future[WaitingJob]] = {}
         self._queue = InputQueue(batch_tokens, computer.sequences)
+        self._batch: _Batch | None = None
         self._steps = self._prompt_tokens = 0
 
     def submit(self, job: EngineJob) -> None:
@@ -103,29 +114,27 @@ class Encoder:
         self._preparing.pop(job_id, None)
         self._lanes.cancel(job_id)
         self._queue.remove(job_id)
+        if self._batch is not None and not any(item.job_id in self._queue for item in self._batch.items):
+            self._batch.parts.close()
+            self._batch = None
 
     def has_work(self) -> bool:
         """Whether :meth:`step` has anything to do."""
-        return bool(self._preparing) or self._queue.has_waiting
+        return bool(self._preparing) or self._has_inputs
 
     def step(self, may_wait: bool = True) -> list[Emitted]:
-        """Begin the prepared jobs or, if there are none, compute a batch; returns the events."""
-        if may_wait and self._preparing and not self._queue.has_waiting:
+        """Begin the prepared jobs or, if there are none, compute a part of a batch; returns the events."""
+        if may_wait and self._preparing and not self._has_inputs:
             wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
         emitted = self._collect()
         if emitted:
             return emitted  # sent before the computation, which could crash this process
-        batch = self._queue.next_batch()
-        if not batch:
+        if self._batch is None:
+            self._batch = self._next_batch()
+        if self._batch is None:
             return []
-        rows = self._computer.compute([item.tokens for item in batch])
-        self._steps += 1
-        places: dict[str, list[int]] = {}
-        for place, item in enumerate(batch):
-            places.setdefault(item.job_id, []).append(place)
-        for job_id, own in places.items():
-            emitted += self._results(self._queue[job_id], [batch[place].index for place in own], rows[own])
-        return emitted
+        batch, rows = self._batch, self._next_rows()
+        return [] if rows is None else self._all_results(batch.items, rows)
 
     def stats(self) -> EngineStats:
         """The current load."""
@@ -140,6 +149,34 @@ class Encoder:
         """Free what it holds. The model must be freed after it."""
         self._lanes.close()
         self._computer.close()
+
+    @property
+    def _has_inputs(self) -> bool:
+        return self._batch is not None or self._queue.has_waiting
+
+    def _next_batch(self) -> _Batch | None:
+        items = self._queue.next_batch()
+        return _Batch(items, self._computer.parts([item.tokens for item in items])) if items else None
+
+    def _next_rows(self) -> Rows | None:
+        """Compute a part of the batch; returns the rows of all its inputs after the last part."""
+        assert self._batch is not None
+        batch, self._batch = self._batch, None  # one that fails is not tried again
+        rows = next(batch.parts)
+        self._steps += 1
+        if rows is None:
+            self._batch = batch
+        return rows
+
+    def _all_results(self, items: list[BatchInput], rows: Rows) -> list[Emitted]:
+        places: dict[str, list[int]] = {}
+        for place, item in enumerate(items):
+            places.setdefault(item.job_id, []).append(place)
+        emitted: list[Emitted] = []
+        for job_id, own in places.items():
+            if job_id in self._queue:  # otherwise it was cancelled meanwhile
+                emitted += self._results(self._queue[job_id], [items[place].index for place in own], rows[own])
+        return emitted
 
     def _collect(self) -> list[Emitted]:
         emitted: list[Emitted] = []

@@ -10,7 +10,7 @@ import pytest
 from shared.engines.embedding import Pooling
 from tests.support.engines.encoding import cosines
 from tests.support.models.small_encoders import small_qwen3
-from workers.embedding.computer import PooledContext, YesNoContext
+from workers.embedding.computer import Computer, PooledContext, Rows, YesNoContext
 from workers.llama.native.model import LlamaModel
 
 LENGTHS = (1, 31, 70, 5, 100)
@@ -32,13 +32,35 @@ def inputs() -> list[list[int]]:
     return [draw.integers(1000, 30_000, length).tolist() for length in LENGTHS]
 
 
+def rows_of(computer: Computer, inputs: list[list[int]]) -> Rows:
+    *parts, rows = computer.parts(inputs)
+    assert parts == [None] * len(parts)
+    assert rows is not None
+    return rows
+
+
+def test_a_computation_that_is_given_up_leaves_nothing(model: LlamaModel, inputs: list[list[int]]) -> None:
+    for computer in (
+        PooledContext(model, Pooling.LAST, BATCH_TOKENS, 32, 2),
+        YesNoContext(model, BATCH_TOKENS, 32, 2),
+    ):
+        try:
+            expected = rows_of(computer, inputs)
+            given_up = computer.parts(inputs[::-1])
+            assert next(given_up) is None
+            given_up.close()
+            assert rows_of(computer, inputs) == pytest.approx(expected, abs=2e-3)
+        finally:
+            computer.close()
+
+
 def test_vectors_of_the_last_token(model: LlamaModel, inputs: list[list[int]]) -> None:
     whole = PooledContext(model, Pooling.LAST, BATCH_TOKENS, BATCH_TOKENS, 2)
     parts = PooledContext(model, Pooling.LAST, BATCH_TOKENS, 32, 2)
     try:
-        expected = whole.compute(inputs)
-        assert cosines(parts.compute(inputs), expected).min() >= 0.9999
-        alone = np.concatenate([parts.compute([tokens]) for tokens in inputs])
+        expected = rows_of(whole, inputs)
+        assert cosines(rows_of(parts, inputs), expected).min() >= 0.9999
+        alone = np.concatenate([rows_of(parts, [tokens]) for tokens in inputs])
         assert cosines(alone, expected).min() >= 0.9999
         assert cosines(expected[:1], expected[1:2]).max() < 0.99
     finally:
@@ -50,8 +72,8 @@ def test_yes_or_no(model: LlamaModel, inputs: list[list[int]]) -> None:
     whole = YesNoContext(model, BATCH_TOKENS, BATCH_TOKENS, 2)
     parts = YesNoContext(model, BATCH_TOKENS, 32, 2)
     try:
-        expected = whole.compute(inputs)
-        assert parts.compute(inputs) == pytest.approx(expected, abs=2e-3)
+        expected = rows_of(whole, inputs)
+        assert rows_of(parts, inputs) == pytest.approx(expected, abs=2e-3)
         assert np.ptp(expected) > 0.1
     finally:
         whole.close()

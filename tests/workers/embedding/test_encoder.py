@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import pytest
@@ -27,9 +27,9 @@ class CountingComputer:
     def __init__(self) -> None:
         self.batches: list[list[list[int]]] = []
 
-    def compute(self, inputs: list[list[int]]) -> Rows:
+    def parts(self, inputs: list[list[int]]) -> Generator[Rows | None]:
         self.batches.append(inputs)
-        return np.array([[np.nan if 13 in tokens else len(tokens), 0.0] for tokens in inputs], np.float32)
+        yield np.array([[np.nan if 13 in tokens else len(tokens), 0.0] for tokens in inputs], np.float32)
 
     def close(self) -> None:
         pass
@@ -182,3 +182,34 @@ def test_jobs_of_much_text_do_not_delay_the_preparation_of_others(computer: Coun
     finally:
         maker.go_on.set()
         encoder.close()
+
+
+class SlowComputer(CountingComputer):
+    """Computes in three parts."""
+
+    def parts(self, inputs: list[list[int]]) -> Generator[Rows | None]:
+        yield None
+        yield None
+        yield from super().parts(inputs)
+
+
+def test_a_batch_whose_jobs_were_cancelled_is_given_up() -> None:
+    computer = SlowComputer()
+    encoder = Encoder(TokenIds(), computer, VectorWriter(), computer.batch_tokens)
+    try:
+        submit(encoder, "a", [1] * 3)
+        assert [payload for _, payload in _first_events(encoder)] == [Started(3, 0)]
+        assert encoder.step() == []
+        encoder.cancel("a")
+        assert not encoder.has_work()
+        submit(encoder, "b", [1] * 4)
+        assert isinstance(run(encoder)["b"][-1], Done)
+        assert computer.batches == [[[1] * 4]]
+    finally:
+        encoder.close()
+
+
+def _first_events(encoder: Encoder) -> list[tuple[str, Payload]]:
+    while not (emitted := encoder.step()):
+        pass
+    return emitted

@@ -30,6 +30,17 @@ def test_text_and_vectors_at_the_same_time() -> None:
         assert (engine.stats().running, engine.stats().waiting) == (0, 0)
 
 
+def test_a_long_input_leaves_an_answer_its_tokens() -> None:
+    with loaded(WEIGHTS, JobKind.TEXT, JobKind.EMBEDDING, context_tokens=2048, slots=2) as engine:
+        jobs = [EngineJob("long", EmbedJob(["word " * 1900])), EngineJob("text", GREEDY)]
+        for job in jobs:
+            engine.submit(job)
+        ended: list[str] = []
+        while engine.has_work():
+            ended += [job_id for job_id, payload in engine.step() if isinstance(payload, Tokens | Done)]
+        assert ended.index("long") > ended.index("text")
+
+
 def test_text_and_scores() -> None:
     with loaded(WEIGHTS, JobKind.TEXT, JobKind.RERANK, context_tokens=256, slots=2) as engine:
         payloads = run(engine, RerankJob("a fruit", ["An apple", "A lamp"]))
