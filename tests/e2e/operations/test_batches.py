@@ -100,7 +100,7 @@ def assert_each_once(client: OpenAI, batch_id: str) -> None:
 def test_a_model_answers_a_batch_of_chats_with_bad_lines_among_them(tmp_path: Path) -> None:
     lines = [chat_line(f"r{number}", f"Say {number}.", max_tokens=5) for number in range(20)]
     lines += [chat_line("hot", "Hi", temperature=9), chat_line("stream", "Hi", stream=True)]
-    with running("smollm2", "--state-folder", str(tmp_path)) as server, client_of(server) as client:
+    with running("smollm2", "--key-file", str(tmp_path / "keys.sqlite3")) as server, client_of(server) as client:
         batch = ended(client, begin(client, lines))
         assert batch.status == "completed"
         assert len(answers(client, batch.output_file_id)) == 20

@@ -28,10 +28,11 @@ def running_for_ollama(folder: Path) -> Iterator[OllamaServer]:
     """``nexa server --workers 2 smollm2@embeddings=on --ollama-port PORT``, whose files are in ``folder``."""
     port = free_port()
     repo = FakeRepo({"tiny-Q4_K_M.gguf": build_gguf(tensors=[("t", (512, 512))])})
-    with serve_hub(owner__tiny=repo) as hub, pytest.MonkeyPatch.context() as environment:
-        environment.setenv("HF_ENDPOINT", hub.url)
-        environment.setenv("NEXA_MODELS", str(folder / "models"))
-        environment.setenv("NEXA_STATE_FOLDER", str(folder / "state"))
-        models = ["--workers", "2", "--nctx", "2048", "smollm2@embeddings=on,pooling=mean"]
-        with running(*models, "--ollama-port", str(port)) as server:
-            yield OllamaServer(server, f"http://127.0.0.1:{port}", hub)
+    models = ["--workers", "2", "--nctx", "2048", "smollm2@embeddings=on,pooling=mean"]
+    with serve_hub(owner__tiny=repo) as hub, contextlib.ExitStack() as stack:
+        with pytest.MonkeyPatch.context() as environment:  # only while it starts: other servers get none of it
+            environment.setenv("HF_ENDPOINT", hub.url)
+            environment.setenv("NEXA_MODELS", str(folder / "models"))
+            environment.setenv("NEXA_STATE_FOLDER", str(folder / "state"))
+            server = stack.enter_context(running(*models, "--ollama-port", str(port)))
+        yield OllamaServer(server, f"http://127.0.0.1:{port}", hub)
