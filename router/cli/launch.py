@@ -13,11 +13,16 @@ from typing import NoReturn
 from router.cli.data_folder import absolute, data_path
 from router.cli.models.files import with_files
 from router.cli.models.finding import find_models
+from router.conversations.store import ANSWER_FILE
+from router.conversations.store import FILE_NAME as ANSWERS_NAME
 from router.http.connections.file_limit import TooFewFiles, require_files
 from router.http.tls import CertificateError, check_certificate
 from router.keys.database import FILE_NAME as KEY_FILE_NAME
 from router.keys.database import KeyFileError
 from router.keys.store import KeyStore
+from router.models.copies import FILE_NAME as FILE_OF_NAMES
+from router.models.copies import NAMES_FILE
+from router.storage.database import StorageError
 from router.telemetry.setup import HOW_TO_INSTALL, installed
 from shared.addresses import is_loopback
 from shared.interpreter import child_environment, module_command
@@ -73,21 +78,32 @@ def check(loaded: LoadedOptions) -> None:
         raise OptionError(str(error)) from None
     if options.otlp_endpoint and not installed():
         raise OptionError(f"--otlp-endpoint: its packages are not installed; {HOW_TO_INSTALL}")
-    _check_state_folder(_file(options.state_folder))
+    _check_state_folder(options)
     if options.default_timeout_s > options.max_timeout_s:
         given, longest = format_seconds(options.default_timeout_s), format_seconds(options.max_timeout_s)
         raise OptionError(f"--default-timeout-s: expected 0 or a time up to --max-timeout-s ({longest}), got {given}")
 
 
-def _check_state_folder(folder: str) -> None:
-    if not folder:
-        return
+def _check_state_folder(options: ServerOptions) -> None:
+    """Check that the folder can be written and its files read: the router would end, again and again, without them."""
+    folder = _state_folder(options)
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
+        if options.state_folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
         expected = "--state-folder: expected a folder that can be written"
-        raise OptionError(f"{expected}, got {folder!r} ({error.strerror})") from None
+        raise OptionError(f"{expected}, got {str(folder)!r} ({error.strerror})") from None
+    for kind, name in ((ANSWER_FILE, ANSWERS_NAME), (NAMES_FILE, FILE_OF_NAMES)):
+        try:
+            if (folder / name).exists():
+                kind.open(folder / name).close()
+        except (StorageError, OSError) as error:
+            raise OptionError(f"--state-folder: {error}") from None
+
+
+def _state_folder(options: ServerOptions) -> Path:
+    return Path(_file(options.state_folder) or data_path(options.key_file, KEY_FILE_NAME).parent)
 
 
 def needs_key(options: ServerOptions) -> bool:
@@ -125,7 +141,7 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
             "media_folder": str(data_path(options.media_folder, "media")),
             "output_folder": str(data_path(options.output_folder, "images")),
             "key_file": str(key_file),
-            "state_folder": _file(options.state_folder) or str(key_file.parent),
+            "state_folder": str(_state_folder(options)),
             "ssl_certfile": _file(options.ssl_certfile),
             "ssl_keyfile": _file(options.ssl_keyfile),
         },

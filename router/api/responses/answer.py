@@ -22,6 +22,7 @@ from router.conversations.archive import AnswerArchive
 from router.http.json_text import json_text
 from router.http.request_record import RequestRecord
 from router.jobs.broker import Broker
+from router.schemas.errors import ApiError
 
 PATH = "/v1/responses"
 
@@ -66,7 +67,11 @@ async def _in_background(
         queued = ResponseHead(rendering, submitted).running(QUEUED)
         await keeper.begun_now(queued)
         writer = ResponseEvents(rendering, submitted, keeper)
-        stream = registry_of(request).keep(submitted, writer, has_reader=prepared.stream, background=True)
+        try:
+            stream = registry_of(request).keep(submitted, writer, has_reader=prepared.stream, background=True)
+        except ApiError:
+            await keeper.archive.delete(str(queued["id"]))
+            raise
         submitted.release()
     record.detached = not stream.log.ended
     if prepared.stream:

@@ -152,3 +152,15 @@ def test_a_state_folder_that_cannot_be_written_is_refused_before_the_start(
     code, line = refusal(capsys, "server", "echo", "--state-folder", f"{tmp_path}/file/state")
     assert code == 2
     assert line.startswith("nexa: --state-folder: expected a folder that can be written, got ")
+
+
+@pytest.mark.parametrize("name", ["answers.sqlite3", "names.sqlite3"])
+def test_a_damaged_file_in_the_state_folder_is_refused_before_the_start(
+    name: str, started: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / name).write_bytes(b"no database at all" * 100)
+    (tmp_path / name).chmod(0o600)
+    code, line = refusal(capsys, "server", "echo", "--state-folder", str(tmp_path))
+    assert code == 2
+    assert line.startswith("nexa: --state-folder: file of ")
+    assert f"{tmp_path}/{name}: cannot be used (file is not a database)" in line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import httpx
 import pytest
 
 from router.jobs.job import JobState
+from router.schemas.errors import ApiError
 from shared.wire.messages import Orphan, Submit
 from shared.wire.payloads import Done, Payload
 from shared.wire.work import seed_of
@@ -262,5 +264,20 @@ def test_what_nobody_goes_on_with_has_failed(same_server: bool, tmp_path: Path) 
             assert response["error"]["code"] == "server_error"
             assert "the server stopped before this answer was complete" in response["error"]["message"]
             assert (await client.post(f"{PATH}/{response_id}/cancel")).json() == response
+
+    asyncio.run(story())
+
+
+def test_one_that_finds_no_room_for_its_events_is_not_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise ApiError(429, "too many streams")
+
+    async def story() -> None:
+        async with running(broker_in(tmp_path)) as client:
+            monkeypatch.setattr("router.answers.registry.JobRegistry._make_room", refuse)
+            answer = await client.post(PATH, json=BODY, headers={"X-Request-ID": "one"})
+            assert answer.status_code == 429
+            with sqlite3.connect(tmp_path / "answers.sqlite3") as stored:
+                assert stored.execute("SELECT count(*) FROM answer").fetchone() == (0,)
 
     asyncio.run(story())

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, TokenLogprob, Tokens, ToolCallDelta
@@ -280,7 +280,7 @@ def answers(draw: st.DrawFn) -> list[Payload]:
     return [*payloads, done(draw(st.sampled_from(FinishReason)))]
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(script=answers(), summary=st.sampled_from(["auto", "none"]), encrypted=st.booleans())
 def test_the_events_put_together_equal_the_whole_response(
     broker: FakeBroker, script: Script, summary: str, encrypted: bool
