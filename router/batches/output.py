@@ -80,7 +80,7 @@ class OutputFiles:
         try:
             async for part in parts:
                 if content is None:
-                    content = await on_disk(contents.begin, file_id)
+                    content = await self._keeper.opened_by(on_disk(contents.begin, file_id))
                 await on_disk(content.write, part)
                 size_bytes += len(part)
             if content is None:

@@ -144,4 +144,4 @@ class BatchRun:
 
     async def _open_input(self) -> BinaryIO | None:
         keeper = self._tools.keeper
-        return await keeper.in_background(keeper.contents.open, self.batch.input_file_id)
+        return await keeper.opened_by(keeper.in_background(keeper.contents.open, self.batch.input_file_id))

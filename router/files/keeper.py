@@ -12,10 +12,10 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Concatenate, ParamSpec, TypeVar
+from typing import Any, BinaryIO, Concatenate, ParamSpec, TypeVar
 
 from router.files.contents import Contents
 from router.files.database import FILE_NAME, FOLDER_NAME, LOCK_NAME, STATE_FILE
@@ -26,6 +26,7 @@ from router.threads import Lane
 
 P = ParamSpec("P")
 R = TypeVar("R")
+C = TypeVar("C", BinaryIO, BinaryIO | None)
 
 OPEN_RETRY_S = 5.0
 """Time between two attempts to open the files."""
@@ -105,9 +106,7 @@ class FileKeeper:
 
     def let_go(self, content: BinaryIO) -> None:
         """Close a content soon, in another thread: one that hangs on a disk cannot be closed until it answers."""
-        closing = asyncio.ensure_future(self._close_content(content))
-        self._closing.add(closing)
-        closing.add_done_callback(self._closing.discard)
+        self._close_soon(self._close_content(content))
 
     async def in_background(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """As :meth:`on_disk`, for work that no client waits for. It waits for its turn, and leaves threads to others.
@@ -117,6 +116,19 @@ class FileKeeper:
         """
         async with self._background:
             return await self.on_disk(function, *args, **kwargs)
+
+    async def opened_by(self, opening: Awaitable[C]) -> C:
+        """What ``opening`` opens, a content or None. If that is cancelled, what it still opens is closed.
+
+        Raises:
+            FilesUnavailable: as ``opening``.
+        """
+        task = asyncio.ensure_future(opening)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            self._close_soon(self._close_opened(task))
+            raise
 
     @property
     def contents(self) -> Contents:
@@ -165,6 +177,17 @@ class FileKeeper:
                 await self._guarded(self._rows, opened.close)
         if self._temporary is not None:
             await asyncio.to_thread(shutil.rmtree, self._temporary, ignore_errors=True)
+
+    def _close_soon(self, work: Coroutine[Any, Any, None]) -> None:
+        closing = asyncio.ensure_future(work)
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    async def _close_opened(self, opening: asyncio.Future[C]) -> None:
+        with contextlib.suppress(FilesUnavailable, asyncio.CancelledError):
+            content = await opening
+            if content is not None:
+                await self._close_content(content)
 
     async def _close_content(self, content: BinaryIO) -> None:
         with contextlib.suppress(FilesUnavailable):  # it is logged, and nothing is lost that anybody was told of

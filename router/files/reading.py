@@ -44,7 +44,8 @@ class ContentResponse(Response):
         if HEAD_ONLY in scope:
             await super().__call__(scope, receive, send)
             return
-        content = await self._keeper.on_disk(self._keeper.contents.open, self._file.file_id)
+        opening = self._keeper.on_disk(self._keeper.contents.open, self._file.file_id)
+        content = await self._keeper.opened_by(opening)
         if content is None:
             message = f"file_id: expected one of your files, got {shown(self._file.file_id)}"
             raise ApiError(404, message, "file_id", "file_not_found")

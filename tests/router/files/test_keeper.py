@@ -8,7 +8,7 @@ import io
 import threading
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -228,6 +228,27 @@ def test_contents_are_closed_before_the_files_are(tmp_path: Path) -> None:
 
     async def use(keeper: FileKeeper) -> None:
         keeper.let_go(content)
+
+    with_keeper(tmp_path, use)
+    assert content.closed
+
+
+def test_a_content_that_is_opened_after_its_reader_has_left_is_closed(tmp_path: Path) -> None:
+    content = io.BytesIO(b"abc")
+    asked, opens = threading.Event(), threading.Event()
+
+    def open_slowly() -> BinaryIO:
+        asked.set()
+        opens.wait(10)
+        return content
+
+    async def use(keeper: FileKeeper) -> None:
+        opening = asyncio.ensure_future(keeper.opened_by(keeper.on_disk(open_slowly)))
+        await asyncio.to_thread(asked.wait, 10)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        opens.set()
 
     with_keeper(tmp_path, use)
     assert content.closed
