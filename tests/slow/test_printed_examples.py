@@ -40,5 +40,5 @@ def shells(served: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> d
 def test_an_example_works_as_printed(example: Example, shells: dict[str, PrintedShell]) -> None:
     output = shells[example.document].run(example)
     answer = FOLLOWED_BY.get(example)
-    if answer is not None and answer.language == "json":
+    if example.language == "sh" and answer is not None and answer.language == "json":
         assert differences(json.loads(answer.text), json.loads(output)) == []

@@ -45,10 +45,18 @@ class RunningServer:
     def __init__(self, *arguments: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        # Only one server at a time may have the files and batches of a folder.
+        self._state = tempfile.TemporaryDirectory(prefix="nexa-state-", ignore_cleanup_errors=True)
+        environment = {"NEXA_STATE_FOLDER": self._state.name, **os.environ}
         self._log = tempfile.NamedTemporaryFile(prefix="nexa-e2e-", suffix=".log")  # noqa: SIM115
         command = [sys.executable, "-m", "router.cli", "server", *arguments, "--port", str(self.port)]
         self.process = subprocess.Popen(
-            command, stdout=self._log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True
+            command,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=environment,
         )
         self.client = httpx.Client(base_url=self.url, timeout=120.0)
 
@@ -136,6 +144,7 @@ class RunningServer:
             raise
         finally:
             self._log.close()
+            self._state.cleanup()
 
 
 @contextlib.contextmanager
