@@ -193,7 +193,7 @@ class AnswerArchive:
         except STORAGE_ERRORS:
             log.exception("answers not written and lost", extra={"count": len(self._unwritten)})
         if not self._thread.calls:
-            self._store.close()
+            await self._thread.run(self._store.close)
 
     def _load(self, answer_id: str) -> tuple[list[StoredAnswer], list[Item]]:
         """An answer and those before it, latest first, and their items, oldest first."""

@@ -39,23 +39,20 @@ def whole_ollama_chat(
 class OllamaChatLines(OllamaLines):
     """Writes a line for each step with text, a thought or a whole call, and one for the end."""
 
+    _content = '","message":{"role":"assistant","content":'
+    _closing = "}"
+
     def __init__(self, rendering: OllamaRendering, submitted: SubmittedRequest) -> None:
         super().__init__(rendering, submitted)
         self._calls = OpenCalls(submitted.record.answer_id)
-        self._content = '","message":{"role":"assistant","content":'
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
         """The lines for some events."""
         lines = []
-        start = f"{self._head}{now_text()}{self._content}"
+        start = self._start()
         for payload in payloads:
             if isinstance(payload, Tokens):
-                logprobs = self._logprobs(payload)
-                if payload.reasoning:
-                    text, thought = json_text(payload.text), json_text(payload.reasoning)
-                    lines.append(f'{start}{text},"thinking":{thought}}}{logprobs},"done":false}}\n')
-                elif payload.text or logprobs:
-                    lines.append(f'{start}{json_text(payload.text)}}}{logprobs},"done":false}}\n')
+                lines += self._text_lines(start, payload)
                 if payload.tool_calls:
                     lines += self._call_lines(start, self._calls.add(payload))
             elif isinstance(payload, Done):

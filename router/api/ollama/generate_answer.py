@@ -27,23 +27,12 @@ def whole_ollama_text(
 class OllamaTextLines(OllamaLines):
     """Writes a line for each step with text or a thought, and one for the end."""
 
-    def __init__(self, rendering: OllamaRendering, submitted: SubmittedRequest) -> None:
-        super().__init__(rendering, submitted)
-        self._response = '","response":'
+    _content = '","response":'
 
     def render(self, choice: int, payloads: list[Payload]) -> list[str]:
         """The lines for some events."""
-        lines = []
-        start = f"{self._head}{now_text()}{self._response}"
-        for payload in payloads:
-            if isinstance(payload, Tokens):
-                logprobs = self._logprobs(payload)
-                if payload.reasoning:
-                    text, thought = json_text(payload.text), json_text(payload.reasoning)
-                    lines.append(f'{start}{text},"thinking":{thought}{logprobs},"done":false}}\n')
-                elif payload.text or logprobs:
-                    lines.append(f'{start}{json_text(payload.text)}{logprobs},"done":false}}\n')
-        return lines
+        start = self._start()
+        return [line for tokens in payloads if isinstance(tokens, Tokens) for line in self._text_lines(start, tokens)]
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
         """The last line: why the answer ended, what it took, and the context to go on with."""

@@ -29,9 +29,15 @@ class OllamaRendering(Struct, frozen=True):
 
 
 class OllamaLines:
-    """Base of the writers of lines. ``_head`` begins each line, up to its time."""
+    """Base of the writers of lines.
+
+    ``_head`` begins each line, up to its time; ``_content`` follows, up to the text; ``_closing`` stands behind text
+    and thought.
+    """
 
     stream_format = JSON_LINES
+    _content: str
+    _closing = ""
 
     def __init__(self, rendering: OllamaRendering, submitted: SubmittedRequest) -> None:
         self._model = rendering.model
@@ -45,6 +51,18 @@ class OllamaLines:
     def failure(self, error: ApiError) -> list[str]:
         """A line with the error, which ends the stream."""
         return [f"{json_text({'error': str(error)})}\n"]
+
+    def _start(self) -> str:
+        """The beginning of a line that is written now, up to its text."""
+        return f"{self._head}{now_text()}{self._content}"
+
+    def _text_lines(self, start: str, tokens: Tokens) -> list[str]:
+        """The line of a step's text and thought, if it has any."""
+        logprobs = self._logprobs(tokens)
+        if not (tokens.text or tokens.reasoning or logprobs):
+            return []
+        thought = f',"thinking":{json_text(tokens.reasoning)}' if tokens.reasoning else ""
+        return [f'{start}{json_text(tokens.text)}{thought}{self._closing}{logprobs},"done":false}}\n']
 
     def _logprobs(self, tokens: Tokens) -> str:
         """The log probabilities of a step as a further field of its line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator
@@ -69,9 +70,9 @@ class OllamaGeneration(RequestModel, SchedulingFields):
         return self.keep_alive == 0
 
     @property
+    @abstractmethod
     def only_loads(self) -> bool:
         """Whether the request asks for no answer, only for the model to be loaded or unloaded."""
-        raise NotImplementedError
 
     def settle(self, model: str, defaults: Sampling, context_tokens: int, thinks: bool | None) -> None:
         """Take over what is known of the served model that answers.

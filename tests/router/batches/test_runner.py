@@ -167,10 +167,12 @@ def test_after_a_restart_answered_lines_stay_and_the_others_are_run(tmp_path: Pa
     assert sorted(map(said, second.texts)) == sorted(held)
 
 
-def test_a_batch_that_was_not_checked_yet_is_checked_by_the_next_router(tmp_path: Path) -> None:
+def test_a_batch_that_was_not_checked_yet_is_checked_by_the_next_router(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def begin() -> str:
         async with running_app(broker_in(tmp_path)) as app:
-            app.runner.add = lambda batch: None  # type: ignore[method-assign]
+            monkeypatch.setattr(app.runner, "add", lambda batch: None)
             return await app.begin([chat_line("a"), chat_line("b")])
 
     async def go_on(batch_id: str) -> None:

@@ -163,9 +163,9 @@ def test_users_see_their_own_files_and_administrators_all(tmp_path: Path) -> Non
     in_app(tmp_path, test, key_file=str(tmp_path / "keys.sqlite3"))
 
 
-def test_a_file_that_a_running_batch_reads_stays(tmp_path: Path) -> None:
+def test_a_file_that_a_running_batch_reads_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(app: RunningApp) -> None:
-        app.runner.add = lambda batch: None  # type: ignore[method-assign]
+        monkeypatch.setattr(app.runner, "add", lambda batch: None)
         batch = await app.show(await app.begin([chat_line("a")]))
         path = f"/v1/files/{batch['input_file_id']}"
         status, message, code = error_of(await app.client.delete(path))
