@@ -42,13 +42,22 @@ RunnerDep = Annotated[BatchRunner, Depends(runner_of)]
 RowsDep = Annotated[BatchRows, Depends(rows_of)]
 
 
-async def _batch(batch_id: str, rows: RowsDep, record: RecordDep) -> StoredBatch:
-    """The batch that the path names, if its owner or an administrator is asking."""
+async def find_batch(rows: BatchRows, batch_id: str, record: RequestRecord, field: str = "batch_id") -> StoredBatch:
+    """The batch with this id, if its owner or an administrator is asking. ``field`` is what errors name.
+
+    Raises:
+        ApiError: 404, there is none, or it is another user's; 503, the disk fails.
+    """
     batch = await rows.run(BatchStore.find, batch_id)
     if batch is None or not (record.admin or batch.owner == record.user):
-        message = f"batch_id: expected the id of one of your batches, got {shown(batch_id)}"
-        raise ApiError(404, message, "batch_id", "batch_not_found")
+        message = f"{field}: expected the id of one of your batches, got {shown(batch_id)}"
+        raise ApiError(404, message, field, "batch_not_found")
     return batch
+
+
+async def _batch(batch_id: str, rows: RowsDep, record: RecordDep) -> StoredBatch:
+    """The batch that the path names."""
+    return await find_batch(rows, batch_id, record)
 
 
 BatchDep = Annotated[StoredBatch, Depends(_batch)]
@@ -81,9 +90,11 @@ async def create_batch(
     return batch_object(batch)
 
 
-@router.get("/v1/batches", responses=error_responses(400, 401, 503))
+@router.get("/v1/batches", responses=error_responses(400, 401, 404, 503))
 async def list_batches(rows: RowsDep, record: RecordDep, limit: Limit = 20, after: After = None) -> BatchList:
     """The user's batches, the newest first; an administrator sees those of all users."""
+    if after is not None:
+        await find_batch(rows, after, record, "after")
     page = await rows.run(BatchStore.page, None if record.admin else record.user, after, limit)
     data = [batch_object(batch) for batch in page.batches]
     first, last = (data[0].id, data[-1].id) if data else (None, None)

@@ -85,7 +85,7 @@ async def upload(request: Request, broker: BrokerDep, keeper: KeeperDep, record:
     return file_object(file)
 
 
-@router.get("/v1/files", responses=error_responses(400, 401, 503))
+@router.get("/v1/files", responses=error_responses(400, 401, 404, 503))
 async def list_files(
     keeper: KeeperDep,
     record: RecordDep,
@@ -96,6 +96,8 @@ async def list_files(
 ) -> FileList:
     """The user's files; an administrator sees those of all users."""
     owner = None if record.admin else record.user
+    if after is not None:
+        await find_file(keeper, after, record, "after")
 
     def read(opened: OpenFiles) -> FilePage:
         return opened.files.page(owner, purpose, after, limit, order == "desc", keeper.clock())

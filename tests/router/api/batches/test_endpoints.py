@@ -117,6 +117,9 @@ def test_pages_are_newest_first(tmp_path: Path) -> None:
         rest = (await app.client.get("/v1/batches", params={"after": page["last_id"]})).json()
         assert [batch["id"] for batch in rest["data"]] == [ids[0]]
         assert not rest["has_more"]
+        missing = await app.client.get("/v1/batches", params={"after": "batch_1"})
+        assert missing.status_code == 404
+        assert missing.json()["error"]["message"] == "after: expected the id of one of your batches, got 'batch_1'"
 
     in_app(tmp_path, test)
 

@@ -92,6 +92,9 @@ def test_pages_follow_each_other_in_both_orders(tmp_path: Path) -> None:
         assert await pages(limit=3) == [[ids[3], ids[2], ids[1]], [ids[0]]]
         assert await pages(limit=2, order="asc") == [ids[:2], ids[2:]]
         assert await pages(purpose="batch", order="asc") == [[ids[0], ids[2], ids[3]]]
+        status, message, code = error_of(await app.client.get("/v1/files", params={"after": "file-1"}))
+        assert (status, code) == (404, "file_not_found")
+        assert message == "after: expected the id of one of your files, got 'file-1'"
 
     in_app(tmp_path, test)
 
