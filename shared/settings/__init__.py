@@ -5,6 +5,7 @@ settings file do not import them.
 """
 
 from shared.settings.model import ModelOptions, ModelSettings
-from shared.settings.server import ServerOptions, ServerSettings
+from shared.settings.run import ServerSettings
+from shared.settings.server import ServerOptions
 
 __all__ = ["ModelOptions", "ModelSettings", "ServerOptions", "ServerSettings"]

@@ -15,7 +15,7 @@ from pathlib import Path
 from shared.devices import DeviceAssignment, WorkerNeeds, assign
 from shared.logs.setup import open_log
 from shared.settings import ServerSettings
-from shared.settings.server import SettingsFile
+from shared.settings.run import SettingsFile
 from shared.signals import ignore_stray_signals
 from workers.supervisor.commands import router_command, worker_command
 from workers.supervisor.display import open_display

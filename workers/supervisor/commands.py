@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shared.devices import DeviceAssignment
 from shared.interpreter import child_environment, module_command
-from shared.settings.server import SettingsFile
+from shared.settings.run import SettingsFile
 from workers.supervisor.placing.placer import WorkerSpec
 from workers.supervisor.processes.process import Command
 

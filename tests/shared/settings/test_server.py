@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from shared.interpreter import child_environment
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.settings.server import SettingsFile
+from shared.settings.run import SettingsFile
 from shared.wire.codec import MAX_FRAME_BYTES
 
 

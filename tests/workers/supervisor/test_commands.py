@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.settings.server import SettingsFile
+from shared.settings.run import SettingsFile
 from workers.supervisor.commands import router_command
 
 
