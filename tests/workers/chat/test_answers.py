@@ -3,63 +3,37 @@
 from __future__ import annotations
 
 import json
-from functools import cache
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.chats.answers import BARE, HARMONY, SCHEMA, TOOL, answer, calls_in, chat, read
 from tests.support.workers import chat_templates
-from tests.support.workers.chat_templates import CALL_TEMPLATES, program
+from tests.support.workers.chat_templates import CALL_TEMPLATES
 from workers.chat.formats.chat_format import CallKind, ChatFormat, Pair
 from workers.chat.formats.writing import WrittenCall, write_calls
 from workers.chat.message import message_of
-from workers.chat.model_chat import ModelChat
 from workers.chat.parsing.answer import AnswerParser
-from workers.chat.parsing.parts import AnswerPart, KeptThought, Thought, Words
-
-TOOL = "get_weather"
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"city": {"type": "string"}, "days": {"type": "integer"}, "exact": {"type": "boolean"}},
-}
-
-
-@cache
-def chat(source: str) -> ModelChat:
-    return ModelChat(program(source))
-
-
-def read(parser: AnswerParser, pieces: list[str]) -> dict[str, Any]:
-    parts: list[AnswerPart] = []
-    for piece in pieces:
-        parts += parser.feed(piece)
-    return message_of([*parts, *parser.finish()])
-
-
-def answer(source: str, text: str, schemas: dict[str, Any] | None = None, **options: bool) -> dict[str, Any]:
-    """The message of an answer, which must be the same when it comes character by character."""
-    given = {TOOL: SCHEMA} if schemas is None else schemas
-    chat_format = chat(source).format
-    whole = read(AnswerParser(chat_format, given, **options), [text])
-    assert read(AnswerParser(chat_format, given, **options), list(text)) == whole
-    return whole
-
-
-def calls_in(message: dict[str, Any]) -> list[tuple[str, Any]]:
-    calls = message.get("tool_calls", [])
-    return [(call["function"]["name"], json.loads(call["function"]["arguments"])) for call in calls]
-
+from workers.chat.parsing.parts import Thought, Words
 
 KEYS = st.from_regex(r"[a-z]\w{0,5}", fullmatch=True)
+
+
 VALUES = st.recursive(
     st.text(max_size=12) | st.integers(-(2**53), 2**53) | st.booleans() | st.none(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
     max_leaves=6,
 )
+
+
 ARGUMENTS = st.dictionaries(KEYS, VALUES, max_size=4)
+
+
 CALLS = st.lists(st.tuples(st.sampled_from(["f", "get_time", "a-b.c"]), ARGUMENTS), min_size=1, max_size=3)
+
+
 TYPES = {str: "string", bool: "boolean", int: "integer", type(None): "null", list: "array", dict: "object"}
 
 
@@ -216,40 +190,6 @@ def test_arguments_stream_while_they_come() -> None:
     assert message["tool_calls"][0]["function"]["arguments"] == '{"city": "New Yo'
 
 
-def test_a_thought_is_reasoning() -> None:
-    message = answer(chat_templates.THINKS, "<think>\nHm.\n</think>\n\nHello")
-    assert (message["reasoning_content"], message["content"]) == ("Hm.", "Hello")
-
-
-def test_a_thought_that_the_prompt_opened_is_reasoning_from_the_first_character() -> None:
-    message = answer(chat_templates.THINKS_IN_PROMPT, "Hm.\n</think>\n\nHello", opened=True)
-    assert (message["reasoning_content"], message["content"]) == ("Hm.", "Hello")
-
-
-def test_a_thought_that_never_ends_is_reasoning() -> None:
-    message = answer(chat_templates.THINKS_IN_PROMPT, "Hm, and", opened=True)
-    assert (message["reasoning_content"], message["content"]) == ("Hm, and", "")
-
-
-def test_thoughts_can_stay_in_the_words() -> None:
-    text = "Hm.\n</think>\n\nHello"
-    message = answer(chat_templates.THINKS_IN_PROMPT, text, opened=True, keep_thoughts=True)
-    assert message == {"role": "assistant", "content": f"<think>\n{text}"}
-
-
-def test_a_call_within_a_thought_is_part_of_it() -> None:
-    call = '<tool_call>\n{"name": "get_weather", "arguments": {}}\n</tool_call>'
-    message = answer(chat_templates.THINKS, f"<think>\nPerhaps {call}?\n</think>\n\n{call}")
-    assert message["reasoning_content"] == f"Perhaps {call}?"
-    assert calls_in(message) == [(TOOL, {})]
-
-
-def test_a_call_in_a_thought_that_never_ends_is_a_call() -> None:
-    call = '<tool_call>\n{"name": "get_weather", "arguments": {}}\n</tool_call>'
-    message = answer(chat_templates.THINKS, f"<think>\nI call.\n{call}")
-    assert (message["reasoning_content"], calls_in(message)) == ("I call.", [(TOOL, {})])
-
-
 def test_words_between_markers_come_without_them() -> None:
     message = answer(chat_templates.WRAPS_WORDS, "<|think|>Hm.<|/think|><|say|>Hello<|/say|>")
     assert (message["reasoning_content"], message["content"]) == ("Hm.", "Hello")
@@ -257,9 +197,6 @@ def test_words_between_markers_come_without_them() -> None:
 
 def test_a_fence_around_json_is_left_out() -> None:
     assert answer(chat_templates.PLAIN, '```json\n{"a": 1}\n```', fenced=True)["content"] == '{"a": 1}'
-
-
-HARMONY = "{# <|channel|>analysis commentary<|message|> #}" + chat_templates.PLAIN
 
 
 @pytest.mark.parametrize(
@@ -283,73 +220,6 @@ def test_the_final_channel_is_words() -> None:
 
 def test_a_part_for_nobody_is_left_out() -> None:
     assert answer(HARMONY, "<|channel|>commentary to=python<|message|>print(1)")["content"] == ""
-
-
-@pytest.mark.parametrize(
-    ("source", "text", "opened", "kept"),
-    [
-        (chat_templates.THINKS, "<think>\nHm.\n</think>\n\nHello", False, "<think>\nHm.\n</think>"),
-        (chat_templates.THINKS_IN_PROMPT, "Hm.\n</think>\n\nHello", True, "<think>\nHm.\n</think>"),
-        (chat_templates.THINKS, "<think>\nHm.", False, "<think>\nHm."),
-        (
-            HARMONY,
-            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Hello",
-            False,
-            "<|channel|>analysis<|message|>Hm.<|end|>",
-        ),
-    ],
-)
-def test_thoughts_that_stay_in_the_text_are_told_from_words(source: str, text: str, opened: bool, kept: str) -> None:
-    parser = AnswerParser(chat(source).format, {}, opened=opened, keep_thoughts=True)
-    parts = [*parser.feed(text), *parser.finish()]
-    assert "".join(part.text for part in parts if isinstance(part, KeptThought)) == kept
-    assert "Hello" not in text or "Hello" in "".join(part.text for part in parts if isinstance(part, Words))
-
-
-@pytest.mark.parametrize("keep_thoughts", [False, True])
-@pytest.mark.parametrize(
-    ("source", "opened", "pieces"),
-    [
-        (
-            chat_templates.THINKS,
-            False,
-            [("", False), ("<think>", True), ("Hm.</thi", True), ("nk>", False), ("Yes", False)],
-        ),
-        (chat_templates.THINKS_IN_PROMPT, True, [("", True), ("Hm.", True), ("</think>", False), ("Yes", False)]),
-        (
-            HARMONY,
-            False,
-            [("<|channel|>analysis", False), ("<|message|>", True), ("Hm.", True), ("<|end|>", False)],
-        ),
-    ],
-)
-def test_a_parser_knows_whether_the_answer_so_far_ends_within_a_thought(
-    source: str, opened: bool, pieces: list[tuple[str, bool]], keep_thoughts: bool
-) -> None:
-    parser = AnswerParser(chat(source).format, {TOOL: SCHEMA}, opened=opened, keep_thoughts=keep_thoughts)
-    assert parser.thinking == opened
-    for piece, thinking in pieces:
-        parser.feed(piece)
-        assert (piece, parser.thinking) == (piece, thinking)
-
-
-def test_a_parser_is_within_a_thought_that_never_ended() -> None:
-    parser = AnswerParser(chat(chat_templates.THINKS).format, {})
-    parser.feed("<think>Hm.")
-    parser.finish()
-    assert parser.thinking
-
-
-def test_a_thought_that_the_prompt_opened_and_the_model_left_out_adds_no_marker() -> None:
-    message = answer(chat_templates.WRAPS_WORDS, "<|say|>Hello<|/say|>", opened=True, keep_thoughts=True)
-    assert message["content"] == "Hello"
-
-
-def test_a_thought_without_text_stays_in_the_text() -> None:
-    assert answer(chat_templates.THINKS, "<think>", keep_thoughts=True)["content"] == "<think>"
-
-
-BARE = '{"name": "get_weather", "parameters": {"days": 1}}'
 
 
 @pytest.mark.parametrize(
@@ -388,18 +258,6 @@ def test_a_call_whose_markers_the_model_forgot_is_one_if_it_begins_the_answer() 
 def test_a_marker_may_lack_its_bars() -> None:
     text = '<tools>[{"get_weather": {"days": 1}}]<|/tools|>'
     assert calls_in(answer(chat_templates.NAME_IS_KEY, text)) == [(TOOL, {"days": 1})]
-
-
-def test_a_call_without_markers_may_follow_a_thought() -> None:
-    message = answer(chat_templates.UNMARKED, f"<think>Hm.</think>\n{BARE}")
-    assert (message["reasoning_content"], calls_in(message)) == ("Hm.", [(TOOL, {"days": 1})])
-
-
-def test_thoughts_are_told_from_words_though_the_template_knows_none() -> None:
-    message = answer(chat_templates.PLAIN, "<think>\nHm.\n</think>\n\nHello")
-    assert (message["reasoning_content"], message["content"]) == ("Hm.", "Hello")
-    text = "Write <think> first."
-    assert answer(chat_templates.PLAIN, text)["content"] == text
 
 
 def test_words_behind_calls_are_a_line_of_their_own() -> None:
