@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
-from router.batches.store import InputLine
+from router.batches.records import InputLine
 from router.http.bodies.json_structure import check_structure
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown

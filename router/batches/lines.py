@@ -10,7 +10,8 @@ from router.batches.calls.body import BodyFacts, facts_of
 from router.batches.calls.gate import Place
 from router.batches.calls.results import LineAnswer, answered
 from router.batches.input import read_bodies
-from router.batches.store import BatchStore, InputLine, StoredBatch
+from router.batches.records import InputLine, StoredBatch
+from router.batches.store import BatchStore
 from router.batches.tools import BatchTools
 from router.http.request_record import Behalf
 from router.schemas.errors import ApiError

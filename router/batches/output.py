@@ -7,9 +7,10 @@ from collections.abc import AsyncIterator
 from typing import BinaryIO
 
 from router.batches.calls.results import CANCELLED, CANCELLED_CODE, EXPIRED, EXPIRED_CODE, unanswered
+from router.batches.records import BatchEnd, StoredBatch
 from router.batches.rows import BatchRows
 from router.batches.states import BatchState
-from router.batches.store import BatchEnd, BatchStore, StoredBatch
+from router.batches.store import BatchStore
 from router.files.contents import new_file_id
 from router.files.keeper import FileKeeper, FilesUnavailable
 from router.files.store import StoredFile

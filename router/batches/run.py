@@ -9,8 +9,9 @@ from typing import Any, BinaryIO
 from router.batches.input import InputCheck
 from router.batches.lines import BatchLines
 from router.batches.output import OutputFiles
+from router.batches.records import BatchEnd, StoredBatch
 from router.batches.states import BatchState
-from router.batches.store import BatchEnd, BatchStore, StoredBatch
+from router.batches.store import BatchStore
 from router.batches.tools import BatchTools
 
 REVOKED = {"code": "key_revoked", "message": "the API key of this batch was revoked", "line": None, "param": None}

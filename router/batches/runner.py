@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 
+from router.batches.records import StoredBatch
 from router.batches.run import REVOKED, BatchRun
-from router.batches.store import BatchStore, StoredBatch
+from router.batches.store import BatchStore
 from router.batches.tools import BatchTools
 from router.files.keeper import FilesUnavailable
 

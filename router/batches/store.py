@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from router.batches.records import BatchEnd, BatchPage, InputLine, KeptAnswer, NewBatch, StoredBatch
 from router.batches.states import BATCH_MOVES, BatchState
 from router.files.database import UNFINISHED
 from router.files.keeper import OpenFiles
-from router.files.store import StoredFile
 from router.schemas.errors import ApiError
 from router.storage.database import write_transaction
 from shared.states import move
@@ -26,83 +25,6 @@ _COLUMNS = (
     "number, id, owner, key_id, network, endpoint, input_file_id, completion_window, metadata, output_keep_s, state, "
     "created_s, expires_s, times, errors, total, completed, failed, output_file_id, error_file_id"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class NewBatch:
-    """What a client asks for, and for whom."""
-
-    owner: str
-    key_id: str
-    network: str
-    endpoint: str
-    input_file_id: str
-    completion_window: str
-    metadata: Mapping[str, str] | None
-    output_keep_s: int | None
-    created_at_s: int
-    expires_at_s: int
-
-
-@dataclass(frozen=True, slots=True)
-class StoredBatch:
-    """A batch as its row has it. ``moved_at_s`` says when it came into each state; ``errors`` are those of the input.
-
-    ``output_keep_s`` is how long its output files are kept, if the client has said so.
-    """
-
-    number: int
-    batch_id: str
-    owner: str
-    key_id: str
-    network: str
-    endpoint: str
-    input_file_id: str
-    completion_window: str
-    metadata: Mapping[str, str] | None
-    output_keep_s: int | None
-    state: BatchState
-    created_at_s: int
-    expires_at_s: int
-    moved_at_s: Mapping[str, int] = field(default_factory=dict)
-    errors: Sequence[Mapping[str, Any]] = ()
-    total: int = 0
-    completed: int = 0
-    failed: int = 0
-    output_file_id: str | None = None
-    error_file_id: str | None = None
-
-
-class BatchPage(NamedTuple):
-    """A part of a list, and whether more follows."""
-
-    batches: list[StoredBatch]
-    has_more: bool
-
-
-class InputLine(NamedTuple):
-    """A line of an input file: its number from 1, and where it is."""
-
-    number: int
-    custom_id: str
-    start_bytes: int
-    size_bytes: int
-
-
-class KeptAnswer(NamedTuple):
-    """A line of an output file."""
-
-    number: int
-    text: bytes
-
-
-class BatchEnd(NamedTuple):
-    """How a batch ends: its last state, its files, and how many of its lines were not run."""
-
-    state: BatchState
-    output: StoredFile | None = None
-    error: StoredFile | None = None
-    not_run: int = 0
 
 
 class BatchStore:

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from router.batches.calls.gate import LineGate
 from router.batches.calls.results import LineAnswer
+from router.batches.records import StoredBatch
 from router.batches.rows import BatchRows
-from router.batches.store import StoredBatch
 from router.files.keeper import FileKeeper
 from router.http.request_record import Behalf
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from router.batches.records import StoredBatch
 from router.batches.states import BatchState
-from router.batches.store import StoredBatch
 from router.schemas.batches import BatchError, BatchErrors, BatchObject, RequestCounts
 
 

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends, Query, Request
 from router.api.batches.batch_object import batch_object
 from router.api.dependencies import RecordDep
 from router.api.files.endpoints import KeeperDep, find_file
+from router.batches.records import NewBatch, StoredBatch
 from router.batches.rows import BatchRows
 from router.batches.runner import BatchRunner
 from router.batches.states import BatchState
-from router.batches.store import BatchStore, NewBatch, StoredBatch
+from router.batches.store import BatchStore
 from router.files.keeper import FileKeeper
 from router.http.json_body import JsonRoute
 from router.http.request_record import RequestRecord

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from router.batches.store import StoredBatch
+from router.batches.records import StoredBatch
 from router.http.request_record import Behalf
 from router.jobs.limits import UNLIMITED, Priority
 from router.keys.keyring import Keyring

@@ -6,7 +6,7 @@ import json
 import secrets
 from dataclasses import dataclass
 
-from router.batches.store import InputLine
+from router.batches.records import InputLine
 from router.http.json_text import json_text
 from router.schemas.errors import ApiError
 

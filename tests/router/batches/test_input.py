@@ -10,7 +10,7 @@ import pytest
 
 import router.batches.input
 from router.batches.input import InputCheck, read_bodies
-from router.batches.store import InputLine
+from router.batches.records import InputLine
 from tests.support.batches.running_app import chat_line, jsonl
 
 ENDPOINT = "/v1/chat/completions"

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from router.batches.records import BatchEnd, InputLine, KeptAnswer, NewBatch
 from router.batches.states import BATCH_MOVES, BatchState
-from router.batches.store import MAX_UNFINISHED, BatchEnd, BatchStore, InputLine, KeptAnswer, NewBatch
+from router.batches.store import MAX_UNFINISHED, BatchStore
 from router.files.contents import Contents
 from router.files.database import STATE_FILE, UNFINISHED
 from router.files.keeper import OpenFiles

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from router.batches.input import InputCheck
-from router.batches.store import InputLine
+from router.batches.records import InputLine
 from router.batches.tools import CHECKS
 from router.files.contents import Contents
 from tests.support.batches.running_app import broker_in, chat_line, jsonl, running_app

@@ -10,9 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from router.schemas.audio import TranscriptionRequest
-from shared.wire.codec import encode
 from shared.wire.jobs import SpeechJob
-from shared.wire.work import unpack
+from tests.support.requests.any_body import answered_or_refused
 from tests.support.requests.speech import ROUTE, TRANSLATIONS, speech_broker
 from tests.support.router.client import http_client
 
@@ -53,20 +52,8 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
     @settings(max_examples=200, deadline=None)
     @given(bodies(), content_types, st.dictionaries(st.sampled_from(NAMES), values, max_size=2))
     def check(body: bytes, content_type: str, query: dict[str, str]) -> None:
-        async def go() -> Any:
-            async with http_client(broker) as client:
-                headers = {"Content-Type": content_type}
-                return await client.post(path, content=body, headers=headers, params=query)
-
-        response = asyncio.run(go())
-        seen.add(response.status_code)
-        assert response.status_code in (200, 400, 404), response.text
-        if response.status_code != 200:
-            assert response.json()["error"]["message"]
-        for job in broker.jobs:
-            assert isinstance(job.request.work, SpeechJob)
-            assert unpack(encode(job.request.work), None) == job.request.work
-        broker.jobs.clear()
+        headers = {"Content-Type": content_type}
+        seen.add(answered_or_refused(broker, path, (SpeechJob,), content=body, headers=headers, params=query))
 
     check()
     assert {200, 400} <= seen

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -13,10 +12,9 @@ from pydantic import BaseModel
 
 from router.schemas.embeddings.embeddings import EmbeddingsRequest
 from router.schemas.embeddings.rerank import RerankRequest
-from shared.wire.codec import encode
-from shared.wire.work import unpack
+from shared.wire.jobs import EmbedJob, RerankJob
 from tests.support.any_json import json_values
-from tests.support.router.client import http_client
+from tests.support.requests.any_body import JSON, answered_or_refused
 from tests.support.router.fake_broker import FakeBroker
 
 MODELS: dict[str, type[BaseModel]] = {"/v1/embeddings": EmbeddingsRequest, "/v1/rerank": RerankRequest}
@@ -43,19 +41,7 @@ def test_any_body_is_answered_or_refused(path: str, broker: FakeBroker) -> None:
     @settings(max_examples=150, deadline=None)
     @given(bodies(path) | json_values)
     def check(body: Any) -> None:
-        async def go() -> Any:
-            async with http_client(broker) as client:
-                headers = {"Content-Type": "application/json"}
-                return await client.post(path, content=json.dumps(body), headers=headers)
-
-        response = asyncio.run(go())
-        seen.add(response.status_code)
-        assert response.status_code in (200, 400, 404), response.text
-        if response.status_code != 200:
-            assert response.json()["error"]["message"]
-        for job in broker.jobs:
-            assert unpack(encode(job.request.work), None) == job.request.work
-        broker.jobs.clear()
+        seen.add(answered_or_refused(broker, path, (EmbedJob, RerankJob), content=json.dumps(body), headers=JSON))
 
     check()
     assert {200, 400} <= seen

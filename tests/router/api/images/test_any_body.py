@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import tempfile
 from typing import Any
@@ -13,13 +12,11 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from router.schemas.images import EditsRequest, GenerationsRequest, Img2ImgRequest, Txt2ImgRequest
-from shared.wire.codec import encode
 from shared.wire.jobs import ImageJob
-from shared.wire.work import unpack
 from tests.support.any_json import json_values
+from tests.support.requests.any_body import JSON, answered_or_refused
 from tests.support.requests.images import image_broker
 from tests.support.requests.pictures import in_base64, png
-from tests.support.router.client import http_client
 
 MODELS: dict[str, type[BaseModel]] = {
     "/v1/txt2img": Txt2ImgRequest,
@@ -43,20 +40,11 @@ def test_never_anything_but_an_answer_or_a_refusal(path: str) -> None:
         @settings(max_examples=100, deadline=None)
         @given(st.builds(lambda body, extra: {**body, **extra}, base, changes) | json_values)
         def check(body: Any) -> None:
-            async def go() -> Any:
-                async with http_client(broker) as client:
-                    headers = {"Content-Type": "application/json"}
-                    return await client.post(path, content=json.dumps(body), headers=headers)
-
-            response = asyncio.run(go())
-            seen.add(response.status_code)
-            assert response.status_code in (200, 400, 404, 415), response.text
-            if response.status_code != 200:
-                assert response.json()["error"]["message"]
-            for job in broker.jobs:
-                assert isinstance(job.request.work, ImageJob)
-                assert unpack(encode(job.request.work), None) == job.request.work
-            broker.jobs.clear()
+            seen.add(
+                answered_or_refused(
+                    broker, path, (ImageJob,), {200, 400, 404, 415}, content=json.dumps(body), headers=JSON
+                )
+            )
 
         check()
     assert {200, 400} <= seen

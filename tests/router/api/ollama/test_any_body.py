@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -14,10 +13,9 @@ from pydantic import BaseModel
 from router.schemas.ollama.chat import OllamaChatRequest
 from router.schemas.ollama.generate import OllamaGenerateRequest
 from router.schemas.ollama.options import OllamaOptions
-from shared.wire.codec import encode
-from shared.wire.work import unpack
+from shared.wire.jobs import TextJob
 from tests.support.any_json import json_values
-from tests.support.router.client import http_client
+from tests.support.requests.any_body import answered_or_refused
 from tests.support.router.fake_broker import FakeBroker
 
 MODELS: dict[str, type[BaseModel]] = {"/api/chat": OllamaChatRequest, "/api/generate": OllamaGenerateRequest}
@@ -60,18 +58,11 @@ def test_any_body_is_answered_or_refused(path: str) -> None:
     @settings(max_examples=150, deadline=None)
     @given(bodies(path) | json_values)
     def check(body: Any) -> None:
-        async def go() -> Any:
-            async with http_client(broker) as client:
-                return await client.post(path, content=json.dumps(body))
-
-        response = asyncio.run(go())
-        seen.add(response.status_code)
-        assert response.status_code in (200, 400, 404), response.text
-        if response.status_code != 200:
-            assert isinstance(response.json()["error"], str)
-        for text in broker.texts:
-            assert unpack(encode(text), None) == text
-        broker.jobs.clear()
+        seen.add(
+            answered_or_refused(
+                broker, path, (TextJob,), message_of=lambda answer: answer["error"], content=json.dumps(body)
+            )
+        )
 
     check()
     assert {200, 400} <= seen

@@ -9,7 +9,7 @@ import pytest
 
 from router.batches.calls.body import facts_of
 from router.batches.calls.results import LineAnswer, answered, unanswered
-from router.batches.store import InputLine
+from router.batches.records import InputLine
 from router.schemas.errors import ApiError
 
 LINE = InputLine(1, 'my "id"', 0, 10)
