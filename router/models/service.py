@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +23,9 @@ from shared.models.source import HubSource, parse_source
 from shared.settings import ModelSettings
 
 FILES_TIMEOUT_S = 30.0
+UNREADABLE_RETRY_S = 60.0
+
+log = logging.getLogger("nexa.request")
 
 
 class ServedModelError(ModelError):
@@ -52,6 +57,7 @@ class ModelService:
         self._pulls = Pulls()
         self._lane = Lane("model files", threads=2, timeout_s=FILES_TIMEOUT_S)
         self._descriptions: dict[str, ModelDescription] = {}
+        self._unreadable: dict[str, tuple[OSError | ModelError, float]] = {}
         self._apply_copies()
 
     def find(self, name: str) -> ModelSettings | None:
@@ -61,13 +67,23 @@ class ModelService:
     async def describe(self, model: ModelSettings) -> ModelDescription:
         """What the file of a served model says. It is read once: workers have loaded it as it was.
 
+        One that cannot be read is tried again after ``UNREADABLE_RETRY_S``, and not for every request until then.
+
         Raises:
             OSError, GGUFError: it can no longer be read.
             TimeoutError: the disk does not answer.
         """
         found = self._descriptions.get(model.name)
         if found is None:
-            found = await self._lane.run(describe_file, model.name, model.path)
+            error, retry_at_s = self._unreadable.get(model.name, (None, 0.0))
+            if error is not None and time.monotonic() < retry_at_s:
+                raise error
+            try:
+                found = await self._lane.run(describe_file, model.name, model.path)
+            except (OSError, ModelError) as failure:
+                log.warning("model file not read", extra={"model": model.name, "reason": str(failure)})
+                self._unreadable[model.name] = failure, time.monotonic() + UNREADABLE_RETRY_S
+                raise
             self._descriptions[model.name] = found
         return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -19,8 +18,6 @@ from shared.settings import ModelSettings
 
 UNKNOWN = ModelDescription(digest="0" * 64)
 """Of a model whose file cannot be read."""
-
-log = logging.getLogger("nexa.request")
 
 
 async def service_of(request: Request) -> ModelService:
@@ -68,8 +65,7 @@ async def known_of(models: ModelService, model: ModelSettings) -> ModelDescripti
     """What the model's file says; what there is to say of any model if it cannot be read."""
     try:
         return await models.describe(model)
-    except (OSError, ModelError) as error:
-        log.warning("model file not read", extra={"model": model.name, "reason": str(error)})
+    except (OSError, ModelError):  # the service has logged it
         return UNKNOWN
 
 

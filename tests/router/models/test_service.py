@@ -1,0 +1,41 @@
+"""What the service knows of the served models' files."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+import router.models.service
+from router.models.copies import CopiedNames
+from router.models.service import ModelService
+from shared.kinds import JobKind
+from shared.settings import ModelSettings
+from tests.support.models.gguf_builder import build_gguf
+from tests.support.router.fake_broker import FakeBroker
+
+
+def test_a_file_that_cannot_be_read_is_tried_again_only_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "tiny.gguf"
+    model = ModelSettings(name="tiny", kinds=(JobKind.TEXT,), engine="llama", path=str(path))
+
+    async def go() -> None:
+        service = ModelService(FakeBroker(), CopiedNames(None))
+        with pytest.raises(FileNotFoundError):
+            await service.describe(model)
+        path.write_bytes(build_gguf())
+        with pytest.raises(FileNotFoundError):
+            await service.describe(model)
+        assert caplog.text.count("model file not read") == 1
+        monkeypatch.setattr(router.models.service, "UNREADABLE_RETRY_S", 0.0)
+        service = ModelService(FakeBroker(), CopiedNames(None))
+        path.unlink()
+        with pytest.raises(FileNotFoundError):
+            await service.describe(model)
+        path.write_bytes(build_gguf())
+        assert (await service.describe(model)).family == "llama"
+
+    asyncio.run(go())
