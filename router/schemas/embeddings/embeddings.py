@@ -9,15 +9,13 @@ from pydantic import ConfigDict, Field, SkipValidation, field_validator
 from router.schemas.base import RequestModel
 from router.schemas.embeddings.truncation import TruncateField
 from router.schemas.scheduling import SchedulingFields
-from router.schemas.text.completions import are_token_ids, as_token_ids
+from router.schemas.text.prompts import TextsOrIds, checked_texts, separate_texts
 from shared.wire.jobs import EmbedJob, Truncation
 
 MAX_INPUTS = 2048
 """Of one request, as with OpenAI."""
 
 MAX_DIMENSIONS = 65_536
-
-_INPUTS = "a string, or a non-empty list of strings, of token ids or of lists of token ids"
 
 
 class EmbeddingsRequest(RequestModel, SchedulingFields):
@@ -26,8 +24,7 @@ class EmbeddingsRequest(RequestModel, SchedulingFields):
     model_config = ConfigDict(json_schema_extra={"examples": [{"input": ["A cat sleeps.", "A dog barks."]}]})
 
     model: str | None = Field(None, max_length=256, description="The first served model of this kind if absent.")
-    # Checked below: Pydantic would try all four types, and describe an error for each token.
-    input: Annotated[str | list[str] | list[int] | list[list[int]], SkipValidation] = Field(
+    input: Annotated[TextsOrIds, SkipValidation] = Field(
         description=f"Texts or lists of token ids, up to {MAX_INPUTS}. Token ids get no special tokens added."
     )
     encoding_format: Literal["float", "base64"] = Field(
@@ -42,30 +39,12 @@ class EmbeddingsRequest(RequestModel, SchedulingFields):
     @field_validator("input", mode="before")
     @classmethod
     def _known_input(cls, given: Any) -> Any:
-        if isinstance(given, str):
-            return given
-        if not isinstance(given, list) or not given:
-            raise ValueError(f"expected {_INPUTS}")
-        given = as_token_ids(given)
-        if are_token_ids(given):
-            return given
-        if len(given) > MAX_INPUTS:
-            raise ValueError(f"expected at most {MAX_INPUTS} inputs, got {len(given)}")
-        if all(isinstance(one, str) for one in given):
-            return given
-        given = [as_token_ids(one) if isinstance(one, list) else one for one in given]
-        if all(isinstance(one, list) and one and are_token_ids(one) for one in given):
-            return given
-        raise ValueError(f"expected {_INPUTS} (integers from 0)")
+        return checked_texts(given, MAX_INPUTS, "inputs")
 
     @property
     def inputs(self) -> list[str | list[int]]:
         """The inputs as a list, each a text or token ids."""
-        if isinstance(self.input, str):
-            return [self.input]
-        if isinstance(self.input[0], int):
-            return [self.input]
-        return list(self.input)
+        return separate_texts(self.input)
 
     def to_job(self) -> EmbedJob:
         """The job for a worker."""

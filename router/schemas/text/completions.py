@@ -6,14 +6,14 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field, SkipValidation, field_validator
 
-from router.schemas.base import agreed, as_integer
+from router.schemas.base import agreed
 from router.schemas.errors import ApiError
-from router.schemas.text.generation import MAX_TOKENS, GenerationRequest, TokenLimit
+from router.schemas.text.generation import GenerationRequest, TokenLimit
+from router.schemas.text.prompts import TextsOrIds, checked_texts, separate_texts
 from shared.wire.jobs import TextJob
 
 MAX_PROMPTS = 256
 MAX_ALTERNATIVES = 20
-_PROMPTS = "a string, or a non-empty list of strings, of token ids or of lists of token ids"
 
 
 class CompletionRequest(GenerationRequest):
@@ -36,8 +36,7 @@ class CompletionRequest(GenerationRequest):
     default_max_tokens: ClassVar[int | None] = 128
     min_max_tokens: ClassVar[int] = 0
 
-    # Checked below: Pydantic would try all four types, and describe an error for each token.
-    prompt: Annotated[str | list[str] | list[int] | list[list[int]], SkipValidation]
+    prompt: Annotated[TextsOrIds, SkipValidation]
     max_tokens: TokenLimit | None = Field(None, description="128 if absent; -1: no limit; 0 only with echo.")
     best_of: int | None = Field(None, ge=1, description="Must equal n.")
     logprobs: int | None = Field(None, ge=0, le=MAX_ALTERNATIVES, description="Alternatives per token.")
@@ -54,29 +53,12 @@ class CompletionRequest(GenerationRequest):
     @field_validator("prompt", mode="before")
     @classmethod
     def _known_prompt(cls, given: Any) -> Any:
-        if isinstance(given, str):
-            return given
-        if not isinstance(given, list) or not given:
-            raise ValueError(f"expected {_PROMPTS}")
-        given = [as_token_ids(prompt) if isinstance(prompt, list) else prompt for prompt in as_token_ids(given)]
-        if are_token_ids(given):
-            return given
-        if len(given) > MAX_PROMPTS:
-            raise ValueError(f"expected at most {MAX_PROMPTS} prompts, got {len(given)}")
-        if all(isinstance(prompt, str) for prompt in given):
-            return given
-        if all(isinstance(prompt, list) and prompt and are_token_ids(prompt) for prompt in given):
-            return given
-        raise ValueError(f"expected {_PROMPTS} (integers from 0)")
+        return checked_texts(given, MAX_PROMPTS, "prompts")
 
     @property
     def prompts(self) -> list[str | list[int]]:
         """The prompts as a list, each a text or token ids."""
-        if isinstance(self.prompt, str):
-            return [self.prompt]
-        if isinstance(self.prompt[0], int):
-            return [self.prompt]
-        return list(self.prompt)
+        return separate_texts(self.prompt)
 
     def alternatives(self) -> int | None:
         """The number of alternatives per token in the log probabilities; ``None`` for no log probabilities.
@@ -119,13 +101,3 @@ class CompletionRequest(GenerationRequest):
             )
             for prompt, sampling in zip(prompts, self.samplings(len(self.prompts)), strict=True)
         ]
-
-
-def as_token_ids(given: list[Any]) -> list[Any]:
-    """The list, with whole numbers that were written as ``16.0`` as integers."""
-    return [as_integer(token_id) for token_id in given] if float in set(map(type, given)) else given
-
-
-def are_token_ids(given: list[Any]) -> bool:
-    """Whether all of these may be ids of tokens."""
-    return all(type(token_id) is int and 0 <= token_id <= MAX_TOKENS for token_id in given)

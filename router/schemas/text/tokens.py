@@ -10,8 +10,8 @@ from router.schemas.base import RequestModel, agreed
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
 from router.schemas.text.chat import MAX_MESSAGES, ChatRequest
-from router.schemas.text.completions import are_token_ids, as_token_ids
 from router.schemas.text.messages import Message
+from router.schemas.text.prompts import are_token_ids, as_token_ids
 from shared.wire.jobs import TextJob, TokenizeJob, TokenOutput
 
 
