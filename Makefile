@@ -40,6 +40,7 @@ test-more: setup-dev
 coverage: setup-dev
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(PYTHON) -m coverage run -m pytest $(UNIT) -n auto
+	@$(PYTHON) -m scripts.make_onnx --cached >/dev/null
 	@$(PYTHON) -m coverage run -m pytest tests/e2e -n 2 --dist loadfile
 	@$(PYTHON) -m coverage combine -q && $(PYTHON) -m coverage html -q -d build/coverage/html
 	@$(PYTHON) -m coverage report
@@ -65,6 +66,7 @@ unit: setup-dev
 	@$(PYTEST) $(UNIT) -n auto
 
 e2e: setup-dev
+	@$(PYTHON) -m scripts.make_onnx --cached >/dev/null
 	@echo "e2e: the whole server with real models (four minutes)"
 	@$(PYTEST) tests/e2e -n 2 --dist loadfile
 
