@@ -24,7 +24,7 @@ from scripts.make_tiny_sd import make_tiny_sd
 from scripts.picture_fuzz.loras import write_random_loras
 from scripts.picture_fuzz.orders import OrderMaker, RandomOrder
 from shared.wire.payloads import Failed, JobError
-from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 
 LORAS = 60

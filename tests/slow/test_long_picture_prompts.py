@@ -9,7 +9,7 @@ import pytest
 from shared.wire.payloads import Done
 from tests.support.tiny_sd import tiny_sd
 from tests.support.workers.diffusion_jobs import image_job, run
-from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 
 

@@ -1,26 +1,22 @@
-"""The image engine: stable-diffusion.cpp generates one picture at a time, in its own thread."""
+"""The image engine: one picture at a time, in a thread of its own, whatever computes it."""
 
 from __future__ import annotations
 
 import queue
 import time
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.distribution import how_to_install
-from shared.engines.diffusion import DIFFUSION
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Progress, Started
-from workers.diffusion.lora_fit import LoraFit
-from workers.diffusion.options import DiffusionOptions
-from workers.engine import Emitted, EngineInfo, EngineJob, EngineLoadError, WorkerMustEnd
+from workers.engine import Emitted, EngineInfo, EngineJob, WorkerMustEnd
 
 if TYPE_CHECKING:
-    from workers.diffusion.native import DiffusionModel
-    from workers.diffusion.order import Order
+    from workers.diffusion.order import Order, OrderRules
     from workers.diffusion.painter import Painter
+    from workers.diffusion.painting import PictureModel
 
 STEP_WAIT_S = 0.1
 """How long a step waits for progress."""
@@ -29,48 +25,47 @@ MIN_RELOAD_S = 1.0
 """Lower bound of the assumed time to load the model in a new process."""
 
 
-class DiffusionEngine:
+class PictureEngine(ABC):
     """Serves the image jobs of one model, one after the other.
 
-    The library cannot be interrupted within a picture. If a job is cancelled, its picture is finished and discarded if
-    that takes less time than loading the model in a new process; otherwise this process ends.
+    If a job is cancelled whose picture cannot be interrupted, it is finished and discarded if that takes less time than
+    loading the model in a new process; otherwise this process ends.
     """
 
-    def __init__(self, options: DiffusionOptions) -> None:
-        self._options = options
-        self._fit = LoraFit((options.model_path, *options.files.values()))
+    def __init__(self, model_name: str, rules: OrderRules) -> None:
+        self._model_name = model_name
+        self._rules = rules
         self._waiting: deque[Order] = deque()
         self._running: Order | None = None
         self._cancelled_at_s = 0.0
+        self._can_interrupt = False
         self._reload_s = MIN_RELOAD_S
         self._steps = 0
-        self._model: DiffusionModel | None = None
+        self._model: PictureModel | None = None
         self._painter: Painter | None = None
 
+    @abstractmethod
+    def open_model(self, report: Callable[[float], None]) -> PictureModel:
+        """Load the model, calling ``report`` with the fraction loaded.
+
+        Raises:
+            EngineLoadError: the model cannot be loaded.
+        """
+
     def load(self, report: Callable[[float], None]) -> EngineInfo:
-        try:
-            from workers.diffusion.native import DiffusionModel
-            from workers.diffusion.painter import Painter
-        except ImportError as error:
-            raise EngineLoadError(
-                f"image models need more packages ({error}): {how_to_install(DIFFUSION.extra)}"
-            ) from None
-        except (OSError, RuntimeError) as error:  # the package's own library could not be loaded
-            raise EngineLoadError(str(error)) from None
-        for path in (self._options.model_path, *self._options.files.values()):
-            if not Path(path).exists():
-                raise EngineLoadError(f"{path}: no such file")
         began_at_s = time.monotonic()
-        self._model = DiffusionModel(self._options, lambda fraction: report(0.95 * fraction))
+        self._model = self.open_model(lambda fraction: report(0.95 * fraction))
         self._reload_s = max(MIN_RELOAD_S, time.monotonic() - began_at_s)
-        self._painter = Painter(self._model, self._options.model_name)
+        from workers.diffusion.painter import Painter
+
+        self._painter = Painter(self._model, self._model_name)
         report(1.0)
         return EngineInfo(slots=1, context_tokens=0)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         from workers.diffusion.order import accept
 
-        self._waiting.append(accept(job, self._options.lora_folder, self._fit))
+        self._waiting.append(accept(job, self._rules))
         return []
 
     def cancel(self, job_id: str) -> None:
@@ -79,6 +74,8 @@ class DiffusionEngine:
         if running is not None and running.job_id == job_id and not running.cancelled:
             running.cancelled = True
             self._cancelled_at_s = time.monotonic()
+            assert self._model is not None
+            self._can_interrupt = self._model.interrupt()
             self._end_if_too_slow()
 
     def has_work(self) -> bool:
@@ -101,12 +98,14 @@ class DiffusionEngine:
         return EngineStats(running=int(self._running is not None), waiting=len(self._waiting), steps=self._steps)
 
     def close(self) -> None:
-        """Free the model. A picture in progress is left to the end of the process."""
+        """Free the model. A picture in progress that cannot be interrupted is left to the end of the process."""
         if self._model is None or self._painter is None:
             return
         if self._running is not None:
-            self._model.detach()
-            return
+            self._running.cancelled = True
+            if not self._model.interrupt():
+                self._model.detach()
+                return
         self._painter.end()
         self._model.close()
         self._model = self._painter = None
@@ -130,6 +129,8 @@ class DiffusionEngine:
     def _end_if_too_slow(self) -> None:
         """Raise ``WorkerMustEnd`` if a new process would be ready before the cancelled picture is finished."""
         assert self._painter is not None
+        if self._can_interrupt:
+            return
         passed_s = time.monotonic() - self._cancelled_at_s
         remaining_s = self._painter.timer.remaining_s()
         if (remaining_s or 0.0) > self._reload_s or passed_s > 2 * self._reload_s:

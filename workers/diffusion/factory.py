@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.settings import ModelSettings
-from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 
 

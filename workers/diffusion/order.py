@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
 
-from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.kinds import kind_of
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
-from workers.diffusion.lora_fit import LoraFit
-from workers.diffusion.loras import Lora, take_loras
+from workers.diffusion.loras import Lora
 from workers.diffusion.pictures.decoding import decode, input_picture, mask_picture
 from workers.diffusion.prompts import check_text, check_weights
 from workers.engine import EngineJob
-
-MIN_GITS_STEPS = 2
-"""The library crashes with this scheduler and fewer steps."""
 
 
 @dataclass(slots=True)
@@ -41,7 +37,7 @@ class Order:
         """Denoising steps. With an input picture, only a fraction ``strength`` of the steps is done,
         the last ones.
 
-        The formula is the library's, which computes in single precision.
+        The formula is that of stable-diffusion.cpp, which computes in single precision.
         """
         job = self.job
         if not job.has_input or job.strength >= 1.0:
@@ -55,7 +51,25 @@ class Order:
         return frozenset(round(self.steps * (index + 1) / (wanted + 1)) for index in range(wanted))
 
 
-def accept(job: EngineJob, lora_folder: str, fit: LoraFit) -> Order:
+class OrderRules(Protocol):
+    """Which orders a model can take."""
+
+    def check(self, work: ImageJob) -> None:
+        """Check what a job asks for, beside its texts and pictures.
+
+        Raises:
+            JobError: this model cannot do the job.
+        """
+
+    def take_loras(self, prompt: str) -> tuple[str, list[Lora]]:
+        """The prompt without its LoRA tags, and the LoRAs that they name.
+
+        Raises:
+            JobError: this model cannot use one of them.
+        """
+
+
+def accept(job: EngineJob, rules: OrderRules) -> Order:
     """Check a job and decode its pictures.
 
     Raises:
@@ -64,23 +78,27 @@ def accept(job: EngineJob, lora_folder: str, fit: LoraFit) -> Order:
     work = job.work
     if not isinstance(work, ImageJob):
         raise JobError(400, f"model: this model generates pictures, it does not serve {kind_of(work)} jobs", "model")
-    _check_name("sampler", work.sampler, SAMPLERS)
-    _check_name("scheduler", work.scheduler, SCHEDULERS)
-    if work.scheduler == "gits" and work.steps < MIN_GITS_STEPS:
-        raise JobError(
-            400, f"scheduler: gits needs at least {MIN_GITS_STEPS} sample_steps, got {work.steps}", "scheduler"
-        )
+    rules.check(work)
     check_text("prompt", work.prompt)
     check_text("negative_prompt", work.negative_prompt)
-    prompt, loras = take_loras(work.prompt, lora_folder)
+    prompt, loras = rules.take_loras(work.prompt)
     check_weights("prompt", prompt)
     check_weights("negative_prompt", work.negative_prompt)
-    for lora in loras:
-        fit.check(lora.path)
     order = Order(job.job_id, work, prompt, loras, job.delivered)
     if work.has_input:
         _take_pictures(order, job)
     return order
+
+
+def check_name(field_name: str, name: str | None, known: tuple[str, ...]) -> None:
+    """Check that ``name`` is absent or one of ``known``.
+
+    Raises:
+        JobError: 400, it is another.
+    """
+    if name is not None and name not in known:
+        message = f"{field_name}: expected one of {', '.join(known)}, got {name[:80]!r}"
+        raise JobError(400, message, field_name)
 
 
 def _take_pictures(order: Order, job: EngineJob) -> None:
@@ -93,12 +111,6 @@ def _take_pictures(order: Order, job: EngineJob) -> None:
             raise JobError(400, f"mask: expected the size of the input picture, {expected}, got {got}", "mask")
         order.mask = mask_picture(mask, size)
     order.image = input_picture(image, size)
-
-
-def _check_name(field_name: str, name: str | None, known: tuple[str, ...]) -> None:
-    if name is not None and name not in known:
-        message = f"{field_name}: expected one of {', '.join(known)}, got {name[:80]!r}"
-        raise JobError(400, message, field_name)
 
 
 def _blob(job: EngineJob, index: int, field_name: str) -> memoryview:

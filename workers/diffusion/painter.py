@@ -11,33 +11,32 @@ from PIL import Image
 
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Picture, Progress
 from workers.diffusion.metadata import parameters, png
-from workers.diffusion.native import DiffusionModel, Listener, PaintError, Painting
-from workers.diffusion.native_log import NATIVE_LOG
 from workers.diffusion.order import Order
+from workers.diffusion.painting import Listener, PaintError, Painting, PictureModel
 from workers.diffusion.step_timer import StepTimer
 
 STACK_BYTES = 256 * 1024 * 1024
-"""The painter's stack, of which only what is used takes memory. The library's regular expressions recurse for each byte
-of a prompt; the usual 8 MiB end the process within 40 kB."""
+"""The painter's stack, of which only what is used takes memory. The regular expressions of stable-diffusion.cpp recurse
+for each byte of a prompt; the usual 8 MiB end the process within 40 kB."""
 
 log = logging.getLogger("nexa.worker.diffusion")
 
 
 class Painter:
-    """Works through orders in its own thread, because a call of the library lasts as long as a picture.
+    """Works through orders in its own thread, because the call of a model lasts as long as a picture.
 
     ``events`` receives each order's events, then ``None`` when the order has ended in any way. ``timer`` estimates how
     long the current picture still takes.
     """
 
-    def __init__(self, model: DiffusionModel, model_name: str) -> None:
+    def __init__(self, model: PictureModel, model_name: str) -> None:
         self.events: queue.SimpleQueue[Payload | None] = queue.SimpleQueue()
         self.timer = StepTimer()
         self._model = model
         self._model_name = model_name
         self._orders: queue.SimpleQueue[Order | None] = queue.SimpleQueue()
         # One thread for all orders: OpenMP starts a team of threads for each thread that computes. It is a daemon,
-        # because nothing can stop it within a picture and the process must be able to exit.
+        # because some models cannot be stopped within a picture, and the process must be able to exit.
         self._thread = threading.Thread(target=self._run, name="painter", daemon=True)
         former = threading.stack_size(STACK_BYTES)
         try:
@@ -76,10 +75,11 @@ class Painter:
 
     def _picture(self, order: Order) -> Picture:
         job = order.job
-        painting = Painting(job, order.prompt, order.loras, order.image, order.mask)
+        painting = Painting(job, order.prompt, order.steps, order.loras, order.image, order.mask)
         self.timer.begin(order.steps, job.width * job.height)
         steps = _Steps(order, self.timer, self.events)
-        image = self._model.paint(painting, Listener(steps.on_step, steps.on_preview), bool(order.preview_steps))
+        listener = Listener(steps.on_sampling, steps.on_step, steps.on_preview, lambda: order.cancelled)
+        image = self._model.paint(painting, listener, order.preview_steps)
         steps.finish()
         self.timer.end()
         sampler, scheduler = self._model.names_of(job.sampler, job.scheduler)
@@ -88,9 +88,9 @@ class Painter:
 
 
 class _Steps:
-    """Turns the library's progress on a picture into one event for each step.
+    """Turns a model's progress on a picture into one event for each step.
 
-    The library also reports tensors read for a LoRA, before the steps, and reports some steps twice.
+    stable-diffusion.cpp also reports tensors read for a LoRA, before the steps, and reports some steps twice.
     """
 
     def __init__(self, order: Order, timer: StepTimer, events: queue.SimpleQueue[Payload | None]) -> None:
@@ -102,10 +102,9 @@ class _Steps:
         self._events = events
         self._done = 0
         self._sampling = False
-        NATIVE_LOG.on_sampling = self._on_sampling
 
     def on_step(self, step: int, steps: int) -> None:
-        """Handle a progress report of the library."""
+        """Handle a progress report."""
         if self._sampling and steps == self._steps and step > self._done:
             self._timer.step(step)
             self._emit_up_to(step)
@@ -119,7 +118,8 @@ class _Steps:
         """Emit the steps that were not reported: the picture is finished."""
         self._emit_up_to(self._steps)
 
-    def _on_sampling(self) -> None:
+    def on_sampling(self) -> None:
+        """The first step begins."""
         self._sampling = True
         self._timer.sampling()
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import Payload, Picture, Progress
-from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.native.engine import DiffusionEngine
 from workers.engine import EngineJob
 
 

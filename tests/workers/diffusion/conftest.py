@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.tiny_sd import tiny_sd
-from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 
 

@@ -15,7 +15,7 @@ from scripts import make_tiny_sd
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import Done, Failed, JobError, Progress
 from tests.support.workers.diffusion_jobs import finish, image_job, png_of, run
-from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
 from workers.diffusion.step_timer import StepTimer
 from workers.engine import EngineJob, EngineLoadError, WorkerMustEnd
@@ -136,8 +136,8 @@ def test_a_failure_of_the_library_is_reported_and_the_next_job_runs(
 
 
 def test_a_missing_package_is_explained(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "workers.diffusion.native", raising=False)
-    monkeypatch.delitem(sys.modules, "workers.diffusion.painter", raising=False)
+    monkeypatch.delitem(sys.modules, "workers.diffusion.native.model", raising=False)
+    monkeypatch.delitem(sys.modules, "workers.diffusion.native.log", raising=False)
     monkeypatch.setitem(sys.modules, "stable_diffusion_cpp", None)
     with pytest.raises(EngineLoadError, match=r"pip install 'nexa-server\[images\]'"):
         DiffusionEngine(DiffusionOptions(str(checkpoint), "tiny", 2)).load(lambda fraction: None)
@@ -167,7 +167,7 @@ def test_an_incomplete_checkpoint_is_refused_with_the_library_s_errors(tmp_path:
 def in_process(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     program = (
         "import logging, sys; logging.basicConfig(level='INFO')\n"
-        "from workers.diffusion.engine import DiffusionEngine\n"
+        "from workers.diffusion.native.engine import DiffusionEngine\n"
         "from workers.diffusion.options import DiffusionOptions\n"
         "engine = DiffusionEngine(DiffusionOptions(sys.argv[1], 'tiny', 2))\n"
         "engine.load(lambda fraction: None)\n" + code

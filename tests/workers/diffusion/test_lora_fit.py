@@ -10,9 +10,9 @@ import pytest
 from shared.wire.payloads import Done, JobError
 from tests.support.workers.diffusion_jobs import image_job, run
 from tests.support.workers.lora_file import write_lora
-from workers.diffusion.engine import DiffusionEngine
 from workers.diffusion.lora_files import Shapes, TensorFileError, read_shapes
 from workers.diffusion.lora_fit import LoraFit, layer_key
+from workers.diffusion.native.engine import DiffusionEngine
 
 FF = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_ff_net_2"  # 640 x 2560
 CONV = "lora_unet_down_blocks_0_resnets_0_conv1"  # 320 x 320 x 3 x 3

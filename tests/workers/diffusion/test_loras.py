@@ -10,9 +10,9 @@ import pytest
 from shared.wire.payloads import JobError
 from tests.support.workers.diffusion_jobs import image_job, run
 from tests.support.workers.lora_file import write_lora
-from workers.diffusion.engine import DiffusionEngine
 from workers.diffusion.lora_files import Shapes
 from workers.diffusion.loras import Lora, take_loras
+from workers.diffusion.native.engine import DiffusionEngine
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from PIL import Image
 from shared.engines.diffusion_names import SAMPLERS, SCHEDULERS
 from shared.wire.payloads import Done, FinishReason, Picture, Progress, Started
 from tests.support.workers.diffusion_jobs import Outcome, image_job, png_of, run
-from workers.diffusion import native
-from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.native import model as native
+from workers.diffusion.native.engine import DiffusionEngine
 
 PHOTO = png_of(Image.radial_gradient("L").resize((64, 64)))
 

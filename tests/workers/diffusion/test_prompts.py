@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import Done, JobError
 from tests.support.workers.diffusion_jobs import image_job, run
-from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.prompts import check_text, check_weights
 from workers.engine import EngineJob
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from scripts.picture_fuzz.__main__ import outcome_of
 from scripts.picture_fuzz.loras import write_random_loras
 from scripts.picture_fuzz.orders import OrderMaker
-from workers.diffusion.engine import DiffusionEngine
+from workers.diffusion.native.engine import DiffusionEngine
 
 OUTCOMES = {"painted", "refused by the router", "refused by the worker"}
 

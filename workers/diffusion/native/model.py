@@ -9,16 +9,14 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import stable_diffusion_cpp as sd_cpp
 from PIL import Image, ImageOps
 
-from shared.wire.jobs import ImageJob
-from workers.diffusion.loras import Lora
-from workers.diffusion.native_log import NATIVE_LOG
+from workers.diffusion.native.log import NATIVE_LOG
 from workers.diffusion.options import DiffusionOptions
+from workers.diffusion.painting import Listener, PaintError, Painting
 from workers.engine import EngineLoadError
 
 _functions: Any = sd_cpp.stable_diffusion_cpp._lib
@@ -29,33 +27,6 @@ _libc = ctypes.CDLL(None)
 _free = _libc.free
 _free.argtypes = [ctypes.c_void_p]
 _free.restype = None
-
-
-class PaintError(Exception):
-    """The library returned no picture; the message holds the errors that it logged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Painting:
-    """The picture of ``job``. ``prompt`` has no LoRA tags; ``image`` and ``mask`` are decoded."""
-
-    job: ImageJob
-    prompt: str
-    loras: list[Lora]
-    image: Image.Image | None
-    mask: Image.Image | None
-
-
-@dataclass(slots=True)
-class Listener:
-    """Callbacks for a picture's progress.
-
-    ``on_step`` gets the number of steps done and their total. ``on_preview`` gets the number of a step and the picture
-    after it, just before ``on_step`` is called for that step.
-    """
-
-    on_step: Callable[[int, int], None] = lambda step, steps: None
-    on_preview: Callable[[int, Image.Image], None] = lambda step, image: None
 
 
 class DiffusionModel:
@@ -81,17 +52,18 @@ class DiffusionModel:
         schedule = _SCHEDULERS[scheduler] if scheduler else sd_cpp.sd_get_default_scheduler(self._context, method)
         return _name_of(method, _SAMPLERS), _name_of(schedule, _SCHEDULERS)
 
-    def paint(self, painting: Painting, listener: Listener, with_previews: bool) -> Image.Image:
-        """Generate the picture, in the job's size.
+    def paint(self, painting: Painting, listener: Listener, preview_steps: frozenset[int]) -> Image.Image:
+        """Generate the picture, in the job's size. With previews, there is one after each step.
 
         Raises:
-            PaintError: the library returned none.
+            PaintError: the library returned none; the message holds the errors that it logged.
         """
         job = painting.job
         parameters, kept = _parameters(painting)
         self._listener = listener
-        mode = sd_cpp.Preview.PREVIEW_PROJ if with_previews else sd_cpp.Preview.PREVIEW_NONE
-        callback = self._preview_callback if with_previews else None
+        NATIVE_LOG.on_sampling = listener.on_sampling
+        mode = sd_cpp.Preview.PREVIEW_PROJ if preview_steps else sd_cpp.Preview.PREVIEW_NONE
+        callback = self._preview_callback if preview_steps else None
         sd_cpp.sd_set_preview_callback(callback, mode, 1, True, False, ctypes.c_void_p(0))
         NATIVE_LOG.forget_errors()
         try:
@@ -105,6 +77,10 @@ class DiffusionModel:
         size = (job.width, job.height)
         # The library rounds sizes up to what the model supports, and stretches an input picture to that size.
         return image if image.size == size else ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+    def interrupt(self) -> bool:
+        """The library cannot be interrupted within a picture."""
+        return False
 
     def close(self) -> None:
         """Free the model. No picture may be in progress."""

@@ -1,0 +1,1 @@
+"""stable-diffusion.cpp: what computes the pictures of checkpoints and GGUF files. Nothing else imports the library."""

@@ -1,0 +1,72 @@
+"""What the image engine needs of a model: one picture at a time, with its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from PIL import Image
+
+from shared.wire.jobs import ImageJob
+from workers.diffusion.loras import Lora
+
+
+class PaintError(Exception):
+    """There is no picture; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Painting:
+    """The picture of ``job``. ``prompt`` has no LoRA tags; ``image`` and ``mask`` are decoded.
+
+    Only the last ``steps`` of the job's steps are done: with an input picture not all are needed.
+    """
+
+    job: ImageJob
+    prompt: str
+    steps: int
+    loras: list[Lora]
+    image: Image.Image | None
+    mask: Image.Image | None
+
+
+@dataclass(slots=True)
+class Listener:
+    """Callbacks for a picture's progress.
+
+    ``on_sampling`` is called when the first step begins. ``on_step`` gets the number of steps done and their total.
+    ``on_preview`` gets the number of a step and the picture after it, just before ``on_step`` is called for that step.
+    ``is_cancelled`` tells whether nobody wants the picture any more.
+    """
+
+    on_sampling: Callable[[], None] = lambda: None
+    on_step: Callable[[int, int], None] = lambda step, steps: None
+    on_preview: Callable[[int, Image.Image], None] = lambda step, image: None
+    is_cancelled: Callable[[], bool] = lambda: False
+
+
+class PictureModel(Protocol):
+    """A loaded model. Only one picture may be in progress at a time."""
+
+    def names_of(self, sampler: str | None, scheduler: str | None) -> tuple[str, str]:
+        """The sampler and the scheduler in use for a request; ``None`` stands for the model's default."""
+
+    def paint(self, painting: Painting, listener: Listener, preview_steps: frozenset[int]) -> Image.Image:
+        """Generate the picture, in the job's size, with previews after ``preview_steps`` at least.
+
+        Raises:
+            PaintError: there is none.
+        """
+
+    def interrupt(self) -> bool:
+        """End the picture in progress soon, with a :class:`PaintError`; False if the library cannot do that.
+
+        Called from another thread, after the picture's ``is_cancelled`` has become true.
+        """
+
+    def close(self) -> None:
+        """Free the model. No picture may be in progress."""
+
+    def detach(self) -> None:
+        """Make it safe for the process to exit while a picture is in progress that cannot be interrupted."""
