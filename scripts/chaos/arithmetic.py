@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from scripts.chaos.expected import NEAR_TIE, ReferenceText, greedy_requests, margin_at_difference
 from shared.hub.store import ModelStore
 from shared.models.resolution import resolve
-from workers.llama.native.batch import BatchSlice
 from workers.llama.native.context import LlamaContext
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
-from workers.llama.sampling.logprobs import log_softmax
+from workers.text.model import BatchSlice
+from workers.text.sampling.logprobs import log_softmax
 
 CANDIDATES = 5
 CLOSE = 1.5
@@ -145,7 +145,9 @@ def main() -> int:
     slots = len(greedy_requests())
     settings = LlamaOptions(path, options.threads, slots, context_tokens=1024)
     model = LlamaModel(path, settings.gpu_layers, lambda done: None)
-    context = LlamaContext(model, settings.cells_for(1024), slots, settings.batch_tokens, options.threads)
+    context = LlamaContext(
+        model.native, model.vocabulary, settings.cells_for(1024), slots, settings.batch_tokens, options.threads
+    )
     texts = ModelTexts(model, context)
     for name, rows in (("all prompts in one batch", texts.together()), ("failover at each token", texts.taken_over())):
         distances = np.abs(moved(texts.rows, rows))

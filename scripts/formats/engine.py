@@ -14,13 +14,13 @@ from shared.wire.jobs import TextJob
 from shared.wire.payloads import FinishReason, JobError, Tokens
 from workers.chat.model_chat import LearntChat, Prompt
 from workers.engine import EngineJob
-from workers.llama.chats import ModelChats, ReasoningOptions
-from workers.llama.constraints.compiler import GrammarCompiler
-from workers.llama.generation import Generation
-from workers.llama.preparation import JobPreparer
-from workers.llama.prompts.prompt_tokens import PromptTokens
-from workers.llama.sandbox.attempt import Limits, PreparationAttempt
-from workers.llama.sandbox.messages import (
+from workers.text.chats import ModelChats, ReasoningOptions
+from workers.text.constraints.compiler import GrammarCompiler
+from workers.text.generation import Generation
+from workers.text.preparation import JobPreparer
+from workers.text.prompts.prompt_tokens import PromptTokens
+from workers.text.sandbox.attempt import Limits, PreparationAttempt
+from workers.text.sandbox.messages import (
     Compile,
     Compiled,
     Learn,
@@ -31,9 +31,9 @@ from workers.llama.sandbox.messages import (
     TaskRefused,
     Template,
 )
-from workers.llama.sandbox.sandbox import Sandbox
-from workers.llama.sandbox.workbench import Workbench
-from workers.llama.sequence import Sequence
+from workers.text.sandbox.sandbox import Sandbox
+from workers.text.sandbox.workbench import Workbench
+from workers.text.sequence import Sequence
 
 CONTEXT_TOKENS = 8192
 _LIMITS = Limits(cpu_s=60.0, memory_bytes=1 << 30)

@@ -17,7 +17,7 @@ from scripts.make_gguf.model import write_gguf
 from scripts.make_gguf.vocabulary import CopiedVocabulary, read_vocabulary
 from scripts.make_gguf.weights import SHARES, token_biases
 from workers.llama.native.log import capture_native_log
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
 
 USUAL = ("qwen2", "llama-spm", "gemma-4", "llama-bpe")
 """The vocabularies that answers are tried with, if they are there: they write white space, digits and bytes each in
@@ -39,7 +39,7 @@ class TriedVocabulary:
     """A vocabulary, and how likely each token is at temperature 1, as a logit."""
 
     name: str
-    tokens: Vocabulary
+    tokens: LlamaVocabulary
     biases: NDArray[np.float32]
 
     def biases_with(self, markers: Iterable[int]) -> NDArray[np.float32]:
@@ -75,14 +75,14 @@ def vocabulary(folder: Path, name: str, added: Sequence[str] = ()) -> Iterator[T
     if not model:
         raise ValueError(f"{name}: llama.cpp cannot read the vocabulary")
     try:
-        tokens = Vocabulary(llama_cpp.llama_model_get_vocab(model))
+        tokens = LlamaVocabulary(llama_cpp.llama_model_get_vocab(model))
         label = f"{name}, with marker tokens" if added else name
         yield TriedVocabulary(label, tokens, _biases(copied, tokens))
     finally:
         llama_cpp.llama_model_free(model)
 
 
-def _biases(copied: CopiedVocabulary, tokens: Vocabulary) -> NDArray[np.float32]:
+def _biases(copied: CopiedVocabulary, tokens: LlamaVocabulary) -> NDArray[np.float32]:
     biases = token_biases(copied)
     biases[sorted(tokens.eog)] = np.log(SHARES["ends"] / max(len(tokens.eog), 1))
     return biases

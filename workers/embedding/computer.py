@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from shared.engines.embedding import POOLING_CODES, Pooling
 from workers.engine import EngineLoadError
-from workers.llama.native.batch import Batch, BatchSlice
+from workers.llama.native.batch import Batch
 from workers.llama.native.context import DecodeError, LlamaContext, max_sequences
 from workers.llama.native.log import with_last_error
 from workers.llama.native.model import LlamaModel
+from workers.text.model import BatchSlice
 
 Rows = NDArray[np.float32]
 
@@ -102,7 +103,9 @@ class YesNoContext:
         self.batch_tokens = batch_tokens
         self.sequences = min(max_sequences(), physical_tokens)
         self._answers = [_only_token(model, word) for word in ("yes", "no")]
-        self._context = LlamaContext(model, batch_tokens, self.sequences, physical_tokens, threads)
+        self._context = LlamaContext(
+            model.native, model.vocabulary, batch_tokens, self.sequences, physical_tokens, threads
+        )
         self._physical_tokens = physical_tokens
 
     def parts(self, inputs: list[list[int]]) -> Generator[Rows | None]:

@@ -19,8 +19,8 @@ from workers.embedding.computer import Computer, Rows
 from workers.embedding.inputs import InputMaker
 from workers.embedding.queue import BatchInput, InputQueue, WaitingJob
 from workers.engine import Emitted, EngineJob
-from workers.llama.lanes import PreparationLanes
-from workers.llama.sandbox.attempt import Limits, PreparationAttempt
+from workers.text.lanes import PreparationLanes
+from workers.text.sandbox.attempt import Limits, PreparationAttempt
 
 PREPARING_WAIT_S = 0.05
 """Longest time that a step without work waits for a job that is being prepared."""

@@ -8,7 +8,7 @@ from shared.kinds import JobKind, kind_of
 from shared.wire.jobs import EmbedJob, Truncation, Work
 from shared.wire.payloads import JobError
 from workers.embedding.long_texts import LongTexts
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
 
 TOO_LONG = "context_length_exceeded"
 
@@ -27,7 +27,7 @@ class InputMaker(Protocol):
 class TextInputs:
     """Makes the inputs of jobs for vectors of up to ``dimensions`` numbers. They have up to ``limit`` tokens."""
 
-    def __init__(self, vocabulary: Vocabulary, limit: int, dimensions: int) -> None:
+    def __init__(self, vocabulary: LlamaVocabulary, limit: int, dimensions: int) -> None:
         self._vocabulary = vocabulary
         self._limit = limit
         self._dimensions = dimensions
@@ -69,7 +69,7 @@ class TextInputs:
                 raise JobError(400, f"{name}: expected {expected}, got {token}", "input")
 
 
-def special_tokens(vocabulary: Vocabulary) -> tuple[list[int], list[int]]:
+def special_tokens(vocabulary: LlamaVocabulary) -> tuple[list[int], list[int]]:
     """The tokens that the model wants before and after a text."""
     text = "a"
     bare = vocabulary.tokenize(text, add_special=False, parse_special=False)

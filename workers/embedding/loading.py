@@ -14,11 +14,12 @@ from workers.embedding.inputs import InputMaker, TextInputs
 from workers.embedding.options import BATCH_TOKENS, GPU_BATCH_TOKENS, EmbeddingOptions
 from workers.embedding.pairs import DOCUMENT, QUERY, ClassifierPairs, PairInputs, TemplatePairs, rerank_template
 from workers.engine import EngineLoadError
-from workers.llama.chat_loading import load_chats
-from workers.llama.chats import ReasoningOptions
+from workers.llama.engine import VOCABULARY
 from workers.llama.native.model import LlamaModel
-from workers.llama.sandbox.attempt import Limits, PreparationAttempt
-from workers.llama.sandbox.sandbox import LimitExceeded, Sandbox
+from workers.text.chat_loading import load_chats
+from workers.text.chats import ReasoningOptions
+from workers.text.sandbox.attempt import Limits, PreparationAttempt
+from workers.text.sandbox.sandbox import LimitExceeded, Sandbox
 
 MAX_CLASSES = 2
 """Outputs of a reranker's classifier."""
@@ -105,7 +106,7 @@ def _chat_with_places(model: LlamaModel, options: EmbeddingOptions) -> str:
     Raises:
         EngineLoadError: the template is wrong, refuses the messages, or takes too much.
     """
-    sandbox = Sandbox(options.path)
+    sandbox = Sandbox(options.path, VOCABULARY)
     try:
         sandbox.open()
         attempt = PreparationAttempt(Limits(options.compile_time_s, options.compile_memory_bytes))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import llama_cpp
 
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
 
 PART_CHARS = 4096
 """Least length of a part."""
@@ -20,7 +20,7 @@ class LongTexts:
     special tokens, where its parts have the same tokens as the whole.
     """
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: LlamaVocabulary) -> None:
         self._vocabulary = vocabulary
         special = vocabulary.special_texts()
         texts = sorted(filter(None, special.control | special.user_defined), key=len, reverse=True)

@@ -12,7 +12,7 @@ from shared.kinds import JobKind
 from shared.wire.jobs import RerankJob, Truncation, Work
 from shared.wire.payloads import JobError
 from workers.embedding.inputs import TOO_LONG, cut, special_tokens, too_long, wrong_kind
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
 
 QUERY, DOCUMENT = "{query}", "{document}"
 """Where the texts stand in a template."""
@@ -38,7 +38,7 @@ class PairWriter(Protocol):
 class PairInputs:
     """Makes the inputs of jobs for scores. Each input, with query and document, has up to ``limit`` tokens."""
 
-    def __init__(self, vocabulary: Vocabulary, writer: PairWriter, limit: int) -> None:
+    def __init__(self, vocabulary: LlamaVocabulary, writer: PairWriter, limit: int) -> None:
         self._vocabulary = vocabulary
         self._writer = writer
         self._limit = limit
@@ -74,7 +74,7 @@ class PairInputs:
 class ClassifierPairs:
     """Writes pairs as encoders with a classifier read them: two texts between the vocabulary's special tokens."""
 
-    def __init__(self, vocabulary: Vocabulary) -> None:
+    def __init__(self, vocabulary: LlamaVocabulary) -> None:
         self._before, self._after = special_tokens(vocabulary)
         self._between = vocabulary.separators()
 
@@ -96,7 +96,7 @@ class TemplatePairs:
     Its own special tokens count as such; those in query and document are text.
     """
 
-    def __init__(self, vocabulary: Vocabulary, template: str) -> None:
+    def __init__(self, vocabulary: LlamaVocabulary, template: str) -> None:
         self._vocabulary = vocabulary
         special = vocabulary.special_texts()
         texts = sorted(filter(None, special.control | special.user_defined), key=len, reverse=True)

@@ -21,11 +21,11 @@ from scripts.bench.measurements.outcome import Outcome
 from scripts.bench.workloads.catalog import STORY_TOKENS
 from scripts.bench.workloads.prompts import Prompts, user
 from workers.chat.template_source import find_template
-from workers.llama.chat.template_file import chat_of
-from workers.llama.native.batch import BatchSlice
 from workers.llama.native.context import LlamaContext
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
+from workers.text.model import BatchSlice
+from workers.text.template_chat import chat_of
 
 USERS = 16
 
@@ -146,7 +146,7 @@ def main() -> int:
     options = LlamaOptions(given.model, given.threads, max(given.slots, USERS), given.context)
     model = LlamaModel(options.path, options.gpu_layers, lambda fraction: None)
     cells = options.cells_for(options.context_for(model.trained_tokens))
-    context = LlamaContext(model, cells, options.slots, options.batch_tokens, options.threads)
+    context = LlamaContext(model.native, model.vocabulary, cells, options.slots, options.batch_tokens, options.threads)
     measure(context, [tokens[:8] for tokens in prompts_of(model, "warm-up")], options.batch_tokens)
     print(json.dumps({f"b{USERS}": measure(context, prompts_of(model, given.seed), options.batch_tokens)}))
     context.close()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from tests.support.workers.fake_kv_memory import FakeKVMemory
-from workers.llama.cache.copy_costs import CopyCosts
-from workers.llama.cache.host_cache import HostCache
-from workers.llama.cache.kv_cache import KVCache
+from workers.text.cache.copy_costs import CopyCosts
+from workers.text.cache.host_cache import HostCache
+from workers.text.cache.kv_cache import KVCache
 
 CELLS = 24
 

@@ -11,8 +11,8 @@ from shared.wire.jobs import TextJob
 from shared.wire.payloads import FinishReason, Started, Tokens
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
-from workers.llama.sandbox.attempt import Limits, PreparationAttempt
-from workers.llama.sequence import Sequence
+from workers.text.sandbox.attempt import Limits, PreparationAttempt
+from workers.text.sequence import Sequence
 
 LIMITS = Limits(cpu_s=5.0, memory_bytes=256_000_000)
 

@@ -11,7 +11,7 @@ import llama_cpp
 
 from tests.support.models.gguf_builder import Value, build_gguf
 from workers.llama.native.log import capture_native_log
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
 
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 1, 2, 3, 4, 6
 _LETTERS = "▁abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.,:;!?'\"{}[]()<>/|_-="
@@ -33,7 +33,7 @@ def spm_gguf(control: Sequence[str] = (), user_defined: Sequence[str] = ()) -> b
 
 
 @contextmanager
-def spm_vocabulary(control: Sequence[str] = (), user_defined: Sequence[str] = ()) -> Iterator[Vocabulary]:
+def spm_vocabulary(control: Sequence[str] = (), user_defined: Sequence[str] = ()) -> Iterator[LlamaVocabulary]:
     """The vocabulary of :func:`spm_gguf`, read by llama.cpp."""
     capture_native_log()
     params = llama_cpp.llama_model_default_params()
@@ -44,6 +44,6 @@ def spm_vocabulary(control: Sequence[str] = (), user_defined: Sequence[str] = ()
         model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         assert model
         try:
-            yield Vocabulary(llama_cpp.llama_model_get_vocab(model))
+            yield LlamaVocabulary(llama_cpp.llama_model_get_vocab(model))
         finally:
             llama_cpp.llama_model_free(model)

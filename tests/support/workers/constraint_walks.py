@@ -8,22 +8,24 @@ from typing import Any
 import numpy as np
 
 from shared.wire.jobs import Constraint, ConstraintKind
-from workers.llama.constraints.closing import ClosingGuard
-from workers.llama.constraints.compiler import GrammarCompiler
-from workers.llama.constraints.constraint import TokenConstraint
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
+from workers.text.constraints.closing import ClosingGuard
+from workers.text.constraints.compiler import GrammarCompiler
+from workers.text.constraints.constraint import TokenConstraint
 
 WALKS = 4
 LONGEST_WALK = 40
 
 
-def allowed_tokens(constraint: TokenConstraint, vocabulary: Vocabulary) -> list[int]:
+def allowed_tokens(constraint: TokenConstraint, vocabulary: LlamaVocabulary) -> list[int]:
     logits = np.zeros(vocabulary.size, np.float32)
     constraint.mask(logits)
     return [int(token) for token in np.flatnonzero(np.isfinite(logits))]
 
 
-def random_walk(constraint: TokenConstraint, vocabulary: Vocabulary, chance: random.Random, steps: int) -> list[int]:
+def random_walk(
+    constraint: TokenConstraint, vocabulary: LlamaVocabulary, chance: random.Random, steps: int
+) -> list[int]:
     """Tokens drawn at random from the allowed ones, for at most ``steps`` steps."""
     tokens: list[int] = []
     for _ in range(steps):
@@ -37,11 +39,11 @@ def random_walk(constraint: TokenConstraint, vocabulary: Vocabulary, chance: ran
     return tokens
 
 
-def text_of(vocabulary: Vocabulary, tokens: list[int]) -> str:
+def text_of(vocabulary: LlamaVocabulary, tokens: list[int]) -> str:
     return b"".join(vocabulary.piece(token, special=True) for token in tokens).decode("utf-8", "replace")
 
 
-def some_text(constraint: TokenConstraint, vocabulary: Vocabulary, chance: random.Random) -> str:
+def some_text(constraint: TokenConstraint, vocabulary: LlamaVocabulary, chance: random.Random) -> str:
     """An allowed text: a random beginning and its closing tokens."""
     tokens = random_walk(constraint, vocabulary, chance, chance.randint(0, LONGEST_WALK))
     closing = [] if constraint.ended else constraint.closing()
@@ -50,7 +52,7 @@ def some_text(constraint: TokenConstraint, vocabulary: Vocabulary, chance: rando
 
 
 def answer_within(
-    constraint: TokenConstraint, growth: int, vocabulary: Vocabulary, chance: random.Random, budget: int
+    constraint: TokenConstraint, growth: int, vocabulary: LlamaVocabulary, chance: random.Random, budget: int
 ) -> list[int]:
     """An answer drawn at random and completed within ``budget`` tokens, as the engine does it."""
     guard = ClosingGuard(constraint, growth)

@@ -13,9 +13,9 @@ from workers.chat.formats.chat_format import ChatFormat
 from workers.chat.learning.learn import HERMES
 from workers.chat.model_chat import learn_chat
 from workers.chat.program import ChatProgram
-from workers.llama.sandbox.attempt import Limits
-from workers.llama.sandbox.messages import Compile, Render, Template
-from workers.llama.sandbox.sandbox import Sandbox
+from workers.text.sandbox.attempt import Limits
+from workers.text.sandbox.messages import Compile, Render, Template
+from workers.text.sandbox.sandbox import Sandbox
 
 LIMITS = Limits(cpu_s=10.0, memory_bytes=256_000_000)
 LITTLE_TIME = Limits(cpu_s=0.1, memory_bytes=256_000_000)

@@ -8,11 +8,11 @@ import pytest
 
 from shared.wire.jobs import Sampling, TextJob
 from tests.support.workers.fake_kv_memory import FakeKVMemory
-from workers.llama.cache.kv_cache import KVCache
-from workers.llama.sampling.sampler import Sampler
-from workers.llama.scheduler import ScheduledTokens, Scheduler
-from workers.llama.sequence import Sequence, SequenceState
-from workers.llama.text.assembler import TextAssembler
+from workers.text.cache.kv_cache import KVCache
+from workers.text.output.assembler import TextAssembler
+from workers.text.sampling.sampler import Sampler
+from workers.text.scheduling.scheduler import ScheduledTokens, Scheduler
+from workers.text.sequence import Sequence, SequenceState
 
 WAITING, PREFILL, DECODE, FINISHED = SequenceState
 

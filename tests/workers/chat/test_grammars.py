@@ -17,7 +17,7 @@ from workers.chat.formats.writing import WrittenCall, write_calls, write_words
 from workers.chat.grammar.answers import AnswerGrammar, answer_grammar
 from workers.chat.grammar.rules import AnswerRules
 from workers.chat.model_chat import ModelChat
-from workers.llama.constraints.compiler import tool_schema
+from workers.text.constraints.compiler import tool_schema
 
 FUNCTIONS: dict[str, Any] = {
     "get_weather": {

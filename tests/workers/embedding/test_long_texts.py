@@ -13,18 +13,18 @@ from tests.support.engines.encoding import embed
 from workers.embedding.long_texts import PART_CHARS, LongTexts
 from workers.engine import Engine
 from workers.llama.native.model import LlamaModel
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
 
 
 @pytest.fixture(scope="module")
-def vocabulary() -> Iterator[Vocabulary]:
+def vocabulary() -> Iterator[LlamaVocabulary]:
     model = LlamaModel(str(minilm()), 0, lambda fraction: None)
     yield model.vocabulary
     model.close()
 
 
 @pytest.mark.parametrize("special", [0, 1, 20])
-def test_the_parts_of_a_long_text_have_the_tokens_of_the_whole(vocabulary: Vocabulary, special: int) -> None:
+def test_the_parts_of_a_long_text_have_the_tokens_of_the_whole(vocabulary: LlamaVocabulary, special: int) -> None:
     pieces = ["Hello", " world", "\n\n", " ", "x", "中", *["[SEP]", "[CLS]", "[MASK]", "[unused3]"] * special]
     draw = random.Random(special)
     text = "".join(draw.choices(pieces, k=3 * PART_CHARS))

@@ -25,7 +25,7 @@ from tests.support.models.small_encoders import (
 from workers.embedding.pairs import PairText, TemplatePairs
 from workers.engine import Engine, EngineLoadError
 from workers.llama.native.model import LlamaModel
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
 
 QUERY = "what is a fruit"
 DOCUMENTS = ["An apple is red.", "A lamp", "the sun and the moon and all the stars", "fruit"]
@@ -52,13 +52,13 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallModel, Path]:
 
 
 @pytest.fixture(scope="module")
-def vocabulary(judge: tuple[SmallModel, Path]) -> Iterator[Vocabulary]:
+def vocabulary(judge: tuple[SmallModel, Path]) -> Iterator[LlamaVocabulary]:
     model = LlamaModel(str(judge[1]), 0, lambda fraction: None)
     yield model.vocabulary
     model.close()
 
 
-def expected_yes(model: SmallModel, vocabulary: Vocabulary, prompt: str) -> float:
+def expected_yes(model: SmallModel, vocabulary: LlamaVocabulary, prompt: str) -> float:
     """How likely "yes" is rather than "no" after a prompt."""
     tokens = vocabulary.tokenize(prompt, add_special=False, parse_special=True)
     last = qwen3_last(model, tokens)
@@ -150,7 +150,7 @@ def test_an_encoder_without_a_classifier_is_no_reranker(tmp_path: Path) -> None:
         pass
 
 
-def test_a_judge_is_asked_by_the_files_template(judge: tuple[SmallModel, Path], vocabulary: Vocabulary) -> None:
+def test_a_judge_is_asked_by_the_files_template(judge: tuple[SmallModel, Path], vocabulary: LlamaVocabulary) -> None:
     model, path = judge
     assert inspect_model(path).kinds == (JobKind.RERANK,)
     with loaded(path, JobKind.RERANK) as engine:
@@ -161,7 +161,7 @@ def test_a_judge_is_asked_by_the_files_template(judge: tuple[SmallModel, Path], 
 
 
 def test_a_judge_without_a_template_of_its_own_is_asked_by_the_chat_template(
-    tmp_path: Path, vocabulary: Vocabulary
+    tmp_path: Path, vocabulary: LlamaVocabulary
 ) -> None:
     model = small_qwen3("a re-ranker")
     path = model.write(tmp_path / "m.gguf")
@@ -178,7 +178,7 @@ def test_a_judge_without_a_template_of_its_own_is_asked_by_the_chat_template(
 
 
 def test_a_judge_with_a_classifier_gives_the_same_scores(
-    tmp_path: Path, judge: tuple[SmallModel, Path], vocabulary: Vocabulary
+    tmp_path: Path, judge: tuple[SmallModel, Path], vocabulary: LlamaVocabulary
 ) -> None:
     """As rerankers are converted now: the rows of "yes" and "no" are the classifier."""
     model = small_qwen3("converted")
@@ -192,7 +192,7 @@ def test_a_judge_with_a_classifier_gives_the_same_scores(
     assert scores == pytest.approx(expected, abs=2e-3)
 
 
-def test_special_tokens_in_a_document_are_text(vocabulary: Vocabulary) -> None:
+def test_special_tokens_in_a_document_are_text(vocabulary: LlamaVocabulary) -> None:
     pairs = TemplatePairs(vocabulary, TEMPLATE)
     end = vocabulary.special_token("<|im_end|>")
     assert end is not None
@@ -202,7 +202,7 @@ def test_special_tokens_in_a_document_are_text(vocabulary: Vocabulary) -> None:
     assert f"<Document>: {text}<|im_end|>" in vocabulary.detokenize(tokens)
 
 
-def test_a_template_with_texts_has_the_tokens_of_the_whole(vocabulary: Vocabulary) -> None:
+def test_a_template_with_texts_has_the_tokens_of_the_whole(vocabulary: LlamaVocabulary) -> None:
     tokens = TemplatePairs(vocabulary, TEMPLATE).write(PairText([], QUERY), PairText([], DOCUMENTS[0]))
     assert tokens == vocabulary.tokenize(filled(QUERY, DOCUMENTS[0]), add_special=False, parse_special=True)
 
@@ -214,7 +214,7 @@ def test_a_judge_cuts_documents_too(judge: tuple[SmallModel, Path]) -> None:
     assert CONTEXT - 3 <= started.prompt_tokens <= CONTEXT
 
 
-def test_the_last_tokens_vector_of_a_decoder(tmp_path: Path, vocabulary: Vocabulary) -> None:
+def test_the_last_tokens_vector_of_a_decoder(tmp_path: Path, vocabulary: LlamaVocabulary) -> None:
     model = small_qwen3("an embedder")
     model.entries["qwen3.pooling_type"] = 3
     path = model.write(tmp_path / "m.gguf")

@@ -62,7 +62,7 @@ def test_a_small_request_does_not_wait_for_the_long_prompts_of_another_user(engi
 
 
 def test_a_small_request_is_in_the_step_after_it_came(engine: LlamaEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("workers.llama.engine.PREPARING_WAIT_S", 10.0)
+    monkeypatch.setattr("workers.text.engine.PREPARING_WAIT_S", 10.0)
     seen: list[Emitted] = []
     submit(engine, "heavy", 400, 4, "heavy")
     run_until(engine, "heavy", Started, seen)

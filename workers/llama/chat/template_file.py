@@ -12,7 +12,8 @@ from workers.chat.program import ChatProgram
 from workers.chat.template_source import find_template
 from workers.llama.native.log import capture_native_log
 from workers.llama.native.model import template_of
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
+from workers.text.template_chat import chat_of
 
 
 def read_chat(path: Path, bos: str = "", eos: str = "", given: str = "") -> ModelChat:
@@ -48,27 +49,8 @@ def _read_model(path: Path, given: str) -> ModelChat:
     if not model:
         raise ModelError(f"{path}: llama.cpp cannot read the model")
     try:
-        vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(model))
+        vocabulary = LlamaVocabulary(llama_cpp.llama_model_get_vocab(model))
         source = find_template(given, template_of(model), vocabulary.is_special)
         return chat_of(vocabulary, source.texts[-1])
     finally:
         llama_cpp.llama_model_free(model)
-
-
-def chat_of(vocabulary: Vocabulary, source: str) -> ModelChat:
-    """What a template tells, with the special tokens of its model.
-
-    Raises:
-        ValueError: the template's syntax is wrong.
-    """
-    program = ChatProgram(source, vocabulary.bos_text, vocabulary.eos_text)
-    chat = learn_chat(program, *marker_texts(vocabulary, source))
-    return ModelChat(program, chat, vocabulary.special_texts())
-
-
-def marker_texts(vocabulary: Vocabulary, source: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The texts of the tokens that end an answer, and of the other special tokens that a template has."""
-    special = vocabulary.special_texts()
-    markers = [text for text in sorted(special.control | special.user_defined) if len(text) > 1 and text in source]
-    ends = vocabulary.end_texts()
-    return ends, tuple(text for text in markers if text not in ends)

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from typing import Any
 
 import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True, slots=True)
-class BatchSlice:
-    """Consecutive tokens of one sequence, the first at position ``start``; the last ``outputs`` of them want logits."""
-
-    cache_id: int
-    start: int
-    tokens: list[int]
-    outputs: int
+from workers.text.model import BatchSlice
 
 
 class Batch:

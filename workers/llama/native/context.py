@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.engine import EngineLoadError
-from workers.llama.native.batch import Batch, BatchSlice
+from workers.llama.native.batch import Batch
 from workers.llama.native.log import with_last_error
 from workers.llama.native.memory import LlamaMemory
-from workers.llama.native.model import LlamaModel
+from workers.llama.native.vocabulary import LlamaVocabulary
+from workers.text.model import BatchSlice, NoRoom
 
 NO_KV_SLOT = 1
 """``llama_decode`` returns this if the KV cache has no room for the batch. It has changed nothing then."""
@@ -30,7 +31,7 @@ def max_sequences() -> int:
 
 
 class LlamaContext:
-    """A context of ``cells`` tokens, shared by up to ``sequences`` sequences.
+    """A context of ``cells`` tokens, shared by up to ``sequences`` sequences. ``model`` is llama.cpp's.
 
     ``batch_tokens`` is the maximum size of a batch, ``threads`` the number of CPU threads that compute it.
 
@@ -38,12 +39,14 @@ class LlamaContext:
         EngineLoadError: not enough memory.
     """
 
-    def __init__(self, model: LlamaModel, cells: int, sequences: int, batch_tokens: int, threads: int) -> None:
-        self._vocabulary_size = model.vocabulary.size
+    def __init__(
+        self, model: int, vocabulary: LlamaVocabulary, cells: int, sequences: int, batch_tokens: int, threads: int
+    ) -> None:
+        self._vocabulary_size = vocabulary.size
         self.native = _new_context(model, cells, sequences, batch_tokens, threads)
         self.memory = LlamaMemory(self.native)
         self._batch = Batch(batch_tokens)
-        self.decode([BatchSlice(0, 0, [max(model.vocabulary.bos, 0)], 1)])  # the first decode allocates memory
+        self.decode([BatchSlice(0, 0, [max(vocabulary.bos, 0)], 1)])  # the first decode allocates memory
         self.memory.remove(0)
 
     def decode(self, slices: list[BatchSlice]) -> NDArray[np.float32]:
@@ -54,10 +57,13 @@ class LlamaContext:
             llama.cpp's own memory, valid until the next call.
 
         Raises:
+            NoRoom: the KV cache has no room for the batch.
             DecodeError: nothing was computed.
         """
         outputs = self._batch.fill(slices)
         code = llama_cpp.llama_decode(self.native, self._batch.native)
+        if code == NO_KV_SLOT:
+            raise NoRoom("llama_decode found no room in the KV cache")
         if code != 0:
             raise DecodeError(int(code))
         if not outputs:
@@ -70,7 +76,7 @@ class LlamaContext:
         llama_cpp.llama_free(self.native)
 
 
-def _new_context(model: LlamaModel, cells: int, sequences: int, batch_tokens: int, threads: int) -> int:
+def _new_context(model: int, cells: int, sequences: int, batch_tokens: int, threads: int) -> int:
     params = llama_cpp.llama_context_default_params()
     params.n_ctx = cells
     params.n_batch = params.n_ubatch = batch_tokens
@@ -79,7 +85,7 @@ def _new_context(model: LlamaModel, cells: int, sequences: int, batch_tokens: in
     params.kv_unified = True
     params.swa_full = True
     params.no_perf = True
-    context = llama_cpp.llama_init_from_model(model.native, params)
+    context = llama_cpp.llama_init_from_model(model, params)
     if not context:
         problem = f"not enough memory for a KV cache of {cells} tokens; lower --nctx or --slots"
         raise EngineLoadError(with_last_error(problem))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class LlamaMemory:
-    """The memory of one context. Implements ``KVMemory`` of :mod:`workers.llama.cache.kv_cache`."""
+    """The memory of one context. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_cache`."""
 
     def __init__(self, context: int) -> None:
         self._context = context

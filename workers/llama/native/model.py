@@ -9,8 +9,10 @@ import llama_cpp
 
 from workers.chat.template_source import TemplateSource
 from workers.engine import EngineLoadError
+from workers.llama.native.context import LlamaContext, max_sequences
 from workers.llama.native.log import capture_native_log, lacks_memory, with_last_error
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
+from workers.text.model import DecoderSize
 
 
 class LlamaModel:
@@ -31,8 +33,13 @@ class LlamaModel:
         self.on_gpu = params.n_gpu_layers != 0
         params.use_extra_bufts = False  # the repacked AMX path of a native build dies of SIGILL on some hosts
         self.native = _load(path, params, report)
-        self.vocabulary = Vocabulary(llama_cpp.llama_model_get_vocab(self.native))
+        self.vocabulary = LlamaVocabulary(llama_cpp.llama_model_get_vocab(self.native))
         self.trained_tokens = int(llama_cpp.llama_model_n_ctx_train(self.native))
+
+    @property
+    def max_sequences(self) -> int:
+        """How many sequences one context can hold."""
+        return max_sequences()
 
     @property
     def can_share_prefixes(self) -> bool:
@@ -43,6 +50,14 @@ class LlamaModel:
     def template(self) -> TemplateSource | None:
         """The chat template in the file's metadata, if it has one."""
         return template_of(self.native)
+
+    def open_decoder(self, size: DecoderSize) -> LlamaContext:
+        """A context of its own.
+
+        Raises:
+            EngineLoadError: not enough memory.
+        """
+        return LlamaContext(self.native, self.vocabulary, size.cells, size.sequences, size.batch_tokens, size.threads)
 
     def close(self) -> None:
         """Free the weights."""

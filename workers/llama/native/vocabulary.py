@@ -13,7 +13,7 @@ from workers.chat.markup import SpecialTexts
 PIECE_BUFFER_BYTES = 512
 
 
-class Vocabulary:
+class LlamaVocabulary:
     """The ``size`` tokens of one model. ``eog`` are its end-of-generation tokens.
 
     ``bos`` and ``eos`` are -1, and their texts empty, if the model has none. ``infill`` are its tokens before a prefix,

@@ -12,7 +12,7 @@ from workers.chat.builtin_templates import BUILTIN_TEMPLATES, guess_template
 from workers.chat.model_chat import ModelChat
 from workers.chat.program import ChatProgram, TemplateFailure, TemplateRefusal
 from workers.chat.template_source import TemplateSource, find_template
-from workers.llama.native.vocabulary import Vocabulary
+from workers.llama.native.vocabulary import LlamaVocabulary
 
 Message = dict[str, Any]
 LIST_ALL = "{% for m in messages %}[{{ m.role }}: {{ m.content }}]{% endfor %}"
@@ -207,12 +207,12 @@ def test_a_template_is_guessed_by_the_special_tokens(tokens: set[str], expected:
     assert guess_template(tokens.__contains__) == expected
 
 
-def load(given: str, of_model: str | None, vocabulary: Vocabulary) -> ModelChat:
+def load(given: str, of_model: str | None, vocabulary: LlamaVocabulary) -> ModelChat:
     source = find_template(given, TemplateSource(of_model) if of_model else None, vocabulary.is_special)
     return ModelChat(ChatProgram(source.text, vocabulary.bos_text, vocabulary.eos_text))
 
 
-def test_the_operators_template_overrides_the_models_own(vocabulary: Vocabulary, tmp_path: Path) -> None:
+def test_the_operators_template_overrides_the_models_own(vocabulary: LlamaVocabulary, tmp_path: Path) -> None:
     own = tmp_path / "own.jinja"
     own.write_text("own: {{ messages[0].content }}", "utf-8")
     given_ = load(str(own), LIST_ALL, vocabulary)
@@ -225,12 +225,12 @@ def test_the_operators_template_overrides_the_models_own(vocabulary: Vocabulary,
     assert guessed.prompt([user("hi")], []).pieces == ["<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"]
 
 
-def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: Vocabulary) -> None:
+def test_a_template_that_is_neither_a_name_nor_a_file_is_refused(vocabulary: LlamaVocabulary) -> None:
     with pytest.raises(ValueError, match=r"--chat-template: expected .* one of chatml, .*, got 'chatlm'"):
         load("chatlm", LIST_ALL, vocabulary)
 
 
-def test_the_plain_template_ends_a_turn_with_a_stop_string(vocabulary: Vocabulary) -> None:
+def test_the_plain_template_ends_a_turn_with_a_stop_string(vocabulary: LlamaVocabulary) -> None:
     assert find_template("plain", None, vocabulary.is_special).stop == ("\nUser:",)
 
 

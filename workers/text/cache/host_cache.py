@@ -1,0 +1,99 @@
+"""Prefixes that were evicted from the KV cache, in main memory. Restoring one takes a copy instead of a prefill.
+
+The KV cache has few cells, and each token in it slows down every decode step. A saved prefix takes no cell until a
+prompt begins like it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.text.cache.credits import Credits, cost_of
+from workers.text.cache.prefix import common_prefix
+
+State = NDArray[np.uint8]
+"""llama.cpp's copy of one sequence: keys, values and positions, shape ``(bytes,)``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SavedPrefix:
+    """The tokens, the state and the owner of an ended sequence.
+
+    The first ``prompt_length`` tokens were its prompt. It ``goes_on`` if that prompt went on from an earlier one.
+    """
+
+    tokens: list[int]
+    state: State
+    owner: str
+    prompt_length: int
+    goes_on: bool
+
+    @property
+    def cost(self) -> float:
+        """What it costs to compute it again."""
+        return cost_of(len(self.tokens), self.goes_on)
+
+
+class HostCache:
+    """Saved prefixes, with at most ``limit_bytes`` of state. Those with the least :class:`Credits` are dropped first.
+
+    An owner's prefixes are found only with the same ``owner``.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._used_bytes = 0
+        self._saved: Credits[SavedPrefix] = Credits(lambda saved: saved.cost)
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is saved at all."""
+        return self._limit_bytes > 0
+
+    def holds(self, tokens: list[int], owner: str = "") -> bool:
+        """Whether a saved prefix begins with all of ``tokens``. It becomes the most recently used."""
+        length, saved = self.longest(tokens, owner)
+        if saved is None or length < len(tokens):
+            return False
+        self._saved.use(saved)
+        return True
+
+    def has_room_for(self, state_bytes: int) -> bool:
+        """Whether a state of this size would be kept."""
+        return 0 < state_bytes <= self._limit_bytes
+
+    def put(
+        self, tokens: list[int], state: State, owner: str = "", prompt_length: int = 0, goes_on: bool = False
+    ) -> None:
+        """Save a state. It replaces the states of its prefixes."""
+        for saved in [s for s in self._of(owner) if common_prefix(s.tokens, tokens) == len(s.tokens)]:
+            self._drop(saved)
+        self._saved.use(SavedPrefix(tokens, state, owner, prompt_length, goes_on))
+        self._used_bytes += state.nbytes
+        while self._used_bytes > self._limit_bytes:
+            self._drop(self._saved.least(self._saved))
+
+    def longest(self, tokens: list[int], owner: str = "") -> tuple[int, SavedPrefix | None]:
+        """The longest common prefix of ``tokens`` and a saved prefix: its length, and the shortest such prefix."""
+        best_length, best = 0, None
+        for saved in self._of(owner):
+            length = common_prefix(saved.tokens, tokens)
+            shorter = best is not None and length == best_length and len(saved.tokens) < len(best.tokens)
+            if length > best_length or shorter:
+                best_length, best = length, saved
+        return best_length, best
+
+    def touch(self, saved: SavedPrefix) -> None:
+        """Make a prefix the most recently used, unless it has been dropped since it was found."""
+        if saved in self._saved:
+            self._saved.use(saved)
+
+    def _of(self, owner: str) -> list[SavedPrefix]:
+        return [saved for saved in self._saved if saved.owner == owner]
+
+    def _drop(self, saved: SavedPrefix) -> None:
+        self._saved.forget(saved)
+        self._used_bytes -= saved.state.nbytes

@@ -1,0 +1,327 @@
+"""The text engine: continuous batching over one decoder."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import ExitStack
+from functools import partial
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.wire.jobs import TextJob, TokenizeJob
+from shared.wire.messages import EngineStats
+from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokenized, Tokens
+from workers.engine import Emitted, EngineInfo, EngineJob
+from workers.text.cache.copy_costs import CopyCosts
+from workers.text.cache.host_cache import HostCache
+from workers.text.cache.kv_cache import KVCache
+from workers.text.chat_loading import load_chats
+from workers.text.constraints.compiler import GrammarCompiler
+from workers.text.generation import Generation
+from workers.text.lanes import PreparationLanes
+from workers.text.model import BatchSlice, DecoderSize, NoRoom, TextModel
+from workers.text.options import TextOptions
+from workers.text.preparation import JobPreparer, has_grammar
+from workers.text.prompts.prompt_tokens import PromptTokens
+from workers.text.prompts.tokenizing import Tokenizer
+from workers.text.sandbox.attempt import Limits, PreparationAttempt
+from workers.text.sandbox.sandbox import Sandbox
+from workers.text.scheduling.scheduler import ScheduledTokens, Scheduler
+from workers.text.sequence import Sequence
+from workers.token_rate import TokenRate
+
+log = logging.getLogger("nexa.text")
+
+PREPARING_WAIT_S = 0.05
+"""Longest time that a step without work waits for a job that is being prepared.
+
+Any step waits so once for the new job of a user with nothing running, which would otherwise wait for the whole step.
+"""
+RATE_WINDOW_S = 5.0
+"""The token rate is that of this last time."""
+PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the server's log has the reason")
+
+TOKENIZING, NOTHING_GENERATED = Started(0, 0), Done(FinishReason.STOP, 0, 0, 0, 0.0)
+"""Around the tokens of a job that only wants to know them."""
+
+MAX_ENDED_SEQUENCES = 48
+"""Sequence ids for ended sequences that stay in the KV cache, in addition to one for each slot."""
+
+Prepared = Sequence | Tokenized
+
+M = TypeVar("M", bound=TextModel)
+
+LoadModel = Callable[[Callable[[float], None]], M]
+"""Loads a model, and calls what it is given with the fraction done (0 to 1). It may raise :class:`EngineLoadError`."""
+
+
+class TextEngine(Generic[M]):
+    """Serves the text jobs of one model.
+
+    Jobs are rendered, tokenised and compiled in other threads, so that a long prompt or a large schema does not
+    delay running sequences. Users take turns there too.
+    """
+
+    def __init__(self, options: TextOptions, vocabulary: str, load_model: LoadModel[M]) -> None:
+        self._options = options
+        self._vocabulary_reader = vocabulary
+        self._load_model = load_model
+        self._limits = Limits(options.compile_time_s, options.compile_memory_bytes)
+        self._lanes: PreparationLanes[Prepared] = PreparationLanes(self._limits)
+        self._preparing: dict[str, Future[Prepared]] = {}
+        self._newcomers: list[Future[Prepared]] = []
+        self._sequences: dict[str, Sequence] = {}
+        self._resources = ExitStack()
+        self._rate = TokenRate(RATE_WINDOW_S)
+        self._steps = self._prompt_tokens = self._cached_tokens = 0
+        self._model: M | None = None
+
+    @property
+    def model(self) -> M:
+        """The loaded model."""
+        assert self._model is not None
+        return self._model
+
+    def load(self, report: Callable[[float], None]) -> EngineInfo:
+        options = self._options
+        sandbox = Sandbox(options.path, self._vocabulary_reader)  # reads the file beside this process
+        self._resources.callback(sandbox.close)
+        model = self._load_model(lambda fraction: report(0.95 * fraction))
+        self._resources.callback(model.close)
+        self._model = model
+        context_tokens = options.context_for(model.trained_tokens)
+        compiler = GrammarCompiler(model.vocabulary.grammar_tokenizer())
+        sandbox.open()
+        chats = load_chats(options.chat_template, model, sandbox, PreparationAttempt(self._limits), options.reasoning)
+        prompts = PromptTokens(model.vocabulary, chats, sandbox)
+        self._preparer = JobPreparer(model.vocabulary, chats, prompts, sandbox, compiler, context_tokens)
+        self._tokenizer = Tokenizer(model.vocabulary, prompts, context_tokens)
+        self._generation = Generation(model.vocabulary)
+        slots = self._open_decoder(model, context_tokens)
+        report(1.0)
+        return EngineInfo(slots=slots, context_tokens=context_tokens, device=None if model.on_gpu else "cpu")
+
+    def submit(self, job: EngineJob) -> list[Emitted]:
+        prepare: Callable[[PreparationAttempt], Prepared] = partial(self._prepare, job, time.monotonic())
+        if isinstance(job.work, TokenizeJob):
+            prepare = partial(self._tokenizer.tokenize, job.work)
+        future = self._lanes.submit(job.job_id, job.party, prepare, takes_long=has_grammar(job.work))
+        self._preparing[job.job_id] = future
+        if isinstance(job.work, TextJob) and not self._scheduler.has_running(job.party):
+            self._newcomers.append(future)
+        return []
+
+    def cancel(self, job_id: str) -> None:
+        self._preparing.pop(job_id, None)
+        self._lanes.cancel(job_id)
+        sequence = self._sequences.get(job_id)
+        if sequence is not None:
+            self._retire(sequence)
+
+    def has_work(self) -> bool:
+        return bool(self._preparing) or self._scheduler.has_work()
+
+    def step(self) -> list[Emitted]:
+        if self._newcomers:
+            wait(self._newcomers, timeout=PREPARING_WAIT_S)
+            self._newcomers.clear()
+        emitted = self._collect()
+        scheduled = self._scheduler.plan()
+        emitted += self._begin_new(scheduled)
+        if emitted:
+            return emitted  # sent before the decode, which could crash this process
+        if not scheduled:
+            if self._preparing:
+                wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
+            return []
+        began_at_s = time.monotonic()
+        logits = self._decode(scheduled)
+        if logits is None:
+            return []
+        emitted, generated = self._advance_all(scheduled, logits)
+        ended_at_s = time.monotonic()
+        self._observe(sum(part.length for part in scheduled), ended_at_s - began_at_s)
+        self._rate.count(generated, began_at_s, ended_at_s)
+        self._steps += 1
+        return emitted
+
+    def stats(self) -> EngineStats:
+        return EngineStats(
+            running=len(self._scheduler.running),
+            waiting=len(self._scheduler.waiting) + len(self._preparing),
+            kv_used_tokens=self._cache.used_cells,
+            kv_total_tokens=self._cache.total_cells,
+            prompt_tokens=self._prompt_tokens,
+            cached_tokens=self._cached_tokens,
+            generated_tokens=self._rate.total,
+            steps=self._steps,
+            preemptions=self._scheduler.preemptions,
+            tokens_per_s=self._rate.per_s(time.monotonic()),
+        )
+
+    def close(self) -> None:
+        self._lanes.close()
+        self._resources.close()
+
+    def _open_decoder(self, model: M, context_tokens: int) -> int:
+        """Make the decoder with its cache and scheduler; returns the number of slots."""
+        options = self._options
+        cells = options.cells_for(context_tokens)
+        ended = MAX_ENDED_SEQUENCES if model.can_share_prefixes else 0
+        sequences = min(options.slots + ended, model.max_sequences)
+        size = DecoderSize(cells, sequences, context_tokens, options.batch_tokens, options.threads)
+        self._decoder = model.open_decoder(size)
+        self._resources.callback(self._decoder.close)
+        kept_cells = None if model.on_gpu else options.kept_tokens
+        separate_from_cells = None if model.on_gpu else options.separate_from_tokens
+        self._copy_costs = CopyCosts() if model.on_gpu else None
+        host, memory = HostCache(options.cache_bytes), self._decoder.memory
+        self._cache = KVCache(memory, cells, sequences, model.can_share_prefixes, kept_cells, host, self._copy_costs)
+        slots = min(options.slots, sequences)
+        self._scheduler = Scheduler(
+            self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells
+        )
+        return slots
+
+    def _prepare(self, job: EngineJob, received_at_s: float, attempt: PreparationAttempt) -> Sequence:
+        sequence = self._preparer.prepare(job, attempt)
+        sequence.received_at_s = received_at_s
+        sequence.user, sequence.weight = job.user, job.weight
+        sequence.cache_owner = job.user if self._options.share_prefixes == "user" else ""
+        if job.begun is not None:
+            sequence.started, sequence.cached_tokens = True, job.begun.cached_tokens
+        if job.generated:
+            sequence.takeover_end = self._generation.take_over(sequence, job.generated)
+            sequence.started = True
+        else:
+            self._generation.start(sequence)
+        return sequence
+
+    def _collect(self) -> list[Emitted]:
+        """Schedule the prepared jobs; those that are refused, or need no token, end here."""
+        if self._preparing:
+            self._lanes.expire()
+        emitted: list[Emitted] = []
+        for job_id in [job_id for job_id, future in self._preparing.items() if future.done()]:
+            future = self._preparing.pop(job_id)
+            try:
+                sequence = future.result()
+                if isinstance(sequence, Tokenized):
+                    emitted += [(job_id, payload) for payload in (TOKENIZING, sequence, NOTHING_GENERATED)]
+                    continue
+            except JobError as error:
+                emitted.append((job_id, error.failed))
+                continue
+            except Exception:
+                log.exception("job preparation failed", extra={"job": job_id})
+                emitted.append((job_id, PREPARATION_FAILED))
+                continue
+            if sequence.max_tokens == 0 and not sequence.wants_prompt_logprobs:
+                sequence.takeover_end = FinishReason.LENGTH
+            if sequence.takeover_end is not None:
+                emitted += [*self._begin(sequence), (job_id, self._done(sequence, sequence.takeover_end))]
+                sequence.sampler.close()
+                continue
+            self._sequences[job_id] = sequence
+            self._scheduler.add(sequence)
+        return emitted
+
+    def _decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
+        """Compute the batch. If the KV cache has no room for it, make some and return None."""
+        try:
+            return self._decoder.decode([_slice_of(part) for part in scheduled])
+        except NoRoom:
+            log.warning("KV cache without room for a batch, ended sequences evicted")
+            self._cache.clear_kept()
+            self._scheduler.preempt_youngest()
+            return None
+
+    def _observe(self, tokens: int, duration_s: float) -> None:
+        self._scheduler.budget.observe(tokens, duration_s)
+        if self._copy_costs is not None:
+            self._copy_costs.observe_step(tokens, duration_s)
+
+    def _advance_all(self, scheduled: list[ScheduledTokens], logits: NDArray[np.float32]) -> tuple[list[Emitted], int]:
+        """Advance the sequences whose logits were computed; returns the events and the number of generated tokens."""
+        self._scheduler.complete(scheduled)
+        emitted: list[Emitted] = []
+        generated = 0
+        end = 0
+        for part in scheduled:
+            if not part.outputs:
+                continue
+            sequence, begin, end = part.sequence, end, end + part.outputs
+            if part.echoes:
+                start = sequence.computed - part.echoes
+                emitted.append((sequence.job_id, self._generation.echo(sequence, start, logits[begin:end])))
+            if not part.wants_logits:
+                continue
+            before = sequence.generated
+            try:
+                emitted += self._advance(sequence, logits[end - 1])
+            except JobError as error:
+                self._retire(sequence)
+                emitted.append((sequence.job_id, error.failed))
+            generated += sequence.generated - before
+        return emitted, generated
+
+    def _advance(self, sequence: Sequence, logits: NDArray[np.float32]) -> list[Emitted]:
+        emitted: list[Emitted] = []
+        tokens, reason = self._generation.advance(sequence, logits)
+        if sequence.ttft_s == 0.0:
+            sequence.ttft_s = time.monotonic() - sequence.received_at_s
+        if sequence.forced_start is not None:
+            emitted.append((sequence.job_id, sequence.forced_start))
+            sequence.forced_start = None
+        if tokens is not None:
+            emitted.append((sequence.job_id, tokens))
+        if reason is not None:
+            self._retire(sequence)
+            emitted.append((sequence.job_id, self._done(sequence, reason)))
+        return emitted
+
+    def _begin_new(self, scheduled: list[ScheduledTokens]) -> list[Emitted]:
+        return [event for part in scheduled for event in self._begin(part.sequence)]
+
+    def _begin(self, sequence: Sequence) -> list[Emitted]:
+        """The first events of a sequence: its start, and its prompt for ``echo`` without log probabilities."""
+        if sequence.started:
+            return []
+        sequence.started = True
+        self._prompt_tokens += sequence.prompt_length
+        self._cached_tokens += sequence.cached_tokens
+        prompt_ids = sequence.tokens[: sequence.prompt_length] if sequence.job.tells_prompt else []
+        started = Started(sequence.prompt_length, sequence.cached_tokens, sequence.warnings, prompt_ids)
+        emitted: list[Emitted] = [(sequence.job_id, started)]
+        if sequence.echo is not None and sequence.job.top_logprobs is None:
+            emitted.append((sequence.job_id, Tokens(sequence.echo.text, [])))
+        return emitted
+
+    def _retire(self, sequence: Sequence) -> None:
+        self._scheduler.finish(sequence)
+        del self._sequences[sequence.job_id]
+        sequence.sampler.close()
+
+    @staticmethod
+    def _done(sequence: Sequence, reason: FinishReason) -> Done:
+        job, stop = sequence.job, sequence.assembler.stop
+        return Done(
+            reason,
+            sequence.prompt_length,
+            sequence.cached_tokens,
+            sequence.generated,
+            sequence.ttft_s,
+            sequence.reasoning_tokens,
+            stop if reason is FinishReason.STOP and stop in job.stop else None,  # the model's own are no news
+            reason is FinishReason.LENGTH and (job.max_tokens is None or job.max_tokens > sequence.max_tokens),
+        )
+
+
+def _slice_of(part: ScheduledTokens) -> BatchSlice:
+    sequence, start = part.sequence, part.sequence.computed
+    return BatchSlice(sequence.cache_id, start, sequence.tokens[start : start + part.length], part.outputs)

@@ -1,0 +1,59 @@
+"""Jobs that only want to know tokens."""
+
+from __future__ import annotations
+
+from shared.wire.jobs import TokenizeJob, TokenOutput
+from shared.wire.payloads import JobError, Tokenized
+from workers.text.prompts.prompt_tokens import PromptTokens
+from workers.text.sandbox.attempt import PreparationAttempt
+from workers.text.vocabulary import Vocabulary
+
+MAX_LISTED = {TokenOutput.IDS: 1024 * 1024, TokenOutput.PIECES: 256 * 1024}
+"""Tokens that are listed, and with their texts. Others count any number."""
+
+
+class Tokenizer:
+    """Counts and shows the tokens of one model's prompts, however long. Several threads may use it."""
+
+    def __init__(self, vocabulary: Vocabulary, prompts: PromptTokens, context_tokens: int) -> None:
+        self._vocabulary = vocabulary
+        self._prompts = prompts
+        self._context_tokens = context_tokens
+
+    def tokenize(self, job: TokenizeJob, attempt: PreparationAttempt) -> Tokenized:
+        """What a job wants to know.
+
+        Raises:
+            JobError: 400, the template refuses the chat, it takes too much to render, there is no such token, or there
+                are too many to list.
+            NeedsTime: the quick attempt did not suffice.
+            Cancelled: the attempt was cancelled.
+        """
+        if job.output is TokenOutput.TEXT:
+            for token in job.text.prompt_tokens or ():
+                self._prompts.check_token(token, "tokens")
+        chat = self._prompts.rendered(job.text, attempt)
+        tokens = self._prompts.tokens(job.text, chat, job.add_special)
+        count, context = len(tokens), self._context_tokens
+        _check_number(count, job.output)
+        match job.output:
+            case TokenOutput.COUNT:
+                return Tokenized(count, context)
+            case TokenOutput.IDS:
+                return Tokenized(count, context, tokens)
+            case TokenOutput.PIECES:
+                pieces = [self._vocabulary.piece(token, special=True) for token in tokens]
+                return Tokenized(count, context, tokens, pieces)
+            case TokenOutput.TEXT:
+                return Tokenized(count, context, text=self._vocabulary.detokenize(tokens))
+            case TokenOutput.ENDS:
+                ends = [self._vocabulary.bos_text.encode(), self._vocabulary.eos_text.encode()]
+                return Tokenized(count, context, pieces=ends)
+
+
+def _check_number(count: int, output: TokenOutput) -> None:
+    most = MAX_LISTED.get(output)
+    if most is not None and count > most:
+        param = "content" if output is TokenOutput.IDS else "with_pieces"
+        shown = "" if output is TokenOutput.IDS else " with their texts"
+        raise JobError(400, f"{param}: expected at most {most} tokens to list{shown}, got {count}", param)

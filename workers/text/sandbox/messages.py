@@ -1,0 +1,177 @@
+"""What a worker and its sandbox send each other."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, TypeVar
+
+from msgspec import field
+
+from shared.wire.codec import Decoder, Struct, encode
+from shared.wire.jobs import Constraint, ToolChoice
+from shared.wire.payloads import Failed
+from workers.chat.formats.chat_format import ChatFormat
+from workers.chat.model_chat import LearntChat, Prompt
+
+LENGTH_BYTES = 4
+"""Before each message: its length."""
+
+
+class Setup(Struct, frozen=True):
+    """The first message to a nursery: the model, and the ``module:function`` that reads its vocabulary."""
+
+    model_path: str
+    vocabulary: str
+
+
+class Ready(Struct, frozen=True):
+    """The nursery has read the vocabulary."""
+
+
+class Template(Struct, frozen=True):
+    """A chat template's Jinja source, and what was learnt from it."""
+
+    source: str
+    chat: LearntChat
+
+
+class Learn(Struct, tag=1, frozen=True):
+    """Compile a chat template, and learn from it; see :func:`workers.chat.model_chat.learn_chat`."""
+
+    source: str
+
+
+class Render(Struct, tag=2, frozen=True):
+    """Render a chat; see :meth:`workers.chat.model_chat.ModelChat.prompt`."""
+
+    template: Template
+    messages: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    options: dict[str, Any]
+    continues: bool = False
+
+
+class Compile(Struct, tag=3, frozen=True):
+    """Compile the grammar of an answer: one of ``tools`` is called, or it satisfies ``constraint``.
+
+    Answers to chats are in their model's ``chat_format``, where that matters. ``opened`` says whether the prompt ends
+    within a thought, ``thinks`` whether a thought may come first.
+    """
+
+    constraint: Constraint | None
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    tool_choice: ToolChoice = ToolChoice.NONE
+    tool_name: str | None = None
+    parallel_tool_calls: bool = True
+    chat_format: ChatFormat | None = None
+    opened: bool = False
+    thinks: bool = False
+
+    @property
+    def param(self) -> str:
+        """The field of the request that it comes from."""
+        return "tools" if self.tools or self.constraint is None else self.constraint.field
+
+
+Task = Learn | Render | Compile
+
+
+class Call(Struct, frozen=True):
+    """A task with its limits: seconds of CPU time, and bytes of memory beyond what the process has.
+
+    From a task ``in_background`` on, the process leaves the cores to others.
+    """
+
+    task: Task
+    cpu_s: float
+    memory_bytes: int
+    in_background: bool = False
+
+
+class Learned(Struct, tag=15, frozen=True):
+    """What a template told."""
+
+    chat: LearntChat
+
+
+class Rendered(Struct, tag=10, frozen=True):
+    """The prompt of a chat."""
+
+    prompt: Prompt
+
+
+class Compiled(Struct, tag=11, frozen=True):
+    """A grammar in llguidance's own form, and what a search found out about it.
+
+    ``texts``, ``closing`` and ``warnings`` are those of :class:`workers.text.constraints.constraint.CompiledGrammar`;
+    ``memory_bytes`` is about what the compiled grammar takes.
+    """
+
+    grammar: str
+    texts: list[list[int]]
+    closing: list[int] | None
+    memory_bytes: int
+    warnings: list[str] = field(default_factory=list)
+
+
+class TaskRefused(Struct, tag=12, frozen=True):
+    """The task is wrong: an error for the client."""
+
+    failed: Failed
+
+
+class OutOfMemory(Struct, tag=13, frozen=True):
+    """The task wanted more memory than its limit. The process may go on."""
+
+
+class Ended(Struct, tag=14, frozen=True):
+    """Sent by the nursery: the process ended, by this signal (0 for none)."""
+
+    signal: int
+
+
+Reply = Learned | Rendered | Compiled | TaskRefused | OutOfMemory | Ended
+
+SETUPS: Decoder[Setup] = Decoder(Setup)
+READIES: Decoder[Ready] = Decoder(Ready)
+CALLS: Decoder[Call] = Decoder(Call)
+REPLIES: Decoder[Reply] = Decoder(Reply)
+
+M = TypeVar("M")
+
+
+def send(connection: socket.socket, message: Struct) -> None:
+    """Send a message.
+
+    Raises:
+        OSError: the other end has gone.
+    """
+    connection.sendall(framed(message))
+
+
+def framed(message: Struct) -> bytes:
+    """A message as it is sent."""
+    data = encode(message)
+    return len(data).to_bytes(LENGTH_BYTES, "little") + data
+
+
+def receive(connection: socket.socket, decoder: Decoder[M]) -> M | None:
+    """The next message; None at the end of the connection.
+
+    Raises:
+        WireError: not a message that is expected here.
+        OSError: the other end has gone.
+    """
+    header = _read(connection, LENGTH_BYTES)
+    data = None if header is None else _read(connection, int.from_bytes(header, "little"))
+    return None if data is None else decoder.decode(data)
+
+
+def _read(connection: socket.socket, size: int) -> bytes | None:
+    data = bytearray()
+    while len(data) < size:
+        part = connection.recv(min(size - len(data), 1 << 20))
+        if not part:
+            return None
+        data += part
+    return bytes(data)

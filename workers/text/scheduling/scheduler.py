@@ -1,0 +1,287 @@
+"""Continuous batching: which tokens of which sequences the next decode step computes.
+
+Each step takes the pending tokens of all generating sequences first, then chunks of prompts up to the step's token
+budget. So a long prompt never stalls running streams. Users take turns: in starting, in the prompts' tokens, and in
+giving up their cells (:mod:`workers.text.scheduling.fairness`).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from workers.engine import Party
+from workers.text.cache.kv_cache import CacheFull, KVCache
+from workers.text.cache.prefix import common_prefix
+from workers.text.scheduling.fairness import FairTurns, choose_victim, choose_youngest, prompts_alone, with_half_for
+from workers.text.scheduling.prefill_budget import PrefillBudget
+from workers.text.sequence import Sequence, SequenceState
+
+MIN_SHARED_TOKENS = 16
+"""A prompt waits for another that is in prefill if sharing their common prefix saves at least this many tokens."""
+
+MAX_ECHOED_TOKENS = 128
+"""Tokens of a prompt that one step takes if the log probabilities of all of them are wanted.
+
+Each costs a row of logits in memory, and some tenths of a millisecond to read it.
+"""
+
+HEADROOM_CELLS = 32
+"""Cells left free for each running sequence when another is admitted, so that none is preempted at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduledTokens:
+    """The next ``length`` tokens of a sequence; ``wants_logits`` if its last token is among them.
+
+    ``echoes`` is how many of them, the last ones, give log probabilities of the prompt that are still to be sent.
+    """
+
+    sequence: Sequence
+    length: int
+    wants_logits: bool
+    echoes: int = 0
+
+    @property
+    def outputs(self) -> int:
+        """How many of the tokens, the last ones, give logits."""
+        return self.echoes or int(self.wants_logits)
+
+
+class Scheduler:
+    """The waiting and running sequences of one worker.
+
+    ``slots`` bounds the running ones; ``batch_tokens`` is the maximum size of a batch. With ``separate_from_cells`` or
+    more used cells, streams and prompts take turns in separate batches; None for never. On a CPU, llama.cpp's attention
+    skips the cells of other sequences one by one in a small batch, and by tiles in a large one. A tile with tokens of
+    many sequences cannot skip the cells of any of them, so large mixed batches are slow.
+    """
+
+    def __init__(
+        self,
+        cache: KVCache,
+        slots: int,
+        batch_tokens: int,
+        target_step_s: float = 0.35,
+        separate_from_cells: int | None = None,
+    ) -> None:
+        self._cache = cache
+        self._slots = slots
+        self._batch_tokens = batch_tokens
+        self._separate_from_cells = cache.total_cells + 1 if separate_from_cells is None else separate_from_cells
+        self.budget = PrefillBudget(batch_tokens, target_step_s)
+        self.waiting: deque[Sequence] = deque()
+        self.running: list[Sequence] = []
+        self.preemptions = 0
+        self._turns = FairTurns()
+        self._prompts_turn = False
+        self._left_out: Sequence | None = None
+
+    def add(self, sequence: Sequence) -> None:
+        """Queue a new sequence."""
+        self._turns.enter(sequence)
+        self.waiting.append(sequence)
+
+    def has_work(self) -> bool:
+        """Whether any sequence waits or runs."""
+        return bool(self.waiting or self.running)
+
+    def has_running(self, party: Party) -> bool:
+        """Whether any sequence of a user runs."""
+        return any(sequence.party == party for sequence in self.running)
+
+    def finish(self, sequence: Sequence) -> None:
+        """Remove an ended sequence; the cache keeps its tokens for others."""
+        if sequence.state is SequenceState.WAITING:
+            self.waiting.remove(sequence)
+        else:
+            self.running.remove(sequence)
+            self._cache.keep(sequence.cache_id)
+        self._turns.leave(sequence)
+        sequence.move(SequenceState.FINISHED)
+
+    def plan(self) -> list[ScheduledTokens]:
+        """Choose the next step's tokens and reserve their cells. The list is empty only if there is no work."""
+        self._admit()
+        if self._separates() and self._prompts_turn:
+            return self._plan_prompts([]) or self._plan_streams()
+        scheduled = self._plan_streams()
+        if scheduled and self._separates():
+            return scheduled
+        return self._plan_prompts(scheduled)
+
+    def complete(self, scheduled: list[ScheduledTokens]) -> None:
+        """Record a decoded step in the cache; sequences whose prompt is complete begin to generate."""
+        self._prompts_turn = all(part.sequence.state is SequenceState.DECODE for part in scheduled)
+        if not self._prompts_turn:
+            self._left_out = self._oldest_prompt_without(scheduled)
+        for part in scheduled:
+            sequence = part.sequence
+            end = sequence.computed + part.length
+            self._cache.extend(sequence.cache_id, sequence.tokens[sequence.computed : end])
+            sequence.computed = end
+            self._turns.charge(sequence, part.length)
+            if sequence.state is SequenceState.PREFILL and sequence.pending == 0:
+                sequence.move(SequenceState.DECODE)
+
+    def preempt_youngest(self) -> Sequence | None:
+        """Move a running sequence, of the user with the most, to the front of the queue; None if at most one runs."""
+        if len(self.running) < 2:
+            return None
+        sequence = choose_youngest(self.running)
+        self._preempt(sequence)
+        return sequence
+
+    def _preempt(self, sequence: Sequence) -> None:
+        """Move a running sequence to the front of the queue. Its tokens stay cached until their cells are needed."""
+        self.running.remove(sequence)
+        self._cache.keep(sequence.cache_id)
+        sequence.reached = max(sequence.reached, sequence.computed)
+        sequence.cache_id, sequence.computed = -1, 0
+        sequence.move(SequenceState.WAITING)
+        self.waiting.appendleft(sequence)
+        self.preemptions += 1
+
+    def _oldest_prompt_without(self, scheduled: list[ScheduledTokens]) -> Sequence | None:
+        """The oldest prompt that is being computed, if it has no tokens in this step."""
+        oldest = next((s for s in self.running if s.state is SequenceState.PREFILL), None)
+        return None if any(part.sequence is oldest for part in scheduled) else oldest
+
+    def _separates(self) -> bool:
+        """Whether streams and prompts take turns in this step."""
+        return self._cache.used_cells >= self._separate_from_cells and len({s.state for s in self.running}) > 1
+
+    def _plan_streams(self) -> list[ScheduledTokens]:
+        scheduled: list[ScheduledTokens] = []
+        room = self._batch_tokens
+        for sequence in [s for s in self.running if s.state is SequenceState.DECODE]:
+            if sequence.state is SequenceState.DECODE:  # it may have been preempted for an earlier one
+                length = min(sequence.pending, room)
+                if length and self._make_room(sequence, length + _cells_of(scheduled), scheduled):
+                    scheduled.append(ScheduledTokens(sequence, length, length == sequence.pending))
+                    room -= length
+        return [part for part in scheduled if part.sequence.state is SequenceState.DECODE]
+
+    def _plan_prompts(self, scheduled: list[ScheduledTokens]) -> list[ScheduledTokens]:
+        """Add chunks of prompts to the tokens of streams."""
+        taken = sum(part.length for part in scheduled)
+        streams_running = any(s.state is SequenceState.DECODE for s in self.running)
+        budget = self.budget.tokens(taken) if streams_running else self._batch_tokens
+        self._plan_prefill(scheduled, min(self._batch_tokens - taken, budget))
+        return scheduled
+
+    def _plan_prefill(self, scheduled: list[ScheduledTokens], budget: int) -> None:
+        for sequence in self._prefill_order(budget):
+            if budget <= 0:
+                return
+            if sequence.state is not SequenceState.PREFILL:  # preempted for an older one
+                continue
+            length = min(sequence.pending, budget)
+            if sequence.wants_prompt_logprobs:
+                length = min(length, sequence.first_echoing - sequence.computed + MAX_ECHOED_TOKENS)
+            if length == sequence.pending > 1 and len(self.running) == 1:
+                # The batch's shape changes the rounding. A repeated prompt is cached except for its last token, so it
+                # gives the same text again only if that token was computed alone the first time too.
+                length -= 1
+            try:
+                self._cache.reserve(length + _cells_of(scheduled))
+            except CacheFull:
+                if scheduled or not self._make_room(sequence, length, scheduled):
+                    return
+            echoes = 0
+            if sequence.wants_prompt_logprobs:
+                echoes = max(sequence.computed + length - sequence.first_echoing, 0)
+            scheduled.append(ScheduledTokens(sequence, length, length == sequence.pending, echoes))
+            budget -= length
+
+    def _prefill_order(self, budget: int) -> list[Sequence]:
+        """The prompts of the next step, in their order.
+
+        One that would only fill up the step behind short prompts of other users is left out, so that they need not wait
+        for it. If that was the oldest, it gets half of the next step.
+        """
+        filling = [s for s in self.running if s.state is SequenceState.PREFILL]
+        order = self._turns.prefill_order(filling, budget)
+        if self._left_out is not None and self._left_out in filling:
+            return with_half_for(self._left_out, order, budget)
+        return prompts_alone(order, budget) or order
+
+    def _make_room(self, sequence: Sequence, cells: int, scheduled: list[ScheduledTokens]) -> bool:
+        """Reserve cells for a running sequence, preempting younger ones; False if it is itself the youngest."""
+        while True:
+            try:
+                self._cache.reserve(cells)
+            except CacheFull:
+                preempted = self.preempt_youngest()
+                if preempted is None or preempted is sequence:
+                    return False
+                cells -= sum(part.length for part in scheduled if part.sequence is preempted)
+            else:
+                return True
+
+    def _admit(self) -> None:
+        """Start waiting sequences, in turns of their users, while there are slots and cells."""
+        candidates = list(self.waiting)
+        while candidates and len(self.running) < self._slots:
+            sequence = self._turns.next_to_start(candidates, self.running)
+            candidates.remove(sequence)
+            if self._shares_with_prefill(sequence):
+                continue
+            fits = self._fits(sequence, self.running, []) or self._preempt_for(sequence)
+            if not fits or not self._start(sequence):
+                return
+            self.waiting.remove(sequence)
+
+    def _preempt_for(self, sequence: Sequence) -> bool:
+        """Preempt sequences of other users until this one fits; False, without preempting any, if it would not."""
+        left, victims = list(self.running), list[Sequence]()
+        while (victim := choose_victim(sequence, left)) is not None:
+            left.remove(victim)
+            victims.append(victim)
+            if self._fits(sequence, left, victims):
+                for each in victims:
+                    self._preempt(each)
+                return True
+        return False
+
+    def _fits(self, sequence: Sequence, running: list[Sequence], preempted: list[Sequence]) -> bool:
+        """Whether there are cells for a sequence beside those that run, when some others are preempted."""
+        if not running:
+            return True
+        shareable = sequence.tokens[: sequence.shareable]
+        others = len(sequence.tokens) - len(shareable) + sum(s.pending + HEADROOM_CELLS for s in running)
+        return self._cache.would_fit(shareable, others, {s.cache_id for s in preempted}, sequence.cache_owner)
+
+    def _start(self, sequence: Sequence) -> bool:
+        """Run a sequence that fits, with a cache id and its cached prefix; False if there is no id."""
+        try:
+            tokens = sequence.tokens[: sequence.shareable]
+            sequence.cache_id, sequence.computed = self._cache.open(tokens, sequence.cache_owner)
+        except CacheFull:
+            return False
+        sequence.guarded_until = 2 * sequence.reached - min(sequence.computed, sequence.reached)
+        if not sequence.started:
+            sequence.cached_tokens = min(sequence.computed, sequence.prompt_length)
+        sequence.move(SequenceState.PREFILL)
+        self._turns.note_start(sequence)
+        self.running.append(sequence)
+        return True
+
+    def _shares_with_prefill(self, sequence: Sequence) -> bool:
+        """Whether a prompt that is in prefill will hold a longer prefix of this one than the cache does now."""
+        cached = -1
+        for other in self.running:
+            if other.state is not SequenceState.PREFILL or other.cache_owner != sequence.cache_owner:
+                continue
+            common = min(common_prefix(other.tokens, sequence.tokens), sequence.shareable)
+            if common > other.computed:
+                if cached < 0:
+                    cached = self._cache.match(sequence.tokens[: sequence.shareable], sequence.cache_owner)
+                if common - cached >= MIN_SHARED_TOKENS:
+                    return True
+        return False
+
+
+def _cells_of(scheduled: list[ScheduledTokens]) -> int:
+    """Cells that a step will take; sequences preempted while planning need none."""
+    return sum(part.length for part in scheduled if part.sequence.state is not SequenceState.WAITING)
