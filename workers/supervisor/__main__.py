@@ -13,8 +13,10 @@ from functools import partial
 from pathlib import Path
 
 from shared.devices import DeviceAssignment, WorkerNeeds, assign
+from shared.engines.onnx.providers import OnnxProvider
+from shared.engines.registry import find_engine
 from shared.logs.setup import open_log
-from shared.settings import ServerSettings
+from shared.settings import ModelSettings, ServerSettings
 from shared.settings.run import SettingsFile
 from shared.signals import ignore_stray_signals
 from workers.supervisor.commands import router_command, worker_command
@@ -59,11 +61,18 @@ async def _serve(settings: ServerSettings, file: SettingsFile, listeners: Sequen
 def _assignments(settings: ServerSettings) -> dict[str, DeviceAssignment]:
     """A device for each worker, by name."""
     needs = {
-        name: WorkerNeeds(model.threads, use_gpu=model.gpu_layers != 0)
+        name: WorkerNeeds(model.threads, _may_use_gpu(model))
         for model in settings.models
         for name in worker_names(model)
     }
     return dict(zip(needs, assign(list(needs.values())), strict=True))
+
+
+def _may_use_gpu(model: ModelSettings) -> bool:
+    engine = find_engine(model.engine)
+    if engine is not None and engine.onnx:
+        return OnnxProvider(model.onnx_provider).needs_cuda
+    return model.gpu_layers != 0
 
 
 if __name__ == "__main__":

@@ -219,7 +219,10 @@ def test_an_onnx_model_is_refused_and_its_format_is_named(tmp_path: Path, name: 
     file.parent.mkdir(exist_ok=True)
     file.write_bytes(b"\x08")
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ModelError, match=r"expected a \.safetensors .*, a GGUF file, .*, got an ONNX model$"):
+    with pytest.raises(
+        ModelError,
+        match=r"expected a \.safetensors .*, a GGUF file, .*, got an ONNX model; put the word onnx before it$",
+    ):
         inspect_model(tmp_path if spec == "folder" else file)
 
 

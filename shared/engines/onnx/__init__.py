@@ -1,0 +1,1 @@
+"""ONNX models, as folders in the layouts in which they are published: one engine for each kind of job."""

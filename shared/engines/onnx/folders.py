@@ -1,0 +1,144 @@
+"""What the layouts of ONNX models share: a model's folder, its graphs and their variants, its other files.
+
+A graph is a file ``STEM.onnx``; ``STEM_VARIANT.onnx`` is the same one in another precision (``model_q4.onnx``). Graphs
+are in the model's folder or in its folder ``onnx/``. Weights beyond 2 GiB are in files of their own beside the graph,
+which begin with its name (``model.onnx_data``, ``model.onnx.data``, ``model_q4.onnx_data_1``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from shared.engines.files import HubFile, Listing, has_word
+from shared.errors import ModelError
+
+EXTRA = "onnx"
+MODULE = "onnxruntime"
+
+GRAPH_SUFFIX = ".onnx"
+GRAPHS_FOLDER = "onnx"
+MAX_CONFIG_BYTES = 16 * 1024 * 1024
+
+_VARIANTS = ("", "fp32", "optimized", "quantized", "q8", "int8", "uint8", "fp16", "q4", "q4f16", "bnb4")
+"""Variants in the order in which they are preferred: exact ones, then those of 8, 16 and 4 bits. Others come last."""
+
+_TOKENIZER_FILES = frozenset(
+    {
+        "added_tokens.json",
+        "chat_template.jinja",
+        "chat_template.json",
+        "config.json",
+        "generation_config.json",
+        "merges.txt",
+        "preprocessor_config.json",
+        "sentencepiece.bpe.model",
+        "special_tokens_map.json",
+        "spiece.model",
+        "tokenizer.json",
+        "tokenizer.model",
+        "tokenizer_config.json",
+        "vocab.json",
+        "vocab.txt",
+    }
+)
+
+
+def root_of(path: Path) -> Path:
+    """The model's folder, which holds its ``config.json``: of a graph, of a folder of graphs, or the folder itself."""
+    folder = path if path.is_dir() else path.parent
+    inside = folder.name == GRAPHS_FOLDER and not (folder / "config.json").is_file()
+    return folder.parent if inside else folder
+
+
+def graphs_in(root: Path, stem: str) -> dict[str, Path]:
+    """The graphs ``STEM*.onnx`` of the model in ``root`` by variant, the preferred one first."""
+    folders = (root / GRAPHS_FOLDER, root)
+    names = [file.relative_to(root).as_posix() for folder in folders for file in folder.glob(f"{stem}*{GRAPH_SUFFIX}")]
+    return {variant: root / name for variant, name in variants_of(names, stem).items()}
+
+
+def variants_of(paths: Iterable[str], stem: str) -> dict[str, str]:
+    """The paths among ``paths`` that are the graph ``stem``, by variant, the preferred one first."""
+    found: dict[str, str] = {}
+    for path in sorted(paths, key=lambda path: (not path.startswith(f"{GRAPHS_FOLDER}/"), path)):
+        variant = variant_of(path, stem)
+        if variant is not None and path.rpartition("/")[0] in ("", GRAPHS_FOLDER):
+            found.setdefault(variant, path)
+    return dict(sorted(found.items(), key=lambda item: (_rank(item[0]), item[0])))
+
+
+def variant_of(path: str, stem: str) -> str | None:
+    """The variant of the graph ``stem`` that a file is: ``q4`` for ``model_q4.onnx``; None for other files."""
+    name = path.rpartition("/")[2]
+    if not name.endswith(GRAPH_SUFFIX):
+        return None
+    name = name.removesuffix(GRAPH_SUFFIX)
+    if name == stem:
+        return ""
+    return name.removeprefix(f"{stem}_") if name.startswith(f"{stem}_") else None
+
+
+def sibling(graph: Path, stem: str, other: str) -> Path | None:
+    """The graph ``other`` beside ``graph``, which is ``stem``: of the same variant, else the preferred one; or None."""
+    found = graphs_in(root_of(graph), other)
+    variant = variant_of(graph.name, stem)
+    return found.get(variant or "") or next(iter(found.values()), None)
+
+
+def read_json(file: Path) -> dict[str, Any]:
+    """The object in a JSON file of a model; an empty one if there is no such file.
+
+    Raises:
+        ModelError: the file is damaged, or larger than ``MAX_CONFIG_BYTES``.
+    """
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(MAX_CONFIG_BYTES + 1)
+    except FileNotFoundError:
+        return {}
+    try:
+        value = json.loads(content) if len(content) <= MAX_CONFIG_BYTES else None
+    except (ValueError, RecursionError):
+        value = None
+    if not isinstance(value, dict):
+        raise ModelError(f"{file}: expected a JSON object of at most {MAX_CONFIG_BYTES} bytes, got something else")
+    return value
+
+
+def with_variant(listing: Listing, graphs: dict[str, str]) -> str | None:
+    """The graph of a repository that the user's pattern names, by its variant, name or path; without one the preferred.
+
+    Returns None if the pattern names none.
+    """
+    pattern = listing.pattern.lower()
+    if not pattern:
+        return next(iter(graphs.values()), None)
+    if pattern in graphs:
+        return graphs[pattern]
+    matching = {file.path for file in listing.matching(GRAPH_SUFFIX)}
+    return next((path for path in graphs.values() if path in matching and has_word(path, pattern)), None) or next(
+        (path for path in graphs.values() if path in matching), None
+    )
+
+
+def with_weights(listing: Listing, graph: str) -> list[HubFile]:
+    """The file of a graph, and those of its weights."""
+    return [file for file in listing.files if file.path == graph or is_weights_of(file.path, graph)]
+
+
+def is_weights_of(path: str, graph: str) -> bool:
+    """Whether a file has weights of ``graph``: ``model.onnx_data``, ``model.onnx.data`` or ``model.onnx_data_2``."""
+    return path.startswith((f"{graph}_data", f"{graph}.data"))
+
+
+def settings_files(files: Sequence[HubFile], folder: str = "") -> list[HubFile]:
+    """The files of tokenizer and settings in a folder of a repository; ``config.json`` first."""
+    found = [file for file in files if file.path.removeprefix(folder) in _TOKENIZER_FILES]
+    return sorted(found, key=lambda file: (not file.path.endswith("/config.json") and file.path != "config.json",))
+
+
+def _rank(variant: str) -> int:
+    return _VARIANTS.index(variant) if variant in _VARIANTS else len(_VARIANTS)

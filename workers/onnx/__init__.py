@@ -1,0 +1,1 @@
+"""Engines for ONNX models, one for each kind of job, on onnxruntime."""
