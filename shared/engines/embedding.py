@@ -106,7 +106,7 @@ def _kind(pooling: Pooling) -> JobKind:
 EMBEDDING = EngineSpec(
     name="embedding",
     kinds=(JobKind.EMBEDDING, JobKind.RERANK, JobKind.TEXT),
-    factory="workers.embedding.factory:create",
+    factory="workers.embedding.gguf.factory:create",
     recognise=_recognise,
     choose=choose_gguf,
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -14,10 +13,11 @@ import numpy as np
 
 from shared.wire.jobs import EmbedJob, RerankJob, Work
 from shared.wire.messages import EngineStats
-from shared.wire.payloads import Done, Failed, FinishReason, JobError, Payload, Scores, Started, Vectors
+from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started
 from workers.embedding.computer import Computer, Rows
 from workers.embedding.inputs import InputMaker
 from workers.embedding.queue import BatchInput, InputQueue, WaitingJob
+from workers.embedding.results import ResultWriter
 from workers.engine import Emitted, EngineJob
 from workers.text.lanes import PreparationLanes
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
@@ -32,48 +32,6 @@ PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the
 NOT_FINITE = Failed(500, "the model gave numbers that are not finite for this request")
 
 log = logging.getLogger("nexa.embedding")
-
-
-class ResultWriter(ABC):
-    """Makes the events of a job from the rows that its inputs got."""
-
-    @abstractmethod
-    def write(self, job: EngineJob, indices: list[int], rows: Rows) -> Payload:
-        """The event with these results, a row for each index."""
-
-
-class VectorWriter(ResultWriter):
-    """Writes unit vectors."""
-
-    def write(self, job: EngineJob, indices: list[int], rows: Rows) -> Vectors:
-        work = job.work
-        assert isinstance(work, EmbedJob)
-        rows = rows[:, : work.dimensions].astype(np.float64)
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        unit = rows / np.where(lengths > 0, lengths, 1)
-        return Vectors(indices, unit.shape[1], unit.astype("<f4").tobytes())
-
-
-class ScoreWriter(ResultWriter):
-    """Writes scores: the sigmoid of a classifier's only output, or the likelihood of its ``relevant`` output.
-
-    ``is_likelihood`` says that the rows are likelihoods already, otherwise they are logits.
-    """
-
-    def __init__(self, relevant: int = 0, is_likelihood: bool = False) -> None:
-        self._relevant = relevant
-        self._is_likelihood = is_likelihood
-
-    def write(self, job: EngineJob, indices: list[int], rows: Rows) -> Scores:
-        logits = rows.astype(np.float64)
-        if self._is_likelihood:
-            values = logits[:, self._relevant]
-        elif logits.shape[1] == 1:
-            values = 1 / (1 + np.exp(-np.clip(logits[:, 0], -700, 700)))
-        else:
-            shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-            values = shifted[:, self._relevant] / shifted.sum(axis=1)
-        return Scores(indices, values.tolist())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,58 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from shared.wire.messages import EngineStats
 from workers.embedding.encoder import Encoder
-from workers.embedding.loading import make_encoder
-from workers.embedding.options import EmbeddingOptions
 from workers.engine import Emitted, EngineInfo, EngineJob
-from workers.llama.native.model import LlamaModel
 
 SLOTS = 64
 """Jobs that a worker has at once, at least. They cost only their tokens: the memory is that of one batch."""
 
 
-class EmbeddingEngine:
-    """Serves the jobs of one embedding model or reranker."""
+def _nothing() -> None:
+    pass
 
-    def __init__(self, options: EmbeddingOptions, slots: int = SLOTS) -> None:
-        self._options = options
+
+@dataclass(frozen=True, slots=True)
+class LoadedEncoder:
+    """An encoder, and the longest input in tokens.
+
+    ``device`` is where it runs; None for the device that its worker was given. ``close_model`` frees the model, after
+    the encoder.
+    """
+
+    encoder: Encoder
+    limit: int
+    device: str | None
+    close_model: Callable[[], None] = _nothing
+
+
+class EmbeddingEngine:
+    """Serves the jobs of one embedding model or reranker, which ``load`` loads, reporting the fraction done."""
+
+    def __init__(self, load: Callable[[Callable[[float], None]], LoadedEncoder], slots: int = SLOTS) -> None:
+        self._load = load
         self._slots = slots
-        self._model: LlamaModel | None = None
-        self._encoder: Encoder | None = None
+        self._loaded: LoadedEncoder | None = None
 
     def load(self, report: Callable[[float], None]) -> EngineInfo:
-        options = self._options
-        self._model = LlamaModel(options.path, options.gpu_layers, lambda fraction: report(0.95 * fraction))
-        self._encoder, limit = make_encoder(self._model, options)
+        loaded = self._loaded = self._load(lambda fraction: report(0.95 * fraction))
         report(1.0)
-        return EngineInfo(slots=self._slots, context_tokens=limit, device=None if self._model.on_gpu else "cpu")
+        return EngineInfo(slots=self._slots, context_tokens=loaded.limit, device=loaded.device)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
-        self._loaded.submit(job)
+        self._encoder.submit(job)
         return []
 
     def cancel(self, job_id: str) -> None:
-        self._loaded.cancel(job_id)
+        self._encoder.cancel(job_id)
 
     def has_work(self) -> bool:
-        return self._loaded.has_work()
+        return self._encoder.has_work()
 
     def step(self) -> list[Emitted]:
-        return self._loaded.step()
+        return self._encoder.step()
 
     def stats(self) -> EngineStats:
-        return self._loaded.stats()
+        return self._encoder.stats()
 
     def close(self) -> None:
-        if self._encoder is not None:
-            self._encoder.close()
-        if self._model is not None:
-            self._model.close()
-        self._encoder = self._model = None
+        if self._loaded is not None:
+            self._loaded.encoder.close()
+            self._loaded.close_model()
+        self._loaded = None
 
     @property
-    def _loaded(self) -> Encoder:
-        assert self._encoder is not None
-        return self._encoder
+    def _encoder(self) -> Encoder:
+        assert self._loaded is not None
+        return self._loaded.encoder

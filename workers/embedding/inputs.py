@@ -7,8 +7,6 @@ from typing import Protocol
 from shared.kinds import JobKind, kind_of
 from shared.wire.jobs import EmbedJob, Truncation, Work
 from shared.wire.payloads import JobError
-from workers.embedding.long_texts import LongTexts
-from workers.llama.native.vocabulary import LlamaVocabulary
 
 TOO_LONG = "context_length_exceeded"
 
@@ -24,15 +22,29 @@ class InputMaker(Protocol):
         """
 
 
+class TextTokens(Protocol):
+    """A model's vocabulary, for whole texts."""
+
+    @property
+    def size(self) -> int:
+        """The number of token ids, from 0."""
+
+    @property
+    def around(self) -> tuple[list[int], list[int]]:
+        """The tokens that the model wants before and after a text."""
+
+    def tokenize(self, text: str) -> list[int]:
+        """The tokens of a text, special ones in it included, without those around it."""
+
+
 class TextInputs:
     """Makes the inputs of jobs for vectors of up to ``dimensions`` numbers. They have up to ``limit`` tokens."""
 
-    def __init__(self, vocabulary: LlamaVocabulary, limit: int, dimensions: int) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, tokens: TextTokens, limit: int, dimensions: int) -> None:
+        self._vocabulary = tokens
         self._limit = limit
         self._dimensions = dimensions
-        self._before, self._after = special_tokens(vocabulary)
-        self._texts = LongTexts(vocabulary)
+        self._before, self._after = tokens.around
 
     def make(self, work: Work) -> list[list[int]]:
         if not isinstance(work, EmbedJob):
@@ -49,7 +61,7 @@ class TextInputs:
     def _tokens(self, given: str | list[int], name: str, truncate: Truncation) -> list[int]:
         if isinstance(given, str):
             before, after = self._before, self._after
-            tokens = [*before, *self._texts.tokenize(given), *after]
+            tokens = [*before, *self._vocabulary.tokenize(given), *after]
         else:
             self._check(given, name)
             tokens, before, after = given, [], []
@@ -67,15 +79,6 @@ class TextInputs:
             if not 0 <= token < self._vocabulary.size:
                 expected = f"token ids of this model, from 0 to {self._vocabulary.size - 1}"
                 raise JobError(400, f"{name}: expected {expected}, got {token}", "input")
-
-
-def special_tokens(vocabulary: LlamaVocabulary) -> tuple[list[int], list[int]]:
-    """The tokens that the model wants before and after a text."""
-    text = "a"
-    bare = vocabulary.tokenize(text, add_special=False, parse_special=False)
-    whole = vocabulary.tokenize(text, add_special=True, parse_special=False)
-    begin = next(start for start in range(len(whole)) if whole[start : start + len(bare)] == bare)
-    return whole[:begin], whole[begin + len(bare) :]
 
 
 def cut(tokens: list[int], length: int, truncate: Truncation) -> list[int]:

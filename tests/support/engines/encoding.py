@@ -15,7 +15,7 @@ from shared.kinds import JobKind
 from shared.settings import ModelSettings
 from shared.wire.jobs import EmbedJob, RerankJob, Work
 from shared.wire.payloads import Done, Failed, Payload, Scores, Vectors
-from workers.embedding.factory import create
+from workers.embedding.gguf.factory import create
 from workers.engine import Engine, EngineJob
 
 REFERENCE = Path(__file__).parents[2] / "data" / "minilm_vectors.json"

@@ -12,7 +12,8 @@ import pytest
 from shared.wire.jobs import EmbedJob, Work
 from shared.wire.payloads import Done, Failed, Payload, Started, Vectors
 from workers.embedding.computer import Rows
-from workers.embedding.encoder import NOT_FINITE, PREPARATION_FAILED, Encoder, ScoreWriter, VectorWriter
+from workers.embedding.encoder import NOT_FINITE, PREPARATION_FAILED, Encoder
+from workers.embedding.results import ScoreWriter, VectorWriter
 from workers.engine import EngineJob
 
 LOGITS = np.array([[2.0, -1.0], [0.0, 0.0], [-900.0, 900.0]], np.float32)

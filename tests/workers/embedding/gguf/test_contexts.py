@@ -10,7 +10,8 @@ import pytest
 from shared.engines.embedding import Pooling
 from tests.support.engines.encoding import cosines
 from tests.support.models.small_encoders import small_qwen3
-from workers.embedding.computer import Computer, PooledContext, Rows, YesNoContext
+from workers.embedding.computer import Computer, Rows
+from workers.embedding.gguf.contexts import PooledContext, YesNoContext
 from workers.llama.native.model import LlamaModel
 
 LENGTHS = (1, 31, 70, 5, 100)

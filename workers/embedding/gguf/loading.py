@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import llama_cpp
 
 from shared.engines.embedding import Pooling
 from shared.kinds import JobKind
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import JobError
-from workers.embedding.computer import Computer, PooledContext, YesNoContext
-from workers.embedding.encoder import Encoder, ResultWriter, ScoreWriter, VectorWriter
+from workers.embedding.computer import Computer
+from workers.embedding.encoder import Encoder
+from workers.embedding.engine import LoadedEncoder
+from workers.embedding.gguf.contexts import PooledContext, YesNoContext
+from workers.embedding.gguf.long_texts import LongTexts
+from workers.embedding.gguf.options import BATCH_TOKENS, GPU_BATCH_TOKENS, EmbeddingOptions
+from workers.embedding.gguf.pair_writers import DOCUMENT, QUERY, ClassifierPairs, TemplatePairs, rerank_template
 from workers.embedding.inputs import InputMaker, TextInputs
-from workers.embedding.options import BATCH_TOKENS, GPU_BATCH_TOKENS, EmbeddingOptions
-from workers.embedding.pairs import DOCUMENT, QUERY, ClassifierPairs, PairInputs, TemplatePairs, rerank_template
+from workers.embedding.pairs import PairInputs
+from workers.embedding.results import ResultWriter, ScoreWriter, VectorWriter, relevant_output
 from workers.engine import EngineLoadError
 from workers.llama.engine import VOCABULARY
 from workers.llama.native.model import LlamaModel
@@ -20,12 +28,6 @@ from workers.text.chat_loading import load_chats
 from workers.text.chats import ReasoningOptions
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
 from workers.text.sandbox.sandbox import LimitExceeded, Sandbox
-
-MAX_CLASSES = 2
-"""Outputs of a reranker's classifier."""
-
-_RELEVANT = ("yes", "true", "1", "relevant", "label_1")
-"""How classifiers of two outputs name the one that counts. Without names it is the second."""
 
 _SOFTMAX_INSIDE = ("qwen3", "qwen3vl")
 """Architectures whose classifier's outputs llama.cpp turns into likelihoods."""
@@ -41,6 +43,21 @@ _USER = (
 """What Qwen3-Reranker was trained with."""
 
 
+def load_encoder(options: EmbeddingOptions, report: Callable[[float], None]) -> LoadedEncoder:
+    """Load a model that gives only vectors or scores.
+
+    Raises:
+        EngineLoadError: it cannot be loaded.
+    """
+    model = LlamaModel(options.path, options.gpu_layers, report)
+    try:
+        encoder, limit = make_encoder(model, options)
+    except BaseException:
+        model.close()
+        raise
+    return LoadedEncoder(encoder, limit, None if model.on_gpu else "cpu", model.close)
+
+
 def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder, int]:
     """The encoder of a model, and the longest input in tokens.
 
@@ -48,6 +65,7 @@ def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder,
         EngineLoadError: not enough memory, or the model is none of the expected ones.
     """
     limit = options.context_for(model.trained_tokens)
+    bare = partial(model.vocabulary.tokenize, add_special=False, parse_special=False)
     pack_tokens = GPU_BATCH_TOKENS if model.on_gpu else BATCH_TOKENS
     batch_tokens = max(limit, pack_tokens)
     physical_tokens = batch_tokens if options.needs_whole_inputs else pack_tokens
@@ -56,13 +74,13 @@ def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder,
     writer: ResultWriter
     if options.kind is JobKind.EMBEDDING:
         computer = PooledContext(model, options.pooling, batch_tokens, physical_tokens, options.threads)
-        maker, writer = TextInputs(model.vocabulary, limit, computer.dimensions), VectorWriter()
+        maker, writer = TextInputs(LongTexts(model.vocabulary), limit, computer.dimensions), VectorWriter()
     elif options.has_classifier:
         writer = _classifier(model)
         template = rerank_template(model.native)
         pairs = TemplatePairs(model.vocabulary, template) if template else ClassifierPairs(model.vocabulary)
         computer = PooledContext(model, Pooling.RANK, batch_tokens, physical_tokens, options.threads)
-        maker = PairInputs(model.vocabulary, pairs, limit)
+        maker = PairInputs(bare, pairs, limit)
     elif not options.is_causal:
         message = (
             "expected a reranker with a classifier, or one that writes yes or no, got an encoder without a classifier"
@@ -72,24 +90,20 @@ def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder,
         template = rerank_template(model.native) or _chat_with_places(model, options)
         computer = YesNoContext(model, batch_tokens, pack_tokens, options.threads)
         pairs = TemplatePairs(model.vocabulary, template)
-        maker, writer = PairInputs(model.vocabulary, pairs, limit), ScoreWriter(is_likelihood=True)
+        maker, writer = PairInputs(bare, pairs, limit), ScoreWriter(is_likelihood=True)
     return Encoder(maker, computer, writer, pack_tokens), limit
 
 
 def _classifier(model: LlamaModel) -> ScoreWriter:
     outputs = int(llama_cpp.llama_model_n_cls_out(model.native))
-    if outputs > MAX_CLASSES:
-        expected = f"a reranker, whose classifier has 1 or {MAX_CLASSES} outputs"
-        raise EngineLoadError(f"expected {expected}, got one with {outputs}")
     architecture = _metadata(model, b"general.architecture")
     labels = [_label(model, index) for index in range(outputs)]
-    relevant = next((index for index, label in enumerate(labels) if label in _RELEVANT), outputs - 1)
-    return ScoreWriter(relevant, is_likelihood=outputs > 1 and architecture in _SOFTMAX_INSIDE)
+    return ScoreWriter(relevant_output(outputs, labels), is_likelihood=outputs > 1 and architecture in _SOFTMAX_INSIDE)
 
 
 def _label(model: LlamaModel, index: int) -> str:
     label = llama_cpp.llama_model_cls_label(model.native, index)
-    return label.decode("utf-8", "replace").lower() if label else ""
+    return label.decode("utf-8", "replace") if label else ""
 
 
 def _metadata(model: LlamaModel, key: bytes) -> str:

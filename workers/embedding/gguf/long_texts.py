@@ -27,6 +27,16 @@ class LongTexts:
         self._special = re.compile("|".join(map(re.escape, texts))) if texts else None
         self._cuttable = frozenset(filter(self._leaves_spaces, filter(None, special.control)))
 
+    @property
+    def size(self) -> int:
+        """The number of token ids."""
+        return self._vocabulary.size
+
+    @property
+    def around(self) -> tuple[list[int], list[int]]:
+        """The tokens that the model wants before and after a text."""
+        return special_tokens(self._vocabulary)
+
     def tokenize(self, text: str) -> list[int]:
         """The tokens of a text, without those that the model wants before and after it."""
         tokens: list[int] = []
@@ -47,3 +57,12 @@ class LongTexts:
         """Whether a special token does not take the spaces before it."""
         token = self._vocabulary.special_token(text)
         return token is not None and not self._vocabulary.attributes(token) & llama_cpp.LLAMA_TOKEN_ATTR_LSTRIP
+
+
+def special_tokens(vocabulary: LlamaVocabulary) -> tuple[list[int], list[int]]:
+    """The tokens that the model wants before and after a text."""
+    text = "a"
+    bare = vocabulary.tokenize(text, add_special=False, parse_special=False)
+    whole = vocabulary.tokenize(text, add_special=True, parse_special=False)
+    begin = next(start for start in range(len(whole)) if whole[start : start + len(bare)] == bare)
+    return whole[:begin], whole[begin + len(bare) :]

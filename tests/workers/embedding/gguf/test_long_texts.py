@@ -10,7 +10,7 @@ import pytest
 from scripts.make_minilm import minilm
 from shared.wire.jobs import Truncation
 from tests.support.engines.encoding import embed
-from workers.embedding.long_texts import PART_CHARS, LongTexts
+from workers.embedding.gguf.long_texts import PART_CHARS, LongTexts
 from workers.engine import Engine
 from workers.llama.native.model import LlamaModel
 from workers.llama.native.vocabulary import LlamaVocabulary

@@ -22,7 +22,8 @@ from tests.support.models.small_encoders import (
     small_bert,
     small_qwen3,
 )
-from workers.embedding.pairs import PairText, TemplatePairs
+from workers.embedding.gguf.pair_writers import TemplatePairs
+from workers.embedding.pairs import PairText
 from workers.engine import Engine, EngineLoadError
 from workers.llama.native.model import LlamaModel
 from workers.llama.native.vocabulary import LlamaVocabulary

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from shared.wire.jobs import EmbedJob, RerankJob
 from shared.wire.messages import EngineStats
 from workers.embedding.encoder import Encoder
-from workers.embedding.loading import make_encoder
-from workers.embedding.options import EmbeddingOptions
+from workers.embedding.gguf.loading import make_encoder
+from workers.embedding.gguf.options import EmbeddingOptions
 from workers.engine import Emitted, EngineInfo, EngineJob
 from workers.llama.engine import LlamaEngine
 

@@ -1,0 +1,1 @@
+"""Embedding models and rerankers as GGUF files, over llama.cpp."""
