@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from shared.distribution import how_to_install
-from shared.engines.whisper import WHISPER
 from shared.kinds import kind_of
 from shared.wire.jobs import SpeechJob, SpeechTask
 from shared.wire.messages import EngineStats
@@ -21,13 +20,12 @@ from workers.whisper.audio.notices import Notice, Opened, Prepared, PreparedChun
 from workers.whisper.audio.pcm import SAMPLE_RATE
 from workers.whisper.audio.preparation import Preparation, Tools
 from workers.whisper.audio.preparation_thread import PreparationThread
+from workers.whisper.audio.silero import open_detector
 from workers.whisper.options import WhisperOptions
 from workers.whisper.transcription.batching import BatchSize, ChunkQueue
+from workers.whisper.transcription.model import Backend, SpeechModel
 from workers.whisper.transcription.recording import PendingChunk, Transcription
-
-if TYPE_CHECKING:
-    from workers.whisper.transcription.model import SpeechModel
-    from workers.whisper.transcription.step import Transcriber
+from workers.whisper.transcription.step import Transcriber
 
 log = logging.getLogger("nexa.whisper")
 
@@ -46,13 +44,14 @@ class WhisperEngine:
     turn from all recordings, so a short recording never waits for a long one.
     """
 
-    def __init__(self, options: WhisperOptions) -> None:
+    def __init__(self, options: WhisperOptions, backend: Backend) -> None:
         self._options = options
+        self._backend = backend
         self._transcriptions: dict[str, Transcription] = {}
         self._queue: ChunkQueue[PendingChunk] = ChunkQueue()
         self._batch_size = BatchSize(options.max_batch)
         self._preparation: PreparationThread | None = None
-        self._model: SpeechModel | None = None
+        self._model: SpeechModel[Any] | None = None
         self._rate = TokenRate(RATE_WINDOW_S)
         self._steps = 0
 
@@ -60,15 +59,14 @@ class WhisperEngine:
         report(0.0)
         try:
             from workers.whisper.audio.decoder import AudioDecoder
-            from workers.whisper.audio.voice_chunker import detect_speech
-            from workers.whisper.transcription.model import SpeechModel
-            from workers.whisper.transcription.step import Transcriber
+
+            self._model = self._backend.open(self._options)
+            detect_speech = open_detector()
         except ImportError as error:
             raise EngineLoadError(
-                f"speech models need the package {error.name}: {how_to_install(WHISPER.extra)}"
+                f"speech models need the package {error.name}: {how_to_install(self._backend.extra)}"
             ) from error
-        self._model = SpeechModel(self._options)
-        self._transcriber: Transcriber = Transcriber(self._model)
+        self._transcriber = Transcriber(self._model)
         self._tools = Tools(AudioDecoder, detect_speech, self._model.features)
         report(0.7)
         self._warm_up()
@@ -87,6 +85,7 @@ class WhisperEngine:
         assert self._model is not None
         assert self._preparation is not None
         self._check(work, self._model)
+        self._check_language(work, self._model)
         language = work.language if self._model.multilingual else "en"
         transcription = Transcription(
             job.job_id,
@@ -161,14 +160,24 @@ class WhisperEngine:
                 f"{self._options.model_path} cannot run on {self._options.device}: {reason}"
             ) from error
 
-    def _check(self, work: SpeechJob, model: SpeechModel) -> None:
+    def _check(self, work: SpeechJob, model: SpeechModel[Any]) -> None:
         name = self._options.model_name
+        if work.words and not model.times_words:
+            raise JobError(
+                400,
+                f"timestamp_granularities[]: expected segment, got word; {name} was exported without the cross "
+                "attentions that words are timed by",
+                "timestamp_granularities[]",
+            )
         if not model.multilingual and work.task is SpeechTask.TRANSLATE:
             raise JobError(
                 400,
                 f"model: {name} is an English-only model and cannot translate; use a multilingual Whisper model",
                 "model",
             )
+
+    def _check_language(self, work: SpeechJob, model: SpeechModel[Any]) -> None:
+        name = self._options.model_name
         if work.language is None or work.language in model.languages:
             return
         if not model.multilingual:

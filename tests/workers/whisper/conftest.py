@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from workers.whisper.engine import WhisperEngine
+from workers.whisper.factory import engine_of
 from workers.whisper.options import WhisperOptions
 
 
@@ -39,7 +40,7 @@ def multilingual_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def loaded(folder: Path, name: str) -> Iterator[WhisperEngine]:
-    engine = WhisperEngine(WhisperOptions(str(folder), name, threads=2))
+    engine = engine_of(WhisperOptions(str(folder), name, threads=2))
     engine.load(lambda fraction: None)
     yield engine
     engine.close()

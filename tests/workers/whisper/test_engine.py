@@ -29,6 +29,7 @@ from tests.support.workers.whisper_jobs import (
 from workers.engine import EngineJob
 from workers.whisper.audio.pcm import SAMPLE_RATE
 from workers.whisper.engine import WhisperEngine
+from workers.whisper.factory import engine_of
 from workers.whisper.options import WhisperOptions
 from workers.whisper.transcription.fallback import Attempt
 from workers.whisper.transcription.recording import PendingChunk
@@ -51,7 +52,7 @@ def repeated(times: int) -> bytes:
 @pytest.fixture
 def one_by_one(english_folder: Path) -> Iterator[WhisperEngine]:
     """An engine that takes one chunk per step."""
-    engine = WhisperEngine(WhisperOptions(str(english_folder), "model", threads=2, max_batch=1))
+    engine = engine_of(WhisperOptions(str(english_folder), "model", threads=2, max_batch=1))
     engine.load(lambda fraction: None)
     yield engine
     engine.close()
@@ -269,7 +270,7 @@ def test_a_failure_of_the_model_on_one_recording_leaves_the_others_running(
 
 
 def test_a_batch_that_fails_is_retried_chunk_by_chunk(english_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = WhisperEngine(WhisperOptions(str(english_folder), "model", threads=2))
+    engine = engine_of(WhisperOptions(str(english_folder), "model", threads=2))
     engine.load(lambda fraction: None)
     attempt = Transcriber.attempt
     sizes = []

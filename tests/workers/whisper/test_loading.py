@@ -11,14 +11,14 @@ import pytest
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
 from workers.engine import EngineLoadError
-from workers.whisper.engine import WhisperEngine
+from workers.whisper.ctranslate import CTranslateModel
+from workers.whisper.factory import engine_of
 from workers.whisper.options import WhisperOptions
-from workers.whisper.transcription.model import SpeechModel
 
 
 def load_error(folder: Path, device: str = "cpu") -> str:
     with pytest.raises(EngineLoadError) as error:
-        WhisperEngine(WhisperOptions(str(folder), "model", threads=1, device=device)).load(lambda fraction: None)
+        engine_of(WhisperOptions(str(folder), "model", threads=1, device=device)).load(lambda fraction: None)
     message = str(error.value)
     assert "\n" not in message
     return message
@@ -39,7 +39,7 @@ def test_options_come_from_the_settings() -> None:
 
 def test_loading_reports_progress(english_folder: Path) -> None:
     told: list[float] = []
-    engine = WhisperEngine(WhisperOptions(str(english_folder), "model", threads=1, slots=5))
+    engine = engine_of(WhisperOptions(str(english_folder), "model", threads=1, slots=5))
     info = engine.load(told.append)
     engine.close()
     assert (info.slots, info.context_tokens) == (5, 0)
@@ -57,7 +57,7 @@ def test_a_missing_file_is_named_and_not_downloaded(copy: Path, name: str, no_ne
 
 def test_loading_needs_no_network(english_folder: Path, no_network: Callable[[], list[str]]) -> None:
     assert not (english_folder / "preprocessor_config.json").exists()
-    engine = WhisperEngine(WhisperOptions(str(english_folder), "model", threads=1))
+    engine = engine_of(WhisperOptions(str(english_folder), "model", threads=1))
     engine.load(lambda fraction: None)
     engine.close()
     assert no_network() == []
@@ -94,13 +94,13 @@ def test_the_missing_package_is_named(english_folder: Path, monkeypatch: pytest.
 
 def test_mel_bands_come_from_the_weights_not_from_the_preprocessor_file(copy: Path) -> None:
     (copy / "preprocessor_config.json").write_text(json.dumps({"feature_size": 128}))
-    engine = WhisperEngine(WhisperOptions(str(copy), "model", threads=1))
+    engine = engine_of(WhisperOptions(str(copy), "model", threads=1))
     engine.load(lambda fraction: None)
     engine.close()
 
 
 def test_special_tokens_in_a_prompt_are_text(english_folder: Path) -> None:
-    model = SpeechModel(WhisperOptions(str(english_folder), "whisper-tiny.en", threads=2))
+    model = CTranslateModel(WhisperOptions(str(english_folder), "whisper-tiny.en", threads=2))
     try:
         tokens = model.prompt_tokens("hello <|endoftext|><|notimestamps|> there")
         assert tokens == model.text_tokens(tokens)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-import numpy as np
-
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region, SampleBuffer, Samples
 
 WINDOW_SAMPLES = 120 * SAMPLE_RATE
@@ -130,15 +128,3 @@ class VoiceChunker:
     def _own_sound(self, start: int) -> int:
         """Where the sound of a chunk begins whose speech begins at ``start``."""
         return max(self._closed_to, start - LEAD_IN_SAMPLES)
-
-
-def detect_speech(samples: Samples) -> list[Region]:
-    """Stretches of speech found by Silero VAD, at most 29.6 s each; longer ones are cut at short pauses.
-
-    faster-whisper includes the detector. It runs on one CPU thread and takes about 5 s per hour of audio.
-    """
-    from faster_whisper.vad import VadOptions, get_speech_timestamps
-
-    options = VadOptions(max_speech_duration_s=MAX_SPEECH_SAMPLES / SAMPLE_RATE, min_silence_duration_ms=160)
-    found = get_speech_timestamps(samples.astype(np.float32) / 32768.0, options)
-    return [(int(region["start"]), int(region["end"])) for region in found]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from shared.wire.jobs import SpeechJob
 from shared.wire.payloads import Done, FinishReason, Payload, Recording, Segment
@@ -13,9 +12,7 @@ from workers.engine import Party
 from workers.whisper.audio.notices import Prepared, PreparedChunk
 from workers.whisper.transcription.fallback import Attempt, choose, next_temperature
 from workers.whisper.transcription.hearing import Allowance, Hearing
-
-if TYPE_CHECKING:
-    from workers.whisper.transcription.model import Encoded
+from workers.whisper.transcription.model import Encoded
 
 UNDETERMINED = "und"
 """The language of a recording without speech (ISO 639-2)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Any
 
 from shared.wire.jobs import SpeechTask
 from shared.wire.payloads import Segment, Word
@@ -36,7 +37,7 @@ class Draft:
 class Transcriber:
     """Runs batches of chunks through a model."""
 
-    def __init__(self, model: SpeechModel) -> None:
+    def __init__(self, model: SpeechModel[Any]) -> None:
         self._model = model
 
     def attempt(self, batch: list[PendingChunk]) -> list[Attempt]:
@@ -63,8 +64,11 @@ class Transcriber:
         return [(self._segments(draft), draft.heard_s) for draft in drafts]
 
     def _encode(self, batch: list[PendingChunk]) -> Encoded:
-        kept = [item.encoded for item in batch if item.encoded is not None]
-        return Encoded.joined(kept) if kept else self._model.encode([item.chunk.features for item in batch])
+        kept: list[Any] = [item.encoded for item in batch if item.encoded is not None]
+        encoded: Encoded = (
+            self._model.join(kept) if kept else self._model.encode([item.chunk.features for item in batch])
+        )
+        return encoded
 
     def _detect_languages(self, batch: list[PendingChunk], encoded: Encoded) -> None:
         """Detect the language of each recording whose first chunk this is, unless the request names it."""
@@ -97,7 +101,7 @@ class Transcriber:
 
     def _add_words(self, drafts: list[Draft], language: str, task: SpeechTask) -> None:
         tokens = [[self._model.text_tokens(text.tokens) for text in draft.texts] for draft in drafts]
-        encoded = Encoded.joined([draft.item.encoded for draft in drafts if draft.item.encoded is not None])
+        encoded = self._model.join([draft.item.encoded for draft in drafts if draft.item.encoded is not None])
         durations_s = [draft.item.chunk.duration_s for draft in drafts]
         joined = [list(chain.from_iterable(of_texts)) for of_texts in tokens]
         timed = self._model.align(encoded, language, task, joined, durations_s)

@@ -7,7 +7,7 @@ import pytest
 
 from workers.whisper.audio.pcm import CHUNK_SAMPLES, SAMPLE_RATE, Chunk, Region, SampleBuffer, Samples
 from workers.whisper.audio.sequential_chunker import SequentialChunker
-from workers.whisper.audio.voice_chunker import MAX_SPEECH_SAMPLES, VoiceChunker, detect_speech
+from workers.whisper.audio.voice_chunker import MAX_SPEECH_SAMPLES, VoiceChunker
 
 WINDOW_S = 60
 
@@ -108,11 +108,6 @@ def test_speech_without_a_pause_is_cut_into_chunks_with_room_for_a_lead_in() -> 
 
 def test_silence_has_no_chunks() -> None:
     assert chunks_of(recording(200)) == []
-
-
-def test_the_detector_finds_no_voice_in_noise() -> None:
-    noise = np.random.default_rng(0).normal(0, 3000, 10 * SAMPLE_RATE).astype(np.int16)
-    assert detect_speech(noise) == []
 
 
 def test_a_sequential_chunk_begins_where_the_previous_text_ended() -> None:
