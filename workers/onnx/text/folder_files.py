@@ -1,0 +1,67 @@
+"""Reads the small files of a model's folder, which are untrusted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from workers.engine import EngineLoadError
+
+MAX_CONFIG_BYTES = 8 * 1024 * 1024
+MAX_TOKENIZER_BYTES = 128 * 1024 * 1024
+"""The largest that are published have 35 MB."""
+
+
+def model_folder(path: str) -> Path:
+    """The folder of a model that is given as a folder or as a file in it."""
+    given = Path(path)
+    return given if given.is_dir() else given.parent
+
+
+def read_text(path: Path, max_bytes: int) -> str | None:
+    """The text of a file; None if there is no such file.
+
+    Raises:
+        EngineLoadError: it is too large, or no text.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(max_bytes + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise EngineLoadError(f"{path.name}: {error.strerror or error}") from None
+    if len(data) > max_bytes:
+        raise EngineLoadError(f"{path.name}: expected at most {max_bytes} bytes, got more")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise EngineLoadError(f"{path.name}: expected text in UTF-8, got other bytes") from None
+
+
+def parse_object(name: str, text: str) -> dict[str, Any]:
+    """The JSON object in the file ``name``.
+
+    Raises:
+        EngineLoadError: it is not one.
+    """
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise EngineLoadError(f"{name}: expected JSON, got a file with an error: {error}") from None
+    except RecursionError:
+        raise EngineLoadError(f"{name}: expected JSON, got values that are nested too deeply") from None
+    if not isinstance(value, dict):
+        raise EngineLoadError(f"{name}: expected a JSON object, got a value of another type")
+    return value
+
+
+def read_object(folder: Path, name: str) -> dict[str, Any]:
+    """The JSON object in a file of settings; empty if there is no such file.
+
+    Raises:
+        EngineLoadError: the file has no JSON object.
+    """
+    text = read_text(folder / name, MAX_CONFIG_BYTES)
+    return {} if text is None else parse_object(name, text)
