@@ -83,6 +83,20 @@ class CopiedVocabulary:
         value = self.entries.get(_TEMPLATES)
         return "" if value is None else value[12:].decode("utf-8", "replace")
 
+    def text(self, key: str) -> str:
+        """An entry that is a text; empty if there is none."""
+        value = self.entries.get(key, string_value(""))
+        return value[12:].decode("utf-8", "surrogateescape")
+
+    def strings(self, key: str) -> list[str]:
+        """An entry that is an array of texts; empty if there is none."""
+        return _strings(self.entries[key]) if key in self.entries else []
+
+    def number(self, key: str) -> int | None:
+        """An entry that is an unsigned number of four bytes, or true or false; None if there is none."""
+        value = self.entries.get(key)
+        return None if value is None else int.from_bytes(value[4:], "little")
+
     def metadata(self) -> dict[str, bytes]:
         """All entries, each with its type."""
         texts = b"".join(_string(text) for text in self.texts)
