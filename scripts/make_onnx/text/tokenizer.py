@@ -14,6 +14,9 @@ from scripts.make_gguf.vocabulary import CONTROL, NORMAL, USER_DEFINED, CopiedVo
 UNKNOWN, UNUSED = 2, 5
 """Further types of tokens."""
 
+_USUAL = {"bos": 1, "eos": 2, "unknown": 0}
+"""The special tokens of vocabularies of the kind ``llama`` that name none, as llama.cpp has them."""
+
 _WORDS = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|"
 _REST = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 _PATTERNS = {"llama-bpe": _WORDS + r"\p{N}{1,3}" + _REST, "qwen2": _WORDS + r"\p{N}" + _REST}
@@ -37,10 +40,17 @@ def settings_of(vocabulary: CopiedVocabulary) -> dict[str, Any]:
     """What tokenizer_config.json has."""
     settings: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast"}
     for name, key in (("bos", "bos"), ("eos", "eos"), ("pad", "padding"), ("unk", "unknown")):
-        token = vocabulary.number(f"tokenizer.ggml.{key}_token_id")
+        token = special_token(vocabulary, key)
         if token is not None:
             settings[f"{name}_token"] = vocabulary.texts[token]
     return settings
+
+
+def special_token(vocabulary: CopiedVocabulary, name: str) -> int | None:
+    """The token that begins a text (``bos``), ends it (``eos``), and so on; None if there is none."""
+    usual = _USUAL.get(name) if vocabulary.text("tokenizer.ggml.model") == "llama" else None
+    named = vocabulary.number(f"tokenizer.ggml.{name}_token_id")
+    return usual if named is None else named
 
 
 def tokenizer_of(vocabulary: CopiedVocabulary) -> dict[str, Any]:
@@ -74,9 +84,12 @@ def _added(token: int, text: str, kind: int) -> dict[str, Any]:
 
 def _frame(vocabulary: CopiedVocabulary) -> dict[str, Any] | None:
     """What puts a token before each text."""
-    adds, bos = vocabulary.number("tokenizer.ggml.add_bos_token"), vocabulary.number("tokenizer.ggml.bos_token_id")
-    is_llama_3 = vocabulary.text("tokenizer.ggml.pre") == "llama-bpe"  # llama.cpp adds the token unless told otherwise
-    if bos is None or not (is_llama_3 if adds is None else adds):
+    adds, bos = vocabulary.number("tokenizer.ggml.add_bos_token"), special_token(vocabulary, "bos")
+    if adds is None:  # as llama.cpp decides it
+        adds = (
+            vocabulary.text("tokenizer.ggml.model") == "llama" or vocabulary.text("tokenizer.ggml.pre") == "llama-bpe"
+        )
+    if bos is None or not adds:
         return None
     text = vocabulary.texts[bos]
     begin = {"SpecialToken": {"id": text, "type_id": 0}}

@@ -48,6 +48,10 @@ class TokenizerFile:
             if isinstance(error, Exception) or type(error).__name__ == "PanicException":
                 raise EngineLoadError(f"{NAME}: {_one_line(error)}") from None
             raise
+        for text, token in self.added.items():  # the package numbers them itself
+            given = tokenizer.token_to_id(text)
+            if given != token:
+                raise EngineLoadError(f"{NAME}: added_tokens: expected the id {given} for {text!r}, got {token}")
         return tokenizer
 
 
@@ -99,9 +103,7 @@ def _control(entries: list[dict[str, Any]]) -> frozenset[str]:
     return frozenset(
         entry["content"]
         for entry in entries
-        if entry.get("special") is True
-        or entry["content"] in known
-        or looks_like_control(entry["content"])
+        if entry.get("special") is True or entry["content"] in known or looks_like_control(entry["content"])
     )
 
 
