@@ -93,7 +93,7 @@ class NoiseEngine:
     def __init__(self, vocabulary: TriedVocabulary) -> None:
         self._vocabulary = vocabulary
         self._tokens = vocabulary.tokens
-        self._compiler = GrammarCompiler(self._tokens.grammar_tokenizer())
+        self._compiler = GrammarCompiler(self._tokens)
         self._sandbox = _Here(Workbench(self._tokens, self._compiler))
         self._generation = Generation(self._tokens)
         self._attempt = PreparationAttempt(_LIMITS)

@@ -44,4 +44,4 @@ def compiler(vocabulary: LlamaVocabulary) -> GrammarCompiler:
     """Compiles constraints for the model's vocabulary."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # llguidance asks for each token by an old name
-        return GrammarCompiler(vocabulary.grammar_tokenizer())
+        return GrammarCompiler(vocabulary)

@@ -95,7 +95,7 @@ class TextEngine(Generic[M]):
         self._resources.callback(model.close)
         self._model = model
         context_tokens = options.context_for(model.trained_tokens)
-        compiler = GrammarCompiler(model.vocabulary.grammar_tokenizer())
+        compiler = GrammarCompiler(model.vocabulary)
         sandbox.open()
         chats = load_chats(options.chat_template, model, sandbox, PreparationAttempt(self._limits), options.reasoning)
         prompts = PromptTokens(model.vocabulary, chats, sandbox)

@@ -39,14 +39,16 @@ def spm_gguf(control: Sequence[str] = (), user_defined: Sequence[str] = (), word
 
 
 @contextmanager
-def spm_vocabulary(control: Sequence[str] = (), user_defined: Sequence[str] = ()) -> Iterator[LlamaVocabulary]:
+def spm_vocabulary(
+    control: Sequence[str] = (), user_defined: Sequence[str] = (), words: Sequence[str] = ()
+) -> Iterator[LlamaVocabulary]:
     """The vocabulary of :func:`spm_gguf`, read by llama.cpp."""
     capture_native_log()
     params = llama_cpp.llama_model_default_params()
     params.vocab_only = True
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "vocabulary.gguf")
-        path.write_bytes(spm_gguf(control, user_defined))
+        path.write_bytes(spm_gguf(control, user_defined, words))
         model = llama_cpp.llama_model_load_from_file(str(path).encode(), params)
         assert model
         try:

@@ -7,6 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+_INFILL_FORMS = (
+    *("<|fim_{0}|>", "<fim-{0}>", "<fim_{0}>", "<|code_{0}|>", "<|{0}|>"),
+    *("<\uff5cfim▁{1}\uff5c>", "<{2}>", "▁<{2}>"),
+)
+
 # fmt: off
 ENDS = frozenset((
     "<|eot_id|>", "<|im_end|>", "<|end|>", "<|return|>", "<|call|>", "<|flush|>", "<|calls|>", "<end_of_turn>",
@@ -18,13 +23,10 @@ ENDS = frozenset((
 # fmt: on
 """Tokens that end an answer."""
 
-# fmt: off
-INFILL = (
-    ("<|fim_prefix|>", "<fim-prefix>", "<fim_prefix>", "<\uff5cfim▁begin\uff5c>", "<PRE>", "▁<PRE>", "<|code_prefix|>", "<|prefix|>"),
-    ("<|fim_suffix|>", "<fim-suffix>", "<fim_suffix>", "<\uff5cfim▁hole\uff5c>", "<SUF>", "▁<SUF>", "<|code_suffix|>", "<|suffix|>"),
-    ("<|fim_middle|>", "<fim-middle>", "<fim_middle>", "<\uff5cfim▁end\uff5c>", "<MID>", "▁<MID>", "<|code_middle|>", "<|middle|>"),
+INFILL = tuple(
+    tuple(form.format(word, part, short) for form in _INFILL_FORMS)
+    for word, part, short in (("prefix", "begin", "PRE"), ("suffix", "hole", "SUF"), ("middle", "end", "MID"))
 )
-# fmt: on
 """Tokens before a prefix, before a suffix, and before what belongs between both."""
 
 CHANNELS = frozenset(("<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher
 
 from shared.wire.jobs import Constraint, ConstraintKind
 from shared.wire.payloads import JobError
@@ -22,6 +22,7 @@ from workers.text.constraints.gbnf import GbnfError, is_gbnf
 from workers.text.constraints.gbnf_to_lark import gbnf_to_lark
 from workers.text.constraints.matcher import LIMITS, error_reason, new_matcher
 from workers.text.constraints.schemas import close_objects, mentions
+from workers.text.vocabulary import Vocabulary
 
 _LARK_START = re.compile(r"^\s*start\s*(\[.*\])?\s*:", re.MULTILINE)
 
@@ -35,9 +36,10 @@ JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_se
 class GrammarCompiler:
     """Compiles constraints for one vocabulary. It keeps no state, so threads may share it."""
 
-    def __init__(self, tokenizer: LLTokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._closing_search = ClosingSearch(tokenizer)
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._tokenizer = vocabulary.grammar_tokenizer()
+        self._closing_search = ClosingSearch(self._tokenizer)
 
     def compile(self, constraint: Constraint) -> TokenConstraint:
         """A constraint of a request.
@@ -151,7 +153,7 @@ class GrammarCompiler:
         return constraint
 
     def _token_of(self, text: str) -> int | None:
-        tokens = list(self._tokenizer.tokenize_str(text, parse_special=True))
+        tokens = self._vocabulary.tokenize_inner(text)
         return tokens[0] if len(tokens) == 1 else None
 
     def _steps_of(self, endings: Sequence[str]) -> list[list[int]]:
@@ -161,7 +163,7 @@ class GrammarCompiler:
         """
         steps, special = list[list[int]](), dict[int, None]()
         for ending in endings:
-            tokens = list(self._tokenizer.tokenize_str(ending, parse_special=True))
+            tokens = self._vocabulary.tokenize_inner(ending)
             leading = True
             for at, token in enumerate(tokens):
                 if at == 0 or leading:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 from shared.parent import die_with_parent
+from workers.engine import EngineLoadError
 from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.sandbox.messages import SETUPS, Ready, receive, send
 from workers.text.sandbox.nursery import Nursery
@@ -30,9 +31,9 @@ def main(descriptor: int) -> int:
     try:
         read_vocabulary: Callable[[str], Vocabulary] = pkgutil.resolve_name(setup.vocabulary)
         vocabulary = read_vocabulary(setup.model_path)
-    except ValueError:
+    except (ValueError, EngineLoadError):
         return 1
-    compiler = GrammarCompiler(vocabulary.grammar_tokenizer())
+    compiler = GrammarCompiler(vocabulary)
     try:
         send(control, Ready())
     except OSError:  # the worker has ended: it could not load the model, and says why
