@@ -132,7 +132,8 @@ class FolderVocabulary:
         tokens = _encode(self._plain, text)
         if self._control_ids.isdisjoint(tokens):
             return tokens
-        spelt = [control for control, token in self._control.items() if token in set(tokens) and control]
+        found = self._control_ids.intersection(tokens)
+        spelt = [control for control, token in self._control.items() if token in found and control]
         pieces = list(_cut(text, re.compile("|".join(map(re.escape, spelt)))))
         tokens = _encode(self._plain, pieces[0])
         for piece in pieces[1:]:
