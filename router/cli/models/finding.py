@@ -8,6 +8,7 @@ from itertools import count
 
 from shared.distribution import how_to_install
 from shared.engines.embedding import as_asked
+from shared.engines.onnx.embedding import ONNX_EMBEDDING, check_pooling
 from shared.engines.registry import engine_names, find_engine
 from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
@@ -86,6 +87,8 @@ def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
         raise ModelError(f"{spec}: cannot be read: {error.strerror or error}") from None
     _check_installed(spec, model.engine)
     options = requested.options
+    if model.engine == ONNX_EMBEDDING.name:
+        check_pooling(model.path, model.kinds, options.pooling)
     engine_name, kinds = as_asked(model.engine, model.kinds, model.path, options.pooling, options.embeddings)
     return ModelSettings(**dict(options), name=model.name, kinds=kinds, engine=engine_name, path=str(model.path))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from shared.engines.embedding import Pooling
 from shared.engines.files import Candidate, HubFile, Listing, ModelFiles
 from shared.engines.onnx.folders import (
     EXTRA,
@@ -36,6 +37,17 @@ _OF_SENTENCES = (
 
 _GENERATES = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
 _SCORES = "ForSequenceClassification"
+
+
+def check_pooling(path: Path, kinds: tuple[JobKind, ...], pooling: str) -> None:
+    """Check the option ``pooling`` of a recognised model.
+
+    Raises:
+        ModelError: scores are asked of a model without a classifier, or vectors of a classifier.
+    """
+    if pooling and (pooling == Pooling.RANK) != (JobKind.RERANK in kinds):
+        expected = "rank for {}, a classifier" if JobKind.RERANK in kinds else "mean, cls or last for {}, an encoder"
+        raise ModelError(f"pooling: expected {expected.format(path.name)}, got {pooling!r}")
 
 
 def _recognise(candidate: Candidate) -> ModelFiles | None:

@@ -94,18 +94,35 @@ def read_json(file: Path) -> dict[str, Any]:
     Raises:
         ModelError: the file is damaged, or larger than ``MAX_CONFIG_BYTES``.
     """
+    value = _read(file, {})
+    if not isinstance(value, dict):
+        raise ModelError(f"{file}: expected a JSON object of at most {MAX_CONFIG_BYTES} bytes, got something else")
+    return value
+
+
+def read_json_list(file: Path) -> list[Any]:
+    """The list in a JSON file of a model; an empty one if there is no such file.
+
+    Raises:
+        ModelError: the file is damaged, or larger than ``MAX_CONFIG_BYTES``.
+    """
+    value = _read(file, [])
+    if not isinstance(value, list):
+        raise ModelError(f"{file}: expected a JSON list of at most {MAX_CONFIG_BYTES} bytes, got something else")
+    return value
+
+
+def _read(file: Path, absent: Any) -> Any:
+    """The value in a JSON file, ``absent`` if there is no file, None if it is damaged or too large."""
     try:
         with file.open("rb") as opened:
             content = opened.read(MAX_CONFIG_BYTES + 1)
     except FileNotFoundError:
-        return {}
+        return absent
     try:
-        value = json.loads(content) if len(content) <= MAX_CONFIG_BYTES else None
+        return json.loads(content) if len(content) <= MAX_CONFIG_BYTES else None
     except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise ModelError(f"{file}: expected a JSON object of at most {MAX_CONFIG_BYTES} bytes, got something else")
-    return value
+        return None
 
 
 def with_variant(listing: Listing, graphs: dict[str, str]) -> str | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import struct
 
+from tests.support.onnx.protobuf import inner, number, text
+
 SIDE = 4
 WEIGHTS = struct.pack(f"<{SIDE * SIDE}f", *[1.0] * (SIDE * SIDE))
 
@@ -15,41 +17,21 @@ _FLOAT, _EXTERNAL = 1, 1
 
 def build_onnx(opset: int = 17, ir_version: int = 8, weights_in: str = "", operation: str = "MatMul") -> bytes:
     """A model ``y = x · w``. ``weights_in`` is the file of the weights, which the model holds itself without one."""
-    node = _text(1, "x") + _text(1, "w") + _text(2, "y") + _text(4, operation)
-    graph = _inner(1, node) + _text(2, "graph") + _inner(5, _tensor(weights_in))
-    graph += _inner(11, _value("x", "n")) + _inner(12, _value("y", "n"))
-    return _number(1, ir_version) + _inner(7, graph) + _inner(8, _number(2, opset))
+    node = text(1, "x") + text(1, "w") + text(2, "y") + text(4, operation)
+    graph = inner(1, node) + text(2, "graph") + inner(5, _tensor(weights_in))
+    graph += inner(11, _value("x", "n")) + inner(12, _value("y", "n"))
+    return number(1, ir_version) + inner(7, graph) + inner(8, number(2, opset))
 
 
 def _tensor(weights_in: str) -> bytes:
-    tensor = _number(1, SIDE) + _number(1, SIDE) + _number(2, _FLOAT) + _text(8, "w")
+    tensor = number(1, SIDE) + number(1, SIDE) + number(2, _FLOAT) + text(8, "w")
     if not weights_in:
-        return tensor + _inner(9, WEIGHTS)
+        return tensor + inner(9, WEIGHTS)
     entries = {"location": weights_in, "offset": "0", "length": str(len(WEIGHTS))}
-    external = b"".join(_inner(13, _text(1, key) + _text(2, value)) for key, value in entries.items())
-    return tensor + external + _number(14, _EXTERNAL)
+    external = b"".join(inner(13, text(1, key) + text(2, value)) for key, value in entries.items())
+    return tensor + external + number(14, _EXTERNAL)
 
 
 def _value(name: str, rows: str) -> bytes:
-    shape = _inner(1, _text(2, rows)) + _inner(1, _number(1, SIDE))
-    return _text(1, name) + _inner(2, _inner(1, _number(1, _FLOAT) + _inner(2, shape)))
-
-
-def _text(field: int, text: str) -> bytes:
-    return _inner(field, text.encode())
-
-
-def _inner(field: int, content: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
-
-
-def _number(field: int, number: int) -> bytes:
-    return _varint(field << 3) + _varint(number)
-
-
-def _varint(number: int) -> bytes:
-    encoded = b""
-    while number > 0x7F:
-        encoded += bytes([number & 0x7F | 0x80])
-        number >>= 7
-    return encoded + bytes([number])
+    shape = inner(1, text(2, rows)) + inner(1, number(1, SIDE))
+    return text(1, name) + inner(2, inner(1, number(1, _FLOAT) + inner(2, shape)))

@@ -1,0 +1,1 @@
+"""Embedding models and rerankers; runs in the throw-away environment."""

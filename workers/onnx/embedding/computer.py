@@ -1,0 +1,43 @@
+"""Batches of inputs through a graph."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+
+from shared.engines.embedding import Pooling
+from workers.embedding.computer import Rows
+from workers.onnx.embedding.graph import EncoderGraph
+from workers.onnx.embedding.padding import groups_of
+from workers.onnx.embedding.pooling import pool
+
+MAX_INPUTS = 512
+"""Inputs of a batch."""
+
+
+class GraphComputer:
+    """Gives a row of ``width`` numbers for each input: the graph's ``output``, pooled unless it has rows already."""
+
+    def __init__(
+        self, graph: EncoderGraph, output: str, pooling: Pooling | None, width: int, batch_tokens: int
+    ) -> None:
+        self.batch_tokens = batch_tokens
+        self.sequences = min(MAX_INPUTS, batch_tokens)
+        self.width = width
+        self._graph = graph
+        self._output = output
+        self._pooling = pooling
+
+    def parts(self, inputs: list[list[int]]) -> Generator[Rows | None]:
+        rows = np.empty((len(inputs), self.width), np.float32)
+        groups = groups_of([len(tokens) for tokens in inputs])
+        for number, group in enumerate(groups):
+            if number:
+                yield None
+            (values,), lengths = self._graph.run([inputs[index] for index in group], [self._output])
+            rows[group] = pool(values, lengths, self._pooling)
+        yield rows
+
+    def close(self) -> None:
+        pass
