@@ -16,7 +16,6 @@ from shared.settings.option import OptionError
 from shared.settings.sources import OPTIONS
 
 CONFIG_VARIABLE = "NEXA_CONFIG"
-ONNX = "onnx"
 
 _USAGE = (
     "nexa server [-h] [--host HOST] [--port PORT] [--reload] [--nctx NCTX] [--workers N] [options]\n"
@@ -29,6 +28,7 @@ examples:
   nexa server smollm2 gemma --port 9000      two models; a request's "model" chooses
   nexa server smollm2@slots=4,nctx=2048 gemma              options for one of them
   nexa server hf:owner/repo:*Q4_K_M.gguf     a repository of the hub, downloaded if needed
+  nexa server smollm2 onnx phi4-mini ./bge   onnx: all models after it are ONNX models; also: onnx:phi4-mini
   NEXA_API_KEY=... nexa server smollm2 --host 0.0.0.0      for the whole network, with a key
 
 Each option can also be given as a variable (--log-format as NEXA_LOG_FORMAT) and in the TOML file that --config names:
@@ -79,8 +79,6 @@ def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
     found: dict[str, Any] = vars(known)
     config_path = found.pop("config") or os.environ.get(CONFIG_VARIABLE) or None
     models: list[str] = found.pop("model_path")
-    if models and models[0] == ONNX:
-        raise OptionError(f"{ONNX}: ONNX models are not supported; leave the word out to serve GGUF models")
     if models:
         found["model_path"] = models
     loaded = load_options(found, config_path)

@@ -9,9 +9,10 @@ from pathlib import PurePath
 
 from router.jobs.refusals import RefusalReason, Refused
 from shared.engines.files import has_word
+from shared.engines.registry import opens_onnx
 from shared.kinds import KINDS, JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
-from shared.models.names import name_key, split_tag
+from shared.models.names import ONNX_ENDING, marked, name_key, split_mark, split_tag
 from shared.models.stand_ins import stands_for
 from shared.settings import ModelSettings
 
@@ -41,7 +42,7 @@ def find_model(
     served = ", ".join(f"{model.name} ({', '.join(model.kinds)})" for model in models)
     of_kind = [model for model in models if kind in model.kinds]
     if not of_kind:
-        names = " ".join(model.name for model in models)
+        names = " ".join(name_to_serve(model) for model in models)
         remedy = f"`nexa server {names} {KINDS[kind].example_model}` would add one"
         message = f"model: this endpoint needs a model of kind {kind}, and none is served; served: {served}; {remedy}"
         raise Refused(RefusalReason.MODEL_NOT_FOUND, message, "model")
@@ -72,11 +73,14 @@ def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | No
 
     Its name or an alias; else one that differs only in case and separators, or by the tag ``latest``; else one whose
     file has the quantization that ``name`` ends in (``llama2:Q8_0``), or that ``name`` leaves out; else one that has
-    the same name in the catalog (``gemma3:4b`` is ``gemma3``).
+    the same name in the catalog (``gemma3:4b`` is ``gemma3``). ``onnx:NAME`` and ``NAME-onnx`` mean ONNX models only.
     """
     exact = next((model for model in models if name == model.name or name in model.aliases), None)
     if exact is not None:
         return exact
+    onnx, unmarked = split_mark(name)
+    if onnx:
+        return _find_onnx(models, unmarked)
     base, quant = split_tag(name.removeprefix("hf:"))
     keys = {name_key(name), name_key(name.removeprefix("hf:"))} | (set() if quant else {name_key(base)})
     return (
@@ -86,16 +90,32 @@ def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | No
     )
 
 
+def name_to_serve(model: ModelSettings) -> str:
+    """A served model's name as ``nexa server`` takes it."""
+    return marked(model.name, opens_onnx(model.engine))
+
+
+def _find_onnx(models: Sequence[ModelSettings], name: str) -> ModelSettings | None:
+    """The ONNX model that ``name`` means, which may have got another name beside one of another format."""
+    found = [model for model in models if opens_onnx(model.engine)]
+    plain = [model.model_copy(update={"name": model.name.removesuffix(ONNX_ENDING)}) for model in found]
+    meant = find_named(plain, name)
+    return None if meant is None else found[plain.index(meant)]
+
+
 def _same_in_catalog(models: Sequence[ModelSettings], base: str, quant: str) -> ModelSettings | None:
-    entry = load_catalog().named(base)
+    entries = {onnx: load_catalog().named(marked(base, onnx)) for onnx in (False, True)}
+    return _only(models, lambda model: _is_entry(entries[opens_onnx(model.engine)], quant, model))
+
+
+def _is_entry(entry: CatalogEntry | None, quant: str, model: ModelSettings) -> bool:
     if entry is None:
-        return None
-    return _only(models, lambda model: any(_is_entry(entry, quant, own, model.path) for own in _names(model)))
-
-
-def _is_entry(entry: CatalogEntry, quant: str, own: str, path: str) -> bool:
-    own_base, own_quant = split_tag(own)
-    return load_catalog().named(own_base) is entry and _has_quant(quant, own_quant, path)
+        return False
+    for own in _names(model):
+        own_base, own_quant = split_tag(marked(own, entry.source.onnx))
+        if load_catalog().named(own_base) is entry and _has_quant(quant, own_quant, model.path):
+            return True
+    return False
 
 
 def _only(models: Sequence[ModelSettings], fits: Callable[[ModelSettings], bool]) -> ModelSettings | None:
@@ -104,7 +124,8 @@ def _only(models: Sequence[ModelSettings], fits: Callable[[ModelSettings], bool]
 
 
 def _names(model: ModelSettings) -> tuple[str, ...]:
-    return (model.name, *model.aliases)
+    with_format = (f"{model.name}{ONNX_ENDING}",) if opens_onnx(model.engine) else ()
+    return (model.name, *model.aliases, *with_format)
 
 
 def _means(base: str, quant: str, own: str, path: str) -> bool:
@@ -118,6 +139,6 @@ def _has_quant(quant: str, own_quant: str, path: str) -> bool:
 
 
 def _hint(models: Sequence[ModelSettings], name: str) -> str:
-    names = [own for model in models for own in _names(model)]
+    names = [own for model in models for own in (model.name, *model.aliases)]
     near = difflib.get_close_matches(name, names, n=1)
     return f" (did you mean {near[0]}?)" if near else ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from router.jobs.broker import Broker
-from router.jobs.served import find_named
+from router.jobs.served import find_named, name_to_serve
 from router.models.copies import CopiedNames, with_copies, without_latest
 from router.models.description import ModelDescription, describe_file
 from router.models.pulling import Pull, Pulls
@@ -150,8 +150,8 @@ class ModelService:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the served models."""
-        return tuple(model.name for model in self._models)
+        """The names of the served models, as ``nexa server`` takes them."""
+        return tuple(name_to_serve(model) for model in self._models)
 
     def close(self) -> None:
         """Stop what is being fetched."""

@@ -37,6 +37,12 @@ def find_engine(name: str) -> EngineSpec | None:
     return next((engine for engine in ENGINES if engine.name == name), None)
 
 
+def opens_onnx(name: str) -> bool:
+    """Whether the engine called ``name`` opens ONNX models."""
+    engine = find_engine(name)
+    return engine is not None and engine.onnx
+
+
 def engine_names() -> tuple[str, ...]:
     """Names of all engines."""
     return tuple(engine.name for engine in ENGINES)

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from shared.models.names import split_mark
 from shared.models.recognition import inspect_model
 from shared.models.resolution import ResolvedModel, resolved
 from shared.models.source import is_safe_relative
@@ -31,9 +32,14 @@ class InstalledModel:
         first = self.folder / "files" / self.files[0]
         return first if len(self.files) == 1 else first.parent
 
+    @property
+    def onnx(self) -> bool:
+        """Whether it was fetched as an ONNX model."""
+        return split_mark(self.source)[0]
+
     def resolve(self) -> ResolvedModel:
         """Recognise its files."""
-        return resolved(inspect_model(self.path), self.name, self.licence, self.source)
+        return resolved(inspect_model(self.path, self.onnx), self.name, self.licence, self.source)
 
 
 def write_manifest(model: InstalledModel) -> None:

@@ -26,6 +26,7 @@ from shared.hub.manifest import MANIFEST, InstalledModel, read_manifest, write_m
 from shared.hub.progress import SilentProgress
 from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.joining import join_folders
+from shared.models.names import ONNX, marked, split_mark
 from shared.models.recognition import inspect_model
 from shared.models.resolution import ResolvedModel, resolve_entry
 from shared.models.source import HubSource, JoinedSource, PackageSource, is_safe_relative, parse_source
@@ -51,7 +52,8 @@ class _Request:
         """The request for ``model``; None if it is not kept in the store."""
         match model:
             case HubSource():
-                return cls(str(model).removeprefix("hf:"), model)
+                name = split_mark(str(model))[1].removeprefix("hf:")
+                return cls(marked(name, model.onnx), model)
             case CatalogEntry(source=HubSource() | JoinedSource() as source):
                 return cls(model.name, source, model)
             case CatalogEntry():
@@ -135,7 +137,7 @@ class ModelStore:
         if request is not None:
             installed = self._find(request) or self._find_unfinished(request)
         if installed is None:
-            raise NotInstalledError(f"model {name!r} is not in {self.root}; see what is there with: nexa list")
+            raise NotInstalledError(f"model {name!r} is not in {self.root}; see what is there with: nexa list --here")
         return installed
 
     def _find(self, request: _Request) -> InstalledModel | None:
@@ -204,7 +206,7 @@ class ModelStore:
     def _check(self, model: InstalledModel) -> None:
         """Recognise the fetched files. If no engine can open them, they are deleted."""
         try:
-            inspect_model(model.path)
+            inspect_model(model.path, model.onnx)
         except ModelError as error:
             self._delete(model.folder)
             raise ModelError(f"{model.source}: fetched, but cannot be served: {error}") from None
@@ -212,6 +214,7 @@ class ModelStore:
     def _folder(self, source: FetchedSource) -> Path:
         """A readable folder name that no other source has."""
         name = f"{source.repo.replace('/', '--')}--{source.pattern}" if isinstance(source, HubSource) else str(source)
+        name = f"{ONNX}--{name}" if source.onnx else name
         readable = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("-_")
         return self.root / f"{readable[:150]}--{hashlib.sha256(str(source).encode()).hexdigest()[:8]}"
 

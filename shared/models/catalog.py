@@ -15,7 +15,7 @@ from shared.engines.files import has_word
 from shared.engines.registry import find_engine
 from shared.errors import ModelError
 from shared.kinds import JobKind
-from shared.models.names import name_key, split_tag, without_role
+from shared.models.names import ONNX, marked, name_key, split_mark, split_tag, without_role
 from shared.models.source import HubSource, PathSource, Source, parse_source
 
 CATALOG_PATH = Path(__file__).with_name("catalog.toml")
@@ -32,7 +32,7 @@ class UnknownModelError(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A model of the catalog. ``size_bytes`` is the approximate size of a download."""
+    """A model of the catalog. ``size_bytes`` is the approximate size of a download. ONNX models have marked names."""
 
     name: str
     kinds: tuple[JobKind, ...]
@@ -48,14 +48,15 @@ class CatalogEntry:
     def names(self) -> tuple[str, ...]:
         """The name and its aliases. An alias ``maker/model`` is also the name ``model``."""
         models = (alias.partition("/")[2] for alias in self.aliases if "/" in alias)
-        return (self.name, *self.aliases, *models)
+        return (self.name, *self.aliases, *(marked(model, self.source.onnx) for model in models))
 
 
 class Catalog:
     """Entries by name. Names ignore case and the separators ``- _ . : /``: ``Llama-3.2:1B`` is ``llama3.2-1b``.
 
     A quantization may follow a name, and so may ``instruct``, ``chat``, ``it`` and ``gguf``, which say nothing here:
-    ``llama2:Q8_0``, ``llama3.1:8b-instruct-q4_K_M``. A maker may stand before it: ``google/gemma-3-4b``.
+    ``llama2:Q8_0``, ``llama3.1:8b-instruct-q4_K_M``. A maker may stand before it: ``google/gemma-3-4b``. ONNX models
+    are found by marked names, ``onnx:phi4-mini``, and only by those.
     """
 
     def __init__(self, entries: Iterable[CatalogEntry]) -> None:
@@ -64,7 +65,7 @@ class Catalog:
         self._makers: set[str] = set()
         for entry in entries:
             self._entries[entry.name] = entry
-            self._makers |= {alias.partition("/")[0].lower() for alias in entry.aliases if "/" in alias}
+            self._makers |= {split_mark(alias)[1].partition("/")[0].lower() for alias in entry.aliases if "/" in alias}
             for name in entry.names:
                 other = self._by_key.setdefault(name_key(name), entry)
                 if other is not entry:
@@ -90,37 +91,46 @@ class Catalog:
         """The entry with this name or alias. Raises :class:`UnknownModelError`, which suggests the nearest name."""
         entry = self.find(name)
         if entry is None:
+            command = f"nexa list {ONNX}" if split_mark(name)[0] else "nexa list"
             raise UnknownModelError(
-                f"model: expected a name of the catalog, got {name!r}{self._hint(name)}; all names: nexa list"
+                f"model: expected a name of the catalog, got {name!r}{self._hint(name)}; all names: {command}"
             )
         return entry
 
     def named(self, name: str) -> CatalogEntry | None:
         """The entry with this name or alias, which has no tag, or None."""
-        maker, _, model = name.partition("/")
-        names = (name, model) if maker.lower() in self._makers else (name,)
+        onnx, unmarked = split_mark(name)
+        maker, _, model = unmarked.partition("/")
+        names = (name, marked(model, onnx)) if maker.lower() in self._makers else (name,)
         found = (self._by_key.get(name_key(short)) for full in names for short in (full, without_role(full)))
         return next((entry for entry in found if entry is not None), None)
 
     def _hint(self, name: str) -> str:
-        if name.lower().startswith(("hf.co/", "huggingface.co/")):
+        onnx, unmarked = split_mark(name)
+        if unmarked.lower().startswith(("hf.co/", "huggingface.co/")):
             return " (a repository is hf.co/OWNER/NAME)"
-        if BARE_REPO.fullmatch(name):
-            return f" (did you mean hf:{name}?)"
+        if BARE_REPO.fullmatch(unmarked):
+            return f" (did you mean {marked(f'hf:{unmarked}', onnx)}?)"
+        other = self.named(split_tag(unmarked if onnx else marked(name))[0])
+        if other is not None:
+            return f" (did you mean {other.name}, which is {'no' if onnx else 'an'} ONNX model?)"
         sizes = self._sizes(split_tag(name)[0])
         if sizes:
             return f" (did you mean {', '.join(sizes[:MAX_SIZES])}{', ...' if len(sizes) > MAX_SIZES else ''}?)"
         keys = [name_key(split_tag(name)[0]), name_key(name)]
-        near = [key for wanted in keys for key in difflib.get_close_matches(wanted, self._by_key, n=1)]
+        known = [key for key, entry in self._by_key.items() if entry.source.onnx == onnx]
+        near = [key for wanted in keys for key in difflib.get_close_matches(wanted, known, n=1)]
         names = [alias for alias in self._by_key[near[0]].names if name_key(alias) == near[0]] if near else []
         return f" (did you mean {names[0]}?)" if names else ""
 
     def _sizes(self, name: str) -> list[str]:
         """The names of a family of which ``name``, like ``qwen3:7b``, has a size that there is not."""
-        family, colon, _ = name.lower().partition(":")
+        onnx, unmarked = split_mark(name.lower())
+        family, colon, _ = unmarked.partition(":")
         if not colon:
             return []
-        return [entry.name for entry in self if any(f"{own}-".startswith(f"{family}-") for own in entry.names)]
+        beginning = marked(f"{family}-", onnx)
+        return [entry.name for entry in self if any(f"{own}-".startswith(beginning) for own in entry.names)]
 
 
 @cache
@@ -139,15 +149,17 @@ def _with_quant(entry: CatalogEntry, quant: str) -> CatalogEntry:
         raise ModelError(
             f"model: expected {entry.name}, which has one file, got {given!r}; for others: hf:owner/repo:{quant}"
         )
-    source = HubSource(entry.source.repo, quant.upper())
+    source = HubSource(entry.source.repo, quant.upper(), entry.source.onnx)
     return replace(entry, name=f"{entry.name}:{source.pattern}", aliases=(), source=source, sha256=None, note="")
 
 
 def _read_entry(row: dict[str, Any]) -> CatalogEntry:
     kinds = tuple(JobKind(kind) for kind in row["kinds"])
-    source = parse_source(row["source"])
-    entry = CatalogEntry(**{**row, "kinds": kinds, "aliases": tuple(row.get("aliases", ())), "source": source})
-    engine = find_engine(entry.engine)
+    engine = find_engine(row["engine"])
+    onnx = engine is not None and engine.onnx
+    source = parse_source(marked(row["source"], onnx))
+    names = {"name": marked(row["name"], onnx), "aliases": tuple(marked(a, onnx) for a in row.get("aliases", ()))}
+    entry = CatalogEntry(**{**row, **names, "kinds": kinds, "source": source})
     if engine is None or not kinds or not set(kinds) <= set(engine.kinds):
         raise ValueError(
             f"catalog: {entry.name}: expected an engine and kinds that it runs, got {entry.engine!r} and {row['kinds']}"

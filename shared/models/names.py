@@ -7,12 +7,30 @@ import re
 LATEST = "latest"
 """The tag that clients of Ollama add to a name without one."""
 
+ONNX = "onnx"
+"""The word before names of ONNX models; ``onnx:NAME`` marks a single one."""
+
+ONNX_ENDING = f"-{ONNX}"
+"""The end of an ONNX model's name beside another model that has the same name."""
+
+_MARK = f"{ONNX}:"
 _SEPARATORS = re.compile(r"[-_.:/\s]+")
 _QUANT = r"(?:ud-)?(?:i?q\d\w*|tq\d_\w+|b?f16|f32|fp(?:8|16|32)|mxfp4\w*|nvfp4\w*)"
 _WITH_TAG = re.compile(rf"(?P<base>.+?)(?::(?P<latest>{LATEST})|[-:.](?P<quant>{_QUANT}))", re.IGNORECASE)
 _QUANT_ALONE = re.compile(_QUANT, re.IGNORECASE)
 _QUANT_WITHIN = re.compile(rf"(?<![a-z0-9]){_QUANT}(?![a-z0-9])", re.IGNORECASE)
 _ROLE = re.compile(r"(?:[-_.:](?:instruct|chat|it|gguf))+", re.IGNORECASE)
+
+
+def split_mark(name: str) -> tuple[bool, str]:
+    """Whether a name is marked as one of an ONNX model, and the name without the mark."""
+    found = name[: len(_MARK)].lower() == _MARK
+    return found, name[len(_MARK) :] if found else name
+
+
+def marked(name: str, onnx: bool = True) -> str:
+    """The name of a model, with the mark if it is an ONNX model: ``onnx:smollm2``."""
+    return f"{_MARK}{split_mark(name)[1]}" if onnx else name
 
 
 def name_key(name: str) -> str:

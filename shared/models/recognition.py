@@ -12,7 +12,8 @@ from shared.engines.onnx.folders import GRAPH_SUFFIX
 from shared.errors import ModelError
 
 ONNX_HINT = "put the word onnx before it"
-"""How to serve an ONNX model that was named without it."""
+GGUF_HINT = "leave out the word onnx before it"
+"""How to serve a model that was named as one of the other format."""
 
 
 def inspect_model(path: Path, onnx: bool = False) -> ModelFiles:
@@ -59,7 +60,7 @@ def _describe(path: Path, onnx: bool) -> str:
     if not onnx and GRAPH_SUFFIX in suffixes:
         return f"an ONNX model; {ONNX_HINT}"
     if onnx and ".gguf" in suffixes:
-        return "a GGUF model; leave out the word onnx before it"
+        return f"a GGUF model; {GGUF_HINT}"
     if path.is_file():
         return f"a {path.suffix} file" if path.suffix else "a file without a suffix"
     return (

@@ -9,10 +9,12 @@ from typing import Protocol, assert_never
 
 from shared.engines.files import ModelFiles
 from shared.engines.gguf_files import split_parts
+from shared.engines.onnx.folders import root_of
 from shared.engines.registry import model_suffixes
 from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.models.catalog import BARE_REPO, CatalogEntry, UnknownModelError, load_catalog
+from shared.models.names import split_mark
 from shared.models.recognition import inspect_model
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource, looks_like_path, parse_source
 
@@ -42,7 +44,8 @@ def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
     """Find the model that ``spec`` names. ``store`` fetches it if it is not on this machine.
 
     ``spec`` is a name of the catalog, a local file or folder, ``hf:owner/repo[:file-pattern]`` or
-    ``package:module/file``. What is written like a path and exists is a path, even if it is also a name.
+    ``package:module/file``, with ``onnx:`` before it for an ONNX model. What is written like a path and exists is a
+    path, even if it is also a name.
 
     Raises:
         ModelError: there is no such model, or it cannot be fetched or read.
@@ -51,11 +54,13 @@ def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
         case HubSource() as source:
             return store.ensure(source)
         case PackageSource() as source:
-            return _from_path(source.locate(), spec)
+            return _from_path(source.locate(), spec, source.onnx)
         case JoinedSource():
             raise ModelError(f"model: expected the name of this model in the catalog, got its source {spec!r}")
-        case PathSource(path):
-            return _from_path(path, str(path)) if looks_like_path(spec) and path.exists() else _by_name(spec, store)
+        case PathSource(path, onnx) as source:
+            if looks_like_path(spec) and path.exists():
+                return _from_path(path, str(source), onnx)
+            return _by_name(spec, store)
         case other:
             assert_never(other)
 
@@ -71,7 +76,7 @@ def resolve_entry(entry: CatalogEntry, store: ModelFinder) -> ResolvedModel:
             pass
         case other:
             assert_never(other)
-    model = resolved(inspect_model(path), entry.name, entry.licence, str(entry.source))
+    model = resolved(inspect_model(path, entry.source.onnx), entry.name, entry.licence, str(entry.source))
     return replace(model, kinds=entry.kinds)
 
 
@@ -82,16 +87,18 @@ def resolved(files: ModelFiles, name: str, licence: str, source: str) -> Resolve
 
 def _by_name(spec: str, store: ModelFinder) -> ResolvedModel:
     catalog = load_catalog()
-    repo_like = BARE_REPO.fullmatch(spec) and not spec.lower().endswith(model_suffixes())
+    repo_like = BARE_REPO.fullmatch(split_mark(spec)[1]) and not spec.lower().endswith(model_suffixes())
     if looks_like_path(spec) and not repo_like and catalog.find(spec) is None:
         raise UnknownModelError(f"model: expected an existing file or folder, got {spec!r}; names of models: nexa list")
     return resolve_entry(catalog.get(spec), store)
 
 
-def _from_path(path: Path, source: str) -> ResolvedModel:
+def _from_path(path: Path, source: str, onnx: bool) -> ResolvedModel:
     given = _with_real_folder(path)
-    files = inspect_model(_to_open(given))
+    files = inspect_model(_to_open(given), onnx)
     named = files.path if given.is_dir() and files.path.is_file() else given
+    if onnx:  # its files are all called alike
+        named = root_of(given)
     return resolved(files, _name_of(named), "unknown", source)
 
 

@@ -1,15 +1,18 @@
-"""Where a model comes from: a hub repository, an installed Python package, or a path on this machine."""
+"""Where a model comes from: a hub repository, an installed Python package, or a path on this machine.
+
+A source is ``onnx`` if the user marked it as that of an ONNX model: ``onnx:hf:owner/repo``.
+"""
 
 from __future__ import annotations
 
 import importlib.util
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from shared.engines.registry import model_suffixes
 from shared.errors import ModelError
-from shared.models.names import LATEST, is_quant
+from shared.models.names import LATEST, is_quant, marked, split_mark
 
 _REPO_PATTERN = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 _HUB_ADDRESS = re.compile(
@@ -32,9 +35,10 @@ class HubSource:
 
     repo: str
     pattern: str = ""
+    onnx: bool = False
 
     def __str__(self) -> str:
-        return f"hf:{self.repo}:{self.pattern}" if self.pattern else f"hf:{self.repo}"
+        return marked(f"hf:{self.repo}:{self.pattern}" if self.pattern else f"hf:{self.repo}", self.onnx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +47,10 @@ class PackageSource:
 
     module: str
     file: str
+    onnx: bool = False
 
     def __str__(self) -> str:
-        return f"package:{self.module}/{self.file}"
+        return marked(f"package:{self.module}/{self.file}", self.onnx)
 
     @property
     def distribution(self) -> str:
@@ -91,9 +96,11 @@ class JoinedSource:
     """
 
     folders: tuple[PackageSource, ...]
+    onnx: bool = False
 
     def __str__(self) -> str:
-        return "packages:" + "+".join(f"{folder.module}/{folder.file}" for folder in self.folders)
+        folders = "+".join(f"{folder.module}/{folder.file}" for folder in self.folders)
+        return marked(f"packages:{folders}", self.onnx)
 
     def locate(self) -> list[Path]:
         """Paths of the folders. Raises :class:`MissingPackageError`, which names all the packages."""
@@ -111,9 +118,10 @@ class PathSource:
     """A file or folder on this machine."""
 
     path: Path
+    onnx: bool = False
 
     def __str__(self) -> str:
-        return str(self.path)
+        return marked(str(self.path), self.onnx)
 
 
 Source = HubSource | PackageSource | JoinedSource | PathSource
@@ -122,16 +130,22 @@ Source = HubSource | PackageSource | JoinedSource | PathSource
 def parse_source(text: str) -> Source:
     """Read ``hf:owner/repo[:file-pattern]``, ``package:module/file``, ``packages:module/folder+…`` or a path.
 
-    Addresses of the hub are read too: ``hf.co/owner/repo:Q8_0``, ``https://huggingface.co/owner/repo``.
+    Addresses of the hub are read too: ``hf.co/owner/repo:Q8_0``, ``https://huggingface.co/owner/repo``. ``onnx:``
+    before any of them marks an ONNX model.
 
     Raises:
         ModelError: malformed text after a prefix.
     """
+    onnx, given = split_mark(text)
+    return replace(_parse_unmarked(given), onnx=onnx)
+
+
+def _parse_unmarked(text: str) -> Source:
     scheme, _, rest = text.partition(":")
     address = _HUB_ADDRESS.fullmatch(text)
     if address is not None:
         pattern = address["file"] or address["pattern"]
-        return parse_source(f"hf:{address['repo']}:{pattern}" if pattern else f"hf:{address['repo']}")
+        return _parse_unmarked(f"hf:{address['repo']}:{pattern}" if pattern else f"hf:{address['repo']}")
     if scheme == "hf":
         repo, _, pattern = rest.removeprefix("//").partition(":")
         if not _REPO_PATTERN.fullmatch(repo) or ".." in repo:
@@ -160,6 +174,7 @@ def _parse_package(location: str, text: str) -> PackageSource:
 
 def looks_like_path(spec: str) -> bool:
     """Whether ``spec`` is written like a path: with a separator, or with the suffix of a model file."""
+    spec = split_mark(spec)[1]
     return "/" in spec or "\\" in spec or spec in (".", "..") or spec.lower().endswith(model_suffixes())
 
 

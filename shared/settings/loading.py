@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from shared.settings.command import CommandOptions
 from shared.settings.model import ModelOptions, SingleModelOptions
-from shared.settings.model_argument import split_model_argument
+from shared.settings.model_argument import mark_models, split_model_argument
 from shared.settings.names import nearest
 from shared.settings.option import DeclaredOption, OptionError, options_of
 from shared.settings.sources import OPTIONS, CommandLine, Environment, SourcedOptions, TomlFile
@@ -64,7 +64,7 @@ def load_options(command_line: Mapping[str, Any], config_path: str | None) -> Lo
         origins |= source.given.origins
     options = _joined(sources, origins)
     models_given = any(_MODEL_PATH in source.given.values for source in sources)
-    arguments = options.model_path if models_given else tuple(file.tables)
+    arguments = mark_models(options.model_path) if models_given else tuple(file.tables)
     if not models_given or origins[_MODEL_PATH] == file.given.origins.get(_MODEL_PATH):
         _check_tables(file.tables, arguments, config_path)
     models = tuple(_requested(argument, options, origins, file.tables, config_path) for argument in arguments)

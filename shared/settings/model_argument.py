@@ -4,9 +4,31 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+
+from shared.models.names import ONNX, marked, split_mark
+from shared.settings.option import OptionError
 
 _WITH_OPTIONS = re.compile(r"(?P<model>.+)@(?P<options>[A-Za-z][\w-]*=.*)", re.DOTALL)
 _BETWEEN_OPTIONS = re.compile(r",\s*(?=[A-Za-z][\w-]*=)")
+
+
+def mark_models(arguments: Sequence[str]) -> tuple[str, ...]:
+    """The models among ``arguments``; those after the word ``onnx`` marked as ONNX models.
+
+    Raises:
+        OptionError: the word is the last one.
+    """
+    found: list[str] = []
+    onnx = False
+    for argument in arguments:
+        is_word = argument.lower() == ONNX
+        onnx = onnx or is_word
+        if not is_word:
+            found.append(marked(argument, onnx or split_mark(argument)[0]))
+    if arguments and arguments[-1].lower() == ONNX:
+        raise OptionError(f"{ONNX}: a model is required after it; all names: nexa list {ONNX}")
+    return tuple(found)
 
 
 def split_model_argument(argument: str) -> tuple[str, dict[str, str]]:
@@ -16,7 +38,7 @@ def split_model_argument(argument: str) -> tuple[str, dict[str, str]]:
     there are none.
     """
     match = _WITH_OPTIONS.fullmatch(argument)
-    if match is None or os.path.exists(os.path.expanduser(argument)):
+    if match is None or os.path.exists(os.path.expanduser(split_mark(argument)[1])):
         return argument, {}
     assignments = _BETWEEN_OPTIONS.split(match["options"])
     return match["model"], {name.replace("-", "_"): value for name, _, value in (a.partition("=") for a in assignments)}

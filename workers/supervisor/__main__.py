@@ -14,7 +14,7 @@ from pathlib import Path
 
 from shared.devices import DeviceAssignment, WorkerNeeds, assign
 from shared.engines.onnx.providers import OnnxProvider
-from shared.engines.registry import find_engine
+from shared.engines.registry import opens_onnx
 from shared.logs.setup import open_log
 from shared.settings import ModelSettings, ServerSettings
 from shared.settings.run import SettingsFile
@@ -69,8 +69,7 @@ def _assignments(settings: ServerSettings) -> dict[str, DeviceAssignment]:
 
 
 def _may_use_gpu(model: ModelSettings) -> bool:
-    engine = find_engine(model.engine)
-    if engine is not None and engine.onnx:
+    if opens_onnx(model.engine):
         return OnnxProvider(model.onnx_provider).needs_cuda
     return model.gpu_layers != 0
 

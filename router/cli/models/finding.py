@@ -9,12 +9,13 @@ from itertools import count
 from shared.distribution import how_to_install
 from shared.engines.embedding import as_asked
 from shared.engines.onnx.embedding import ONNX_EMBEDDING, check_pooling
-from shared.engines.registry import engine_names, find_engine
+from shared.engines.registry import engine_names, find_engine, opens_onnx
 from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
 from shared.hub.progress import progress_for
 from shared.hub.store import ModelStore
 from shared.models.catalog import load_catalog
+from shared.models.names import ONNX_ENDING, split_mark
 from shared.models.resolution import resolve
 from shared.models.source import looks_like_path
 from shared.settings import ModelSettings
@@ -23,7 +24,9 @@ from shared.settings.option import OptionError
 
 
 def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> tuple[ModelSettings, ...]:
-    """Find the files of each model, and fetch them if they are only on the hub. Equal names get ``-2``, ``-3``, …
+    """Find the files of each model, and fetch them if they are only on the hub.
+
+    An ONNX model that has the name of another one gets ``-onnx`` after it. Names still equal get ``-2``, ``-3``, …
 
     Raises:
         OptionError: an alias for no served model, or one that is taken.
@@ -35,6 +38,8 @@ def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> 
 
 def _with_different_names(found: Sequence[ModelSettings]) -> list[ModelSettings]:
     """Number equal names, without taking the name of another model."""
+    others = {model.name for model in found if not opens_onnx(model.engine)}
+    found = [_with_format(model) if opens_onnx(model.engine) and model.name in others else model for model in found]
     unnumbered = {model.name for model in found}
     models: dict[str, ModelSettings] = {}
     for model in found:
@@ -43,6 +48,10 @@ def _with_different_names(found: Sequence[ModelSettings]) -> list[ModelSettings]
         name = next(free) if model.name in models else model.name
         models[name] = model.model_copy(update={"name": name})
     return list(models.values())
+
+
+def _with_format(model: ModelSettings) -> ModelSettings:
+    return model.model_copy(update={"name": f"{model.name}{ONNX_ENDING}"})
 
 
 def with_aliases(models: Sequence[ModelSettings], aliases: Sequence[str]) -> tuple[ModelSettings, ...]:
@@ -74,7 +83,7 @@ def _take(alias: str, taken: set[str], origin: str) -> None:
 
 def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
     spec = requested.spec
-    name, _, argument = spec.partition(":")
+    name, _, argument = split_mark(spec)[1].partition(":")
     engine = find_engine(name)
     if engine is not None and not engine.has_files:
         return _without_files(requested, engine, argument)
@@ -90,7 +99,8 @@ def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
     if model.engine == ONNX_EMBEDDING.name:
         check_pooling(model.path, model.kinds, options.pooling)
     engine_name, kinds = as_asked(model.engine, model.kinds, model.path, options.pooling, options.embeddings)
-    return ModelSettings(**dict(options), name=model.name, kinds=kinds, engine=engine_name, path=str(model.path))
+    name = split_mark(model.name)[1]
+    return ModelSettings(**dict(options), name=name, kinds=kinds, engine=engine_name, path=str(model.path))
 
 
 def _without_files(requested: RequestedModel, engine: EngineSpec, argument: str) -> ModelSettings:

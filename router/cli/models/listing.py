@@ -9,9 +9,13 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
+from pathlib import PurePath
 from typing import Any, assert_never
 
 from router.cli.tables import add_row, new_table, print_table, table_columns
+from shared.engines.diffusion import DIFFUSION
+from shared.engines.registry import opens_onnx
+from shared.engines.whisper import WHISPER
 from shared.errors import ModelError
 from shared.hub.client import Hub
 from shared.hub.manifest import InstalledModel
@@ -19,22 +23,30 @@ from shared.hub.progress import progress_for, rounded_bytes
 from shared.hub.store import ModelStore
 from shared.kinds import JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
-from shared.models.names import name_key, split_tag
+from shared.models.names import ONNX, name_key, split_tag
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource
+from shared.settings.model_argument import mark_models
 
 COLUMNS_WITH_SOURCE = 140
 """A terminal with fewer columns shows no sources: their lines would break."""
 
-_NAME_HELP = "a name of `nexa list`, also with a quantization (gemma3:q8_0), or hf:owner/repo[:file-pattern]"
+_NAME_HELP = (
+    "a name of `nexa list`, also with a quantization (gemma3:q8_0), or hf:owner/repo[:file-pattern]; "
+    "onnx before it for an ONNX model"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A row of ``nexa list``, named as in its JSON. ``kinds`` is empty if the model's files are not recognised."""
+    """A row of ``nexa list``, named as in its JSON.
+
+    ``kinds`` and ``format`` are empty if the model's files are not recognised.
+    """
 
     name: str
     aliases: tuple[str, ...]
     kinds: tuple[JobKind, ...]
+    format: str
     size_bytes: int
     licence: str
     here: bool
@@ -54,7 +66,7 @@ class ModelRow:
     def has_word(self, word: str) -> bool:
         """Whether ``word`` is part of a name or of another column. A quantization after a name does not matter."""
         key = name_key(split_tag(word)[0])
-        texts = (self.name, *self.aliases, *self.kinds, self.licence, self.source)
+        texts = (self.name, *self.aliases, *self.kinds, self.format, self.licence, self.source)
         return any(key in name_key(text) for text in texts)
 
 
@@ -78,7 +90,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     listing.set_defaults(func=_list)
 
     remove = subparsers.add_parser("rm", help="delete a downloaded model", description="Delete a downloaded model.")
-    remove.add_argument("name", metavar="NAME", help=_NAME_HELP)
+    remove.add_argument("names", nargs="+", metavar="NAME", help=_NAME_HELP)
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     remove.set_defaults(func=_remove)
 
@@ -94,7 +106,7 @@ def list_rows(store: ModelStore, kind: str | None = None) -> list[ModelRow]:
 
 def _pull(args: argparse.Namespace) -> int:
     store = ModelStore(hub=Hub(), progress=progress_for())
-    for name in args.names:
+    for name in mark_models(args.names):
         model = store.pull(name)
         print(f"{model.name} is ready: {model.path}")
     return 0
@@ -154,15 +166,27 @@ def _families(rows: Sequence[ModelRow]) -> Iterator[list[ModelRow]]:
 
 def _remove(args: argparse.Namespace) -> int:
     store = ModelStore()
-    model = store.find_installed(args.name)
-    if not args.yes:
+    return max(_remove_one(store, name, args.yes) for name in mark_models(args.names))
+
+
+def _remove_one(store: ModelStore, name: str, confirmed: bool) -> int:
+    model = store.find_installed(name)
+    if not confirmed:
         if not sys.stdin.isatty():
-            raise ModelError(f"--yes is required to delete {args.name}: there is no terminal to confirm it on")
+            raise ModelError(f"--yes is required to delete {name}: there is no terminal to confirm it on")
         if input(f"Delete {model.name} ({rounded_bytes(model.size_bytes)}) from {model.folder}? [y/N] ").lower() != "y":
             return 1
-    store.remove(args.name)
+    store.remove(name)
     print(f"{model.name} is deleted ({rounded_bytes(model.size_bytes)})")
     return 0
+
+
+def format_of(engine: str, file: str) -> str:
+    """The format of a model that an engine opens: ``onnx``, ``ctranslate2``, ``gguf``, or that of a checkpoint."""
+    if opens_onnx(engine):
+        return ONNX
+    suffix = PurePath(file).suffix.lower()
+    return "ctranslate2" if engine == WHISPER.name else suffix[1:] if suffix in DIFFUSION.suffixes else "gguf"
 
 
 def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
@@ -181,6 +205,7 @@ def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
         name=entry.name,
         aliases=entry.aliases,
         kinds=entry.kinds,
+        format=format_of(entry.engine, str(entry.source)),
         size_bytes=size_bytes,
         licence=entry.licence,
         here=here,
@@ -191,14 +216,15 @@ def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
 
 def _installed_row(model: InstalledModel) -> ModelRow:
     try:
-        kinds: tuple[JobKind, ...] = model.resolve().kinds
-        note = ""
+        resolved = model.resolve()
+        kinds, found, note = resolved.kinds, format_of(resolved.engine, str(resolved.path)), ""
     except (ModelError, OSError) as error:
-        kinds, note = (), str(error)
+        kinds, found, note = (), "", str(error)
     return ModelRow(
         name=model.name,
         aliases=(),
         kinds=kinds,
+        format=found,
         size_bytes=model.size_bytes,
         licence=model.licence,
         here=True,

@@ -29,7 +29,7 @@ def _fail(*arguments: str) -> tuple[int, str]:
         (["smollm2", "--port", "99999999"], "--port"),
         (["smollm2", "--slots", "0"], "--slots"),
         (["smollm2", "--host", "0.0.0.0"], "--insecure"),
-        (["onnx", "smollm2"], "onnx"),
+        (["onnx", "gemma3"], "nexa list onnx"),
         ([], "a model is required"),
     ],
 )

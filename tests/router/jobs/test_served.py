@@ -147,3 +147,42 @@ def test_a_served_model_of_such_a_name_goes_first() -> None:
 def test_such_a_name_means_no_model_of_another_kind(name: str, kind: JobKind) -> None:
     with pytest.raises(Refused, match=f"got '{name}'"):
         find_model(ALL_KINDS, name, kind)
+
+
+def onnx(name: str, path: str = "") -> ModelSettings:
+    return ModelSettings(name=name, kinds=(JobKind.TEXT,), engine="onnx-text", path=path)
+
+
+BESIDE_GGUF = (served("smollm2"), onnx("smollm2-onnx"))
+ALONE = (onnx("smollm2"), served("gemma3"))
+
+
+@pytest.mark.parametrize(
+    ("models", "name", "found"),
+    [
+        (BESIDE_GGUF, "smollm2", 0),
+        (BESIDE_GGUF, "SmolLM2", 0),
+        (BESIDE_GGUF, "smollm2-onnx", 1),
+        (BESIDE_GGUF, "SmolLM2:onnx", 1),
+        (BESIDE_GGUF, "onnx:smollm2", 1),
+        (BESIDE_GGUF, "onnx:SmolLM2:latest", 1),
+        (ALONE, "smollm2", 0),
+        (ALONE, "smollm2-onnx", 0),
+        (ALONE, "onnx:smollm2", 0),
+    ],
+)
+def test_onnx_models_have_the_same_names_beside_others_and_alone(
+    models: tuple[ModelSettings, ...], name: str, found: int
+) -> None:
+    assert find_model(models, name, JobKind.TEXT) is models[found]
+
+
+@pytest.mark.parametrize("name", ["onnx:gemma3", "gemma3-onnx"])
+def test_a_mark_never_means_a_model_of_another_format(name: str) -> None:
+    with pytest.raises(Refused, match=f"got '{name}'"):
+        find_model(ALONE, name, JobKind.TEXT)
+
+
+def test_what_to_serve_as_well_has_the_mark() -> None:
+    with pytest.raises(Refused, match="`nexa server onnx:smollm2 gemma3 "):
+        find_model(ALONE, None, JobKind.SPEECH)
