@@ -28,7 +28,7 @@ class TextOptions:
 
     Two options apply only on a CPU. ``kept_tokens`` bounds the ended conversations in the KV cache, where each token
     slows down every step; copying them back costs less. With ``separate_from_tokens`` or more tokens in the KV cache,
-    streams and prompts are computed in separate batches.
+    streams and prompts are computed in separate batches; None for never.
     """
 
     path: str
@@ -42,7 +42,7 @@ class TextOptions:
     cache_bytes: int = 1000 * 1000 * 1000
     share_prefixes: str = "all"
     kept_tokens: int = 1024
-    separate_from_tokens: int = 512
+    separate_from_tokens: int | None = 512
     compile_time_s: float = 10.0
     compile_memory_bytes: int = 256 * 1000 * 1000
     reasoning: ReasoningOptions = field(default_factory=ReasoningOptions)

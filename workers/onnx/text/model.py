@@ -1,0 +1,144 @@
+"""Text models in ONNX: a folder of onnxruntime-genai, opened as what the text engine needs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import onnxruntime
+
+from shared.engines.onnx.providers import OnnxProvider
+from workers.chat.template_source import TemplateSource
+from workers.engine import EngineLoadError
+from workers.onnx.session import open_session
+from workers.onnx.text.chat_template import read_template
+from workers.onnx.text.decoding.batched import TENSORS, BatchedDecoder, can_batch
+from workers.onnx.text.decoding.generators import GeneratorDecoder, load_model
+from workers.onnx.text.decoding.layout import DecoderSettings, read_settings
+from workers.onnx.text.folder_files import model_folder
+from workers.onnx.text.vocabulary import FolderVocabulary, read_vocabulary
+from workers.text.model import BatchDecoder, DecoderSize
+
+log = logging.getLogger("nexa.onnx")
+
+READ_SHARE = 0.1
+"""Of the time to load: reading the vocabulary."""
+
+MORE_SEQUENCES = 4
+"""Ended sequences that may keep their rows until others need them. Main memory has the rest."""
+
+
+class OnnxTextModel:
+    """A loaded model. ``open_decoder`` and the other properties are those of :class:`workers.text.model.TextModel`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        vocabulary: FolderVocabulary,
+        trained_tokens: int,
+        max_sequences: int,
+        can_share_prefixes: bool,
+        on_gpu: bool,
+        open_decoder: Callable[[DecoderSize], BatchDecoder],
+    ) -> None:
+        self._folder = folder
+        self.vocabulary = vocabulary
+        self.trained_tokens = trained_tokens
+        self.max_sequences = max_sequences
+        self.can_share_prefixes = can_share_prefixes
+        self.on_gpu = on_gpu
+        self._open_decoder: Callable[[DecoderSize], BatchDecoder] | None = open_decoder
+
+    def template(self) -> TemplateSource | None:
+        """The chat template in the folder, if it has one."""
+        return read_template(self._folder)
+
+    def open_decoder(self, size: DecoderSize) -> BatchDecoder:
+        """Make a decoder.
+
+        Raises:
+            EngineLoadError: not enough memory.
+        """
+        assert self._open_decoder is not None
+        return self._open_decoder(size)
+
+    def close(self) -> None:
+        """Free the weights, once no decoder uses them."""
+        self._open_decoder = None
+
+
+def open_model(
+    path: str, provider: OnnxProvider, threads: int, slots: int, report: Callable[[float], None]
+) -> OnnxTextModel:
+    """Load the model in the folder ``path``.
+
+    Many sequences are computed at once if the graph can do that, else one after the other.
+
+    Raises:
+        EngineLoadError: the folder cannot be read, or its parts do not belong together.
+    """
+    folder = model_folder(path)
+    settings = read_settings(folder)
+    vocabulary = read_vocabulary(path)
+    report(READ_SHARE)
+    if settings.is_plain and settings.shares_buffer and provider in TENSORS:
+        session = open_session(settings.graph, provider, threads)
+        if can_batch(settings, session, provider):
+            report(1.0)
+            return batched_model(folder, settings, vocabulary, session, provider, slots)
+        del session
+    log.warning("%s: requests are computed one after the other, as its graph cannot compute several at once", folder.name)
+    model = generator_model(folder, settings, vocabulary, provider, threads, slots)
+    report(1.0)
+    return model
+
+
+def batched_model(
+    folder: Path,
+    settings: DecoderSettings,
+    vocabulary: FolderVocabulary,
+    session: onnxruntime.InferenceSession,
+    provider: OnnxProvider,
+    slots: int,
+) -> OnnxTextModel:
+    """A model whose sequences are computed together.
+
+    Raises:
+        EngineLoadError: graph and vocabulary do not belong together.
+    """
+    (logits,) = [one for one in session.get_outputs() if one.name == settings.names.logits]
+    width = logits.shape[-1]
+    if isinstance(width, int) and width != vocabulary.size:
+        raise EngineLoadError(f"{folder.name}: expected {width} tokens, as the graph has, got {vocabulary.size}")
+
+    def open_decoder(size: DecoderSize) -> BatchedDecoder:
+        return BatchedDecoder(session, settings.names, settings.head_size, vocabulary.size, size, provider)
+
+    in_main_memory = provider is OnnxProvider.CPU
+    most = slots + (MORE_SEQUENCES if in_main_memory else 0)
+    return OnnxTextModel(
+        folder, vocabulary, settings.trained_tokens, most, in_main_memory, not in_main_memory, open_decoder
+    )
+
+
+def generator_model(
+    folder: Path,
+    settings: DecoderSettings,
+    vocabulary: FolderVocabulary,
+    provider: OnnxProvider,
+    threads: int,
+    slots: int,
+) -> OnnxTextModel:
+    """A model whose sequences are computed one after the other, by onnxruntime-genai.
+
+    Raises:
+        EngineLoadError: the library cannot open it.
+    """
+    model = load_model(folder, provider, threads)
+
+    def open_decoder(size: DecoderSize) -> GeneratorDecoder:
+        return GeneratorDecoder(model, vocabulary.size, size)
+
+    on_gpu = provider is not OnnxProvider.CPU
+    return OnnxTextModel(folder, vocabulary, settings.context_tokens, slots, False, on_gpu, open_decoder)
