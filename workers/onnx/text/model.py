@@ -88,7 +88,7 @@ def open_model(
             report(1.0)
             return batched_model(folder, settings, vocabulary, session, provider, slots)
         del session
-    log.warning("%s: requests are computed one after the other, as its graph cannot compute several at once", folder.name)
+    log.warning("%s: its graph cannot compute several requests at once: they take turns", folder.name)
     model = generator_model(folder, settings, vocabulary, provider, threads, slots)
     report(1.0)
     return model

@@ -7,11 +7,12 @@ long as each has one new token. A part of a prompt is a run of its own, over the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from shared.engines.onnx.providers import OnnxProvider
 from workers.engine import EngineLoadError
@@ -26,7 +27,11 @@ _FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 MAX_BINDINGS = 64
 """Rows whose binding is kept, so that a step binds only what changes."""
 
-TENSORS = {OnnxProvider.CPU: MainMemoryTensor, OnnxProvider.CUDA: DeviceTensor, OnnxProvider.TENSORRT: DeviceTensor}
+TENSORS: dict[OnnxProvider, Callable[[int, int, int, int, DTypeLike], RowTensor]] = {
+    OnnxProvider.CPU: MainMemoryTensor,
+    OnnxProvider.CUDA: DeviceTensor,
+    OnnxProvider.TENSORRT: DeviceTensor,
+}
 """Where the cache is, by provider."""
 
 
@@ -118,11 +123,11 @@ class BatchedDecoder:
         """Consecutive tokens of one sequence. Returns ``(outputs, vocabulary)``."""
         row = self.memory.row_of(part.cache_id)
         tokens = np.array([part.tokens], np.int64)
-        logits = self._run(row, tokens, np.array([part.start], np.int64))[0]
+        logits = self._run(row, tokens, np.array([part.start], np.int64))
         self.memory.fill(part.cache_id, part.start + len(part.tokens))
-        return logits[len(part.tokens) - part.outputs :].astype(np.float32)
+        return logits[0, len(part.tokens) - part.outputs :].astype(np.float32)
 
-    def _run(self, first: int, tokens: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.generic]:
+    def _run(self, first: int, tokens: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[Any]:
         """Compute ``tokens``, shape ``(rows, tokens)``, behind the ``lengths`` tokens of the rows from ``first`` on.
 
         Returns the logits, shape ``(rows, tokens, vocabulary)``, valid until the next call.
@@ -141,7 +146,7 @@ class BatchedDecoder:
         self._session.run_with_iobinding(binding)
         return logits
 
-    def _room(self, tokens: int) -> NDArray[np.generic]:
+    def _room(self, tokens: int) -> NDArray[Any]:
         """Memory for the logits of so many tokens."""
         size = tokens * self._vocabulary_size
         if len(self._logits) < size:

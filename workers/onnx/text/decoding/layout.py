@@ -88,7 +88,7 @@ def _names(inputs: Any, outputs: Any, layers: int) -> DecoderNames:
         return name if isinstance(name, str) else usual
 
     def of_layers(names: Any, key: str, value: str, usual: str) -> tuple[str, ...]:
-        patterns = [named(names, f"{usual}_{part}_names", default) for part, default in (("key", key), ("value", value))]
+        patterns = [named(names, f"{usual}_key_names", key), named(names, f"{usual}_value_names", value)]
         return tuple(pattern.replace("%d", str(layer)) for layer in range(layers) for pattern in patterns)
 
     return DecoderNames(

@@ -29,7 +29,7 @@ class CacheRows:
         self._free = list(range(rows))
         self._rows: dict[int, int] = {}
         self._lengths: dict[int, int] = {}
-        self._cell_bytes = sum(array.itemsize * array.shape[1] * array.shape[3] for array in self._arrays)
+        self._cell_bytes: int = sum(array.itemsize * array.shape[1] * array.shape[3] for array in self._arrays)
 
     def row_of(self, sequence: int) -> int:
         """The row of a sequence."""
