@@ -79,10 +79,10 @@ def step(decoder: BatchDecoder, running: dict[int, list[int]], computed: dict[in
         if (part := tokens[computed[number] :][:most])
     ]
     logits = iter(decoder.decode(slices))
-    for part in slices:
-        computed[part.cache_id] += len(part.tokens)
-        if part.outputs:
-            running[part.cache_id].append(int(next(logits).argmax()))
+    for done in slices:
+        computed[done.cache_id] += len(done.tokens)
+        if done.outputs:
+            running[done.cache_id].append(int(next(logits).argmax()))
 
 
 def test_prompts_in_parts_beside_running_texts(
