@@ -84,7 +84,7 @@ def test_all_tokens_of_sentence_piece_vocabularies(spm: tuple[Vocabulary, Folder
     check_tokens(*spm)
 
 
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 @given(text=TEXTS)
 def test_texts_of_byte_level_vocabularies(
     vocabulary: Vocabulary, folder_vocabulary: FolderVocabulary, text: str
@@ -92,7 +92,7 @@ def test_texts_of_byte_level_vocabularies(
     check_text(vocabulary, folder_vocabulary, text)
 
 
-@settings(max_examples=600)
+@settings(max_examples=600, deadline=None)
 @given(text=TEXTS)
 def test_texts_of_sentence_piece_vocabularies(spm: tuple[Vocabulary, FolderVocabulary], text: str) -> None:
     check_text(*spm, text)
@@ -125,7 +125,7 @@ CONSTRAINTS = (
 
 
 @pytest.mark.parametrize("constraint", CONSTRAINTS, ids=lambda constraint: constraint.kind.name)
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data())
 def test_grammars_allow_and_force_the_same_tokens(
     compiler: GrammarCompiler, folder_compiler: GrammarCompiler, constraint: Constraint, data: st.DataObject
