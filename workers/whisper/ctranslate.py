@@ -125,7 +125,7 @@ class CTranslateModel:
     def prompt_tokens(self, text: str | None) -> list[int]:
         """The tokens of the request's ``prompt``, which the model reads as preceding text; cut to the last that fit."""
         tokens = self._tokenizer.encode(" " + text.strip()) if text and text.strip() else []
-        return list(tokens[-(self._whisper.max_length // 2 - 1) :])
+        return self.text_tokens(tokens)[-(self._whisper.max_length // 2 - 1) :]
 
     def start_tokens(self, language: str, task: SpeechTask, previous: list[int]) -> list[int]:
         """The tokens that the decoder continues. Their number depends only on the length of ``previous``."""

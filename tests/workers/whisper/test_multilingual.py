@@ -56,6 +56,13 @@ def test_a_named_language_is_not_detected(multilingual: WhisperEngine) -> None:
     assert "muy importante" in text_of(payloads)
 
 
+def test_a_timestamp_in_a_prompt_is_left_out(multilingual: WhisperEngine) -> None:
+    model = multilingual._model
+    assert model is not None
+    assert model.text_of(model.prompt_tokens("one<|1.00|> two")) == " one two"
+    assert max(model.prompt_tokens("one<|1.00|> two")) < model.timestamp_begin
+
+
 def test_the_language_is_reported_even_if_all_text_was_delivered(multilingual: WhisperEngine) -> None:
     (payloads,) = run(multilingual, (SPANISH, SpeechJob()), delivered=1)
     assert [type(payload) for payload in payloads] == [Started, Recording, Done]

@@ -55,19 +55,20 @@ class OnnxWhisper:
         self._tokenizer = WhisperTokenizer(folder.tokenizer)
         self._check_vocabulary()
         self._encoder = open_session(folder.encoder, provider, options.threads)
-        self._decoder = Decoder(folder, provider, options.threads)
-        self._rules = Rules.of(folder, self._tokenizer)
+        self.decoder = Decoder(folder, provider, options.threads)
+        self.rules = Rules.of(folder, self._tokenizer)
+        self.max_tokens = folder.positions // 2
         self._random = np.random.default_rng(0)
         self.features = FeatureExtractor(folder.mels)
         self.multilingual = folder.multilingual
         self.languages = list(self._tokenizer.languages) if self.multilingual else ["en"]
         self.timestamp_begin = self._tokenizer.timestamp_begin
-        self.times_words = self._decoder.times_words
+        self.times_words = self.decoder.times_words
         log.info("model loaded", extra={"encoder": folder.encoder.name, "provider": str(provider)})
 
     def close(self) -> None:
         """Free the weights."""
-        del self._encoder, self._decoder
+        del self._encoder, self.decoder
 
     def encode(self, features: list[Features]) -> EncodedArray:
         """Run the encoder, chunk by chunk: the attentions of several do not fit into a CPU's caches."""
@@ -83,7 +84,7 @@ class OnnxWhisper:
     def detect_languages(self, encoded: EncodedArray) -> list[tuple[str, float]]:
         """The most probable language of each chunk, and its probability among all languages."""
         starts = np.full((len(encoded.array), 1), self._tokenizer.start, np.int64)
-        logits, _ = self._decoder.begin(encoded.array, starts)
+        logits, _ = self.decoder.begin(encoded.array, starts)
         codes = self.languages
         shares = softmax(logits[:, 0, [self._tokenizer.languages[code] for code in codes]])
         return [(codes[int(row.argmax())], float(row.max())) for row in shares]
@@ -105,17 +106,16 @@ class OnnxWhisper:
 
         Sampling uses one generator, seeded when the model was loaded.
         """
-        logits, rows = self._decoder.begin(encoded.array, np.array(starts, np.int64))
+        logits, rows = self.decoder.begin(encoded.array, np.array(starts, np.int64))
         silence = softmax(logits[:, starts[0].index(self._tokenizer.start)])[:, self._tokenizer.no_speech]
-        positions = self._folder.positions
-        max_tokens = min(positions // 2, positions - len(starts[0]))
+        max_tokens = min(self.max_tokens, self._folder.positions - len(starts[0]))
         chunks: list[Chunk] = [
             Sampling(SAMPLED_HYPOTHESES, self._tokenizer.end, max_tokens, temperature, self._random)
             if temperature > 0
             else BeamSearch(beam_size, self._tokenizer.end, max_tokens)
             for _ in starts
         ]
-        search(chunks, logits[:, -1], self._rules, rows, lambda tokens: self._decoder.advance(rows, tokens))
+        search(chunks, logits[:, -1], self.rules, rows, lambda tokens: self.decoder.advance(rows, tokens))
         return [
             self._attempt(chunk.best, temperature, float(no_speech))
             for chunk, no_speech in zip(chunks, silence, strict=True)
@@ -141,7 +141,7 @@ class OnnxWhisper:
         whole = [[*opening, self._tokenizer.no_timestamps, *text, end] for text in texts]
         longest = max(map(len, whole))
         padded = np.array([[*tokens, *[end] * (longest - len(tokens))] for tokens in whole], np.int64)
-        logits, attentions = self._decoder.attend(encoded.array, padded, self._folder.alignment_heads)
+        logits, attentions = self.decoder.attend(encoded.array, padded, self._folder.alignment_heads)
         timed = []
         for row, (text, duration_s) in enumerate(zip(texts, durations_s, strict=True)):
             frames = min(max(1, round(duration_s * FRAMES_PER_S)), attentions.shape[-1])

@@ -59,8 +59,8 @@ class WhisperTokenizer:
         self.languages = {code: token for token, code in sorted(named.items()) if self.start < token < first_task}
 
     def encode(self, text: str) -> list[int]:
-        """The tokens of a text, without special ones."""
-        return list(self._tokenizer.encode(text, add_special_tokens=False).ids)
+        """The tokens of a text. What is written like a special token is text, or left out if it is a timestamp."""
+        return self.text_tokens(list(self._tokenizer.encode(text, add_special_tokens=False).ids))
 
     def text_tokens(self, tokens: list[int]) -> list[int]:
         """``tokens`` without special ones and timestamps."""
