@@ -54,7 +54,7 @@ class Rows:
         return {name: value_of(cache.numpy()[rows], self.device) for name, cache in caches.items()}
 
 
-class Decoder:
+class WhisperDecoder:
     """The decoder of a model, as one merged graph or as two.
 
     Raises:

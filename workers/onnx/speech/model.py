@@ -13,11 +13,11 @@ from shared.wire.jobs import SpeechTask
 from workers.engine import EngineLoadError
 from workers.onnx.session import open_session
 from workers.onnx.speech.alignment import FRAMES_PER_S, starts_of, timed_words
-from workers.onnx.speech.decoder import Decoder
+from workers.onnx.speech.decoder import WhisperDecoder
 from workers.onnx.speech.features import FeatureExtractor
 from workers.onnx.speech.folder import WhisperFolder
 from workers.onnx.speech.rules import Rules
-from workers.onnx.speech.search import BeamSearch, Chunk, Hypothesis, Sampling, search
+from workers.onnx.speech.search import BeamSearch, ChunkSearch, Hypothesis, TextSampling, search
 from workers.onnx.speech.tokenizer import WhisperTokenizer
 from workers.whisper.audio.notices import Features
 from workers.whisper.options import WhisperOptions
@@ -55,7 +55,7 @@ class OnnxWhisper:
         self._tokenizer = WhisperTokenizer(folder.tokenizer)
         self._check_vocabulary()
         self._encoder = open_session(folder.encoder, provider, options.threads)
-        self.decoder = Decoder(folder, provider, options.threads)
+        self.decoder = WhisperDecoder(folder, provider, options.threads)
         self.rules = Rules.of(folder, self._tokenizer)
         self.max_tokens = folder.positions // 2
         self._random = np.random.default_rng(0)
@@ -109,8 +109,8 @@ class OnnxWhisper:
         logits, rows = self.decoder.begin(encoded.array, np.array(starts, np.int64))
         silence = softmax(logits[:, starts[0].index(self._tokenizer.start)])[:, self._tokenizer.no_speech]
         max_tokens = min(self.max_tokens, self._folder.positions - len(starts[0]))
-        chunks: list[Chunk] = [
-            Sampling(SAMPLED_HYPOTHESES, self._tokenizer.end, max_tokens, temperature, self._random)
+        chunks: list[ChunkSearch] = [
+            TextSampling(SAMPLED_HYPOTHESES, self._tokenizer.end, max_tokens, temperature, self._random)
             if temperature > 0
             else BeamSearch(beam_size, self._tokenizer.end, max_tokens)
             for _ in starts

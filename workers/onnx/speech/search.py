@@ -39,7 +39,7 @@ class Hypothesis:
         return self.score / max(1, len(self.tokens))
 
 
-class Chunk(Protocol):
+class ChunkSearch(Protocol):
     """The search for one chunk's text. It has the same number of rows from its first step to its last."""
 
     done: bool
@@ -107,7 +107,7 @@ class BeamSearch:
         return [(int(each) // width, int(each) % width, float(flat[each])) for each in top if flat[each] > -np.inf]
 
 
-class Sampling:
+class TextSampling:
     """Samples several texts; the most probable one is the best."""
 
     def __init__(self, texts: int, end: int, max_tokens: int, temperature: float, random: np.random.Generator) -> None:
@@ -149,7 +149,7 @@ class Sampling:
         return origins
 
 
-def search(chunks: list[Chunk], logits: Logits, rules: Rules, rows: Stepper, advance: Advance) -> None:
+def search(chunks: list[ChunkSearch], logits: Logits, rules: Rules, rows: Stepper, advance: Advance) -> None:
     """Search the texts of several chunks together, from the logits after their first tokens, one row per chunk.
 
     A chunk's rows leave the batch when its search is done.

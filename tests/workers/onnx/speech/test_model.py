@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from shared.wire.jobs import SpeechTask
-from workers.onnx.speech.decoder import Decoder
+from workers.onnx.speech.decoder import WhisperDecoder
 from workers.onnx.speech.model import EncodedArray, OnnxWhisper
 from workers.whisper.audio.pcm import SAMPLE_RATE
 
@@ -52,7 +52,7 @@ def test_the_caches_of_a_beam_are_those_of_its_tokens(merged: OnnxWhisper) -> No
 
 def mean_log_probability(model: OnnxWhisper, encoded: EncodedArray, start: list[int], tokens: list[int]) -> float:
     """Computed without caches, from one pass over all tokens."""
-    decoder: Decoder = model.decoder
+    decoder: WhisperDecoder = model.decoder
     logits, _ = decoder.begin(encoded.array, np.array([[*start, *tokens]], np.int64))
     total = 0.0
     for count, token in enumerate(tokens):

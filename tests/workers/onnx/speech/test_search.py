@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.onnx.speech.rules import Logits, Rules
-from workers.onnx.speech.search import BeamSearch, Chunk, Sampling, search
+from workers.onnx.speech.search import BeamSearch, ChunkSearch, TextSampling, search
 
 END, VOCABULARY = 3, 4
 MAX_TOKENS = 4
@@ -64,7 +64,7 @@ def log_probability(recording: int, tokens: tuple[int, ...]) -> float:
 
 def texts_of(recordings: list[int], beams: int) -> tuple[list[list[int]], MadeUpModel]:
     model = MadeUpModel(recordings)
-    chunks: list[Chunk] = [BeamSearch(beams, END, MAX_TOKENS) for _ in recordings]
+    chunks: list[ChunkSearch] = [BeamSearch(beams, END, MAX_TOKENS) for _ in recordings]
     search(chunks, model.logits(), RULES, model, model.advance)
     return [chunk.best.tokens for chunk in chunks], model
 
@@ -122,7 +122,7 @@ def test_texts_are_sampled_as_often_as_they_are_probable() -> None:
     for temperature in (0.5, 1.0):
         first = np.zeros(VOCABULARY)
         for _ in range(400):
-            sampling = Sampling(1, END, 1, temperature, random)
+            sampling = TextSampling(1, END, 1, temperature, random)
             known = RULES.log_probabilities(logits_after((9,))[None], [[]])
             sampling.step(known)
             assert sampling.done
@@ -133,7 +133,7 @@ def test_texts_are_sampled_as_often_as_they_are_probable() -> None:
 
 def test_the_most_probable_of_several_sampled_texts_is_the_best() -> None:
     model = MadeUpModel([4, 6])
-    chunks = [Sampling(5, END, MAX_TOKENS, 1.0, np.random.default_rng(0)) for _ in range(2)]
+    chunks = [TextSampling(5, END, MAX_TOKENS, 1.0, np.random.default_rng(0)) for _ in range(2)]
     search(list(chunks), model.logits(), RULES, model, model.advance)
     for recording, chunk in zip((4, 6), chunks, strict=True):
         ranks = []
