@@ -14,9 +14,10 @@ from shared.wire.payloads import Progress, Started
 from workers.engine import Emitted, EngineInfo, EngineJob, WorkerMustEnd
 
 if TYPE_CHECKING:
-    from workers.diffusion.order import Order, OrderRules
+    from workers.diffusion.order import Order
     from workers.diffusion.painter import Painter
     from workers.diffusion.painting import PictureModel
+    from workers.diffusion.rules import OrderRules
 
 STEP_WAIT_S = 0.1
 """How long a step waits for progress."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -15,6 +14,7 @@ from shared.wire.payloads import JobError
 from workers.diffusion.loras import Lora
 from workers.diffusion.pictures.decoding import decode, input_picture, mask_picture
 from workers.diffusion.prompts import check_text, check_weights
+from workers.diffusion.rules import OrderRules
 from workers.engine import EngineJob
 
 
@@ -51,24 +51,6 @@ class Order:
         return frozenset(round(self.steps * (index + 1) / (wanted + 1)) for index in range(wanted))
 
 
-class OrderRules(Protocol):
-    """Which orders a model can take."""
-
-    def check(self, work: ImageJob) -> None:
-        """Check what a job asks for, beside its texts and pictures.
-
-        Raises:
-            JobError: this model cannot do the job.
-        """
-
-    def take_loras(self, prompt: str) -> tuple[str, list[Lora]]:
-        """The prompt without its LoRA tags, and the LoRAs that they name.
-
-        Raises:
-            JobError: this model cannot use one of them.
-        """
-
-
 def accept(job: EngineJob, rules: OrderRules) -> Order:
     """Check a job and decode its pictures.
 
@@ -88,17 +70,6 @@ def accept(job: EngineJob, rules: OrderRules) -> Order:
     if work.has_input:
         _take_pictures(order, job)
     return order
-
-
-def check_name(field_name: str, name: str | None, known: tuple[str, ...]) -> None:
-    """Check that ``name`` is absent or one of ``known``.
-
-    Raises:
-        JobError: 400, it is another.
-    """
-    if name is not None and name not in known:
-        message = f"{field_name}: expected one of {', '.join(known)}, got {name[:80]!r}"
-        raise JobError(400, message, field_name)
 
 
 def _take_pictures(order: Order, job: EngineJob) -> None:

@@ -1,4 +1,4 @@
-"""Jobs for the small checkpoint, and their events."""
+"""Jobs for small image models, and their events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from shared.wire.jobs import ImageJob
 from shared.wire.payloads import Payload, Picture, Progress
-from workers.diffusion.native.engine import DiffusionEngine
+from workers.diffusion.engine import PictureEngine
 from workers.engine import EngineJob
 
 
@@ -46,7 +46,7 @@ def image_job(job_id: str = "job", blobs: tuple[bytes, ...] = (), delivered: int
     return EngineJob(job_id, ImageJob(**values), blobs=[memoryview(blob) for blob in blobs], delivered=delivered)
 
 
-def finish(engine: DiffusionEngine) -> dict[str, Outcome]:
+def finish(engine: PictureEngine) -> dict[str, Outcome]:
     """Step until all jobs are done; returns the events by job."""
     events: dict[str, list[Payload]] = {}
     while engine.has_work():
@@ -55,7 +55,7 @@ def finish(engine: DiffusionEngine) -> dict[str, Outcome]:
     return {job_id: Outcome(found) for job_id, found in events.items()}
 
 
-def run(engine: DiffusionEngine, job: EngineJob) -> Outcome:
+def run(engine: PictureEngine, job: EngineJob) -> Outcome:
     """Run one job alone."""
     engine.submit(job)
     return finish(engine)[job.job_id]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.distribution import how_to_install
 from shared.engines.diffusion import DIFFUSION
@@ -11,8 +12,10 @@ from workers.diffusion.engine import PictureEngine
 from workers.diffusion.lora_fit import LoraFit
 from workers.diffusion.native.rules import NativeRules
 from workers.diffusion.options import DiffusionOptions
-from workers.diffusion.painting import PictureModel
 from workers.engine import EngineLoadError
+
+if TYPE_CHECKING:
+    from workers.diffusion.painting import PictureModel
 
 
 class DiffusionEngine(PictureEngine):

@@ -9,7 +9,7 @@ from shared.wire.jobs import ImageJob
 from shared.wire.payloads import JobError
 from workers.diffusion.lora_fit import LoraFit
 from workers.diffusion.loras import Lora, take_loras
-from workers.diffusion.order import check_name
+from workers.diffusion.rules import check_name
 
 MIN_GITS_STEPS = 2
 """The library crashes with this scheduler and fewer steps."""

@@ -1,0 +1,46 @@
+"""Which orders a pipeline in ONNX can take."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shared.wire.jobs import ImageJob
+from shared.wire.payloads import JobError
+from workers.diffusion.loras import Lora
+from workers.diffusion.rules import check_name
+from workers.onnx.images.sampling.samplers import SAMPLER_NAMES
+from workers.onnx.images.sampling.schedules import SCHEDULER_NAMES
+
+_LORA = re.compile(r"<lora:[^<>]*>", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class OnnxRules:
+    """The rules of one model, known when it is loaded.
+
+    ``size`` is the only one that it paints, if there is only one. ``layers`` is the largest ``clip_skip``.
+    """
+
+    has_encoder: bool = True
+    layers: int = 1
+    size: tuple[int | None, int | None] = (None, None)
+
+    def check(self, work: ImageJob) -> None:
+        check_name("sampler", work.sampler, SAMPLER_NAMES)
+        check_name("scheduler", work.scheduler, SCHEDULER_NAMES)
+        if work.clip_skip > self.layers:
+            reason = "" if self.layers > 1 else ": text encoders in ONNX give only their last layer"
+            message = f"clip_skip: expected at most {self.layers}, got {work.clip_skip}{reason}"
+            raise JobError(400, message, "clip_skip")
+        if work.has_input and not self.has_encoder:
+            raise JobError(400, "image: this model takes no input pictures: it has no vae_encoder", "image")
+        for name, side, only in zip(("width", "height"), (work.width, work.height), self.size, strict=True):
+            if only is not None and side != only:
+                raise JobError(400, f"{name}: expected {only}, the only one of this model, got {side}", name)
+
+    def take_loras(self, prompt: str) -> tuple[str, list[Lora]]:
+        if _LORA.search(prompt):
+            message = "prompt: <lora:...> cannot be used with a model in ONNX, whose weights are fixed"
+            raise JobError(400, message, "prompt")
+        return prompt, []
