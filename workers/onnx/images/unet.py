@@ -10,7 +10,7 @@ import numpy as np
 
 from workers.engine import EngineLoadError
 from workers.onnx.images.graph import Feed, Floats, Graph, as_floats
-from workers.onnx.images.prompts.encoders import Encoded
+from workers.onnx.images.prompts.encoders import EncodedPrompt
 from workers.onnx.images.prompts.tokens import CONTEXT_TOKENS
 from workers.onnx.images.sampling.levels import NoiseLevels
 
@@ -38,8 +38,8 @@ class Conditions:
     the latents of what is kept, 1 x 5 x height x width.
     """
 
-    positive: Encoded
-    negative: Encoded | None
+    positive: EncodedPrompt
+    negative: EncodedPrompt | None
     guidance: float
     sizes: tuple[int, int, int, int, int, int]
     inpainting: Floats | None = None
@@ -111,7 +111,7 @@ class UNet:
             )
         return without + np.float32(conditions.guidance) * (with_text - without)
 
-    def _run(self, sample: Floats, time: float, encoded: list[Encoded], conditions: Conditions) -> Floats:
+    def _run(self, sample: Floats, time: float, encoded: list[EncodedPrompt], conditions: Conditions) -> Floats:
         encoded = encoded + encoded[-1:] * ((self._graph.fixed("sample", 0) or 0) - len(encoded))
         count = len(encoded)
         feeds: dict[str, Feed] = {

@@ -11,7 +11,7 @@ import numpy as np
 from workers.engine import EngineLoadError
 from workers.onnx.images.graph import Feed, Floats, Graph, as_floats
 from workers.onnx.images.prompts.emphasis import WeightedText, weighted_texts
-from workers.onnx.images.prompts.tokens import Chunk, ClipTokenizer
+from workers.onnx.images.prompts.tokens import ClipTokenizer, PromptChunk
 
 PENULTIMATE = 2
 """The layer that Stable Diffusion XL takes, counted from the end."""
@@ -20,7 +20,7 @@ _HIDDEN = re.compile(r"hidden_states[._](\d+)")
 
 
 @dataclass(frozen=True, slots=True)
-class Encoded:
+class EncodedPrompt:
     """``states``: 1 x tokens x width. ``pooled``: 1 x width, only of Stable Diffusion XL."""
 
     states: Floats
@@ -52,15 +52,15 @@ class TextEncoder:
         """The largest ``clip_skip``; 1 if there is only the last layer."""
         return max(len(self._layers), 1)
 
-    def chunks(self, texts: Sequence[WeightedText]) -> list[Chunk]:
+    def chunks(self, texts: Sequence[WeightedText]) -> list[PromptChunk]:
         """The tokens of a prompt."""
         return self._tokenizer.chunks(texts)
 
-    def empty_chunk(self) -> Chunk:
+    def empty_chunk(self) -> PromptChunk:
         """The tokens of no text."""
         return self._tokenizer.empty_chunk()
 
-    def encode(self, chunks: Sequence[Chunk], clip_skip: int) -> Encoded:
+    def encode(self, chunks: Sequence[PromptChunk], clip_skip: int) -> EncodedPrompt:
         """The states of all chunks one after the other, and the pooled vector of the first one.
 
         Raises:
@@ -70,9 +70,9 @@ class TextEncoder:
         name = self._layers[-(clip_skip or PENULTIMATE)] if self._layers else self._graph.outputs[0]
         states = [_weighted(as_floats(output[name]), chunk) for output, chunk in zip(outputs, chunks, strict=True)]
         pooled = outputs[0].get("text_embeds") if self._layers else None
-        return Encoded(np.concatenate(states, axis=1), None if pooled is None else as_floats(pooled))
+        return EncodedPrompt(np.concatenate(states, axis=1), None if pooled is None else as_floats(pooled))
 
-    def _feeds(self, chunk: Chunk) -> dict[str, Feed]:
+    def _feeds(self, chunk: PromptChunk) -> dict[str, Feed]:
         ids = np.array([chunk.ids])
         extra = {"attention_mask": np.ones_like(ids), "position_ids": np.arange(ids.shape[1])[None]}
         return {"input_ids": ids, **{name: value for name, value in extra.items() if name in self._graph.shapes}}
@@ -93,7 +93,7 @@ class PromptReader:
         """The largest ``clip_skip``."""
         return min(encoder.layers for encoder in self._encoders)
 
-    def read(self, prompt: str, negative: str | None, clip_skip: int) -> tuple[Encoded, Encoded | None]:
+    def read(self, prompt: str, negative: str | None, clip_skip: int) -> tuple[EncodedPrompt, EncodedPrompt | None]:
         """The prompt and the negative one, of equal length. More than ``max_chunks`` chunks are cut off.
 
         Raises:
@@ -103,26 +103,26 @@ class PromptReader:
         parts = [self._encode(encoder, texts, clip_skip) for encoder in self._encoders]
         found = [_side_by_side([part[index] for part in parts]) for index in range(len(texts))]
         if negative is not None and not negative.strip() and self._zeros_for_nothing:
-            found[1] = Encoded(
+            found[1] = EncodedPrompt(
                 np.zeros_like(found[1].states), None if found[1].pooled is None else np.zeros_like(found[1].pooled)
             )
         return found[0], found[1] if len(found) > 1 else None
 
-    def _encode(self, encoder: TextEncoder, texts: list[list[WeightedText]], clip_skip: int) -> list[Encoded]:
+    def _encode(self, encoder: TextEncoder, texts: list[list[WeightedText]], clip_skip: int) -> list[EncodedPrompt]:
         chunks = [encoder.chunks(text)[: self._max_chunks] for text in texts]
         longest = max(map(len, chunks))
         filled = [[*found, *[encoder.empty_chunk()] * (longest - len(found))] for found in chunks]
         return [encoder.encode(found, clip_skip) for found in filled]
 
 
-def _side_by_side(parts: list[Encoded]) -> Encoded:
+def _side_by_side(parts: list[EncodedPrompt]) -> EncodedPrompt:
     """The states of several encoders as one; the tokens that only one of them has, stand beside zeros."""
     longest = max(part.states.shape[1] for part in parts)
     padded = [np.pad(part.states, ((0, 0), (0, longest - part.states.shape[1]), (0, 0))) for part in parts]
-    return Encoded(np.concatenate(padded, axis=2), parts[-1].pooled)
+    return EncodedPrompt(np.concatenate(padded, axis=2), parts[-1].pooled)
 
 
-def _weighted(states: Floats, chunk: Chunk) -> Floats:
+def _weighted(states: Floats, chunk: PromptChunk) -> Floats:
     """The states times the weights of their tokens, with the mean that they had before."""
     if not chunk.is_weighted:
         return states

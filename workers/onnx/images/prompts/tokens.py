@@ -23,7 +23,7 @@ _WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class PromptChunk:
     """As many token ids as the context has, and the weight of each."""
 
     ids: list[int]
@@ -48,7 +48,7 @@ class ClipTokenizer:
         self._begin, self._end = self._id_of(folder, BEGIN), self._id_of(folder, END)
         self._padding = self._id_of(folder, _padding(folder))
 
-    def chunks(self, texts: Iterable[WeightedText]) -> list[Chunk]:
+    def chunks(self, texts: Iterable[WeightedText]) -> list[PromptChunk]:
         """At least one chunk. Where a text ``begins_chunk``, the one before is filled up."""
         found: list[list[tuple[int, float]]] = [[]]
         for text in texts:
@@ -60,14 +60,14 @@ class ClipTokenizer:
                 found[-1].append((token, text.weight))
         return [self._chunk(tokens) for tokens in found]
 
-    def empty_chunk(self) -> Chunk:
+    def empty_chunk(self) -> PromptChunk:
         """The chunk of no text."""
         return self._chunk([])
 
-    def _chunk(self, tokens: list[tuple[int, float]]) -> Chunk:
+    def _chunk(self, tokens: list[tuple[int, float]]) -> PromptChunk:
         padding = CONTEXT_TOKENS - 2 - len(tokens)
         ids = [self._begin, *(token for token, _ in tokens), self._end, *[self._padding] * padding]
-        return Chunk(ids, [1.0, *(weight for _, weight in tokens), *[1.0] * (padding + 1)])
+        return PromptChunk(ids, [1.0, *(weight for _, weight in tokens), *[1.0] * (padding + 1)])
 
     def _id_of(self, folder: Path, token: str) -> int:
         found = self._tokenizer.token_to_id(token)
