@@ -1,6 +1,7 @@
 """Give the image engine orders at random, many of them wrong, and count the processes that die of them.
 
     python -m scripts.picture_fuzz --orders 5000 --seed 0
+    python -m scripts.picture_fuzz --orders 5000 --onnx
 
 Each order passes the checks of the router and of the worker, and is painted if neither refuses it, by a small model of
 random weights. The exit code is 1 if a process died or an order failed without having been refused.
@@ -20,18 +21,22 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from router.schemas.errors import ApiError
+from scripts.make_onnx.cache import made
 from scripts.make_tiny_sd import make_tiny_sd
 from scripts.picture_fuzz.loras import write_random_loras
 from scripts.picture_fuzz.orders import OrderMaker, RandomOrder
 from shared.wire.payloads import Failed, JobError
+from workers.diffusion.engine import PictureEngine
 from workers.diffusion.native.engine import DiffusionEngine
 from workers.diffusion.options import DiffusionOptions
+from workers.onnx.images.engine import OnnxPictureEngine
+from workers.onnx.images.options import OnnxPictureOptions
 
 LORAS = 60
 REPOSITORY = Path(__file__).parents[2]
 
 
-def outcome_of(engine: DiffusionEngine, order: RandomOrder) -> str:
+def outcome_of(engine: PictureEngine, order: RandomOrder) -> str:
     """``painted``, ``refused by the router``, ``refused by the worker``, or ``failed: `` and the message."""
     try:
         job = order.job()
@@ -55,14 +60,20 @@ def work_through(arguments: argparse.Namespace) -> None:
     lines = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     loras = tuple(sorted(path.stem for path in arguments.loras.iterdir()))
-    options = DiffusionOptions(str(arguments.checkpoint), "tiny", threads=2, lora_folder=str(arguments.loras))
-    engine = DiffusionEngine(options)
+    engine = _engine(arguments)
     engine.load(lambda fraction: None)
     for number in range(arguments.first, arguments.orders):
         order = OrderMaker(arguments.seed * 1_000_000 + number, loras).order()
         print(json.dumps({"number": number, "body": repr(order.body)[:2000]}), file=lines, flush=True)
         print(json.dumps({"outcome": outcome_of(engine, order)}), file=lines, flush=True)
     engine.close()
+
+
+def _engine(arguments: argparse.Namespace) -> PictureEngine:
+    model = str(arguments.checkpoint)
+    if arguments.onnx:
+        return OnnxPictureEngine(OnnxPictureOptions(model, "tiny", threads=2))
+    return DiffusionEngine(DiffusionOptions(model, "tiny", threads=2, lora_folder=str(arguments.loras)))
 
 
 def watch(arguments: argparse.Namespace) -> int:
@@ -73,6 +84,7 @@ def watch(arguments: argparse.Namespace) -> int:
         command = [sys.executable, "-m", "scripts.picture_fuzz", "--work", "--first", str(number + 1)]
         for name in ("orders", "seed", "checkpoint", "loras"):
             command += [f"--{name}", str(getattr(arguments, name))]
+        command += ["--onnx"] * arguments.onnx
         body = ""
         with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, text=True) as worker:
             assert worker.stdout is not None
@@ -102,6 +114,7 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="number of the first order (default 0)")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other orders (default 0)")
     parser.add_argument("--checkpoint", type=Path, help="the model (default: one of random weights, made for the run)")
+    parser.add_argument("--onnx", action="store_true", help="the model is a folder in ONNX, not a checkpoint")
     parser.add_argument("--loras", type=Path, help="a folder of LoRA files (default: some are made for the run)")
     parser.add_argument("--work", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -109,7 +122,9 @@ def main() -> int:
         work_through(arguments)
         return 0
     with tempfile.TemporaryDirectory() as folder:
-        if arguments.checkpoint is None:
+        if arguments.checkpoint is None and arguments.onnx:
+            arguments.checkpoint = made("sd") / "sd15"
+        elif arguments.checkpoint is None:
             arguments.checkpoint = Path(folder) / "tiny.gguf"
             make_tiny_sd(arguments.checkpoint)
         if arguments.loras is None:

@@ -63,7 +63,7 @@ class Denoiser(nn.Module):
         return found
 
 
-class Decoder(nn.Module):
+class DecoderHalf(nn.Module):
     """The second half of an autoencoder."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -77,7 +77,7 @@ class Decoder(nn.Module):
         return found
 
 
-class Encoder(nn.Module):
+class EncoderHalf(nn.Module):
     """The first half of an autoencoder."""
 
     def __init__(self, model: nn.Module) -> None:
@@ -147,12 +147,9 @@ def write_autoencoder(model: Any, folder: Path, kind: torch.dtype) -> None:
     latents, image = torch.randn(1, 4, 8, 8).to(kind), torch.randn(1, 3, 64, 64).to(kind)
     spatial = {0: "batch_size", 2: "height", 3: "width"}
     decoder, encoder = folder / "vae_decoder" / "model.onnx", folder / "vae_encoder" / "model.onnx"
-    write(
-        Decoder(model), decoder, {"latent_sample": latents}, ["sample"], {"latent_sample": spatial, "sample": spatial}
-    )
-    write(
-        Encoder(model), encoder, {"sample": image}, ["latent_parameters"],
-        {"sample": spatial, "latent_parameters": spatial},
-    )  # fmt: skip
+    axes = {"sample": spatial, "latent_sample": spatial, "latent_parameters": spatial}
+    decoded, encoded = ["latent_sample", "sample"], ["sample", "latent_parameters"]
+    write(DecoderHalf(model), decoder, {"latent_sample": latents}, ["sample"], {name: axes[name] for name in decoded})
+    write(EncoderHalf(model), encoder, {"sample": image}, encoded[1:], {name: axes[name] for name in encoded})
     for half in (decoder, encoder):
         (half.parent / "config.json").write_text(json.dumps({"scaling_factor": model.config.scaling_factor}))
