@@ -71,6 +71,15 @@ def test_what_the_package_cannot_read_is_one_line(refused: Callable[[str | bytes
     assert reason.startswith("tokenizer.json: ")
 
 
+def test_damage_that_shows_in_use_is_one_line(tmp_path: Path) -> None:
+    """The package reads a model without a token for what it does not know, and fails at the first such text."""
+    pieces = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": False}
+    model = {"type": "Unigram", "unk_id": None, "vocab": [["<end>", 0.0], ["a", -1.0], ["\u2581", -1.0]]}
+    parts = {"model": model, "pre_tokenizer": pieces, "decoder": pieces, "added_tokens": [added_token(0, "<end>")]}
+    with pytest.raises(EngineLoadError, match=r"^tokenizer\.json: Encountered an unknown token"):
+        read_vocabulary(str(letters_folder(tmp_path, **parts)))
+
+
 def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenizer_file, "MAX_TOKENIZER_BYTES", 1000)
     with pytest.raises(EngineLoadError, match=r"^tokenizer\.json: expected at most 1000 bytes, got more$"):
