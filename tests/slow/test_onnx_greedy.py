@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from workers.onnx.text.model import open_model
 
 from scripts.make_onnx.cache import made
 from shared.engines.onnx.providers import OnnxProvider
 from tests.support.weights import WEIGHTS
 from workers.llama.native.model import LlamaModel
+from workers.onnx.text.model import open_model
 from workers.text.model import BatchSlice, DecoderSize, TextModel
 
 TOKENS = 32
