@@ -82,7 +82,8 @@ def onnx(kind: str, given: list[Continuation] | None) -> list[Continuation]:
 def gaps(logits: NDArray[np.float32], chosen: NDArray[np.int64]) -> NDArray[np.float32]:
     """How far below the best logit that of the chosen token is, in each row."""
     taken: NDArray[np.float32] = np.take_along_axis(logits, chosen[:, None], axis=1)[:, 0]
-    return logits.max(axis=1) - taken
+    behind: NDArray[np.float32] = logits.max(axis=1) - taken
+    return behind
 
 
 def test_the_same_weights_prefer_the_same_tokens(gguf: list[Continuation]) -> None:

@@ -75,9 +75,10 @@ def test_damage_that_shows_in_use_is_one_line(tmp_path: Path) -> None:
     """The package reads a model without a token for what it does not know, and fails at the first such text."""
     pieces = {"type": "Metaspace", "replacement": "\u2581", "prepend_scheme": "first", "split": False}
     model = {"type": "Unigram", "unk_id": None, "vocab": [["<end>", 0.0], ["a", -1.0], ["\u2581", -1.0]]}
-    parts = {"model": model, "pre_tokenizer": pieces, "decoder": pieces, "added_tokens": [added_token(0, "<end>")]}
+    added = [added_token(0, "<end>")]
+    folder = letters_folder(tmp_path, model=model, pre_tokenizer=pieces, decoder=pieces, added_tokens=added)
     with pytest.raises(EngineLoadError, match=r"^tokenizer\.json: Encountered an unknown token"):
-        read_vocabulary(str(letters_folder(tmp_path, **parts)))
+        read_vocabulary(str(folder))
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
