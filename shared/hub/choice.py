@@ -10,6 +10,7 @@ from dataclasses import replace
 from shared.engines import registry
 from shared.engines.files import HubFile, Listing
 from shared.engines.helper_files import without_helpers
+from shared.engines.onnx.folders import GRAPH_SUFFIX
 from shared.errors import ModelError
 from shared.models.names import find_quant, is_quant
 from shared.models.recognition import GGUF_HINT, ONNX_HINT
@@ -34,7 +35,8 @@ def choose_files(source: HubSource, files: Sequence[HubFile], engine: str | None
     if other:
         raise ModelError(f"{source}: expected a model that can be served, got {other}")
     expected = f"a model file that matches {source.pattern!r}" if source.pattern else "a model that can be served"
-    models = [file for file in files if file.path.lower().endswith(registry.model_suffixes())]
+    suffixes = (GRAPH_SUFFIX,) if source.onnx else registry.model_suffixes()
+    models = [file for file in files if file.path.lower().endswith(suffixes)]
     quants = _quants_near(source.pattern, models) if is_quant(source.pattern) else []
     if quants:
         raise ModelError(

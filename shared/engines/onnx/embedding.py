@@ -11,6 +11,8 @@ from shared.engines.onnx.folders import (
     EXTRA,
     GRAPH_SUFFIX,
     MODULE,
+    SETTINGS,
+    check_settings,
     graphs_in,
     read_json,
     root_of,
@@ -26,7 +28,6 @@ from shared.kinds import JobKind
 
 MODEL = "model"
 
-_REQUIRED = ("config.json", "tokenizer.json")
 _OF_SENTENCES = (
     "1_Pooling/config.json",
     "config_sentence_transformers.json",
@@ -56,7 +57,7 @@ def _recognise(candidate: Candidate) -> ModelFiles | None:
     graph = named or next(iter(graphs_in(root, MODEL).values()), None)
     if graph is None or (named is None and variant_of(graph.name, MODEL) is None):
         return None
-    missing = [name for name in _REQUIRED if not (root / name).is_file()]
+    missing = [name for name in SETTINGS if not (root / name).is_file()]
     if missing:
         raise ModelError(f"{root}: expected {' and '.join(missing)} beside the ONNX model, got none")
     config = read_json(root / "config.json")
@@ -88,6 +89,7 @@ def _choose(listing: Listing) -> list[HubFile]:
         raise ModelError(
             f"hf:{listing.repo}: expected a text model in onnxruntime-genai's form, got one without genai_config.json"
         )
+    check_settings(listing)
     extra = [file for file in listing.files if file.path in _OF_SENTENCES]
     return [*settings_files(listing.files), *extra, *with_weights(listing, graph)]
 

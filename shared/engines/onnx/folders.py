@@ -8,6 +8,7 @@ which begin with its name (``model.onnx_data``, ``model.onnx.data``, ``model_q4.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,15 @@ MODULE = "onnxruntime"
 
 GRAPH_SUFFIX = ".onnx"
 GRAPHS_FOLDER = "onnx"
+SETTINGS = ("config.json", "tokenizer.json")
+"""What the folder of a speech or an embedding model must hold beside its graphs."""
+
 MAX_CONFIG_BYTES = 16 * 1024 * 1024
 
 _VARIANTS = ("", "fp32", "optimized", "quantized", "q8", "int8", "uint8", "fp16", "q4", "q4f16", "bnb4")
 """Variants in the order in which they are preferred: exact ones, then those of 8, 16 and 4 bits. Others come last."""
+
+_TENSOR = re.compile(r"(?:^|/)(?:\w+_attr__value|onnx__\w+)$")
 
 _TOKENIZER_FILES = frozenset(
     {
@@ -49,8 +55,8 @@ _TOKENIZER_FILES = frozenset(
 def root_of(path: Path) -> Path:
     """The model's folder, which holds its ``config.json``: of a graph, of a folder of graphs, or the folder itself."""
     folder = path if path.is_dir() else path.parent
-    inside = folder.name == GRAPHS_FOLDER and not (folder / "config.json").is_file()
-    return folder.parent if inside else folder
+    is_inside = folder.name == GRAPHS_FOLDER and (folder.parent / "config.json").is_file()
+    return folder.parent if is_inside else folder
 
 
 def graphs_in(root: Path, stem: str) -> dict[str, Path]:
@@ -79,13 +85,6 @@ def variant_of(path: str, stem: str) -> str | None:
     if name == stem:
         return ""
     return name.removeprefix(f"{stem}_") if name.startswith(f"{stem}_") else None
-
-
-def sibling(graph: Path, stem: str, other: str) -> Path | None:
-    """The graph ``other`` beside ``graph``, which is ``stem``: of the same variant, else the preferred one; or None."""
-    found = graphs_in(root_of(graph), other)
-    variant = variant_of(graph.name, stem)
-    return found.get(variant or "") or next(iter(found.values()), None)
 
 
 def read_json(file: Path) -> dict[str, Any]:
@@ -147,14 +146,32 @@ def with_weights(listing: Listing, graph: str) -> list[HubFile]:
 
 
 def is_weights_of(path: str, graph: str) -> bool:
-    """Whether a file has weights of ``graph``: ``model.onnx_data``, ``model.onnx.data`` or ``model.onnx_data_2``."""
-    return path.startswith((f"{graph}_data", f"{graph}.data"))
+    """Whether a file may have weights of ``graph``.
+
+    Exporters call them after the graph (``model.onnx_data``, ``model.onnx.data_2``), or after what they are in it
+    (``Constant_7_attr__value``, ``onnx__MatMul_12``), without saying of which graph in the folder.
+    """
+    if path.startswith((f"{graph}_data", f"{graph}.data")):
+        return True
+    return path.rpartition("/")[0] == graph.rpartition("/")[0] and _TENSOR.search(path) is not None
+
+
+def check_settings(listing: Listing) -> None:
+    """Check that a repository has what models are recognised by, before anything is fetched.
+
+    Raises:
+        ModelError: it has not.
+    """
+    names = {file.path for file in listing.files}
+    missing = [name for name in SETTINGS if name not in names]
+    if missing:
+        raise ModelError(f"hf:{listing.repo}: expected {' and '.join(missing)} beside the ONNX model, got none")
 
 
 def settings_files(files: Sequence[HubFile], folder: str = "") -> list[HubFile]:
     """The files of tokenizer and settings in a folder of a repository; ``config.json`` first."""
     found = [file for file in files if file.path.removeprefix(folder) in _TOKENIZER_FILES]
-    return sorted(found, key=lambda file: (not file.path.endswith("/config.json") and file.path != "config.json",))
+    return sorted(found, key=lambda file: (file.path != f"{folder}config.json", file.path))
 
 
 def _rank(variant: str) -> int:

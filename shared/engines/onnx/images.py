@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.engines.files import Candidate, HubFile, Listing, ModelFiles
-from shared.engines.onnx.folders import EXTRA, MODULE, is_weights_of
+from shared.engines.onnx.folders import EXTRA, MODULE
 from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
 from shared.kinds import JobKind
@@ -16,6 +16,8 @@ REQUIRED = ("text_encoder/model.onnx", UNET, "vae_decoder/model.onnx", "schedule
 _FOLDERS = ("text_encoder", "text_encoder_2", "unet", "vae_decoder", "vae_encoder")
 _SETTINGS_FOLDERS = ("scheduler", "tokenizer", "tokenizer_2")
 _SETTINGS = (".json", ".txt")
+_NOT_SERVED = (".bin", ".ckpt", ".mapping", ".md", ".msgpack", ".png", ".safetensors", ".xml")
+"""Files of models for other libraries. Weights of the graphs may have any other name."""
 
 
 def _recognise(candidate: Candidate) -> ModelFiles | None:
@@ -47,8 +49,7 @@ def _choose(listing: Listing) -> list[HubFile]:
 def _belongs(path: str) -> bool:
     folder, _, name = path.rpartition("/")
     if folder in _FOLDERS:
-        graph = f"{folder}/model.onnx"
-        return path == graph or is_weights_of(path, graph) or name in ("config.json", "weights.pb")
+        return not name.lower().endswith(_NOT_SERVED)
     return path == INDEX or (folder in _SETTINGS_FOLDERS and name.endswith(_SETTINGS))
 
 

@@ -12,6 +12,8 @@ from shared.engines.onnx.folders import (
     EXTRA,
     GRAPH_SUFFIX,
     MODULE,
+    SETTINGS,
+    check_settings,
     graphs_in,
     read_json,
     root_of,
@@ -30,9 +32,6 @@ DECODER = "decoder_model_merged"
 
 FIRST, NEXT = "decoder_model", "decoder_with_past_model"
 """The decoder as two graphs: without caches, and with them."""
-
-_REQUIRED = ("config.json", "tokenizer.json")
-
 
 P = TypeVar("P")
 
@@ -67,7 +66,7 @@ def _recognise(candidate: Candidate) -> ModelFiles | None:
     encoder = named if named and variant_of(named.name, ENCODER) is not None else next(iter(encoders.values()), None)
     if encoder is None:
         return None
-    missing = [name for name in _REQUIRED if not (root / name).is_file()]
+    missing = [name for name in SETTINGS if not (root / name).is_file()]
     if decoders_of(encoder) is None:
         missing.append(f"{DECODER}.onnx")
     if missing:
@@ -86,6 +85,7 @@ def _choose(listing: Listing) -> list[HubFile]:
     encoder = with_variant(listing, pairs)
     if encoder is None:
         return []
+    check_settings(listing)
     decoder = decoders[variant_of(encoder, ENCODER) or ""]
     graphs = [graph for graph in (encoder, decoder.first, decoder.next) if graph is not None]
     return [*settings_files(listing.files), *(file for graph in graphs for file in with_weights(listing, graph))]

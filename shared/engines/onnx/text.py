@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from fnmatch import fnmatchcase
+from pathlib import Path
 
 from shared.engines.files import Candidate, HubFile, Listing, ModelFiles, has_word
 from shared.engines.onnx.folders import EXTRA, MODULE, read_json
@@ -33,13 +34,13 @@ def _recognise(candidate: Candidate) -> ModelFiles | None:
 
 
 def _find_folder(path: Path) -> Path | None:
-    """The folder with the settings: that of a file, the folder itself, or the only one in it, at most two deep."""
+    """The folder with the settings: that of a file, the folder itself, or the only one in it, at most three deep."""
     folder = path if path.is_dir() else path.parent
     if (folder / CONFIG).is_file():
         return folder
     if not path.is_dir():
         return None
-    found = sorted(file.parent for pattern in ("*", "*/*") for file in folder.glob(f"{pattern}/{CONFIG}"))
+    found = sorted(file.parent for pattern in ("*", "*/*", "*/*/*") for file in folder.glob(f"{pattern}/{CONFIG}"))
     if len(found) > 1:
         names = ", ".join(str(inner.relative_to(folder)) for inner in found[:5])
         raise ModelError(f"{folder}: expected one ONNX text model, got {len(found)}; name one of them: {names}")
@@ -49,8 +50,7 @@ def _find_folder(path: Path) -> Path | None:
 def _choose(listing: Listing) -> list[HubFile]:
     folders = sorted(file.path.removesuffix(CONFIG) for file in listing.files if _is_config(file.path))
     if listing.pattern:
-        named = [folder for folder in folders if _names(folder, listing.pattern)]
-        folders = named
+        folders = [folder for folder in folders if _names(folder, listing.pattern)]
     if not folders:
         return []
     folder = min(folders, key=_rank)
@@ -66,10 +66,8 @@ def _names(folder: str, pattern: str) -> bool:
     """Whether a pattern names a folder: its path, a glob, or words of it."""
     path = folder.rstrip("/").lower()
     wanted = pattern.lower().strip("/")
-    globbed = wanted.removesuffix("/*")
-    return (
-        path == wanted or PurePosixPath(path).match(globbed) or has_word(path, wanted) or path.startswith(f"{wanted}/")
-    )
+    is_path = path == wanted or path.startswith(f"{wanted}/") or fnmatchcase(f"{path}/{CONFIG}", wanted)
+    return is_path or fnmatchcase(path, wanted) or has_word(path, wanted)
 
 
 def _rank(folder: str) -> tuple[int, int, str]:

@@ -323,6 +323,22 @@ def test_whisper_repository_becomes_a_folder(store: ModelStore, hub: HubServer) 
     assert sorted(path.name for path in model.path.iterdir()) == sorted(files)
 
 
+def test_an_onnx_model_is_fetched_with_its_weights_and_kept_apart(store: ModelStore, hub: HubServer) -> None:
+    settings = {"config.json": b'{"architectures": ["BertModel"]}', "tokenizer.json": b"{}"}
+    graphs = {"onnx/model.onnx": b"m" * 1000, "onnx/model.onnx_data": b"w" * 1000, "onnx/model_q4.onnx": b"q" * 1000}
+    hub.repos["owner/tiny"].files |= settings | graphs
+    whole, small = store.pull("onnx:hf:owner/tiny"), store.pull("onnx:hf:owner/tiny:q4")
+    assert (whole.kinds, whole.engine, whole.path.name) == (("embedding",), "onnx-embedding", "model.onnx")
+    assert sorted(path.name for path in whole.path.parent.iterdir()) == ["model.onnx", "model.onnx_data"]
+    assert [path.name for path in small.path.parent.iterdir()] == ["model_q4.onnx"]
+    store.pull(SPEC)
+    names = ["onnx:owner/tiny", "onnx:owner/tiny:Q4", "owner/tiny"]
+    assert [model.name for model in store.installed()] == names
+    store.remove("onnx:owner/tiny")
+    assert [model.name for model in store.installed()] == names[1:]
+    assert resolve("onnx:hf:owner/tiny:q4", store).path == small.path
+
+
 def test_all_parts_of_a_split_model_are_fetched(store: ModelStore, hub: HubServer) -> None:
     names = [f"big-q4_k_m-0000{part}-of-00002.gguf" for part in (1, 2)]
     hub.repos["owner/tiny"].files = {

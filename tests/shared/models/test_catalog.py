@@ -189,3 +189,44 @@ def test_for_a_bare_repository_name_the_prefix_is_suggested() -> None:
         load_catalog().get("someone/Some-Model-GGUF:Q8_0")
     with pytest.raises(UnknownModelError, match=r"got 'hf\.co/someone' \(a repository is hf\.co/OWNER/NAME\)"):
         load_catalog().get("hf.co/someone")
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("onnx:phi4-mini", "onnx:phi4-mini"),
+        ("onnx:Phi-4-Mini-Instruct", "onnx:phi4-mini"),
+        ("onnx:microsoft/phi-4-mini", "onnx:phi4-mini"),
+        ("ONNX:qwen3:8b", "onnx:qwen3"),
+        ("onnx:faster-whisper-tiny", "onnx:whisper-tiny"),
+        ("onnx:BAAI/bge-m3", "onnx:bge-m3"),
+        ("qwen3:8b", "qwen3"),
+        ("bge-m3", "bge-m3"),
+    ],
+)
+def test_onnx_models_are_found_by_marked_names_and_the_others_by_all_others(name: str, found: str) -> None:
+    entry = load_catalog().get(name)
+    assert entry.name == found
+    assert (entry.source.onnx, entry.engine.startswith("onnx-")) == (found.startswith("onnx:"),) * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("onnx:gemma3", r"\(did you mean gemma3, which is no ONNX model\?\); all names: nexa list onnx$"),
+        ("ms-marco-minilm", r"\(did you mean onnx:ms-marco-minilm, which is an ONNX model\?\)"),
+        ("onnx:qwen3:32b", r"got 'onnx:qwen3:32b' \(did you mean "),
+        ("onnx:whisper-tinny", r"\(did you mean onnx:whisper-tiny\?\)"),
+        ("onnx:owner/repo", r"\(did you mean onnx:hf:owner/repo\?\)"),
+    ],
+)
+def test_a_name_of_the_other_format_is_a_hint(name: str, hint: str) -> None:
+    with pytest.raises(UnknownModelError, match=hint):
+        load_catalog().get(name)
+
+
+def test_onnx_entries_name_whole_layouts() -> None:
+    for entry in load_catalog():
+        if entry.source.onnx:
+            assert isinstance(entry.source, HubSource)
+            assert entry.sha256 is None  # files[0], which the hash is of, only holds settings

@@ -169,3 +169,32 @@ def test_rm_asks_for_confirmation(
     assert nexa("rm", "owner/tiny") == 1
     monkeypatch.setattr("builtins.input", lambda prompt: "y")
     assert nexa("rm", "owner/tiny") == 0
+
+
+def test_pull_list_rm_of_onnx_models(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {"config.json": b"{}", "tokenizer.json": b"{}", "model.onnx": b"m" * 100}
+    hub.repos["owner/tiny"] = FakeRepo(hub.repos["owner/tiny"].files | files)
+    assert nexa("pull", "hf:owner/tiny", "onnx", "hf:owner/tiny") == 0
+    assert "onnx:owner/tiny is ready: " in capsys.readouterr().out
+    assert nexa("list", "--here", "tiny", "--json") == 0
+    formats = {row["name"]: row["format"] for row in json.loads(capsys.readouterr().out)}
+    assert {name: formats[name] for name in ("owner/tiny", "onnx:owner/tiny")} == {
+        "owner/tiny": "gguf",
+        "onnx:owner/tiny": "onnx",
+    }
+    assert nexa("rm", "-y", "owner/tiny", "onnx", "hf:owner/tiny") == 0
+    assert capsys.readouterr().out.count("is deleted") == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "format_"),
+    [("gemma3", "gguf"), ("faster-whisper-small", "ctranslate2"), ("sdxl", "safetensors"), ("onnx:bge-m3", "onnx")],
+)
+def test_list_says_each_models_format(capsys: pytest.CaptureFixture[str], name: str, format_: str) -> None:
+    assert nexa("list", "--json") == 0
+    assert {row["name"]: row["format"] for row in json.loads(capsys.readouterr().out)}[name] == format_
+
+
+def test_list_onnx_shows_only_those(capsys: pytest.CaptureFixture[str]) -> None:
+    assert nexa("list", "onnx", "phi4", "--json") == 0
+    assert [row["name"] for row in json.loads(capsys.readouterr().out)] == ["onnx:phi4-mini", "onnx:phi4"]
