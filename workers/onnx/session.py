@@ -99,6 +99,13 @@ def open_session(path: Path, provider: str = OnnxProvider.CPU, threads: int = 0)
     return session
 
 
+def giving_back() -> onnxruntime.RunOptions:
+    """Options of a computation that gives the main memory back that it took beyond the weights."""
+    options = onnxruntime.RunOptions()
+    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    return options
+
+
 def check_provider(provider: OnnxProvider) -> None:
     """Check that the installed onnxruntime has a provider.
 

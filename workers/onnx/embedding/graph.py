@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from workers.engine import EngineLoadError
 from workers.onnx.embedding.pooling import Lengths
+from workers.onnx.session import giving_back
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -39,6 +40,9 @@ _TYPES: dict[str, Any] = {
 class EncoderGraph:
     """Computes inputs that are padded to the longest, with the padding behind them.
 
+    onnxruntime keeps the memory of its largest computation for the next ones. Those of more than ``kept_tokens``, with
+    padding, give it back: attention may take gigabytes for a long input.
+
     ``types_of`` gives the types of the tokens of an input, which are 0 without it.
 
     Raises:
@@ -46,9 +50,13 @@ class EncoderGraph:
     """
 
     def __init__(
-        self, session: onnxruntime.InferenceSession, types_of: Callable[[list[int]], list[int]] | None = None
+        self,
+        session: onnxruntime.InferenceSession,
+        kept_tokens: int,
+        types_of: Callable[[list[int]], list[int]] | None = None,
     ) -> None:
         self._session = session
+        self._kept_tokens = kept_tokens
         self._types_of = types_of
         self._wanted = {given.name: given for given in session.get_inputs()}
         self.outputs = [given.name for given in session.get_outputs()]
@@ -58,7 +66,8 @@ class EncoderGraph:
         """The outputs of these names, and the lengths of the inputs."""
         lengths = np.array([len(tokens) for tokens in inputs])
         feeds = {name: self._feed(name, inputs, lengths) for name in self._wanted}
-        return self._session.run(outputs, feeds), lengths
+        options = None if feeds[IDS].size <= self._kept_tokens else giving_back()
+        return self._session.run(outputs, feeds, options), lengths
 
     def _feed(self, name: str, inputs: list[list[int]], lengths: Lengths) -> Array:
         shape = (len(inputs), int(lengths.max()))

@@ -48,7 +48,7 @@ def load_encoder(model: ModelSettings, threads: int, report: Callable[[float], N
     try:
         if folder.kind is JobKind.RERANK:
             pairs = TemplatedPairs(tokenizer.pair_template())
-            graph = EncoderGraph(session, pairs.types)
+            graph = EncoderGraph(session, pack_tokens, pairs.types)
             text = PairText(tokenizer.tokenize_plain("a"))
             computer = _computer(graph, folder, pairs.write(text, text), batch_tokens)
             maker = PairInputs(tokenizer.tokenize_plain, pairs, folder.limit)
@@ -56,7 +56,7 @@ def load_encoder(model: ModelSettings, threads: int, report: Callable[[float], N
         else:
             before, after = tokenizer.around
             sample = [*before, *tokenizer.tokenize("a"), *after]
-            computer = _computer(EncoderGraph(session), folder, sample, batch_tokens)
+            computer = _computer(EncoderGraph(session, pack_tokens), folder, sample, batch_tokens)
             maker, writer = TextInputs(tokenizer, folder.limit, computer.width), VectorWriter()
     except EngineLoadError as error:
         raise EngineLoadError(f"{folder.graph}: {error}") from None
