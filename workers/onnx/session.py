@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from shared.distribution import how_to_install
 from shared.engines.onnx.folders import EXTRA
@@ -33,6 +36,16 @@ _PACKAGES = {
     OnnxProvider.OPENVINO: "onnxruntime-openvino",
 }
 """The Python packages that have the providers. Only one of them can be installed: they hold the same module."""
+
+NUMBER_TYPES: Mapping[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(bool)": np.bool_,
+}
+"""Types of a graph's inputs and outputs, by onnxruntime's names."""
 
 _FATAL, _ERROR = 4, 3
 """Severities of onnxruntime's log."""

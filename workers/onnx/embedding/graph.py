@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workers.engine import EngineLoadError
 from workers.onnx.embedding.pooling import Lengths
-from workers.onnx.session import giving_back
+from workers.onnx.session import NUMBER_TYPES, giving_back
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -27,14 +27,6 @@ TOKENS = ("last_hidden_state", "token_embeddings", "hidden_states")
 
 LOGITS = ("logits", "scores", "score")
 """Outputs of a classifier."""
-
-_TYPES: dict[str, Any] = {
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-    "tensor(bool)": np.bool_,
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-}
 
 
 class EncoderGraph:
@@ -91,14 +83,14 @@ class EncoderGraph:
         return [batch, *(size if isinstance(size, int) else 0 for size in shape[1:])]
 
     def _dtype(self, name: str) -> Any:
-        return _TYPES[self._wanted[name].type]
+        return NUMBER_TYPES[self._wanted[name].type]
 
     def _check(self) -> None:
         for name, given in self._wanted.items():
             if name not in (IDS, MASK, TYPES, POSITIONS) and not name.startswith(f"{PAST}."):
                 known = ", ".join((IDS, MASK, TYPES, POSITIONS))
                 raise EngineLoadError(f"expected a graph with the inputs {known} or some of them, got one with {name}")
-            if given.type not in _TYPES:
+            if given.type not in NUMBER_TYPES:
                 raise EngineLoadError(f"expected a graph whose {name} are numbers, got {given.type}")
         ids = self._wanted.get(IDS)
         if ids is None:

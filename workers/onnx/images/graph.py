@@ -11,19 +11,10 @@ from numpy.typing import NDArray
 
 from workers.diffusion.painting import PaintError
 from workers.engine import EngineLoadError
+from workers.onnx.session import NUMBER_TYPES, giving_back
 
 Floats = NDArray[np.float32]
 Feed = NDArray[Any]
-
-_TYPES: Mapping[str, type[np.generic]] = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(double)": np.float64,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-    "tensor(bool)": np.bool_,
-}
-_SHRINKING = ("memory.enable_memory_arena_shrinkage", "cpu:0")
 
 
 class Interrupt:
@@ -43,10 +34,7 @@ class Interrupt:
         Raises:
             PaintError: it failed, or the picture is cancelled.
         """
-        options = onnxruntime.RunOptions()
-        if shrinks:
-            options.add_run_config_entry(*_SHRINKING)
-        self._options = options
+        options = self._options = giving_back() if shrinks else onnxruntime.RunOptions()
         if self._is_cancelled():  # after the options are in place: it may be cancelled at any moment
             raise PaintError("it was cancelled")
         try:
@@ -70,9 +58,9 @@ class Graph:
         self._session = session
         self._interrupt = interrupt
         self.shapes: dict[str, list[int | str | None]] = {each.name: each.shape for each in session.get_inputs()}
-        self._types = {each.name: _TYPES.get(each.type) for each in session.get_inputs()}
+        self._types = {each.name: NUMBER_TYPES.get(each.type) for each in session.get_inputs()}
         self.outputs = [each.name for each in session.get_outputs()]
-        odd = [each.type for each in session.get_inputs() if each.type not in _TYPES]
+        odd = [each.type for each in session.get_inputs() if each.type not in NUMBER_TYPES]
         if odd:
             raise EngineLoadError(f"{name}/model.onnx: expected inputs of numbers, got {odd[0]}")
 
