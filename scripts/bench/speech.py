@@ -1,10 +1,12 @@
 """The speed of transcription: requests one after the other, and several at once.
 
     python -m scripts.bench.speech RECORDING [--model faster-whisper-tiny] [--at-once 8] [--rounds 5] [--url URL]
+    python -m scripts.bench.speech RECORDING --against "onnx FOLDER"
 
 Without ``--url``, the script starts ``nexa server MODEL`` on a free port and stops it again. Both ways take turns, so
 that other load on the machine affects both. Medians over the rounds and their ratio are printed, and written to a file
-with ``--json``.
+with ``--json``. ``--against`` gives the words for a second server (``nexa server WORDS``): both take turns in each
+round, and the ratios of their speeds are printed too.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -51,17 +53,63 @@ def main() -> int:
     """Measure and print a table."""
     options = _parser().parse_args()
     recording = options.recording.read_bytes()
+    if options.against:
+        return _compare(options, recording)
     serving = contextlib.nullcontext(options.url) if options.url else _own_server(options.model)
     with serving as url, httpx.Client(base_url=url, timeout=REQUEST_TIMEOUT_S) as client:
         figures = measure(client, recording, options.model, options.at_once, options.rounds)
+    _print(figures)
+    if options.json:
+        options.json.write_text(json.dumps(asdict(figures), indent=1))
+    return 0
+
+
+def _compare(options: argparse.Namespace, recording: bytes) -> int:
+    """Measure two servers in turns, and print how much faster the second one is."""
+    both: list[list[Figures]] = [[], []]
+    with contextlib.ExitStack() as stack:
+        clients = []
+        for words in (options.model, options.against):
+            url = stack.enter_context(_own_server(*words.split()))
+            clients.append(stack.enter_context(httpx.Client(base_url=url, timeout=REQUEST_TIMEOUT_S)))
+        names = [client.get("/v1/models").json()["data"][0]["id"] for client in clients]
+        for _ in range(options.rounds):
+            for client, name, found in zip(clients, names, both, strict=True):
+                found.append(measure(client, recording, name, options.at_once, rounds=1))
+    first, second = map(_medians, both)
+    for figures in (first, second):
+        _print(figures)
+    pairs = list(zip(*both, strict=True))
+    ratios = {
+        "one at a time": statistics.median(b.speed_alone / a.speed_alone for a, b in pairs),
+        f"{options.at_once} at once": statistics.median(b.speed_together / a.speed_together for a, b in pairs),
+    }
+    for way, ratio in ratios.items():
+        print(f"{second.model} against {first.model}, {way}: {ratio:.2f} times the speed")
+    if options.json:
+        options.json.write_text(json.dumps({"servers": [asdict(first), asdict(second)], "ratios": ratios}, indent=1))
+    return 0
+
+
+def _medians(rounds: list[Figures]) -> Figures:
+    """One server's figures of several rounds as one."""
+    return replace(
+        rounds[0],
+        rounds=len(rounds),
+        speed_alone=statistics.median(each.speed_alone for each in rounds),
+        speed_together=statistics.median(each.speed_together for each in rounds),
+        latency_alone_s=statistics.median(each.latency_alone_s for each in rounds),
+        latency_together_s=statistics.median(each.latency_together_s for each in rounds),
+        ratio=statistics.median(each.ratio for each in rounds),
+    )
+
+
+def _print(figures: Figures) -> None:
     print(f"{figures.audio_s:.1f} s of speech, {figures.model}, {figures.machine}, {figures.rounds} rounds, medians")
     print(f"{'':>14} {'audio s per s':>14} {'latency s':>10}")
     print(f"{'one at a time':>14} {figures.speed_alone:14.1f} {figures.latency_alone_s:10.2f}")
     print(f"{f'{figures.at_once} at once':>14} {figures.speed_together:14.1f} {figures.latency_together_s:10.2f}")
     print(f"ratio {figures.ratio:.2f}")
-    if options.json:
-        options.json.write_text(json.dumps(asdict(figures), indent=1))
-    return 0
 
 
 def measure(client: httpx.Client, recording: bytes, model: str, at_once: int, rounds: int) -> Figures:
@@ -105,9 +153,9 @@ def _transcribe(client: httpx.Client, recording: bytes, model: str) -> tuple[flo
 
 
 @contextlib.contextmanager
-def _own_server(model: str) -> Iterator[str]:
+def _own_server(*models: str) -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "router.cli", "server", model, "--port", str(port)]
+    command = [sys.executable, "-m", "router.cli", "server", *models, "--port", str(port)]
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:  # not the user's own keys
         command += ["--key-file", f"{folder}/keys.sqlite3"]
@@ -127,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", default="faster-whisper-tiny")
     parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--against", default="", metavar="WORDS", help="what a second server serves, to be compared")
     parser.add_argument("--url", help="a server that is already running")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     return parser
