@@ -6,7 +6,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from router.jobs.broker import Broker
@@ -15,10 +15,12 @@ from router.models.copies import CopiedNames, with_copies, without_latest
 from router.models.description import ModelDescription, describe_file
 from router.models.pulling import Pull, Pulls
 from router.threads import Lane
+from shared.engines.registry import opens_onnx
 from shared.errors import ModelError
 from shared.hub.manifest import InstalledModel
 from shared.hub.store import ModelStore
 from shared.models.catalog import CatalogEntry, load_catalog
+from shared.models.names import ONNX
 from shared.models.source import HubSource, parse_source
 from shared.settings import ModelSettings
 
@@ -80,6 +82,7 @@ class ModelService:
                 raise error
             try:
                 found = await self._lane.run(describe_file, model.name, model.path)
+                found = replace(found, format=ONNX) if opens_onnx(model.engine) else found
             except (OSError, ModelError) as failure:
                 log.warning("model file not read", extra={"model": model.name, "reason": str(failure)})
                 self._unreadable[model.name] = failure, time.monotonic() + UNREADABLE_RETRY_S

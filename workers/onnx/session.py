@@ -20,6 +20,8 @@ except ImportError as missing:
     raise EngineLoadError(f"ONNX models need the package {missing.name}: {how_to_install(EXTRA)}") from missing
 
 CPU = "CPUExecutionProvider"
+MIN_VERSION = (1, 24)
+"""Earlier ones read weights from any path that a model names. Packages for other providers may bring them."""
 
 _NAMES = {
     OnnxProvider.CPU: CPU,
@@ -55,9 +57,16 @@ _BEFORE_REASON = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model 
 _SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+ [\w:]+(?:\([^)]*\))? ?")
 
 _REASONS = (
-    (r"INVALID_PROTOBUF|No graph was found", "expected an ONNX file, got one that is damaged or incomplete"),
+    (
+        r"INVALID_PROTOBUF|No graph was found|does not have a graph",
+        "expected an ONNX file, got one that is damaged or incomplete",
+    ),
     (
         r'External data path does not exist: "(?:[^"]*[/\\\\])?(?P<file>[^"]+)"',
+        "expected its weights beside it, got no {file}",
+    ),
+    (
+        r"cannot get file size: No such file or directory \[(?:[^\]]*[/\\])?(?P<file>[^\]]+)\]",
         "expected its weights beside it, got no {file}",
     ),
     (
@@ -66,6 +75,10 @@ _REASONS = (
     ),
     (
         r'escapes .*?model directory.*?External data path: "(?P<path>[^"]*)"',
+        "expected its weights in its own folder, got {path!r}",
+    ),
+    (
+        r'External data path: "(?P<path>[^"]*)" escapes model directory',
         "expected its weights in its own folder, got {path!r}",
     ),
     (r"Absolute path not allowed", "expected its weights in its own folder, got an absolute path"),
@@ -83,7 +96,7 @@ _REASONS = (
     ),
     (r"bad_alloc|(?i:failed to allocate memory|out of memory)", "not enough memory for the model"),
 )
-"""What onnxruntime's messages have in them, and what operators are told instead."""
+"""What messages of onnxruntime 1.24 to 1.32 have in them, and what operators are told instead."""
 
 
 def open_session(path: Path, provider: str = OnnxProvider.CPU, threads: int = 0) -> onnxruntime.InferenceSession:
@@ -120,11 +133,15 @@ def giving_back() -> onnxruntime.RunOptions:
 
 
 def check_provider(provider: OnnxProvider) -> None:
-    """Check that the installed onnxruntime has a provider.
+    """Check that the installed onnxruntime has a provider, and is not too old.
 
     Raises:
-        EngineLoadError: it has not; the message names the package that has it.
+        EngineLoadError: it has not, and the message names the package that has it; or it is.
     """
+    version = tuple(int(number) for number in onnxruntime.__version__.split(".")[:2])
+    if version < MIN_VERSION:
+        expected = ".".join(map(str, MIN_VERSION))
+        raise EngineLoadError(f"onnxruntime: expected version {expected} or later, got {onnxruntime.__version__}")
     available = onnxruntime.get_available_providers()
     if _NAMES[provider] not in available:
         package = _PACKAGES[provider]

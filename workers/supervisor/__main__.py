@@ -12,17 +12,16 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from shared.devices import DeviceAssignment, WorkerNeeds, assign
-from shared.engines.onnx.providers import OnnxProvider
-from shared.engines.registry import opens_onnx
+from shared.devices import DeviceAssignment, assign
 from shared.logs.setup import open_log
-from shared.settings import ModelSettings, ServerSettings
+from shared.settings import ServerSettings
 from shared.settings.run import SettingsFile
 from shared.signals import ignore_stray_signals
 from workers.supervisor.commands import router_command, worker_command
 from workers.supervisor.display import open_display
 from workers.supervisor.listener import CannotListen, open_listener
 from workers.supervisor.placing.local import LocalPlacer
+from workers.supervisor.placing.needs import needs_of
 from workers.supervisor.processes.output import LineForwarder
 from workers.supervisor.replica import worker_names
 from workers.supervisor.supervisor import Supervisor
@@ -60,18 +59,8 @@ async def _serve(settings: ServerSettings, file: SettingsFile, listeners: Sequen
 
 def _assignments(settings: ServerSettings) -> dict[str, DeviceAssignment]:
     """A device for each worker, by name."""
-    needs = {
-        name: WorkerNeeds(model.threads, _may_use_gpu(model))
-        for model in settings.models
-        for name in worker_names(model)
-    }
+    needs = {name: needs_of(model) for model in settings.models for name in worker_names(model)}
     return dict(zip(needs, assign(list(needs.values())), strict=True))
-
-
-def _may_use_gpu(model: ModelSettings) -> bool:
-    if opens_onnx(model.engine):
-        return OnnxProvider(model.onnx_provider).needs_cuda
-    return model.gpu_layers != 0
 
 
 if __name__ == "__main__":

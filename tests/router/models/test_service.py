@@ -39,3 +39,11 @@ def test_a_file_that_cannot_be_read_is_tried_again_only_after_a_while(
         assert (await service.describe(model)).family == "llama"
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize("name", ["model.onnx", ""])
+def test_the_format_of_an_onnx_model_is_known_by_its_engine(tmp_path: Path, name: str) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"m")
+    model = ModelSettings(name="m", kinds=(JobKind.TEXT,), engine="onnx-text", path=str(tmp_path / name))
+    service = ModelService(FakeBroker(), CopiedNames(None))
+    assert asyncio.run(service.describe(model)).format == "onnx"

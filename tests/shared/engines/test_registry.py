@@ -31,13 +31,6 @@ from tests.support.toy_engine import TOY
 REPOSITORY = Path(__file__).parents[3]
 
 
-def is_written(engine: EngineSpec) -> bool:
-    """Whether the folder of an ONNX engine is there already."""
-    return (
-        not engine.onnx or (REPOSITORY / engine.factory.partition(":")[0].replace(".", "/")).with_suffix(".py").exists()
-    )
-
-
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """Register the toy engine; returns a model of it."""
@@ -47,9 +40,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return model
 
 
-@pytest.mark.parametrize(
-    "engine", [engine for engine in registry.ENGINES if is_written(engine)], ids=lambda engine: engine.name
-)
+@pytest.mark.parametrize("engine", registry.ENGINES, ids=lambda engine: engine.name)
 def test_each_engine_has_all_that_it_needs(engine: EngineSpec) -> None:
     assert engine.kinds
     assert registry.find_engine(engine.name) is engine

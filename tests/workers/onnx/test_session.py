@@ -122,3 +122,28 @@ def test_an_unknown_reason_is_shown_without_places_in_source_code() -> None:
         "[ONNXRuntimeError] : 1 : FAIL : Load model from m.onnx failed:/src/graph.cc:12 onnx::Graph::Resolve() no\n"
     )
     assert re.fullmatch(r"a/m\.onnx: onnxruntime [\d.]+ cannot open it: no", explain(Path("a/m.onnx"), reason))
+
+
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("ModelProto does not have a graph.", "expected an ONNX file, got one that is damaged or incomplete"),
+        (
+            "filesystem error: cannot get file size: No such file or directory [bge/model.onnx_data]",
+            "expected its weights beside it, got no model.onnx_data",
+        ),
+        (
+            'External data path: "../secret" escapes model directory: "bge"',
+            "expected its weights in its own folder, got '../secret'",
+        ),
+        ("std::bad_alloc", "not enough memory for the model"),
+    ],
+)
+def test_words_of_other_versions_are_known(reason: str, message: str) -> None:
+    assert explain(Path("bge/model.onnx"), f"[ONNXRuntimeError] : 1 : FAIL : {reason}") == f"bge/model.onnx: {message}"
+
+
+def test_a_version_that_reads_weights_from_any_path_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("onnxruntime.__version__", "1.23.2")
+    with pytest.raises(EngineLoadError, match=r"^onnxruntime: expected version 1\.24 or later, got 1\.23\.2$"):
+        check_provider(OnnxProvider.CPU)
