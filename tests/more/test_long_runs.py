@@ -32,8 +32,9 @@ def test_no_process_grows_in_ten_minutes_of_load() -> None:
 
 
 @pytest.mark.timeout(3600)
-def test_no_worker_dies_of_5000_random_picture_orders() -> None:
-    assert "deaths: 0" in script("scripts.picture_fuzz", "--orders", "5000")
+@pytest.mark.parametrize("options", [(), ("--onnx",)])
+def test_no_worker_dies_of_5000_random_picture_orders(options: tuple[str, ...]) -> None:
+    assert "deaths: 0" in script("scripts.picture_fuzz", "--orders", "5000", *options)
 
 
 @pytest.mark.timeout(600)

@@ -15,10 +15,10 @@ LATENT_CHANNELS = 4
 PIXELS = 8
 """The side of the square of pixels that one latent stands for."""
 
-MAX_WHOLE = 96 * 96
-"""Latents that are computed at once, those of 768 x 768 pixels."""
+MAX_WHOLE = 128 * 128
+"""Latents that are computed at once, those of 1024 x 1024 pixels: about 4 GB in single precision."""
 
-TILE, OVERLAP = 64, 16
+TILE, OVERLAP = 96, 16
 """Latents along a side of a tile, and how many of them two neighbours share."""
 
 
