@@ -103,7 +103,7 @@ def test_a_client_that_goes_away_frees_the_worker_and_keeps_it(painter: RunningS
     pids = painter.worker_pids()
     long_body = {**SMALL, "width": 1024, "height": 1024, "sample_steps": 150}
     with painter.client.stream("POST", "/v1/txt2img", json={**long_body, "stream": True}) as answer:
-        assert "image_generation.progress" in next(line for line in answer.iter_lines() if line)
+        assert "image_generation.progress" in next(line for line in answer.iter_lines() if line.startswith("data: "))
     wait_until(painter.idle, "an idle worker", 30.0)
     assert painter.worker_pids() == pids
     assert painter.post("/v1/txt2img", SMALL)["data"]
