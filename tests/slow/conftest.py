@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.onnx.embedded import embedded
 from tests.support.running_server import RunningServer, running
 
 
@@ -13,6 +14,13 @@ from tests.support.running_server import RunningServer, running
 def server() -> Iterator[RunningServer]:
     """``nexa server smollm2`` with one worker."""
     with running("smollm2") as ready:
+        yield ready
+
+
+@pytest.fixture(scope="session")
+def onnx_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """``nexa server onnx FOLDER/smollm2`` with one worker."""
+    with running(*embedded("onnx", tmp_path_factory.mktemp("onnx"))) as ready:
         yield ready
 
 

@@ -57,6 +57,12 @@ def test_nor_does_one_that_reaches_a_model(case: Case[Any], server: RunningServe
     _ask(case, server)
 
 
+@(_document(every_field=False).include(path_regex="completions|function|messages|tokenize|/api/chat").parametrize())
+@settings(max_examples=6, deadline=None, suppress_health_check=CALM, derandomize=True)
+def test_nor_one_that_reaches_a_model_in_onnx(case: Case[Any], onnx_server: RunningServer) -> None:
+    _ask(case, onnx_server)
+
+
 def _ask(case: Case[Any], server: RunningServer) -> None:
     _make_cheap(case)
     response = case.call(base_url=server.url, timeout=TIMEOUT_S)

@@ -13,15 +13,17 @@ import httpx
 import psutil
 import pytest
 
+from tests.support.onnx.embedded import FORMS, embedded
 from tests.support.running_server import RunningServer, running, wait_until
 
 STORY: dict[str, Any] = {"prompt": "Once upon a time", "max_tokens": 60, "temperature": 0, "ignore_eos": True}
 
 
-@pytest.fixture(scope="module")
-def pair() -> Iterator[RunningServer]:
-    """``nexa server --workers 2 smollm2``."""
-    with running("--workers", "2", "--nctx", "2048", "smollm2") as server:
+@pytest.fixture(scope="module", params=FORMS)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """``nexa server --workers 2 smollm2``, and the same model in ONNX."""
+    models = embedded(request.param, tmp_path_factory.mktemp("onnx"))
+    with running("--workers", "2", "--nctx", "2048", *models) as server:
         yield server
 
 
