@@ -93,8 +93,7 @@ class WhisperDecoder:
         """Read one more token of each row, shape ``(rows,)``; the logits of shape ``(rows, vocabulary)``."""
         inputs = {"input_ids": value_of(tokens[:, None], "cpu"), **rows.own, **rows.heard}
         if self._merged:
-            width = self._folder.width
-            nothing = np.zeros((len(tokens), 0, width), self._type("encoder_hidden_states"))
+            nothing = np.zeros((len(tokens), 0, self._folder.width), self._type("encoder_hidden_states"))
             inputs |= {CHOICE: value_of(np.array([True]), "cpu"), "encoder_hidden_states": value_of(nothing, "cpu")}
         values = self._run(self._next, inputs, ["logits", *self._own])
         rows.own = {_past_name(name): value for name, value in zip(self._own, values[1:], strict=True)}

@@ -11,6 +11,9 @@ from shared.engines.onnx.speech import Decoders, decoders_of
 from shared.errors import ModelError
 from workers.engine import EngineLoadError
 
+FRAMES = 1500
+"""Frames that the encoder gives for 30 s."""
+
 MIN_MULTILINGUAL_TOKENS = 51_865
 """English-only models have fewer."""
 
@@ -46,6 +49,11 @@ class WhisperFolder:
     suppressed: tuple[int, ...]
     suppressed_at_begin: tuple[int, ...]
     alignment_heads: tuple[tuple[int, int], ...]
+
+    @property
+    def row_bytes(self) -> int:
+        """The bytes that the decoder holds of a chunk, for each of its beams."""
+        return self.layers * 2 * self.width * FRAMES * 4
 
     @classmethod
     def read(cls, encoder: Path) -> Self:

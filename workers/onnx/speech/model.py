@@ -31,6 +31,10 @@ TIMESTAMPS = 1501
 """From 0.00 s to 30.00 s."""
 
 
+MAX_CACHE_BYTES = 4 * 1024**3
+"""What the decoder may hold of the recordings. Chunks that need more are decoded one after the other."""
+
+
 class EncodedArray:
     """The encoder's output, shape ``(chunks, frames, width)``."""
 
@@ -106,6 +110,18 @@ class OnnxWhisper:
 
         Sampling uses one generator, seeded when the model was loaded.
         """
+        rows_each = SAMPLED_HYPOTHESES if temperature > 0 else beam_size
+        together = max(1, MAX_CACHE_BYTES // (rows_each * self._folder.row_bytes))
+        parts = [list(range(begin, min(begin + together, len(starts)))) for begin in range(0, len(starts), together)]
+        return [
+            attempt
+            for part in parts
+            for attempt in self._generate(encoded.take(part), [starts[row] for row in part], temperature, beam_size)
+        ]
+
+    def _generate(
+        self, encoded: EncodedArray, starts: list[list[int]], temperature: float, beam_size: int
+    ) -> list[Attempt]:
         logits, rows = self.decoder.begin(encoded.array, np.array(starts, np.int64))
         silence = softmax(logits[:, starts[0].index(self._tokenizer.start)])[:, self._tokenizer.no_speech]
         max_tokens = min(self.max_tokens, self._folder.positions - len(starts[0]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -41,6 +43,25 @@ def test_chunks_in_one_batch_get_the_same_texts_as_alone(merged: OnnxWhisper) ->
         assert alone.tokens == attempt.tokens
         assert np.isclose(alone.avg_logprob, attempt.avg_logprob, atol=1e-4)
         assert np.isclose(alone.no_speech_prob, attempt.no_speech_prob, atol=1e-5)
+
+
+def test_chunks_that_need_too_much_memory_together_are_decoded_in_parts(
+    merged: OnnxWhisper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = merged.join([noise(seed) for seed in range(3)])
+    start = merged.start_tokens("en", SpeechTask.TRANSCRIBE, [])
+    together = merged.generate(encoded, [start] * 3, 0.0, beam_size=2)
+    begin, sizes = WhisperDecoder.begin, []
+
+    def counted(self: WhisperDecoder, array: Any, tokens: Any) -> Any:
+        sizes.append(len(array))
+        return begin(self, array, tokens)
+
+    monkeypatch.setattr(WhisperDecoder, "begin", counted)
+    monkeypatch.setattr("workers.onnx.speech.model.MAX_CACHE_BYTES", 2 * 2 * 2 * 2 * 16 * 1500 * 4)
+    in_parts = merged.generate(encoded, [start] * 3, 0.0, beam_size=2)
+    assert sizes == [2, 1]
+    assert [attempt.tokens for attempt in in_parts] == [attempt.tokens for attempt in together]
 
 
 def test_the_caches_of_a_beam_are_those_of_its_tokens(merged: OnnxWhisper) -> None:
