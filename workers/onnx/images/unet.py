@@ -15,6 +15,9 @@ from workers.onnx.images.prompts.tokens import CONTEXT_TOKENS
 from workers.onnx.images.sampling.levels import NoiseLevels
 
 PLAIN_CHANNELS, INPAINTING_CHANNELS = 4, 9
+MAX_BATCHED = 64 * 64
+"""Latents up to which both halves of guidance are computed at once; with more, they would take too much memory."""
+
 _GUIDANCE_WIDTH = 256
 _SIZES = 6
 """Numbers about the picture's size that Stable Diffusion XL is told."""
@@ -101,7 +104,8 @@ class UNet:
         """What the UNet finds, with classifier-free guidance: Ho and Salimans 2022."""
         if conditions.negative is None:
             return self._run(sample, time, [conditions.positive], conditions)[:1]
-        if self._graph.fixed("sample", 0) == 1:
+        fixed = self._graph.fixed("sample", 0)
+        if fixed == 1 or (fixed is None and sample.shape[2] * sample.shape[3] > MAX_BATCHED):
             without, with_text = (
                 self._run(sample, time, [each], conditions) for each in (conditions.negative, conditions.positive)
             )

@@ -19,7 +19,9 @@ from tests.support.workers.diffusion_jobs import finish, image_job, png_of, run
 from workers.diffusion.engine import PictureEngine
 from workers.diffusion.painting import PaintError
 from workers.engine import EngineLoadError
+from workers.onnx.images import unet
 from workers.onnx.images.engine import OnnxPictureEngine
+from workers.onnx.images.graph import Graph
 from workers.onnx.images.loading import load_pipeline
 from workers.onnx.images.options import OnnxPictureOptions
 
@@ -280,3 +282,21 @@ def test_the_settings_that_diffusers_writes_are_read(tmp_path: Path) -> None:
     engine.close()
     assert "Sampler: ipndm, Schedule type: leading" in text
     assert json.loads((folder / "scheduler" / "scheduler_config.json").read_text())["skip_prk_steps"] is True
+
+
+@pytest.mark.parametrize(("side", "batches"), [(512, {2}), (576, {1})])
+def test_large_pictures_are_guided_one_half_after_the_other(
+    engine: PictureEngine, monkeypatch: pytest.MonkeyPatch, side: int, batches: set[int]
+) -> None:
+    seen: set[int] = set()
+    original = Graph.run
+
+    def watched(graph: Graph, feeds: dict[str, Any], shrinks: bool = False) -> Any:
+        if graph.name == "unet":
+            seen.add(len(feeds["sample"]))
+        return original(graph, feeds, shrinks)
+
+    monkeypatch.setattr(Graph, "run", watched)
+    monkeypatch.setattr(unet, "MAX_BATCHED", 64 * 8)
+    assert isinstance(run(engine, image_job(width=side, height=64, steps=1, cfg_scale=7.0)).events[-1], Done)
+    assert seen == batches
