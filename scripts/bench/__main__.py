@@ -61,7 +61,7 @@ def _bench(options: argparse.Namespace) -> Bench:
     if model.engine != LLAMA.name:
         raise PlanError(f"--model {options.model}: expected a GGUF text model, got one for {model.engine}")
     return Bench(
-        contenders=chosen_contenders(_words(options.servers), options.url),
+        contenders=chosen_contenders(_words(options.servers), options.url, options.onnx),
         chosen=chosen_workloads(_words(options.only)),
         setting=Setting(model.path, options.threads, options.context, options.slots),
         number_of_rounds=options.rounds,
@@ -124,6 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--servers", default="", metavar="NAME,..", help="servers; default: all")
     parser.add_argument("--model", default="smollm2", help="a name from `nexa list`, or a GGUF file")
+    parser.add_argument(
+        "--onnx", default="", metavar="FOLDER", help="the same model in ONNX: adds the server called nexa onnx"
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads of each server")
     parser.add_argument("--context", type=int, default=4096, help="context of one request in tokens")
     parser.add_argument("--slots", type=int, default=16, help="concurrent requests of a server")

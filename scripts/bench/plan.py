@@ -8,6 +8,7 @@ from scripts.bench.servers.contenders import ALL, Contender
 from scripts.bench.workloads.catalog import WORKLOADS
 
 BURSTS = "g"
+NEXA_ONNX = "nexa onnx"
 NAMES = [*(workload.name for workload in WORKLOADS), BURSTS]
 
 
@@ -30,13 +31,17 @@ def chosen_workloads(words: Sequence[str]) -> list[str]:
     return [name for name in NAMES if name in chosen] if words else list(NAMES)
 
 
-def chosen_contenders(words: Sequence[str], urls: Sequence[str]) -> list[Contender]:
-    """The named servers, all without words. ``urls`` adds servers that are already running, as ``NAME=URL``.
+def chosen_contenders(words: Sequence[str], urls: Sequence[str], onnx: str = "") -> list[Contender]:
+    """The named servers, all without words.
+
+    ``urls`` adds servers that are already running, as ``NAME=URL``, and ``onnx`` this server with a folder in ONNX.
 
     Raises:
         PlanError: a word names no server, or a URL has no new name.
     """
     by_name = {contender.name: contender for contender in ALL}
+    if onnx:
+        by_name[NEXA_ONNX] = Contender(NEXA_ONNX, onnx=onnx)
     for given in urls:
         name, _, url = given.partition("=")
         if not name or name in by_name or not url.startswith(("http://", "https://")):

@@ -13,6 +13,7 @@ from scripts.bench.servers.contenders import BARE_LOOP, LLAMA_CPP_SERVER, LLAMA_
 ROWS = {
     "a": "(a) one user",
     "b4": "(b) 4 users",
+    "b8": "(b) 8 users",
     "b16": "(b) 16 users",
     "b32": "(b) 32 users",
     "c-cold": "(c) 16 users, shared prompt, cold",
@@ -49,7 +50,7 @@ def _number(digits: int, scale: float = 1) -> Callable[[float], str]:
     return lambda value: f"{value * scale:,.{digits}f}"
 
 
-_STREAMED = ("a", "b4", "b16", "b32", "c-cold", "c-warm", "d", "e", "g")
+_STREAMED = ("a", "b4", "b8", "b16", "b32", "c-cold", "c-warm", "d", "e", "g")
 LINES = [
     Line("tokens/s", ("tokens_per_s",), _number(1)),
     Line("tokens/s, decoding only", ("decode_tokens_per_s",), _number(1)),

@@ -28,13 +28,14 @@ class Setting:
 class Contender:
     """A server to compare.
 
-    ``url`` is set if it is already running. ``batches`` is False if it serves one request at a time. ``rows`` are the
-    workloads that it runs; None means all.
+    ``url`` is set if it is already running. ``onnx`` is the same model in ONNX, which it serves instead. ``batches`` is
+    False if it serves one request at a time. ``rows`` are the workloads that it runs; None means all.
     """
 
     name: str
     workers: int = 1
     url: str = ""
+    onnx: str = ""
     batches: bool = True
     rows: tuple[str, ...] | None = None
 
@@ -94,7 +95,8 @@ def _command(contender: Contender, setting: Setting, port: int) -> list[str]:
     else:
         module, options = "router.cli", ["--nctx", setting.context, "--slots", slots, "--workers", contender.workers]
         threads = threads // contender.workers or 1
-    where = ["server", path, "--threads"] if module == "router.cli" else ["--model", path, "--threads"]
+    model = ["onnx", contender.onnx] if contender.onnx else [path]
+    where = ["server", *model, "--threads"] if module == "router.cli" else ["--model", path, "--threads"]
     if module == "llama_cpp.server":
         where[-1] = "--n_threads"
     return [sys.executable, "-m", module, *where, str(threads), "--port", str(port), *map(str, options)]

@@ -158,7 +158,7 @@ WORKLOADS = [
     Workload("a", "one user, 3 stories one after the other", _one_user),
     *(
         Workload(f"b{users}", f"{users} users, different short prompts", _stories(f"b{users}", users))
-        for users in (4, 16, 32)
+        for users in (4, 8, 16, 32)
     ),
     Workload("c", "16 users, one shared system prompt: cold, then warm", _shared_prompt, needs_batching=True),
     Workload("d", "prompts of 2,000 tokens beside 4 running streams", _long_prompts, needs_batching=True),

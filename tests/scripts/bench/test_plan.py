@@ -7,11 +7,11 @@ from scripts.bench.servers.contenders import ALL, BARE_LOOP, LLAMA_CPP_SERVER, L
 
 
 def test_all_workloads_unless_some_are_chosen() -> None:
-    assert chosen_workloads([]) == ["a", "b4", "b16", "b32", "c", "d", "e", "f", "g"]
+    assert chosen_workloads([]) == ["a", "b4", "b8", "b16", "b32", "c", "d", "e", "f", "g"]
 
 
 def test_a_letter_chooses_all_of_its_workloads_in_the_order_of_the_table() -> None:
-    assert chosen_workloads(["f", "b", "b4"]) == ["b4", "b16", "b32", "f"]
+    assert chosen_workloads(["f", "b", "b4"]) == ["b4", "b8", "b16", "b32", "f"]
 
 
 def test_an_unknown_workload_is_refused_with_the_known_names() -> None:
@@ -24,7 +24,7 @@ def test_an_unknown_workload_is_refused_with_the_known_names() -> None:
     [
         (NEXA, NAMES),
         (LLAMA_SERVER, NAMES),
-        (LLAMA_CPP_SERVER, ["a", "b4", "b16", "b32", "e", "f"]),
+        (LLAMA_CPP_SERVER, ["a", "b4", "b8", "b16", "b32", "e", "f"]),
         (NEXA_2, ["b4", "b16", "b32", "c", "e"]),
         (BARE_LOOP, ["b16"]),
     ],
@@ -44,6 +44,7 @@ def test_contenders_by_name_and_by_url() -> None:
     *known, other = chosen_contenders(["llama-server", "nexa", "mine"], [url])
     assert known == [NEXA, LLAMA_SERVER]
     assert chosen_contenders([], [url]) == [*ALL, other]
+    assert chosen_contenders(["nexa onnx"], [], "./folder") == [Contender("nexa onnx", onnx="./folder")]
     assert chosen_contenders(["mine"], [url]) == [other]
     assert (other.name, other.url) == ("mine", "http://10.0.0.2:9000")
     assert workloads_of(other, NAMES) == NAMES
