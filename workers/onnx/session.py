@@ -169,6 +169,8 @@ def _check_file(path: Path) -> None:
             begin = file.read(len(_POINTER))
     except OSError as error:
         raise EngineLoadError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except ValueError:  # no file can have such a name
+        raise EngineLoadError(f"expected the name of a file of a model, got {str(path)!r}") from None
     if begin == _POINTER:
         raise EngineLoadError(f"{path}: expected an ONNX file, got a pointer of Git LFS; fetch it with: git lfs pull")
 

@@ -19,6 +19,7 @@ from workers.engine import EngineLoadError
 from workers.onnx.text.decoding.buffers import PAGE_BYTES, DeviceTensor, MainMemoryTensor, RowTensor
 from workers.onnx.text.decoding.layout import DecoderNames, DecoderSettings
 from workers.onnx.text.decoding.rows import CacheRows
+from workers.onnx.text.decoding.trial import try_decoder
 from workers.text.model import BatchSlice, DecoderSize
 
 _FLOATS = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
@@ -38,6 +39,7 @@ TENSORS: dict[OnnxProvider, Callable[[int, int, int, int, DTypeLike], RowTensor]
 def can_batch(settings: DecoderSettings, session: onnxruntime.InferenceSession, provider: OnnxProvider) -> bool:
     """Whether a graph can compute many sequences at once here."""
     inputs, names = {one.name: one for one in session.get_inputs()}, settings.names
+    outputs = {one.name: one for one in session.get_outputs()}
     known = {names.tokens, names.mask, names.positions, *names.past}
     return (
         provider in TENSORS
@@ -45,7 +47,9 @@ def can_batch(settings: DecoderSettings, session: onnxruntime.InferenceSession, 
         and settings.shares_buffer
         and {names.tokens, names.mask, *names.past} <= inputs.keys() <= known
         and all(_is_cache(inputs[name]) for name in names.past)
-        and {names.logits, *names.present} <= {one.name for one in session.get_outputs()}
+        and not isinstance(inputs[names.tokens].shape[0], int)
+        and {names.logits, *names.present} <= outputs.keys()
+        and outputs[names.logits].type in _FLOATS
     )
 
 
@@ -82,11 +86,12 @@ class BatchedDecoder:
         self._logits = np.empty(0, self._logits_type)
         try:
             self._tensors = [_tensor(inputs[name], head_size, size, provider) for name in names.past]
-        except (OSError, MemoryError, RuntimeError) as error:
+        except (OSError, MemoryError, OverflowError, RuntimeError) as error:
             problem = f"not enough memory for a KV cache of {size.sequences} times {size.context_tokens} tokens"
             raise EngineLoadError(f"{problem}; lower --nctx or --slots: {error}") from None
         self.memory = CacheRows(self._tensors)
         self._bindings: dict[tuple[int, int], onnxruntime.IOBinding] = {}
+        try_decoder(self, vocabulary_size, size.sequences, size.context_tokens)
 
     def decode(self, slices: list[BatchSlice]) -> NDArray[np.float32]:
         """Compute a batch; see :class:`workers.text.model.BatchDecoder`."""

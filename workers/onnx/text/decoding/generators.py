@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from shared.engines.onnx.providers import OnnxProvider
 from workers.engine import EngineLoadError
+from workers.onnx.text.decoding.trial import try_decoder
 from workers.text.model import BatchSlice, DecoderSize
 
 _PROVIDERS = {
@@ -83,6 +84,7 @@ class GeneratorDecoder:
         self._vocabulary_size = vocabulary_size
         self._context_tokens = size.context_tokens
         self.memory = GeneratorMemory()
+        try_decoder(self, vocabulary_size, sequences=1, context_tokens=1)
 
     def decode(self, slices: list[BatchSlice]) -> NDArray[np.float32]:
         """Compute a batch; see :class:`workers.text.model.BatchDecoder`."""
@@ -103,7 +105,8 @@ class GeneratorDecoder:
             generator.append_tokens(np.array(part.tokens[begin:end], np.int32))
             begin = end
             if part.outputs:
-                rows.append(np.array(generator.get_logits(), np.float32).reshape(-1, self._vocabulary_size)[-1:])
+                logits = np.array(generator.get_logits(), np.float32)
+                rows.append(logits.reshape(-1, logits.shape[-1])[-1:])
         return rows
 
     def _generator(self, sequence: int) -> onnxruntime_genai.Generator:
