@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from router.cli.main import main
+from tests.support.models.tokenizer_folders import letters_folder, write_json
 from tests.support.workers import chat_templates
 
 
@@ -21,6 +22,34 @@ def test_a_template_is_described(capfd: pytest.CaptureFixture[str], tmp_path: Pa
 def test_the_embedded_model_is_described(capfd: pytest.CaptureFixture[str]) -> None:
     assert main(["formats", "smollm2"]) == 0
     assert "<|im_start|>assistant\n" in capfd.readouterr().out
+
+
+@pytest.fixture
+def onnx_folder(tmp_path: Path) -> Path:
+    """A text model in onnxruntime-genai's layout, without weights."""
+    folder = letters_folder(tmp_path / "my model")
+    write_json(folder / "genai_config.json", {"model": {"type": "llama", "eos_token_id": 0}})
+    (folder / "chat_template.jinja").write_text(chat_templates.TAGGED)
+    return folder
+
+
+@pytest.mark.parametrize("mark", [["onnx", ""], ["onnx:"]])
+def test_a_model_in_onnx_is_described(capfd: pytest.CaptureFixture[str], onnx_folder: Path, mark: list[str]) -> None:
+    *words, prefix = mark
+    assert main(["formats", *words, f"{prefix}{onnx_folder}"]) == 0
+    assert "kind of calls         tagged\n" in capfd.readouterr().out
+
+
+def test_a_folder_in_onnx_with_a_damaged_file_is_one_line(capfd: pytest.CaptureFixture[str], onnx_folder: Path) -> None:
+    (onnx_folder / "tokenizer.json").write_text("[")
+    assert main(["formats", f"onnx:{onnx_folder}"]) == 1
+    (line,) = capfd.readouterr().err.splitlines()
+    assert line.startswith(f"nexa: {onnx_folder}: tokenizer.json: expected ")
+
+
+def test_several_models_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["formats", "smollm2", "onnx", "whisper-tiny"]) == 2
+    assert capsys.readouterr().err == "nexa: MODEL: expected one model or template, got 2\n"
 
 
 def test_raw_answers_become_messages(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
