@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from shared.engines.onnx.providers import OnnxProvider
 from workers.engine import EngineLoadError
 from workers.onnx.text.decoding.trial import try_decoder
+from workers.onnx.text.decoding.trust import check_trusted
 from workers.text.model import BatchSlice, DecoderSize
 
 _PROVIDERS = {
@@ -30,8 +31,9 @@ def load_model(folder: Path, provider: OnnxProvider, threads: int) -> onnxruntim
     """Load a folder with onnxruntime-genai.
 
     Raises:
-        EngineLoadError: it cannot.
+        EngineLoadError: it cannot, or the folder's settings are not to be trusted.
     """
+    check_trusted(folder)
     session = {"intra_op_num_threads": threads, "session.intra_op.allow_spinning": "0"}
     try:
         config = onnxruntime_genai.Config(str(folder))
