@@ -164,6 +164,8 @@ def explain(path: Path, reason: str) -> str:
 
 def _check_file(path: Path) -> None:
     """Check what onnxruntime says nothing useful about: a file that cannot be read, or is only a pointer to one."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        raise EngineLoadError(f"{path}: expected a file, got something else")
     try:
         with path.open("rb") as file:
             begin = file.read(len(_POINTER))

@@ -99,6 +99,12 @@ def test_a_missing_file_is_one_line(folder: Path) -> None:
         open_session(folder / "model.onnx")
 
 
+def test_a_pipe_is_not_waited_for(folder: Path) -> None:
+    os.mkfifo(folder / "model.onnx")
+    with pytest.raises(EngineLoadError, match=r"model\.onnx: expected a file, got something else$"):
+        open_session(folder / "model.onnx")
+
+
 @pytest.mark.parametrize("name", ["model\0.onnx", "model\ud800.onnx"])
 def test_a_name_that_no_file_has_is_one_line(folder: Path, name: str) -> None:
     with pytest.raises(EngineLoadError, match=r"^expected the name of a file of a model, got '[ -~]+'$"):

@@ -25,6 +25,8 @@ def read_text(path: Path, max_bytes: int) -> str | None:
     Raises:
         EngineLoadError: it is too large, or no text.
     """
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        raise EngineLoadError(f"{path.name}: expected a file, got something else")
     try:
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,12 @@ def refused(tmp_path: Path) -> Callable[[str | bytes], str]:
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(EngineLoadError, match=f"^{tmp_path.name}: expected a tokenizer.json, got none$"):
+        read_vocabulary(str(tmp_path))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "tokenizer.json")
+    with pytest.raises(EngineLoadError, match=r"^tokenizer\.json: expected a file, got something else$"):
         read_vocabulary(str(tmp_path))
 
 

@@ -7,6 +7,7 @@ long as each has one new token. A part of a prompt is a run of its own, over the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -85,7 +86,7 @@ class BatchedDecoder:
         self._vocabulary_size = vocabulary_size
         self._logits = np.empty(0, self._logits_type)
         try:
-            self._tensors = [_tensor(inputs[name], head_size, size, provider) for name in names.past]
+            self._tensors = [cache_tensor(inputs[name], head_size, size, provider) for name in names.past]
         except (OSError, MemoryError, OverflowError, RuntimeError) as error:
             problem = f"not enough memory for a KV cache of {size.sequences} times {size.context_tokens} tokens"
             raise EngineLoadError(f"{problem}; lower --nctx or --slots: {error}") from None
@@ -172,7 +173,7 @@ class BatchedDecoder:
         return binding
 
 
-def _tensor(given: Any, head_size: int, size: DecoderSize, provider: OnnxProvider) -> RowTensor:
+def cache_tensor(given: Any, head_size: int, size: DecoderSize, provider: OnnxProvider) -> RowTensor:
     """The cache of a layer's keys or values. Its rows are whole pages, and have a cell beyond the context.
 
     Rows that are computed for nothing write to the cell behind their last.
@@ -180,7 +181,7 @@ def _tensor(given: Any, head_size: int, size: DecoderSize, provider: OnnxProvide
     dtype = np.dtype(_FLOATS[given.type])
     heads, last = given.shape[1], given.shape[3]
     width = last if isinstance(last, int) else head_size
-    step = max(1, PAGE_BYTES // (heads * width * dtype.itemsize))
+    step = PAGE_BYTES // math.gcd(PAGE_BYTES, heads * width * dtype.itemsize)
     tokens = -(-(size.context_tokens + 1) // step) * step
     return TENSORS[provider](size.sequences, heads, tokens, width, dtype)
 
