@@ -91,7 +91,7 @@ def read_json(file: Path) -> dict[str, Any]:
     """The object in a JSON file of a model; an empty one if there is no such file.
 
     Raises:
-        ModelError: the file is damaged, or larger than ``MAX_CONFIG_BYTES``.
+        ModelError: the file cannot be read, is damaged, or larger than ``MAX_CONFIG_BYTES``.
     """
     value = _read(file, {})
     if not isinstance(value, dict):
@@ -103,7 +103,7 @@ def read_json_list(file: Path) -> list[Any]:
     """The list in a JSON file of a model; an empty one if there is no such file.
 
     Raises:
-        ModelError: the file is damaged, or larger than ``MAX_CONFIG_BYTES``.
+        ModelError: the file cannot be read, is damaged, or larger than ``MAX_CONFIG_BYTES``.
     """
     value = _read(file, [])
     if not isinstance(value, list):
@@ -118,6 +118,8 @@ def _read(file: Path, absent: Any) -> Any:
             content = opened.read(MAX_CONFIG_BYTES + 1)
     except FileNotFoundError:
         return absent
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read: {error.strerror or error}") from None
     try:
         return json.loads(content) if len(content) <= MAX_CONFIG_BYTES else None
     except (ValueError, RecursionError):

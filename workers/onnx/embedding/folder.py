@@ -100,9 +100,10 @@ def _modules(root: Path) -> list[tuple[str, str]]:
     found = []
     for module in read_json_list(file):
         kind, path = (module.get("type"), module.get("path")) if isinstance(module, dict) else (None, None)
-        if not isinstance(kind, str) or not isinstance(path, str):
+        name = Path(path).name if isinstance(path, str) else ".."
+        if not isinstance(kind, str) or name == ".." or not name.isprintable():
             raise EngineLoadError(f"{file}: expected type and path of each module, got other values")
-        found.append((kind.rpartition(".")[2], Path(path).name))
+        found.append((kind.rpartition(".")[2], name))
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from workers.engine import EngineLoadError
+from workers.onnx.tokenizer_json import open_tokenizer, refused_as_damaged
 
 NAME = "tokenizer.json"
 
@@ -40,9 +41,11 @@ class FolderTokenizer:
         self._tokenizer = _open(root)
         self._plain = _open(root)
         self._plain.encode_special_tokens = True
-        self._dividers = frozenset(self._tokenizer.encode("", "").ids)
         self._lowercases = lowercases
         self._size = size
+        with refused_as_damaged(root / NAME):
+            self._dividers = frozenset(self._tokenizer.encode("", "").ids)
+            self.tokenize("a")
 
     @cached_property
     def size(self) -> int:
@@ -94,15 +97,7 @@ class FolderTokenizer:
 
 
 def _open(root: Path) -> Tokenizer:
-    path = root / NAME
-    try:
-        tokenizer = Tokenizer.from_str(path.read_text("utf-8"))
-    except OSError as error:
-        raise EngineLoadError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except BaseException as error:  # the package panics at some files, which is no Exception
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise EngineLoadError(f"{path}: {' '.join(str(error).split())[:300]}") from None
-        raise
+    tokenizer = open_tokenizer(root / NAME)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     return tokenizer

@@ -59,6 +59,7 @@ class OnnxWhisper:
         self._tokenizer = WhisperTokenizer(folder.tokenizer)
         self._check_vocabulary()
         self._encoder = open_session(folder.encoder, provider, options.threads)
+        self._check_encoder()
         self.decoder = WhisperDecoder(folder, provider, options.threads)
         self.rules = Rules.of(folder, self._tokenizer)
         self.max_tokens = folder.positions // 2
@@ -76,7 +77,7 @@ class OnnxWhisper:
 
     def encode(self, features: list[Features]) -> EncodedArray:
         """Run the encoder, chunk by chunk: the attentions of several do not fit into a CPU's caches."""
-        (given,) = self._encoder.get_inputs()
+        given = self._encoder.get_inputs()[0]
         kind = np.float16 if given.type == "tensor(float16)" else np.float32
         rows = [self._encoder.run(None, {given.name: each[None].astype(kind, copy=False)})[0] for each in features]
         return EncodedArray(np.concatenate(rows))
@@ -176,6 +177,13 @@ class OnnxWhisper:
     def _attempt(self, best: Hypothesis, temperature: float, no_speech: float) -> Attempt:
         logprob = best.score / (len(best.tokens) + 1)  # the end token counts too
         return Attempt(temperature, best.tokens, self.text_of(best.tokens), logprob, no_speech)
+
+    def _check_encoder(self) -> None:
+        names = [given.name for given in self._encoder.get_inputs()]
+        if len(names) != 1:
+            raise EngineLoadError(
+                f"{self._folder.encoder}: expected an encoder with the input input_features, got {', '.join(names[:4])}"
+            )
 
     def _check_vocabulary(self) -> None:
         needed, has = self._tokenizer.timestamp_begin + TIMESTAMPS, self._folder.vocabulary

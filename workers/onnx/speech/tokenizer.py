@@ -7,10 +7,9 @@ import string
 from dataclasses import dataclass
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from shared.wire.jobs import SpeechTask
 from workers.engine import EngineLoadError
+from workers.onnx.tokenizer_json import open_tokenizer
 
 _LANGUAGE = re.compile(r"<\|([a-z]{2,3})\|>")
 
@@ -40,10 +39,7 @@ class WhisperTokenizer:
     """
 
     def __init__(self, file: Path) -> None:
-        try:
-            self._tokenizer = Tokenizer.from_file(str(file))
-        except Exception as error:  # the library raises nothing more exact
-            raise EngineLoadError(f"{file}: cannot be read: {' '.join(str(error).split())}") from None
+        self._tokenizer = open_tokenizer(file)
         self._tokenizer.encode_special_tokens = True  # the text of one in a prompt is text
         self._file = file
         self.end = self._special("endoftext")

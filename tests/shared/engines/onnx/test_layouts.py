@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.engines.onnx.folders import read_json
 from shared.errors import ModelError
 from shared.models.recognition import inspect_model
 from tests.support.onnx.folders import DIFFUSION, ENCODER, RERANKER, TEXT, WHISPER, make_folder
@@ -106,3 +107,9 @@ def test_other_models_are_refused_in_one_line(
     with pytest.raises(ModelError, match=message) as error:
         inspect_model(make_folder(tmp_path, content | changed), onnx=True)
     assert "\n" not in str(error.value)
+
+
+def test_settings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").mkdir()
+    with pytest.raises(ModelError, match=r"config\.json: cannot be read: Is a directory"):
+        read_json(tmp_path / "config.json")

@@ -110,3 +110,9 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
                 path=str(tmp_path / "m" / "onnx" / "model.onnx"),
             )
         )
+
+
+@pytest.mark.parametrize("path", ["..", "a/..", "a\0b", None])
+def test_parts_are_folders_of_the_model(tmp_path: Path, path: str | None) -> None:
+    with pytest.raises(EngineLoadError, match=r"modules\.json: expected type and path of each module"):
+        read(tmp_path, {MODULES: [{"type": "sentence_transformers.models.Pooling", "path": path}]})

@@ -90,3 +90,9 @@ def test_a_damaged_tokenizer_is_one_line(tmp_path: Path, content: str) -> None:
 def test_a_missing_tokenizer_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(EngineLoadError, match=r"tokenizer\.json: cannot be read: No such file"):
         FolderTokenizer(tmp_path, None)
+
+
+def test_one_that_lacks_a_token_for_unknown_words_is_refused(tmp_path: Path) -> None:
+    Tokenizer(models.WordLevel({"red": 0}, unk_token="[UNK]")).save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(EngineLoadError, match=r"tokenizer\.json: expected a tokenizer, got damaged files: .*\[UNK\]"):
+        FolderTokenizer(tmp_path, None)

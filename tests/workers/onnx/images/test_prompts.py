@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,11 @@ def test_a_chunk_is_filled_with_the_padding_of_the_folder() -> None:
 def test_a_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(EngineLoadError, match=r"expected tokenizer\.json, or vocab\.json and merges\.txt"):
         ClipTokenizer(tmp_path)
+    (tmp_path / "merges.txt").write_text("a b")
+    (tmp_path / "vocab.json").write_text(json.dumps({"a": 2**40}))
+    with pytest.raises(EngineLoadError, match="expected a tokenizer, got damaged files") as error:
+        ClipTokenizer(tmp_path)
+    assert "\n" not in str(error.value)
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(EngineLoadError, match="expected a tokenizer, got damaged files"):
         ClipTokenizer(tmp_path)

@@ -99,3 +99,14 @@ def test_a_tokenizer_of_another_model_is_named(copy: Path) -> None:
 
 def test_a_provider_that_is_not_there_is_named(copy: Path) -> None:
     assert load_error(copy, "directml").startswith("onnx_provider: expected cpu")
+
+
+def test_another_graph_than_an_encoder_is_refused(copy: Path) -> None:
+    shutil.copy(copy / "onnx" / "decoder_model.onnx", copy / "onnx" / "encoder_model.onnx")
+    assert "expected an encoder with the input input_features, got " in load_error(copy)
+
+
+def test_a_tokenizer_at_which_the_package_panics_is_refused(copy: Path) -> None:
+    model = {"type": "BPE", "vocab": {"a": 0, "b": 1}, "merges": ["a b"], "continuing_subword_prefix": "##"}
+    change(copy / "tokenizer.json", model=model)
+    assert "tokenizer.json: expected a tokenizer, got damaged files" in load_error(copy)

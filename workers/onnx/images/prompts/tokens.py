@@ -13,6 +13,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from shared.engines.onnx.folders import read_json
 from workers.engine import EngineLoadError
 from workers.onnx.images.prompts.emphasis import WeightedText
+from workers.onnx.tokenizer_json import open_tokenizer, refused_as_damaged
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 CONTEXT_TOKENS = 77
@@ -80,18 +81,17 @@ def _opened(folder: Path) -> Tokenizer:
     whole, vocabulary, merges = (folder / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
     try:
         if whole.is_file():
-            tokenizer = Tokenizer.from_file(str(whole))
+            tokenizer = open_tokenizer(whole)
             tokenizer.no_truncation()
             tokenizer.no_padding()
             return tokenizer
-        lines = merges.read_text(encoding="utf-8").splitlines()
-        pairs = [(first, second) for line in lines for first, _, second in [line.partition(" ")] if second]
-        return _byte_pair_tokenizer(json.loads(vocabulary.read_text(encoding="utf-8")), pairs[_comments(lines) :])
+        with refused_as_damaged(folder):
+            lines = merges.read_text(encoding="utf-8").splitlines()
+            pairs = [(first, second) for line in lines for first, _, second in [line.partition(" ")] if second]
+            return _byte_pair_tokenizer(json.loads(vocabulary.read_text(encoding="utf-8")), pairs[_comments(lines) :])
     except OSError as error:
         expected = "tokenizer.json, or vocab.json and merges.txt"
         raise EngineLoadError(f"{folder}: expected {expected}: {error.strerror or error}") from None
-    except Exception as error:  # the package raises Exception itself
-        raise EngineLoadError(f"{folder}: expected a tokenizer, got damaged files: {error}") from None
 
 
 def _comments(lines: list[str]) -> int:
