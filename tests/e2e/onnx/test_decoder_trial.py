@@ -47,6 +47,13 @@ def test_the_context_is_longer_than_the_graph_can_compute(folder: Path, sequence
         open_batched(folder, read_settings(folder), replace(SIZE, context_tokens=8193, sequences=sequences))
 
 
+def test_a_context_with_two_rotations(folder: Path) -> None:
+    settings = replace(read_settings(folder), type="phi3")
+    with pytest.raises(EngineLoadError, match=r"^--nctx: expected at most 4096, as models of type phi3 .*, got 4097$"):
+        open_batched(folder, settings, replace(SIZE, context_tokens=4097))
+    open_batched(folder, settings, replace(SIZE, context_tokens=4096)).close()
+
+
 def test_the_context_is_longer_than_generators_allow(folder: Path) -> None:
     vocabulary = read_vocabulary(str(folder))
     model = generator_model(folder, read_settings(folder), vocabulary, OnnxProvider.CPU, 2, slots=2)

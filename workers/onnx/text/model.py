@@ -113,6 +113,9 @@ def batched_model(
         raise EngineLoadError(f"{folder.name}: expected {width} tokens, as the graph has, got {vocabulary.size}")
 
     def open_decoder(size: DecoderSize) -> BatchedDecoder:
+        if settings.trained_tokens < min(settings.context_tokens, size.context_tokens):  # would damage shorter texts
+            problem = f"--nctx: expected at most {settings.trained_tokens}, as models of type {settings.type} compute"
+            raise EngineLoadError(f"{problem} longer texts in another way, got {size.context_tokens}")
         return BatchedDecoder(session, settings.names, settings.head_size, vocabulary.size, size, provider)
 
     in_main_memory = provider is OnnxProvider.CPU
