@@ -70,6 +70,7 @@ KINDS = {
         Kind("whisper", "Whisper base, for speech", packages=_WHISPER),
         Kind("whisper-random", "a tiny one", packages=_WHISPER[1:], code="whisper", arguments=("random",)),
         Kind("text-fp32", "the same with the weights of its GGUF file", _smollm2, code="text", arguments=("fp32",)),
+        Kind("text-appending", "tiny random ones as the hub has them", _smollm2, code="appending"),
         Kind("sd", "tiny Stable Diffusion pipelines of random weights, and what diffusers paints with them"),
     )
 }

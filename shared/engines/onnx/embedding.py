@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from shared.engines.embedding import Pooling
 from shared.engines.files import Candidate, HubFile, Listing, ModelFiles
@@ -11,9 +10,12 @@ from shared.engines.onnx.folders import (
     EXTRA,
     GRAPH_SUFFIX,
     MODULE,
+    SENTENCE_FILES,
     SETTINGS,
     check_settings,
     graphs_in,
+    has_architecture,
+    is_for_vectors,
     read_json,
     root_of,
     settings_files,
@@ -28,15 +30,7 @@ from shared.kinds import JobKind
 
 MODEL = "model"
 
-_OF_SENTENCES = (
-    "1_Pooling/config.json",
-    "config_sentence_transformers.json",
-    "modules.json",
-    "sentence_bert_config.json",
-)
-"""Files of sentence-transformers, which models have that are made for vectors."""
-
-_GENERATES = ("ForCausalLM", "ForConditionalGeneration", "LMHeadModel")
+_PARTLY_TEXT = ("ForConditionalGeneration",)
 _SCORES = "ForSequenceClassification"
 
 
@@ -61,23 +55,10 @@ def _recognise(candidate: Candidate) -> ModelFiles | None:
     if missing:
         raise ModelError(f"{root}: expected {' and '.join(missing)} beside the ONNX model, got none")
     config = read_json(root / "config.json")
-    if _generates(config, root):
-        raise ModelError(
-            f"{root}: expected a text model as an onnxruntime-genai folder (genai_config.json), got one without it"
-        )
-    kind = JobKind.RERANK if _has(config, _SCORES) else JobKind.EMBEDDING
+    if has_architecture(config, *_PARTLY_TEXT) and not is_for_vectors(root):
+        raise ModelError(f"{root}: expected a text model without other inputs, got {config['architectures'][0]}")
+    kind = JobKind.RERANK if has_architecture(config, _SCORES) else JobKind.EMBEDDING
     return ModelFiles(graph, ONNX_EMBEDDING.name, (kind,))
-
-
-def _generates(config: dict[str, Any], root: Path) -> bool:
-    return _has(config, *_GENERATES) and not any((root / name).is_file() for name in _OF_SENTENCES)
-
-
-def _has(config: dict[str, Any], *ends: str) -> bool:
-    architectures = config.get("architectures")
-    return isinstance(architectures, list) and any(
-        isinstance(name, str) and name.endswith(ends) for name in architectures
-    )
 
 
 def _choose(listing: Listing) -> list[HubFile]:
@@ -85,12 +66,8 @@ def _choose(listing: Listing) -> list[HubFile]:
     graph = with_variant(listing, variants_of(names, MODEL))
     if graph is None:
         return []
-    if "generation_config.json" in names and not names.intersection(_OF_SENTENCES):
-        raise ModelError(
-            f"hf:{listing.repo}: expected a text model in onnxruntime-genai's form, got one without genai_config.json"
-        )
     check_settings(listing)
-    extra = [file for file in listing.files if file.path in _OF_SENTENCES]
+    extra = [file for file in listing.files if file.path in SENTENCE_FILES]
     return [*settings_files(listing.files), *extra, *with_weights(listing, graph)]
 
 

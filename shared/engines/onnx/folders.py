@@ -29,6 +29,14 @@ MAX_CONFIG_BYTES = 16 * 1024 * 1024
 _VARIANTS = ("", "fp32", "optimized", "quantized", "q8", "int8", "uint8", "fp16", "q4", "q4f16", "bnb4")
 """Variants in the order in which they are preferred: exact ones, then those of 8, 16 and 4 bits. Others come last."""
 
+SENTENCE_FILES = (
+    "1_Pooling/config.json",
+    "config_sentence_transformers.json",
+    "modules.json",
+    "sentence_bert_config.json",
+)
+"""Files of sentence-transformers, which models have that are made for vectors."""
+
 _TENSOR = re.compile(r"(?:^|/)(?:\w+_attr__value|onnx__\w+)$")
 
 _TOKENIZER_FILES = frozenset(
@@ -85,6 +93,19 @@ def variant_of(path: str, stem: str) -> str | None:
     if name == stem:
         return ""
     return name.removeprefix(f"{stem}_") if name.startswith(f"{stem}_") else None
+
+
+def has_architecture(config: dict[str, Any], *ends: str) -> bool:
+    """Whether the architecture that a ``config.json`` names ends in one of ``ends``."""
+    architectures = config.get("architectures")
+    return isinstance(architectures, list) and any(
+        isinstance(name, str) and name.endswith(ends) for name in architectures
+    )
+
+
+def is_for_vectors(root: Path) -> bool:
+    """Whether the model in ``root`` is made for vectors, whatever its architecture."""
+    return any((root / name).is_file() for name in SENTENCE_FILES)
 
 
 def read_json(file: Path) -> dict[str, Any]:

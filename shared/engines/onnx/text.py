@@ -1,4 +1,4 @@
-"""onnxruntime-genai: text models as folders with ``genai_config.json``."""
+"""Text models in ONNX: folders of onnxruntime-genai, with ``genai_config.json``, and folders as the hub has them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from shared.engines.files import Candidate, HubFile, Listing, ModelFiles, has_word
-from shared.engines.onnx.folders import EXTRA, MODULE, read_json
+from shared.engines.onnx import hub_text
+from shared.engines.onnx.folders import EXTRA, GRAPH_SUFFIX, MODULE, read_json
 from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
 from shared.kinds import JobKind
@@ -22,6 +23,10 @@ _PREFERRED_WORDS = ("cpu", "int4")
 
 def _recognise(candidate: Candidate) -> ModelFiles | None:
     folder = _find_folder(candidate.path)
+    if folder is None or not any(folder.glob(f"*{GRAPH_SUFFIX}")):
+        graph = hub_text.find_graph(candidate.path)
+        if graph is not None:
+            return ModelFiles(graph, ONNX_TEXT.name, ONNX_TEXT.kinds)
     if folder is None:
         return None
     model = read_json(folder / CONFIG).get("model")
@@ -48,11 +53,13 @@ def _find_folder(path: Path) -> Path | None:
 
 
 def _choose(listing: Listing) -> list[HubFile]:
-    folders = sorted(file.path.removesuffix(CONFIG) for file in listing.files if _is_config(file.path))
+    with_graph = {file.path.rpartition("/")[0] for file in listing.files if file.path.endswith(GRAPH_SUFFIX)}
+    configs = [file.path for file in listing.files if _is_config(file.path)]
+    folders = sorted(path.removesuffix(CONFIG) for path in configs if path.rpartition("/")[0] in with_graph)
     if listing.pattern:
         folders = [folder for folder in folders if _names(folder, listing.pattern)]
     if not folders:
-        return []
+        return hub_text.choose(listing)
     folder = min(folders, key=_rank)
     files = [file for file in listing.files if _belongs(file.path, folder)]
     return sorted(files, key=lambda file: (file.path != folder + CONFIG, file.path))
@@ -87,7 +94,7 @@ ONNX_TEXT = EngineSpec(
     factory="workers.onnx.text.factory:create",
     extra=EXTRA,
     module=MODULE,
-    opens=f"an onnxruntime-genai folder ({CONFIG})",
+    opens=f"an onnxruntime-genai folder ({CONFIG}) or a decoder's (model.onnx, config.json, tokenizer.json)",
     onnx=True,
     recognise=_recognise,
     choose=_choose,

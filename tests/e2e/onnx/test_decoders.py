@@ -11,11 +11,15 @@ import pytest
 from numpy.typing import NDArray
 
 from shared.engines.onnx.providers import OnnxProvider
+from tests.support.onnx.hub_layout import in_hub_layout
 from tests.support.onnx.made_models import made_model
+from workers.engine import EngineLoadError
 from workers.onnx.session import open_session
-from workers.onnx.text.decoding.batched import BatchedDecoder, can_batch
+from workers.onnx.text.decoding.appending import AppendingDecoder
+from workers.onnx.text.decoding.batched import BatchedDecoder
+from workers.onnx.text.decoding.hub_layout import read_hub_settings
 from workers.onnx.text.decoding.layout import read_settings
-from workers.onnx.text.model import OnnxTextModel, batched_model, generator_model
+from workers.onnx.text.model import OnnxTextModel, generator_model, open_model
 from workers.onnx.text.vocabulary import read_vocabulary
 from workers.text.model import BatchDecoder, BatchSlice, DecoderSize
 
@@ -24,32 +28,34 @@ SIZE = DecoderSize(cells=4096, sequences=SLOTS, context_tokens=256, batch_tokens
 TOKENS = 12
 
 
+GENAI = "genai"
+APPENDING, MERGED = "onnx/model.onnx", "onnx/decoder_model_merged.onnx"
+
+
 @pytest.fixture(scope="module")
 def folder() -> Path:
     """SmolLM2 with 32-bit weights: rounding does not change its words."""
     return made_model("text-fp32")
 
 
-@pytest.fixture(scope="module")
-def batched(folder: Path) -> OnnxTextModel:
-    """Its graph."""
-    settings = read_settings(folder)
-    session = open_session(settings.graph, OnnxProvider.CPU, 2)
-    assert can_batch(settings, session, OnnxProvider.CPU)
-    return batched_model(folder, settings, read_vocabulary(str(folder)), session, OnnxProvider.CPU, SLOTS)
+@pytest.fixture(scope="module", params=[GENAI, APPENDING, MERGED])
+def opened(request: pytest.FixtureRequest, folder: Path) -> OnnxTextModel:
+    """Graphs with keys and values in one buffer, in new tensors, and with further inputs."""
+    path = str(folder if request.param == GENAI else made_model("text-appending") / request.param)
+    return open_model(path, OnnxProvider.CPU, 2, SLOTS, lambda _share: None)
 
 
 @pytest.fixture(scope="module")
-def prompts(batched: OnnxTextModel) -> list[list[int]]:
+def prompts(opened: OnnxTextModel) -> list[list[int]]:
     """Prompts of different lengths."""
     texts = [f"{'Once upon a time. ' * number}A story about the number {number}:" for number in range(SLOTS)]
-    return [batched.vocabulary.tokenize(text, add_special=False, parse_special=False) for text in texts]
+    return [opened.vocabulary.tokenize(text, add_special=False, parse_special=False) for text in texts]
 
 
 @pytest.fixture(scope="module")
-def expected(batched: OnnxTextModel, prompts: list[list[int]]) -> list[list[int]]:
+def expected(opened: OnnxTextModel, prompts: list[list[int]]) -> list[list[int]]:
     """What follows each prompt when it is computed alone and at once."""
-    decoder = batched.open_decoder(SIZE)
+    decoder = opened.open_decoder(SIZE)
     answers = []
     for prompt in prompts:
         tokens = list(prompt)
@@ -64,11 +70,11 @@ def expected(batched: OnnxTextModel, prompts: list[list[int]]) -> list[list[int]
 
 
 @pytest.fixture
-def decoder(batched: OnnxTextModel) -> Iterator[BatchDecoder]:
+def decoder(opened: OnnxTextModel) -> Iterator[BatchDecoder]:
     """A decoder with an empty cache."""
-    opened = batched.open_decoder(SIZE)
-    yield opened
-    opened.close()
+    empty = opened.open_decoder(SIZE)
+    yield empty
+    empty.close()
 
 
 def step(decoder: BatchDecoder, running: dict[int, list[int]], computed: dict[int, int], most: int) -> None:
@@ -143,6 +149,7 @@ def one_by_one(decoder: BatchDecoder, tokens: list[int]) -> NDArray[np.float32]:
     return np.concatenate(parts)
 
 
+@pytest.mark.parametrize("opened", [GENAI], indirect=True)
 def test_generators_say_the_same(folder: Path, prompts: list[list[int]], expected: list[list[int]]) -> None:
     model = generator_model(folder, read_settings(folder), read_vocabulary(str(folder)), OnnxProvider.CPU, 2, SLOTS)
     decoder = model.open_decoder(SIZE)
@@ -157,3 +164,40 @@ def test_generators_say_the_same(folder: Path, prompts: list[list[int]], expecte
     assert rows[-1].argmax() == expected[1][len(prompts[1])]
     decoder.close()
     model.close()
+
+
+@pytest.mark.parametrize("opened", [GENAI], indirect=True)
+def test_the_same_graph_in_the_layout_of_the_hub_is_computed_together_too(
+    folder: Path, tmp_path: Path, prompts: list[list[int]], expected: list[list[int]]
+) -> None:
+    model = open_model(str(in_hub_layout(folder, tmp_path)), OnnxProvider.CPU, 2, SLOTS, lambda _share: None)
+    decoder = model.open_decoder(SIZE)
+    assert isinstance(decoder, BatchedDecoder)
+    running, computed = {number: list(prompts[number]) for number in range(3)}, dict.fromkeys(range(3), 0)
+    while len(running[0]) < len(expected[0]):
+        step(decoder, running, computed, most=20)
+    assert [running[number] for number in range(3)] == [expected[number][: len(running[number])] for number in range(3)]
+    assert (model.trained_tokens, model.can_share_prefixes) == (8192, True)
+    decoder.close()
+
+
+@pytest.mark.parametrize("opened", [APPENDING, MERGED], indirect=True)
+def test_a_prefix_is_shared_without_a_copy_until_one_goes_on(opened: OnnxTextModel, prompts: list[list[int]]) -> None:
+    decoder = opened.open_decoder(SIZE)
+    assert isinstance(decoder, AppendingDecoder)
+    prompt = prompts[5]
+    whole = decoder.decode([BatchSlice(0, 0, prompt, 1)])
+    decoder.memory.copy_prefix(0, 1, len(prompt))
+    (first,), (second,) = ({*map(id, decoder.memory.past(number, len(prompt))[:1])} for number in range(2))
+    assert first == second
+    decoder.decode([BatchSlice(1, len(prompt), prompt[:1], 1)])
+    decoder.memory.cut(0, len(prompt) - 1, len(prompt))
+    np.testing.assert_allclose(decoder.decode([BatchSlice(0, len(prompt) - 1, prompt[-1:], 1)]), whole, atol=1e-4)
+
+
+def test_a_graph_with_other_logits_than_its_vocabulary_is_one_line() -> None:
+    graph = made_model("text-appending") / APPENDING
+    session = open_session(graph, OnnxProvider.CPU, 2)
+    settings = read_hub_settings(graph.parents[1], graph, session)
+    with pytest.raises(EngineLoadError, match=r"^onnx/model\.onnx: expected 100 logits, .* got 49152, and"):
+        AppendingDecoder(session, settings, 100, OnnxProvider.CPU)

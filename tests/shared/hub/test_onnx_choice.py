@@ -58,6 +58,20 @@ QWEN3 = (
     *(f"onnxruntime/cpu_and_mobile/cpu-int4-kld-block-128/{name}" for name in (*TEXT, "chat_template.jinja")),
     *(f"onnxruntime/cuda/cuda-int4-kld-block-128/{name}" for name in TEXT),
 )
+SMOLLM2 = (
+    *("README.md", "all_results.json", "generation_config.json", "merges.txt", "model.safetensors", "vocab.json"),
+    *("runs/Oct31_11-38-13/events.out", *SETTINGS),
+    *(f"onnx/model{variant}.onnx" for variant in ("", "_fp16", "_q4", "_q4f16")),
+)
+LLAMA32 = (
+    *("LICENSE.txt", "USE_POLICY.md", "generation_config.json", "quantize_config.json", *SETTINGS),
+    *("onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_bnb4.onnx", "onnx/model_fp16.onnx"),
+    *("onnx/model_fp16.onnx_data", "onnx/model_int8.onnx", "onnx/model_q4f16.onnx", "onnx/model_quantized.onnx"),
+)
+OLDER_TEXT = (
+    *("generation_config.json", *SETTINGS, "onnx/decoder_model.onnx", "onnx/decoder_with_past_model.onnx"),
+    *("onnx/decoder_model_merged.onnx", "onnx/decoder_model_merged_quantized.onnx"),
+)
 SD15 = (
     *("README.md", "feature_extractor/preprocessor_config.json", "model_index.json", "safety_checker/model.onnx"),
     *("scheduler/scheduler_config.json", "text_encoder/model.onnx", "tokenizer/merges.txt", "tokenizer/vocab.json"),
@@ -83,6 +97,14 @@ def chosen(names: tuple[str, ...], pattern: str = "") -> list[str]:
         (MINILM, "", ["model.onnx"]),
         (MINILM, "qint8_avx512_vnni", ["model_qint8_avx512_vnni.onnx"]),
         (MINILM, "*O4*", ["model_O4.onnx"]),
+        (SMOLLM2, "", ["model_q4.onnx"]),
+        (SMOLLM2, "fp16", ["model_fp16.onnx"]),
+        (SMOLLM2, "onnx/model.onnx", ["model.onnx"]),
+        (LLAMA32, "", ["model_quantized.onnx"]),
+        (LLAMA32, "model.onnx", ["model.onnx", "model.onnx_data"]),
+        (OLDER_TEXT, "", ["decoder_model_merged_quantized.onnx"]),
+        (QWEN3, "q4", ["model_q4.onnx"]),
+        ((*SMOLLM2, "genai_config.json"), "q4f16", ["model_q4f16.onnx"]),
         (BGE_M3, "", ["Constant_7_attr__value", "model.onnx", "model.onnx_data"]),
         (RERANKER, "", ["model.onnx"]),
         (RERANKER, "int8", ["model_int8.onnx"]),
@@ -152,7 +174,12 @@ def test_a_pipeline_is_fetched_without_its_checker_and_other_formats() -> None:
             True,
             r"^hf:o/r: expected tokenizer\.json beside the ONNX model, got none$",
         ),
-        ((*SETTINGS, "generation_config.json", "onnx/model.onnx"), "", True, r"got one without genai_config\.json$"),
+        (
+            ("config.json", "generation_config.json", "model.onnx"),
+            "",
+            True,
+            r"^hf:o/r: expected tokenizer\.json beside the ONNX model, got none$",
+        ),
         (("README.md",), "", True, r"^onnx:hf:o/r: expected a model that can be served, got README\.md$"),
     ],
 )
@@ -161,3 +188,9 @@ def test_a_repository_without_the_wanted_model_says_so(
 ) -> None:
     with pytest.raises(ModelError, match=message):
         choose_files(HubSource("o/r", pattern, onnx), [HubFile(name, 9) for name in names])
+
+
+def test_a_text_model_that_writes_is_fetched_with_how_it_ends() -> None:
+    found = chosen(SMOLLM2)
+    assert {"generation_config.json", "merges.txt", "vocab.json"} <= set(found)
+    assert not {"model.safetensors", "README.md", "all_results.json"} & set(found)

@@ -32,6 +32,16 @@ TEXT = {
     "model.onnx.data": "",
     "tokenizer.json": {},
 }
+HUB_TEXT = {
+    "config.json": {"model_type": "llama", "architectures": ["LlamaForCausalLM"]},
+    "generation_config.json": {},
+    "tokenizer.json": {},
+    "onnx/model.onnx": "",
+    "onnx/model.onnx_data": "",
+    "onnx/model_q4.onnx": "",
+    "onnx/model_q4f16.onnx": "",
+    "onnx/model_quantized.onnx": "",
+}
 DIFFUSION = {
     "model_index.json": {"_class_name": "OnnxStableDiffusionPipeline"},
     "scheduler/scheduler_config.json": {},

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from shared.engines.onnx.folders import root_of
+from shared.engines.onnx.text import CONFIG as GENAI_CONFIG
 from workers.engine import EngineLoadError
 
 MAX_CONFIG_BYTES = 8 * 1024 * 1024
@@ -14,9 +16,10 @@ MAX_TOKENIZER_BYTES = 128 * 1024 * 1024
 
 
 def model_folder(path: str) -> Path:
-    """The folder of a model that is given as a folder or as a file in it."""
+    """The folder with a model's settings: the one that is given, or that of a graph, which may be in an inner one."""
     given = Path(path)
-    return given if given.is_dir() else given.parent
+    folder = given if given.is_dir() else given.parent
+    return folder if (folder / GENAI_CONFIG).is_file() else root_of(given)
 
 
 def read_text(path: Path, max_bytes: int) -> str | None:

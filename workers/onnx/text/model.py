@@ -1,9 +1,10 @@
-"""Text models in ONNX: a folder of onnxruntime-genai, opened as what the text engine needs."""
+"""Text models in ONNX: folders of onnxruntime-genai and of the hub, opened as what the text engine needs."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import onnxruntime
@@ -13,14 +14,18 @@ from workers.chat.template_source import TemplateSource
 from workers.engine import EngineLoadError
 from workers.onnx.session import open_session
 from workers.onnx.text.chat_template import read_template
+from workers.onnx.text.decoding.appending import AppendingDecoder
 from workers.onnx.text.decoding.batched import TENSORS, BatchedDecoder, can_batch
 from workers.onnx.text.decoding.generators import GeneratorDecoder, load_model
+from workers.onnx.text.decoding.hub_layout import has_grouped_attention, read_hub_settings
 from workers.onnx.text.decoding.layout import DecoderSettings, read_settings
 from workers.onnx.text.folder_files import model_folder
 from workers.onnx.text.vocabulary import FolderVocabulary, read_vocabulary
 from workers.text.model import BatchDecoder, DecoderSize
 
 log = logging.getLogger("nexa.onnx")
+
+TURNS = "%s: its graph cannot compute several requests at once: they take turns"
 
 READ_SHARE = 0.1
 """Of the time to load: reading the vocabulary."""
@@ -71,7 +76,7 @@ class OnnxTextModel:
 def open_model(
     path: str, provider: OnnxProvider, threads: int, slots: int, report: Callable[[float], None]
 ) -> OnnxTextModel:
-    """Load the model in the folder ``path``.
+    """Load the model in the folder ``path`` of onnxruntime-genai, or the graph ``path`` in a folder as the hub has it.
 
     Many sequences are computed at once if the graph can do that, else one after the other.
 
@@ -79,19 +84,38 @@ def open_model(
         EngineLoadError: the folder cannot be read, or its parts do not belong together.
     """
     folder = model_folder(path)
-    settings = read_settings(folder)
     vocabulary = read_vocabulary(path)
     report(READ_SHARE)
+    model = _open_genai if Path(path).is_dir() else partial(_open_graph, Path(path))
+    opened = model(folder, vocabulary, provider, threads, slots)
+    report(1.0)
+    return opened
+
+
+def _open_genai(
+    folder: Path, vocabulary: FolderVocabulary, provider: OnnxProvider, threads: int, slots: int
+) -> OnnxTextModel:
+    """Open a folder of onnxruntime-genai."""
+    settings = read_settings(folder)
     if settings.is_plain and settings.shares_buffer and provider in TENSORS:
         session = open_session(settings.graph, provider, threads)
-        if can_batch(settings, session, provider):
-            report(1.0)
+        if can_batch(settings, session, provider) and has_grouped_attention(settings.graph):
             return batched_model(folder, settings, vocabulary, session, provider, slots)
         del session
-    log.warning("%s: its graph cannot compute several requests at once: they take turns", folder.name)
-    model = generator_model(folder, settings, vocabulary, provider, threads, slots)
-    report(1.0)
-    return model
+    log.warning(TURNS, folder.name)
+    return generator_model(folder, settings, vocabulary, provider, threads, slots)
+
+
+def _open_graph(
+    graph: Path, folder: Path, vocabulary: FolderVocabulary, provider: OnnxProvider, threads: int, slots: int
+) -> OnnxTextModel:
+    """Open a graph of a folder in the hub's layout."""
+    session = open_session(graph, provider, threads)
+    settings = read_hub_settings(folder, graph, session)
+    if can_batch(settings, session, provider):
+        return batched_model(folder, settings, vocabulary, session, provider, slots)
+    log.warning(TURNS, folder.name)
+    return appending_model(folder, settings, vocabulary, session, provider, slots)
 
 
 def batched_model(
@@ -107,10 +131,7 @@ def batched_model(
     Raises:
         EngineLoadError: graph and vocabulary do not belong together.
     """
-    (logits,) = [one for one in session.get_outputs() if one.name == settings.names.logits]
-    width = logits.shape[-1]
-    if isinstance(width, int) and width != vocabulary.size:
-        raise EngineLoadError(f"{folder.name}: expected {width} tokens, as the graph has, got {vocabulary.size}")
+    _check_width(folder, settings, vocabulary, session)
 
     def open_decoder(size: DecoderSize) -> BatchedDecoder:
         if settings.trained_tokens < min(settings.context_tokens, size.context_tokens):  # would damage shorter texts
@@ -145,3 +166,37 @@ def generator_model(
 
     on_gpu = provider is not OnnxProvider.CPU
     return OnnxTextModel(folder, vocabulary, settings.context_tokens, slots, False, on_gpu, open_decoder)
+
+
+def appending_model(
+    folder: Path,
+    settings: DecoderSettings,
+    vocabulary: FolderVocabulary,
+    session: onnxruntime.InferenceSession,
+    provider: OnnxProvider,
+    slots: int,
+) -> OnnxTextModel:
+    """A model whose sequences are computed one after the other, with the keys and values that its graph returns.
+
+    Raises:
+        EngineLoadError: graph and vocabulary do not belong together.
+    """
+    _check_width(folder, settings, vocabulary, session)
+
+    def open_decoder(_size: DecoderSize) -> AppendingDecoder:
+        return AppendingDecoder(session, settings, vocabulary.size, provider)
+
+    on_gpu = provider is not OnnxProvider.CPU
+    return OnnxTextModel(
+        folder, vocabulary, settings.trained_tokens, slots + MORE_SEQUENCES, True, on_gpu, open_decoder
+    )
+
+
+def _check_width(
+    folder: Path, settings: DecoderSettings, vocabulary: FolderVocabulary, session: onnxruntime.InferenceSession
+) -> None:
+    """Check that a graph has the logits of a vocabulary."""
+    (logits,) = [one for one in session.get_outputs() if one.name == settings.names.logits]
+    width = logits.shape[-1]
+    if isinstance(width, int) and width != vocabulary.size:
+        raise EngineLoadError(f"{folder.name}: expected {width} tokens, as the graph has, got {vocabulary.size}")

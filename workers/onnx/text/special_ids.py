@@ -16,7 +16,7 @@ class SpecialIds:
 
     ``bos_text`` and ``eos_text`` are texts of tokens, empty if the settings do not have them. ``bos`` and ``eos`` are
     ids, the most important first. ``adds_bos`` and ``adds_eos`` are None if the tokenizer.json decides. ``size`` is the
-    number of logits.
+    number of logits. ``file`` is the one that should have the ids.
     """
 
     bos_text: str
@@ -26,6 +26,7 @@ class SpecialIds:
     adds_bos: bool | None
     adds_eos: bool | None
     size: int | None
+    file: str
 
 
 def read_special_ids(folder: Path) -> SpecialIds:
@@ -39,7 +40,9 @@ def read_special_ids(folder: Path) -> SpecialIds:
     genai = read_object(folder, "genai_config.json").get("model")
     config = read_object(folder, "config.json")
     of_model = genai if isinstance(genai, dict) else {}
-    ids = [of_model, read_object(folder, "generation_config.json"), config]
+    inner = config.get("text_config")
+    of_text = inner if isinstance(inner, dict) else {}
+    ids = [of_model, read_object(folder, "generation_config.json"), config, of_text]
     return SpecialIds(
         bos_text=_text(texts, "bos_token"),
         eos_text=_text(texts, "eos_token"),
@@ -47,7 +50,8 @@ def read_special_ids(folder: Path) -> SpecialIds:
         eos=list(_ids(ids, "eos_token_id")),
         adds_bos=_flag(tokenizer, "add_bos_token"),
         adds_eos=_flag(tokenizer, "add_eos_token"),
-        size=next(_ids([of_model, config], "vocab_size"), None),
+        size=next(_ids([of_model, config, of_text], "vocab_size"), None),
+        file="genai_config.json" if of_model else "generation_config.json",
     )
 
 

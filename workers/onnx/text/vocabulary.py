@@ -40,7 +40,7 @@ class FolderVocabulary:
         self.eos = _first_token([numbers.get(ids.eos_text), *ids.eos, *ends], texts)
         self.eog = frozenset(token for token in (self.eos, *ids.eos, *ends) if token in texts)
         if not self.eog:
-            raise EngineLoadError("genai_config.json: expected an eos_token_id of the tokenizer.json, got none")
+            raise EngineLoadError(f"{ids.file}: expected an eos_token_id of the tokenizer.json, got none")
         self.infill = infill_tokens_of(numbers)
         self._pieces = [b""] * self.size
         for token, text in texts.items():

@@ -142,7 +142,7 @@ def test_a_model_without_an_end_is_refused(tmp_path: Path) -> None:
     folder = letters_folder(tmp_path)
     (folder / "genai_config.json").unlink()
     with pytest.raises(
-        EngineLoadError, match=r"^genai_config\.json: expected an eos_token_id of the tokenizer\.json, got none$"
+        EngineLoadError, match=r"^generation_config\.json: expected an eos_token_id of the tokenizer\.json, got none$"
     ):
         read_vocabulary(str(folder))
 

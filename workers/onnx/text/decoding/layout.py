@@ -37,6 +37,7 @@ class DecoderSettings:
 
     ``shares_buffer`` says that keys and values are written into the buffers that they are read from, each sequence at
     its own position. ``is_plain`` says that one graph, with no other inputs than those named, is all there is.
+    ``heads`` are those of keys and values, 0 if the settings do not tell.
     """
 
     graph: Path
@@ -46,6 +47,7 @@ class DecoderSettings:
     names: DecoderNames
     shares_buffer: bool
     is_plain: bool
+    heads: int = 0
 
     @property
     def trained_tokens(self) -> int:
