@@ -27,15 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
     settings = ServerSettings.load(options.settings)
     open_log(settings.log_format, process=options.worker_name, own_pipe=started_by_supervisor())
     model = next(model for model in settings.models if model.name == options.model)
-    runtime = WorkerRuntime(
-        engine=build_engine(model, options.threads, options.device),
-        worker_id=options.worker_id,
-        worker_name=options.worker_name,
-        model=model.name,
-        device=options.device,
-        endpoints=Endpoints.in_folder(Path(settings.run_folder)),
-    )
     try:
+        runtime = WorkerRuntime(
+            engine=build_engine(model, options.threads, options.device),
+            worker_id=options.worker_id,
+            worker_name=options.worker_name,
+            model=model.name,
+            device=options.device,
+            endpoints=Endpoints.in_folder(Path(settings.run_folder)),
+        )
         runtime.run()
     except EngineLoadError as error:
         log.error("%s cannot be loaded: %s", model.name, error)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from shared.distribution import how_to_install
 from shared.engines.registry import engine_names, find_engine
 from shared.settings import ModelSettings
 from shared.wire.jobs import Work
@@ -114,10 +115,17 @@ def build_engine(model: ModelSettings, threads: int, device: str) -> Engine:
     """Make the engine for ``model``. Only that engine's libraries are imported.
 
     Raises:
-        EngineLoadError: there is no such engine.
+        EngineLoadError: there is no such engine, or a package that it needs is missing.
     """
     spec = find_engine(model.engine)
     if spec is None:
         raise EngineLoadError(f"engine: expected one of {', '.join(engine_names())}, got {model.engine!r}")
-    create: EngineFactory = pkgutil.resolve_name(spec.factory)
+    try:
+        create: EngineFactory = pkgutil.resolve_name(spec.factory)
+    except ImportError as error:
+        if not spec.extra:
+            raise
+        raise EngineLoadError(
+            f"models for {spec.name} need more packages ({error}): {how_to_install(spec.extra)}"
+        ) from error
     return create(model, threads, device)

@@ -22,13 +22,18 @@ def mark_models(arguments: Sequence[str]) -> tuple[str, ...]:
     found: list[str] = []
     onnx = False
     for argument in arguments:
-        is_word = argument.lower() == ONNX
+        is_word = _is_word(argument)
         onnx = onnx or is_word
         if not is_word:
             found.append(marked(argument, onnx or split_mark(argument)[0]))
-    if arguments and arguments[-1].lower() == ONNX:
+    if arguments and _is_word(arguments[-1]):
         raise OptionError(f"{ONNX}: a model is required after it; all names: nexa list {ONNX}")
     return tuple(found)
+
+
+def _is_word(argument: str) -> bool:
+    """Whether an argument is the word ``onnx``, or a mark that was typed apart from its name."""
+    return argument.lower().removesuffix(":") == ONNX
 
 
 def split_model_argument(argument: str) -> tuple[str, dict[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -145,10 +146,11 @@ def check_provider(provider: OnnxProvider) -> None:
     available = onnxruntime.get_available_providers()
     if _NAMES[provider] not in available:
         package = _PACKAGES[provider]
-        raise EngineLoadError(
-            f"onnx_provider: expected {_listed(available)}, which the installed onnxruntime has, got {provider}; "
-            f"install {package} instead of onnxruntime: pip uninstall -y onnxruntime && pip install {package}"
-        )
+        remedy = f"install {package} instead of onnxruntime: pip uninstall -y onnxruntime && pip install {package}"
+        if provider is OnnxProvider.DIRECTML and sys.platform != "win32":
+            remedy = f"{package} is for Windows only"
+        expected = f"{_listed(available)}, which the installed onnxruntime has"
+        raise EngineLoadError(f"onnx_provider: expected {expected}, got {provider}; {remedy}")
 
 
 def explain(path: Path, reason: str) -> str:

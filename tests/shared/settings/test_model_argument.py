@@ -18,6 +18,7 @@ from shared.settings.option import OptionError
         (["onnx", "onnx:a", "./b"], ("onnx:a", "onnx:./b")),
         (["ONNX", "hf:o/r:q4"], ("onnx:hf:o/r:q4",)),
         (["Onnx:a"], ("onnx:a",)),
+        (["onnx:", "a"], ("onnx:a",)),
         (["./onnx"], ("./onnx",)),
         ([], ()),
     ],
@@ -26,7 +27,7 @@ def test_the_word_marks_all_models_after_it(words: list[str], models: tuple[str,
     assert mark_models(words) == models
 
 
-@pytest.mark.parametrize("words", [["onnx"], ["a", "onnx"]])
+@pytest.mark.parametrize("words", [["onnx"], ["a", "onnx"], ["onnx:"]])
 def test_the_word_needs_a_model_after_it(words: list[str]) -> None:
     with pytest.raises(OptionError, match=r"^onnx: a model is required after it; all names: nexa list onnx$"):
         mark_models(words)

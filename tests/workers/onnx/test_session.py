@@ -116,7 +116,6 @@ def test_a_name_that_no_file_has_is_one_line(folder: Path, name: str) -> None:
     [
         (OnnxProvider.CUDA, "onnxruntime-gpu"),
         (OnnxProvider.TENSORRT, "onnxruntime-gpu"),
-        (OnnxProvider.DIRECTML, "onnxruntime-directml"),
         (OnnxProvider.OPENVINO, "onnxruntime-openvino"),
     ],
 )
@@ -127,6 +126,12 @@ def test_a_provider_that_is_not_installed_names_its_package(
     expected = f"onnx_provider: expected cpu, which the installed onnxruntime has, got {provider}; install {package} "
     with pytest.raises(EngineLoadError, match=f"^{expected}instead of onnxruntime"):
         check_provider(provider)
+
+
+def test_directml_is_for_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    with pytest.raises(EngineLoadError, match=r"got directml; onnxruntime-directml is for Windows only$"):
+        check_provider(OnnxProvider.DIRECTML)
 
 
 def test_an_unknown_reason_is_shown_without_places_in_source_code() -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from shared.distribution import how_to_install
+from shared.engines.onnx.folders import EXTRA
 from workers.diffusion.engine import PictureEngine
+from workers.engine import EngineLoadError
 from workers.onnx.images.options import OnnxPictureOptions
 from workers.onnx.images.rules import OnnxRules
 
@@ -22,12 +25,11 @@ class OnnxPictureEngine(PictureEngine):
         self._options = options
 
     def open_model(self, report: Callable[[float], None]) -> PictureModel:
-        import workers.onnx.session  # noqa: F401  # first: it says which package is missing
-
-        # isort: split
-        from workers.onnx.images.loading import load_pipeline
-        from workers.onnx.images.model import OnnxPictureModel
-
+        try:
+            from workers.onnx.images.loading import load_pipeline
+            from workers.onnx.images.model import OnnxPictureModel
+        except ImportError as error:
+            raise EngineLoadError(f"images in ONNX need more packages ({error}): {how_to_install(EXTRA)}") from None
         pipeline = load_pipeline(self._options, report)
         self._onnx_rules.has_encoder = pipeline.autoencoder.can_encode
         self._onnx_rules.layers = pipeline.reader.layers

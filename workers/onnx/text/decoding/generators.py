@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from shared.engines.onnx.providers import OnnxProvider
 from workers.engine import EngineLoadError
+from workers.onnx.session import check_provider
 from workers.onnx.text.decoding.trial import try_decoder
 from workers.onnx.text.decoding.trust import check_trusted
 from workers.text.model import BatchSlice, DecoderSize
@@ -26,14 +27,17 @@ _PROVIDERS = {
     OnnxProvider.OPENVINO: "OpenVINO",
 }
 
+_CUDA_PACKAGE = "onnxruntime-genai-cuda"
+
 
 def load_model(folder: Path, provider: OnnxProvider, threads: int) -> onnxruntime_genai.Model:
     """Load a folder with onnxruntime-genai.
 
     Raises:
-        EngineLoadError: it cannot, or the folder's settings are not to be trusted.
+        EngineLoadError: it cannot, has not this provider, or the folder's settings are not to be trusted.
     """
     check_trusted(folder)
+    check_provider(provider)
     session = {"intra_op_num_threads": threads, "session.intra_op.allow_spinning": "0"}
     try:
         config = onnxruntime_genai.Config(str(folder))
@@ -43,7 +47,10 @@ def load_model(folder: Path, provider: OnnxProvider, threads: int) -> onnxruntim
         config.overlay(json.dumps({"model": {"decoder": {"session_options": session}}}))
         return onnxruntime_genai.Model(config)
     except Exception as error:  # the library's errors have no common class
-        raise EngineLoadError(f"{folder.name}: onnxruntime-genai cannot open it: {_first_line(error)}") from None
+        reason = _first_line(error)
+        if provider.needs_cuda:
+            reason += f"; if its package lacks {provider}, {_CUDA_PACKAGE} has it"
+        raise EngineLoadError(f"{folder.name}: onnxruntime-genai cannot open it: {reason}") from None
 
 
 class GeneratorMemory:
