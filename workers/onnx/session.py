@@ -149,8 +149,10 @@ def check_provider(provider: OnnxProvider) -> None:
         remedy = f"install {package} instead of onnxruntime: pip uninstall -y onnxruntime && pip install {package}"
         if provider is OnnxProvider.DIRECTML and sys.platform != "win32":
             remedy = f"{package} is for Windows only"
-        expected = f"{_listed(available)}, which the installed onnxruntime has"
-        raise EngineLoadError(f"onnx_provider: expected {expected}, got {provider}; {remedy}")
+        found = _listed(available)
+        raise EngineLoadError(
+            f"onnx_provider: expected {found}, which the installed onnxruntime has, got {provider}; {remedy}"
+        )
 
 
 def explain(path: Path, reason: str) -> str:
