@@ -70,7 +70,8 @@ def describe_file(name: str, path: str) -> ModelDescription:
     file = Path(path)
     if not path or not file.is_file():
         modified_at = datetime.fromtimestamp(file.stat().st_mtime, UTC) if path else _EPOCH
-        return ModelDescription(hashlib.sha256(f"{name}\0{path}".encode()).hexdigest(), modified_at=modified_at)
+        size_bytes = sum(inner.stat().st_size for inner in file.rglob("*") if inner.is_file()) if path else 0
+        return ModelDescription(hashlib.sha256(f"{name}\0{path}".encode()).hexdigest(), size_bytes, modified_at)
     if file.suffix.lower() != ".gguf":
         return ModelDescription(
             hashlib.sha256(f"{name}\0{file.stat().st_size}".encode()).hexdigest(),

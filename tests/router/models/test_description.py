@@ -83,3 +83,10 @@ def test_a_model_without_a_file_has_a_digest_too(tmp_path: Path) -> None:
     assert describe_file("folder", str(tmp_path)).format == ""
     with pytest.raises(OSError, match="gone"):
         describe_file("gone", str(tmp_path / "gone.gguf"))
+
+
+def test_the_files_of_a_folder_are_its_size(tmp_path: Path) -> None:
+    (tmp_path / "onnx").mkdir()
+    (tmp_path / "config.json").write_bytes(b"{}")
+    (tmp_path / "onnx" / "model.onnx").write_bytes(b"12345")
+    assert describe_file("all-minilm", str(tmp_path)).size_bytes == 7
