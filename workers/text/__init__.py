@@ -3,7 +3,7 @@
 - ``constraints``: schemas and grammars that an answer must satisfy.
 - ``sandbox``: processes that render chat templates and compile grammars.
 - ``prompts``: from a prompt or a chat to tokens.
-- ``sampling``: drawing tokens from logits.
+- ``sampling``: drawing tokens from logits, with llama.cpp's samplers: a seed means the same in all formats.
 - ``output``: token bytes to text, stop strings.
 - ``cache``: which sequence holds which cells of the KV cache.
 - ``scheduling``: which tokens the next step computes, and whose turn it is.

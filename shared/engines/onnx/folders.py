@@ -114,10 +114,7 @@ def read_json(file: Path) -> dict[str, Any]:
     Raises:
         ModelError: the file cannot be read, is damaged, or larger than ``MAX_CONFIG_BYTES``.
     """
-    value = _read(file, {})
-    if not isinstance(value, dict):
-        raise ModelError(f"{file}: expected a JSON object of at most {MAX_CONFIG_BYTES} bytes, got something else")
-    return value
+    return as_object(str(file), _read(file, {}))
 
 
 def read_json_list(file: Path) -> list[Any]:
@@ -128,23 +125,59 @@ def read_json_list(file: Path) -> list[Any]:
     """
     value = _read(file, [])
     if not isinstance(value, list):
-        raise ModelError(f"{file}: expected a JSON list of at most {MAX_CONFIG_BYTES} bytes, got something else")
+        raise ModelError(f"{file}: expected a JSON list, got a value of another type")
+    return value
+
+
+def read_bytes(file: Path, max_bytes: int) -> bytes | None:
+    """The content of a file of a model; None if there is no such file.
+
+    Raises:
+        ModelError: the file cannot be read, is none, or larger than ``max_bytes``.
+    """
+    if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe would be waited for
+        raise ModelError(f"{file}: expected a file, got something else")
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(max_bytes + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be read: {error.strerror or error}") from None
+    if len(content) > max_bytes:
+        raise ModelError(f"{file}: expected at most {max_bytes} bytes, got more")
+    return content
+
+
+def parse_json(name: str, content: str | bytes) -> Any:
+    """The value in the JSON file ``name``.
+
+    Raises:
+        ModelError: it is damaged.
+    """
+    try:
+        return json.loads(content)
+    except RecursionError:
+        raise ModelError(f"{name}: expected JSON, got values that are nested too deeply") from None
+    except ValueError as error:
+        raise ModelError(f"{name}: expected JSON, got a file with an error: {error}") from None
+
+
+def as_object(name: str, value: Any) -> dict[str, Any]:
+    """The value of the JSON file ``name``, which must be an object.
+
+    Raises:
+        ModelError: it is not one.
+    """
+    if not isinstance(value, dict):
+        raise ModelError(f"{name}: expected a JSON object, got a value of another type")
     return value
 
 
 def _read(file: Path, absent: Any) -> Any:
-    """The value in a JSON file, ``absent`` if there is no file, None if it is damaged or too large."""
-    try:
-        with file.open("rb") as opened:
-            content = opened.read(MAX_CONFIG_BYTES + 1)
-    except FileNotFoundError:
-        return absent
-    except OSError as error:
-        raise ModelError(f"{file}: cannot be read: {error.strerror or error}") from None
-    try:
-        return json.loads(content) if len(content) <= MAX_CONFIG_BYTES else None
-    except (ValueError, RecursionError):
-        return None
+    """The value in a JSON file, ``absent`` if there is no file."""
+    content = read_bytes(file, MAX_CONFIG_BYTES)
+    return absent if content is None else parse_json(str(file), content)
 
 
 def with_variant(listing: Listing, graphs: dict[str, str]) -> str | None:

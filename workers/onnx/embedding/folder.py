@@ -77,7 +77,7 @@ class EncoderFolder:
             kind = JobKind.RERANK if JobKind.RERANK in model.kinds else JobKind.EMBEDDING
             needs_pooling = asked is None and kind is JobKind.EMBEDDING
             pooling = _stated_pooling(root, modules) if needs_pooling else asked
-        except (ModelError, OSError) as error:
+        except ModelError as error:
             raise EngineLoadError(str(error)) from None
         return cls(
             graph=Path(model.path),

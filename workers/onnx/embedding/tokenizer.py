@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
 from workers.engine import EngineLoadError
-from workers.onnx.tokenizer_json import open_tokenizer, refused_as_damaged
-
-NAME = "tokenizer.json"
+from workers.onnx.tokenizer_json import NAME, open_tokenizer, refused_as_damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +34,7 @@ class FolderTokenizer:
     """
 
     def __init__(self, root: Path, size: int | None, lowercases: bool = False) -> None:
-        self._tokenizer = _open(root)
-        self._plain = _open(root)
+        self._tokenizer, self._plain = open_tokenizer(root / NAME), open_tokenizer(root / NAME)
         self._plain.encode_special_tokens = True
         self._lowercases = lowercases
         self._size = size
@@ -94,13 +89,6 @@ class FolderTokenizer:
         """A text that the tokenizer can read: without lone surrogates."""
         text = text.encode("utf-8", "replace").decode("utf-8")
         return text.lower() if self._lowercases else text
-
-
-def _open(root: Path) -> Tokenizer:
-    tokenizer = open_tokenizer(root / NAME)
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
 
 
 def _place(whole: list[int], part: list[int], start: int) -> int:

@@ -26,7 +26,6 @@ OWN = ".decoder."
 ATTENTIONS = "cross_attentions."
 
 _TYPES: dict[str, type[np.floating[Any]]] = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-_ON_GPU = {OnnxProvider.CUDA, OnnxProvider.TENSORRT}
 
 
 @dataclass(slots=True)
@@ -66,7 +65,7 @@ class WhisperDecoder:
         self._first = open_session(files.first, provider, threads)
         self._next = self._first if files.next is None else open_session(files.next, provider, threads)
         self._folder = folder
-        self._device = "cuda" if OnnxProvider(provider) in _ON_GPU else "cpu"
+        self._device = "cuda" if OnnxProvider(provider).needs_cuda else "cpu"
         self._inputs = {each.name: each.type for each in (*self._first.get_inputs(), *self._next.get_inputs())}
         self._merged = CHOICE in self._inputs
         outputs = [each.name for each in self._first.get_outputs()]

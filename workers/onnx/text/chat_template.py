@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from shared.engines.onnx.folders import MAX_CONFIG_BYTES
 from workers.chat.template_source import TemplateSource
-from workers.onnx.text.folder_files import MAX_CONFIG_BYTES, read_object, read_text
+from workers.onnx.text.folder_files import read_object, read_text
 
 WITH_TOOLS = "tool_use"
 """The usual name of the template for chats with tools, if there are several."""

@@ -23,7 +23,7 @@ from workers.onnx.text.folder_files import model_folder
 from workers.onnx.text.vocabulary import FolderVocabulary, read_vocabulary
 from workers.text.model import BatchDecoder, DecoderSize
 
-log = logging.getLogger("nexa.onnx")
+log = logging.getLogger("nexa.text")
 
 TURNS = "%s: its graph cannot compute several requests at once: they take turns"
 

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.distribution import how_to_install
-from shared.engines.onnx.folders import EXTRA
 from workers.engine import EngineLoadError
 from workers.onnx.text.alphabet import Alphabet
-from workers.onnx.text.folder_files import MAX_TOKENIZER_BYTES, parse_object, read_text
+from workers.onnx.text.folder_files import parse_object, read_text
 from workers.onnx.text.known_tokens import INFILL, known_ends, looks_like_control
+from workers.onnx.tokenizer_json import MAX_TOKENIZER_BYTES, NAME, Tokenizer, refused_as_damaged
 
-try:
-    from tokenizers import Tokenizer
-except ImportError as missing:
-    raise EngineLoadError(f"ONNX models need the package {missing.name}: {how_to_install(EXTRA)}") from missing
-
-NAME = "tokenizer.json"
 OTHER_FORMS = ("tokenizer.model", "vocab.json", "vocab.txt", "tokenizer.bin", "tekken.json")
 MAX_TOKENS = 4 * 1024 * 1024
 TRIAL_TEXTS = ("a", "\n \t\x00\u00e9\u6f22\U0001f600")
 """Some damage shows only when a text becomes tokens."""
-
-os.environ["TOKENIZERS_PARALLELISM"] = "false"  # no threads, so that a process may fork
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +39,7 @@ class TokenizerFile:
         Raises:
             EngineLoadError: it is damaged.
         """
-        with refused_in_a_line():
+        with refused_as_damaged(NAME):
             tokenizer = Tokenizer.from_str(self.source)
             for text in TRIAL_TEXTS:
                 tokenizer.encode(text)
@@ -60,17 +48,6 @@ class TokenizerFile:
             if given != token:
                 raise EngineLoadError(f"{NAME}: added_tokens: expected the id {given} for {text!r}, got {token}")
         return tokenizer
-
-
-@contextmanager
-def refused_in_a_line() -> Iterator[None]:
-    """Make an ``EngineLoadError`` of what the package raises."""
-    try:
-        yield
-    except BaseException as error:  # it panics at some files, which is no Exception
-        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise EngineLoadError(f"{NAME}: {' '.join(str(error).split())[:300]}") from None
-        raise
 
 
 def read_tokenizer_file(folder: Path, size: int | None) -> TokenizerFile:

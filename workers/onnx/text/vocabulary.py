@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 from llguidance import LLTokenizer
-from tokenizers import Tokenizer
 
 from workers.chat.markup import SpecialTexts
 from workers.engine import EngineLoadError
@@ -14,7 +13,8 @@ from workers.onnx.text.folder_files import model_folder
 from workers.onnx.text.grammar_tokens import grammar_tokenizer
 from workers.onnx.text.known_tokens import CHANNELS, infill_tokens_of, known_ends
 from workers.onnx.text.special_ids import SpecialIds, read_special_ids
-from workers.onnx.text.tokenizer_file import MAX_TOKENS, NAME, TokenizerFile, read_tokenizer_file
+from workers.onnx.text.tokenizer_file import MAX_TOKENS, TokenizerFile, read_tokenizer_file
+from workers.onnx.tokenizer_json import NAME, Tokenizer
 
 
 class FolderVocabulary:

@@ -15,7 +15,7 @@ from workers.text.cache.credits import Credits, cost_of
 from workers.text.cache.prefix import common_prefix
 
 State = NDArray[np.uint8]
-"""llama.cpp's copy of one sequence: keys, values and positions, shape ``(bytes,)``."""
+"""A decoder's copy of one sequence's keys and values, shape ``(bytes,)``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -1,10 +1,10 @@
 """Which sequences hold which cells of the KV cache, and which are evicted when room is needed.
 
 All sequences share one pool of cells, one token each; their tokens form a :class:`RadixTree`. A new sequence that
-begins with cached tokens shares their cells, which needs no new cell and no copy (``llama_memory_seq_cp`` only marks
-the cells). Ended sequences stay cached until their cells or id are needed, or until they hold more than ``kept_cells``
-when a new sequence starts. The one with the least :class:`Credits` is evicted first, into main memory if there is a
-:class:`HostCache`, and restored for a prompt that begins like it. Of a long one, only as much of its end as is needed.
+begins with cached tokens shares their cells, which needs no new cell and no prefill. Ended sequences stay cached until
+their cells or id are needed, or until they hold more than ``kept_cells`` when a new sequence starts. The one with the
+least :class:`Credits` is evicted first, into main memory if there is a :class:`HostCache`, and restored for a prompt
+that begins like it. Of a long one, only as much of its end as is needed.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ PROMPT_TAIL_TOKENS = 16
 
 
 class KVMemory(Protocol):
-    """The operations of llama.cpp's memory that the cache needs."""
+    """What the cache needs of the memory in which a decoder keeps keys and values."""
 
     def copy_prefix(self, source: int, target: int, length: int) -> None:
-        """Share the first ``length`` cells of sequence ``source`` with ``target``."""
+        """Let ``target`` begin with the first ``length`` cells of sequence ``source``, shared or copied."""
 
     def remove(self, sequence: int) -> None:
         """Remove a sequence from all its cells. Cells without a sequence are free."""
@@ -49,7 +49,7 @@ class KVMemory(Protocol):
         """A copy of a sequence's cells."""
 
     def load(self, sequence: int, state: State) -> bool:
-        """Restore a copy into free cells, as sequence ``sequence``; False if llama.cpp refuses."""
+        """Restore a copy into free cells, as sequence ``sequence``; False if there are none."""
 
 
 class CacheFull(Exception):
@@ -57,7 +57,7 @@ class CacheFull(Exception):
 
 
 class KVCache:
-    """Sequence ids and cells of one llama.cpp context.
+    """Sequence ids and cells of one decoder.
 
     ``cells`` is the context's size in tokens, ``sequences`` the number of ids. Without ``can_share_prefixes``
     (recurrent models) nothing is matched or kept. When a sequence starts, ended ones are evicted until only
@@ -266,7 +266,7 @@ class KVCache:
         return length, saved
 
     def _restore(self, sequence: int, saved: SavedPrefix, begin: int, end: int) -> bool:
-        """Restore positions ``begin`` to ``end - 1``; False if llama.cpp refuses."""
+        """Restore positions ``begin`` to ``end - 1``; False if the memory has no cells for them."""
         assert self._host is not None
         self._host.touch(saved)
         with nullcontext() if self._costs is None else self._costs.loading.measured(len(saved.tokens)):

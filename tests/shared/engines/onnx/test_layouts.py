@@ -105,8 +105,8 @@ def test_a_missing_file_is_named(tmp_path: Path, content: dict[str, object], wit
         ),
         (TEXT, {"genai_config.json": {"model": {"type": "whisper"}}}, "expected a text model, got a speech model in"),
         (TEXT, {"genai_config.json": {}}, r"expected model\.type, the architecture of a model, got none"),
-        (TEXT, {"genai_config.json": "{"}, "expected a JSON object of at most"),
-        (ENCODER, {"config.json": "[]"}, "expected a JSON object of at most"),
+        (TEXT, {"genai_config.json": "{"}, "genai_config.json: expected JSON, got a file with an error"),
+        (ENCODER, {"config.json": "[]"}, "config.json: expected a JSON object, got a value of another type"),
     ],
 )
 def test_other_models_are_refused_in_one_line(

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.models.spm_vocabulary import spm_vocabulary
@@ -156,6 +156,7 @@ def plain(source: str) -> ModelChat:
     return ModelChat(ChatProgram(source, "", ""))
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("<|im_start>/end []INST\n sö\ua000\ua001\\ua000")))
 def test_a_prompt_is_rendered_as_without_marks_whatever_it_holds(vocabulary: LlamaVocabulary, text: str) -> None:
     for source in (CHATML, "{{ messages }}{{ messages[0] | tojson(ensure_ascii=True) }}"):

@@ -101,7 +101,7 @@ def test_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(EngineLoadError, match=r"modules\.json: expected type and path of each module"):
         read(tmp_path, {MODULES: [1]})
     (tmp_path / "m" / "modules.json").write_text("{")
-    with pytest.raises(EngineLoadError, match=r"modules\.json: expected a JSON list"):
+    with pytest.raises(EngineLoadError, match=r"modules\.json: expected JSON, got"):
         EncoderFolder.of(
             ModelSettings(
                 name="m",

@@ -244,7 +244,7 @@ def test_a_model_without_an_encoder_refuses_input_pictures(tmp_path: Path) -> No
             "unet/model.onnx: expected an input sample, got latent_sample",
         ),
         (lambda folder: (folder / "tokenizer" / "vocab.json").unlink(), "expected tokenizer.json, or vocab.json"),
-        (lambda folder: (folder / "model_index.json").write_text("{"), "model_index.json: expected a JSON object"),
+        (lambda folder: (folder / "model_index.json").write_text("{"), "model_index.json: expected JSON, got"),
         (
             lambda folder: (folder / "scheduler" / "scheduler_config.json").write_text('{"beta_start": "x"}'),
             "expected the settings of Stable Diffusion, got others",

@@ -72,7 +72,7 @@ def test_a_wrong_number_is_named(copy: Path, value: object) -> None:
 
 def test_a_damaged_settings_file_is_named(copy: Path) -> None:
     (copy / "config.json").write_text("[")
-    assert "config.json: expected a JSON object" in load_error(copy)
+    assert "config.json: expected JSON, got" in load_error(copy)
 
 
 @pytest.mark.parametrize("name", ["encoder_model", "decoder_model", "decoder_with_past_model"])

@@ -63,7 +63,7 @@ def test_half_a_character_at_the_end_is_kept(tokenizer: WhisperTokenizer) -> Non
 def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
     file = tmp_path / "tokenizer.json"
     file.write_text('{"model": ')
-    with pytest.raises(EngineLoadError, match=r"tokenizer\.json: cannot be read: [^\n]+$"):
+    with pytest.raises(EngineLoadError, match=r"tokenizer\.json: [^\n]+$"):
         WhisperTokenizer(file)
 
 

@@ -102,6 +102,7 @@ def test_texts_of_sentence_piece_vocabularies(spm: tuple[Vocabulary, FolderVocab
     check_text(*spm, text)
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_any_tokens_have_the_same_text(
     vocabulary: Vocabulary, folder_vocabulary: FolderVocabulary, data: st.DataObject

@@ -37,7 +37,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "tokenizer.json")
-    with pytest.raises(EngineLoadError, match=r"^tokenizer\.json: expected a file, got something else$"):
+    with pytest.raises(EngineLoadError, match=r"tokenizer\.json: expected a file, got something else$"):
         read_vocabulary(str(tmp_path))
 
 
@@ -84,13 +84,15 @@ def test_damage_that_shows_in_use_is_one_line(tmp_path: Path) -> None:
     model = {"type": "Unigram", "unk_id": None, "vocab": [["<end>", 0.0], ["a", -1.0], ["\u2581", -1.0]]}
     added = [added_token(0, "<end>")]
     folder = letters_folder(tmp_path, model=model, pre_tokenizer=pieces, decoder=pieces, added_tokens=added)
-    with pytest.raises(EngineLoadError, match=r"^tokenizer\.json: Encountered an unknown token"):
+    with pytest.raises(
+        EngineLoadError, match=r"^tokenizer\.json: expected a tokenizer, got damaged files: Encountered"
+    ):
         read_vocabulary(str(folder))
 
 
 def test_a_huge_file_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenizer_file, "MAX_TOKENIZER_BYTES", 1000)
-    with pytest.raises(EngineLoadError, match=r"^tokenizer\.json: expected at most 1000 bytes, got more$"):
+    with pytest.raises(EngineLoadError, match=r"tokenizer\.json: expected at most 1000 bytes, got more$"):
         read_vocabulary(str(letters_folder(tmp_path)))
 
 
@@ -134,7 +136,7 @@ def test_added_tokens_must_have_the_ids_that_they_get(tmp_path: Path) -> None:
 def test_a_damaged_file_beside_it_is_named(tmp_path: Path) -> None:
     folder = letters_folder(tmp_path)
     (folder / "tokenizer_config.json").write_text("{")
-    with pytest.raises(EngineLoadError, match=r"^tokenizer_config\.json: expected JSON"):
+    with pytest.raises(EngineLoadError, match=r"tokenizer_config\.json: expected JSON, got"):
         read_vocabulary(str(folder))
 
 

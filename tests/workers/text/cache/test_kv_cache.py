@@ -196,6 +196,7 @@ def test_what_an_owner_left_in_main_memory_is_restored_only_for_the_same_owner()
     assert filled.open_of("anna", *prompt)[1] == 40
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("ab"), TOKENS), max_size=8))
 def test_two_owners_fill_one_cache_as_they_would_fill_two(given_: list[tuple[str, list[int]]]) -> None:
     both, alone = Filled(100, 20), {owner: Filled(100, 20) for owner in "ab"}

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.workers.constraint_walks import answer_within, by_schema, text_of
@@ -28,6 +28,7 @@ class Brackets:
         return [0] * self.open if self.open <= limit else None
 
 
+@settings(deadline=None)
 @given(st.integers(1, 400), st.lists(st.integers(0, 5), min_size=400, max_size=400))
 def test_whichever_tokens_are_drawn_the_answer_is_completed(budget: int, openings: list[int]) -> None:
     text = Brackets()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workers.text.scheduling.prefill_budget import MIN_PROMPT_TOKENS, TILE_TOKENS, PrefillBudget
@@ -17,6 +17,7 @@ def test_the_prefill_budget_learns_what_keeps_a_step_near_its_target(token_s: fl
     assert budget.tokens(decoding=4) + 4 == tiles * TILE_TOKENS
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 512), st.floats(1e-6, 100.0)), max_size=30), st.integers(1, 400))
 def test_the_prefill_budget_stays_within_its_bounds_whatever_steps_take(
     steps: list[tuple[int, float]], decoding: int

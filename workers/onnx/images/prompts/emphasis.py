@@ -26,45 +26,55 @@ def weighted_texts(prompt: str) -> list[WeightedText]:
 
     A backslash makes the next bracket a plain one. The weights have been checked.
     """
-    texts: list[str] = []
-    weights: list[float] = []
-    open_brackets: dict[str, list[int]] = {"(": [], "[": []}
-
-    def close(bracket: str, factor: float) -> bool:
-        if not open_brackets[bracket]:
-            return False
-        for index in range(open_brackets[bracket].pop(), len(weights)):
-            weights[index] *= factor
-        return True
-
-    def add(text: str) -> None:
-        if text:
-            texts.append(text)
-            weights.append(1.0)
-
+    read = _Brackets()
     end = 0
     for part in _PARTS.finditer(prompt):
-        add(prompt[end : part.start()])
+        read.add(prompt[end : part.start()])
         end = part.end()
         match part[0]:
             case "(" | "[" as bracket:
-                open_brackets[bracket].append(len(texts))
-            case ")" if close("(", ROUND):
+                read.open(bracket)
+            case ")" if read.close("(", ROUND):
                 pass
-            case "]" if close("[", SQUARE):
+            case "]" if read.close("[", SQUARE):
                 pass
-            case found if part[1] is not None and close("(", _number(part[1])):
+            case found if part[1] is not None and read.close("(", _number(part[1])):
                 pass
             case found:
-                add(found[1:] if found.startswith("\\") else found)
-    add(prompt[end:])
-    while close("(", ROUND) or close("[", SQUARE):
+                read.add(found[1:] if found.startswith("\\") else found)
+    read.add(prompt[end:])
+    while read.close("(", ROUND) or read.close("[", SQUARE):
         pass
     return [
         WeightedText(text, weight, begins_chunk=index > 0)
-        for part, weight in _joined(texts, weights)
+        for part, weight in _joined(read.texts, read.weights)
         for index, text in enumerate(_BREAK.split(part))
     ]
+
+
+class _Brackets:
+    """The texts so far with their weights, and which of them the open brackets begin with."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self.weights: list[float] = []
+        self._begins: dict[str, list[int]] = {"(": [], "[": []}
+
+    def add(self, text: str) -> None:
+        if text:
+            self.texts.append(text)
+            self.weights.append(1.0)
+
+    def open(self, bracket: str) -> None:
+        self._begins[bracket].append(len(self.texts))
+
+    def close(self, bracket: str, factor: float) -> bool:
+        """Give what is in the last open bracket its weight; False if none is open."""
+        if not self._begins[bracket]:
+            return False
+        for index in range(self._begins[bracket].pop(), len(self.weights)):
+            self.weights[index] *= factor
+        return True
 
 
 def _number(text: str) -> float:

@@ -13,7 +13,7 @@ from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers
 from shared.engines.onnx.folders import read_json
 from workers.engine import EngineLoadError
 from workers.onnx.images.prompts.emphasis import WeightedText
-from workers.onnx.tokenizer_json import open_tokenizer, refused_as_damaged
+from workers.onnx.tokenizer_json import NAME, open_tokenizer, refused_as_damaged
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 CONTEXT_TOKENS = 77
@@ -78,13 +78,10 @@ class ClipTokenizer:
 
 
 def _opened(folder: Path) -> Tokenizer:
-    whole, vocabulary, merges = (folder / name for name in ("tokenizer.json", "vocab.json", "merges.txt"))
+    whole, vocabulary, merges = (folder / name for name in (NAME, "vocab.json", "merges.txt"))
     try:
         if whole.is_file():
-            tokenizer = open_tokenizer(whole)
-            tokenizer.no_truncation()
-            tokenizer.no_padding()
-            return tokenizer
+            return open_tokenizer(whole)
         with refused_as_damaged(folder):
             lines = merges.read_text(encoding="utf-8").splitlines()
             pairs = [(first, second) for line in lines for first, _, second in [line.partition(" ")] if second]

@@ -120,8 +120,11 @@ def _dpmpp_2s_ancestral(x: Latents, walk: Walk) -> Latents:
     return x
 
 
-def _dpmpp_2m(x: Latents, walk: Walk) -> Latents:
-    """DPM-Solver++(2M): Lu et al. 2022, "DPM-Solver++", algorithm 2. The last step is of first order."""
+def _two_step(x: Latents, walk: Walk, mean_length: bool) -> Latents:
+    """Steps of second order, by x0 of this one and of the former one. The first and the last are of first order.
+
+    ``h`` is the length of a step in log sigma. With ``mean_length``, steps are as long as the mean of both.
+    """
     former: Latents | None = None
     former_h = 0.0
     for number, sigma, following in walk.pairs():
@@ -130,30 +133,24 @@ def _dpmpp_2m(x: Latents, walk: Walk) -> Latents:
         if former is None or not following:
             x = _towards(x, denoised, following / sigma)
         else:
-            weight = h / (2 * former_h)
-            x = _towards(x, _mixed((1.0 + weight, denoised), (-weight, former)), following / sigma)
+            shorter, longer = sorted((h, former_h)) if mean_length else (h, former_h)
+            weight = shorter / (2 * longer)
+            guess = _mixed((1.0 + weight, denoised), (-weight, former))
+            done = -math.expm1(-(shorter + longer) / 2) if mean_length else 1.0 - following / sigma
+            x = _mixed((following / sigma, x), (done, guess))
         former, former_h = denoised, h
         walk.step_done(number, denoised)
     return x
+
+
+def _dpmpp_2m(x: Latents, walk: Walk) -> Latents:
+    """DPM-Solver++(2M): Lu et al. 2022, "DPM-Solver++", algorithm 2. The last step is of first order."""
+    return _two_step(x, walk, mean_length=False)
 
 
 def _dpmpp_2m_v2(x: Latents, walk: Walk) -> Latents:
     """As DPM-Solver++(2M), with the mean of this step's and the former one's length: smoother with few steps."""
-    former: Latents | None = None
-    former_h = 0.0
-    for number, sigma, following in walk.pairs():
-        denoised = walk.denoise(x, sigma)
-        h = math.log(sigma / following) if following else math.inf
-        if former is None or not following:
-            x = _towards(x, denoised, following / sigma)
-        else:
-            shorter, longer = sorted((h, former_h))
-            weight = shorter / (2 * longer)
-            guess = _mixed((1.0 + weight, denoised), (-weight, former))
-            x = _mixed((following / sigma, x), (-math.expm1(-(shorter + longer) / 2), guess))
-        former, former_h = denoised, h
-        walk.step_done(number, denoised)
-    return x
+    return _two_step(x, walk, mean_length=True)
 
 
 _ADAMS_BASHFORTH = ((1.0,), (3 / 2, -1 / 2), (23 / 12, -16 / 12, 5 / 12), (55 / 24, -59 / 24, 37 / 24, -9 / 24))

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from shared.engines.onnx.folders import MAX_CONFIG_BYTES
 from workers.engine import EngineLoadError
 from workers.onnx.text.decoding.layout import CONFIG
-from workers.onnx.text.folder_files import MAX_CONFIG_BYTES, read_text
+from workers.onnx.text.folder_files import read_text
 
 _REFUSED = ("library", "path", "enable_profiling")
 """What is in the names of such settings: ``custom_ops_library``, ``ep.context_file_path``, ``backend_path``."""
