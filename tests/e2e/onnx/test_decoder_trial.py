@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from shared.engines.onnx.providers import OnnxProvider
 from tests.support.onnx.made_models import made_model
 from workers.engine import EngineLoadError
 from workers.onnx.session import open_session
-from workers.onnx.text.decoding.layout import DecoderSettings, read_settings
+from workers.onnx.text.decoding.layout import CONFIG, DecoderSettings, read_settings
 from workers.onnx.text.model import batched_model, generator_model
 from workers.onnx.text.vocabulary import read_vocabulary
 from workers.text.model import BatchDecoder, DecoderSize
@@ -67,3 +68,14 @@ def test_generators_give_other_tokens_than_the_vocabulary_has(folder: Path) -> N
     model = generator_model(folder, read_settings(folder), vocabulary, OnnxProvider.CPU, 2, slots=2)
     with pytest.raises(EngineLoadError, match="expected 49153 logits for a token, got 49152"):
         model.open_decoder(SIZE)
+
+
+def test_an_error_of_generators_is_one_line(folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    config = (other / CONFIG).read_text().replace('"head_size": 64', '"head_size": 32')
+    (other / CONFIG).write_text(config)
+    settings, vocabulary = read_settings(other), read_vocabulary(str(other))
+    model = generator_model(other, settings, vocabulary, OnnxProvider.CPU, 2, slots=2)
+    with pytest.raises(EngineLoadError, match=r"^the graph does not compute .* got 32 expected 64"):
+        model.open_decoder(SIZE)
+    assert capfd.readouterr().err == ""

@@ -20,6 +20,9 @@ from workers.onnx.text.decoding.trial import try_decoder
 from workers.onnx.text.decoding.trust import check_trusted
 from workers.text.model import BatchSlice, DecoderSize
 
+ERROR, FATAL = 3, 4
+"""The least severity of what the library logs. On a CPU, its errors are raised with the same words."""
+
 _PROVIDERS = {
     OnnxProvider.CUDA: "cuda",
     OnnxProvider.TENSORRT: "NvTensorRtRtx",
@@ -38,7 +41,8 @@ def load_model(folder: Path, provider: OnnxProvider, threads: int) -> onnxruntim
     """
     check_trusted(folder)
     check_provider(provider)
-    session = {"intra_op_num_threads": threads, "session.intra_op.allow_spinning": "0"}
+    severity = FATAL if provider is OnnxProvider.CPU else ERROR
+    session = {"intra_op_num_threads": threads, "session.intra_op.allow_spinning": "0", "log_severity_level": severity}
     try:
         config = onnxruntime_genai.Config(str(folder))
         config.clear_providers()
