@@ -28,10 +28,13 @@ class OnnxPictureEngine(PictureEngine):
         try:
             from workers.onnx.images.loading import load_pipeline
             from workers.onnx.images.model import OnnxPictureModel
+            from workers.onnx.images.trial import check_together
         except ImportError as error:
             raise EngineLoadError(f"images in ONNX need more packages ({error}): {how_to_install(EXTRA)}") from None
         pipeline = load_pipeline(self._options, report)
         self._onnx_rules.has_encoder = pipeline.autoencoder.can_encode
         self._onnx_rules.layers = pipeline.reader.layers
         self._onnx_rules.size = pipeline.picture_size
-        return OnnxPictureModel(pipeline)
+        model = OnnxPictureModel(pipeline)
+        check_together(model, pipeline, self._options.path)
+        return model

@@ -17,6 +17,10 @@ Floats = NDArray[np.float32]
 Feed = NDArray[Any]
 
 
+class GraphError(PaintError):
+    """A graph failed."""
+
+
 class Interrupt:
     """Ends the graph that runs, from another thread, and lets no further one run in the same picture."""
 
@@ -32,7 +36,8 @@ class Interrupt:
         """All outputs. If it ``shrinks``, the memory that this took is given back.
 
         Raises:
-            PaintError: it failed, or the picture is cancelled.
+            GraphError: it failed.
+            PaintError: the picture is cancelled.
         """
         options = self._options = giving_back() if shrinks else onnxruntime.RunOptions()
         if self._is_cancelled():  # after the options are in place: it may be cancelled at any moment
@@ -42,7 +47,7 @@ class Interrupt:
         except Exception as error:  # onnxruntime's own errors have no common class
             if self._is_cancelled():
                 raise PaintError("it was cancelled") from None
-            raise PaintError(f"onnxruntime: {' '.join(str(error).split())[:500]}") from None
+            raise GraphError(f"onnxruntime: {' '.join(str(error).split())[:500]}") from None
         return outputs
 
     def interrupt(self) -> None:

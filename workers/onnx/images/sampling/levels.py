@@ -17,6 +17,8 @@ from workers.engine import EngineLoadError
 
 Numbers = NDArray[np.float64]
 
+MAX_TIMES = 100_000
+
 _SMALLEST_ALPHA = 2.0**-24
 """Of a model that has learnt pure noise, for which sigma is infinite."""
 
@@ -60,6 +62,8 @@ def _betas(config: Mapping[str, Any]) -> Numbers:
     if trained is not None:
         return np.asarray(trained, np.float64)
     count = int(config.get("num_train_timesteps", 1000))
+    if not 0 < count <= MAX_TIMES:
+        raise EngineLoadError(f"scheduler_config.json: num_train_timesteps: expected 1 to {MAX_TIMES}, got {count}")
     begin, end = float(config.get("beta_start", 0.0001)), float(config.get("beta_end", 0.02))
     schedule = config.get("beta_schedule", "linear")
     match schedule:
