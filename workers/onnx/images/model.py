@@ -73,7 +73,7 @@ class OnnxPictureModel:
         listener.on_sampling()
 
         def denoise(noisy: Floats, sigma: float) -> Floats:
-            found = self._pipeline.unet.denoise(noisy, sigma, conditions)
+            found = self._pipeline.unet.denoise(noisy, sigma, conditions, is_last=sigma == sigmas[-2])
             return found if mask is None or kept is None else kept + (found - kept) * mask
 
         def step_done(number: int, denoised: Floats) -> None:

@@ -88,8 +88,8 @@ class UNet:
         """The only width and height of the latents, where there is only one."""
         return self._graph.fixed("sample", 3), self._graph.fixed("sample", 2)
 
-    def denoise(self, x: Floats, sigma: float, conditions: Conditions) -> Floats:
-        """x0 of the noisy latents ``x``, 1 x 4 x height x width.
+    def denoise(self, x: Floats, sigma: float, conditions: Conditions, is_last: bool = False) -> Floats:
+        """x0 of the noisy latents ``x``, 1 x 4 x height x width. After the last one the memory is given back.
 
         Raises:
             PaintError: the graph failed, or the picture is cancelled.
@@ -97,25 +97,28 @@ class UNet:
         sample = x * np.float32(1 / math.sqrt(1 + sigma**2))
         if conditions.inpainting is not None:
             sample = np.concatenate([sample, conditions.inpainting], axis=1)
-        found = self._predict(sample, self._levels.time_of(sigma), conditions)
+        found = self._predict(sample, self._levels.time_of(sigma), conditions, is_last)
         return self._found_as_x0(x, found, sigma)
 
-    def _predict(self, sample: Floats, time: float, conditions: Conditions) -> Floats:
+    def _predict(self, sample: Floats, time: float, conditions: Conditions, is_last: bool) -> Floats:
         """What the UNet finds, with classifier-free guidance: Ho and Salimans 2022."""
         if conditions.negative is None:
-            return self._run(sample, time, [conditions.positive], conditions)[:1]
+            return self._run(sample, time, [conditions.positive], conditions, is_last)[:1]
         fixed = self._graph.fixed("sample", 0)
         if fixed == 1 or (fixed is None and sample.shape[2] * sample.shape[3] > MAX_BATCHED):
             without, with_text = (
-                self._run(sample, time, [each], conditions) for each in (conditions.negative, conditions.positive)
+                self._run(sample, time, [each], conditions, is_last)
+                for each in (conditions.negative, conditions.positive)
             )
         else:
             without, with_text = np.split(
-                self._run(sample, time, [conditions.negative, conditions.positive], conditions)[:2], 2
+                self._run(sample, time, [conditions.negative, conditions.positive], conditions, is_last)[:2], 2
             )
         return without + np.float32(conditions.guidance) * (with_text - without)
 
-    def _run(self, sample: Floats, time: float, encoded: list[EncodedPrompt], conditions: Conditions) -> Floats:
+    def _run(
+        self, sample: Floats, time: float, encoded: list[EncodedPrompt], conditions: Conditions, is_last: bool
+    ) -> Floats:
         encoded = encoded + encoded[-1:] * ((self._graph.fixed("sample", 0) or 0) - len(encoded))
         count = len(encoded)
         feeds: dict[str, Feed] = {
@@ -129,7 +132,7 @@ class UNet:
         if "text_embeds" in self._graph.shapes:
             feeds["text_embeds"] = np.concatenate([each.pooled for each in encoded if each.pooled is not None])
             feeds["time_ids"] = np.repeat(np.array([conditions.sizes], np.float32), count, axis=0)
-        return as_floats(next(iter(self._graph.run(feeds).values())))
+        return as_floats(next(iter(self._graph.run(feeds, shrinks=is_last).values())))
 
     def _timestep(self, time: float, count: int) -> Feed:
         """The time as the graph wants it: a number, one in a list, or one for each picture of the batch."""

@@ -300,3 +300,18 @@ def test_large_pictures_are_guided_one_half_after_the_other(
     monkeypatch.setattr(unet, "MAX_BATCHED", 64 * 8)
     assert isinstance(run(engine, image_job(width=side, height=64, steps=1, cfg_scale=7.0)).events[-1], Done)
     assert seen == batches
+
+
+def test_the_memory_of_a_picture_is_given_back_after_its_last_step(
+    engine: PictureEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_graph, kept = Graph.run, []
+
+    def watched(graph: Graph, feeds: Any, shrinks: bool = False) -> Any:
+        if graph.name == "unet":
+            kept.append(not shrinks)
+        return run_graph(graph, feeds, shrinks)
+
+    monkeypatch.setattr(Graph, "run", watched)
+    run(engine, image_job(sampler="euler", steps=3))
+    assert kept == [True, True, False]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,5 +44,5 @@ def test_graphs_of_other_models(tmp_path: Path, name: str, part: str, other: str
         ({"num_train_timesteps": 10**12}, "num_train_timesteps: expected 1 to 100000, got 1000000000000"),
     ],
 )
-def test_settings_that_cannot_be_used(tmp_path: Path, settings: dict[str, object], message: str) -> None:
+def test_settings_that_cannot_be_used(tmp_path: Path, settings: dict[str, Any], message: str) -> None:
     assert message in load_error(changed_pipeline(tmp_path / "m", **settings))
