@@ -9,6 +9,7 @@ from itertools import count
 from shared.distribution import how_to_install
 from shared.engines.embedding import as_asked
 from shared.engines.onnx.embedding import ONNX_EMBEDDING, check_pooling
+from shared.engines.onnx.text import ONNX_TEXT
 from shared.engines.registry import engine_names, find_engine, opens_onnx
 from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
@@ -96,11 +97,21 @@ def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
         raise ModelError(f"{spec}: cannot be read: {error.strerror or error}") from None
     _check_installed(spec, model.engine)
     options = requested.options
+    if model.engine == ONNX_TEXT.name:
+        _check_no_embeddings(requested)
     if model.engine == ONNX_EMBEDDING.name:
         check_pooling(model.path, model.kinds, options.pooling)
     engine_name, kinds = as_asked(model.engine, model.kinds, model.path, options.pooling, options.embeddings)
     name = split_mark(model.name)[1]
     return ModelSettings(**dict(options), name=name, kinds=kinds, engine=engine_name, path=str(model.path))
+
+
+def _check_no_embeddings(requested: RequestedModel) -> None:
+    """Raise :class:`OptionError` if a text model in ONNX is asked for vectors by an option of its own."""
+    origin = requested.origins.get("embeddings", "")
+    is_own = origin.startswith((f"{requested.spec}@", f"models.{requested.spec}."))
+    if requested.options.embeddings and is_own:
+        raise OptionError(f"{origin}: expected off, since text models compute vectors only in GGUF, got on")
 
 
 def _without_files(requested: RequestedModel, engine: EngineSpec, argument: str) -> ModelSettings:

@@ -9,8 +9,10 @@ import pytest
 
 from router.cli.models.finding import find_models
 from shared.errors import ModelError
+from shared.kinds import JobKind
 from shared.settings.loading import RequestedModel
 from shared.settings.model import SingleModelOptions
+from shared.settings.option import OptionError
 from tests.support.models.gguf_builder import build_gguf
 from tests.support.models.hub_server import FakeRepo, HubServer, serve_hub
 
@@ -65,3 +67,13 @@ def test_scores_of_an_encoder_without_a_classifier_are_refused(tmp_path: Path) -
     asked = RequestedModel(str(file), SingleModelOptions(pooling="rank"), {})
     with pytest.raises(ModelError, match=r"^pooling: expected mean, cls or last for encoder\.gguf, .*, got 'rank'$"):
         find_models([asked], [])
+
+
+def test_vectors_of_a_text_model_in_onnx_are_refused_if_it_is_asked_itself(tmp_path: Path) -> None:
+    (tmp_path / "genai_config.json").write_text('{"model": {"type": "llama"}}')
+    spec = f"onnx:{tmp_path}"
+    asked = RequestedModel(spec, SingleModelOptions(embeddings=True), {"embeddings": f"{spec}@embeddings"})
+    with pytest.raises(OptionError, match=r"@embeddings: expected off, .* only in GGUF, got on$"):
+        find_models([asked], [])
+    (found,) = find_models([RequestedModel(spec, asked.options, {"embeddings": "--embeddings"})], [])
+    assert found.kinds == (JobKind.TEXT,)
