@@ -15,7 +15,7 @@ PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
 UNIT = --ignore=tests/e2e --ignore=tests/clients --ignore=tests/slow --ignore=tests/more
 
-.PHONY: serve test test-clients test-slow test-more coverage bench setup setup-dev lint unit e2e clean
+.PHONY: serve test test-clients test-slow test-more coverage bench setup setup-dev onnx-models lint unit e2e clean
 
 serve: setup
 	@.venv/bin/nexa server $(MODEL) $(ARGS)
@@ -27,20 +27,19 @@ test-clients: setup-dev
 	@echo "test-clients: other people's clients (two minutes; five the first time)"
 	@$(PYTEST) tests/clients
 
-test-slow: setup-dev
+test-slow: onnx-models
 	@scripts/packages.sh
 	@echo "test-slow: a browser, the package, conversions, faults, printed examples (seven minutes)"
 	@$(PYTEST) tests/slow
 
-test-more: setup-dev
+test-more: onnx-models
 	@echo "test-more: load, faults, random picture orders (three quarters of an hour)"
 	@$(PYTEST) tests/more
 
 # Processes that are killed on purpose leave no figures.
-coverage: setup-dev
+coverage: onnx-models
 	@rm -rf build/coverage && mkdir -p build/coverage
 	@$(PYTHON) -m coverage run -m pytest $(UNIT) -n auto
-	@$(PYTHON) -m scripts.make_onnx --cached >/dev/null
 	@$(PYTHON) -m coverage run -m pytest tests/e2e -n 2 --dist loadfile
 	@$(PYTHON) -m coverage combine -q && $(PYTHON) -m coverage html -q -d build/coverage/html
 	@$(PYTHON) -m coverage report
@@ -55,18 +54,21 @@ setup:
 setup-dev:
 	@scripts/setup.sh dev
 
+# What tests need of ONNX, in the user's cache folder: 1.6 GB of packages to make them with, and the models.
+onnx-models: setup-dev
+	@$(PYTHON) -m scripts.make_onnx --cached >/dev/null
+
 lint: setup-dev
 	@echo "lint: ruff and mypy (under a minute)"
 	@.venv/bin/ruff check
 	@.venv/bin/ruff format --check
 	@.venv/bin/mypy
 
-unit: setup-dev
+unit: onnx-models
 	@echo "unit: tests of the parts, on all cores (four minutes)"
 	@$(PYTEST) $(UNIT) -n auto
 
-e2e: setup-dev
-	@$(PYTHON) -m scripts.make_onnx --cached >/dev/null
+e2e: onnx-models
 	@echo "e2e: the whole server with real models (four minutes)"
 	@$(PYTEST) tests/e2e -n 2 --dist loadfile
 
