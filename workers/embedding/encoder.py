@@ -29,7 +29,7 @@ QUICK_CHARS = 32 * 1024
 """Jobs with more text are prepared beside the others, which take milliseconds."""
 
 PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the server's log has the reason")
-NOT_FINITE = Failed(500, "the model gave numbers that are not finite for this request")
+NOT_FINITE = Failed(500, "the model gave no finite numbers for this request; the server's log may say why")
 
 log = logging.getLogger("nexa.embedding")
 

@@ -13,7 +13,7 @@ import pytest
 from shared.models.recognition import inspect_model
 from shared.settings import ModelSettings
 from shared.wire.jobs import EmbedJob, RerankJob, Truncation
-from shared.wire.payloads import Started
+from shared.wire.payloads import Done, Failed, Started
 from tests.support.engines.encoding import embed, failure_of, run, scores_of
 from tests.support.onnx.encoder_folders import (
     APPLE,
@@ -30,7 +30,8 @@ from tests.support.onnx.encoder_folders import (
     EncoderGraphFile,
     unit,
 )
-from workers.engine import Engine, EngineInfo, EngineLoadError
+from workers.embedding.encoder import NOT_FINITE
+from workers.engine import Emitted, Engine, EngineInfo, EngineJob, EngineLoadError
 from workers.onnx.embedding.factory import create
 
 POOLING = "1_Pooling/config.json"
@@ -113,6 +114,21 @@ def test_token_ids_and_dimensions(tmp_path: Path) -> None:
         assert told == "input: expected token ids of this model, from 0 to 7, got 8"
         told = failure_of(engine, EmbedJob(["red"], dimensions=5)).message
         assert told == "dimensions: expected at most 4, the size of this model's vectors, got 5"
+
+
+def test_an_input_that_the_graph_refuses_fails_alone(tmp_path: Path) -> None:
+    graph = EncoderGraphFile(inputs=("input_ids", "position_ids"))  # its table has 16 positions, which nobody tells
+    with engine_of(EncoderFolderFiles(graph).write(tmp_path / "m"), pooling="mean") as (engine, _):
+        before = embed(engine, ["red green"])
+        for number, inputs in enumerate((["red " * 20], ["red green"])):
+            engine.submit(EngineJob(str(number), EmbedJob(inputs)))
+        events: list[Emitted] = []
+        while engine.has_work():
+            events += engine.step()
+        ends = {job_id: payload for job_id, payload in events if isinstance(payload, Done | Failed)}
+        assert ends["0"] == NOT_FINITE
+        assert isinstance(ends["1"], Done)
+        assert embed(engine, ["red green"]) == pytest.approx(before)
 
 
 def test_inputs_that_are_too_long(tmp_path: Path) -> None:
