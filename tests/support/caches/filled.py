@@ -37,8 +37,9 @@ class Filled:
         kept_cells: int | None = None,
         host: HostCache | None = None,
         costs: CopyCosts | None = None,
+        shares_cells: bool = True,
     ) -> None:
-        self.memory = FakeKVMemory()
+        self.memory = FakeKVMemory(shares_cells)
         self.cache = KVCache(self.memory, cells, sequences, can_share_prefixes, kept_cells, host, costs)
 
     def open(self, *tokens: int) -> tuple[int, int]:

@@ -9,9 +9,13 @@ from numpy.typing import NDArray
 
 
 class FakeKVMemory:
-    """A cell is free as soon as no sequence owns it. A copied prefix is shared, as in llama.cpp."""
+    """A cell is free as soon as no sequence owns it.
 
-    def __init__(self) -> None:
+    A copied prefix is shared, as in llama.cpp, or has cells of its own.
+    """
+
+    def __init__(self, shares_cells: bool = True) -> None:
+        self.shares_cells = shares_cells
         self.owned: dict[int, dict[int, int]] = {}
         self.token_of: dict[int, int] = {}
         self.loads = 0
@@ -37,6 +41,11 @@ class FakeKVMemory:
     def copy_prefix(self, source: int, target: int, length: int) -> None:
         """Share the first cells of ``source`` with ``target``."""
         cells = self.owned.setdefault(target, {})
+        if not self.shares_cells:
+            for position, token in enumerate(self.tokens(source)[:length]):
+                cells[position] = next(self._new_cells)
+                self.token_of[cells[position]] = token
+            return
         assert not any(position in cells for position in range(length)), f"sequence {target} has a beginning already"
         cells.update({position: self.owned[source][position] for position in range(length)})
 

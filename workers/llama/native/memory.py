@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 class LlamaMemory:
     """The memory of one context. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_cache`."""
 
+    shares_cells = True
+
     def __init__(self, context: int) -> None:
         self._context = context
         self._memory = llama_cpp.llama_get_memory(context)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence as Tokens
 from collections.abc import Set
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Protocol
 
 from workers.text.cache.copy_costs import CopyCosts
@@ -31,7 +31,12 @@ PROMPT_TAIL_TOKENS = 16
 
 
 class KVMemory(Protocol):
-    """What the cache needs of the memory in which a decoder keeps keys and values."""
+    """What the cache needs of the memory in which a decoder keeps keys and values.
+
+    With ``shares_cells``, sequences that begin alike hold those cells together; without, each has its own.
+    """
+
+    shares_cells: bool
 
     def copy_prefix(self, source: int, target: int, length: int) -> None:
         """Let ``target`` begin with the first ``length`` cells of sequence ``source``, shared or copied."""
@@ -91,7 +96,7 @@ class KVCache:
     @property
     def used_cells(self) -> int:
         """Cells of running and ended sequences."""
-        return self._tree.size
+        return self._held()
 
     @property
     def total_cells(self) -> int:
@@ -118,9 +123,13 @@ class KVCache:
         Raises:
             CacheFull: all ids belong to running sequences.
         """
+        if not self._memory.shares_cells:
+            with suppress(CacheFull):  # then less of it is copied
+                self.reserve(len(tokens))
         saved_length, saved = self._saved_beyond(tokens, self.match(tokens, owner), owner)
         sequence = self._take_id()  # may evict a part of the match
-        length, node = self._tree.match(tokens if self._can_share_prefixes else [], owner)
+        most = len(tokens) if self._memory.shares_cells else max(self._free(), 0)
+        length, node = self._tree.match(tokens[:most] if self._can_share_prefixes else [], owner)
         going_on = any(_goes_on(length, self._prompts[s]) for s in node.sequences if s in self._kept)
         if saved is not None and self._restore(sequence, saved, length, saved_length):
             going_on = going_on or _goes_on(saved_length, saved.prompt_length)
@@ -142,8 +151,9 @@ class KVCache:
         It is as if the running sequences ``ended`` had ended. Does not evict.
         """
         without = {*self._kept, *ended}
-        shared = self._tree.held_beside(tokens, without, owner) if self._can_share_prefixes else 0
-        return self._cells - self._tree.size_without(without) >= len(tokens) - shared + others
+        shares = self._can_share_prefixes and self._memory.shares_cells
+        shared = self._tree.held_beside(tokens, without, owner) if shares else 0
+        return self._cells - self._held(without) >= len(tokens) - shared + others
 
     def reserve(self, cells: int) -> None:
         """Make room for ``cells`` more tokens, evicting ended sequences if needed.
@@ -192,10 +202,13 @@ class KVCache:
             self._evict(sequence)
 
     def _free(self) -> int:
-        return self._cells - self._tree.size
+        return self._cells - self._held()
 
-    def _cells_of_running(self) -> int:
-        return self._tree.size_without({*self._kept})
+    def _held(self, without: Set[int] = frozenset()) -> int:
+        """The cells of all sequences, but for those that only ``without`` hold."""
+        if self._memory.shares_cells:
+            return self._tree.size_without(without) if without else self._tree.size
+        return sum(self._tree.length_of(sequence) for sequence in self._prompts if sequence not in without)
 
     def _cost(self, sequence: int) -> float:
         """What it costs to compute again what only this sequence holds."""
@@ -203,12 +216,12 @@ class KVCache:
 
     def _holding(self) -> list[int]:
         """The ended sequences that hold cells of their own."""
-        return [sequence for sequence in self._kept if self._tree.own_size(sequence)]
+        return [s for s in self._kept if self._tree.own_size(s) or not self._memory.shares_cells]
 
     def _trim(self) -> None:
         """Evict until few cells are kept. What main memory takes is not lost, so the order is that of the last use."""
         host = self._host if self._host is not None and self._host.is_used else None
-        while self._tree.size - self._cells_of_running() > self._kept_cells:
+        while self._held() - self._held({*self._kept}) > self._kept_cells:
             kept = self._holding()
             if host is None:
                 self._evict(self._kept.least(kept))

@@ -218,3 +218,12 @@ def test_a_prefix_is_restored_though_main_memory_drops_it_for_what_is_evicted_fo
         sequence, _ = filled.open(*tokens)
         filled.cache.keep(sequence)
     assert filled.open(*prompt)[1] == 40
+
+
+@pytest.mark.parametrize("shares_cells", [True, False])
+def test_a_copied_prefix_takes_cells_of_its_own(shares_cells: bool) -> None:
+    filled = Filled(cells=20, shares_cells=shares_cells)
+    filled.open(*range(12))
+    assert filled.cache.would_fit([*range(12), 99], 0) is shares_cells
+    assert filled.open(*range(6), 99) == (1, 6)
+    assert filled.cache.used_cells == (13 if shares_cells else 19)

@@ -119,6 +119,20 @@ class CuttingCacheMachine(HostedCacheMachine):
         return Filled(kept_cells=6, host=HostCache(8 * 3))
 
 
+class CopyingCacheMachine(HostedCacheMachine):
+    """The same with a memory that copies prefixes, and no ended sequence beside a new one."""
+
+    def filled_cache(self) -> Filled:
+        super().filled_cache()
+        return Filled(kept_cells=0, host=HostCache(8 * 20), shares_cells=False)
+
+
+TestCopyingCacheAgainstRealTokens = CopyingCacheMachine.TestCase
+
+
+TestCopyingCacheAgainstRealTokens.settings = settings(max_examples=80, stateful_step_count=25, deadline=None)
+
+
 TestCuttingCacheAgainstRealTokens = CuttingCacheMachine.TestCase
 
 

@@ -58,6 +58,8 @@ class CacheCell:
 class AppendedMemory:
     """The keys and values of each sequence. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_cache`."""
 
+    shares_cells = True
+
     def __init__(self, cells: Sequence[CacheCell], device: str) -> None:
         self._cells = cells
         self._device = device

@@ -60,6 +60,8 @@ def load_model(folder: Path, provider: OnnxProvider, threads: int) -> onnxruntim
 class GeneratorMemory:
     """The generators by sequence. They share nothing, so only :meth:`remove` and :meth:`cut` have a meaning."""
 
+    shares_cells = True
+
     def __init__(self) -> None:
         self.generators: dict[int, onnxruntime_genai.Generator] = {}
 

@@ -22,6 +22,8 @@ class CacheRows:
     A sequence gets the lowest free row when it needs one. In tensors of a GPU nothing is copied, saved or moved.
     """
 
+    shares_cells = False
+
     def __init__(self, tensors: list[RowTensor]) -> None:
         self._tensors = tensors
         self._arrays = [tensor.array for tensor in tensors if isinstance(tensor, MainMemoryTensor)]
