@@ -24,7 +24,7 @@ from workers.engine import EngineLoadError
 from workers.onnx.session import open_session
 from workers.onnx.text.decoding.generators import load_model
 from workers.onnx.text.decoding.layout import read_settings
-from workers.onnx.text.model import OnnxTextModel, batched_model, generator_model
+from workers.onnx.text.model import OnnxTextModel, OpenedFolder, batched_model, generator_model
 from workers.onnx.text.vocabulary import read_vocabulary
 from workers.text.model import BatchDecoder, BatchSlice, DecoderSize
 
@@ -63,8 +63,9 @@ def main() -> int:
 def _ways(folder: Path, users: int, threads: int) -> tuple[dict[str, Decode], Callable[[str], list[int]]]:
     settings, vocabulary = read_settings(folder), read_vocabulary(str(folder))
     session = open_session(settings.graph, OnnxProvider.CPU, threads)
-    together = batched_model(folder, settings, vocabulary, session, OnnxProvider.CPU, users)
-    generators = generator_model(folder, settings, vocabulary, OnnxProvider.CPU, threads, users)
+    opened = OpenedFolder(folder, settings, vocabulary, OnnxProvider.CPU, users)
+    together = batched_model(opened, session)
+    generators = generator_model(opened, threads)
     engine = onnxruntime_genai.Engine(load_model(folder, OnnxProvider.CPU, threads))
     size = DecoderSize(users * CONTEXT_TOKENS, users, CONTEXT_TOKENS, 256, threads)
     ways: dict[str, Decode] = {

@@ -13,7 +13,7 @@ from tests.support.onnx.made_models import made_model
 from workers.engine import EngineLoadError
 from workers.onnx.session import open_session
 from workers.onnx.text.decoding.layout import CONFIG, DecoderSettings, read_settings
-from workers.onnx.text.model import batched_model, generator_model
+from workers.onnx.text.model import OpenedFolder, batched_model, generator_model
 from workers.onnx.text.vocabulary import read_vocabulary
 from workers.text.model import BatchDecoder, DecoderSize
 
@@ -29,7 +29,7 @@ def folder() -> Path:
 def open_batched(folder: Path, settings: DecoderSettings, size: DecoderSize) -> BatchDecoder:
     """The decoder of a folder with other settings than its own."""
     session = open_session(settings.graph, OnnxProvider.CPU, 2)
-    model = batched_model(folder, settings, read_vocabulary(str(folder)), session, OnnxProvider.CPU, slots=2)
+    model = batched_model(OpenedFolder(folder, settings, read_vocabulary(str(folder)), OnnxProvider.CPU, 2), session)
     return model.open_decoder(size)
 
 
@@ -57,7 +57,7 @@ def test_a_context_with_two_rotations(folder: Path) -> None:
 
 def test_the_context_is_longer_than_generators_allow(folder: Path) -> None:
     vocabulary = read_vocabulary(str(folder))
-    model = generator_model(folder, read_settings(folder), vocabulary, OnnxProvider.CPU, 2, slots=2)
+    model = generator_model(OpenedFolder(folder, read_settings(folder), vocabulary, OnnxProvider.CPU, 2), 2)
     with pytest.raises(EngineLoadError, match=r"max_length \(8193\)"):
         model.open_decoder(replace(SIZE, context_tokens=8193))
 
@@ -65,7 +65,7 @@ def test_the_context_is_longer_than_generators_allow(folder: Path) -> None:
 def test_generators_give_other_tokens_than_the_vocabulary_has(folder: Path) -> None:
     vocabulary = read_vocabulary(str(folder))
     vocabulary.size += 1
-    model = generator_model(folder, read_settings(folder), vocabulary, OnnxProvider.CPU, 2, slots=2)
+    model = generator_model(OpenedFolder(folder, read_settings(folder), vocabulary, OnnxProvider.CPU, 2), 2)
     with pytest.raises(EngineLoadError, match="expected 49153 logits for a token, got 49152"):
         model.open_decoder(SIZE)
 
@@ -75,7 +75,7 @@ def test_an_error_of_generators_is_one_line(folder: Path, tmp_path: Path, capfd:
     config = (other / CONFIG).read_text().replace('"head_size": 64', '"head_size": 32')
     (other / CONFIG).write_text(config)
     settings, vocabulary = read_settings(other), read_vocabulary(str(other))
-    model = generator_model(other, settings, vocabulary, OnnxProvider.CPU, 2, slots=2)
+    model = generator_model(OpenedFolder(other, settings, vocabulary, OnnxProvider.CPU, 2), 2)
     with pytest.raises(EngineLoadError, match=r"^the graph does not compute .* got 32 expected 64"):
         model.open_decoder(SIZE)
     assert capfd.readouterr().err == ""

@@ -19,7 +19,7 @@ from workers.onnx.text.decoding.appending import AppendingDecoder
 from workers.onnx.text.decoding.batched import BatchedDecoder
 from workers.onnx.text.decoding.hub_layout import read_hub_settings
 from workers.onnx.text.decoding.layout import read_settings
-from workers.onnx.text.model import OnnxTextModel, generator_model, open_model
+from workers.onnx.text.model import OnnxTextModel, OpenedFolder, generator_model, open_model
 from workers.onnx.text.vocabulary import read_vocabulary
 from workers.text.model import BatchDecoder, BatchSlice, DecoderSize
 
@@ -151,7 +151,9 @@ def one_by_one(decoder: BatchDecoder, tokens: list[int]) -> NDArray[np.float32]:
 
 @pytest.mark.parametrize("opened", [GENAI], indirect=True)
 def test_generators_say_the_same(folder: Path, prompts: list[list[int]], expected: list[list[int]]) -> None:
-    model = generator_model(folder, read_settings(folder), read_vocabulary(str(folder)), OnnxProvider.CPU, 2, SLOTS)
+    model = generator_model(
+        OpenedFolder(folder, read_settings(folder), read_vocabulary(str(folder)), OnnxProvider.CPU, SLOTS), 2
+    )
     decoder = model.open_decoder(SIZE)
     assert not isinstance(decoder, BatchedDecoder)
     running, computed = {number: list(prompts[number]) for number in range(3)}, dict.fromkeys(range(3), 0)

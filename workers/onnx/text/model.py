@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -34,25 +35,34 @@ MORE_SEQUENCES = 4
 """Ended sequences that may keep their rows until others need them. Main memory has the rest."""
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedFolder:
+    """A model's folder as it was read, with what computes it, for up to ``slots`` texts at once."""
+
+    folder: Path
+    settings: DecoderSettings
+    vocabulary: FolderVocabulary
+    provider: OnnxProvider
+    slots: int
+
+
 class OnnxTextModel:
     """A loaded model. ``open_decoder`` and the other properties are those of :class:`workers.text.model.TextModel`."""
 
     def __init__(
         self,
-        folder: Path,
-        vocabulary: FolderVocabulary,
+        opened: OpenedFolder,
         trained_tokens: int,
         max_sequences: int,
         can_share_prefixes: bool,
-        on_gpu: bool,
         open_decoder: Callable[[DecoderSize], BatchDecoder],
     ) -> None:
-        self._folder = folder
-        self.vocabulary = vocabulary
+        self._folder = opened.folder
+        self.vocabulary = opened.vocabulary
         self.trained_tokens = trained_tokens
         self.max_sequences = max_sequences
         self.can_share_prefixes = can_share_prefixes
-        self.on_gpu = on_gpu
+        self.on_gpu = opened.provider is not OnnxProvider.CPU
         self._open_decoder: Callable[[DecoderSize], BatchDecoder] | None = open_decoder
 
     def template(self) -> TemplateSource | None:
@@ -97,13 +107,14 @@ def _open_genai(
 ) -> OnnxTextModel:
     """Open a folder of onnxruntime-genai."""
     settings = read_settings(folder)
+    opened = OpenedFolder(folder, settings, vocabulary, provider, slots)
     if settings.is_plain and settings.shares_buffer and provider in TENSORS:
         session = open_session(settings.graph, provider, threads)
         if can_batch(settings, session, provider) and has_grouped_attention(settings.graph):
-            return batched_model(folder, settings, vocabulary, session, provider, slots)
+            return batched_model(opened, session)
         del session
     log.warning(TURNS, folder.name)
-    return generator_model(folder, settings, vocabulary, provider, threads, slots)
+    return generator_model(opened, threads)
 
 
 def _open_graph(
@@ -112,91 +123,65 @@ def _open_graph(
     """Open a graph of a folder in the hub's layout."""
     session = open_session(graph, provider, threads)
     settings = read_hub_settings(folder, graph, session)
+    opened = OpenedFolder(folder, settings, vocabulary, provider, slots)
     if can_batch(settings, session, provider):
-        return batched_model(folder, settings, vocabulary, session, provider, slots)
+        return batched_model(opened, session)
     log.warning(TURNS, folder.name)
-    return appending_model(folder, settings, vocabulary, session, provider, slots)
+    return appending_model(opened, session)
 
 
-def batched_model(
-    folder: Path,
-    settings: DecoderSettings,
-    vocabulary: FolderVocabulary,
-    session: onnxruntime.InferenceSession,
-    provider: OnnxProvider,
-    slots: int,
-) -> OnnxTextModel:
+def batched_model(opened: OpenedFolder, session: onnxruntime.InferenceSession) -> OnnxTextModel:
     """A model whose sequences are computed together.
 
     Raises:
         EngineLoadError: graph and vocabulary do not belong together.
     """
-    _check_width(folder, settings, vocabulary, session)
+    _check_width(opened, session)
+    settings, provider = opened.settings, opened.provider
 
     def open_decoder(size: DecoderSize) -> BatchedDecoder:
         if settings.trained_tokens < min(settings.context_tokens, size.context_tokens):  # would damage shorter texts
             problem = f"--nctx: expected at most {settings.trained_tokens}, as models of type {settings.type} compute"
             raise EngineLoadError(f"{problem} longer texts in another way, got {size.context_tokens}")
-        return BatchedDecoder(session, settings.names, settings.head_size, vocabulary.size, size, provider)
+        return BatchedDecoder(session, settings.names, settings.head_size, opened.vocabulary.size, size, provider)
 
     in_main_memory = provider is OnnxProvider.CPU
-    most = slots + (MORE_SEQUENCES if in_main_memory else 0)
-    return OnnxTextModel(
-        folder, vocabulary, settings.trained_tokens, most, in_main_memory, not in_main_memory, open_decoder
-    )
+    most = opened.slots + (MORE_SEQUENCES if in_main_memory else 0)
+    return OnnxTextModel(opened, settings.trained_tokens, most, in_main_memory, open_decoder)
 
 
-def generator_model(
-    folder: Path,
-    settings: DecoderSettings,
-    vocabulary: FolderVocabulary,
-    provider: OnnxProvider,
-    threads: int,
-    slots: int,
-) -> OnnxTextModel:
+def generator_model(opened: OpenedFolder, threads: int) -> OnnxTextModel:
     """A model whose sequences are computed one after the other, by onnxruntime-genai.
 
     Raises:
         EngineLoadError: the library cannot open it.
     """
-    model = load_model(folder, provider, threads)
+    model = load_model(opened.folder, opened.provider, threads)
 
     def open_decoder(size: DecoderSize) -> GeneratorDecoder:
-        return GeneratorDecoder(model, vocabulary.size, size)
+        return GeneratorDecoder(model, opened.vocabulary.size, size)
 
-    on_gpu = provider is not OnnxProvider.CPU
-    return OnnxTextModel(folder, vocabulary, settings.context_tokens, slots, False, on_gpu, open_decoder)
+    return OnnxTextModel(opened, opened.settings.context_tokens, opened.slots, False, open_decoder)
 
 
-def appending_model(
-    folder: Path,
-    settings: DecoderSettings,
-    vocabulary: FolderVocabulary,
-    session: onnxruntime.InferenceSession,
-    provider: OnnxProvider,
-    slots: int,
-) -> OnnxTextModel:
+def appending_model(opened: OpenedFolder, session: onnxruntime.InferenceSession) -> OnnxTextModel:
     """A model whose sequences are computed one after the other, with the keys and values that its graph returns.
 
     Raises:
         EngineLoadError: graph and vocabulary do not belong together.
     """
-    _check_width(folder, settings, vocabulary, session)
+    _check_width(opened, session)
 
     def open_decoder(_size: DecoderSize) -> AppendingDecoder:
-        return AppendingDecoder(session, settings, vocabulary.size, provider)
+        return AppendingDecoder(session, opened.settings, opened.vocabulary.size, opened.provider)
 
-    on_gpu = provider is not OnnxProvider.CPU
-    return OnnxTextModel(
-        folder, vocabulary, settings.trained_tokens, slots + MORE_SEQUENCES, True, on_gpu, open_decoder
-    )
+    return OnnxTextModel(opened, opened.settings.trained_tokens, opened.slots + MORE_SEQUENCES, True, open_decoder)
 
 
-def _check_width(
-    folder: Path, settings: DecoderSettings, vocabulary: FolderVocabulary, session: onnxruntime.InferenceSession
-) -> None:
+def _check_width(opened: OpenedFolder, session: onnxruntime.InferenceSession) -> None:
     """Check that a graph has the logits of a vocabulary."""
-    (logits,) = [one for one in session.get_outputs() if one.name == settings.names.logits]
+    (logits,) = [one for one in session.get_outputs() if one.name == opened.settings.names.logits]
     width = logits.shape[-1]
-    if isinstance(width, int) and width != vocabulary.size:
-        raise EngineLoadError(f"{folder.name}: expected {width} tokens, as the graph has, got {vocabulary.size}")
+    if isinstance(width, int) and width != opened.vocabulary.size:
+        got = opened.vocabulary.size
+        raise EngineLoadError(f"{opened.folder.name}: expected {width} tokens, as the graph has, got {got}")
