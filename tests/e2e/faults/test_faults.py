@@ -22,7 +22,7 @@ STORY: dict[str, Any] = {"prompt": "Once upon a time", "max_tokens": 60, "temper
 @pytest.fixture(scope="module", params=FORMS)
 def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """``nexa server --workers 2 smollm2``, and the same model in ONNX."""
-    models = embedded(request.param, tmp_path_factory.mktemp("onnx"))
+    models = embedded(request.param, tmp_path_factory.mktemp("onnx"), "text-fp32")
     with running("--workers", "2", "--nctx", "2048", *models) as server:
         yield server
 
