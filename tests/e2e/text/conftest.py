@@ -11,7 +11,14 @@ from tests.support.running_server import RunningServer, running
 
 
 @pytest.fixture(scope="session", params=FORMS)
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+def form(request: pytest.FixtureRequest) -> str:
+    """The form of the model."""
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def server(form: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     """``nexa server smollm2``, or ``nexa server onnx FOLDER/smollm2``, with one worker."""
-    with running(*embedded(request.param, tmp_path_factory.mktemp("onnx"))) as ready:
+    with running(*embedded(form, tmp_path_factory.mktemp("onnx"))) as ready:
         yield ready

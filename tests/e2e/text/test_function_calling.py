@@ -20,7 +20,7 @@ USER_DETAIL = {
 }
 
 
-def test_documented_call(server: RunningServer) -> None:
+def test_documented_call(server: RunningServer, form: str) -> None:
     body = {
         "messages": [{"role": "user", "content": "Extract Jason is 25 years old"}],
         "tools": [{"type": "function", "function": USER_DETAIL}],
@@ -34,8 +34,11 @@ def test_documented_call(server: RunningServer) -> None:
     assert message["tool_calls"][0]["id"].startswith("call__0_UserDetail_cmpl-")
     assert message["function_call"] == message["tool_calls"][0]["function"]
     arguments = json.loads(message["function_call"]["arguments"])
-    assert arguments.keys() == {"name", "age"}  # with coarse weights the name may be another word
-    assert arguments["age"] == 25
+    if form == "onnx":  # its weights are coarser: the name is another word
+        assert isinstance(arguments.pop("name"), str)
+        assert arguments == {"age": 25}
+    else:
+        assert arguments == {"name": "Jason", "age": 25}
 
 
 def test_sixteen_schemas_at_once(server: RunningServer) -> None:
