@@ -12,6 +12,7 @@ from router.api.images.family import IMAGES
 from router.api.missing.family import MISSING
 from router.api.ollama.family import OLLAMA
 from router.api.responses.family import RESPONSES
+from router.api.server.family import SERVER
 from router.api.text.family import TEXT
 
 FAMILIES = (
@@ -25,6 +26,7 @@ FAMILIES = (
     FILES,
     BATCHES,
     ADMIN,
+    SERVER,
     MISSING,
 )
 

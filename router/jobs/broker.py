@@ -15,6 +15,7 @@ from router.jobs.completion import Completion
 from router.jobs.dispatch import Dispatcher
 from router.jobs.failover import Failover
 from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.lines import UserShare
 from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
 from router.jobs.served import ServedModel, find_model, find_named
@@ -160,6 +161,10 @@ class Broker:
         """The number of waiting jobs of each model."""
         lines = self._dispatcher.lines
         return {model: sum(len(line.queue) for line in lines.of_model(model)) for model in lines.models}
+
+    def user_shares(self) -> list[UserShare]:
+        """Who has waiting or running jobs, by model."""
+        return self._dispatcher.lines.shares()
 
     @property
     def failovers(self) -> Counter[str]:

@@ -24,6 +24,16 @@ class JobLine:
     rate: ServiceRate
 
 
+@dataclass(frozen=True, slots=True)
+class UserShare:
+    """How many jobs of a model a user has: waiting in the router, and sent to workers."""
+
+    model: str
+    user: str
+    waiting: int
+    running: int
+
+
 class Lines:
     """The lines of all models."""
 
@@ -46,3 +56,13 @@ class Lines:
     def of_model(self, model: str) -> tuple[JobLine, ...]:
         """The lines of a model, that of the quick jobs without a slot first."""
         return self._of_model[model]
+
+    def shares(self) -> list[UserShare]:
+        """Who has jobs of which model now, in a stable order."""
+        found: dict[tuple[str, str], tuple[int, int]] = {}
+        for model, lines in self._of_model.items():
+            for line in lines:
+                for user, (waiting, running) in line.queue.count_by_user().items():
+                    before = found.get((model, user), (0, 0))
+                    found[model, user] = before[0] + waiting, before[1] + running
+        return [UserShare(model, user, *counts) for (model, user), counts in sorted(found.items())]

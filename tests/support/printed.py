@@ -10,6 +10,7 @@ from typing import Any
 from tests.support.documents import REPOSITORY
 
 API_DOCUMENTS = (
+    "docs/administration.md",
     "docs/api.md",
     "docs/batches.md",
     "docs/embeddings.md",

@@ -160,6 +160,13 @@ class FairQueue:
         """The number of users with waiting jobs."""
         return len({user for users in self._waiting.values() for user in users})
 
+    def count_by_user(self) -> dict[str, tuple[int, int]]:
+        """The numbers of each user's waiting and running jobs; users without any are left out."""
+        waiting = Counter(job.request.user for job in self._returned)
+        for users in self._waiting.values():
+            waiting.update({user: len(jobs) for user, jobs in users.items()})
+        return {user: (waiting[user], self._running[user]) for user in sorted({*waiting, *self._running})}
+
     def position(self, job: Job) -> int:
         """The approximate place of a job in the queue, from 1; 0 if it does not wait here.
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from router.jobs.broker import Broker
 from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.lines import UserShare
 from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.served import ServedModel
 from router.jobs.workers.control import WorkerControl
@@ -88,6 +89,7 @@ class FakeBroker(Broker):
     in_turn: bool = False
     missing: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
+    shares: list[UserShare] = field(default_factory=list)
     cancelled: list[Job] = field(default_factory=list)
     released: list[Job] = field(default_factory=list)
     control: FakeControl = field(default_factory=FakeControl)
@@ -134,6 +136,12 @@ class FakeBroker(Broker):
 
     def workers(self) -> list[WorkerRow]:
         return [ROW]
+
+    def queue_lengths(self) -> dict[str, int]:
+        return {"smol": sum(share.waiting for share in self.shares)}
+
+    def user_shares(self) -> list[UserShare]:
+        return self.shares
 
     def served_models(self) -> list[ServedModel]:
         return [ServedModel(MODEL.name, MODEL.kinds, MODEL.aliases, 2048, not self.missing)]

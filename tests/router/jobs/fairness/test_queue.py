@@ -51,6 +51,15 @@ def test_a_hundred_jobs_of_one_user_do_not_delay_another_users_single_job() -> N
     assert popped(queue).index("rare-100") == 1
 
 
+def test_each_users_jobs_are_counted_waiting_returned_and_running() -> None:
+    queue = filled("anna", "anna", "anna", "bob")
+    queue.push(job_of("anna", 4, priority=Priority.BATCH))
+    first, _ = pop(queue), pop(queue)
+    assert first.request.user == "anna"
+    queue.push_front(first)
+    assert queue.count_by_user() == {"anna": (4, 0), "bob": (0, 1)}
+
+
 def test_a_lost_job_that_waits_for_its_next_attempt_does_not_hold_up_others() -> None:
     queue = filled("lost", "other")
     lost = pop(queue)

@@ -1,0 +1,107 @@
+"""The response of ``/v1/server``: what a page must know of this server to offer what it can do."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from shared.kinds import JobKind
+
+
+class Medium(StrEnum):
+    """What models take and give."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    AUDIO = "audio"
+    VECTOR = "vector"
+    SCORE = "score"
+
+
+MEDIA: dict[JobKind, tuple[tuple[Medium, ...], tuple[Medium, ...]]] = {
+    JobKind.TEXT: ((Medium.TEXT,), (Medium.TEXT,)),
+    JobKind.IMAGE: ((Medium.TEXT, Medium.IMAGE), (Medium.IMAGE,)),
+    JobKind.SPEECH: ((Medium.AUDIO,), (Medium.TEXT,)),
+    JobKind.EMBEDDING: ((Medium.TEXT,), (Medium.VECTOR,)),
+    JobKind.RERANK: ((Medium.TEXT,), (Medium.SCORE,)),
+}
+"""What the models of each kind take and give."""
+
+
+class ModelState(StrEnum):
+    """The state of a model: that of the worker which serves it, or will be the first to."""
+
+    READY = "ready"
+    LOADING = "loading"
+    DRAINING = "draining"
+    DRAINED = "drained"
+    FAILED = "failed"
+
+
+class CallerObject(BaseModel):
+    """Who asks, and what they may do."""
+
+    key: str | None = Field(description="The name of the caller's key; null without a named key.")
+    user: str = Field(description="The caller as `queues` names it: the key's name, or the address.")
+    operator: bool = Field(description="Whether they may see all users' jobs and usage.")
+    control: bool = Field(description="Whether they may control workers, models and keys from a page of this server.")
+
+
+class ModelStatus(BaseModel):
+    """A model, its state and its load."""
+
+    id: str
+    aliases: list[str]
+    kinds: list[JobKind]
+    inputs: list[Medium] = Field(description="What it takes; of a text model, what a chat may hold.")
+    outputs: list[Medium] = Field(description="What it gives.")
+    state: ModelState
+    progress: float | None = Field(description="Loaded share of a model that is loading, if its engine tells it.")
+    detail: str = Field(description="Why it is not ready.")
+    context_length: int | None = Field(description="Context window in tokens, where it is known.")
+    max_image_side: int | None = Field(description="Largest width and height of a picture, in pixels.")
+    workers: int
+    ready_workers: int
+    slots: int = Field(description="Jobs that its ready workers run at once.")
+    running: int = Field(description="Jobs that its workers run.")
+    waiting: int = Field(description="Jobs that wait for it, in the router and in its workers.")
+    tokens_per_s: float
+
+
+class QueueShare(BaseModel):
+    """The jobs of one user for one model."""
+
+    model: str
+    user: str
+    waiting: int
+    running: int
+
+
+class ServerLimits(BaseModel):
+    """Limits of requests; the caller's own, where keys have them."""
+
+    max_upload_bytes: int
+    max_body_bytes: int
+    max_text_bytes: int
+    max_timeout_s: float
+    resume_timeout_s: float = Field(description="How long a resumable stream waits for its client.")
+    resume_streams: int
+    max_running: int | None = Field(description="The caller's requests that may run at a time; null for no limit.")
+    max_queued: int = Field(description="The caller's requests that may wait for a model at a time.")
+
+
+class ServerObject(BaseModel):
+    """The server as a page needs it."""
+
+    object: Literal["server"] = "server"
+    version: str | None
+    started: int = Field(description="Seconds since the epoch.")
+    caller: CallerObject
+    needs_key: bool = Field(description="Whether requests need a key.")
+    https: bool = Field(description="Whether the request came by HTTPS, at least to a trusted proxy.")
+    ca: bool = Field(description="Whether `/nexa-ca.crt` has the certificate of this machine's own authority.")
+    models: list[ModelStatus]
+    queues: list[QueueShare] = Field(description="Who has jobs now; others than the operator see their own only.")
+    limits: ServerLimits
