@@ -52,12 +52,12 @@ def test_a_hundred_jobs_of_one_user_do_not_delay_another_users_single_job() -> N
 
 
 def test_each_users_jobs_are_counted_waiting_returned_and_running() -> None:
-    queue = filled("anna", "anna", "anna", "bob")
+    queue = filled("anna", "anna", "bob", "carl")
+    lost, bobs = pop(queue), pop(queue)
+    assert (lost.request.user, bobs.request.user) == ("anna", "bob")
     queue.push(job_of("anna", 4, priority=Priority.BATCH))
-    first, _ = pop(queue), pop(queue)
-    assert first.request.user == "anna"
-    queue.push_front(first)
-    assert queue.count_by_user() == {"anna": (4, 0), "bob": (0, 1)}
+    queue.push_front(lost)
+    assert queue.count_by_user() == {"anna": (3, 0), "bob": (0, 1), "carl": (1, 0)}
 
 
 def test_a_lost_job_that_waits_for_its_next_attempt_does_not_hold_up_others() -> None:
