@@ -58,7 +58,14 @@ class Broker:
         self._completion = Completion(self._dispatcher, link)
         self._failover = Failover(workers, self._dispatcher, self._completion, link)
         self._receiver = Receiver(
-            router_id, workers, self._prober, self._dispatcher, self._completion, self._failover, link
+            router_id,
+            workers,
+            self._prober,
+            self._dispatcher,
+            self._completion,
+            self._failover,
+            link,
+            is_ready=lambda: self.readiness()[0],
         )
         self._started_at_s = time.monotonic()
         self._stand_ins: set[str] = set()

@@ -43,7 +43,7 @@ Restore = Callable[[str, Orphan], bool]
 
 
 class Receiver:
-    """Applies each message to its jobs and workers.
+    """Applies each message to its jobs and workers. ``is_ready`` tells whether every model has a ready worker.
 
     ``restore`` is called for each job that a worker has from an earlier run of the router.
     """
@@ -57,6 +57,7 @@ class Receiver:
         completion: Completion,
         failover: Failover,
         link: RouterLink,
+        is_ready: Callable[[], bool],
     ) -> None:
         self._router_id = router_id
         self._workers = workers
@@ -65,6 +66,7 @@ class Receiver:
         self._completion = completion
         self._failover = failover
         self._link = link
+        self._is_ready = is_ready
         self._jobs = dispatcher.jobs
         self.restore: Restore = lambda worker_id, orphan: False
 
@@ -180,7 +182,7 @@ class Receiver:
         self._dispatcher.dispatch(worker.heartbeat.model)
 
     def _on_roster(self, roster: Roster) -> None:
-        self._link.send_alive()
         for worker in self._workers.read_roster(roster):
             self._failover.lose(worker, "it exited")
+        self._link.send_alive(self._is_ready())
         self._failover.fail_hopeless()

@@ -282,9 +282,13 @@ class RestartWorkers(Struct, tag=16, frozen=True):
 
 
 class RouterAlive(Struct, tag=17, frozen=True):
-    """The router's answer to each :class:`Roster`, from its event loop: a router without answers hangs."""
+    """The router's answer to each :class:`Roster`, from its event loop: a router without answers hangs.
+
+    ``ready`` is what ``GET /ready`` says: whether every model has a ready worker.
+    """
 
     pid: int
+    ready: bool
 
 
 HEARTBEAT_INTERVAL_S = 0.5

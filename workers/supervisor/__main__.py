@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import shutil
 import signal
 import socket
@@ -24,6 +25,7 @@ from workers.supervisor.placing.local import LocalPlacer
 from workers.supervisor.placing.needs import needs_of
 from workers.supervisor.processes.output import LineForwarder
 from workers.supervisor.replica import worker_names
+from workers.supervisor.service_manager import ServiceManager
 from workers.supervisor.supervisor import Supervisor
 
 
@@ -54,7 +56,8 @@ async def _serve(settings: ServerSettings, file: SettingsFile, listeners: Sequen
     on_line = LineForwarder(settings.log_format)
     router = partial(router_command, file, [listener.fileno() for listener in listeners])
     placer = LocalPlacer(partial(worker_command, file), _assignments(settings), on_line)
-    return await Supervisor(settings, listeners, router, placer, open_display(settings.log_format), on_line).run()
+    display, manager = open_display(settings.log_format), ServiceManager.of_environment(os.environ)
+    return await Supervisor(settings, listeners, router, placer, display, on_line, service_manager=manager).run()
 
 
 def _assignments(settings: ServerSettings) -> dict[str, DeviceAssignment]:

@@ -119,6 +119,18 @@ def open_display(log_format: str) -> Display:
     return LiveDisplay() if log_format == "text" and sys.stderr.isatty() else LogDisplay(log_format)
 
 
+def summary(workers: Sequence[WorkerLine], url: str) -> str:
+    """All workers in one line: what is not ready by itself, with the reason."""
+    ready = [worker.name for worker in workers if worker.state is WorkerState.READY]
+    other = [
+        f"{worker.name} {worker.state_text}" + (f" ({worker.detail})" if worker.detail else "")
+        for worker in workers
+        if worker.state is not WorkerState.READY
+    ]
+    serving = [f"serving {', '.join(ready)} at {url}"] if ready else []
+    return "; ".join(serving + other)
+
+
 def announcement(url: str, models: Sequence[ModelSettings], needs_key: bool, ollama_url: str = "") -> str:
     """The server's address and the base URLs of clients, with an example command for each kind of job."""
     names = ", ".join(model.name for model in models)

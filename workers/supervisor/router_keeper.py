@@ -8,6 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from shared.wire.messages import RouterAlive
 from workers.supervisor.processes.exits import MemoryFigures, explain_exit
 from workers.supervisor.processes.process import ChildProcess, Command, LineSink
 
@@ -41,9 +42,15 @@ class RouterKeeper:
         self._early_errors = 0
         self._heard_at_s = 0.0
         self.answers = False
+        self.ready = False
         self._killed_because = ""
         self.last_lines: list[str] = []
         self.detail = ""
+
+    @property
+    def lives(self) -> bool:
+        """Whether the router has answered lately."""
+        return self.answers and time.monotonic() - self._heard_at_s <= SILENCE_S
 
     @property
     def pid(self) -> int | None:
@@ -70,10 +77,10 @@ class RouterKeeper:
             else:
                 return
 
-    def heard(self, pid: int) -> None:
-        """Note that the router with this pid has answered."""
-        if pid == self.pid:
-            self.answers = True
+    def heard(self, message: RouterAlive) -> None:
+        """Note that the router has answered, if it is the one that runs."""
+        if message.pid == self.pid:
+            self.answers, self.ready = True, message.ready
             self._heard_at_s = time.monotonic()
 
     def forgive(self) -> None:
@@ -110,7 +117,7 @@ class RouterKeeper:
             self._child.kill()
 
     async def _run_once(self) -> int:
-        self._heard_at_s, self.answers, self._killed_because = time.monotonic(), False, ""
+        self._heard_at_s, self.answers, self.ready, self._killed_because = time.monotonic(), False, False, ""
         try:
             self._child = await ChildProcess.spawn("router", self._launch(), self._on_line)
         except OSError as error:

@@ -19,7 +19,7 @@ from shared.wire.messages import HEARTBEAT_INTERVAL_S, ControlMessage, Heartbeat
 from shared.wire.run_folder import NoRunFolder, restore_run_folder
 from shared.wire.transport import Endpoints
 from workers.supervisor.bus import SupervisorBus
-from workers.supervisor.display import Display, WorkerLine, announcement
+from workers.supervisor.display import Display, WorkerLine, announcement, summary
 from workers.supervisor.listener import url_of
 from workers.supervisor.orders import Orders
 from workers.supervisor.placing.placer import Placer
@@ -27,6 +27,7 @@ from workers.supervisor.processes.process import Command, LineSink
 from workers.supervisor.reload import restart_on_change
 from workers.supervisor.replica import Replica, WorkerLimits, worker_names
 from workers.supervisor.router_keeper import RouterKeeper
+from workers.supervisor.service_manager import ServiceManager
 
 ROUTER_STOP_MARGIN_S = 5.0
 _SHOWN_LINES = 8
@@ -52,6 +53,7 @@ class Supervisor:
         display: shows the workers' states.
         on_line: called with each line of the router's output.
         limits: when a worker counts as hung, and how restarts are spaced.
+        service_manager: is told how the server is.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class Supervisor:
         display: Display,
         on_line: LineSink,
         limits: WorkerLimits | None = None,
+        service_manager: ServiceManager | None = None,
     ) -> None:
         self._settings = settings
         self._folder = Path(settings.run_folder)
@@ -72,6 +75,7 @@ class Supervisor:
         self._display = display
         self._url, *further = [url_of(listener, "https" if settings.ssl_certfile else "http") for listener in listeners]
         self._ollama_url = further[0] if further else ""
+        self._service_manager = service_manager or ServiceManager()
         self._serving = False
         self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
         self._killed_by: int | None = None
@@ -113,6 +117,7 @@ class Supervisor:
 
     async def _shut_down(self, end: _End) -> int:
         """Stop all processes; returns the exit code."""
+        self._service_manager.stopping("failed" if end is _End.FAILED else "finishing running requests")
         for listener in self._listeners:
             listener.close()
         self._display.close()
@@ -148,6 +153,7 @@ class Supervisor:
                 child.check()
             self._keep_folder()
             self._publish()
+            self._report()
 
     def _router_in_folder(self) -> Command:
         self._keep_folder()  # the router binds sockets there
@@ -173,7 +179,7 @@ class Supervisor:
 
     def _on_control(self, message: ControlMessage) -> None:
         if isinstance(message, RouterAlive):
-            self.router.heard(message.pid)
+            self.router.heard(message)
         else:
             self._orders.take(message)
 
@@ -182,7 +188,8 @@ class Supervisor:
         self._publish()
         if self._end.done():
             return
-        self._display.update([WorkerLine(r.name, r.state, r.loading, r.location, r.detail) for r in self.replicas])
+        self._display.update(self._lines())
+        self._report()
         states = {replica.state for replica in self.replicas}
         if states == {WorkerState.FAILED}:
             replica = self.replicas[0]
@@ -193,6 +200,14 @@ class Supervisor:
             serving = [model for model in self._settings.models if model.name in ready]
             announced = announcement(self._url, serving, self._settings.key_required, self._ollama_url)
             self._display.serving(announced, self._url)
+
+    def _lines(self) -> list[WorkerLine]:
+        return [WorkerLine(r.name, r.state, r.loading, r.location, r.detail) for r in self.replicas]
+
+    def _report(self) -> None:
+        """Tell the service manager how the server is, unless it is ending."""
+        if not self._end.done():
+            self._service_manager.report(self.router.ready, self.router.lives, summary(self._lines(), self._url))
 
     def _publish(self) -> None:
         self._bus.publish([replica.status() for replica in self.replicas])

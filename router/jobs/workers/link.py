@@ -74,9 +74,9 @@ class RouterLink:
         """Send an operator's order; it is queued until the supervisor is connected."""
         self._control.send(encode(order), zmq.NOBLOCK)
 
-    def send_alive(self) -> None:
-        """Tell the supervisor that the event loop runs."""
-        self._control.send(encode(RouterAlive(os.getpid())), zmq.NOBLOCK)
+    def send_alive(self, ready: bool) -> None:
+        """Tell the supervisor that the event loop runs, and whether every model has a ready worker."""
+        self._control.send(encode(RouterAlive(os.getpid(), ready)), zmq.NOBLOCK)
 
     def keep_bound(self) -> None:
         """Bind again what has lost its file: workers that start, or come back, could not connect."""

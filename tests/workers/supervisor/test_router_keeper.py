@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.wire.messages import RouterAlive
 from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import until
 from workers.supervisor.router_keeper import SILENCE_S, START_S, RouterKeeper
@@ -70,7 +71,7 @@ def test_a_silent_router_hangs_after_ten_seconds_and_gets_more_time_to_start(
     async def story(keeper: RouterKeeper) -> None:
         first = keeper.pid
         if has_answered:
-            keeper.heard(first or 0)
+            keeper.heard(RouterAlive(first or 0, ready=False))
         clock.move(limit_s - 1)
         keeper.check()
         assert (keeper.pid, keeper.detail) == (first, "")
@@ -85,9 +86,9 @@ def test_a_silent_router_hangs_after_ten_seconds_and_gets_more_time_to_start(
 def test_late_answers_of_an_earlier_router_do_not_count(clock: Clock, folder: Path) -> None:
     async def story(keeper: RouterKeeper) -> None:
         first = keeper.pid or 0
-        keeper.heard(first)
+        keeper.heard(RouterAlive(first, ready=False))
         clock.move(SILENCE_S)
-        keeper.heard(first + 1)
+        keeper.heard(RouterAlive(first + 1, ready=False))
         keeper.check()
         await replaced(keeper, first)
 
@@ -96,7 +97,7 @@ def test_late_answers_of_an_earlier_router_do_not_count(clock: Clock, folder: Pa
 
 def test_a_supervisor_that_was_suspended_itself_blames_nobody(clock: Clock, folder: Path) -> None:
     async def story(keeper: RouterKeeper) -> None:
-        keeper.heard(keeper.pid or 0)
+        keeper.heard(RouterAlive(keeper.pid or 0, ready=False))
         clock.move(3600.0)
         keeper.forgive()
         keeper.check()
@@ -112,12 +113,31 @@ def test_a_supervisor_that_was_suspended_itself_blames_nobody(clock: Clock, fold
 @pytest.mark.parametrize("ending", ["stop", "restart"])
 def test_a_router_that_ends_is_silent_for_as_long_as_it_may_take(clock: Clock, folder: Path, ending: str) -> None:
     async def story(keeper: RouterKeeper) -> None:
-        keeper.heard(keeper.pid or 0)
+        keeper.heard(RouterAlive(keeper.pid or 0, ready=False))
         task = asyncio.create_task(keeper.stop(30.0) if ending == "stop" else keeper.restart())
         await asyncio.sleep(0)
         clock.move(SILENCE_S)
         keeper.check()
         await task
         assert keeper.detail == ""
+
+    play(folder, story)
+
+
+def test_a_router_lives_while_it_answers(folder: Path, clock: Clock) -> None:
+    async def story(keeper: RouterKeeper) -> None:
+        assert (keeper.lives, keeper.ready) == (False, False)
+        keeper.heard(RouterAlive(keeper.pid or 0, ready=True))
+        assert (keeper.lives, keeper.ready) == (True, True)
+        clock.move(SILENCE_S + 1)
+        assert not keeper.lives
+
+    play(folder, story)
+
+
+def test_the_answer_of_another_router_does_not_count(folder: Path, clock: Clock) -> None:
+    async def story(keeper: RouterKeeper) -> None:
+        keeper.heard(RouterAlive(1, ready=True))
+        assert (keeper.lives, keeper.ready) == (False, False)
 
     play(folder, story)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +73,16 @@ def test_each_roster_is_answered_with_a_sign_of_life() -> None:
         for _ in range(2):
             worker.publish_roster(WorkerState.READY)
             await server.round_trip(worker)
-            assert supervisor.next_order() == RouterAlive(os.getpid())
+            assert supervisor.next_order() == RouterAlive(os.getpid(), ready=True)
+
+    with_supervisor(test)
+
+
+def test_a_router_without_a_ready_worker_answers_that_it_is_not_ready() -> None:
+    async def test(server: BrokerServer, supervisor: SupervisorEnd) -> None:
+        worker = await server.ready_worker("a", "smol-0")
+        worker.publish_roster(WorkerState.EXITED)
+        assert await asyncio.to_thread(supervisor.next_order) == RouterAlive(os.getpid(), ready=False)
 
     with_supervisor(test)
 

@@ -18,7 +18,16 @@ import zmq
 from shared import exit_codes
 from shared.parent import die_with_parent
 from shared.wire.codec import encode
-from shared.wire.messages import HEARTBEAT_TOPIC, ROSTER_TOPIC, EngineStats, Heartbeat, RouterAlive, WorkerState
+from shared.wire.messages import (
+    BUS_MESSAGES,
+    HEARTBEAT_TOPIC,
+    ROSTER_TOPIC,
+    EngineStats,
+    Heartbeat,
+    Roster,
+    RouterAlive,
+    WorkerState,
+)
 from shared.wire.transport import Endpoints, open_socket
 
 BEAT_S = 0.05
@@ -93,8 +102,10 @@ def answer_rosters(folder: Path) -> None:
     bus.bind(endpoints.router_bus)
     control.connect(endpoints.control)
     while True:
-        bus.recv_multipart()
-        control.send(encode(RouterAlive(os.getpid())))
+        roster = BUS_MESSAGES.decode(bus.recv_multipart()[1])
+        assert isinstance(roster, Roster)
+        ready = all(worker.state is WorkerState.READY for worker in roster.workers)
+        control.send(encode(RouterAlive(os.getpid(), ready)))
 
 
 def record(folder: Path, line: str) -> None:

@@ -6,6 +6,7 @@ Tests that run a supervisor in their own process build it from here too.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from workers.supervisor.processes.output import LineForwarder
 from workers.supervisor.processes.process import Command
 from workers.supervisor.replica import WorkerLimits, worker_names
 from workers.supervisor.restarts import RestartPolicy
+from workers.supervisor.service_manager import ServiceManager
 from workers.supervisor.supervisor import Supervisor
 
 CHILD = Path(__file__).with_name("child.py")
@@ -57,7 +59,9 @@ def quick_restarts() -> RestartPolicy:
 LIMITS = WorkerLimits(silence_s=1.0, stop_s=3.0, restarts=quick_restarts)
 
 
-def build_supervisor(launch: StandInLaunch, limits: WorkerLimits | None = None) -> Supervisor:
+def build_supervisor(
+    launch: StandInLaunch, limits: WorkerLimits | None = None, service_manager: ServiceManager | None = None
+) -> Supervisor:
     models = tuple(
         ModelSettings(name=name, kinds=(JobKind.TEXT,), engine="echo", path="", workers=launch.count)
         for name in launch.workers
@@ -67,12 +71,14 @@ def build_supervisor(launch: StandInLaunch, limits: WorkerLimits | None = None) 
     on_line = LineForwarder("text")
     placer = LocalPlacer(launch.worker, assignments, on_line)
     listener = open_listener("127.0.0.1", 0)
-    return Supervisor(settings, [listener], launch.router, placer, LogDisplay("text"), on_line, limits or LIMITS)
+    limits = limits or LIMITS
+    display = LogDisplay("text")
+    return Supervisor(settings, [listener], launch.router, placer, display, on_line, limits, service_manager)
 
 
 async def serve(folder: Path, router: str, workers: list[str]) -> int:
     launch = StandInLaunch(folder, router, {f"m{n}": behaviour for n, behaviour in enumerate(workers)})
-    return await build_supervisor(launch).run()
+    return await build_supervisor(launch, service_manager=ServiceManager.of_environment(os.environ)).run()
 
 
 if __name__ == "__main__":
