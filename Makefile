@@ -13,7 +13,7 @@ ARGS ?=
 EXTRAS ?=
 PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
-UNIT = --ignore=tests/e2e --ignore=tests/clients --ignore=tests/slow --ignore=tests/more
+UNIT = --ignore=tests/e2e --ignore=tests/page --ignore=tests/clients --ignore=tests/slow --ignore=tests/more
 
 .PHONY: serve test test-clients test-slow test-more coverage bench setup setup-dev onnx-models lint unit e2e clean
 

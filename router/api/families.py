@@ -11,6 +11,7 @@ from router.api.files.family import FILES
 from router.api.images.family import IMAGES
 from router.api.missing.family import MISSING
 from router.api.ollama.family import OLLAMA
+from router.api.page.family import PAGE
 from router.api.responses.family import RESPONSES
 from router.api.server.family import SERVER
 from router.api.text.family import TEXT
@@ -27,6 +28,7 @@ FAMILIES = (
     BATCHES,
     ADMIN,
     SERVER,
+    PAGE,
     MISSING,
 )
 

@@ -110,6 +110,10 @@ class ServerOptions(BaseModel):
         ),
     ] = False
 
+    no_page: Annotated[bool, Option(Switch(), "serve no page at /, only the APIs", Group.NETWORK, flag="--no-page")] = (
+        False
+    )
+
     queue_limit: Annotated[
         int,
         Option(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from router.api.endpoint_family import EndpointFamily
-from router.api.ollama import embedding, front, inference, listing, store
+from router.api.ollama import embedding, inference, listing, store
 from router.api.ollama.errors import write_ollama_error
 from router.schemas.missing import MissingApi
 
@@ -17,7 +17,6 @@ _OPERATIONS = {
 
 OLLAMA = EndpointFamily(
     routers=(inference.router, embedding.router, listing.router, listing.shown_router, store.router),
-    open_routers=(front.open_router,),
     text_paths=frozenset({*_OPERATIONS, "/api/show", "/api/pull", "/api/delete", "/api/copy"}),
     operations=_OPERATIONS,
     quiet_paths=frozenset({"/", "/api/version", "/api/tags", "/api/ps"}),

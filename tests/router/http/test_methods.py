@@ -148,6 +148,6 @@ def test_a_slash_too_many_is_redirected_relatively(method: str, path: str, locat
     assert str(outer).partition("?")[0] == f"https://ai.example/nexa{path.partition('?')[0].rstrip('/')}"
 
 
-@pytest.mark.parametrize("path", ["/", "//", "/nothing/", "//evil.example/", "/v1/jobs//"])
+@pytest.mark.parametrize("path", ["//", "/nothing/", "//evil.example/", "/v1/jobs//"])
 def test_a_slash_too_many_on_no_path_is_404(path: str) -> None:
     assert ask(FakeBroker(), "GET", f"http://nexa{path}").status_code == 404

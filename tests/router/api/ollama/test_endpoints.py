@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
-import httpx
 import pytest
 
 from shared.settings import ServerSettings
-from tests.support.router.client import app_of, ask
+from tests.support.router.client import ask
 from tests.support.router.fake_broker import MODEL, FakeBroker
 
 BODY = '{"model": "smol", "prompt": "Hi", "stream": false}'
@@ -63,21 +60,3 @@ def test_what_there_is_not_is_a_501(method: str, path: str) -> None:
     assert answer.status_code == 501
     if method == "POST":
         assert f"{path}': this server has no " in answer.json()["error"]
-
-
-@pytest.mark.parametrize(("port", "status"), [(11434, 200), (8000, 404)])
-def test_the_front_is_ollamas_on_its_port_only(port: int, status: int) -> None:
-    settings = ServerSettings(models=(MODEL,), run_folder="", ollama_port=11434, api_key="secret")
-
-    async def go(method: str) -> httpx.Response:
-        transport = httpx.ASGITransport(app=app_of(FakeBroker(settings=settings)))
-        async with httpx.AsyncClient(transport=transport, base_url=f"http://nexa:{port}") as client:
-            return await client.request(method, "/")
-
-    answer = asyncio.run(go("GET"))
-    assert answer.status_code == asyncio.run(go("HEAD")).status_code == status
-    assert (answer.text == "Ollama is running") == (status == 200)
-
-
-def test_without_the_port_there_is_no_front() -> None:
-    assert ask(FakeBroker(), "GET", "/").json()["error"]["type"] == "not_found_error"

@@ -1,0 +1,67 @@
+/** What the server is and can do, kept up to date while the page is visible. */
+import { computed, signal } from "@preact/signals";
+
+import { requestJson } from "./client";
+import { pause } from "./connection";
+import { ApiError, OfflineError } from "./errors";
+
+export type Kind = "text" | "image" | "transcription" | "embedding" | "speech";
+
+export interface ServedModel {
+  readonly id: string;
+  readonly aliases: readonly string[];
+  readonly kinds: readonly string[];
+  /** What a chat may hold: `text`, later `image` and `audio`. */
+  readonly inputs: readonly string[];
+  readonly state: string;
+  /** 0 to 1 while it loads, where the engine knows it. */
+  readonly progress: number | null;
+  readonly detail: string;
+  readonly context_length: number | null;
+  readonly slots: number;
+  readonly running: number;
+  readonly waiting: number;
+  readonly tokens_per_s: number;
+}
+
+export interface ServerState {
+  readonly version: string;
+  readonly caller: { readonly key: string | null; readonly operator: boolean; readonly control: boolean };
+  readonly needs_key: boolean;
+  readonly https: boolean;
+  readonly ca: boolean;
+  readonly models: readonly ServedModel[];
+}
+
+const POLL_MS = 2000;
+
+/** The last answer of `GET /v1/server`; null before the first one. */
+export const server = signal<ServerState | null>(null);
+export const serverError = signal<string | null>(null);
+
+/** The served models of a kind. */
+export function modelsOf(kind: string): readonly ServedModel[] {
+  return server.value?.models.filter((model) => model.kinds.includes(kind)) ?? [];
+}
+
+export const isOperator = computed(() => server.value?.caller.operator ?? false);
+
+/** Ask once. */
+export async function refreshServer(): Promise<void> {
+  try {
+    server.value = await requestJson<ServerState>("v1/server");
+    serverError.value = null;
+  } catch (error) {
+    if (error instanceof OfflineError) return; // the banner says so
+    if (!(error instanceof ApiError)) throw error;
+    serverError.value = error.message;
+  }
+}
+
+/** Ask again and again while the page is visible; never returns. */
+export async function keepServerFresh(): Promise<never> {
+  for (;;) {
+    if (!document.hidden) await refreshServer();
+    await pause(POLL_MS);
+  }
+}

@@ -1,0 +1,13 @@
+import { render } from "preact";
+
+import { keepServerFresh } from "./api/server";
+import { followHash } from "./app/route";
+import { Shell } from "./app/shell";
+import { applyTheme } from "./app/theme";
+
+const page = document.getElementById("page");
+if (page === null) throw new Error("#page is missing in index.html");
+applyTheme();
+followHash();
+render(<Shell />, page);
+void keepServerFresh();

@@ -1,0 +1,27 @@
+/** All words of the page, in English. A translation is a copy of this file. */
+export const en = {
+  app: {
+    name: "nexa",
+    views: { chat: "Chat", pictures: "Pictures", speech: "Speech", status: "Status" },
+    navigation: "Views",
+    skip: "Skip to the content",
+    loading: "Loading …",
+    offline: "The server cannot be reached. Trying again …",
+    cancel: "Cancel",
+    close: "Close",
+    themes: { system: "Colours: as the system", light: "Colours: light", dark: "Colours: dark" },
+  },
+  key: {
+    title: "API key",
+    reason: "This server wants a key. Whoever runs it can give you one.",
+    label: "Key",
+    wrong: "The server does not know this key.",
+    keep: "Keep it in this browser",
+    use: "Use this key",
+    forget: "Forget the API key",
+  },
+  chat: {},
+  pictures: {},
+  speech: {},
+  status: {},
+};
