@@ -88,6 +88,4 @@ for _built in _FILES.values():
     if _built.path != INDEX:
         router.get(f"/{_built.path}", include_in_schema=False)(_endpoint(_built))
 
-PAGE = EndpointFamily(
-    open_routers=(router,), quiet_paths=frozenset(f"/{path}" for path in _FILES if path != INDEX)
-)
+PAGE = EndpointFamily(open_routers=(router,), quiet_paths=frozenset(f"/{path}" for path in _FILES if path != INDEX))

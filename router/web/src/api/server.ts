@@ -5,32 +5,52 @@ import { requestJson } from "./client";
 import { pause } from "./connection";
 import { ApiError, OfflineError } from "./errors";
 
-export type Kind = "text" | "image" | "transcription" | "embedding" | "speech";
-
 export interface ServedModel {
   readonly id: string;
   readonly aliases: readonly string[];
   readonly kinds: readonly string[];
   /** What a chat may hold: `text`, later `image` and `audio`. */
   readonly inputs: readonly string[];
+  /** What it gives: `text`, `image`, `audio`, `vector`, `score`. */
+  readonly outputs: readonly string[];
   readonly state: string;
   /** 0 to 1 while it loads, where the engine knows it. */
   readonly progress: number | null;
   readonly detail: string;
   readonly context_length: number | null;
+  readonly max_image_side: number | null;
+  readonly workers: number;
+  readonly ready_workers: number;
   readonly slots: number;
   readonly running: number;
   readonly waiting: number;
   readonly tokens_per_s: number;
 }
 
+/** The jobs of a user with a model. */
+export interface Queue {
+  readonly user: string;
+  readonly model: string;
+  readonly running: number;
+  readonly waiting: number;
+}
+
 export interface ServerState {
   readonly version: string;
-  readonly caller: { readonly key: string | null; readonly operator: boolean; readonly control: boolean };
+  readonly started: number;
+  readonly caller: {
+    readonly key: string | null;
+    readonly user: string;
+    readonly operator: boolean;
+    /** Whether this page may give orders. */
+    readonly control: boolean;
+  };
   readonly needs_key: boolean;
   readonly https: boolean;
   readonly ca: boolean;
   readonly models: readonly ServedModel[];
+  readonly queues: readonly Queue[];
+  readonly limits: Readonly<Record<string, number | null>>;
 }
 
 const POLL_MS = 2000;
