@@ -10,12 +10,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
+from router.cli.data_folder import authority_file
+from router.client.connection import DEFAULT_URL, ServerClient
+from router.client.errors import RequestRefused, ServerUnreachable
 from shared.logs.escaping import escaped
 from shared.wire.run_folder import find_admin_sockets
 
-DEFAULT_URL = "http://127.0.0.1:8000"
 POLL_INTERVAL_S = 0.25
 REQUEST_TIMEOUT_S = 10.0
 
@@ -65,13 +65,10 @@ class Server:
     """A running server, at ``url`` or at the Unix socket ``socket_path``. The API key comes from ``NEXA_API_KEY``."""
 
     def __init__(self, url: str, environment: Mapping[str, str], socket_path: str | None = None) -> None:
-        key = environment.get("NEXA_API_KEY")
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._url, self._address = url, socket_path or url
-        # A transport of its own: the key must not go through a proxy that HTTP_PROXY names.
-        transport = httpx.HTTPTransport(uds=socket_path)
-        self._client = httpx.Client(
-            base_url=url.rstrip("/"), headers=headers, timeout=REQUEST_TIMEOUT_S, transport=transport
+        key = environment.get("NEXA_API_KEY", "")
+        self._option = "--url" if socket_path is None else "--admin-socket"
+        self._client = ServerClient(
+            url, key, socket_path=socket_path, ca_file=authority_file(), timeout_s=REQUEST_TIMEOUT_S
         )
 
     def order(self, path: str) -> list[Row]:
@@ -80,7 +77,7 @@ class Server:
         Raises:
             ControlError: the server refused or is unreachable.
         """
-        return self._rows(self._client.build_request("POST", path))
+        return self._rows("POST", path)
 
     def workers(self) -> list[Row]:
         """All workers in their current state.
@@ -88,7 +85,7 @@ class Server:
         Raises:
             ControlError: the server refused or is unreachable.
         """
-        return self._rows(self._client.build_request("GET", "/v1/workers"))
+        return self._rows("GET", "/v1/workers")
 
     def wait(self, reached: Callable[[Row], bool], former: list[Row], timeout_s: float) -> None:
         """Wait until ``reached`` is true for all workers in ``former``; print each change of state to stderr.
@@ -114,20 +111,15 @@ class Server:
                 raise ControlError(f"--timeout: not done after {timeout_s:.0f} s; the server carries on with it")
             time.sleep(POLL_INTERVAL_S)
 
-    def _rows(self, request: httpx.Request) -> list[Row]:
+    def _rows(self, method: str, path: str) -> list[Row]:
         try:
-            answer = self._client.send(request)
-        except httpx.HTTPError as error:
-            option = "--url" if self._address == self._url else "--admin-socket"
-            raise ControlError(f"{option}: no server answers at {self._address} ({error})") from None
-        try:
-            body = answer.json()
-            if answer.is_success:
-                return list(body["data"])
-            reason = body["error"]["message"]
-        except (ValueError, KeyError, TypeError):
-            reason = "not a nexa server, or a different version"
-        raise ControlError(f"{self._address} answered {answer.status_code}: {reason}")
+            return list(self._client.ask(method, path)["data"])
+        except ServerUnreachable as error:
+            raise ControlError(f"{self._option}: {error}") from None
+        except RequestRefused as error:
+            raise ControlError(str(error)) from None
+        except (KeyError, TypeError):
+            raise ControlError(f"{self._client.address} is not a nexa server, or of a different version") from None
 
 
 def _server(args: argparse.Namespace) -> Server:

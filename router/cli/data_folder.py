@@ -17,3 +17,8 @@ def data_path(given: str, name: str) -> Path:
         return absolute(given)
     home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     return absolute(home) / "nexa" / name
+
+
+def authority_file() -> Path:
+    """Where the certificate of this machine's own authority is, once ``nexa cert`` has made one."""
+    return data_path("", "tls") / "nexa-ca.crt"

@@ -7,42 +7,23 @@ import json
 import socket
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
+
+from router.client.events import EventReader, StreamEvent
 
 CUT = struct.pack("ii", 1, 0)
 """SO_LINGER's value for a connection that is reset when it is closed: what is under way is lost."""
 
 
-@dataclass(frozen=True)
-class StreamEvent:
-    """One event; ``kind`` is ``message`` where the stream names none."""
-
-    id: int | None
-    kind: str
-    data: str
-
-    @property
-    def json(self) -> Any:
-        """The data, parsed."""
-        return json.loads(self.data)
-
-
 def events_in(text: str) -> list[StreamEvent]:
     """The events of a text that are whole. Comments are none: lines of their own before an event, or at the end."""
-    events = []
     for block in text.split("\n\n")[:-1]:
-        fields = [line.partition(": ") for line in block.split("\n") if not line.startswith(":")]
-        names = [name for name, _, _ in fields]
+        names = [line.partition(": ")[0] for line in block.split("\n") if not line.startswith(":")]
         assert len(names) == len(set(names)), block
-        assert set(names) <= {"id", "event", "data"}, block
-        found = {name: value for name, _, value in fields}
-        events.append(
-            StreamEvent(int(found["id"]) if "id" in found else None, found.get("event", "message"), found["data"])
-        )
-    return events
+        assert {"data"} <= set(names) <= {"id", "event", "data"}, block
+    return [part for part in EventReader().read(text.encode()) if isinstance(part, StreamEvent)]
 
 
 def chunks_in(text: str) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from router.client.connection import ServerClient
 
 START_TIMEOUT_S = 120.0
 
@@ -58,7 +59,8 @@ class RunningServer:
             start_new_session=True,
             env=environment,
         )
-        self.client = httpx.Client(base_url=self.url, timeout=120.0)
+        self.api = ServerClient(self.url, timeout_s=120.0)
+        self.client = self.api.http
 
     def wait_ready(self) -> None:
         """Wait until every model is served."""
@@ -114,27 +116,17 @@ class RunningServer:
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """The JSON answer to a POST that must succeed."""
-        answer = self.client.post(path, json=body)
-        assert answer.status_code == 200, answer.text
-        parsed: dict[str, Any] = answer.json()
+        parsed: dict[str, Any] = self.api.ask("POST", path, body)
         return parsed
 
     def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The chunks of a streamed answer, which must end as it should."""
-        with self.client.stream("POST", path, json={**body, "stream": True}) as answer:
-            assert answer.status_code == 200, answer.read()
-            ended = False
-            for line in answer.iter_lines():
-                assert not line.startswith("event: error"), line
-                if line == "data: [DONE]":
-                    ended = True
-                elif line.startswith("data: "):
-                    yield json.loads(line.removeprefix("data: "))
-            assert ended, "the stream broke off"
+        for event in self.api.stream(path, body, resumable=False):
+            yield event.json
 
     def stop(self) -> int:
         """End it as Ctrl-C does; returns its exit code. Kills what does not end."""
-        self.client.close()
+        self.api.close()
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:

@@ -18,8 +18,9 @@ import psutil
 import pytest
 
 import shared
+from router.client.events import StreamEvent
 from shared.wire.run_folder import find_admin_sockets
-from tests.support.event_stream import Connection, StreamEvent, events_in
+from tests.support.event_stream import Connection, events_in
 from tests.support.running_server import RunningServer, running, wait_until
 from tests.support.weights import WEIGHTS
 

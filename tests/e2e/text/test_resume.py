@@ -5,7 +5,8 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from tests.support.event_stream import Connection, StreamEvent, events_in
+from router.client.events import StreamEvent
+from tests.support.event_stream import Connection, events_in
 from tests.support.running_server import RunningServer, wait_until
 
 COUNTING: dict[str, Any] = {

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import router.answers.event_stream
+from router.client.events import StreamEvent
 from router.jobs.job import JobState
 from shared.wire.payloads import Failed
-from tests.support.event_stream import Connection, StreamEvent, events_in, resumable_chunks_in
+from tests.support.event_stream import Connection, events_in, resumable_chunks_in
 from tests.support.router.client import CHAT, serving, wait_until
 from tests.support.router.paced_broker import PacedBroker
 from tests.support.router.resuming import (

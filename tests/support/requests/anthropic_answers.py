@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.support.event_stream import StreamEvent, events_in
+from router.client.events import StreamEvent
+from tests.support.event_stream import events_in
 
 _ADDED = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import httpx
 
-from tests.support.event_stream import Connection, StreamEvent
+from router.client.events import StreamEvent
+from tests.support.event_stream import Connection
 from tests.support.router.client import COMPLETION, serving, wait_until
 from tests.support.router.fake_broker import words
 from tests.support.router.paced_broker import PacedBroker
