@@ -54,6 +54,7 @@ from router.models.copies import FILE_NAME as FILE_OF_NAMES
 from router.models.copies import CopiedNames
 from router.models.service import ModelService
 from router.storage.folder import file_in
+from router.telemetry.curves.sampler import CurveSampler
 from router.telemetry.request_metrics import RequestMetrics
 from shared.devices import Nvml
 from shared.settings import ServerSettings
@@ -92,7 +93,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     app.state.access = access
     _add_endpoints(app, access.needs_key)
     install_error_handlers(app, PATHS, ERROR_WRITERS, MISSING_APIS)
-    observers: list[RequestObserver] = [parts.metrics, parts.usage_log]
+    observers: list[RequestObserver] = [parts.metrics, parts.sampler.latencies, parts.usage_log]
     if tracing is not None:
         observers.append(tracing)
     _add_middleware(app, settings, access, parts.signed_urls, observers)
@@ -113,6 +114,7 @@ class _Parts:
     signed_urls: SignedUrls
     job_registry: JobRegistry
     metrics: RequestMetrics
+    sampler: CurveSampler
     answers: AnswerArchive
     models: ModelService
     file_keeper: FileKeeper
@@ -124,6 +126,7 @@ class _Parts:
         key_file = Path(settings.key_file) if settings.key_file else None
         keyring = Keyring.open(key_file)
         file_keeper = FileKeeper(settings.state_folder)
+        gpus = app.state.gpus = Nvml()
         return cls(
             broker,
             tracing,
@@ -135,6 +138,7 @@ class _Parts:
                 settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams, keyring.is_active
             ),
             RequestMetrics(settings.models),
+            CurveSampler(broker, gpus),
             AnswerArchive.open(
                 file_in(settings.state_folder, ANSWERS_NAME),
                 settings.responses_keep_s,
@@ -155,11 +159,11 @@ class _Parts:
         app.state.job_registry = self.job_registry
         app.state.usage_log = self.usage_log
         app.state.metrics = self.metrics
+        app.state.curves = self.sampler.ring
         app.state.answers = self.answers
         app.state.models = self.models
         app.state.file_keeper = self.file_keeper
         app.state.batch_runner = self.batch_runner
-        app.state.gpus = Nvml()
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -173,6 +177,7 @@ class _Parts:
             self.answers.keep_clean(),
             self.file_keeper.keep_open(),
             self.batch_runner.run(),
+            self.sampler.run(),
         )
         try:
             yield

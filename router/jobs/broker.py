@@ -20,13 +20,14 @@ from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
 from router.jobs.served import ServedModel, find_model, find_named
 from router.jobs.workers.control import WorkerControl
+from router.jobs.workers.history import WorkerEvent, WorkerHistory
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.probing import Prober
 from router.jobs.workers.rows import WorkerRow
 from router.jobs.workers.table import WorkerTable
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.messages import Cancel, Submit
+from shared.wire.messages import Cancel, Heartbeat, Submit
 from shared.wire.payloads import Failed
 from shared.wire.transport import MAX_BLOB_BYTES, Endpoints
 from shared.wire.work import WorkTooLarge
@@ -67,6 +68,7 @@ class Broker:
             link,
             is_ready=lambda: self.readiness()[0],
         )
+        self._history = WorkerHistory()
         self._started_at_s = time.monotonic()
         self._stand_ins: set[str] = set()
         self._ticker: asyncio.Task[None] | None = None
@@ -169,6 +171,18 @@ class Broker:
         lines = self._dispatcher.lines
         return {model: sum(len(line.queue) for line in lines.of_model(model)) for model in lines.models}
 
+    def heartbeats(self) -> list[Heartbeat]:
+        """The latest one of each running worker."""
+        return [worker.heartbeat for worker in self._workers.all()]
+
+    def live_jobs(self) -> list[Job]:
+        """All jobs that have not ended."""
+        return list(self._dispatcher.jobs.values())
+
+    def worker_events(self, after_s: float, until_s: float) -> list[WorkerEvent]:
+        """The workers' changes of state after one time since the epoch and up to another, as far as they are kept."""
+        return self._history.between(after_s, until_s)
+
     def user_shares(self) -> list[UserShare]:
         """Who has waiting or running jobs, by model."""
         return self._dispatcher.lines.shares()
@@ -241,6 +255,7 @@ class Broker:
             self._failover.lose(worker, "its heartbeats stopped")
         self._prober.probe_all()
         self._link.keep_bound()
+        self._history.note(self.workers(), time.monotonic(), time.time())
 
 
 def _check_size(job: Job) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from router.api.endpoint_family import EndpointFamily
-from router.api.server import status
+from router.api.server import curves, status
 
-SERVER = EndpointFamily(routers=(status.router,), quiet_paths=frozenset({"/v1/server"}))
+SERVER = EndpointFamily(
+    routers=(status.router, curves.router),
+    quiet_paths=frozenset({"/v1/server", "/v1/server/curves"}),
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -47,6 +48,22 @@ def test_no_job_is_sent_before_the_probe_has_come_back() -> None:
         worker.answers_probes = True
         await server.until(lambda: worker.submissions, worker.beat)
         assert worker.submissions[0].job_id == job.wire_id
+
+    run(test)
+
+
+def test_what_becomes_of_workers_is_remembered() -> None:
+    async def test(server: BrokerServer) -> None:
+        worker = server.new_worker()
+        worker.state = WorkerState.LOADING
+        await server.until(lambda: server.broker.worker_events(0, math.inf), worker.beat)
+        worker.state = WorkerState.READY
+        await server.until(lambda: len(server.broker.worker_events(0, math.inf)) == 2, worker.beat)
+        events = server.broker.worker_events(0, math.inf)
+        assert [(event.worker, event.before, event.state) for event in events] == [
+            ("smol-0", None, "loading"),
+            ("smol-0", "loading", "ready"),
+        ]
 
     run(test)
 

@@ -16,11 +16,12 @@ from router.jobs.lines import UserShare
 from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.served import ServedModel
 from router.jobs.workers.control import WorkerControl
+from router.jobs.workers.history import WorkerEvent
 from router.jobs.workers.rows import WorkerRow
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Orphan, Submit
+from shared.wire.messages import Heartbeat, Orphan, Submit
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
 
 MODEL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="", aliases=("gpt-4o", "small"))
@@ -90,6 +91,7 @@ class FakeBroker(Broker):
     missing: dict[str, str] = field(default_factory=dict)
     jobs: list[Job] = field(default_factory=list)
     shares: list[UserShare] = field(default_factory=list)
+    events: list[WorkerEvent] = field(default_factory=list)
     cancelled: list[Job] = field(default_factory=list)
     released: list[Job] = field(default_factory=list)
     control: FakeControl = field(default_factory=FakeControl)
@@ -139,6 +141,15 @@ class FakeBroker(Broker):
 
     def queue_lengths(self) -> dict[str, int]:
         return {"smol": sum(share.waiting for share in self.shares)}
+
+    def heartbeats(self) -> list[Heartbeat]:
+        return []
+
+    def live_jobs(self) -> list[Job]:
+        return [job for job in self.jobs if not job.ended]
+
+    def worker_events(self, after_s: float, until_s: float) -> list[WorkerEvent]:
+        return [event for event in self.events if after_s < event.at_s <= until_s]
 
     def user_shares(self) -> list[UserShare]:
         return self.shares
