@@ -11,6 +11,8 @@ from typing import NoReturn
 from router.cli import control, keys, server
 from router.cli.control import ControlError
 from router.cli.models import formats, listing
+from router.cli.service import command as service
+from router.cli.service.systemd import ServiceError
 from router.keys.database import KeyFileError
 from shared.distribution import version
 from shared.errors import ModelError
@@ -23,7 +25,7 @@ EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-EXPECTED_ERRORS = (NoRunFolder, ModelError, KeyFileError, ControlError, sqlite3.Error, OSError)
+EXPECTED_ERRORS = (NoRunFolder, ModelError, KeyFileError, ControlError, ServiceError, sqlite3.Error, OSError)
 """Errors whose message is shown as one line, without a traceback."""
 
 
@@ -61,6 +63,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     formats.add_parsers(subparsers)
     control.add_parsers(subparsers)
     keys.add_parsers(subparsers)
+    service.add_parsers(subparsers, server_parser)
     return parser, server_parser
 
 
@@ -72,7 +75,10 @@ def _run(words: list[str]) -> int:
     if words[0] == "server":
         # Not through the main parser: intermixed options and models do not work with subparsers.
         return server.serve(server_parser, words[1:])
-    options = parser.parse_args(words)
+    options, unknown = parser.parse_known_args(words)
+    if unknown and not hasattr(options, "takes_words"):
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+    options.unknown = unknown
     command: Callable[[argparse.Namespace], int] = options.func
     return command(options)
 

@@ -10,7 +10,7 @@ from typing import Any
 from router.cli.launch import launch
 from router.cli.options import add_options
 from shared.logs.output import protect_output
-from shared.settings.loading import load_options
+from shared.settings.loading import LoadedOptions, load_options
 from shared.settings.names import nearest
 from shared.settings.option import OptionError
 from shared.settings.sources import OPTIONS
@@ -72,6 +72,15 @@ def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
         NoRunFolder, ModelError: the server cannot be started.
     """
     protect_output(lambda count: f"nexa: {count} lines dropped\n")
+    launch(load(parser, words))
+
+
+def load(parser: argparse.ArgumentParser, words: list[str]) -> LoadedOptions:
+    """The options that the words, the environment and the file make. Warnings go to stderr.
+
+    Raises:
+        OptionError: a wrong option.
+    """
     known, unknown = parser.parse_known_intermixed_args(words)
     if unknown:
         flags = [option.flag for option in OPTIONS.values() if not option.spec.is_positional]
@@ -84,4 +93,4 @@ def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
     loaded = load_options(found, config_path)
     for warning in loaded.warnings:
         print(f"nexa: {warning}", file=sys.stderr)
-    launch(loaded)
+    return loaded
