@@ -38,12 +38,12 @@ export function KeyDialog() {
             aria-describedby={question.wrong ? "key-error" : undefined}
             onInput={(event) => setKey(event.currentTarget.value)}
           />
-          {question.wrong && (
-            <span class="error" id="key-error" role="alert">
-              {words.wrong}
-            </span>
-          )}
         </label>
+        {question.wrong && (
+          <p class="error" id="key-error" role="alert">
+            {words.wrong}
+          </p>
+        )}
         <label>
           <input type="checkbox" checked={keep} onChange={(event) => setKeep(event.currentTarget.checked)} /> {words.keep}
         </label>
