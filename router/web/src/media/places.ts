@@ -1,0 +1,62 @@
+/**
+ * Where this tab is in the streams that it reads: kept over a reload, and not shared with other tabs, since a stream has
+ * one reader.
+ */
+export interface Place {
+  /** Null until the server has accepted the request. */
+  readonly jobId: string | null;
+  readonly lastEventId: number;
+}
+
+export const START: Place = { jobId: null, lastEventId: 0 };
+
+export class Places {
+  readonly #name: string;
+  #places: Record<string, Place>;
+
+  constructor(name: string) {
+    this.#name = `nexa.places.${name}`;
+    this.#places = this.#read();
+  }
+
+  /** The ids of what this tab has not finished. */
+  get ids(): readonly string[] {
+    return Object.keys(this.#places);
+  }
+
+  get(id: string): Place | null {
+    return this.#places[id] ?? null;
+  }
+
+  set(id: string, place: Place): void {
+    this.#places[id] = place;
+    this.#write();
+  }
+
+  delete(id: string): void {
+    delete this.#places[id];
+    this.#write();
+  }
+
+  #read(): Record<string, Place> {
+    try {
+      const found: unknown = JSON.parse(sessionStorage.getItem(this.#name) ?? "{}");
+      return isPlaces(found) ? found : {};
+    } catch (error) {
+      console.warn("storage is not available", error);
+      return {};
+    }
+  }
+
+  #write(): void {
+    try {
+      sessionStorage.setItem(this.#name, JSON.stringify(this.#places));
+    } catch (error) {
+      console.warn("storage is not available", error);
+    }
+  }
+}
+
+function isPlaces(found: unknown): found is Record<string, Place> {
+  return typeof found === "object" && found !== null && !Array.isArray(found);
+}
