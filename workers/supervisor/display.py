@@ -131,13 +131,16 @@ def summary(workers: Sequence[WorkerLine], url: str) -> str:
     return "; ".join(serving + other)
 
 
-def announcement(url: str, models: Sequence[ModelSettings], needs_key: bool, ollama_url: str = "") -> str:
-    """The server's address and the base URLs of clients, with an example command for each kind of job."""
+def announcement(
+    url: str, models: Sequence[ModelSettings], needs_key: bool, ollama_url: str = "", page: bool = True
+) -> str:
+    """The server's address, that of its page, the base URLs of clients, and an example command for each kind of job."""
     names = ", ".join(model.name for model in models)
     key = ' -H "Authorization: Bearer $NEXA_API_KEY"' if needs_key else ""
     of_kind = {kind: model.name for model in reversed(models) for kind in model.kinds}
     commands = [_example(kind, of_kind[kind], url, key) for kind in JobKind if kind in of_kind]
     opening = f"\nServing {names} at {url} (Ctrl-C ends it after running requests, twice at once)\n"
+    opening += f"\nIn a browser: {url}/\n" if page else ""
     bases = f"\nBase URLs of clients:\n\n{_base_urls(url, of_kind.keys(), ollama_url)}\nTry:\n\n"
     return opening + bases + "\n".join(f"  curl {command}\n" for command in commands)
 

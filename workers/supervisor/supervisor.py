@@ -198,7 +198,10 @@ class Supervisor:
             self._serving = True
             ready = {replica.model for replica in self.replicas if replica.state is WorkerState.READY}
             serving = [model for model in self._settings.models if model.name in ready]
-            announced = announcement(self._url, serving, self._settings.key_required, self._ollama_url)
+            settings = self._settings
+            announced = announcement(
+                self._url, serving, settings.key_required, self._ollama_url, page=not settings.no_page
+            )
             self._display.serving(announced, self._url)
 
     def _lines(self) -> list[WorkerLine]:

@@ -58,6 +58,11 @@ def test_the_announced_command_asks_for_a_key_where_one_is_needed_without_showin
     assert "Bearer $NEXA_API_KEY" in announcement("http://h:1", [served(JobKind.TEXT)], needs_key=True)
 
 
+def test_the_page_is_announced_unless_there_is_none() -> None:
+    assert "In a browser: http://h:1/\n" in announcement("http://h:1", [served(JobKind.TEXT)], needs_key=False)
+    assert "browser" not in announcement("http://h:1", [served(JobKind.TEXT)], needs_key=False, page=False)
+
+
 def test_a_command_is_announced_for_each_kind_that_is_served() -> None:
     models = [
         served(JobKind.SPEECH, name="tiny"),

@@ -20,7 +20,7 @@ const ICONS: Readonly<Record<ViewName, IconName>> = {
 };
 const KINDS: Readonly<Partial<Record<ViewName, readonly string[]>>> = {
   pictures: ["image"],
-  speech: ["transcription", "speech"],
+  speech: ["speech"],
 };
 
 export function Shell() {
