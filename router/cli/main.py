@@ -13,6 +13,8 @@ from router.cli.control import ControlError
 from router.cli.models import formats, listing
 from router.cli.service import command as service
 from router.cli.service.systemd import ServiceError
+from router.cli.talking import chat
+from router.client.errors import ClientError
 from router.keys.database import KeyFileError
 from shared.distribution import version
 from shared.errors import ModelError
@@ -21,11 +23,23 @@ from shared.logs.output import ensure_stderr
 from shared.settings.option import OptionError
 from shared.wire.run_folder import NoRunFolder
 
+WORDS = "words"
+"""Where a subcommand keeps words of any number; those that stand behind options are added to them."""
+
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
-EXPECTED_ERRORS = (NoRunFolder, ModelError, KeyFileError, ControlError, ServiceError, sqlite3.Error, OSError)
+EXPECTED_ERRORS = (
+    NoRunFolder,
+    ModelError,
+    KeyFileError,
+    ControlError,
+    ClientError,
+    ServiceError,
+    sqlite3.Error,
+    OSError,
+)
 """Errors whose message is shown as one line, without a traceback."""
 
 
@@ -59,6 +73,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     parser.add_argument("--version", action="version", version=f"nexa {_version()}")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     server_parser = server.add_parser(subparsers, f"nexa {_version()}")
+    chat.add_parsers(subparsers)
     listing.add_parsers(subparsers)
     formats.add_parsers(subparsers)
     control.add_parsers(subparsers)
@@ -75,10 +90,12 @@ def _run(words: list[str]) -> int:
     if words[0] == "server":
         # Not through the main parser: intermixed options and models do not work with subparsers.
         return server.serve(server_parser, words[1:])
-    options, unknown = parser.parse_known_args(words)
-    if unknown and not hasattr(options, "takes_words"):
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
-    options.unknown = unknown
+    options, left = parser.parse_known_args(words)
+    if left and WORDS in options and not any(word.startswith("-") and word != "-" for word in left):
+        getattr(options, WORDS).extend(left)
+    elif left and not hasattr(options, "takes_words"):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    options.unknown = left
     command: Callable[[argparse.Namespace], int] = options.func
     return command(options)
 

@@ -20,7 +20,14 @@ API_DOCUMENTS = (
 )
 """Those that have endpoints with their fields."""
 
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", *API_DOCUMENTS, "docs/operating.md", "docs/speed.md")
+DOCUMENTS = (
+    "README.md",
+    "CONTRIBUTING.md",
+    *API_DOCUMENTS,
+    "docs/command-line.md",
+    "docs/operating.md",
+    "docs/speed.md",
+)
 RUN = frozenset({"sh", "python"})
 """Languages of examples that are run."""
 
@@ -28,6 +35,7 @@ _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 INSTALLS = "installs into .venv, which takes minutes; the tests of set-up and package cover it"
 NETWORK = "downloads from the hub"
+TERMINAL = "needs a terminal and someone who types"
 LONG = "takes from minutes to an hour"
 
 NOT_RUN = {
@@ -39,6 +47,7 @@ NOT_RUN = {
     "git pull": INSTALLS,
     "nexa pull smollm2-360m": NETWORK,
     "nexa server qwen3 nomic-embed-text": NETWORK,
+    "nexa chat\n": TERMINAL,
     "make bench ": LONG,
     ".venv/bin/python -m scripts.bench.router_alone\n": LONG,
     ".venv/bin/python -m scripts.chaos ": LONG,

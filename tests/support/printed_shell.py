@@ -33,7 +33,7 @@ import os, signal, subprocess, sys
 
 words = sys.argv[1:]
 command = [sys.executable, "-m", "router.cli"]
-if words[0] in ("drain", "restart"):
+if words[0] in ("drain", "restart", "chat"):
     words += ["--url", "{url}"]
 if words[0] != "server":
     os.execv(sys.executable, command + words)
@@ -69,6 +69,7 @@ class PrintedShell:
         (folder / "other.gguf").symlink_to(model)
         (folder / "my-sd-checkpoint.safetensors").symlink_to(tiny_sd())
         (folder / "meeting.mp3").symlink_to(JFK)
+        (folder / "meeting.txt").write_text("The meeting was about the new roof of the school.\n")
         Image.new("RGB", (96, 64), "navy").save(folder / "photo.jpg")
 
     def run(self, example: Example) -> str:
@@ -76,7 +77,7 @@ class PrintedShell:
         text = example.text.replace(PRINTED_ADDRESS, f"127.0.0.1:{self._server.port}")
         text = text.replace(PRINTED_PORT_OF_ITS_OWN, str(free_port())).replace(".venv/bin/python", sys.executable)
         shell = [sys.executable] if example.language == "python" else ["bash", "-euo", "pipefail"]
-        in_checkout = example.document not in ("README.md", *API_DOCUMENTS, "docs/operating.md")
+        in_checkout = example.document not in ("README.md", *API_DOCUMENTS, "docs/command-line.md", "docs/operating.md")
         with subprocess.Popen(
             [*shell, "-c", text],
             cwd=REPOSITORY if in_checkout else self._folder,
