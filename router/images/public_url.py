@@ -42,8 +42,11 @@ def public_url(scope: Scope, options: ServerOptions) -> str:
 
     A header that is malformed counts as absent. Without a ``Host`` it is the address that the client connected to.
     """
-    if options.public_url:
-        return options.public_url
+    return options.public_url or request_url(scope, options)
+
+
+def request_url(scope: Scope, options: ServerOptions) -> str:
+    """As :func:`public_url`, but always the URL that this request came by."""
     headers = Headers(scope=scope)
     told = _told_by_proxy(headers) if is_within(peer_of(scope), options.trusted_proxies) else _Told()
     own_scheme = "https" if options.ssl_certfile else "http"

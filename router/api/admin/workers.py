@@ -5,39 +5,16 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 
-from router.api.dependencies import BrokerDep, OperatorDep, RecordDep
-from router.http.senders.admin_socket import OVER_ADMIN_SOCKET
+from router.api.dependencies import BrokerDep
+from router.api.operators import may_control_workers
 from router.jobs.workers.rows import WorkerRow
-from router.schemas.errors import ApiError, error_responses
-from router.schemas.shown import shown
-
-
-async def operator_only(request: Request, broker: BrokerDep, record: RecordDep, operator: OperatorDep) -> None:
-    """Admit only the operator, and no web page: any page can send a POST without a body; ``Origin`` reveals it.
-
-    Raises:
-        ApiError: 403.
-    """
-    origin = request.headers.get("origin")
-    if origin is not None:
-        message = f"Origin: expected none, since web pages may not control workers, got {shown(origin)}"
-        raise ApiError(403, message, code="not_permitted")
-    if broker.settings.admin_socket and OVER_ADMIN_SOCKET not in request.scope:
-        message = (
-            "only the user who runs the server may control workers (--admin-socket): expected nexa drain or restart "
-            "with --admin-socket, got a request over the network"
-        )
-        raise ApiError(403, message, code="not_permitted")
-    if not operator:
-        expected = "an administrator's key" if record.key_name else "a request from the server's machine"
-        raise ApiError(403, f"only the operator may control workers: expected {expected}", code="not_permitted")
-
+from router.schemas.errors import error_responses
 
 router = APIRouter(tags=["server"])
 
-_OPERATOR_ONLY = [Depends(operator_only)]
+_OPERATOR_ONLY = [Depends(may_control_workers)]
 _ERRORS = error_responses(401, 403, 404)
 
 

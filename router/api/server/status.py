@@ -8,9 +8,10 @@ from functools import cache
 from fastapi import APIRouter, Request, Response
 
 from router.api.dependencies import BrokerDep, OperatorDep, RecordDep
+from router.api.operators import ControlDep
 from router.api.server.model_status import model_statuses
 from router.http.request_record import RequestRecord
-from router.images.public_url import public_url
+from router.images.public_url import request_url
 from router.jobs.broker import Broker
 from router.schemas.errors import error_responses
 from router.schemas.server import CallerObject, QueueShare, ServerLimits, ServerObject
@@ -25,7 +26,9 @@ _version = cache(version)
 
 
 @router.get("/v1/server", response_class=Response, responses={200: {"model": ServerObject}, **error_responses(401)})
-async def show_server(request: Request, broker: BrokerDep, record: RecordDep, operator: OperatorDep) -> Response:
+async def show_server(
+    request: Request, broker: BrokerDep, record: RecordDep, operator: OperatorDep, control: ControlDep
+) -> Response:
     """The server, its models with state and load, who asks and what they may do, who waits, and limits."""
     settings, app = broker.settings, request.app
     answer = ServerObject(
@@ -35,10 +38,10 @@ async def show_server(request: Request, broker: BrokerDep, record: RecordDep, op
             key=record.key_name or None,
             user=record.user,
             operator=operator,
-            control=operator and not settings.admin_socket,
+            control=control,
         ),
         needs_key=app.state.access.needs_key,
-        https=public_url(request.scope, settings).startswith("https:"),
+        https=request_url(request.scope, settings).startswith("https:"),
         ca=any(getattr(route, "path", "") == CA_PATH for route in app.routes),
         models=model_statuses(broker),
         queues=_queues(broker, None if operator else record.user),

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from router.http.error_handlers import error_response
+from router.http.senders.own_names import is_own_name
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 from shared.addresses import is_loopback
@@ -30,8 +29,7 @@ class HostCheck:
         self._needs_key = needs_key
         self._is_local = is_loopback(options.host)
         self._is_limited = bool(options.allowed_hosts)
-        public = urlsplit(options.public_url).hostname or ""
-        self._allowed = {name.lower() for name in (*options.allowed_hosts, options.host, public) if name}
+        self._options = options
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -48,16 +46,7 @@ class HostCheck:
         if not given or not (self._is_limited or (self._is_local and not self._needs_key())):
             return None
         found = _HOST.fullmatch(given[0].strip())
-        name = found["name"].lower().removesuffix(".") if found else ""
-        if name in self._allowed or name == "localhost" or name.endswith(".localhost") or _is_address(name):
+        if is_own_name(found["name"] if found else "", self._options):
             return None
         message = f"Host: expected a name of this server, got {shown(given[0])}; --allowed-host allows other names"
         return ApiError(403, message, code="host_not_allowed")
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name.strip("[]"))
-    except ValueError:
-        return False
-    return True

@@ -80,6 +80,9 @@ def test_with_the_shared_key_callers_on_this_machine_may(client: tuple[str, int]
     assert orders == ([("restart", None)] if status == 202 else [])
 
 
-def test_web_pages_give_no_orders() -> None:
+def test_other_web_pages_give_no_orders() -> None:
+    """The answer tells the origin that would be this server's, as the browser would know it."""
     answer, orders = post("/v1/workers/restart", origin="http://127.0.0.1:8000")
     assert (answer.status_code, orders) == (403, [])
+    message = answer.json()["error"]["message"]
+    assert message.startswith("Origin: expected none, or this server's own (http://nexa) to control workers, got")

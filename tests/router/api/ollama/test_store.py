@@ -191,7 +191,10 @@ def test_only_the_operator_manages_models(method: str, path: str, body: Any) -> 
     )
     page = ask_from(broker, "127.0.0.1", method, path, body, Origin="https://evil.example")
     assert page.status_code == 403
-    assert page.json()["error"].startswith("Origin: expected none or one that --cors-origin allows to manage models")
+    expected = (
+        "Origin: expected none, or this server's own (http://nexa), or one that --cors-origin allows, to manage models"
+    )
+    assert page.json()["error"].startswith(expected)
     broker = FakeBroker(settings=ServerSettings(models=(MODEL,), run_folder="", admin_socket=True))
     assert ask_from(broker, "127.0.0.1", method, path, body).status_code == 403
 
