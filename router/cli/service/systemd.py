@@ -12,6 +12,9 @@ from typing import NoReturn
 
 POLL_INTERVAL_S = 0.3
 
+IDENTIFIER = "nexa"
+"""What marks the server's own lines in the journal."""
+
 _SYSTEM_FOLDER = Path("/etc/systemd/system")
 _RUNS = Path("/run/systemd/system")
 """Exists where systemd is the service manager: sd_booted(3)."""
@@ -60,9 +63,9 @@ class Systemd:
         shown = self.order("show", f"{name}.service", *(f"--property={one}" for one in names))
         return dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
 
-    def last_lines(self, name: str, count: int = 15) -> list[str]:
-        """The last lines of a unit's log."""
-        command = [*self.log_command(name), f"--lines={count}", "--output=cat", "--no-pager"]
+    def last_lines(self, name: str, count: int) -> list[str]:
+        """The last lines that the server itself wrote."""
+        command = [*self.log_command(name), f"--identifier={IDENTIFIER}", f"--lines={count}", "--output=cat"]
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
 
     def log_command(self, name: str) -> list[str]:
@@ -88,7 +91,7 @@ class Systemd:
             if state["ActiveState"] == "active":
                 return
             if state["ActiveState"] in ("failed", "inactive") or state["SubState"] == "auto-restart":
-                said = " / ".join(self.last_lines(name)[-3:])
+                said = " / ".join(self.last_lines(name, 3))
                 raise ServiceError(f"{name}: expected a server that starts, got one that ended: {said}")
             time.sleep(POLL_INTERVAL_S)
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from router.cli.service.systemd import IDENTIFIER
+
 WATCHDOG_S = 90
 """Longer than a router may take to start, or to be missed and replaced by the supervisor."""
 
@@ -126,6 +128,7 @@ class Unit:
             "KillMode=mixed",
             "Restart=on-failure",
             "RestartSec=2",
+            f"SyslogIdentifier={IDENTIFIER}",
             f"RestartPreventExitStatus={USAGE_STATUS}",
         ]
         return "\n".join(lines) + "\n"
