@@ -6,6 +6,7 @@ from router.api.admin.family import ADMIN
 from router.api.anthropic.family import ANTHROPIC
 from router.api.audio.family import AUDIO
 from router.api.batches.family import BATCHES
+from router.api.certificates.family import CERTIFICATES
 from router.api.embeddings.family import EMBEDDINGS
 from router.api.files.family import FILES
 from router.api.images.family import IMAGES
@@ -29,6 +30,7 @@ FAMILIES = (
     ADMIN,
     SERVER,
     PAGE,
+    CERTIFICATES,
     MISSING,
 )
 

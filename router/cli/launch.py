@@ -10,7 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import NoReturn
 
-from router.cli.data_folder import absolute, data_path
+from router.cli.certificates.serving import with_certificate
+from router.cli.data_folder import absolute, authority_file, data_path
 from router.cli.models.files import with_files
 from router.cli.models.finding import find_models
 from router.conversations.store import ANSWER_FILE
@@ -43,11 +44,12 @@ def launch(loaded: LoadedOptions) -> NoReturn:
         ModelError: a model cannot be found, fetched or read.
     """
     check(loaded)
+    options = with_certificate(loaded.options)
     requested = [with_files(model) for model in loaded.models]
-    models = find_models(requested, loaded.options.aliases)
+    models = find_models(requested, options.aliases)
     folder = make_run_folder()
     try:
-        settings = make_settings(loaded.options, models, folder)
+        settings = make_settings(options, models, folder)
         handed = settings.hand_on()
         command = module_command("workers.supervisor", "--settings", str(handed.path))
         drain_output()
@@ -144,6 +146,7 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
             "state_folder": str(_state_folder(options)),
             "ssl_certfile": _file(options.ssl_certfile),
             "ssl_keyfile": _file(options.ssl_keyfile),
+            "authority_file": str(authority_file()),
         },
         models=models,
         run_folder=str(run_folder),

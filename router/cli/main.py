@@ -9,6 +9,8 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from router.cli import control, keys, server
+from router.cli.certificates import command as cert
+from router.cli.certificates.errors import CertificateProblem
 from router.cli.control import ControlError
 from router.cli.models import formats, listing
 from router.cli.service import command as service
@@ -33,6 +35,7 @@ EXIT_INTERRUPTED = 130
 EXPECTED_ERRORS = (
     NoRunFolder,
     ModelError,
+    CertificateProblem,
     KeyFileError,
     ControlError,
     ClientError,
@@ -78,6 +81,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     formats.add_parsers(subparsers)
     control.add_parsers(subparsers)
     keys.add_parsers(subparsers)
+    cert.add_parsers(subparsers)
     service.add_parsers(subparsers, server_parser)
     return parser, server_parser
 

@@ -40,6 +40,7 @@ class ServerSettings(ServerOptions):
     models: tuple[ModelSettings, ...]
     run_folder: str
     key_required: bool = False
+    authority_file: str = ""
     url_key: str = Field(default_factory=lambda: secrets.token_hex(32))
 
     @property

@@ -71,6 +71,10 @@ class ServerOptions(BaseModel):
             former=FormerName("cors_origin"),
         ),
     ] = ()
+    https: Annotated[
+        bool,
+        Option(Switch(), "serve HTTPS with the certificate of nexa cert, made or renewed at the start", Group.NETWORK),
+    ] = False
     ssl_certfile: Annotated[str, Option(_FILE, "certificate chain (PEM) to serve HTTPS with", Group.NETWORK)] = ""
     ssl_keyfile: Annotated[str, Option(_FILE, "private key (PEM), if not in --ssl-certfile", Group.NETWORK)] = ""
     public_url: Annotated[

@@ -14,6 +14,7 @@ API_DOCUMENTS = (
     "docs/api.md",
     "docs/batches.md",
     "docs/embeddings.md",
+    "docs/https.md",
     "docs/messages.md",
     "docs/ollama.md",
     "docs/responses.md",
