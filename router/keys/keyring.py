@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
+from router.jobs.limits import UserLimits
 from router.keys.database import FILE_ERRORS
 from router.keys.store import KEY_PREFIX, KeySnapshot, KeyStore, StoredKey
 from router.threads import Lane
@@ -21,6 +22,8 @@ REFRESH_S = 0.5
 READ_TIMEOUT_S = 5.0
 NEW_KEY_TIMEOUT_S = 1.0
 """Longest time that a request with an unknown key waits for a look at the file."""
+MAX_WAITING = 8
+"""Operators' changes that wait for the disk at once."""
 LOCK_TIMEOUT_S = 2.0
 """Time that a read waits for another process to finish writing."""
 
@@ -34,7 +37,7 @@ class Keyring:
 
     def __init__(self, store: KeyStore) -> None:
         self._store = store
-        self._lane = Lane("key file", max_waiting=0, timeout_s=READ_TIMEOUT_S)
+        self._lane = Lane("key file", max_waiting=MAX_WAITING, timeout_s=READ_TIMEOUT_S)
         self._snapshot = store.snapshot()
         self._read_at_s = time.monotonic()
         self._failed = False
@@ -107,6 +110,45 @@ class Keyring:
         self._read_at_s = time.monotonic()
         if read is not None:
             self._take(read)
+
+    async def listed(self, revoked: bool = False) -> list[StoredKey]:
+        """The active keys, or the ``revoked`` ones, oldest first.
+
+        Raises:
+            KeyFileError, sqlite3.Error, TimeoutError: the file cannot be read.
+        """
+        return await self._lane.run(self._store.keys, revoked)
+
+    async def create(self, name: str, limits: UserLimits, admin: bool) -> str:
+        """Create and return a key, which counts from now on.
+
+        Raises:
+            KeyNameInvalid, KeyNameTaken: the name cannot be used.
+            KeyFileError, sqlite3.Error, TimeoutError: the file cannot be written.
+        """
+        key = await self._lane.run(self._store.create, name, limits, admin)
+        await self._refresh()
+        return key
+
+    async def change(self, name: str, limits: UserLimits, admin: bool | None) -> None:
+        """Give a key other limits, which count from the next request on; see :meth:`KeyStore.change`.
+
+        Raises:
+            KeyUnknown: no active key has this name.
+            KeyFileError, sqlite3.Error, TimeoutError: the file cannot be written.
+        """
+        await self._lane.run(self._store.change, name, limits, admin)
+        await self._refresh()
+
+    async def revoke(self, name: str) -> None:
+        """Revoke a key; its requests end.
+
+        Raises:
+            KeyUnknown: no active key has this name.
+            KeyFileError, sqlite3.Error, TimeoutError: the file cannot be written.
+        """
+        await self._lane.run(self._store.revoke, name)
+        await self._refresh()
 
     async def keep_fresh(self) -> None:
         """Refresh until cancelled. One that fails is logged, and does not end those to come."""

@@ -23,6 +23,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _COLUMNS = "id, name, admin, max_running, max_queued, priority, created_s, revoked_s"
 
 
+class KeyNameInvalid(KeyFileError):
+    """No key may have this name."""
+
+
+class KeyNameTaken(KeyFileError):
+    """An active key has this name already."""
+
+
+class KeyUnknown(KeyFileError):
+    """No active key has this name."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredKey:
     """A key without its secret. ``revoked_at_s`` is None while the key is active."""
@@ -63,11 +75,12 @@ class KeyStore:
         """Create and return a key, which cannot be shown again later.
 
         Raises:
-            KeyFileError: the name is invalid, or already has a key.
+            KeyNameInvalid, KeyNameTaken: the name cannot be used.
+            KeyFileError: the file cannot be.
         """
         if not is_key_name(name):
             expected = "1 to 64 letters, digits, '.', '-' or '_', beginning with a letter or digit and not an address"
-            raise KeyFileError(f"name: expected {expected}, got {name!r}")
+            raise KeyNameInvalid(f"name: expected {expected}, got {name!r}")
         key_id = secrets.token_hex(6)
         key = f"{KEY_PREFIX}-{key_id}-{secrets.token_urlsafe(32)}"
         row = (
@@ -85,23 +98,46 @@ class KeyStore:
             with write_transaction(database):
                 database.execute("INSERT INTO key VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
         except sqlite3.IntegrityError:
-            raise KeyFileError(f"name: {name} already has a key; revoke it first, or use another name") from None
+            raise KeyNameTaken(f"name: {name} already has a key; revoke it first, or use another name") from None
+        self._read = None  # what this connection writes does not change its own ``data_version``
         return key
+
+    def change(self, name: str, limits: UserLimits, admin: bool | None = None) -> None:
+        """Give the key of this name other limits, and make it an administrator's or not, unless ``admin`` is None.
+
+        Raises:
+            KeyUnknown: no active key has this name.
+        """
+        values = (limits.max_running, limits.max_queued, limits.priority.value, admin, name)
+        database = self._file.database()
+        with write_transaction(database):
+            changed = database.execute(
+                "UPDATE key SET max_running = ?, max_queued = ?, priority = ?, admin = coalesce(?, admin) "
+                "WHERE name = ? AND revoked_s IS NULL",
+                values,
+            ).rowcount
+        self._read = None
+        if not changed:
+            raise self._unknown(name)
 
     def revoke(self, name: str) -> None:
         """Revoke the key of this name; servers end its requests within a second or two.
 
         Raises:
-            KeyFileError: no active key has this name.
+            KeyUnknown: no active key has this name.
         """
         database = self._file.database()
         with write_transaction(database):
             revoked = database.execute(
                 "UPDATE key SET revoked_s = ? WHERE name = ? AND revoked_s IS NULL", (int(time.time()), name)
             ).rowcount
+        self._read = None
         if not revoked:
-            names = ", ".join(key.name for key in self.keys()) or "none"
-            raise KeyFileError(f"name: expected the name of an active key ({names}), got {name}")
+            raise self._unknown(name)
+
+    def _unknown(self, name: str) -> KeyUnknown:
+        names = ", ".join(key.name for key in self.keys()) or "none"
+        return KeyUnknown(f"name: expected the name of an active key ({names}), got {name}")
 
     def keys(self, revoked: bool = False) -> list[StoredKey]:
         """The active keys, or the ``revoked`` ones, oldest first."""

@@ -35,6 +35,7 @@ FIELDS = {
     "POST /api/show": (),
     "POST /api/pull": (),
     "POST /api/copy": (),
+    "POST /v1/keys": (),
     "POST /v1/files": (),
     "POST /v1/batches": (),
     "POST /v1/audio/transcriptions": (GENERATING,),
