@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request, Response
 
 from router.api.dependencies import BrokerDep
 from router.jobs.workers.history import WorkerEvent
-from router.schemas.curves import CurvesObject, EventObject, GpuCurves, LoadCurves, MachineCurves
 from router.schemas.errors import error_responses
+from router.schemas.server.curves import CurvesObject, EventObject, GpuCurves, LoadCurves, MachineCurves
 from router.telemetry.curves.ring import INTERVAL_S, KEEP_S, CurveRing, LoadSample, Sample
 from shared.devices import Gpu
 

@@ -16,7 +16,7 @@ from router.keys.database import FILE_ERRORS
 from router.keys.keyring import Keyring
 from router.keys.store import KeyNameInvalid, KeyNameTaken, KeyUnknown, StoredKey
 from router.schemas.errors import ApiError, error_responses
-from router.schemas.keys import CreatedKey, KeyChange, KeyList, KeyObject, KeyRequest, RevokedKey
+from router.schemas.server.keys import CreatedKey, KeyChange, KeyList, KeyObject, KeyRequest, RevokedKey
 
 log = logging.getLogger("nexa.auth")
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from router.jobs.broker import Broker
 from router.jobs.served import ServedModel
 from router.jobs.workers.rows import WorkerRow
-from router.schemas.server import MEDIA, Medium, ModelState, ModelStatus
+from router.schemas.server.status import MEDIA, Medium, ModelState, ModelStatus
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
 from shared.wire.messages import WorkerState

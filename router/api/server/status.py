@@ -14,7 +14,7 @@ from router.http.request_record import RequestRecord
 from router.images.public_url import request_url
 from router.jobs.broker import Broker
 from router.schemas.errors import error_responses
-from router.schemas.server import CallerObject, QueueShare, ServerLimits, ServerObject
+from router.schemas.server.status import CallerObject, QueueShare, ServerLimits, ServerObject
 from shared.distribution import version
 from shared.settings import ServerSettings
 
