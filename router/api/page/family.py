@@ -26,9 +26,11 @@ POLICY = "; ".join(
         "base-uri 'none'",
         "form-action 'none'",
         "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
     ]
 )
-"""What the page may load: nothing of another host, and no script or style that stands in it."""
+"""What the page may load: nothing of another host, no script or style that stands in it, no HTML made of strings."""
 
 HEADERS = {
     "Content-Security-Policy": POLICY,

@@ -38,6 +38,7 @@ def test_the_page_needs_no_key_and_loads_nothing_from_elsewhere() -> None:
     assert answer.headers["Cache-Control"] == "no-cache"
     policy = answer.headers["Content-Security-Policy"].split("; ")
     assert {"default-src 'none'", "script-src 'self'", "style-src 'self'", "connect-src 'self'"} <= set(policy)
+    assert {"require-trusted-types-for 'script'", "trusted-types 'none'"} <= set(policy)
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
 
 

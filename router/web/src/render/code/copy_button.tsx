@@ -1,0 +1,28 @@
+/** Copies a text, and says so. */
+import { useEffect, useState } from "preact/hooks";
+
+import { texts } from "../../texts";
+import { copyText } from "../../ui/copy";
+import { Icon } from "../../ui/icon";
+import { toast } from "../../ui/toast";
+
+const SHOWN_MS = 2000;
+
+export function CopyButton({ text, label }: { readonly text: string; readonly label: string }) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  const copy = async () => {
+    const done = await copyText(text).catch(() => false);
+    setCopied(done);
+    toast(done ? texts.render.copied : texts.render.notCopied);
+  };
+  return (
+    <button type="button" class="button quiet small icon copy" title={label} aria-label={label} onClick={() => void copy()}>
+      <Icon name={copied ? "check" : "copy"} size={16} />
+    </button>
+  );
+}
