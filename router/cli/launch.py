@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import sys
 import tempfile
 from pathlib import Path
 from typing import NoReturn
@@ -45,6 +46,7 @@ def launch(loaded: LoadedOptions) -> NoReturn:
     """
     check(loaded)
     options = with_certificate(loaded.options)
+    _tell_of_missing_key(options)
     requested = [with_files(model) for model in loaded.models]
     models = find_models(requested, options.aliases)
     folder = make_run_folder()
@@ -111,7 +113,7 @@ def _state_folder(options: ServerOptions) -> Path:
 def needs_key(options: ServerOptions) -> bool:
     """Whether requests need a key: once any was created, or if other machines can connect; never with ``insecure``.
 
-    A key given as an option is needed in any case.
+    A key given as an option is needed in any case, and so is one that is awaited.
 
     Raises:
         OptionError: an open address without a key, or an unusable key file.
@@ -125,12 +127,23 @@ def needs_key(options: ServerOptions) -> bool:
         return True
     if options.insecure:
         return False
+    if options.await_key:
+        return True
     if not is_loopback(options.host) and not any_valid:
         raise OptionError(
             f"--host: {options.host} is open to other machines; create a key (nexa key create NAME), set one for all "
-            "(NEXA_API_KEY), or allow everyone with --insecure"
+            "(NEXA_API_KEY), start without one (--await-key), or allow everyone with --insecure"
         )
     return any_created or not is_loopback(options.host)
+
+
+def _tell_of_missing_key(options: ServerOptions) -> None:
+    """Say how to create the key that is awaited."""
+    if not options.await_key or options.api_key or options.insecure:
+        return
+    with contextlib.closing(KeyStore.open(data_path(options.key_file, KEY_FILE_NAME))) as store:
+        if not store.keys():
+            print("nexa: no key exists yet, so all requests get 401; create one: nexa key create NAME", file=sys.stderr)
 
 
 def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run_folder: Path) -> ServerSettings:

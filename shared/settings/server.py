@@ -61,6 +61,14 @@ class ServerOptions(BaseModel):
     insecure: Annotated[
         bool, Option(Switch(), "accept requests without a key, even from other machines", Group.NETWORK)
     ] = False
+    await_key: Annotated[
+        bool,
+        Option(
+            Switch(),
+            "start before any key exists, even open to other machines: requests get 401 until one is created",
+            Group.NETWORK,
+        ),
+    ] = False
     cors_origins: Annotated[
         tuple[str, ...],
         Option(

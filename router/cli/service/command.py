@@ -189,10 +189,10 @@ def _warn_of_variables(unit: Unit) -> None:
 def _lacks_key(request: ServerRequest, unit: Unit) -> str:
     """Why the server would not start for want of a key, and how to make one; empty if it would."""
     options = request.loaded.options
-    if options.insecure or is_loopback(options.host) or not unit.is_system:
+    if options.insecure or options.await_key or is_loopback(options.host) or not unit.is_system:
         return ""
     with contextlib.suppress(OSError):
-        if re.search(r"^NEXA_(API_KEY|INSECURE)=.", Path(unit.environment_file).read_text(), re.MULTILINE):
+        if re.search(r"^NEXA_(API_KEY|INSECURE|AWAIT_KEY)=.", Path(unit.environment_file).read_text(), re.MULTILINE):
             return ""
     key_file = Path(unit.environment["NEXA_KEY_FILE"])
     if key_file.exists():

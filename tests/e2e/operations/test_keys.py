@@ -129,3 +129,19 @@ def test_the_last_requests_are_counted_when_the_server_ends(tmp_path: Path) -> N
         server.post("/v1/completions", {"prompt": "a b", "max_tokens": 4})
     (row,) = json.loads(key_command(path, "usage", "--json"))
     assert (row["key"], row["requests"], row["completion_tokens"]) == (None, 1, 4)
+
+
+def test_an_awaited_key_is_created_while_the_server_refuses_all_requests(tmp_path: Path) -> None:
+    path = tmp_path / "keys.sqlite3"
+    server = RunningServer("echo", "--await-key", "--key-file", str(path))
+    try:
+        wait_until(lambda: server.status("/health") == 200, "the router answers")
+        assert [server.status(path) for path in ("/v1/models", "/ready", "/metrics")] == [401, 401, 401]
+        assert "create one: nexa key create NAME" in server.output()
+        key = key_command(path, "create", "anna", "--admin")
+        server.client.headers["Authorization"] = f"Bearer {key}"
+        server.wait_ready()
+        del server.client.headers["Authorization"]
+        assert server.status("/v1/models") == 401
+    finally:
+        assert server.stop() == 0

@@ -64,6 +64,18 @@ def test_a_key_is_required_once_one_exists_unless_insecure(
     assert not settings_of(started, "echo", "--insecure").key_required
 
 
+def test_an_awaited_key_is_required_from_the_start(started: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    settings = settings_of(started, "echo", "--host", "0.0.0.0", "--await-key")
+    assert (settings.key_required, settings.await_key) == (True, True)
+    assert "no key exists yet" in capsys.readouterr().err
+    assert settings_of(started, "echo", "--await-key").key_required
+    assert not settings_of(started, "echo", "--await-key", "--insecure").key_required
+    assert main(["key", "create", "bob"]) == 0
+    capsys.readouterr()
+    assert settings_of(started, "echo", "--host", "0.0.0.0", "--await-key").key_required
+    assert "no key exists yet" not in capsys.readouterr().err
+
+
 def test_keys_are_in_the_users_data_folder_unless_another_file_is_given(
     started: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
