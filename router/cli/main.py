@@ -12,6 +12,8 @@ from router.cli import control, keys, server
 from router.cli.certificates import command as cert
 from router.cli.certificates.errors import CertificateProblem
 from router.cli.control import ControlError
+from router.cli.doctor import command as doctor
+from router.cli.doctor.network import LanError
 from router.cli.models import formats, listing
 from router.cli.service import command as service
 from router.cli.service.systemd import ServiceError
@@ -38,6 +40,7 @@ EXPECTED_ERRORS = (
     CertificateProblem,
     KeyFileError,
     ControlError,
+    LanError,
     ClientError,
     ServiceError,
     sqlite3.Error,
@@ -82,6 +85,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     control.add_parsers(subparsers)
     keys.add_parsers(subparsers)
     cert.add_parsers(subparsers)
+    doctor.add_parsers(subparsers)
     service.add_parsers(subparsers, server_parser)
     return parser, server_parser
 

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from router.api.dependencies import BrokerDep, OperatorDep, RecordDep
 from router.api.operators import ControlDep
 from router.api.server.model_status import model_statuses
+from router.http.certificates.local_authority import has_authority
 from router.http.request_record import RequestRecord
 from router.images.public_url import request_url
 from router.jobs.broker import Broker
@@ -20,7 +21,6 @@ from shared.settings import ServerSettings
 
 router = APIRouter(tags=["server"])
 
-CA_PATH = "/nexa-ca.crt"
 _STARTED_AT_S = int(time.time())
 _version = cache(version)
 
@@ -42,7 +42,7 @@ async def show_server(
         ),
         needs_key=app.state.access.needs_key,
         https=request_url(request.scope, settings).startswith("https:"),
-        ca=any(getattr(route, "path", "") == CA_PATH for route in app.routes),
+        ca=has_authority(settings),
         models=model_statuses(broker),
         queues=_queues(broker, None if operator else record.user),
         limits=_limits(settings, record),
