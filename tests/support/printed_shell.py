@@ -35,6 +35,8 @@ words = sys.argv[1:]
 command = [sys.executable, "-m", "router.cli"]
 if words[0] in ("drain", "restart", "chat"):
     words += ["--url", "{url}"]
+if words[0] == "doctor":
+    words += ["--port", "{url}".rpartition(":")[2]]
 if words[0] != "server":
     os.execv(sys.executable, command + words)
 words = ["127.0.0.1" if word == "0.0.0.0" else word for word in words]  # no test is open to other machines
