@@ -1,6 +1,7 @@
 # make serve        set up once, then serve a small chat model that comes with the installation
 # make serve EXTRAS=speech,images MODEL="smollm2 faster-whisper-tiny ./sd.safetensors"
 # make test         set up once, then all checks, the unit tests, and the whole server with real models
+# make test-page    the page at /: its sources, that its built files are theirs, and all of it in a browser (Debian packages)
 # make test-clients other people's clients, each in an environment of its own (installs them once, and Debian packages)
 # make test-slow    a browser, the package, conversions, faults (installs Debian packages)
 # make test-more    minutes of load and of faults, thousands of random picture orders (three quarters of an hour)
@@ -15,12 +16,18 @@ PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
 UNIT = --ignore=tests/e2e --ignore=tests/page --ignore=tests/clients --ignore=tests/slow --ignore=tests/more
 
-.PHONY: serve test test-clients test-slow test-more coverage bench setup setup-dev onnx-models lint unit e2e clean
+.PHONY: serve test test-page test-clients test-slow test-more coverage bench setup setup-dev onnx-models lint unit e2e clean
 
 serve: setup
 	@.venv/bin/nexa server $(MODEL) $(ARGS)
 
 test: lint unit e2e
+
+test-page: onnx-models
+	@scripts/packages.sh
+	@scripts/check_page.sh
+	@echo "test-page: the page in a browser (ten minutes)"
+	@$(PYTEST) tests/page -n 2 --dist loadfile
 
 test-clients: setup-dev
 	@scripts/packages.sh

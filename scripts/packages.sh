@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that `make test-clients` and `make test-slow` need, where they are missing.
+# Installs the Debian packages that `make test-page`, `make test-clients` and `make test-slow` need, where they are missing.
 set -euo pipefail
 
 missing=()

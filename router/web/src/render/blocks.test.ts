@@ -59,7 +59,9 @@ describe("Blocks", () => {
     const whole = new Blocks().update(DOCUMENT, false);
     const grown = growing.update(DOCUMENT, false);
     expect(grown.map(({ start, text }) => [start, text])).toEqual(whole.map(({ start, text }) => [start, text]));
-    expect(grown.every((block) => block.references["1"]?.href === "https://example.org/a" || !block.text.includes("["))).toBe(true);
+    expect(
+      grown.every((block) => block.references["1"]?.href === "https://example.org/a" || !block.text.includes("[")),
+    ).toBe(true);
   });
 
   it("of another text are made anew", () => {

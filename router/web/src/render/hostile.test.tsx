@@ -6,10 +6,14 @@ import { Markdown } from "./markdown";
 import { tokensOf } from "./parser";
 
 const ELEMENTS = new Set(
-  "a bdi blockquote br button code div em h3 h4 h5 h6 hr input li ol p path pre s span strong svg table tbody td th thead tr ul".split(" "),
+  "a bdi blockquote br button code div em h3 h4 h5 h6 hr input li ol p path pre s span strong svg table tbody td th thead tr ul".split(
+    " ",
+  ),
 );
 const ATTRIBUTES = new Set(
-  "aria-hidden aria-label checked class d disabled fill height href rel role start stroke stroke-linecap stroke-linejoin stroke-width tabindex target title type viewBox width".split(" "),
+  "aria-hidden aria-label checked class d disabled fill height href rel role start stroke stroke-linecap stroke-linejoin stroke-width tabindex target title type viewBox width".split(
+    " ",
+  ),
 );
 
 function shown(text: string, streaming = false): Element {
@@ -29,9 +33,62 @@ function expectHarmless(page: Element): void {
 
 const TEXTS = [...Object.values(hostile).flat(), "\ud800 alone \udfff"];
 const PARTS = [
-  "*", "**a ", "_", "_a_", "~~", "`", "` ", "[", "![", "](", "[a](", "[a]: ", "<", "<a ", "<!--", "&", "&amp", "\\", "$", "$a ", "$$", "$$a\n",
-  "\\(", "\\[", "\\[a\n", "> ", "- ", "1. ", "  - a\n", "| ", "|-", "a|b\n-|-\n", "# ", "#", "```\n", "~~~a\n", "\n", "\t", " ", "http://", "https://a.b/(",
-  "a@b.c ", "mailto:a", "\u202e", "\u200b", "\u0301", "*_`[<", "(((", "[[[]", "]]]", "a*b_c", "====\n", "- [x] ", "::", "\"", "'",
+  "*",
+  "**a ",
+  "_",
+  "_a_",
+  "~~",
+  "`",
+  "` ",
+  "[",
+  "![",
+  "](",
+  "[a](",
+  "[a]: ",
+  "<",
+  "<a ",
+  "<!--",
+  "&",
+  "&amp",
+  "\\",
+  "$",
+  "$a ",
+  "$$",
+  "$$a\n",
+  "\\(",
+  "\\[",
+  "\\[a\n",
+  "> ",
+  "- ",
+  "1. ",
+  "  - a\n",
+  "| ",
+  "|-",
+  "a|b\n-|-\n",
+  "# ",
+  "#",
+  "```\n",
+  "~~~a\n",
+  "\n",
+  "\t",
+  " ",
+  "http://",
+  "https://a.b/(",
+  "a@b.c ",
+  "mailto:a",
+  "\u202e",
+  "\u200b",
+  "\u0301",
+  "*_`[<",
+  "(((",
+  "[[[]",
+  "]]]",
+  "a*b_c",
+  "====\n",
+  "- [x] ",
+  "::",
+  '"',
+  "'",
 ];
 
 describe("hostile text", () => {

@@ -41,7 +41,11 @@ describe("Markdown", () => {
       [true, true, "done"],
       [false, true, "to do"],
     ]);
-    expect([...list.querySelectorAll("ul li")].map((item) => item.textContent?.trim())).toEqual(["bread", "milk", "[y] tea"]);
+    expect([...list.querySelectorAll("ul li")].map((item) => item.textContent?.trim())).toEqual([
+      "bread",
+      "milk",
+      "[y] tea",
+    ]);
   });
 
   it("has tables that are aligned, reached by keyboard and copied", () => {
@@ -69,9 +73,13 @@ describe("Markdown", () => {
   });
 
   it("opens links apart from the page and says where they lead", () => {
-    const text = shown("[a](https://example.org/x) [https://bank.example](https://evil.example/) [example.org/y](https://example.org/y)");
+    const text = shown(
+      "[a](https://example.org/x) [https://bank.example](https://evil.example/) [example.org/y](https://example.org/y)",
+    );
     const links = [...text.querySelectorAll("a")];
-    expect(links.map((link) => [link.target, link.rel])).toEqual(links.map(() => ["_blank", "noopener noreferrer nofollow"]));
+    expect(links.map((link) => [link.target, link.rel])).toEqual(
+      links.map(() => ["_blank", "noopener noreferrer nofollow"]),
+    );
     expect(text.textContent).toBe("a (example.org) https://bank.example (evil.example) example.org/y");
   });
 

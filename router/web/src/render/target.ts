@@ -19,7 +19,9 @@ export function targetOf(link: string): Target | null {
     return null;
   }
   if (url.protocol === "mailto:") {
-    return /^[^\s@<>"]+@[^\s@<>"]+$/.test(url.pathname) ? { href: `mailto:${url.pathname}`, place: url.pathname } : null;
+    return /^[^\s@<>"]+@[^\s@<>"]+$/.test(url.pathname)
+      ? { href: `mailto:${url.pathname}`, place: url.pathname }
+      : null;
   }
   if (!WEB.has(url.protocol) || url.host === "" || url.username !== "" || url.password !== "") return null;
   return { href: url.href, place: url.host };
@@ -27,6 +29,9 @@ export function targetOf(link: string): Target | null {
 
 /** Whether who reads `text` sees that it leads to `place`. */
 export function names(text: string, place: string): boolean {
-  const shown = text.trim().toLowerCase().replace(/^(?:https?:\/\/|mailto:)/, "");
+  const shown = text
+    .trim()
+    .toLowerCase()
+    .replace(/^(?:https?:\/\/|mailto:)/, "");
   return shown === place || ["/", "?", "#"].some((next) => shown.startsWith(place + next));
 }

@@ -21,7 +21,13 @@ export function CopyButton({ text, label }: { readonly text: string; readonly la
     toast(done ? texts.render.copied : texts.render.notCopied);
   };
   return (
-    <button type="button" class="button quiet small icon copy" title={label} aria-label={label} onClick={() => void copy()}>
+    <button
+      type="button"
+      class="button quiet small icon copy"
+      title={label}
+      aria-label={label}
+      onClick={() => void copy()}
+    >
       <Icon name={copied ? "check" : "copy"} size={16} />
     </button>
   );

@@ -29,7 +29,33 @@ describe("highlighted", () => {
   });
 
   it.each(Object.keys(LANGUAGES))("%s bears hostile code", (language) => {
-    for (const part of ["(", "[", "{", '"', "'", "`", "\\", "<", "<a ", "/*", "a.", "a:", "0", "0x", "1e", "#", "$(", "@", "-", " ", "\n", "::", "=>", "${", "<<A\n"]) {
+    for (const part of [
+      "(",
+      "[",
+      "{",
+      '"',
+      "'",
+      "`",
+      "\\",
+      "<",
+      "<a ",
+      "/*",
+      "a.",
+      "a:",
+      "0",
+      "0x",
+      "1e",
+      "#",
+      "$(",
+      "@",
+      "-",
+      " ",
+      "\n",
+      "::",
+      "=>",
+      "${",
+      "<<A\n",
+    ]) {
       const code = part.repeat(1000);
       const pieces = highlighted(code, language);
       expect(pieces === null || textOf(pieces) === code).toBe(true);

@@ -64,7 +64,13 @@ describe("mathOf", () => {
   it.each([
     ["nesting", "{".repeat(2000) + "x" + "}".repeat(2000)],
     ["roots", "\\sqrt{".repeat(500) + "x" + "}".repeat(500)],
-    ["macros that grow", `\\def\\a{xxxxxxxxxx}${"bcdefgh".split("").map((name, index) => `\\def\\${name}{${`\\${"abcdefg"[index]}`.repeat(10)}}`).join("")}\\h`],
+    [
+      "macros that grow",
+      `\\def\\a{xxxxxxxxxx}${"bcdefgh"
+        .split("")
+        .map((name, index) => `\\def\\${name}{${`\\${"abcdefg"[index]}`.repeat(10)}}`)
+        .join("")}\\h`,
+    ],
     ["macros that go round", "\\def\\a{\\a\\a}\\a"],
     ["length", "x+".repeat(2500) + "x"],
     ["sizes", "\\rule{9999em}{9999em}\\kern9999em\\raisebox{9999em}{x}"],

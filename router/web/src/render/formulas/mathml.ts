@@ -4,7 +4,13 @@ import temml from "temml";
 
 const MAX_NODES = 5000;
 const MAX_DEPTH = 100;
-const OPTIONS = { throwOnError: true, trust: false, strict: false, maxExpand: 300, maxSize: [20, 40] as [number, number] };
+const OPTIONS = {
+  throwOnError: true,
+  trust: false,
+  strict: false,
+  maxExpand: 300,
+  maxSize: [20, 40] as [number, number],
+};
 
 const ELEMENTS: ReadonlySet<string> = new Set(
   `math merror mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot mrow mspace msqrt mstyle msub msubsup
@@ -17,7 +23,9 @@ const ATTRIBUTES: ReadonlySet<string> = new Set(
 );
 const STYLES: ReadonlySet<string> = new Set(
   `border borderBottom borderLeft borderRight borderTop color display fontFamily fontStyle fontWeight justifyContent
-   marginLeft mathDepth padding paddingBottom paddingLeft paddingRight paddingTop textAlign whiteSpace width`.split(/\s+/),
+   marginLeft mathDepth padding paddingBottom paddingLeft paddingRight paddingTop textAlign whiteSpace width`.split(
+    /\s+/,
+  ),
 );
 const VALUE = /^[\w\s.,%#+-]{0,80}$/;
 
@@ -69,7 +77,10 @@ function attributesOf(node: MathTree): Record<string, unknown> {
   return made;
 }
 
-function allowed(given: Readonly<Record<string, unknown>> | undefined, names: ReadonlySet<string>): Record<string, string> {
+function allowed(
+  given: Readonly<Record<string, unknown>> | undefined,
+  names: ReadonlySet<string>,
+): Record<string, string> {
   const kept = Object.entries(given ?? {})
     .map(([name, value]) => [camel(name, names), String(value)] as const)
     .filter(([name, value]) => names.has(name) && VALUE.test(value));

@@ -5,7 +5,9 @@ import { tokensOf } from "../parser";
 
 function formulas(text: string, open = false): string[] {
   const all = tokensOf(text, { open, references: {} }).flatMap((token): Token[] => [token, ...(token.children ?? [])]);
-  return all.filter(({ type }) => type.endsWith("formula")).map(({ type, content }) => `${type === "formula" ? "" : "open "}${content}`);
+  return all
+    .filter(({ type }) => type.endsWith("formula"))
+    .map(({ type, content }) => `${type === "formula" ? "" : "open "}${content}`);
 }
 
 describe("formulas", () => {
