@@ -45,7 +45,8 @@ export function KeyDialog() {
           </p>
         )}
         <label>
-          <input type="checkbox" checked={keep} onChange={(event) => setKeep(event.currentTarget.checked)} /> {words.keep}
+          <input type="checkbox" checked={keep} onChange={(event) => setKeep(event.currentTarget.checked)} />{" "}
+          {words.keep}
         </label>
         <div class="actions">
           <button type="button" class="button" onClick={cancel}>

@@ -1,7 +1,9 @@
 /** The view that the URL's hash names, such as `#/chat/4f2a`. */
 import { signal } from "@preact/signals";
 
-export const VIEWS = ["chat", "pictures", "speech", "status"] as const;
+/** The views that have a tab. */
+export const TABS = ["chat", "pictures", "speech", "status"] as const;
+export const VIEWS = [...TABS, "help"] as const;
 export type ViewName = (typeof VIEWS)[number];
 
 export interface Route {

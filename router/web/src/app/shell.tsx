@@ -8,11 +8,11 @@ import { texts } from "../texts";
 import { Icon, type IconName } from "../ui/icon";
 import { Toasts } from "../ui/toast";
 import { KeyDialog } from "./key_dialog";
-import { linkTo, route, VIEWS, type ViewName } from "./route";
+import { linkTo, route, TABS, type ViewName } from "./route";
 import { nextTheme, theme } from "./theme";
 import { CurrentView } from "./views";
 
-const ICONS: Readonly<Record<ViewName, IconName>> = {
+const ICONS: Readonly<Record<(typeof TABS)[number], IconName>> = {
   chat: "chat",
   pictures: "picture",
   speech: "microphone",
@@ -61,7 +61,7 @@ function TopBar({ view }: { readonly view: ViewName }) {
         <span>{texts.app.name}</span>
       </a>
       <nav class="tabs" aria-label={texts.app.navigation}>
-        {VIEWS.filter(isOffered).map((name) => (
+        {TABS.filter(isOffered).map((name) => (
           <a key={name} class="tab" href={linkTo(name)} aria-current={name === view ? "page" : undefined}>
             <Icon name={ICONS[name]} />
             <span>{texts.app.views[name]}</span>
@@ -69,6 +69,11 @@ function TopBar({ view }: { readonly view: ViewName }) {
         ))}
       </nav>
       <div class="end">
+        {!window.isSecureContext && (
+          <a class="button quiet icon" title={texts.help.link} aria-label={texts.help.link} href={linkTo("help")}>
+            <Icon name="info" />
+          </a>
+        )}
         {apiKey.value !== null && (
           <button class="button quiet icon" title={texts.key.forget} aria-label={texts.key.forget} onClick={forgetKey}>
             <Icon name="key" />

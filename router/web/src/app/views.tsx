@@ -17,6 +17,7 @@ const LOADERS: Readonly<Record<ViewName, () => Promise<View>>> = {
   pictures: async () => (await import("../pictures/view")).PicturesView,
   speech: async () => (await import("../speech/view")).SpeechView,
   status: async () => (await import("../status/view")).StatusView,
+  help: async () => (await import("../help/view")).HelpView,
 };
 
 const loaded = new Map<ViewName, View>();

@@ -1,8 +1,12 @@
+import { enHelp } from "./en_help";
+
 /** All words of the page, in English. A translation is a copy of this file. */
 export const en = {
+  /** The language's name for browsers and screen readers. */
+  language: "en",
   app: {
     name: "nexa",
-    views: { chat: "Chat", pictures: "Pictures", speech: "Speech", status: "Status" },
+    views: { chat: "Chat", pictures: "Pictures", speech: "Speech", status: "Status", help: "Help" },
     navigation: "Views",
     skip: "Skip to the content",
     loading: "Loading …",
@@ -33,6 +37,7 @@ export const en = {
     copied: "Copied.",
     notCopied: "This browser does not let the page copy.",
   },
+  help: enHelp,
   chat: {},
   pictures: {},
   speech: {},

@@ -7,9 +7,11 @@ const LANGUAGES: Readonly<Record<string, Texts>> = { en };
 
 export const texts: Texts = chosen(navigator.languages);
 
-export function chosen(languages: readonly string[]): Texts {
+/** The words in the first of `languages` that there is; `de-AT` also takes `de`. */
+export function chosen(languages: readonly string[], known: Readonly<Record<string, Texts>> = LANGUAGES): Texts {
   for (const language of languages) {
-    const found = LANGUAGES[language] ?? LANGUAGES[language.split("-")[0] ?? ""];
+    const name = [language, language.split("-")[0] ?? ""].find((wanted) => Object.hasOwn(known, wanted));
+    const found = name === undefined ? undefined : known[name];
     if (found !== undefined) return found;
   }
   return en;
