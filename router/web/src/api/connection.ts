@@ -15,9 +15,19 @@ export function lost(): void {
   back ??= untilBack();
 }
 
-/** Resolves once the server can be reached. */
-export function whenOnline(): Promise<void> {
-  return back ?? Promise.resolve();
+/** Resolves once the server can be reached; rejects with an AbortError if given up before. */
+export function whenOnline(signal?: AbortSignal): Promise<void> {
+  const online = back ?? Promise.resolve();
+  if (signal === undefined) return online;
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason as Error);
+    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", giveUp, { once: true });
+    void online.then(() => {
+      signal.removeEventListener("abort", giveUp);
+      resolve();
+    });
+  });
 }
 
 async function untilBack(): Promise<void> {

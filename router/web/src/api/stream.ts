@@ -69,7 +69,7 @@ async function* follow(place: StreamPlace, first: Response | null, options: Stre
       if (!(error instanceof OfflineError) && !(error instanceof TypeError)) throw error;
       lost();
       options.onInterrupted?.(true);
-      await whenOnline();
+      await whenOnline(options.signal);
     }
     answer = null;
   }

@@ -1,6 +1,7 @@
+import { chat } from "./en_chat";
 import { enHelp } from "./en_help";
 
-/** All words of the page, in English. A translation is a copy of this file. */
+/** All words of the page, in English. A translation is a copy of this file and of those that it imports. */
 export const en = {
   /** The language's name for browsers and screen readers. */
   language: "en",
@@ -38,7 +39,7 @@ export const en = {
     notCopied: "This browser does not let the page copy.",
   },
   help: enHelp,
-  chat: {},
+  chat,
   pictures: {},
   speech: {},
   status: {},

@@ -1,0 +1,60 @@
+/** Searching the titles and texts of all chats. */
+import type { ChatDatabase } from "./database";
+import type { Chat, Message } from "./types";
+
+const BEFORE = 24;
+const AFTER = 60;
+
+export interface Found {
+  readonly chat: Chat;
+  /** The place in a message, with some words around it; null if the title has all words. */
+  readonly snippet: string | null;
+}
+
+/** Chats whose title, or one of whose messages, has all words of `query`; newest first. */
+export async function search(database: ChatDatabase, query: string): Promise<Found[]> {
+  const words = wordsOf(query);
+  if (words.length === 0) return [];
+  const snippets = new Map<string, string>();
+  await database.visit((message) => {
+    if (snippets.has(message.chat)) return;
+    const snippet = snippetOf(message, words);
+    if (snippet !== null) snippets.set(message.chat, snippet);
+  });
+  const chats = (await database.chats()).sort((one, other) => other.changed - one.changed);
+  return chats.flatMap((chat): Found[] => {
+    if (hasAll(chat.title, words)) return [{ chat, snippet: null }];
+    const snippet = snippets.get(chat.id);
+    return snippet === undefined ? [] : [{ chat, snippet }];
+  });
+}
+
+export function wordsOf(query: string): string[] {
+  return plain(query)
+    .split(/\s+/)
+    .filter((word) => word !== "");
+}
+
+/** Letters without case and accents, each text as long as before wherever that can be. */
+export function plain(text: string): string {
+  return Array.from(text, (letter) => {
+    const bare = letter.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+    return bare.length === letter.length ? bare : letter.toLowerCase();
+  }).join("");
+}
+
+function snippetOf(message: Message, words: readonly string[]): string | null {
+  const files = message.role === "user" ? message.files : [];
+  const texts = [message.text, ...files.map((file) => (file.kind === "text" ? `${file.name} ${file.text}` : file.name))];
+  const text = texts.join(" ").replace(/\s+/g, " ");
+  if (!hasAll(text, words)) return null;
+  const at = plain(text).indexOf(words[0] ?? "");
+  const from = Math.max(0, at - BEFORE);
+  const piece = text.slice(from, at + AFTER).trim();
+  return `${from > 0 ? "… " : ""}${piece}${at + AFTER < text.length ? " …" : ""}`;
+}
+
+function hasAll(text: string, words: readonly string[]): boolean {
+  const folded = plain(text);
+  return words.every((word) => folded.includes(word));
+}

@@ -1,0 +1,160 @@
+/** The chats as the page shows them, and all changes to them. */
+import { signal } from "@preact/signals";
+
+import { ChatDatabase } from "./database";
+import { Tabs } from "./tabs";
+import { anyEnd, type Messages, newestEnd } from "./tree";
+import { type AnswerMessage, type Chat, type Message, NO_SETTINGS, type Settings } from "./types";
+
+export interface OpenChat {
+  readonly chat: Chat;
+  readonly messages: Messages;
+}
+
+/** All chats, in no order; null until they are read. */
+export const chats = signal<readonly Chat[] | null>(null);
+/** The chat that is shown; null for a new one. */
+export const opened = signal<OpenChat | null>(null);
+/** What new chats begin with. */
+export const defaults = signal<Settings>(NO_SETTINGS);
+/** Why chats cannot be kept; null if they can. */
+export const storeError = signal<string | null>(null);
+
+const SETTINGS = "settings";
+const receiving = new Set<string>();
+
+let opening: Promise<ChatDatabase> | null = null;
+let tabs: Tabs | null = null;
+let wanted: string | null = null;
+
+/** The database, opened at the first call. */
+export function database(): Promise<ChatDatabase> {
+  opening ??= ChatDatabase.open();
+  return opening;
+}
+
+/** Read the chats and listen to other tabs; once. */
+export async function startStore(): Promise<void> {
+  if (tabs !== null) return;
+  tabs = new Tabs("nexa-chats", (answer) => receiving.has(answer), (id) => void reread(id));
+  try {
+    const found = await (await database()).value(SETTINGS);
+    if (found !== undefined) defaults.value = { ...NO_SETTINGS, ...(found as Partial<Settings>) };
+    await rereadList();
+  } catch (error) {
+    chats.value = [];
+    storeError.value = error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Show a chat; false if there is none with this id. */
+export async function openChat(id: string | null): Promise<boolean> {
+  wanted = id;
+  if (id === null) {
+    opened.value = null;
+    return true;
+  }
+  const base = await database();
+  const [chat, messages] = await Promise.all([base.chat(id), base.messages(id)]);
+  if (wanted !== id) return true; // another one was chosen in the meantime
+  if (chat === undefined) {
+    opened.value = null;
+    return false;
+  }
+  const map = new Map(messages.map((message) => [message.id, message]));
+  const known = chat.tip !== null && map.has(chat.tip);
+  opened.value = { chat: known ? chat : { ...chat, tip: anyEnd(map) }, messages: map };
+  return true;
+}
+
+/** Add a new chat with its first messages, and show it. */
+export async function addChat(chat: Chat, messages: readonly Message[]): Promise<void> {
+  await (await database()).add([chat], messages);
+  wanted = chat.id;
+  opened.value = { chat, messages: new Map(messages.map((message) => [message.id, message])) };
+  await tell(chat.id);
+}
+
+/** Write messages, and change their chat along with them; false if it was deleted. */
+export async function writeMessages(
+  id: string,
+  messages: readonly Message[],
+  changed?: (chat: Chat) => Chat,
+): Promise<boolean> {
+  const written = await (await database()).write(id, messages, changed);
+  const shown = opened.value;
+  if (written && shown?.chat.id === id) {
+    const merged = new Map(shown.messages);
+    for (const message of messages) merged.set(message.id, message);
+    opened.value = { chat: changed === undefined ? shown.chat : changed(shown.chat), messages: merged };
+  }
+  if (changed !== undefined) await rereadList();
+  tabs?.tellChanged(id);
+  return written;
+}
+
+export async function changeChat(id: string, changed: (chat: Chat) => Chat): Promise<void> {
+  const after = await (await database()).changeChat(id, changed);
+  const shown = opened.value;
+  if (after !== null && shown?.chat.id === id) opened.value = { ...shown, chat: after };
+  await tell(id);
+}
+
+/** Show the newest branch through a message. */
+export async function showBranch(message: Message): Promise<void> {
+  const shown = opened.value;
+  if (shown?.chat.id !== message.chat) return;
+  const tip = newestEnd(shown.messages, message.id);
+  await changeChat(message.chat, (chat) => ({ ...chat, tip }));
+}
+
+/** Say what a call of an answer has given. */
+export async function setCallResult(answer: AnswerMessage, callId: string, result: string): Promise<void> {
+  const changed = (one: AnswerMessage): AnswerMessage => ({
+    ...one,
+    calls: one.calls.map((call) => (call.id === callId ? { ...call, result } : call)),
+  });
+  await (await database()).changeAnswer(answer.id, changed);
+  await reread(answer.chat);
+  tabs?.tellChanged(answer.chat);
+}
+
+export async function deleteChat(id: string): Promise<void> {
+  await (await database()).deleteChat(id);
+  if (opened.value?.chat.id === id) opened.value = null;
+  await tell(id);
+}
+
+export async function keepDefaults(settings: Settings): Promise<void> {
+  defaults.value = settings;
+  await (await database()).setValue(SETTINGS, settings);
+}
+
+/** Note that this tab receives an answer, until the function that is returned is called. */
+export function receives(answer: string): () => void {
+  receiving.add(answer);
+  return () => receiving.delete(answer);
+}
+
+/** Answers that nobody receives although they have not ended: their page was closed or loaded again. */
+export async function abandoned(): Promise<AnswerMessage[]> {
+  const streaming = (await (await database()).streaming()).filter((answer) => !receiving.has(answer.id));
+  const line = tabs;
+  const taken = await Promise.all(streaming.map((answer) => line?.othersReceive(answer.id) ?? false));
+  return streaming.filter((_, index) => !taken[index]);
+}
+
+/** Read everything again, as after an import. */
+export async function reread(id: string): Promise<void> {
+  await rereadList();
+  if (opened.value?.chat.id === id && !(await openChat(id))) opened.value = null;
+}
+
+async function rereadList(): Promise<void> {
+  chats.value = await (await database()).chats();
+}
+
+async function tell(id: string): Promise<void> {
+  await rereadList();
+  tabs?.tellChanged(id);
+}
