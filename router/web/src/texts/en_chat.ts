@@ -30,6 +30,7 @@ export const chat = {
   removeText: (title: string) => `“${title}” is kept in this browser only. It cannot be brought back.`,
   exportMarkdown: "Save as Markdown",
   exportJson: "Save as JSON",
+  files: "Save or read chats",
   exportAll: "Save all chats",
   importFile: "Read chats from a file",
   imported: (count: number) => (count === 1 ? "One chat was read." : `${count} chats were read.`),
@@ -48,6 +49,7 @@ export const chat = {
     failed: "failed",
   },
   progress: (percent: number) => `${percent} %`,
+  othersWait: (count: number) => (count === 1 ? "1 request waits" : `${count} requests wait`),
   notServed: (model: string, instead: string) => `${model} is not served here now: ${instead} answers.`,
   settings: "Settings of this chat",
   settingsNew: "Settings of the new chat",
@@ -111,6 +113,7 @@ export const chat = {
   unsent: "The server cannot be reached. The message is sent when it can.",
   cut: "Cut off: the answer has reached its longest length.",
   stopped: "Stopped.",
+  empty: "The model has said nothing.",
   interrupted: "Interrupted: the rest of this answer is lost.",
   ended: (model: string, text: string) => `${model} has answered: ${text}`,
 
@@ -150,7 +153,14 @@ export const chat = {
   record: "Speak",
   stopRecording: "Stop recording",
   transcribing: "Writing down what you said …",
-  microphoneInsecure: "The microphone needs HTTPS, or the page on the server's own machine. Whoever runs the server can set it up with: nexa cert",
-  microphoneRefused: "The browser does not let this page use the microphone.",
+  level: "Loudness",
+  microphone: {
+    insecure:
+      "The microphone needs HTTPS, or the page on the server's own machine. Whoever runs the server can set it up with: nexa cert",
+    unsupported: "This browser cannot record.",
+    refused: "The browser does not let this page use the microphone.",
+    missing: "There is no microphone.",
+    failed: "The microphone could not be started.",
+  },
   nothingHeard: "Nothing was heard.",
 };

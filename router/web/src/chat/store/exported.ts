@@ -23,12 +23,6 @@ export function exportedMarkdown(chat: Chat, messages: Messages, words: Exported
   return [`# ${chat.title}`, ...parts].join("\n\n") + "\n";
 }
 
-/** A name for the file that systems allow. */
-export function fileName(title: string, suffix: string): string {
-  const safe = title.replace(/[^\p{L}\p{N} _-]+/gu, "").trim().replace(/\s+/g, "-");
-  return `${safe === "" ? "chat" : safe}.${suffix}`;
-}
-
 function asked(message: UserMessage, words: ExportedWords): string {
   const files = message.files.map((file) => (file.kind === "text" ? fenced(file) : `[${file.name}]`));
   return [`## ${words.you}`, ...files, message.text].filter((part) => part !== "").join("\n\n");

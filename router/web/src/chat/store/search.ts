@@ -11,19 +11,20 @@ export interface Found {
   readonly snippet: string | null;
 }
 
-/** Chats whose title, or one of whose messages, has all words of `query`; newest first. */
+/** Chats whose title has all words of `query`, or has them together with one of its messages; newest first. */
 export async function search(database: ChatDatabase, query: string): Promise<Found[]> {
   const words = wordsOf(query);
   if (words.length === 0) return [];
+  const chats = (await database.chats()).sort((one, other) => other.changed - one.changed);
+  const missing = new Map(chats.map((chat) => [chat.id, words.filter((word) => !plain(chat.title).includes(word))]));
   const snippets = new Map<string, string>();
   await database.visit((message) => {
     if (snippets.has(message.chat)) return;
-    const snippet = snippetOf(message, words);
+    const snippet = snippetOf(message, missing.get(message.chat) ?? []);
     if (snippet !== null) snippets.set(message.chat, snippet);
   });
-  const chats = (await database.chats()).sort((one, other) => other.changed - one.changed);
   return chats.flatMap((chat): Found[] => {
-    if (hasAll(chat.title, words)) return [{ chat, snippet: null }];
+    if (missing.get(chat.id)?.length === 0) return [{ chat, snippet: null }];
     const snippet = snippets.get(chat.id);
     return snippet === undefined ? [] : [{ chat, snippet }];
   });
@@ -44,6 +45,7 @@ export function plain(text: string): string {
 }
 
 function snippetOf(message: Message, words: readonly string[]): string | null {
+  if (words.length === 0) return null;
   const files = message.role === "user" ? message.files : [];
   const texts = [message.text, ...files.map((file) => (file.kind === "text" ? `${file.name} ${file.text}` : file.name))];
   const text = texts.join(" ").replace(/\s+/g, " ");

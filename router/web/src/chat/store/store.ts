@@ -15,6 +15,8 @@ export interface OpenChat {
 export const chats = signal<readonly Chat[] | null>(null);
 /** The chat that is shown; null for a new one. */
 export const opened = signal<OpenChat | null>(null);
+/** The chat that another tab has deleted while it was shown here. */
+export const removedElsewhere = signal<string | null>(null);
 /** What new chats begin with. */
 export const defaults = signal<Settings>(NO_SETTINGS);
 /** Why chats cannot be kept; null if they can. */
@@ -125,6 +127,13 @@ export async function deleteChat(id: string): Promise<void> {
   await tell(id);
 }
 
+/** Add chats from a file. */
+export async function readIn(read: { readonly chats: readonly Chat[]; readonly messages: readonly Message[] }): Promise<void> {
+  await (await database()).add(read.chats, read.messages);
+  await rereadList();
+  for (const chat of read.chats) tabs?.tellChanged(chat.id);
+}
+
 export async function keepDefaults(settings: Settings): Promise<void> {
   defaults.value = settings;
   await (await database()).setValue(SETTINGS, settings);
@@ -144,10 +153,10 @@ export async function abandoned(): Promise<AnswerMessage[]> {
   return streaming.filter((_, index) => !taken[index]);
 }
 
-/** Read everything again, as after an import. */
-export async function reread(id: string): Promise<void> {
+/** Read again what another tab has changed. */
+async function reread(id: string): Promise<void> {
   await rereadList();
-  if (opened.value?.chat.id === id && !(await openChat(id))) opened.value = null;
+  if (opened.value?.chat.id === id && !(await openChat(id))) removedElsewhere.value = id;
 }
 
 async function rereadList(): Promise<void> {

@@ -82,6 +82,11 @@ export async function stopRun(id: string): Promise<void> {
   // else it is cancelled as soon as its job is known
 }
 
+/** Stop all answers of a chat, as when it is deleted. */
+export function stopChat(chat: string): void {
+  for (const run of own.values()) if (run.latest.chat === chat) void stopRun(run.latest.id);
+}
+
 /** Write what has come of all answers, as before the page is left. */
 export function keepAll(): void {
   for (const run of own.values()) void keep(run);
