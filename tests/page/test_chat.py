@@ -177,9 +177,7 @@ def test_chats_are_found_renamed_and_deleted(echo: RunningServer, visit: Open) -
     expect(rows).to_have_count(1)
 
 
-def test_chats_are_saved_to_a_file_and_read_from_it(
-    echo: RunningServer, visit: Open, tmp_path: Path
-) -> None:
+def test_chats_are_saved_to_a_file_and_read_from_it(echo: RunningServer, visit: Open, tmp_path: Path) -> None:
     page, _ = visit(echo.url, downloads=tmp_path)
     chat = ChatPage(page)
     chat.ask("one two")
