@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from tests.support.page.browser import Open
-from tests.support.page.chat import ChatPage, words
+from tests.support.page.chat import ChatPage, body_of, words
 from tests.support.running_server import RunningServer, running, wait_until
 
 
@@ -106,8 +106,8 @@ def test_an_answer_that_was_cut_goes_on(echo: RunningServer, visit: Open) -> Non
     expect(chat.answers.last).to_contain_text("Cut off")
     with page.expect_request("**/v1/chat/completions") as sent:
         chat.button("Continue").click()
-    assert sent.value.post_data_json["continue_final_message"] is True
-    assert sent.value.post_data_json["messages"][-1] == {"role": "assistant", "content": "one two "}
+    assert body_of(sent.value)["continue_final_message"] is True
+    assert body_of(sent.value)["messages"][-1] == {"role": "assistant", "content": "one two "}
     expect(chat.facts).to_contain_text("4 tokens")
     assert chat.said() == "one two one two"  # the echo model begins again
     expect(chat.answers).to_have_count(1)
@@ -228,7 +228,7 @@ def test_keys_send_break_lines_and_open_a_new_chat(echo: RunningServer, visit: O
     page.keyboard.type("two")
     with page.expect_request("**/v1/chat/completions") as sent:
         page.keyboard.press("Enter")
-    assert sent.value.post_data_json["messages"][0]["content"] == "one\ntwo"
+    assert body_of(sent.value)["messages"][0]["content"] == "one\ntwo"
     chat.wait_ended()
     expect(chat.box).to_be_focused()
     page.keyboard.press("Control+Shift+O")
@@ -288,7 +288,7 @@ def test_calls_are_shown_and_their_results_sent(server: RunningServer, visit: Op
     chat = ChatPage(page)
 
     def demand_a_call(route: Route) -> None:
-        body = route.request.post_data_json
+        body = body_of(route.request)
         if body["messages"][-1]["role"] == "user":
             body["tool_choice"] = "required"
         route.continue_(post_data=json.dumps(body))
@@ -315,7 +315,7 @@ def test_calls_are_shown_and_their_results_sent(server: RunningServer, visit: Op
         chat.answers.first.get_by_role("button", name="Keep the result").first.click()
     with page.expect_request("**/v1/chat/completions") as sent:
         chat.answers.first.get_by_role("button", name="Send the results").click()
-    messages = sent.value.post_data_json["messages"]
+    messages = body_of(sent.value)["messages"]
     assert [message["role"] for message in messages] == ["user", "assistant", *["tool"] * count]
     assert messages[2]["content"] == "sunny"
     assert messages[2]["tool_call_id"] == messages[1]["tool_calls"][0]["id"]

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Request, expect
+
+from tests.support.page.browser import TIMEOUT_MS
 
 
 def words(count: int) -> str:
     """Words that are all different: the echo model says them again, one a step."""
     return " ".join(f"w{number}" for number in range(1, count + 1))
+
+
+def body_of(request: Request) -> dict[str, Any]:
+    """The JSON that a request sends."""
+    body = request.post_data_json
+    assert isinstance(body, dict)
+    return body
 
 
 class ChatPage:
@@ -29,12 +38,11 @@ class ChatPage:
         self.box.fill(text)
         with self.page.expect_request("**/v1/chat/completions") as sent:
             self.box.press("Enter")
-        body: dict[str, Any] = sent.value.post_data_json
-        return body
+        return body_of(sent.value)
 
     def wait_ended(self) -> None:
         """Wait until the last answer is there."""
-        expect(self.facts).to_be_visible()
+        expect(self.facts).to_be_visible(timeout=TIMEOUT_MS)
 
     def said(self) -> str:
         """The last answer's text, with single spaces."""
