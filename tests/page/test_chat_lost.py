@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from tests.support.clients.cutting_proxy import cutting_proxy
 from tests.support.page.browser import Faults, Open
 from tests.support.page.chat import ChatPage, words
 from tests.support.running_server import RunningServer, running, wait_until
@@ -25,9 +26,9 @@ def slow() -> Iterator[RunningServer]:
         yield ready
 
 
-def _half_of_an_answer(server: RunningServer, visit: Open) -> tuple[ChatPage, Faults]:
+def _half_of_an_answer(url: str, visit: Open) -> tuple[ChatPage, Faults]:
     """A chat whose answer has begun, and is to have all words of ``WHOLE``."""
-    page, faults = visit(server.url)
+    page, faults = visit(url)
     for part in LOST:
         faults.expect(part)
     chat = ChatPage(page)
@@ -38,7 +39,7 @@ def _half_of_an_answer(server: RunningServer, visit: Open) -> tuple[ChatPage, Fa
 
 
 def test_a_page_that_is_loaded_again_goes_on_with_the_answer(slow: RunningServer, visit: Open) -> None:
-    chat, _ = _half_of_an_answer(slow, visit)
+    chat, _ = _half_of_an_answer(slow.url, visit)
     chat.page.reload()
     expect(chat.text).to_contain_text("w9")
     expect(chat.text).not_to_contain_text("w80")
@@ -49,7 +50,7 @@ def test_a_page_that_is_loaded_again_goes_on_with_the_answer(slow: RunningServer
 
 
 def test_an_answer_that_ended_while_the_page_was_away_is_fetched(slow: RunningServer, visit: Open) -> None:
-    chat, _ = _half_of_an_answer(slow, visit)
+    chat, _ = _half_of_an_answer(slow.url, visit)
     address = chat.page.url
     chat.page.goto("about:blank")
     wait_until(slow.idle, "the answer has ended")
@@ -60,7 +61,7 @@ def test_an_answer_that_ended_while_the_page_was_away_is_fetched(slow: RunningSe
 
 def test_an_answer_that_is_no_longer_kept_is_said_to_be_interrupted(visit: Open) -> None:
     with running("echo:0.1", "--resume-timeout-s", "0.2") as server:
-        chat, faults = _half_of_an_answer(server, visit)
+        chat, faults = _half_of_an_answer(server.url, visit)
         faults.expect("404")
         address = chat.page.url
         chat.page.goto("about:blank")
@@ -70,13 +71,15 @@ def test_an_answer_that_is_no_longer_kept_is_said_to_be_interrupted(visit: Open)
         expect(notice).to_contain_text("Interrupted: the rest of this answer is lost.")
         assert WHOLE.startswith(chat.said())
         notice.get_by_role("button", name="Try again").click()
+        expect(notice).to_be_hidden()
+        chat.wait_ended()
         expect(chat.answers.last.get_by_role("group", name="Version 2 of 2")).to_be_visible()
         assert chat.said() == WHOLE
 
 
 @pytest.mark.parametrize("process", ["worker", "router"])
 def test_an_answer_goes_on_when_a_process_is_killed(slow: RunningServer, visit: Open, process: str) -> None:
-    chat, _ = _half_of_an_answer(slow, visit)
+    chat, _ = _half_of_an_answer(slow.url, visit)
     pid = slow.worker_pids()[0] if process == "worker" else slow.router_pid()
     os.kill(pid, signal.SIGKILL)
     chat.wait_ended()
@@ -84,12 +87,14 @@ def test_an_answer_goes_on_when_a_process_is_killed(slow: RunningServer, visit: 
 
 
 def test_an_answer_goes_on_when_the_connection_is_back(slow: RunningServer, visit: Open) -> None:
-    chat, _ = _half_of_an_answer(slow, visit)
-    chat.page.context.set_offline(True)
-    expect(chat.answers.last).to_contain_text("The connection is lost.")
-    chat.page.context.set_offline(False)
-    chat.wait_ended()
-    assert chat.said() == WHOLE
+    with cutting_proxy(slow.url) as proxy:
+        chat, _ = _half_of_an_answer(proxy.url, visit)
+        chat.page.context.set_offline(True)
+        proxy.cut()
+        expect(chat.answers.last).to_contain_text("The connection is lost.")
+        chat.page.context.set_offline(False)
+        chat.wait_ended()
+        assert chat.said() == WHOLE
 
 
 def test_a_message_that_is_sent_without_a_connection_goes_out_later(slow: RunningServer, visit: Open) -> None:
@@ -107,7 +112,7 @@ def test_a_message_that_is_sent_without_a_connection_goes_out_later(slow: Runnin
 
 
 def test_several_chats_are_answered_at_once(slow: RunningServer, visit: Open) -> None:
-    chat, _ = _half_of_an_answer(slow, visit)
+    chat, _ = _half_of_an_answer(slow.url, visit)
     chat.page.get_by_role("link", name="New chat").click()
     chat.set(longest_answer="3")
     chat.ask("other")
@@ -122,7 +127,7 @@ def test_several_chats_are_answered_at_once(slow: RunningServer, visit: Open) ->
 
 def test_a_place_in_the_queue_is_shown(visit: Open) -> None:
     with running("echo:0.1", "--slots", "1") as server:
-        chat, _ = _half_of_an_answer(server, visit)
+        chat, _ = _half_of_an_answer(server.url, visit)
         chat.page.get_by_role("link", name="New chat").click()
         chat.ask("waits")
         expect(chat.answers.last).to_contain_text("Next in the queue")
