@@ -26,7 +26,11 @@ export const DONE = "[DONE]";
  * @param body the request, with `stream: true`, or a form with that field.
  * @throws ApiError what the server refused, or its `error` event.
  */
-export async function* openStream(path: string, body: unknown, options: StreamOptions = {}): AsyncGenerator<ServerEvent> {
+export async function* openStream(
+  path: string,
+  body: unknown,
+  options: StreamOptions = {},
+): AsyncGenerator<ServerEvent> {
   const answer = await request(path, { body, headers: { "X-Resumable": "true" }, ...signalOf(options) });
   const jobId = answer.headers.get("X-Job-Id");
   if (jobId === null) throw new ApiError(answer.status, "X-Job-Id: expected the job's id in the answer, got none");
@@ -49,7 +53,11 @@ export async function cancelJob(jobId: string): Promise<void> {
   }
 }
 
-async function* follow(place: StreamPlace, first: Response | null, options: StreamOptions): AsyncGenerator<ServerEvent> {
+async function* follow(
+  place: StreamPlace,
+  first: Response | null,
+  options: StreamOptions,
+): AsyncGenerator<ServerEvent> {
   let { lastEventId } = place;
   let answer = first;
   for (;;) {

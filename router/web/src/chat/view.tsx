@@ -45,7 +45,9 @@ export function ChatView({ rest }: ViewProps) {
             {words.notKept(storeError.value)}
           </p>
         )}
-        {isThere && <Talk open={id === null ? null : open} listIsOpen={listIsOpen} onList={() => setListIsOpen(true)} />}
+        {isThere && (
+          <Talk open={id === null ? null : open} listIsOpen={listIsOpen} onList={() => setListIsOpen(true)} />
+        )}
       </section>
       <Announcer chat={id} />
     </div>

@@ -29,14 +29,29 @@ export async function zip(entries: readonly ZipEntry[]): Promise<Blob> {
     const name = new TextEncoder().encode(entry.name);
     const fields = sharedFields(entry, name, crc32(new Uint8Array(await entry.content.arrayBuffer())));
     const local = [uint32(LOCAL_HEAD), fields, name];
-    const head = [uint32(CENTRAL_HEAD), uint16(VERSION), fields, new Uint8Array(NO_COMMENT_BYTES), uint32(offset), name];
+    const head = [
+      uint32(CENTRAL_HEAD),
+      uint16(VERSION),
+      fields,
+      new Uint8Array(NO_COMMENT_BYTES),
+      uint32(offset),
+      name,
+    ];
     parts.push(...local.map(part), entry.content);
     central.push(...head.map(part));
     offset += bytesOf(local) + entry.content.size;
     centralBytes += bytesOf(head);
     if (offset + centralBytes > MAX_BYTES) throw new RangeError("too much for one archive");
   }
-  const end = [uint32(END_HEAD), uint32(0), uint16(entries.length), uint16(entries.length), uint32(centralBytes), uint32(offset), uint16(0)];
+  const end = [
+    uint32(END_HEAD),
+    uint32(0),
+    uint16(entries.length),
+    uint16(entries.length),
+    uint32(centralBytes),
+    uint32(offset),
+    uint16(0),
+  ];
   return new Blob([...parts, ...central, ...end.map(part)], { type: "application/zip" });
 }
 
@@ -44,10 +59,19 @@ export async function zip(entries: readonly ZipEntry[]): Promise<Blob> {
 function sharedFields(entry: ZipEntry, name: Uint8Array, crc: number): Uint8Array {
   const { modified, content } = entry;
   const time = (modified.getHours() << 11) | (modified.getMinutes() << 5) | (modified.getSeconds() >> 1);
-  const date = (Math.max(0, modified.getFullYear() - 1980) << 9) | ((modified.getMonth() + 1) << 5) | modified.getDate();
+  const date =
+    (Math.max(0, modified.getFullYear() - 1980) << 9) | ((modified.getMonth() + 1) << 5) | modified.getDate();
   const fields = [
-    uint16(VERSION), uint16(UTF8_NAMES), uint16(0), uint16(time), uint16(date),
-    uint32(crc), uint32(content.size), uint32(content.size), uint16(name.length), uint16(0),
+    uint16(VERSION),
+    uint16(UTF8_NAMES),
+    uint16(0),
+    uint16(time),
+    uint16(date),
+    uint32(crc),
+    uint32(content.size),
+    uint32(content.size),
+    uint16(name.length),
+    uint16(0),
   ];
   return joined(fields);
 }

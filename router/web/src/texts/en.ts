@@ -1,4 +1,4 @@
-import { chat } from "./en_chat";
+import { enChat } from "./en_chat";
 import { enHelp } from "./en_help";
 
 /** All words of the page, in English. A translation is a copy of this file and of those that it imports. */
@@ -39,7 +39,7 @@ export const en = {
     notCopied: "This browser does not let the page copy.",
   },
   help: enHelp,
-  chat,
+  chat: enChat,
   pictures: {},
   speech: {},
   status: {},

@@ -1,5 +1,5 @@
 /** The words of the chat view, in English. */
-export const chat = {
+export const enChat = {
   list: "Chats",
   openList: "Show the chats",
   closeList: "Hide the chats",
@@ -77,8 +77,14 @@ export const chat = {
   welcomeModel: (model: string) => `${model} answers on this server. Your chats stay in this browser.`,
   examples: [
     { title: "Explain something", text: "Explain to a twelve-year-old why the sky is blue and sunsets are red." },
-    { title: "Write a text", text: "Write a friendly note to the neighbours: we have a party on Saturday until midnight." },
-    { title: "Help with code", text: "Write a Python function that finds duplicate files in a folder, with a short example." },
+    {
+      title: "Write a text",
+      text: "Write a friendly note to the neighbours: we have a party on Saturday until midnight.",
+    },
+    {
+      title: "Help with code",
+      text: "Write a Python function that finds duplicate files in a folder, with a short example.",
+    },
     { title: "Plan a meal", text: "Plan a simple dinner for four from potatoes, eggs, spinach and cheese." },
   ],
 

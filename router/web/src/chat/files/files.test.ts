@@ -14,7 +14,9 @@ test("a text is what is UTF-8 and has no zero", () => {
 test("files that a model cannot read are refused, each with its reason", async () => {
   const picture = new File(["x"], "p.png", { type: "image/png" });
   await expect(readFile(picture, false)).rejects.toMatchObject({ reason: "no_pictures", fileName: "p.png" });
-  await expect(readFile(new File([new Uint8Array([0xff])], "a.zip"), true)).rejects.toMatchObject({ reason: "not_text" });
+  await expect(readFile(new File([new Uint8Array([0xff])], "a.zip"), true)).rejects.toMatchObject({
+    reason: "not_text",
+  });
   const large = new File(["x".repeat(MAX_TEXT_BYTES + 1)], "large.txt");
   await expect(readFile(large, true)).rejects.toMatchObject({ reason: "too_large" });
 });

@@ -100,7 +100,13 @@ export function Composer(props: ComposerProps) {
         />
         <span class="composer-gap" />
         {answers ? (
-          <button type="button" class="button icon primary" title={words.stop} aria-label={words.stop} onClick={props.onStop}>
+          <button
+            type="button"
+            class="button icon primary"
+            title={words.stop}
+            aria-label={words.stop}
+            onClick={props.onStop}
+          >
             <Icon name="stop" />
           </button>
         ) : (

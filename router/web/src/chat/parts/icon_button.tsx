@@ -12,7 +12,15 @@ export interface IconButtonProps {
   readonly extra?: string;
 }
 
-export function IconButton({ icon, label, onClick, small = true, disabled = false, extra = "", ...state }: IconButtonProps) {
+export function IconButton({
+  icon,
+  label,
+  onClick,
+  small = true,
+  disabled = false,
+  extra = "",
+  ...state
+}: IconButtonProps) {
   return (
     <button
       type="button"

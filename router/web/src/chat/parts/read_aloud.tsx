@@ -44,7 +44,8 @@ export function ReadAloud({ text }: { readonly text: string }) {
     } catch (error) {
       if (reading.current === current) stop();
       if (isAbort(error)) return;
-      if (!(error instanceof ApiError) && !(error instanceof OfflineError) && !(error instanceof DOMException)) throw error;
+      if (!(error instanceof ApiError) && !(error instanceof OfflineError) && !(error instanceof DOMException))
+        throw error;
       toast(error.message);
     }
   };

@@ -70,7 +70,8 @@ export function SettingsDialog({ title, settings, onApply, onClose }: SettingsDi
           )}
         </details>
         <label>
-          <input type="checkbox" checked={forNew} onChange={(event) => setForNew(event.currentTarget.checked)} /> {words.forNew}
+          <input type="checkbox" checked={forNew} onChange={(event) => setForNew(event.currentTarget.checked)} />{" "}
+          {words.forNew}
         </label>
         <div class="actions">
           <button type="button" class="button" onClick={onClose}>

@@ -47,7 +47,11 @@ export function Sidebar({ current, onClose }: SidebarProps) {
         />
       </div>
       <div class="chat-rows">
-        {found === null ? <AllChats current={current} onChosen={onClose} /> : <FoundChats {...{ found, current, onClose }} />}
+        {found === null ? (
+          <AllChats current={current} onChosen={onClose} />
+        ) : (
+          <FoundChats {...{ found, current, onClose }} />
+        )}
       </div>
       <Files />
     </>

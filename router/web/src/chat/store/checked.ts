@@ -1,6 +1,23 @@
 /** Reading chats from a file. Whoever made it is not trusted: each value is checked, and gets a new id. */
-import { type AnswerMessage, type AnswerState, ANSWER_STATES, type AttachedFile, type Call, type Chat, type Message } from "./types";
-import { newId, NO_SETTINGS, noTimes, type Settings, THINKING, type Times, type Usage, type UserMessage } from "./types";
+import {
+  type AnswerMessage,
+  type AnswerState,
+  ANSWER_STATES,
+  type AttachedFile,
+  type Call,
+  type Chat,
+  type Message,
+} from "./types";
+import {
+  newId,
+  NO_SETTINGS,
+  noTimes,
+  type Settings,
+  THINKING,
+  type Times,
+  type Usage,
+  type UserMessage,
+} from "./types";
 import { cut } from "./titles";
 
 export const FORMAT = "nexa-chats";
@@ -59,7 +76,13 @@ function checkedChat(value: unknown, at: string, now: number): { chat: Chat; mes
   return { chat, messages };
 }
 
-function checkedMessage(fields: Fields, at: string, chat: string, ids: ReadonlyMap<string, string>, now: number): Message {
+function checkedMessage(
+  fields: Fields,
+  at: string,
+  chat: string,
+  ids: ReadonlyMap<string, string>,
+  now: number,
+): Message {
   const node = {
     id: ids.get(text(fields["id"], `${at}.id`)) ?? newId(),
     chat,
@@ -67,7 +90,8 @@ function checkedMessage(fields: Fields, at: string, chat: string, ids: ReadonlyM
     created: time(fields["created"], now),
     text: text(fields["text"], `${at}.text`),
   };
-  if (fields["role"] === "user") return { ...node, role: "user", files: filesOf(fields["files"], at) } satisfies UserMessage;
+  if (fields["role"] === "user")
+    return { ...node, role: "user", files: filesOf(fields["files"], at) } satisfies UserMessage;
   if (fields["role"] !== "assistant") throw new ImportError(`${at}.role: expected user or assistant`);
   const state = ANSWER_STATES.find((known) => known === fields["state"]);
   if (state === undefined) throw new ImportError(`${at}.state: expected one of ${ANSWER_STATES.join(", ")}`);
@@ -117,7 +141,8 @@ function filesOf(value: unknown, at: string): AttachedFile[] {
     const name = cut(text(fields["name"], `${where}.name`));
     if (fields["kind"] === "text") return { kind: "text", name, text: text(fields["text"], `${where}.text`) };
     const url = text(fields["url"], `${where}.url`);
-    if (fields["kind"] !== "image" || !PICTURE.test(url)) throw new ImportError(`${where}: expected a text or a picture`);
+    if (fields["kind"] !== "image" || !PICTURE.test(url))
+      throw new ImportError(`${where}: expected a text or a picture`);
     return { kind: "image", name, url };
   });
 }
@@ -180,7 +205,8 @@ function parsed(text: string): Fields {
 }
 
 function object(value: unknown, at: string): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new ImportError(`${at}: expected an object`);
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new ImportError(`${at}: expected an object`);
   return value as Fields;
 }
 

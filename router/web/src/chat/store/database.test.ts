@@ -42,7 +42,10 @@ test("an answer that comes for a deleted chat does not bring it back", async () 
 
 test("deleting a chat leaves the messages of others", async () => {
   const [one] = await twoTabs();
-  await one.add([sampleChat("c"), sampleChat("d")], [sampleQuestion("q", null), sampleQuestion("r", null, { chat: "d" })]);
+  await one.add(
+    [sampleChat("c"), sampleChat("d")],
+    [sampleQuestion("q", null), sampleQuestion("r", null, { chat: "d" })],
+  );
   await one.deleteChat("c");
   expect((await one.messages("d")).map((message) => message.id)).toEqual(["r"]);
 });
@@ -59,7 +62,11 @@ test("search finds words of titles, texts and files, newest chat first", async (
   const [one] = await twoTabs();
   const file = { kind: "text" as const, name: "list.txt", text: "eggs and Crème fraîche" };
   await one.add(
-    [sampleChat("c", { title: "Dinner", changed: 1 }), sampleChat("d", { title: "Crème", changed: 2 }), sampleChat("e")],
+    [
+      sampleChat("c", { title: "Dinner", changed: 1 }),
+      sampleChat("d", { title: "Crème", changed: 2 }),
+      sampleChat("e"),
+    ],
     [sampleQuestion("q", null, { text: "What can I cook?", files: [file] }), sampleAnswer("a", null, { chat: "e" })],
   );
   expect((await search(one, "creme")).map((found) => [found.chat.id, found.snippet])).toEqual([

@@ -17,7 +17,12 @@ function whole() {
     tip: "a",
   });
   const messages = [
-    sampleQuestion("q", null, { files: [{ kind: "text", name: "x.py", text: "a = 1" }, { kind: "image", name: "p", url: PICTURE }] }),
+    sampleQuestion("q", null, {
+      files: [
+        { kind: "text", name: "x.py", text: "a = 1" },
+        { kind: "image", name: "p", url: PICTURE },
+      ],
+    }),
     sampleAnswer("a", "q", {
       text: "Red.",
       thought: "Hm.\nWhich?",
@@ -64,14 +69,34 @@ test.each<[string, string, unknown, string]>([
   ["another format", "format", "x", "format: expected nexa-chats"],
   ["a newer version", "version", 2, "version: expected 1"],
   ["no list", "chats", {}, "chats: expected a list"],
-  ["a text that is none", "chats.0.messages.0.text", {"a": 1}, "chats.0.messages.0.text: expected a text"],
+  ["a text that is none", "chats.0.messages.0.text", { a: 1 }, "chats.0.messages.0.text: expected a text"],
   ["an unknown role", "chats.0.messages.0.role", "system", "chats.0.messages.0.role: expected user or assistant"],
-  ["a parent that is not there", "chats.0.messages.1.parent", "z", "chats.0.messages.1.parent: expected a message of the same chat"],
+  [
+    "a parent that is not there",
+    "chats.0.messages.1.parent",
+    "z",
+    "chats.0.messages.1.parent: expected a message of the same chat",
+  ],
   ["a circle", "chats.0.messages.0.parent", "a", "chats.0.messages: expected a tree, got a circle"],
   ["the same id twice", "chats.0.messages.1.id", "q", "chats.0.messages.1.id: expected one that no other has"],
-  ["a script as a picture", "chats.0.messages.0.files.1.url", "javascript:alert(1)", "chats.0.messages.0.files.1: expected a text or a picture"],
-  ["SVG as a picture", "chats.0.messages.0.files.1.url", "data:image/svg+xml;base64,PHN2Zz4=", "chats.0.messages.0.files.1: expected a text or a picture"],
-  ["an unknown state", "chats.0.messages.1.state", "x", "chats.0.messages.1.state: expected one of streaming, done, stopped, failed, interrupted"],
+  [
+    "a script as a picture",
+    "chats.0.messages.0.files.1.url",
+    "javascript:alert(1)",
+    "chats.0.messages.0.files.1: expected a text or a picture",
+  ],
+  [
+    "SVG as a picture",
+    "chats.0.messages.0.files.1.url",
+    "data:image/svg+xml;base64,PHN2Zz4=",
+    "chats.0.messages.0.files.1: expected a text or a picture",
+  ],
+  [
+    "an unknown state",
+    "chats.0.messages.1.state",
+    "x",
+    "chats.0.messages.1.state: expected one of streaming, done, stopped, failed, interrupted",
+  ],
 ])("a file with %s is refused", (_, path, value, message) => {
   expect(() => checkedImport(changed({ [path]: value }), NOW)).toThrow(new ImportError(message));
 });
@@ -96,7 +121,10 @@ test("settings and times that cannot be are left out", () => {
 
 test("Markdown has the branch that is shown", () => {
   const { chat, messages } = whole();
-  const text = exportedMarkdown(chat, new Map(messages.map((message) => [message.id, message])), { you: "You", thought: "Thought" });
+  const text = exportedMarkdown(chat, new Map(messages.map((message) => [message.id, message])), {
+    you: "You",
+    thought: "Thought",
+  });
   expect(text).toBe(
     "# Colours\n\n## You\n\nx.py:\n```py\na = 1\n```\n\n[p]\n\nq\n\n## m\n\n> **Thought**\n>\n> Hm.\n> Which?\n\nRed.\n\n" +
       'f:\n```\n{"a":1}\n→ 2\n```\n',

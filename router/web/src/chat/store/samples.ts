@@ -2,7 +2,17 @@
 import { type AnswerMessage, type Chat, NO_SETTINGS, noTimes, type UserMessage } from "./types";
 
 export function sampleChat(id: string, part: Partial<Chat> = {}): Chat {
-  return { id, title: id, created: 1, changed: 1, pinned: false, model: null, settings: NO_SETTINGS, tip: null, ...part };
+  return {
+    id,
+    title: id,
+    created: 1,
+    changed: 1,
+    pinned: false,
+    model: null,
+    settings: NO_SETTINGS,
+    tip: null,
+    ...part,
+  };
 }
 
 export function sampleQuestion(id: string, parent: string | null, part: Partial<UserMessage> = {}): UserMessage {

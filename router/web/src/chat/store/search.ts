@@ -47,7 +47,10 @@ export function plain(text: string): string {
 function snippetOf(message: Message, words: readonly string[]): string | null {
   if (words.length === 0) return null;
   const files = message.role === "user" ? message.files : [];
-  const texts = [message.text, ...files.map((file) => (file.kind === "text" ? `${file.name} ${file.text}` : file.name))];
+  const texts = [
+    message.text,
+    ...files.map((file) => (file.kind === "text" ? `${file.name} ${file.text}` : file.name)),
+  ];
   const text = texts.join(" ").replace(/\s+/g, " ");
   if (!hasAll(text, words)) return null;
   const at = plain(text).indexOf(words[0] ?? "");

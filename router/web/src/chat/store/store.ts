@@ -38,7 +38,11 @@ export function database(): Promise<ChatDatabase> {
 /** Read the chats and listen to other tabs; once. */
 export async function startStore(): Promise<void> {
   if (tabs !== null) return;
-  tabs = new Tabs("nexa-chats", (answer) => receiving.has(answer), (id) => void reread(id));
+  tabs = new Tabs(
+    "nexa-chats",
+    (answer) => receiving.has(answer),
+    (id) => void reread(id),
+  );
   try {
     const found = await (await database()).value(SETTINGS);
     if (found !== undefined) defaults.value = { ...NO_SETTINGS, ...(found as Partial<Settings>) };
@@ -128,7 +132,10 @@ export async function deleteChat(id: string): Promise<void> {
 }
 
 /** Add chats from a file. */
-export async function readIn(read: { readonly chats: readonly Chat[]; readonly messages: readonly Message[] }): Promise<void> {
+export async function readIn(read: {
+  readonly chats: readonly Chat[];
+  readonly messages: readonly Message[];
+}): Promise<void> {
   await (await database()).add(read.chats, read.messages);
   await rereadList();
   for (const chat of read.chats) tabs?.tellChanged(chat.id);

@@ -22,7 +22,12 @@ export interface Asked {
 }
 
 /** Send a message in a new chat; returns the chat's id. */
-export async function askInNewChat(asked: Asked, model: string, chosen: string | null, settings: Settings): Promise<string> {
+export async function askInNewChat(
+  asked: Asked,
+  model: string,
+  chosen: string | null,
+  settings: Settings,
+): Promise<string> {
   const id = newId();
   const question = questionOf(id, null, asked);
   const answer = emptyAnswer(id, question.id, model);

@@ -14,7 +14,15 @@ test("without settings, only the messages are sent: the server has its own defau
 });
 
 test("settings go along, 0 too", () => {
-  const settings = { system: " Be brief. ", temperature: 0, topP: 0.9, maxTokens: 50, seed: 0, thinking: "none" as const, tools: "" };
+  const settings = {
+    system: " Be brief. ",
+    temperature: 0,
+    topP: 0.9,
+    maxTokens: 50,
+    seed: 0,
+    thinking: "none" as const,
+    tools: "",
+  };
   expect(chatBody("m", settings, [sampleQuestion("Hello", null)], true)).toMatchObject({
     messages: [{ role: "system", content: "Be brief." }, { role: "user" }],
     temperature: 0,
@@ -68,7 +76,10 @@ test("calls are sent with their results, thoughts with their answers, and what s
 
 test("functions may be written with or without their wrapping", () => {
   const wrapped = { type: "function", function: { name: "f" } };
-  expect(toolsOf(JSON.stringify([wrapped, { name: "g" }]))).toEqual([wrapped, { type: "function", function: { name: "g" } }]);
+  expect(toolsOf(JSON.stringify([wrapped, { name: "g" }]))).toEqual([
+    wrapped,
+    { type: "function", function: { name: "g" } },
+  ]);
   expect(toolsOf("  ")).toEqual([]);
   expect(() => toolsOf("{")).toThrow(ToolsError);
   expect(() => toolsOf("{}")).toThrow(ToolsError);

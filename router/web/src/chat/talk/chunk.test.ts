@@ -68,11 +68,20 @@ test("several calls are put together from their parts", () => {
 });
 
 test("an answer that was continued counts the tokens of all its parts, and has no speed", () => {
-  const first = after([[1500, delta({ content: "One" }, "length")], [1500, usage(3)]]);
-  const whole = after([[9000, delta({ content: " two" }, "stop")], [9000, usage(4)]], {
-    ...first,
-    times: { ...first.times, gap: true },
-  });
+  const first = after([
+    [1500, delta({ content: "One" }, "length")],
+    [1500, usage(3)],
+  ]);
+  const whole = after(
+    [
+      [9000, delta({ content: " two" }, "stop")],
+      [9000, usage(4)],
+    ],
+    {
+      ...first,
+      times: { ...first.times, gap: true },
+    },
+  );
   expect(whole.usage?.answer).toBe(7);
   expect(whole.text).toBe("One two");
   expect(tokensPerS(whole)).toBeNull();
@@ -81,7 +90,11 @@ test("an answer that was continued counts the tokens of all its parts, and has n
 
 test("a speed is not made up from one token, or from tokens that came at once", () => {
   const at = (first: number, last: number, tokens: number) =>
-    tokensPerS({ ...EMPTY, usage: { prompt: 1, cached: 0, answer: tokens, thought: 0 }, times: { ...noTimes(0), first, last } });
+    tokensPerS({
+      ...EMPTY,
+      usage: { prompt: 1, cached: 0, answer: tokens, thought: 0 },
+      times: { ...noTimes(0), first, last },
+    });
   expect(at(1000, 2000, 1)).toBeNull();
   expect(at(1000, 1001, 50)).toBeNull();
   expect(at(1000, 2000, 51)).toBe(50);

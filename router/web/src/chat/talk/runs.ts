@@ -244,7 +244,8 @@ async function watchQueue(run: OwnRun, jobId: string): Promise<void> {
       run.position.value = (await requestJson<{ position: number | null }>(path, { quiet: true })).position;
     } catch (error) {
       if (error instanceof OfflineError) await whenOnline();
-      else if (error instanceof ApiError) break; // it has ended
+      else if (error instanceof ApiError)
+        break; // it has ended
       else throw error;
     }
   }
