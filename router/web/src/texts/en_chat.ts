@@ -63,7 +63,7 @@ export const enChat = {
   maxTokensHint: "in tokens",
   seed: "Seed",
   seedHint: "the same seed repeats an answer",
-  byDefault: "as the server has it",
+  byDefault: "default",
   thinking: "Thinking",
   thinkingHint: "for models that think before they answer",
   efforts: { none: "none", low: "a little", medium: "some", high: "much" },

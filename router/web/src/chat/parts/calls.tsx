@@ -22,7 +22,7 @@ export function Calls({ answer, comes, isFollowed, onSend }: CallsProps) {
   return (
     <div class="calls">
       {answer.calls.map((call, index) => (
-        <OneCall key={index} answer={answer} call={call} canAnswer={!comes && !isFollowed} />
+        <OneCall key={index} answer={answer} call={call} canAnswer={!comes && !isFollowed} isOpen={!isFollowed} />
       ))}
       {!comes && !isFollowed && (
         <button type="button" class="button small" disabled={!isComplete} onClick={onSend}>
@@ -38,15 +38,17 @@ interface OneCallProps {
   readonly answer: AnswerMessage;
   readonly call: Call;
   readonly canAnswer: boolean;
+  readonly isOpen: boolean;
 }
 
-function OneCall({ answer, call, canAnswer }: OneCallProps) {
+function OneCall({ answer, call, canAnswer, isOpen }: OneCallProps) {
   const [result, setResult] = useState("");
   return (
-    <details class="call" open>
+    <details class="call" open={isOpen}>
       <summary>
         <Icon name="tool" size={17} />
-        <span>{words.calls(call.name)}</span>
+        <span class="call-name">{words.calls(call.name)}</span>
+        <code class="call-gist">{call.args}</code>
       </summary>
       <div class="call-part">
         <h3>{words.arguments}</h3>

@@ -17,9 +17,11 @@ export interface MenuProps {
   readonly up?: boolean;
   readonly icon?: IconName;
   readonly small?: boolean;
+  /** Whether the button shows its label. */
+  readonly worded?: boolean;
 }
 
-export function Menu({ label, actions, up = false, icon = "more", small = true }: MenuProps) {
+export function Menu({ label, actions, up = false, icon = "more", small = true, worded = false }: MenuProps) {
   const [open, setOpen] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
@@ -52,7 +54,14 @@ export function Menu({ label, actions, up = false, icon = "more", small = true }
         } else if (move(list.current, event.key)) event.preventDefault();
       }}
     >
-      <IconButton icon={icon} small={small} label={label} expanded={open} onClick={() => setOpen(!open)} />
+      {worded ? (
+        <button type="button" class="button quiet small" aria-expanded={open} onClick={() => setOpen(!open)}>
+          <Icon name={icon} size={17} />
+          {label}
+        </button>
+      ) : (
+        <IconButton icon={icon} small={small} label={label} expanded={open} onClick={() => setOpen(!open)} />
+      )}
       {open && (
         <div class={up ? "menu-list up" : "menu-list"} role="menu" aria-label={label} ref={list}>
           {actions.map((action) => (

@@ -144,6 +144,7 @@ function Files() {
         label={words.files}
         icon="download"
         up
+        worded
         actions={[
           { label: words.importFile, icon: "upload", run: () => input.current?.click() },
           { label: words.exportAll, icon: "download", run: () => void exportAll() },

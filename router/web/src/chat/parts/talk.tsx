@@ -1,35 +1,35 @@
 /** One chat: its model and settings, its messages, and the box for the next one. */
-import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 
 import { modelsOf } from "../../api/server";
 import { linkTo, navigate } from "../../app/route";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { toast } from "../../ui/toast";
-import { changeChat, defaults, keepDefaults, type OpenChat } from "../store/store";
+import type { OpenChat } from "../store/store";
 import { branch } from "../store/tree";
-import type { AnswerMessage, Settings, UserMessage } from "../store/types";
+import type { AnswerMessage, UserMessage } from "../store/types";
 import {
   answerAgain,
-  answering,
   answerToResults,
   ask,
   type Asked,
   askInNewChat,
   askInstead,
-  changeSettings,
   goOn,
   rewriteAnswer,
 } from "../talk/ask";
 import { ToolsError } from "../talk/body";
 import { takesPictures } from "../talk/capabilities";
-import { lastModel, rememberModel } from "../talk/last_model";
 import { runs, stopRun } from "../talk/runs";
+import { useChosen } from "./chosen";
 import { Composer, type Suggestion } from "./composer";
 import { Conversation } from "./conversation";
+import { DropArea } from "./drop_area";
 import { useFollow } from "./follow";
 import { Head } from "./head";
 import { SettingsDialog } from "./settings_dialog";
+import { useStopKey } from "./stop_key";
 import { useFiles } from "./use_files";
 import { Welcome } from "./welcome";
 
@@ -44,122 +44,74 @@ export interface TalkProps {
 
 export function Talk({ open, listIsOpen, onList }: TalkProps) {
   const chat = open?.chat ?? null;
-  const [chosenNew, setChosenNew] = useState(lastModel());
-  const [settingsNew, setSettingsNew] = useState<Settings | null>(null);
   const [asksSettings, setAsksSettings] = useState(false);
   const [suggested, setSuggested] = useState<Suggestion | null>(null);
-  const [dropping, setDropping] = useState(false);
-  const { scroller, content, follows, toEnd } = useFollow();
-
-  const models = modelsOf("text");
-  const chosen = chat === null ? chosenNew : chat.model;
-  const id = answering(chosen);
-  const model = models.find((one) => one.id === id) ?? null;
-  const chosenFiles = useFiles(chat?.id ?? null, takesPictures(model));
-  const settings = chat?.settings ?? settingsNew ?? defaults.value;
+  const chosen = useChosen(chat);
+  const { model, settings } = chosen;
+  const files = useFiles(chat?.id ?? null, takesPictures(model));
+  const follow = useFollow();
   const running = open === null ? [] : branch(open.messages, open.chat.tip).filter((one) => runs.value.has(one.id));
   const answers = running.length > 0;
-
-  useLayoutEffect(toEnd, [chat?.id]);
   const stop = () => running.forEach((message) => void stopRun(message.id));
   useStopKey(answers, stop);
+  useLayoutEffect(follow.toEnd, [chat?.id]);
 
-  /** Do what sends a request; whether it could be done. */
   const attempt = async (action: (model: string) => Promise<unknown>): Promise<boolean> => {
-    if (id === null) return false;
-    toEnd();
-    try {
-      await action(id);
-      return true;
-    } catch (error) {
-      if (!(error instanceof ToolsError) && !(error instanceof DOMException)) throw error;
-      toast(error instanceof ToolsError ? words.toolsWrong(error.message) : words.notKept(error.message));
-      return false;
-    }
+    if (model === null) return false;
+    follow.toEnd();
+    return attempted(() => action(model.id));
   };
   const send = async (asked: Asked): Promise<boolean> => {
-    const isSent = await attempt(async (answeringModel) => {
-      if (chat !== null) return ask(asked, answeringModel);
-      const fresh = await askInNewChat(asked, answeringModel, chosenNew, settings);
-      setSettingsNew(null);
+    const isSent = await attempt(async (by) => {
+      if (chat !== null) return ask(asked, by);
+      const fresh = await askInNewChat(asked, by, chosen.chosen, settings);
+      chosen.taken();
       navigate(linkTo("chat", fresh));
     });
-    if (isSent) {
-      chosenFiles.clear();
-      setSuggested(null);
-    }
+    if (isSent) files.clear();
+    if (isSent) setSuggested(null);
     return isSent;
   };
   const actions = {
     edit: (message: UserMessage, text: string) => void attempt((by) => askInstead(message, text, by)),
     again: (answer: AnswerMessage) => void attempt((by) => answerAgain(answer, by)),
     goOn: (answer: AnswerMessage) => void attempt((by) => goOn(answer, by)),
-    rewrite: (answer: AnswerMessage, text: string) => void rewriteAnswer(answer, text),
+    rewrite: (answer: AnswerMessage, text: string) => void attempted(() => rewriteAnswer(answer, text)),
     sendResults: (answer: AnswerMessage) => void attempt((by) => answerToResults(answer, by)),
   };
   return (
     <>
       <Head
-        {...{ chat, models, model, chosen, listIsOpen, onList }}
-        onModel={(chosenId) => {
-          rememberModel(chosenId);
-          setChosenNew(chosenId);
-          if (chat !== null) void changeChat(chat.id, (before) => ({ ...before, model: chosenId }));
-        }}
+        {...{ chat, model, listIsOpen, onList }}
+        models={modelsOf("text")}
+        chosen={chosen.chosen}
+        onModel={chosen.choose}
         onSettings={() => setAsksSettings(true)}
       />
-      <div
-        class="talk"
-        onDragOver={(event) => {
-          if (!event.dataTransfer?.types.includes("Files")) return;
-          event.preventDefault();
-          setDropping(true);
-        }}
-        onDragLeave={(event) => {
-          if (event.relatedTarget instanceof Node && event.currentTarget.contains(event.relatedTarget)) return;
-          setDropping(false);
-        }}
-        onDrop={(event) => {
-          event.preventDefault();
-          setDropping(false);
-          void chosenFiles.add([...(event.dataTransfer?.files ?? [])]);
-        }}
-      >
-        <div class="talk-scroll" ref={scroller} tabIndex={-1}>
-          <div class="talk-column" ref={content}>
+      <DropArea onFiles={(dropped) => void files.add(dropped)}>
+        <div class="talk-scroll" ref={follow.scroller} tabIndex={-1}>
+          <div class="talk-column" ref={follow.content}>
             {open === null ? (
               <Welcome model={model} onExample={(text) => setSuggested({ text })} />
             ) : (
-              <Conversation open={open} actions={answers || id === null ? null : actions} />
+              <Conversation open={open} actions={answers || model === null ? null : actions} />
             )}
           </div>
         </div>
         <div class="talk-foot">
-          {!follows && (
-            <button type="button" class="button small to-end" onClick={toEnd}>
-              <Icon name="down" size={17} />
-              {words.toEnd}
-            </button>
-          )}
+          {!follow.follows && <ToEnd onClick={follow.toEnd} />}
           <Composer
+            {...{ answers, suggested }}
             chat={chat?.id ?? null}
-            answers={answers}
-            canSend={id !== null}
-            files={chosenFiles.files}
-            onFiles={(files) => void chosenFiles.add(files)}
-            onRemoveFile={chosenFiles.remove}
-            suggested={suggested}
+            canSend={model !== null}
+            files={files.files}
+            onFiles={(added) => void files.add(added)}
+            onRemoveFile={files.remove}
             onSend={send}
             onStop={stop}
           />
         </div>
-        {dropping && (
-          <div class="drop-shade">
-            <Icon name="attach" size={32} />
-            {words.dropHere}
-          </div>
-        )}
-      </div>
+      </DropArea>
       {asksSettings && (
         <SettingsDialog
           title={chat === null ? words.settingsNew : words.settings}
@@ -167,9 +119,7 @@ export function Talk({ open, listIsOpen, onList }: TalkProps) {
           onClose={() => setAsksSettings(false)}
           onApply={(changed, forNew) => {
             setAsksSettings(false);
-            if (forNew) void keepDefaults(changed);
-            if (chat === null) setSettingsNew(changed);
-            else void changeSettings(chat.id, changed);
+            chosen.set(changed, forNew);
           }}
         />
       )}
@@ -177,14 +127,24 @@ export function Talk({ open, listIsOpen, onList }: TalkProps) {
   );
 }
 
-/** Escape stops the answer, wherever the focus is; dialogs and menus take it first. */
-function useStopKey(answers: boolean, stop: () => void): void {
-  useEffect(() => {
-    if (!answers) return;
-    const onKey = (event: KeyboardEvent) => {
-      if (event.key === "Escape" && !event.defaultPrevented && document.querySelector("dialog[open]") === null) stop();
-    };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  });
+function ToEnd({ onClick }: { readonly onClick: () => void }) {
+  return (
+    <button type="button" class="button small to-end" onClick={onClick}>
+      <Icon name="down" size={17} />
+      {words.toEnd}
+    </button>
+  );
+}
+
+/** Do what may be refused: by settings that cannot be sent, or by a browser that cannot keep more. Whether it was done. */
+async function attempted(action: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await action();
+    return true;
+  } catch (error) {
+    if (error instanceof ToolsError) toast(words.toolsWrong(error.message));
+    else if (error instanceof DOMException) toast(words.notKept(error.message));
+    else throw error;
+    return false;
+  }
 }

@@ -1,6 +1,6 @@
 /** What a person can do in a chat: ask, ask differently, have it answered again, go on. */
 import { modelsOf } from "../../api/server";
-import { addChat, changeChat, opened, writeMessages } from "../store/store";
+import { addChat, opened, writeMessages } from "../store/store";
 import { titleOf } from "../store/titles";
 import { branch, hasContent } from "../store/tree";
 import {
@@ -14,7 +14,7 @@ import {
   type UserMessage,
 } from "../store/types";
 import { chatBody } from "./body";
-import { runs, startRun } from "./runs";
+import { startRun } from "./runs";
 
 export interface Asked {
   readonly text: string;
@@ -96,20 +96,11 @@ export async function rewriteAnswer(answer: AnswerMessage, text: string): Promis
   await write(rewritten, []);
 }
 
-export async function changeSettings(chat: string, settings: Settings): Promise<void> {
-  await changeChat(chat, (before) => ({ ...before, settings }));
-}
-
 /** The model that answers: the chosen one if it is served, else the first. */
 export function answering(chosen: string | null): string | null {
   const served = modelsOf("text");
   const found = served.find((model) => model.id === chosen) ?? served[0];
   return found?.id ?? null;
-}
-
-/** Whether an answer of the branch that is shown is coming. */
-export function isAnswering(messages: readonly Message[]): boolean {
-  return messages.some((message) => runs.value.has(message.id));
 }
 
 async function answerNew(question: UserMessage, model: string): Promise<void> {
