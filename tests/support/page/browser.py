@@ -7,7 +7,16 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, ViewportSize, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    BrowserType,
+    ConsoleMessage,
+    Page,
+    Request,
+    ViewportSize,
+    sync_playwright,
+)
 
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -16,24 +25,38 @@ TIMEOUT_MS = 60_000
 """How long elements are waited for: machines may be slow."""
 
 
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+)
+
+
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. Nothing but this machine can be reached from it; its microphone plays a tone."""
+    with sync_playwright() as playwright, _launched(playwright.chromium) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def speaking_browser(beside: Browser, recording: Path) -> Iterator[Browser]:
+    """Another browser, whose microphone plays a WAV file again and again."""
+    with _launched(beside.browser_type, f"--use-file-for-fake-audio-capture={recording}") as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _launched(kind: BrowserType, *arguments: str) -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     assert chromium is not None, "chromium is missing: apt-get install chromium, or make test-page as root"
-    arguments = [
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
-        "--use-fake-device-for-media-stream",
-        "--use-fake-ui-for-media-stream",
-    ]
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        try:
-            yield running
-        finally:
-            running.close()
+    running = kind.launch(executable_path=chromium, args=[*_ARGUMENTS, *arguments])
+    try:
+        yield running
+    finally:
+        running.close()
 
 
 class Faults:
