@@ -44,6 +44,7 @@ NOT_RUN = {
     "make serve EXTRAS=speech,images MODEL=": INSTALLS,
     "make setup-dev": INSTALLS,
     "make setup ": INSTALLS,
+    "NEXA_BACKEND=": INSTALLS,
     'NEXA_CMAKE_ARGS="-DGGML_NATIVE=OFF" make setup': INSTALLS,
     "git pull": INSTALLS,
     "nexa pull smollm2-360m": NETWORK,

@@ -1,0 +1,1 @@
+"""How llama.cpp and stable-diffusion.cpp are compiled in less time, without what Python never loads."""

@@ -1,0 +1,1 @@
+"""The parts of ``scripts/setup.sh``, which creates ``.venv``."""
