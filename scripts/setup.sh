@@ -61,7 +61,8 @@ compilers() {
 # stable-diffusion.cpp has its own names for GPUs.
 flags_of() {
     case "$1" in
-        stable-diffusion-cpp-python) echo "$flags" | sed 's/GGML_\(CUDA\|VULKAN\)=/SD_\1=/g' ;;
+        # shellcheck disable=SC2001  # an alternative is no pattern of the shell
+        stable-diffusion-cpp-python) sed "s/GGML_\\(CUDA\\|VULKAN\\)=/SD_\\1=/g" <<<"$flags" ;;
         *) echo "$flags" ;;
     esac
 }

@@ -30,7 +30,7 @@ _OTHERWISE = {
 """What other lines begin with, and what to say then."""
 
 
-class Progress:
+class PipProgress:
     """What pip's output says so far. ``folder`` is where pip keeps the files that it is downloading."""
 
     def __init__(self, folder: Path) -> None:
@@ -86,7 +86,7 @@ def megabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e6:.1f} MB"
 
 
-class Display:
+class StatusLine:
     """Writes the line: over the last one on a terminal, else below it."""
 
     def __init__(self, terminal: bool) -> None:
@@ -108,10 +108,10 @@ class Display:
             print(f"setup:   {text}", flush=True)
 
 
-def run(command: list[str], log: Path, display: Display) -> int:
+def run(command: list[str], log: Path, status_line: StatusLine) -> int:
     """Run pip and return its exit code."""
     with tempfile.TemporaryDirectory(prefix="nexa-setup-") as folder, log.open("w") as written:
-        progress = Progress(Path(folder))
+        progress = PipProgress(Path(folder))
         environment = {**os.environ, "TMPDIR": folder, "PYTHONUNBUFFERED": "1"}
         pipe = subprocess.PIPE
         with subprocess.Popen(
@@ -120,22 +120,22 @@ def run(command: list[str], log: Path, display: Display) -> int:
             assert process.stdout is not None
             reader = threading.Thread(target=_read, args=(process.stdout, progress, written))
             reader.start()
-            _show(progress, display, reader)
-        display.end(progress.summary())
+            _show(progress, status_line, reader)
+        status_line.end(progress.summary())
         return process.returncode
 
 
-def _show(progress: Progress, display: Display, reader: threading.Thread) -> None:
+def _show(progress: PipProgress, status_line: StatusLine, reader: threading.Thread) -> None:
     shown_at_s, subject = time.monotonic(), ""
     while reader.is_alive():
         reader.join(0.2)
         now_s, line = time.monotonic(), progress.line()
-        if line and (progress.subject != subject or now_s - shown_at_s >= display.interval_s):
-            display.show(line)
+        if line and (progress.subject != subject or now_s - shown_at_s >= status_line.interval_s):
+            status_line.show(line)
             shown_at_s, subject = now_s, progress.subject
 
 
-def _read(output: TextIO, progress: Progress, log: TextIO) -> None:
+def _read(output: TextIO, progress: PipProgress, log: TextIO) -> None:
     for line in output:
         print(line, end="", file=log, flush=True)
         progress.read(line)
@@ -143,6 +143,6 @@ def _read(output: TextIO, progress: Progress, log: TextIO) -> None:
 
 if __name__ == "__main__":
     try:
-        sys.exit(run(sys.argv[2:], Path(sys.argv[1]), Display(sys.stdout.isatty())))
+        sys.exit(run(sys.argv[2:], Path(sys.argv[1]), StatusLine(sys.stdout.isatty())))
     except KeyboardInterrupt:
         sys.exit(130)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from scripts.setup.progress import Display, Progress, run
+from scripts.setup.progress import PipProgress, StatusLine, run
 
 
-def progress(folder: Path, *lines: str) -> Progress:
-    read = Progress(folder)
+def progress(folder: Path, *lines: str) -> PipProgress:
+    read = PipProgress(folder)
     for line in lines:
         read.read(line)
     return read
@@ -61,13 +61,13 @@ SAYS = "print('Downloading a.whl (5.0 MB)'); raise SystemExit(7)"
 
 def test_a_command_is_logged_and_its_exit_code_returned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "log"
-    assert run([sys.executable, "-c", SAYS], log, Display(terminal=False)) == 7
+    assert run([sys.executable, "-c", SAYS], log, StatusLine(terminal=False)) == 7
     assert log.read_text() == "Downloading a.whl (5.0 MB)\n"
     assert capsys.readouterr().out.splitlines()[-1] == "setup:   downloaded 5.0 MB in 1 file"
 
 
 def test_a_terminals_line_is_rewritten(capsys: pytest.CaptureFixture[str]) -> None:
-    display = Display(terminal=True)
-    display.show("compiling: 1 of 2 steps")
-    display.end("")
+    status_line = StatusLine(terminal=True)
+    status_line.show("compiling: 1 of 2 steps")
+    status_line.end("")
     assert capsys.readouterr().out == "\r\033[Ksetup:   compiling: 1 of 2 steps\r\033[K"
