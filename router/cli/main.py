@@ -17,7 +17,7 @@ from router.cli.doctor.network import LanError
 from router.cli.models import formats, listing
 from router.cli.service import command as service
 from router.cli.service.systemd import ServiceError
-from router.cli.talking import chat
+from router.cli.talking import chat, image, transcribe
 from router.client.errors import ClientError
 from router.keys.database import KeyFileError
 from shared.distribution import version
@@ -80,6 +80,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     server_parser = server.add_parser(subparsers, f"nexa {_version()}")
     chat.add_parsers(subparsers)
+    transcribe.add_parsers(subparsers)
+    image.add_parsers(subparsers)
     listing.add_parsers(subparsers)
     formats.add_parsers(subparsers)
     control.add_parsers(subparsers)

@@ -8,7 +8,9 @@ import sys
 from typing import Any
 
 from router.cli.launch import launch
+from router.cli.models.choices import print_choices
 from router.cli.options import add_options
+from shared.hub.store import ModelStore
 from shared.logs.output import protect_output
 from shared.settings.loading import LoadedOptions, load_options
 from shared.settings.names import nearest
@@ -72,7 +74,11 @@ def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
         NoRunFolder, ModelError: the server cannot be started.
     """
     protect_output(lambda count: f"nexa: {count} lines dropped\n")
-    launch(load(parser, words))
+    loaded = load(parser, words)
+    if not words and not loaded.models:
+        print_choices(ModelStore())  # launch() says what is missing
+        sys.stdout.flush()
+    launch(loaded)
 
 
 def load(parser: argparse.ArgumentParser, words: list[str]) -> LoadedOptions:

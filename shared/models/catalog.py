@@ -22,6 +22,9 @@ CATALOG_PATH = Path(__file__).with_name("catalog.toml")
 BARE_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:.+)?")
 """A hub repository without the ``hf:`` before it."""
 
+MIN_LIKENESS_OF_WORD = 0.7
+"""From which likeness on a name may be a slip of the word ``onnx``: ``onxn``, ``onx``, ``onnnx``."""
+
 MAX_SIZES = 8
 """How many sizes of a family a hint lists."""
 
@@ -107,6 +110,8 @@ class Catalog:
 
     def _hint(self, name: str) -> str:
         onnx, unmarked = split_mark(name)
+        if not onnx and difflib.get_close_matches(name.lower(), [ONNX], cutoff=MIN_LIKENESS_OF_WORD):
+            return f" (did you mean the word {ONNX}, which stands before ONNX models?)"
         if unmarked.lower().startswith(("hf.co/", "huggingface.co/")):
             return " (a repository is hf.co/OWNER/NAME)"
         if BARE_REPO.fullmatch(unmarked):

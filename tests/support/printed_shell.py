@@ -33,7 +33,7 @@ import os, signal, subprocess, sys
 
 words = sys.argv[1:]
 command = [sys.executable, "-m", "router.cli"]
-if words[0] in ("drain", "restart", "chat"):
+if words[0] in ("drain", "restart", "chat", "transcribe", "image"):
     words += ["--url", "{url}"]
 if words[0] == "doctor":
     words += ["--port", "{url}".rpartition(":")[2]]
@@ -71,6 +71,7 @@ class PrintedShell:
         (folder / "other.gguf").symlink_to(model)
         (folder / "my-sd-checkpoint.safetensors").symlink_to(tiny_sd())
         (folder / "meeting.mp3").symlink_to(JFK)
+        (folder / "other.mp3").symlink_to(JFK)
         (folder / "meeting.txt").write_text("The meeting was about the new roof of the school.\n")
         Image.new("RGB", (96, 64), "navy").save(folder / "photo.jpg")
 

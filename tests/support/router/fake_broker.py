@@ -155,7 +155,10 @@ class FakeBroker(Broker):
         return self.shares
 
     def served_models(self) -> list[ServedModel]:
-        return [ServedModel(MODEL.name, MODEL.kinds, MODEL.aliases, 2048, not self.missing)]
+        return [
+            ServedModel(model.name, model.kinds, model.aliases, 2048, not self.missing)
+            for model in self.settings.models
+        ]
 
     async def start(self) -> None:
         self.running = True

@@ -1,0 +1,163 @@
+"""``nexa transcribe``: recordings as text or subtitles, by a running server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from router.api.audio.subtitles import srt, timestamp, vtt
+from router.cli.talking.connecting import add_server_options, connect, models_of, with_hint
+from router.cli.talking.terminal import ScreenOutput
+from router.client.connection import ServerClient
+from router.client.errors import RequestRefused
+from shared.errors import ModelError
+from shared.kinds import JobKind
+from shared.settings.option import OptionError
+from shared.wire.payloads import Segment
+
+PATHS = {False: "/v1/audio/transcriptions", True: "/v1/audio/translations"}
+"""The endpoints, by whether they translate."""
+
+
+class OutputFormat(StrEnum):
+    """The forms of a transcript, each with the ending of its files."""
+
+    TEXT = "text"
+    SRT = "srt"
+    VTT = "vtt"
+    JSON = "json"
+
+    @property
+    def ending(self) -> str:
+        """The ending of a file's name."""
+        return ".txt" if self is OutputFormat.TEXT else f".{self.value}"
+
+
+@dataclass
+class ReceivedTranscript:
+    """What has come of a recording. ``rendered`` is all that can be written so far; ``last`` is the final event."""
+
+    file: str
+    form: OutputFormat
+    segments: list[Segment] = field(default_factory=list)
+    last: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, event: dict[str, Any]) -> None:
+        """Take an event of the stream."""
+        if event.get("type") == "transcript.text.delta":
+            start_s, end_s = float(event["start"]), float(event["end"])
+            self.segments.append(Segment(0, start_s, end_s, event["delta"], [], 0.0, 0.0, 0.0, 0.0))
+        elif event.get("type") == "transcript.text.done":
+            self.last = event
+
+    def rendered(self) -> str:
+        """The transcript in its form, which only grows while more comes; JSON is empty until the end."""
+        match self.form:
+            case OutputFormat.SRT:
+                return srt(self.segments)
+            case OutputFormat.VTT:
+                return vtt(self.segments)
+            case OutputFormat.TEXT:
+                return "".join(f"{text}\n" for segment in self.segments if (text := segment.text.strip()))
+            case OutputFormat.JSON:
+                return f"{json.dumps(self._object(), ensure_ascii=False)}\n" if self.last else ""
+
+    def _object(self) -> dict[str, Any]:
+        segments = [
+            {"start": segment.start_s, "end": segment.end_s, "text": segment.text.strip()} for segment in self.segments
+        ]
+        facts = {name: self.last.get(name) for name in ("language", "duration")}
+        return {"file": self.file, **facts, "text": self.last.get("text", "").strip(), "segments": segments}
+
+
+def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand; it sets ``func(args) -> exit code``."""
+    parser = subparsers.add_parser(
+        "transcribe",
+        help="write down recordings",
+        description="Write down recordings with a speech model of a running server, segment by segment as it comes.",
+    )
+    parser.add_argument("words", nargs="+", metavar="FILE", help="an audio or video file")
+    parser.add_argument(
+        "--format",
+        type=OutputFormat,
+        choices=list(OutputFormat),
+        default=OutputFormat.TEXT,
+        help="text (a line per segment), subtitles as srt or vtt, or json (an object per file)",
+    )
+    parser.add_argument("--language", metavar="CODE", help="the language, such as en; it is detected otherwise")
+    parser.add_argument("--translate", action="store_true", help="translate into English")
+    parser.add_argument("--model", metavar="MODEL", help="a name in the server's list (default: its first for speech)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="write to this file; to a folder, if there are several recordings"
+    )
+    add_server_options(parser)
+    parser.set_defaults(func=_transcribe)
+
+
+def _transcribe(args: argparse.Namespace) -> int:
+    if args.translate and args.language:
+        raise OptionError("--language: expected none with --translate, which is into English")
+    paths = [Path(word) for word in args.words]
+    for path in paths:
+        if not path.is_file():
+            raise ModelError(f"FILE: expected an existing file, got {str(path)!r}")
+    targets = _targets(paths, args.output, args.format)
+    fields = {"model": args.model, "language": args.language}
+    body = {name: value for name, value in fields.items() if value}
+    with connect(args) as client:
+        models_of(client, JobKind.SPEECH)
+        for path, target in zip(paths, targets, strict=True):
+            if target is None and len(paths) > 1 and args.format is OutputFormat.TEXT:
+                print(f"== {path} ==", file=sys.stderr)
+            _write_down(client, path, target, args.format, PATHS[args.translate], body)
+    return 0
+
+
+def _targets(paths: list[Path], given: str | None, form: OutputFormat) -> list[Path | None]:
+    """Where each transcript goes; None for stdout."""
+    if given is None:
+        if len(paths) > 1 and form in (OutputFormat.SRT, OutputFormat.VTT):
+            raise OptionError("--output: a folder is required for the subtitles of several recordings")
+        return [None] * len(paths)
+    output = Path(given)
+    if len(paths) > 1 or output.is_dir() or given.endswith("/"):
+        output.mkdir(parents=True, exist_ok=True)
+        return [output / f"{path.stem}{form.ending}" for path in paths]
+    return [output]
+
+
+def _write_down(
+    client: ServerClient, path: Path, target: Path | None, form: OutputFormat, endpoint: str, body: dict[str, Any]
+) -> None:
+    """One recording: on stdout as it comes, in a file once all of it is there."""
+    output = ScreenOutput()
+    received, written = ReceivedTranscript(str(path), form), ""
+    with path.open("rb") as file:
+        stream = client.stream(endpoint, body, {"file": (path.name, file)}, on_notice=output.notice)
+        output.notice(f"{path.name}: sending …")
+        try:
+            for event in stream:
+                received.add(event.json)
+                if target is None:
+                    output.write(received.rendered()[len(written) :])
+                    written = received.rendered()
+                elif received.segments:
+                    output.notice(f"{path.name}: {timestamp(received.segments[-1].end_s, '.')}")
+        except KeyboardInterrupt:
+            stream.cancel()
+            raise
+        except RequestRefused as error:
+            raise RequestRefused(f"{path}: {with_hint(error)}", error.status, error.code) from None
+        finally:
+            output.clear_notice()
+    if target is None:
+        output.write(received.rendered()[len(written) :])
+    else:
+        target.write_text(received.rendered(), encoding="utf-8")
+        output.say(f"{path}: written to {target}")
