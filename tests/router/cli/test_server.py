@@ -83,7 +83,7 @@ def test_a_former_flag_works_with_a_warning(started: dict[str, Any], capsys: pyt
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["server"], "a model is required"),
+        (["server", "--reload"], "a model is required"),
         (["server", "onnx"], "onnx: a model is required after it; all names: nexa list onnx"),
         (["server", "echo", "--port", "x"], "--port: expected a whole number from 0 to 65535, got 'x'"),
         (["server", "echo", "--workers", "0"], "--workers: expected a whole number from 1 to 256, got '0'"),

@@ -230,3 +230,9 @@ def test_onnx_entries_name_whole_layouts() -> None:
         if entry.source.onnx:
             assert isinstance(entry.source, HubSource)
             assert entry.sha256 is None  # files[0], which the hash is of, only holds settings
+
+
+@pytest.mark.parametrize("slip", ["onxn", "onx", "onnnx", "ONXN"])
+def test_a_slip_of_the_word_for_onnx_models_is_recognised(slip: str) -> None:
+    with pytest.raises(UnknownModelError, match=r"\(did you mean the word onnx, which stands before ONNX models\?\)"):
+        load_catalog().get(slip)
