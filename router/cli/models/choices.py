@@ -1,4 +1,4 @@
-"""What ``nexa server`` without a model shows: the models that are here, some that could be, and the command for each."""
+"""What ``nexa server`` without a model shows: models that are here, some that could be, and the command for each."""
 
 from __future__ import annotations
 
