@@ -24,7 +24,7 @@ PATHS = {False: "/v1/audio/transcriptions", True: "/v1/audio/translations"}
 """The endpoints, by whether they translate."""
 
 
-class OutputFormat(StrEnum):
+class WrittenFormat(StrEnum):
     """The forms of a transcript, each with the ending of its files."""
 
     TEXT = "text"
@@ -35,7 +35,7 @@ class OutputFormat(StrEnum):
     @property
     def ending(self) -> str:
         """The ending of a file's name."""
-        return ".txt" if self is OutputFormat.TEXT else f".{self.value}"
+        return ".txt" if self is WrittenFormat.TEXT else f".{self.value}"
 
 
 @dataclass
@@ -43,7 +43,7 @@ class ReceivedTranscript:
     """What has come of a recording. ``rendered`` is all that can be written so far; ``last`` is the final event."""
 
     file: str
-    form: OutputFormat
+    form: WrittenFormat
     segments: list[Segment] = field(default_factory=list)
     last: dict[str, Any] = field(default_factory=dict)
 
@@ -58,13 +58,13 @@ class ReceivedTranscript:
     def rendered(self) -> str:
         """The transcript in its form, which only grows while more comes; JSON is empty until the end."""
         match self.form:
-            case OutputFormat.SRT:
+            case WrittenFormat.SRT:
                 return srt(self.segments)
-            case OutputFormat.VTT:
+            case WrittenFormat.VTT:
                 return vtt(self.segments)
-            case OutputFormat.TEXT:
+            case WrittenFormat.TEXT:
                 return "".join(f"{text}\n" for segment in self.segments if (text := segment.text.strip()))
-            case OutputFormat.JSON:
+            case WrittenFormat.JSON:
                 return f"{json.dumps(self._object(), ensure_ascii=False)}\n" if self.last else ""
 
     def _object(self) -> dict[str, Any]:
@@ -85,9 +85,9 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument("words", nargs="+", metavar="FILE", help="an audio or video file")
     parser.add_argument(
         "--format",
-        type=OutputFormat,
-        choices=list(OutputFormat),
-        default=OutputFormat.TEXT,
+        type=WrittenFormat,
+        choices=list(WrittenFormat),
+        default=WrittenFormat.TEXT,
         help="text (a line per segment), subtitles as srt or vtt, or json (an object per file)",
     )
     parser.add_argument("--language", metavar="CODE", help="the language, such as en; it is detected otherwise")
@@ -113,16 +113,16 @@ def _transcribe(args: argparse.Namespace) -> int:
     with connect(args) as client:
         models_of(client, JobKind.SPEECH)
         for path, target in zip(paths, targets, strict=True):
-            if target is None and len(paths) > 1 and args.format is OutputFormat.TEXT:
+            if target is None and len(paths) > 1 and args.format is WrittenFormat.TEXT:
                 print(f"== {path} ==", file=sys.stderr)
             _write_down(client, path, target, args.format, PATHS[args.translate], body)
     return 0
 
 
-def _targets(paths: list[Path], given: str | None, form: OutputFormat) -> list[Path | None]:
+def _targets(paths: list[Path], given: str | None, form: WrittenFormat) -> list[Path | None]:
     """Where each transcript goes; None for stdout."""
     if given is None:
-        if len(paths) > 1 and form in (OutputFormat.SRT, OutputFormat.VTT):
+        if len(paths) > 1 and form in (WrittenFormat.SRT, WrittenFormat.VTT):
             raise OptionError("--output: a folder is required for the subtitles of several recordings")
         return [None] * len(paths)
     output = Path(given)
@@ -133,7 +133,7 @@ def _targets(paths: list[Path], given: str | None, form: OutputFormat) -> list[P
 
 
 def _write_down(
-    client: ServerClient, path: Path, target: Path | None, form: OutputFormat, endpoint: str, body: dict[str, Any]
+    client: ServerClient, path: Path, target: Path | None, form: WrittenFormat, endpoint: str, body: dict[str, Any]
 ) -> None:
     """One recording: on stdout as it comes, in a file once all of it is there."""
     output = ScreenOutput()
