@@ -52,6 +52,7 @@ from router.keys.usage import UsageStore
 from router.keys.usage_log import UsageLog
 from router.models.copies import FILE_NAME as FILE_OF_NAMES
 from router.models.copies import CopiedNames
+from router.models.held_pulls import HeldPulls
 from router.models.service import ModelService
 from router.storage.folder import file_in
 from router.telemetry.curves.sampler import CurveSampler
@@ -162,6 +163,7 @@ class _Parts:
         app.state.curves = self.sampler.ring
         app.state.answers = self.answers
         app.state.models = self.models
+        app.state.held_pulls = HeldPulls()
         app.state.file_keeper = self.file_keeper
         app.state.batch_runner = self.batch_runner
 

@@ -101,6 +101,22 @@ class ModelService:
         except ModelError:
             return None
 
+    async def stored(self) -> list[tuple[InstalledModel, str | None]]:
+        """The models in the store, each with the name under which it is served, if it is.
+
+        Raises:
+            OSError: the store cannot be read.
+            TimeoutError: the disk does not answer.
+        """
+        found = await self._lane.run(lambda: self._open_store().installed())
+        return [(model, self._served_from(model)) for model in found]
+
+    def _served_from(self, stored: InstalledModel) -> str | None:
+        for model in self._models:
+            if model.path and Path(model.path).is_relative_to(stored.folder):
+                return model.name
+        return None
+
     async def copy(self, model: ModelSettings, name: str) -> None:
         """Give a served model the further name ``name``, instead of another model that had got it so.
 
@@ -135,7 +151,7 @@ class ModelService:
             return
         served = self.find(name)
         if served is not None:
-            raise _in_use(name, served)
+            raise _in_use(name, served.name)
         await self._lane.run(self._delete_installed, name)
 
     async def pull(self, name: str) -> PullRequested:
@@ -167,15 +183,15 @@ class ModelService:
     def _delete_installed(self, name: str) -> None:
         store = self._open_store()
         found = store.find_installed(name)
-        for model in self._models:
-            if model.path and Path(model.path).is_relative_to(found.folder):
-                raise _in_use(name, model)
+        served = self._served_from(found)
+        if served is not None:
+            raise _in_use(name, served)
         store.remove(name)
 
 
-def _in_use(name: str, model: ModelSettings) -> ServedModelError:
-    message = f"model: expected one that is not served, got {name!r}, which is served as {model.name}"
-    return ServedModelError(f"{message}; stop the server or serve it without this model, then: nexa rm {model.name}")
+def _in_use(name: str, served: str) -> ServedModelError:
+    message = f"model: expected one that is not served, got {name!r}, which is served as {served}"
+    return ServedModelError(f"{message}; stop the server or serve it without this model, then: nexa rm {served}")
 
 
 def _parse_name(name: str) -> CatalogEntry | HubSource:

@@ -36,6 +36,7 @@ FIELDS = {
     "POST /api/pull": (),
     "POST /api/copy": (),
     "POST /v1/keys": (),
+    "POST /v1/pulls": (),
     "POST /v1/files": (),
     "POST /v1/batches": (),
     "POST /v1/audio/transcriptions": (GENERATING,),

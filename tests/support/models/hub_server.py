@@ -50,6 +50,8 @@ class HubServer:
     wrong_bytes: bool = False
     ignore_range: bool = False
     body_instead: bytes | None = None
+    held: threading.Event | None = None
+    """Half of a file is sent, and the rest when this is set."""
 
     def downloads(self) -> list[Request]:
         """Requests that asked for file contents."""
@@ -139,6 +141,11 @@ class _Handler(BaseHTTPRequestHandler):
             hub.down = hub.down_after_drops and not hub.drops_left
             self.close_connection = True
         self.request_log.sent_bytes = len(body) if status in (200, 206) and not self.path.startswith("/api/") else 0
+        if hub.held is not None and self.request_log.sent_bytes:
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            hub.held.wait(60)
+            body = body[len(body) // 2 :]
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:

@@ -1,0 +1,133 @@
+/** The API keys, for the operator: created with limits and shown once, changed, revoked. */
+import { useState } from "preact/hooks";
+
+import { request } from "../api/client";
+import { server } from "../api/server";
+import { texts } from "../texts";
+import { Icon } from "../ui/icon";
+import { toast } from "../ui/toast";
+import { Confirm } from "./confirm";
+import { count, dateTime } from "./format";
+import { KeyForm } from "./key_form";
+import type { StoredKey } from "./key_types";
+import { usePolled } from "./polling";
+
+const POLL_MS = 10_000;
+
+export function Keys({ control }: { readonly control: boolean }) {
+  const words = texts.status.keys;
+  const { data, error, refresh } = usePolled<{ readonly data: readonly StoredKey[] }>("v1/keys", POLL_MS);
+  const [form, setForm] = useState<StoredKey | "new" | null>(null);
+  const [revoked, setRevoked] = useState<string | null>(null);
+  const keys = data?.data ?? [];
+  return (
+    <section class="panel" aria-labelledby="status-keys">
+      <div class="panel-head">
+        <h2 id="status-keys">{words.title}</h2>
+        {control && (
+          <button type="button" class="button small primary" onClick={() => setForm("new")}>
+            <Icon name="plus" size={16} />
+            {words.create}
+          </button>
+        )}
+      </div>
+      {error !== null && <p class="notice bad">{error}</p>}
+      <div class="card table-card">
+        {keys.length === 0 ? (
+          <p class="empty small">{words.none}</p>
+        ) : (
+          <table class="rows">
+            <thead>
+              <tr>
+                <th scope="col">{words.name}</th>
+                <th scope="col" class="number">
+                  {words.running}
+                </th>
+                <th scope="col" class="number">
+                  {words.queued}
+                </th>
+                <th scope="col">{words.priority}</th>
+                <th scope="col">{words.created}</th>
+                {control && (
+                  <th scope="col">
+                    <span class="visually-hidden">{words.actions}</span>
+                  </th>
+                )}
+              </tr>
+            </thead>
+            <tbody>
+              {keys.map((key) => (
+                <tr key={key.id}>
+                  <th scope="row" class="main-cell">
+                    <span class="name">
+                      {key.name}
+                      {key.admin && <span class="badge">{words.admin}</span>}
+                      {key.name === server.value?.caller.key && <span class="badge">{words.own}</span>}
+                    </span>
+                  </th>
+                  <td class="number" data-label={words.running}>
+                    {limit(key.max_running)}
+                  </td>
+                  <td class="number" data-label={words.queued}>
+                    {limit(key.max_queued)}
+                  </td>
+                  <td data-label={words.priority}>{words.priorities[key.priority]}</td>
+                  <td data-label={words.created}>{dateTime(key.created)}</td>
+                  {control && (
+                    <td class="row-actions">
+                      <button
+                        type="button"
+                        class="button small"
+                        aria-label={words.changeOf(key.name)}
+                        onClick={() => setForm(key)}
+                      >
+                        {words.change}
+                      </button>
+                      <button
+                        type="button"
+                        class="button small danger"
+                        aria-label={words.revokeOf(key.name)}
+                        onClick={() => setRevoked(key.name)}
+                      >
+                        {words.revoke}
+                      </button>
+                    </td>
+                  )}
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        )}
+      </div>
+      {form !== null && (
+        <KeyForm stored={form === "new" ? null : form} onClose={() => setForm(null)} onDone={refresh} />
+      )}
+      {revoked !== null && <Revoke name={revoked} onClose={() => setRevoked(null)} onDone={refresh} />}
+    </section>
+  );
+}
+
+interface RevokeProps {
+  readonly name: string;
+  readonly onClose: () => void;
+  readonly onDone: () => Promise<void>;
+}
+
+function Revoke({ name, onClose, onDone }: RevokeProps) {
+  const words = texts.status.keys;
+  const isOwn = name === server.value?.caller.key;
+  const revoke = async () => {
+    await request(`v1/keys/${encodeURIComponent(name)}`, { method: "DELETE" });
+    toast(words.revoked(name));
+    await onDone();
+  };
+  return (
+    <Confirm title={words.askRevoke(name)} action={words.revoke} onClose={onClose} onConfirm={revoke}>
+      {words.revokeMeans} {isOwn && words.revokeOwn}
+    </Confirm>
+  );
+}
+
+function limit(value: number | null): string {
+  return value === null ? texts.status.keys.noLimit : count(value);
+}
