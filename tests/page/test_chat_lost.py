@@ -49,6 +49,17 @@ def test_a_page_that_is_loaded_again_goes_on_with_the_answer(slow: RunningServer
     expect(chat.facts).not_to_contain_text("tokens/s")  # nobody knows when the tokens came in the meantime
 
 
+def test_an_answer_goes_on_whichever_view_is_shown(slow: RunningServer, visit: Open) -> None:
+    chat, _ = _half_of_an_answer(slow.url, visit)
+    address = chat.page.url
+    chat.page.get_by_role("link", name="Status").click()
+    with chat.page.expect_request("**/v1/jobs/*/events"):
+        chat.page.reload()
+    chat.page.goto(address)
+    chat.wait_ended()
+    assert chat.said() == WHOLE
+
+
 def test_an_answer_that_ended_while_the_page_was_away_is_fetched(slow: RunningServer, visit: Open) -> None:
     chat, _ = _half_of_an_answer(slow.url, visit)
     address = chat.page.url

@@ -4,6 +4,7 @@ import { keepServerFresh } from "./api/server";
 import { followHash } from "./app/route";
 import { Shell } from "./app/shell";
 import { applyTheme } from "./app/theme";
+import { readOnIfNeeded } from "./chat/receiving";
 import { texts } from "./texts";
 
 const page = document.getElementById("page");
@@ -13,3 +14,4 @@ applyTheme();
 followHash();
 render(<Shell />, page);
 void keepServerFresh();
+void readOnIfNeeded();

@@ -1,5 +1,5 @@
 /** The chat view: the list of chats, and the one that is shown. */
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { linkTo, navigate } from "../app/route";
 import type { ViewProps } from "../app/views";
@@ -21,21 +21,21 @@ export function ChatView({ rest }: ViewProps) {
   const [listIsOpen, setListIsOpen] = useState(false);
   useEffect(() => void startTalk(), []);
   useOpened(id);
+  useKeys(() => setListIsOpen(false));
+  const list = useRef<HTMLElement>(null);
   useEffect(() => {
-    const onKey = (event: KeyboardEvent) => {
-      if (event.ctrlKey && event.shiftKey && event.key.toLowerCase() === "o") {
-        event.preventDefault();
-        navigate(linkTo("chat"));
-      } else if (event.key === "Escape") setListIsOpen(false);
+    if (!listIsOpen) return;
+    const before = document.activeElement;
+    list.current?.querySelector("a")?.focus();
+    return () => {
+      if (before instanceof HTMLElement) before.focus();
     };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  }, []);
+  }, [listIsOpen]);
   const open = opened.value;
   const isThere = id === null || open?.chat.id === id;
   return (
     <div class={listIsOpen ? "chat with-list" : "chat"}>
-      <nav class="chat-list" aria-label={words.list}>
+      <nav class="chat-list" ref={list} aria-label={words.list}>
         <Sidebar current={id} onClose={() => setListIsOpen(false)} />
       </nav>
       {listIsOpen && <div class="chat-shade" onClick={() => setListIsOpen(false)} />}
@@ -52,6 +52,20 @@ export function ChatView({ rest }: ViewProps) {
       <Announcer chat={id} />
     </div>
   );
+}
+
+/** Ctrl+Shift+O begins a new chat; Escape closes the list. */
+function useKeys(closeList: () => void): void {
+  useEffect(() => {
+    const onKey = (event: KeyboardEvent) => {
+      if (event.ctrlKey && event.shiftKey && event.key.toLowerCase() === "o") {
+        event.preventDefault();
+        navigate(linkTo("chat"));
+      } else if (event.key === "Escape") closeList();
+    };
+    addEventListener("keydown", onKey);
+    return () => removeEventListener("keydown", onKey);
+  }, []);
 }
 
 /** Read the chat that the address names. One that is not in this browser is told, and a new one shown instead. */

@@ -127,6 +127,7 @@ export const enChat = {
   thought: (seconds: string) => `Thought for ${seconds}`,
   thoughtNoTime: "Thought",
   seconds: (seconds: number) => `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`,
+  wholeSeconds: (seconds: number) => `${Math.floor(seconds)} s`,
   tokens: (count: number) => (count === 1 ? "1 token" : `${count.toLocaleString("en")} tokens`),
   speed: (perS: number) => `${perS < 10 ? perS.toFixed(1) : Math.round(perS)} tokens/s`,
   roughSpeed: (perS: number) => `about ${perS < 10 ? perS.toFixed(1) : Math.round(perS)} tokens/s`,

@@ -1,4 +1,5 @@
 /** The files that go with the next message. */
+import { Name } from "../../render/plain";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import type { AttachedFile } from "../store/types";
@@ -17,7 +18,7 @@ export function AttachedFiles({ files, onRemove }: AttachedFilesProps) {
       {files.map((file, index) => (
         <li key={index}>
           {file.kind === "image" ? <img src={file.url} alt="" /> : <Icon name="attach" size={15} />}
-          <bdi>{file.name}</bdi>
+          <Name text={file.name} />
           {file.kind === "text" && <span class="soft">{words.size(new Blob([file.text]).size)}</span>}
           <button
             type="button"

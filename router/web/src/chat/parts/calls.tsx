@@ -1,6 +1,7 @@
 /** The functions that an answer calls, with their arguments and results. */
 import { useState } from "preact/hooks";
 
+import { codeText } from "../../render/plain";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { setCallResult } from "../store/store";
@@ -48,16 +49,16 @@ function OneCall({ answer, call, canAnswer, isOpen }: OneCallProps) {
       <summary>
         <Icon name="tool" size={17} />
         <span class="call-name">{words.calls(call.name)}</span>
-        <code class="call-gist">{call.args}</code>
+        <code class="call-gist">{codeText(call.args)}</code>
       </summary>
       <div class="call-part">
         <h3>{words.arguments}</h3>
-        <pre tabIndex={0}>{indented(call.args)}</pre>
+        <pre tabIndex={0}>{codeText(indented(call.args))}</pre>
       </div>
       {call.result !== null && (
         <div class="call-part">
           <h3>{words.result}</h3>
-          <pre tabIndex={0}>{indented(call.result)}</pre>
+          <pre tabIndex={0}>{codeText(indented(call.result))}</pre>
         </div>
       )}
       {call.result === null && canAnswer && (

@@ -1,5 +1,6 @@
 /** A chat in the list. */
 import { linkTo } from "../../app/route";
+import { proseText } from "../../render/plain";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import type { Chat } from "../store/types";
@@ -24,9 +25,9 @@ export function ChatRow({ chat, snippet = null, isCurrent, onChosen }: ChatRowPr
         <span class="chat-row-title">
           {comes && <span class="chat-coming" role="img" aria-label={texts.chat.comes} />}
           {chat.pinned && <Icon name="pin" size={14} />}
-          <bdi>{title}</bdi>
+          <bdi>{proseText(title)}</bdi>
         </span>
-        {snippet !== null && <span class="chat-snippet">{snippet}</span>}
+        {snippet !== null && <span class="chat-snippet">{proseText(snippet)}</span>}
       </a>
       <Menu label={texts.chat.more(title)} actions={actions} />
       {dialog}

@@ -5,7 +5,10 @@ import { modelsOf, type ServedModel } from "../../api/server";
 import { changeChat, defaults, keepDefaults } from "../store/store";
 import type { Chat, Settings } from "../store/types";
 import { answering } from "../talk/ask";
-import { lastModel, rememberModel } from "../talk/last_model";
+import { remember, remembered } from "../../ui/remembered";
+
+/** The model that was chosen last in this browser. */
+const MODEL = "nexa.model";
 
 export interface Chosen {
   /** The id that was chosen; null for the server's first model. */
@@ -20,7 +23,7 @@ export interface Chosen {
 }
 
 export function useChosen(chat: Chat | null): Chosen {
-  const [chosenNew, setChosenNew] = useState(lastModel());
+  const [chosenNew, setChosenNew] = useState(remembered(MODEL));
   const [settingsNew, setSettingsNew] = useState<Settings | null>(null);
   const chosen = chat === null ? chosenNew : chat.model;
   const id = answering(chosen);
@@ -29,7 +32,7 @@ export function useChosen(chat: Chat | null): Chosen {
     model: modelsOf("text").find((one) => one.id === id) ?? null,
     settings: chat?.settings ?? settingsNew ?? defaults.value,
     choose(model) {
-      rememberModel(model);
+      remember(MODEL, model);
       setChosenNew(model);
       if (chat !== null) void changeChat(chat.id, (before) => ({ ...before, model }));
     },

@@ -24,6 +24,7 @@ export function Head(props: HeadProps) {
   const isAway = server.value !== null && model !== null && chosen !== null && chosen !== model.id;
   return (
     <header class="chat-head">
+      {chat !== null && <h1 class="visually-hidden">{chat.title === "" ? words.untitled : chat.title}</h1>}
       <IconButton
         icon="menu"
         small={false}

@@ -75,7 +75,7 @@ function Level({ recorder }: { readonly recorder: Recorder }) {
   return (
     <span class="composer-told">
       <meter class="level" min={0} max={1} value={recorder.level.value} aria-label={words.level} />
-      {words.seconds(Math.floor(recorder.elapsedS.value))}
+      {words.wholeSeconds(recorder.elapsedS.value)}
     </span>
   );
 }

@@ -1,6 +1,7 @@
 /** What a person has said. */
 import { useState } from "preact/hooks";
 
+import { codeText, Name, proseText } from "../../render/plain";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import type { Messages } from "../store/tree";
@@ -44,7 +45,7 @@ export function Question({ message, messages, onEdit }: QuestionProps) {
           }}
         />
       ) : (
-        message.text !== "" && <div class="bubble plain-text">{message.text}</div>
+        message.text !== "" && <div class="bubble plain-text">{proseText(message.text)}</div>
       )}
       {!edits && (
         <div class="message-tools">
@@ -63,10 +64,10 @@ function ShownFile({ file }: { readonly file: AttachedFile }) {
     <details class="message-file">
       <summary>
         <Icon name="attach" size={15} />
-        <bdi>{file.name}</bdi>
+        <Name text={file.name} />
         <span class="soft">{words.size(new Blob([file.text]).size)}</span>
       </summary>
-      <pre tabIndex={0}>{file.text}</pre>
+      <pre tabIndex={0}>{codeText(file.text)}</pre>
     </details>
   );
 }

@@ -33,6 +33,5 @@ export function Thought({ answer, comes }: { readonly answer: AnswerMessage; rea
 }
 
 function label(seconds: number, thinks: boolean): string {
-  const shown = words.seconds(thinks ? Math.floor(seconds) : seconds);
-  return thinks ? words.thinks(shown) : words.thought(shown);
+  return thinks ? words.thinks(words.wholeSeconds(seconds)) : words.thought(words.seconds(seconds));
 }

@@ -99,6 +99,13 @@ export async function writeMessages(
   return written;
 }
 
+/** Write what has come of an answer, which the page shows by other means; false if its chat was deleted. */
+export async function keepAnswer(answer: AnswerMessage): Promise<boolean> {
+  const written = await (await database()).write(answer.chat, [answer]);
+  tabs?.tellChanged(answer.chat);
+  return written;
+}
+
 export async function changeChat(id: string, changed: (chat: Chat) => Chat): Promise<void> {
   const after = await (await database()).changeChat(id, changed);
   const shown = opened.value;

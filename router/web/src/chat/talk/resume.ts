@@ -1,6 +1,8 @@
 /** When the page is opened: read the chats, and receive what an earlier page has begun to receive. */
+import { forget } from "../../ui/remembered";
+import { RECEIVING } from "../receiving";
 import { abandoned, startStore } from "../store/store";
-import { keepAll, resumeRun } from "./runs";
+import { keepAll, resumeRun, runs } from "./runs";
 
 const LOOK_MS = 5000;
 
@@ -21,5 +23,7 @@ export async function startTalk(): Promise<void> {
 }
 
 async function resumeAbandoned(): Promise<void> {
-  for (const answer of await abandoned()) void resumeRun(answer);
+  const found = await abandoned();
+  for (const answer of found) void resumeRun(answer);
+  if (found.length === 0 && runs.value.size === 0) forget(RECEIVING);
 }

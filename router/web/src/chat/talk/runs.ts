@@ -6,10 +6,12 @@ import { pause, whenOnline } from "../../api/connection";
 import { ApiError, OfflineError } from "../../api/errors";
 import type { ServerEvent } from "../../api/events";
 import { cancelJob, openStream, resumeStream, type StreamOptions } from "../../api/stream";
+import { forget, remember } from "../../ui/remembered";
 import { toast } from "../../ui/toast";
-import { receives, writeMessages } from "../store/store";
+import { keepAnswer, receives, writeMessages } from "../store/store";
 import { hasContent } from "../store/tree";
 import type { AnswerMessage, AnswerState } from "../store/types";
+import { RECEIVING } from "../receiving";
 import { type Chunk, endedTimes, withChunk } from "./chunk";
 
 const KEEP_MS = 1000;
@@ -105,14 +107,20 @@ function begin(answer: AnswerMessage): OwnRun {
     showing: false,
   };
   own.set(answer.id, run);
-  runs.value = new Map(own);
+  publish();
   return run;
 }
 
 function end(run: OwnRun): void {
   run.release();
   own.delete(run.latest.id);
+  publish();
+}
+
+function publish(): void {
   runs.value = new Map(own);
+  if (own.size > 0) remember(RECEIVING, "yes");
+  else forget(RECEIVING);
 }
 
 async function receive(run: OwnRun, open: Open): Promise<void> {
@@ -204,7 +212,7 @@ function show(run: OwnRun): void {
 async function keep(run: OwnRun): Promise<void> {
   run.keptAt = Date.now();
   try {
-    const isThere = await writeMessages(run.latest.chat, [run.latest]);
+    const isThere = await keepAnswer(run.latest);
     if (!isThere) await stopRun(run.latest.id); // its chat was deleted
   } catch (error) {
     told(error);
