@@ -74,8 +74,20 @@ export function KeyForm({ stored, onClose, onDone }: KeyFormProps) {
           </label>
         )}
         <div class="two">
-          <Limit label={words.running} least={1} value={fields.running} onChange={(running) => change({ running })} />
-          <Limit label={words.queued} least={0} value={fields.queued} onChange={(queued) => change({ queued })} />
+          <Limit
+            label={words.runningLimit}
+            none={words.noLimit}
+            least={1}
+            value={fields.running}
+            onChange={(running) => change({ running })}
+          />
+          <Limit
+            label={words.queuedLimit}
+            none={words.usual}
+            least={0}
+            value={fields.queued}
+            onChange={(queued) => change({ queued })}
+          />
         </div>
         <label class="field">
           <span class="label">{words.priority}</span>
@@ -122,12 +134,14 @@ export function KeyForm({ stored, onClose, onDone }: KeyFormProps) {
 
 interface LimitProps {
   readonly label: string;
+  /** What an empty field means. */
+  readonly none: string;
   readonly least: number;
   readonly value: string;
   readonly onChange: (value: string) => void;
 }
 
-function Limit({ label, least, value, onChange }: LimitProps) {
+function Limit({ label, none, least, value, onChange }: LimitProps) {
   return (
     <label class="field">
       <span class="label">{label}</span>
@@ -138,7 +152,7 @@ function Limit({ label, least, value, onChange }: LimitProps) {
         min={least}
         max={999_999_999}
         step={1}
-        placeholder={texts.status.keys.noLimit}
+        placeholder={none}
         value={value}
         onInput={(event) => onChange(event.currentTarget.value)}
       />

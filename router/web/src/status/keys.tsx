@@ -66,13 +66,15 @@ export function Keys({ control }: { readonly control: boolean }) {
                     </span>
                   </th>
                   <td class="number" data-label={words.running}>
-                    {limit(key.max_running)}
+                    {limit(key.max_running, words.noLimit)}
                   </td>
                   <td class="number" data-label={words.queued}>
-                    {limit(key.max_queued)}
+                    {limit(key.max_queued, words.usual)}
                   </td>
                   <td data-label={words.priority}>{words.priorities[key.priority]}</td>
-                  <td data-label={words.created}>{dateTime(key.created)}</td>
+                  <td class="wide" data-label={words.created}>
+                    {dateTime(key.created)}
+                  </td>
                   {control && (
                     <td class="row-actions">
                       <button
@@ -128,6 +130,6 @@ function Revoke({ name, onClose, onDone }: RevokeProps) {
   );
 }
 
-function limit(value: number | null): string {
-  return value === null ? texts.status.keys.noLimit : count(value);
+function limit(value: number | null, none: string): string {
+  return value === null ? none : count(value);
 }

@@ -54,7 +54,7 @@ function Row({ model }: { readonly model: ServedModel }) {
         <span class="name">{model.id}</span>
         <span class="soft">{model.kinds.map(kindName).join(", ")}</span>
       </th>
-      <td data-label={words.state}>
+      <td class={model.detail === "" ? undefined : "wide"} data-label={words.state}>
         <State state={model.state} progress={model.progress} />
         {model.progress !== null && <Bar share={model.progress} label={words.progress(model.id)} />}
         {model.detail !== "" && <span class="detail">{model.detail}</span>}
@@ -66,7 +66,7 @@ function Row({ model }: { readonly model: ServedModel }) {
         {context === null ? "–" : compact(context)}
       </td>
       <td class="number" data-label={words.running}>
-        {words.ofSlots(count(model.running), count(model.slots))}
+        {model.slots === 0 ? count(model.running) : words.ofSlots(count(model.running), count(model.slots))}
       </td>
       <td class="number" data-label={words.waiting}>
         {count(model.waiting)}

@@ -107,7 +107,7 @@ function Row({ worker, onOrder }: RowProps) {
         <span class="name">{worker.name}</span>
         {worker.pid !== null && <span class="soft">{words.process(worker.pid)}</span>}
       </th>
-      <td data-label={words.state}>
+      <td class={worker.detail === "" ? undefined : "wide"} data-label={words.state}>
         <State
           state={worker.state}
           progress={worker.state === "loading" && worker.loading > 0 ? worker.loading : null}
