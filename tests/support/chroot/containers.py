@@ -43,6 +43,14 @@ class Containers:
         """What ``podman`` prints, which must end with ``code``."""
         return self._said(["podman", *words], code)
 
+    def logs(self, name: str) -> str:
+        """What a container's processes wrote."""
+        command = ["podman", "logs", name]
+        ended = subprocess.run(
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+        )
+        return ended.stdout
+
     def buildah(self, *words: str) -> str:
         """What ``buildah`` prints, which must end well."""
         return self._said(["buildah", *words], 0)
