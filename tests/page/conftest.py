@@ -30,6 +30,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
         yield ready
 
 
+@pytest.fixture(scope="session")
+def locked() -> Iterator[RunningServer]:
+    """A server that needs a key."""
+    server = RunningServer("echo", "--api-key", "secret")
+    server.client.headers["Authorization"] = "Bearer secret"
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        server.stop()
+
+
 @pytest.fixture
 def visit(chromium: Browser) -> Iterator[Open]:
     """``visit(url)``: the page of a new user, and its faults. Faults are checked when the test ends."""

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.support.page.browser import Open
 from tests.support.running_server import RunningServer, running
-
-
-@pytest.fixture(scope="module")
-def locked() -> Iterator[RunningServer]:
-    """A server that needs a key."""
-    server = RunningServer("echo", "--api-key", "secret")
-    server.client.headers["Authorization"] = "Bearer secret"
-    try:
-        server.wait_ready()
-        yield server
-    finally:
-        server.stop()
 
 
 def test_the_page_shows_the_views_that_the_server_has_models_for(server: RunningServer, visit: Open) -> None:
