@@ -56,7 +56,7 @@ async def _answer(
     job = wanted.to_job()
     async with SubmittedRequest(broker, record, wanted.model, [job], (recording,), wanted) as submitted:
         if wanted.stream:
-            return await answer_in_chunks(request, submitted, TranscriptChunks(wanted.native))
+            return await answer_in_chunks(request, submitted, TranscriptChunks(wanted))
         transcript = await gathered(request, submitted, collect_transcript(submitted))
         response = whole_transcript(wanted, job.task, transcript)
         response.headers.update(position_header(submitted))

@@ -89,12 +89,14 @@ def whole_transcript(request: SpeechRequest, task: SpeechTask, transcript: Trans
 class TranscriptChunks(EventWriter):
     """Writes OpenAI's transcript events: a delta for each segment, with its times, and the whole text at the end.
 
-    The deltas add up to the text. It keeps the space at its beginning only if the request is ``native``.
+    The deltas add up to the text. It keeps the space at its beginning only if the request is ``native``. If the request
+    asks for the times of words, each delta has those of its words.
     """
 
-    def __init__(self, native: bool) -> None:
+    def __init__(self, request: SpeechRequest) -> None:
         self._transcript = Transcript()
-        self._native = native
+        self._native = request.native
+        self._with_words = _with_words(request)
         self._begun = False
         self._space = ""
 
@@ -104,17 +106,14 @@ class TranscriptChunks(EventWriter):
         for payload in payloads:
             self._transcript.add(payload)
             if isinstance(payload, Segment):
-                events.append(
-                    _event(
-                        {
-                            "type": "transcript.text.delta",
-                            "delta": self._delta(payload.text),
-                            "id": len(self._transcript.segments) - 1,
-                            "start": round(payload.start_s, 3),
-                            "end": round(payload.end_s, 3),
-                        }
-                    )
-                )
+                delta = {
+                    "type": "transcript.text.delta",
+                    "delta": self._delta(payload.text),
+                    "id": len(self._transcript.segments) - 1,
+                    "start": round(payload.start_s, 3),
+                    "end": round(payload.end_s, 3),
+                }
+                events.append(_event({**delta, "words": _words(payload)} if self._with_words else delta))
         return events
 
     def closing(self, submitted: SubmittedRequest) -> list[str]:
@@ -153,21 +152,27 @@ def _verbose(request: SpeechRequest, task: SpeechTask, transcript: Transcript) -
         "duration": round(recording.duration_s, 3),
         "text": _text(request, transcript),
     }
-    wanted = request if isinstance(request, TranscriptionRequest) else None
-    if wanted is not None and wanted.with_words:
-        answer["words"] = [
-            {
-                "word": word.text.strip(),
-                "start": round(word.start_s, 3),
-                "end": round(word.end_s, 3),
-                "probability": round(word.probability, 4),
-            }
-            for segment in transcript.segments
-            for word in segment.words
-        ]
-    if wanted is None or wanted.with_segments:
+    if _with_words(request):
+        answer["words"] = [word for segment in transcript.segments for word in _words(segment)]
+    if not isinstance(request, TranscriptionRequest) or request.with_segments:
         answer["segments"] = [_segment(number, segment) for number, segment in enumerate(transcript.segments)]
     return {**answer, "usage": transcript.usage}
+
+
+def _with_words(request: SpeechRequest) -> bool:
+    return isinstance(request, TranscriptionRequest) and request.with_words
+
+
+def _words(segment: Segment) -> list[dict[str, Any]]:
+    return [
+        {
+            "word": word.text.strip(),
+            "start": round(word.start_s, 3),
+            "end": round(word.end_s, 3),
+            "probability": round(word.probability, 4),
+        }
+        for word in segment.words
+    ]
 
 
 def _segment(number: int, segment: Segment) -> dict[str, Any]:

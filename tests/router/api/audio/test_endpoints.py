@@ -157,6 +157,16 @@ def test_a_stream_sends_each_segment_and_then_the_whole_text() -> None:
     ]
 
 
+def test_a_stream_has_the_times_of_words_if_they_are_asked_for() -> None:
+    fields = {"response_format": "verbose_json", "timestamp_granularities[]": "word", "stream": "true"}
+    first, second, _ = events_of(upload(speech_broker(), fields=fields))
+    assert first["words"] == [
+        {"word": "And", "start": 0.0, "end": 0.5, "probability": 0.9},
+        {"word": "so", "start": 0.5, "end": 1.5, "probability": 1.0},
+    ]
+    assert [word["word"] for word in second["words"]] == ["my"]
+
+
 @pytest.mark.parametrize("stream", ["true", "false"])
 def test_an_error_of_the_worker_has_its_own_status(stream: str) -> None:
     broker = speech_broker()
