@@ -15,6 +15,7 @@ from playwright.sync_api import (
     Page,
     Request,
     ViewportSize,
+    expect,
     sync_playwright,
 )
 
@@ -37,6 +38,7 @@ _ARGUMENTS = (
 @contextlib.contextmanager
 def browser() -> Iterator[Browser]:
     """Debian's Chromium. Nothing but this machine can be reached from it; its microphone plays a tone."""
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright, _launched(playwright.chromium) as running:
         yield running
 

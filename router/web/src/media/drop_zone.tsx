@@ -53,9 +53,8 @@ export function DropZone({ accept, multiple = false, label, paste = false, onFil
       </button>
       <input
         ref={input}
-        class="visually-hidden"
         type="file"
-        tabIndex={-1}
+        hidden
         accept={accept}
         multiple={multiple}
         aria-label={label}

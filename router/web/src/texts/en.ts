@@ -1,5 +1,7 @@
 import { enChat } from "./en_chat";
 import { enHelp } from "./en_help";
+import { enPictures } from "./en_pictures";
+import { enSpeech } from "./en_speech";
 
 /** All words of the page, in English. A translation is a copy of this file and of those that it imports. */
 export const en = {
@@ -40,8 +42,8 @@ export const en = {
   },
   help: enHelp,
   chat: enChat,
-  pictures: {},
-  speech: {},
+  pictures: enPictures,
+  speech: enSpeech,
   status: {
     version: (version: string) => `Version ${version}`,
     up: (time: string) => `running for ${time}`,

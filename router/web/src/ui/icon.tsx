@@ -37,6 +37,11 @@ const PATHS = {
   thought: "M12 4a6 6 0 0 1 3 11v3H9v-3a6 6 0 0 1 3-11z M10 21h4",
   pin: "M9 4h6l-1 6 3 3v2H7v-2l3-3z M12 15v6",
   brush: "M20 4L10 14 M8 14a3 3 0 0 0-3 3c0 2-1 2-2 2 2 2 7 2 7-2a3 3 0 0 0-2-3z",
+  eraser: "M9 20H20 M4.5 14.5L14 5l6 6-9 9H8.5z M9 10l6 6",
+  undo: "M8 5L4 9l4 4 M4 9h10a5 5 0 0 1 0 11h-4",
+  redo: "M16 5l4 4-4 4 M20 9H10a5 5 0 0 0 0 11h4",
+  invert: "M4 4h16v16H4z M20 4v16H4z M10 14h6",
+  dice: "M5 5h14v14H5z M9 9h.01 M15 15h.01 M15 9h.01 M9 15h.01",
 } as const;
 
 export type IconName = keyof typeof PATHS;

@@ -1,0 +1,42 @@
+/** The kept transcripts. */
+import { linkTo } from "../app/route";
+import { texts } from "../texts";
+import { clock } from "./transcript/subtitles";
+import { textOf, type Transcript } from "./transcript/transcript";
+import { isForgetful, transcripts } from "./work/kept";
+import { isOurs, isUnfinished } from "./work/runner";
+
+export function TranscriptList({ open }: { readonly open: string | null }) {
+  const words = texts.speech;
+  const all = transcripts.value;
+  if (all === null) return <p class="empty">{texts.app.loading}</p>;
+  return (
+    <nav class="transcripts" aria-label={words.transcripts}>
+      <h2>{words.transcripts}</h2>
+      {isForgetful.value && <p class="notice">{words.forgetful}</p>}
+      {all.length === 0 && <p class="hint">{words.empty}</p>}
+      <ul>
+        {all.map((transcript) => (
+          <li key={transcript.id}>
+            <a href={linkTo("speech", transcript.id)} aria-current={transcript.id === open ? "page" : undefined}>
+              <span class="name">{transcript.name}</span>
+              <span class="excerpt">{excerptOf(transcript)}</span>
+            </a>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+function excerptOf(transcript: Transcript): string {
+  if (transcript.state !== "done") return stateOf(transcript);
+  const length = transcript.durationS === null ? "" : `${clock(transcript.durationS)} · `;
+  return `${length}${textOf(transcript).slice(0, 120)}`;
+}
+
+/** The state in words; of one that no tab may be working on, that it is not finished. */
+export function stateOf(transcript: Transcript): string {
+  const words = texts.speech.states;
+  return isUnfinished(transcript) && !isOurs(transcript.id) ? words.elsewhere : words[transcript.state];
+}

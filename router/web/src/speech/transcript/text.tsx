@@ -1,0 +1,90 @@
+/** What was said: a click on a word plays from there, and the word that is heard is marked. */
+import { useSignalEffect } from "@preact/signals";
+import { memo } from "preact/compat";
+import { useMemo, useRef } from "preact/hooks";
+
+import { texts } from "../../texts";
+import type { Player } from "./player";
+import { clock } from "./subtitles";
+import type { Segment } from "./transcript";
+import { lastAt, piecesOf } from "./words";
+
+const SAID = "said";
+
+export interface TranscriptTextProps {
+  readonly segments: readonly Segment[];
+  readonly player: Player;
+}
+
+export function TranscriptText({ segments, player }: TranscriptTextProps) {
+  const root = useRef<HTMLDivElement>(null);
+  const times = useMemo(() => segments.flatMap((segment) => timesOf(segment)), [segments]);
+  useSignalEffect(() => {
+    const index = lastAt(times, player.timeS.value);
+    mark(root.current, index);
+  });
+  let first = 0;
+  return (
+    <div
+      class="transcript-text"
+      ref={root}
+      onClick={(event) => {
+        const word = event.target instanceof HTMLElement ? event.target.closest<HTMLElement>("[data-at]") : null;
+        if (word !== null && window.getSelection()?.isCollapsed !== false) player.playFrom(Number(word.dataset["at"]));
+      }}
+    >
+      {segments.map((segment, index) => {
+        const place = first;
+        first += timesOf(segment).length;
+        return <SegmentText key={index} segment={segment} first={place} onPlay={() => player.playFrom(segment.startS)} />;
+      })}
+    </div>
+  );
+}
+
+interface SegmentTextProps {
+  readonly segment: Segment;
+  /** The number of its first word. */
+  readonly first: number;
+  readonly onPlay: () => void;
+}
+
+const SegmentText = memo(
+  function SegmentText({ segment, first, onPlay }: SegmentTextProps) {
+    const time = clock(segment.startS);
+    let number = first;
+    return (
+      <div class="segment">
+        <button type="button" class="time" aria-label={texts.speech.playFrom(time)} onClick={onPlay}>
+          {time}
+        </button>
+        <p>
+          {piecesOf(segment).map(({ text, startS }, index) =>
+            startS === null ? (
+              text
+            ) : (
+              <span key={index} class="word" data-at={startS} data-word={number++}>
+                {text}
+              </span>
+            ),
+          )}
+        </p>
+      </div>
+    );
+  },
+  (before, after) => before.segment === after.segment && before.first === after.first,
+);
+
+function timesOf(segment: Segment): readonly number[] {
+  return piecesOf(segment).flatMap(({ startS }) => (startS === null ? [] : [startS]));
+}
+
+/** Mark a word and nothing else; words are many, so the page is not drawn anew for that. */
+function mark(root: HTMLElement | null, index: number): void {
+  if (root === null) return;
+  const word = root.querySelector(`[data-word="${index}"]`);
+  for (const marked of root.querySelectorAll(`.${SAID}`)) if (marked !== word) marked.classList.remove(SAID);
+  if (word === null || word.classList.contains(SAID)) return;
+  word.classList.add(SAID);
+  word.closest(".segment")?.scrollIntoView({ block: "nearest" });
+}
