@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.page.browser import Open, browser, opened
 from tests.support.recordings import JFK, JFK_WORDS, SPANISH, encoded, words_of
-from tests.support.running_server import RunningServer
+from tests.support.running_server import RunningServer, wait_until
 
 JFK_FILE: dict[str, Any] = {"name": "jfk.flac", "mimeType": "audio/flac", "buffer": JFK.read_bytes()}
 DONE = ".transcript:not(:has(.transcript-state))"
@@ -36,6 +36,11 @@ def heard(page: Page) -> list[str]:
     """The words of the open transcript, once it is whole."""
     page.locator(DONE).wait_for()
     return words_of(" ".join(page.locator(".segment p").all_inner_texts()))
+
+
+def audio(page: Page, name: str) -> Any:
+    """A property of the player."""
+    return page.get_by_label("The recording").evaluate(f"audio => audio.{name}")
 
 
 def repeated(source: Path, times: int) -> bytes:
@@ -82,7 +87,7 @@ def test_a_click_on_a_word_plays_from_there_and_marks_what_is_heard(speech: Page
     start_s = float(word.get_attribute("data-at") or "-1")
     assert 3 < start_s < 8
     word.click()
-    speech.wait_for_function("start => document.querySelector('audio').currentTime >= start", arg=start_s)
+    wait_until(lambda: audio(speech, "currentTime") >= start_s, "it plays from there")
     expect(word).to_have_class(re.compile("said"))
     expect(speech.locator(".word.said")).to_have_count(1)
     later = speech.locator(".word").last
@@ -94,7 +99,7 @@ def test_a_segment_is_played_by_keyboard(speech: Page) -> None:
     give(speech, JFK_FILE)
     heard(speech)
     speech.get_by_role("button", name=re.compile("Play from 0:")).last.press("Enter")
-    speech.wait_for_function("!document.querySelector('audio').paused")
+    wait_until(lambda: not audio(speech, "paused"), "it plays")
 
 
 def test_a_changed_text_is_kept_and_goes_into_the_files(speech: Page, tmp_path: Path) -> None:
@@ -163,12 +168,12 @@ def test_a_recording_of_the_microphone_is_transcribed(server: RunningServer, tmp
         page.goto("/#/speech")
         page.get_by_role("button", name="Record", exact=True).click()
         recording = page.get_by_role("group", name="Recording")
-        page.wait_for_function("document.querySelector('.recording meter').value > 0.3")
+        wait_until(lambda: recording.get_by_label("Loudness").evaluate("meter => meter.value") > 0.3, "it is loud")
         expect(recording.get_by_text("0:12")).to_be_visible()
         page.get_by_role("button", name="Stop and transcribe").click()
         assert {"ask", "country", "you"} <= set(heard(page))
         page.locator(".word").last.click()
-        page.wait_for_function("document.querySelector('audio').currentTime > 1")
+        wait_until(lambda: audio(page, "currentTime") > 1, "it plays from the last word")
 
 
 def test_without_a_secure_page_the_microphone_is_explained(server: RunningServer, visit: Open) -> None:

@@ -53,7 +53,7 @@ function ChosenInput({ input }: { readonly input: InputPicture }) {
       <div class="input-options">
         <label class="field">
           <span class="label">
-            {words.strength} <output>{Math.round(settings.value.strength * 100)} %</output>
+            {`${words.strength} ${Math.round(settings.value.strength * 100)} %`}
           </span>
           <input
             type="range"
