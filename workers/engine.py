@@ -47,12 +47,14 @@ class EngineJob:
 class EngineInfo:
     """A loaded engine: how many jobs run at once, and the context window in tokens (0 if it has none).
 
-    ``device`` is where it runs; None for the device that its worker was given, or if it cannot tell.
+    ``device`` is where it runs; None for the device that its worker was given, or if it cannot tell. ``translates``:
+    whether it turns speech of other languages into English.
     """
 
     slots: int
     context_tokens: int
     device: str | None = None
+    translates: bool = False
 
 
 Emitted = tuple[str, Payload]

@@ -189,4 +189,5 @@ class WorkerRuntime:
             stats=self._stats,
             sent_at_s=time.monotonic(),
             dropped_lines=dropped_lines(),
+            translates=self._info.translates,
         )

@@ -206,9 +206,10 @@ class Broker:
         """The models of this server."""
         rows = []
         for model in self.settings.models:
-            context = max((w.heartbeat.context_tokens for w in self._workers.of_model(model.name)), default=0)
-            ready = self._has_ready_worker(model.name)
-            rows.append(ServedModel(model.name, model.kinds, model.aliases, context, ready))
+            beats = [worker.heartbeat for worker in self._workers.of_model(model.name)]
+            context = max((beat.context_tokens for beat in beats), default=0)
+            ready, translates = self._has_ready_worker(model.name), any(beat.translates for beat in beats)
+            rows.append(ServedModel(model.name, model.kinds, model.aliases, context, ready, translates))
         return rows
 
     def _tell_stand_in(self, name: str, model: ModelSettings) -> None:

@@ -19,13 +19,14 @@ from shared.settings import ModelSettings
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """One row of ``GET /v1/models``."""
+    """One row of ``GET /v1/models``. ``translates``: whether it turns speech into English, as far as is known yet."""
 
     name: str
     kinds: tuple[JobKind, ...]
     aliases: tuple[str, ...]
     context_tokens: int
     ready: bool
+    translates: bool = False
 
 
 def find_model(

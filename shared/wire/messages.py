@@ -225,7 +225,7 @@ class Heartbeat(Struct, tag=13, frozen=True):
     ``worker_id`` is unique to one worker process; ``worker_name`` (model and index) stays the same over restarts.
     ``busy_s`` is how long the current step has been running, 0 without work. ``loading`` is a fraction. ``sent_at_s``
     is a time of the machine's monotonic clock, which its processes share. ``dropped_lines`` are the lines of the log
-    that the worker could not write.
+    that the worker could not write. ``translates``: whether its model turns speech into English.
     """
 
     worker_id: str
@@ -242,6 +242,7 @@ class Heartbeat(Struct, tag=13, frozen=True):
     stats: EngineStats
     sent_at_s: float
     dropped_lines: int = 0
+    translates: bool = False
 
 
 class WorkerStatus(Struct, frozen=True):

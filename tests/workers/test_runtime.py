@@ -118,6 +118,13 @@ def test_a_worker_tells_of_its_room_before_its_first_job(monkeypatch: pytest.Mon
     assert (beat.state, beat.slots, beat.stats) == (WorkerState.READY, SLOTS, engine_stats)
 
 
+@pytest.mark.parametrize("translates", [True, False])
+def test_a_worker_tells_whether_its_model_translates(translates: bool) -> None:
+    runtime = runtime_of(EchoEngine(), "cpu")
+    runtime._loaded(EngineInfo(slots=SLOTS, context_tokens=1, translates=translates))
+    assert runtime._heartbeat().translates is translates
+
+
 @pytest.mark.parametrize(("runs_on", "said"), [(None, "cuda:1"), ("cuda:1", "cuda:1"), ("cpu", "cpu")])
 def test_a_worker_names_the_device_that_its_engine_runs_on(
     caplog: pytest.LogCaptureFixture, runs_on: str | None, said: str

@@ -72,7 +72,7 @@ class WhisperEngine:
         self._warm_up()
         self._preparation = PreparationThread()
         report(1.0)
-        return EngineInfo(slots=self._options.slots, context_tokens=0)
+        return EngineInfo(slots=self._options.slots, context_tokens=0, translates=self._model.multilingual)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         work = job.work

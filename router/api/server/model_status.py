@@ -57,6 +57,7 @@ def _status(
         detail="" if state is ModelState.READY else detail,
         context_length=served.context_tokens or options.context_tokens or None,
         max_image_side=options.max_image_side if JobKind.IMAGE in served.kinds else None,
+        translates=served.translates,
         workers=len(rows),
         ready_workers=len(ready),
         slots=sum(row.slots for row in ready),

@@ -251,6 +251,7 @@ def test_the_server_is_ready_when_each_model_has_a_confirmed_worker() -> None:
         assert server.broker.readiness() == (True, {})
         (model,) = server.broker.served_models()
         assert (model.name, model.aliases, model.context_tokens, model.ready) == ("smol", ("small",), 2048, True)
+        assert not model.translates
 
     run(test)
 

@@ -37,6 +37,15 @@ def test_options_come_from_the_settings() -> None:
     assert not options.on_cpu
 
 
+@pytest.mark.parametrize(("folder", "translates"), [("english_folder", False), ("multilingual_folder", True)])
+def test_a_multilingual_model_translates(folder: str, translates: bool, request: pytest.FixtureRequest) -> None:
+    engine = engine_of(WhisperOptions(str(request.getfixturevalue(folder)), "model", threads=1))
+    try:
+        assert engine.load(lambda fraction: None).translates is translates
+    finally:
+        engine.close()
+
+
 def test_loading_reports_progress(english_folder: Path) -> None:
     told: list[float] = []
     engine = engine_of(WhisperOptions(str(english_folder), "model", threads=1, slots=5))

@@ -19,6 +19,8 @@ export interface ServedModel {
   readonly detail: string;
   readonly context_length: number | null;
   readonly max_image_side: number | null;
+  /** Whether it turns speech of other languages into English. */
+  readonly translates: boolean;
   readonly workers: number;
   readonly ready_workers: number;
   readonly slots: number;

@@ -1,5 +1,6 @@
 /** The kept transcripts. */
 import { linkTo } from "../app/route";
+import { Name } from "../render/plain";
 import { texts } from "../texts";
 import { clock } from "./transcript/subtitles";
 import { textOf, type Transcript } from "./transcript/transcript";
@@ -19,7 +20,9 @@ export function TranscriptList({ open }: { readonly open: string | null }) {
         {all.map((transcript) => (
           <li key={transcript.id}>
             <a href={linkTo("speech", transcript.id)} aria-current={transcript.id === open ? "page" : undefined}>
-              <span class="name">{transcript.name}</span>
+              <span class="line">
+                <Name text={transcript.name} />
+              </span>
               <span class="excerpt">{excerptOf(transcript)}</span>
             </a>
           </li>

@@ -109,6 +109,7 @@ function Options() {
   const words = texts.speech;
   const models = hearingModels();
   const { task, language, model } = currentWish();
+  const chosen = models.find(({ id }) => id === model);
   const change = (changes: Partial<typeof options.value>) => (options.value = { ...options.value, ...changes });
   return (
     <div class="speech-options">
@@ -121,24 +122,28 @@ function Options() {
           onChange={(event) => change({ language: event.currentTarget.value })}
         >
           <option value="">{words.detect}</option>
-          {namedLanguages(document.documentElement.lang || "en").map(([code, name]) => (
+          {namedLanguages(texts.language).map(([code, name]) => (
             <option key={code} value={code}>
               {name}
             </option>
           ))}
         </select>
       </label>
-      <label class="field">
-        <span class="label">{words.task}</span>
-        <select
-          class="input"
-          value={task}
-          onChange={(event) => change({ task: event.currentTarget.value === "translate" ? "translate" : "transcribe" })}
-        >
-          <option value="transcribe">{words.tasks.transcribe}</option>
-          <option value="translate">{words.tasks.translate}</option>
-        </select>
-      </label>
+      {chosen?.translates === true && (
+        <label class="field">
+          <span class="label">{words.task}</span>
+          <select
+            class="input"
+            value={task}
+            onChange={(event) =>
+              change({ task: event.currentTarget.value === "translate" ? "translate" : "transcribe" })
+            }
+          >
+            <option value="transcribe">{words.tasks.transcribe}</option>
+            <option value="translate">{words.tasks.translate}</option>
+          </select>
+        </label>
+      )}
       {models.length > 1 && (
         <label class="field">
           <span class="label">{words.model}</span>

@@ -23,11 +23,12 @@ export function hearingModels(): readonly ServedModel[] {
   return modelsOf("speech").filter(({ outputs }) => outputs.includes("text"));
 }
 
-/** The options, with a model that is served. */
+/** The options, with a model that is served, and a task that it can do. */
 export function currentWish(): SpeechWish {
   const models = hearingModels();
-  const { model } = options.value;
-  return { ...options.value, model: models.some(({ id }) => id === model) ? model : (models[0]?.id ?? "") };
+  const { model, task, language } = options.value;
+  const chosen = models.find(({ id }) => id === model) ?? models[0];
+  return { model: chosen?.id ?? "", task: chosen?.translates === true ? task : "transcribe", language };
 }
 
 function stored(): SpeechWish {

@@ -68,6 +68,7 @@ def test_a_ready_model_is_told_with_its_load() -> None:
             "detail": "",
             "context_length": 2048,
             "max_image_side": None,
+            "translates": False,
             "workers": 1,
             "ready_workers": 1,
             "slots": 16,
@@ -130,12 +131,13 @@ def test_what_a_model_takes_and_gives_follows_from_its_kinds(
 ) -> None:
     class OneModel(FakeBroker):
         def served_models(self) -> list[ServedModel]:
-            return [ServedModel("smol", kinds, (), 0, True)]
+            return [ServedModel("smol", kinds, (), 0, True, translates=JobKind.SPEECH in kinds)]
 
     options = MODEL.model_copy(update={"kinds": kinds, "max_image_side": 768})
     (model,) = shown(OneModel(settings=ServerSettings(models=(options,), run_folder="")))["models"]
     assert (model["inputs"], model["outputs"], model["max_image_side"]) == (inputs, outputs, side)
     assert model["context_length"] is None
+    assert model["translates"] is (JobKind.SPEECH in kinds)
 
 
 def test_chat_models_come_first() -> None:

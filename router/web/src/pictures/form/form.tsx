@@ -5,7 +5,15 @@ import { modelsOf, type ServedModel } from "../../api/server";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { toast } from "../../ui/toast";
-import { MAX_CFG_SCALE, MAX_COUNT, MAX_PROMPT_CHARS, MAX_STEPS, SAMPLERS, SCHEDULERS, seedOf } from "../settings/settings";
+import {
+  MAX_CFG_SCALE,
+  MAX_COUNT,
+  MAX_PROMPT_CHARS,
+  MAX_STEPS,
+  SAMPLERS,
+  SCHEDULERS,
+  seedOf,
+} from "../settings/settings";
 import { maxSide, nearestSide } from "../settings/sizes";
 import { order } from "../work/runner";
 import { inputPicture } from "./input";
@@ -17,7 +25,9 @@ import { change, settings, takeSettings } from "./state";
 export function PictureForm() {
   const words = texts.pictures;
   const models = modelsOf("image");
-  const model = models.find(({ id, aliases }) => id === settings.value.model || aliases.includes(settings.value.model)) ?? models[0];
+  const model =
+    models.find(({ id, aliases }) => id === settings.value.model || aliases.includes(settings.value.model)) ??
+    models[0];
   const largest = maxSide(model?.max_image_side);
   const submit = (event: Event) => {
     event.preventDefault();
@@ -80,7 +90,9 @@ function paint(models: readonly ServedModel[], largest: number): void {
   const input = inputPicture.value;
   const side = (length: number | null) => (length === null ? (input === null ? 512 : null) : length);
   const within = (length: number | null) => (length === null ? null : nearestSide(length, largest));
-  const model = models.some(({ id, aliases }) => id === asked.model || aliases.includes(asked.model)) ? asked.model : (models[0]?.id ?? "");
+  const model = models.some(({ id, aliases }) => id === asked.model || aliases.includes(asked.model))
+    ? asked.model
+    : (models[0]?.id ?? "");
   const wanted = { ...asked, model, width: within(side(asked.width)), height: within(side(asked.height)) };
   void order(wanted, input?.mask?.input ?? input?.file ?? null, input?.mask?.file ?? null).then(showWorks);
 }
@@ -217,8 +229,18 @@ function MoreFields() {
           step={0.5}
           onChange={(changed) => change({ cfgScale: changed })}
         />
-        <NameField label={words.sampler} names={SAMPLERS} value={sampler} onChange={(name) => change({ sampler: name })} />
-        <NameField label={words.scheduler} names={SCHEDULERS} value={scheduler} onChange={(name) => change({ scheduler: name })} />
+        <NameField
+          label={words.sampler}
+          names={SAMPLERS}
+          value={sampler}
+          onChange={(name) => change({ sampler: name })}
+        />
+        <NameField
+          label={words.scheduler}
+          names={SCHEDULERS}
+          value={scheduler}
+          onChange={(name) => change({ scheduler: name })}
+        />
       </div>
     </details>
   );

@@ -60,4 +60,3 @@ export async function maskedInput(file: Blob): Promise<HTMLCanvasElement> {
   bitmap.close();
   return canvas;
 }
-

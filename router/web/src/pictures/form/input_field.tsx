@@ -52,9 +52,7 @@ function ChosenInput({ input }: { readonly input: InputPicture }) {
       </div>
       <div class="input-options">
         <label class="field">
-          <span class="label">
-            {`${words.strength} ${Math.round(settings.value.strength * 100)} %`}
-          </span>
+          <span class="label">{`${words.strength} ${Math.round(settings.value.strength * 100)} %`}</span>
           <input
             type="range"
             min={MIN_STRENGTH}

@@ -12,7 +12,15 @@ export interface NumberFieldProps {
   readonly onChange: (value: number) => void;
 }
 
-export function NumberField({ label, value, min, max, step = 1, rounded = (same) => same, onChange }: NumberFieldProps) {
+export function NumberField({
+  label,
+  value,
+  min,
+  max,
+  step = 1,
+  rounded = (same) => same,
+  onChange,
+}: NumberFieldProps) {
   const [typed, setTyped] = useState(String(value));
   useEffect(() => setTyped(String(value)), [value]);
   const settle = () => {

@@ -20,7 +20,8 @@ export function SizeField({ largest }: { readonly largest: number }) {
   const choose = (choice: string) => {
     setOwn(choice === OWN);
     if (choice === OF_INPUT) return change({ width: null, height: null });
-    const [chosenWidth = 512, chosenHeight = 512] = choice === OWN ? [width ?? 512, height ?? 512] : choice.split("x").map(Number);
+    const [chosenWidth = 512, chosenHeight = 512] =
+      choice === OWN ? [width ?? 512, height ?? 512] : choice.split("x").map(Number);
     change({ width: nearestSide(chosenWidth, largest), height: nearestSide(chosenHeight, largest) });
   };
   const rounded = (side: number) => nearestSide(side, largest);
@@ -41,8 +42,18 @@ export function SizeField({ largest }: { readonly largest: number }) {
       </label>
       {shown === OWN && (
         <div class="field-row">
-          <NumberField label={words.width} value={width ?? 512} {...sides} onChange={(side) => change({ width: side })} />
-          <NumberField label={words.height} value={height ?? 512} {...sides} onChange={(side) => change({ height: side })} />
+          <NumberField
+            label={words.width}
+            value={width ?? 512}
+            {...sides}
+            onChange={(side) => change({ width: side })}
+          />
+          <NumberField
+            label={words.height}
+            value={height ?? 512}
+            {...sides}
+            onChange={(side) => change({ height: side })}
+          />
         </div>
       )}
     </>

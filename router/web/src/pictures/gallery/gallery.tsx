@@ -44,7 +44,12 @@ export function Gallery() {
         </button>
       )}
       {opened.value !== null && (
-        <Viewer pictures={found.value} id={opened.value} onMove={(id) => (opened.value = id)} onClose={() => (opened.value = null)} />
+        <Viewer
+          pictures={found.value}
+          id={opened.value}
+          onMove={(id) => (opened.value = id)}
+          onClose={() => (opened.value = null)}
+        />
       )}
     </section>
   );
@@ -54,7 +59,14 @@ function Tile({ picture, onOpen }: { readonly picture: KeptPicture; readonly onO
   const { prompt } = picture.settings;
   return (
     <button type="button" class="tile" onClick={onOpen} aria-label={texts.pictures.gallery.open(prompt)} title={prompt}>
-      <img src={urlOfBlob(picture.png)} width={picture.width} height={picture.height} loading="lazy" decoding="async" alt="" />
+      <img
+        src={urlOfBlob(picture.png)}
+        width={picture.width}
+        height={picture.height}
+        loading="lazy"
+        decoding="async"
+        alt=""
+      />
     </button>
   );
 }
@@ -84,7 +96,12 @@ function GalleryHead({ found, search, onSearch }: GalleryHeadProps) {
         <Icon name="download" size={16} />
         {words.export}
       </button>
-      <button type="button" class="button small danger" disabled={found.length === 0} onClick={() => (asking.value = true)}>
+      <button
+        type="button"
+        class="button small danger"
+        disabled={found.length === 0}
+        onClick={() => (asking.value = true)}
+      >
         <Icon name="trash" size={16} />
         {words.deleteAll}
       </button>

@@ -57,7 +57,10 @@ export async function forget(pictures: readonly KeptPicture[]): Promise<void> {
 
 /** Those whose prompt, seed or model has all the words. */
 export function matching(pictures: readonly KeptPicture[], search: string): readonly KeptPicture[] {
-  const words = search.toLowerCase().split(/\s+/).filter((word) => word !== "");
+  const words = search
+    .toLowerCase()
+    .split(/\s+/)
+    .filter((word) => word !== "");
   if (words.length === 0) return pictures;
   return pictures.filter(({ settings: { prompt, negativePrompt, model, seed } }) => {
     const text = `${prompt}\n${negativePrompt}\n${model}\n${seed}`.toLowerCase();

@@ -67,7 +67,13 @@ export function Viewer({ pictures, id, onMove, onClose }: ViewerProps) {
         <MoveButton icon="left" label={words.previous} disabled={index === 0} onClick={() => move(-1)} />
         <MoveButton icon="right" label={words.next} disabled={index === pictures.length - 1} onClick={() => move(1)} />
         <span class="viewer-place">{words.place(index + 1, pictures.length)}</span>
-        <button type="button" class="button icon viewer-close" title={texts.app.close} aria-label={texts.app.close} onClick={onClose}>
+        <button
+          type="button"
+          class="button icon viewer-close"
+          title={texts.app.close}
+          aria-label={texts.app.close}
+          onClick={onClose}
+        >
           <Icon name="close" />
         </button>
       </div>
@@ -85,7 +91,14 @@ interface MoveButtonProps {
 
 function MoveButton({ icon, label, disabled, onClick }: MoveButtonProps) {
   return (
-    <button type="button" class={`button icon viewer-${icon}`} title={label} aria-label={label} disabled={disabled} onClick={onClick}>
+    <button
+      type="button"
+      class={`button icon viewer-${icon}`}
+      title={label}
+      aria-label={label}
+      disabled={disabled}
+      onClick={onClick}
+    >
       <Icon name={icon} />
     </button>
   );
@@ -109,7 +122,11 @@ function Facts({ picture, onClose, onDeleted }: FactsProps) {
       <p class="viewer-prompt">{settings.prompt}</p>
       <FactTable picture={picture} />
       <div class="buttons">
-        <FactButton icon="download" label={words.download} onClick={() => saveFile(pictureName(picture), picture.png)} />
+        <FactButton
+          icon="download"
+          label={words.download}
+          onClick={() => saveFile(pictureName(picture), picture.png)}
+        />
         <FactButton
           icon="refresh"
           label={words.again}

@@ -19,7 +19,8 @@ export function drawStep(layer: CanvasRenderingContext2D, step: MaskStep): void 
     layer.fillRect(0, 0, width, height);
   } else {
     const [first] = step.points;
-    if (first !== undefined) drawLine(layer, step.kind, step.diameter, step.points.length > 1 ? step.points : [first, first]);
+    if (first !== undefined)
+      drawLine(layer, step.kind, step.diameter, step.points.length > 1 ? step.points : [first, first]);
   }
 }
 
@@ -61,7 +62,10 @@ export function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
 
 export function pngOf(canvas: HTMLCanvasElement): Promise<Blob> {
   return new Promise((resolve, reject) => {
-    canvas.toBlob((blob) => (blob === null ? reject(new Error("this picture is too large for the browser")) : resolve(blob)), "image/png");
+    canvas.toBlob(
+      (blob) => (blob === null ? reject(new Error("this picture is too large for the browser")) : resolve(blob)),
+      "image/png",
+    );
   });
 }
 

@@ -9,7 +9,18 @@ import { Icon, type IconName } from "../../ui/icon";
 import { toast } from "../../ui/toast";
 import { inputPicture, type InputPicture, maskedInput } from "../form/input";
 import { contextOf, drawLine, drawSteps, maskFile, pngOf } from "./drawing";
-import { isEmpty, type MaskHistory, type MaskStep, type Point, pointIn, redo, type Stroke, undo, UNTOUCHED, withStep } from "./strokes";
+import {
+  isEmpty,
+  type MaskHistory,
+  type MaskStep,
+  type Point,
+  pointIn,
+  redo,
+  type Stroke,
+  undo,
+  UNTOUCHED,
+  withStep,
+} from "./strokes";
 
 const MIN_DIAMETER = 0.01;
 const MAX_DIAMETER = 0.4;
@@ -73,8 +84,18 @@ function Toolbar({ history, tool, diameter }: ToolbarProps) {
   const step = (next: MaskStep) => (history.value = withStep(history.value, next));
   return (
     <div class="mask-tools" role="toolbar" aria-label={words.title}>
-      <ToolButton icon="brush" label={words.brush} pressed={tool.value === "paint"} onClick={() => (tool.value = "paint")} />
-      <ToolButton icon="eraser" label={words.eraser} pressed={tool.value === "erase"} onClick={() => (tool.value = "erase")} />
+      <ToolButton
+        icon="brush"
+        label={words.brush}
+        pressed={tool.value === "paint"}
+        onClick={() => (tool.value = "paint")}
+      />
+      <ToolButton
+        icon="eraser"
+        label={words.eraser}
+        pressed={tool.value === "erase"}
+        onClick={() => (tool.value = "erase")}
+      />
       <input
         type="range"
         min={MIN_DIAMETER}
@@ -113,7 +134,15 @@ interface ToolButtonProps {
 
 function ToolButton({ icon, label, pressed, disabled = false, onClick }: ToolButtonProps) {
   return (
-    <button type="button" class="button icon" title={label} aria-label={label} aria-pressed={pressed} disabled={disabled} onClick={onClick}>
+    <button
+      type="button"
+      class="button icon"
+      title={label}
+      aria-label={label}
+      aria-pressed={pressed}
+      disabled={disabled}
+      onClick={onClick}
+    >
       <Icon name={icon} />
     </button>
   );

@@ -30,7 +30,9 @@ test("what AUTOMATIC1111's program writes is read", () => {
     "Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7, Seed: 1234567890, Size: 512x512, Model hash: 6ce0161689, Clip skip: 2";
   const found = readParameters(text, DEFAULTS);
   expect(found).toMatchObject({ sampler: "dpm++2m", scheduler: "karras", seed: 1234567890, model: "" });
-  expect(readParameters(text.replace("DPM++ 2M Karras", "Euler a, Schedule type: SGM Uniform"), DEFAULTS)).toMatchObject({
+  expect(
+    readParameters(text.replace("DPM++ 2M Karras", "Euler a, Schedule type: SGM Uniform"), DEFAULTS),
+  ).toMatchObject({
     sampler: "euler_a",
     scheduler: "sgm_uniform",
   });
@@ -55,6 +57,14 @@ test("a text without parameters has none", () => {
 });
 
 test("what is written is read again", () => {
-  const settings = { ...DEFAULTS, prompt: "A\nB", negativePrompt: "C: d", seed: 7, model: 'say "x", y', strength: 0.5, scheduler: "ays" };
+  const settings = {
+    ...DEFAULTS,
+    prompt: "A\nB",
+    negativePrompt: "C: d",
+    seed: 7,
+    model: 'say "x", y',
+    strength: 0.5,
+    scheduler: "ays",
+  };
   expect(readParameters(writeParameters(settings), DEFAULTS)).toEqual(settings);
 });

@@ -37,7 +37,8 @@ export function readParameters(text: string, before: PictureSettings): PictureSe
 function pairs(line: string): ReadonlyMap<string, string> | null {
   const found = new Map<string, string>();
   if (line.length > MAX_LINE_CHARS) return null;
-  for (const [, name = "", value = ""] of line.matchAll(PAIR)) found.set(name.trim().toLowerCase(), unquoted(value.trim()));
+  for (const [, name = "", value = ""] of line.matchAll(PAIR))
+    found.set(name.trim().toLowerCase(), unquoted(value.trim()));
   return found.size >= MIN_PAIRS || found.has("steps") ? found : null;
 }
 
@@ -53,7 +54,10 @@ function settingsOf(values: ReadonlyMap<string, string>): Partial<Record<keyof P
     height: size === null ? undefined : Number(size[2]),
     strength: numberOf(values.get("denoising strength")),
     sampler: sampler === undefined ? undefined : known(SAMPLERS, OTHER_SAMPLERS[sampler.toLowerCase()] ?? sampler),
-    scheduler: known(SCHEDULERS, values.get("schedule type") ?? (/ karras$/i.test(sampler ?? "") ? "karras" : undefined)),
+    scheduler: known(
+      SCHEDULERS,
+      values.get("schedule type") ?? (/ karras$/i.test(sampler ?? "") ? "karras" : undefined),
+    ),
   });
 }
 
@@ -92,7 +96,9 @@ export function writeParameters(settings: PictureSettings): string {
     ["Model", settings.model || null],
     ["Denoising strength", settings.strength === DEFAULTS.strength ? null : settings.strength],
   ];
-  const line = values.flatMap(([name, value]) => (value === null ? [] : [`${name}: ${quoted(String(value))}`])).join(", ");
+  const line = values
+    .flatMap(([name, value]) => (value === null ? [] : [`${name}: ${quoted(String(value))}`]))
+    .join(", ");
   const negative = settings.negativePrompt === "" ? [] : [`${NEGATIVE} ${settings.negativePrompt}`];
   return [settings.prompt, ...negative, line].join("\n");
 }

@@ -27,7 +27,11 @@ async function deflated(text: string): Promise<Uint8Array> {
 }
 
 test("a text is found behind other chunks", async () => {
-  const file = png(chunk("tEXt", bytes("Title\0no")), chunk("IDAT", new Uint8Array(100)), chunk("tEXt", bytes("parameters\0caf\xe9")));
+  const file = png(
+    chunk("tEXt", bytes("Title\0no")),
+    chunk("IDAT", new Uint8Array(100)),
+    chunk("tEXt", bytes("parameters\0caf\xe9")),
+  );
   expect(await pngText(file, "parameters")).toBe("café");
   expect(await pngText(file, "other")).toBeNull();
 });
@@ -41,7 +45,8 @@ test("international texts are UTF-8, compressed or not", async () => {
 });
 
 test("a compressed text is read up to a limit", async () => {
-  const packed = async (text: string) => png(chunk("zTXt", new Uint8Array([...bytes("parameters\0"), 0, ...(await deflated(text))])));
+  const packed = async (text: string) =>
+    png(chunk("zTXt", new Uint8Array([...bytes("parameters\0"), 0, ...(await deflated(text))])));
   expect(await pngText(await packed("hello"), "parameters")).toBe("hello");
   expect(await pngText(await packed("a".repeat(MAX_TEXT_BYTES + 1)), "parameters")).toBeNull();
 });

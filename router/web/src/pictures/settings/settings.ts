@@ -44,11 +44,33 @@ export const MIN_STRENGTH = 0.01;
 export const MAX_SEED = Number.MAX_SAFE_INTEGER - MAX_COUNT;
 
 export const SAMPLERS = [
-  "euler", "euler_a", "heun", "dpm2", "dpm++2s_a", "dpm++2m", "dpm++2mv2", "ipndm", "ipndm_v", "lcm", "ddim_trailing",
-  "tcd", "res_multistep", "res_2s", "er_sde",
+  "euler",
+  "euler_a",
+  "heun",
+  "dpm2",
+  "dpm++2s_a",
+  "dpm++2m",
+  "dpm++2mv2",
+  "ipndm",
+  "ipndm_v",
+  "lcm",
+  "ddim_trailing",
+  "tcd",
+  "res_multistep",
+  "res_2s",
+  "er_sde",
 ] as const;
 export const SCHEDULERS = [
-  "discrete", "karras", "exponential", "ays", "gits", "sgm_uniform", "simple", "smoothstep", "kl_optimal", "lcm",
+  "discrete",
+  "karras",
+  "exponential",
+  "ays",
+  "gits",
+  "sgm_uniform",
+  "simple",
+  "smoothstep",
+  "kl_optimal",
+  "lcm",
   "bong_tangent",
 ] as const;
 

@@ -38,7 +38,11 @@ function WorkCard({ work }: { readonly work: Work }) {
         {!failed && (
           <progress
             aria-label={words.title}
-            {...(progress.steps > 0 ? { value: progress.step, max: progress.steps } : state === "waiting" ? { value: 0, max: 1 } : {})}
+            {...(progress.steps > 0
+              ? { value: progress.step, max: progress.steps }
+              : state === "waiting"
+                ? { value: 0, max: 1 }
+                : {})}
           />
         )}
       </div>

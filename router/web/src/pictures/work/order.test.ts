@@ -10,19 +10,45 @@ test("without an input, JSON asks for new pictures", () => {
   expect(requestOf(ORDER)).toEqual({
     path: "v1/images/generations",
     body: {
-      prompt: "x", negative_prompt: "", width: 512, height: 512, n: 1, sample_steps: 20, cfg_scale: 7, seed: -1, stream: true, previews: 3,
+      prompt: "x",
+      negative_prompt: "",
+      width: 512,
+      height: 512,
+      n: 1,
+      sample_steps: 20,
+      cfg_scale: 7,
+      seed: -1,
+      stream: true,
+      previews: 3,
     },
   });
 });
 
 test("an input and its mask go in a form, with the size of the input", () => {
-  const settings = { ...ORDER.settings, width: null, height: null, seed: 5, model: "m", sampler: "heun", strength: 0.5 };
+  const settings = {
+    ...ORDER.settings,
+    width: null,
+    height: null,
+    seed: 5,
+    model: "m",
+    sampler: "heun",
+    strength: 0.5,
+  };
   const { path, body } = requestOf({ ...ORDER, settings, input: new Blob(["i"]), mask: new Blob(["mm"]) });
   expect(path).toBe("v1/images/edits");
   if (!(body instanceof FormData)) throw new Error("expected a form");
   expect(Object.fromEntries([...body].filter(([, value]) => typeof value === "string"))).toEqual({
-    prompt: "x", negative_prompt: "", model: "m", n: "1", sample_steps: "20", cfg_scale: "7", sampler: "heun", seed: "5",
-    stream: "true", previews: "3", strength: "0.5",
+    prompt: "x",
+    negative_prompt: "",
+    model: "m",
+    n: "1",
+    sample_steps: "20",
+    cfg_scale: "7",
+    sampler: "heun",
+    seed: "5",
+    stream: "true",
+    previews: "3",
+    strength: "0.5",
   });
   expect((body.get("image") as File).size).toBe(1);
   expect((body.get("mask") as File).size).toBe(2);

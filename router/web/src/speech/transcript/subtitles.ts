@@ -15,14 +15,20 @@ export const FORMATS: Readonly<Record<SubtitleFormat, { type: string; write: (tr
 function srt({ segments }: Transcript): string {
   return segments
     .filter(hasText)
-    .map(({ startS, endS, text }, index) => `${index + 1}\n${timestamp(startS, ",")} --> ${timestamp(endS, ",")}\n${cueText(text)}\n\n`)
+    .map(
+      ({ startS, endS, text }, index) =>
+        `${index + 1}\n${timestamp(startS, ",")} --> ${timestamp(endS, ",")}\n${cueText(text)}\n\n`,
+    )
     .join("");
 }
 
 function vtt({ segments }: Transcript): string {
   const cues = segments
     .filter(hasText)
-    .map(({ startS, endS, text }) => `${timestamp(startS, ".")} --> ${timestamp(endS, ".")}\n${escaped(cueText(text))}\n\n`);
+    .map(
+      ({ startS, endS, text }) =>
+        `${timestamp(startS, ".")} --> ${timestamp(endS, ".")}\n${escaped(cueText(text))}\n\n`,
+    );
   return `WEBVTT\n\n${cues.join("")}`;
 }
 

@@ -36,7 +36,9 @@ export function TranscriptText({ segments, player }: TranscriptTextProps) {
       {segments.map((segment, index) => {
         const place = first;
         first += timesOf(segment).length;
-        return <SegmentText key={index} segment={segment} first={place} onPlay={() => player.playFrom(segment.startS)} />;
+        return (
+          <SegmentText key={index} segment={segment} first={place} onPlay={() => player.playFrom(segment.startS)} />
+        );
       })}
     </div>
   );
@@ -58,7 +60,7 @@ const SegmentText = memo(
         <button type="button" class="time" aria-label={texts.speech.playFrom(time)} onClick={onPlay}>
           {time}
         </button>
-        <p>
+        <p dir="auto">
           {piecesOf(segment).map(({ text, startS }, index) =>
             startS === null ? (
               text

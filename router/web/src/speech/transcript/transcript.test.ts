@@ -5,13 +5,29 @@ import { afterEvent, textOf, type Transcript, withText } from "./transcript";
 import { lastAt, piecesOf } from "./words";
 
 const EMPTY: Transcript = {
-  id: "a", created: 0, name: "a.mp3", task: "transcribe", model: "m", language: "", state: "running", segments: [], heard: null,
-  durationS: null, error: null,
+  id: "a",
+  created: 0,
+  name: "a.mp3",
+  task: "transcribe",
+  model: "m",
+  language: "",
+  state: "running",
+  segments: [],
+  heard: null,
+  durationS: null,
+  error: null,
 };
 const EVENTS = [
   {
-    type: "transcript.text.delta", delta: "And so", id: 0, start: 0, end: 1.5,
-    words: [{ word: "And", start: 0, end: 0.5, probability: 1 }, { word: "so", start: 0.5, end: 1.5, probability: 1 }],
+    type: "transcript.text.delta",
+    delta: "And so",
+    id: 0,
+    start: 0,
+    end: 1.5,
+    words: [
+      { word: "And", start: 0, end: 0.5, probability: 1 },
+      { word: "so", start: 0.5, end: 1.5, probability: 1 },
+    ],
   },
   { type: "transcript.text.delta", delta: " ", id: 1, start: 1.5, end: 2 },
   { type: "transcript.text.delta", delta: " 1 < 2 &\n3 --> 4", id: 2, start: 3661.5, end: 3662.0006 },
@@ -22,8 +38,13 @@ const WHOLE = EVENTS.reduce((transcript, event) => afterEvent(transcript, JSON.s
 test("events make a transcript, and the same ones again change nothing", () => {
   expect(WHOLE.segments).toHaveLength(3);
   expect(WHOLE.segments[0]).toEqual({
-    text: "And so", startS: 0, endS: 1.5,
-    words: [{ text: "And", startS: 0, endS: 0.5 }, { text: "so", startS: 0.5, endS: 1.5 }],
+    text: "And so",
+    startS: 0,
+    endS: 1.5,
+    words: [
+      { text: "And", startS: 0, endS: 0.5 },
+      { text: "so", startS: 0.5, endS: 1.5 },
+    ],
   });
   expect(WHOLE).toMatchObject({ heard: "en", durationS: 62.25 });
   expect(EVENTS.reduce((transcript, event) => afterEvent(transcript, JSON.stringify(event)), WHOLE)).toEqual(WHOLE);
@@ -53,9 +74,15 @@ test("a changed text keeps the space before it, and has no times of words", () =
 });
 
 test("a segment is cut into the words that can be heard", () => {
-  const words = [{ text: "So,", startS: 1, endS: 2 }, { text: "so", startS: 2, endS: 3 }];
+  const words = [
+    { text: "So,", startS: 1, endS: 2 },
+    { text: "so", startS: 2, endS: 3 },
+  ];
   expect(piecesOf({ text: " So, … so!", startS: 1, endS: 3, words })).toEqual([
-    { text: "So,", startS: 1 }, { text: " … ", startS: null }, { text: "so", startS: 2 }, { text: "!", startS: null },
+    { text: "So,", startS: 1 },
+    { text: " … ", startS: null },
+    { text: "so", startS: 2 },
+    { text: "!", startS: null },
   ]);
   expect(piecesOf({ text: " other", startS: 1, endS: 3, words })).toEqual([{ text: "other", startS: 1 }]);
   expect(piecesOf({ text: " whole", startS: 4, endS: 5, words: [] })).toEqual([{ text: "whole", startS: 4 }]);

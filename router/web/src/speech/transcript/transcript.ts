@@ -53,7 +53,10 @@ export function afterEvent(transcript: Transcript, data: string): Transcript {
 
 /** The whole text. */
 export function textOf({ segments }: Transcript): string {
-  return segments.map((segment) => segment.text).join("").trim();
+  return segments
+    .map((segment) => segment.text)
+    .join("")
+    .trim();
 }
 
 /** The transcript with another text for a segment, whose words then have no times any more. */

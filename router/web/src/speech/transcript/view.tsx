@@ -5,6 +5,7 @@ import { useEffect, useMemo } from "preact/hooks";
 import { linkTo, navigate } from "../../app/route";
 import { urlOfBlob } from "../../media/blob_url";
 import { fileName, saveFile } from "../../media/save";
+import { Name } from "../../render/plain";
 import { texts } from "../../texts";
 import { copyText } from "../../ui/copy";
 import { Dialog } from "../../ui/dialog";
@@ -35,11 +36,21 @@ export function TranscriptView({ transcript }: { readonly transcript: Transcript
     <article class="transcript" aria-label={transcript.name}>
       <Head transcript={transcript} />
       {recording.value !== null && !player.unplayable.value && (
-        <audio ref={player.attach} src={urlOfBlob(recording.value)} controls preload="metadata" aria-label={words.player} />
+        <audio
+          ref={player.attach}
+          src={urlOfBlob(recording.value)}
+          controls
+          preload="metadata"
+          aria-label={words.player}
+        />
       )}
       {player.unplayable.value && state !== "failed" && <p class="notice">{words.unplayable}</p>}
       <State transcript={transcript} durationS={transcript.durationS ?? player.durationS.value} />
-      {editing.value ? <TranscriptEditor transcript={transcript} /> : <TranscriptText segments={segments} player={player} />}
+      {editing.value ? (
+        <TranscriptEditor transcript={transcript} />
+      ) : (
+        <TranscriptText segments={segments} player={player} />
+      )}
       {state === "done" && textOf(transcript) === "" && <p class="empty">{words.nothingSaid}</p>}
       {segments.length > 0 && (
         <Buttons transcript={transcript} editing={editing.value} onEdit={() => (editing.value = !editing.value)} />
@@ -55,7 +66,7 @@ function Head({ transcript }: { readonly transcript: Transcript }) {
   const facts = [
     new Date(created).toLocaleString(),
     durationS === null ? "" : clock(durationS),
-    heard === null || heard === "und" ? "" : words.heard(languageName(heard, document.documentElement.lang || "en")),
+    heard === null || heard === "und" ? "" : words.heard(languageName(heard, texts.language)),
     task === "translate" ? words.translated : "",
     model,
   ];
@@ -65,7 +76,9 @@ function Head({ transcript }: { readonly transcript: Transcript }) {
         <Icon name="left" size={16} />
         {words.back}
       </a>
-      <h2>{transcript.name}</h2>
+      <h2>
+        <Name text={transcript.name} />
+      </h2>
       <p class="hint">{facts.filter((fact) => fact !== "").join(" · ")}</p>
       <button
         type="button"
@@ -112,9 +125,16 @@ function State({ transcript, durationS }: { readonly transcript: Transcript; rea
         <p role="status">
           {stateOf(transcript)}
           {transcript.error !== null && `: ${transcript.error}`}
-          {active && known && heardS > 0 && <span class="place"> {words.progress(clock(heardS), clock(durationS))}</span>}
+          {active && known && heardS > 0 && (
+            <span class="place"> {words.progress(clock(heardS), clock(durationS))}</span>
+          )}
         </p>
-        {active && <progress aria-label={words.states.running} {...(known && heardS > 0 ? { value: heardS, max: durationS } : {})} />}
+        {active && (
+          <progress
+            aria-label={words.states.running}
+            {...(known && heardS > 0 ? { value: heardS, max: durationS } : {})}
+          />
+        )}
       </div>
       {active ? (
         <button type="button" class="button small" onClick={() => void stop(transcript.id)}>
@@ -159,7 +179,13 @@ function Buttons({ transcript, editing, onEdit }: ButtonsProps) {
         {words.copy}
       </button>
       {Object.keys(FORMATS).map((format) => (
-        <button key={format} type="button" class="button small" aria-label={`${words.download} ${format}`} onClick={() => save(format as SubtitleFormat)}>
+        <button
+          key={format}
+          type="button"
+          class="button small"
+          aria-label={`${words.download} ${format}`}
+          onClick={() => save(format as SubtitleFormat)}
+        >
           <Icon name="download" size={16} />
           {format}
         </button>

@@ -31,11 +31,15 @@ test("nothing is offered while no model speaks, and it appears with one", async 
   render(<Voice />, found("#root"));
   expect(document.querySelector("section")).toBeNull();
   serve(HEARING, SPEAKING);
-  await vi.waitFor(() => expect([...document.querySelectorAll("option")].map((option) => option.value)).toEqual(["", "amy", "joe"]));
+  await vi.waitFor(() =>
+    expect([...document.querySelectorAll("option")].map((option) => option.value)).toEqual(["", "amy", "joe"]),
+  );
 });
 
 test("a text is spoken by the chosen voice", async () => {
-  const asked = vi.fn(async (_url: string, _options: RequestInit) => new Response(new Blob(["sound"], { type: "audio/mpeg" })));
+  const asked = vi.fn(
+    async (_url: string, _options: RequestInit) => new Response(new Blob(["sound"], { type: "audio/mpeg" })),
+  );
   vi.stubGlobal("fetch", asked);
   serve(SPEAKING);
   render(<Voice />, found("#root"));

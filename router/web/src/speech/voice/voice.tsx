@@ -42,7 +42,12 @@ export function Voice() {
       <h2>{words.title}</h2>
       <label class="field">
         <span class="label">{words.text}</span>
-        <textarea class="input" rows={3} value={text.value} onInput={(event) => (text.value = event.currentTarget.value)} />
+        <textarea
+          class="input"
+          rows={3}
+          value={text.value}
+          onInput={(event) => (text.value = event.currentTarget.value)}
+        />
       </label>
       {(model.voices?.length ?? 0) > 0 && (
         <label class="field">
@@ -72,7 +77,9 @@ export function Voice() {
           <button
             type="button"
             class="button small"
-            onClick={() => spoken.value !== null && saveFile(`${fileName(text.value)}.${extensionOf(spoken.value)}`, spoken.value)}
+            onClick={() =>
+              spoken.value !== null && saveFile(`${fileName(text.value)}.${extensionOf(spoken.value)}`, spoken.value)
+            }
           >
             <Icon name="download" size={16} />
             {words.save}

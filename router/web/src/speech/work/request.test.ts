@@ -5,8 +5,17 @@ import type { Transcript } from "../transcript/transcript";
 import { requestOf } from "./request";
 
 const TRANSCRIPT: Transcript = {
-  id: "a", created: 0, name: "talk.mp3", task: "transcribe", model: "tiny", language: "de", state: "waiting", segments: [],
-  heard: null, durationS: null, error: null,
+  id: "a",
+  created: 0,
+  name: "talk.mp3",
+  task: "transcribe",
+  model: "tiny",
+  language: "de",
+  state: "waiting",
+  segments: [],
+  heard: null,
+  durationS: null,
+  error: null,
 };
 
 function textFields(body: FormData): Record<string, unknown> {
@@ -17,10 +26,16 @@ test("a transcript is asked for with the times of words", () => {
   const { path, body } = requestOf(TRANSCRIPT, new Blob(["x"]), true);
   expect(path).toBe("v1/audio/transcriptions");
   expect(textFields(body)).toEqual({
-    model: "tiny", response_format: "verbose_json", stream: "true", language: "de", "timestamp_granularities[]": "word",
+    model: "tiny",
+    response_format: "verbose_json",
+    stream: "true",
+    language: "de",
+    "timestamp_granularities[]": "word",
   });
   expect(textFields(requestOf({ ...TRANSCRIPT, language: "" }, new Blob(["x"]), false).body)).toEqual({
-    model: "tiny", response_format: "verbose_json", stream: "true",
+    model: "tiny",
+    response_format: "verbose_json",
+    stream: "true",
   });
 });
 

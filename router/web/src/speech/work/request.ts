@@ -7,7 +7,11 @@ export interface SpeechRequest {
 }
 
 /** `withWords`: whether the times of words are asked for, which not all models know. */
-export function requestOf({ task, model, language, name }: Transcript, recording: Blob, withWords: boolean): SpeechRequest {
+export function requestOf(
+  { task, model, language, name }: Transcript,
+  recording: Blob,
+  withWords: boolean,
+): SpeechRequest {
   const body = new FormData();
   body.set("model", model);
   body.set("response_format", "verbose_json");

@@ -6,7 +6,15 @@ import { newId } from "../../media/database";
 import { Places, START } from "../../media/places";
 import { texts } from "../../texts";
 import { afterEvent, type SpeechTask, type Transcript, type TranscriptState } from "../transcript/transcript";
-import { addTranscript, changeTranscript, deleteTranscript, readTranscripts, recordingOf, transcriptOf, transcripts } from "./kept";
+import {
+  addTranscript,
+  changeTranscript,
+  deleteTranscript,
+  readTranscripts,
+  recordingOf,
+  transcriptOf,
+  transcripts,
+} from "./kept";
 import { requestOf } from "./request";
 
 export interface SpeechWish {
@@ -22,7 +30,11 @@ const places = new Places("speech");
 let running: { readonly id: string; readonly abort: AbortController } | null = null;
 
 /** Add recordings; the id of the first one. */
-export async function transcribe(files: readonly File[], wish: SpeechWish, durationS: number | null = null): Promise<string | null> {
+export async function transcribe(
+  files: readonly File[],
+  wish: SpeechWish,
+  durationS: number | null = null,
+): Promise<string | null> {
   const added = files.map((file): [Transcript, File] => [begun(file, wish, durationS), file]);
   for (const [transcript, file] of added) {
     places.set(transcript.id, START);
@@ -156,5 +168,17 @@ function settle(id: string, state: TranscriptState): Promise<void> {
 function begun(file: File, { task, model, language }: SpeechWish, durationS: number | null): Transcript {
   const name = file.name === "" ? "recording" : file.name;
   const created = Date.now();
-  return { id: newId(), created, name, task, model, language, state: "waiting", segments: [], heard: null, durationS, error: null };
+  return {
+    id: newId(),
+    created,
+    name,
+    task,
+    model,
+    language,
+    state: "waiting",
+    segments: [],
+    heard: null,
+    durationS,
+    error: null,
+  };
 }
