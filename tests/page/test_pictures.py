@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.support.page.browser import Open
 from tests.support.running_server import RunningServer, wait_until
@@ -76,7 +76,7 @@ def pictures(server: RunningServer, visit: Open, tmp_path: Path) -> Page:
     return page
 
 
-def png_file(colour: str = "teal", size: tuple[int, int] = (64, 64)) -> dict[str, Any]:
+def png_file(colour: str = "teal", size: tuple[int, int] = (64, 64)) -> FilePayload:
     buffer = io.BytesIO()
     Image.new("RGB", size, colour).save(buffer, "PNG")
     return {"name": "input.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
@@ -123,7 +123,7 @@ def test_the_settings_are_read_back_from_a_png_file(pictures: Page, tmp_path: Pa
     fill(pictures, "Something else")
     pictures.get_by_label("Avoid").fill("")
     pictures.get_by_label("Sampler").select_option("")
-    file = {"name": "a.png", "mimeType": "image/png", "buffer": png}
+    file: FilePayload = {"name": "a.png", "mimeType": "image/png", "buffer": png}
     pictures.locator('input[type="file"][accept="image/png,.png"]').set_input_files([file])
     for label, value in {
         "Prompt": "A cat,\nin « quotes »",
@@ -164,19 +164,23 @@ def test_a_part_of_an_input_picture_is_marked_with_the_mouse(server: RunningServ
 
 
 def mark_left_half(page: Page, canvas: Locator) -> None:
-    """Paint a stroke down at a sixth of the width, take it back, erase nothing, and paint it again."""
+    """Paint a line down at five sixths of the width, take it back, and paint one at a sixth."""
     wait_until(lambda: canvas.evaluate("canvas => canvas.width === 128"), "the picture is there to paint on")
+    page.get_by_label("Width of the brush").fill("0.2")
+    stroke(page, canvas, 5 / 6)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_role("button", name="Undo")).to_be_disabled()
+    stroke(page, canvas, 1 / 6)
+    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+
+
+def stroke(page: Page, canvas: Locator, across: float) -> None:
     box = canvas.bounding_box()
     assert box is not None
-    page.get_by_label("Width of the brush").fill("0.2")
-    for _ in range(2):
-        page.mouse.move(box["x"] + box["width"] / 6, box["y"] + 2)
-        page.mouse.down()
-        page.mouse.move(box["x"] + box["width"] / 6, box["y"] + box["height"] - 2, steps=4)
-        page.mouse.up()
-        if page.get_by_role("button", name="Redo").is_disabled():
-            page.get_by_role("button", name="Undo").click()
-    expect(page.get_by_role("button", name="Undo")).to_be_enabled()
+    page.mouse.move(box["x"] + box["width"] * across, box["y"] + 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * across, box["y"] + box["height"] - 2, steps=4)
+    page.mouse.up()
 
 
 def test_an_order_can_be_stopped_while_others_wait(pictures: Page, server: RunningServer) -> None:

@@ -62,9 +62,7 @@ class ModelStatus(BaseModel):
     detail: str = Field(description="Why it is not ready.")
     context_length: int | None = Field(description="Context window in tokens, where it is known.")
     max_image_side: int | None = Field(description="Largest width and height of a picture, in pixels.")
-    translates: bool = Field(
-        description="Whether it turns speech into English; known once it is loaded."
-    )
+    translates: bool = Field(description="Whether it turns speech into English; known once it is loaded.")
     workers: int
     ready_workers: int
     slots: int = Field(description="Jobs that its ready workers run at once.")
