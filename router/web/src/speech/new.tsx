@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 
 import { linkTo, navigate } from "../app/route";
 import { DropZone } from "../media/drop_zone";
+import { isTouched } from "../media/pointer";
 import { Recorder, recordingFailure, recordingObstacle } from "../media/recorder";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
@@ -20,7 +21,7 @@ export function NewTranscript() {
       <h1>{words.new}</h1>
       <DropZone accept="audio/*,video/*" label={words.files} multiple paste onFiles={(files) => void take(files)}>
         <Icon name="upload" />
-        <span>{words.drop}</span>
+        <span>{isTouched() ? words.chooseFiles : words.drop}</span>
       </DropZone>
       <Microphone />
       <Options />

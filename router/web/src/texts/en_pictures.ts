@@ -32,6 +32,7 @@ export const enPictures = {
   input: {
     label: "Input picture",
     drop: "Drop, paste or choose a picture to start from",
+    choose: "Choose a picture to start from",
     remove: "Remove the input picture",
     unreadable: "This file is no picture that the browser can show.",
     mask: "Paint only a part",

@@ -4,6 +4,7 @@ export const enSpeech = {
   new: "New transcript",
   files: "Recordings",
   drop: "Drop, paste or choose recordings or videos",
+  chooseFiles: "Choose recordings or videos",
   model: "Model",
   language: "Language",
   detect: "Detect it",

@@ -4,6 +4,7 @@ import { useEffect } from "preact/hooks";
 
 import { urlOfBlob } from "../../media/blob_url";
 import { DropZone } from "../../media/drop_zone";
+import { isTouched } from "../../media/pointer";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { toast } from "../../ui/toast";
@@ -19,7 +20,7 @@ export function InputField() {
   return (
     <DropZone accept="image/*" label={words.label} paste onFiles={([file]) => void (file && take(file))}>
       <Icon name="picture" />
-      <span>{words.drop}</span>
+      <span>{isTouched() ? words.choose : words.drop}</span>
     </DropZone>
   );
 }

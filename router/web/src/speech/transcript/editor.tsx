@@ -12,7 +12,7 @@ export function TranscriptEditor({ transcript }: { readonly transcript: Transcri
           <span class="time">{clock(segment.startS)}</span>
           <textarea
             class="input"
-            rows={Math.max(1, Math.ceil(segment.text.length / 60))}
+            rows={Math.max(1, Math.ceil(segment.text.length / 45))}
             aria-label={texts.speech.segment(clock(segment.startS))}
             value={segment.text.trim()}
             onChange={(event) => {

@@ -1,6 +1,6 @@
 /** What was said: a click on a word plays from there, and the word that is heard is marked. */
 import { useSignalEffect } from "@preact/signals";
-import { memo } from "preact/compat";
+import type { VNode } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 
 import { texts } from "../../texts";
@@ -23,7 +23,7 @@ export function TranscriptText({ segments, player }: TranscriptTextProps) {
     const index = lastAt(times, player.timeS.value);
     mark(root.current, index);
   });
-  let first = 0;
+  const drawn = useRef(new WeakMap<Segment, DrawnSegment>());
   return (
     <div
       class="transcript-text"
@@ -33,49 +33,58 @@ export function TranscriptText({ segments, player }: TranscriptTextProps) {
         if (word !== null && window.getSelection()?.isCollapsed !== false) player.playFrom(Number(word.dataset["at"]));
       }}
     >
-      {segments.map((segment, index) => {
-        const place = first;
-        first += timesOf(segment).length;
-        return (
-          <SegmentText key={index} segment={segment} first={place} onPlay={() => player.playFrom(segment.startS)} />
-        );
-      })}
+      {drawnSegments(segments, drawn.current, player)}
     </div>
   );
 }
 
-interface SegmentTextProps {
-  readonly segment: Segment;
+interface DrawnSegment {
   /** The number of its first word. */
   readonly first: number;
-  readonly onPlay: () => void;
+  readonly element: VNode;
 }
 
-const SegmentText = memo(
-  function SegmentText({ segment, first, onPlay }: SegmentTextProps) {
-    const time = clock(segment.startS);
-    let number = first;
-    return (
-      <div class="segment">
-        <button type="button" class="time" aria-label={texts.speech.playFrom(time)} onClick={onPlay}>
-          {time}
-        </button>
-        <p dir="auto">
-          {piecesOf(segment).map(({ text, startS }, index) =>
-            startS === null ? (
-              text
-            ) : (
-              <span key={index} class="word" data-at={startS} data-word={number++}>
-                {text}
-              </span>
-            ),
-          )}
-        </p>
-      </div>
-    );
-  },
-  (before, after) => before.segment === after.segment && before.first === after.first,
-);
+/** The segments as elements. Those that have not changed stay the same, so that a long transcript is not drawn anew. */
+function drawnSegments(
+  segments: readonly Segment[],
+  drawn: WeakMap<Segment, DrawnSegment>,
+  player: Player,
+): readonly VNode[] {
+  let first = 0;
+  return segments.map((segment, index) => {
+    const before = drawn.get(segment);
+    const element =
+      before?.first === first
+        ? before.element
+        : drawnSegment(segment, index, first, () => player.playFrom(segment.startS));
+    drawn.set(segment, { first, element });
+    first += timesOf(segment).length;
+    return element;
+  });
+}
+
+function drawnSegment(segment: Segment, key: number, first: number, onPlay: () => void): VNode {
+  const time = clock(segment.startS);
+  let number = first;
+  return (
+    <div class="segment" key={key}>
+      <button type="button" class="time" aria-label={texts.speech.playFrom(time)} onClick={onPlay}>
+        {time}
+      </button>
+      <p dir="auto">
+        {piecesOf(segment).map(({ text, startS }, index) =>
+          startS === null ? (
+            text
+          ) : (
+            <span key={index} class="word" data-at={startS} data-word={number++}>
+              {text}
+            </span>
+          ),
+        )}
+      </p>
+    </div>
+  );
+}
 
 function timesOf(segment: Segment): readonly number[] {
   return piecesOf(segment).flatMap(({ startS }) => (startS === null ? [] : [startS]));
