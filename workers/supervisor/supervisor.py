@@ -23,6 +23,7 @@ from workers.supervisor.display import Display, WorkerLine, announcement, summar
 from workers.supervisor.listener import url_of
 from workers.supervisor.orders import Orders
 from workers.supervisor.placing.placer import Placer
+from workers.supervisor.processes.exits import CANNOT_BE_LOADED
 from workers.supervisor.processes.process import Command, LineSink
 from workers.supervisor.reload import restart_on_change
 from workers.supervisor.replica import Replica, WorkerLimits, worker_names
@@ -193,7 +194,10 @@ class Supervisor:
         states = {replica.state for replica in self.replicas}
         if states == {WorkerState.FAILED}:
             replica = self.replicas[0]
-            self._fail(f"{replica.name}: {replica.detail}", replica.last_lines)
+            if replica.detail == CANNOT_BE_LOADED:
+                self._fail(f"{replica.name}: {replica.detail}; its log line above says why", [])
+            else:
+                self._fail(f"{replica.name}: {replica.detail}", replica.last_lines)
         elif not self._serving and WorkerState.READY in states <= {WorkerState.READY, WorkerState.FAILED}:
             self._serving = True
             ready = {replica.model for replica in self.replicas if replica.state is WorkerState.READY}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running_server import free_port, wait_until
+from tests.support.running_server import START_TIMEOUT_S, free_port, wait_until
 
 REPOSITORY = Path(__file__).parents[3]
 NATIVE = "llama-cpp-python"
@@ -98,8 +98,12 @@ def _check_serving(nexa: Path, folder: Path) -> None:
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     try:
-        ready = ["curl", "-sf", f"http://127.0.0.1:{port}/ready"]
-        wait_until(lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0, "the server serves")
+        ready = ["curl", "-sf", "-o", "/dev/null", f"http://127.0.0.1:{port}/ready"]
+        wait_until(
+            lambda: subprocess.run(ready, capture_output=True, check=False).returncode == 0,
+            "it serves",
+            START_TIMEOUT_S,
+        )
         words = ["chat", "-m", "Hello", "--max-tokens", "5", "--url", f"http://127.0.0.1:{port}"]
         assert run([str(nexa), *words], folder).strip()
     finally:

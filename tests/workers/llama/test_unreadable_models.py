@@ -54,7 +54,7 @@ def say(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 def test_a_model_without_room_is_not_called_unreadable(
-    monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None]
+    monkeypatch: pytest.MonkeyPatch, say: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     def load(path: bytes, params: object) -> None:
         say("llama_model_load: error loading model: unable to allocate CUDA0 buffer")
@@ -63,6 +63,20 @@ def test_a_model_without_room_is_not_called_unreadable(
     monkeypatch.setattr("llama_cpp.llama_model_load_from_file", load)
     with pytest.raises(EngineLoadError, match=r"^not enough memory for the model; .*unable to allocate CUDA0 buffer$"):
         LlamaModel("m.gguf", 0, lambda fraction: None)
+    assert caplog.records == []  # the error is told once
+
+
+def test_errors_of_a_load_that_goes_well_are_logged(
+    caplog: pytest.LogCaptureFixture, say: Callable[[str], None]
+) -> None:
+    with log.held_back():
+        say("ggml_cuda_init: failed to initialize CUDA: driver too old")
+        assert caplog.records == []
+    say("later")
+    assert [record.getMessage() for record in caplog.records] == [
+        "llama.cpp: ggml_cuda_init: failed to initialize CUDA: driver too old",
+        "llama.cpp: later",
+    ]
 
 
 def test_that_a_process_sees_no_gpu_is_no_error(caplog: pytest.LogCaptureFixture, say: Callable[[str], None]) -> None:

@@ -218,8 +218,8 @@ class TestEnd:
         process = server("serve", "cannot-load")
         _, said = process.communicate(timeout=TIMEOUT_S)
         assert process.returncode == 1
-        assert "nexa: m0/0: the model cannot be loaded" in said
-        assert said.rstrip().endswith("no such tensor")
+        assert said.endswith("nexa: m0/0: the model cannot be loaded; its log line above says why\n")
+        assert said.count("no such tensor") == 1
         assert len(pids(folder, "worker")) == 1
         assert not any(lives(pid) for pid in pids(folder, "router"))
 

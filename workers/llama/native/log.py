@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import logging
+from collections.abc import Iterator
 
 import llama_cpp
 
@@ -21,6 +23,8 @@ _NO_MEMORY = "unable to allocate"
 log = logging.getLogger("nexa.llama")
 
 _last_error = ""
+_held: list[str] | None = None
+"""Errors of a load that goes on; None at other times."""
 
 
 def _on_message(level: int, text: bytes, _: ctypes.c_void_p) -> None:
@@ -29,7 +33,10 @@ def _on_message(level: int, text: bytes, _: ctypes.c_void_p) -> None:
     if level == LEVEL_ERROR and message and not message.endswith(_WITHOUT_GPU):
         if not message.endswith(_WITHOUT_CAUSE):
             _last_error = message
-        log.warning("llama.cpp: %s", message)
+        if _held is None:
+            log.warning("llama.cpp: %s", message)
+        else:
+            _held.append(message)
 
 
 _callback = llama_cpp.llama_log_callback(_on_message)  # must outlive every model
@@ -38,6 +45,20 @@ _callback = llama_cpp.llama_log_callback(_on_message)  # must outlive every mode
 def capture_native_log() -> None:
     """Send llama.cpp's errors to our log and drop its other messages."""
     llama_cpp.llama_log_set(_callback, ctypes.c_void_p(0))
+
+
+@contextlib.contextmanager
+def held_back() -> Iterator[None]:
+    """Log llama.cpp's errors at the end of the block, unless it raises: then the exception says why."""
+    global _held
+    held: list[str] = []
+    _held = held
+    try:
+        yield
+    finally:
+        _held = None
+    for message in held:
+        log.warning("llama.cpp: %s", message)
 
 
 def lacks_memory() -> bool:

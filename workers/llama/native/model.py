@@ -10,7 +10,7 @@ import llama_cpp
 from workers.chat.template_source import TemplateSource
 from workers.engine import EngineLoadError
 from workers.llama.native.context import LlamaContext, max_sequences
-from workers.llama.native.log import capture_native_log, lacks_memory, with_last_error
+from workers.llama.native.log import capture_native_log, held_back, lacks_memory, with_last_error
 from workers.llama.native.vocabulary import LlamaVocabulary
 from workers.text.model import DecoderSize
 
@@ -73,18 +73,19 @@ def template_of(native: int) -> TemplateSource | None:
     return TemplateSource(texts[0] or texts[1], texts[1] if texts[0] else "")
 
 
+NO_MEMORY = "not enough memory for the model; use a smaller one, fewer --workers or, on a GPU, fewer --gpu-layers"
+
+
 def _load(path: str, params: llama_cpp.llama_model_params, report: Callable[[float], None]) -> int:
     def on_progress(fraction: float, _: ctypes.c_void_p) -> bool:
         report(float(fraction))
         return True
 
     params.progress_callback = llama_cpp.llama_progress_callback(on_progress)
-    model = llama_cpp.llama_model_load_from_file(path.encode(), params)
-    if not model and lacks_memory():
-        problem = "not enough memory for the model; use a smaller one, fewer --workers or, on a GPU, fewer --gpu-layers"
-        raise EngineLoadError(with_last_error(problem))
-    if not model:
-        raise EngineLoadError(with_last_error("llama.cpp cannot read the file"))
+    with held_back():
+        model = llama_cpp.llama_model_load_from_file(path.encode(), params)
+        if not model:
+            raise EngineLoadError(with_last_error(NO_MEMORY if lacks_memory() else "llama.cpp cannot read the file"))
     if llama_cpp.llama_model_has_encoder(model) or not llama_cpp.llama_model_has_decoder(model):
         raise EngineLoadError("expected a decoder-only text model, got one with an encoder or without a decoder")
     return int(model)

@@ -11,6 +11,9 @@ from shared import exit_codes
 
 NATIVE_CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE})
 
+CANNOT_BE_LOADED = "the model cannot be loaded"
+"""Of a worker that has logged why."""
+
 _GIB = 1024**3
 
 
@@ -55,7 +58,7 @@ def is_hopeless(code: int) -> bool:
 
 def _explain_code(code: int) -> str:
     if code == exit_codes.CANNOT_LOAD:
-        return "the model cannot be loaded"
+        return CANNOT_BE_LOADED
     if code == exit_codes.REPLACE:
         return "exited to stop a cancelled request"
     return f"exited with code {code}"
