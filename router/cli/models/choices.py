@@ -43,7 +43,9 @@ def print_choices(store: ModelStore) -> None:
     if here:
         _print("On this machine:", here)
     if absent:
-        _print("To be downloaded first, by the same command; they fit into this machine's memory:", absent)
+        _print(
+            "Others that fit into this machine's memory; the command downloads the model first, or installs it:", absent
+        )
     print("\nSeveral models stand behind each other. More names: nexa list. All options: nexa server --help")
 
 

@@ -35,7 +35,7 @@ def test_it_lists_what_is_here_and_what_fits_and_says_what_is_missing(
     monkeypatch.setattr(choices, "memory_bytes", lambda: 4 * 1000**3)
     assert main(["server"]) == 2
     printed = capsys.readouterr()
-    here, absent = printed.out.split("To be downloaded first")
+    here, absent = printed.out.split("Others that fit")
     assert "  nexa server smollm2 " in here
     assert "  nexa server qwen3-0.6b " in absent
     assert "nexa server gpt-oss-20b" not in absent  # 12 GB
