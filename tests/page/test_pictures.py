@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
+import signal
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
+from tests.support.page.accessibility import barriers
 from tests.support.page.browser import Open
-from tests.support.running_server import RunningServer, wait_until
+from tests.support.running_server import RunningServer, running, wait_until
+from tests.support.tiny_sd import tiny_sd
 
 PROMPT = "A lighthouse at dawn, oil painting"
 CAPTURE = """
@@ -145,8 +149,8 @@ def test_a_part_of_an_input_picture_is_marked_with_the_mouse(server: RunningServ
     page.get_by_label("Change").fill("0.5")
     page.get_by_role("button", name="Paint only a part").click()
     canvas = page.get_by_label("The picture, to paint on")
-    page.get_by_role("button", name="Use this part").is_enabled()
     mark_left_half(page, canvas)
+    assert barriers(page) == []
     page.get_by_role("button", name="Use this part").click()
     expect(page.get_by_alt_text("Only the marked part is painted anew.")).to_be_visible()
     page.get_by_label("Prompt", exact=True).fill(PROMPT)
@@ -214,6 +218,20 @@ def test_a_reload_in_mid_picture_goes_on(pictures: Page, server: RunningServer) 
     assert [other["id"] for other in jobs if other["created"] >= job["created"]] == [job["id"]]
 
 
+def test_a_restart_of_the_router_costs_only_time(visit: Open) -> None:
+    with running(str(tiny_sd())) as server:
+        page, faults = visit(server.url)
+        faults.expect("ERR_")  # the browser's lines about the lost connection
+        faults.expect("404")
+        page.goto("/#/pictures")
+        fill(page, steps=40)
+        paint(page)
+        expect(page.get_by_text(re.compile(r"Step \d+ of 40"))).to_be_visible()
+        os.kill(server.router_pid(), signal.SIGKILL)
+        expect(page.get_by_text("The server cannot be reached")).to_be_visible()
+        expect(tiles(page)).to_have_count(1, timeout=240_000)
+
+
 def test_the_servers_words_are_shown_and_an_order_can_be_sent_again(server: RunningServer, visit: Open) -> None:
     page, faults = visit(server.url)
     faults.expect("400")
@@ -267,6 +285,7 @@ def test_keys_and_swipes_go_through_the_pictures(server: RunningServer, visit: O
     expect(tiles(page)).to_have_count(3)
     page.get_by_role("button", name="Open: Three").click()
     viewer = page.get_by_role("dialog", name="Picture")
+    assert barriers(page) == []
     page.keyboard.press("ArrowRight")
     expect(viewer.get_by_text("2 of 3")).to_be_visible()
     page.evaluate(SWIPE, [300, 100])

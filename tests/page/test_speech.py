@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, FilePayload, Page, expect
 
 from router.api.audio.subtitles import srt, vtt
 from shared.wire.payloads import Segment
+from tests.support.page.accessibility import barriers
 from tests.support.page.browser import Open, opened, speaking_browser
 from tests.support.recordings import JFK, JFK_WORDS, SPANISH, encoded, words_of
 from tests.support.running_server import RunningServer, running, wait_until
@@ -98,6 +99,7 @@ def test_a_click_on_a_word_plays_from_there_and_marks_what_is_heard(speech: Page
     start_s = float(word.get_attribute("data-at") or "-1")
     assert 3 < start_s < 8
     word.click()
+    assert barriers(speech) == []
     wait_until(lambda: audio(speech, "currentTime") >= start_s, "it plays from there")
     expect(word).to_have_class(re.compile("said"))
     expect(speech.locator(".word.said")).to_have_count(1)

@@ -2,6 +2,8 @@
  * Where this tab is in the streams that it reads: kept over a reload, and not shared with other tabs, since a stream has
  * one reader.
  */
+import { ApiError } from "../api/errors";
+
 export interface Place {
   /** Null until the server has accepted the request. */
   readonly jobId: string | null;
@@ -9,6 +11,13 @@ export interface Place {
 }
 
 export const START: Place = { jobId: null, lastEventId: 0 };
+
+/** Whether an error says that the server no longer has a stream: it was restarted, or nobody read the stream for long. */
+export function isGone(error: unknown): boolean {
+  return (
+    error instanceof ApiError && (error.status === 410 || error.code === "job_not_found" || error.code === "job_lost")
+  );
+}
 
 export class Places {
   readonly #name: string;

@@ -6,7 +6,7 @@ import { ApiError, isAbort, OfflineError } from "../../api/errors";
 import { cancelJob, openStream, resumeStream, type StreamOptions } from "../../api/stream";
 import { blobOfBase64 } from "../../media/blob_url";
 import { mediaDatabase, newId } from "../../media/database";
-import { Places, START } from "../../media/places";
+import { isGone, Places, START } from "../../media/places";
 import { queuePosition } from "../../media/queue_position";
 import { keep } from "../gallery/kept";
 import type { PictureSettings } from "../settings/settings";
@@ -91,7 +91,7 @@ async function run(work: Work): Promise<void> {
   const abort = new AbortController();
   aborts.set(work.id, abort);
   try {
-    await follow(work, abort.signal);
+    await followOrBegin(work, abort.signal);
     await finish(work.id);
   } catch (error) {
     if (isAbort(error)) return;
@@ -101,6 +101,18 @@ async function run(work: Work): Promise<void> {
   } finally {
     aborts.delete(work.id);
     startNext();
+  }
+}
+
+/** Follow an order; one that the server no longer knows is sent again, once. */
+async function followOrBegin(work: Work, signal: AbortSignal): Promise<void> {
+  try {
+    await follow(work, signal);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    places.set(work.id, START);
+    change(work.id, { progress: NOT_BEGUN });
+    await follow({ ...work, progress: NOT_BEGUN }, signal);
   }
 }
 

@@ -3,7 +3,7 @@ import { whenOnline } from "../../api/connection";
 import { ApiError, isAbort, OfflineError } from "../../api/errors";
 import { cancelJob, openStream, resumeStream, type StreamOptions } from "../../api/stream";
 import { newId } from "../../media/database";
-import { Places, START } from "../../media/places";
+import { isGone, Places, START } from "../../media/places";
 import { texts } from "../../texts";
 import { afterEvent, type SpeechTask, type Transcript, type TranscriptState } from "../transcript/transcript";
 import {
@@ -93,7 +93,7 @@ async function runNext(): Promise<void> {
   if (next === undefined) return;
   running = { id: next.id, abort: new AbortController() };
   try {
-    await follow(next.id, running.abort.signal);
+    await followOrBegin(next.id, running.abort.signal);
     await settle(next.id, "done");
   } catch (error) {
     await failed(next.id, error);
@@ -111,6 +111,18 @@ async function failed(id: string, error: unknown): Promise<void> {
   if (!(error instanceof ApiError)) console.error(error);
   const message = error instanceof Error ? error.message : String(error);
   await changeTranscript(id, (transcript) => ({ ...transcript, state: "failed", error: message }));
+}
+
+/** Follow a transcript; one that the server no longer knows is begun anew, once. */
+async function followOrBegin(id: string, signal: AbortSignal): Promise<void> {
+  try {
+    await follow(id, signal);
+  } catch (error) {
+    if (!isGone(error)) throw error;
+    places.set(id, START);
+    await changeTranscript(id, (transcript) => ({ ...transcript, segments: [] }));
+    await follow(id, signal);
+  }
 }
 
 async function follow(id: string, signal: AbortSignal): Promise<void> {
