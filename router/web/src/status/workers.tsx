@@ -37,6 +37,8 @@ interface Order {
 }
 
 const POLL_MS = 2000;
+/** States that their `detail` explains; of others it tells how the process before them ended. */
+const EXPLAINED: readonly string[] = ["exited", "failed", "drained"];
 
 export function Workers({ control }: { readonly control: boolean }) {
   const words = texts.status.workers;
@@ -100,6 +102,7 @@ interface RowProps {
 
 function Row({ worker, onOrder }: RowProps) {
   const words = texts.status.workers;
+  const detail = EXPLAINED.includes(worker.state) ? worker.detail : "";
   const cache = worker.kv_total_tokens > 0 ? worker.kv_used_tokens / worker.kv_total_tokens : null;
   return (
     <tr>
@@ -107,12 +110,12 @@ function Row({ worker, onOrder }: RowProps) {
         <span class="name">{worker.name}</span>
         {worker.pid !== null && <span class="soft">{words.process(worker.pid)}</span>}
       </th>
-      <td class={worker.detail === "" ? undefined : "wide"} data-label={words.state}>
+      <td class={detail === "" ? undefined : "wide"} data-label={words.state}>
         <State
           state={worker.state}
           progress={worker.state === "loading" && worker.loading > 0 ? worker.loading : null}
         />
-        {worker.state !== "ready" && worker.detail !== "" && <span class="detail">{worker.detail}</span>}
+        {detail !== "" && <span class="detail">{detail}</span>}
         {worker.last_lines.length > 0 && (
           <details class="output">
             <summary>{words.output}</summary>
