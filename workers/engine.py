@@ -48,13 +48,15 @@ class EngineInfo:
     """A loaded engine: how many jobs run at once, and the context window in tokens (0 if it has none).
 
     ``device`` is where it runs; None for the device that its worker was given, or if it cannot tell. ``translates``:
-    whether it turns speech of other languages into English.
+    whether it turns speech of other languages into English. ``thinks``: whether answers to
+    chats may begin with thoughts.
     """
 
     slots: int
     context_tokens: int
     device: str | None = None
     translates: bool = False
+    thinks: bool = False
 
 
 Emitted = tuple[str, Payload]

@@ -190,4 +190,5 @@ class WorkerRuntime:
             sent_at_s=time.monotonic(),
             dropped_lines=dropped_lines(),
             translates=self._info.translates,
+            thinks=self._info.thinks,
         )

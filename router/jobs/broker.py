@@ -209,7 +209,8 @@ class Broker:
             beats = [worker.heartbeat for worker in self._workers.of_model(model.name)]
             context = max((beat.context_tokens for beat in beats), default=0)
             ready, translates = self._has_ready_worker(model.name), any(beat.translates for beat in beats)
-            rows.append(ServedModel(model.name, model.kinds, model.aliases, context, ready, translates))
+            thinks = any(beat.thinks for beat in beats)
+            rows.append(ServedModel(model.name, model.kinds, model.aliases, context, ready, translates, thinks))
         return rows
 
     def _tell_stand_in(self, name: str, model: ModelSettings) -> None:

@@ -19,7 +19,9 @@ from shared.settings import ModelSettings
 
 @dataclass(frozen=True, slots=True)
 class ServedModel:
-    """One row of ``GET /v1/models``. ``translates``: whether it turns speech into English, as far as is known yet."""
+    """One row of ``GET /v1/models``. ``translates``: whether it turns speech into English, as far as is known yet.
+    ``thinks``: whether it may think before it answers a chat, likewise.
+    """
 
     name: str
     kinds: tuple[JobKind, ...]
@@ -27,6 +29,7 @@ class ServedModel:
     context_tokens: int
     ready: bool
     translates: bool = False
+    thinks: bool = False
 
 
 def find_model(

@@ -225,7 +225,8 @@ class Heartbeat(Struct, tag=13, frozen=True):
     ``worker_id`` is unique to one worker process; ``worker_name`` (model and index) stays the same over restarts.
     ``busy_s`` is how long the current step has been running, 0 without work. ``loading`` is a fraction. ``sent_at_s``
     is a time of the machine's monotonic clock, which its processes share. ``dropped_lines`` are the lines of the log
-    that the worker could not write. ``translates``: whether its model turns speech into English.
+    that the worker could not write. ``translates``: whether its model turns speech into English. ``thinks``:
+    whether it may think before it answers a chat.
     """
 
     worker_id: str
@@ -243,6 +244,7 @@ class Heartbeat(Struct, tag=13, frozen=True):
     sent_at_s: float
     dropped_lines: int = 0
     translates: bool = False
+    thinks: bool = False
 
 
 class WorkerStatus(Struct, frozen=True):

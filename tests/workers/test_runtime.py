@@ -109,6 +109,14 @@ def runtime_of(engine: EchoEngine, device: str) -> WorkerRuntime:
     return WorkerRuntime(engine, "worker", "echo/0", "echo", device, endpoints)
 
 
+@pytest.mark.parametrize("thinks", [True, False])
+def test_a_worker_tells_whether_its_model_thinks(thinks: bool) -> None:
+    runtime = runtime_of(EchoEngine(), "cpu")
+    assert not runtime._heartbeat().thinks
+    runtime._loaded(EngineInfo(slots=SLOTS, context_tokens=1, thinks=thinks))
+    assert runtime._heartbeat().thinks is thinks
+
+
 def test_a_worker_tells_of_its_room_before_its_first_job(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, engine_stats = EchoEngine(), EngineStats(kv_total_tokens=4096)
     monkeypatch.setattr(engine, "stats", lambda: engine_stats)

@@ -71,6 +71,11 @@ class ModelChats:
             template.source: vocabulary.tokens_in(template.chat.format.markers()) for template in (plain, with_tools)
         }
 
+    @property
+    def thinks(self) -> bool:
+        """Whether the model may think before it answers."""
+        return any(template.chat.format.thinks for template in (self._plain, self._with_tools))
+
     def rendering(self, job: TextJob) -> Render:
         """The task that renders a job's prompt."""
         assert job.messages is not None

@@ -104,7 +104,8 @@ class TextEngine(Generic[M]):
         self._generation = Generation(model.vocabulary)
         slots = self._open_decoder(model, context_tokens)
         report(1.0)
-        return EngineInfo(slots=slots, context_tokens=context_tokens, device=None if model.on_gpu else "cpu")
+        device = None if model.on_gpu else "cpu"
+        return EngineInfo(slots, context_tokens, device, thinks=chats is not None and chats.thinks)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         prepare: Callable[[PreparationAttempt], Prepared] = partial(self._prepare, job, time.monotonic())

@@ -52,6 +52,7 @@ def _status(
         kinds=list(served.kinds),
         inputs=_media(served.kinds, 0),
         outputs=_media(served.kinds, 1),
+        thinks=served.thinks,
         state=state,
         progress=_progress(rows) if state is ModelState.LOADING else None,
         detail="" if state is ModelState.READY else detail,

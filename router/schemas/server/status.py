@@ -57,6 +57,7 @@ class ModelStatus(BaseModel):
     kinds: list[JobKind]
     inputs: list[Medium] = Field(description="What it takes; of a text model, what a chat may hold.")
     outputs: list[Medium] = Field(description="What it gives.")
+    thinks: bool = Field(description="Whether it may think before it answers a chat; known once it is loaded.")
     state: ModelState
     progress: float | None = Field(description="Loaded share of a model that is loading, if its engine tells it.")
     detail: str = Field(description="Why it is not ready.")

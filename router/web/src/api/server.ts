@@ -13,6 +13,8 @@ export interface ServedModel {
   readonly inputs: readonly string[];
   /** What it gives: `text`, `image`, `audio`, `vector`, `score`. */
   readonly outputs: readonly string[];
+  /** Whether it may think before it answers a chat; false until it is loaded. */
+  readonly thinks: boolean;
   readonly state: string;
   /** 0 to 1 while it loads, where the engine knows it. */
   readonly progress: number | null;

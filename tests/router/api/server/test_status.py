@@ -66,6 +66,7 @@ def test_a_ready_model_is_told_with_its_load() -> None:
             "state": "ready",
             "progress": None,
             "detail": "",
+            "thinks": False,
             "context_length": 2048,
             "max_image_side": None,
             "translates": False,
@@ -77,6 +78,16 @@ def test_a_ready_model_is_told_with_its_load() -> None:
             "tokens_per_s": 70.5,
         }
     ]
+
+
+@pytest.mark.parametrize("thinks", [True, False])
+def test_whether_a_model_thinks_is_what_its_workers_have_told(thinks: bool) -> None:
+    class OneModel(FakeBroker):
+        def served_models(self) -> list[ServedModel]:
+            return [ServedModel("smol", (JobKind.TEXT,), (), 0, True, thinks=thinks)]
+
+    (model,) = shown(OneModel())["models"]
+    assert model["thinks"] is thinks
 
 
 def test_what_several_workers_do_is_added_up_and_only_ready_ones_have_slots() -> None:

@@ -54,6 +54,21 @@ def opened(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     engine.close()
 
 
+@pytest.mark.parametrize(
+    ("template", "thinks"), [(chat_templates.THINKS_IN_PROMPT, True), (chat_templates.PLAIN, False)]
+)
+def test_an_engine_tells_whether_its_model_thinks(
+    model_path: Path, tmp_path: Path, template: str, thinks: bool
+) -> None:
+    path = tmp_path / "template.jinja"
+    path.write_text(template)
+    engine = LlamaEngine(LlamaOptions(str(model_path), threads=2, slots=1, context_tokens=256, chat_template=str(path)))
+    try:
+        assert engine.load(lambda fraction: None).thinks is thinks
+    finally:
+        engine.close()
+
+
 def job(**changes: Any) -> TextJob:
     return TextJob(
         **{"messages": ASKED, "sampling": SAMPLED, "max_tokens": 40, "parallel_tool_calls": False, **changes}

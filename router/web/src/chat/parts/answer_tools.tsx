@@ -22,12 +22,12 @@ export function AnswerTools({ answer, messages, actions, onEdit }: AnswerToolsPr
   return (
     <div class="message-tools">
       <Branches messages={messages} message={answer} />
-      <CopyButton text={answer.text} />
+      {answer.text !== "" && <CopyButton text={answer.text} />}
       <ReadAloud text={answer.text} />
       {actions !== null && (
         <>
           <IconButton icon="refresh" label={words.again} onClick={() => actions.again(answer)} />
-          <IconButton icon="edit" label={words.edit} onClick={onEdit} />
+          {answer.text !== "" && <IconButton icon="edit" label={words.edit} onClick={onEdit} />}
         </>
       )}
       <Facts answer={answer} />

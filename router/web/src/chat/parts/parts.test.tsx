@@ -5,10 +5,11 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { type ServedModel, type ServerState, server } from "../../api/server";
 import { sampleAnswer, sampleChat } from "../store/samples";
-import { type AnswerMessage, noTimes } from "../store/types";
+import { type AnswerMessage, NO_SETTINGS, noTimes } from "../store/types";
 import type { Run } from "../talk/runs";
 import { Answer } from "./answer";
 import { Head } from "./head";
+import { SettingsDialog } from "./settings_dialog";
 import { Welcome } from "./welcome";
 
 const USAGE = { prompt: 10, cached: 4, answer: 61, thought: 20 };
@@ -165,6 +166,26 @@ test("a chosen model that is not served is told", () => {
   head(model(), "gone");
   expect(root.querySelector("select")?.title).toBe("gone is not served here now: m answers.");
 });
+
+test.each([
+  [true, null, true],
+  [false, null, false],
+  [false, "low" as const, true], // set for another model
+])(
+  "thinking can be set for a model that thinks (%s), and is shown where it is set (%s)",
+  (thinks, thinking, isShown) => {
+    const nothing = () => undefined;
+    HTMLDialogElement.prototype.showModal ??= nothing;
+    const settings = { ...NO_SETTINGS, thinking };
+    act(() =>
+      render(
+        <SettingsDialog title="t" settings={settings} thinks={thinks} onApply={nothing} onClose={nothing} />,
+        root,
+      ),
+    );
+    expect(shown().includes("Thinking")).toBe(isShown);
+  },
+);
 
 test("without a model for chats the page says so", () => {
   serve();

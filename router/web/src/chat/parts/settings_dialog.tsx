@@ -11,11 +11,13 @@ const words = texts.chat;
 export interface SettingsDialogProps {
   readonly title: string;
   readonly settings: Settings;
+  /** Whether the model may think before it answers. */
+  readonly thinks: boolean;
   readonly onApply: (settings: Settings, forNew: boolean) => void;
   readonly onClose: () => void;
 }
 
-export function SettingsDialog({ title, settings, onApply, onClose }: SettingsDialogProps) {
+export function SettingsDialog({ title, settings, thinks, onApply, onClose }: SettingsDialogProps) {
   const [draft, setDraft] = useState(settings);
   const [forNew, setForNew] = useState(false);
   const wrong = wrongTools(draft.tools);
@@ -47,7 +49,7 @@ export function SettingsDialog({ title, settings, onApply, onClose }: SettingsDi
           <NumberField name="topP" value={draft.topP} min={0} max={1} step="any" onChange={change} />
           <NumberField name="maxTokens" value={draft.maxTokens} min={1} step="1" onChange={change} />
           <NumberField name="seed" value={draft.seed} min={0} step="1" onChange={change} />
-          <ThinkingField value={draft.thinking} onChange={change} />
+          {(thinks || draft.thinking !== null) && <ThinkingField value={draft.thinking} onChange={change} />}
         </div>
         <details class="settings-tools" open={draft.tools !== ""}>
           <summary>{words.tools}</summary>

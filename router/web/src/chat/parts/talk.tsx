@@ -116,6 +116,7 @@ export function Talk({ open, listIsOpen, onList }: TalkProps) {
         <SettingsDialog
           title={chat === null ? words.settingsNew : words.settings}
           settings={settings}
+          thinks={model?.thinks ?? false}
           onClose={() => setAsksSettings(false)}
           onApply={(changed, forNew) => {
             setAsksSettings(false);
