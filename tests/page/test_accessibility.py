@@ -13,6 +13,7 @@ from tests.support.page.accessibility import barriers, beyond_the_edge, motions,
 from tests.support.page.browser import Open
 from tests.support.page.chat import ChatPage
 from tests.support.page.hostile import exported_chat
+from tests.support.recordings import JFK
 from tests.support.running_server import RunningServer
 
 RICH = """# Answer
@@ -69,7 +70,34 @@ def plain_view(name: str) -> Callable[[Page, Path], None]:
     return show
 
 
-VIEWS = {"chat": chat_view, **{name: plain_view(name) for name in ("pictures", "speech", "status", "help")}}
+def status_view(page: Page, _folder: Path) -> None:
+    """The state of the server, with a dialog that asks before an order is given."""
+    page.goto("/#/status")
+    page.get_by_role("button", name="Restart smollm2/0").click()
+    expect(page.get_by_role("dialog", name="Restart smollm2/0?")).to_be_visible()
+
+
+def picture_view(page: Page, _folder: Path) -> None:
+    """A picture that was made, alone on the screen."""
+    page.goto("/#/pictures")
+    page.get_by_label("Prompt", exact=True).fill("A lighthouse at dawn")
+    page.get_by_role("combobox", name="Size").select_option("own")
+    for name, value in {"Width": "64", "Height": "64", "Steps": "1"}.items():
+        page.get_by_label(name, exact=True).fill(value)
+    page.get_by_role("button", name="Paint", exact=True).click()
+    page.get_by_role("button", name="Open: A lighthouse at dawn").click()
+    expect(page.get_by_role("button", name="Again with this seed")).to_be_visible()
+
+
+def transcript_view(page: Page, _folder: Path) -> None:
+    """A transcript that is whole."""
+    page.goto("/#/speech")
+    page.get_by_label("Recordings").set_input_files(JFK)
+    page.locator(".transcript:not(:has(.transcript-state)) .segment p").first.wait_for()
+
+
+CONTENTS = {"order": status_view, "picture": picture_view, "transcript": transcript_view}
+VIEWS = {"chat": chat_view, **CONTENTS, **{name: plain_view(name) for name in ("pictures", "speech", "status", "help")}}
 
 
 @pytest.fixture(params=VIEWS)

@@ -48,7 +48,9 @@ _FOCUSED = """async () => {
   const element = document.activeElement;
   if (element === null || element === document.body) return null;
   const style = getComputedStyle(element);
-  const ownRing = (style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0) || style.boxShadow !== "none";
+  const isPlayer = element instanceof HTMLMediaElement; // the browser rings the part of it that has the focus
+  const isOutlined = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
+  const ownRing = isPlayer || isOutlined || style.boxShadow !== "none";
   const around = () => {
     const looks = [];
     for (let outer = element, level = 0; outer !== null && level < 6; outer = outer.parentElement, level++) {
