@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,3 +52,12 @@ def visit(chromium: Browser) -> Iterator[Open]:
             return stack.enter_context(opened(chromium, url, **options))
 
         yield visit_as_new_user
+
+
+@pytest.fixture
+def pictures(server: RunningServer, visit: Open, tmp_path: Path) -> Page:
+    """The pictures view of a new user."""
+    page, _ = visit(server.url, downloads=tmp_path)
+    page.goto("/#/pictures")
+    page.get_by_role("heading", name="New picture").wait_for()
+    return page

@@ -7,20 +7,18 @@ import io
 import os
 import re
 import signal
-import zipfile
 from pathlib import Path
 from typing import Any
 
-import pytest
 from PIL import Image
 from playwright.sync_api import FilePayload, Locator, Page, expect
 
 from tests.support.page.accessibility import barriers
 from tests.support.page.browser import Open
+from tests.support.page.pictures import PROMPT, downloaded, fill, paint, png_file, tiles
 from tests.support.running_server import RunningServer, running, wait_until
 from tests.support.tiny_sd import tiny_sd
 
-PROMPT = "A lighthouse at dawn, oil painting"
 CAPTURE = """
 window.sentForms = [];
 const send = window.fetch;
@@ -33,57 +31,6 @@ window.fetch = (url, options) => {
 
 SENT = """async () => Object.fromEntries(await Promise.all([...window.sentForms.at(-1)].map(async ([name, value]) => [
   name, value instanceof Blob ? btoa(String.fromCharCode(...new Uint8Array(await value.arrayBuffer()))) : value])))"""
-
-SWIPE = """([from, to]) => {
-  const picture = document.querySelector(".viewer-picture");
-  for (const [type, clientX] of [["pointerdown", from], ["pointerup", to]])
-    picture.dispatchEvent(new PointerEvent(type, { clientX, clientY: 200, bubbles: true }));
-}"""
-
-
-def fill(page: Page, prompt: str = PROMPT, *, steps: int = 2, seed: str = "", side: int = 64) -> None:
-    page.get_by_label("Prompt", exact=True).fill(prompt)
-    page.get_by_role("combobox", name="Size").select_option("own")
-    for name in ("Width", "Height"):
-        page.get_by_label(name, exact=True).fill(str(side))
-        page.get_by_label(name, exact=True).blur()
-    page.get_by_label("Steps", exact=True).fill(str(steps))
-    page.get_by_label("Seed", exact=True).fill(seed)
-
-
-def paint(page: Page) -> None:
-    page.get_by_role("button", name="Paint", exact=True).click()
-
-
-def tiles(page: Page) -> Locator:
-    return page.get_by_role("button", name=re.compile("^Open: "))
-
-
-def downloaded(page: Page, tmp_path: Path) -> bytes:
-    """The PNG file of the first picture in the gallery."""
-    tiles(page).first.click()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download", exact=True).click()
-    path = tmp_path / download.value.suggested_filename
-    download.value.save_as(path)
-    page.get_by_role("button", name="Close").click()
-    assert path.suffix == ".png"
-    return path.read_bytes()
-
-
-@pytest.fixture
-def pictures(server: RunningServer, visit: Open, tmp_path: Path) -> Page:
-    """The pictures view of a new user."""
-    page, _ = visit(server.url, downloads=tmp_path)
-    page.goto("/#/pictures")
-    page.get_by_role("heading", name="New picture").wait_for()
-    return page
-
-
-def png_file(colour: str = "teal", size: tuple[int, int] = (64, 64)) -> FilePayload:
-    buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, "PNG")
-    return {"name": "input.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
 
 
 def test_a_picture_shows_its_steps_and_previews_and_is_kept(pictures: Page) -> None:
@@ -246,54 +193,22 @@ def test_the_servers_words_are_shown_and_an_order_can_be_sent_again(server: Runn
     expect(work).to_be_hidden()
 
 
-def test_the_gallery_is_searched_exported_and_emptied(pictures: Page, tmp_path: Path) -> None:
-    for prompt in ("A red house", "A blue boat"):
-        fill(pictures, prompt)
-        paint(pictures)
-    expect(tiles(pictures)).to_have_count(2)
-    with pictures.expect_download() as download:
-        pictures.get_by_role("button", name="Download all").click()
-    archive = tmp_path / "all.zip"
-    download.value.save_as(archive)
-    pictures.get_by_label("Search").fill("BLUE")
-    expect(tiles(pictures)).to_have_count(1)
-    tiles(pictures).click()
-    pictures.get_by_role("button", name="Copy the prompt").click()
-    assert pictures.evaluate("navigator.clipboard.readText()") == "A blue boat"
-    pictures.get_by_role("button", name="Delete", exact=True).click()
-    pictures.get_by_role("dialog", name="Delete this picture?").get_by_role("button", name="Delete").click()
-    expect(pictures.get_by_text("No picture has these words.")).to_be_visible()
-    pictures.get_by_label("Search").fill("")
-    expect(tiles(pictures)).to_have_count(1)
-    assert names_in(archive) == ["A-blue-boat", "A-red-house"]
+DROP = """([selector, base64]) => {
+  const bytes = Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([bytes], "dropped.png", { type: "image/png" }));
+  const drop = new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true });
+  document.querySelector(selector).dispatchEvent(drop);
+}"""
 
 
-def names_in(archive: Path) -> list[str]:
-    with zipfile.ZipFile(archive) as opened:
-        assert opened.testzip() is None
-        for name in opened.namelist():
-            assert Image.open(opened.open(name)).size == (64, 64)
-        return [re.sub(r"^\d{4}-[\d-]+-(.*)-\d+\.png$", r"\1", name) for name in opened.namelist()]
-
-
-def test_keys_and_swipes_go_through_the_pictures(server: RunningServer, visit: Open) -> None:
-    page, _ = visit(server.url, phone=True)
-    page.goto("/#/pictures")
-    for prompt in ("One", "Two", "Three"):
-        fill(page, prompt)
-        paint(page)
-    expect(tiles(page)).to_have_count(3)
-    page.get_by_role("button", name="Open: Three").click()
-    viewer = page.get_by_role("dialog", name="Picture")
-    assert barriers(page) == []
-    page.keyboard.press("ArrowRight")
-    expect(viewer.get_by_text("2 of 3")).to_be_visible()
-    page.evaluate(SWIPE, [300, 100])
-    expect(viewer.get_by_text("3 of 3")).to_be_visible()
-    page.evaluate(SWIPE, [100, 300])
-    expect(viewer.get_by_text("2 of 3")).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(viewer).to_be_hidden()
+def test_a_picture_is_dropped_and_one_that_is_none_is_refused(pictures: Page) -> None:
+    for content, is_picture in ((b"These are only words", False), (png_file()["buffer"], True)):
+        pictures.evaluate(DROP, [".drop-zone", base64.b64encode(content).decode()])
+        if not is_picture:
+            expect(pictures.get_by_text("This file is no picture that the browser can show.")).to_be_visible()
+    expect(pictures.get_by_alt_text("Input picture")).to_be_visible()
+    expect(pictures.get_by_role("combobox", name="Size")).to_have_value("input")
 
 
 def test_a_kept_picture_becomes_the_input(pictures: Page) -> None:

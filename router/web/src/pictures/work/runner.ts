@@ -3,11 +3,11 @@ import { signal } from "@preact/signals";
 
 import { whenOnline } from "../../api/connection";
 import { ApiError, isAbort, OfflineError } from "../../api/errors";
-import { cancelJob, openStream, resumeStream, type StreamOptions } from "../../api/stream";
+import { openStream, resumeStream, type StreamOptions } from "../../api/stream";
 import { blobOfBase64 } from "../../media/blob_url";
 import { mediaDatabase, newId } from "../../media/database";
+import { giveUp, queuePosition } from "../../media/jobs";
 import { isGone, Places, START } from "../../media/places";
-import { queuePosition } from "../../media/queue_position";
 import { keep } from "../gallery/kept";
 import type { PictureSettings } from "../settings/settings";
 import { requestOf, type WaitingPictures } from "./order";
@@ -47,7 +47,7 @@ export async function cancel(id: string): Promise<void> {
   const jobId = places.get(id)?.jobId ?? null;
   aborts.get(id)?.abort();
   await finish(id);
-  if (jobId !== null) await cancelJob(jobId);
+  if (jobId !== null) await giveUp(jobId);
 }
 
 /** Send an order again that has failed. */

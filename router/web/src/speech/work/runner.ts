@@ -1,8 +1,9 @@
 /** Has recordings transcribed, one after another; a reload of the page continues them. */
 import { whenOnline } from "../../api/connection";
 import { ApiError, isAbort, OfflineError } from "../../api/errors";
-import { cancelJob, openStream, resumeStream, type StreamOptions } from "../../api/stream";
+import { openStream, resumeStream, type StreamOptions } from "../../api/stream";
 import { newId } from "../../media/database";
+import { giveUp } from "../../media/jobs";
 import { isGone, Places, START } from "../../media/places";
 import { texts } from "../../texts";
 import { afterEvent, type SpeechTask, type Transcript, type TranscriptState } from "../transcript/transcript";
@@ -50,7 +51,7 @@ export async function stop(id: string): Promise<void> {
   places.delete(id);
   await settle(id, "stopped");
   if (running?.id === id) running.abort.abort();
-  if (jobId !== null) await cancelJob(jobId);
+  if (jobId !== null) await giveUp(jobId);
 }
 
 export async function remove(id: string): Promise<void> {
