@@ -6,6 +6,7 @@
 # make test-slow    a browser, the package, conversions, faults (installs Debian packages)
 # make test-more    minutes of load and of faults, thousands of random picture orders (three quarters of an hour)
 # make coverage     which lines `make test` runs, in all processes of the server
+# make wheels       llama.cpp and stable-diffusion.cpp for machines without a compiler (docs/installing.md)
 # make bench        set up once, then measure this server and others on the same model (half an hour or more on 2 cores)
 # make bench ARGS="--rounds 1 --only a,b16 --servers nexa,llama-server"
 
@@ -16,7 +17,7 @@ PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
 UNIT = --ignore=tests/e2e --ignore=tests/page --ignore=tests/clients --ignore=tests/slow --ignore=tests/more
 
-.PHONY: serve test test-page test-clients test-slow test-more coverage bench setup setup-dev onnx-models lint unit e2e clean
+.PHONY: serve test test-page test-clients test-slow test-more coverage wheels bench setup setup-dev onnx-models lint unit e2e clean
 
 serve: setup
 	@.venv/bin/nexa server $(MODEL) $(ARGS)
@@ -50,6 +51,9 @@ coverage: onnx-models
 	@$(PYTHON) -m coverage run -m pytest tests/e2e -n 2 --dist loadfile
 	@$(PYTHON) -m coverage combine -q && $(PYTHON) -m coverage html -q -d build/coverage/html
 	@$(PYTHON) -m coverage report
+
+wheels:
+	@"$${PYTHON:-python3}" -m scripts.make_wheels $(ARGS)
 
 bench:
 	@scripts/setup.sh bench

@@ -1,7 +1,8 @@
 """The device and the number of threads of each worker.
 
 Workers are spread round-robin over the GPUs, starting with the one with the most free memory. Without a GPU they share
-the CPU cores equally. A machine without NVIDIA's driver has no GPU; that is not an error.
+the CPU cores equally. A machine without NVIDIA's driver has no GPU here; that is not an error. An engine that is
+compiled for Vulkan finds other GPUs by itself, and then tells what it runs on.
 """
 
 from __future__ import annotations
@@ -99,11 +100,16 @@ def assign(
     share = max(1, (usable_cores() if cores is None else cores) // max(1, len(workers)))
     gpus = visible_gpus(source or Nvml()) if any(worker.use_gpu for worker in workers) else []
     turns = itertools.cycle(sorted(gpus, key=lambda gpu: (-gpu.free_bytes, gpu.index)))
-    return [_assignment(worker.threads or share, next(turns, None) if worker.use_gpu else None) for worker in workers]
+    return [
+        _assignment(worker.threads or share, next(turns, None) if worker.use_gpu else None, worker.use_gpu)
+        for worker in workers
+    ]
 
 
-def _assignment(threads: int, gpu: Gpu | None) -> DeviceAssignment:
-    if gpu is None:
+def _assignment(threads: int, gpu: Gpu | None, use_gpu: bool) -> DeviceAssignment:
+    if not use_gpu:
+        return DeviceAssignment(None, threads, {"CUDA_VISIBLE_DEVICES": "", "GGML_VK_VISIBLE_DEVICES": ""})
+    if gpu is None:  # engines that use Vulkan find its GPUs themselves
         return DeviceAssignment(None, threads, {"CUDA_VISIBLE_DEVICES": ""})
     # The UUID names the same GPU to CUDA and NVML, whose default orders differ.
     return DeviceAssignment(gpu.index, threads, {"CUDA_VISIBLE_DEVICES": gpu.uuid})

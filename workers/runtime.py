@@ -70,8 +70,9 @@ class WorkerRuntime:
 
     def _loaded(self, info: EngineInfo) -> None:
         if info.device is not None and info.device != self._device:
-            reason = "its engine is compiled without support for the GPU, or cannot use the driver"
-            log.warning("the model runs on the CPU: %s", reason, extra={"gpu": self._device})
+            if info.device == "cpu":
+                reason = "its engine is compiled without support for the GPU, or cannot use the driver"
+                log.warning("the model runs on the CPU: %s", reason, extra={"gpu": self._device})
             self._device = info.device
         self._info, self._stats = info, self._engine.stats()
         self._set_state(WorkerState.READY)

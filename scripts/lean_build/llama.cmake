@@ -5,9 +5,26 @@
 # as ever. The rest only builds graphs and reads files: it is compiled with -O1, several files at once. Where this no
 # longer fits llama.cpp, configuring fails with a message that begins with "lean build:".
 
+# -DNEXA_CPU_VARIANTS="x64;haswell" builds one backend for each of these CPUs, by ggml's names for them; the server loads
+# the best of them (workers/llama/native/backends.py).
+
 if(PROJECT_NAME STREQUAL "llama.cpp")
     set(LLAMA_BUILD_COMMON OFF)  # only programs need it
     set(LLAMA_ALL_WARNINGS OFF)
+    if(NEXA_CPU_VARIANTS)
+        set(GGML_BACKEND_DL ON)
+        set(GGML_CPU_ALL_VARIANTS ON)
+
+        # CMake calls this instead of its command of this name. ggml asks for all variants; it gets the wanted ones.
+        function(add_dependencies target)
+            if(target STREQUAL "ggml" AND "${ARGN}" MATCHES "^ggml-cpu-(.+)$")
+                if(NOT CMAKE_MATCH_1 IN_LIST NEXA_CPU_VARIANTS)
+                    return()
+                endif()
+            endif()
+            _add_dependencies(${target} ${ARGN})
+        endfunction()
+    endif()
 elseif(CMAKE_VERSION VERSION_LESS 3.19)
     message(FATAL_ERROR "lean build: expected CMake 3.19 or later, got ${CMAKE_VERSION}")
 else()
@@ -19,6 +36,11 @@ function(nexa_lean_build)
     foreach(target ggml ggml-base llama mtmd)
         if(NOT TARGET ${target})
             message(FATAL_ERROR "lean build: llama.cpp has no target ${target}")
+        endif()
+    endforeach()
+    foreach(variant ${NEXA_CPU_VARIANTS})
+        if(NOT TARGET ggml-cpu-${variant})
+            message(FATAL_ERROR "lean build: ggml has no variant ${variant} for a CPU")
         endif()
     endforeach()
     if(TARGET llama-common)
@@ -75,6 +97,9 @@ function(nexa_install_only_for_python)
     add_custom_target(nexa_libraries ALL)
     nexa_collect_targets("${folder}" targets)
     foreach(target mtmd ${targets})
+        if("${target}" MATCHES "^ggml-cpu-(.+)$" AND NEXA_CPU_VARIANTS AND NOT CMAKE_MATCH_1 IN_LIST NEXA_CPU_VARIANTS)
+            continue()
+        endif()
         get_target_property(type ${target} TYPE)
         if(type MATCHES "^(SHARED|MODULE)_LIBRARY$")
             set_property(TARGET ${target} PROPERTY VERSION)

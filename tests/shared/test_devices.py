@@ -47,7 +47,12 @@ def test_workers_on_the_cpu_see_no_gpu() -> None:
     workers = [WorkerNeeds(use_gpu=False), WorkerNeeds(), WorkerNeeds(use_gpu=False)]
     assigned = assign(workers, source=FakeGpus(GIB), cores=1)
     assert [a.gpu for a in assigned] == [None, 0, None]
-    assert assigned[0].env == {"CUDA_VISIBLE_DEVICES": ""}
+    assert assigned[0].env == {"CUDA_VISIBLE_DEVICES": "", "GGML_VK_VISIBLE_DEVICES": ""}
+
+
+def test_without_nvidias_driver_an_engine_may_find_a_gpu_by_itself() -> None:
+    (assigned,) = assign([WorkerNeeds()], source=FakeGpus(), cores=1)
+    assert assigned.env == {"CUDA_VISIBLE_DEVICES": ""}
 
 
 @pytest.mark.parametrize(("visible", "expected"), [("2,0", [2, 0]), ("GPU-11", [1, 1]), ("", [None, None])])

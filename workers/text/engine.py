@@ -104,8 +104,7 @@ class TextEngine(Generic[M]):
         self._generation = Generation(model.vocabulary)
         slots = self._open_decoder(model, context_tokens)
         report(1.0)
-        device = None if model.on_gpu else "cpu"
-        return EngineInfo(slots, context_tokens, device, thinks=chats is not None and chats.thinks)
+        return EngineInfo(slots, context_tokens, model.device, thinks=chats is not None and chats.thinks)
 
     def submit(self, job: EngineJob) -> list[Emitted]:
         prepare: Callable[[PreparationAttempt], Prepared] = partial(self._prepare, job, time.monotonic())

@@ -92,6 +92,10 @@ class TextModel(Protocol):
     def on_gpu(self) -> bool:
         """Whether it runs on a GPU."""
 
+    @property
+    def device(self) -> str | None:
+        """What it runs on, as in ``cpu`` or ``vulkan:0``; None for the GPU that the worker was assigned."""
+
     def template(self) -> TemplateSource | None:
         """The chat template that comes with it, if there is one."""
 

@@ -55,7 +55,7 @@ def load_encoder(options: EmbeddingOptions, report: Callable[[float], None]) -> 
     except BaseException:
         model.close()
         raise
-    return LoadedEncoder(encoder, limit, None if model.on_gpu else "cpu", model.close)
+    return LoadedEncoder(encoder, limit, model.device, model.close)
 
 
 def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder, int]:

@@ -9,6 +9,7 @@ import llama_cpp
 
 from workers.chat.template_source import TemplateSource
 from workers.engine import EngineLoadError
+from workers.llama.native.backends import device_of, gpu_names, load_backends
 from workers.llama.native.context import LlamaContext, max_sequences
 from workers.llama.native.log import capture_native_log, held_back, lacks_memory, with_last_error
 from workers.llama.native.vocabulary import LlamaVocabulary
@@ -27,10 +28,12 @@ class LlamaModel:
 
     def __init__(self, path: str, gpu_layers: int, report: Callable[[float], None]) -> None:
         capture_native_log()
+        load_backends()
         llama_cpp.llama_backend_init()
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = gpu_layers if llama_cpp.llama_supports_gpu_offload() else 0
         self.on_gpu = params.n_gpu_layers != 0
+        self.device = device_of(gpu_names()) if self.on_gpu else "cpu"
         params.use_extra_bufts = False  # the repacked AMX path of a native build dies of SIGILL on some hosts
         self.native = _load(path, params, report)
         self.vocabulary = LlamaVocabulary(llama_cpp.llama_model_get_vocab(self.native))

@@ -63,6 +63,7 @@ class OnnxTextModel:
         self.max_sequences = max_sequences
         self.can_share_prefixes = can_share_prefixes
         self.on_gpu = opened.provider is not OnnxProvider.CPU
+        self.device = None if self.on_gpu else "cpu"
         self._open_decoder: Callable[[DecoderSize], BatchDecoder] | None = open_decoder
 
     def template(self) -> TemplateSource | None:
