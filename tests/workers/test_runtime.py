@@ -133,7 +133,9 @@ def test_a_worker_tells_whether_its_model_translates(translates: bool) -> None:
     assert runtime._heartbeat().translates is translates
 
 
-@pytest.mark.parametrize(("runs_on", "said"), [(None, "cuda:1"), ("cuda:1", "cuda:1"), ("cpu", "cpu")])
+@pytest.mark.parametrize(
+    ("runs_on", "said"), [(None, "cuda:1"), ("cuda:1", "cuda:1"), ("cpu", "cpu"), ("vulkan:0", "vulkan:0")]
+)
 def test_a_worker_names_the_device_that_its_engine_runs_on(
     caplog: pytest.LogCaptureFixture, runs_on: str | None, said: str
 ) -> None:
@@ -141,7 +143,7 @@ def test_a_worker_names_the_device_that_its_engine_runs_on(
     runtime._loaded(EngineInfo(slots=SLOTS, context_tokens=1, device=runs_on))
     assert runtime._heartbeat().device == said
     warned = [record for record in caplog.records if "runs on the CPU" in record.getMessage()]
-    assert [getattr(record, "gpu", "") for record in warned] == ([] if said == "cuda:1" else ["cuda:1"])
+    assert [getattr(record, "gpu", "") for record in warned] == (["cuda:1"] if said == "cpu" else [])
 
 
 def test_many_commands_leave_running_jobs_their_steps(monkeypatch: pytest.MonkeyPatch) -> None:

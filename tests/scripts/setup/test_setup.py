@@ -105,6 +105,17 @@ def test_a_python_without_venv_is_told(programs: Path) -> None:
     assert command_in(ended.stderr).endswith(" bare-venv g++")
 
 
+def test_with_wheels_no_compiler_is_asked_for(programs: Path, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    add(programs, "apt-get")
+    add(programs, "bare", f'[[ $2 != *ensurepip* ]] && exec "{sys.executable}" "$@"; exit 1')
+    assert "a C++ compiler" in setup(programs, PYTHON="bare", NEXA_WHEELS=str(wheels)).stderr
+    (wheels / "llama_cpp_python-0.3.36-py3-none-any.whl").touch()
+    told = setup(programs, PYTHON="bare", NEXA_WHEELS=str(wheels)).stderr
+    assert told.startswith("setup: missing:\nsetup:   the module venv of bare\nsetup: this command")
+
+
 def test_a_gpus_tools_are_asked_for(programs: Path) -> None:
     add(programs, "apt-get")
     add(programs, "c++")

@@ -1,4 +1,4 @@
-"""A machine with nothing but Debian: a folder that commands run in, with this machine's network and settings of pip and apt."""
+"""A machine with nothing but Debian: a folder that commands run in, with this machine's network, pip and apt."""
 
 from __future__ import annotations
 
@@ -15,16 +15,7 @@ from tests.support.chroot.debian import debian_tar, unpack
 REPOSITORY = Path(__file__).parents[3]
 SETTINGS = ("/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf", "/etc/xdg/pip", "/etc/ssl/certs/ca-certificates.crt")
 """What is copied, besides the settings of apt."""
-VARIABLES = (
-    "PIP_",
-    "SSL_CERT_",
-    "REQUESTS_CA_BUNDLE",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-)
+VARIABLES = ("PIP_", "SSL_CERT_", "REQUESTS_CA", "http_", "https_", "no_proxy", "HTTP_", "HTTPS_", "NO_PROXY")
 """Beginnings of the variables that are passed on."""
 
 _ENTER = """
@@ -45,13 +36,13 @@ class Ended:
 
 
 class BareMachine:
-    """Debian 12's smallest root file system in ``root``, with the committed state of the repository in ``/root/nexa``."""
+    """Debian 12's smallest root file system in ``root``, with the repository's last commit in ``/root/nexa``."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         unpack(debian_tar(), root)
-        for path in SETTINGS:
-            self._copy(Path(path))
+        for setting in SETTINGS:
+            self._copy(Path(setting))
         for path in Path("/etc/apt").iterdir():
             self._copy(path)
         for keyring in Path("/usr/share/keyrings").glob("debian-*"):
