@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chroot.bare_machine import REPOSITORY, BareMachine, Ended
+from tests.support.chroot.bare_machine import REPOSITORY, BareMachine, FinishedCommand
 from tests.support.chroot.debian import kept_folder, require_root_and
 from tests.support.running_server import free_port, wait_until
 
@@ -63,7 +63,7 @@ def install_what_is_missing(machine: BareMachine, **variables: str) -> str:
     return told.output
 
 
-def report(what: str, ended: Ended) -> None:
+def report(what: str, ended: FinishedCommand) -> None:
     print(f"\n{what}: {ended.seconds:.0f} s, {ended.cpu_seconds:.0f} CPU s")
 
 

@@ -26,7 +26,7 @@ exec chroot "$root" "$@"
 
 
 @dataclass(frozen=True)
-class Ended:
+class FinishedCommand:
     """A command that has ended: its exit code, output, seconds and CPU seconds."""
 
     code: int
@@ -61,7 +61,7 @@ class BareMachine:
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         return {**passed, "PATH": path, "HOME": "/root", "LANG": "C.UTF-8", **variables}
 
-    def run(self, text: str, timeout_s: float, **variables: str) -> Ended:
+    def run(self, text: str, timeout_s: float, **variables: str) -> FinishedCommand:
         """Run a shell command in the folder of the repository."""
         before, started_at_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         ended = subprocess.run(
@@ -75,7 +75,7 @@ class BareMachine:
         )
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-        return Ended(ended.returncode, ended.stdout, time.monotonic() - started_at_s, cpu_s)
+        return FinishedCommand(ended.returncode, ended.stdout, time.monotonic() - started_at_s, cpu_s)
 
     def _copy(self, path: Path) -> None:
         target = self.root / path.relative_to("/")
