@@ -206,9 +206,7 @@ def _lacks_key(request: ServerRequest, unit: Unit) -> str:
 def _uninstall(args: argparse.Namespace) -> int:
     systemd = _systemd(args)
     systemd.require()
-    file = systemd.unit_file(args.name)
-    if not file.exists():
-        raise ServiceError(f"{args.name}: expected a service that was installed, got none: no {file}")
+    file = _installed_unit(systemd, args.name)
     systemd.order("disable", "--now", "--quiet", f"{args.name}.service")
     if systemd.is_system:
         systemd.order("clean", "--what=cache", f"{args.name}.service")
@@ -239,9 +237,7 @@ def _run(args: argparse.Namespace) -> int:
     if not systemd.is_system:
         become([*_program(), *words])
     systemd.require()
-    file = systemd.unit_file(args.name)
-    if not file.exists():
-        raise ServiceError(f"{args.name}: expected a service that was installed, got none: no {file}")
+    file = _installed_unit(systemd, args.name)
     become(run_command(file.read_text(), [*_program(), *words], sys.stdin.isatty()))
 
 
@@ -253,6 +249,14 @@ def run_command(unit_text: str, command: Sequence[str], has_terminal: bool) -> l
         *properties,
         *("--", *command),
     ]
+
+
+def _installed_unit(systemd: Systemd, name: str) -> Path:
+    """The file of a unit that is there; raises :class:`ServiceError` if it is not."""
+    file = systemd.unit_file(name)
+    if not file.exists():
+        raise ServiceError(f"{name}: expected a service that was installed, got none: no {file}")
+    return file
 
 
 def _systemd(args: argparse.Namespace) -> Systemd:

@@ -12,13 +12,16 @@ from pathlib import Path
 
 from router.cli.data_folder import absolute
 from router.cli.server import load
+from router.cli.service.unit import HOMES
 from shared.interpreter import CODE_FOLDER
 from shared.settings.loading import MODEL_OPTIONS, LoadedOptions
 from shared.settings.model_argument import split_model_argument
 from shared.settings.option import VARIABLE_PREFIX, OptionError
 from shared.settings.sources import OPTIONS
 
-HIDDEN_FROM_SYSTEM_UNITS = (Path("/home"), Path("/root"), Path("/run/user"), Path("/tmp"), Path("/var/tmp"))
+HIDDEN_FROM_SYSTEM_UNITS = (*HOMES, Path("/tmp"), Path("/var/tmp"))
+"""What ``ProtectHome`` and ``PrivateTmp`` hide."""
+
 OWN_FOLDERS = ("key_file", "state_folder", "output_folder")
 """Options that name what the server writes. A system unit may write nowhere else than in its own folders."""
 

@@ -18,6 +18,9 @@ USAGE_STATUS = 2
 GPU_DEVICES = ("char-nvidia*", "char-drm", "char-kfd")
 """Groups of devices in ``/proc/devices``: NVIDIA's, and those of AMD's and Intel's GPUs."""
 
+HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
+"""Folders that ``ProtectHome`` hides."""
+
 _PLAIN = re.compile(r"[\w@%+=:,./*-]+", re.ASCII)
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
 
@@ -144,7 +147,7 @@ class Unit:
     def _system_hardening(self) -> str:
         capabilities = "CAP_NET_BIND_SERVICE" if self.binds_low_port else ""
         # An empty /home in which only the paths below are seen, whatever the modes of the folders above them.
-        home = "tmpfs" if any(path.is_relative_to(home) for path in self.shown for home in HOMES) else "yes"
+        has_shown_home = any(path.is_relative_to(folder) for path in self.shown for folder in HOMES)
         lines = [
             "DynamicUser=yes",
             f"User={self.name}",
@@ -153,17 +156,13 @@ class Unit:
             f"CacheDirectory={self.name}",
             "CacheDirectoryMode=0700",
             *([f"SupplementaryGroups={' '.join(self.groups)}"] if self.groups else []),
-            _FOR_SYSTEM.format(capabilities=capabilities, home=home).rstrip(),
+            _FOR_SYSTEM.format(capabilities=capabilities, home="tmpfs" if has_shown_home else "yes").rstrip(),
             # Both would take away the groups and the devices of GPUs, the first also low ports.
             *([] if self.has_gpu or self.binds_low_port else ["PrivateUsers=yes"]),
             *([f"DeviceAllow={group} rw" for group in GPU_DEVICES] if self.has_gpu else ["PrivateDevices=yes"]),
-            *[f"BindReadOnlyPaths={_quoted(str(path).replace(':', chr(92) + ':'))}" for path in self.shown],
+            *[f"BindReadOnlyPaths={_quoted(_bound(path))}" for path in self.shown],
         ]
         return "\n".join(lines) + "\n"
-
-
-HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
-"""Folders that ``ProtectHome`` hides."""
 
 
 def settings_of(text: str, names: Sequence[str]) -> list[str]:
@@ -171,6 +170,11 @@ def settings_of(text: str, names: Sequence[str]) -> list[str]:
     section = text.partition("[Service]\n")[2].partition("\n[")[0]
     lines = [line for line in section.splitlines() if line.partition("=")[0] in names]
     return [line.replace("%%", "%") for line in lines]
+
+
+def _bound(path: Path) -> str:
+    """A path as ``BindReadOnlyPaths`` has it, in which a colon would begin the target."""
+    return str(path).replace(":", "\\:")
 
 
 def _quoted(word: str) -> str:
