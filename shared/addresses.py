@@ -30,6 +30,11 @@ def network_of(host: str) -> str:
     return host if address is None else str(address)
 
 
+def in_url(host: str) -> str:
+    """A name or an address as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
+
+
 def is_within(host: str, networks: Iterable[str]) -> bool:
     """Whether ``host`` is an IP address in one of ``networks``, which are addresses or networks such as 10.0.0.0/8."""
     address = _parsed(host)

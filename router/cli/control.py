@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from router.cli.data_folder import authority_file
-from router.client.connection import DEFAULT_URL, ServerClient
+from router.client.connection import DEFAULT_URL, KEY_VARIABLE, ServerClient
 from router.client.errors import RequestRefused, ServerUnreachable
 from shared.logs.escaping import escaped
 from shared.wire.run_folder import find_admin_sockets
@@ -65,7 +65,7 @@ class Server:
     """A running server, at ``url`` or at the Unix socket ``socket_path``. The API key comes from ``NEXA_API_KEY``."""
 
     def __init__(self, url: str, environment: Mapping[str, str], socket_path: str | None = None) -> None:
-        key = environment.get("NEXA_API_KEY", "")
+        key = environment.get(KEY_VARIABLE, "")
         self._option = "--url" if socket_path is None else "--admin-socket"
         self._client = ServerClient(
             url, key, socket_path=socket_path, ca_file=authority_file(), timeout_s=REQUEST_TIMEOUT_S

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from router.http.certificates.local_authority import AUTHORITY_NAME
+
 
 def absolute(path: str) -> Path:
     """The absolute path; ``~`` of an unknown user stays as it is."""
@@ -21,4 +23,4 @@ def data_path(given: str, name: str) -> Path:
 
 def authority_file() -> Path:
     """Where the certificate of this machine's own authority is, once ``nexa cert`` has made one."""
-    return data_path("", "tls") / "nexa-ca.crt"
+    return data_path("", "tls") / AUTHORITY_NAME

@@ -16,6 +16,9 @@ from router.client.errors import RequestRefused, ServerUnreachable
 from router.client.stream import AnswerStream, refusal
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+KEY_VARIABLE = "NEXA_API_KEY"
+"""Where commands find their key: all users of a machine can read the options of processes."""
+
 CONNECT_TIMEOUT_S = 10.0
 
 FormFiles = Mapping[str, tuple[str, IO[bytes]]]

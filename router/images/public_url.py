@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from router.http.request_record import peer_of
-from shared.addresses import is_within
+from shared.addresses import in_url, is_within
 from shared.settings import ServerOptions
 
 MAX_HOST_CHARS = 255
@@ -101,5 +101,4 @@ def _has_port(host: str) -> bool:
 
 def _address(scope: Scope) -> str:
     host, port = scope.get("server") or ("localhost", None)
-    name = f"[{host}]" if ":" in host else host
-    return name if port is None else f"{name}:{port}"
+    return in_url(host) if port is None else f"{in_url(host)}:{port}"

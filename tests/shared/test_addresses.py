@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.addresses import is_loopback, is_within, network_of, plain_address
+from shared.addresses import in_url, is_loopback, is_within, network_of, plain_address
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1", "localhost", "LOCALHOST"])
@@ -56,3 +56,10 @@ def test_an_address_has_one_form(host: str, plain: str) -> None:
 )
 def test_addresses_of_one_host_are_in_one_network(host: str, network: str) -> None:
     assert network_of(host) == network
+
+
+@pytest.mark.parametrize(
+    ("host", "written"), [("::1", "[::1]"), ("127.0.0.1", "127.0.0.1"), ("box.local", "box.local")]
+)
+def test_only_an_ipv6_address_needs_brackets_in_a_url(host: str, written: str) -> None:
+    assert in_url(host) == written

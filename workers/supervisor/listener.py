@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 
+from shared.addresses import in_url
 from shared.listening import BACKLOG, RECEIVE_BUFFER_BYTES
 
 
@@ -41,7 +42,7 @@ def url_of(listener: socket.socket, scheme: str = "http") -> str:
     """The server's URL for clients on this machine."""
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+    return f"{scheme}://{in_url(host)}:{port}"
 
 
 def _reason(error: OSError, host: str, port: int, option: str) -> str:

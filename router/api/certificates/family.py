@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from router.api.dependencies import BrokerDep
 from router.api.endpoint_family import EndpointFamily
-from router.http.certificates.local_authority import AUTHORITY_PATH, MEDIA_TYPE, authority_certificate
+from router.http.certificates.local_authority import AUTHORITY_NAME, AUTHORITY_PATH, MEDIA_TYPE, authority_certificate
 from router.schemas.errors import ApiError, error_responses
 
 router = APIRouter(tags=["server"])
@@ -24,7 +24,7 @@ def authority(broker: BrokerDep) -> Response:
     return Response(
         certificate,
         media_type=MEDIA_TYPE,
-        headers={"Content-Disposition": "attachment; filename=nexa-ca.crt", "Cache-Control": "no-cache"},
+        headers={"Content-Disposition": f"attachment; filename={AUTHORITY_NAME}", "Cache-Control": "no-cache"},
     )
 
 

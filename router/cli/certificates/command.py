@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from router.cli.certificates.serving import require_cryptography
 from router.cli.data_folder import authority_file
 from router.cli.machine.addresses import is_ip_address
+from router.http.certificates.local_authority import AUTHORITY_PATH
 from shared.logs.escaping import escaped
 from shared.settings.values import check_host_name
 
@@ -44,7 +45,7 @@ def _cert(args: argparse.Namespace) -> int:
 
     files = TlsFiles(authority_file().parent)
     made = ensure_certificate(files, datetime.datetime.now(datetime.UTC), args.name, args.new_ca)
-    print(escaped_lines(_report(files, made)))
+    print(*map(escaped, _report(files, made)), sep="\n")
     return 0
 
 
@@ -67,14 +68,9 @@ def _report(files: TlsFiles, made: ServerCertificate) -> list[str]:
         "Serve with it:",
         "  nexa server MODEL --host 0.0.0.0 --https",
         "",
-        "Each device must trust the authority once: it downloads /nexa-ca.crt from the server and installs it.",
+        f"Each device must trust the authority once: it downloads {AUTHORITY_PATH} from the server and installs it.",
         "docs/https.md says how, on phones and computers.",
     ]
-
-
-def escaped_lines(lines: list[str]) -> str:
-    """Lines for a terminal, with what could harm it as escapes."""
-    return "\n".join(map(escaped, lines))
 
 
 def _name(text: str) -> str:

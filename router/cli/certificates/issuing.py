@@ -25,6 +25,7 @@ from router.cli.certificates.authority import (
 )
 from router.cli.certificates.errors import CertificateProblem
 from router.cli.machine.addresses import is_ip_address, names_of_machine, private_addresses
+from router.http.certificates.local_authority import AUTHORITY_NAME
 
 LIFE = datetime.timedelta(days=397)
 """Phones refuse certificates of more than 825 days, also from authorities that their users have added."""
@@ -44,7 +45,7 @@ class TlsFiles:
     @property
     def authority(self) -> Path:
         """The authority's certificate, which devices install."""
-        return self.folder / "nexa-ca.crt"
+        return self.folder / AUTHORITY_NAME
 
     @property
     def authority_key(self) -> Path:

@@ -15,7 +15,7 @@ from rich.text import Text
 from router.cli.doctor import network
 from router.cli.doctor.findings import Finding, FindingState
 from router.cli.doctor.hardware import display_makers, examine_cpu, examine_disk, examine_gpus, examine_memory
-from router.cli.doctor.serving import examine_port
+from router.cli.doctor.serving import DEFAULT_PORT, examine_port
 from router.cli.doctor.software import examine_build, examine_extras, examine_models, examine_nexa
 from router.cli.tables import table_columns
 from shared.logs.escaping import escaped
@@ -23,7 +23,6 @@ from shared.settings.option import OptionError
 from shared.settings.sources import OPTIONS
 
 PORT = OPTIONS["port"]
-DEFAULT_PORT = 8000
 _MARKS = {
     FindingState.OK: ("ok", "green"),
     FindingState.NOTE: ("note", "yellow"),

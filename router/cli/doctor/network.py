@@ -14,8 +14,10 @@ from typing import Any
 
 import segno
 
-from router.cli.doctor.serving import Answering, in_url, who_answers
+from router.cli.doctor.serving import DEFAULT_PORT, Answering, who_answers
 from router.cli.machine.addresses import is_ip_address, names_of_machine, private_addresses
+from router.http.certificates.local_authority import AUTHORITY_PATH
+from shared.addresses import in_url
 from shared.logs.escaping import escaped
 
 WAIT_S = 120.0
@@ -51,7 +53,7 @@ def _check_server(port: int, running: Answering, addresses: Sequence[str]) -> in
     urls = [found.url for address in addresses if (found := who_answers(port, address)).url]
     if not urls:
         _say(f"The server at {running.url} listens for this machine only. For others, start it with:")
-        _say(f"  nexa server MODEL --host 0.0.0.0{f' --port {port}' if port != 8000 else ''}")
+        _say(f"  nexa server MODEL --host 0.0.0.0{f' --port {port}' if port != DEFAULT_PORT else ''}")
         _say(_KEYS)
         return 1
     _say("Type one of these on another device in the same network:")
@@ -60,7 +62,7 @@ def _check_server(port: int, running: Answering, addresses: Sequence[str]) -> in
     if urls[0].startswith("http:"):
         _say("Without HTTPS, browsers on other devices have no microphone and no clipboard: nexa cert, docs/https.md.")
     else:
-        _say(f"A device that does not trust the certificate installs {urls[0]}/nexa-ca.crt first: docs/https.md.")
+        _say(f"A device that does not trust the certificate installs {urls[0]}{AUTHORITY_PATH} first: docs/https.md.")
     return 0
 
 

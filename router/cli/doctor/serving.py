@@ -12,12 +12,14 @@ import httpx
 
 from router.cli.data_folder import authority_file
 from router.cli.doctor.findings import Finding, problem
-from router.client.connection import ServerClient
+from router.client.connection import KEY_VARIABLE, ServerClient
 from router.client.errors import ClientError, RequestRefused
+from shared.addresses import in_url
+from shared.settings import ServerOptions
 
 PROBE_TIMEOUT_S = 3.0
 LOCALHOST = "127.0.0.1"
-KEY_VARIABLE = "NEXA_API_KEY"
+DEFAULT_PORT: int = ServerOptions.model_fields["port"].default
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +58,6 @@ def examine_port(port: int) -> Finding:
     except ClientError as error:  # its certificate is another authority's
         names = str(error)
     return Finding("port", f"nexa server answers at {found.url}: {names}", facts=facts)
-
-
-def in_url(host: str) -> str:
-    """An address as it stands in a URL."""
-    return f"[{host}]" if ":" in host else host
 
 
 def _is_nexa(url: str) -> bool:

@@ -7,13 +7,12 @@ import os
 from urllib.parse import quote
 
 from router.cli.data_folder import authority_file
-from router.client.connection import DEFAULT_URL, ModelFacts, ServerClient
+from router.client.connection import DEFAULT_URL, KEY_VARIABLE, ModelFacts, ServerClient
 from router.client.errors import RequestRefused, ServerUnreachable
 from shared.errors import ModelError
 from shared.kinds import JobKind
 
 URL_VARIABLE = "NEXA_URL"
-KEY_VARIABLE = "NEXA_API_KEY"
 
 _EXAMPLES = {
     JobKind.TEXT: "nexa server smollm2",
@@ -32,7 +31,7 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
 
 
 def connect(args: argparse.Namespace) -> ServerClient:
-    """A client of the server that ``args`` names. Its key is no option: all users see those of processes."""
+    """A client of the server that ``args`` names."""
     return ServerClient(args.url, os.environ.get(KEY_VARIABLE, ""), ca_file=authority_file())
 
 

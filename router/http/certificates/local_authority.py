@@ -7,7 +7,10 @@ from pathlib import Path
 
 from shared.settings import ServerSettings
 
-AUTHORITY_PATH = "/nexa-ca.crt"
+AUTHORITY_NAME = "nexa-ca.crt"
+"""The name of its file, on this machine and on devices."""
+
+AUTHORITY_PATH = f"/{AUTHORITY_NAME}"
 """Where clients find it, without a key."""
 
 MEDIA_TYPE = "application/x-x509-ca-cert"
