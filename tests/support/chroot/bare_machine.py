@@ -41,8 +41,6 @@ class BareMachine:
     def __init__(self, root: Path) -> None:
         self.root = root
         unpack(debian_tar(), root)
-        for setting in SETTINGS:
-            self._copy(Path(setting))
         for path in Path("/etc/apt").iterdir():
             self._copy(path)
         for keyring in Path("/usr/share/keyrings").glob("debian-*"):
@@ -63,6 +61,8 @@ class BareMachine:
 
     def run(self, text: str, timeout_s: float, **variables: str) -> FinishedCommand:
         """Run a shell command in the folder of the repository."""
+        for setting in SETTINGS:  # again and again: packages that were installed may have replaced them
+            self._copy(Path(setting))
         before, started_at_s = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
         ended = subprocess.run(
             self.command("bash", "-c", f"cd /root/nexa && {text}"),
