@@ -21,12 +21,14 @@ API_DOCUMENTS = (
 )
 """Those that have endpoints with their fields."""
 
+USED_DOCUMENTS = ("docs/command-line.md", "docs/getting-started.md", "docs/operating.md")
+"""Those whose examples are typed anywhere, not in the checkout."""
+
 DOCUMENTS = (
     "README.md",
     "CONTRIBUTING.md",
     *API_DOCUMENTS,
-    "docs/command-line.md",
-    "docs/operating.md",
+    *USED_DOCUMENTS,
     "docs/speed.md",
 )
 RUN = frozenset({"sh", "python"})
@@ -38,9 +40,11 @@ INSTALLS = "installs into .venv, which takes minutes; the tests of set-up and pa
 NETWORK = "downloads from the hub"
 TERMINAL = "needs a terminal and someone who types"
 LONG = "takes from minutes to an hour"
+SYSTEM = "changes the machine; tests/more does it in a container with systemd"
 
 NOT_RUN = {
     "make serve     # set up .venv": INSTALLS,
+    "make serve\n": INSTALLS,
     "make serve EXTRAS=speech,images MODEL=": INSTALLS,
     "make setup-dev": INSTALLS,
     "make setup ": INSTALLS,
@@ -49,7 +53,10 @@ NOT_RUN = {
     "git pull": INSTALLS,
     "nexa pull smollm2-360m": NETWORK,
     "nexa server qwen3 nomic-embed-text": NETWORK,
+    "nexa server qwen3-4b ": NETWORK,
+    "sudo .venv/bin/nexa service install": SYSTEM,
     "nexa chat\n": TERMINAL,
+    "nexa doctor --lan\n": "looks at the network of the machine; tests/router/cli/doctor has one",
     "make bench ": LONG,
     ".venv/bin/python -m scripts.bench.router_alone\n": LONG,
     ".venv/bin/python -m scripts.chaos ": LONG,

@@ -13,7 +13,7 @@ from PIL import Image
 
 from shared.models.source import PackageSource
 from tests.support.documents import REPOSITORY
-from tests.support.printed import API_DOCUMENTS, Example, examples
+from tests.support.printed import API_DOCUMENTS, USED_DOCUMENTS, Example, examples
 from tests.support.recordings import JFK
 from tests.support.running_server import RunningServer, free_port
 from tests.support.tiny_sd import tiny_sd
@@ -80,7 +80,7 @@ class PrintedShell:
         text = example.text.replace(PRINTED_ADDRESS, f"127.0.0.1:{self._server.port}")
         text = text.replace(PRINTED_PORT_OF_ITS_OWN, str(free_port())).replace(".venv/bin/python", sys.executable)
         shell = [sys.executable] if example.language == "python" else ["bash", "-euo", "pipefail"]
-        in_checkout = example.document not in ("README.md", *API_DOCUMENTS, "docs/command-line.md", "docs/operating.md")
+        in_checkout = example.document not in ("README.md", *API_DOCUMENTS, *USED_DOCUMENTS)
         with subprocess.Popen(
             [*shell, "-c", text],
             cwd=REPOSITORY if in_checkout else self._folder,

@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 
+from router.client.errors import StreamLost
 from tests.support.onnx.embedded import FORMS, embedded
 from tests.support.running_server import RunningServer, running, wait_until
 
@@ -140,7 +140,7 @@ def test_jobs_of_a_dead_router_do_not_keep_their_slots(pair: RunningServer) -> N
     stream = pair.stream("/v1/completions", {**STORY, "max_tokens": 1900})
     next(stream)
     os.kill(pair.router_pid(), signal.SIGKILL)
-    with pytest.raises(httpx.HTTPError):
+    with pytest.raises(StreamLost):
         list(stream)
     wait_until(lambda: pair.status("/ready") == 200, "the router answers again")
     wait_until(pair.idle, "the worker has dropped the job")

@@ -110,7 +110,7 @@ def test_an_abstract_socket_is_reached() -> None:
     end.close()
 
 
-@pytest.mark.parametrize(("pid", "is_fed"), [(os.getpid(), True), (1, False)])
+@pytest.mark.parametrize(("pid", "is_fed"), [(os.getpid(), True), (1, False)], ids=["own", "another's"])
 def test_the_environment_names_the_manager_and_is_not_handed_on(
     systemd: SystemdEnd, now_s: list[float], pid: int, is_fed: bool
 ) -> None:
