@@ -136,6 +136,30 @@ def test_several_chats_are_answered_at_once(slow: RunningServer, visit: Open) ->
     assert chat.said() == WHOLE
 
 
+def test_streams_leave_a_connection_for_all_else(slow: RunningServer, visit: Open) -> None:
+    page, _ = visit(slow.url)
+    chat = ChatPage(page)
+    for number in range(7):  # browsers open six connections to a server
+        page.get_by_role("link", name="New chat").click()
+        chat.set(longest_answer="400")
+        chat.box.fill(f"chat {number}")
+        chat.box.press("Enter")
+        expect(chat.questions).to_have_count(1)
+    expect(chat.answers.last).to_contain_text("Waiting for other answers")
+    other = page.context.new_page()
+    other.goto("/")
+    expect(other.get_by_role("navigation", name="Chats")).to_contain_text("chat 6")
+    other.get_by_role("link", name="Status").click()
+    expect(other.get_by_role("heading", name="Workers")).to_be_visible()
+    page.get_by_role("button", name="Stop the answer").click()
+    expect(chat.answers.last).to_contain_text("Stopped.")
+    chat.chats.get_by_role("link", name="chat 0").click()
+    page.get_by_role("button", name="Stop the answer").click()
+    expect(chat.answers.last).to_contain_text("Stopped.")
+    chat.chats.get_by_role("link", name="chat 5").click()
+    expect(chat.text).to_contain_text("chat 5")
+
+
 def test_a_place_in_the_queue_is_shown(visit: Open) -> None:
     with running("echo:0.1", "--slots", "1") as server:
         chat, _ = _half_of_an_answer(server.url, visit)

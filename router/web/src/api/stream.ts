@@ -3,6 +3,7 @@ import { lost, whenOnline } from "./connection";
 import { request } from "./client";
 import { ApiError, errorOf, isAbort, OfflineError } from "./errors";
 import { readEvents, type ServerEvent } from "./events";
+import { takeTurn } from "./turns";
 
 /** Where a reader is in a stream. It is all that is needed to read on. */
 export interface StreamPlace {
@@ -12,6 +13,8 @@ export interface StreamPlace {
 
 export interface StreamOptions {
   readonly signal?: AbortSignal;
+  /** Called when the stream waits for others of this browser, and when its turn has come. */
+  readonly onTurn?: (waits: boolean) => void;
   /** Called with the job's id as soon as the server has accepted it. */
   readonly onStart?: (jobId: string) => void;
   /** Called when the connection was lost, and when the stream goes on. */
@@ -31,16 +34,26 @@ export async function* openStream(
   body: unknown,
   options: StreamOptions = {},
 ): AsyncGenerator<ServerEvent> {
-  const answer = await request(path, { body, headers: { "X-Resumable": "true" }, ...signalOf(options) });
-  const jobId = answer.headers.get("X-Job-Id");
-  if (jobId === null) throw new ApiError(answer.status, "X-Job-Id: expected the job's id in the answer, got none");
-  options.onStart?.(jobId);
-  yield* follow({ jobId, lastEventId: 0 }, answer, options);
+  const endTurn = await turn(options);
+  try {
+    const answer = await request(path, { body, headers: { "X-Resumable": "true" }, ...signalOf(options) });
+    const jobId = answer.headers.get("X-Job-Id");
+    if (jobId === null) throw new ApiError(answer.status, "X-Job-Id: expected the job's id in the answer, got none");
+    options.onStart?.(jobId);
+    yield* follow({ jobId, lastEventId: 0 }, answer, options);
+  } finally {
+    endTurn();
+  }
 }
 
 /** The events of a job after `place`, without the last `[DONE]`. */
 export async function* resumeStream(place: StreamPlace, options: StreamOptions = {}): AsyncGenerator<ServerEvent> {
-  yield* follow(place, null, options);
+  const endTurn = await turn(options);
+  try {
+    yield* follow(place, null, options);
+  } finally {
+    endTurn();
+  }
 }
 
 /** Stop a job on the server. One that has ended is forgotten there. */
@@ -51,6 +64,13 @@ export async function cancelJob(jobId: string): Promise<void> {
     if (error instanceof ApiError && error.status === 404) return; // it is gone already
     throw error;
   }
+}
+
+async function turn({ signal, onTurn }: StreamOptions): Promise<() => void> {
+  onTurn?.(true);
+  const endTurn = await takeTurn(signal);
+  onTurn?.(false);
+  return endTurn;
 }
 
 async function* follow(

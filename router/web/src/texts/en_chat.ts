@@ -112,6 +112,7 @@ export const enChat = {
   later: "Later version",
 
   waits: "Waiting for the first word …",
+  behind: "Waiting for other answers of this browser: some come at a time.",
   queued: (position: number) => (position === 1 ? "Next in the queue" : `Number ${position} in the queue`),
   modelLoads: (model: string) => `${model} is loading …`,
   modelLoadsPercent: (model: string, percent: number) => `${model} is loading: ${percent} %`,

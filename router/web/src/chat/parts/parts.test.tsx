@@ -50,7 +50,13 @@ function serve(...models: ServedModel[]): void {
 }
 
 function show(answer: AnswerMessage, run?: Partial<Run>): void {
-  const whole = run && { answer: signal(answer), position: signal(null), interrupted: signal(false), ...run };
+  const whole = run && {
+    answer: signal(answer),
+    position: signal(null),
+    behind: signal(false),
+    interrupted: signal(false),
+    ...run,
+  };
   act(() =>
     render(
       <Answer

@@ -19,6 +19,7 @@ export function Waiting({ answer, run }: { readonly answer: AnswerMessage; reado
 
 function tellWaiting(answer: AnswerMessage, run: Run | undefined): string {
   if (run?.interrupted.value) return answer.place === null ? words.unsent : words.offline;
+  if (run?.behind.value) return words.behind;
   if (answer.times.first !== null) {
     const speed = roughTokensPerS(answer.times);
     return speed === null ? words.comes : words.roughSpeed(speed);

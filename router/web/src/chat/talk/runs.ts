@@ -23,6 +23,8 @@ export interface Run {
   readonly answer: Signal<AnswerMessage>;
   /** Its place in the server's queue; null if it does not wait. */
   readonly position: Signal<number | null>;
+  /** Whether other streams of this browser come first. */
+  readonly behind: Signal<boolean>;
   /** Whether the connection was lost. */
   readonly interrupted: Signal<boolean>;
 }
@@ -80,7 +82,7 @@ export async function stopRun(id: string): Promise<void> {
   run.stopping = true;
   const { place } = run.latest;
   if (place !== null) await cancel(run, place.jobId);
-  else if (run.interrupted.value) run.abort.abort();
+  else if (run.interrupted.value || run.behind.value) run.abort.abort();
   // else it is cancelled as soon as its job is known
 }
 
@@ -98,6 +100,7 @@ function begin(answer: AnswerMessage): OwnRun {
   const run: OwnRun = {
     answer: signal(answer),
     position: signal(null),
+    behind: signal(false),
     interrupted: signal(false),
     abort: new AbortController(),
     release: receives(answer.id),
@@ -177,6 +180,7 @@ function failed(run: OwnRun, error: ApiError): End {
 function optionsOf(run: OwnRun): StreamOptions {
   return {
     signal: run.abort.signal,
+    onTurn: (waits) => (run.behind.value = waits),
     onStart(jobId) {
       run.interrupted.value = false;
       run.latest = { ...run.latest, place: { jobId, lastEventId: 0 } };
