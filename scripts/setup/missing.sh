@@ -51,7 +51,7 @@ has_cuda() { command -v "${CUDACXX:-nvcc}" >/dev/null || [[ -x ${CUDA_PATH:-/usr
 # The compiler of shaders, the loader with its headers, and the headers of SPIR-V.
 has_vulkan() {
     [[ -z ${VULKAN_SDK:-} ]] || return 0
-    command -v glslc >/dev/null && [[ -e /usr/include/vulkan/vulkan.hpp ]] &&
+    command -v glslc >/dev/null && grep -qs VK_EXT_layer_settings /usr/include/vulkan/vulkan_core.h &&
         compgen -G "/usr/*/cmake/SPIRV-Headers/SPIRV-HeadersConfig.cmake" >/dev/null
 }
 
@@ -64,7 +64,7 @@ lacks() {
         venv) what="the module venv of $python" ;;
         compiler) what="a C++ compiler" ;;
         cuda) what="the CUDA toolkit (nvcc)" ;;
-        vulkan) what="Vulkan's headers, loader and compiler of shaders (glslc)" ;;
+        vulkan) what="Vulkan's loader, compiler of shaders (glslc) and headers, 1.3.272 or later (Debian 12 has older ones)" ;;
     esac
     missing+=("$what")
     named="$(packages_of "$manager" "$part")"

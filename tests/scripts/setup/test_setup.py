@@ -125,6 +125,15 @@ def test_a_gpus_tools_are_asked_for(programs: Path) -> None:
     assert command_in(ended.stderr).endswith(" nvidia-cuda-toolkit")
 
 
+def test_vulkan_asks_for_its_packages_and_a_version(programs: Path) -> None:
+    add(programs, "apt-get")
+    add(programs, "c++")
+    ended = setup(programs, NEXA_BACKEND="vulkan")
+    assert "and headers, 1.3.272 or later" in ended.stderr
+    assert command_in(ended.stderr).endswith(" glslc libvulkan-dev spirv-headers")
+    assert setup(programs, "nonsense", NEXA_BACKEND="vulkan", VULKAN_SDK="/sdk").stderr.startswith("setup: extra: ")
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "message"),
     [
