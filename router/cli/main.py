@@ -33,6 +33,8 @@ WORDS = "words"
 EXIT_ERROR = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
+EXIT_UNREAD = 141
+"""As of a program that the signal SIGPIPE ends."""
 
 EXPECTED_ERRORS = (
     NoRunFolder,
@@ -65,6 +67,8 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(words)
     except OptionError as error:
         return _say(error, EXIT_USAGE)
+    except BrokenPipeError:  # whoever read the output has left, as head does
+        return EXIT_UNREAD
     except EXPECTED_ERRORS as error:
         return _say(error, EXIT_ERROR)
     except KeyboardInterrupt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import uuid
 from collections.abc import Callable, Mapping
@@ -12,8 +13,8 @@ from typing import IO, Any
 
 import httpx
 
-from router.client.errors import RequestRefused, ServerUnreachable
-from router.client.stream import AnswerStream, refusal
+from router.client.errors import AddressInvalid, AnswerMalformed, RequestRefused, ServerUnreachable, well_formed
+from router.client.stream import AnswerStream, read_whole, refusal
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 KEY_VARIABLE = "NEXA_API_KEY"
@@ -39,6 +40,9 @@ class ServerClient:
 
     ``ca_file`` is a certificate (PEM) that is trusted beside the usual ones; it need not exist. No proxy of the
     environment is used: a key must not go through one.
+
+    Raises:
+        AddressInvalid: ``url`` or ``key`` is of a form that no server has.
     """
 
     def __init__(
@@ -50,12 +54,12 @@ class ServerClient:
         ca_file: Path | None = None,
         timeout_s: float = 60.0,
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = _checked_url(url)
         self.address = socket_path or self.url
         transport = httpx.HTTPTransport(uds=socket_path, verify=_trusted(self.url, ca_file))
         self.http = httpx.Client(
             base_url=self.url,
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+            headers={"Authorization": f"Bearer {_checked_key(key)}"} if key else {},
             timeout=httpx.Timeout(timeout_s, connect=CONNECT_TIMEOUT_S),
             transport=transport,
         )
@@ -86,13 +90,15 @@ class ServerClient:
             ServerUnreachable, RequestRefused: as :meth:`get`.
         """
         request = self.http.build_request(method, path, json=body)
-        response = self.send(request)
+        response = self.send(request, stream=True)
+        answer = read_whole(response, self.address)
         if not response.is_success:
-            raise refusal(response, self.address)
+            raise refusal(response.status_code, answer, self.address)
         try:
-            return response.json()
-        except ValueError:
-            raise refusal(response, self.address) from None
+            with well_formed():
+                return json.loads(answer)
+        except AnswerMalformed:
+            raise refusal(response.status_code, answer, self.address) from None
 
     def send(self, request: httpx.Request, stream: bool = False) -> httpx.Response:
         """Send a request; returns its answer, whatever its status. With ``stream``, the body is still to be read.
@@ -136,9 +142,29 @@ class ServerClient:
         """
         answer = self.get("/v1/models" + (f"?kind={kind}" if kind else ""))
         try:
-            return [ModelFacts(row["id"], tuple(row["kinds"]), bool(row["ready"])) for row in answer["data"]]
-        except (KeyError, TypeError):
+            with well_formed():
+                return [ModelFacts(str(row["id"]), tuple(row["kinds"]), bool(row["ready"])) for row in answer["data"]]
+        except AnswerMalformed:
             raise RequestRefused(f"{self.address} is not a nexa server, or of a different version") from None
+
+
+def _checked_url(url: str) -> str:
+    """The URL without a slash at its end."""
+    try:
+        parsed = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        parsed = httpx.URL()
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise AddressInvalid(f"url: expected one such as {DEFAULT_URL}, got {url!r}")
+    return url.rstrip("/")
+
+
+def _checked_key(key: str) -> str:
+    """The key without blanks at its ends, such as the line end of a file."""
+    key = key.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise AddressInvalid("key: expected printable ASCII characters, got others")
+    return key
 
 
 def _form_text(value: Any) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class ClientError(Exception):
     """The server cannot be reached, refused the request, or its answer broke off."""
@@ -9,6 +12,10 @@ class ClientError(Exception):
 
 class ServerUnreachable(ClientError):
     """No server answers at the address."""
+
+
+class AddressInvalid(ClientError):
+    """The URL or the key is of a form that no server has."""
 
 
 class RequestRefused(ClientError):
@@ -22,3 +29,16 @@ class RequestRefused(ClientError):
 
 class StreamLost(ClientError):
     """A stream broke off, and the rest of it cannot be had."""
+
+
+class AnswerMalformed(ClientError):
+    """What came is no answer of a nexa server."""
+
+
+@contextmanager
+def well_formed() -> Iterator[None]:
+    """Turn what goes wrong in reading an answer of any form into :class:`AnswerMalformed`."""
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
+        raise AnswerMalformed("the answer is not that of a nexa server, or of a different version") from None

@@ -6,8 +6,14 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from router.client.errors import AnswerMalformed, well_formed
+
 DONE = "[DONE]"
 """The data of the event that ends a stream."""
+
+MAX_EVENT_BYTES = 256 * 1024**2
+"""Longest event. The largest pictures are shorter."""
+_MAX_ID_DIGITS = 18
 
 
 @dataclass(frozen=True)
@@ -20,8 +26,13 @@ class StreamEvent:
 
     @property
     def json(self) -> Any:
-        """The data, parsed."""
-        return json.loads(self.data)
+        """The data, parsed.
+
+        Raises:
+            AnswerMalformed: it is not JSON.
+        """
+        with well_formed():
+            return json.loads(self.data)
 
 
 @dataclass(frozen=True)
@@ -38,12 +49,24 @@ class EventReader:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest: list[bytes] = []
         self._fields: dict[str, list[str]] = {}
+        self._held_bytes = 0
 
     def read(self, arrived: bytes) -> list[StreamEvent | StreamComment]:
-        """The events and comments that end in ``arrived``."""
-        *lines, self._rest = (self._rest + arrived).split(b"\n")
+        """The events and comments that end in ``arrived``.
+
+        Raises:
+            AnswerMalformed: an event is too long.
+        """
+        self._held_bytes += len(arrived)
+        if self._held_bytes > MAX_EVENT_BYTES:
+            raise AnswerMalformed(f"an event of the answer is longer than {MAX_EVENT_BYTES} bytes")
+        self._rest.append(arrived)
+        if b"\n" not in arrived:
+            return []
+        *lines, rest = b"".join(self._rest).split(b"\n")
+        self._rest = [rest]
         found = []
         for line in lines:
             part = self._take(line.removesuffix(b"\r").decode("utf-8", "replace"))
@@ -62,11 +85,12 @@ class EventReader:
 
     def _event(self) -> StreamEvent | None:
         fields, self._fields = self._fields, {}
+        self._held_bytes = 0
         if "data" not in fields:
             return None
         number = fields.get("id", [""])[-1]
         return StreamEvent(
-            int(number) if number.isascii() and number.isdigit() else None,
+            int(number) if number.isascii() and number.isdigit() and len(number) <= _MAX_ID_DIGITS else None,
             fields.get("event", ["message"])[-1],
             "\n".join(fields["data"]),
         )

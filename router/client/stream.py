@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import httpx
 
-from router.client.errors import ClientError, RequestRefused, ServerUnreachable, StreamLost
+from router.client.errors import (
+    AnswerMalformed,
+    ClientError,
+    RequestRefused,
+    ServerUnreachable,
+    StreamLost,
+    well_formed,
+)
 from router.client.events import DONE, EventReader, StreamComment, StreamEvent
 
 RESUME_TIMEOUT_S = 60.0
 """How long a client tries to come back. The server keeps a stream for as long, unless its operator says otherwise."""
 
 RETRY_INTERVAL_S = 0.5
+MAX_ANSWER_BYTES = 64 * 1024**2
+"""Longest answer that is read whole."""
+_JOB_ID = re.compile(r"[\w-]{1,200}", re.ASCII)
 _GOES_ON = 200
 _HAS_ENDED = 204
 _LATER = (502, 503, 504)
@@ -60,6 +72,7 @@ class AnswerStream:
             ServerUnreachable: no server answers.
             RequestRefused: the server answered with an error, or the stream ended with one.
             StreamLost: the stream broke off, and the rest cannot be had.
+            AnswerMalformed: it is not a stream of a nexa server.
         """
         response = self._begin()
         while True:
@@ -67,6 +80,8 @@ class AnswerStream:
                 yield from self._events(response)
             except httpx.TransportError as error:
                 reason = str(error)
+            except httpx.DecodingError as error:
+                raise AnswerMalformed(f"the answer cannot be decoded: {error}") from None
             else:
                 reason = "it ended too early"
             finally:
@@ -90,7 +105,8 @@ class AnswerStream:
     def _begin(self) -> httpx.Response:
         response = self._sender.send(self._request, stream=True)
         self._refuse_errors(response)
-        self.job_id = response.headers.get("X-Job-Id", "")
+        job_id = response.headers.get("X-Job-Id", "")
+        self.job_id = job_id if _JOB_ID.fullmatch(job_id) else ""
         return response
 
     def _events(self, response: httpx.Response) -> Iterator[StreamEvent]:
@@ -143,28 +159,46 @@ class AnswerStream:
     def _refuse_errors(self, response: httpx.Response) -> None:
         if response.is_success:
             return
-        try:
-            response.read()
-        except httpx.TransportError as error:
-            raise ServerUnreachable(f"no server answers at {self._sender.address} ({error})") from None
-        finally:
-            response.close()
-        raise refusal(response, self._sender.address)
+        address = self._sender.address
+        raise refusal(response.status_code, read_whole(response, address), address)
 
     def _find_job(self) -> str:
         """The id of the job of a request whose answer has not begun; empty if there is none."""
         wanted = self._request.headers["X-Request-ID"]
         rows = self._sender.ask("GET", "/v1/jobs")["data"]
-        return next((str(row["id"]) for row in rows if row["request_id"] == wanted), "")
+        with well_formed():
+            return next((str(row["id"]) for row in rows if row["request_id"] == wanted), "")
 
 
-def refusal(response: httpx.Response, address: str) -> RequestRefused:
-    """The error that an unsuccessful answer means, in the server's own words. Its body must be read."""
-    status = response.status_code
+def read_whole(response: httpx.Response, address: str) -> bytes:
+    """The body of an answer that does not stream, which is closed then.
+
+    Raises:
+        ServerUnreachable: it broke off.
+        AnswerMalformed: it is too long, or cannot be decoded.
+    """
+    body = bytearray()
     try:
-        error = response.json()["error"]
-        message, code = str(error["message"]), str(error.get("code") or "")
-    except (ValueError, KeyError, TypeError, AttributeError):
+        for arrived in response.iter_bytes():
+            body += arrived
+            if len(body) > MAX_ANSWER_BYTES:
+                raise AnswerMalformed(f"{address} answered with more than {MAX_ANSWER_BYTES} bytes")
+    except httpx.DecodingError as error:
+        raise AnswerMalformed(f"{address} answered what cannot be decoded: {error}") from None
+    except httpx.TransportError as error:
+        raise ServerUnreachable(f"no server answers at {address} ({error})") from None
+    finally:
+        response.close()
+    return bytes(body)
+
+
+def refusal(status: int, body: bytes, address: str) -> RequestRefused:
+    """The error that an unsuccessful answer means, in the server's own words."""
+    try:
+        with well_formed():
+            error = json.loads(body)["error"]
+            message, code = str(error["message"]), str(error.get("code") or "")
+    except AnswerMalformed:
         message, code = "not a nexa server, or a different version", ""
     return RequestRefused(f"{address} answered {status}: {message}", status, code)
 
@@ -172,7 +206,8 @@ def refusal(response: httpx.Response, address: str) -> RequestRefused:
 def _failure(event: StreamEvent) -> RequestRefused:
     """The error that ended a stream."""
     try:
-        error = event.json["error"]
-        return RequestRefused(str(error["message"]), code=str(error.get("code") or ""))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        with well_formed():
+            error = event.json["error"]
+            return RequestRefused(str(error["message"]), code=str(error.get("code") or ""))
+    except AnswerMalformed:
         return RequestRefused("the server ended the answer with an error")

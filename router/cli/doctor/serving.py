@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import ssl
@@ -20,6 +21,7 @@ from shared.settings import ServerOptions
 PROBE_TIMEOUT_S = 3.0
 LOCALHOST = "127.0.0.1"
 DEFAULT_PORT: int = ServerOptions.model_fields["port"].default
+_HEALTHY = {"status": "ok"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +68,14 @@ def _is_nexa(url: str) -> bool:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        with httpx.Client(transport=httpx.HTTPTransport(verify=context), timeout=PROBE_TIMEOUT_S) as client:
-            answer = client.get(f"{url}/health")
-            return answer.status_code == 200 and answer.json() == {"status": "ok"} and "x-request-id" in answer.headers
-    except (httpx.HTTPError, ValueError):
+        with (
+            httpx.Client(transport=httpx.HTTPTransport(verify=context), timeout=PROBE_TIMEOUT_S) as client,
+            client.stream("GET", f"{url}/health") as answer,
+        ):
+            # Another program may send anything, without an end. Our answer comes at once.
+            first = next(answer.iter_bytes(), b"")
+            return answer.status_code == 200 and "x-request-id" in answer.headers and json.loads(first) == _HEALTHY
+    except (httpx.HTTPError, ValueError, RecursionError):
         return False
 
 

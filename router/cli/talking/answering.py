@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from router.cli.talking.conversation import Conversation, ThoughtStyle
 from router.cli.talking.terminal import DIM, ScreenOutput
 from router.client.connection import ServerClient
+from router.client.errors import well_formed
 
 CHAT_PATH = "/v1/chat/completions"
 
@@ -19,6 +20,19 @@ class ShownAnswer:
 
     text: str
     finish: str
+
+
+@dataclass(frozen=True, slots=True)
+class _ChatDelta:
+    thought: str
+    words: str
+    finish: str
+
+    @classmethod
+    def of(cls, choice: dict[str, Any]) -> Self:
+        delta = choice["delta"]
+        found = (delta.get("reasoning_content"), delta.get("content"), choice.get("finish_reason"))
+        return cls(*(one if isinstance(one, str) else "" for one in found))
 
 
 class AnswerPrinter:
@@ -32,12 +46,17 @@ class AnswerPrinter:
         self._thinking_since_s: float | None = None
 
     def show(self, chunk: dict[str, Any]) -> None:
-        """Show one chunk of the stream."""
-        for choice in chunk.get("choices", []):
-            delta = choice["delta"]
-            self._think(delta.get("reasoning_content") or "")
-            self._say(delta.get("content") or "")
-            self.finish = choice.get("finish_reason") or self.finish
+        """Show one chunk of the stream.
+
+        Raises:
+            AnswerMalformed: it is none.
+        """
+        with well_formed():
+            deltas = [_ChatDelta.of(choice) for choice in chunk.get("choices", [])]
+        for delta in deltas:
+            self._think(delta.thought)
+            self._say(delta.words)
+            self.finish = delta.finish or self.finish
 
     def end(self) -> None:
         """End the line of the answer, and the thought, if that was all."""
@@ -93,6 +112,9 @@ def answer(
         stream.cancel()
         if not interruptible:
             raise
+    except OSError:  # nobody reads what is written
+        stream.cancel()
+        raise
     finally:
         printer.end()
         conversation.answer(printer.text)

@@ -59,7 +59,7 @@ def _chat(args: argparse.Namespace) -> int:
     names = [word for word in args.words if word != STDIN]
     if len(names) > 1:
         raise OptionError(f"MODEL: expected one model, got {len(names)}")
-    one_shot = args.message is not None or STDIN in args.words or not sys.stdin.isatty()
+    one_shot = args.message is not None or STDIN in args.words or not (sys.stdin and sys.stdin.isatty())
     text = _asked(args, reads_stdin=STDIN in args.words or args.message is None) if one_shot else ""
     with connect(args) as client:
         models = models_of(client, JobKind.TEXT)
@@ -89,7 +89,7 @@ def _parameters(args: argparse.Namespace) -> dict[str, Any]:
 def _asked(args: argparse.Namespace, reads_stdin: bool) -> str:
     """The question: the message, what comes through stdin, or both."""
     try:
-        parts = [args.message or "", sys.stdin.read().strip() if reads_stdin else ""]
+        parts = [args.message or "", sys.stdin.read().strip() if reads_stdin and sys.stdin else ""]
     except UnicodeDecodeError:
         raise OptionError("-: expected text in UTF-8 on stdin, got other bytes") from None
     text = "\n\n".join(part for part in parts if part)

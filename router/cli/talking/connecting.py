@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 from urllib.parse import quote
 
 from router.cli.data_folder import authority_file
 from router.client.connection import DEFAULT_URL, KEY_VARIABLE, ModelFacts, ServerClient
-from router.client.errors import RequestRefused, ServerUnreachable
+from router.client.errors import AddressInvalid, RequestRefused, ServerUnreachable
 from shared.errors import ModelError
 from shared.kinds import JobKind
+from shared.settings.option import OptionError
 
 URL_VARIABLE = "NEXA_URL"
+
+_FILES = ("output", "source")
+"""Options that name files, whose names may be any bytes."""
 
 _EXAMPLES = {
     JobKind.TEXT: "nexa server smollm2",
@@ -31,8 +36,28 @@ def add_server_options(parser: argparse.ArgumentParser) -> None:
 
 
 def connect(args: argparse.Namespace) -> ServerClient:
-    """A client of the server that ``args`` names."""
-    return ServerClient(args.url, os.environ.get(KEY_VARIABLE, ""), ca_file=authority_file())
+    """A client of the server that ``args`` names.
+
+    Raises:
+        OptionError: the URL or the key is none, or an option cannot be sent.
+    """
+    for name, value in vars(args).items():
+        _check_sendable(name, value)
+    try:
+        return ServerClient(args.url, os.environ.get(KEY_VARIABLE, ""), ca_file=authority_file())
+    except AddressInvalid as error:
+        raise OptionError(str(error)) from None
+
+
+def _check_sendable(name: str, value: object) -> None:
+    flag = f"--{name.replace('_', '-')}"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise OptionError(f"{flag}: expected a finite number, got {value}")
+    if isinstance(value, str) and name not in _FILES and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise OptionError(f"{flag}: expected text in UTF-8, got other bytes") from None
 
 
 def models_of(client: ServerClient, kind: JobKind) -> list[ModelFacts]:

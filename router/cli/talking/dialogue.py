@@ -60,7 +60,12 @@ class Dialogue:
         """Talk until the user leaves."""
         try:
             while True:
-                text = self._read()
+                try:
+                    text = self._read()
+                    text.encode()
+                except UnicodeError:
+                    self._output.say("nexa: expected text in UTF-8, got other bytes")
+                    continue
                 if text.startswith("/"):
                     self._obey(text)
                 elif text:
@@ -129,11 +134,13 @@ class Dialogue:
         if not name:
             self._output.say("/save: FILE is required")
             return
-        path = Path(name).expanduser()
         try:
+            path = Path(name).expanduser()
             self._conversation.save(path)
         except OSError as error:
-            self._output.say(f"/save: {path}: {error.strerror or error}")
+            self._output.say(f"/save: {name}: {error.strerror or error}")
+        except (ValueError, RuntimeError) as error:  # a name that no file can have; a home folder of nobody
+            self._output.say(f"/save: {name}: {error}")
         else:
             self._output.write(escaped(f"saved: {path}") + "\n")
 

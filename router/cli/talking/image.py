@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from router.cli.talking.connecting import add_server_options, connect, models_of, with_hint
-from router.cli.talking.terminal import ScreenOutput
+from router.cli.talking.terminal import ScreenOutput, harmless
 from router.client.connection import ServerClient
-from router.client.errors import RequestRefused, StreamLost
+from router.client.errors import RequestRefused, StreamLost, well_formed
 from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.settings.option import OptionError
@@ -82,16 +82,19 @@ def _paint(client: ServerClient, fields: dict[str, Any], source: Path | None) ->
         if source is None:
             stream = client.stream("/v1/txt2img", fields, on_notice=output.notice)
         else:
-            files = {"image": (source.name, opened.enter_context(source.open("rb")))}
+            files = {"image": (harmless(source.name), opened.enter_context(source.open("rb")))}
             stream = client.stream("/v1/img2img", fields, files, on_notice=output.notice)
         output.notice("waiting …")
         try:
             for event in stream:
                 found = event.json
-                if str(found.get("type", "")).endswith(".progress"):
-                    output.notice(progress_line(found["step"], found["steps"]))
-                elif str(found.get("type", "")).endswith(".completed"):
-                    return int(found["seed"]), base64.b64decode(found["b64_json"])
+                with well_formed():
+                    kind = str(found.get("type", ""))
+                    if kind.endswith(".completed"):
+                        return int(found["seed"]), base64.b64decode(found["b64_json"], validate=True)
+                    line = progress_line(int(found["step"]), int(found["steps"])) if kind.endswith(".progress") else ""
+                if line:
+                    output.notice(line)
         except KeyboardInterrupt:
             stream.cancel()
             raise
@@ -104,7 +107,7 @@ def _paint(client: ServerClient, fields: dict[str, Any], source: Path | None) ->
 
 def progress_line(step: int, steps: int, width: int = 30) -> str:
     """A bar of ``width`` characters for the steps done."""
-    done = width * step // max(1, steps)
+    done = min(width, width * max(0, step) // max(1, steps))
     return f"[{'#' * done}{'.' * (width - done)}] step {step} of {steps}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import TextIO
@@ -36,7 +37,7 @@ class ScreenOutput:
     """
 
     def __init__(self, stream: TextIO | None = None, notices: TextIO | None = None) -> None:
-        self._stream = sys.stdout if stream is None else stream
+        self._stream = (sys.stdout or io.StringIO()) if stream is None else stream
         self._notices = sys.stderr if notices is None else notices
         self.is_terminal = self._stream.isatty()
         self.styled = self.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -50,7 +51,9 @@ class ScreenOutput:
             return
         self.clear_notice()
         shown = harmless(text) if self.is_terminal else text
-        self._stream.write(f"{style}{shown}{PLAIN}" if style and self.styled else shown)
+        shown = f"{style}{shown}{PLAIN}" if style and self.styled else shown
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        self._stream.write(shown.encode(encoding, "backslashreplace").decode(encoding))
         self._stream.flush()
         self._at_line_start = text.endswith("\n")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,9 +13,9 @@ from typing import Any
 
 from router.api.audio.subtitles import srt, timestamp, vtt
 from router.cli.talking.connecting import add_server_options, connect, models_of, with_hint
-from router.cli.talking.terminal import ScreenOutput
+from router.cli.talking.terminal import ScreenOutput, harmless
 from router.client.connection import ServerClient
-from router.client.errors import RequestRefused
+from router.client.errors import RequestRefused, well_formed
 from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.settings.option import OptionError
@@ -48,12 +49,17 @@ class ReceivedTranscript:
     last: dict[str, Any] = field(default_factory=dict)
 
     def add(self, event: dict[str, Any]) -> None:
-        """Take an event of the stream."""
-        if event.get("type") == "transcript.text.delta":
-            start_s, end_s = float(event["start"]), float(event["end"])
-            self.segments.append(Segment(0, start_s, end_s, event["delta"], [], 0.0, 0.0, 0.0, 0.0))
-        elif event.get("type") == "transcript.text.done":
-            self.last = event
+        """Take an event of the stream.
+
+        Raises:
+            AnswerMalformed: it is none.
+        """
+        with well_formed():
+            if event.get("type") == "transcript.text.delta":
+                start_s, end_s = _time(event["start"]), _time(event["end"])
+                self.segments.append(Segment(0, start_s, end_s, str(event["delta"]), [], 0.0, 0.0, 0.0, 0.0))
+            elif event.get("type") == "transcript.text.done":
+                self.last = {**event, "text": str(event.get("text", ""))}
 
     def rendered(self) -> str:
         """The transcript in its form, which only grows while more comes; JSON is empty until the end."""
@@ -73,6 +79,14 @@ class ReceivedTranscript:
         ]
         facts = {name: self.last.get(name) for name in ("language", "duration")}
         return {"file": self.file, **facts, "text": self.last.get("text", "").strip(), "segments": segments}
+
+
+def _time(given: Any) -> float:
+    """Seconds, as a number that can be written as a time."""
+    seconds = float(given)
+    if not math.isfinite(seconds):
+        raise ValueError(seconds)
+    return seconds
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -139,7 +153,7 @@ def _write_down(
     output = ScreenOutput()
     received, written = ReceivedTranscript(str(path), form), ""
     with path.open("rb") as file:
-        stream = client.stream(endpoint, body, {"file": (path.name, file)}, on_notice=output.notice)
+        stream = client.stream(endpoint, body, {"file": (harmless(path.name), file)}, on_notice=output.notice)
         output.notice(f"{path.name}: sending …")
         try:
             for event in stream:
@@ -152,6 +166,9 @@ def _write_down(
         except KeyboardInterrupt:
             stream.cancel()
             raise
+        except OSError:  # nobody reads what is written
+            stream.cancel()
+            raise
         except RequestRefused as error:
             raise RequestRefused(f"{path}: {with_hint(error)}", error.status, error.code) from None
         finally:
@@ -159,5 +176,5 @@ def _write_down(
     if target is None:
         output.write(received.rendered()[len(written) :])
     else:
-        target.write_text(received.rendered(), encoding="utf-8")
+        target.write_text(received.rendered(), encoding="utf-8", errors="backslashreplace")
         output.say(f"{path}: written to {target}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import socketserver
 import threading
@@ -52,8 +53,20 @@ class Silent(socketserver.BaseRequestHandler):
         self.request.close()
 
 
-def test_another_program() -> None:
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Silent) as other:
+class Endless(socketserver.BaseRequestHandler):
+    """Answers without an end."""
+
+    def handle(self) -> None:
+        self.request.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                self.request.sendall(b" " * 10_000)
+
+
+@pytest.mark.parametrize("handler", [Silent, Endless])
+def test_another_program(handler: type[socketserver.BaseRequestHandler]) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as other:
+        other.daemon_threads = True
         threading.Thread(target=other.serve_forever, daemon=True).start()
         port = other.server_address[1]
         found = examine_port(port)
