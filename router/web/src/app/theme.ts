@@ -1,6 +1,8 @@
 /** Light or dark: the system's choice, unless the user chose in this browser. */
 import { effect, signal } from "@preact/signals";
 
+import { remember, remembered } from "../ui/remembered";
+
 export type Theme = "system" | "light" | "dark";
 
 const NAME = "nexa.theme";
@@ -11,11 +13,7 @@ export const theme = signal<Theme>(stored());
 export function nextTheme(): void {
   const next = THEMES[(THEMES.indexOf(theme.value) + 1) % THEMES.length];
   theme.value = next ?? "system";
-  try {
-    localStorage.setItem(NAME, theme.value);
-  } catch (error) {
-    console.warn("storage is not available", error);
-  }
+  remember(NAME, theme.value);
 }
 
 export function applyTheme(): void {
@@ -26,10 +24,6 @@ export function applyTheme(): void {
 }
 
 function stored(): Theme {
-  try {
-    const found = localStorage.getItem(NAME);
-    return THEMES.find((known) => known === found) ?? "system";
-  } catch {
-    return "system"; // storage is forbidden
-  }
+  const found = remembered(NAME);
+  return THEMES.find((known) => known === found) ?? "system";
 }

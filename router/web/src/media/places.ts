@@ -3,6 +3,7 @@
  * one reader.
  */
 import { ApiError } from "../api/errors";
+import { ofTab, remember, rememberedJson } from "../ui/remembered";
 
 export interface Place {
   /** Null until the server has accepted the request. */
@@ -48,21 +49,12 @@ export class Places {
   }
 
   #read(): Record<string, Place> {
-    try {
-      const found: unknown = JSON.parse(sessionStorage.getItem(this.#name) ?? "{}");
-      return isPlaces(found) ? found : {};
-    } catch (error) {
-      console.warn("storage is not available", error);
-      return {};
-    }
+    const found = rememberedJson(this.#name, ofTab);
+    return isPlaces(found) ? found : {};
   }
 
   #write(): void {
-    try {
-      sessionStorage.setItem(this.#name, JSON.stringify(this.#places));
-    } catch (error) {
-      console.warn("storage is not available", error);
-    }
+    remember(this.#name, JSON.stringify(this.#places), ofTab);
   }
 }
 

@@ -2,21 +2,15 @@
 import { effect, signal } from "@preact/signals";
 
 import { modelsOf, type ServedModel } from "../api/server";
+import { remember, rememberedJson } from "../ui/remembered";
 import { LANGUAGES } from "./languages";
 import type { SpeechWish } from "./work/runner";
 
 const NAME = "nexa.speech.options";
-const OTHERWISE: SpeechWish = { task: "transcribe", model: "", language: "" };
 
 export const options = signal<SpeechWish>(stored());
 
-effect(() => {
-  try {
-    localStorage.setItem(NAME, JSON.stringify(options.value));
-  } catch (error) {
-    console.warn("storage is not available", error);
-  }
-});
+effect(() => remember(NAME, JSON.stringify(options.value)));
 
 /** The models that write down what they hear. */
 export function hearingModels(): readonly ServedModel[] {
@@ -32,14 +26,10 @@ export function currentWish(): SpeechWish {
 }
 
 function stored(): SpeechWish {
-  try {
-    const found = JSON.parse(localStorage.getItem(NAME) ?? "{}") as Partial<Record<keyof SpeechWish, unknown>> | null;
-    return {
-      task: found?.task === "translate" ? "translate" : "transcribe",
-      model: typeof found?.model === "string" ? found.model : "",
-      language: LANGUAGES.find((code) => code === found?.language) ?? "",
-    };
-  } catch {
-    return OTHERWISE; // storage is forbidden, or holds something else
-  }
+  const found = rememberedJson(NAME) as Partial<Record<keyof SpeechWish, unknown>> | null;
+  return {
+    task: found?.task === "translate" ? "translate" : "transcribe",
+    model: typeof found?.model === "string" ? found.model : "",
+    language: LANGUAGES.find((code) => code === found?.language) ?? "",
+  };
 }

@@ -8,6 +8,15 @@ export function remembered(name: string, storage: () => Storage = local): string
   }
 }
 
+/** What was kept as JSON; null if there is none, or something else. */
+export function rememberedJson(name: string, storage: () => Storage = local): unknown {
+  try {
+    return JSON.parse(remembered(name, storage) ?? "null");
+  } catch {
+    return null; // not written by this page
+  }
+}
+
 export function remember(name: string, value: string, storage: () => Storage = local): void {
   try {
     storage().setItem(name, value);

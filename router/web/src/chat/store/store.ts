@@ -1,6 +1,7 @@
 /** The chats as the page shows them, and all changes to them. */
 import { signal } from "@preact/signals";
 
+import { checkedSettings } from "./checked";
 import { ChatDatabase } from "./database";
 import { Tabs } from "./tabs";
 import { anyEnd, type Messages, newestEnd } from "./tree";
@@ -45,7 +46,7 @@ export async function startStore(): Promise<void> {
   );
   try {
     const found = await (await database()).value(SETTINGS);
-    if (found !== undefined) defaults.value = { ...NO_SETTINGS, ...(found as Partial<Settings>) };
+    defaults.value = checkedSettings(found);
     await rereadList();
   } catch (error) {
     chats.value = [];

@@ -1,4 +1,6 @@
 /** What a user asks of a picture, as the form has it. */
+import { remember, rememberedJson } from "../../ui/remembered";
+
 export interface PictureSettings {
   readonly prompt: string;
   readonly negativePrompt: string;
@@ -78,20 +80,12 @@ const NAME = "nexa.pictures.settings";
 
 /** The settings that the form had when it was last used in this browser. */
 export function storedSettings(): PictureSettings {
-  try {
-    const found: unknown = JSON.parse(localStorage.getItem(NAME) ?? "{}");
-    return typeof found === "object" && found !== null ? withinBounds({ ...DEFAULTS, ...found }) : DEFAULTS;
-  } catch {
-    return DEFAULTS; // storage is forbidden, or holds something else
-  }
+  const found = rememberedJson(NAME);
+  return typeof found === "object" && found !== null ? withinBounds({ ...DEFAULTS, ...found }) : DEFAULTS;
 }
 
 export function storeSettings(settings: PictureSettings): void {
-  try {
-    localStorage.setItem(NAME, JSON.stringify(settings));
-  } catch (error) {
-    console.warn("storage is not available", error);
-  }
+  remember(NAME, JSON.stringify(settings));
 }
 
 /** `given` with every value replaced that the API would refuse. Its values may have any type. */
