@@ -2,7 +2,7 @@
 import type { ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
-import { whenOnline } from "../api/connection";
+import { pause, whenOnline } from "../api/connection";
 import { texts } from "../texts";
 import type { Route, ViewName } from "./route";
 
@@ -19,6 +19,8 @@ const LOADERS: Readonly<Record<ViewName, () => Promise<View>>> = {
   status: async () => (await import("../status/view")).StatusView,
   help: async () => (await import("../help/view")).HelpView,
 };
+
+const RETRY_MS = 1500;
 
 const loaded = new Map<ViewName, View>();
 
@@ -39,7 +41,7 @@ async function load(name: ViewName): Promise<void> {
       return;
     } catch (error) {
       console.warn(`view ${name} was not loaded`, error);
-      await new Promise((resolve) => setTimeout(resolve, 1500));
+      await pause(RETRY_MS);
       await whenOnline();
     }
   }

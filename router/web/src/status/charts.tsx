@@ -5,6 +5,7 @@ import { texts } from "../texts";
 import { Chart, type Series } from "./chart";
 import { type Column, type Curves, latest, type Load } from "./curves";
 import { count, duration, percent, rate } from "./format";
+import { Panel } from "./panel";
 
 const SPANS_S = [60, 300, 900] as const;
 
@@ -17,9 +18,10 @@ export function Charts({ curves }: { readonly curves: Curves }) {
   const load = curves.models[model] ?? curves.total;
   const shared = { at: curves.at, spanS };
   return (
-    <section class="panel" aria-labelledby="status-load">
-      <div class="panel-head">
-        <h2 id="status-load">{words.title}</h2>
+    <Panel
+      name="load"
+      title={words.title}
+      tools={
         <div class="panel-tools">
           {models.length > 1 && (
             <label>
@@ -40,7 +42,8 @@ export function Charts({ curves }: { readonly curves: Curves }) {
             ))}
           </div>
         </div>
-      </div>
+      }
+    >
       <div class="charts">
         <Chart {...shared} title={words.tokens} series={tokenSeries(curves, model)} format={rate} leastMax={5} />
         <Chart {...shared} title={words.requests} series={requestSeries(load)} format={whole} leastMax={2} />
@@ -60,7 +63,7 @@ export function Charts({ curves }: { readonly curves: Curves }) {
         />
         <Chart {...shared} title={words.machine} series={machineSeries(curves)} format={percent} max={1} />
       </div>
-    </section>
+    </Panel>
   );
 }
 

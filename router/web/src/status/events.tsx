@@ -4,6 +4,7 @@ import { useState } from "preact/hooks";
 import { texts } from "../texts";
 import type { WorkerEvent } from "./curves";
 import { duration, timeOfDay } from "./format";
+import { Panel } from "./panel";
 import { State } from "./state";
 
 const FEW = 8;
@@ -14,15 +15,17 @@ export function Events({ events }: { readonly events: readonly WorkerEvent[] }) 
   const newest = events.toReversed();
   const shown = all ? newest : newest.slice(0, FEW);
   return (
-    <section class="panel" aria-labelledby="status-events">
-      <div class="panel-head">
-        <h2 id="status-events">{words.title}</h2>
-        {newest.length > FEW && (
+    <Panel
+      name="events"
+      title={words.title}
+      tools={
+        newest.length > FEW && (
           <button type="button" class="button small" aria-expanded={all} onClick={() => setAll(!all)}>
             {all ? words.fewer : words.all(newest.length)}
           </button>
-        )}
-      </div>
+        )
+      }
+    >
       <div class="card table-card">
         {shown.length === 0 ? (
           <p class="empty small">{words.none}</p>
@@ -39,7 +42,7 @@ export function Events({ events }: { readonly events: readonly WorkerEvent[] }) 
           </ol>
         )}
       </div>
-    </section>
+    </Panel>
   );
 }
 

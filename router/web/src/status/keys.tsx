@@ -10,6 +10,7 @@ import { Confirm } from "./confirm";
 import { count, dateTime } from "./format";
 import { KeyForm } from "./key_form";
 import type { StoredKey } from "./key_types";
+import { Panel } from "./panel";
 import { usePolled } from "./polling";
 
 const POLL_MS = 10_000;
@@ -21,17 +22,19 @@ export function Keys({ control }: { readonly control: boolean }) {
   const [revoked, setRevoked] = useState<string | null>(null);
   const keys = data?.data ?? [];
   return (
-    <section class="panel" aria-labelledby="status-keys">
-      <div class="panel-head">
-        <h2 id="status-keys">{words.title}</h2>
-        {control && (
+    <Panel
+      name="keys"
+      title={words.title}
+      tools={
+        control && (
           <button type="button" class="button small primary" onClick={() => setForm("new")}>
             <Icon name="plus" size={16} />
             {words.create}
           </button>
-        )}
-      </div>
-      {error !== null && <p class="notice bad">{error}</p>}
+        )
+      }
+      error={error}
+    >
       <div class="card table-card">
         {keys.length === 0 ? (
           <p class="empty small">{words.none}</p>
@@ -105,7 +108,7 @@ export function Keys({ control }: { readonly control: boolean }) {
         <KeyForm stored={form === "new" ? null : form} onClose={() => setForm(null)} onDone={refresh} />
       )}
       {revoked !== null && <Revoke name={revoked} onClose={() => setRevoked(null)} onDone={refresh} />}
-    </section>
+    </Panel>
   );
 }
 

@@ -2,15 +2,13 @@
 import type { ServedModel } from "../api/server";
 import { texts } from "../texts";
 import { compact, count, rate } from "./format";
+import { Panel } from "./panel";
 import { Bar, State } from "./state";
 
 export function Models({ models }: { readonly models: readonly ServedModel[] }) {
   const words = texts.status.models;
   return (
-    <section class="panel" aria-labelledby="status-models">
-      <div class="panel-head">
-        <h2 id="status-models">{words.title}</h2>
-      </div>
+    <Panel name="models" title={words.title}>
       <div class="card table-card">
         <table class="rows">
           <thead>
@@ -41,7 +39,7 @@ export function Models({ models }: { readonly models: readonly ServedModel[] }) 
           </tbody>
         </table>
       </div>
-    </section>
+    </Panel>
   );
 }
 

@@ -2,14 +2,12 @@
 import type { Queue } from "../api/server";
 import { texts } from "../texts";
 import { count } from "./format";
+import { Panel } from "./panel";
 
 export function Queues({ queues, all }: { readonly queues: readonly Queue[]; readonly all: boolean }) {
   const words = texts.status.queues;
   return (
-    <section class="panel" aria-labelledby="status-queues">
-      <div class="panel-head">
-        <h2 id="status-queues">{all ? words.title : words.own}</h2>
-      </div>
+    <Panel name="queues" title={all ? words.title : words.own}>
       <div class="card table-card">
         {queues.length === 0 ? (
           <p class="empty small">{words.none}</p>
@@ -46,6 +44,6 @@ export function Queues({ queues, all }: { readonly queues: readonly Queue[]; rea
           </table>
         )}
       </div>
-    </section>
+    </Panel>
   );
 }

@@ -2,10 +2,12 @@
 import { useState } from "preact/hooks";
 
 import { request } from "../api/client";
+import { pathOf } from "../api/url";
 import { texts } from "../texts";
 import { toast } from "../ui/toast";
 import { Confirm } from "./confirm";
 import { bytes } from "./format";
+import { Panel } from "./panel";
 import { attempt, usePolled } from "./polling";
 import { type Pull, Pulls } from "./pulls";
 
@@ -37,11 +39,7 @@ export function Store() {
     await Promise.all([pulls.refresh(), store.refresh()]);
   };
   return (
-    <section class="panel" aria-labelledby="status-store">
-      <div class="panel-head">
-        <h2 id="status-store">{words.title}</h2>
-      </div>
-      {(store.error ?? pulls.error) !== null && <p class="notice bad">{store.error ?? pulls.error}</p>}
+    <Panel name="store" title={words.title} error={store.error ?? pulls.error}>
       <div class="card stack">
         <PullForm onDone={pulls.refresh} />
         <Pulls pulls={pulls.data?.data ?? []} onChange={pulls.refresh} />
@@ -76,7 +74,7 @@ export function Store() {
           action={words.delete}
           onClose={() => setDeleted(null)}
           onConfirm={async () => {
-            await request(`v1/models/${deleted.split("/").map(encodeURIComponent).join("/")}`, { method: "DELETE" });
+            await request(`v1/models/${pathOf(deleted)}`, { method: "DELETE" });
             toast(words.deleted(deleted));
             await refresh();
           }}
@@ -84,7 +82,7 @@ export function Store() {
           {words.deleteMeans}
         </Confirm>
       )}
-    </section>
+    </Panel>
   );
 }
 

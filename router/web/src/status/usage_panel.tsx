@@ -3,6 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 
 import { texts } from "../texts";
 import { compact, count, duration } from "./format";
+import { Panel } from "./panel";
 import { usePolled } from "./polling";
 import {
   amount,
@@ -33,9 +34,10 @@ export function Usage({ all }: { readonly all: boolean }) {
     (name) => name === "tokens" || name === "requests" || rows.some((row) => amount(row, name)),
   );
   return (
-    <section class="panel" aria-labelledby="status-usage">
-      <div class="panel-head">
-        <h2 id="status-usage">{all ? words.title : words.own}</h2>
+    <Panel
+      name="usage"
+      title={all ? words.title : words.own}
+      tools={
         <div class="panel-tools">
           <label>
             <span class="visually-hidden">{words.measure}</span>
@@ -59,13 +61,14 @@ export function Usage({ all }: { readonly all: boolean }) {
             ))}
           </div>
         </div>
-      </div>
-      {error !== null && <p class="notice bad">{error}</p>}
+      }
+      error={error}
+    >
       <div class="card stack">
         {plotted.top === 0 ? <p class="empty small">{words.none}</p> : <Plot plotted={plotted} measure={measure} />}
         {rows.length > 0 && <Table rows={byKey(rows)} />}
       </div>
-    </section>
+    </Panel>
   );
 }
 

@@ -2,11 +2,13 @@
 import { useState } from "preact/hooks";
 
 import { request } from "../api/client";
+import { pathOf } from "../api/url";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
 import { toast } from "../ui/toast";
 import { Confirm } from "./confirm";
 import { bytes, count, percent, rate } from "./format";
+import { Panel } from "./panel";
 import { usePolled } from "./polling";
 import { Bar, State } from "./state";
 
@@ -45,17 +47,19 @@ export function Workers({ control }: { readonly control: boolean }) {
   const { data, error, refresh } = usePolled<{ readonly data: readonly Worker[] }>("v1/workers", POLL_MS);
   const [order, setOrder] = useState<Order | null>(null);
   return (
-    <section class="panel" aria-labelledby="status-workers">
-      <div class="panel-head">
-        <h2 id="status-workers">{words.title}</h2>
-        {control && (
+    <Panel
+      name="workers"
+      title={words.title}
+      tools={
+        control && (
           <button type="button" class="button small" onClick={() => setOrder({ verb: "restart", worker: null })}>
             <Icon name="refresh" size={16} />
             {words.restartAll}
           </button>
-        )}
-      </div>
-      {error !== null && <p class="notice bad">{error}</p>}
+        )
+      }
+      error={error}
+    >
       <div class="card table-card">
         <table class="rows">
           <thead>
@@ -91,7 +95,7 @@ export function Workers({ control }: { readonly control: boolean }) {
         </table>
       </div>
       {order !== null && <OrderDialog order={order} onClose={() => setOrder(null)} onDone={refresh} />}
-    </section>
+    </Panel>
   );
 }
 
@@ -189,9 +193,4 @@ function OrderDialog({ order, onClose, onDone }: OrderDialogProps) {
       {words.meaning[order.verb]}
     </Confirm>
   );
-}
-
-/** Names have slashes, which stay. */
-function pathOf(name: string): string {
-  return name.split("/").map(encodeURIComponent).join("/");
 }

@@ -1,7 +1,7 @@
 /** Sends orders to the server and follows their streams, some at a time; a reload of the page continues them. */
 import { signal } from "@preact/signals";
 
-import { whenOnline } from "../../api/connection";
+import { pause, whenOnline } from "../../api/connection";
 import { ApiError, isAbort, OfflineError } from "../../api/errors";
 import { openStream, resumeStream, type StreamOptions } from "../../api/stream";
 import { blobOfBase64 } from "../../media/blob_url";
@@ -167,7 +167,7 @@ async function watchQueue(id: string, jobId: string, signal: AbortSignal): Promi
     const position = await queuePosition(jobId);
     const then = works.value.find((work) => work.id === id);
     if (position !== null && then?.progress.steps === 0) change(id, { progress: { ...then.progress, position } });
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
 }
 
