@@ -4,7 +4,7 @@ import { type ComponentChildren, Fragment, h } from "preact";
 
 import { texts } from "../texts";
 import { CodeBlock } from "./code/code_block";
-import { CopyButton } from "./code/copy_button";
+import { CopyButton } from "../ui/copy_button";
 import { Formula, OpenFormula } from "./formulas/formula";
 import { Link, Picture } from "./link";
 import { MAX_NESTING } from "./parser";

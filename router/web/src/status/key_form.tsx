@@ -168,7 +168,6 @@ interface CreatedProps {
 
 function Created({ name, secret, onClose }: CreatedProps) {
   const words = texts.status.keys;
-  const copy = async () => toast((await copyText(secret)) ? words.copied : words.notCopied);
   return (
     <Dialog title={words.createdTitle(name)} onClose={onClose}>
       <p>{words.once}</p>
@@ -179,7 +178,7 @@ function Created({ name, secret, onClose }: CreatedProps) {
           class="button icon"
           aria-label={words.copy}
           title={words.copy}
-          onClick={() => void copy()}
+          onClick={() => void copyText(secret)}
         >
           <Icon name="copy" />
         </button>

@@ -65,7 +65,6 @@ function Item({ pull, onChange }: { readonly pull: Pull; readonly onChange: () =
 
 function Serve({ command }: { readonly command: string }) {
   const words = texts.status.store;
-  const copy = async () => toast((await copyText(command)) ? words.copied : words.notCopied);
   return (
     <div class="serve">
       <span class="soft">{words.toServe}</span>
@@ -75,7 +74,7 @@ function Serve({ command }: { readonly command: string }) {
         class="button small icon"
         aria-label={words.copy}
         title={words.copy}
-        onClick={() => void copy()}
+        onClick={() => void copyText(command)}
       >
         <Icon name="copy" size={16} />
       </button>

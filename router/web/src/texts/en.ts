@@ -16,6 +16,8 @@ export const en = {
     offline: "The server cannot be reached. Trying again …",
     cancel: "Cancel",
     close: "Close",
+    copied: "Copied.",
+    notCopied: "This browser does not let the page copy.",
     themes: { system: "Colours: as the system", light: "Colours: light", dark: "Colours: dark" },
   },
   key: {
@@ -37,8 +39,6 @@ export const en = {
     copyCode: "Copy the code",
     copyTable: "Copy the table",
     copyFormula: "Copy the formula",
-    copied: "Copied.",
-    notCopied: "This browser does not let the page copy.",
   },
   help: enHelp,
   chat: enChat,
@@ -213,8 +213,6 @@ export const en = {
       usedHere: "This page uses it from now on.",
       kept: "I have kept it",
       copy: "Copy",
-      copied: "Copied.",
-      notCopied: "This browser does not let the page copy.",
     },
     store: {
       title: "Models on this machine",
@@ -237,8 +235,6 @@ export const en = {
       deleteMeans: "Its files are removed from this machine. It can be fetched again.",
       deleted: (model: string) => `${model} is deleted.`,
       copy: "Copy",
-      copied: "Copied.",
-      notCopied: "This browser does not let the page copy.",
     },
   },
 };

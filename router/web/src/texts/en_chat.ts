@@ -94,8 +94,6 @@ export const enChat = {
   youSay: "You say",
   toEnd: "To the end",
   copy: "Copy",
-  copied: "Copied.",
-  notCopied: "The text could not be copied.",
   edit: "Edit",
   editLabel: "Your message",
   editAnswerLabel: "The answer",

@@ -46,7 +46,6 @@ export const enPictures = {
     use: "Use its settings",
     taken: "The form has the settings of that picture.",
     missing: "That file does not say how it was made.",
-    copied: "Copied",
   },
   mask: {
     title: "Mark what to paint anew",
@@ -101,6 +100,5 @@ export const enPictures = {
     settings: "Settings",
     place: (index: number, count: number) => `${index} of ${count}`,
     date: "Made",
-    fromInput: "from a picture",
   },
 };

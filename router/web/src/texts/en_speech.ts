@@ -49,7 +49,6 @@ export const enSpeech = {
   segment: (time: string) => `Text at ${time}`,
   playFrom: (time: string) => `Play from ${time}`,
   copy: "Copy",
-  copied: "Copied",
   download: "Download",
   delete: "Delete",
   reallyDelete: "Delete this transcript and its recording?",

@@ -5,7 +5,7 @@ import type { AnswerMessage } from "../store/types";
 import { firstTokenS, tokensPerS } from "../talk/speed";
 import type { AnswerActions } from "./answer";
 import { Branches } from "./branches";
-import { CopyButton } from "./copy_button";
+import { CopyButton } from "../../ui/copy_button";
 import { IconButton } from "./icon_button";
 import { ReadAloud } from "./read_aloud";
 
@@ -22,7 +22,7 @@ export function AnswerTools({ answer, messages, actions, onEdit }: AnswerToolsPr
   return (
     <div class="message-tools">
       <Branches messages={messages} message={answer} />
-      {answer.text !== "" && <CopyButton text={answer.text} />}
+      {answer.text !== "" && <CopyButton text={answer.text} label={words.copy} />}
       <ReadAloud text={answer.text} />
       {actions !== null && (
         <>

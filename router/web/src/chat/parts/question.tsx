@@ -7,7 +7,7 @@ import { Icon } from "../../ui/icon";
 import type { Messages } from "../store/tree";
 import type { AttachedFile, UserMessage } from "../store/types";
 import { Branches } from "./branches";
-import { CopyButton } from "./copy_button";
+import { CopyButton } from "../../ui/copy_button";
 import { EditForm } from "./edit_form";
 import { IconButton } from "./icon_button";
 
@@ -50,7 +50,7 @@ export function Question({ message, messages, onEdit }: QuestionProps) {
       {!edits && (
         <div class="message-tools">
           <Branches messages={messages} message={message} />
-          <CopyButton text={message.text} />
+          <CopyButton text={message.text} label={words.copy} />
           {onEdit !== null && <IconButton icon="edit" label={words.edit} onClick={() => setEdits(true)} />}
         </div>
       )}

@@ -7,7 +7,6 @@ import { saveFile } from "../../media/save";
 import { texts } from "../../texts";
 import { copyText } from "../../ui/copy";
 import { Icon, type IconName } from "../../ui/icon";
-import { toast } from "../../ui/toast";
 import { takeInput } from "../form/input";
 import { applySettings, change } from "../form/state";
 import { writeParameters } from "../settings/parameters";
@@ -114,9 +113,6 @@ function Facts({ picture, onClose, onDeleted }: FactsProps) {
   const words = texts.pictures.viewer;
   const deleting = useSignal(false);
   const { settings } = picture;
-  const copy = async (text: string) => {
-    if (await copyText(text)) toast(texts.pictures.parameters.copied);
-  };
   return (
     <div class="viewer-facts">
       <p class="viewer-prompt">{settings.prompt}</p>
@@ -145,8 +141,8 @@ function Facts({ picture, onClose, onDeleted }: FactsProps) {
             toForm();
           }}
         />
-        <FactButton icon="copy" label={words.copyPrompt} onClick={() => void copy(settings.prompt)} />
-        <FactButton icon="copy" label={words.copySettings} onClick={() => void copy(writeParameters(settings))} />
+        <FactButton icon="copy" label={words.copyPrompt} onClick={() => void copyText(settings.prompt)} />
+        <FactButton icon="copy" label={words.copySettings} onClick={() => void copyText(writeParameters(settings))} />
         <FactButton icon="trash" label={texts.pictures.gallery.delete} danger onClick={() => (deleting.value = true)} />
       </div>
       {deleting.value && (

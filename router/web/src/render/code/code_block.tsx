@@ -3,9 +3,9 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useMemo } from "preact/hooks";
 
 import { texts } from "../../texts";
+import { CopyButton } from "../../ui/copy_button";
 import { onDemand } from "../on_demand";
 import { codeText } from "../plain";
-import { CopyButton } from "./copy_button";
 import type { Piece } from "./highlighter";
 
 const MAX_NAME = 30;

@@ -2,7 +2,7 @@
 import { useEffect, useMemo } from "preact/hooks";
 
 import { texts } from "../../texts";
-import { CopyButton } from "../code/copy_button";
+import { CopyButton } from "../../ui/copy_button";
 import { onDemand } from "../on_demand";
 import { codeText } from "../plain";
 

@@ -10,7 +10,6 @@ import { texts } from "../../texts";
 import { copyText } from "../../ui/copy";
 import { Dialog } from "../../ui/dialog";
 import { Icon } from "../../ui/icon";
-import { toast } from "../../ui/toast";
 import { languageName } from "../languages";
 import { stateOf } from "../list";
 import { recordingOf } from "../work/kept";
@@ -170,11 +169,7 @@ function Buttons({ transcript, editing, onEdit }: ButtonsProps) {
         <Icon name={editing ? "check" : "edit"} size={16} />
         {editing ? words.editDone : words.edit}
       </button>
-      <button
-        type="button"
-        class="button small"
-        onClick={() => void copyText(textOf(transcript)).then((copied) => (copied ? toast(words.copied) : undefined))}
-      >
+      <button type="button" class="button small" onClick={() => void copyText(textOf(transcript))}>
         <Icon name="copy" size={16} />
         {words.copy}
       </button>

@@ -1,10 +1,8 @@
 /** Copies a text, and says so. */
 import { useEffect, useState } from "preact/hooks";
 
-import { texts } from "../../texts";
-import { copyText } from "../../ui/copy";
-import { Icon } from "../../ui/icon";
-import { toast } from "../../ui/toast";
+import { copyText } from "./copy";
+import { Icon } from "./icon";
 
 const SHOWN_MS = 2000;
 
@@ -16,9 +14,7 @@ export function CopyButton({ text, label }: { readonly text: string; readonly la
     return () => clearTimeout(timer);
   }, [copied]);
   const copy = async () => {
-    const done = await copyText(text).catch(() => false);
-    setCopied(done);
-    toast(done ? texts.render.copied : texts.render.notCopied);
+    setCopied(await copyText(text));
   };
   return (
     <button
