@@ -18,5 +18,5 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: { proxy: { "/v1": SERVER, "/health": SERVER } },
-  test: { environment: "happy-dom", include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
+  test: { environment: "happy-dom", css: true, include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
 });

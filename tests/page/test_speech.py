@@ -95,7 +95,7 @@ def test_a_recording_is_transcribed_and_its_files_are_the_servers(
 def test_a_click_on_a_word_plays_from_there_and_marks_what_is_heard(speech: Page) -> None:
     give(speech, JFK_FILE)
     heard(speech)
-    word = speech.locator(".word", has_text=re.compile("^country")).first
+    word = speech.locator(".heard", has_text=re.compile("^country")).first
     start_s = float(word.get_attribute("data-at") or "-1")
     assert 3 < start_s < 8
     player = speech.get_by_label("The recording")
@@ -103,9 +103,9 @@ def test_a_click_on_a_word_plays_from_there_and_marks_what_is_heard(speech: Page
     word.click()
     wait_until(lambda: audio(speech, "currentTime") >= start_s, "it plays from there")
     expect(word).to_have_class(re.compile("said"))
-    expect(speech.locator(".word.said")).to_have_count(1)
+    expect(speech.locator(".heard.said")).to_have_count(1)
     player.evaluate("audio => audio.playbackRate = 1")
-    expect(speech.locator(".word").last).to_have_class(re.compile("said"))  # it stays at the end
+    expect(speech.locator(".heard").last).to_have_class(re.compile("said"))  # it stays at the end
     expect(word).not_to_have_class(re.compile("said"))
     assert barriers(speech) == []
 
@@ -192,7 +192,7 @@ def test_a_recording_of_the_microphone_is_transcribed(server: RunningServer, chr
         expect(recording.get_by_text("0:12")).to_be_visible()
         page.get_by_role("button", name="Stop and transcribe").click()
         assert {"ask", "country", "you"} <= set(heard(page))
-        page.locator(".word").last.click()
+        page.locator(".heard").last.click()
         wait_until(lambda: audio(page, "currentTime") > 1, "it plays from the last word")
 
 

@@ -80,7 +80,7 @@ function RecordingNow({ recorder, onEnd }: { readonly recorder: Recorder; readon
     await take([file], durationS);
   };
   return (
-    <div class="microphone recording" role="group" aria-label={words.recording}>
+    <div class="microphone recorder" role="group" aria-label={words.recording}>
       <div class="recording-state">
         <span class="recording-dot" />
         <span class="time">{clock(recorder.elapsedS.value)}</span>

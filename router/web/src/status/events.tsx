@@ -34,7 +34,7 @@ export function Events({ events }: { readonly events: readonly WorkerEvent[] }) 
             {shown.map((event) => (
               <li key={`${event.worker} ${event.at} ${event.state}`}>
                 <time dateTime={new Date(event.at * 1000).toISOString()}>{timeOfDay(event.at)}</time>
-                <span class="name">{event.worker}</span>
+                <span class="row-name">{event.worker}</span>
                 <State state={event.state} />
                 <span class="soft">{sentence(event)}</span>
               </li>

@@ -62,7 +62,7 @@ export function Keys({ control }: { readonly control: boolean }) {
               {keys.map((key) => (
                 <tr key={key.id}>
                   <th scope="row" class="main-cell">
-                    <span class="name">
+                    <span class="row-name">
                       {key.name}
                       {key.admin && <span class="badge">{words.admin}</span>}
                       {key.name === server.value?.caller.key && <span class="badge">{words.own}</span>}

@@ -49,7 +49,7 @@ function Row({ model }: { readonly model: ServedModel }) {
   return (
     <tr>
       <th scope="row" class="main-cell">
-        <span class="name">{model.id}</span>
+        <span class="row-name">{model.id}</span>
         <span class="soft">{model.kinds.map(kindName).join(", ")}</span>
       </th>
       <td class={model.detail === "" ? undefined : "wide"} data-label={words.state}>

@@ -46,7 +46,7 @@ function Item({ pull, onChange }: { readonly pull: Pull; readonly onChange: () =
     }, toast);
   return (
     <li class="pull">
-      <span class="name">{pull.model}</span>
+      <span class="row-name">{pull.model}</span>
       {running ? <span class="soft">{progressOf(pull)}</span> : <State state={pull.state} />}
       <button
         type="button"

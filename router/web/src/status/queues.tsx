@@ -29,7 +29,7 @@ export function Queues({ queues, all }: { readonly queues: readonly Queue[]; rea
               {queues.map((queue) => (
                 <tr key={`${queue.user} ${queue.model}`}>
                   <th scope="row" class="main-cell">
-                    <span class="name">{queue.user}</span>
+                    <span class="row-name">{queue.user}</span>
                   </th>
                   <td data-label={words.model}>{queue.model}</td>
                   <td class="number" data-label={words.running}>

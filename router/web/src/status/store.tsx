@@ -49,7 +49,7 @@ export function Store() {
           <ul class="list">
             {models.map((model) => (
               <li key={model.id}>
-                <span class="name">{model.id}</span>
+                <span class="row-name">{model.id}</span>
                 <span class="soft">{[bytes(model.size_bytes), model.licence].filter(Boolean).join(" · ")}</span>
                 {model.served_as === null ? (
                   <button

@@ -10,7 +10,7 @@ export function Summary({ server, curves }: { readonly server: ServerState; read
   const used = curves === null ? null : latest(curves.machine.memory_used_bytes);
   const total = curves?.machine.memory_total_bytes ?? null;
   return (
-    <dl class="tiles">
+    <dl class="summary">
       <Tile name={words.models} value={`${count(ready)} / ${count(server.models.length)}`} note={words.ready} />
       <Tile
         name={words.running}
@@ -38,11 +38,11 @@ export function Summary({ server, curves }: { readonly server: ServerState; read
 
 function Tile({ name, value, note }: { readonly name: string; readonly value: string; readonly note: string }) {
   return (
-    <div class="card tile">
+    <div class="card summary-part">
       <dt>{name}</dt>
       <dd>
-        <span class="tile-value">{value}</span>
-        <span class="tile-note">{note}</span>
+        <span class="summary-value">{value}</span>
+        <span class="summary-note">{note}</span>
       </dd>
     </div>
   );

@@ -161,7 +161,7 @@ function Table({ rows }: { readonly rows: readonly UsageRow[] }) {
         {rows.map((row) => (
           <tr key={row.key ?? ""}>
             <th scope="row" class="main-cell">
-              <span class="name">{nameOf(row.key)}</span>
+              <span class="row-name">{nameOf(row.key)}</span>
             </th>
             {columns.map(([name, value]) => (
               <td key={name} class="number" data-label={name}>

@@ -111,7 +111,7 @@ function Row({ worker, onOrder }: RowProps) {
   return (
     <tr>
       <th scope="row" class="main-cell">
-        <span class="name">{worker.name}</span>
+        <span class="row-name">{worker.name}</span>
         {worker.pid !== null && <span class="soft">{words.process(worker.pid)}</span>}
       </th>
       <td class={detail === "" ? undefined : "wide"} data-label={words.state}>

@@ -174,7 +174,7 @@ function FactTable({ picture }: { readonly picture: KeptPicture }) {
     [words.viewer.date, new Date(picture.created).toLocaleString()],
   ];
   return (
-    <dl class="facts">
+    <dl class="picture-facts">
       {facts
         .filter(([, value]) => value !== "")
         .map(([name, value]) => (

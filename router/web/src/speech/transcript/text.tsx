@@ -76,7 +76,7 @@ function drawnSegment(segment: Segment, key: number, first: number, onPlay: () =
           startS === null ? (
             text
           ) : (
-            <span key={index} class="word" data-at={startS} data-word={number++}>
+            <span key={index} class="heard" data-at={startS} data-word={number++}>
               {text}
             </span>
           ),
