@@ -22,7 +22,7 @@ export interface Work extends WaitingPictures {
   readonly error: string | null;
 }
 
-/** A browser opens six connections to a server, and the rest of the page needs some of them. */
+/** Fewer than there are turns for streams (`api/turns.ts`): chats and transcripts need some too. */
 const MAX_STREAMS = 3;
 const POLL_MS = 1500;
 const CANCELLED = 499;
