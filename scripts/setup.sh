@@ -59,9 +59,9 @@ compilers() {
 }
 
 # stable-diffusion.cpp has its own names for GPUs.
+# shellcheck disable=SC2001
 flags_of() {
     case "$1" in
-        # shellcheck disable=SC2001  # an alternative is no pattern of the shell
         stable-diffusion-cpp-python) sed "s/GGML_\\(CUDA\\|VULKAN\\)=/SD_\\1=/g" <<<"$flags" ;;
         *) echo "$flags" ;;
     esac

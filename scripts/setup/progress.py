@@ -48,8 +48,8 @@ class PipProgress:
             size = int(float(download[2]) * _UNITS[download[3]])
             self.downloaded_bytes += size
             self.files += not download[1].endswith(".metadata")
-            self._name, self._size_bytes = download[1], size
             if size >= MIN_SHOWN_BYTES:
+                self._name, self._size_bytes = download[1], size
                 self.subject = f"downloading {self._name} ({megabytes(size)})"
         elif compiled := _COMPILED.match(line):
             self.subject, self._steps = "compiling", f"{compiled[1]} of {compiled[2]} steps"

@@ -52,6 +52,11 @@ def test_small_downloads_count_only_in_the_sum(tmp_path: Path) -> None:
     assert read.summary() == "downloaded 1.7 MB in 2 files"
 
 
+def test_a_small_download_leaves_the_line_to_the_large_one(tmp_path: Path) -> None:
+    lines = ["Downloading large.whl (16.3 MB)\n", "Downloading small.whl (30 kB)\n"]
+    assert progress(tmp_path, *lines).line() == "downloading large.whl (16.3 MB)"
+
+
 def test_without_a_download_there_is_no_summary(tmp_path: Path) -> None:
     assert progress(tmp_path, "Requirement already satisfied: numpy\n").summary() == ""
 
