@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import re
 from typing import TYPE_CHECKING
 
 from router.cli.certificates.serving import require_cryptography
@@ -15,6 +16,11 @@ from shared.settings.values import check_host_name
 
 if TYPE_CHECKING:
     from router.cli.certificates.issuing import ServerCertificate, TlsFiles
+
+
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_DNS_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?", re.ASCII | re.IGNORECASE)
+"""An authority for a name without letters, such as ``..``, could sign any."""
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -79,6 +85,8 @@ def _name(text: str) -> str:
         return text
     try:
         check_host_name(text)
+        if not _DNS_NAME.fullmatch(text):
+            raise ValueError(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
             f"expected a name such as ai.example.com, or an address, got {text!r}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -144,8 +144,11 @@ def _reason_to_renew(files: TlsFiles, authority: Authority, wanted: tuple[str, .
     try:
         certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
         certificate.verify_directly_issued_by(authority.certificate)
+        key = serialization.load_pem_private_key(files.key.read_bytes(), None)
     except Exception as error:  # cryptography raises its own and ValueError for what it cannot read or verify
         return f"the former one cannot be used ({type(error).__name__})"
+    if key.public_key() != certificate.public_key():  # two commands at once, or one that was interrupted
+        return "its key belongs to another one"
     if certificate.not_valid_after_utc - now < RENEWAL:
         return f"the former one ends on {certificate.not_valid_after_utc:%Y-%m-%d}"
     missing = [name for name in wanted if name not in _names_in(certificate)]

@@ -19,7 +19,7 @@ from router.cli.service.request import (
     variables_of_shell,
 )
 from router.cli.service.systemd import ServiceError, Systemd, become
-from router.cli.service.unit import Unit, settings_of
+from router.cli.service.unit import WRITTEN_BY, Unit, settings_of
 from router.keys.database import FILE_NAME
 from router.keys.store import KeyStore
 from shared.addresses import is_loopback
@@ -33,6 +33,8 @@ STOP_MARGIN_S = 30
 FIRST_FREE_PORT = 1024
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+_PRIVILEGED = ("root", "nobody")
+"""Names of users that every machine has: systemd takes such a user instead of a new one."""
 _GPU_NODES = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dri"))
 _GPU_GROUPS = ("render", "video")
 _OF_RUN = (
@@ -108,6 +110,8 @@ def _install(args: argparse.Namespace, server_parser: argparse.ArgumentParser) -
     if systemd.is_system:
         require_readable(unit.shown)
     file = systemd.unit_file(args.name)
+    if file.exists():
+        _require_own(file)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(unit.text())
     systemd.order("daemon-reload")
@@ -256,7 +260,14 @@ def _installed_unit(systemd: Systemd, name: str) -> Path:
     file = systemd.unit_file(name)
     if not file.exists():
         raise ServiceError(f"{name}: expected a service that was installed, got none: no {file}")
+    _require_own(file)
     return file
+
+
+def _require_own(file: Path) -> None:
+    """Refuse to replace, remove or use a unit of another program, with :class:`ServiceError`."""
+    if not file.read_text(errors="replace").startswith(WRITTEN_BY):
+        raise ServiceError(f"--name: expected a service of nexa, got that of {file}, which nexa has not written")
 
 
 def _systemd(args: argparse.Namespace) -> Systemd:
@@ -268,7 +279,7 @@ def _user_name() -> str:
 
 
 def _name(text: str) -> str:
-    if not _NAME.fullmatch(text):
+    if not _NAME.fullmatch(text) or text in _PRIVILEGED:
         raise argparse.ArgumentTypeError(f"expected a name such as nexa-2, got {text!r}")
     return text
 

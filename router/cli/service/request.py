@@ -14,6 +14,7 @@ from router.cli.data_folder import absolute
 from router.cli.server import load
 from router.cli.service.unit import HOMES
 from shared.interpreter import CODE_FOLDER
+from shared.logs.escaping import escaped
 from shared.settings.loading import MODEL_OPTIONS, LoadedOptions
 from shared.settings.model_argument import split_model_argument
 from shared.settings.option import VARIABLE_PREFIX, OptionError
@@ -25,6 +26,7 @@ HIDDEN_FROM_SYSTEM_UNITS = (*HOMES, Path("/tmp"), Path("/var/tmp"))
 OWN_FOLDERS = ("key_file", "state_folder", "output_folder")
 """Options that name what the server writes. A system unit may write nowhere else than in its own folders."""
 
+_ONNX = "onnx:"
 _PATH_VALUES = ("FILE", "FOLDER")
 
 
@@ -49,7 +51,7 @@ def read_request(parser: argparse.ArgumentParser, words: Sequence[str], is_syste
     Raises:
         OptionError: a wrong option, none that a service could have, or no model.
     """
-    asked = tuple(_with_absolute_paths(word) for word in words)
+    asked = tuple(_with_absolute_paths(_in_utf8(word)) for word in words)
     with _without_variables():
         loaded = load(parser, list(asked))
     options = loaded.options
@@ -105,9 +107,20 @@ def _without_variables() -> Iterator[None]:
         os.environ.update(kept)
 
 
+def _in_utf8(word: str) -> str:
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise OptionError(f"{escaped(word)}: expected UTF-8, as in all unit files, got other bytes") from None
+    return word
+
+
 def _with_absolute_paths(word: str) -> str:
     """The word, with the path of an existing file in it made absolute: ``./m.gguf@slots=4``, ``--config=my.toml``."""
     flag, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+    if value.startswith(_ONNX):
+        flag, value = flag + equals + _ONNX, value.removeprefix(_ONNX)
+        equals = ""
     path, _ = split_model_argument(value)
     rest = value.removeprefix(path)
     looks_like_path = "/" in path or Path(path).suffix
@@ -123,7 +136,7 @@ def absolute_link(path: str) -> Path:
 
 def _paths(parser: argparse.ArgumentParser, words: Sequence[str], loaded: LoadedOptions) -> Iterator[Path]:
     config = parser.parse_known_intermixed_args(list(words))[0].config
-    given = [config, *(model.spec.removeprefix("onnx:") for model in loaded.models)]
+    given = [config, *(model.spec.removeprefix(_ONNX) for model in loaded.models)]
     for name, option in OPTIONS.items():
         if option.spec.value.metavar in _PATH_VALUES:
             given.append(getattr(loaded.options, name))
@@ -132,7 +145,8 @@ def _paths(parser: argparse.ArgumentParser, words: Sequence[str], loaded: Loaded
     for path in given:
         if path and os.path.exists(os.path.expanduser(path)):
             if not os.path.isabs(path):
-                raise OptionError(f"{path} in {config}: expected an absolute path, since a service starts in no folder")
+                where = f"{path} in {config}" if config else path
+                raise OptionError(f"{where}: expected an absolute path, since a service starts in no folder")
             yield absolute_link(path)
 
 

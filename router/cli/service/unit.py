@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from router.cli.service.systemd import IDENTIFIER
+from shared.logs.escaping import escaped
 
 WATCHDOG_S = 90
 """Longer than a router may take to start, or to be missed and replaced by the supervisor."""
@@ -22,7 +23,11 @@ HOMES = (Path("/home"), Path("/root"), Path("/run/user"))
 """Folders that ``ProtectHome`` hides."""
 
 _PLAIN = re.compile(r"[\w@%+=:,./*-]+", re.ASCII)
-_ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t"}
+_ESCAPES = {chr(code): f"\\x{code:02x}" for code in (*range(1, 32), 127)} | {"\\": "\\\\", '"': '\\"'}
+"""Of the control characters, not only the line feed ends a line of a unit file."""
+
+WRITTEN_BY = "# Written by nexa service install"
+"""Beginning of each unit file that is ours."""
 
 _FOR_ALL = """\
 NoNewPrivileges=yes
@@ -95,7 +100,7 @@ class Unit:
         """The unit file."""
         target = "multi-user.target" if self.is_system else "default.target"
         return (
-            f"# Written by nexa service install, which replaces it. For changes of your own: {self._edit}\n"
+            f"{WRITTEN_BY}, which replaces it. For changes of your own: {self._edit}\n"
             f"{self._head()}\n[Service]\n{self._process()}\n{self._limits()}\n"
             f"{self._hardening()}\n[Install]\nWantedBy={target}\n"
         )
@@ -105,7 +110,8 @@ class Unit:
         return f"systemctl {'' if self.is_system else '--user '}edit {self.name}"
 
     def _head(self) -> str:
-        models = " ".join(self.models).replace("%", "%%")
+        # A line end would begin another setting, and a backslash at the end would go on with the next one.
+        models = escaped(" ".join(self.models)).replace("%", "%%").rstrip("\\")
         lines = [
             "[Unit]",
             f"Description=nexa server: {models}",

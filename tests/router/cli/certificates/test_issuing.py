@@ -16,6 +16,7 @@ import router.cli.certificates.issuing
 from router.cli.certificates.authority import certificate_pem, key_pem, load_authority
 from router.cli.certificates.errors import CertificateProblem
 from router.cli.certificates.issuing import TlsFiles, ensure_certificate
+from router.cli.main import main
 
 NOW = datetime.datetime.now(datetime.UTC)
 YEAR = datetime.timedelta(days=365)
@@ -57,6 +58,20 @@ def test_a_device_that_trusts_the_authority_trusts_the_server(files: TlsFiles, h
     shake_hands(files, host)
     with pytest.raises(ssl.SSLCertVerificationError, match=r"mismatch"):
         shake_hands(files, "192.168.1.6" if host[0].isdigit() else "other.local")
+
+
+def test_a_key_of_another_certificate_is_replaced(files: TlsFiles) -> None:
+    """Two commands at once, or one that was interrupted, leave such a pair: no server starts with it."""
+    ensure_certificate(files, NOW)
+    files.key.write_bytes(key_pem(ec.generate_private_key(ec.SECP256R1())))
+    assert ensure_certificate(files, NOW).reason == "its key belongs to another one"
+    shake_hands(files, "localhost")
+
+
+@pytest.mark.parametrize("name", ["..", ".", "-a", "a..b", "x" * 64, ".".join(["abcd"] * 60), "a/b"])
+def test_a_name_that_no_machine_can_have_is_refused(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main(["cert", f"--name={name}", "--new-ca"]) == 2
+    assert "--name: expected a name such as ai.example.com, or an address" in capsys.readouterr().err
 
 
 def test_keys_are_readable_by_their_owner_only(files: TlsFiles) -> None:

@@ -130,6 +130,39 @@ def test_what_systemd_would_read_otherwise_is_escaped() -> None:
     assert values(text, "Description") == ["nexa server: 100%%"]
 
 
+def test_no_word_can_begin_a_setting_of_its_own() -> None:
+    text = Unit("nexa", ["a\nUser=root", "b\rUser=root", "c\\"], ["python", "a\nb\rc\x7f"], False, 30).text()
+    assert values(text, "ExecStart") == [r'python "a\x0ab\x0dc\x7f"']
+    assert values(text, "Description") == [r"nexa server: a\nUser=root b\rUser=root c"]
+    assert "\r" not in text
+
+
+@pytest.mark.usefixtures("as_user")
+@pytest.mark.parametrize("words", [["install", "echo"], ["uninstall"]])
+def test_a_unit_of_another_program_stays_as_it_is(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("router.cli.service.systemd._RUNS", tmp_path)
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    unit = tmp_path / "systemd/user/backup.service"
+    unit.parent.mkdir(parents=True)
+    unit.write_text("[Service]\n")
+    assert main(["service", *words, "--name", "backup"]) == 1
+    assert "--name: expected a service of nexa, got that of" in capsys.readouterr().err
+    assert unit.read_text() == "[Service]\n"
+
+
+@pytest.mark.usefixtures("as_root")
+def test_a_relative_path_of_an_onnx_model_is_made_absolute(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "m.onnx").touch()
+    monkeypatch.chdir(tmp_path)
+    (command,) = values(printed_unit(capsys, "onnx:./m.onnx@slots=2"), "ExecStart")
+    assert command.endswith(f"server onnx:{tmp_path}/m.onnx@slots=2")
+
+
 @pytest.mark.usefixtures("as_root", "gpu")
 def test_gpus_are_allowed_where_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
     text = printed_unit(capsys, "smollm2")
@@ -175,6 +208,8 @@ def test_a_unit_of_a_user_claims_only_what_it_can_have(capsys: pytest.CaptureFix
         (["smollm2", "--bogus"], "--bogus: no such option"),
         (["smollm2", "--memory-max", "much"], "expected a size such as 12G, got 'much'"),
         (["smollm2", "--name", "../x"], "expected a name such as nexa-2, got '../x'"),
+        (["smollm2", "--name", "root"], "expected a name such as nexa-2, got 'root'"),
+        (["./\udcff.gguf"], "./\\udcff.gguf: expected UTF-8"),
     ],
 )
 def test_what_a_service_cannot_have_is_refused(
