@@ -6,11 +6,12 @@ import { linkTo, navigate } from "../app/route";
 import { DropZone } from "../media/drop_zone";
 import { isTouched } from "../media/pointer";
 import { Recorder, recordingFailure, recordingObstacle } from "../media/recorder";
+import { hearingModels } from "../media/speech";
 import { texts } from "../texts";
 import { Icon } from "../ui/icon";
 import { toast } from "../ui/toast";
 import { namedLanguages } from "./languages";
-import { currentWish, hearingModels, options } from "./options";
+import { currentWish, options } from "./options";
 import { clock } from "./transcript/subtitles";
 import { transcribe } from "./work/runner";
 

@@ -1,7 +1,7 @@
 /** What the user chose last for new transcripts, kept in this browser. */
 import { effect, signal } from "@preact/signals";
 
-import { modelsOf, type ServedModel } from "../api/server";
+import { hearingModels } from "../media/speech";
 import { remember, rememberedJson } from "../ui/remembered";
 import { LANGUAGES } from "./languages";
 import type { SpeechWish } from "./work/runner";
@@ -11,11 +11,6 @@ const NAME = "nexa.speech.options";
 export const options = signal<SpeechWish>(stored());
 
 effect(() => remember(NAME, JSON.stringify(options.value)));
-
-/** The models that write down what they hear. */
-export function hearingModels(): readonly ServedModel[] {
-  return modelsOf("speech").filter(({ outputs }) => outputs.includes("text"));
-}
 
 /** The options, with a model that is served, and a task that it can do. */
 export function currentWish(): SpeechWish {

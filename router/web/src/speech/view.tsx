@@ -3,10 +3,10 @@ import { useEffect } from "preact/hooks";
 
 import { server } from "../api/server";
 import type { ViewProps } from "../app/views";
+import { hearingModels } from "../media/speech";
 import { texts } from "../texts";
 import { TranscriptList } from "./list";
 import { NewTranscript } from "./new";
-import { hearingModels } from "./options";
 import "./speech.css";
 import { TranscriptView } from "./transcript/view";
 import { Voice } from "./voice/voice";

@@ -3,12 +3,11 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { request } from "../../api/client";
 import { ApiError, OfflineError } from "../../api/errors";
-import { server } from "../../api/server";
 import { type Recording, Recorder, recordingFailure, recordingObstacle } from "../../media/recorder";
+import { hearingModels } from "../../media/speech";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { toast } from "../../ui/toast";
-import { listeningModel } from "../talk/capabilities";
 
 const words = texts.chat;
 
@@ -18,8 +17,8 @@ export function Microphone({ onText }: { readonly onText: (text: string) => void
   const [state, setState] = useState<State>("idle");
   const recorder = useRef<Recorder | null>(null);
   useEffect(() => () => void recorder.current?.cancel(), []);
-  const model = listeningModel(server.value);
-  if (model === null) return null;
+  const [model] = hearingModels();
+  if (model === undefined) return null;
   const obstacle = recordingObstacle();
 
   const start = async () => {

@@ -1,12 +1,10 @@
 /** Reads an answer aloud, where the server has a model that speaks. */
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { request } from "../../api/client";
 import { ApiError, isAbort, OfflineError } from "../../api/errors";
-import { server } from "../../api/server";
+import { speak, speakingModels } from "../../media/speech";
 import { texts } from "../../texts";
 import { toast } from "../../ui/toast";
-import { speakingModel } from "../talk/capabilities";
 import { IconButton } from "./icon_button";
 
 interface Reading {
@@ -24,16 +22,14 @@ export function ReadAloud({ text }: { readonly text: string }) {
     setReads(false);
   };
   useEffect(() => stop, []);
-  const model = speakingModel(server.value);
-  if (model === null || text === "") return null;
+  const [model] = speakingModels();
+  if (model === undefined || text === "") return null;
   const start = async () => {
     const current: Reading = { abort: new AbortController(), sound: null };
     reading.current = current;
     setReads(true);
     try {
-      const body = { model: model.id, input: text };
-      const answer = await request("v1/audio/speech", { body, signal: current.abort.signal });
-      const url = URL.createObjectURL(await answer.blob());
+      const url = URL.createObjectURL(await speak(model.id, "", text, current.abort.signal));
       const sound = new Audio(url);
       current.sound = sound;
       sound.onended = () => {

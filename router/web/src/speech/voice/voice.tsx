@@ -5,10 +5,10 @@ import { useEffect, useRef } from "preact/hooks";
 import { ApiError, isAbort, OfflineError } from "../../api/errors";
 import { urlOfBlob } from "../../media/blob_url";
 import { fileName, saveFile } from "../../media/save";
+import { speak, speakingModels } from "../../media/speech";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { toast } from "../../ui/toast";
-import { speak, speakingModels } from "./speak";
 
 export function Voice() {
   const words = texts.speech.voice;
