@@ -53,7 +53,7 @@ def chat_view(page: Page, folder: Path) -> None:
     for message in exported["chats"][0]["messages"][1::2]:
         message |= {"state": "done", "error": None, "calls": []}
     (folder / "chats.json").write_text(json.dumps(exported))
-    page.locator("input[aria-label='Read chats from a file']").set_input_files(folder / "chats.json")
+    page.locator("input[aria-label='Load chats from a file']").set_input_files(folder / "chats.json")
     page.get_by_role("link", name="Everything", include_hidden=True).first.evaluate("link => link.click()")
     expect(ChatPage(page).answers).to_have_count(2)
     expect(page.locator(".word.keyword").first).to_be_attached()

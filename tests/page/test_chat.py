@@ -87,6 +87,7 @@ def test_an_answer_is_stopped_on_the_server_too(echo: RunningServer, visit: Open
     expect(chat.text).to_contain_text("w5")
     if way == "button":
         page.get_by_role("button", name="Stop the answer").click()
+        expect(chat.box).to_be_focused()
     else:
         page.keyboard.press("Escape")
     expect(chat.answers.last).to_contain_text("Stopped.")
@@ -183,7 +184,7 @@ def test_chats_are_saved_to_a_file_and_read_from_it(echo: RunningServer, visit: 
     chat.ask("one two")
     chat.wait_ended()
     said = chat.said()
-    page.get_by_role("button", name="Save or read chats").click()
+    page.get_by_role("button", name="Save or load chats").click()
     with page.expect_download() as download:
         page.get_by_role("menuitem", name="Save all chats").click()
     download.value.save_as(tmp_path / "chats.json")
@@ -195,7 +196,7 @@ def test_chats_are_saved_to_a_file_and_read_from_it(echo: RunningServer, visit: 
     (tmp_path / "bad.json").write_text('{"format": "nexa-chats", "version": 1, "chats": [{"title": 1}]}')
     files = other_page.locator(".chat-files input[type=file]")
     files.set_input_files(tmp_path / "bad.json")
-    expect(other_page.get_by_text("The file was not read. chats.0.messages: expected a list")).to_be_visible()
+    expect(other_page.get_by_text("The file was not loaded. chats.0.messages: expected a list")).to_be_visible()
     files.set_input_files(tmp_path / "chats.json")
     expect(other.text).to_be_visible()
     assert other.said() == said
@@ -248,6 +249,9 @@ def test_on_a_phone_the_chats_are_in_a_drawer_and_enter_breaks_the_line(echo: Ru
     page.get_by_role("button", name="Show the chats").tap()
     chat.chats.get_by_role("link", name="New chat").tap()
     expect(chat.chats).to_be_hidden()
+    expect(page.get_by_role("heading", name="What can I help with?")).to_be_visible()
+    page.go_back()
+    page.get_by_role("button", name="New chat").tap()
     expect(page.get_by_role("heading", name="What can I help with?")).to_be_visible()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width == 390

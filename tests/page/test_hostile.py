@@ -29,9 +29,9 @@ def echo() -> Iterator[RunningServer]:
 
 def read_chats(page: Page, file: Path) -> None:
     """Have the page read chats from a file."""
-    page.get_by_role("button", name="Save or read chats").click()
+    page.get_by_role("button", name="Save or load chats").click()
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("menuitem", name="Read chats from a file").click()
+        page.get_by_role("menuitem", name="Load chats from a file").click()
     chooser.value.set_files(file)
 
 

@@ -54,6 +54,8 @@ def test_again_with_its_seed_is_the_same_picture(pictures: Page, tmp_path: Path)
     tiles(pictures).first.click()
     pictures.get_by_role("button", name="Again with this seed").click()
     expect(pictures.get_by_label("Seed", exact=True)).to_have_value(re.compile(r"^\d+$"))
+    expect(pictures.get_by_text("The form has the settings of that picture.")).to_be_visible()
+    expect(pictures.get_by_role("button", name="Paint", exact=True)).to_be_focused()
     paint(pictures)
     expect(tiles(pictures)).to_have_count(2)
     assert downloaded(pictures, tmp_path) == first

@@ -1,3 +1,5 @@
+import { texts } from "../texts";
+
 /** The languages that Whisper knows, as the server takes their codes (router/schemas/languages.py). */
 export const LANGUAGES = (
   "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it ja " +
@@ -7,10 +9,11 @@ export const LANGUAGES = (
 
 const OTHER_CODES: Readonly<Record<string, string>> = { jw: "jv" };
 
-/** The name of a language in `locale`; the code where the browser knows none. */
+/** The name of a language in `locale`; where the browser knows none, ours or the code. */
 export function languageName(code: string, locale: string): string {
   try {
-    return new Intl.DisplayNames([locale], { type: "language" }).of(OTHER_CODES[code] ?? code) ?? code;
+    const name = new Intl.DisplayNames([locale], { type: "language" }).of(OTHER_CODES[code] ?? code) ?? code;
+    return name === code ? (texts.speech.unnamedLanguages[code] ?? code) : name;
   } catch {
     return code; // no code of a language, such as one that a server made up
   }

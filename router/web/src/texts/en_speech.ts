@@ -8,6 +8,8 @@ export const enSpeech = {
   model: "Model",
   language: "Language",
   detect: "Detect it",
+  /** Languages that some browsers have no name for. */
+  unnamedLanguages: { ba: "Bashkir", bo: "Tibetan" } as Readonly<Record<string, string>>,
   task: "Write it down",
   tasks: { transcribe: "as spoken", translate: "in English" },
   record: "Record",

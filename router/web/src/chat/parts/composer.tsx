@@ -86,6 +86,7 @@ export function Composer(props: ComposerProps) {
           multiple
           tabIndex={-1}
           aria-label={words.attach}
+          aria-hidden="true"
           onChange={(event) => {
             props.onFiles([...(event.currentTarget.files ?? [])]);
             event.currentTarget.value = ""; // so that the same file can be chosen again
@@ -105,7 +106,10 @@ export function Composer(props: ComposerProps) {
             class="button icon primary"
             title={words.stop}
             aria-label={words.stop}
-            onClick={props.onStop}
+            onClick={() => {
+              props.onStop();
+              if (!isPhone()) box.current?.focus(); // the button goes
+            }}
           >
             <Icon name="stop" />
           </button>

@@ -1,5 +1,6 @@
 /** Above a chat: which model answers, and what is set. */
 import { server, type ServedModel } from "../../api/server";
+import { linkTo, navigate } from "../../app/route";
 import { texts } from "../../texts";
 import type { Chat } from "../store/types";
 import { useChatActions } from "./chat_actions";
@@ -50,6 +51,15 @@ export function Head(props: HeadProps) {
       )}
       {model !== null && <ModelState model={model} />}
       <span class="composer-gap" />
+      {chat !== null && (
+        <IconButton
+          icon="plus"
+          small={false}
+          label={words.fresh}
+          extra="drawer-only"
+          onClick={() => navigate(linkTo("chat"))}
+        />
+      )}
       <IconButton
         icon="settings"
         small={false}

@@ -73,6 +73,7 @@ test("search finds words of titles, texts and files, newest chat first", async (
     ["d", null],
     ["c", "… cook? list.txt eggs and Crème fraîche"],
   ]);
+  expect((await search(one, "and"))[0]?.snippet).toBe("… I cook? list.txt eggs and Crème fraîche"); // no half word
   expect((await search(one, "eggs dinner")).map((found) => found.chat.id)).toEqual(["c"]);
   expect(await search(one, "creme lunch")).toEqual([]);
   expect(await search(one, "  ")).toEqual([]);

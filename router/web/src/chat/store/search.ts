@@ -54,7 +54,9 @@ function snippetOf(message: Message, words: readonly string[]): string | null {
   const text = texts.join(" ").replace(/\s+/g, " ");
   if (!hasAll(text, words)) return null;
   const at = plain(text).indexOf(words[0] ?? "");
-  const from = Math.max(0, at - BEFORE);
+  const near = Math.max(0, at - BEFORE);
+  const gap = text.indexOf(" ", near - 1);
+  const from = near > 0 && gap !== -1 && gap < at ? gap + 1 : near; // no half word at the beginning
   const piece = text.slice(from, at + AFTER).trim();
   return `${from > 0 ? "… " : ""}${piece}${at + AFTER < text.length ? " …" : ""}`;
 }

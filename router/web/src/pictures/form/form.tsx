@@ -50,7 +50,7 @@ export function PictureForm() {
           <SizeField largest={largest} />
         </div>
       </div>
-      <div class="field-row">
+      <div class="field-row with-seed">
         <NumberField
           label={words.steps}
           value={settings.value.steps}

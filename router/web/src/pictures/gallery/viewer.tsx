@@ -7,6 +7,7 @@ import { saveFile } from "../../media/save";
 import { texts } from "../../texts";
 import { copyText } from "../../ui/copy";
 import { Icon, type IconName } from "../../ui/icon";
+import { toast } from "../../ui/toast";
 import { takeInput } from "../form/input";
 import { applySettings, change } from "../form/state";
 import { writeParameters } from "../settings/parameters";
@@ -24,6 +25,7 @@ export interface ViewerProps {
 export function Viewer({ pictures, id, onMove, onClose }: ViewerProps) {
   const words = texts.pictures.viewer;
   const dialog = useRef<HTMLDialogElement>(null);
+  const leadsToForm = useRef(false);
   const touched = useRef<{ x: number; y: number } | null>(null);
   const index = pictures.findIndex((picture) => picture.id === id);
   const picture = pictures[index];
@@ -34,7 +36,10 @@ export function Viewer({ pictures, id, onMove, onClose }: ViewerProps) {
   useEffect(() => {
     const before = document.activeElement;
     dialog.current?.showModal();
-    return () => (before instanceof HTMLElement ? before.focus() : undefined);
+    return () => {
+      if (leadsToForm.current) focusForm();
+      else if (before instanceof HTMLElement) before.focus();
+    };
   }, []);
   useEffect(() => {
     if (picture === undefined) onClose();
@@ -76,7 +81,14 @@ export function Viewer({ pictures, id, onMove, onClose }: ViewerProps) {
           <Icon name="close" />
         </button>
       </div>
-      <Facts picture={picture} onClose={onClose} onDeleted={() => move(index === pictures.length - 1 ? -1 : 1)} />
+      <Facts
+        picture={picture}
+        onForm={() => {
+          leadsToForm.current = true;
+          onClose();
+        }}
+        onDeleted={() => move(index === pictures.length - 1 ? -1 : 1)}
+      />
     </dialog>
   );
 }
@@ -105,11 +117,12 @@ function MoveButton({ icon, label, disabled, onClick }: MoveButtonProps) {
 
 interface FactsProps {
   readonly picture: KeptPicture;
-  readonly onClose: () => void;
+  /** The form has something of it: go there. */
+  readonly onForm: () => void;
   readonly onDeleted: () => void;
 }
 
-function Facts({ picture, onClose, onDeleted }: FactsProps) {
+function Facts({ picture, onForm, onDeleted }: FactsProps) {
   const words = texts.pictures.viewer;
   const deleting = useSignal(false);
   const { settings } = picture;
@@ -128,8 +141,8 @@ function Facts({ picture, onClose, onDeleted }: FactsProps) {
           label={words.again}
           onClick={() => {
             applySettings(settings);
-            onClose();
-            toForm();
+            onForm();
+            toast(texts.pictures.parameters.taken);
           }}
         />
         <FactButton
@@ -137,8 +150,7 @@ function Facts({ picture, onClose, onDeleted }: FactsProps) {
           label={words.useAsInput}
           onClick={() => {
             void takeInput(picture.png, pictureName(picture)).then(() => change({ width: null, height: null }));
-            onClose();
-            toForm();
+            onForm();
           }}
         />
         <FactButton icon="copy" label={words.copyPrompt} onClick={() => void copyText(settings.prompt)} />
@@ -203,6 +215,8 @@ function FactButton({ icon, label, danger = false, onClick }: FactButtonProps) {
   );
 }
 
-function toForm(): void {
+/** What is left to do there is to paint. */
+function focusForm(): void {
+  document.querySelector<HTMLElement>(".picture-form .paint")?.focus({ preventScroll: true });
   document.querySelector(".picture-form")?.scrollIntoView({ block: "start" });
 }

@@ -50,5 +50,6 @@ test("languages have names, in the order of these", () => {
   expect(languageName("de", "en")).toBe("German");
   expect(languageName("jw", "en")).toBe("Javanese");
   expect(languageName("not a code", "en")).toBe("not a code");
+  expect(languageName("ba", "en")).toBe("Bashkir"); // some browsers have only the code
   expect(namedLanguages("en")[0]).toEqual(["af", "Afrikaans"]);
 });
