@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 
 import { urlOf } from "./url";
 
-const RETRY_MS = 1500;
+export const RETRY_MS = 1500;
 
 export const online = signal(true);
 

@@ -1,5 +1,5 @@
 /** Streams that outlive their connection: after a loss they go on where they were, also in a page that was reloaded. */
-import { lost, whenOnline } from "./connection";
+import { lost, pause, RETRY_MS, whenOnline } from "./connection";
 import { request } from "./client";
 import { ApiError, errorOf, isAbort, OfflineError } from "./errors";
 import { readEvents, type ServerEvent } from "./events";
@@ -81,6 +81,7 @@ async function* follow(
   let { lastEventId } = place;
   let answer = first;
   for (;;) {
+    const before = lastEventId;
     try {
       answer ??= await readOn(place.jobId, lastEventId, options);
       if (answer.status === 204) return; // it has ended, and everything was received
@@ -91,6 +92,7 @@ async function* follow(
         yield event;
         lastEventId = event.id ?? lastEventId;
       }
+      if (lastEventId === before) await pause(RETRY_MS); // what cuts streams at once is not asked all the time
     } catch (error) {
       if (error instanceof ApiError || isAbort(error)) throw error;
       options.signal?.throwIfAborted();

@@ -1,5 +1,5 @@
 /** The chat view: the list of chats, and the one that is shown. */
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { linkTo, navigate } from "../app/route";
 import type { ViewProps } from "../app/views";
@@ -19,9 +19,10 @@ const words = texts.chat;
 export function ChatView({ rest }: ViewProps) {
   const id = rest[0] ?? null;
   const [listIsOpen, setListIsOpen] = useState(false);
+  const closeList = useCallback(() => setListIsOpen(false), []);
   useEffect(() => void startTalk(), []);
   useOpened(id);
-  useKeys(() => setListIsOpen(false));
+  useKeys(closeList);
   const list = useRef<HTMLElement>(null);
   useEffect(() => {
     if (!listIsOpen) return;
@@ -36,7 +37,7 @@ export function ChatView({ rest }: ViewProps) {
   return (
     <div class={listIsOpen ? "chat with-list" : "chat"}>
       <nav class="chat-list" ref={list} aria-label={words.list}>
-        <Sidebar current={id} onClose={() => setListIsOpen(false)} />
+        <Sidebar current={id} onClose={closeList} />
       </nav>
       {listIsOpen && <div class="chat-shade" onClick={() => setListIsOpen(false)} />}
       <section class="chat-main">

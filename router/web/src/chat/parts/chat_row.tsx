@@ -1,4 +1,6 @@
 /** A chat in the list. */
+import { useComputed } from "@preact/signals";
+
 import { linkTo } from "../../app/route";
 import { proseText } from "../../render/plain";
 import { texts } from "../../texts";
@@ -18,7 +20,8 @@ export interface ChatRowProps {
 export function ChatRow({ chat, snippet = null, isCurrent, onChosen }: ChatRowProps) {
   const title = chat.title === "" ? texts.chat.untitled : chat.title;
   const { actions, dialog } = useChatActions(chat);
-  const comes = [...runs.value.values()].some((run) => run.answer.peek().chat === chat.id);
+  // A row that depends on a signal is shown anew only for other properties: there may be thousands.
+  const comes = useComputed(() => [...runs.value.values()].some((run) => run.answer.peek().chat === chat.id)).value;
   return (
     <li class={isCurrent ? "chat-row current" : "chat-row"}>
       <a href={linkTo("chat", chat.id)} aria-current={isCurrent ? "page" : undefined} title={title} onClick={onChosen}>

@@ -161,8 +161,8 @@ async function importFile(file: File): Promise<void> {
     toast(words.imported(read.chats.length));
     if (read.chats.length === 1 && read.chats[0] !== undefined) navigate(linkTo("chat", read.chats[0].id));
   } catch (error) {
-    if (!(error instanceof ImportError)) throw error;
-    toast(words.notImported(error.message));
+    if (!(error instanceof ImportError)) console.warn("chats were not read", error);
+    toast(words.notImported(error instanceof Error ? error.message : String(error)));
   }
 }
 

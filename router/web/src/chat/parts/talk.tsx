@@ -1,5 +1,5 @@
 /** One chat: its model and settings, its messages, and the box for the next one. */
-import { useLayoutEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import { modelsOf } from "../../api/server";
 import { linkTo, navigate } from "../../app/route";
@@ -52,14 +52,20 @@ export function Talk({ open, listIsOpen, onList }: TalkProps) {
   const follow = useFollow();
   const running = open === null ? [] : branch(open.messages, open.chat.tip).filter((one) => runs.value.has(one.id));
   const answers = running.length > 0;
+  const isBusy = useRef(false);
   const stop = () => running.forEach((message) => void stopRun(message.id));
   useStopKey(answers, stop);
   useLayoutEffect(follow.toEnd, [chat?.id]);
 
   const attempt = async (action: (model: string) => Promise<unknown>): Promise<boolean> => {
-    if (model === null) return false;
+    if (model === null || isBusy.current) return false;
+    isBusy.current = true; // a second click or a held key comes before the first one is shown
     follow.toEnd();
-    return attempted(() => action(model.id));
+    try {
+      return await attempted(() => action(model.id));
+    } finally {
+      isBusy.current = false;
+    }
   };
   const send = async (asked: Asked): Promise<boolean> => {
     const isSent = await attempt(async (by) => {

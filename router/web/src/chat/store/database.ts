@@ -17,7 +17,8 @@ const VERSION = 1;
 export class ChatDatabase {
   private constructor(private readonly db: IDBPDatabase<Schema>) {}
 
-  static async open(name: string = NAME): Promise<ChatDatabase> {
+  /** @param onClosed the browser has closed it, as when its data are deleted; it can be opened anew. */
+  static async open(name: string = NAME, onClosed: () => void = () => undefined): Promise<ChatDatabase> {
     const db = await openDB<Schema>(name, VERSION, {
       upgrade(fresh) {
         fresh.createObjectStore("chats", { keyPath: "id" });
@@ -26,7 +27,11 @@ export class ChatDatabase {
         messages.createIndex("state", "state");
         fresh.createObjectStore("values");
       },
-      blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+      blocking(_current, _blocked, event) {
+        onClosed();
+        (event.target as IDBDatabase).close();
+      },
+      terminated: onClosed,
     });
     return new ChatDatabase(db);
   }

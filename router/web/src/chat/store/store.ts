@@ -32,7 +32,7 @@ let wanted: string | null = null;
 
 /** The database, opened at the first call. */
 export function database(): Promise<ChatDatabase> {
-  opening ??= ChatDatabase.open();
+  opening ??= ChatDatabase.open(undefined, () => (opening = null));
   return opening;
 }
 
@@ -61,8 +61,7 @@ export async function openChat(id: string | null): Promise<boolean> {
     opened.value = null;
     return true;
   }
-  const base = await database();
-  const [chat, messages] = await Promise.all([base.chat(id), base.messages(id)]);
+  const [chat, messages] = await readChat(id);
   if (wanted !== id) return true; // another one was chosen in the meantime
   if (chat === undefined) {
     opened.value = null;
@@ -72,6 +71,16 @@ export async function openChat(id: string | null): Promise<boolean> {
   const known = chat.tip !== null && map.has(chat.tip);
   opened.value = { chat: known ? chat : { ...chat, tip: anyEnd(map) }, messages: map };
   return true;
+}
+
+async function readChat(id: string): Promise<[Chat | undefined, Message[]]> {
+  try {
+    const base = await database();
+    return await Promise.all([base.chat(id), base.messages(id)]);
+  } catch (error) {
+    console.warn("a chat cannot be read", error);
+    return [undefined, []];
+  }
 }
 
 /** Add a new chat with its first messages, and show it. */
@@ -89,15 +98,19 @@ export async function writeMessages(
   changed?: (chat: Chat) => Chat,
 ): Promise<boolean> {
   const written = await (await database()).write(id, messages, changed);
-  const shown = opened.value;
-  if (written && shown?.chat.id === id) {
-    const merged = new Map(shown.messages);
-    for (const message of messages) merged.set(message.id, message);
-    opened.value = { chat: changed === undefined ? shown.chat : changed(shown.chat), messages: merged };
-  }
+  if (written) showMessages(id, messages, changed);
   if (changed !== undefined) await rereadList();
   tabs?.tellChanged(id);
   return written;
+}
+
+/** Show messages of a chat, and its change, if it is the one that is shown. */
+export function showMessages(id: string, messages: readonly Message[], changed?: (chat: Chat) => Chat): void {
+  const shown = opened.value;
+  if (shown?.chat.id !== id) return;
+  const merged = new Map(shown.messages);
+  for (const message of messages) merged.set(message.id, message);
+  opened.value = { chat: changed === undefined ? shown.chat : changed(shown.chat), messages: merged };
 }
 
 /** Write what has come of an answer, which the page shows by other means; false if its chat was deleted. */
@@ -175,7 +188,14 @@ async function reread(id: string): Promise<void> {
 }
 
 async function rereadList(): Promise<void> {
-  chats.value = await (await database()).chats();
+  const found = await (await database()).chats();
+  const before = new Map(chats.value?.map((chat) => [chat.id, chat]));
+  chats.value = found.map((chat) => unchanged(before.get(chat.id), chat) ?? chat);
+}
+
+/** `before` if it says the same: a long list shows only anew what has changed. */
+function unchanged(before: Chat | undefined, after: Chat): Chat | null {
+  return before !== undefined && JSON.stringify(before) === JSON.stringify(after) ? before : null;
 }
 
 async function tell(id: string): Promise<void> {

@@ -18,12 +18,31 @@ export function branch(messages: Messages, tip: string | null): Message[] {
 }
 
 /** The messages that follow `parent`, oldest first. */
-export function children(messages: Messages, parent: string | null): Message[] {
-  return [...messages.values()].filter((message) => message.parent === parent).sort(byAge);
+export function children(messages: Messages, parent: string | null): readonly Message[] {
+  let byParent = followers.get(messages);
+  if (byParent === undefined) {
+    byParent = followersOf(messages);
+    followers.set(messages, byParent);
+  }
+  return byParent.get(parent) ?? [];
+}
+
+/** Each message of a long chat asks for its alternatives. */
+const followers = new WeakMap<Messages, ReadonlyMap<string | null, readonly Message[]>>();
+
+function followersOf(messages: Messages): Map<string | null, Message[]> {
+  const found = new Map<string | null, Message[]>();
+  for (const message of messages.values()) {
+    const siblings = found.get(message.parent);
+    if (siblings === undefined) found.set(message.parent, [message]);
+    else siblings.push(message);
+  }
+  for (const siblings of found.values()) siblings.sort(byAge);
+  return found;
 }
 
 /** A message and its alternatives, oldest first. */
-export function alternatives(messages: Messages, message: Message): Message[] {
+export function alternatives(messages: Messages, message: Message): readonly Message[] {
   return children(messages, message.parent);
 }
 

@@ -8,7 +8,7 @@ import type { ServerEvent } from "../../api/events";
 import { cancelJob, openStream, resumeStream, type StreamOptions } from "../../api/stream";
 import { forget, remember } from "../../ui/remembered";
 import { toast } from "../../ui/toast";
-import { keepAnswer, receives, writeMessages } from "../store/store";
+import { keepAnswer, receives, showMessages, writeMessages } from "../store/store";
 import { hasContent } from "../store/tree";
 import type { AnswerMessage, AnswerState } from "../store/types";
 import { RECEIVING } from "../receiving";
@@ -35,6 +35,8 @@ interface OwnRun extends Run {
   /** The answer with all that has come; `answer` follows it some times a second. */
   latest: AnswerMessage;
   stopping: boolean;
+  /** Whether its end could not be written: what is kept of it looks as if it were still to be received. */
+  unkept: boolean;
   keptAt: number;
   showing: boolean;
 }
@@ -106,6 +108,7 @@ function begin(answer: AnswerMessage): OwnRun {
     release: receives(answer.id),
     latest: answer,
     stopping: false,
+    unkept: false,
     keptAt: 0,
     showing: false,
   };
@@ -115,7 +118,7 @@ function begin(answer: AnswerMessage): OwnRun {
 }
 
 function end(run: OwnRun): void {
-  run.release();
+  if (!run.unkept) run.release();
   own.delete(run.latest.id);
   publish();
 }
@@ -232,6 +235,8 @@ async function finish(run: OwnRun, state: AnswerState, error: string | null): Pr
     await writeMessages(ended.chat, [ended], (chat) => ({ ...chat, changed: Date.now() }));
   } catch (problem) {
     told(problem);
+    showMessages(ended.chat, [ended]);
+    run.unkept = true;
   }
   if (hasContent(ended) || error !== null) lastEnded.value = ended;
 }
