@@ -32,6 +32,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 
 @pytest.fixture(scope="session")
+def echo() -> Iterator[RunningServer]:
+    """A server whose model says the prompt's words again, 20 a second."""
+    with running("echo:0.05") as ready:
+        yield ready
+
+
+@pytest.fixture(scope="session")
 def locked() -> Iterator[RunningServer]:
     """A server that needs a key."""
     server = RunningServer("echo", "--api-key", "secret")

@@ -5,16 +5,15 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from router.keys.store import KeyStore
 from tests.support.models.gguf_builder import build_gguf
 from tests.support.models.hub_server import FakeRepo, HubServer, serve_hub
 from tests.support.page.browser import Open
+from tests.support.page.status import show, with_keys
 from tests.support.running_server import RunningServer, running
 
 GGUF = build_gguf(tensors=[("t", (2048, 512))])
@@ -32,32 +31,6 @@ def echo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     folder = tmp_path_factory.mktemp("echo")
     with running("echo", "--workers", "2", "--key-file", str(folder / "keys.sqlite3")) as server:
         yield server
-
-
-@contextmanager
-def with_keys(folder: Path) -> Iterator[tuple[RunningServer, str, str]]:
-    """A server, an operator's key and a user's."""
-    file = folder / "keys.sqlite3"
-    store = KeyStore.open(file)
-    boss, anna = store.create("boss", admin=True), store.create("anna")
-    store.close()
-    server = RunningServer("echo", "--key-file", str(file))
-    server.client.headers["Authorization"] = f"Bearer {boss}"
-    try:
-        server.wait_ready()
-        yield server, boss, anna
-    finally:
-        server.stop()
-
-
-def show(page: Page, key: str = "") -> None:
-    """Open the view, with a key if the page asks for one."""
-    page.goto("/#/status")
-    if key:
-        dialog = page.get_by_role("dialog", name="API key")
-        dialog.get_by_label("Key", exact=True).fill(key)
-        dialog.get_by_role("button", name="Use this key").click()
-    page.get_by_role("heading", name="Workers").wait_for()
 
 
 def pid_of(server: RunningServer, name: str) -> int | None:
@@ -150,69 +123,6 @@ def test_a_worker_is_drained_and_what_is_refused_is_said(echo: RunningServer, vi
     page.get_by_role("button", name="Restart echo/1").click()
     page.get_by_role("dialog").get_by_role("button", name="Restart", exact=True).click()
     expect(workers.get_by_role("row").filter(has_text="echo/1")).to_contain_text("Ready")
-
-
-def test_the_first_key_is_the_operators_and_the_page_goes_on_with_it(visit: Open, tmp_path: Path) -> None:
-    with running("echo", "--key-file", str(tmp_path / "keys.sqlite3")) as server:
-        page, _ = visit(server.url)
-        show(page)
-        page.get_by_role("button", name="New key").click()
-        dialog = page.get_by_role("dialog", name="New key")
-        dialog.get_by_label("Name").fill("boss")
-        expect(dialog.get_by_role("checkbox")).to_be_checked()
-        dialog.get_by_role("button", name="New key").click()
-        shown = page.get_by_role("dialog", name="The key of boss")
-        key = shown.locator("code").inner_text()
-        shown.get_by_role("button", name="Copy").click()
-        expect(page.get_by_text("Copied.")).to_be_visible()
-        assert page.evaluate("navigator.clipboard.readText()") == key
-        shown.get_by_role("button", name="I have kept it").click()
-        row = page.get_by_role("region", name="Keys").get_by_role("row").filter(has_text="boss")
-        expect(row).to_contain_text("Operator")
-        expect(row).to_contain_text("Yours")
-        assert key not in page.content()
-        page.reload()
-        expect(row).to_contain_text("Yours")
-        assert server.status("/v1/models") == 401
-
-
-def test_keys_get_limits_that_change_and_are_revoked(visit: Open, tmp_path: Path) -> None:
-    with with_keys(tmp_path) as (server, boss, _):
-        page, faults = visit(server.url)
-        faults.expect("401")
-        show(page, boss)
-        page.get_by_role("button", name="New key").click()
-        form = page.get_by_role("dialog", name="New key")
-        form.get_by_label("Name").fill("cron")
-        form.get_by_label("Requests at a time").fill("4")
-        form.get_by_label("Priority").select_option("After others")
-        form.get_by_role("button", name="New key").click()
-        page.get_by_role("button", name="I have kept it").click()
-        keys = page.get_by_role("region", name="Keys")
-        row = keys.get_by_role("row").filter(has_text="cron")
-        expect(row).to_contain_text("After others")
-        page.get_by_role("button", name="Change cron").click()
-        page.get_by_role("dialog", name="Change cron").get_by_label("Requests at a time").fill("7")
-        page.get_by_role("button", name="Save").click()
-        expect(row.get_by_role("cell").first).to_have_text("7")
-        page.get_by_role("button", name="Revoke cron").click()
-        question = page.get_by_role("dialog", name="Revoke the key of cron?")
-        question.get_by_role("button", name="Revoke", exact=True).click()
-        expect(row).to_be_hidden()
-        assert [key["name"] for key in server.client.get("/v1/keys").json()["data"]] == ["boss", "anna"]
-
-
-def test_a_name_that_has_a_key_is_told_in_the_form(visit: Open, tmp_path: Path) -> None:
-    with with_keys(tmp_path) as (server, boss, _):
-        page, faults = visit(server.url)
-        faults.expect("401")
-        faults.expect("409")
-        show(page, boss)
-        page.get_by_role("button", name="New key").click()
-        form = page.get_by_role("dialog", name="New key")
-        form.get_by_label("Name").fill("anna")
-        form.get_by_role("button", name="New key").click()
-        expect(form.get_by_role("alert")).to_contain_text("anna already has a key")
 
 
 def test_who_is_not_the_operator_sees_the_state_and_only_the_own_usage(visit: Open, tmp_path: Path) -> None:
