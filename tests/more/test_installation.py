@@ -19,8 +19,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.chroot.bare_machine import REPOSITORY, BareMachine, FinishedCommand
+from tests.support.chroot.bare_machine import BareMachine, FinishedCommand
 from tests.support.chroot.debian import kept_folder, require_root_and
+from tests.support.documents import REPOSITORY
 from tests.support.running_server import free_port, wait_until
 
 HOSTILE = """

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
+from tests.support.documents import REPOSITORY
+
 TOOLS = ("bash", "basename", "cat", "dirname", "grep", "ls", "paste", "sed", "sort", "tr", "uname")
 
 

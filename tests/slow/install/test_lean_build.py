@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
+from tests.support.documents import REPOSITORY
 
 PYPROJECT = """
 [build-system]

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.documents import REPOSITORY
 from tests.support.running_server import START_TIMEOUT_S, free_port, wait_until
 
-REPOSITORY = Path(__file__).parents[3]
 NATIVE = "llama-cpp-python"
 LEFT_OUT = (".git", ".venv", "build", "node_modules", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis")
 

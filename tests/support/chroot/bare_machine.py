@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.chroot.debian import debian_tar, unpack
+from tests.support.documents import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[3]
 SETTINGS = ("/etc/resolv.conf", "/etc/hosts", "/etc/pip.conf", "/etc/xdg/pip", "/etc/ssl/certs/ca-certificates.crt")
 """What is copied, besides the settings of apt."""
 VARIABLES = ("PIP_", "SSL_CERT_", "REQUESTS_CA", "http_", "https_", "no_proxy", "HTTP_", "HTTPS_", "NO_PROXY")
