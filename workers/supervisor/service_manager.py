@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import socket
 import time
 from collections.abc import MutableMapping
@@ -11,6 +12,7 @@ from collections.abc import MutableMapping
 _ADDRESS = "NOTIFY_SOCKET"
 _INTERVAL = "WATCHDOG_USEC"
 _WATCHED_PID = "WATCHDOG_PID"
+_MICROSECONDS = re.compile("[0-9]{1,18}")
 _PINGS_PER_INTERVAL = 4
 
 log = logging.getLogger("nexa.supervisor")
@@ -37,7 +39,7 @@ class ServiceManager:
     def of_environment(cls, environment: MutableMapping[str, str]) -> ServiceManager:
         """The service manager that the environment names. Its variables are removed: children must not speak for us."""
         address, interval, pid = (environment.pop(name, "") for name in (_ADDRESS, _INTERVAL, _WATCHED_PID))
-        watches = interval.isdecimal() and pid in ("", str(os.getpid()))
+        watches = _MICROSECONDS.fullmatch(interval) is not None and pid in ("", str(os.getpid()))
         return cls(address, int(interval) / 1e6 if watches else 0.0)
 
     def report(self, ready: bool, lives: bool, status: str) -> None:
@@ -72,7 +74,7 @@ class ServiceManager:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
                 sender.setblocking(False)
-                sender.sendto(message.encode(), self._address)
+                sender.sendto(message.encode(errors="backslashreplace"), self._address)
         except OSError as error:
             if self._fault != str(error):
                 log.warning("service manager not told", extra={"reason": str(error)})

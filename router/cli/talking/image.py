@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ def _image(args: argparse.Namespace) -> int:
     source = None if args.source is None else Path(args.source)
     if source is not None and not source.is_file():
         raise ModelError(f"--from: expected an existing file, got {args.source!r}")
+    _check_target(args.output)
     with connect(args) as client:
         models_of(client, JobKind.IMAGE)
         seed, picture = _paint(client, _fields(args), source)
@@ -58,6 +60,14 @@ def _image(args: argparse.Namespace) -> int:
         path = save_new(Path(), args.prompt, seed, picture)
     print(path)
     return 0
+
+
+def _check_target(output: str | None) -> None:
+    """Refuse a file that could not be written: a picture takes long."""
+    target = Path(output or "x")
+    written = target if output and target.exists() else target.parent
+    if (output and target.is_dir()) or not os.access(written, os.W_OK):
+        raise OptionError(f"--output: expected a file in a folder that can be written, got {output or os.getcwd()!r}")
 
 
 def _fields(args: argparse.Namespace) -> dict[str, Any]:

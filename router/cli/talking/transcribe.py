@@ -122,6 +122,7 @@ def _transcribe(args: argparse.Namespace) -> int:
         if not path.is_file():
             raise ModelError(f"FILE: expected an existing file, got {str(path)!r}")
     targets = _targets(paths, args.output, args.format)
+    _check_targets(paths, targets)
     fields = {"model": args.model, "language": args.language}
     body = {name: value for name, value in fields.items() if value}
     with connect(args) as client:
@@ -144,6 +145,17 @@ def _targets(paths: list[Path], given: str | None, form: WrittenFormat) -> list[
         output.mkdir(parents=True, exist_ok=True)
         return [output / f"{path.stem}{form.ending}" for path in paths]
     return [output]
+
+
+def _check_targets(paths: list[Path], targets: list[Path | None]) -> None:
+    """Refuse what would write over a recording, or over the transcript of another one."""
+    taken = {path.resolve() for path in paths}
+    for target in targets:
+        if target is None:
+            continue
+        if target.resolve() in taken:
+            raise OptionError(f"--output: expected a file of its own for each transcript, got {str(target)!r} twice")
+        taken.add(target.resolve())
 
 
 def _write_down(

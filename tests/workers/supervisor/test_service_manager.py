@@ -121,6 +121,30 @@ def test_the_environment_names_the_manager_and_is_not_handed_on(
     assert ({"WATCHDOG": "1"} in systemd.waiting()) is is_fed
 
 
+@pytest.mark.parametrize("interval", ["9" * 5000, "-1", "1e6", "", " 5"])
+def test_an_odd_interval_is_none(interval: str) -> None:
+    assert ServiceManager.of_environment({"NOTIFY_SOCKET": "/run/x", "WATCHDOG_USEC": interval})._ping_s == 0
+
+
+@pytest.mark.parametrize("address", ["@", "/" + "a" * 200, "relative", "vsock:2:1", "\udcff"])
+def test_an_address_at_which_nobody_listens_is_no_fault(address: str) -> None:
+    ServiceManager(address, watchdog_s=1).report(ready=True, lives=True, status="serving")
+
+
+def test_a_status_with_a_file_name_of_other_bytes_is_told(systemd: SystemdEnd) -> None:
+    ServiceManager(systemd.address).report(ready=False, lives=True, status="serving \udcff/0")
+    assert systemd.next() == {"STATUS": "serving \\udcff/0"}
+
+
+def test_a_full_socket_is_not_waited_for(systemd: SystemdEnd) -> None:
+    manager = ServiceManager(systemd.address)
+    for number in range(2000):
+        manager.report(ready=False, lives=True, status=f"{number} {'x' * 500}")
+    systemd.waiting()
+    manager.report(ready=False, lives=True, status="last")
+    assert systemd.next() == {"STATUS": "last"}
+
+
 def test_without_a_manager_nothing_is_sent_and_nothing_fails() -> None:
     manager = ServiceManager.of_environment({})
     manager.report(True, True, "serving")

@@ -71,6 +71,15 @@ def test_no_picture_is_overwritten_that_was_not_named(tmp_path: Path) -> None:
     assert names == ["picture-7.png", "picture-7-2.png", "b-c-7.png", f"{'d' * 40}-7.png"]
 
 
+@pytest.mark.parametrize("name", ["missing/a.png", ".", "/"])
+def test_a_file_that_could_not_be_written_is_told_before_a_picture_is_made(
+    url: str, broker: FakeBroker, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    code, line = refusal(capsys, "image", "x", "-o", name, "--url", url)
+    assert (code, line) == (2, f"nexa: --output: expected a file in a folder that can be written, got {name!r}")
+    assert broker.jobs == []
+
+
 def test_the_steps_are_shown_as_a_bar() -> None:
     assert progress_line(2, 4, 8) == "[####....] step 2 of 4"
     assert progress_line(0, 0, 4) == "[....] step 0 of 0"

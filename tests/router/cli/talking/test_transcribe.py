@@ -79,6 +79,18 @@ def test_json_has_the_times(url: str, recording: Path, capsys: pytest.CaptureFix
     }
 
 
+def test_nothing_is_written_over_a_recording_or_another_transcript(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "b").mkdir()
+    other = tmp_path / "b" / recording.name
+    other.write_bytes(b"RIFF")
+    told = "--output: expected a file of its own for each transcript"
+    assert told in refusal(capsys, "transcribe", str(recording), str(other), "-o", str(tmp_path / "out"))[1]
+    assert told in refusal(capsys, "transcribe", str(other), "-o", str(other))[1]
+    assert other.read_bytes() == b"RIFF"
+
+
 def test_language_and_translation(url: str, broker: FakeBroker, recording: Path) -> None:
     assert main(["transcribe", str(recording), "--language", "de", "--model", "smol", "--url", url]) == 0
     assert (asked(broker).language, asked(broker).task) == ("de", SpeechTask.TRANSCRIBE)
