@@ -25,7 +25,7 @@ def test_the_first_key_is_the_operators_and_the_page_goes_on_with_it(visit: Open
         shown.get_by_role("button", name="Copy").click()
         expect(page.get_by_text("Copied.")).to_be_visible()
         assert page.evaluate("navigator.clipboard.readText()") == key
-        shown.get_by_role("button", name="I have kept it").click()
+        shown.get_by_role("button", name="I have saved it").click()
         row = page.get_by_role("region", name="Keys").get_by_role("row").filter(has_text="boss")
         expect(row).to_contain_text("Operator")
         expect(row).to_contain_text("Yours")
@@ -46,7 +46,7 @@ def test_keys_get_limits_that_change_and_are_revoked(visit: Open, tmp_path: Path
         form.get_by_label("Requests at a time").fill("4")
         form.get_by_label("Priority").select_option("After others")
         form.get_by_role("button", name="New key").click()
-        page.get_by_role("button", name="I have kept it").click()
+        page.get_by_role("button", name="I have saved it").click()
         keys = page.get_by_role("region", name="Keys")
         row = keys.get_by_role("row").filter(has_text="cron")
         expect(row).to_contain_text("After others")
