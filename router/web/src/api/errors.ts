@@ -28,6 +28,11 @@ export function errorOf(status: number, body: unknown, retryAfter: string | null
   return new ApiError(status, message, text(error["code"]), text(error["param"]), seconds);
 }
 
+/** Whether `error` says that the server no longer has a stream: it was restarted, or nobody read the stream for long. */
+export function isStreamGone(error: unknown): boolean {
+  return error instanceof ApiError && (error.code === "job_not_found" || error.code === "events_dropped");
+}
+
 /** Whether `error` only says that its request was given up. */
 export function isAbort(error: unknown): boolean {
   return error instanceof DOMException && error.name === "AbortError";

@@ -2,7 +2,7 @@
  * Where this tab is in the streams that it reads: kept over a reload, and not shared with other tabs, since a stream has
  * one reader.
  */
-import { ApiError } from "../api/errors";
+import { ApiError, isStreamGone } from "../api/errors";
 import { ofTab, remember, rememberedJson } from "../ui/remembered";
 
 export interface Place {
@@ -13,11 +13,9 @@ export interface Place {
 
 export const START: Place = { jobId: null, lastEventId: 0 };
 
-/** Whether an error says that the server no longer has a stream: it was restarted, or nobody read the stream for long. */
+/** Whether a job must be begun anew: its stream is gone, or its workers have lost it. */
 export function isGone(error: unknown): boolean {
-  return (
-    error instanceof ApiError && (error.status === 410 || error.code === "job_not_found" || error.code === "job_lost")
-  );
+  return isStreamGone(error) || (error instanceof ApiError && error.code === "job_lost");
 }
 
 export class Places {

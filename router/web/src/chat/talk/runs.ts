@@ -3,9 +3,10 @@ import { type Signal, signal } from "@preact/signals";
 
 import { requestJson } from "../../api/client";
 import { pause, whenOnline } from "../../api/connection";
-import { ApiError, OfflineError } from "../../api/errors";
+import { ApiError, isStreamGone, OfflineError } from "../../api/errors";
 import type { ServerEvent } from "../../api/events";
 import { cancelJob, openStream, resumeStream, type StreamOptions } from "../../api/stream";
+import { giveUp } from "../../media/jobs";
 import { forget, remember } from "../../ui/remembered";
 import { toast } from "../../ui/toast";
 import { keepAnswer, receives, showMessages, writeMessages } from "../store/store";
@@ -176,8 +177,9 @@ async function backOnline(run: OwnRun): Promise<boolean> {
 
 function failed(run: OwnRun, error: ApiError): End {
   if (error.code === "cancelled") return { state: "stopped", error: null };
-  const isGone = run.latest.place !== null && (error.code === "job_not_found" || error.code === "events_dropped");
-  return isGone ? { state: "interrupted", error: null } : { state: "failed", error: error.message };
+  return run.latest.place !== null && isStreamGone(error)
+    ? { state: "interrupted", error: null }
+    : { state: "failed", error: error.message };
 }
 
 function optionsOf(run: OwnRun): StreamOptions {
@@ -246,7 +248,7 @@ async function cancel(run: OwnRun, jobId: string): Promise<void> {
     await cancelJob(jobId);
   } catch (error) {
     if (!(error instanceof OfflineError)) throw error;
-    void whenOnline().then(() => cancelJob(jobId));
+    void whenOnline().then(() => giveUp(jobId));
   }
   run.abort.abort();
 }
