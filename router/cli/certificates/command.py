@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import re
 from typing import TYPE_CHECKING
 
+from router.cli.certificates.names import may_be_certified
 from router.cli.certificates.serving import require_cryptography
 from router.cli.data_folder import authority_file
-from router.cli.machine.addresses import is_ip_address
 from router.http.certificates.local_authority import AUTHORITY_PATH
 from shared.logs.escaping import escaped
-from shared.settings.values import check_host_name
 
 if TYPE_CHECKING:
     from router.cli.certificates.issuing import ServerCertificate, TlsFiles
-
-
-_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
-_DNS_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*\.?", re.ASCII | re.IGNORECASE)
-"""An authority for a name without letters, such as ``..``, could sign any."""
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -81,14 +74,6 @@ def _report(files: TlsFiles, made: ServerCertificate) -> list[str]:
 
 def _name(text: str) -> str:
     """A name or an address for the certificate."""
-    if is_ip_address(text):
-        return text
-    try:
-        check_host_name(text)
-        if not _DNS_NAME.fullmatch(text):
-            raise ValueError(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected a name such as ai.example.com, or an address, got {text!r}"
-        ) from None
+    if not may_be_certified(text):
+        raise argparse.ArgumentTypeError(f"expected a name such as ai.example.com, or an address, got {text!r}")
     return text

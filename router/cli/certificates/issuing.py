@@ -24,6 +24,7 @@ from router.cli.certificates.authority import (
     write_public,
 )
 from router.cli.certificates.errors import CertificateProblem
+from router.cli.certificates.names import may_be_certified
 from router.cli.machine.addresses import is_ip_address, names_of_machine, private_addresses
 from router.http.certificates.local_authority import AUTHORITY_NAME
 
@@ -132,9 +133,12 @@ def _kept_names(files: TlsFiles) -> list[str]:
     if not files.names.exists():
         return []
     try:
-        return [str(name) for name in json.loads(files.names.read_text())]
+        names = [str(name) for name in json.loads(files.names.read_text())]
     except (ValueError, TypeError):
-        raise CertificateProblem(f"{files.names}: expected a list of names; give them again with --name") from None
+        names = [""]
+    if not all(map(may_be_certified, names)):
+        raise CertificateProblem(f"{files.names}: expected a list of names; give them again with --name")
+    return names
 
 
 def _reason_to_renew(files: TlsFiles, authority: Authority, wanted: tuple[str, ...], now: datetime.datetime) -> str:

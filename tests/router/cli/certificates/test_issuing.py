@@ -74,6 +74,15 @@ def test_a_name_that_no_machine_can_have_is_refused(capsys: pytest.CaptureFixtur
     assert "--name: expected a name such as ai.example.com, or an address" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("kept", ['[".."]', '["é.com"]', '["a", 5, "x y"]', "5", "\\xff", '{"a b": 1}'])
+def test_kept_names_that_are_none_are_told(files: TlsFiles, kept: str) -> None:
+    files.folder.mkdir()
+    files.names.write_text(kept)
+    with pytest.raises(CertificateProblem, match="expected a list of names; give them again with --name"):
+        ensure_certificate(files, NOW)
+    assert not files.authority.exists()
+
+
 def test_keys_are_readable_by_their_owner_only(files: TlsFiles) -> None:
     ensure_certificate(files, NOW)
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in files.folder.iterdir()}
