@@ -73,13 +73,19 @@ export const isOperator = computed(() => server.value?.caller.operator ?? false)
 /** Ask once. */
 export async function refreshServer(): Promise<void> {
   try {
-    server.value = await requestJson<ServerState>("v1/server");
+    server.value = checked(await requestJson<ServerState | null>("v1/server"));
     serverError.value = null;
   } catch (error) {
     if (error instanceof OfflineError) return; // the banner says so
     if (!(error instanceof ApiError)) throw error;
     serverError.value = error.message;
   }
+}
+
+/** JSON of something else, such as a proxy, is no state of a server. */
+function checked(state: ServerState | null): ServerState {
+  if (Array.isArray(state?.models)) return state as ServerState;
+  throw new ApiError(200, "v1/server: expected the server's state, got something else");
 }
 
 /** Ask again and again while the page is visible; never returns. */

@@ -158,7 +158,7 @@ async function untilEnd(run: OwnRun, open: Open): Promise<End | null> {
         if (await backOnline(run)) continue;
         return { state: "stopped", error: null };
       }
-      if (!(error instanceof ApiError)) throw error;
+      if (!(error instanceof ApiError)) return unreadable(error);
       if (error.code === "taken_over") return null;
       return failed(run, error);
     }
@@ -180,6 +180,12 @@ function failed(run: OwnRun, error: ApiError): End {
   return run.latest.place !== null && isStreamGone(error)
     ? { state: "interrupted", error: null }
     : { state: "failed", error: error.message };
+}
+
+/** What came is no event of this server: to ask for it again would bring the same. */
+function unreadable(error: unknown): End {
+  console.error("an answer cannot be read", error);
+  return { state: "failed", error: error instanceof Error ? error.message : String(error) };
 }
 
 function optionsOf(run: OwnRun): StreamOptions {
