@@ -199,3 +199,10 @@ def test_a_chat_is_saved_as_markdown_or_json_and_no_file_is_overwritten(client: 
     assert text.read_text() == "## user\n\none\n\n## assistant\n\nOnce upon\n"
     assert json.loads(data.read_text())["messages"][1] == {"role": "assistant", "content": "Once upon"}
     assert f"/save: {text}: File exists" in screen.getvalue()
+
+
+def test_a_line_of_other_bytes_and_names_that_no_file_has_leave_the_chat_as_it_is(client: ServerClient) -> None:
+    conversation = Conversation("smol")
+    lines = ("\udcff", "/save ~no-such-user/a.md", "/save a\0b", "one")
+    assert talk(client, *lines, conversation=conversation) == "Once upon\n\n"
+    assert len(conversation.messages) == 2
