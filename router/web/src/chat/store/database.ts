@@ -13,6 +13,9 @@ interface Schema extends DBSchema {
 const NAME = "nexa-chats";
 const VERSION = 1;
 
+/** Where chats are kept. */
+export type Chats = Omit<ChatDatabase, "close">;
+
 /** Each method is one transaction, so that two tabs cannot damage what they both change. */
 export class ChatDatabase {
   private constructor(private readonly db: IDBPDatabase<Schema>) {}

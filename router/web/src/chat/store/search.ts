@@ -1,5 +1,5 @@
 /** Searching the titles and texts of all chats. */
-import type { ChatDatabase } from "./database";
+import type { Chats } from "./database";
 import type { Chat, Message } from "./types";
 
 const BEFORE = 24;
@@ -12,7 +12,7 @@ export interface Found {
 }
 
 /** Chats whose title has all words of `query`, or has them together with one of its messages; newest first. */
-export async function search(database: ChatDatabase, query: string): Promise<Found[]> {
+export async function search(database: Chats, query: string): Promise<Found[]> {
   const words = wordsOf(query);
   if (words.length === 0) return [];
   const chats = (await database.chats()).sort((one, other) => other.changed - one.changed);

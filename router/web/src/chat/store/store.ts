@@ -2,7 +2,8 @@
 import { signal } from "@preact/signals";
 
 import { checkedSettings } from "./checked";
-import { ChatDatabase } from "./database";
+import { ChatDatabase, type Chats } from "./database";
+import { ChatMemory } from "./memory";
 import { Tabs } from "./tabs";
 import { anyEnd, type Messages, newestEnd } from "./tree";
 import { type AnswerMessage, type Chat, type Message, NO_SETTINGS, type Settings } from "./types";
@@ -26,13 +27,16 @@ export const storeError = signal<string | null>(null);
 const SETTINGS = "settings";
 const receiving = new Set<string>();
 
-let opening: Promise<ChatDatabase> | null = null;
+let opening: Promise<Chats> | null = null;
 let tabs: Tabs | null = null;
 let wanted: string | null = null;
 
-/** The database, opened at the first call. */
-export function database(): Promise<ChatDatabase> {
-  opening ??= ChatDatabase.open(undefined, () => (opening = null));
+/** The database, opened at the first call; the page's memory where the browser keeps nothing. */
+export function database(): Promise<Chats> {
+  opening ??= ChatDatabase.open(undefined, () => (opening = null)).catch((error: unknown) => {
+    storeError.value = error instanceof Error ? error.message : String(error);
+    return new ChatMemory();
+  });
   return opening;
 }
 
