@@ -35,7 +35,10 @@ FAMILIES = (
 )
 
 OPEN_PATHS = frozenset(path for family in FAMILIES for path in family.open_paths)
-PATHS = {path: methods for family in FAMILIES for path, methods in family.paths.items()}
+PATHS = {
+    path: frozenset().union(*(family.paths.get(path, frozenset()) for family in FAMILIES))
+    for path in dict.fromkeys(path for family in FAMILIES for path in family.paths)
+}
 QUIET_PATHS = frozenset(path for family in FAMILIES for path in family.quiet_paths)
 WRITERS = {path: writer for family in FAMILIES for path, writer in family.writers.items()}
 ERROR_WRITERS = {path: writer for family in FAMILIES for path, writer in family.error_writers.items()}

@@ -32,6 +32,20 @@ def test_a_wrong_key_is_told_and_the_right_one_is_kept(locked: RunningServer, vi
     expect(dialog).to_be_hidden()
 
 
+def test_who_closes_the_question_for_a_key_is_left_alone_until_they_ask(locked: RunningServer, visit: Open) -> None:
+    page, faults = visit(locked.url)
+    faults.expect("401")
+    dialog = page.get_by_role("dialog", name="API key")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    with page.expect_response(lambda answer: answer.url.endswith("/v1/server") and answer.status == 401):
+        pass
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Enter a key").click()
+    expect(dialog).to_be_visible()
+
+
 def test_a_server_that_is_away_is_told_until_it_is_back(visit: Open) -> None:
     with running("echo") as server:
         page, faults = visit(server.url)
@@ -49,6 +63,6 @@ def test_colours_are_the_systems_until_they_are_chosen(server: RunningServer, vi
     dark = page.evaluate(background)
     page.get_by_role("button", name="Colours: as the system").click()
     page.get_by_role("button", name="Colours: light").wait_for()
-    assert page.evaluate(background) != dark
+    expect(page.locator("body")).not_to_have_css("background-color", dark)
     page.reload()
     expect(page.get_by_role("button", name="Colours: light")).to_be_visible()

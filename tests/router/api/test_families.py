@@ -22,7 +22,7 @@ def documented() -> dict[str, Any]:
 def test_every_declared_path_is_served(documented: dict[str, Any]) -> None:
     declared = {*OPEN_PATHS, *OPERATIONS, *QUIET_PATHS, *body_limits(1, 1, 2)}
     assert declared
-    assert declared <= set(documented)
+    assert {path for path in declared if not path.startswith("/web/")} <= set(documented)
 
 
 def test_bodies_are_limited_by_what_they_are_for(documented: dict[str, Any]) -> None:

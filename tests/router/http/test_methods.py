@@ -13,7 +13,7 @@ from tests.support.router.client import ask
 from tests.support.router.fake_broker import FakeBroker
 
 GETS = sorted(path for path, methods in PATHS.items() if "GET" in methods)
-PLAIN_GETS = [path for path in GETS if "{" not in path]
+PLAIN_GETS = [path for path in GETS if "{" not in path and not path.startswith("/web/")]
 NAMED_GETS = [re.sub(r"\{.*?\}", "none", path) for path in GETS if "{" in path]
 DOCUMENTATION = ["/docs", "/openapi.json", "/static-offline-docs/swagger-ui.css"]
 CHANGING = {"x-request-id", "date"}
@@ -22,7 +22,8 @@ CHANGING = {"x-request-id", "date"}
 @pytest.mark.parametrize("path", [*PLAIN_GETS, *NAMED_GETS, *DOCUMENTATION, "/v1/models/smol"])
 def test_head_has_the_headers_of_get_and_no_body(path: str) -> None:
     broker = FakeBroker()
-    got, head = ask(broker, "GET", path), ask(broker, "HEAD", path)
+    plain = {"Accept-Encoding": "identity"}
+    got, head = (ask(broker, method, path, headers=plain) for method in ("GET", "HEAD"))
     assert head.status_code == got.status_code != 405
     headers = [{name: text for name, text in answer.headers.items() if name not in CHANGING} for answer in (got, head)]
     assert headers[0] == headers[1]

@@ -82,6 +82,7 @@ def serving_tls(authority: trustme.CA, files: tuple[str, str]) -> Iterator[Runni
     trusted = ssl.create_default_context()
     authority.configure_trust(trusted)
     server.client = httpx.Client(base_url=f"https://127.0.0.1:{server.port}", verify=trusted, timeout=120.0)
+    server.api.http = server.client
     try:
         server.wait_ready()
         yield server

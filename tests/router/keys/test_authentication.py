@@ -212,4 +212,4 @@ def test_openapi_marks_the_endpoints_that_need_a_key(tmp_path: Path, server: Key
         return {path for path, methods in paths.items() for method in methods.values() if "security" not in method}
 
     assert "/v1/completions" in unlocked(server.app)
-    assert unlocked(KeyedServer(tmp_path / "other", key_required=True).app) == {"/", "/health"}
+    assert unlocked(KeyedServer(tmp_path / "other", key_required=True).app) == {"/", "/health", "/nexa-ca.crt"}

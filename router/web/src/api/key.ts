@@ -12,6 +12,9 @@ export interface KeyQuestion {
 export const apiKey = signal<string | null>(stored());
 export const keyQuestion = signal<KeyQuestion | null>(null);
 
+/** Whether the user closed the question: from then on only what they do themselves asks again. */
+export const keyDeclined = signal(false);
+
 let asked: Promise<boolean> | null = null;
 
 /** Ask the user for a key, once for all requests that need it; false if there is none. */
@@ -23,6 +26,7 @@ export function askForKey(refused: string | null): Promise<boolean> {
       answer(key, keep) {
         keyQuestion.value = null;
         asked = null;
+        keyDeclined.value = key === null;
         if (key !== null) keepKey(key, keep);
         resolve(key !== null);
       },

@@ -4,6 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { requestJson } from "./client";
 import { pause } from "./connection";
 import { ApiError, OfflineError } from "./errors";
+import { keyDeclined } from "./key";
 
 export interface ServedModel {
   readonly id: string;
@@ -73,7 +74,7 @@ export const isOperator = computed(() => server.value?.caller.operator ?? false)
 /** Ask once. */
 export async function refreshServer(): Promise<void> {
   try {
-    server.value = checked(await requestJson<ServerState | null>("v1/server"));
+    server.value = checked(await requestJson<ServerState | null>("v1/server", { quiet: keyDeclined.value }));
     serverError.value = null;
   } catch (error) {
     if (error instanceof OfflineError) return; // the banner says so

@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 
 import { online } from "../api/connection";
-import { apiKey, forgetKey } from "../api/key";
+import { apiKey, askForKey, forgetKey, keyDeclined } from "../api/key";
 import { server, serverError } from "../api/server";
 import { texts } from "../texts";
 import { Icon, type IconName } from "../ui/icon";
@@ -41,7 +41,12 @@ export function Shell() {
       )}
       {serverError.value !== null && (
         <div class="banner" role="alert">
-          {serverError.value}
+          {serverError.value}{" "}
+          {keyDeclined.value && (
+            <button type="button" class="button small" onClick={() => void askForKey(apiKey.value)}>
+              {texts.key.enter}
+            </button>
+          )}
         </div>
       )}
       <main class="main" id="main" tabIndex={-1}>

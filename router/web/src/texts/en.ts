@@ -27,6 +27,7 @@ export const en = {
     wrong: "The server does not know this key.",
     keep: "Keep it in this browser",
     use: "Use this key",
+    enter: "Enter a key",
     forget: "Forget the API key",
   },
   render: {
