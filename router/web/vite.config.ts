@@ -18,5 +18,10 @@ export default defineConfig({
     reportCompressedSize: false,
   },
   server: { proxy: { "/v1": SERVER, "/health": SERVER } },
-  test: { environment: "happy-dom", css: true, include: ["src/**/*.test.ts", "src/**/*.test.tsx"] },
+  test: {
+    environment: "happy-dom",
+    css: true,
+    include: ["src/**/*.test.ts", "src/**/*.test.tsx"],
+    setupFiles: ["src/test_setup.ts"],
+  },
 });

@@ -14,7 +14,7 @@ from scripts.make_gguf import make_gguf
 from shared.models.source import PackageSource
 from tests.support.models.random_models import RANDOM_MODELS
 from tests.support.requests.anthropic_answers import message_events, message_of
-from tests.support.running_server import RunningServer, running
+from tests.support.running_server import RunningServer, running, wait_until
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 WEATHER = {"name": "get_weather", "description": "The weather of a city", "input_schema": SCHEMA}
@@ -162,7 +162,7 @@ def test_a_stream_goes_on_when_its_worker_is_killed(thinker: RunningServer) -> N
     with thinker.client.stream("POST", "/v1/messages", json={**body, "stream": True}) as answer:
         for piece in answer.iter_text():
             if not text:
-                (busy,) = (row["pid"] for row in thinker.workers() if row["running"])
+                (busy,) = wait_until(lambda: [row["pid"] for row in thinker.workers() if row["running"]], "it runs")
                 os.kill(busy, signal.SIGKILL)
             text += piece
     assert without_ids(message_of(message_events(text))) == without_ids(whole)

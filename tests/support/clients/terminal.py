@@ -13,7 +13,8 @@ from types import TracebackType
 
 TIMEOUT_S = 60.0
 _TAKE_TERMINAL = """\
-import fcntl, os, sys, termios
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # it is ignored in what a shell runs in the background
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.executable, [sys.executable, "-m", "router.cli", *sys.argv[1:]])
 """
@@ -41,7 +42,7 @@ class TerminalCommand:
         while text not in self._unseen:
             ready, _, _ = select.select([self._fd], [], [], max(0.0, deadline_s - time.monotonic()))
             piece = self._read() if ready else ""
-            assert piece, f"not shown: {text!r}; it showed: {self._unseen!r}"
+            assert piece, f"not shown: {text!r}; at its end it showed: {self._unseen[-1000:]!r}"
             self._unseen += piece
         end = self._unseen.index(text) + len(text)
         shown, self._unseen = self._unseen[:end], self._unseen[end:]
@@ -49,12 +50,23 @@ class TerminalCommand:
 
     def press(self, keys: str) -> None:
         """Press keys; ``\\x03`` is Ctrl-C, ``\\x04`` is Ctrl-D."""
-        os.write(self._fd, keys.encode())
+        with contextlib.suppress(OSError):  # nobody has the terminal open any more
+            os.write(self._fd, keys.encode())
 
-    def ended(self) -> int:
-        """Wait for its end; returns its exit code."""
-        while self._read():
-            pass
+    def ended(self, keys: str = "") -> int:
+        """Wait for its end; returns its exit code.
+
+        ``keys`` are pressed, and once more if nothing comes of it: a line editor may miss a Ctrl-C while it prepares
+        the terminal.
+        """
+        deadline_s = time.monotonic() + TIMEOUT_S
+        self.press(keys)
+        while time.monotonic() < deadline_s:
+            ready, _, _ = select.select([self._fd], [], [], 10.0)
+            if not ready:
+                self.press(keys)
+            elif not self._read():
+                break
         return self._process.wait(TIMEOUT_S)
 
     def _read(self) -> str:
