@@ -21,7 +21,7 @@ from tests.support.printed import DOCUMENTS, NOT_RUN, RUN, Example, commands, ex
 EXAMPLES = examples(*DOCUMENTS)
 SHELL = [example for example in EXAMPLES if example.language == "sh"]
 _ASSIGNMENT = re.compile(r"\w+=")
-KNOWN_LANGUAGES = RUN | {"json", "toml", "text"}
+KNOWN_LANGUAGES = RUN | {"json", "jsonc", "toml", "text"}
 
 
 def calls_of(program: str) -> list[tuple[Example, list[str]]]:
@@ -45,7 +45,7 @@ def test_every_exception_is_an_example_that_would_be_run() -> None:
         assert any(example.text.startswith(beginning) for example in SHELL), beginning
 
 
-@pytest.mark.parametrize("example", [example for example in EXAMPLES if example.language == "json"], ids=str)
+@pytest.mark.parametrize("example", [example for example in EXAMPLES if example.language in ("json", "jsonc")], ids=str)
 def test_a_printed_answer_is_json(example: Example) -> None:
     assert isinstance(json.loads(example.text), dict)
 
