@@ -40,5 +40,8 @@ def shells(served: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> d
 def test_an_example_works_as_printed(example: Example, shells: dict[str, PrintedShell]) -> None:
     output = shells[example.document].run(example)
     answer = FOLLOWED_BY.get(example)
-    if example.language == "sh" and answer is not None and answer.language == "json":
-        assert differences(json.loads(answer.text), json.loads(output)) == []
+    if example.language == "sh" and answer is not None and answer.language in ("json", "jsonc"):
+        found = differences(json.loads(answer.text), json.loads(output))
+        if answer.language == "jsonc":  # what it lists depends on the server's own models and keys
+            found = [line for line in found if "is only printed" in line or ", really " in line]
+        assert found == []
