@@ -23,14 +23,15 @@ class Pipe:
     def __init__(self, own_pipe: bool) -> None:
         self.reading, self.writing = os.pipe()
         fcntl.fcntl(self.writing, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self._unread = b""
         self.writer = LossyWriter(self.writing, lambda count: f"{count} dropped\n", own_pipe)
 
     def read_lines(self, count: int) -> list[str]:
         """That many lines, waiting for them."""
-        got = b""
-        while got.count(b"\n") < count:
-            got += os.read(self.reading, 1000)
-        return got.decode().splitlines()
+        while self._unread.count(b"\n") < count:
+            self._unread += os.read(self.reading, 1000)
+        *lines, self._unread = self._unread.split(b"\n", count)
+        return [line.decode() for line in lines]
 
 
 @pytest.fixture(params=[False, True], ids=["shared", "own"])
@@ -57,8 +58,14 @@ def test_a_reader_that_does_not_read_blocks_nobody_and_loses_are_counted_and_sai
     dropped = pipe.writer.dropped
     assert 0 < dropped < MORE_LINES_THAN_FIT
     assert not pipe.writer.drain(0.0)
-    lines = pipe.read_lines(MORE_LINES_THAN_FIT - dropped + 1)
-    assert lines == [LINE.strip()] * (MORE_LINES_THAN_FIT - dropped) + [f"{dropped} dropped"]
+    written = noted = 0
+    while written + noted < MORE_LINES_THAN_FIT:  # losses come in more than one burst where the writer's thread is late
+        [line] = pipe.read_lines(1)
+        if line == LINE.strip():
+            written += 1
+        else:
+            noted += int(line.removesuffix(" dropped"))
+    assert (written, noted) == (MORE_LINES_THAN_FIT - dropped, dropped)
     pipe.writer.write("later\n")
     assert pipe.read_lines(1) == ["later"]
     assert pipe.writer.drain(ENOUGH_S)
