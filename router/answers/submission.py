@@ -38,8 +38,11 @@ class SubmittedRequest:
     first choice only. ``notes`` are warnings that the request itself gives cause for. ``on_close`` is called once, when
     the request is closed. ``cancelled`` is the error that readers get once the request was cancelled.
 
+    Whether the user's key may use the model is checked here, since every endpoint's requests come this way.
+
     Raises:
-        Refused: the model is not served. On entering: the queue is full, or no worker can run it; no job is left.
+        Refused: the model is not served, or the user's key may not use it. On entering: the queue is full, or no worker
+            can run it; no job is left.
         ApiError: 400, more choices than the server can run and queue at once, or a longer timeout than allowed.
     """
 
@@ -56,7 +59,7 @@ class SubmittedRequest:
         notes: Sequence[str] = (),
     ) -> None:
         self.kind = kind_of(choices[0])
-        served = broker.find_model(model, self.kind)
+        served = broker.find_model(model, self.kind, record.limits)
         if not queued_as_one:
             _check_choices(len(choices), record.limits, broker.settings, served)
         default_timeout_s = 0.0 if record.unhurried else broker.settings.default_timeout_s

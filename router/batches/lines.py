@@ -104,8 +104,8 @@ class BatchLines:
         except ApiError as error:
             await self._record(read, LineAnswer.of_error(error, self._request_id(read)))
             return
-        place = self._place(facts)
         behalf = await self._behalf()
+        place = self._place(facts, behalf)
         await self._tools.gate.enter(place, behalf.limits.max_running)
         if self._tools.behalf_of(self._batch) is None:
             self._tools.gate.leave(place)
@@ -122,8 +122,8 @@ class BatchLines:
             raise AssertionError("unreachable")
         return behalf
 
-    def _place(self, facts: BodyFacts) -> Place:
-        model = self._tools.model_of(self._batch.endpoint, facts.model)
+    def _place(self, facts: BodyFacts, behalf: Behalf) -> Place:
+        model = self._tools.model_of(self._batch.endpoint, facts.model, behalf.limits)
         return Place(self._batch.owner, self._batch.number, model, facts.jobs)
 
     async def _run_line(self, read: ReadLine, behalf: Behalf, place: Place) -> None:

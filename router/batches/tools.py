@@ -13,6 +13,7 @@ from router.batches.records import StoredBatch
 from router.batches.rows import BatchRows
 from router.files.keeper import FileKeeper
 from router.http.request_record import Behalf
+from router.jobs.limits import UserLimits
 
 CHECKS = 2
 """Inputs that are checked at once. Each needs the memory of all its names."""
@@ -31,7 +32,7 @@ class BatchTools:
     """The files and rows, the gate that lines pass, and how they are run.
 
     ``behalf_of`` says for whom a batch runs; None if its key is no longer valid. ``model_of`` is the served model that
-    a name in a body means for an endpoint; empty if none is.
+    a name in a body means for an endpoint and a user with these limits; empty if none is.
     """
 
     keeper: FileKeeper
@@ -39,7 +40,7 @@ class BatchTools:
     gate: LineGate
     call: CallLine
     behalf_of: Callable[[StoredBatch], Behalf | None]
-    model_of: Callable[[str, str], str]
+    model_of: Callable[[str, str, UserLimits], str]
     output_keep_s: float
     max_body_bytes: int
     max_values: int

@@ -8,24 +8,32 @@ import datetime
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from router.cli.data_folder import data_path
 from router.cli.tables import add_row, new_table, print_table
-from router.jobs.limits import Priority, UserLimits
+from router.jobs.limits import BETWEEN_NAMES, Priority, UserLimits, model_names
 from router.keys.database import FILE_NAME
 from router.keys.store import KeyStore, StoredKey, is_key_name
 from router.keys.usage import GroupBy, UsageRow, UsageStore
 from shared.settings.sources import OPTIONS
 
 KEY_FILE = OPTIONS["key_file"]
-MIN_LIMITS = {"running": 1, "queued": 0}
+MIN_LIMITS = {"running": 1, "queued": 0, "tokens_per_day": 1}
 """The smallest value of each limit; a key that may run nothing would be useless."""
+
+LIMIT_FIELDS = {"running": "max_running", "queued": "max_queued", "tokens_per_day": "tokens_per_day"}
+"""The limits' names in :class:`~router.jobs.limits.UserLimits`."""
+
+NO_LIMIT = "none"
+"""Stands for no limit where a key is changed."""
 
 MAX_DIGITS = 9
 """Maximum length of a limit."""
+
+KEY_HEADINGS = ("NAME", "ID", "LIMIT", "MODELS", "PRIORITY", "ADMIN", "CREATED")
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,21 +50,16 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         description="Create a key and print it; only its hash is stored. Once a key exists, requests need one.",
     )
     create.add_argument("name", metavar="NAME", help="the key's name in logs and usage")
-    create.add_argument(
-        "--limit",
-        type=_limits,
-        default={},
-        metavar="running=N,queued=N",
-        help="maximum requests running and waiting at a time; further ones get 429; each of n choices counts",
-    )
-    create.add_argument(
-        "--priority",
-        type=Priority,
-        choices=list(Priority),
-        default=Priority.INTERACTIVE,
-        help="highest priority of its requests (default interactive)",
-    )
+    _add_limits(create, "", Priority.INTERACTIVE)
     create.add_argument("--admin", action="store_true", help="may control workers and see all jobs and usage")
+    limit = commands.add_parser(
+        "limit",
+        help="change a key's limits",
+        description="Change the limits of a key, from its next request on. Those that are not named stay as they are.",
+    )
+    limit.add_argument("name", type=_name, metavar="NAME")
+    either = _add_limits(limit, f", {NO_LIMIT} for no limit", None)
+    either.add_argument("--all-models", action="store_true", help="it may use all models again")
     listing = commands.add_parser("list", help="list the keys", description="List the keys, without their secrets.")
     listing.add_argument("--revoked", action="store_true", help="list revoked keys instead")
     revoke = commands.add_parser("revoke", help="revoke a key", description="Revoke a key.")
@@ -76,7 +79,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     usage.add_argument("--until", type=_date, metavar="YYYY-MM-DD", help="last day (inclusive)")
     for parser in (listing, usage):
         parser.add_argument("--json", action="store_true", help="print a JSON array")
-    for parser, command in ((create, _create), (listing, _list), (revoke, _revoke), (usage, _usage)):
+    for parser, command in ((create, _create), (limit, _limit), (listing, _list), (revoke, _revoke), (usage, _usage)):
         parser.add_argument(
             "--key-file",
             default=os.environ.get(KEY_FILE.variable, ""),
@@ -86,13 +89,61 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         parser.set_defaults(func=command)
 
 
+def _add_limits(
+    parser: argparse.ArgumentParser, more: str, priority: Priority | None
+) -> argparse._MutuallyExclusiveGroup:
+    """Add the options of limits; ``more`` is what a limit may be besides a number. Returns what ``--models`` is in."""
+    parser.add_argument(
+        "--limit",
+        type=_limits,
+        default={},
+        metavar="LIMITS",
+        help=f"running=N,queued=N,tokens_per_day=N{more}, or some of them: requests that run and that wait at a time, "
+        "each of n choices counts; tokens of prompts and answers in a day (UTC); beyond it requests get 429",
+    )
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument(
+        "--models",
+        type=_models,
+        metavar="NAME,NAME",
+        help="the only models that it may use, separated by commas; they need not be served yet",
+    )
+    default = "" if priority is None else f" (default {priority.value})"
+    parser.add_argument(
+        "--priority",
+        type=Priority,
+        choices=list(Priority),
+        default=priority,
+        help=f"highest priority of its requests{default}",
+    )
+    return either
+
+
 def _create(args: argparse.Namespace) -> int:
-    limits = UserLimits(args.limit.get("running"), args.limit.get("queued"), args.priority)
+    limits = _changed(UserLimits(), args)
     with contextlib.closing(KeyStore.open(_path(args))) as store:
         key = store.create(args.name, limits, args.admin)
     print("This key is shown only once. Clients send it as Authorization: Bearer KEY (api_key):", file=sys.stderr)
     print(key)
     return 0
+
+
+def _limit(args: argparse.Namespace) -> int:
+    with contextlib.closing(KeyStore.open(_path(args))) as store:
+        store.change(args.name, _changed(store.named(args.name).limits, args))
+        changed = store.named(args.name)
+    _print_table(KEY_HEADINGS, [_key_cells(changed)])
+    return 0
+
+
+def _changed(limits: UserLimits, args: argparse.Namespace) -> UserLimits:
+    """The limits with what the options say."""
+    changes: dict[str, Any] = {LIMIT_FIELDS[name]: number for name, number in args.limit.items()}
+    if args.priority is not None:
+        changes["priority"] = args.priority
+    if args.models is not None or getattr(args, "all_models", False):
+        changes["models"] = args.models
+    return replace(limits, **changes)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -101,7 +152,7 @@ def _list(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps([_shown_key(key) for key in keys], indent=1))
         return 0
-    headings = ("NAME", "ID", "LIMIT", "PRIORITY", "ADMIN", "REVOKED" if args.revoked else "CREATED")
+    headings = (*KEY_HEADINGS[:-1], "REVOKED") if args.revoked else KEY_HEADINGS
     _print_table(headings, [_key_cells(key) for key in keys])
     return 0
 
@@ -129,19 +180,27 @@ def _path(args: argparse.Namespace) -> Path:
     return data_path(args.key_file, FILE_NAME)
 
 
-def _limits(text: str) -> dict[str, int]:
-    """Read ``running=N,queued=N``, or one of the two."""
-    limits = {}
+def _limits(text: str) -> dict[str, int | None]:
+    """Read ``running=N,queued=N,tokens_per_day=N``, or some of them; None is no limit."""
+    limits: dict[str, int | None] = {}
     for part in text.split(","):
         name, _, number = part.partition("=")
         valid = number.isascii() and number.isdigit() and len(number) <= MAX_DIGITS
-        if name not in MIN_LIMITS or not valid or int(number) < MIN_LIMITS[name]:
+        if name not in MIN_LIMITS or (number != NO_LIMIT and (not valid or int(number) < MIN_LIMITS[name])):
             raise argparse.ArgumentTypeError(
-                "expected running=N (from 1), queued=N (from 0) or both, separated by a comma, "
-                f"with N of up to {MAX_DIGITS} digits, got {text!r}"
+                "expected running=N (from 1), queued=N (from 0), tokens_per_day=N (from 1), or several of them, "
+                f"separated by commas, with N of up to {MAX_DIGITS} digits or {NO_LIMIT}, got {text!r}"
             )
-        limits[name] = int(number)
+        limits[name] = None if number == NO_LIMIT else int(number)
     return limits
+
+
+def _models(text: str) -> tuple[str, ...]:
+    """Read names of models, separated by commas."""
+    try:
+        return model_names([name.strip() for name in text.split(BETWEEN_NAMES)])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _name(text: str) -> str:
@@ -165,6 +224,8 @@ def _shown_key(key: StoredKey) -> dict[str, Any]:
         "max_running": key.limits.max_running,
         "max_queued": key.limits.max_queued,
         "priority": key.limits.priority,
+        "models": key.limits.models,
+        "tokens_per_day": key.limits.tokens_per_day,
         "admin": key.admin,
         "created": key.created_at_s,
         "revoked": key.revoked_at_s,
@@ -172,11 +233,12 @@ def _shown_key(key: StoredKey) -> dict[str, Any]:
 
 
 def _key_cells(key: StoredKey) -> list[str]:
-    limits = {"running": key.limits.max_running, "queued": key.limits.max_queued}
+    limits = {name: getattr(key.limits, field) for name, field in LIMIT_FIELDS.items()}
     limit = ",".join(f"{name}={number}" for name, number in limits.items() if number is not None)
+    models = "all" if key.limits.models is None else BETWEEN_NAMES.join(key.limits.models)
     at_s = key.created_at_s if key.revoked_at_s is None else key.revoked_at_s
     when = datetime.datetime.fromtimestamp(at_s).isoformat(" ", "minutes")
-    return [key.name, key.key_id, limit or "-", key.limits.priority, "yes" if key.admin else "-", when]
+    return [key.name, key.key_id, limit or "-", models, key.limits.priority, "yes" if key.admin else "-", when]
 
 
 def _shown_usage(row: UsageRow) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import logging
 import secrets
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from router.jobs.admission import Admission
@@ -15,10 +16,11 @@ from router.jobs.completion import Completion
 from router.jobs.dispatch import Dispatcher
 from router.jobs.failover import Failover
 from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.limits import UNLIMITED, UserLimits
 from router.jobs.lines import UserShare
 from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
-from router.jobs.served import ServedModel, find_model, find_named
+from router.jobs.served import ServedModel, allowed_models, find_model, find_named
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.history import WorkerEvent, WorkerHistory
 from router.jobs.workers.link import RouterLink
@@ -88,16 +90,20 @@ class Broker:
                 await self._ticker
         self._link.close()
 
-    def find_model(self, name: str | None, kind: JobKind) -> ModelSettings:
-        """Find a served model by name or alias; without a name, the first model of this kind.
+    def find_model(self, name: str | None, kind: JobKind, limits: UserLimits = UNLIMITED) -> ModelSettings:
+        """Find a served model by name or alias; without a name, the first model of this kind that ``limits`` allow.
 
         Raises:
-            Refused: no such model is served.
+            Refused: no such model is served, or ``limits`` do not allow it.
         """
-        model = find_model(self.settings.models, name, kind, self.settings.strict_names)
+        model = find_model(self.settings.models, name, kind, self.settings.strict_names, limits)
         if name and len(self._stand_ins) < MAX_TOLD_STAND_INS and name not in self._stand_ins:
             self._tell_stand_in(name, model)
         return model
+
+    def models_for(self, limits: UserLimits) -> Sequence[ModelSettings]:
+        """The served models that a user with these limits may use."""
+        return allowed_models(self.settings.models, limits)
 
     def submit(self, request: JobRequest) -> Job:
         """Check a job, queue it, and give it to a worker if one is free.

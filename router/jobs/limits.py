@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+BETWEEN_NAMES = ","
+"""What stands between names of models; no name has one."""
+MAX_MODEL_NAMES = 100
+MAX_MODEL_NAME_LENGTH = 256
 
 
 class Priority(StrEnum):
@@ -16,11 +22,17 @@ class Priority(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UserLimits:
-    """The limits of one user's jobs; None means no limit. ``priority`` is the highest that they may have."""
+    """The limits of one user's jobs; None means no limit. ``priority`` is the highest that they may have.
+
+    ``models`` are names, as requests have them, of the models that the user may use (:func:`allowed_models`); they need
+    not be served. ``tokens_per_day`` counts tokens of prompts and generated ones, of one day in UTC.
+    """
 
     max_running: int | None = None
     max_queued: int | None = None
     priority: Priority = Priority.INTERACTIVE
+    models: tuple[str, ...] | None = None
+    tokens_per_day: int | None = None
 
 
 UNLIMITED = UserLimits()
@@ -29,6 +41,22 @@ UNLIMITED = UserLimits()
 def lower_priority(requested: Priority, allowed: Priority) -> Priority:
     """The priority of a job: the lower of the one that its request asks for and the highest that its user may have."""
     return Priority.BATCH if Priority.BATCH in (requested, allowed) else Priority.INTERACTIVE
+
+
+def model_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of models to which a key is limited, each once.
+
+    Raises:
+        ValueError: there is none, there are too many, or one cannot be a name; the message says what was expected.
+    """
+    if not 1 <= len(names) <= MAX_MODEL_NAMES:
+        raise ValueError(f"expected 1 to {MAX_MODEL_NAMES} names of models, got {len(names)}")
+    for name in names:
+        usable = name == name.strip() and name.isprintable() and BETWEEN_NAMES not in name
+        if not usable or not 1 <= len(name) <= MAX_MODEL_NAME_LENGTH:
+            expected = f"names of models, of 1 to {MAX_MODEL_NAME_LENGTH} characters without a comma"
+            raise ValueError(f"expected {expected}, got {name[:MAX_MODEL_NAME_LENGTH]!r}")
+    return tuple(dict.fromkeys(names))
 
 
 class UserTally:

@@ -9,6 +9,7 @@ class RefusalReason(StrEnum):
     """Why something was refused. Clients see the value as the error's code."""
 
     MODEL_NOT_FOUND = "model_not_found"
+    MODEL_NOT_ALLOWED = "model_not_allowed"
     WORKER_NOT_FOUND = "worker_not_found"
     LAST_WORKER = "last_worker"
     NO_WORKER = "no_worker"

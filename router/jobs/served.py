@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from router.jobs.limits import UNLIMITED, UserLimits
 from router.jobs.refusals import RefusalReason, Refused
 from shared.engines.files import has_word
 from shared.engines.registry import opens_onnx
@@ -33,16 +34,32 @@ class ServedModel:
 
 
 def find_model(
-    models: Sequence[ModelSettings], name: str | None, kind: JobKind, strict_names: bool = False
+    models: Sequence[ModelSettings],
+    name: str | None,
+    kind: JobKind,
+    strict_names: bool = False,
+    limits: UserLimits = UNLIMITED,
 ) -> ModelSettings:
     """Find a model by name or alias, as :func:`find_named` does; without a name, the first model of this kind.
 
     Unless ``strict_names``, that one is also meant by names that clients have built in
-    (:func:`~shared.models.stand_ins.stands_for`).
+    (:func:`~shared.models.stand_ins.stands_for`). A user whose ``limits`` name models gets only these, and is told of
+    no others; a name that means another model does not mean one of these too.
 
     Raises:
-        Refused: no such model is served.
+        Refused: no such model is served, or the user may not use it.
     """
+    if limits.models is None:
+        return _find_model(models, name, kind, strict_names)
+    allowed = allowed_models(models, limits)
+    if name and (other := find_named(models, name)) is not None and other not in allowed:
+        raise not_allowed(name, allowed)
+    if any(kind in model.kinds for model in models) and not any(kind in model.kinds for model in allowed):
+        raise not_allowed(name or "none", allowed, f" of kind {kind}")
+    return _find_model(allowed, name, kind, strict_names)
+
+
+def _find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind, strict_names: bool) -> ModelSettings:
     served = ", ".join(f"{model.name} ({', '.join(model.kinds)})" for model in models)
     of_kind = [model for model in models if kind in model.kinds]
     if not of_kind:
@@ -64,12 +81,36 @@ def find_model(
     return model
 
 
-def find_listed(models: Sequence[ModelSettings], name: str, strict_names: bool = False) -> ModelSettings | None:
+def allowed_models(models: Sequence[ModelSettings], limits: UserLimits) -> Sequence[ModelSettings]:
+    """The models that a user with these ``limits`` may use.
+
+    Each name of a model there allows what a request with it gets; a name that could mean several models, all of them.
+    """
+    if limits.models is None:
+        return models
+    allowed: list[ModelSettings] = []
+    for name in limits.models:
+        meant = find_named(models, name)
+        allowed += [model for model in models if find_named([model], name)] if meant is None else [meant]
+    return [model for model in models if model in allowed]
+
+
+def not_allowed(name: str, allowed: Sequence[ModelSettings], of_kind: str = "") -> Refused:
+    """The refusal of a served model that is none of those which the user's key may use."""
+    names = ", ".join(model.name for model in allowed) or "none of those that are served"
+    message = f"model: expected one{of_kind} that your API key may use ({names}), got {name}"
+    return Refused(RefusalReason.MODEL_NOT_ALLOWED, message, "model")
+
+
+def find_listed(
+    models: Sequence[ModelSettings], name: str, strict_names: bool = False, limits: UserLimits = UNLIMITED
+) -> ModelSettings | None:
     """The model that requests with this name get, whatever their kind; None if there is none, or more than one."""
-    found = find_named(models, name)
+    allowed = allowed_models(models, limits)
+    found = find_named(models, name) or find_named(allowed, name)
     if found is None and not strict_names and (kind := stands_for(name)) is not None:
-        return next((model for model in models if kind in model.kinds), None)
-    return found
+        return next((model for model in allowed if kind in model.kinds), None)
+    return found if found in allowed else None
 
 
 def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | None:

@@ -20,7 +20,7 @@ log = logging.getLogger("nexa.auth")
 
 # Columns keep their names, since servers of several versions may share a file. ``created_s`` and ``revoked_s`` are
 # seconds since the epoch.
-_SCHEMA = """
+_VERSION_1 = """
 CREATE TABLE key (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -46,13 +46,18 @@ CREATE TABLE usage (
     PRIMARY KEY (day, key, model)
 ) WITHOUT ROWID;
 """
+# ``models`` are names, separated by commas; as with the other limits, NULL is none.
+_VERSION_2 = """
+ALTER TABLE key ADD COLUMN models TEXT;
+ALTER TABLE key ADD COLUMN tokens_per_day INTEGER;
+"""
 
 
 class KeyFileError(StorageError):
     """The key file cannot be used; the message is one readable line."""
 
 
-KEY_FILE = FileKind("key file", 0x6E657861, (_SCHEMA,), KeyFileError)  # "nexa"
+KEY_FILE = FileKind("key file", 0x6E657861, (_VERSION_1, _VERSION_2), KeyFileError)  # "nexa"
 
 FILE_ERRORS = STORAGE_ERRORS
 """What reading and writing the key file raises, in time limits too."""

@@ -14,13 +14,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from router.jobs.limits import UNLIMITED, Priority, UserLimits
+from router.jobs.limits import BETWEEN_NAMES, UNLIMITED, Priority, UserLimits
 from router.keys.database import KeyFile, KeyFileError
 from router.storage.database import LOCK_TIMEOUT_S, write_transaction
 
 KEY_PREFIX = "nexa"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_COLUMNS = "id, name, admin, max_running, max_queued, priority, created_s, revoked_s"
+_COLUMNS = "id, name, admin, max_running, max_queued, priority, models, tokens_per_day, created_s, revoked_s"
+_INSERT = (
+    "INSERT INTO key (id, name, digest, admin, max_running, max_queued, priority, models, tokens_per_day, created_s) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_Row = tuple[str, str, int, int | None, int | None, str, str | None, int | None, int, int | None]
 
 
 class KeyNameInvalid(KeyFileError):
@@ -88,15 +93,13 @@ class KeyStore:
             name,
             _digest(key),
             admin,
-            limits.max_running,
-            limits.max_queued,
-            limits.priority.value,
+            *_columns_of(limits),
             int(time.time()),
         )
         try:
             database = self._file.database()
             with write_transaction(database):
-                database.execute("INSERT INTO key VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
+                database.execute(_INSERT, row)
         except sqlite3.IntegrityError:
             raise KeyNameTaken(f"name: {name} already has a key; revoke it first, or use another name") from None
         self._read = None  # what this connection writes does not change its own ``data_version``
@@ -108,12 +111,12 @@ class KeyStore:
         Raises:
             KeyUnknown: no active key has this name.
         """
-        values = (limits.max_running, limits.max_queued, limits.priority.value, admin, name)
+        values = (*_columns_of(limits), admin, name)
         database = self._file.database()
         with write_transaction(database):
             changed = database.execute(
-                "UPDATE key SET max_running = ?, max_queued = ?, priority = ?, admin = coalesce(?, admin) "
-                "WHERE name = ? AND revoked_s IS NULL",
+                "UPDATE key SET max_running = ?, max_queued = ?, priority = ?, models = ?, tokens_per_day = ?, "
+                "admin = coalesce(?, admin) WHERE name = ? AND revoked_s IS NULL",
                 values,
             ).rowcount
         self._read = None
@@ -146,6 +149,17 @@ class KeyStore:
             f"SELECT {_COLUMNS} FROM key WHERE revoked_s {condition} ORDER BY created_s, rowid"
         )
         return [_stored(row) for row in rows]
+
+    def named(self, name: str) -> StoredKey:
+        """The active key of this name.
+
+        Raises:
+            KeyUnknown: there is none.
+        """
+        for key in self.keys():
+            if key.name == name:
+                return key
+        raise self._unknown(name)
 
     def any_created(self) -> bool:
         """Whether there is any key, active or revoked."""
@@ -212,11 +226,17 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def _stored(row: tuple[str, str, int, int | None, int | None, str, int, int | None]) -> StoredKey:
-    key_id, name, admin, max_running, max_queued, priority, created_at_s, revoked_at_s = row
+def _columns_of(limits: UserLimits) -> tuple[int | str | None, ...]:
+    models = None if limits.models is None else BETWEEN_NAMES.join(limits.models)
+    return limits.max_running, limits.max_queued, limits.priority.value, models, limits.tokens_per_day
+
+
+def _stored(row: _Row) -> StoredKey:
+    key_id, name, admin, max_running, max_queued, priority, models, tokens_per_day, created_at_s, revoked_at_s = row
     if priority not in list(Priority):
         raise KeyFileError(f"priority of the key {name}: expected {' or '.join(Priority)}, got {priority!r}")
-    limits = UserLimits(max_running, max_queued, Priority(priority))
+    names = None if models is None else tuple(models.split(BETWEEN_NAMES))
+    limits = UserLimits(max_running, max_queued, Priority(priority), names, tokens_per_day)
     return StoredKey(key_id, name, bool(admin), limits, created_at_s, revoked_at_s)
 
 

@@ -26,6 +26,7 @@ _TYPES = {
 
 _REFUSAL_STATUSES = {
     RefusalReason.MODEL_NOT_FOUND: 404,
+    RefusalReason.MODEL_NOT_ALLOWED: 403,
     RefusalReason.WORKER_NOT_FOUND: 404,
     RefusalReason.LAST_WORKER: 409,
     RefusalReason.NO_WORKER: 503,

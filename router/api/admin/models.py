@@ -12,8 +12,9 @@ from starlette.types import Scope
 
 from router.api.anthropic import errors
 from router.api.anthropic.models import VERSION_HEADER, model_list, model_object
-from router.api.dependencies import BrokerDep
+from router.api.dependencies import BrokerDep, RecordDep
 from router.jobs.broker import Broker
+from router.jobs.limits import UserLimits
 from router.jobs.served import ServedModel, find_listed
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.shown import shown
@@ -30,19 +31,20 @@ KindQuery = Annotated[JobKind | None, Query(description="Only models that serve 
 
 
 @router.get("/v1/models", responses=error_responses(400, 401))
-async def list_models(broker: BrokerDep, kind: KindQuery = None, version: VersionHeader = None) -> dict[str, Any]:
-    """All served models, those for chats first."""
+async def list_models(
+    broker: BrokerDep, record: RecordDep, kind: KindQuery = None, version: VersionHeader = None
+) -> dict[str, Any]:
+    """All served models that the caller may use, those for chats first."""
     if version is not None:
-        return model_list(_served(broker, JobKind.TEXT), _STARTED_AT_S)
-    return {"object": "list", "data": [_model(served) for served in _served(broker, kind)]}
+        return model_list(_served(broker, record.limits, JobKind.TEXT), _STARTED_AT_S)
+    return {"object": "list", "data": [_model(served) for served in _served(broker, record.limits, kind)]}
 
 
 @router.get("/v1/models/{model:path}", responses=error_responses(401, 404))
-async def show_model(model: str, broker: BrokerDep, version: VersionHeader = None) -> dict[str, Any]:
+async def show_model(model: str, broker: BrokerDep, record: RecordDep, version: VersionHeader = None) -> dict[str, Any]:
     """One served model, by its name, an alias, or a name that means it in requests."""
-    models = _served(broker, None if version is None else JobKind.TEXT)
-    settings = broker.settings
-    found = find_listed(settings.models, model, settings.strict_names)
+    models = _served(broker, record.limits, None if version is None else JobKind.TEXT)
+    found = find_listed(broker.settings.models, model, broker.settings.strict_names, record.limits)
     for served in models:
         if found is not None and served.name == found.name:
             return _model(served) if version is None else model_object(served, _STARTED_AT_S)
@@ -57,9 +59,11 @@ def write_error(error: ApiError, scope: Scope) -> Response:
     return JSONResponse(error.body(), error.status, error.headers)
 
 
-def _served(broker: Broker, kind: JobKind | None) -> list[ServedModel]:
-    """The models of one kind, or of all: many clients take the first that they see, for chats."""
-    of_kind = (served for served in broker.served_models() if kind is None or kind in served.kinds)
+def _served(broker: Broker, limits: UserLimits, kind: JobKind | None) -> list[ServedModel]:
+    """The models of one kind, or of all, for a user: many clients take the first that they see, for chats."""
+    allowed = {model.name for model in broker.models_for(limits)}
+    found = (served for served in broker.served_models() if served.name in allowed)
+    of_kind = (served for served in found if kind is None or kind in served.kinds)
     return sorted(of_kind, key=lambda served: JobKind.TEXT not in served.kinds)
 
 

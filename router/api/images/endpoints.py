@@ -116,7 +116,7 @@ async def picture(name: str, store: StoreDep) -> Response:
 async def _generate(
     request: Request, broker: Broker, record: RequestRecord, store: ImageStore, body: Txt2ImgRequest
 ) -> Response:
-    job = body.to_job(broker.find_model(body.model, JobKind.IMAGE).max_image_side)
+    job = body.to_job(broker.find_model(body.model, JobKind.IMAGE, record.limits).max_image_side)
     submission = SubmittedImages(broker, record, body, job, (), store, _urls_for(request, broker))
     return await _answer(request, submission, GENERATION)
 
@@ -129,7 +129,8 @@ async def _edit(
     fields: type[Img2ImgRequest],
 ) -> Response:
     body, form = await read_body(request, fields, broker.settings)
-    served = broker.find_model(body.model, JobKind.IMAGE)  # fails early: before an input picture is fetched
+    # Fails early: before an input picture is fetched.
+    served = broker.find_model(body.model, JobKind.IMAGE, record.limits)
     job = body.to_job(served.max_image_side)
     blobs = await run_unless_disconnected(request.receive, read_inputs(body, form, broker.settings))
     job = replace(body.follow(job, picture_dimensions(blobs[0]), served.max_image_side), has_mask=len(blobs) > 1)

@@ -7,6 +7,8 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from router.jobs.broker import Broker
+from router.jobs.limits import UserLimits
+from router.jobs.served import find_named, not_allowed
 from router.models.description import ModelDescription
 from router.models.service import ModelService
 from router.schemas.errors import ApiError
@@ -29,20 +31,36 @@ async def service_of(request: Request) -> ModelService:
 ModelsDep = Annotated[ModelService, Depends(service_of)]
 
 
-async def asked_model(models: ModelService, broker: Broker, name: str | None, kind: JobKind) -> ModelSettings:
-    """The served model of this kind that ``name`` means; without a name, the first one.
+async def asked_model(
+    models: ModelService, broker: Broker, limits: UserLimits, name: str | None, kind: JobKind
+) -> ModelSettings:
+    """The served model of this kind that ``name`` means; without a name, the first one that ``limits`` allow.
 
     Raises:
         ApiError: 404, there is none; 400, it is of another kind.
+        Refused: ``limits`` do not allow it.
     """
-    of_kind = [model for model in broker.settings.models if kind in model.kinds]
-    found = models.find(name) if name else next(iter(of_kind), None)
+    of_kind = [model for model in broker.models_for(limits) if kind in model.kinds]
+    found = find_allowed(models, broker, limits, name) if name else next(iter(of_kind), None)
     if found is not None and kind in found.kinds:
         return found
     if found is not None:
         got = f"{shown(name)} of kind {', '.join(found.kinds)}"
         raise ApiError(400, f"model: expected one of kind {kind}, got {got}", "model")
     raise await not_found(models, name or "", [model.name for model in of_kind])
+
+
+def find_allowed(models: ModelService, broker: Broker, limits: UserLimits, name: str) -> ModelSettings | None:
+    """The served model that ``name`` means, if there is one.
+
+    Raises:
+        Refused: ``limits`` do not allow it.
+    """
+    allowed = broker.models_for(limits)
+    found = models.find(name) or find_named(allowed, name)
+    if found is not None and found not in allowed:
+        raise not_allowed(name, allowed)
+    return found
 
 
 async def not_found(models: ModelService, name: str, served: list[str]) -> ApiError:

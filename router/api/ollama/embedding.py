@@ -34,7 +34,7 @@ async def ollama_embed(
     body: OllamaEmbedRequest, request: Request, broker: BrokerDep, record: RecordDep, models: ModelsDep
 ) -> Response:
     """Ollama's vectors of texts, each of length 1."""
-    model = await asked_model(models, broker, body.model, JobKind.EMBEDDING)
+    model = await asked_model(models, broker, record.limits, body.model, JobKind.EMBEDDING)
     asked = body.model or model.name
 
     def write(texts: list[str], ending: dict[str, Any]) -> bytes:
@@ -50,7 +50,7 @@ async def ollama_embeddings(
     body: OllamaEmbeddingsRequest, request: Request, broker: BrokerDep, record: RecordDep, models: ModelsDep
 ) -> Response:
     """Ollama's older form: the vector of one text."""
-    model = await asked_model(models, broker, body.model, JobKind.EMBEDDING)
+    model = await asked_model(models, broker, record.limits, body.model, JobKind.EMBEDDING)
 
     def write(texts: list[str], _ending: dict[str, Any]) -> bytes:
         return f'{{"embedding":{texts[0] if texts else "[]"}}}'.encode()

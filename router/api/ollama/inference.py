@@ -18,6 +18,7 @@ from router.api.text.answer import answer
 from router.http.json_body import UntypedJsonRoute
 from router.http.json_text import json_text
 from router.jobs.broker import Broker
+from router.jobs.limits import UserLimits
 from router.models.description import ModelDescription
 from router.models.service import ModelService
 from router.schemas.ollama.chat import OllamaChatRequest
@@ -35,7 +36,7 @@ async def ollama_chat(
     body: OllamaChatRequest, request: Request, broker: BrokerDep, record: RecordDep, models: ModelsDep
 ) -> Response:
     """Ollama's chat, with `tools`, as lines of JSON unless `stream` is false."""
-    await _settle(body, models, broker)
+    await _settle(body, models, broker, record.limits)
     if body.only_loads:
         return _loaded(body, {"message": {"role": "assistant", "content": ""}})
     return await answer(request, broker, record, body, OLLAMA_CHAT)
@@ -46,19 +47,20 @@ async def ollama_generate(
     body: OllamaGenerateRequest, request: Request, broker: BrokerDep, record: RecordDep, models: ModelsDep
 ) -> Response:
     """Ollama's answer to a prompt, as lines of JSON unless `stream` is false."""
-    await _settle(body, models, broker)
+    await _settle(body, models, broker, record.limits)
     if body.only_loads:
         return _loaded(body, {"response": ""})
     return await answer(request, broker, record, body, OLLAMA_GENERATE)
 
 
-async def _settle(body: OllamaGeneration, models: ModelService, broker: Broker) -> None:
+async def _settle(body: OllamaGeneration, models: ModelService, broker: Broker, limits: UserLimits) -> None:
     """Find the body's model, and tell the body what is known of it.
 
     Raises:
         ApiError: 404, there is none; 400, it cannot do what the body asks for.
+        Refused: ``limits`` do not allow it.
     """
-    model = await asked_model(models, broker, body.model, JobKind.TEXT)
+    model = await asked_model(models, broker, limits, body.model, JobKind.TEXT)
     known = await known_of(models, model)
     thinks = None if model.chat_template else known.thinks
     body.settle(model.name, _defaults(known), context_of(broker, model), thinks)

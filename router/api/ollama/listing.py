@@ -7,8 +7,8 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from router.api.dependencies import BrokerDep
-from router.api.ollama.asked import ModelsDep, context_of, known_of, listed_name, not_found
+from router.api.dependencies import BrokerDep, RecordDep
+from router.api.ollama.asked import ModelsDep, context_of, find_allowed, known_of, listed_name, not_found
 from router.api.ollama.errors import OLLAMA_ERRORS
 from router.http.json_body import UntypedJsonRoute
 from router.http.json_text import json_text
@@ -44,20 +44,20 @@ async def ollama_version() -> dict[str, str | None]:
 
 
 @router.get("/api/tags", responses=OLLAMA_ERRORS)
-async def ollama_tags(broker: BrokerDep, models: ModelsDep) -> dict[str, Any]:
-    """The served text and embedding models, under each of their names."""
+async def ollama_tags(broker: BrokerDep, record: RecordDep, models: ModelsDep) -> dict[str, Any]:
+    """The served text and embedding models that the caller may use, under each of their names."""
     rows = []
-    for model in _listed(broker.settings.models):
+    for model in _listed(broker.models_for(record.limits)):
         known = await known_of(models, model)
         rows += [_row(name, model, known) for name in (model.name, *model.aliases)]
     return {"models": rows}
 
 
 @router.get("/api/ps", responses=OLLAMA_ERRORS)
-async def ollama_ps(broker: BrokerDep, models: ModelsDep) -> dict[str, Any]:
-    """The loaded text and embedding models."""
+async def ollama_ps(broker: BrokerDep, record: RecordDep, models: ModelsDep) -> dict[str, Any]:
+    """The loaded text and embedding models that the caller may use."""
     rows = []
-    for model in _listed(broker.settings.models):
+    for model in _listed(broker.models_for(record.limits)):
         workers = [row for row in broker.workers() if row.model == model.name and row.state == WorkerState.READY]
         if workers:
             known = await known_of(models, model)
@@ -66,12 +66,12 @@ async def ollama_ps(broker: BrokerDep, models: ModelsDep) -> dict[str, Any]:
 
 
 @shown_router.post("/api/show", response_class=Response, responses=OLLAMA_ERRORS)
-async def ollama_show(body: OllamaShowRequest, broker: BrokerDep, models: ModelsDep) -> Response:
+async def ollama_show(body: OllamaShowRequest, broker: BrokerDep, record: RecordDep, models: ModelsDep) -> Response:
     """What a served model's file says of it."""
     name = body.wanted()
-    model = models.find(name)
+    model = find_allowed(models, broker, record.limits, name)
     if model is None or not set(model.kinds) & set(LISTED_KINDS):
-        raise await not_found(models, name, [listed.name for listed in _listed(broker.settings.models)])
+        raise await not_found(models, name, [listed.name for listed in _listed(broker.models_for(record.limits))])
     known = await known_of(models, model)
     return Response(json_text(_shown(model, known, body.verbose)), media_type="application/json")
 

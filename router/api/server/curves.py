@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from router.api.dependencies import BrokerDep
+from router.api.dependencies import BrokerDep, RecordDep
 from router.jobs.workers.history import WorkerEvent
 from router.schemas.errors import error_responses
 from router.schemas.server.curves import CurvesObject, EventObject, GpuCurves, LoadCurves, MachineCurves
@@ -31,12 +31,12 @@ Since = Annotated[
     response_class=Response,
     responses={200: {"model": CurvesObject}, **error_responses(400, 401)},
 )
-async def show_curves(request: Request, broker: BrokerDep, since: Since = 0.0) -> Response:
+async def show_curves(request: Request, broker: BrokerDep, record: RecordDep, since: Since = 0.0) -> Response:
     """Tokens per second, jobs, latencies, processors and memory every two seconds, and what became of workers."""
     ring: CurveRing = request.app.state.curves
     samples = ring.after(since)
     until_s = samples[-1].at_s if samples else since
-    names = [model.name for model in broker.settings.models]
+    names = [model.name for model in broker.models_for(record.limits)]
     answer = CurvesObject(
         interval_s=INTERVAL_S,
         keep_s=KEEP_S,
@@ -44,7 +44,7 @@ async def show_curves(request: Request, broker: BrokerDep, since: Since = 0.0) -
         total=_columns([sample.total for sample in samples]),
         models={name: _columns([sample.models[name] for sample in samples]) for name in names},
         machine=_machine(samples),
-        events=[_event(event) for event in broker.worker_events(since, until_s)],
+        events=[_event(event) for event in broker.worker_events(since, until_s) if event.model in names],
     )
     return Response(answer.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 

@@ -112,6 +112,8 @@ def _object(key: StoredKey) -> KeyObject:
         max_running=key.limits.max_running,
         max_queued=key.limits.max_queued,
         priority=key.limits.priority,
+        models=None if key.limits.models is None else list(key.limits.models),
+        tokens_per_day=key.limits.tokens_per_day,
         admin=key.admin,
         created=key.created_at_s,
         revoked=key.revoked_at_s,

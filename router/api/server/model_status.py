@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from router.jobs.broker import Broker
+from router.jobs.limits import UserLimits
 from router.jobs.served import ServedModel
 from router.jobs.workers.rows import WorkerRow
 from router.schemas.server.status import MEDIA, Medium, ModelState, ModelStatus
@@ -24,10 +25,10 @@ _STATES: dict[WorkerState, ModelState] = {
 _BEST_FIRST = tuple(ModelState)
 
 
-def model_statuses(broker: Broker) -> list[ModelStatus]:
-    """All served models, those for chats first."""
+def model_statuses(broker: Broker, limits: UserLimits) -> list[ModelStatus]:
+    """All served models that a user with these limits may use, those for chats first."""
     rows, waiting, (_, missing) = broker.workers(), broker.queue_lengths(), broker.readiness()
-    options = {model.name: model for model in broker.settings.models}
+    options = {model.name: model for model in broker.models_for(limits)}
     found = [
         _status(
             served,
@@ -37,6 +38,7 @@ def model_statuses(broker: Broker) -> list[ModelStatus]:
             missing.get(served.name, ""),
         )
         for served in broker.served_models()
+        if served.name in options
     ]
     return sorted(found, key=lambda status: JobKind.TEXT not in status.kinds)
 

@@ -43,7 +43,7 @@ async def show_server(
         needs_key=app.state.access.needs_key,
         https=request_url(request.scope, settings).startswith("https:"),
         ca=has_authority(settings),
-        models=model_statuses(broker),
+        models=model_statuses(broker, record.limits),
         queues=_queues(broker, None if operator else record.user),
         limits=_limits(settings, record),
     )

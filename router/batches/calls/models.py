@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from router.jobs.broker import Broker
+from router.jobs.limits import UserLimits
 from router.jobs.refusals import Refused
 from shared.kinds import JobKind
 
@@ -25,9 +26,9 @@ class ServedSlots:
         models = self._broker.settings.models
         return next((served.slots * served.workers for served in models if served.name == model), UNSERVED_SLOTS)
 
-    def model_of(self, endpoint: str, name: str) -> str:
-        """The served model that ``name`` means for an endpoint; empty if none is."""
+    def model_of(self, endpoint: str, name: str, limits: UserLimits) -> str:
+        """The served model that ``name`` means for an endpoint and a user; empty if none is."""
         try:
-            return self._broker.find_model(name or None, _KINDS.get(endpoint, JobKind.TEXT)).name
+            return self._broker.find_model(name or None, _KINDS.get(endpoint, JobKind.TEXT), limits).name
         except Refused:
             return UNSERVED

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from router.jobs.limits import Priority, UserLimits
+from router.jobs.limits import Priority, UserLimits, model_names
 from router.schemas.base import RequestModel
 
 MAX_LIMIT = 10**9 - 1
 
 Running = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
 Queued = Annotated[int, Field(ge=0, le=MAX_LIMIT)]
+Tokens = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
+Models = Annotated[list[str], AfterValidator(lambda names: list(model_names(names)))]
 
 
 class KeyLimits(RequestModel):
@@ -23,11 +25,16 @@ class KeyLimits(RequestModel):
     priority: Annotated[Priority, Field(strict=False)] = Field(
         Priority.INTERACTIVE, description="The highest priority of its requests."
     )
+    models: Models | None = Field(None, description="The only models that it may use, served or not; null for all.")
+    tokens_per_day: Tokens | None = Field(
+        None, description="Tokens of prompts and generated ones that it may use in a day (UTC); null for no limit."
+    )
 
     @property
     def limits(self) -> UserLimits:
         """The same for the queues."""
-        return UserLimits(self.max_running, self.max_queued, self.priority)
+        models = None if self.models is None else tuple(self.models)
+        return UserLimits(self.max_running, self.max_queued, self.priority, models, self.tokens_per_day)
 
 
 class KeyRequest(KeyLimits):
@@ -53,6 +60,8 @@ class KeyObject(BaseModel):
     max_running: int | None
     max_queued: int | None
     priority: Priority
+    models: list[str] | None = Field(description="The only models that it may use; null for all.")
+    tokens_per_day: int | None
     admin: bool
     created: int = Field(description="Seconds since the epoch.")
     revoked: int | None = Field(description="When it was revoked; null while it is active.")

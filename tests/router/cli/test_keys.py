@@ -67,6 +67,47 @@ def test_keys_are_listed_without_their_secrets(path: Path, capsys: pytest.Captur
     assert (row["name"], row["max_running"], row["max_queued"], row["admin"]) == ("bob", None, 3, False)
 
 
+def test_models_and_tokens_of_a_key_are_limited(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "create", "bob", "--models", "smollm2, llama2:Q8_0", "--limit", "tokens_per_day=5000"]) == 0
+    capsys.readouterr()
+    (row,) = rows(capsys, "list")
+    assert (row["models"], row["tokens_per_day"]) == (["smollm2", "llama2:Q8_0"], 5000)
+    assert main(["key", "list"]) == 0
+    table = capsys.readouterr().out
+    assert "tokens_per_day=5000" in table
+    assert "smollm2,llama2:Q8_0" in table
+
+
+def test_only_the_limits_that_are_named_change(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["key", "create", "bob", "--limit", "running=4,queued=20", "--models", "smollm2", "--priority", "batch"])
+    capsys.readouterr()
+    assert main(["key", "limit", "bob", "--limit", "tokens_per_day=9,queued=none"]) == 0
+    assert "running=4,tokens_per_day=9" in capsys.readouterr().out
+    store = KeyStore.open(path)
+    assert store.named("bob").limits == UserLimits(4, None, Priority.BATCH, ("smollm2",), 9)
+    assert main(["key", "limit", "bob", "--all-models", "--priority", "interactive"]) == 0
+    assert store.named("bob").limits == UserLimits(4, None, Priority.INTERACTIVE, None, 9)
+    assert main(["key", "limit", "carl", "--limit", "running=1"]) == 1
+    assert "expected the name of an active key (bob), got carl" in capsys.readouterr().err
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--models", ""], "expected names of models, of 1 to 256 characters without a comma, got ''"),
+        (["--models", "a,,b"], "without a comma, got ''"),
+        (["--models", ",".join(f"m{number}" for number in range(101))], "expected 1 to 100 names of models, got 101"),
+        (["--limit", "tokens_per_day=0"], "tokens_per_day=N (from 1)"),
+    ],
+    ids=["none", "empty", "many", "zero"],
+)
+@pytest.mark.usefixtures("path")
+def test_limits_that_cannot_be_are_refused(words: list[str], expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["key", "create", "bob", *words]) == 2
+    assert expected in capsys.readouterr().err
+
+
 def test_a_revoked_key_moves_to_the_other_list(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["key", "create", "bob"])
     assert main(["key", "revoke", "bob"]) == 0

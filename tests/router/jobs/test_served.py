@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from router.jobs.refusals import Refused
-from router.jobs.served import find_model
+from router.jobs.limits import UserLimits
+from router.jobs.refusals import RefusalReason, Refused
+from router.jobs.served import allowed_models, find_model
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
 
@@ -53,6 +54,34 @@ MODELS = (
 )
 def test_names_as_users_type_them(name: str, found: int) -> None:
     assert find_model(MODELS, name, JobKind.TEXT) is MODELS[found]
+
+
+@pytest.mark.parametrize(
+    ("names", "allowed"),
+    [
+        (("SmolLM2:latest",), [0]),
+        (("gpt-4o", "owner/repo"), [0, 2]),
+        (("twice-Q8_0",), [3]),
+        (("twice",), [3, 4]),  # could mean both
+        (("unknown",), []),
+        (None, [0, 1, 2, 3, 4]),
+    ],
+)
+def test_names_of_models_that_a_key_may_use(names: tuple[str, ...] | None, allowed: list[int]) -> None:
+    assert list(allowed_models(MODELS, UserLimits(models=names))) == [MODELS[index] for index in allowed]
+
+
+def test_a_name_that_could_mean_two_models_means_the_one_that_the_key_may_use() -> None:
+    assert find_model(MODELS, "twice", JobKind.TEXT, limits=UserLimits(models=("twice-Q4_0",))) is MODELS[4]
+    with pytest.raises(Refused):
+        find_model(MODELS, "twice", JobKind.TEXT)
+
+
+def test_a_name_of_another_model_never_means_one_that_the_key_may_use() -> None:
+    models = (served("twice"), served("twice-Q8_0", "/m/twice-Q8_0.gguf"))
+    with pytest.raises(Refused) as refused:
+        find_model(models, "twice", JobKind.TEXT, limits=UserLimits(models=("twice-Q8_0",)))
+    assert refused.value.reason is RefusalReason.MODEL_NOT_ALLOWED
 
 
 IN_CATALOG = (

@@ -87,6 +87,23 @@ def test_old_keys_can_be_revoked_and_their_names_reused(store: KeyStore) -> None
     assert [key.name for key in store.keys(revoked=True)] == ["ann", "bob"]
 
 
+def test_an_old_key_can_get_the_limits_that_are_new(store: KeyStore) -> None:
+    limits = UserLimits(models=("smollm2", "llama2:Q8_0"), tokens_per_day=1000)
+    store.change("bob", limits)
+    assert store.named("bob").limits == limits
+    store.create("carl", limits)
+    assert store.named("carl").limits == limits
+
+
+def test_a_file_of_a_later_release_is_refused(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    KeyStore.open(path).close()
+    database = sqlite3.connect(path)
+    database.execute("PRAGMA user_version = 3")
+    database.close()
+    assert main(["key", "list", "--key-file", str(path)]) == 1
+    assert f"key file {path}: expected version 2 or earlier, got 3" in capsys.readouterr().err
+
+
 def test_usage_is_added_to_that_of_an_old_file(path: Path) -> None:
     store = UsageStore.open(path)
     store.add({UsageBucket(datetime.date(2026, 1, 31), "bob", "smollm2"): Usage(1, 10, 4, 3)})
@@ -103,6 +120,8 @@ def test_the_json_list_of_keys_keeps_its_fields(path: Path, capsys: pytest.Captu
             "max_running": 2,
             "max_queued": None,
             "priority": "batch",
+            "models": None,
+            "tokens_per_day": None,
             "admin": True,
             "created": 1_700_000_000,
             "revoked": None,

@@ -12,9 +12,10 @@ from fastapi import FastAPI
 
 from router.jobs.broker import Broker
 from router.jobs.job import Job, JobRequest, JobState
+from router.jobs.limits import UNLIMITED, UserLimits
 from router.jobs.lines import UserShare
 from router.jobs.refusals import RefusalReason, Refused
-from router.jobs.served import ServedModel
+from router.jobs.served import ServedModel, find_model
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.history import WorkerEvent
 from router.jobs.workers.rows import WorkerRow
@@ -100,7 +101,9 @@ class FakeBroker(Broker):
     app: FastAPI | None = None
     _players: set[asyncio.Task[None]] = field(default_factory=set)
 
-    def find_model(self, name: str | None, kind: JobKind) -> ModelSettings:
+    def find_model(self, name: str | None, kind: JobKind, limits: UserLimits = UNLIMITED) -> ModelSettings:
+        if limits.models is not None:
+            return find_model(self.settings.models, name, kind, limits=limits)
         for model in self.settings.models:
             if name in (None, model.name, *model.aliases):
                 return model

@@ -68,6 +68,8 @@ def test_a_key_is_shown_when_it_is_created_and_never_again(broker: FakeBroker) -
         **made,
         **ANNA,
         "priority": "batch",
+        "models": None,
+        "tokens_per_day": None,
         "admin": True,
         "revoked": None,
     }
@@ -115,6 +117,15 @@ def test_other_limits_count_from_the_next_request_on(broker: FakeBroker) -> None
     assert (limits["max_running"], limits["max_queued"]) == (2, 256)
 
 
+def test_models_and_tokens_are_limits_like_the_others(broker: FakeBroker) -> None:
+    boss = create(broker, "boss", admin=True)
+    anna = create(broker, "anna", boss, models=["smol", "other", "smol"], tokens_per_day=1000)
+    own = ask(broker, "GET", "/v1/key", key=anna).json()
+    assert (own["models"], own["tokens_per_day"]) == (["smol", "other"], 1000)
+    changed = ask(broker, "PUT", "/v1/keys", {"name": "anna", "tokens_per_day": 5}, boss).json()
+    assert (changed["models"], changed["tokens_per_day"]) == (None, 5)
+
+
 def test_who_is_an_administrator_changes_only_if_it_is_said(broker: FakeBroker) -> None:
     boss = create(broker, "boss", admin=True)
     create(broker, "anna", boss, admin=True)
@@ -130,6 +141,9 @@ def test_who_is_an_administrator_changes_only_if_it_is_said(broker: FakeBroker) 
         ({"name": "10.0.0.1"}, "name: expected 1 to 64 letters, digits"),
         ({"name": "x" * 65}, "name: expected 1 to 64 letters, digits"),
         ({"name": "a", "max_running": 0}, "max_running: expected"),
+        ({"name": "a", "tokens_per_day": 0}, "tokens_per_day: expected"),
+        ({"name": "a", "models": []}, "models: expected 1 to 100 names of models, got 0"),
+        ({"name": "a", "models": ["a,b"]}, "models: expected names of models, of 1 to 256 characters"),
         ({"name": "a", "max_queued": -1}, "max_queued: expected"),
         ({"name": "a", "max_running": 10**9}, "max_running: expected"),
         ({"name": "a", "max_running": True}, "max_running: expected"),
