@@ -1,6 +1,6 @@
 """The device and the number of threads of each worker.
 
-Workers are spread round-robin over the GPUs, starting with the one with the most free memory. Without a GPU they share
+Workers are spread round-robin over the GPUs, starting with those with the most free memory. Without a GPU they share
 the CPU cores equally. A machine without NVIDIA's driver has no GPU here; that is not an error. An engine that is
 compiled for Vulkan finds other GPUs by itself, and then tells what it runs on.
 """
@@ -37,24 +37,24 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class DeviceAssignment:
-    """Where one worker runs. ``gpu`` is an NVML index, None for the CPU. ``env`` is added to its environment."""
+    """Where one worker runs. ``gpus`` are NVML indices, none for the CPU. ``env`` is added to its environment."""
 
-    gpu: int | None
+    gpus: tuple[int, ...]
     threads: int
     env: dict[str, str] = field(default_factory=dict)
 
     @property
     def device(self) -> str:
-        """The device's name in ``GET /v1/workers`` and logs."""
-        return "cpu" if self.gpu is None else f"cuda:{self.gpu}"
+        """The device's name in ``GET /v1/workers`` and logs, as in ``cuda:0``, ``cuda:0,cuda:2`` or ``cpu``."""
+        return ",".join(f"cuda:{gpu}" for gpu in self.gpus) or "cpu"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerNeeds:
-    """What one worker asks for: threads (0: an equal share of the cores), and a GPU if the machine has one."""
+    """What one worker asks for: threads (0: an equal share of the cores), and so many GPUs if the machine has any."""
 
     threads: int = 0
-    use_gpu: bool = True
+    gpus: int = 1
 
 
 class GpuSource(Protocol):
@@ -96,23 +96,25 @@ def assign(
         workers: the needs of each worker, of all models.
         source: lists the GPUs; NVML by default.
         cores: the number of cores to share; by default those that this process may use.
+
+    A worker that asks for more GPUs than there are gets all; its engine refuses to load then, and no other suffers.
     """
     share = max(1, (usable_cores() if cores is None else cores) // max(1, len(workers)))
-    gpus = visible_gpus(source or Nvml()) if any(worker.use_gpu for worker in workers) else []
+    gpus = visible_gpus(source or Nvml()) if any(worker.gpus for worker in workers) else []
     turns = itertools.cycle(sorted(gpus, key=lambda gpu: (-gpu.free_bytes, gpu.index)))
     return [
-        _assignment(worker.threads or share, next(turns, None) if worker.use_gpu else None, worker.use_gpu)
+        _assignment(worker.threads or share, list(itertools.islice(turns, min(worker.gpus, len(gpus)))), worker.gpus)
         for worker in workers
     ]
 
 
-def _assignment(threads: int, gpu: Gpu | None, use_gpu: bool) -> DeviceAssignment:
-    if not use_gpu:
-        return DeviceAssignment(None, threads, {"CUDA_VISIBLE_DEVICES": "", "GGML_VK_VISIBLE_DEVICES": ""})
-    if gpu is None:  # engines that use Vulkan find its GPUs themselves
-        return DeviceAssignment(None, threads, {"CUDA_VISIBLE_DEVICES": ""})
+def _assignment(threads: int, gpus: list[Gpu], wanted: int) -> DeviceAssignment:
+    if not wanted:
+        return DeviceAssignment((), threads, {"CUDA_VISIBLE_DEVICES": "", "GGML_VK_VISIBLE_DEVICES": ""})
+    # Without any, engines that use Vulkan find its GPUs themselves.
     # The UUID names the same GPU to CUDA and NVML, whose default orders differ.
-    return DeviceAssignment(gpu.index, threads, {"CUDA_VISIBLE_DEVICES": gpu.uuid})
+    visible = ",".join(gpu.uuid for gpu in gpus)
+    return DeviceAssignment(tuple(gpu.index for gpu in gpus), threads, {"CUDA_VISIBLE_DEVICES": visible})
 
 
 def visible_gpus(source: GpuSource) -> list[Gpu]:

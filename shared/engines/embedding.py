@@ -109,4 +109,5 @@ EMBEDDING = EngineSpec(
     factory="workers.embedding.gguf.factory:create",
     recognise=_recognise,
     choose=choose_gguf,
+    can_split=True,
 )

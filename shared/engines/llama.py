@@ -35,4 +35,5 @@ LLAMA = EngineSpec(
     opens="a GGUF file",
     recognise=_recognise,
     choose=choose_gguf,
+    can_split=True,
 )

@@ -43,6 +43,12 @@ def opens_onnx(name: str) -> bool:
     return engine is not None and engine.onnx
 
 
+def can_split(name: str) -> bool:
+    """Whether a worker of the engine called ``name`` can compute one model on several GPUs."""
+    engine = find_engine(name)
+    return engine is not None and engine.can_split
+
+
 def engine_names() -> tuple[str, ...]:
     """Names of all engines."""
     return tuple(engine.name for engine in ENGINES)

@@ -34,6 +34,8 @@ class EngineSpec:
 
     If ``has_files`` is false, the engine opens no files: its only model is named ``ENGINE`` or ``ENGINE:ARGUMENT``, and
     ARGUMENT sets the model option ``argument``.
+
+    With ``can_split``, a worker can compute one model on several GPUs.
     """
 
     name: str
@@ -48,3 +50,4 @@ class EngineSpec:
     choose: Callable[[Listing], list[HubFile]] = _choose_nothing
     has_files: bool = True
     argument: str = ""
+    can_split: bool = False

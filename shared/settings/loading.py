@@ -17,6 +17,7 @@ from shared.settings.model import ModelOptions, SingleModelOptions
 from shared.settings.model_argument import mark_models, split_model_argument
 from shared.settings.names import nearest
 from shared.settings.option import DeclaredOption, OptionError, options_of
+from shared.settings.placement import ContradictionError, check_together
 from shared.settings.sources import OPTIONS, CommandLine, Environment, SourcedOptions, TomlFile
 
 MODEL_OPTIONS = options_of(SingleModelOptions)
@@ -107,9 +108,13 @@ def _requested(
             raise OptionError(f"{origin}: no such option of a model; did you mean {nearest(name, _MODEL_NAMES)}?")
         values[_MODEL_NAMES[name]], where[_MODEL_NAMES[name]] = value, origin
     try:
-        return RequestedModel(spec, SingleModelOptions.model_validate(values), where)
+        model = RequestedModel(spec, SingleModelOptions.model_validate(values), where)
+        check_together(model.options)
     except ValidationError as error:
         raise _refusal(error, MODEL_OPTIONS, where) from None
+    except ContradictionError as error:
+        raise OptionError(f"{where[error.option]}: {error.problem}") from None
+    return model
 
 
 def _check_tables(tables: Iterable[str], arguments: Iterable[str], config_path: str | None) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
-
 from shared.engines.embedding import Pooling
 from shared.engines.onnx.providers import OnnxProvider
 from shared.kinds import JobKind
 from shared.settings.option import FormerName, Group, Option
+from shared.settings.placement import LlamaCppOptions
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
 from shared.settings.values import Choice, Duration, ExistingPath, OptionalChoice, Size, Switch, Text, Texts, Whole
 from shared.wire.jobs import ReasoningEffort, ReasoningFormat
@@ -21,10 +20,8 @@ _FILE = ExistingPath()
 _FOLDER = ExistingPath("FOLDER")
 
 
-class ModelOptions(BaseModel):
+class ModelOptions(LlamaCppOptions):
     """Options that can be given for all models, or for a single one."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     context_tokens: Annotated[
         int,
@@ -43,9 +40,6 @@ class ModelOptions(BaseModel):
     threads: Annotated[
         int, Option(Whole(0, 1024), "threads per worker; 0 shares the CPU's cores equally", Group.MODELS)
     ] = 0
-    gpu_layers: Annotated[
-        int, Option(Whole(-1, 10_000), "model layers on the GPU; -1 is all, 0 none", Group.MODELS)
-    ] = -1
     cache_bytes: Annotated[
         int,
         Option(

@@ -31,6 +31,7 @@ class Group(StrEnum):
     NETWORK = "network and access"
     LIMITS = "limits"
     MODELS = "models and workers (also for one model: MODEL@OPTION=VALUE)"
+    PLACEMENT = "GPUs, memory and cache of models (also for one model: MODEL@OPTION=VALUE)"
     IMAGE_MODELS = "image models (also for one model: MODEL@OPTION=VALUE)"
     IMAGES = "images"
     STATE = "files, batches and stored answers"

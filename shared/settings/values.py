@@ -129,6 +129,47 @@ class Whole(Value):
 
 
 @dataclass(frozen=True)
+class Real(Value):
+    """A number from ``low`` to ``high``."""
+
+    low: float
+    high: float
+    metavar: str = "X"
+
+    @property
+    def expected(self) -> str:
+        return f"a number from {self.low:g} to {self.high:g}"
+
+    def read(self, given: Any) -> float:
+        if isinstance(given, bool) or not isinstance(given, (int, float, str)):
+            raise ValueError(given)
+        return float(_bounded(given if isinstance(given, int) else float(given), self.low, self.high))
+
+    def show(self, value: Any) -> str:
+        return f"{value:g}"
+
+
+@dataclass(frozen=True)
+class Proportions(Value):
+    """A list of numbers that are not negative and not all zero, or a text such as ``3/1`` or ``3,1``."""
+
+    metavar: str = "X/Y"
+    expected: str = "proportions such as 3/1"
+
+    def read(self, given: Any) -> tuple[float, ...]:
+        items = [item for item in re.split("[/,]", given) if item.strip()] if isinstance(given, str) else given
+        if not isinstance(items, (list, tuple)):
+            raise ValueError(given)
+        numbers = tuple(map(Real(0, 1e9).read, items))
+        if numbers and not any(numbers):
+            raise ValueError(given)
+        return numbers
+
+    def show(self, value: Any) -> str:
+        return "/".join(f"{number:g}" for number in value)
+
+
+@dataclass(frozen=True)
 class Size(Value):
     """A number of bytes."""
 

@@ -27,15 +27,28 @@ def all_gpus_visible(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_workers_go_round_robin_over_gpus_from_the_most_free_memory() -> None:
     assigned = assign([WorkerNeeds()] * 4, source=FakeGpus(10 * GIB, 30 * GIB, 20 * GIB), cores=8)
-    assert [a.gpu for a in assigned] == [1, 2, 0, 1]
+    assert [a.gpus for a in assigned] == [(1,), (2,), (0,), (1,)]
     assert [a.env["CUDA_VISIBLE_DEVICES"] for a in assigned] == ["GPU-11", "GPU-22", "GPU-00", "GPU-11"]
     assert assigned[0].device == "cuda:1"
+
+
+def test_a_worker_that_asks_for_several_gpus_gets_those_with_the_most_free_memory() -> None:
+    needs = [WorkerNeeds(gpus=2), WorkerNeeds(), WorkerNeeds(gpus=2)]
+    assigned = assign(needs, source=FakeGpus(10 * GIB, 30 * GIB, 20 * GIB, 25 * GIB), cores=8)
+    assert [a.gpus for a in assigned] == [(1, 3), (2,), (0, 1)]
+    assert assigned[0].env == {"CUDA_VISIBLE_DEVICES": "GPU-11,GPU-33"}
+    assert assigned[0].device == "cuda:1,cuda:3"
+
+
+def test_a_worker_that_asks_for_more_gpus_than_there_are_gets_all_once() -> None:
+    (assigned,) = assign([WorkerNeeds(gpus=4)], source=FakeGpus(10 * GIB, 30 * GIB), cores=1)
+    assert assigned.gpus == (1, 0)
 
 
 @pytest.mark.parametrize(("workers", "cores", "threads"), [(1, 8, 8), (3, 8, 2), (4, 2, 1)])
 def test_without_gpu_workers_share_the_cores_equally(workers: int, cores: int, threads: int) -> None:
     assigned = assign([WorkerNeeds()] * workers, source=FakeGpus(), cores=cores)
-    assert [(a.gpu, a.threads, a.device) for a in assigned] == [(None, threads, "cpu")] * workers
+    assert [(a.gpus, a.threads, a.device) for a in assigned] == [((), threads, "cpu")] * workers
 
 
 def test_a_given_number_of_threads_is_used() -> None:
@@ -44,9 +57,9 @@ def test_a_given_number_of_threads_is_used() -> None:
 
 
 def test_workers_on_the_cpu_see_no_gpu() -> None:
-    workers = [WorkerNeeds(use_gpu=False), WorkerNeeds(), WorkerNeeds(use_gpu=False)]
+    workers = [WorkerNeeds(gpus=0), WorkerNeeds(), WorkerNeeds(gpus=0)]
     assigned = assign(workers, source=FakeGpus(GIB), cores=1)
-    assert [a.gpu for a in assigned] == [None, 0, None]
+    assert [a.gpus for a in assigned] == [(), (0,), ()]
     assert assigned[0].env == {"CUDA_VISIBLE_DEVICES": "", "GGML_VK_VISIBLE_DEVICES": ""}
 
 
@@ -55,12 +68,12 @@ def test_without_nvidias_driver_an_engine_may_find_a_gpu_by_itself() -> None:
     assert assigned.env == {"CUDA_VISIBLE_DEVICES": ""}
 
 
-@pytest.mark.parametrize(("visible", "expected"), [("2,0", [2, 0]), ("GPU-11", [1, 1]), ("", [None, None])])
+@pytest.mark.parametrize(("visible", "expected"), [("2,0", [(2,), (0,)]), ("GPU-11", [(1,), (1,)]), ("", [(), ()])])
 def test_cuda_visible_devices_limits_the_gpus(
-    monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[int | None]
+    monkeypatch: pytest.MonkeyPatch, visible: str, expected: list[tuple[int, ...]]
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert [a.gpu for a in assign([WorkerNeeds()] * 2, source=FakeGpus(1, 2, 3), cores=1)] == expected
+    assert [a.gpus for a in assign([WorkerNeeds()] * 2, source=FakeGpus(1, 2, 3), cores=1)] == expected
 
 
 def test_a_machine_without_driver_has_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -67,7 +67,7 @@ def build_supervisor(
         for name in launch.workers
     )
     settings = ServerSettings(models=models, run_folder=str(launch.folder), port=0, drain_timeout_s=5.0)
-    assignments = {name: DeviceAssignment(None, 1) for model in models for name in worker_names(model)}
+    assignments = {name: DeviceAssignment((), 1) for model in models for name in worker_names(model)}
     on_line = LineForwarder("text")
     placer = LocalPlacer(launch.worker, assignments, on_line)
     listener = open_listener("127.0.0.1", 0)

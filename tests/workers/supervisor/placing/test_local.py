@@ -22,7 +22,7 @@ async def place(*arguments: str) -> LocalWorker:
     def command(spec: WorkerSpec, assignment: DeviceAssignment) -> Command:
         return Command(arguments, os.environ)
 
-    return await LocalPlacer(command, {"m/0": DeviceAssignment(2, 1)}, lambda name, line: None).place(SPEC)
+    return await LocalPlacer(command, {"m/0": DeviceAssignment((2,), 1)}, lambda name, line: None).place(SPEC)
 
 
 async def exit_of(program: str, *heartbeats: Heartbeat) -> tuple[Exit, LocalWorker]:

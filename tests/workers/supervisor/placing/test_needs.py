@@ -8,22 +8,26 @@ from workers.supervisor.placing.needs import needs_of
 
 
 @pytest.mark.parametrize(
-    ("engine", "options", "use_gpu"),
+    ("engine", "options", "gpus"),
     [
-        ("llama", {}, True),
-        ("llama", {"gpu_layers": 0}, False),
-        ("llama", {"onnx_provider": "cpu"}, True),
-        ("onnx-text", {}, False),
-        ("onnx-text", {"onnx_provider": "cuda"}, True),
-        ("onnx-images", {"onnx_provider": "tensorrt"}, True),
-        ("onnx-images", {"onnx_provider": "directml"}, False),
+        ("llama", {}, 1),
+        ("llama", {"gpu_layers": 0}, 0),
+        ("llama", {"onnx_provider": "cpu"}, 1),
+        ("llama", {"gpus": 2}, 2),
+        ("embedding", {"gpus": 3}, 3),
+        ("whisper", {"gpus": 2}, 1),
+        ("diffusion", {"gpus": 2, "gpu_layers": 0}, 0),
+        ("onnx-text", {}, 0),
+        ("onnx-text", {"onnx_provider": "cuda"}, 1),
+        ("onnx-images", {"onnx_provider": "tensorrt"}, 1),
+        ("onnx-images", {"onnx_provider": "directml"}, 0),
     ],
 )
-def test_a_worker_asks_for_a_gpu_only_if_its_engine_computes_on_it(
-    engine: str, options: dict[str, object], use_gpu: bool
+def test_a_worker_asks_for_the_gpus_that_its_engine_computes_on(
+    engine: str, options: dict[str, object], gpus: int
 ) -> None:
     model = ModelSettings.model_validate(
         {"name": "m", "kinds": (JobKind.TEXT,), "engine": engine, "path": "", "threads": 3, **options}
     )
     needs = needs_of(model)
-    assert (needs.threads, needs.use_gpu) == (3, use_gpu)
+    assert (needs.threads, needs.gpus) == (3, gpus)
