@@ -144,7 +144,7 @@ def main() -> int:
     path = str(resolve(options.model, ModelStore()).path)
     slots = len(greedy_requests())
     settings = LlamaOptions(path, options.threads, slots, context_tokens=1024)
-    model = LlamaModel(path, settings.gpu_layers, lambda done: None)
+    model = LlamaModel(path, settings.native, lambda done: None)
     context = LlamaContext(
         model.native, model.vocabulary, settings.cells_for(1024), slots, settings.batch_tokens, options.threads
     )

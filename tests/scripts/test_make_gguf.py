@@ -11,6 +11,7 @@ from scripts.make_gguf import make_gguf
 from scripts.make_gguf.__main__ import main
 from scripts.make_gguf.vocabulary import read_vocabulary
 from scripts.make_gguf.weights import NEVER, token_biases
+from shared.settings.placement import LlamaCppOptions
 from tests.support.models.gguf_builder import build_gguf
 from tests.support.models.spm_vocabulary import spm_gguf
 from workers.llama.native.model import LlamaModel
@@ -27,7 +28,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_llama_cpp_loads_the_model_with_its_vocabulary_and_template(source: Path, tmp_path: Path) -> None:
     make_gguf(tmp_path / "model.gguf", source, TEMPLATE, added=["<|call|>", "</think>", "<think>"], end="<|stop|>")
-    model = LlamaModel(str(tmp_path / "model.gguf"), 0, lambda fraction: None)
+    model = LlamaModel(str(tmp_path / "model.gguf"), LlamaCppOptions(gpu_layers=0), lambda fraction: None)
     try:
         vocabulary = model.vocabulary
         assert vocabulary.size == len(read_vocabulary(source).texts) + 2

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from scripts.make_onnx.cache import made
 from shared.engines.onnx.providers import OnnxProvider
+from shared.settings.placement import LlamaCppOptions
 from tests.support.weights import WEIGHTS
 from workers.llama.native.model import LlamaModel
 from workers.onnx.text.model import open_model
@@ -65,7 +66,7 @@ def continuations(model: TextModel, given: list[list[int]] | None = None) -> lis
 @pytest.fixture(scope="module")
 def gguf() -> Iterator[list[Continuation]]:
     """What the GGUF model writes."""
-    model = LlamaModel(str(WEIGHTS), 0, lambda fraction: None)
+    model = LlamaModel(str(WEIGHTS), LlamaCppOptions(gpu_layers=0), lambda fraction: None)
     yield continuations(model)
     model.close()
 

@@ -16,4 +16,5 @@ class LlamaEngine(TextEngine[LlamaModel]):
     """Serves the text jobs of one GGUF model."""
 
     def __init__(self, options: LlamaOptions) -> None:
-        super().__init__(options, VOCABULARY, partial(LlamaModel, options.path, options.gpu_layers))
+        load = partial(LlamaModel, options.path, options.native, reasons=options.reasons)
+        super().__init__(options, VOCABULARY, load)

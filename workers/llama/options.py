@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 from shared.settings import ModelSettings
+from shared.settings.placement import LlamaCppOptions
 from workers.text.options import TextOptions
 
 
 @dataclass(frozen=True, slots=True)
 class LlamaOptions(TextOptions):
-    """One model's options. ``gpu_layers`` -1 puts all layers on a GPU if there is one."""
+    """One model's options. ``reasons`` say why they are as they are, where nobody asked for them."""
 
-    gpu_layers: int = -1
+    native: LlamaCppOptions = field(default_factory=LlamaCppOptions)
+    reasons: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, model: ModelSettings, threads: int) -> LlamaOptions:
         """The options of one model. ``threads`` is a worker's share of the cores."""
         options = TextOptions.of(model, threads)
-        given = {field.name: getattr(options, field.name) for field in fields(options)}
-        return cls(**given, gpu_layers=model.gpu_layers)
+        given = {item.name: getattr(options, item.name) for item in fields(options)}
+        if model.batch_size:
+            given["batch_tokens"] = model.batch_size
+        return cls(**given, native=model)

@@ -144,7 +144,7 @@ def main() -> int:
     parser.add_argument("--seed", default="1")
     given = parser.parse_args()
     options = LlamaOptions(given.model, given.threads, max(given.slots, USERS), given.context)
-    model = LlamaModel(options.path, options.gpu_layers, lambda fraction: None)
+    model = LlamaModel(options.path, options.native, lambda fraction: None)
     cells = options.cells_for(options.context_for(model.trained_tokens))
     context = LlamaContext(model.native, model.vocabulary, cells, options.slots, options.batch_tokens, options.threads)
     measure(context, [tokens[:8] for tokens in prompts_of(model, "warm-up")], options.batch_tokens)

@@ -10,6 +10,7 @@ from typing import Any
 import llama_cpp
 import pytest
 
+from shared.settings.placement import LlamaCppOptions
 from workers.engine import EngineInfo
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
@@ -31,7 +32,8 @@ def asked_layers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @contextmanager
 def loaded(model_path: Path, gpu_layers: int) -> Iterator[tuple[LlamaEngine, EngineInfo]]:
-    options = LlamaOptions(str(model_path), threads=2, slots=2, context_tokens=256, gpu_layers=gpu_layers)
+    native = LlamaCppOptions(gpu_layers=gpu_layers)
+    options = LlamaOptions(str(model_path), threads=2, slots=2, context_tokens=256, native=native)
     engine = LlamaEngine(options)
     info = engine.load(lambda fraction: None)
     try:

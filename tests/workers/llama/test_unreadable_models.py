@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.settings.placement import LlamaCppOptions
 from tests.support.models.gguf_builder import build_gguf
 from workers.engine import EngineLoadError
 from workers.llama.native import log
@@ -20,7 +21,7 @@ def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
     path = tmp_path / "m.gguf"
     path.write_bytes(build_gguf({"general.architecture": "brandnew"}))
     with pytest.raises(EngineLoadError, match="unknown model architecture: 'brandnew'"):
-        LlamaModel(str(path), 0, lambda fraction: None)
+        LlamaModel(str(path), LlamaCppOptions(gpu_layers=0), lambda fraction: None)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +63,7 @@ def test_a_model_without_room_is_not_called_unreadable(
 
     monkeypatch.setattr("llama_cpp.llama_model_load_from_file", load)
     with pytest.raises(EngineLoadError, match=r"^not enough memory for the model; .*unable to allocate CUDA0 buffer$"):
-        LlamaModel("m.gguf", 0, lambda fraction: None)
+        LlamaModel("m.gguf", LlamaCppOptions(gpu_layers=0), lambda fraction: None)
     assert caplog.records == []  # the error is told once
 
 

@@ -12,8 +12,8 @@ from shared.engines.embedding import POOLING_CODES, Pooling
 from workers.embedding.computer import Rows
 from workers.engine import EngineLoadError
 from workers.llama.native.batch import Batch
-from workers.llama.native.context import DecodeError, LlamaContext, max_sequences
-from workers.llama.native.log import with_last_error
+from workers.llama.native.cache_params import context_params
+from workers.llama.native.context import DecodeError, LlamaContext, max_sequences, new_context
 from workers.llama.native.model import LlamaModel
 from workers.text.model import BatchSlice
 
@@ -82,7 +82,7 @@ class YesNoContext:
         self.sequences = min(max_sequences(), physical_tokens)
         self._answers = [_only_token(model, word) for word in ("yes", "no")]
         self._context = LlamaContext(
-            model.native, model.vocabulary, batch_tokens, self.sequences, physical_tokens, threads
+            model.native, model.vocabulary, batch_tokens, self.sequences, physical_tokens, threads, model.options
         )
         self._physical_tokens = physical_tokens
 
@@ -133,18 +133,13 @@ def _only_token(model: LlamaModel, word: str) -> int:
 def _new_context(
     model: LlamaModel, pooling: Pooling, batch_tokens: int, physical_tokens: int, sequences: int, threads: int
 ) -> int:
-    params = llama_cpp.llama_context_default_params()
+    params = context_params(model.options)
     params.n_ctx = params.n_batch = batch_tokens
     params.n_ubatch = physical_tokens
     params.n_seq_max = sequences
     params.n_threads = params.n_threads_batch = threads
     params.embeddings = True
     params.pooling_type = _CODES[pooling]
-    params.kv_unified = True
-    params.swa_full = True
-    params.no_perf = True
-    context = llama_cpp.llama_init_from_model(model.native, params)
-    if not context:
-        problem = f"not enough memory for inputs of {batch_tokens} tokens; lower --nctx"
-        raise EngineLoadError(with_last_error(problem))
-    return int(context)
+    no_memory = f"not enough memory for inputs of {batch_tokens} tokens; lower --nctx"
+    context, _ = new_context(model.native, params, no_memory)
+    return context

@@ -49,7 +49,7 @@ def load_encoder(options: EmbeddingOptions, report: Callable[[float], None]) -> 
     Raises:
         EngineLoadError: it cannot be loaded.
     """
-    model = LlamaModel(options.path, options.gpu_layers, report)
+    model = LlamaModel(options.path, options.native, report)
     try:
         encoder, limit = make_encoder(model, options)
     except BaseException:
@@ -66,7 +66,7 @@ def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder,
     """
     limit = options.context_for(model.trained_tokens)
     bare = partial(model.vocabulary.tokenize, add_special=False, parse_special=False)
-    pack_tokens = GPU_BATCH_TOKENS if model.on_gpu else BATCH_TOKENS
+    pack_tokens = options.native.batch_size or (GPU_BATCH_TOKENS if model.on_gpu else BATCH_TOKENS)
     batch_tokens = max(limit, pack_tokens)
     physical_tokens = batch_tokens if options.needs_whole_inputs else pack_tokens
     maker: InputMaker

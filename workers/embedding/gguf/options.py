@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.engines.embedding import ENCODERS, Pooling, has_classifier, pooling_of
@@ -11,6 +11,7 @@ from shared.engines.gguf_files import read_gguf
 from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
+from shared.settings.placement import LlamaCppOptions
 from workers.engine import EngineLoadError
 from workers.text.options import MAX_DEFAULT_CONTEXT_TOKENS
 
@@ -37,7 +38,7 @@ class EmbeddingOptions:
     is_causal: bool
     is_text: bool = False
     context_tokens: int = 0
-    gpu_layers: int = -1
+    native: LlamaCppOptions = field(default_factory=LlamaCppOptions)
     chat_template: str = ""
     compile_time_s: float = 10.0
     compile_memory_bytes: int = 256 * 1000 * 1000
@@ -64,7 +65,7 @@ class EmbeddingOptions:
             is_causal=_is_causal(candidate),
             is_text=is_text,
             context_tokens=model.context_tokens,
-            gpu_layers=model.gpu_layers,
+            native=model,
             chat_template=model.chat_template,
             compile_time_s=model.compile_time_s,
             compile_memory_bytes=model.compile_memory_bytes,

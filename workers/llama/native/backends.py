@@ -82,6 +82,13 @@ def gpu_names() -> list[str]:
     return []
 
 
+def cpu_buffer_type() -> int:
+    """The address of ggml's type of buffers in main memory."""
+    base = ctypes.CDLL(str(library_folder() / _BASE))
+    base.ggml_backend_cpu_buffer_type.restype = ctypes.c_void_p
+    return int(base.ggml_backend_cpu_buffer_type())
+
+
 def device_of(names: list[str]) -> str | None:
     """The device of a worker that uses these GPUs, as in ``vulkan:0``; None for the one that it was assigned.
 

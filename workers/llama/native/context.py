@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.settings.placement import LlamaCppOptions
 from workers.engine import EngineLoadError
 from workers.llama.native.batch import Batch
-from workers.llama.native.log import with_last_error
+from workers.llama.native.cache_params import context_params, refusal
+from workers.llama.native.log import held_back, last_error, with_last_error
 from workers.llama.native.memory import LlamaMemory
 from workers.llama.native.vocabulary import LlamaVocabulary
 from workers.text.model import BatchSlice, NoRoom
+
+DEFAULTS = LlamaCppOptions()
 
 NO_KV_SLOT = 1
 """``llama_decode`` returns this if the KV cache has no room for the batch. It has changed nothing then."""
@@ -33,17 +39,32 @@ def max_sequences() -> int:
 class LlamaContext:
     """A context of ``cells`` tokens, shared by up to ``sequences`` sequences. ``model`` is llama.cpp's.
 
-    ``batch_tokens`` is the maximum size of a batch, ``threads`` the number of CPU threads that compute it.
+    ``batch_tokens`` is the maximum size of a batch, of which ``ubatch_tokens`` are computed at once. ``threads`` is the
+    number of CPU threads that do it, and ``messages`` what llama.cpp logged about the context.
 
     Raises:
-        EngineLoadError: not enough memory.
+        EngineLoadError: not enough memory, or options that the model cannot have.
     """
 
     def __init__(
-        self, model: int, vocabulary: LlamaVocabulary, cells: int, sequences: int, batch_tokens: int, threads: int
+        self,
+        model: int,
+        vocabulary: LlamaVocabulary,
+        cells: int,
+        sequences: int,
+        batch_tokens: int,
+        threads: int,
+        options: LlamaCppOptions = DEFAULTS,
     ) -> None:
         self._vocabulary_size = vocabulary.size
-        self.native = _new_context(model, cells, sequences, batch_tokens, threads)
+        params = context_params(options)
+        params.n_ctx = cells
+        params.n_batch = batch_tokens
+        params.n_ubatch = self.ubatch_tokens = min(batch_tokens, options.ubatch_size or batch_tokens)
+        params.n_seq_max = sequences
+        params.n_threads = params.n_threads_batch = threads
+        no_memory = f"not enough memory for a KV cache of {cells} tokens; lower --nctx or --slots"
+        self.native, self.messages = new_context(model, params, no_memory)
         self.memory = LlamaMemory(self.native)
         self._batch = Batch(batch_tokens)
         self.decode([BatchSlice(0, 0, [max(vocabulary.bos, 0)], 1)])  # the first decode allocates memory
@@ -76,17 +97,14 @@ class LlamaContext:
         llama_cpp.llama_free(self.native)
 
 
-def _new_context(model: int, cells: int, sequences: int, batch_tokens: int, threads: int) -> int:
-    params = llama_cpp.llama_context_default_params()
-    params.n_ctx = cells
-    params.n_batch = params.n_ubatch = batch_tokens
-    params.n_seq_max = sequences
-    params.n_threads = params.n_threads_batch = threads
-    params.kv_unified = True
-    params.swa_full = True
-    params.no_perf = True
-    context = llama_cpp.llama_init_from_model(model, params)
-    if not context:
-        problem = f"not enough memory for a KV cache of {cells} tokens; lower --nctx or --slots"
-        raise EngineLoadError(with_last_error(problem))
-    return int(context)
+def new_context(model: int, params: Any, no_memory: str) -> tuple[int, list[str]]:
+    """Make a context; returns also what llama.cpp logged meanwhile.
+
+    Raises:
+        EngineLoadError: ``no_memory``, or options that this model cannot have.
+    """
+    with held_back() as messages:
+        context = llama_cpp.llama_init_from_model(model, params)
+        if not context:
+            raise EngineLoadError(refusal(last_error()) or with_last_error(no_memory))
+    return int(context), messages

@@ -12,6 +12,12 @@ import llama_cpp
 LEVEL_ERROR = 4
 """``GGML_LOG_LEVEL_ERROR`` in ``ggml.h``."""
 
+LEVEL_CONTINUED = 5
+"""``GGML_LOG_LEVEL_CONT``: the rest of a line, such as dots that show progress."""
+
+_GRAPH = "llama_graph_"
+"""The start of some thousand messages on each graph."""
+
 _WITHOUT_CAUSE = "failed to load model"
 """The end of a message that follows the one with the cause."""
 
@@ -26,10 +32,15 @@ _last_error = ""
 _held: list[str] | None = None
 """Errors of a load that goes on; None at other times."""
 
+_recorded: list[str] | None = None
+"""All messages of a load that goes on; None at other times."""
+
 
 def _on_message(level: int, text: bytes, _: ctypes.c_void_p) -> None:
     global _last_error
     message = text.decode("utf-8", "replace").strip()
+    if _recorded is not None and level != LEVEL_CONTINUED and not message.startswith(_GRAPH):
+        _recorded.append(message)
     if level == LEVEL_ERROR and message and not message.endswith(_WITHOUT_GPU):
         if not message.endswith(_WITHOUT_CAUSE):
             _last_error = message
@@ -48,15 +59,19 @@ def capture_native_log() -> None:
 
 
 @contextlib.contextmanager
-def held_back() -> Iterator[None]:
-    """Log llama.cpp's errors at the end of the block, unless it raises: then the exception says why."""
-    global _held
+def held_back() -> Iterator[list[str]]:
+    """Log llama.cpp's errors at the end of the block, unless it raises: then the exception says why.
+
+    Gives all messages of the block, which are complete at its end.
+    """
+    global _held, _recorded, _last_error
     held: list[str] = []
-    _held = held
+    recorded: list[str] = []
+    _held, _recorded, _last_error = held, recorded, ""
     try:
-        yield
+        yield recorded
     finally:
-        _held = None
+        _held = _recorded = None
     for message in held:
         log.warning("llama.cpp: %s", message)
 
@@ -64,6 +79,11 @@ def held_back() -> Iterator[None]:
 def lacks_memory() -> bool:
     """Whether the last error that llama.cpp logged is that it got no memory for a model."""
     return _NO_MEMORY in _last_error
+
+
+def last_error() -> str:
+    """The last error that llama.cpp logged; empty if there was none."""
+    return _last_error
 
 
 def with_last_error(problem: str) -> str:

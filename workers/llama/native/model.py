@@ -3,41 +3,50 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import llama_cpp
 
+from shared.settings.placement import LlamaCppOptions
 from workers.chat.template_source import TemplateSource
 from workers.engine import EngineLoadError
 from workers.llama.native.backends import device_of, gpu_names, load_backends
+from workers.llama.native.cache_params import trained_for
 from workers.llama.native.context import LlamaContext, max_sequences
+from workers.llama.native.loaded import ContextSizes, tell_loaded
 from workers.llama.native.log import capture_native_log, held_back, lacks_memory, with_last_error
 from workers.llama.native.vocabulary import LlamaVocabulary
+from workers.llama.native.weights import WeightParams
 from workers.text.model import DecoderSize
 
 
 class LlamaModel:
     """Weights, vocabulary and metadata of one file.
 
-    ``gpu_layers`` is the number of layers to put on a GPU, -1 for all; without a GPU it is ignored. ``report`` is
-    called with the fraction loaded, 0 to 1.
+    ``report`` is called with the fraction loaded, 0 to 1. ``reasons`` say why sizes and options are as they are, where
+    nobody asked for them; the line that tells what was loaded ends with them.
 
     Raises:
-        EngineLoadError: llama.cpp cannot read the file, or the architecture is not supported.
+        EngineLoadError: llama.cpp cannot read the file, the architecture is not supported, or there are fewer GPUs.
     """
 
-    def __init__(self, path: str, gpu_layers: int, report: Callable[[float], None]) -> None:
+    def __init__(
+        self, path: str, options: LlamaCppOptions, report: Callable[[float], None], reasons: Sequence[str] = ()
+    ) -> None:
         capture_native_log()
         load_backends()
         llama_cpp.llama_backend_init()
-        params = llama_cpp.llama_model_default_params()
-        params.n_gpu_layers = gpu_layers if llama_cpp.llama_supports_gpu_offload() else 0
-        self.on_gpu = params.n_gpu_layers != 0
-        self.device = device_of(gpu_names()) if self.on_gpu else "cpu"
-        params.use_extra_bufts = False  # the repacked AMX path of a native build dies of SIGILL on some hosts
-        self.native = _load(path, params, report)
+        params = WeightParams(options, llama_cpp.llama_supports_gpu_offload())
+        self.options = options
+        self.reasons = reasons
+        self.on_gpu = params.native.n_gpu_layers != 0
+        names = gpu_names() if self.on_gpu else []
+        if options.gpus > max(1, len(names)):
+            raise EngineLoadError(f"gpus: expected at most the {len(names)} that llama.cpp finds, got {options.gpus}")
+        self.device = device_of(names) if self.on_gpu else "cpu"
+        self.native, self.messages = _load(path, params, report)
         self.vocabulary = LlamaVocabulary(llama_cpp.llama_model_get_vocab(self.native))
-        self.trained_tokens = int(llama_cpp.llama_model_n_ctx_train(self.native))
+        self.trained_tokens = trained_for(options, int(llama_cpp.llama_model_n_ctx_train(self.native)))
 
     @property
     def max_sequences(self) -> int:
@@ -58,9 +67,13 @@ class LlamaModel:
         """A context of its own.
 
         Raises:
-            EngineLoadError: not enough memory.
+            EngineLoadError: not enough memory, or options that this model cannot have.
         """
-        return LlamaContext(self.native, self.vocabulary, size.cells, size.sequences, size.batch_tokens, size.threads)
+        sizes = (size.cells, size.sequences, size.batch_tokens, size.threads)
+        context = LlamaContext(self.native, self.vocabulary, *sizes, self.options)
+        told = ContextSizes(size.context_tokens, size.cells, size.batch_tokens, context.ubatch_tokens)
+        tell_loaded(self.messages, context.messages, self.options, told, self.reasons)
+        return context
 
     def close(self) -> None:
         """Free the weights."""
@@ -79,16 +92,18 @@ def template_of(native: int) -> TemplateSource | None:
 NO_MEMORY = "not enough memory for the model; use a smaller one, fewer --workers or, on a GPU, fewer --gpu-layers"
 
 
-def _load(path: str, params: llama_cpp.llama_model_params, report: Callable[[float], None]) -> int:
+def _load(path: str, params: WeightParams, report: Callable[[float], None]) -> tuple[int, list[str]]:
+    """The model, and what llama.cpp logged meanwhile."""
+
     def on_progress(fraction: float, _: ctypes.c_void_p) -> bool:
         report(float(fraction))
         return True
 
-    params.progress_callback = llama_cpp.llama_progress_callback(on_progress)
-    with held_back():
-        model = llama_cpp.llama_model_load_from_file(path.encode(), params)
+    params.native.progress_callback = llama_cpp.llama_progress_callback(on_progress)
+    with held_back() as messages:
+        model = llama_cpp.llama_model_load_from_file(path.encode(), params.native)
         if not model:
             raise EngineLoadError(with_last_error(NO_MEMORY if lacks_memory() else "llama.cpp cannot read the file"))
     if llama_cpp.llama_model_has_encoder(model) or not llama_cpp.llama_model_has_decoder(model):
         raise EngineLoadError("expected a decoder-only text model, got one with an encoder or without a decoder")
-    return int(model)
+    return int(model), messages

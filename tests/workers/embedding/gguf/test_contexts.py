@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from shared.engines.embedding import Pooling
+from shared.settings.placement import LlamaCppOptions
 from tests.support.engines.encoding import cosines
 from tests.support.models.small_encoders import small_qwen3
 from workers.embedding.computer import Computer, Rows
@@ -22,7 +23,7 @@ BATCH_TOKENS = sum(LENGTHS)
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaModel]:
     """One that is not quantized, which rounds least."""
     path = small_qwen3("any").write(tmp_path_factory.mktemp("models") / "m.gguf")
-    loaded = LlamaModel(str(path), 0, lambda fraction: None)
+    loaded = LlamaModel(str(path), LlamaCppOptions(gpu_layers=0), lambda fraction: None)
     yield loaded
     loaded.close()
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from scripts.make_minilm import minilm
+from shared.settings.placement import LlamaCppOptions
 from shared.wire.jobs import Truncation
 from tests.support.engines.encoding import embed
 from workers.embedding.gguf.long_texts import PART_CHARS, LongTexts
@@ -18,7 +19,7 @@ from workers.llama.native.vocabulary import LlamaVocabulary
 
 @pytest.fixture(scope="module")
 def vocabulary() -> Iterator[LlamaVocabulary]:
-    model = LlamaModel(str(minilm()), 0, lambda fraction: None)
+    model = LlamaModel(str(minilm()), LlamaCppOptions(gpu_layers=0), lambda fraction: None)
     yield model.vocabulary
     model.close()
 

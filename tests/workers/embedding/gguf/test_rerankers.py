@@ -10,6 +10,7 @@ import pytest
 
 from shared.kinds import JobKind
 from shared.models.recognition import inspect_model
+from shared.settings.placement import LlamaCppOptions
 from shared.wire.jobs import EmbedJob, RerankJob, Truncation
 from shared.wire.payloads import Started
 from tests.support.engines.encoding import cosines, embed, failure_of, loaded, run, scores_of
@@ -54,7 +55,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallModel, Path]:
 
 @pytest.fixture(scope="module")
 def vocabulary(judge: tuple[SmallModel, Path]) -> Iterator[LlamaVocabulary]:
-    model = LlamaModel(str(judge[1]), 0, lambda fraction: None)
+    model = LlamaModel(str(judge[1]), LlamaCppOptions(gpu_layers=0), lambda fraction: None)
     yield model.vocabulary
     model.close()
 
