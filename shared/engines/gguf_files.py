@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from shared.engines.files import Candidate, HubFile, Listing
-from shared.engines.helper_files import helper_by_header, helper_by_name, lost_part, without_helpers
+from shared.engines.helper_files import HelperFileError, helper_by_header, helper_by_name, lost_part, without_helpers
 from shared.errors import ModelError
 from shared.gguf.header import read_gguf_header
 
@@ -21,18 +21,25 @@ _PART_PATTERN = re.compile(r"(?P<stem>.+)-(?P<part>\d{5})-of-(?P<parts>\d{5})\.g
 
 def split_parts(name: str) -> list[str]:
     """Names of all parts of the split GGUF that ``name`` is a part of; ``[name]`` if it is not split."""
+    return list(each_part(name))
+
+
+def each_part(name: str) -> Iterator[str]:
+    """The same, one after the other: a name may claim to have very many parts."""
     match = _PART_PATTERN.fullmatch(name)
     count = int(match["parts"]) if match else 0
     if match is None or count == 0:
-        return [name]
-    return [f"{match['stem']}-{part:05}-of-{count:05}{name[-5:]}" for part in range(1, count + 1)]
+        yield name
+        return
+    for part in range(1, count + 1):
+        yield f"{match['stem']}-{part:05}-of-{count:05}{name[-5:]}"
 
 
 def read_gguf(path: Path) -> Candidate:
     """Read the headers of the GGUF file ``path`` and of all its parts.
 
     Raises:
-        ModelError: a part is missing, or the file only accompanies a model.
+        ModelError: a part is missing; :class:`HelperFileError` if the file only accompanies a model.
         GGUFError: a part is damaged or truncated.
     """
     names = split_parts(path.name)
@@ -42,9 +49,11 @@ def read_gguf(path: Path) -> Candidate:
         raise ModelError(f"{path.name}: expected {len(names)} parts in one folder, got {found}; missing: {missing[0]}")
     headers = [read_gguf_header(path.parent / name) for name in names]
     first = headers[0]
-    helper = helper_by_header(first) or lost_part(first, len(names))
+    helper, lost = helper_by_header(first), lost_part(first, len(names))
     if helper is not None:
-        raise ModelError(f"{path.name}: expected a model, got {helper}")
+        raise HelperFileError(f"{path.name}: expected a model, got {helper}")
+    if lost is not None:
+        raise ModelError(f"{path.name}: expected a model, got {lost}")
     return Candidate(first.path, first, frozenset(tensor.name for header in headers for tensor in header.tensors))
 
 

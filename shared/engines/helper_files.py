@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import TypeVar
 
+from shared.errors import ModelError
 from shared.gguf.header import GGUFHeader
 
 F = TypeVar("F")
 
-_PROJECTOR = "the image projector of a multimodal model"
+PROJECTOR = "the image projector of a multimodal model"
 _DRAFT = "a draft model for speculative decoding"
 
 _NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(rf"(?<![a-z0-9])(?:{words})(?![a-z0-9])", re.IGNORECASE), what)
     for words, what in (
-        (r"mm-?proj\w*", _PROJECTOR),
+        (r"mm-?proj\w*", PROJECTOR),
         (r"imatrix", "an importance matrix"),
         (r"vae|taesd\w*|ae", "an autoencoder"),
         (r"lora|adapter", "an adapter"),
@@ -28,7 +29,7 @@ _NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _TYPES: Mapping[object, str] = {
-    "mmproj": _PROJECTOR,
+    "mmproj": PROJECTOR,
     "imatrix": "an importance matrix",
     "adapter": "an adapter (LoRA)",
     "vocab": "a vocabulary without a model",
@@ -37,14 +38,18 @@ _TYPES: Mapping[object, str] = {
 """Values of ``general.type`` in GGUF files that are not models."""
 
 _ARCHITECTURES: Mapping[str | None, str] = {
-    "clip": _PROJECTOR,
-    "clip-vision": _PROJECTOR,
+    "clip": PROJECTOR,
+    "clip-vision": PROJECTOR,
     "controlvector": "a control vector",
     "imatrix": "an importance matrix",
     "eagle3": _DRAFT,
     "dflash": _DRAFT,
     "gemma4-assistant": _DRAFT,
 }
+
+
+class HelperFileError(ModelError):
+    """A file that accompanies a model, and is none."""
 
 
 def helper_by_name(path: str) -> str | None:
@@ -60,7 +65,7 @@ def without_helpers(files: Iterable[F], path_of: Callable[[F], str]) -> list[F]:
     """
     named = [(file, helper_by_name(path_of(file))) for file in files]
     models = [file for file, what in named if what is None]
-    return models or [file for file, what in named if what != _PROJECTOR]
+    return models or [file for file, what in named if what != PROJECTOR]
 
 
 def helper_by_header(header: GGUFHeader) -> str | None:

@@ -54,12 +54,12 @@ def resolve(spec: str, store: ModelFinder) -> ResolvedModel:
         case HubSource() as source:
             return store.ensure(source)
         case PackageSource() as source:
-            return _from_path(source.locate(), spec, source.onnx)
+            return resolve_path(source.locate(), spec, source.onnx)
         case JoinedSource():
             raise ModelError(f"model: expected the name of this model in the catalog, got its source {spec!r}")
         case PathSource(path, onnx) as source:
             if looks_like_path(spec) and path.exists():
-                return _from_path(path, str(source), onnx)
+                return resolve_path(path, str(source), onnx)
             return _by_name(spec, store)
         case other:
             assert_never(other)
@@ -85,21 +85,22 @@ def resolved(files: ModelFiles, name: str, licence: str, source: str) -> Resolve
     return ResolvedModel(name, files.kinds, files.engine, files.path, licence, source)
 
 
-def _by_name(spec: str, store: ModelFinder) -> ResolvedModel:
-    catalog = load_catalog()
-    repo_like = BARE_REPO.fullmatch(split_mark(spec)[1]) and not spec.lower().endswith(model_suffixes())
-    if looks_like_path(spec) and not repo_like and catalog.find(spec) is None:
-        raise UnknownModelError(f"model: expected an existing file or folder, got {spec!r}; names of models: nexa list")
-    return resolve_entry(catalog.get(spec), store)
-
-
-def _from_path(path: Path, source: str, onnx: bool) -> ResolvedModel:
+def resolve_path(path: Path, source: str, onnx: bool) -> ResolvedModel:
+    """Recognise the file or folder at ``path``, which gives the model its name. Raises :class:`ModelError`."""
     given = _with_real_folder(path)
     files = inspect_model(_to_open(given), onnx)
     named = files.path if given.is_dir() and files.path.is_file() else given
     if onnx:  # its files are all called alike
         named = root_of(given)
     return resolved(files, _name_of(named), "unknown", source)
+
+
+def _by_name(spec: str, store: ModelFinder) -> ResolvedModel:
+    catalog = load_catalog()
+    repo_like = BARE_REPO.fullmatch(split_mark(spec)[1]) and not spec.lower().endswith(model_suffixes())
+    if looks_like_path(spec) and not repo_like and catalog.find(spec) is None:
+        raise UnknownModelError(f"model: expected an existing file or folder, got {spec!r}; names of models: nexa list")
+    return resolve_entry(catalog.get(spec), store)
 
 
 def _with_real_folder(path: Path) -> Path:

@@ -1,0 +1,66 @@
+"""What was found on this machine: models, and what looked like one and cannot be served."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from shared.kinds import JobKind
+
+
+class ModelPlace(StrEnum):
+    """Where a model was found. The order is that of preference if one model is in several places."""
+
+    NEXA = "nexa"
+    PACKAGE = "package"
+    FOLDER = "folder"
+    OLLAMA = "ollama"
+    LM_STUDIO = "lmstudio"
+    HUB_CACHE = "hub cache"
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another program keeps it: it is opened where it is, and nothing is written there."""
+        return self in (ModelPlace.OLLAMA, ModelPlace.LM_STUDIO, ModelPlace.HUB_CACHE)
+
+    @property
+    def ending(self) -> str:
+        """What follows the name of a foreign model whose name another one has."""
+        return "hub" if self is ModelPlace.HUB_CACHE else self.value
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModel:
+    """A model that can be served. ``path`` is what its engine opens.
+
+    ``modified_s`` is the time of its newest file, in seconds since 1970. ``licence`` is empty if it is not known.
+    """
+
+    name: str
+    kinds: tuple[JobKind, ...]
+    engine: str
+    path: Path
+    source: ModelPlace
+    size_bytes: int
+    modified_s: float
+    aliases: tuple[str, ...] = ()
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unservable:
+    """A file or folder that looked like a model and cannot be served; ``reason`` is one line."""
+
+    path: Path
+    source: ModelPlace
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FoundModels:
+    """All that one look has found. ``unfinished`` are files that are still being written, as far as can be seen."""
+
+    models: tuple[FoundModel, ...]
+    unservable: tuple[Unservable, ...] = ()
+    unfinished: tuple[Path, ...] = ()
