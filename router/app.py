@@ -97,7 +97,7 @@ def create_app(broker: Broker, tracing: Tracing | None = None) -> FastAPI:
     observers: list[RequestObserver] = [parts.metrics, parts.sampler.latencies, parts.usage_log]
     if tracing is not None:
         observers.append(tracing)
-    _add_middleware(app, settings, access, parts.signed_urls, observers)
+    _add_middleware(app, settings, access, parts, observers)
     writers = {**WRITERS, RESPONSES_PATH: restore_with(parts.answers)}
     _restore_streams(broker, parts.job_registry, writers, observers)
     return app
@@ -227,7 +227,7 @@ def _add_middleware(
     app: FastAPI,
     settings: ServerSettings,
     access: Access,
-    signed_urls: SignedUrls,
+    parts: _Parts,
     observers: list[RequestObserver],
 ) -> None:
     """Add all middleware, innermost first."""
@@ -245,7 +245,13 @@ def _add_middleware(
     )
     app.add_middleware(Methods, paths={path: methods for path, methods in PATHS.items() if "{" not in path})
     app.add_middleware(BodyBudget, memory=memory, files=files, form_memory_bytes=FORM_MEMORY_BYTES)
-    app.add_middleware(Authentication, access=access, signed_urls=signed_urls, open_paths=OPEN_PATHS)
+    app.add_middleware(
+        Authentication,
+        access=access,
+        signed_urls=parts.signed_urls,
+        open_paths=OPEN_PATHS,
+        meter=parts.usage_log.tokens,
+    )
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes, limits=limits)
     app.add_middleware(
         RequestLog, observers=observers, quiet_paths=QUIET_PATHS, trusted_proxies=settings.trusted_proxies

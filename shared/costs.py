@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob
 
@@ -28,11 +28,27 @@ MAX_ANSWER_TOKENS = 512
 BYTES_PER_AUDIO_SECOND = 16_000
 """The size of a second of audio, compressed to 128 kbit/s."""
 
+TOKENS_PER_AUDIO_SECOND = 4
+"""Tokens of the text that is said in a second of audio."""
+
+
+class TokenEstimate(NamedTuple):
+    """How many tokens a job will probably use: those of its prompt or inputs, and those that it generates."""
+
+    prompt: float = 0.0
+    answer: float = 0.0
+
 
 def estimate_text(work: TextJob, _blob_bytes: int = 0) -> float:
     """Cost of a sequence before it runs, at least 1."""
+    prompt, answer = text_tokens(work)
+    return max(1.0, prompt + GENERATED_TOKEN * answer)
+
+
+def text_tokens(work: TextJob, _blob_bytes: int = 0) -> TokenEstimate:
+    """Tokens of a sequence before it runs."""
     answer = DEFAULT_ANSWER_TOKENS if work.max_tokens is None else min(work.max_tokens, MAX_ANSWER_TOKENS)
-    return max(1.0, _prompt_tokens(work) + GENERATED_TOKEN * answer)
+    return TokenEstimate(_prompt_tokens(work), answer)
 
 
 def estimate_tokenizing(work: TokenizeJob, _blob_bytes: int = 0) -> float:
@@ -48,6 +64,16 @@ def estimate_images(work: ImageJob, _blob_bytes: int = 0) -> float:
 def estimate_speech(_work: SpeechJob, blob_bytes: int = 0) -> float:
     """Cost of a recording whose length is not known yet, from its size; at least 1."""
     return max(1.0, blob_bytes / BYTES_PER_AUDIO_SECOND * AUDIO_SECOND)
+
+
+def speech_tokens(_work: SpeechJob, blob_bytes: int = 0) -> TokenEstimate:
+    """Tokens of a transcript, from the recording's size."""
+    return TokenEstimate(answer=blob_bytes / BYTES_PER_AUDIO_SECOND * TOKENS_PER_AUDIO_SECOND)
+
+
+def input_tokens(work: EmbedJob | RerankJob, _blob_bytes: int = 0) -> TokenEstimate:
+    """Tokens of inputs, for which nothing is generated."""
+    return TokenEstimate(estimate_embedding(work) if isinstance(work, EmbedJob) else estimate_rerank(work))
 
 
 def estimate_embedding(work: EmbedJob, _blob_bytes: int = 0) -> float:

@@ -12,12 +12,16 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from shared.costs import (
+    TokenEstimate,
     estimate_embedding,
     estimate_images,
     estimate_rerank,
     estimate_speech,
     estimate_text,
     estimate_tokenizing,
+    input_tokens,
+    speech_tokens,
+    text_tokens,
 )
 from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, Work
 
@@ -39,7 +43,7 @@ class JobSpec(Generic[W]):
     """One class of job.
 
     ``estimate`` is the cost of a job before it runs, from the job and the size of its blobs in bytes (unit:
-    :mod:`shared.costs`).
+    :mod:`shared.costs`), ``estimate_tokens`` what it will use of a limit of tokens; None for jobs that use none.
 
     A job that ``needs_slot`` takes one of its worker's places for jobs; others, which take milliseconds, never wait for
     one. A job that ``can_be_preempted`` loses little when it goes back to the queue and resumes later. One that
@@ -51,6 +55,7 @@ class JobSpec(Generic[W]):
     needs_slot: bool = True
     can_be_preempted: bool = False
     outlives_cancel: bool = False
+    estimate_tokens: Callable[[W, int], TokenEstimate] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,12 @@ class KindSpec:
     example_model: str
 
 
-_TEXT = JobSpec(TextJob, estimate_text, can_be_preempted=True)
+_TEXT = JobSpec(TextJob, estimate_text, can_be_preempted=True, estimate_tokens=text_tokens)
 _TOKENIZE = JobSpec(TokenizeJob, estimate_tokenizing, needs_slot=False)
 _IMAGE = JobSpec(ImageJob, estimate_images, outlives_cancel=True)
-_SPEECH = JobSpec(SpeechJob, estimate_speech)
-_EMBEDDING = JobSpec(EmbedJob, estimate_embedding)
-_RERANK = JobSpec(RerankJob, estimate_rerank)
+_SPEECH = JobSpec(SpeechJob, estimate_speech, estimate_tokens=speech_tokens)
+_EMBEDDING = JobSpec(EmbedJob, estimate_embedding, estimate_tokens=input_tokens)
+_RERANK = JobSpec(RerankJob, estimate_rerank, estimate_tokens=input_tokens)
 
 KINDS: dict[JobKind, KindSpec] = {
     JobKind.TEXT: KindSpec((_TEXT, _TOKENIZE), max_step_s=60.0, example_model="smollm2"),
@@ -98,6 +103,12 @@ def spec_of(work: Work) -> JobSpec[Any]:
 def estimated_cost(work: Work, blob_bytes: int = 0) -> float:
     """Cost of a job before it runs, at least 1. ``blob_bytes`` is the size of its files."""
     return spec_of(work).estimate(work, blob_bytes)
+
+
+def estimated_tokens(work: Work, blob_bytes: int = 0) -> TokenEstimate | None:
+    """The tokens that a job will probably use; None if such jobs use none."""
+    estimate = spec_of(work).estimate_tokens
+    return None if estimate is None else estimate(work, blob_bytes)
 
 
 def max_step_s(kinds: Iterable[JobKind]) -> float:

@@ -10,9 +10,9 @@ from typing import Any, Self, assert_never
 
 from router.answers.ticket import Ticket
 from router.http.error_handlers import CLIENT_CLOSED_REQUEST
-from router.http.request_record import RequestRecord
+from router.http.request_record import RequestRecord, TokenMeter
 from router.jobs.broker import Broker
-from router.jobs.consumption import Consumption, consumed_by
+from router.jobs.consumption import Consumption, consumed_by, expected_tokens, held_tokens
 from router.jobs.job import Blob, Job, JobRequest, JobState
 from router.jobs.limits import UserLimits, lower_priority
 from router.schemas.errors import ApiError
@@ -22,7 +22,7 @@ from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, Work
 from shared.wire.messages import Submit
 from shared.wire.payloads import Failed, Payload
-from shared.wire.work import PackedWork
+from shared.wire.work import pack_all
 
 Batch = tuple[int, list[Payload]]
 
@@ -38,11 +38,11 @@ class SubmittedRequest:
     first choice only. ``notes`` are warnings that the request itself gives cause for. ``on_close`` is called once, when
     the request is closed. ``cancelled`` is the error that readers get once the request was cancelled.
 
-    Whether the user's key may use the model is checked here, since every endpoint's requests come this way.
+    Whether the user's key may use the model, and has tokens left, is checked here: every endpoint's requests come here.
 
     Raises:
-        Refused: the model is not served, or the user's key may not use it. On entering: the queue is full, or no worker
-            can run it; no job is left.
+        Refused: the model is not served, or not to this key. On entering: the queue is full, no worker can run it,
+            or the key has used its tokens of today; no job is left.
         ApiError: 400, more choices than the server can run and queue at once, or a longer timeout than allowed.
     """
 
@@ -86,7 +86,7 @@ class SubmittedRequest:
                 follows=queued_as_one and index > 0,
                 packed=packed,
             )
-            for index, (work, packed) in enumerate(zip(choices, _pack(choices), strict=True))
+            for index, (work, packed) in enumerate(zip(choices, pack_all(choices), strict=True))
         ]
         self._merged: asyncio.Queue[Batch] = asyncio.Queue()
         self._readers: list[asyncio.Task[None]] = []
@@ -132,6 +132,8 @@ class SubmittedRequest:
 
     async def __aenter__(self) -> Self:
         """Submit the jobs."""
+        if self.record.meter is not None:
+            self._admit_by(self.record.meter)
         try:
             for job_request in self._job_requests:
                 self.jobs.append(self._broker.submit(job_request))
@@ -235,6 +237,11 @@ class SubmittedRequest:
         for job in self.jobs:
             self._broker.release(job)
 
+    def _admit_by(self, meter: TokenMeter) -> None:
+        expected = expected_tokens(self._job_requests, self._choices_per_prompt)
+        if expected is not None:
+            meter.admit(self.record, lambda: held_tokens(self.jobs, expected, self._choices_per_prompt))
+
     def _cancel_jobs(self) -> None:
         for job in self.jobs:
             self._broker.cancel(job)
@@ -271,14 +278,6 @@ def _check_choices(count: int, limits: UserLimits, settings: ServerSettings, ser
         limits_of = "the server's slots and your part of its queue"
         message = f"n: expected at most {limit} choices over all prompts ({limits_of}), got {count}"
         raise ApiError(400, message, "n")
-
-
-def _pack(choices: Sequence[Work]) -> list[PackedWork]:
-    """The works as they are sent. Neighbours that differ only in their seeds share one."""
-    packed: list[PackedWork] = []
-    for work in choices:
-        packed.append(packed[-1] if packed and packed[-1].also_packs(work) else PackedWork(work))
-    return packed
 
 
 def _prompt_of(work: Work) -> Any:

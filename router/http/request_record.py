@@ -15,18 +15,28 @@ from router.jobs.limits import UNLIMITED, UserLimits
 from shared.kinds import JobKind
 
 
+class TokenMeter(Protocol):
+    """Counts the tokens of keys that have a limit of them."""
+
+    def admit(self, record: RequestRecord, held: Callable[[], int]) -> None:
+        """Admit a request, or raise :class:`~router.jobs.refusals.Refused`. ``held`` says how many tokens it takes.
+
+        It counts until it has ended.
+        """
+
+
 @dataclass(slots=True)
 class RequestRecord:
     """What is known of one request so far.
 
     ``request_id`` is the client's ``X-Request-ID`` if that is well-formed, and need not be unique; ``answer_id`` is.
     ``user`` is the name of the request's API key (``key_name``, ``key_id``), or else the client's address; ``limits``
-    and ``admin`` are that key's. ``network`` is the client's (:func:`~shared.addresses.network_of`), empty if it has no
-    address. ``outcome`` is done, refused, failed or cancelled. ``jobs`` and what they ``consumed`` are set at the
-    request's end, ``prompts`` only if prompts are logged. ``warnings`` name what the request asked for and did not get.
-    A ``detached`` request goes on without its connection; whoever ends it calls :meth:`end`. ``passed_on`` is set if a
-    proxy that is not trusted has passed the request on, so that it may come from anywhere. An ``unhurried`` request has
-    no default timeout.
+    and ``admin`` are that key's, and ``meter`` counts its tokens if they are limited. ``network`` is the client's
+    (:func:`~shared.addresses.network_of`), empty if it has no address. ``outcome`` is done, refused, failed or
+    cancelled. ``jobs`` and what they ``consumed`` are set at the request's end, ``prompts`` only if prompts are logged.
+    ``warnings`` name what the request asked for and did not get. A ``detached`` request goes on without its connection;
+    whoever ends it calls :meth:`end`. ``passed_on`` is set if a proxy that is not trusted has passed the request on, so
+    that it may come from anywhere. An ``unhurried`` request has no default timeout.
     """
 
     answer_id: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -41,6 +51,7 @@ class RequestRecord:
     ttft_s: float | None = None
     outcome: str | None = None
     limits: UserLimits = UNLIMITED
+    meter: TokenMeter | None = None
     admin: bool = False
     network: str = ""
     passed_on: bool = False

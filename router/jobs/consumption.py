@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from router.jobs.job import Job
+from router.jobs.job import Job, JobRequest
+from shared.kinds import estimated_tokens
 from shared.wire.jobs import ImageJob
 
 
@@ -41,6 +43,21 @@ def consumed_by(jobs: Sequence[Job], choices_per_prompt: int = 1) -> Consumption
         images=sum(job.delivered for job in jobs if isinstance(job.request.work, ImageJob)),
         audio_s=sum(job.audio_s for job in jobs),
     )
+
+
+def expected_tokens(requests: Sequence[JobRequest], choices_per_prompt: int = 1) -> int | None:
+    """The tokens that the jobs of one request will probably use, each prompt once; None if such jobs use none."""
+    estimates = [estimated_tokens(request.work, sum(map(len, request.blobs))) for request in requests]
+    known = [estimate for estimate in estimates if estimate is not None]
+    prompts = sum(estimate.prompt for estimate in known[::choices_per_prompt])
+    return math.ceil(prompts + sum(estimate.answer for estimate in known)) if known else None
+
+
+def held_tokens(jobs: Sequence[Job], expected: int, choices_per_prompt: int = 1) -> int:
+    """The tokens that the jobs of one request have used; while one runs or waits, at least those that are expected."""
+    used = consumed_by(jobs, choices_per_prompt)
+    tokens = used.prompt_tokens + used.completion_tokens
+    return tokens if all(job.ended for job in jobs) else max(tokens, expected)
 
 
 def _generated_tokens(job: Job) -> int:

@@ -15,6 +15,7 @@ class RefusalReason(StrEnum):
     NO_WORKER = "no_worker"
     QUEUE_FULL = "queue_full"
     USER_QUEUE_FULL = "user_queue_full"
+    TOKENS_PER_DAY = "tokens_per_day_exceeded"
     REQUEST_TOO_LARGE = "request_too_large"
 
 

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from router.http.error_handlers import error_response
-from router.http.request_record import ON_BEHALF, Behalf, record_of
+from router.http.request_record import ON_BEHALF, Behalf, TokenMeter, record_of
 from router.http.senders.admin_socket import OVER_ADMIN_SOCKET
 from router.keys.access import Access
 from router.keys.signed_urls import SignedUrls
@@ -58,16 +58,23 @@ class Authentication:
     identified by their addresses, and none is an administrator. While no key is required, unknown keys are ignored,
     since OpenAI's clients always send one. The ``open_paths`` need no key, nor does the documentation, since browsers
     cannot send the header when they open a page. To read a URL that is one of ``signed_urls``, its signature will do.
+    The tokens of keys that have a limit of them are counted by ``meter``.
     """
 
     def __init__(
-        self, app: ASGIApp, access: Access, signed_urls: SignedUrls, open_paths: Set[str] = frozenset()
+        self,
+        app: ASGIApp,
+        access: Access,
+        signed_urls: SignedUrls,
+        open_paths: Set[str] = frozenset(),
+        meter: TokenMeter | None = None,
     ) -> None:
         self._app = app
         self._access = access
         self._signed_urls = signed_urls
         self._wrong_keys = WrongKeys()
         self._open_paths = open_paths | DOCUMENTATION_PATHS
+        self._meter = meter
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -76,6 +83,8 @@ class Authentication:
             if refusal is not None:
                 await error_response(refusal)(scope, receive, send)
                 return
+            record = record_of(scope)
+            record.meter = None if record.limits.tokens_per_day is None else self._meter
         await self._app(scope, receive, send)
 
     def _is_open(self, path: str) -> bool:

@@ -56,6 +56,11 @@ class Usage:
             audio_s=consumed.audio_s,
         )
 
+    @property
+    def tokens(self) -> int:
+        """The tokens that limits of tokens count: of prompts, also where a cache held them, and generated ones."""
+        return self.prompt_tokens + self.completion_tokens
+
     def add(self, other: Usage) -> None:
         """Add ``other`` to these sums."""
         self.requests += other.requests
@@ -119,6 +124,19 @@ class UsageStore:
         with write_transaction(database):
             database.executemany(_ADD, rows)
         self._file.flush()
+
+    def tokens_on(self, day: datetime.date) -> dict[str, int]:
+        """The tokens of each key on one day, as :attr:`Usage.tokens` counts them.
+
+        Raises:
+            KeyFileError: the file is gone.
+            sqlite3.Error: the file cannot be read.
+        """
+        rows = self._file.database().execute(
+            "SELECT key, sum(prompt_tokens + completion_tokens) FROM usage WHERE day = ? GROUP BY key",
+            (day.isoformat(),),
+        )
+        return dict(rows.fetchall())
 
     def sums(
         self,

@@ -32,12 +32,16 @@ _REFUSAL_STATUSES = {
     RefusalReason.NO_WORKER: 503,
     RefusalReason.QUEUE_FULL: 429,
     RefusalReason.USER_QUEUE_FULL: 429,
+    RefusalReason.TOKENS_PER_DAY: 429,
     RefusalReason.REQUEST_TOO_LARGE: 413,
 }
 
 
 NO_RETRY = {"X-Should-Retry": "false"}
 """OpenAI's clients send a request again after other errors of the server."""
+
+LONG_WAIT_S = 60
+"""Clients that try a request again sooner than ``Retry-After`` says, since that is longer, are asked not to."""
 
 WORKER_RETRY_S = "5"
 """``Retry-After`` of a request that a worker has no room for, in seconds."""
@@ -72,6 +76,8 @@ class ApiError(Exception):
     def from_refusal(cls, refused: Refused) -> ApiError:
         """The error for a job or worker command that was refused."""
         headers = {} if refused.retry_after_s is None else {"Retry-After": str(refused.retry_after_s)}
+        if refused.reason is RefusalReason.TOKENS_PER_DAY and (refused.retry_after_s or 0) > LONG_WAIT_S:
+            headers |= NO_RETRY
         return cls(_REFUSAL_STATUSES[refused.reason], str(refused), refused.field, refused.reason.value, headers)
 
     def body(self) -> dict[str, Any]:

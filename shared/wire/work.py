@@ -7,7 +7,7 @@ choices of a prompt differ.
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 
@@ -97,3 +97,11 @@ def _no_collection(pause: bool) -> Iterator[None]:
     finally:
         if pause:
             gc.enable()
+
+
+def pack_all(works: Sequence[Work]) -> list[PackedWork]:
+    """Works as they are sent. Neighbours that differ only in their seeds share one."""
+    packed: list[PackedWork] = []
+    for work in works:
+        packed.append(packed[-1] if packed and packed[-1].also_packs(work) else PackedWork(work))
+    return packed

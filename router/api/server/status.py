@@ -14,6 +14,7 @@ from router.http.certificates.local_authority import has_authority
 from router.http.request_record import RequestRecord
 from router.images.public_url import request_url
 from router.jobs.broker import Broker
+from router.keys.day_tokens import DayTokens
 from router.schemas.errors import error_responses
 from router.schemas.server.status import CallerObject, QueueShare, ServerLimits, ServerObject
 from shared.distribution import version
@@ -45,7 +46,7 @@ async def show_server(
         ca=has_authority(settings),
         models=model_statuses(broker, record.limits),
         queues=_queues(broker, None if operator else record.user),
-        limits=_limits(settings, record),
+        limits=_limits(settings, record, app.state.usage_log.tokens),
     )
     return Response(answer.model_dump_json(), media_type="application/json", headers={"Cache-Control": "no-store"})
 
@@ -58,8 +59,8 @@ def _queues(broker: Broker, user: str | None) -> list[QueueShare]:
     ]
 
 
-def _limits(settings: ServerSettings, record: RequestRecord) -> ServerLimits:
-    own = record.limits
+def _limits(settings: ServerSettings, record: RequestRecord, tokens: DayTokens) -> ServerLimits:
+    own, limit = record.limits, record.limits.tokens_per_day
     return ServerLimits(
         max_upload_bytes=settings.max_upload_bytes,
         max_body_bytes=settings.max_body_bytes,
@@ -69,4 +70,7 @@ def _limits(settings: ServerSettings, record: RequestRecord) -> ServerLimits:
         resume_streams=settings.resume_streams,
         max_running=own.max_running,
         max_queued=settings.queued_per_user if own.max_queued is None else own.max_queued,
+        tokens_per_day=limit,
+        tokens_left=None if limit is None else tokens.left(record.key_name, limit),
+        tokens_reset_s=None if limit is None else round(tokens.seconds_left()),
     )

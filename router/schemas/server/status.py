@@ -92,6 +92,9 @@ class ServerLimits(BaseModel):
     resume_streams: int
     max_running: int | None = Field(description="The caller's requests that may run at a time; null for no limit.")
     max_queued: int = Field(description="The caller's requests that may wait for a model at a time.")
+    tokens_per_day: int | None = Field(description="Tokens that the caller may use in a day (UTC); null for no limit.")
+    tokens_left: int | None = Field(description="How many of them are left today; null for no limit.")
+    tokens_reset_s: float | None = Field(description="Time until the next day; null for no limit.")
 
 
 class ServerObject(BaseModel):
