@@ -25,7 +25,7 @@ HOLD = words("a")[:1]
 """A job of 7 tokens that never ends by itself."""
 
 
-class Server:
+class MeteredApp:
     """An application with a key file, in which anna may use 100 tokens a day. Each request takes 7 and 2 of them."""
 
     def __init__(self, folder: Path) -> None:
@@ -60,11 +60,11 @@ class Server:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Server:
-    return Server(tmp_path)
+def server(tmp_path: Path) -> MeteredApp:
+    return MeteredApp(tmp_path)
 
 
-def test_the_limit_is_reached_in_the_course_of_requests(server: Server) -> None:
+def test_the_limit_is_reached_in_the_course_of_requests(server: MeteredApp) -> None:
     async def go() -> list[int]:
         async with server.client() as http:
             return [(await http.post("/v1/chat/completions", json=CHAT)).status_code for _ in range(13)]
@@ -72,7 +72,7 @@ def test_the_limit_is_reached_in_the_course_of_requests(server: Server) -> None:
     assert asyncio.run(go()) == [200] * 12 + [429]  # 9 tokens each
 
 
-def test_the_refusal_says_how_much_and_until_when(server: Server) -> None:
+def test_the_refusal_says_how_much_and_until_when(server: MeteredApp) -> None:
     server.use(90, 10)
     server.start()
     refused = server.post()
@@ -101,7 +101,7 @@ def test_the_refusal_says_how_much_and_until_when(server: Server) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_all_that_uses_tokens_is_refused(server: Server, path: str, request_: dict[str, Any]) -> None:
+def test_all_that_uses_tokens_is_refused(server: MeteredApp, path: str, request_: dict[str, Any]) -> None:
     server.use(100)
     server.start()
     assert server.post(path, **request_).status_code == 429
@@ -111,14 +111,14 @@ def test_all_that_uses_tokens_is_refused(server: Server, path: str, request_: di
 @pytest.mark.parametrize(
     ("path", "body"), [("/v1/txt2img", {"prompt": "a"}), ("/tokenize", {"content": "a"})], ids=["picture", "count"]
 )
-def test_what_uses_no_tokens_is_not(server: Server, path: str, body: dict[str, Any]) -> None:
+def test_what_uses_no_tokens_is_not(server: MeteredApp, path: str, body: dict[str, Any]) -> None:
     server.use(100)
     server.start()
     server.post(path, json=body)
     assert len(server.broker.jobs) == 1
 
 
-def test_requests_at_once_go_only_a_little_over_the_limit(server: Server) -> None:
+def test_requests_at_once_go_only_a_little_over_the_limit(server: MeteredApp) -> None:
     """Each of them is expected to take 5 tokens: one of the prompt, and four."""
     server.broker.script = HOLD
 
@@ -139,7 +139,7 @@ def test_requests_at_once_go_only_a_little_over_the_limit(server: Server) -> Non
     asyncio.run(asyncio.wait_for(go(), 30))
 
 
-def test_what_was_used_is_known_after_a_restart(server: Server) -> None:
+def test_what_was_used_is_known_after_a_restart(server: MeteredApp) -> None:
     async def go(calls: int) -> list[int]:
         app = app_of(server.broker)
         async with app.router.lifespan_context(app), server.client() as http:
@@ -150,7 +150,7 @@ def test_what_was_used_is_known_after_a_restart(server: Server) -> None:
     assert asyncio.run(go(1)) == [429]
 
 
-def test_what_another_server_has_used_is_seen(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_server_has_used_is_seen(server: MeteredApp, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage_log, "LOOK_INTERVAL_S", 0.0)
 
     async def go() -> None:
@@ -164,7 +164,7 @@ def test_what_another_server_has_used_is_seen(server: Server, monkeypatch: pytes
     asyncio.run(go())
 
 
-def test_a_new_limit_counts_from_the_next_request_on(server: Server) -> None:
+def test_a_new_limit_counts_from_the_next_request_on(server: MeteredApp) -> None:
     server.use(100)
     server.start()
     store = KeyStore.open(server.file)
@@ -180,7 +180,7 @@ def test_a_new_limit_counts_from_the_next_request_on(server: Server) -> None:
     store.close()
 
 
-def test_the_status_says_how_much_is_left(server: Server) -> None:
+def test_the_status_says_how_much_is_left(server: MeteredApp) -> None:
     server.use(30)
     server.start()
 
