@@ -11,11 +11,13 @@ from router.jobs.refusals import RefusalReason, Refused
 
 STATUSES = {
     RefusalReason.MODEL_NOT_FOUND: 404,
+    RefusalReason.MODEL_NOT_ALLOWED: 403,
     RefusalReason.WORKER_NOT_FOUND: 404,
     RefusalReason.LAST_WORKER: 409,
     RefusalReason.NO_WORKER: 503,
     RefusalReason.QUEUE_FULL: 429,
     RefusalReason.USER_QUEUE_FULL: 429,
+    RefusalReason.TOKENS_PER_DAY: 429,
     RefusalReason.REQUEST_TOO_LARGE: 413,
 }
 
