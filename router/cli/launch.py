@@ -15,6 +15,7 @@ from router.cli.certificates.serving import with_certificate
 from router.cli.data_folder import absolute, authority_file, data_path
 from router.cli.models.files import with_files
 from router.cli.models.finding import find_models
+from router.cli.models.serving import with_found_models
 from router.conversations.store import ANSWER_FILE
 from router.conversations.store import FILE_NAME as ANSWERS_NAME
 from router.http.connections.file_limit import TooFewFiles, require_files
@@ -48,10 +49,10 @@ def launch(loaded: LoadedOptions) -> NoReturn:
     options = with_certificate(loaded.options)
     _tell_of_missing_key(options)
     requested = [with_files(model) for model in loaded.models]
-    models = find_models(requested, options.aliases)
+    models = find_models(requested, ())
     folder = make_run_folder()
     try:
-        settings = make_settings(options, models, folder)
+        settings = with_found_models(make_settings(loaded, options, models, folder), loaded)
         handed = settings.hand_on()
         command = module_command("workers.supervisor", "--settings", str(handed.path))
         drain_output()
@@ -65,16 +66,17 @@ def check(loaded: LoadedOptions) -> None:
     """Refuse options that contradict each other or need something that is missing.
 
     Raises:
-        OptionError: no model, an open address without a key, an unusable certificate, traces without their
-            packages, a state folder that cannot be written, or a default timeout above the maximum.
+        OptionError: a missing folder of models, an open address without a key, an unusable certificate, traces
+            without their packages, a state folder that cannot be written, or a default timeout above the maximum.
     """
     options = loaded.options
     try:
         require_files()
     except TooFewFiles as error:
         raise OptionError(str(error)) from None
-    if not loaded.models:
-        raise OptionError("a model is required; try: nexa server smollm2 (all names: nexa list)")
+    for given in options.model_folders:
+        if not absolute(given).is_dir():
+            raise OptionError(f"--model-folder: expected an existing folder, got {given!r}")
     needs_key(options)
     try:
         check_certificate(_file(options.ssl_certfile), _file(options.ssl_keyfile))
@@ -146,8 +148,10 @@ def _tell_of_missing_key(options: ServerOptions) -> None:
             print("nexa: no key exists yet, so all requests get 401; create one: nexa key create NAME", file=sys.stderr)
 
 
-def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run_folder: Path) -> ServerSettings:
-    """The settings that all processes of the server read."""
+def make_settings(
+    loaded: LoadedOptions, options: ServerOptions, models: tuple[ModelSettings, ...], run_folder: Path
+) -> ServerSettings:
+    """The settings that all processes of the server read, with the models that are named."""
     given = {name: getattr(options, name) for name in ServerOptions.model_fields}
     key_file = data_path(options.key_file, KEY_FILE_NAME)
     return ServerSettings(
@@ -160,8 +164,12 @@ def make_settings(options: ServerOptions, models: tuple[ModelSettings, ...], run
             "ssl_certfile": _file(options.ssl_certfile),
             "ssl_keyfile": _file(options.ssl_keyfile),
             "authority_file": str(authority_file()),
+            "all_models": loaded.serves_all,
+            "model_folders": tuple(str(absolute(folder)) for folder in options.model_folders),
         },
         models=models,
+        found_options=with_files(loaded.found).options,
+        table_options={table.spec: with_files(table).options for table in loaded.tables},
         run_folder=str(run_folder),
         key_required=needs_key(options),
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from router.cli.launch import launch
 from router.cli.models.choices import print_choices
+from router.cli.models.serving import NoModelsHere
 from router.cli.options import add_options
 from shared.hub.store import ModelStore
 from shared.logs.output import protect_output
@@ -75,10 +76,13 @@ def serve(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """
     protect_output(lambda count: f"nexa: {count} lines dropped\n")
     loaded = load(parser, words)
-    if not words and not loaded.models:
-        print_choices(ModelStore())  # launch() says what is missing
-        sys.stdout.flush()
-    launch(loaded)
+    try:
+        launch(loaded)
+    except NoModelsHere:
+        if not words:
+            print_choices(ModelStore())
+            sys.stdout.flush()
+        raise
 
 
 def load(parser: argparse.ArgumentParser, words: list[str]) -> LoadedOptions:

@@ -6,7 +6,7 @@ An option of one model, given as ``NAME@option=value`` or in the file's ``[model
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,6 +18,7 @@ from shared.settings.model_argument import mark_models, split_model_argument
 from shared.settings.names import nearest
 from shared.settings.option import DeclaredOption, OptionError, options_of
 from shared.settings.placement import ContradictionError, check_together
+from shared.settings.residency import LOADING
 from shared.settings.sources import OPTIONS, CommandLine, Environment, SourcedOptions, TomlFile
 
 MODEL_OPTIONS = options_of(SingleModelOptions)
@@ -25,6 +26,7 @@ MODEL_OPTIONS = options_of(SingleModelOptions)
 MAX_SHOWN_CHARACTERS = 100
 
 _MODEL_PATH = "model_path"
+_LOAD = "load"
 _MODEL_NAMES = {option.flag.removeprefix("--").replace("-", "_"): name for name, option in MODEL_OPTIONS.items()}
 _MODEL_NAMES |= {name: name for name in MODEL_OPTIONS}
 """Names of a model's options, by name and by flag without dashes (``nctx``)."""
@@ -41,11 +43,28 @@ class RequestedModel:
 
 @dataclass(frozen=True)
 class LoadedOptions:
-    """All options, the models to serve, and a warning for each former name that was used."""
+    """All options, the models that are named, and a warning for each former name that was used.
+
+    ``found`` has the options of models that are found on the machine; ``tables`` those of models that the file has
+    tables for and that are not named. If ``tables_are_checked``, each must be of a model that there is.
+    """
 
     options: CommandOptions
     models: tuple[RequestedModel, ...]
     warnings: tuple[str, ...]
+    found: RequestedModel
+    tables_are_checked: bool
+    tables: tuple[RequestedModel, ...] = ()
+
+    @property
+    def serves_all(self) -> bool:
+        """Whether all models of the machine are served."""
+        return self.options.all_models or not self.models
+
+    @property
+    def searches(self) -> bool:
+        """Whether models are looked for, at least in folders of the operator."""
+        return self.serves_all or bool(self.options.model_folders)
 
 
 def load_options(command_line: Mapping[str, Any], config_path: str | None) -> LoadedOptions:
@@ -65,11 +84,24 @@ def load_options(command_line: Mapping[str, Any], config_path: str | None) -> Lo
         origins |= source.given.origins
     options = _joined(sources, origins)
     models_given = any(_MODEL_PATH in source.given.values for source in sources)
-    arguments = mark_models(options.model_path) if models_given else tuple(file.tables)
-    if not models_given or origins[_MODEL_PATH] == file.given.origins.get(_MODEL_PATH):
-        _check_tables(file.tables, arguments, config_path)
+    named_by_tables = () if options.all_models else tuple(file.tables)
+    arguments = mark_models(options.model_path) if models_given else named_by_tables
+    tables_are_checked = not models_given or origins[_MODEL_PATH] == file.given.origins.get(_MODEL_PATH)
     models = tuple(_requested(argument, options, origins, file.tables, config_path) for argument in arguments)
-    return LoadedOptions(options, models, tuple(line for source in sources for line in source.given.warnings))
+    warnings = tuple(line for source in sources for line in source.given.warnings)
+    load_given = any(_LOAD in source.given.values for source in sources)
+    of_found = options if load_given else options.model_copy(update={_LOAD: LOADING[-1]})
+    loaded = LoadedOptions(
+        options, models, warnings, _requested("", of_found, origins, {}, config_path), tables_are_checked
+    )
+    if loaded.searches:
+        specs = {model.spec for model in models}
+        others = [name for name in file.tables if name not in specs]
+        tables = tuple(_requested(name, of_found, origins, file.tables, config_path) for name in others)
+        return replace(loaded, tables=tables)
+    if tables_are_checked:
+        _check_tables(file.tables, arguments, config_path)
+    return loaded
 
 
 def _joined(sources: tuple[PydanticBaseSettingsSource, ...], origins: Mapping[str, str]) -> CommandOptions:

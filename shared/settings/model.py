@@ -9,6 +9,7 @@ from shared.engines.onnx.providers import OnnxProvider
 from shared.kinds import JobKind
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.placement import LlamaCppOptions
+from shared.settings.residency import ModelResidencyOptions
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
 from shared.settings.values import Choice, Duration, ExistingPath, OptionalChoice, Size, Switch, Text, Texts, Whole
 from shared.wire.jobs import ReasoningEffort, ReasoningFormat
@@ -20,7 +21,7 @@ _FILE = ExistingPath()
 _FOLDER = ExistingPath("FOLDER")
 
 
-class ModelOptions(LlamaCppOptions):
+class ModelOptions(LlamaCppOptions, ModelResidencyOptions):
     """Options that can be given for all models, or for a single one."""
 
     context_tokens: Annotated[
@@ -147,9 +148,13 @@ class SingleModelOptions(ModelOptions):
 
 
 class ModelSettings(SingleModelOptions):
-    """A served model: the name that requests use, its kinds of job, engine, file or folder, and options."""
+    """A served model: the name that requests use, its kinds of job, engine, file or folder, and options.
+
+    ``source`` is where it was found, as in ``nexa list --here``; it is empty for models that were named at the start.
+    """
 
     name: str
     kinds: tuple[JobKind, ...]
     engine: str
     path: str
+    source: str = ""

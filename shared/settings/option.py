@@ -30,7 +30,9 @@ class Group(StrEnum):
 
     NETWORK = "network and access"
     LIMITS = "limits"
+    DISCOVERY = "which models are served"
     MODELS = "models and workers (also for one model: MODEL@OPTION=VALUE)"
+    RESIDENCY = "what is loaded when (load, pin and idle_unload_s also for one model)"
     PLACEMENT = "GPUs, memory and cache of models (also for one model: MODEL@OPTION=VALUE)"
     IMAGE_MODELS = "image models (also for one model: MODEL@OPTION=VALUE)"
     IMAGES = "images"

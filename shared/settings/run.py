@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from shared.settings.model import ModelSettings
+from shared.settings.model import ModelSettings, SingleModelOptions
 from shared.settings.server import ServerOptions
 
 _DESCRIPTORS = Path("/dev/fd")
@@ -34,13 +34,16 @@ class ServerSettings(ServerOptions):
     """What the processes of one server read: its options, its models and its run folder.
 
     With ``key_required``, requests need a key from the start. Without it, they need one once a key exists, unless
-    ``insecure``. ``url_key`` is the secret of this run that signs URLs, so that they survive a restart of the router.
+    ``insecure``. Models that are found on the machine get ``found_options``, or those in ``table_options`` of their
+    name. ``url_key`` is the secret of this run that signs URLs, so that they survive a restart of the router.
     """
 
     models: tuple[ModelSettings, ...]
     run_folder: str
     key_required: bool = False
     authority_file: str = ""
+    found_options: SingleModelOptions = SingleModelOptions(load="demand")
+    table_options: dict[str, SingleModelOptions] = {}
     url_key: str = Field(default_factory=lambda: secrets.token_hex(32))
 
     @property

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
-
 from shared.logs.setup import FORMATS
 from shared.origins import check_origin
+from shared.settings.discovery import DiscoveryOptions
 from shared.settings.option import FormerName, Group, Option
+from shared.settings.residency import ServerResidencyOptions
 from shared.settings.units import DAY_S, GIGABYTE, HOUR_S, MEGABYTE, TERABYTE
 from shared.settings.values import (
     BaseUrl,
@@ -35,10 +35,8 @@ _ORIGINS = Texts(
 )
 
 
-class ServerOptions(BaseModel):
+class ServerOptions(DiscoveryOptions, ServerResidencyOptions):
     """Options that are not about a model."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: Annotated[str, Option(Text("HOST"), "address to listen on", Group.NETWORK)] = "127.0.0.1"
     port: Annotated[int, Option(Whole(0, 65535, metavar="PORT"), "TCP port; 0 takes any free one", Group.NETWORK)] = (

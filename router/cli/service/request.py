@@ -55,7 +55,7 @@ def read_request(parser: argparse.ArgumentParser, words: Sequence[str], is_syste
     with _without_variables():
         loaded = load(parser, list(asked))
     options = loaded.options
-    if not loaded.models:
+    if not loaded.models and not (options.all_models or options.model_folders):
         raise OptionError("a model is required; try: nexa service install smollm2 (all names: nexa list)")
     if options.api_key:
         raise OptionError("--api-key: expected NEXA_API_KEY in the file of variables, got a word that all users see")
@@ -139,7 +139,8 @@ def _paths(parser: argparse.ArgumentParser, words: Sequence[str], loaded: Loaded
     given = [config, *(model.spec.removeprefix(_ONNX) for model in loaded.models)]
     for name, option in OPTIONS.items():
         if option.spec.value.metavar in _PATH_VALUES:
-            given.append(getattr(loaded.options, name))
+            value = getattr(loaded.options, name)
+            given += value if option.is_list else [value]
     of_models = [name for name, option in MODEL_OPTIONS.items() if option.spec.value.metavar in _PATH_VALUES]
     given += [getattr(model.options, name) for model in loaded.models for name in of_models]
     for path in given:

@@ -30,7 +30,7 @@ def _fail(*arguments: str) -> tuple[int, str]:
         (["smollm2", "--slots", "0"], "--slots"),
         (["smollm2", "--host", "0.0.0.0"], "--insecure"),
         (["onnx", "gemma3"], "nexa list onnx"),
-        ([], "a model is required"),
+        (["--model-folder", "./no-such-folder"], "no-such-folder"),
     ],
 )
 def test_error_is_one_line_that_names_it(arguments: list[str], said: str) -> None:

@@ -21,6 +21,19 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def no_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine without any model, which other programs have not fetched either. Returns the home folder."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("OLLAMA_MODELS", "HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("shared.discovery.discovery.packaged_sightings", list)
+    monkeypatch.setattr("shared.discovery.discovery.join_packages", lambda *_: None)
+    return home
+
+
+@pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """Filled with what the supervisor would have got, which is not started."""
     seen: dict[str, Any] = {}

@@ -83,7 +83,6 @@ def test_a_former_flag_works_with_a_warning(started: dict[str, Any], capsys: pyt
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["server", "--reload"], "a model is required"),
         (["server", "onnx"], "onnx: a model is required after it; all names: nexa list onnx"),
         (["server", "echo", "--port", "x"], "--port: expected a whole number from 0 to 65535, got 'x'"),
         (["server", "echo", "--workers", "0"], "--workers: expected a whole number from 1 to 256, got '0'"),
@@ -128,6 +127,7 @@ def test_a_former_flag_works_with_a_warning(started: dict[str, Any], capsys: pyt
         ),
         (["server", "echo@vae=none/here"], "echo@vae: expected an existing file or folder, got 'none/here'"),
         (["server", "echo", "--default-timeout-s", "20m"], "--default-timeout-s: expected 0 or a time up to"),
+        (["server", "--model-folder", "none"], "--model-folder: expected an existing folder, got 'none'"),
         (["server", "echo:soon"], "echo:TIME: expected a time from 0 to 1m"),
         (["server", "echo", "--config", "/none.toml"], "No such file"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -43,9 +44,9 @@ class SearchedMachine:
     def cache(self) -> Path:
         return self.root / "hub"
 
-    def discovery(self) -> Discovery:
+    def discovery(self, given: Mapping[Path, str] | None = None) -> Discovery:
         others = ForeignFolders((self.ollama,), (self.lm_studio,), (self.cache,))
-        return Discovery(self.where, ModelStore(self.root / "store"), others, clock=lambda: self.now_s)
+        return Discovery(self.where, ModelStore(self.root / "store"), others, given, clock=lambda: self.now_s)
 
     def scan(self) -> FoundModels:
         return self.discovery().scan()

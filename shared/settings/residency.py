@@ -1,0 +1,83 @@
+"""The options about what is loaded when, and how much memory models may take together."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.settings.option import Group, Option
+from shared.settings.units import DAY_S, HOUR_S, MINUTE_S, parse_bytes
+from shared.settings.values import Choice, Duration, Switch, Texts
+
+LOADING = ("start", "demand")
+"""Values of ``load``."""
+
+_DEVICE = re.compile(r"cpu|cuda:[0-9]{1,3}")
+
+
+def split_budget(text: str) -> tuple[str, int]:
+    """A budget: the device (empty for each that has none of its own), and the size in bytes.
+
+    Raises:
+        ValueError: neither ``SIZE`` nor ``DEVICE=SIZE``.
+    """
+    device, equals, size = text.rpartition("=")
+    if equals and not _DEVICE.fullmatch(device):
+        raise ValueError(f"expected cpu or cuda:N before =, got {device!r}")
+    return device, parse_bytes(size)
+
+
+_BUDGETS = Texts("SIZE", "sizes such as 12G, or of one device such as cpu=12G or cuda:0=20G", split_budget)
+
+
+class ModelResidencyOptions(BaseModel):
+    """When a model is loaded, and when it leaves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    load: Annotated[
+        str,
+        Option(
+            Choice(LOADING, "WHEN"),
+            "when a model is loaded: at the start, to stay, or on demand, when a request needs it",
+            Group.RESIDENCY,
+        ),
+    ] = "start"
+    pin: Annotated[
+        bool, Option(Switch(), "once loaded, keep it loaded, also while others need the memory", Group.RESIDENCY)
+    ] = False
+    idle_unload_s: Annotated[
+        float,
+        Option(
+            Duration(0, 30 * DAY_S),
+            "how long a model that was loaded on demand stays without requests; 0 is for ever",
+            Group.RESIDENCY,
+        ),
+    ] = 15 * MINUTE_S
+
+
+class ServerResidencyOptions(BaseModel):
+    """How models share the memory of the machine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    memory_budget: Annotated[
+        tuple[str, ...],
+        Option(
+            _BUDGETS,
+            "memory that models may take together, of each device or of one; "
+            "without it, what is free at the start, less a margin",
+            Group.RESIDENCY,
+        ),
+    ] = ()
+    swap_patience_s: Annotated[
+        float,
+        Option(
+            Duration(0, HOUR_S),
+            "how long requests wait for a model before one with running requests leaves for it, "
+            "and how long those may go on then",
+            Group.RESIDENCY,
+        ),
+    ] = 30.0
