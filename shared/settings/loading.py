@@ -52,8 +52,8 @@ class LoadedOptions:
     options: CommandOptions
     models: tuple[RequestedModel, ...]
     warnings: tuple[str, ...]
-    found: RequestedModel
     tables_are_checked: bool
+    found: RequestedModel = RequestedModel("", SingleModelOptions(load=LOADING[-1]), {})
     tables: tuple[RequestedModel, ...] = ()
 
     @property
@@ -89,16 +89,13 @@ def load_options(command_line: Mapping[str, Any], config_path: str | None) -> Lo
     tables_are_checked = not models_given or origins[_MODEL_PATH] == file.given.origins.get(_MODEL_PATH)
     models = tuple(_requested(argument, options, origins, file.tables, config_path) for argument in arguments)
     warnings = tuple(line for source in sources for line in source.given.warnings)
-    load_given = any(_LOAD in source.given.values for source in sources)
-    of_found = options if load_given else options.model_copy(update={_LOAD: LOADING[-1]})
-    loaded = LoadedOptions(
-        options, models, warnings, _requested("", of_found, origins, {}, config_path), tables_are_checked
-    )
+    loaded = LoadedOptions(options, models, warnings, tables_are_checked)
     if loaded.searches:
-        specs = {model.spec for model in models}
-        others = [name for name in file.tables if name not in specs]
+        load_given = any(_LOAD in source.given.values for source in sources)
+        of_found = options if load_given else options.model_copy(update={_LOAD: LOADING[-1]})
+        others = [name for name in file.tables if name not in {model.spec for model in models}]
         tables = tuple(_requested(name, of_found, origins, file.tables, config_path) for name in others)
-        return replace(loaded, tables=tables)
+        return replace(loaded, found=_requested("", of_found, origins, {}, config_path), tables=tables)
     if tables_are_checked:
         _check_tables(file.tables, arguments, config_path)
     return loaded

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from router.cli.doctor.findings import Finding, note, problem
-from router.cli.models.listing import list_rows
+from router.cli.models.rows import rows_of_everywhere
 from shared.distribution import how_to_install, version
 from shared.engines.registry import ENGINES
 from shared.hub.progress import rounded_bytes
@@ -81,8 +81,8 @@ def examine_extras() -> Finding:
 
 
 def examine_models() -> Finding:
-    """The models on this machine."""
-    rows = [row for row in list_rows(ModelStore()) if row.here]
+    """The models on this machine, those of other programs too."""
+    rows = [row for row in rows_of_everywhere(ModelStore(), ())[0] if row.here]
     if not rows:
         return problem("models", "none is here", "nexa server lists what could be downloaded")
     names = ", ".join(f"{row.name} ({rounded_bytes(row.size_bytes)})" for row in rows)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import psutil
 
-from router.cli.models.listing import ModelRow, list_rows
+from router.cli.models.rows import ModelRow, list_rows
 from router.cli.tables import add_row, new_table, print_table
 from shared.devices import Nvml
 from shared.distribution import how_to_add

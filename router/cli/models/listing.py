@@ -4,70 +4,35 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from itertools import groupby
-from pathlib import PurePath
-from typing import Any, assert_never
 
+from router.cli.data_folder import absolute
+from router.cli.models.rows import ModelRow, rows_of_everywhere
 from router.cli.tables import add_row, new_table, print_table, table_columns
-from shared.engines.diffusion import DIFFUSION
-from shared.engines.registry import opens_onnx
-from shared.engines.whisper import WHISPER
+from shared.discovery.found import ModelPlace, Unservable
 from shared.errors import ModelError
 from shared.hub.client import Hub
-from shared.hub.manifest import InstalledModel
 from shared.hub.progress import progress_for, rounded_bytes
 from shared.hub.store import ModelStore
 from shared.kinds import JobKind
-from shared.models.catalog import CatalogEntry, load_catalog
-from shared.models.names import ONNX, name_key, split_tag
-from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource
+from shared.logs.escaping import escaped
 from shared.settings.model_argument import mark_models
+from shared.settings.sources import OPTIONS
 
 COLUMNS_WITH_SOURCE = 140
 """A terminal with fewer columns shows no sources: their lines would break."""
 
+MAX_UNSERVABLE = 20
+"""How many files that cannot be served are listed."""
+
+_ELSEWHERE = (ModelPlace.FOLDER, ModelPlace.OLLAMA, ModelPlace.LM_STUDIO, ModelPlace.HUB_CACHE)
 _NAME_HELP = (
     "a name of `nexa list`, also with a quantization (gemma3:q8_0), or hf:owner/repo[:file-pattern]; "
     "onnx before it for an ONNX model"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class ModelRow:
-    """A row of ``nexa list``, named as in its JSON.
-
-    ``kinds`` and ``format`` are empty if the model's files are not recognised.
-    """
-
-    name: str
-    aliases: tuple[str, ...]
-    kinds: tuple[JobKind, ...]
-    format: str
-    size_bytes: int
-    licence: str
-    here: bool
-    source: str
-    note: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """The row, with its first kind as ``kind``."""
-        return {**asdict(self), "kind": self.kinds[0] if self.kinds else ""}
-
-    @property
-    def family(self) -> str:
-        """What the names of related models begin with: ``qwen`` for ``qwen3.5-4b``."""
-        word = re.match("[a-z]+", self.name.lower())
-        return word[0] if word else ""
-
-    def has_word(self, word: str) -> bool:
-        """Whether ``word`` is part of a name or of another column. A quantization after a name does not matter."""
-        key = name_key(split_tag(word)[0])
-        texts = (self.name, *self.aliases, *self.kinds, self.format, self.licence, self.source)
-        return any(key in name_key(text) for text in texts)
 
 
 def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -85,6 +50,13 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "words", nargs="*", metavar="WORD", help="only models with all these words in their names or other columns"
     )
     listing.add_argument("--here", action="store_true", help="only models on this machine")
+    listing.add_argument(
+        OPTIONS["model_folders"].flag,
+        dest="model_folders",
+        action="append",
+        metavar="FOLDER",
+        help="list the models in this folder too, as nexa server would serve them",
+    )
     listing.add_argument("--json", action="store_true", help="print a JSON array")
     listing.add_argument("--kind", choices=[kind.value for kind in JobKind], help="only models of this kind")
     listing.set_defaults(func=_list)
@@ -93,15 +65,6 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
     remove.add_argument("names", nargs="+", metavar="NAME", help=_NAME_HELP)
     remove.add_argument("-y", "--yes", action="store_true", help="do not ask for confirmation")
     remove.set_defaults(func=_remove)
-
-
-def list_rows(store: ModelStore, kind: str | None = None) -> list[ModelRow]:
-    """The models of the catalog in its order, then other models in ``store``."""
-    entries = list(load_catalog())
-    rows = [_entry_row(entry, store) for entry in entries]
-    sources = {row.source for row in rows}
-    rows += [_installed_row(model) for model in store.installed() if model.source not in sources]
-    return [row for row in rows if kind is None or kind in row.kinds]
 
 
 def _pull(args: argparse.Namespace) -> int:
@@ -113,15 +76,15 @@ def _pull(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    rows = [
-        row
-        for row in list_rows(ModelStore(), args.kind)
-        if (row.here or not args.here) and all(row.has_word(word) for word in args.words)
-    ]
+    folders = [absolute(folder) for folder in args.model_folders or _folders_of_variable()]
+    everywhere, found = rows_of_everywhere(ModelStore(), folders, args.kind)
+    rows = [row for row in everywhere if (row.here or not args.here) and all(row.has_word(word) for word in args.words)]
     if args.json:
         print(json.dumps([row.to_json() for row in rows], indent=1))
     elif rows:
         _print_rows(rows)
+        if args.here:
+            _tell_of_unservable(found.unservable)
     else:
         words = " ".join(args.words)
         raise ModelError(f"no model{f' with {words!r}' if words else ''} is listed; all of them: nexa list")
@@ -144,8 +107,29 @@ def _print_rows(rows: Sequence[ModelRow]) -> None:
             add_row(table)
         for row in family:
             cells = [row.name, ", ".join(row.kinds), rounded_bytes(row.size_bytes), row.licence]
-            add_row(table, *cells, "yes" if row.here else "-", *([row.source] if with_source else []))
+            add_row(table, *cells, _here(row), *([row.source] if with_source else []))
     print_table(table)
+
+
+def _here(row: ModelRow) -> str:
+    """Where a model is: this program's own are simply here."""
+    if not row.here:
+        return "-"
+    return row.place if row.place in _ELSEWHERE else "yes"
+
+
+def _tell_of_unservable(found: Sequence[Unservable]) -> None:
+    for item in found[:MAX_UNSERVABLE]:
+        print(f"nexa: not served: {escaped(str(item.path))} ({item.source}): {item.reason}", file=sys.stderr)
+    if len(found) > MAX_UNSERVABLE:
+        print(f"nexa: not served: {len(found) - MAX_UNSERVABLE} more", file=sys.stderr)
+
+
+def _folders_of_variable() -> tuple[str, ...]:
+    """The folders that ``nexa server`` would look through with this shell's variables."""
+    option = OPTIONS["model_folders"]
+    given = os.environ.get(option.variable, "")
+    return tuple(option.spec.value.read(given))
 
 
 def _families(rows: Sequence[ModelRow]) -> Iterator[list[ModelRow]]:
@@ -179,55 +163,3 @@ def _remove_one(store: ModelStore, name: str, confirmed: bool) -> int:
     store.remove(name)
     print(f"{model.name} is deleted ({rounded_bytes(model.size_bytes)})")
     return 0
-
-
-def format_of(engine: str, file: str) -> str:
-    """The format of a model that an engine opens: ``onnx``, ``ctranslate2``, ``gguf``, or that of a checkpoint."""
-    if opens_onnx(engine):
-        return ONNX
-    suffix = PurePath(file).suffix.lower()
-    return "ctranslate2" if engine == WHISPER.name else suffix[1:] if suffix in DIFFUSION.suffixes else "gguf"
-
-
-def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
-    here, size_bytes = False, entry.size_bytes
-    match entry.source:
-        case HubSource() | JoinedSource():
-            installed = store.find(entry)
-            here, size_bytes = installed is not None, installed.size_bytes if installed else size_bytes
-        case PackageSource() as source:
-            here = source.is_installed()
-        case PathSource(path):
-            here = path.exists()
-        case other:
-            assert_never(other)
-    return ModelRow(
-        name=entry.name,
-        aliases=entry.aliases,
-        kinds=entry.kinds,
-        format=format_of(entry.engine, str(entry.source)),
-        size_bytes=size_bytes,
-        licence=entry.licence,
-        here=here,
-        source=str(entry.source),
-        note=entry.note,
-    )
-
-
-def _installed_row(model: InstalledModel) -> ModelRow:
-    try:
-        resolved = model.resolve()
-        kinds, found, note = resolved.kinds, format_of(resolved.engine, str(resolved.path)), ""
-    except (ModelError, OSError) as error:
-        kinds, found, note = (), "", str(error)
-    return ModelRow(
-        name=model.name,
-        aliases=(),
-        kinds=kinds,
-        format=found,
-        size_bytes=model.size_bytes,
-        licence=model.licence,
-        here=True,
-        source=model.source,
-        note=note,
-    )

@@ -78,5 +78,5 @@ def test_models_that_are_here() -> None:
 
 
 def test_without_any_model_no_server_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.cli.doctor.software.list_rows", lambda _store: [])
+    monkeypatch.setattr("router.cli.doctor.software.rows_of_everywhere", lambda *_: ([], None))
     assert examine_models().state is FindingState.PROBLEM

@@ -10,7 +10,7 @@ import pytest
 from router.cli.main import main
 from router.cli.models import choices
 from router.cli.models.choices import SUGGESTED, command_for, print_choices
-from router.cli.models.listing import list_rows
+from router.cli.models.rows import list_rows
 from shared.hub.store import ModelStore
 from shared.kinds import JobKind
 from shared.models.catalog import load_catalog

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from router.cli.main import main
+from tests.support.models.foreign_stores import ollama_model, write_old
 from tests.support.models.gguf_builder import build_gguf
 from tests.support.models.hub_server import FakeRepo, HubServer, serve_hub
 
@@ -52,6 +53,32 @@ def test_pull_list_rm(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> Non
     assert nexa("rm", "-y", "owner/tiny") == 0
     assert "owner/tiny is deleted" in capsys.readouterr().out
     assert "is not in" in error_line(capsys, "rm", "-y", "hf:owner/tiny")
+
+
+def test_models_elsewhere_are_listed_with_their_place(
+    no_models: Path, hub: HubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ollama_model(no_models / ".ollama" / "models", "registry.ollama.ai/library/qwen/7b", {"model": MODEL})
+    write_old(no_models / ".lmstudio/models/ggml-org/gemma-3-4b-it-GGUF/gemma-3-4b-it-Q4_K_M.gguf", MODEL + b"\0")
+    write_old(tmp_path / "gguf" / "chat.gguf", MODEL + b"\0\0")
+    write_old(tmp_path / "gguf" / "broken.gguf", MODEL[:50])
+    assert nexa("list", "--here", "--model-folder", str(tmp_path / "gguf")) == 0
+    printed = capsys.readouterr()
+    cells = {line.split()[0]: line.split() for line in printed.out.splitlines()}
+    assert cells["smollm2"][-2] == "yes"
+    assert {name: cells[name][-2] for name in ("qwen:7b", "gemma3", "chat")} == {
+        "qwen:7b": "ollama",
+        "gemma3": "lmstudio",
+        "chat": "folder",
+    }
+    assert len([line for line in printed.out.splitlines() if line.startswith("gemma3 ")]) == 1
+    (line,) = printed.err.splitlines()
+    assert line.startswith(f"nexa: not served: {tmp_path}/gguf/broken.gguf (folder): broken.gguf: expected at least")
+    monkeypatch.setenv("NEXA_MODEL_FOLDERS", str(tmp_path / "gguf"))
+    assert nexa("list", "--here", "--json") == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert (rows["chat"]["place"], rows["chat"]["source"]) == ("folder", f"{tmp_path}/gguf/chat.gguf")
+    assert rows["smollm2"]["place"] == "package"
 
 
 def test_list_is_a_table(hub: HubServer, capsys: pytest.CaptureFixture[str]) -> None:

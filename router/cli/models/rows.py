@@ -1,0 +1,152 @@
+"""The rows of ``nexa list``: the models of the catalog, those of this program's store, and those found elsewhere."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path, PurePath
+from typing import Any, assert_never
+
+from shared.discovery.discovery import Discovery, WhereToLook
+from shared.discovery.found import FoundModel, FoundModels, ModelPlace
+from shared.engines.diffusion import DIFFUSION
+from shared.engines.registry import opens_onnx
+from shared.engines.whisper import WHISPER
+from shared.errors import ModelError
+from shared.hub.manifest import InstalledModel
+from shared.hub.store import ModelStore
+from shared.kinds import JobKind
+from shared.models.catalog import CatalogEntry, load_catalog
+from shared.models.names import ONNX, marked, name_key, split_mark, split_tag
+from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A row of ``nexa list``, named as in its JSON.
+
+    ``kinds`` and ``format`` are empty if the model's files are not recognised. ``place`` is where on this machine it
+    is, a :class:`~shared.discovery.found.ModelPlace`; empty if it is not here.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    kinds: tuple[JobKind, ...]
+    format: str
+    size_bytes: int
+    licence: str
+    here: bool
+    source: str
+    note: str = ""
+    place: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """The row, with its first kind as ``kind``."""
+        return {**asdict(self), "kind": self.kinds[0] if self.kinds else ""}
+
+    @property
+    def family(self) -> str:
+        """What the names of related models begin with: ``qwen`` for ``qwen3.5-4b``."""
+        word = re.match("[a-z]+", self.name.lower())
+        return word[0] if word else ""
+
+    def has_word(self, word: str) -> bool:
+        """Whether ``word`` is part of a name or of another column. A quantization after a name does not matter."""
+        key = name_key(split_tag(word)[0])
+        texts = (self.name, *self.aliases, *self.kinds, self.format, self.licence, self.source)
+        return any(key in name_key(text) for text in texts)
+
+
+def list_rows(store: ModelStore, kind: str | None = None) -> list[ModelRow]:
+    """The models of the catalog in its order, then other models in ``store``."""
+    entries = list(load_catalog())
+    rows = [_entry_row(entry, store) for entry in entries]
+    sources = {row.source for row in rows}
+    rows += [_installed_row(model) for model in store.installed() if model.source not in sources]
+    return [row for row in rows if kind is None or kind in row.kinds]
+
+
+def rows_of_everywhere(
+    store: ModelStore, folders: Sequence[Path], kind: str | None = None
+) -> tuple[list[ModelRow], FoundModels]:
+    """The same, and models in the operator's ``folders`` and of other programs; also what these places hold."""
+    own = list_rows(store)
+    taken = {split_mark(row.name)[1] for row in own if row.here}
+    found = Discovery(WhereToLook(tuple(folders), own=False), store).scan(taken)
+    elsewhere = {row.name: row for row in map(_found_row, found.models)}
+    rows = [row if row.here else elsewhere.pop(row.name, row) for row in own]
+    rows += elsewhere.values()
+    return [row for row in rows if kind is None or kind in row.kinds], found
+
+
+def _found_row(model: FoundModel) -> ModelRow:
+    return ModelRow(
+        name=marked(model.name, opens_onnx(model.engine)),
+        aliases=model.aliases,
+        kinds=model.kinds,
+        format=format_of(model.engine, str(model.path)),
+        size_bytes=model.size_bytes,
+        licence=model.licence or "unknown",
+        here=True,
+        source=str(model.path),
+        place=model.source,
+    )
+
+
+def format_of(engine: str, file: str) -> str:
+    """The format of a model that an engine opens: ``onnx``, ``ctranslate2``, ``gguf``, or that of a checkpoint."""
+    if opens_onnx(engine):
+        return ONNX
+    suffix = PurePath(file).suffix.lower()
+    return "ctranslate2" if engine == WHISPER.name else suffix[1:] if suffix in DIFFUSION.suffixes else "gguf"
+
+
+def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
+    here, size_bytes = False, entry.size_bytes
+    match entry.source:
+        case HubSource() | JoinedSource():
+            installed = store.find(entry)
+            here, size_bytes = installed is not None, installed.size_bytes if installed else size_bytes
+        case PackageSource() as source:
+            here = source.is_installed()
+        case PathSource(path):
+            here = path.exists()
+        case other:
+            assert_never(other)
+    return ModelRow(
+        name=entry.name,
+        aliases=entry.aliases,
+        kinds=entry.kinds,
+        format=format_of(entry.engine, str(entry.source)),
+        size_bytes=size_bytes,
+        licence=entry.licence,
+        here=here,
+        source=str(entry.source),
+        note=entry.note,
+        place=_place(entry) if here else "",
+    )
+
+
+def _place(entry: CatalogEntry) -> ModelPlace:
+    return ModelPlace.PACKAGE if isinstance(entry.source, PackageSource) else ModelPlace.NEXA
+
+
+def _installed_row(model: InstalledModel) -> ModelRow:
+    try:
+        resolved = model.resolve()
+        kinds, found, note = resolved.kinds, format_of(resolved.engine, str(resolved.path)), ""
+    except (ModelError, OSError) as error:
+        kinds, found, note = (), "", str(error)
+    return ModelRow(
+        name=model.name,
+        aliases=(),
+        kinds=kinds,
+        format=found,
+        size_bytes=model.size_bytes,
+        licence=model.licence,
+        here=True,
+        source=model.source,
+        note=note,
+        place=ModelPlace.NEXA,
+    )
