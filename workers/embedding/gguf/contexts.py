@@ -24,7 +24,7 @@ class PooledContext:
     """A context that gives one vector per input, or a classifier's outputs with :attr:`Pooling.RANK`.
 
     llama.cpp computes up to ``physical_tokens`` at once, which bounds its memory, and no more inputs than that. They
-    are also the tokens of a part.
+    are also the tokens of a part. ``messages`` is what it logged about the context.
 
     Raises:
         EngineLoadError: not enough memory.
@@ -38,7 +38,9 @@ class PooledContext:
         is_rank = pooling is Pooling.RANK
         size = llama_cpp.llama_model_n_cls_out if is_rank else llama_cpp.llama_model_n_embd_out
         self.dimensions = int(size(model.native))
-        self._native = _new_context(model, pooling, batch_tokens, physical_tokens, self.sequences, threads)
+        sizes = (batch_tokens, physical_tokens, self.sequences, threads)
+        self.ubatch_tokens = physical_tokens
+        self._native, self.messages = _new_context(model, pooling, *sizes)
         self._memory = llama_cpp.llama_get_memory(self._native)
         self._batch = Batch(physical_tokens)
         self._physical_tokens = physical_tokens
@@ -85,6 +87,7 @@ class YesNoContext:
             model.native, model.vocabulary, batch_tokens, self.sequences, physical_tokens, threads, model.options
         )
         self._physical_tokens = physical_tokens
+        self.messages, self.ubatch_tokens = self._context.messages, self._context.ubatch_tokens
 
     def parts(self, inputs: list[list[int]]) -> Generator[Rows | None]:
         scores = np.empty((len(inputs), 1), np.float32)
@@ -132,7 +135,7 @@ def _only_token(model: LlamaModel, word: str) -> int:
 
 def _new_context(
     model: LlamaModel, pooling: Pooling, batch_tokens: int, physical_tokens: int, sequences: int, threads: int
-) -> int:
+) -> tuple[int, list[str]]:
     params = context_params(model.options)
     params.n_ctx = params.n_batch = batch_tokens
     params.n_ubatch = physical_tokens
@@ -141,5 +144,4 @@ def _new_context(
     params.embeddings = True
     params.pooling_type = _CODES[pooling]
     no_memory = f"not enough memory for inputs of {batch_tokens} tokens; lower --nctx"
-    context, _ = new_context(model.native, params, no_memory)
-    return context
+    return new_context(model.native, params, no_memory)

@@ -11,7 +11,6 @@ from shared.engines.embedding import Pooling
 from shared.kinds import JobKind
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import JobError
-from workers.embedding.computer import Computer
 from workers.embedding.encoder import Encoder
 from workers.embedding.engine import LoadedEncoder
 from workers.embedding.gguf.contexts import PooledContext, YesNoContext
@@ -23,6 +22,7 @@ from workers.embedding.pairs import PairInputs
 from workers.embedding.results import ResultWriter, ScoreWriter, VectorWriter, relevant_output
 from workers.engine import EngineLoadError
 from workers.llama.engine import VOCABULARY
+from workers.llama.native.loaded import ContextSizes
 from workers.llama.native.model import LlamaModel
 from workers.text.chat_loading import load_chats
 from workers.text.chats import ReasoningOptions
@@ -70,7 +70,7 @@ def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder,
     batch_tokens = max(limit, pack_tokens)
     physical_tokens = batch_tokens if options.needs_whole_inputs else pack_tokens
     maker: InputMaker
-    computer: Computer
+    computer: PooledContext | YesNoContext
     writer: ResultWriter
     if options.kind is JobKind.EMBEDDING:
         computer = PooledContext(model, options.pooling, batch_tokens, physical_tokens, options.threads)
@@ -91,6 +91,7 @@ def make_encoder(model: LlamaModel, options: EmbeddingOptions) -> tuple[Encoder,
         computer = YesNoContext(model, batch_tokens, pack_tokens, options.threads)
         pairs = TemplatePairs(model.vocabulary, template)
         maker, writer = PairInputs(bare, pairs, limit), ScoreWriter(is_likelihood=True)
+    model.tell(computer.messages, ContextSizes(limit, batch_tokens, pack_tokens, computer.ubatch_tokens))
     return Encoder(maker, computer, writer, pack_tokens), limit
 
 

@@ -65,7 +65,7 @@ class EmbeddingOptions:
             is_causal=_is_causal(candidate),
             is_text=is_text,
             context_tokens=model.context_tokens,
-            native=model,
+            native=_without_cache(model) if candidate.header and candidate.header.architecture in ENCODERS else model,
             chat_template=model.chat_template,
             compile_time_s=model.compile_time_s,
             compile_memory_bytes=model.compile_memory_bytes,
@@ -91,6 +91,11 @@ class EmbeddingOptions:
         Otherwise the last token's result counts, which needs only what the KV cache has of the earlier ones.
         """
         return not self.is_causal or self.pooling in (Pooling.MEAN, Pooling.CLS)
+
+
+def _without_cache(model: ModelSettings) -> LlamaCppOptions:
+    """Encoders have no KV cache: options of it, given for all models, are not refused because of them."""
+    return model.model_copy(update={"cache_type_k": "f16", "cache_type_v": "f16"})
 
 
 def _pooling(model: ModelSettings, candidate: Candidate, kind: JobKind) -> Pooling:

@@ -40,9 +40,9 @@ def tell_loaded(
     cache_bytes = int(sum(float(size) for size in _found(_CACHE, context)) * _MIB)
     told = {
         "context_tokens": sizes.context,
-        "kv_cells": sizes.cells,
+        "kv_cells": sizes.cells if cache_bytes else 0,
         "kv_bytes": cache_bytes,
-        "kv_types": f"{options.cache_type_k}/{options.cache_type_v}",
+        "kv_types": f"{options.cache_type_k}/{options.cache_type_v}" if cache_bytes else "",
         "flash_attn": next(reversed(_found(_FLASH, context)), ""),
         "gpu_layers": next(reversed(_found(_OFFLOADED, load)), ""),
         "experts_on_cpu": _experts(load),

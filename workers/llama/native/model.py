@@ -72,8 +72,12 @@ class LlamaModel:
         sizes = (size.cells, size.sequences, size.batch_tokens, size.threads)
         context = LlamaContext(self.native, self.vocabulary, *sizes, self.options)
         told = ContextSizes(size.context_tokens, size.cells, size.batch_tokens, context.ubatch_tokens)
-        tell_loaded(self.messages, context.messages, self.options, told, self.reasons)
+        self.tell(context.messages, told)
         return context
+
+    def tell(self, context: Sequence[str], sizes: ContextSizes) -> None:
+        """Log how the model and a context of it were loaded; ``context`` is what llama.cpp logged about the latter."""
+        tell_loaded(self.messages, context, self.options, sizes, self.reasons)
 
     def close(self) -> None:
         """Free the weights."""

@@ -54,7 +54,9 @@ def test_the_line_says_what_llama_cpp_did(caplog: pytest.LogCaptureFixture) -> N
 
 def test_what_llama_cpp_does_not_tell_is_left_out(caplog: pytest.LogCaptureFixture) -> None:
     found = told(caplog, ["something else"], [])
-    assert not {"kv_bytes", "flash_attn", "gpu_layers", "experts_on_cpu", "weights"} & set(found)
+    assert not {"kv_bytes", "kv_cells", "kv_types", "flash_attn", "gpu_layers", "experts_on_cpu", "weights"} & set(
+        found
+    )
 
 
 def test_weights_that_cannot_be_locked_are_told(caplog: pytest.LogCaptureFixture) -> None:
