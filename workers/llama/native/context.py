@@ -59,7 +59,7 @@ class LlamaContext:
         self._vocabulary_size = vocabulary.size
         params = context_params(options)
         params.n_ctx = cells
-        params.n_batch = batch_tokens
+        params.n_batch = max(batch_tokens, sequences)  # llama.cpp aborts where not each sequence can have an output
         params.n_ubatch = self.ubatch_tokens = min(batch_tokens, options.ubatch_size or batch_tokens)
         params.n_seq_max = sequences
         params.n_threads = params.n_threads_batch = threads

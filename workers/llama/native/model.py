@@ -42,7 +42,8 @@ class LlamaModel:
         self.on_gpu = params.native.n_gpu_layers != 0
         names = gpu_names() if self.on_gpu else []
         if options.gpus > max(1, len(names)):
-            raise EngineLoadError(f"gpus: expected at most the {len(names)} that llama.cpp finds, got {options.gpus}")
+            found = f"at most {len(names)}, as many as llama.cpp finds"
+            raise EngineLoadError(f"gpus: expected {found}, got {options.gpus}")
         self.device = device_of(names) if self.on_gpu else "cpu"
         self.native, self.messages = _load(path, params, report)
         self.vocabulary = LlamaVocabulary(llama_cpp.llama_model_get_vocab(self.native))

@@ -90,5 +90,7 @@ def test_llama_cpp_puts_the_experts_of_these_layers_on_the_cpu(
 def test_fewer_gpus_than_asked_for_are_a_load_error(monkeypatch: pytest.MonkeyPatch, experts: Path) -> None:
     for names, count in (([], 0), (["CUDA0", "CUDA1"], 2)):
         monkeypatch.setattr(model_module, "gpu_names", lambda names=names: names)
-        with pytest.raises(EngineLoadError, match=f"^gpus: expected at most the {count} that llama.cpp finds, got 3$"):
+        with pytest.raises(
+            EngineLoadError, match=f"^gpus: expected at most {count}, as many as llama.cpp finds, got 3$"
+        ):
             LlamaModel(str(experts), LlamaCppOptions(gpus=3), lambda fraction: None)
