@@ -35,6 +35,10 @@ class VirtualCounters(Generic[P]):
         """The counter of a party; for one without work, the counter that it would enter with."""
         return self[party] if party in self._jobs else max(self[party], self._lowest())
 
+    def has_work(self, party: P) -> bool:
+        """Whether a party has work."""
+        return party in self._jobs
+
     @property
     def idle(self) -> bool:
         """True if no party has work."""

@@ -11,6 +11,7 @@ from shared.engines.embedding import as_asked
 from shared.engines.onnx.embedding import ONNX_EMBEDDING, check_pooling
 from shared.engines.registry import opens_onnx
 from shared.errors import ModelError
+from shared.models.adapter_files import check_adapters
 from shared.models.catalog import load_catalog
 from shared.models.names import marked, name_key, split_mark
 from shared.settings import ModelSettings, ServerSettings
@@ -62,6 +63,7 @@ class DiscoveredModels:
             if engine == ONNX_EMBEDDING.name:
                 check_pooling(model.path, kinds, options.pooling)
             engine, kinds = as_asked(engine, kinds, model.path, options.pooling, options.embeddings)
+            check_adapters(options.adapters, engine, kinds, model.path)
         except ModelError as error:
             return Unservable(model.path, model.source, str(error))
         except OSError as error:

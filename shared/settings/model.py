@@ -7,6 +7,7 @@ from typing import Annotated
 from shared.engines.embedding import Pooling
 from shared.engines.onnx.providers import OnnxProvider
 from shared.kinds import JobKind
+from shared.models.adapters import parse_adapter
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.placement import LlamaCppOptions
 from shared.settings.residency import ModelResidencyOptions
@@ -141,6 +142,14 @@ class SingleModelOptions(ModelOptions):
     aliases: Annotated[
         tuple[str, ...],
         Option(Texts("NAME", "a list of names"), "other names for the model", Group.MODELS, flag="--alias"),
+    ] = ()
+    adapters: Annotated[
+        tuple[str, ...],
+        Option(
+            Texts("NAME=FILE", "a list of LoRA files, each as NAME=FILE, FILE or a folder of them", parse_adapter),
+            "LoRA files of a text model, for requests to choose by name; :SCALE behind a file is its own scale",
+            Group.MODELS,
+        ),
     ] = ()
     step_s: Annotated[
         float, Option(Duration(0, MINUTE_S), "duration of a step of the echo engine, for tests", Group.MODELS)

@@ -39,11 +39,15 @@ def _is_word(argument: str) -> bool:
 def split_model_argument(argument: str) -> tuple[str, dict[str, str]]:
     """Split an argument into the model and its options, as text by name.
 
-    Options follow the last ``@`` before a ``NAME=``. If the whole argument is the path of an existing file or folder,
-    there are none.
+    Options follow the last ``@`` before a ``NAME=``. The values of one that is given again are a list, with commas. If
+    the whole argument is the path of an existing file or folder, there are none.
     """
     match = _WITH_OPTIONS.fullmatch(argument)
     if match is None or os.path.exists(os.path.expanduser(split_mark(argument)[1])):
         return argument, {}
-    assignments = _BETWEEN_OPTIONS.split(match["options"])
-    return match["model"], {name.replace("-", "_"): value for name, _, value in (a.partition("=") for a in assignments)}
+    options: dict[str, str] = {}
+    for assignment in _BETWEEN_OPTIONS.split(match["options"]):
+        name, _, value = assignment.partition("=")
+        name = name.replace("-", "_")
+        options[name] = f"{options[name]},{value}" if name in options else value
+    return match["model"], options

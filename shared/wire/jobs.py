@@ -80,6 +80,13 @@ class ReasoningEffort(StrEnum):
     XHIGH = "xhigh"
 
 
+WantedAdapters = tuple[tuple[str, float | None], ...]
+"""Adapters that a request asks for, each with its scale; None is the adapter's own."""
+
+AdapterSet = tuple[tuple[str, float], ...]
+"""The adapters that a sequence is computed with, and their scales. Equal sets are equal: they are sorted by name."""
+
+
 class TextJob(Struct, tag=30, frozen=True):
     """One sequence to generate: a prompt (text or token ids) or a chat, and how to generate it.
 
@@ -92,7 +99,7 @@ class TextJob(Struct, tag=30, frozen=True):
     ``reasoning_effort``, ``reasoning_format`` and ``thinking_budget_tokens`` (of a thought) ``None`` mean the model's
     options; a budget of -1 is none. If ``continues``, the answer goes on with the last message, an assistant's. A
     function of ``tools`` may have ``strict``. ``context_tokens``, of an earlier conversation, stand before the prompt
-    of ``messages``. If ``tells_prompt``, the worker reports the prompt's tokens.
+    of ``messages``. If ``tells_prompt``, the worker reports the prompt's tokens. ``adapters`` are applied to the model.
     """
 
     prompt: str | None = None
@@ -118,6 +125,7 @@ class TextJob(Struct, tag=30, frozen=True):
     suffix: str | None = None
     context_tokens: list[int] = field(default_factory=list)
     tells_prompt: bool = False
+    adapters: WantedAdapters = ()
 
 
 class SpeechTask(StrEnum):

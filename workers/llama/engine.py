@@ -16,5 +16,5 @@ class LlamaEngine(TextEngine[LlamaModel]):
     """Serves the text jobs of one GGUF model."""
 
     def __init__(self, options: LlamaOptions) -> None:
-        load = partial(LlamaModel, options.path, options.native, reasons=options.reasons)
+        load = partial(LlamaModel, options.path, options.native, reasons=options.reasons, adapters=options.adapters)
         super().__init__(options, VOCABULARY, load)

@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.wire.jobs import TextJob, TokenizeJob
+from shared.models.adapters import UnknownAdapterError, settled_adapters
+from shared.wire.jobs import AdapterSet, TextJob, TokenizeJob
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokenized, Tokens
 from workers.engine import Emitted, EngineInfo, EngineJob
@@ -24,7 +25,7 @@ from workers.text.chat_loading import load_chats
 from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.generation import Generation
 from workers.text.lanes import PreparationLanes
-from workers.text.model import BatchSlice, DecoderSize, NoRoom, TextModel
+from workers.text.model import AdaptableDecoder, BatchSlice, DecoderSize, NoRoom, TextModel
 from workers.text.options import TextOptions
 from workers.text.preparation import JobPreparer, has_grammar
 from workers.text.prompts.prompt_tokens import PromptTokens
@@ -78,6 +79,7 @@ class TextEngine(Generic[M]):
         self._sequences: dict[str, Sequence] = {}
         self._resources = ExitStack()
         self._rate = TokenRate(RATE_WINDOW_S)
+        self._used_adapters: AdapterSet = ()
         self._steps = self._prompt_tokens = self._cached_tokens = 0
         self._model: M | None = None
 
@@ -145,7 +147,7 @@ class TextEngine(Generic[M]):
             return []
         emitted, generated = self._advance_all(scheduled, logits)
         ended_at_s = time.monotonic()
-        self._observe(sum(part.length for part in scheduled), ended_at_s - began_at_s)
+        self._observe(scheduled, ended_at_s - began_at_s)
         self._rate.count(generated, began_at_s, ended_at_s)
         self._steps += 1
         return emitted
@@ -192,7 +194,10 @@ class TextEngine(Generic[M]):
         sequence = self._preparer.prepare(job, attempt)
         sequence.received_at_s = received_at_s
         sequence.user, sequence.weight = job.user, job.weight
+        sequence.adapters = self._adapters_of(sequence.job)
         sequence.cache_owner = job.user if self._options.share_prefixes == "user" else ""
+        if sequence.adapters:
+            sequence.cache_owner = f"{sequence.cache_owner}\0{sequence.adapters}"
         if job.begun is not None:
             sequence.started, sequence.cached_tokens = True, job.begun.cached_tokens
         if job.generated:
@@ -201,6 +206,12 @@ class TextEngine(Generic[M]):
         else:
             self._generation.start(sequence)
         return sequence
+
+    def _adapters_of(self, job: TextJob) -> AdapterSet:
+        try:
+            return settled_adapters(job.adapters, self._options.adapters)
+        except UnknownAdapterError as error:
+            raise JobError(400, f"lora: {error}", "lora") from None
 
     def _collect(self) -> list[Emitted]:
         """Schedule the prepared jobs; those that are refused, or need no token, end here."""
@@ -233,6 +244,11 @@ class TextEngine(Generic[M]):
 
     def _decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
         """Compute the batch. If the KV cache has no room for it, make some and return None."""
+        adapters = scheduled[0].sequence.adapters
+        if adapters != self._used_adapters:
+            assert isinstance(self._decoder, AdaptableDecoder)
+            self._decoder.use_adapters(adapters)
+            self._used_adapters = adapters
         try:
             return self._decoder.decode([_slice_of(part) for part in scheduled])
         except NoRoom:
@@ -241,10 +257,10 @@ class TextEngine(Generic[M]):
             self._scheduler.preempt_youngest()
             return None
 
-    def _observe(self, tokens: int, duration_s: float) -> None:
-        self._scheduler.budget.observe(tokens, duration_s)
+    def _observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
+        self._scheduler.observe(scheduled, duration_s)
         if self._copy_costs is not None:
-            self._copy_costs.observe_step(tokens, duration_s)
+            self._copy_costs.observe_step(sum(part.length for part in scheduled), duration_s)
 
     def _advance_all(self, scheduled: list[ScheduledTokens], logits: NDArray[np.float32]) -> tuple[list[Emitted], int]:
         """Advance the sequences whose logits were computed; returns the events and the number of generated tokens."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.wire.jobs import AdapterSet
 from workers.chat.template_source import TemplateSource
 from workers.text.cache.kv_cache import KVMemory
 from workers.text.vocabulary import Vocabulary
@@ -63,6 +64,14 @@ class BatchDecoder(Protocol):
 
     def close(self) -> None:
         """Free it. The model must be freed after it."""
+
+
+@runtime_checkable
+class AdaptableDecoder(BatchDecoder, Protocol):
+    """A decoder of a model with adapters."""
+
+    def use_adapters(self, adapters: AdapterSet) -> None:
+        """Compute all later batches with these of the model's adapters. At first none is used."""
 
 
 class TextModel(Protocol):

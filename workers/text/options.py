@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
+from shared.models.adapters import AdapterFile, adapters_of
 from shared.settings import ModelSettings
 from shared.wire.jobs import ReasoningEffort, ReasoningFormat
 from workers.engine import EngineLoadError
@@ -24,7 +25,8 @@ class TextOptions:
     ``kv_tokens`` is the size of the shared KV cache; 0 means one full context or 512 tokens per slot, whichever is
     more. ``cache_bytes`` bounds the ended conversations in main memory. ``compile_time_s`` and ``compile_memory_bytes``
     bound the CPU time and memory for rendering a chat, and for compiling a grammar or schema. ``share_prefixes`` is a
-    value of :data:`shared.settings.model.SHARING`. ``reasoning`` has the defaults of thoughts.
+    value of :data:`shared.settings.model.SHARING`. ``reasoning`` has the defaults of thoughts. ``adapters`` are those
+    that jobs may choose.
 
     Two options apply only on a CPU. ``kept_tokens`` bounds the ended conversations in the KV cache, where each token
     slows down every step; copying them back costs less. With ``separate_from_tokens`` or more tokens in the KV cache,
@@ -46,6 +48,7 @@ class TextOptions:
     compile_time_s: float = 10.0
     compile_memory_bytes: int = 256 * 1000 * 1000
     reasoning: ReasoningOptions = field(default_factory=ReasoningOptions)
+    adapters: tuple[AdapterFile, ...] = ()
 
     @classmethod
     def of(cls, model: ModelSettings, threads: int) -> TextOptions:
@@ -65,6 +68,7 @@ class TextOptions:
                 format=ReasoningFormat(model.reasoning_format),
                 budget_tokens=model.thinking_budget_tokens,
             ),
+            adapters=adapters_of(model.adapters),
         )
 
     def context_for(self, trained_tokens: int) -> int:

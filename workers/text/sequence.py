@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from shared.states import move
-from shared.wire.jobs import TextJob
+from shared.wire.jobs import AdapterSet, TextJob
 from shared.wire.payloads import FinishReason, Tokens
 from workers.engine import Party
 from workers.text.chats import ThinkingBudget
@@ -50,8 +50,9 @@ class Sequence:
     Instants are monotonic.
 
     ``user`` is the opaque id of who asked for it, and ``weight`` the user's share of the worker. Only sequences with
-    the same ``cache_owner`` share cached prefixes. ``reached`` is how far the sequence was when it was last preempted;
-    until it is at ``guarded_until``, it makes no room for other users.
+    the same ``cache_owner`` share cached prefixes; none do that have other ``adapters``, with which all their tokens
+    are computed. ``reached`` is how far the sequence was when it was last preempted; until it is at ``guarded_until``,
+    it makes no room for other users.
     """
 
     job_id: str
@@ -80,6 +81,7 @@ class Sequence:
     ttft_s: float = 0.0
     user: str = ""
     cache_owner: str = ""
+    adapters: AdapterSet = ()
     weight: float = 1.0
     reached: int = 0
     guarded_until: int = 0

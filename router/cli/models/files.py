@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from router.cli.data_folder import absolute
+from shared.errors import ModelError
+from shared.models.adapter_files import files_of
+from shared.models.adapters import AdapterFile, parse_adapter
 from shared.settings.loading import MODEL_OPTIONS, RequestedModel
 from shared.settings.option import OptionError
 from shared.settings.values import ExistingPath
@@ -16,10 +20,11 @@ def with_files(model: RequestedModel) -> RequestedModel:
     """The model, with the paths in its options made absolute.
 
     Raises:
-        OptionError: a file does not exist.
+        OptionError: a file does not exist, or two adapters have one name.
     """
-    paths = {name: _existing(model, name) for name in FILE_OPTIONS if getattr(model.options, name)}
+    paths: dict[str, Any] = {name: _existing(model, name) for name in FILE_OPTIONS if getattr(model.options, name)}
     paths["chat_template"] = _template(model)
+    paths["adapters"] = _adapters(model)
     return replace(model, options=model.options.model_copy(update=paths))
 
 
@@ -41,3 +46,19 @@ def _template(model: RequestedModel) -> str:
             f"{model.origins['chat_template']}: expected an existing file or a template's name, got {given!r}"
         )
     return given
+
+
+def _adapters(model: RequestedModel) -> tuple[str, ...]:
+    """The adapters, each with its name and the absolute path of its file."""
+    found: dict[str, AdapterFile] = {}
+    origin = model.origins.get("adapters", "adapters")
+    for given in map(parse_adapter, model.options.adapters):
+        try:
+            files = files_of(replace(given, path=str(absolute(given.path))))
+        except (ModelError, OSError) as error:
+            raise OptionError(f"{origin}: {error}") from None
+        for file in files:
+            if file.name in found:
+                raise OptionError(f"{origin}: expected adapters with different names, got two called {file.name!r}")
+            found[file.name] = file
+    return tuple(map(str, found.values()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from itertools import count
+from pathlib import Path
 
 from shared.distribution import how_to_install
 from shared.engines.embedding import as_asked
@@ -15,6 +16,8 @@ from shared.engines.spec import EngineSpec
 from shared.errors import ModelError
 from shared.hub.progress import progress_for
 from shared.hub.store import ModelStore
+from shared.kinds import JobKind
+from shared.models.adapter_files import check_adapters
 from shared.models.catalog import load_catalog
 from shared.models.names import ONNX_ENDING, split_mark
 from shared.models.resolution import resolve
@@ -102,6 +105,7 @@ def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
     if model.engine == ONNX_EMBEDDING.name:
         check_pooling(model.path, model.kinds, options.pooling)
     engine_name, kinds = as_asked(model.engine, model.kinds, model.path, options.pooling, options.embeddings)
+    _check_adapters(requested, engine_name, kinds, model.path)
     name = split_mark(model.name)[1]
     return ModelSettings(**dict(options), name=name, kinds=kinds, engine=engine_name, path=str(model.path))
 
@@ -114,9 +118,18 @@ def _check_no_embeddings(requested: RequestedModel) -> None:
         raise OptionError(f"{origin}: expected off, since text models compute vectors only in GGUF, got on")
 
 
+def _check_adapters(requested: RequestedModel, engine: str, kinds: Sequence[JobKind], path: Path) -> None:
+    """Raise :class:`OptionError` unless the model can have the adapters that it is given."""
+    try:
+        check_adapters(requested.options.adapters, engine, kinds, path)
+    except ModelError as error:
+        raise OptionError(f"{requested.origins.get('adapters', 'adapters')}: {error}") from None
+
+
 def _without_files(requested: RequestedModel, engine: EngineSpec, argument: str) -> ModelSettings:
     """The model ``ENGINE`` or ``ENGINE:ARGUMENT`` of an engine that opens no files."""
     options = dict(requested.options)
+    _check_adapters(requested, engine.name, engine.kinds, Path())
     if argument:
         value = MODEL_OPTIONS[engine.argument].spec.value
         try:

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from shared.wire.jobs import Sampling, TextJob
+from shared.wire.jobs import AdapterSet, Sampling, TextJob
 from tests.support.workers.fake_kv_memory import FakeKVMemory
 from workers.text.cache.kv_cache import KVCache
 from workers.text.output.assembler import TextAssembler
@@ -35,18 +35,21 @@ class Loop:
         self.sequences: list[Sequence] = []
         self.times = itertools.count(1)
 
-    def add(self, prompt: list[int], max_tokens: int = 4, user: str = "", weight: float = 1.0) -> Sequence:
+    def add(
+        self, prompt: list[int], max_tokens: int = 4, user: str = "", weight: float = 1.0, adapters: AdapterSet = ()
+    ) -> Sequence:
         """Queue a sequence; each is younger than those before it."""
         sampler = Sampler(Sampling(temperature=0.0), vocab_size=8)
         name = str(len(self.sequences))
         sequence = Sequence(name, TextJob(), list(prompt), len(prompt), max_tokens, sampler, TextAssembler([]))
         sequence.user, sequence.weight = user, weight
+        sequence.adapters, sequence.cache_owner = adapters, str(adapters)
         sequence.received_at_s = float(next(self.times))
         self.sequences.append(sequence)
         self.scheduler.add(sequence)
         return sequence
 
-    def step(self, appended: int = 1) -> list[ScheduledTokens]:
+    def step(self, appended: int = 1, duration_s: float = 0.0) -> list[ScheduledTokens]:
         """One step, in which every sequence whose logits were wanted grows by ``appended`` tokens."""
         scheduled = self.scheduler.plan()
         self.check(scheduled)
@@ -66,6 +69,7 @@ class Loop:
                 if sequence.generated >= sequence.max_tokens:
                     self.scheduler.finish(sequence)
         assert self.cache.used_cells == self.memory.used_cells
+        self.scheduler.observe(scheduled, duration_s)
         return scheduled
 
     def check(self, scheduled: list[ScheduledTokens]) -> None:
@@ -74,6 +78,8 @@ class Loop:
         assert len(self.scheduler.running) <= self.slots
         ids = [sequence.cache_id for sequence in self.scheduler.running]
         assert len(set(ids)) == len(ids)
+        assert len({part.sequence.adapters for part in scheduled}) <= 1
+        assert scheduled or not self.scheduler.running
         for part in scheduled:
             assert part.sequence in self.scheduler.running
             assert 0 < part.length <= part.sequence.pending

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.settings.placement import LlamaCppOptions
+from shared.wire.jobs import AdapterSet
 from workers.engine import EngineLoadError
+from workers.llama.native.adapters import LlamaAdapters
 from workers.llama.native.batch import Batch
 from workers.llama.native.cache_params import context_params, refusal
 from workers.llama.native.log import held_back, last_error, with_last_error
@@ -40,7 +42,8 @@ class LlamaContext:
     """A context of ``cells`` tokens, shared by up to ``sequences`` sequences. ``model`` is llama.cpp's.
 
     ``batch_tokens`` is the maximum size of a batch, of which ``ubatch_tokens`` are computed at once. ``threads`` is the
-    number of CPU threads that do it, and ``messages`` what llama.cpp logged about the context.
+    number of CPU threads that do it, and ``messages`` what llama.cpp logged about the context. ``adapters`` are the
+    model's.
 
     Raises:
         EngineLoadError: not enough memory, or options that the model cannot have.
@@ -55,8 +58,10 @@ class LlamaContext:
         batch_tokens: int,
         threads: int,
         options: LlamaCppOptions = DEFAULTS,
+        adapters: LlamaAdapters | None = None,
     ) -> None:
         self._vocabulary_size = vocabulary.size
+        self._adapters = adapters
         params = context_params(options)
         params.n_ctx = cells
         params.n_batch = max(batch_tokens, sequences)  # llama.cpp aborts where not each sequence can have an output
@@ -69,6 +74,11 @@ class LlamaContext:
         self._batch = Batch(batch_tokens)
         self.decode([BatchSlice(0, 0, [max(vocabulary.bos, 0)], 1)])  # the first decode allocates memory
         self.memory.remove(0)
+
+    def use_adapters(self, adapters: AdapterSet) -> None:
+        """Compute all later batches with these of the model's adapters. At first none is used."""
+        assert self._adapters is not None
+        self._adapters.use(self.native, adapters)
 
     def decode(self, slices: list[BatchSlice]) -> NDArray[np.float32]:
         """Compute a batch.

@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 
 import llama_cpp
 
+from shared.models.adapters import AdapterFile
 from shared.settings.placement import LlamaCppOptions
 from workers.chat.template_source import TemplateSource
 from workers.engine import EngineLoadError
+from workers.llama.native.adapters import LlamaAdapters
 from workers.llama.native.backends import device_of, gpu_names, load_backends
 from workers.llama.native.cache_params import trained_for
 from workers.llama.native.context import LlamaContext, max_sequences
@@ -24,14 +26,19 @@ class LlamaModel:
     """Weights, vocabulary and metadata of one file.
 
     ``report`` is called with the fraction loaded, 0 to 1. ``reasons`` say why sizes and options are as they are, where
-    nobody asked for them; the line that tells what was loaded ends with them.
+    nobody asked for them; the line that tells what was loaded ends with them. Contexts may use its ``adapters``.
 
     Raises:
-        EngineLoadError: llama.cpp cannot read the file, the architecture is not supported, or there are fewer GPUs.
+        EngineLoadError: llama.cpp cannot read a file, the architecture is not supported, or there are fewer GPUs.
     """
 
     def __init__(
-        self, path: str, options: LlamaCppOptions, report: Callable[[float], None], reasons: Sequence[str] = ()
+        self,
+        path: str,
+        options: LlamaCppOptions,
+        report: Callable[[float], None],
+        reasons: Sequence[str] = (),
+        adapters: Sequence[AdapterFile] = (),
     ) -> None:
         capture_native_log()
         load_backends()
@@ -46,6 +53,7 @@ class LlamaModel:
             raise EngineLoadError(f"gpus: expected {found}, got {options.gpus}")
         self.device = device_of(names) if self.on_gpu else "cpu"
         self.native, self.messages = _load(path, params, report)
+        self.adapters = LlamaAdapters(self.native, adapters)
         self.vocabulary = LlamaVocabulary(llama_cpp.llama_model_get_vocab(self.native))
         self.trained_tokens = trained_for(options, int(llama_cpp.llama_model_n_ctx_train(self.native)))
 
@@ -71,7 +79,7 @@ class LlamaModel:
             EngineLoadError: not enough memory, or options that this model cannot have.
         """
         sizes = (size.cells, size.sequences, size.batch_tokens, size.threads)
-        context = LlamaContext(self.native, self.vocabulary, *sizes, self.options)
+        context = LlamaContext(self.native, self.vocabulary, *sizes, self.options, self.adapters)
         told = ContextSizes(size.context_tokens, size.cells, size.batch_tokens, context.ubatch_tokens)
         self.tell(context.messages, told)
         return context

@@ -2,7 +2,8 @@
 
 Each step takes the pending tokens of all generating sequences first, then chunks of prompts up to the step's token
 budget. So a long prompt never stalls running streams. Users take turns: in starting, in the prompts' tokens, and in
-giving up their cells (:mod:`workers.text.scheduling.fairness`).
+giving up their cells (:mod:`workers.text.scheduling.fairness`). A step has sequences of one set of adapters
+(:mod:`workers.text.scheduling.adapter_turns`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from workers.engine import Party
 from workers.text.cache.kv_cache import CacheFull, KVCache
 from workers.text.cache.prefix import common_prefix
+from workers.text.scheduling.adapter_turns import AdapterTurns
 from workers.text.scheduling.fairness import FairTurns, choose_victim, choose_youngest, prompts_alone, with_half_for
 from workers.text.scheduling.prefill_budget import PrefillBudget
 from workers.text.sequence import Sequence, SequenceState
@@ -74,12 +76,12 @@ class Scheduler:
         self.running: list[Sequence] = []
         self.preemptions = 0
         self._turns = FairTurns()
-        self._prompts_turn = False
-        self._left_out: Sequence | None = None
+        self._adapter_turns = AdapterTurns()
 
     def add(self, sequence: Sequence) -> None:
         """Queue a new sequence."""
         self._turns.enter(sequence)
+        self._adapter_turns.enter(sequence)
         self.waiting.append(sequence)
 
     def has_work(self) -> bool:
@@ -98,23 +100,41 @@ class Scheduler:
             self.running.remove(sequence)
             self._cache.keep(sequence.cache_id)
         self._turns.leave(sequence)
+        self._adapter_turns.leave(sequence)
         sequence.move(SequenceState.FINISHED)
 
     def plan(self) -> list[ScheduledTokens]:
         """Choose the next step's tokens and reserve their cells. The list is empty only if there is no work."""
         self._admit()
-        if self._separates() and self._prompts_turn:
-            return self._plan_prompts([]) or self._plan_streams()
-        scheduled = self._plan_streams()
-        if scheduled and self._separates():
+        for sequences in self._adapter_turns.turns(self.running):
+            scheduled = self._plan_step(sequences)
+            if scheduled:
+                return scheduled
+        return []
+
+    def _plan_step(self, sequences: list[Sequence]) -> list[ScheduledTokens]:
+        """The tokens of a step of these running sequences. It is empty if they were all preempted for others."""
+        separates = self._separates(sequences)
+        if separates and self._adapter_turns.group_of(sequences[0]).prompts_turn:
+            return self._plan_prompts(sequences, []) or self._plan_streams(sequences)
+        scheduled = self._plan_streams(sequences)
+        if scheduled and separates:
             return scheduled
-        return self._plan_prompts(scheduled)
+        return self._plan_prompts(sequences, scheduled)
+
+    def observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
+        """Learn from how long a step took."""
+        self.budget.observe(sum(part.length for part in scheduled), duration_s)
+        self._adapter_turns.observe({part.sequence.party for part in scheduled}, duration_s)
 
     def complete(self, scheduled: list[ScheduledTokens]) -> None:
         """Record a decoded step in the cache; sequences whose prompt is complete begin to generate."""
-        self._prompts_turn = all(part.sequence.state is SequenceState.DECODE for part in scheduled)
-        if not self._prompts_turn:
-            self._left_out = self._oldest_prompt_without(scheduled)
+        if not scheduled:
+            return
+        group = self._adapter_turns.group_of(scheduled[0].sequence)
+        group.prompts_turn = all(part.sequence.state is SequenceState.DECODE for part in scheduled)
+        if not group.prompts_turn:
+            group.left_out = self._oldest_prompt_without(scheduled)
         for part in scheduled:
             sequence = part.sequence
             end = sequence.computed + part.length
@@ -143,18 +163,20 @@ class Scheduler:
         self.preemptions += 1
 
     def _oldest_prompt_without(self, scheduled: list[ScheduledTokens]) -> Sequence | None:
-        """The oldest prompt that is being computed, if it has no tokens in this step."""
-        oldest = next((s for s in self.running if s.state is SequenceState.PREFILL), None)
+        """The oldest prompt of the step's set of adapters that is being computed, if it has no tokens in this step."""
+        adapters = scheduled[0].sequence.adapters
+        filling = (s for s in self.running if s.state is SequenceState.PREFILL and s.adapters == adapters)
+        oldest = next(filling, None)
         return None if any(part.sequence is oldest for part in scheduled) else oldest
 
-    def _separates(self) -> bool:
+    def _separates(self, sequences: list[Sequence]) -> bool:
         """Whether streams and prompts take turns in this step."""
-        return self._cache.used_cells >= self._separate_from_cells and len({s.state for s in self.running}) > 1
+        return self._cache.used_cells >= self._separate_from_cells and len({s.state for s in sequences}) > 1
 
-    def _plan_streams(self) -> list[ScheduledTokens]:
+    def _plan_streams(self, sequences: list[Sequence]) -> list[ScheduledTokens]:
         scheduled: list[ScheduledTokens] = []
         room = self._batch_tokens
-        for sequence in [s for s in self.running if s.state is SequenceState.DECODE]:
+        for sequence in [s for s in sequences if s.state is SequenceState.DECODE]:
             if sequence.state is SequenceState.DECODE:  # it may have been preempted for an earlier one
                 length = min(sequence.pending, room)
                 if length and self._make_room(sequence, length + _cells_of(scheduled), scheduled):
@@ -162,16 +184,16 @@ class Scheduler:
                     room -= length
         return [part for part in scheduled if part.sequence.state is SequenceState.DECODE]
 
-    def _plan_prompts(self, scheduled: list[ScheduledTokens]) -> list[ScheduledTokens]:
+    def _plan_prompts(self, sequences: list[Sequence], scheduled: list[ScheduledTokens]) -> list[ScheduledTokens]:
         """Add chunks of prompts to the tokens of streams."""
         taken = sum(part.length for part in scheduled)
-        streams_running = any(s.state is SequenceState.DECODE for s in self.running)
-        budget = self.budget.tokens(taken) if streams_running else self._batch_tokens
-        self._plan_prefill(scheduled, min(self._batch_tokens - taken, budget))
+        others_wait = len(sequences) < len(self.running) or any(s.state is SequenceState.DECODE for s in sequences)
+        budget = self.budget.tokens(taken) if others_wait else self._batch_tokens
+        self._plan_prefill(sequences, scheduled, min(self._batch_tokens - taken, budget))
         return scheduled
 
-    def _plan_prefill(self, scheduled: list[ScheduledTokens], budget: int) -> None:
-        for sequence in self._prefill_order(budget):
+    def _plan_prefill(self, sequences: list[Sequence], scheduled: list[ScheduledTokens], budget: int) -> None:
+        for sequence in self._prefill_order(sequences, budget):
             if budget <= 0:
                 return
             if sequence.state is not SequenceState.PREFILL:  # preempted for an older one
@@ -179,7 +201,7 @@ class Scheduler:
             length = min(sequence.pending, budget)
             if sequence.wants_prompt_logprobs:
                 length = min(length, sequence.first_echoing - sequence.computed + MAX_ECHOED_TOKENS)
-            if length == sequence.pending > 1 and len(self.running) == 1:
+            if length == sequence.pending > 1 and len(sequences) == 1:
                 # The batch's shape changes the rounding. A repeated prompt is cached except for its last token, so it
                 # gives the same text again only if that token was computed alone the first time too.
                 length -= 1
@@ -194,16 +216,17 @@ class Scheduler:
             scheduled.append(ScheduledTokens(sequence, length, length == sequence.pending, echoes))
             budget -= length
 
-    def _prefill_order(self, budget: int) -> list[Sequence]:
+    def _prefill_order(self, sequences: list[Sequence], budget: int) -> list[Sequence]:
         """The prompts of the next step, in their order.
 
         One that would only fill up the step behind short prompts of other users is left out, so that they need not wait
         for it. If that was the oldest, it gets half of the next step.
         """
-        filling = [s for s in self.running if s.state is SequenceState.PREFILL]
+        filling = [s for s in sequences if s.state is SequenceState.PREFILL]
         order = self._turns.prefill_order(filling, budget)
-        if self._left_out is not None and self._left_out in filling:
-            return with_half_for(self._left_out, order, budget)
+        left_out = self._adapter_turns.group_of(filling[0]).left_out if filling else None
+        if left_out is not None and left_out in filling:
+            return with_half_for(left_out, order, budget)
         return prompts_alone(order, budget) or order
 
     def _make_room(self, sequence: Sequence, cells: int, scheduled: list[ScheduledTokens]) -> bool:
