@@ -17,6 +17,7 @@ from router.jobs.job import Blob, Job, JobRequest, JobState
 from router.jobs.limits import UserLimits, lower_priority
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import DEFAULT_SCHEDULING, Scheduling
+from router.schemas.text.lora import with_settled_adapters
 from shared.kinds import kind_of
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob, Work
@@ -43,7 +44,8 @@ class SubmittedRequest:
     Raises:
         Refused: the model is not served, or not to this key. On entering: the queue is full, no worker can run it,
             or the key has used its tokens of today; no job is left.
-        ApiError: 400, more choices than the server can run and queue at once, or a longer timeout than allowed.
+        ApiError: 400, more choices than the server can run and queue at once, a longer timeout than allowed, or an
+            adapter that the model does not have.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class SubmittedRequest:
     ) -> None:
         self.kind = kind_of(choices[0])
         served = broker.find_model(model, self.kind, record.limits)
+        choices = with_settled_adapters(choices, served, model)
         if not queued_as_one:
             _check_choices(len(choices), record.limits, broker.settings, served)
         default_timeout_s = 0.0 if record.unhurried else broker.settings.default_timeout_s

@@ -20,7 +20,7 @@ from router.jobs.limits import UNLIMITED, UserLimits
 from router.jobs.lines import UserShare
 from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
-from router.jobs.served import ServedModel, allowed_models, find_model, find_named
+from router.jobs.served import ServedModel, adapter_names, allowed_models, find_model, find_named
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.history import WorkerEvent, WorkerHistory
 from router.jobs.workers.link import RouterLink
@@ -216,7 +216,9 @@ class Broker:
             context = max((beat.context_tokens for beat in beats), default=0)
             ready, translates = self._has_ready_worker(model.name), any(beat.translates for beat in beats)
             thinks = any(beat.thinks for beat in beats)
-            rows.append(ServedModel(model.name, model.kinds, model.aliases, context, ready, translates, thinks))
+            adapters = adapter_names(self.settings.models, model)
+            state = context, ready, translates, thinks, adapters
+            rows.append(ServedModel(model.name, model.kinds, model.aliases, *state))
         return rows
 
     def _tell_stand_in(self, name: str, model: ModelSettings) -> None:

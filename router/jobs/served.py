@@ -12,8 +12,9 @@ from router.jobs.refusals import RefusalReason, Refused
 from shared.engines.files import has_word
 from shared.engines.registry import opens_onnx
 from shared.kinds import KINDS, JobKind
+from shared.models.adapters import adapters_of
 from shared.models.catalog import CatalogEntry, load_catalog
-from shared.models.names import ONNX_ENDING, marked, name_key, split_mark, split_tag
+from shared.models.names import LATEST, ONNX_ENDING, marked, name_key, split_mark, split_tag
 from shared.models.stand_ins import stands_for
 from shared.settings import ModelSettings
 
@@ -21,7 +22,7 @@ from shared.settings import ModelSettings
 @dataclass(frozen=True, slots=True)
 class ServedModel:
     """One row of ``GET /v1/models``. ``translates``: whether it turns speech into English, as far as is known yet.
-    ``thinks``: whether it may think before it answers a chat, likewise.
+    ``thinks``: whether it may think before it answers a chat, likewise. ``adapters`` are names that mean it with one.
     """
 
     name: str
@@ -31,6 +32,7 @@ class ServedModel:
     ready: bool
     translates: bool = False
     thinks: bool = False
+    adapters: tuple[str, ...] = ()
 
 
 def find_model(
@@ -60,7 +62,7 @@ def find_model(
 
 
 def _find_model(models: Sequence[ModelSettings], name: str | None, kind: JobKind, strict_names: bool) -> ModelSettings:
-    served = ", ".join(f"{model.name} ({', '.join(model.kinds)})" for model in models)
+    served = ", ".join(_described(model) for model in models)
     of_kind = [model for model in models if kind in model.kinds]
     if not of_kind:
         names = " ".join(name_to_serve(model) for model in models)
@@ -116,11 +118,13 @@ def find_listed(
 def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | None:
     """The model that a client means by ``name``; None if there is none, or more than one.
 
-    Its name or an alias; else one that differs only in case and separators, or by the tag ``latest``; else one whose
-    file has the quantization that ``name`` ends in (``llama2:Q8_0``), or that ``name`` leaves out; else one that has
-    the same name in the catalog (``gemma3:4b`` is ``gemma3``). ``onnx:NAME`` and ``NAME-onnx`` mean ONNX models only.
+    Its name or an alias; else the name of an adapter of it, or ``MODEL:ADAPTER`` (:func:`adapter_named`); else one that
+    differs only in case and separators, or by the tag ``latest``; else one whose file has the quantization that
+    ``name`` ends in (``llama2:Q8_0``), or that ``name`` leaves out; else one that has the same name in the catalog
+    (``gemma3:4b`` is ``gemma3``). ``onnx:NAME`` and ``NAME-onnx`` mean ONNX models only.
     """
     exact = next((model for model in models if name == model.name or name in model.aliases), None)
+    exact = exact or _only(models, lambda model: _adapter_like(model, name, str) is not None)
     if exact is not None:
         return exact
     onnx, unmarked = split_mark(name)
@@ -132,7 +136,40 @@ def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | No
         _only(models, lambda model: any(name_key(own) in keys for own in _names(model)))
         or _only(models, lambda model: any(_means(base, quant, own, model.path) for own in _names(model)))
         or _same_in_catalog(models, base, quant)
+        or _only(models, lambda model: adapter_named(model, name) is not None)
     )
+
+
+def adapter_named(model: ModelSettings, name: str) -> str | None:
+    """The adapter of a model that a client means by ``name``, which means the model; None if it wants none so.
+
+    Its name, or ``MODEL:ADAPTER`` with the model's name or an alias; else one that differs only in case and separators.
+    """
+    if not model.adapters or name in _names(model):
+        return None
+    exact = _adapter_like(model, name, str)
+    if exact is not None or name_key(name) in map(name_key, _names(model)):
+        return exact
+    return _adapter_like(model, name.removesuffix(f":{LATEST}"), name_key)
+
+
+def adapter_names(models: Sequence[ModelSettings], model: ModelSettings) -> tuple[str, ...]:
+    """A name for each adapter of a model that means it: its own, or with the model's where that means another one."""
+    names = [adapter.name for adapter in adapters_of(model.adapters)]
+    return tuple(name if _means_adapter(models, model, name) else f"{model.name}:{name}" for name in names)
+
+
+def _means_adapter(models: Sequence[ModelSettings], model: ModelSettings, name: str) -> bool:
+    return find_named(models, name) is model and adapter_named(model, name) == name
+
+
+def _adapter_like(model: ModelSettings, name: str, key: Callable[[str], str]) -> str | None:
+    """The adapter of a model whose name, or ``MODEL:ADAPTER``, has the same ``key`` as ``name``."""
+    wanted = key(name)
+    for adapter in adapters_of(model.adapters):
+        if wanted in (key(adapter.name), *(key(f"{own}:{adapter.name}") for own in _names(model))):
+            return adapter.name
+    return None
 
 
 def name_to_serve(model: ModelSettings) -> str:
@@ -183,7 +220,13 @@ def _has_quant(quant: str, own_quant: str, path: str) -> bool:
     return not quant or has_word(own_quant or PurePath(path).name, quant)
 
 
+def _described(model: ModelSettings) -> str:
+    adapters = [adapter.name for adapter in adapters_of(model.adapters)]
+    return f"{model.name} ({', '.join(model.kinds)}{'; adapters: ' if adapters else ''}{', '.join(adapters)})"
+
+
 def _hint(models: Sequence[ModelSettings], name: str) -> str:
     names = [own for model in models for own in (model.name, *model.aliases)]
+    names += [adapter.name for model in models for adapter in adapters_of(model.adapters)]
     near = difflib.get_close_matches(name, names, n=1)
     return f" (did you mean {near[0]}?)" if near else ""

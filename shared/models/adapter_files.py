@@ -12,10 +12,10 @@ from shared.errors import ModelError
 from shared.gguf.header import read_gguf_header
 from shared.gguf.lora import check_adapter
 from shared.kinds import JobKind
-from shared.models.adapters import AdapterFile, parse_adapter
+from shared.models.adapters import AdapterFile, adapters_of, parse_adapter
 
 
-def check_adapters(adapters: Collection[str], engine: str, kinds: Collection[JobKind], model: Path) -> None:
+def check_adapters(adapters: tuple[str, ...], engine: str, kinds: Collection[JobKind], model: Path) -> None:
     """Check that a model can have these adapters, as its settings have them.
 
     Raises:
@@ -27,8 +27,7 @@ def check_adapters(adapters: Collection[str], engine: str, kinds: Collection[Job
         got = f"{len(adapters)} for a model of kind {', '.join(kinds)} and engine {engine}"
         raise ModelError(f"expected none, since adapters are for text models as GGUF files, got {got}")
     headers = [read_gguf_header(model.parent / part) for part in each_part(model.name)]
-    for text in adapters:
-        adapter = parse_adapter(text)
+    for adapter in adapters_of(adapters):
         try:
             check_adapter(Path(adapter.path), headers)
         except OSError as error:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +53,11 @@ def parse_adapter(text: str) -> AdapterFile:
     return AdapterFile(name or "adapter", file, scale)
 
 
-def adapters_of(settings: Iterable[str]) -> tuple[AdapterFile, ...]:
-    """The adapters of a served model, from its settings."""
-    return tuple(parse_adapter(text) for text in settings)
+@functools.lru_cache(maxsize=1024)
+def adapters_of(settings: tuple[str, ...]) -> tuple[AdapterFile, ...]:
+    """The adapters of a served model, from its settings, where all have a name, a path and a scale."""
+    parts = [(*text.partition("=")[::2],) for text in settings]
+    return tuple(AdapterFile(name, file.rpartition(":")[0], float(file.rpartition(":")[2])) for name, file in parts)
 
 
 def settled_adapters(wanted: WantedAdapters, adapters: Sequence[AdapterFile]) -> AdapterSet:
@@ -69,8 +72,9 @@ def settled_adapters(wanted: WantedAdapters, adapters: Sequence[AdapterFile]) ->
     for name, scale in wanted:
         adapter = find_adapter(name, adapters)
         if adapter is None:
-            names = ", ".join(each.name for each in adapters) or "none, since the model has no adapters"
-            raise UnknownAdapterError(f"expected one of {names}, got {name[:100]!r}")
+            names = ", ".join(each.name for each in adapters)
+            expected = f"one of {names}" if names else "none, since the model has no adapters"
+            raise UnknownAdapterError(f"expected {expected}, got {name[:100]!r}")
         scales[adapter.name] = adapter.scale if scale is None else scale
     return tuple(sorted((name, scale) for name, scale in scales.items() if scale))
 

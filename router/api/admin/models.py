@@ -15,7 +15,7 @@ from router.api.anthropic.models import VERSION_HEADER, model_list, model_object
 from router.api.dependencies import BrokerDep, RecordDep
 from router.jobs.broker import Broker
 from router.jobs.limits import UserLimits
-from router.jobs.served import ServedModel, find_listed
+from router.jobs.served import ServedModel, adapter_named, find_listed
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.shown import shown
 from shared.kinds import JobKind
@@ -34,10 +34,13 @@ KindQuery = Annotated[JobKind | None, Query(description="Only models that serve 
 async def list_models(
     broker: BrokerDep, record: RecordDep, kind: KindQuery = None, version: VersionHeader = None
 ) -> dict[str, Any]:
-    """All served models that the caller may use, those for chats first."""
+    """All served models that the caller may use, those for chats first, each with its adapters behind it."""
     if version is not None:
         return model_list(_served(broker, record.limits, JobKind.TEXT), _STARTED_AT_S)
-    return {"object": "list", "data": [_model(served) for served in _served(broker, record.limits, kind)]}
+    rows = [
+        row for served in _served(broker, record.limits, kind) for row in (_model(served), *_adapters(served, kind))
+    ]
+    return {"object": "list", "data": rows}
 
 
 @router.get("/v1/models/{model:path}", responses=error_responses(401, 404))
@@ -47,7 +50,10 @@ async def show_model(model: str, broker: BrokerDep, record: RecordDep, version: 
     found = find_listed(broker.settings.models, model, broker.settings.strict_names, record.limits)
     for served in models:
         if found is not None and served.name == found.name:
-            return _model(served) if version is None else model_object(served, _STARTED_AT_S)
+            adapter = adapter_named(found, model)
+            if version is not None:
+                return model_object(served, _STARTED_AT_S, model if adapter else None)
+            return _adapter(served, model) if adapter else _model(served)
     names = ", ".join(served.name for served in models)
     raise ApiError(404, f"model: expected one of {names}, got {shown(model)}", "model", "model_not_found")
 
@@ -79,3 +85,14 @@ def _model(served: ServedModel) -> dict[str, Any]:
         "context_length": served.context_tokens,
         "aliases": list(served.aliases),
     }
+
+
+def _adapters(served: ServedModel, kind: JobKind | None) -> list[dict[str, Any]]:
+    """A model's adapters, as models of their own; none if the list is of models of another kind."""
+    return [_adapter(served, name) for name in served.adapters] if kind in (None, JobKind.TEXT) else []
+
+
+def _adapter(served: ServedModel, name: str) -> dict[str, Any]:
+    """A model with an adapter, which ``name`` means, in the words of vLLM: ``root`` and ``parent`` are the model."""
+    own = {"kind": JobKind.TEXT, "kinds": (JobKind.TEXT,), "aliases": [], "root": served.name, "parent": served.name}
+    return {**_model(served), "id": name, **own}

@@ -13,21 +13,22 @@ VERSION_HEADER = "anthropic-version"
 
 
 def model_list(models: Sequence[ServedModel], created: int) -> dict[str, Any]:
-    """All models on one page; ``created`` is in seconds since the epoch."""
+    """All models on one page, with their adapters; ``created`` is in seconds since the epoch."""
+    named = [(model, name) for model in models for name in (model.name, *model.adapters)]
     return {
-        "data": [model_object(model, created) for model in models],
+        "data": [model_object(model, created, name) for model, name in named],
         "has_more": False,
-        "first_id": models[0].name if models else None,
-        "last_id": models[-1].name if models else None,
+        "first_id": named[0][1] if named else None,
+        "last_id": named[-1][1] if named else None,
     }
 
 
-def model_object(model: ServedModel, created: int) -> dict[str, Any]:
-    """One model."""
+def model_object(model: ServedModel, created: int, name: str | None = None) -> dict[str, Any]:
+    """One model; ``name`` is another one that means it with an adapter."""
     return {
         "type": "model",
-        "id": model.name,
-        "display_name": model.name,
+        "id": name or model.name,
+        "display_name": name or model.name,
         "created_at": datetime.datetime.fromtimestamp(created, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "lifecycle": "active",
         "max_input_tokens": model.context_tokens or None,

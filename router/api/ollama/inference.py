@@ -19,6 +19,7 @@ from router.http.json_body import UntypedJsonRoute
 from router.http.json_text import json_text
 from router.jobs.broker import Broker
 from router.jobs.limits import UserLimits
+from router.jobs.served import adapter_named
 from router.models.description import ModelDescription
 from router.models.service import ModelService
 from router.schemas.ollama.chat import OllamaChatRequest
@@ -63,7 +64,9 @@ async def _settle(body: OllamaGeneration, models: ModelService, broker: Broker, 
     model = await asked_model(models, broker, limits, body.model, JobKind.TEXT)
     known = await known_of(models, model)
     thinks = None if model.chat_template else known.thinks
-    body.settle(model.name, _defaults(known), context_of(broker, model), thinks)
+    adapter = adapter_named(model, body.model) if body.model else None
+    name = model.name if adapter is None else f"{model.name}:{adapter}"
+    body.settle(name, _defaults(known), context_of(broker, model), thinks)
 
 
 def _defaults(known: ModelDescription) -> Sampling:

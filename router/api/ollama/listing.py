@@ -12,6 +12,7 @@ from router.api.ollama.asked import ModelsDep, context_of, find_allowed, known_o
 from router.api.ollama.errors import OLLAMA_ERRORS
 from router.http.json_body import UntypedJsonRoute
 from router.http.json_text import json_text
+from router.jobs.served import adapter_names
 from router.jobs.workers.rows import WorkerRow
 from router.models.description import ModelDescription
 from router.schemas.ollama.management import OllamaShowRequest
@@ -45,11 +46,12 @@ async def ollama_version() -> dict[str, str | None]:
 
 @router.get("/api/tags", responses=OLLAMA_ERRORS)
 async def ollama_tags(broker: BrokerDep, record: RecordDep, models: ModelsDep) -> dict[str, Any]:
-    """The served text and embedding models that the caller may use, under each of their names."""
+    """The served text and embedding models that the caller may use, under each of their names, and their adapters."""
     rows = []
     for model in _listed(broker.models_for(record.limits)):
         known = await known_of(models, model)
         rows += [_row(name, model, known) for name in (model.name, *model.aliases)]
+        rows += [_row(name, model, known) for name in adapter_names(broker.settings.models, model)]
     return {"models": rows}
 
 

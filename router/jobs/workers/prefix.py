@@ -36,8 +36,9 @@ class Cut(NamedTuple):
 def prefix_cuts(job: TextJob, owner: str = "") -> list[Cut]:
     """The prefixes of a prompt, shortest first. Each turn of a conversation also has those of the turns before it.
 
-    Those of different owners are different.
+    Those of different owners are different, and those with different adapters.
     """
+    owner = f"{owner}\0{job.adapters}" if job.adapters else owner
     digest = hashlib.blake2b(owner.encode("utf-8", "surrogatepass") + b"\0" if owner else b"", digest_size=16)
     characters = 0
     cuts = []

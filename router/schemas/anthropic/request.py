@@ -24,13 +24,14 @@ from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
 from router.schemas.text.chat import MAX_MESSAGES
 from router.schemas.text.generation import MAX_TOKENS
+from router.schemas.text.lora import LoraField
 from router.schemas.text.seeds import settled_seed
 from router.schemas.text.stops import MAX_STOPS, checked_stops
 from router.schemas.text.tools import refuse_beside_required_call
 from shared.wire.jobs import Constraint, Sampling, TextJob, ToolChoice
 
 
-class CountRequest(RequestModel, SchedulingFields):
+class CountRequest(RequestModel, SchedulingFields, LoraField):
     """A chat in Anthropic's form, of which the tokens can be counted. ``cache_control`` has no effect anywhere."""
 
     model: str | None = Field(None, max_length=256, description="The first served text model if absent.")
@@ -81,6 +82,7 @@ class CountRequest(RequestModel, SchedulingFields):
             reasoning_effort=effort_of(self.thinking, self.output_config),
             thinking_budget_tokens=self.thinking.budget_tokens if self.thinking and thinks(self.thinking) else None,
             continues=_continues(messages),
+            adapters=self.adapters(),
         )
 
     def _constraint(self, tool_choice: ToolChoice) -> Constraint | None:

@@ -71,6 +71,7 @@ class OllamaChatRequest(OllamaGeneration):
                 top_logprobs=self.alternatives(),
                 reasoning_effort=self.effort(),
                 continues=self._continues(),
+                adapters=self.adapters(),
             )
         ]
 

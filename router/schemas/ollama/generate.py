@@ -76,6 +76,7 @@ class OllamaGenerateRequest(OllamaGeneration):
                 reasoning_effort=self.effort() if is_chat else None,
                 context_tokens=self.context if is_chat else [],
                 tells_prompt=not self.raw,
+                adapters=self.adapters(),
             )
         ]
 

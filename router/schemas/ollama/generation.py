@@ -12,6 +12,7 @@ from router.schemas.errors import ApiError
 from router.schemas.ollama.keep_alive import KEPT_LOADED, KeepAlive
 from router.schemas.ollama.options import DEFAULT_SAMPLING, OllamaOptions
 from router.schemas.scheduling import SchedulingFields
+from router.schemas.text.lora import LoraField
 from router.schemas.text.reasoning import effort_named
 from shared.wire.jobs import Constraint, ConstraintKind, ReasoningEffort, Sampling
 
@@ -20,7 +21,7 @@ MAX_ALTERNATIVES = 20
 _EFFORTS = ("low", "medium", "high", "max")
 
 
-class OllamaGeneration(RequestModel, SchedulingFields):
+class OllamaGeneration(RequestModel, SchedulingFields, LoraField):
     """A request for text. :meth:`settle` must be called before the jobs are made."""
 
     model: str | None = Field(None, max_length=256, description="The first served text model if absent.")

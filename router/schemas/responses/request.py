@@ -185,4 +185,5 @@ class ResponsesRequest(GenerationRequest, ReasoningFields):
             reasoning_effort=self.wanted_effort(),
             reasoning_format=self.wanted_format(),
             thinking_budget_tokens=self.thinking_budget(),
+            adapters=self.adapters(),
         )

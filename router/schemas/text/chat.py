@@ -184,6 +184,7 @@ class ChatRequest(GenerationRequest, ReasoningFields):
                 reasoning_format=self.wanted_format(),
                 thinking_budget_tokens=thinking_budget,
                 continues=continues,
+                adapters=self.adapters(),
             )
             for sampling in self.samplings()
         ]

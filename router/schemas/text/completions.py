@@ -98,6 +98,7 @@ class CompletionRequest(GenerationRequest):
                 ignore_eos=self.ignore_eos,
                 parse_special=parse_special,
                 suffix=self.suffix or None,
+                adapters=self.adapters(),
             )
             for prompt, sampling in zip(prompts, self.samplings(len(self.prompts)), strict=True)
         ]

@@ -11,6 +11,7 @@ from router.schemas.base import RequestModel, agreed
 from router.schemas.errors import ApiError
 from router.schemas.scheduling import SchedulingFields
 from router.schemas.shown import shown
+from router.schemas.text.lora import LoraField
 from router.schemas.text.response_format import ResponseFormat
 from router.schemas.text.seeds import settled_seed
 from router.schemas.text.stops import MAX_STOPS, checked_stops
@@ -36,7 +37,7 @@ class StreamOptions(RequestModel):
     include_usage: bool = False
 
 
-class GenerationRequest(RequestModel, SchedulingFields):
+class GenerationRequest(RequestModel, SchedulingFields, LoraField):
     """How to sample, how much to generate, and how to send it."""
 
     default_max_tokens: ClassVar[int | None] = None

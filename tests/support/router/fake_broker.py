@@ -15,7 +15,7 @@ from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import UNLIMITED, UserLimits
 from router.jobs.lines import UserShare
 from router.jobs.refusals import RefusalReason, Refused
-from router.jobs.served import ServedModel, find_model
+from router.jobs.served import ServedModel, adapter_names, find_model
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.history import WorkerEvent
 from router.jobs.workers.rows import WorkerRow
@@ -102,7 +102,7 @@ class FakeBroker(Broker):
     _players: set[asyncio.Task[None]] = field(default_factory=set)
 
     def find_model(self, name: str | None, kind: JobKind, limits: UserLimits = UNLIMITED) -> ModelSettings:
-        if limits.models is not None:
+        if limits.models is not None or any(model.adapters for model in self.settings.models):
             return find_model(self.settings.models, name, kind, limits=limits)
         for model in self.settings.models:
             if name in (None, model.name, *model.aliases):
@@ -158,9 +158,10 @@ class FakeBroker(Broker):
         return self.shares
 
     def served_models(self) -> list[ServedModel]:
+        models, ready = self.settings.models, not self.missing
         return [
-            ServedModel(model.name, model.kinds, model.aliases, 2048, not self.missing)
-            for model in self.settings.models
+            ServedModel(model.name, model.kinds, model.aliases, 2048, ready, adapters=adapter_names(models, model))
+            for model in models
         ]
 
     async def start(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from shared.virtual_counters import VirtualCounters
@@ -65,16 +65,17 @@ class AdapterTurns:
         """The sequences of the same set as ``sequence``, which has not left."""
         return self._groups[sequence.adapters]
 
-    def observe(self, parties: Collection[Party], duration_s: float) -> None:
+    def observe(self, parties: Iterable[Party], duration_s: float) -> None:
         """Charge a step of the current set to the users that it had tokens of."""
         if len(self._groups) < 2:
             return
         self._now_s += duration_s
         if self._current in self._groups:  # it may have ended with this step
             self._groups[self._current].served_at_s = self._now_s
-        for party in parties:
+        served = set(parties)
+        for party in served:
             if self._counters.has_work(party):
-                self._counters.charge(party, duration_s / len(parties) / party[1])
+                self._counters.charge(party, duration_s / len(served) / party[1])
 
     def turns(self, running: list[Sequence]) -> Iterator[list[Sequence]]:
         """The sequences of the set whose turn it is; then those of the others, should that one have nothing to do."""

@@ -125,7 +125,7 @@ class Scheduler:
     def observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
         """Learn from how long a step took."""
         self.budget.observe(sum(part.length for part in scheduled), duration_s)
-        self._adapter_turns.observe({part.sequence.party for part in scheduled}, duration_s)
+        self._adapter_turns.observe((part.sequence.party for part in scheduled), duration_s)
 
     def complete(self, scheduled: list[ScheduledTokens]) -> None:
         """Record a decoded step in the cache; sequences whose prompt is complete begin to generate."""

@@ -110,3 +110,12 @@ def test_owners_have_prefixes_of_their_own() -> None:
     memory.remember(prefix_cuts(chat("hi"), "anna"))
     assert memory.matched(prefix_cuts(chat("hi"), "anna")) > 0
     assert memory.matched(prefix_cuts(chat("hi"), "ben")) == memory.matched(prefix_cuts(chat("hi"))) == 0
+
+
+def test_different_adapters_make_a_different_prefix() -> None:
+    digests = [
+        {cut.digest for cut in prefix_cuts(TextJob(prompt="hi", adapters=adapters), owner)}
+        for adapters in ((), (("first", 1.0),), (("first", 0.5),))
+        for owner in ("", "ann")
+    ]
+    assert len(set.union(*digests)) == sum(map(len, digests))
