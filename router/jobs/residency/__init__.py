@@ -1,0 +1,1 @@
+"""Which models are loaded where: a plan of memory, made from what waits, what runs and what is known of each model."""
