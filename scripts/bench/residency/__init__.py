@@ -1,0 +1,1 @@
+"""How policies of residency compare, in simulated time."""

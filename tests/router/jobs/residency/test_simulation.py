@@ -1,0 +1,148 @@
+"""Properties of the policy of residency over random traces in simulated time."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+
+import pytest
+
+from router.jobs.residency.plan import Action, Close, Device, Load, ModelView, Residency, Rules, Stage, Unload
+from router.jobs.residency.policy import OVERDUE_PATIENCES, decide
+from scripts.bench.residency.naive import by_count
+from scripts.bench.residency.simulator import TICK_S, Simulation
+from scripts.bench.residency.trace import Faults, Question, ServedModel, SimulatedUser, Trace
+from scripts.bench.residency.traces import alternating, nightly, zipf
+
+CHUNKS, TRACES = 10, 200
+
+
+class Referee:
+    """Asks the policy, and checks each of its actions against what it saw."""
+
+    def __init__(self) -> None:
+        self.closed_at_wait_s: dict[str, float] = {}
+
+    def decide(self, seen: Residency) -> list[Action]:
+        actions = decide(seen)
+        assert decide(seen) == actions
+        self._check_memory(seen, actions)
+        self._check_leavers(seen, actions)
+        for action in actions:
+            if isinstance(action, Close):
+                self._check_close(seen, action)
+            elif isinstance(action, Unload):
+                self._check_unload(seen, action)
+        return actions
+
+    def _check_memory(self, seen: Residency, actions: list[Action]) -> None:
+        used = Counter[str]()
+        for memory in [place.memory for place in seen.places] + [
+            action.memory for action in actions if isinstance(action, Load)
+        ]:
+            used.update(memory)
+        assert all(used[device.name] <= device.budget_bytes for device in seen.devices)
+        loading = Counter(place.model for place in seen.places)
+        loading.update(action.model for action in actions if isinstance(action, Load))
+        for model in seen.models:
+            assert loading[model.name] <= max(model.ceiling, model.floor)
+
+    def _check_leavers(self, seen: Residency, actions: list[Action]) -> None:
+        sent = [action.place for action in actions if isinstance(action, Close | Unload)]
+        assert len(sent) == len(set(sent))
+        leaving = Counter(place.model for place in seen.places if place.name in sent)
+        staying = Counter(
+            place.model for place in seen.places if place.stage is not Stage.LEAVING and place.name not in sent
+        )
+        for model in seen.models:
+            if leaving[model.name]:
+                assert staying[model.name] >= max(model.floor, int(model.pinned))
+
+    def _check_close(self, seen: Residency, action: Close) -> None:
+        """Others have waited past the patience, and the place has been there for its time."""
+        place = next(place for place in seen.places if place.name == action.place)
+        other = next(model for model in seen.models if model.name == action.for_model)
+        assert place.stage is Stage.READY
+        assert other.oldest_wait_s >= seen.rules.swap_patience_s
+        assert place.stage_s >= seen.rules.min_stay_s
+
+    def _check_unload(self, seen: Residency, action: Unload) -> None:
+        """With jobs only after what runs has had the patience once more."""
+        place = next(place for place in seen.places if place.name == action.place)
+        assert place.stage in (Stage.READY, Stage.CLOSED)
+        if place.running:
+            assert place.stage is Stage.CLOSED
+            assert place.stage_s >= seen.rules.swap_patience_s
+            assert any(model.oldest_wait_s >= seen.rules.swap_patience_s for model in seen.models)
+
+
+def random_trace(seed: int) -> Trace:
+    """A few models on one to three devices, users who come and go, failing loads and dying workers."""
+    draw = random.Random(seed)
+    devices = tuple(Device(f"gpu{number}", draw.randint(8, 24)) for number in range(draw.choice((1, 1, 1, 2, 3))))
+    models: list[ServedModel] = []
+    kept = Counter[str]()
+    for number in range(draw.randint(2, 6)):
+        size = draw.randint(1, 8)
+        choices: list[dict[str, int]] = [{device.name: size} for device in devices]
+        if len(devices) > 1 and draw.random() < 0.3:
+            choices.append({devices[0].name: size // 2 + 1, devices[1].name: size // 2 + 1})
+        draw.shuffle(choices)
+        # What stays for ever leaves room for the largest of the others.
+        stays = draw.random() < 0.15 and all(kept[device.name] + size + 8 <= device.budget_bytes for device in devices)
+        if stays:
+            kept.update({device.name: size for device in devices})
+        models.append(
+            ServedModel(
+                f"m{number}",
+                tuple(choices),
+                load_s=draw.choice((0.3, 1.0, 4.0, 12.0)),
+                unload_s=draw.choice((0.1, 0.5, 2.0)),
+                slots=draw.choice((1, 2, 4)),
+                pinned=stays and draw.random() < 0.5,
+                floor=int(stays and draw.random() < 0.5),
+                ceiling=draw.choice((1, 1, len(devices))) if not stays else 1,
+                idle_unload_s=draw.choice((0.0, 20.0, 900.0)),
+            )
+        )
+    users = tuple(random_user(draw, number, models) for number in range(draw.randint(2, 5)))
+    rules = Rules(swap_patience_s=draw.choice((1.0, 4.0, 10.0)), min_stay_s=draw.choice((0.5, 2.0, 5.0)))
+    faults = Faults(
+        draw.choice((0.0, 0.0, 0.2)), tuple(draw.uniform(1, 60) for _ in range(draw.choice((0, 0, 2)))), seed=seed
+    )
+    return Trace(f"random {seed}", devices, tuple(models), users, rules, faults)
+
+
+def random_user(draw: random.Random, number: int, models: list[ServedModel]) -> SimulatedUser:
+    faithful = draw.choice(models) if draw.random() < 0.7 else None
+    longest_s = draw.choice((0.5, 3.0, 3.0, 30.0))
+    questions = tuple(
+        Question(
+            (faithful or draw.choice(models)).name, draw.uniform(0.1, longest_s), draw.choice((0.0, 0.1, 1.0, 10.0))
+        )
+        for _ in range(draw.randint(1, 8))
+    )
+    return SimulatedUser(f"user {number}", questions, draw.uniform(0, 20), lanes=draw.choice((1, 1, 3)))
+
+
+def longest_wait_s(trace: Trace) -> float:
+    """A bound for how long a model is waited for: its own patience, then a turn of each other model before it.
+
+    A turn is an unload, a load with its failures, the stay, and the patience for what runs.
+    """
+    patience_s = trace.rules.swap_patience_s
+    slowest = max(model.load_s + model.unload_s for model in trace.models)
+    stay_s = max(trace.rules.min_stay_s, patience_s)
+    turn_s = slowest + stay_s + patience_s + 4 * TICK_S
+    if trace.faults.failing_loads or trace.faults.deaths_at_s:
+        turn_s += 4 * (slowest + trace.faults.retry_s)
+    return OVERDUE_PATIENCES * patience_s + len(trace.models) * turn_s
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_every_request_is_served_within_bounds(chunk: int) -> None:
+    for seed in range(chunk * TRACES, (chunk + 1) * TRACES):
+        trace = random_trace(seed)
+        served = Simulation(trace, Referee().decide).run()
+        assert len(served.waits_s) == sum(len(user.questions) for user in trace.users), trace.name
+        assert max(served.first_worker_waits_s, default=0.0) <= longest_wait_s(trace), trace.name
