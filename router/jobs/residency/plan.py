@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,6 +44,7 @@ class ModelView:
         oldest_wait_s: for how long the oldest of them has waited; 0 if none waits.
         claim: how much the least served of the waiting users has already had of the device, in the unit of
             :mod:`shared.costs`; the lowest claim goes first. 0 if none waits.
+        away_s: the time since it last had a ready place; 0 while it has one, infinite if it never had any.
         idle_s: the time since it last had a job, waiting or running; 0 while it has any.
         retry_in_s: a load has failed, and the next may be tried after this time; 0 is now.
     """
@@ -58,6 +60,7 @@ class ModelView:
     waiting: int = 0
     oldest_wait_s: float = 0.0
     claim: float = 0.0
+    away_s: float = math.inf
     idle_s: float = 0.0
     retry_in_s: float = 0.0
 
@@ -120,7 +123,7 @@ Action = Load | Close | Reopen | Unload
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class SwapRules:
     """The operator's rules.
 
     Attributes:
@@ -140,4 +143,4 @@ class Residency:
     devices: tuple[Device, ...]
     models: tuple[ModelView, ...]
     places: tuple[PlaceView, ...]
-    rules: Rules
+    rules: SwapRules

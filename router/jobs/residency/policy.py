@@ -20,8 +20,8 @@ from router.jobs.residency.plan import (
     PlaceView,
     Reopen,
     Residency,
-    Rules,
     Stage,
+    SwapRules,
     Unload,
 )
 from router.jobs.residency.room import Room, keep_for_restarts
@@ -62,7 +62,8 @@ def first_places(seen: Residency) -> list[Want]:
     """The models that have waiting jobs and no place, in the order of their turns.
 
     Those whose users have waited past the patience go before others, and far past it before all. Then the one with the
-    least served user is first.
+    least served user is first. What users waited while their model had a place does not count: else a model with a long
+    queue would take the room back that it has just made for another.
     """
     patience_s = seen.rules.swap_patience_s
     taken = {place.model for place in seen.places}
@@ -73,11 +74,15 @@ def first_places(seen: Residency) -> list[Want]:
     ]
 
     def turn(model: ModelView) -> tuple[bool, bool, float, float, str]:
-        overdue = model.oldest_wait_s >= OVERDUE_PATIENCES * patience_s
+        overdue = _waited_s(model) >= OVERDUE_PATIENCES * patience_s
         claim = 0.0 if overdue else model.claim
-        return not overdue, model.oldest_wait_s < patience_s, claim, -model.oldest_wait_s, model.name
+        return not overdue, _waited_s(model) < patience_s, claim, -_waited_s(model), model.name
 
-    return [Want(model, ripe=model.oldest_wait_s >= patience_s) for model in sorted(wanting, key=turn)]
+    return [Want(model, ripe=_waited_s(model) >= patience_s) for model in sorted(wanting, key=turn)]
+
+
+def _waited_s(model: ModelView) -> float:
+    return min(model.oldest_wait_s, model.away_s)
 
 
 def _second_places(seen: Residency) -> Iterator[Want]:
@@ -94,7 +99,7 @@ def _second_places(seen: Residency) -> Iterator[Want]:
             yield Want(replace(model, choices=choices), second=True)
 
 
-def _satisfy(want: Want, room: Room, leavers: Leavers, rules: Rules) -> list[Action]:
+def _satisfy(want: Want, room: Room, leavers: Leavers, rules: SwapRules) -> list[Action]:
     """Load a model where it fits; else make room for it, as far as its turn has come."""
     for memory in want.model.choices:
         if room.fits_now(memory):
@@ -109,7 +114,7 @@ def _satisfy(want: Want, room: Room, leavers: Leavers, rules: Rules) -> list[Act
     return _send_away(want, way, rules) if way.possible_now else []
 
 
-def _send_away(want: Want, way: MakingRoom, rules: Rules) -> list[Action]:
+def _send_away(want: Want, way: MakingRoom, rules: SwapRules) -> list[Action]:
     actions: list[Action] = []
     for victim in way.victims:
         place = victim.place

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from router.jobs.residency.plan import Action, Close, Load, ModelView, PlaceView, Reopen, Residency, Stage, Unload
-from scripts.bench.residency.trace import Question, ServedModel, SimulatedUser, Trace
+from scripts.bench.residency.trace import Question, SimulatedUser, Trace, TraceModel
 
 Policy = Callable[[Residency], list[Action]]
 
@@ -39,11 +40,11 @@ class Asked:
 
 
 @dataclass(eq=False, slots=True)
-class Worker:
+class SimulatedWorker:
     """A place of a simulation."""
 
     name: str
-    model: ServedModel
+    model: TraceModel
     memory: dict[str, int]
     stage: Stage
     since_s: float
@@ -75,7 +76,7 @@ class Simulation:
         self.trace = trace
         self.now_s = 0.0
         self.served = Served()
-        self.workers: dict[str, Worker] = {}
+        self.workers: dict[str, SimulatedWorker] = {}
         self.waiting: dict[str, list[Asked]] = {model.name: [] for model in trace.models}
         self._policy = policy
         self._models = {model.name: model for model in trace.models}
@@ -86,6 +87,7 @@ class Simulation:
         self._left = sum(len(user.questions) for user in trace.users)
         self._retry_at_s = dict.fromkeys(self._models, 0.0)
         self._last_job_s = dict.fromkeys(self._models, 0.0)
+        self._last_here_s: dict[str, float] = {}
         self._wanted_since_s: dict[str, float] = {}
         self._random = random.Random(trace.faults.seed)
 
@@ -149,7 +151,7 @@ class Simulation:
             while worker.stage is Stage.READY and queue and len(worker.running) < worker.model.slots:
                 self._begin(worker, queue.pop(0))
 
-    def _begin(self, worker: Worker, asked: Asked) -> None:
+    def _begin(self, worker: SimulatedWorker, asked: Asked) -> None:
         asked.started_s = self.now_s
         asked.waited_s += self.now_s - asked.queued_s
         asked.run += 1
@@ -157,7 +159,7 @@ class Simulation:
         run = asked.run
         self._at(self.now_s + asked.left_s, lambda: self._end(worker, asked, run))
 
-    def _end(self, worker: Worker, asked: Asked, run: int) -> None:
+    def _end(self, worker: SimulatedWorker, asked: Asked, run: int) -> None:
         if run != asked.run or asked not in worker.running:
             return
         worker.running.remove(asked)
@@ -166,11 +168,11 @@ class Simulation:
         self._left -= 1
         self._ask_next(asked.user, self.now_s)
 
-    def _charge(self, worker: Worker, asked: Asked) -> None:
+    def _charge(self, worker: SimulatedWorker, asked: Asked) -> None:
         worker.last_job_s = self._last_job_s[worker.model.name] = self.now_s
         self._claims[asked.user.name] += self.now_s - asked.started_s
 
-    def _hand_back(self, worker: Worker) -> None:
+    def _hand_back(self, worker: SimulatedWorker) -> None:
         for asked in worker.running:
             self._charge(worker, asked)
             asked.left_s -= self.now_s - asked.started_s
@@ -180,18 +182,20 @@ class Simulation:
 
     # workers
 
-    def _start(self, model: ServedModel, memory: dict[str, int]) -> None:
-        worker = Worker(f"{model.name}-{next(self._numbers)}", model, memory, Stage.LOADING, self.now_s, self.now_s)
+    def _start(self, model: TraceModel, memory: dict[str, int]) -> None:
+        worker = SimulatedWorker(
+            f"{model.name}-{next(self._numbers)}", model, memory, Stage.LOADING, self.now_s, self.now_s
+        )
         self.workers[worker.name] = worker
         self.served.loads += 1
         fails = self._random.random() < self.trace.faults.failing_loads
         self._at(self.now_s + model.load_s, lambda: self._fail(worker) if fails else self._enter(worker, Stage.READY))
 
-    def _enter(self, worker: Worker, stage: Stage) -> None:
+    def _enter(self, worker: SimulatedWorker, stage: Stage) -> None:
         if worker.name in self.workers and worker.stage is not Stage.LEAVING:
             worker.stage, worker.since_s = stage, self.now_s
 
-    def _fail(self, worker: Worker) -> None:
+    def _fail(self, worker: SimulatedWorker) -> None:
         self._retry_at_s[worker.model.name] = self.now_s + self.trace.faults.retry_s
         self._vanish(worker)
 
@@ -202,7 +206,7 @@ class Simulation:
             self._hand_back(worker)
             self._vanish(worker)
 
-    def _vanish(self, worker: Worker) -> None:
+    def _vanish(self, worker: SimulatedWorker) -> None:
         del self.workers[worker.name]
         if sum(one.model is worker.model for one in self.workers.values()) < worker.model.floor:
             self._start(worker.model, worker.memory)
@@ -230,13 +234,14 @@ class Simulation:
     def _note_wanted(self) -> None:
         """For how long each model was waited for without any worker."""
         here = {one.model.name for one in self.workers.values() if one.stage is Stage.READY}
+        self._last_here_s.update(dict.fromkeys(here, self.now_s))
         for name, queue in self.waiting.items():
             if queue and name not in here:
                 self._wanted_since_s.setdefault(name, self.now_s)
             elif name in self._wanted_since_s:
                 self.served.first_worker_waits_s.append(self.now_s - self._wanted_since_s.pop(name))
 
-    def _view_model(self, model: ServedModel) -> ModelView:
+    def _view_model(self, model: TraceModel) -> ModelView:
         queue = self.waiting[model.name]
         running = any(one.running for one in self.workers.values() if one.model is model)
         return ModelView(
@@ -251,11 +256,16 @@ class Simulation:
             waiting=len(queue),
             oldest_wait_s=max((self.now_s - asked.queued_s for asked in queue), default=0.0),
             claim=min((self._claims[asked.user.name] for asked in queue), default=0.0),
+            away_s=self._away_s(model),
             idle_s=0.0 if queue or running else self.now_s - self._last_job_s[model.name],
             retry_in_s=max(0.0, self._retry_at_s[model.name] - self.now_s),
         )
 
-    def _view_place(self, worker: Worker) -> PlaceView:
+    def _away_s(self, model: TraceModel) -> float:
+        here = any(one.model is model and one.stage is Stage.READY for one in self.workers.values())
+        return 0.0 if here else self.now_s - self._last_here_s.get(model.name, -math.inf)
+
+    def _view_place(self, worker: SimulatedWorker) -> PlaceView:
         return PlaceView(
             worker.name,
             worker.model.name,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from router.jobs.residency.plan import Device, Memory, Rules
+from router.jobs.residency.plan import Device, Memory, SwapRules
 
 GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class ServedModel:
+class TraceModel:
     """A model of a trace; the fields are those of :class:`ModelView`. ``unload_s``: until its memory is free again."""
 
     name: str
@@ -59,7 +59,7 @@ class Trace:
 
     name: str
     devices: tuple[Device, ...]
-    models: tuple[ServedModel, ...]
+    models: tuple[TraceModel, ...]
     users: tuple[SimulatedUser, ...]
-    rules: Rules = field(default_factory=Rules)
+    rules: SwapRules = field(default_factory=SwapRules)
     faults: Faults = field(default_factory=Faults)

@@ -6,7 +6,7 @@ import random
 from itertools import accumulate
 
 from router.jobs.residency.plan import Device
-from scripts.bench.residency.trace import GIB, Question, ServedModel, SimulatedUser, Trace
+from scripts.bench.residency.trace import GIB, Question, SimulatedUser, Trace, TraceModel
 
 HOUR_S = 3600.0
 
@@ -15,8 +15,8 @@ def one_device(gib: float) -> tuple[Device, ...]:
     return (Device("cuda:0", int(gib * GIB)),)
 
 
-def model(name: str, gib: float, load_s: float, slots: int = 4) -> ServedModel:
-    return ServedModel(name, ({"cuda:0": int(gib * GIB)},), load_s=load_s, slots=slots)
+def model(name: str, gib: float, load_s: float, slots: int = 4) -> TraceModel:
+    return TraceModel(name, ({"cuda:0": int(gib * GIB)},), load_s=load_s, slots=slots)
 
 
 def alternating() -> Trace:

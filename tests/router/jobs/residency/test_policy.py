@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,8 @@ from router.jobs.residency.plan import (
     PlaceView,
     Reopen,
     Residency,
-    Rules,
     Stage,
+    SwapRules,
     Unload,
 )
 from router.jobs.residency.policy import decide
@@ -28,25 +29,25 @@ def on(size: int, device: str = "gpu") -> dict[str, int]:
     return {device: size}
 
 
-def model(name: str, size: int = 6, **fields: object) -> ModelView:
-    return replace(ModelView(name, (on(size),)), **fields)  # type: ignore[arg-type]
+def model(name: str, size: int = 6, **fields: Any) -> ModelView:
+    return replace(ModelView(name, (on(size),)), **fields)
 
 
-def waited_for(name: str, wait_s: float = 1.0, size: int = 6, **fields: object) -> ModelView:
+def waited_for(name: str, wait_s: float = 1.0, size: int = 6, **fields: Any) -> ModelView:
     return model(name, size, **{"waiting": 1, "oldest_wait_s": wait_s, **fields})
 
 
-def place(name: str, size: int = 6, stage: Stage = Stage.READY, **fields: object) -> PlaceView:
+def place(name: str, size: int = 6, stage: Stage = Stage.READY, **fields: Any) -> PlaceView:
     standard = PlaceView(f"{name}-1", name, on(size), stage, stage_s=100.0, idle_s=50.0)
-    return replace(standard, **fields)  # type: ignore[arg-type]
+    return replace(standard, **fields)
 
 
-def busy(name: str, size: int = 6, stage: Stage = Stage.READY, **fields: object) -> PlaceView:
+def busy(name: str, size: int = 6, stage: Stage = Stage.READY, **fields: Any) -> PlaceView:
     return place(name, size, stage, **{"running": 1, "idle_s": 0.0, **fields})
 
 
 def seen(models: Sequence[ModelView], places: Sequence[PlaceView] = (), *devices: Device) -> Residency:
-    return Residency(devices or (Device("gpu", 10),), tuple(models), tuple(places), Rules(swap_patience_s=PATIENT))
+    return Residency(devices or (Device("gpu", 10),), tuple(models), tuple(places), SwapRules(swap_patience_s=PATIENT))
 
 
 def decided(models: Sequence[ModelView], places: Sequence[PlaceView] = (), *devices: Device) -> list[object]:
@@ -178,8 +179,8 @@ BOTH = (on(6), on(6, "other"))
 DEVICES = (Device("gpu", 10), Device("other", 10))
 
 
-def crowded(**fields: object) -> ModelView:
-    return waited_for("a", **{"waiting": 5, "oldest_wait_s": 8.0, "choices": BOTH, "ceiling": 2, **fields})
+def crowded(**fields: Any) -> ModelView:
+    return model("a", **{"waiting": 5, "oldest_wait_s": 8.0, "choices": BOTH, "ceiling": 2, **fields})
 
 
 def test_a_long_queue_gets_a_second_worker_on_another_device() -> None:
