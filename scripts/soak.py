@@ -49,7 +49,7 @@ TOOL = {
 Samples = list[dict[str, Figures]]
 
 
-class SoakLoad:
+class Load:
     """The clients and the results of their requests. ``failures`` describes the wrong answers."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, seed: int) -> None:
@@ -161,7 +161,7 @@ async def _run(options: argparse.Namespace) -> int:
             connector = aiohttp.TCPConnector(limit=0)
             async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session:
                 await server.wait_ready(session)
-                load = SoakLoad(session, server.url, options.seed)
+                load = Load(session, server.url, options.seed)
                 samples = await _serve(server, load, options.minutes * 60)
         finally:
             code, left = server.stop()
@@ -180,7 +180,7 @@ async def _run(options: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-async def _serve(server: ChaosServer, load: SoakLoad, seconds: float) -> Samples:
+async def _serve(server: ChaosServer, load: Load, seconds: float) -> Samples:
     """Run all clients for ``seconds``; returns the samples of all processes."""
     stopping = asyncio.Event()
 
@@ -232,7 +232,7 @@ def growth(samples: Samples) -> list[str]:
     return lines
 
 
-def _table(samples: Samples, load: SoakLoad) -> str:
+def _table(samples: Samples, load: Load) -> str:
     lines = [", ".join(f"{count} {kind}" for kind, count in sorted(load.requests.items()))]
     lines.append(
         f"{'process':28}{'first':>9}{'3rd quarter':>13}{'last quarter':>14}{'max':>9}{'end':>9}  MB; descriptors"

@@ -89,7 +89,7 @@ class PlaceView:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class LoadModel:
     """Start a worker of a model with this memory, one of the model's choices."""
 
     model: str
@@ -119,11 +119,11 @@ class Unload:
     reason: str
 
 
-Action = Load | Close | Reopen | Unload
+Action = LoadModel | Close | Reopen | Unload
 
 
 @dataclass(frozen=True, slots=True)
-class SwapRules:
+class ResidencyRules:
     """The operator's rules.
 
     Attributes:
@@ -143,4 +143,4 @@ class Residency:
     devices: tuple[Device, ...]
     models: tuple[ModelView, ...]
     places: tuple[PlaceView, ...]
-    rules: SwapRules
+    rules: ResidencyRules

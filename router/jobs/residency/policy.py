@@ -14,14 +14,14 @@ from dataclasses import replace
 from router.jobs.residency.plan import (
     Action,
     Close,
-    Load,
+    LoadModel,
     Memory,
     ModelView,
     PlaceView,
     Reopen,
     Residency,
+    ResidencyRules,
     Stage,
-    SwapRules,
     Unload,
 )
 from router.jobs.residency.room import Room, keep_for_restarts
@@ -50,7 +50,7 @@ def decide(seen: Residency) -> list[Action]:
     actions: list[Action] = []
     for want in first:
         actions += _satisfy(want, room, leavers, seen.rules)
-    if sum(isinstance(action, Load) for action in actions) == len(first):  # nobody waits for a first worker
+    if sum(isinstance(action, LoadModel) for action in actions) == len(first):  # nobody waits for a first worker
         for want in _second_places(seen):
             actions += _satisfy(want, room, leavers, seen.rules)
     actions += _settle_closed(leavers)
@@ -99,12 +99,12 @@ def _second_places(seen: Residency) -> Iterator[Want]:
             yield Want(replace(model, choices=choices), second=True)
 
 
-def _satisfy(want: Want, room: Room, leavers: Leavers, rules: SwapRules) -> list[Action]:
+def _satisfy(want: Want, room: Room, leavers: Leavers, rules: ResidencyRules) -> list[Action]:
     """Load a model where it fits; else make room for it, as far as its turn has come."""
     for memory in want.model.choices:
         if room.fits_now(memory):
             room.take(memory)
-            return [Load(want.model.name, memory)]
+            return [LoadModel(want.model.name, memory)]
     way = leavers.make_room(want, room)
     if way is None or not (way.possible_now or want.ripe):
         return []
@@ -114,7 +114,7 @@ def _satisfy(want: Want, room: Room, leavers: Leavers, rules: SwapRules) -> list
     return _send_away(want, way, rules) if way.possible_now else []
 
 
-def _send_away(want: Want, way: MakingRoom, rules: SwapRules) -> list[Action]:
+def _send_away(want: Want, way: MakingRoom, rules: ResidencyRules) -> list[Action]:
     actions: list[Action] = []
     for victim in way.victims:
         place = victim.place

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from router.jobs.residency.plan import Memory, ModelView, PlaceView, Residency, Stage, SwapRules
+from router.jobs.residency.plan import Memory, ModelView, PlaceView, Residency, ResidencyRules, Stage
 from router.jobs.residency.room import Room
 
 GRACE_S = 2.0
@@ -74,7 +74,7 @@ class Leavers:
 
     def __init__(self, seen: Residency) -> None:
         self.models: Mapping[str, ModelView] = {model.name: model for model in seen.models}
-        self._rules: SwapRules = seen.rules
+        self._rules: ResidencyRules = seen.rules
         self._places = {place.name: place for place in seen.places if place.stage is not Stage.LEAVING}
         self._staying = [place.model for place in self._places.values()]
 
@@ -184,7 +184,7 @@ def unused_s(place: PlaceView) -> float:
     return min(place.idle_s, place.stage_s) if place.stage is Stage.READY else place.idle_s
 
 
-def stay_s(model: ModelView, rules: SwapRules) -> float:
+def stay_s(model: ModelView, rules: ResidencyRules) -> float:
     """For how long a model stays once it is loaded, while it has work: about as long as its load took, within patience.
 
     Otherwise a slow load would be followed by a short stay, and most of the device's time would go into loads.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from router.jobs.residency.plan import Action, Close, Load, PlaceView, Residency, Stage, Unload
+from router.jobs.residency.plan import Action, Close, LoadModel, PlaceView, Residency, Stage, Unload
 
 
 def by_count(count: int) -> Callable[[Residency], list[Action]]:
@@ -22,7 +22,7 @@ def by_count(count: int) -> Callable[[Residency], list[Action]]:
             return actions
         wanted = max(wanting, key=lambda model: (model.oldest_wait_s, model.name))
         if len(seen.places) < count:
-            return [Load(wanted.name, wanted.choices[0])]
+            return [LoadModel(wanted.name, wanted.choices[0])]
         ready = [place for place in seen.places if place.stage is Stage.READY]
         used = [place for place in ready if place.running or place.idle_s < place.stage_s]  # a new one serves first
         if used:

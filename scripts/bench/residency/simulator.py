@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from router.jobs.residency.plan import Action, Close, Load, ModelView, PlaceView, Reopen, Residency, Stage, Unload
+from router.jobs.residency.plan import Action, Close, LoadModel, ModelView, PlaceView, Reopen, Residency, Stage, Unload
 from scripts.bench.residency.trace import Question, SimulatedUser, Trace, TraceModel
 
 Policy = Callable[[Residency], list[Action]]
@@ -213,7 +213,7 @@ class Simulation:
 
     def _carry_out(self, action: Action) -> None:
         match action:
-            case Load(name, memory):
+            case LoadModel(name, memory):
                 self._start(self._models[name], dict(memory))
             case Close(name, for_model):
                 self._enter(self.workers[name], Stage.CLOSED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from router.jobs.residency.plan import Device, Memory, SwapRules
+from router.jobs.residency.plan import Device, Memory, ResidencyRules
 
 GIB = 1 << 30
 
@@ -61,5 +61,5 @@ class Trace:
     devices: tuple[Device, ...]
     models: tuple[TraceModel, ...]
     users: tuple[SimulatedUser, ...]
-    rules: SwapRules = field(default_factory=SwapRules)
+    rules: ResidencyRules = field(default_factory=ResidencyRules)
     faults: Faults = field(default_factory=Faults)

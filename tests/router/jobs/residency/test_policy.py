@@ -11,13 +11,13 @@ import pytest
 from router.jobs.residency.plan import (
     Close,
     Device,
-    Load,
+    LoadModel,
     ModelView,
     PlaceView,
     Reopen,
     Residency,
+    ResidencyRules,
     Stage,
-    SwapRules,
     Unload,
 )
 from router.jobs.residency.policy import decide
@@ -47,7 +47,9 @@ def busy(name: str, size: int = 6, stage: Stage = Stage.READY, **fields: Any) ->
 
 
 def seen(models: Sequence[ModelView], places: Sequence[PlaceView] = (), *devices: Device) -> Residency:
-    return Residency(devices or (Device("gpu", 10),), tuple(models), tuple(places), SwapRules(swap_patience_s=PATIENT))
+    return Residency(
+        devices or (Device("gpu", 10),), tuple(models), tuple(places), ResidencyRules(swap_patience_s=PATIENT)
+    )
 
 
 def decided(models: Sequence[ModelView], places: Sequence[PlaceView] = (), *devices: Device) -> list[object]:
@@ -62,7 +64,7 @@ def test_a_model_with_waiting_jobs_is_loaded_where_it_fits_first() -> None:
     choices = (on(8), on(8, "other"))
     assert decided(
         [waited_for("a", choices=choices), model("b")], [busy("b")], Device("gpu", 10), Device("other", 8)
-    ) == [Load("a", choices[1])]
+    ) == [LoadModel("a", choices[1])]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +83,8 @@ def test_no_load(wanted: ModelView) -> None:
 
 
 def test_two_are_loaded_at_once_only_with_room_for_both() -> None:
-    assert decided([waited_for("a", size=4), waited_for("b")]) == [Load("a", on(4)), Load("b", on(6))]
-    assert decided([waited_for("a", size=5), waited_for("b")]) == [Load("a", on(5))]
+    assert decided([waited_for("a", size=4), waited_for("b")]) == [LoadModel("a", on(4)), LoadModel("b", on(6))]
+    assert decided([waited_for("a", size=5), waited_for("b")]) == [LoadModel("a", on(5))]
 
 
 @pytest.mark.parametrize("stage", [Stage.LOADING, Stage.LEAVING])
@@ -155,9 +157,9 @@ def test_a_place_that_an_order_has_closed_leaves_after_its_jobs() -> None:
 
 def test_the_least_served_users_go_first_and_those_who_waited_far_too_long_before_them() -> None:
     models = [waited_for("a", 20.0, claim=50.0), waited_for("b", 10.0, claim=5.0)]
-    assert decided(models) == [Load("b", on(6))]
+    assert decided(models) == [LoadModel("b", on(6))]
     models[0] = waited_for("a", 3 * PATIENT, claim=50.0)
-    assert decided(models) == [Load("a", on(6))]
+    assert decided(models) == [LoadModel("a", on(6))]
 
 
 def test_room_that_is_made_for_one_is_not_taken_by_another() -> None:
@@ -184,7 +186,7 @@ def crowded(**fields: Any) -> ModelView:
 
 
 def test_a_long_queue_gets_a_second_worker_on_another_device() -> None:
-    assert decided([crowded()], [busy("a")], *DEVICES) == [Load("a", BOTH[1])]
+    assert decided([crowded()], [busy("a")], *DEVICES) == [LoadModel("a", BOTH[1])]
     for less in (crowded(ceiling=1), crowded(waiting=1), crowded(oldest_wait_s=2.0), crowded(choices=BOTH[:1])):
         assert decided([less], [busy("a")], *DEVICES) == []
 

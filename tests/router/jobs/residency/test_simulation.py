@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from router.jobs.residency.plan import Action, Close, Device, Load, Residency, Stage, SwapRules, Unload
+from router.jobs.residency.plan import Action, Close, Device, LoadModel, Residency, ResidencyRules, Stage, Unload
 from router.jobs.residency.policy import OVERDUE_PATIENCES, decide
 from scripts.bench.residency.naive import by_count
 from scripts.bench.residency.simulator import TICK_S, Simulation
@@ -35,12 +35,12 @@ class Referee:
     def _check_memory(self, seen: Residency, actions: list[Action]) -> None:
         used = Counter[str]()
         for memory in [place.memory for place in seen.places] + [
-            action.memory for action in actions if isinstance(action, Load)
+            action.memory for action in actions if isinstance(action, LoadModel)
         ]:
             used.update(memory)
         assert all(used[device.name] <= device.budget_bytes for device in seen.devices)
         loading = Counter(place.model for place in seen.places)
-        loading.update(action.model for action in actions if isinstance(action, Load))
+        loading.update(action.model for action in actions if isinstance(action, LoadModel))
         for model in seen.models:
             assert loading[model.name] <= max(model.ceiling, model.floor)
 
@@ -103,7 +103,7 @@ def random_trace(seed: int) -> Trace:
             )
         )
     users = tuple(random_user(draw, number, models) for number in range(draw.randint(2, 5)))
-    rules = SwapRules(swap_patience_s=draw.choice((1.0, 4.0, 10.0)), min_stay_s=draw.choice((0.5, 2.0, 5.0)))
+    rules = ResidencyRules(swap_patience_s=draw.choice((1.0, 4.0, 10.0)), min_stay_s=draw.choice((0.5, 2.0, 5.0)))
     faults = Faults(
         draw.choice((0.0, 0.0, 0.2)), tuple(draw.uniform(1, 60) for _ in range(draw.choice((0, 0, 2)))), seed=seed
     )
@@ -164,7 +164,7 @@ def full_of_work(seed: int, load_s: float, patience_s: float) -> Trace:
         SimulatedUser(f"user {n}", (Question(draw.choice(models).name, draw.uniform(0.2, 4.0)),) * 60)
         for n in range(2 * len(models))
     )
-    return Trace(f"full {seed}", (Device("gpu", 10),), models, users, SwapRules(patience_s, min_stay_s=5.0))
+    return Trace(f"full {seed}", (Device("gpu", 10),), models, users, ResidencyRules(patience_s, min_stay_s=5.0))
 
 
 @pytest.mark.parametrize("patience_s", [10.0, 30.0])
