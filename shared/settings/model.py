@@ -160,6 +160,8 @@ class ModelSettings(SingleModelOptions):
     """A served model: the name that requests use, its kinds of job, engine, file or folder, and options.
 
     ``source`` is where it was found, as in ``nexa list --here``; it is empty for models that were named at the start.
+    Where sizes were fitted to the memory (:mod:`shared.memory.fitting`), ``kv_tokens`` is the size of the KV cache, 0
+    for that of context and slots, and ``fitted`` says why they are as they are.
     """
 
     name: str
@@ -167,3 +169,5 @@ class ModelSettings(SingleModelOptions):
     engine: str
     path: str
     source: str = ""
+    kv_tokens: int = 0
+    fitted: tuple[str, ...] = ()

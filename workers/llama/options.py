@@ -23,4 +23,4 @@ class LlamaOptions(TextOptions):
         given = {item.name: getattr(options, item.name) for item in fields(options)}
         if model.batch_size:
             given["batch_tokens"] = model.batch_size
-        return cls(**given, native=model)
+        return cls(**given, native=model, reasons=model.fitted)

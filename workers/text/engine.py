@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from shared.memory.cells import MAX_ENDED_SEQUENCES
 from shared.models.adapters import UnknownAdapterError, settled_adapters
 from shared.wire.jobs import AdapterSet, TextJob, TokenizeJob
 from shared.wire.messages import EngineStats
@@ -49,9 +50,6 @@ PREPARATION_FAILED = Failed(500, "the engine failed to prepare this request; the
 
 TOKENIZING, NOTHING_GENERATED = Started(0, 0), Done(FinishReason.STOP, 0, 0, 0, 0.0)
 """Around the tokens of a job that only wants to know them."""
-
-MAX_ENDED_SEQUENCES = 48
-"""Sequence ids for ended sequences that stay in the KV cache, in addition to one for each slot."""
 
 Prepared = Sequence | Tokenized
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field
 
+from shared.memory.cells import MAX_DEFAULT_CONTEXT_TOKENS, cells_for
 from shared.models.adapters import AdapterFile, adapters_of
 from shared.settings import ModelSettings
 from shared.wire.jobs import ReasoningEffort, ReasoningFormat
@@ -13,15 +14,13 @@ from workers.text.chats import ReasoningOptions
 
 log = logging.getLogger("nexa.text")
 
-MAX_DEFAULT_CONTEXT_TOKENS = 8192
-"""Maximum context window unless ``context_tokens`` is given."""
-
 
 @dataclass(frozen=True, slots=True)
 class TextOptions:
     """One model's options.
 
-    ``context_tokens`` 0 means the context that the model was trained with, at most :data:`MAX_DEFAULT_CONTEXT_TOKENS`.
+    ``context_tokens`` 0 means the context that the model was trained with, at most
+    :data:`~shared.memory.cells.MAX_DEFAULT_CONTEXT_TOKENS`.
     ``kv_tokens`` is the size of the shared KV cache; 0 means one full context or 512 tokens per slot, whichever is
     more. ``cache_bytes`` bounds the ended conversations in main memory. ``compile_time_s`` and ``compile_memory_bytes``
     bound the CPU time and memory for rendering a chat, and for compiling a grammar or schema. ``share_prefixes`` is a
@@ -57,7 +56,8 @@ class TextOptions:
             path=model.path,
             threads=threads,
             slots=model.slots,
-            context_tokens=model.context_tokens,
+            context_tokens=max(0, model.context_tokens),
+            kv_tokens=model.kv_tokens,
             cache_bytes=model.cache_bytes,
             share_prefixes=model.share_prefixes,
             chat_template=model.chat_template,
@@ -89,5 +89,4 @@ class TextOptions:
 
     def cells_for(self, context_tokens: int) -> int:
         """The size of the KV cache, in tokens."""
-        cells = self.kv_tokens or max(context_tokens, 512 * self.slots)
-        return max(cells, context_tokens)
+        return cells_for(context_tokens, self.slots, self.kv_tokens)

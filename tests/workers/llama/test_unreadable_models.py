@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from shared.memory.cells import MAX_DEFAULT_CONTEXT_TOKENS
 from shared.settings.placement import LlamaCppOptions
 from tests.support.models.gguf_builder import build_gguf
 from workers.engine import EngineLoadError
 from workers.llama.native import log
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
-from workers.text.options import MAX_DEFAULT_CONTEXT_TOKENS
 
 
 def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ from shared.engines.files import Candidate
 from shared.engines.gguf_files import read_gguf
 from shared.errors import ModelError
 from shared.kinds import JobKind
+from shared.memory.cells import MAX_DEFAULT_CONTEXT_TOKENS
 from shared.settings import ModelSettings
 from shared.settings.placement import LlamaCppOptions
 from workers.engine import EngineLoadError
-from workers.text.options import MAX_DEFAULT_CONTEXT_TOKENS
 
 BATCH_TOKENS = 512
 """Tokens of a batch of several inputs on a CPU, where larger batches are slower: attention grows with their square."""
@@ -26,7 +26,7 @@ class EmbeddingOptions:
     """One model's options.
 
     ``kind`` is what it does besides text, if it generates text too (``is_text``). ``context_tokens`` 0 means the length
-    that the model was trained with, at most :data:`workers.text.options.MAX_DEFAULT_CONTEXT_TOKENS`.
+    that the model was trained with, at most :data:`shared.memory.cells.MAX_DEFAULT_CONTEXT_TOKENS`.
     ``has_classifier`` and ``is_causal`` are facts of the file.
     """
 

@@ -10,9 +10,9 @@ from shared.engines.embedding import Pooling
 from shared.engines.onnx.folders import read_json, read_json_list, root_of
 from shared.errors import ModelError
 from shared.kinds import JobKind
+from shared.memory.cells import MAX_DEFAULT_CONTEXT_TOKENS
 from shared.settings import ModelSettings
 from workers.engine import EngineLoadError
-from workers.text.options import MAX_DEFAULT_CONTEXT_TOKENS
 
 LEAST_KNOWN_TOKENS = 512
 """Longest input of a model whose files do not say how long one may be."""

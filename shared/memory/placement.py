@@ -1,0 +1,172 @@
+"""Which parts of a text model lie on which device, by llama.cpp's rules, and what else it takes there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from shared.memory import processes
+from shared.memory.cells import (
+    BATCH_TOKENS,
+    GPU_BATCH_TOKENS,
+    MAX_DEFAULT_CONTEXT_TOKENS,
+    MAX_ENDED_SEQUENCES,
+    MAX_SEQUENCES,
+    cells_for,
+)
+from shared.memory.layers import LayerShape
+from shared.memory.shape import TextShape, cached_bytes
+from shared.settings import ModelSettings
+
+KEPT_SHARE = 4
+"""Of ``cache_bytes``, this part counts: it is a maximum, which few models reach, and never more than the KV cache."""
+
+_FLOAT_BYTES = 4
+_MASK_BYTES = 6
+"""A value of the attention's mask, as floats and as halves for flash attention."""
+
+_WIDE_COPIES = 3
+_EMBEDDING_COPIES = 8
+"""How many vectors of a token llama.cpp has at once: of a layer's widest values, and of the model's width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The parts of a model, in bytes. ``host_bytes`` and ``device_bytes`` are whole; the rest is contained in them."""
+
+    host_bytes: int
+    device_bytes: tuple[int, ...]
+    weights_bytes: int
+    kv_bytes: int
+    kv_bytes_per_token: float
+    cells: int
+    kept_bytes: int
+
+
+def place_text(
+    shape: TextShape, model: ModelSettings, gpus: int = 0, proportions: Sequence[float] = (), cells: int = 0
+) -> Placed:
+    """What a worker takes on so many GPUs, or on the CPU alone.
+
+    ``proportions`` are the shares of the GPUs where ``tensor_split`` does not say them, ``cells`` the size of the KV
+    cache unless it is that of the options.
+    """
+    cells = cells or cells_of(shape, model)
+    gpus = min(gpus, model.gpus) if model.gpu_layers else 0
+    split = _split(shape, model, cells, bool(gpus))
+    buffers = _buffer_bytes(shape, model, cells, on_gpu=bool(gpus))
+    kept_bytes = min(model.cache_bytes // KEPT_SHARE, split.kv_bytes) if generates(model) else 0
+    fixed = buffers + split.streamed_bytes + processes.GPU_CONTEXT_BYTES
+    fixed += split.largest_layer_bytes if gpus > 1 else 0  # layers are whole
+    shares = _shares(gpus, model.tensor_split or proportions)
+    host_bytes = split.host_bytes + _process_bytes(shape, model, bool(gpus)) + kept_bytes
+    return Placed(
+        host_bytes=host_bytes if gpus else host_bytes + buffers,
+        device_bytes=tuple(round(share * split.device_bytes) + fixed for share in shares),
+        weights_bytes=split.weights_bytes,
+        kv_bytes=split.kv_bytes,
+        kv_bytes_per_token=shape.kv_bytes_per_token(model.cache_type_k, model.cache_type_v),
+        cells=cells,
+        kept_bytes=kept_bytes,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """Weights and KV cache in main memory and on GPUs. ``streamed_bytes`` is the largest tensor that a step copies."""
+
+    host_bytes: int
+    device_bytes: int
+    weights_bytes: int
+    kv_bytes: int
+    streamed_bytes: int
+    largest_layer_bytes: int
+
+
+def _split(shape: TextShape, model: ModelSettings, cells: int, has_gpu: bool) -> _Split:
+    first = _first_on_gpu(shape, model) if has_gpu else len(shape.layers)
+    host, device, kv, streamed, largest = shape.input_bytes, 0, 0, 0, 0
+    for position, layer in enumerate(shape.layers):
+        cached = _layer_bytes(layer, shape, model, cells)
+        kv += cached
+        if position < first:
+            host += layer.weight_bytes + cached
+            streamed = max(streamed, layer.largest_bytes)
+            continue
+        experts = layer.expert_bytes if _keeps_experts(layer, model) else 0
+        host += experts
+        device += layer.weight_bytes - experts + cached
+        streamed = max(streamed, layer.largest_bytes if experts else 0)
+        largest = max(largest, layer.weight_bytes - experts + cached)
+    weights = shape.weight_bytes
+    if has_gpu:  # the output is the last of the layers on it
+        device += shape.output_bytes + shape.tied_bytes
+        weights += shape.tied_bytes
+    else:
+        host += shape.output_bytes
+    return _Split(host, device, weights, kv, streamed if has_gpu else 0, largest)
+
+
+def cells_of(shape: TextShape, model: ModelSettings) -> int:
+    """How many tokens the KV cache of a worker holds by the options."""
+    context = context_of(shape, model)
+    return cells_for(context, model.slots, model.kv_tokens) if generates(model) else max(context, BATCH_TOKENS)
+
+
+def context_of(shape: TextShape, model: ModelSettings) -> int:
+    """The longest request of a worker, in tokens, if the model was not fitted to the memory."""
+    if model.context_tokens > 0:
+        return model.context_tokens
+    return min(shape.trained_tokens or MAX_DEFAULT_CONTEXT_TOKENS, MAX_DEFAULT_CONTEXT_TOKENS)
+
+
+def generates(model: ModelSettings) -> bool:
+    """Whether a model writes text, so that sequences stay in its KV cache."""
+    return any(kind.value == "text" for kind in model.kinds)
+
+
+def _first_on_gpu(shape: TextShape, model: ModelSettings) -> int:
+    """The position of the first layer on a GPU: the last ``gpu_layers`` are, the output counting as one."""
+    return 0 if model.gpu_layers < 0 else max(0, len(shape.layers) + 1 - model.gpu_layers)
+
+
+def _keeps_experts(layer: LayerShape, model: ModelSettings) -> bool:
+    """Whether the CPU keeps the experts of a layer that is on a GPU."""
+    return bool(layer.expert_bytes) and (model.cpu_moe or layer.index < model.n_cpu_moe)
+
+
+def _layer_bytes(layer: LayerShape, shape: TextShape, model: ModelSettings, cells: int) -> int:
+    """What a layer keeps of the sequences."""
+    if not shape.has_cache:
+        return 0
+    sequences = model.slots if shape.is_recurrent else model.slots + MAX_ENDED_SEQUENCES
+    kept = cached_bytes(layer, model.cache_type_k, model.cache_type_v) * cells
+    return round(kept) + layer.state_bytes * min(sequences, MAX_SEQUENCES)
+
+
+def _buffer_bytes(shape: TextShape, model: ModelSettings, cells: int, on_gpu: bool) -> int:
+    """Buffers of a step. On a GPU they are there from the start; in main memory as far as they were used."""
+    batch = model.batch_size or (GPU_BATCH_TOKENS if on_gpu and not generates(model) else BATCH_TOKENS)
+    if not generates(model):
+        batch = max(batch, context_of(shape, model))
+    tokens = min(batch, model.ubatch_size or batch)
+    sequences = min(model.slots + MAX_ENDED_SEQUENCES, MAX_SEQUENCES)
+    values = tokens * (_WIDE_COPIES * shape.wide + _EMBEDDING_COPIES * shape.embedding) * _FLOAT_BYTES
+    mask = tokens * cells * _MASK_BYTES
+    scores = tokens * cells * shape.heads * _FLOAT_BYTES if model.flash_attn == "off" else 0
+    logits = (tokens if on_gpu else sequences) * shape.vocabulary * _FLOAT_BYTES if generates(model) else 0
+    return values + mask + scores + logits
+
+
+def _process_bytes(shape: TextShape, model: ModelSettings, on_gpu: bool) -> int:
+    """The worker and, for text, the sandbox beside it."""
+    vocabulary = shape.vocabulary * processes.VOCABULARY_BYTES_PER_TOKEN
+    size = processes.TEXT_BYTES + (processes.GPU_LIBRARY_BYTES if on_gpu else 0)
+    return size + processes.SANDBOX_BYTES + round(1.5 * vocabulary) if generates(model) else size + vocabulary
+
+
+def _shares(gpus: int, proportions: Sequence[float]) -> list[float]:
+    total = sum(proportions[:gpus])
+    if total > 0:
+        return [proportion / total for proportion in proportions[:gpus]]
+    return [1 / gpus] * gpus if gpus else []

@@ -1,0 +1,63 @@
+"""Estimates of speech models in CTranslate2's format, and of image models that stable-diffusion.cpp computes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from shared.gguf.header import read_gguf_header
+from shared.memory.files import VAE_CHANNELS, all_bytes, decoding_bytes
+from shared.memory.processes import MB, PICTURE_BYTES, SPEECH_BYTES
+from shared.settings import ModelSettings
+
+_HALF_AS_LARGE = 0.6
+"""Files hold halves; on a CPU and a GPU weights are 8-bit integers, except for a few that stay floats."""
+
+_SPEECH_BUFFERS = (60 * MB, 0.5)
+"""Of a step with a few chunks: at least, and by the size of the file."""
+
+_SCORES_PER_PIXEL_PAIR = 32
+"""Bytes of the attention for each pair of positions: 8 heads with floats. A position has 8 by 8 pixels."""
+
+_TINY_DECODER = "tae.decoder."
+_TINY_BYTES_PER_PIXEL = 2_000
+"""What a tiny autoencoder takes to decode a picture."""
+
+_FIRST_ATTENTION = "model.diffusion_model.input_blocks.1.1."
+"""Only Stable Diffusion 1 and 2 have attention between all positions of the picture."""
+
+_MAX_HEADER_BYTES = 16 * MB
+
+
+def speech(model: ModelSettings, on_gpu: bool) -> tuple[int, int, int]:
+    """Weights, buffers and processes of a folder of CTranslate2, in bytes."""
+    size = os.stat(Path(model.path) / "model.bin").st_size
+    least, share = _SPEECH_BUFFERS
+    return round(_HALF_AS_LARGE * size), least + round(share * size), SPEECH_BYTES
+
+
+def pictures(model: ModelSettings, on_gpu: bool) -> tuple[int, int, int]:
+    """The same of a checkpoint and the files beside it. The buffers are those of the largest picture."""
+    beside = (model.vae, model.taesd, model.clip_l, model.clip_g, model.t5xxl)
+    weights = all_bytes(model) + sum(os.stat(file).st_size for file in beside if file)
+    names = _tensor_names(Path(model.path))
+    is_tiny = bool(model.taesd) or any(name.startswith(_TINY_DECODER) for name in names)
+    pixels = model.max_image_side**2
+    decoding = _TINY_BYTES_PER_PIXEL * pixels if is_tiny else round(decoding_bytes(VAE_CHANNELS, model.max_image_side))
+    has_attention = any(name.startswith(_FIRST_ATTENTION) for name in names)
+    attention = _SCORES_PER_PIXEL_PAIR * (pixels // 64) ** 2 if has_attention else 0
+    return weights, max(decoding, attention), PICTURE_BYTES
+
+
+def _tensor_names(path: Path) -> Iterable[str]:
+    """The names of a checkpoint's tensors; none for pickles."""
+    if path.suffix.lower() == ".gguf":
+        return [tensor.name for tensor in read_gguf_header(path).tensors]
+    if path.suffix.lower() != ".safetensors":
+        return []
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length)) if length <= _MAX_HEADER_BYTES else {}
+    return list(header) if isinstance(header, dict) else []
