@@ -15,7 +15,7 @@ from scripts.bench.residency.simulator import TICK_S, Simulation
 from scripts.bench.residency.trace import Faults, Question, SimulatedUser, Trace, TraceModel
 from scripts.bench.residency.traces import alternating, nightly, zipf
 
-CHUNKS, TRACES = 10, 200
+CHUNKS, TRACES = 8, 200
 
 
 class Referee:
