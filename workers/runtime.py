@@ -12,8 +12,9 @@ from typing import assert_never
 import psutil
 
 from shared.logs.output import dropped_lines
-from shared.wire.messages import Cancel, Drain, EngineStats, Heartbeat, WorkerState
+from shared.wire.messages import Cancel, Drain, EngineStats, Heartbeat
 from shared.wire.payloads import Failed, JobError
+from shared.wire.supervision import WorkerState
 from shared.wire.transport import Endpoints
 from workers.engine import Emitted, Engine, EngineInfo, EngineJob
 from workers.link import Command, Submission, WorkerLink

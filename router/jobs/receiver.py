@@ -27,10 +27,10 @@ from shared.wire.messages import (
     Replay,
     Replayed,
     ReportAnswer,
-    Roster,
     Step,
 )
 from shared.wire.payloads import Done, Failed, Started, Tokens
+from shared.wire.supervision import Roster
 
 log = logging.getLogger("nexa.router.jobs")
 

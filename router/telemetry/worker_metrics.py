@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from router.jobs.broker import Broker
 from router.jobs.workers.rows import WorkerRow
 from shared.logs.output import dropped_lines
-from shared.wire.messages import WorkerState
+from shared.wire.supervision import WorkerState
 
 Figure = Callable[[WorkerRow], float]
 

@@ -20,12 +20,11 @@ another value. Renaming a class or field needs no bump. Never reuse a type code 
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 from msgspec import field
 
 from shared.wire.codec import Decoder, Struct
 from shared.wire.payloads import Payload, Started
+from shared.wire.supervision import Roster, WorkerState
 
 HEARTBEAT_TOPIC = b"heartbeat"
 ROSTER_TOPIC = b"roster"
@@ -34,35 +33,6 @@ ROSTER_TOPIC = b"roster"
 def router_topic(router_id: str) -> bytes:
     """The event bus topic for the jobs of one router."""
     return b"router/" + router_id.encode()
-
-
-class WorkerState(StrEnum):
-    """The states of a worker. :data:`WORKER_MOVES` has the allowed moves.
-
-    ``DRAINED`` (taken out of service by an operator) and ``FAILED`` (given up) last until an operator orders a restart.
-    """
-
-    SPAWNING = "spawning"
-    LOADING = "loading"
-    READY = "ready"
-    DRAINING = "draining"
-    EXITED = "exited"
-    DRAINED = "drained"
-    FAILED = "failed"
-
-
-ENDED_STATES = frozenset({WorkerState.EXITED, WorkerState.DRAINED, WorkerState.FAILED})
-"""The states in which a worker has no process."""
-
-WORKER_MOVES: dict[WorkerState, frozenset[WorkerState]] = {
-    WorkerState.SPAWNING: frozenset({WorkerState.LOADING, WorkerState.EXITED, WorkerState.FAILED}),
-    WorkerState.LOADING: frozenset({WorkerState.READY, WorkerState.EXITED, WorkerState.FAILED}),
-    WorkerState.READY: frozenset({WorkerState.DRAINING, WorkerState.EXITED, WorkerState.FAILED}),
-    WorkerState.DRAINING: frozenset({WorkerState.EXITED}),
-    WorkerState.EXITED: frozenset({WorkerState.SPAWNING, WorkerState.DRAINED, WorkerState.FAILED}),
-    WorkerState.DRAINED: frozenset({WorkerState.SPAWNING}),
-    WorkerState.FAILED: frozenset({WorkerState.SPAWNING}),
-}
 
 
 class Probe(Struct, tag=1, frozen=True):
@@ -225,7 +195,8 @@ class Heartbeat(Struct, tag=13, frozen=True):
     ``worker_id`` is unique to one worker process; ``worker_name`` (model and index) stays the same over restarts.
     ``busy_s`` is how long the current step has been running, 0 without work. ``loading`` is a fraction. ``sent_at_s``
     is a time of the machine's monotonic clock, which its processes share. ``dropped_lines`` are the lines of the log
-    that the worker could not write. ``translates``: whether its model turns speech into English. ``thinks``:
+    that the worker could not write. ``memory_bytes`` is main memory, ``device_memory_bytes`` that of the GPUs, 0 where it
+    is not known. ``translates``: whether its model turns speech into English. ``thinks``:
     whether it may think before it answers a chat.
     """
 
@@ -245,53 +216,7 @@ class Heartbeat(Struct, tag=13, frozen=True):
     dropped_lines: int = 0
     translates: bool = False
     thinks: bool = False
-
-
-class WorkerStatus(Struct, frozen=True):
-    """The supervisor's view of one worker.
-
-    ``detail`` explains the last exit; ``last_lines`` is the end of the output of a worker that was given up.
-    """
-
-    worker_name: str
-    model: str
-    worker_id: str
-    state: WorkerState
-    restarts: int
-    detail: str
-    last_lines: list[str] = field(default_factory=list)
-
-
-class Roster(Struct, tag=14, frozen=True):
-    """All workers of the supervisor, published at each change and every ``HEARTBEAT_INTERVAL_S``.
-
-    ``dropped_lines`` are the lines of the log that the supervisor could not write, since its start.
-    """
-
-    workers: list[WorkerStatus]
-    dropped_lines: int = 0
-
-
-class DrainWorker(Struct, tag=15, frozen=True):
-    """Let this worker finish its jobs and exit, and do not replace it."""
-
-    worker_name: str
-
-
-class RestartWorkers(Struct, tag=16, frozen=True):
-    """Replace these workers with new ones, one at a time for each model."""
-
-    worker_names: list[str]
-
-
-class RouterAlive(Struct, tag=17, frozen=True):
-    """The router's answer to each :class:`Roster`, from its event loop: a router without answers hangs.
-
-    ``ready`` is what ``GET /ready`` says: whether every model has a ready worker.
-    """
-
-    pid: int
-    ready: bool
+    device_memory_bytes: int = 0
 
 
 HEARTBEAT_INTERVAL_S = 0.5
@@ -305,14 +230,7 @@ RouterMessage = Probe | Submit | Cancel | Replay | Acknowledge | ReportAnswer | 
 BusMessage = Step | JobReport | ProbeEcho | Heartbeat | Roster
 """From workers and the supervisor to a router, on the event bus."""
 
-Order = DrainWorker | RestartWorkers
-"""What an operator wants of the supervisor."""
-
-ControlMessage = Order | RouterAlive
-"""From the router to the supervisor, on the control socket."""
-
 ROUTER_MESSAGES: Decoder[RouterMessage] = Decoder(RouterMessage)
 REPLAYS: Decoder[Replayed] = Decoder(Replayed)
 BUS_MESSAGES: Decoder[BusMessage] = Decoder(BusMessage)
 HEARTBEATS: Decoder[Heartbeat] = Decoder(Heartbeat)
-CONTROL_MESSAGES: Decoder[ControlMessage] = Decoder(ControlMessage)

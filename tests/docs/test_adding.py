@@ -44,7 +44,8 @@ import subprocess, sys
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.codec import encode
-from shared.wire.messages import ROUTER_MESSAGES, Note, WorkerState
+from shared.wire.messages import ROUTER_MESSAGES, Note
+from shared.wire.supervision import WorkerState
 from tests.support.router.router_end import RouterEnd
 
 assert ROUTER_MESSAGES.decode(encode(Note("hello worker"))) == Note("hello worker")

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from shared.wire.messages import EngineStats, Heartbeat, WorkerState
+from shared.wire.messages import EngineStats, Heartbeat
+from shared.wire.supervision import WorkerState
 from tests.support.router.router_end import RouterEnd
 from workers.link import WorkerLink
 from workers.pulse import Pulse

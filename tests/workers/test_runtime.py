@@ -11,8 +11,9 @@ import pytest
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import ImageJob, SpeechJob
-from shared.wire.messages import Acknowledge, Cancel, Drain, EngineStats, Replay, WorkerState
+from shared.wire.messages import Acknowledge, Cancel, Drain, EngineStats, Replay
 from shared.wire.payloads import Done, Failed, Started, Tokens
+from shared.wire.supervision import WorkerState
 from shared.wire.transport import Endpoints
 from tests.support.router.router_end import PATIENCE_S, RouterEnd
 from workers.engine import EngineInfo

@@ -10,16 +10,8 @@ import zmq
 
 from shared.logs.output import dropped_lines
 from shared.wire.codec import Decoder, WireError, encode
-from shared.wire.messages import (
-    CONTROL_MESSAGES,
-    HEARTBEAT_TOPIC,
-    HEARTBEATS,
-    ROSTER_TOPIC,
-    ControlMessage,
-    Heartbeat,
-    Roster,
-    WorkerStatus,
-)
+from shared.wire.messages import HEARTBEAT_TOPIC, HEARTBEATS, ROSTER_TOPIC, Heartbeat
+from shared.wire.supervision import CONTROL_MESSAGES, ControlMessage, Roster, WorkerStatus
 from shared.wire.transport import Binding, Endpoints, SocketReader, open_socket
 
 log = logging.getLogger("nexa.supervisor")

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
-from shared.wire.messages import WorkerState
+from shared.wire.supervision import WorkerState
 
 log = logging.getLogger("nexa.supervisor")
 

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, assert_never
 
-from shared.wire.messages import DrainWorker, Order, RestartWorkers
+from shared.wire.supervision import DrainWorker, Order, RestartWorkers
 from workers.supervisor.replica import Replica
 
 END_MARGIN_S = 5.0

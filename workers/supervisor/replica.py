@@ -12,7 +12,8 @@ from enum import Enum, auto
 from shared.kinds import JobKind, max_step_s
 from shared.settings import ModelSettings
 from shared.states import move
-from shared.wire.messages import ENDED_STATES, WORKER_MOVES, Heartbeat, WorkerState, WorkerStatus
+from shared.wire.messages import Heartbeat
+from shared.wire.supervision import ENDED_STATES, WORKER_MOVES, WorkerState, WorkerStatus
 from workers.supervisor.hangs import HangWatch
 from workers.supervisor.placing.placer import Exit, PlacedWorker, PlacementError, Placer, WorkerSpec
 from workers.supervisor.restarts import RestartPolicy

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from shared.wire.messages import RouterAlive
+from shared.wire.supervision import RouterAlive
 from workers.supervisor.processes.exits import MemoryFigures, explain_exit
 from workers.supervisor.processes.process import ChildProcess, Command, LineSink
 

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from shared.settings import ServerSettings
 from shared.signals import has_terminal
-from shared.wire.messages import HEARTBEAT_INTERVAL_S, ControlMessage, Heartbeat, RouterAlive, WorkerState
+from shared.wire.messages import HEARTBEAT_INTERVAL_S, Heartbeat
 from shared.wire.run_folder import NoRunFolder, restore_run_folder
+from shared.wire.supervision import ControlMessage, RouterAlive, WorkerState
 from shared.wire.transport import Endpoints
 from workers.supervisor.bus import SupervisorBus
 from workers.supervisor.display import Display, WorkerLine, announcement, summary

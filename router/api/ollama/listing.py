@@ -21,7 +21,7 @@ from shared.gguf.ggml_types import GGML_TYPES
 from shared.gguf.tensors import TensorInfo
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
-from shared.wire.messages import WorkerState
+from shared.wire.supervision import WorkerState
 
 router = APIRouter(tags=["ollama"])
 shown_router = APIRouter(route_class=UntypedJsonRoute, tags=["ollama"])

@@ -11,7 +11,7 @@ from router.jobs.workers.rows import WorkerRow
 from router.schemas.server.status import MEDIA, Medium, ModelState, ModelStatus
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
-from shared.wire.messages import WorkerState
+from shared.wire.supervision import WorkerState
 
 _STATES: dict[WorkerState, ModelState] = {
     WorkerState.READY: ModelState.READY,

@@ -6,7 +6,7 @@ from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.rows import WorkerRow
 from router.jobs.workers.table import WorkerTable
-from shared.wire.messages import DrainWorker, RestartWorkers, WorkerState
+from shared.wire.supervision import DrainWorker, RestartWorkers, WorkerState
 
 _UNAVAILABLE = frozenset({WorkerState.DRAINING, WorkerState.DRAINED, WorkerState.FAILED})
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from router.jobs.workers.rows import WorkerRow
-from shared.wire.messages import ENDED_STATES, WorkerState
+from shared.wire.supervision import ENDED_STATES, WorkerState
 
 MAX_EVENTS = 200
 """Changes that are kept; the oldest go first."""

@@ -17,12 +17,11 @@ from shared.wire.messages import (
     REPLAYS,
     ROSTER_TOPIC,
     BusMessage,
-    Order,
     Replayed,
-    RouterAlive,
     RouterMessage,
     router_topic,
 )
+from shared.wire.supervision import Order, RouterAlive
 from shared.wire.transport import Binding, Endpoints, SocketReader, open_socket
 
 log = logging.getLogger("nexa.router.link")

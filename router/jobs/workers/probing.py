@@ -12,7 +12,8 @@ import time
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
-from shared.wire.messages import Probe, ProbeEcho, WorkerState
+from shared.wire.messages import Probe, ProbeEcho
+from shared.wire.supervision import WorkerState
 
 PROBE_INTERVAL_S = 0.2
 """Minimum time between two probes of a worker."""

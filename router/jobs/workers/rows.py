@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from router.jobs.workers.worker import Worker
-from shared.wire.messages import EngineStats, WorkerState, WorkerStatus
+from shared.wire.messages import EngineStats
+from shared.wire.supervision import WorkerState, WorkerStatus
 
 MAX_LINES = 3
 """Lines of a worker's output shown in an error. Its row has more."""

@@ -6,7 +6,8 @@ import time
 
 from router.jobs.workers.rows import WorkerRow, reason, row_of
 from router.jobs.workers.worker import Worker
-from shared.wire.messages import ENDED_STATES, Heartbeat, Roster, WorkerState, WorkerStatus
+from shared.wire.messages import Heartbeat
+from shared.wire.supervision import ENDED_STATES, Roster, WorkerState, WorkerStatus
 
 HEARTBEAT_TIMEOUT_S = 5.0
 """A worker without a heartbeat for this long counts as lost."""

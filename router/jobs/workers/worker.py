@@ -10,7 +10,8 @@ from router.jobs.blame.record import Doubt
 from router.jobs.job import Job
 from router.jobs.workers.prefix import PrefixMemory
 from shared.kinds import spec_of
-from shared.wire.messages import Heartbeat, WorkerState
+from shared.wire.messages import Heartbeat
+from shared.wire.supervision import WorkerState
 
 BEGINNING_S = 5.0
 """A job that its worker has survived for so long no longer keeps other jobs in doubt away, nor, on trial, new ones.

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -56,6 +56,8 @@ def test_any_body_is_answered_or_refused(path: str) -> None:
 
     @settings(max_examples=150, deadline=None)
     @given(bodies(path) | json_values)
+    @example({"messages": [{"role": "user", "content": "a"}], "prompt": "a"})
+    @example([])
     def check(body: Any) -> None:
         seen.add(answered_or_refused(broker, path, (TextJob,), content=json.dumps(body), headers=JSON))
 

@@ -20,7 +20,8 @@ from router.jobs.workers.table import WorkerTable
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Cancel, WorkerState
+from shared.wire.messages import Cancel
+from shared.wire.supervision import WorkerState
 from shared.wire.transport import Endpoints
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, run, tokens
 

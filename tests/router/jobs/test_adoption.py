@@ -7,8 +7,9 @@ import asyncio
 from router.jobs.job import Job, JobRequest, JobState
 from shared.wire.codec import encode
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Cancel, Orphan, Replay, Submit, WorkerState
+from shared.wire.messages import Cancel, Orphan, Replay, Submit
 from shared.wire.payloads import Tokens
+from shared.wire.supervision import WorkerState
 from shared.wire.work import unpack
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 from tests.support.workers.worker_end import WorkerEnd

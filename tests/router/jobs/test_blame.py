@@ -7,8 +7,8 @@ from dataclasses import replace
 from router.jobs.blame.record import Death
 from router.jobs.job import Job, JobState
 from router.jobs.limits import UserLimits
-from shared.wire.messages import ENDED_STATES, Roster, WorkerState, WorkerStatus
 from shared.wire.payloads import Done, Failed, Started
+from shared.wire.supervision import ENDED_STATES, Roster, WorkerState, WorkerStatus
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 from tests.support.workers.worker_end import WorkerEnd
 

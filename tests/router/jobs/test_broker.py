@@ -13,8 +13,9 @@ from router.jobs.workers.link import RouterLink
 from router.schemas.errors import ApiError
 from shared.kinds import JobKind
 from shared.wire.jobs import ImageJob, Sampling, TextJob
-from shared.wire.messages import Acknowledge, Cancel, Probe, WorkerState
+from shared.wire.messages import Acknowledge, Cancel, Probe
 from shared.wire.payloads import Failed, Started, Tokens
+from shared.wire.supervision import WorkerState
 from shared.wire.work import PackedWork
 from tests.support.router.broker_server import DONE, SMOL, STARTED, BrokerServer, collect, run, serving, tokens
 from tests.support.workers.worker_end import WorkerEnd

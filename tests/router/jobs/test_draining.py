@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from router.jobs.blame.record import Doubt
 from shared.settings import ServerSettings
-from shared.wire.messages import Cancel, WorkerState
+from shared.wire.messages import Cancel
 from shared.wire.payloads import Started
+from shared.wire.supervision import WorkerState
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 from tests.support.router.fake_broker import MODEL
 

@@ -9,8 +9,9 @@ import pytest
 
 from router.jobs.failover import MAX_REQUEUES, retry_wait_s
 from router.jobs.job import JobState
-from shared.wire.messages import Cancel, Replayed, ReportAnswer, WorkerState
+from shared.wire.messages import Cancel, Replayed, ReportAnswer
 from shared.wire.payloads import Failed, Started
+from shared.wire.supervision import WorkerState
 from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
 
 

@@ -22,8 +22,8 @@ from shared.models.recognition import inspect_model
 from shared.models.source import HubSource, looks_like_path
 from shared.settings import ServerSettings
 from shared.settings.loading import load_options
-from shared.wire.messages import WorkerState
 from shared.wire.payloads import Done, Tokens
+from shared.wire.supervision import WorkerState
 from tests.support.models.gguf_builder import build_gguf
 from tests.support.router.router_end import RouterEnd
 from tests.support.toy_engine import TOY

@@ -14,17 +14,9 @@ from hypothesis import strategies as st
 
 from shared.wire.codec import MAX_FRAME_BYTES, PROTOCOL_VERSION, Decoder, WireError, encode
 from shared.wire.jobs import TextJob
-from shared.wire.messages import (
-    CONTROL_MESSAGES,
-    RETIRED_CODES,
-    ROUTER_MESSAGES,
-    Cancel,
-    Drain,
-    Event,
-    Roster,
-    Step,
-)
+from shared.wire.messages import RETIRED_CODES, ROUTER_MESSAGES, Cancel, Drain, Event, Step
 from shared.wire.payloads import Done, Failed, FinishReason, Progress, Started, Tokens, ToolCallDelta
+from shared.wire.supervision import CONTROL_MESSAGES, Roster
 from shared.wire.work import unpack
 from tests.support.wire import CODED_TYPES, type_code
 

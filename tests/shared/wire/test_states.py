@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from shared.wire.messages import WORKER_MOVES, WorkerState
+from shared.wire.supervision import WORKER_MOVES, WorkerState
 
 
 def test_every_state_of_a_worker_is_in_the_table_and_can_be_reached() -> None:

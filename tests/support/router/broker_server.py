@@ -16,8 +16,9 @@ from router.jobs.job import Job, JobRequest
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Probe, WorkerState
+from shared.wire.messages import Probe
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
+from shared.wire.supervision import WorkerState
 from shared.wire.transport import Endpoints
 from tests.support.workers.worker_end import WorkerEnd
 

@@ -8,7 +8,8 @@ from router.jobs.job import Job, JobRequest
 from router.jobs.workers.prefix import Cut
 from router.jobs.workers.worker import Worker
 from shared.wire.jobs import TextJob
-from shared.wire.messages import EngineStats, Heartbeat, WorkerState
+from shared.wire.messages import EngineStats, Heartbeat
+from shared.wire.supervision import WorkerState
 
 
 def beat(worker_id: str, name: str = "smol-0", state: WorkerState = WorkerState.READY, slots: int = 8) -> Heartbeat:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 
-from shared.wire.messages import EngineStats, Heartbeat, WorkerState
+from shared.wire.messages import EngineStats, Heartbeat
+from shared.wire.supervision import WorkerState
 from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
 
 KILLED = Exit("killed")

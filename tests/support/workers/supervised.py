@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from shared.wire.messages import WorkerState
+from shared.wire.supervision import WorkerState
 from tests.support.workers.stand_ins.server import StandInLaunch, build_supervisor
 from workers.supervisor.replica import WorkerLimits
 from workers.supervisor.supervisor import Supervisor

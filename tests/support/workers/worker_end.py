@@ -27,14 +27,12 @@ from shared.wire.messages import (
     Replay,
     Replayed,
     ReportAnswer,
-    Roster,
     Step,
     Submit,
-    WorkerState,
-    WorkerStatus,
     router_topic,
 )
 from shared.wire.payloads import Payload
+from shared.wire.supervision import Roster, WorkerState, WorkerStatus
 from shared.wire.transport import Endpoints, SocketReader, open_socket
 from shared.wire.work import unpack
 

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from shared.wire.codec import encode
 from shared.wire.jobs import Sampling, TextJob
-from shared.wire.messages import Cancel, Drain, Replayed, Roster, Submit
+from shared.wire.messages import Cancel, Drain, Replayed, Submit
 from shared.wire.payloads import Failed, Started, Tokens
+from shared.wire.supervision import Roster
 from tests.support.router.router_end import RouterEnd
 from tests.support.workers.linked_worker import DONE, LinkedWorker, begin, emit_three
 

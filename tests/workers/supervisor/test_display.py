@@ -9,7 +9,7 @@ from rich.console import Console
 
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
-from shared.wire.messages import WorkerState
+from shared.wire.supervision import WorkerState
 from workers.supervisor.display import LiveDisplay, LogDisplay, WorkerLine, announcement
 from workers.supervisor.processes.output import LineForwarder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from shared.wire.messages import RestartWorkers
+from shared.wire.supervision import RestartWorkers
 from workers.supervisor.orders import Orders
 
 

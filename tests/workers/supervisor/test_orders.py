@@ -8,7 +8,7 @@ from pathlib import Path
 import zmq
 
 from shared.wire.codec import encode
-from shared.wire.messages import DrainWorker, RestartWorkers, WorkerState
+from shared.wire.supervision import DrainWorker, RestartWorkers, WorkerState
 from shared.wire.transport import Endpoints, open_socket
 from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import pids, ready_with_router, running, until

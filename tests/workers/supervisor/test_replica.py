@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from shared.wire.messages import WorkerState
+from shared.wire.supervision import WorkerState
 from tests.support.workers.memory_placer import KILLED, MemoryPlacer, MemoryWorker
 from tests.support.workers.supervised import until
 from workers.supervisor.placing.placer import Exit, WorkerSpec

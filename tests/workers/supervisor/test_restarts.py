@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.wire.messages import WORKER_MOVES, WorkerState
+from shared.wire.supervision import WORKER_MOVES, WorkerState
 from workers.supervisor.restarts import RestartPolicy
 
 

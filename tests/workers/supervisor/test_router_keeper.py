@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.wire.messages import RouterAlive
+from shared.wire.supervision import RouterAlive
 from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import until
 from workers.supervisor.router_keeper import SILENCE_S, START_S, RouterKeeper

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from shared.interpreter import child_environment
-from shared.wire.messages import WorkerState
+from shared.wire.supervision import WorkerState
 from tests.support.workers.stand_ins import server as stand_in_server
 from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import TIMEOUT_S, lives, pids, ready_with_router, running, until, wait_until

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 
 from shared import exit_codes
 from shared.devices import DeviceAssignment
-from shared.wire.messages import Heartbeat, WorkerState
+from shared.wire.messages import Heartbeat
+from shared.wire.supervision import WorkerState
 from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
 from workers.supervisor.processes.exits import MemoryFigures, explain_exit, is_hopeless
 from workers.supervisor.processes.process import ChildProcess, Command, LineSink

@@ -12,7 +12,7 @@ import pytest
 import zmq
 
 from router.jobs.refusals import RefusalReason, Refused
-from shared.wire.messages import (
+from shared.wire.supervision import (
     CONTROL_MESSAGES,
     DrainWorker,
     RestartWorkers,

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from router.jobs.job import Job, JobRequest
 from router.jobs.workers.table import HEARTBEAT_TIMEOUT_S, WorkerTable
 from shared.wire.jobs import TextJob
-from shared.wire.messages import Roster, WorkerState, WorkerStatus
+from shared.wire.supervision import Roster, WorkerState, WorkerStatus
 from tests.support.router.workers import beat
 
 READY = WorkerState.READY

@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from router.jobs.workers.table import WorkerTable
-from shared.wire.messages import EngineStats, WorkerState
+from shared.wire.messages import EngineStats
+from shared.wire.supervision import WorkerState
 from tests.support.router.workers import beat, worker_with
 
 

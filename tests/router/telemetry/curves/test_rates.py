@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from router.telemetry.curves.rates import TokenRates, WorkerRates
-from shared.wire.messages import EngineStats, Heartbeat, WorkerState
+from shared.wire.messages import EngineStats, Heartbeat
+from shared.wire.supervision import WorkerState
 
 
 def beat(at_s: float, generated: int, prompt: int = 0, cached: int = 0, name: str = "smol/0") -> Heartbeat:

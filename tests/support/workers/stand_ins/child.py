@@ -18,16 +18,8 @@ import zmq
 from shared import exit_codes
 from shared.parent import die_with_parent
 from shared.wire.codec import encode
-from shared.wire.messages import (
-    BUS_MESSAGES,
-    HEARTBEAT_TOPIC,
-    ROSTER_TOPIC,
-    EngineStats,
-    Heartbeat,
-    Roster,
-    RouterAlive,
-    WorkerState,
-)
+from shared.wire.messages import BUS_MESSAGES, HEARTBEAT_TOPIC, ROSTER_TOPIC, EngineStats, Heartbeat
+from shared.wire.supervision import Roster, RouterAlive, WorkerState
 from shared.wire.transport import Endpoints, open_socket
 
 BEAT_S = 0.05

@@ -9,7 +9,8 @@ import pytest
 
 from shared import exit_codes
 from shared.devices import DeviceAssignment
-from shared.wire.messages import EngineStats, Heartbeat, WorkerState
+from shared.wire.messages import EngineStats, Heartbeat
+from shared.wire.supervision import WorkerState
 from workers.supervisor.placing.local import LocalPlacer, LocalWorker
 from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
 from workers.supervisor.processes.process import Command
