@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -115,6 +115,13 @@ def _assignment(threads: int, gpus: list[Gpu], wanted: int) -> DeviceAssignment:
     # The UUID names the same GPU to CUDA and NVML, whose default orders differ.
     visible = ",".join(gpu.uuid for gpu in gpus)
     return DeviceAssignment(tuple(gpu.index for gpu in gpus), threads, {"CUDA_VISIBLE_DEVICES": visible})
+
+
+def assignment_on(devices: Iterable[str], threads: int, source: GpuSource | None = None) -> DeviceAssignment:
+    """The devices with these names (``cpu``, ``cuda:0``, …) for one worker, with so many threads."""
+    wanted = {int(device.removeprefix("cuda:")) for device in devices if device.startswith("cuda:")}
+    gpus = [gpu for gpu in visible_gpus(source or Nvml()) if gpu.index in wanted] if wanted else []
+    return _assignment(threads, gpus, len(gpus))
 
 
 def visible_gpus(source: GpuSource) -> list[Gpu]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import sys
@@ -12,7 +13,8 @@ from shared import exit_codes
 from shared.logs.output import drain_output
 from shared.logs.setup import open_log
 from shared.parent import die_with_parent, started_by_supervisor
-from shared.settings import ServerSettings
+from shared.settings import ModelSettings, ServerSettings
+from shared.settings.run import MODEL_VARIABLE
 from shared.wire.transport import Endpoints
 from workers.engine import EngineLoadError, WorkerMustEnd, build_engine
 from workers.runtime import WorkerRuntime
@@ -26,10 +28,10 @@ def main(arguments: list[str] | None = None) -> int:
     die_with_parent()
     settings = ServerSettings.load(options.settings)
     open_log(settings.log_format, process=options.worker_name, own_pipe=started_by_supervisor())
-    model = next(model for model in settings.models if model.name == options.model)
+    model = _model(settings, options.model)
     try:
         runtime = WorkerRuntime(
-            engine=build_engine(model, options.threads, options.device),
+            engine=build_engine(model, model.threads or options.threads, options.device),
             worker_id=options.worker_id,
             worker_name=options.worker_name,
             model=model.name,
@@ -46,6 +48,15 @@ def main(arguments: list[str] | None = None) -> int:
         drain_output()
         os._exit(exit_codes.REPLACE)
     return 0
+
+
+def _model(settings: ServerSettings, name: str) -> ModelSettings:
+    """The settings of the worker's model: those that the supervisor hands over, else those of the run."""
+    ordered = os.environ.get(MODEL_VARIABLE)
+    if ordered:
+        # Paths may hold bytes that model_validate_json refuses.
+        return ModelSettings.model_validate(json.loads(ordered))
+    return next(model for model in settings.models if model.name == name)
 
 
 def _parser() -> argparse.ArgumentParser:

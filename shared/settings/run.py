@@ -14,6 +14,9 @@ from pydantic import Field
 from shared.settings.model import ModelSettings, SingleModelOptions
 from shared.settings.server import ServerOptions
 
+MODEL_VARIABLE = "NEXA_WORKER_MODEL"
+"""The environment variable with the settings of a worker's model as JSON, where the run's settings do not have them."""
+
 _DESCRIPTORS = Path("/dev/fd")
 
 

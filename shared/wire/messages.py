@@ -195,8 +195,8 @@ class Heartbeat(Struct, tag=13, frozen=True):
     ``worker_id`` is unique to one worker process; ``worker_name`` (model and index) stays the same over restarts.
     ``busy_s`` is how long the current step has been running, 0 without work. ``loading`` is a fraction. ``sent_at_s``
     is a time of the machine's monotonic clock, which its processes share. ``dropped_lines`` are the lines of the log
-    that the worker could not write. ``memory_bytes`` is main memory, ``device_memory_bytes`` that of the GPUs, 0 where it
-    is not known. ``translates``: whether its model turns speech into English. ``thinks``:
+    that the worker could not write. ``memory_bytes`` is main memory, ``device_memory_bytes`` that of the GPUs, 0 where
+    it is not known. ``translates``: whether its model turns speech into English. ``thinks``:
     whether it may think before it answers a chat.
     """
 

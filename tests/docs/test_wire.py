@@ -7,7 +7,7 @@ import re
 import typing
 from typing import Any
 
-from shared.wire import messages
+from shared.wire import messages, supervision
 from shared.wire.codec import PROTOCOL_VERSION, Struct
 from shared.wire.jobs import Work
 from shared.wire.messages import HEARTBEAT_TOPIC, RETIRED_CODES, ROSTER_TOPIC, router_topic
@@ -44,7 +44,7 @@ def test_every_code_is_documented_with_its_message_and_fields() -> None:
 
 def test_each_table_holds_the_messages_of_its_socket() -> None:
     documented = [{names(row[1])[0] for row in rows(table)} for table in MESSAGE_TABLES]
-    unions = (messages.RouterMessage, messages.Replayed, messages.BusMessage, messages.ControlMessage, Payload, Work)
+    unions = (messages.RouterMessage, messages.Replayed, messages.BusMessage, supervision.ControlMessage, Payload, Work)
     assert documented == [members(union) for union in unions]
 
 

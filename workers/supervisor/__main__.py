@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from shared.devices import DeviceAssignment, assign
+from shared.devices import DeviceAssignment, assign, usable_cores
 from shared.logs.setup import open_log
 from shared.settings import ServerSettings
 from shared.settings.run import SettingsFile
@@ -21,10 +21,11 @@ from shared.signals import ignore_stray_signals
 from workers.supervisor.commands import router_command, worker_command
 from workers.supervisor.display import open_display
 from workers.supervisor.listener import CannotListen, open_listener
+from workers.supervisor.placing.budgets import device_budgets
 from workers.supervisor.placing.local import LocalPlacer
 from workers.supervisor.placing.needs import needs_of
 from workers.supervisor.processes.output import LineForwarder
-from workers.supervisor.replica import worker_names
+from workers.supervisor.replicas.limits import worker_names
 from workers.supervisor.service_manager import ServiceManager
 from workers.supervisor.supervisor import Supervisor
 
@@ -55,14 +56,27 @@ def main(arguments: list[str] | None = None) -> int:
 async def _serve(settings: ServerSettings, file: SettingsFile, listeners: Sequence[socket.socket]) -> int:
     on_line = LineForwarder(settings.log_format)
     router = partial(router_command, file, [listener.fileno() for listener in listeners])
-    placer = LocalPlacer(partial(worker_command, file), _assignments(settings), on_line)
+    assignments = _assignments(settings)
+    share = max(1, usable_cores() // max(1, len(assignments)))
+    placer = LocalPlacer(partial(worker_command, file), assignments, on_line, share)
     display, manager = open_display(settings.log_format), ServiceManager.of_environment(os.environ)
-    return await Supervisor(settings, listeners, router, placer, display, on_line, service_manager=manager).run()
+    supervisor = Supervisor(
+        settings,
+        listeners,
+        router,
+        placer,
+        display,
+        on_line,
+        service_manager=manager,
+        budgets=device_budgets(settings.memory_budget),
+    )
+    return await supervisor.run()
 
 
 def _assignments(settings: ServerSettings) -> dict[str, DeviceAssignment]:
-    """A device for each worker, by name."""
-    needs = {name: needs_of(model) for model in settings.models for name in worker_names(model)}
+    """A device for each worker that starts with the server, by name."""
+    at_start = [model for model in settings.models if model.load == "start"]
+    needs = {name: needs_of(model) for model in at_start for name in worker_names(model)}
     return dict(zip(needs, assign(list(needs.values())), strict=True))
 
 

@@ -11,7 +11,7 @@ import zmq
 from shared.logs.output import dropped_lines
 from shared.wire.codec import Decoder, WireError, encode
 from shared.wire.messages import HEARTBEAT_TOPIC, HEARTBEATS, ROSTER_TOPIC, Heartbeat
-from shared.wire.supervision import CONTROL_MESSAGES, ControlMessage, Roster, WorkerStatus
+from shared.wire.supervision import CONTROL_MESSAGES, ControlMessage, DeviceBudget, Roster, WorkerStatus
 from shared.wire.transport import Binding, Endpoints, SocketReader, open_socket
 
 log = logging.getLogger("nexa.supervisor")
@@ -43,9 +43,9 @@ class SupervisorBus:
             _reader(self._control, CONTROL_MESSAGES, on_control),
         ]
 
-    def publish(self, workers: Sequence[WorkerStatus]) -> None:
-        """Publish the roster of ``workers``."""
-        self._rosters.send_multipart([ROSTER_TOPIC, encode(Roster(list(workers), dropped_lines()))])
+    def publish(self, workers: Sequence[WorkerStatus], budgets: Sequence[DeviceBudget] = ()) -> None:
+        """Publish the roster of ``workers``, and the budgets of memory."""
+        self._rosters.send_multipart([ROSTER_TOPIC, encode(Roster(list(workers), dropped_lines(), list(budgets)))])
 
     def keep_bound(self) -> None:
         """Bind again what has lost its file."""

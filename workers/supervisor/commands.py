@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from shared.devices import DeviceAssignment
 from shared.interpreter import child_environment, module_command
-from shared.settings.run import SettingsFile
+from shared.settings.run import MODEL_VARIABLE, SettingsFile
 from workers.supervisor.placing.placer import WorkerSpec
 from workers.supervisor.processes.process import Command
 
@@ -33,4 +33,7 @@ def worker_command(settings: SettingsFile, spec: WorkerSpec, assignment: DeviceA
         *("--threads", str(assignment.threads)),
         *("--device", assignment.device),
     ]
-    return Command(module_command("workers", *arguments), child_environment() | assignment.env, settings.descriptors)
+    environment = child_environment() | assignment.env
+    if spec.settings:
+        environment[MODEL_VARIABLE] = spec.settings.decode()
+    return Command(module_command("workers", *arguments), environment, settings.descriptors)

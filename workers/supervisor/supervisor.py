@@ -15,9 +15,9 @@ from pathlib import Path
 
 from shared.settings import ServerSettings
 from shared.signals import has_terminal
-from shared.wire.messages import HEARTBEAT_INTERVAL_S, Heartbeat
+from shared.wire.messages import HEARTBEAT_INTERVAL_S
 from shared.wire.run_folder import NoRunFolder, restore_run_folder
-from shared.wire.supervision import ControlMessage, RouterAlive, WorkerState
+from shared.wire.supervision import ControlMessage, DeviceBudget, RouterAlive, WorkerState
 from shared.wire.transport import Endpoints
 from workers.supervisor.bus import SupervisorBus
 from workers.supervisor.display import Display, WorkerLine, announcement, summary
@@ -27,7 +27,9 @@ from workers.supervisor.placing.placer import Placer
 from workers.supervisor.processes.exits import CANNOT_BE_LOADED
 from workers.supervisor.processes.process import Command, LineSink
 from workers.supervisor.reload import restart_on_change
-from workers.supervisor.replica import Replica, WorkerLimits, worker_names
+from workers.supervisor.replicas.fleet import Fleet
+from workers.supervisor.replicas.limits import WorkerLimits
+from workers.supervisor.replicas.replica import Replica
 from workers.supervisor.router_keeper import RouterKeeper
 from workers.supervisor.service_manager import ServiceManager
 
@@ -56,6 +58,7 @@ class Supervisor:
         on_line: called with each line of the router's output.
         limits: when a worker counts as hung, and how restarts are spaced.
         service_manager: is told how the server is.
+        budgets: the memory of each device that models may take together.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Supervisor:
         on_line: LineSink,
         limits: WorkerLimits | None = None,
         service_manager: ServiceManager | None = None,
+        budgets: Sequence[DeviceBudget] = (),
     ) -> None:
         self._settings = settings
         self._folder = Path(settings.run_folder)
@@ -82,13 +86,16 @@ class Supervisor:
         self._end: asyncio.Future[_End] = asyncio.get_running_loop().create_future()
         self._killed_by: int | None = None
         self.router = RouterKeeper(self._router_in_folder, on_line, settings.reload)
-        self.replicas = [
-            Replica(name, model.name, placer, limits or WorkerLimits.of(model.kinds), self._changed)
-            for model in settings.models
-            for name in worker_names(model)
-        ]
-        self._by_name = {replica.name: replica for replica in self.replicas}
-        self._orders = Orders(self.replicas, settings.drain_timeout_s, self._on_task_done)
+        at_start = [model for model in settings.models if model.load == "start"]
+        self._on_demand = [model for model in settings.models if model.load != "start"]
+        self._fleet = Fleet(at_start, placer, limits, self._changed, self._on_task_done)
+        self._budgets = list(budgets)
+        self._orders = Orders(self._fleet, settings.drain_timeout_s, self._on_task_done)
+
+    @property
+    def replicas(self) -> list[Replica]:
+        """All replicas, the first ones first."""
+        return self._fleet.replicas
 
     async def run(self) -> int:
         """Run the server until it is stopped or cannot continue. Returns the exit code."""
@@ -98,9 +105,9 @@ class Supervisor:
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as nohup leaves it
             loop.add_signal_handler(signal.SIGHUP, self._hang_up, has_terminal())
         endpoints = Endpoints.in_folder(self._folder)
-        self._bus = SupervisorBus(endpoints, self._on_heartbeat, self._on_control)
+        self._bus = SupervisorBus(endpoints, self._fleet.heard, self._on_control)
         keepers = [asyncio.create_task(self._keep_router())]
-        keepers += [asyncio.create_task(replica.run()) for replica in self.replicas]
+        self._fleet.start()
         watchers = [asyncio.create_task(self._watch())]
         if self._settings.reload:
             watchers.append(asyncio.create_task(restart_on_change(self.router.restart)))
@@ -109,6 +116,7 @@ class Supervisor:
         try:
             code = await self._shut_down(await self._end)
             await asyncio.gather(*keepers, return_exceptions=True)
+            await self._fleet.join()
         finally:
             for task in watchers:
                 task.cancel()
@@ -129,7 +137,7 @@ class Supervisor:
         if self._killed_by is None:
             log.info("draining: finishing running requests, accepting no new ones")
         clean = await self.router.stop(self._settings.drain_timeout_s + ROUTER_STOP_MARGIN_S)
-        clean = all(await asyncio.gather(*(replica.stop() for replica in self.replicas))) and clean
+        clean = await self._fleet.stop() and clean
         if self._killed_by is not None:
             return 128 + self._killed_by
         if not clean:
@@ -143,12 +151,12 @@ class Supervisor:
 
     async def _watch(self) -> None:
         """Publish the roster and check for processes that hang, periodically."""
-        children: list[RouterKeeper | Replica] = [self.router, *self.replicas]
         watched_at_s = time.monotonic()
         while True:
             await asyncio.sleep(HEARTBEAT_INTERVAL_S)
             now_s = time.monotonic()
             late, watched_at_s = now_s - watched_at_s > 4 * HEARTBEAT_INTERVAL_S, now_s
+            children: list[RouterKeeper | Replica] = [self.router, *self.replicas]
             for child in children:
                 if late:
                     child.forgive()
@@ -174,14 +182,10 @@ class Supervisor:
             return
         self._bus.keep_bound()
 
-    def _on_heartbeat(self, heartbeat: Heartbeat) -> None:
-        replica = self._by_name.get(heartbeat.worker_name)
-        if replica is not None:
-            replica.heard(heartbeat)
-
     def _on_control(self, message: ControlMessage) -> None:
         if isinstance(message, RouterAlive):
             self.router.heard(message)
+            self._check_serving()
         else:
             self._orders.take(message)
 
@@ -192,22 +196,27 @@ class Supervisor:
             return
         self._display.update(self._lines())
         self._report()
-        states = {replica.state for replica in self.replicas}
-        if states == {WorkerState.FAILED}:
-            replica = self.replicas[0]
+        at_start = self._fleet.at_start
+        if at_start and not self._on_demand and {replica.state for replica in self.replicas} == {WorkerState.FAILED}:
+            replica = at_start[0]
             if replica.detail == CANNOT_BE_LOADED:
                 self._fail(f"{replica.name}: {replica.detail}; its log line above says why", [])
             else:
                 self._fail(f"{replica.name}: {replica.detail}", replica.last_lines)
-        elif not self._serving and WorkerState.READY in states <= {WorkerState.READY, WorkerState.FAILED}:
-            self._serving = True
-            ready = {replica.model for replica in self.replicas if replica.state is WorkerState.READY}
-            serving = [model for model in self._settings.models if model.name in ready]
-            settings = self._settings
-            announced = announcement(
-                self._url, serving, settings.key_required, self._ollama_url, page=not settings.no_page
-            )
-            self._display.serving(announced, self._url)
+        self._check_serving()
+
+    def _check_serving(self) -> None:
+        """Announce the server once the models that start with it are loaded; without any, once the router answers."""
+        states = {replica.state for replica in self._fleet.at_start}
+        loaded = WorkerState.READY in states or (not states and self.router.lives)
+        if self._serving or self._end.done() or not loaded or not states <= {WorkerState.READY, WorkerState.FAILED}:
+            return
+        self._serving = True
+        ready = {replica.model for replica in self._fleet.at_start if replica.state is WorkerState.READY}
+        settings = self._settings
+        serving = [model for model in settings.models if model.name in ready or model in self._on_demand]
+        announced = announcement(self._url, serving, settings.key_required, self._ollama_url, page=not settings.no_page)
+        self._display.serving(announced, self._url)
 
     def _lines(self) -> list[WorkerLine]:
         return [WorkerLine(r.name, r.state, r.loading, r.location, r.detail) for r in self.replicas]
@@ -218,7 +227,7 @@ class Supervisor:
             self._service_manager.report(self.router.ready, self.router.lives, summary(self._lines(), self._url))
 
     def _publish(self) -> None:
-        self._bus.publish([replica.status() for replica in self.replicas])
+        self._bus.publish([replica.status() for replica in self.replicas], self._budgets)
 
     def _fail(self, reason: str, last_lines: list[str]) -> None:
         self._display.close()
@@ -243,8 +252,7 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         self.router.kill()
-        for replica in self.replicas:
-            replica.kill()
+        self._fleet.kill()
 
     def _on_task_done(self, task: asyncio.Task[None]) -> None:
         """Stop the server if a task raised: a half-dead supervisor must not go on."""

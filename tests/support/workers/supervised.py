@@ -12,7 +12,7 @@ import psutil
 
 from shared.wire.supervision import WorkerState
 from tests.support.workers.stand_ins.server import StandInLaunch, build_supervisor
-from workers.supervisor.replica import WorkerLimits
+from workers.supervisor.replicas.limits import WorkerLimits
 from workers.supervisor.supervisor import Supervisor
 
 TIMEOUT_S = 20.0

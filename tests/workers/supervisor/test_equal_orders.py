@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from shared.wire.supervision import RestartWorkers
+from shared.wire.supervision import RestartWorkers, WorkerState
+from tests.support.workers.memory_placer import MemoryPlacer
 from workers.supervisor.orders import Orders
+from workers.supervisor.replicas.fleet import Fleet
 
 
 class Stub:
@@ -14,6 +16,7 @@ class Stub:
 
     model = "m"
     detail = ""
+    state = WorkerState.READY
 
     def __init__(self, name: str, go: asyncio.Event, done: list[str], works: bool = True) -> None:
         self.name = name
@@ -25,6 +28,12 @@ class Stub:
         return self._works
 
 
+def fleet_of(*replicas: Any) -> Fleet:
+    fleet = Fleet((), MemoryPlacer(), None, lambda: None, lambda task: None)
+    fleet.by_name = {replica.name: replica for replica in replicas}
+    return fleet
+
+
 def restarted(*orders: list[str], works: bool = True, later: list[str] | None = None) -> list[str]:
     """The restarts that follow from orders that arrive at once, and from one after their end."""
 
@@ -32,7 +41,7 @@ def restarted(*orders: list[str], works: bool = True, later: list[str] | None = 
         event = asyncio.Event()
         done: list[str] = []
         replicas: Any = [Stub(name, event, done, works) for name in ("m/0", "m/1")]
-        taking = Orders(replicas, 1.0, lambda task: None)
+        taking = Orders(fleet_of(*replicas), 1.0, lambda task: None)
         for names in orders:
             taking.take(RestartWorkers(names))
             await asyncio.sleep(0)
@@ -63,7 +72,7 @@ def test_a_failure_does_not_forget_the_orders_that_came_meanwhile() -> None:
         event = asyncio.Event()
         done: list[str] = []
         replica: Any = Stub("m/0", event, done, works=False)
-        taking = Orders([replica], 1.0, lambda task: None)
+        taking = Orders(fleet_of(replica), 1.0, lambda task: None)
         for _ in range(2):
             taking.take(RestartWorkers(["m/0"]))
             await asyncio.sleep(0)

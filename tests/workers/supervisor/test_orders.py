@@ -12,8 +12,8 @@ from shared.wire.supervision import DrainWorker, RestartWorkers, WorkerState
 from shared.wire.transport import Endpoints, open_socket
 from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import pids, ready_with_router, running, until
-from workers.supervisor.replica import WorkerLimits
-from workers.supervisor.restarts import RestartPolicy
+from workers.supervisor.replicas.limits import WorkerLimits
+from workers.supervisor.replicas.restarts import RestartPolicy
 from workers.supervisor.supervisor import Supervisor
 
 

@@ -21,8 +21,8 @@ from shared.wire.supervision import WorkerState
 from tests.support.workers.stand_ins import server as stand_in_server
 from tests.support.workers.stand_ins.server import StandInLaunch
 from tests.support.workers.supervised import TIMEOUT_S, lives, pids, ready_with_router, running, until, wait_until
-from workers.supervisor.replica import WorkerLimits
-from workers.supervisor.restarts import RestartPolicy
+from workers.supervisor.replicas.limits import WorkerLimits
+from workers.supervisor.replicas.restarts import RestartPolicy
 
 
 def start_server(folder: Path, router: str, *workers: str) -> subprocess.Popen[str]:

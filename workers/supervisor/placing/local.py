@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 
 from shared import exit_codes
-from shared.devices import DeviceAssignment
+from shared.devices import DeviceAssignment, assignment_on
 from shared.wire.messages import Heartbeat
 from shared.wire.supervision import WorkerState
 from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
@@ -18,7 +19,8 @@ class LocalPlacer:
 
     Args:
         command: the command line that starts a worker on a device.
-        assignments: the device of each worker, by name.
+        assignments: the devices of the workers that are started with the server, by name.
+        threads: the threads of a worker that is started later, unless its model's options say so.
         on_line: called with each line of a worker's output.
     """
 
@@ -27,10 +29,12 @@ class LocalPlacer:
         command: Callable[[WorkerSpec, DeviceAssignment], Command],
         assignments: Mapping[str, DeviceAssignment],
         on_line: LineSink,
+        threads: int = 1,
     ) -> None:
         self._command = command
         self._assignments = assignments
         self._on_line = on_line
+        self._threads = threads
 
     async def place(self, spec: WorkerSpec) -> LocalWorker:
         """Start a worker's process.
@@ -38,7 +42,7 @@ class LocalPlacer:
         Raises:
             PlacementError: it cannot be started.
         """
-        assignment = self._assignments[spec.worker_name]
+        assignment = assignment_on(spec.memory, self._threads) if spec.memory else self._assignments[spec.worker_name]
         try:
             child = await ChildProcess.spawn(spec.worker_name, self._command(spec, assignment), self._on_line)
         except OSError as error:
@@ -54,6 +58,7 @@ class LocalWorker:
         self._device = device
         self._loading = True
         self._memory_bytes = 0
+        self._killed = False
 
     @property
     def location(self) -> str:
@@ -74,7 +79,12 @@ class LocalWorker:
         """Wait for the process to end and explain its exit code."""
         code = await self._child.wait()
         reason = explain_exit(code, self._loading, MemoryFigures.now(self._memory_bytes))
-        return Exit(reason, hopeless=is_hopeless(code), replace=code == exit_codes.REPLACE)
+        return Exit(
+            reason,
+            hopeless=is_hopeless(code),
+            replace=code == exit_codes.REPLACE,
+            out_of_memory=code == -signal.SIGKILL and not self._killed,
+        )
 
     async def end(self, timeout_s: float) -> bool:
         """SIGTERM, then SIGKILL after ``timeout_s``. Returns whether SIGTERM was enough."""
@@ -82,4 +92,5 @@ class LocalWorker:
 
     def kill(self) -> None:
         """End the process and its children (SIGKILL)."""
+        self._killed = True
         self._child.kill()

@@ -1,12 +1,13 @@
 """The protocol through which the supervisor starts, watches and stops workers, wherever these run.
 
-The state machine of a worker (:mod:`workers.supervisor.replica`), restarts and operators' orders know nothing else.
-Another way of placing workers (another machine, a container, a scheduler) is another :class:`Placer`.
+The state machine of a worker (:mod:`workers.supervisor.replicas.replica`), restarts and operators' orders know nothing
+else. Another way of placing workers (another machine, a container, a scheduler) is another :class:`Placer`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from shared.wire.messages import Heartbeat
@@ -14,11 +15,17 @@ from shared.wire.messages import Heartbeat
 
 @dataclass(frozen=True, slots=True)
 class WorkerSpec:
-    """The worker to start. ``worker_name`` stays the same over restarts, ``worker_id`` is unique to one run."""
+    """The worker to start. ``worker_name`` stays the same over restarts, ``worker_id`` is unique to one run.
+
+    A worker that the router has ordered has the model's ``settings`` as JSON, and the ``memory`` that it may take of
+    each device. One that is started with the server has neither.
+    """
 
     model: str
     worker_name: str
     worker_id: str
+    settings: bytes = b""
+    memory: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +36,13 @@ class Exit:
         reason: one line for the operator.
         hopeless: a worker that ended this way during its first load would do so again.
         replace: the worker ended on purpose and wants a successor without delay.
+        out_of_memory: it probably found too little memory.
     """
 
     reason: str
     hopeless: bool = False
     replace: bool = False
+    out_of_memory: bool = False
 
 
 class PlacementError(Exception):

@@ -22,8 +22,8 @@ from workers.supervisor.placing.local import LocalPlacer
 from workers.supervisor.placing.placer import WorkerSpec
 from workers.supervisor.processes.output import LineForwarder
 from workers.supervisor.processes.process import Command
-from workers.supervisor.replica import WorkerLimits, worker_names
-from workers.supervisor.restarts import RestartPolicy
+from workers.supervisor.replicas.limits import WorkerLimits, worker_names
+from workers.supervisor.replicas.restarts import RestartPolicy
 from workers.supervisor.service_manager import ServiceManager
 from workers.supervisor.supervisor import Supervisor
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from enum import Enum, auto
 
-from shared.kinds import JobKind, max_step_s
-from shared.settings import ModelSettings
 from shared.states import move
 from shared.wire.messages import Heartbeat
 from shared.wire.supervision import ENDED_STATES, WORKER_MOVES, WorkerState, WorkerStatus
-from workers.supervisor.hangs import HangWatch
 from workers.supervisor.placing.placer import Exit, PlacedWorker, PlacementError, Placer, WorkerSpec
-from workers.supervisor.restarts import RestartPolicy
+from workers.supervisor.replicas.hangs import HangWatch
+from workers.supervisor.replicas.limits import WorkerLimits
+from workers.supervisor.replicas.restarts import RestartPolicy
 
 _MAX_REPORTED_LINES = 8
 
@@ -26,31 +24,8 @@ class _Order(Enum):
 
     NONE = auto()
     STAY_OUT = auto()
+    LEAVE = auto()
     COME_BACK = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerLimits:
-    """When a ready worker counts as hung, and how it is stopped and restarted.
-
-    It hangs if no heartbeat came for ``silence_s`` or one step takes longer than ``busy_s``, which depends on the kind
-    of job. A worker that is asked to stop is killed after ``stop_s``.
-    """
-
-    silence_s: float = 10.0
-    busy_s: float = 60.0
-    stop_s: float = 10.0
-    restarts: Callable[[], RestartPolicy] = field(default=RestartPolicy)
-
-    @classmethod
-    def of(cls, kinds: Iterable[JobKind]) -> WorkerLimits:
-        """The limits for a worker that serves ``kinds``."""
-        return cls(busy_s=max_step_s(kinds))
-
-
-def worker_names(model: ModelSettings) -> list[str]:
-    """The names of a model's workers."""
-    return [f"{model.name}/{n}" for n in range(model.workers)]
 
 
 class Replica:
@@ -62,20 +37,34 @@ class Replica:
         placer: starts its workers.
         limits: when a worker counts as hung, and how restarts are spaced.
         on_change: called after each change of state or of loading progress.
+        loaded: whether it starts a worker at once. Otherwise its place is empty until :meth:`load`, and a load that
+            fails is not repeated: the router orders another.
     """
 
     def __init__(
-        self, name: str, model: str, placer: Placer, limits: WorkerLimits, on_change: Callable[[], None]
+        self,
+        name: str,
+        model: str,
+        placer: Placer,
+        limits: WorkerLimits,
+        on_change: Callable[[], None],
+        loaded: bool = True,
     ) -> None:
         self.name = name
         self.model = model
-        self.state = WorkerState.SPAWNING
+        self.loaded_at_start = loaded
+        self.state = WorkerState.SPAWNING if loaded else WorkerState.UNLOADED
+        self._settings = b""
+        self._memory: dict[str, int] = {}
+        self._exits = 0
+        self._out_of_memory = 0
+        self._starved = False
         self.loading = 0.0
         self.detail = ""
         self.last_lines: list[str] = []
         self._placer = placer
         self._limits = limits
-        self._policy = limits.restarts()
+        self._policy = self._restarts_of_load()
         self._on_change = on_change
         self._worker: PlacedWorker | None = None
         self._location = ""
@@ -87,6 +76,7 @@ class Replica:
         self._roused = asyncio.Event()  # ends the pause before the next start
         self._moved = asyncio.Event()  # replaced at each change of state
         self._killed_because = ""
+        self._leaving_because = ""
         self._ready_at_s: float | None = None
         self._hangs = HangWatch(limits.silence_s, limits.busy_s)
 
@@ -104,15 +94,44 @@ class Replica:
         """The replica as the router sees it."""
         lines = self.last_lines[-_MAX_REPORTED_LINES:] if self.state is WorkerState.FAILED else []
         detail = self.detail
-        return WorkerStatus(self.name, self.model, self._worker_id, self.state, self._restarts, detail, lines)
+        return WorkerStatus(
+            self.name,
+            self.model,
+            self._worker_id,
+            self.state,
+            self._restarts,
+            detail,
+            lines,
+            self._memory,
+            self._exits,
+            self._out_of_memory,
+        )
 
     async def run(self) -> None:
         """Keep a worker running until :meth:`stop` or :meth:`kill`. After a drain or failure, wait for a restart."""
+        delay_s: float | None = None
         while not self._stopping:
-            ended = await self._run_once()
-            if not await self._pause(self._after_exit(ended)):
+            if self.state is WorkerState.SPAWNING:
+                delay_s = self._after_exit(await self._run_once())
+            if not await self._pause(delay_s):
                 return
             self._move(WorkerState.SPAWNING)
+
+    def load(self, settings: bytes, memory: dict[str, int]) -> None:
+        """Start a worker in an empty place, with its model's settings as JSON and its memory by device."""
+        if self.state is WorkerState.UNLOADED and self._order is not _Order.COME_BACK:
+            self._settings, self._memory = settings, memory
+            self._order = _Order.COME_BACK
+            self._policy = self._restarts_of_load()
+            self._roused.set()
+
+    async def unload(self, timeout_s: float, reason: str) -> None:
+        """End the worker once its jobs are finished or after ``timeout_s``, and leave its place empty."""
+        if self.state is WorkerState.UNLOADED:
+            return
+        self._order, self._leaving_because = _Order.LEAVE, reason
+        self._roused.set()
+        await self._end_worker(timeout_s)
 
     async def drain(self, timeout_s: float) -> None:
         """End the worker once its jobs are finished or after ``timeout_s``. None follows until :meth:`restart`."""
@@ -191,7 +210,8 @@ class Replica:
         self.loading, self._ready_at_s, self._killed_because = 0.0, None, ""
         self._on_change()
         try:
-            worker = await self._placer.place(WorkerSpec(self.model, self.name, self._worker_id))
+            spec = WorkerSpec(self.model, self.name, self._worker_id, self._settings, self._memory)
+            worker = await self._placer.place(spec)
         except PlacementError as error:
             self.last_lines = []
             return Exit(str(error))
@@ -206,6 +226,7 @@ class Replica:
     def _after_exit(self, ended: Exit) -> float | None:
         """Record an exit. Returns the delay before the next start, None if only an order starts another worker."""
         self.detail = self._killed_because or ended.reason
+        self._exits += 1
         if self._stopping or self._order is not _Order.NONE:
             self._move(WorkerState.EXITED)
             return None
@@ -215,11 +236,34 @@ class Replica:
         first_load = not self._was_ready and self._restarts == 0
         self._move(WorkerState.EXITED)
         if delay_s is None:
-            self.detail = f"given up after {self._policy.failed_starts} failed starts; the last one: {self.detail}"
-        if delay_s is None or (first_load and ended.hopeless):
+            if self._policy.failed_starts > 1:
+                self.detail = f"given up after {self._policy.failed_starts} failed starts; the last one: {self.detail}"
+            self._give_up(ended.out_of_memory)
+            return None
+        if first_load and ended.hopeless:
             self._move(WorkerState.FAILED)
             return None
         return delay_s
+
+    def _give_up(self, out_of_memory: bool) -> None:
+        """Leave the place empty for another attempt, if the first one found too little memory; else it has failed."""
+        self._out_of_memory += out_of_memory
+        again = out_of_memory and not self._starved and not self.loaded_at_start
+        self._starved = out_of_memory
+        if again:
+            self._leave(self.detail)
+        else:
+            self._move(WorkerState.FAILED)
+
+    def _leave(self, reason: str) -> None:
+        self.detail, self._memory = reason, {}
+        self._move(WorkerState.UNLOADED)
+
+    def _restarts_of_load(self) -> RestartPolicy:
+        policy = self._limits.restarts()
+        if not self.loaded_at_start:
+            policy.max_failed_starts = 1
+        return policy
 
     async def _pause(self, delay_s: float | None) -> bool:
         """Wait ``delay_s``, or for an order, before the next start. Returns False if there is no next start."""
@@ -227,6 +271,9 @@ class Replica:
             if self._order is _Order.COME_BACK:
                 self._order = _Order.NONE
                 return True
+            if self._order is _Order.LEAVE:
+                self._order = _Order.NONE
+                self._leave(self._leaving_because)
             if self._order is _Order.STAY_OUT and self.state is WorkerState.EXITED:
                 self.detail = f"drained; start it again with: nexa restart {self.name}"
                 self._move(WorkerState.DRAINED)
@@ -257,6 +304,7 @@ class Replica:
             self._ready_at_s = time.monotonic()
             self._hangs.restart()
             self._was_ready = True
+            self._starved = False
         self._moved.set()
         self._moved = asyncio.Event()
         self._on_change()

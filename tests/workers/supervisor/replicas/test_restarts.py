@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.wire.supervision import WORKER_MOVES, WorkerState
-from workers.supervisor.restarts import RestartPolicy
+from workers.supervisor.replicas.restarts import RestartPolicy
 
 
 def test_delays_double_from_a_fifth_of_a_second_to_one_second() -> None:
@@ -38,8 +38,8 @@ def test_restarting_is_given_up_only_after_five_failed_starts_in_a_row(lives: li
 
 
 def test_what_does_not_run_can_only_be_started_again_and_all_else_can_exit() -> None:
-    at_rest = {WorkerState.DRAINED, WorkerState.FAILED}
+    at_rest = {WorkerState.DRAINED, WorkerState.FAILED, WorkerState.UNLOADED}
     for state in at_rest:
-        assert WORKER_MOVES[state] == {WorkerState.SPAWNING}
+        assert WORKER_MOVES[state] - {WorkerState.UNLOADED} == {WorkerState.SPAWNING}
     for state in set(WorkerState) - at_rest - {WorkerState.EXITED}:
         assert WorkerState.EXITED in WORKER_MOVES[state]

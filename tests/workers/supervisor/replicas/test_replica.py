@@ -12,8 +12,9 @@ from shared.wire.supervision import WorkerState
 from tests.support.workers.memory_placer import KILLED, MemoryPlacer, MemoryWorker
 from tests.support.workers.supervised import until
 from workers.supervisor.placing.placer import Exit, WorkerSpec
-from workers.supervisor.replica import Replica, WorkerLimits
-from workers.supervisor.restarts import RestartPolicy
+from workers.supervisor.replicas.limits import WorkerLimits
+from workers.supervisor.replicas.replica import Replica
+from workers.supervisor.replicas.restarts import RestartPolicy
 
 CRASH = Exit("crashed")
 
