@@ -54,6 +54,7 @@ from router.models.copies import FILE_NAME as FILE_OF_NAMES
 from router.models.copies import CopiedNames
 from router.models.held_pulls import HeldPulls
 from router.models.service import ModelService
+from router.models.watch import watch_models
 from router.storage.folder import file_in
 from router.telemetry.curves.sampler import CurveSampler
 from router.telemetry.request_metrics import RequestMetrics
@@ -180,6 +181,7 @@ class _Parts:
             self.file_keeper.keep_open(),
             self.batch_runner.run(),
             self.sampler.run(),
+            watch_models(self.broker),
         )
         try:
             yield

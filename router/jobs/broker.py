@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from router.jobs.admission import Admission
@@ -20,6 +20,9 @@ from router.jobs.limits import UNLIMITED, UserLimits
 from router.jobs.lines import UserShare
 from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
+from router.jobs.residency.controller import ResidencyController
+from router.jobs.residency.file_sizes import FileSizes
+from router.jobs.residency.needs import NeedsOfModels
 from router.jobs.served import ServedModel, adapter_names, allowed_models, find_model, find_named
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.history import WorkerEvent, WorkerHistory
@@ -49,7 +52,7 @@ STALLED_S = 0.5
 class Broker:
     """Owns every job of one run of the router, from acceptance to its end."""
 
-    def __init__(self, settings: ServerSettings) -> None:
+    def __init__(self, settings: ServerSettings, needs: NeedsOfModels | None = None) -> None:
         self.settings = settings
         router_id = secrets.token_hex(8)
         self._link = link = RouterLink(router_id, Endpoints.in_folder(Path(settings.run_folder)))
@@ -70,6 +73,11 @@ class Broker:
             link,
             is_ready=lambda: self.readiness()[0],
         )
+        self.residency = ResidencyController(
+            lambda: self.settings, workers, self._dispatcher, self._failover, link, needs or FileSizes()
+        )
+        self._rename: Callable[[tuple[ModelSettings, ...]], tuple[ModelSettings, ...]] = lambda models: models
+        self._models = settings.models
         self._history = WorkerHistory()
         self._started_at_s = time.monotonic()
         self._stand_ins: set[str] = set()
@@ -88,7 +96,25 @@ class Broker:
             self._ticker.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._ticker
+        await self.residency.close()
         self._link.close()
+
+    @property
+    def models(self) -> tuple[ModelSettings, ...]:
+        """The served models, without the further names that clients have given them."""
+        return self._models
+
+    def set_models(self, models: tuple[ModelSettings, ...]) -> None:
+        """Serve these models from now on. Jobs of others go on; a worker of theirs leaves when it has none."""
+        self._models = models
+        for model in models:
+            self._dispatcher.lines.add(model.name)
+        self.settings = self.settings.model_copy(update={"models": self._rename(models)})
+
+    def rename_with(self, rename: Callable[[tuple[ModelSettings, ...]], tuple[ModelSettings, ...]]) -> None:
+        """Let ``rename`` give the served models further names, now and whenever they change."""
+        self._rename = rename
+        self.set_models(self._models)
 
     def find_model(self, name: str | None, kind: JobKind, limits: UserLimits = UNLIMITED) -> ModelSettings:
         """Find a served model by name or alias; without a name, the first model of this kind that ``limits`` allow.
@@ -160,11 +186,13 @@ class Broker:
             self._completion.stop(job)
 
     def readiness(self) -> tuple[bool, dict[str, str]]:
-        """Whether every model has a ready worker, and the states of the workers of each model that has none."""
+        """Whether every model that is loaded at the start has a ready worker, and the states of the workers of each of
+        them that has none.
+        """
         missing = {
             model.name: self._workers.missing(model.name)
             for model in self.settings.models
-            if not self._has_ready_worker(model.name)
+            if model.load == "start" and not self._has_ready_worker(model.name)
         }
         return not missing, missing
 
@@ -263,6 +291,7 @@ class Broker:
             self._failover.evacuate(worker)
         for worker in self._workers.silent():
             self._failover.lose(worker, "its heartbeats stopped")
+        self.residency.tick()
         self._prober.probe_all()
         self._link.keep_bound()
         self._history.note(self.workers(), time.monotonic(), time.time())

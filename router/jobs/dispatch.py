@@ -191,6 +191,7 @@ class Dispatcher:
         job.rename()
         self.jobs[job.wire_id] = job
         job.move(JobState.QUEUED)
+        job.queued_at_s = time.monotonic()
 
     def _send(self, job: Job, worker: Worker) -> bool:
         self._submissions += 1

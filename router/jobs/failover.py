@@ -44,8 +44,10 @@ class Failover:
     def lose(self, worker: Worker, why: str) -> None:
         """Remove a dead worker. Its jobs go to others, except one that was alone there because it is on trial."""
         self._workers.remove(worker)
-        self.lost_workers[worker.heartbeat.model] += 1
         jobs = list(worker.jobs.values())
+        if not jobs and self._workers.is_unloaded(worker):
+            return
+        self.lost_workers[worker.heartbeat.model] += 1
         facts = {"worker": worker.heartbeat.worker_name, "reason": why, "jobs": len(jobs)}
         log.warning("worker lost", extra=facts)
         death = Death()

@@ -116,6 +116,7 @@ class Job:
         packed: its work as it is sent.
         history: all payloads so far, of a job with a ticket; None for others, and beyond ``MAX_HISTORY``.
         reserved: whether it was accepted to a reserved place of a full queue.
+        queued_at_s: since when it waits, or has last waited.
         queue_position: place in the queue on acceptance, from 1; 0 if the job started at once.
     """
 
@@ -135,6 +136,7 @@ class Job:
     delivered: int = 0
     audio_s: float = 0.0
     created_at_s: float = field(default_factory=time.monotonic)
+    queued_at_s: float = field(default_factory=time.monotonic)
     dispatched_at_s: float | None = None
     first_token_at_s: float | None = None
     ended_at_s: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,10 @@ from enum import StrEnum
 BETWEEN_NAMES = ","
 """What stands between names of models; no name has one."""
 MAX_MODEL_NAMES = 100
+MAX_CONSUMERS = 1000
+"""Users whose consumption is remembered; the least is forgotten first."""
+FORGET_S = 300.0
+"""After this time, half of what a user has consumed is forgotten."""
 MAX_MODEL_NAME_LENGTH = 256
 
 
@@ -60,9 +65,10 @@ def model_names(names: Sequence[str]) -> tuple[str, ...]:
 
 
 class UserTally:
-    """Counts each user's waiting and running jobs, over all models."""
+    """Counts each user's waiting and running jobs, and what they have cost lately, over all models."""
 
     def __init__(self) -> None:
+        self._consumed: dict[str, tuple[float, float]] = {}
         self._queued: Counter[str] = Counter()
         self._running: Counter[str] = Counter()
 
@@ -73,6 +79,19 @@ class UserTally:
     def running(self, user: str) -> int:
         """The number of the user's jobs that workers have."""
         return self._running.get(user, 0)
+
+    def consumed(self, user: str) -> float:
+        """What the user's jobs have cost lately, in the unit of :mod:`shared.costs`: half of it is forgotten each time
+        that ``FORGET_S`` has passed.
+        """
+        cost, noted_s = self._consumed.get(user, (0.0, 0.0))
+        return float(cost * 0.5 ** ((time.monotonic() - noted_s) / FORGET_S))
+
+    def charge(self, user: str, cost: float) -> None:
+        """Add to what the user's jobs have cost."""
+        if user not in self._consumed and len(self._consumed) >= MAX_CONSUMERS:
+            self._consumed.pop(min(self._consumed, key=self.consumed))
+        self._consumed[user] = self.consumed(user) + cost, time.monotonic()
 
     def may_run(self, user: str, limits: UserLimits) -> bool:
         """Whether one more job of this user may run."""

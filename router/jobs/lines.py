@@ -38,10 +38,15 @@ class Lines:
     """The lines of all models."""
 
     def __init__(self, models: Iterable[str]) -> None:
-        tallies = (UserTally(), UserTally())
-        self._of_model = {
-            model: tuple(JobLine(tally, FairQueue(tally), ServiceRate()) for tally in tallies) for model in models
-        }
+        self._tallies = (UserTally(), UserTally())
+        self._of_model: dict[str, tuple[JobLine, ...]] = {}
+        for model in models:
+            self.add(model)
+
+    def add(self, model: str) -> None:
+        """Make the lines of a model, unless they are there."""
+        if model not in self._of_model:
+            self._of_model[model] = tuple(JobLine(tally, FairQueue(tally), ServiceRate()) for tally in self._tallies)
 
     @property
     def models(self) -> list[str]:

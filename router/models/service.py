@@ -53,7 +53,6 @@ class ModelService:
 
     def __init__(self, broker: Broker, copies: CopiedNames, open_store: Callable[[], ModelStore] = ModelStore) -> None:
         self._broker = broker
-        self._models = broker.settings.models
         self._copies = copies
         self._open_store = open_store
         self._pulls = Pulls()
@@ -112,7 +111,7 @@ class ModelService:
         return [(model, self._served_from(model)) for model in found]
 
     def _served_from(self, stored: InstalledModel) -> str | None:
-        for model in self._models:
+        for model in self._broker.models:
             if model.path and Path(model.path).is_relative_to(stored.folder):
                 return model.name
         return None
@@ -127,7 +126,7 @@ class ModelService:
             StorageError, sqlite3.Error, OSError: it cannot be stored.
         """
         name = without_latest(name)
-        owner = find_named(self._models, name)
+        owner = find_named(self._broker.models, name)
         if owner is not None and owner.name == model.name:
             return
         if owner is not None:
@@ -170,15 +169,14 @@ class ModelService:
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the served models, as ``nexa server`` takes them."""
-        return tuple(name_to_serve(model) for model in self._models)
+        return tuple(name_to_serve(model) for model in self._broker.models)
 
     def close(self) -> None:
         """Stop what is being fetched."""
         self._pulls.stop()
 
     def _apply_copies(self) -> None:
-        models = with_copies(self._models, self._copies.names)
-        self._broker.settings = self._broker.settings.model_copy(update={"models": models})
+        self._broker.rename_with(lambda models: with_copies(models, self._copies.names))
 
     def _delete_installed(self, name: str) -> None:
         store = self._open_store()

@@ -12,7 +12,7 @@ from router.api.dependencies import BrokerDep, RecordDep
 from router.jobs.workers.history import WorkerEvent
 from router.schemas.errors import error_responses
 from router.schemas.server.curves import CurvesObject, EventObject, GpuCurves, LoadCurves, MachineCurves
-from router.telemetry.curves.ring import INTERVAL_S, KEEP_S, CurveRing, LoadSample, Sample
+from router.telemetry.curves.ring import INTERVAL_S, KEEP_S, NO_LOAD, CurveRing, LoadSample, Sample
 from shared.devices import Gpu
 
 router = APIRouter(tags=["server"])
@@ -42,7 +42,7 @@ async def show_curves(request: Request, broker: BrokerDep, record: RecordDep, si
         keep_s=KEEP_S,
         at=[sample.at_s for sample in samples],
         total=_columns([sample.total for sample in samples]),
-        models={name: _columns([sample.models[name] for sample in samples]) for name in names},
+        models={name: _columns([sample.models.get(name, NO_LOAD) for sample in samples]) for name in names},
         machine=_machine(samples),
         events=[_event(event) for event in broker.worker_events(since, until_s) if event.model in names],
     )

@@ -250,4 +250,5 @@ class FairQueue:
         added, job.charged_cost = cost - job.charged_cost, cost
         priority = job.request.priority
         self._users[priority].charge(job.request.user, added)
+        self._tally.charge(job.request.user, added)
         self._priorities.charge(priority, added / WEIGHTS[priority])

@@ -7,7 +7,7 @@ import time
 from router.jobs.workers.rows import WorkerRow, reason, row_of
 from router.jobs.workers.worker import Worker
 from shared.wire.messages import Heartbeat
-from shared.wire.supervision import ENDED_STATES, Roster, WorkerState, WorkerStatus
+from shared.wire.supervision import ENDED_STATES, DeviceBudget, Roster, WorkerState, WorkerStatus
 
 HEARTBEAT_TIMEOUT_S = 5.0
 """A worker without a heartbeat for this long counts as lost."""
@@ -17,12 +17,17 @@ COMING_STATES = frozenset({WorkerState.SPAWNING, WorkerState.LOADING, WorkerStat
 
 
 class WorkerTable:
-    """All workers, running and expected."""
+    """All workers, running and expected.
+
+    ``budgets`` are the devices' memory, from the roster; ``unfit`` says of models that do not fit into it, why.
+    """
 
     def __init__(self) -> None:
         self._workers: dict[str, Worker] = {}
         self._roster: dict[str, WorkerStatus] = {}
         self._supervisor_dropped_lines = 0
+        self.budgets: list[DeviceBudget] = []
+        self.unfit: dict[str, str] = {}
 
     def get(self, worker_id: str) -> Worker | None:
         """The running worker with this id."""
@@ -54,8 +59,18 @@ class WorkerTable:
         """Take the supervisor's roster; returns the workers that it reports dead."""
         self._roster = {status.worker_name: status for status in roster.workers}
         self._supervisor_dropped_lines = roster.dropped_lines
+        self.budgets = roster.budgets
         dead = [status.worker_id for status in roster.workers if status.state in ENDED_STATES]
         return [self._workers[worker_id] for worker_id in dead if worker_id in self._workers]
+
+    def roster(self) -> list[WorkerStatus]:
+        """The supervisor's view of all workers."""
+        return list(self._roster.values())
+
+    def is_unloaded(self, worker: Worker) -> bool:
+        """Whether the worker has left its place empty, as ordered."""
+        status = self._roster.get(worker.heartbeat.worker_name)
+        return status is not None and status.state is WorkerState.UNLOADED
 
     def silent(self) -> list[Worker]:
         """Workers whose heartbeats have stopped."""
@@ -87,6 +102,8 @@ class WorkerTable:
 
     def hopeless(self, model: str) -> str | None:
         """Why no worker of this model will ever be ready, or None if one may be."""
+        if model in self.unfit:
+            return self.unfit[model]
         statuses = [status for status in self._roster.values() if status.model == model]
         if statuses and all(status.state in (WorkerState.FAILED, WorkerState.DRAINED) for status in statuses):
             return "; ".join(filter(None, dict.fromkeys(reason(status) for status in statuses)))

@@ -40,6 +40,7 @@ class Worker:
         occupied: it still computes a cancelled job, and may exit to stop it.
         abandoned: a job left it before its end, and may still be computed.
         draining_at_s: when it began to drain.
+        closed: it gets no new jobs, because it is to leave for another model.
     """
 
     heartbeat: Heartbeat
@@ -57,6 +58,7 @@ class Worker:
     occupied: bool = False
     abandoned: bool = False
     draining_at_s: float | None = None
+    closed: bool = False
 
     @property
     def worker_id(self) -> str:
@@ -95,7 +97,7 @@ class Worker:
 
     @property
     def _takes_jobs(self) -> bool:
-        return self.ready and not self.occupied and self.unread_bytes < MAX_UNREAD_BYTES
+        return self.ready and not self.closed and not self.occupied and self.unread_bytes < MAX_UNREAD_BYTES
 
     @property
     def slotted(self) -> int:

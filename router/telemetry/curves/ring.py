@@ -30,6 +30,10 @@ class LoadSample:
     itl_p95_s: float | None
 
 
+NO_LOAD = LoadSample(0.0, 0.0, 0, 0, None, None, None, None)
+"""That of a model that was not served."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """The server in an interval that ended ``at_s``, since the epoch. ``machine`` is None if it did not answer."""

@@ -13,7 +13,8 @@ def test_every_state_of_a_worker_is_in_the_table_and_can_be_reached() -> None:
 
 
 def test_a_worker_that_was_given_up_or_taken_out_can_only_be_started_afresh() -> None:
-    assert WORKER_MOVES[WorkerState.FAILED] == WORKER_MOVES[WorkerState.DRAINED] == {WorkerState.SPAWNING}
+    rises = {WorkerState.SPAWNING, WorkerState.UNLOADED}
+    assert WORKER_MOVES[WorkerState.FAILED] == WORKER_MOVES[WorkerState.DRAINED] == rises
 
 
 def test_a_worker_takes_jobs_only_after_loading_and_none_after_draining() -> None:

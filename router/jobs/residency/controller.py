@@ -1,0 +1,227 @@
+"""Carries out the policy: gathers what it sees, and sends the orders that follow from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from router.jobs.dispatch import Dispatcher
+from router.jobs.failover import Failover
+from router.jobs.residency.needs import Needs, NeedsOfModels
+from router.jobs.residency.places import Places
+from router.jobs.residency.plan import (
+    Action,
+    Close,
+    Device,
+    Load,
+    ModelView,
+    PlaceView,
+    Reopen,
+    Residency,
+    Rules,
+    Stage,
+    Unload,
+)
+from router.jobs.residency.policy import decide
+from router.jobs.residency.retries import Retries
+from router.jobs.workers.link import RouterLink
+from router.jobs.workers.table import WorkerTable
+from router.jobs.workers.worker import Worker
+from shared.settings import ModelSettings, ServerSettings
+from shared.wire.supervision import LoadWorker, UnloadWorker, WorkerState
+
+log = logging.getLogger("nexa.router.residency")
+
+
+class ResidencyController:
+    """Decides which models are loaded. ``swap_waits_s`` are the times that jobs waited for a load, until read.
+
+    ``loads`` and ``unloads`` count orders by model.
+    """
+
+    def __init__(
+        self,
+        settings: Callable[[], ServerSettings],
+        workers: WorkerTable,
+        dispatcher: Dispatcher,
+        failover: Failover,
+        link: RouterLink,
+        needs: NeedsOfModels,
+    ) -> None:
+        self.loads: Counter[str] = Counter()
+        self.unloads: Counter[str] = Counter()
+        self._settings = settings
+        self._workers = workers
+        self._dispatcher = dispatcher
+        self._failover = failover
+        self._link = link
+        self._needs = needs
+        self._known: dict[str, tuple[ModelSettings, Needs]] = {}
+        self._asking: asyncio.Task[None] | None = None
+        self._places = Places()
+        self._retries = Retries()
+        self._last_use_s: dict[str, float] = {}
+        self._learnt: dict[str, str] = {}
+
+    @property
+    def models(self) -> Sequence[ModelSettings]:
+        """The served models."""
+        return self._settings().models
+
+    def tick(self) -> None:
+        """Look at everything, and order what the policy decides."""
+        if not self._workers.budgets or not any(model.load == "demand" for model in self.models):
+            return
+        self._ask_for_needs()
+        self._watch_failures()
+        places = self._places.view(self._workers.roster(), self._by_name())
+        self._learn(places)
+        for action in decide(self._seen(places)):
+            self._carry_out(action, places)
+
+    def unload(self, model: str) -> list[str]:
+        """Unload all workers of a model now, by an operator's order; returns their names."""
+        places = self._places.view(self._workers.roster(), self._by_name())
+        found = [place for place in places if place.model == model and place.stage is not Stage.LEAVING]
+        for place in found:
+            self._unload(place, "an operator unloaded it")
+        return [place.name for place in found]
+
+    def needs_of(self, model: str) -> Needs | None:
+        """What a worker of this model needs, once that is known."""
+        known = self._known.get(model)
+        return None if known is None else known[1]
+
+    async def close(self) -> None:
+        """Stop asking."""
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.gather(self._asking, return_exceptions=True)
+
+    def _by_name(self) -> dict[str, Worker]:
+        return {worker.heartbeat.worker_name: worker for worker in self._workers.all()}
+
+    def _ask_for_needs(self) -> None:
+        """Find out, in a thread, what new models need."""
+        new = [model for model in self.models if self._known.get(model.name, (None,))[0] != model]
+        if new and (self._asking is None or self._asking.done()):
+            self._asking = asyncio.create_task(self._ask(new))
+
+    async def _ask(self, models: Sequence[ModelSettings]) -> None:
+        budgets = {budget.device: budget.budget_bytes for budget in self._workers.budgets}
+        for model in models:
+            try:
+                needs = await asyncio.to_thread(self._needs.of, model, budgets)
+            except Exception as error:  # of one model's files; the others must not suffer
+                log.exception("needs of a model not known", extra={"model": model.name})
+                needs = Needs((), 0.0, f"its needs cannot be estimated: {type(error).__name__}: {error}")
+            self._known[model.name] = model, needs
+            if model.load == "demand" and not needs.choices:
+                log.warning("model does not fit", extra={"model": model.name, "reason": needs.refusal})
+                self._workers.unfit[model.name] = needs.refusal
+            else:
+                self._workers.unfit.pop(model.name, None)
+
+    def _watch_failures(self) -> None:
+        """Empty the places of models on demand that failed to load, once another attempt may be made."""
+        on_demand = {model.name: model for model in self.models if model.load == "demand"}
+        for status in self._workers.roster():
+            model = on_demand.get(status.model)
+            if model is None:
+                continue
+            if self._retries.note(status):
+                self._needs.too_little(model)
+                self._known.pop(model.name, None)
+            if status.state is WorkerState.FAILED and not self._retries.wait_s(status.model):
+                self._link.send_order(UnloadWorker(status.worker_name, 0.0, "another attempt may be made"))
+
+    def _learn(self, places: Sequence[PlaceView]) -> None:
+        """Note what workers take once they have loaded, each once while idle and again when it leaves."""
+        models = {model.name: model for model in self.models}
+        workers = self._by_name()
+        for place in places:
+            worker, load_s = workers.get(place.name), self._places.load_s(place.name)
+            if worker is None or load_s is None or place.model not in models or place.stage is not Stage.READY:
+                continue
+            if self._learnt.get(place.name) != worker.worker_id and place.stage_s > 1.0:
+                self._learnt[place.name] = worker.worker_id
+                self._needs.learn(models[place.model], place.memory, load_s)
+
+    def _seen(self, places: Sequence[PlaceView]) -> Residency:
+        settings = self._settings()
+        return Residency(
+            tuple(Device(budget.device, budget.budget_bytes) for budget in self._workers.budgets),
+            tuple(self._model(model, places) for model in settings.models),
+            tuple(places),
+            Rules(settings.swap_patience_s),
+        )
+
+    def _model(self, model: ModelSettings, places: Sequence[PlaceView]) -> ModelView:
+        now_s = time.monotonic()
+        lines = self._dispatcher.lines.of_model(model.name)
+        waiting = [job for line in lines for job in line.queue]
+        running = any(place.running for place in places if place.model == model.name)
+        if waiting or running:
+            self._last_use_s[model.name] = now_s
+        needs = self.needs_of(model.name)
+        at_start = model.load == "start"
+        return ModelView(
+            model.name,
+            () if needs is None else tuple(memory for memory, _ in needs.choices),
+            load_s=1.0 if needs is None else needs.load_s,
+            pinned=model.pin or at_start,
+            floor=model.workers if at_start else 0,
+            ceiling=max(model.workers, len(self._workers.budgets)),
+            slots=model.slots,
+            idle_unload_s=0.0 if at_start else model.idle_unload_s,
+            waiting=len(waiting),
+            oldest_wait_s=max((now_s - job.queued_at_s for job in waiting), default=0.0),
+            claim=min((lines[-1].tally.consumed(job.request.user) for job in waiting), default=0.0),
+            idle_s=now_s - self._last_use_s.setdefault(model.name, now_s),
+            retry_in_s=self._retries.wait_s(model.name),
+        )
+
+    def _carry_out(self, action: Action, places: Sequence[PlaceView]) -> None:
+        match action:
+            case Load():
+                self._load(action, places)
+            case Close(place=name, for_model=other):
+                log.info("no new jobs for a place", extra={"worker": name, "for": other})
+                self._places.closed_for[name] = other
+                self._set_closed(name, True)
+            case Reopen(place=name):
+                self._places.closed_for.pop(name, None)
+                self._set_closed(name, False)
+            case Unload(place=name, reason=reason):
+                self._unload(next(place for place in places if place.name == name), reason)
+
+    def _load(self, load: Load, places: Sequence[PlaceView]) -> None:
+        _, needs = self._known[load.model]
+        settings = next(settings for memory, settings in needs.choices if memory == load.memory)
+        taken = {place.name for place in places}
+        name = next(name for name in (f"{load.model}/{n}" for n in count()) if name not in taken)
+        self._places.order_load(name, load.model, load.memory)
+        self.loads[load.model] += 1
+        model = json.dumps(settings.model_dump()).encode()
+        self._link.send_order(LoadWorker(name, model, dict(load.memory)))
+
+    def _unload(self, place: PlaceView, reason: str) -> None:
+        self._places.order_unload(place.name)
+        self.unloads[place.model] += 1
+        self._set_closed(place.name, True)
+        worker = self._by_name().get(place.name)
+        if worker is not None and worker.jobs:
+            self._failover.evacuate(worker)
+        self._link.send_order(UnloadWorker(place.name, 0.0, reason))
+
+    def _set_closed(self, name: str, closed: bool) -> None:
+        worker = self._by_name().get(name)
+        if worker is not None:
+            worker.closed = closed
+            if not closed:
+                self._dispatcher.dispatch(worker.heartbeat.model)

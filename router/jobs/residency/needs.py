@@ -1,0 +1,37 @@
+"""What models need of the devices: where a worker may go, and what has been learnt of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple, Protocol
+
+from router.jobs.residency.plan import Memory
+from shared.settings import ModelSettings
+
+
+class Needs(NamedTuple):
+    """What one worker of a model needs.
+
+    ``choices`` are the settings, adapted to each place where it may go, with what it takes there, best first. Without
+    any, the model does not fit, and ``refusal`` says why. ``load_s`` is how long loading takes, measured or estimated.
+    """
+
+    choices: tuple[tuple[Memory, ModelSettings], ...]
+    load_s: float
+    refusal: str = ""
+
+
+class NeedsOfModels(Protocol):
+    """Estimates what models need, and learns what they really take."""
+
+    def of(self, model: ModelSettings, budgets: Mapping[str, int]) -> Needs:
+        """What a worker of this model needs on devices with these budgets, in bytes by the device's name.
+
+        It may read files, once for each model: call it in a thread.
+        """
+
+    def learn(self, model: ModelSettings, memory: Memory, load_s: float) -> None:
+        """Note what a worker of this model takes, and how long it took to load."""
+
+    def too_little(self, model: ModelSettings) -> None:
+        """Note that a worker of this model found less memory than it needed."""

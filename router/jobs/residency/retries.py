@@ -1,0 +1,38 @@
+"""When a model whose load has failed may be loaded again."""
+
+from __future__ import annotations
+
+import time
+
+from shared.wire.supervision import WorkerState, WorkerStatus
+
+FIRST_WAIT_S = 10.0
+MAX_WAIT_S = 600.0
+
+
+class Retries:
+    """Counts failed loads by model. The wait before the next one doubles, and ends with a load that succeeds."""
+
+    def __init__(self) -> None:
+        self._failures: dict[str, int] = {}
+        self._until_s: dict[str, float] = {}
+        self._seen: dict[str, tuple[str, int]] = {}
+
+    def note(self, status: WorkerStatus) -> bool:
+        """Take a place's status; returns whether a worker there has found too little memory since the last look."""
+        worker_id, starved = self._seen.get(status.worker_name, ("", 0))
+        if status.state is WorkerState.READY:
+            self._failures.pop(status.model, None)
+            self._until_s.pop(status.model, None)
+        if status.state is WorkerState.FAILED and status.worker_id != worker_id:
+            self._seen[status.worker_name] = status.worker_id, starved
+            failures = self._failures[status.model] = self._failures.get(status.model, 0) + 1
+            self._until_s[status.model] = time.monotonic() + min(FIRST_WAIT_S * 2 ** (failures - 1), MAX_WAIT_S)
+        if status.out_of_memory > starved:
+            self._seen[status.worker_name] = self._seen.get(status.worker_name, ("", 0))[0], status.out_of_memory
+            return True
+        return False
+
+    def wait_s(self, model: str) -> float:
+        """How long to wait before the next load of a model, 0 for not at all."""
+        return max(0.0, self._until_s.get(model, 0.0) - time.monotonic())
