@@ -22,7 +22,7 @@ from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
 from router.jobs.residency.controller import ResidencyController
 from router.jobs.residency.file_sizes import FileSizes
-from router.jobs.residency.needs import NeedsOfModels
+from router.jobs.residency.needs import NeedsSource
 from router.jobs.served import ServedModel, adapter_names, allowed_models, find_model, find_named
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.history import WorkerEvent, WorkerHistory
@@ -52,7 +52,7 @@ STALLED_S = 0.5
 class Broker:
     """Owns every job of one run of the router, from acceptance to its end."""
 
-    def __init__(self, settings: ServerSettings, needs: NeedsOfModels | None = None) -> None:
+    def __init__(self, settings: ServerSettings, needs: NeedsSource | None = None) -> None:
         self.settings = settings
         router_id = secrets.token_hex(8)
         self._link = link = RouterLink(router_id, Endpoints.in_folder(Path(settings.run_folder)))

@@ -12,18 +12,18 @@ from itertools import count
 
 from router.jobs.dispatch import Dispatcher
 from router.jobs.failover import Failover
-from router.jobs.residency.needs import Needs, NeedsOfModels
-from router.jobs.residency.places import Places
+from router.jobs.residency.needs import ModelNeeds, NeedsSource
+from router.jobs.residency.places import PlaceBook
 from router.jobs.residency.plan import (
     Action,
     Close,
     Device,
-    Load,
+    LoadModel,
     ModelView,
     PlaceView,
     Reopen,
     Residency,
-    Rules,
+    ResidencyRules,
     Stage,
     Unload,
 )
@@ -51,7 +51,7 @@ class ResidencyController:
         dispatcher: Dispatcher,
         failover: Failover,
         link: RouterLink,
-        needs: NeedsOfModels,
+        needs: NeedsSource,
     ) -> None:
         self.loads: Counter[str] = Counter()
         self.unloads: Counter[str] = Counter()
@@ -61,9 +61,9 @@ class ResidencyController:
         self._failover = failover
         self._link = link
         self._needs = needs
-        self._known: dict[str, tuple[ModelSettings, Needs]] = {}
+        self._known: dict[str, tuple[ModelSettings, ModelNeeds]] = {}
         self._asking: asyncio.Task[None] | None = None
-        self._places = Places()
+        self._places = PlaceBook()
         self._retries = Retries()
         self._last_use_s: dict[str, float] = {}
         self._learnt: dict[str, str] = {}
@@ -92,7 +92,7 @@ class ResidencyController:
             self._unload(place, "an operator unloaded it")
         return [place.name for place in found]
 
-    def needs_of(self, model: str) -> Needs | None:
+    def needs_of(self, model: str) -> ModelNeeds | None:
         """What a worker of this model needs, once that is known."""
         known = self._known.get(model)
         return None if known is None else known[1]
@@ -119,7 +119,7 @@ class ResidencyController:
                 needs = await asyncio.to_thread(self._needs.of, model, budgets)
             except Exception as error:  # of one model's files; the others must not suffer
                 log.exception("needs of a model not known", extra={"model": model.name})
-                needs = Needs((), 0.0, f"its needs cannot be estimated: {type(error).__name__}: {error}")
+                needs = ModelNeeds((), 0.0, f"its needs cannot be estimated: {type(error).__name__}: {error}")
             self._known[model.name] = model, needs
             if model.load == "demand" and not needs.choices:
                 log.warning("model does not fit", extra={"model": model.name, "reason": needs.refusal})
@@ -158,7 +158,7 @@ class ResidencyController:
             tuple(Device(budget.device, budget.budget_bytes) for budget in self._workers.budgets),
             tuple(self._model(model, places) for model in settings.models),
             tuple(places),
-            Rules(settings.swap_patience_s),
+            ResidencyRules(settings.swap_patience_s),
         )
 
     def _model(self, model: ModelSettings, places: Sequence[PlaceView]) -> ModelView:
@@ -188,7 +188,7 @@ class ResidencyController:
 
     def _carry_out(self, action: Action, places: Sequence[PlaceView]) -> None:
         match action:
-            case Load():
+            case LoadModel():
                 self._load(action, places)
             case Close(place=name, for_model=other):
                 log.info("no new jobs for a place", extra={"worker": name, "for": other})
@@ -200,7 +200,7 @@ class ResidencyController:
             case Unload(place=name, reason=reason):
                 self._unload(next(place for place in places if place.name == name), reason)
 
-    def _load(self, load: Load, places: Sequence[PlaceView]) -> None:
+    def _load(self, load: LoadModel, places: Sequence[PlaceView]) -> None:
         _, needs = self._known[load.model]
         settings = next(settings for memory, settings in needs.choices if memory == load.memory)
         taken = {place.name for place in places}

@@ -9,7 +9,7 @@ from router.jobs.residency.plan import Memory
 from shared.settings import ModelSettings
 
 
-class Needs(NamedTuple):
+class ModelNeeds(NamedTuple):
     """What one worker of a model needs.
 
     ``choices`` are the settings, adapted to each place where it may go, with what it takes there, best first. Without
@@ -21,10 +21,10 @@ class Needs(NamedTuple):
     refusal: str = ""
 
 
-class NeedsOfModels(Protocol):
+class NeedsSource(Protocol):
     """Estimates what models need, and learns what they really take."""
 
-    def of(self, model: ModelSettings, budgets: Mapping[str, int]) -> Needs:
+    def of(self, model: ModelSettings, budgets: Mapping[str, int]) -> ModelNeeds:
         """What a worker of this model needs on devices with these budgets, in bytes by the device's name.
 
         It may read files, once for each model: call it in a thread.

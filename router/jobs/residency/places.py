@@ -33,7 +33,7 @@ class _Known:
     load_s: float | None = None
 
 
-class Places:
+class PlaceBook:
     """Follows the places of all models."""
 
     def __init__(self) -> None:

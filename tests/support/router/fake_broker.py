@@ -29,6 +29,7 @@ MODEL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path=""
 QUEUE_FULL = Refused(RefusalReason.QUEUE_FULL, "the queue is full", retry_after_s=3)
 
 Script = Sequence[Payload]
+Renaming = Callable[[tuple[ModelSettings, ...]], tuple[ModelSettings, ...]]
 
 
 def words(*texts: str, finish: FinishReason = FinishReason.STOP, prompt_tokens: int = 7, cached: int = 3) -> Script:
@@ -99,7 +100,21 @@ class FakeBroker(Broker):
     settled: bool = True
     running: bool = False
     app: FastAPI | None = None
+    _served: tuple[ModelSettings, ...] | None = None
+    _naming: Renaming = lambda models: models
     _players: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def models(self) -> tuple[ModelSettings, ...]:
+        return self.settings.models if self._served is None else self._served
+
+    def set_models(self, models: tuple[ModelSettings, ...]) -> None:
+        self._served = models
+        self.settings = self.settings.model_copy(update={"models": self._naming(models)})
+
+    def rename_with(self, rename: Renaming) -> None:
+        self._naming = rename
+        self.set_models(self.models)
 
     def find_model(self, name: str | None, kind: JobKind, limits: UserLimits = UNLIMITED) -> ModelSettings:
         if limits.models is not None or any(model.adapters for model in self.settings.models):
