@@ -117,7 +117,8 @@ def context_of(shape: TextShape, model: ModelSettings) -> int:
     """The longest request of a worker, in tokens, if the model was not fitted to the memory."""
     if model.context_tokens > 0:
         return model.context_tokens
-    return min(shape.trained_tokens or MAX_DEFAULT_CONTEXT_TOKENS, MAX_DEFAULT_CONTEXT_TOKENS)
+    trained = shape.trained_tokens or MAX_DEFAULT_CONTEXT_TOKENS
+    return trained if model.context_tokens < 0 else min(trained, MAX_DEFAULT_CONTEXT_TOKENS)
 
 
 def generates(model: ModelSettings) -> bool:

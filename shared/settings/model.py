@@ -12,7 +12,18 @@ from shared.settings.option import FormerName, Group, Option
 from shared.settings.placement import LlamaCppOptions
 from shared.settings.residency import ModelResidencyOptions
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
-from shared.settings.values import Choice, Duration, ExistingPath, OptionalChoice, Size, Switch, Text, Texts, Whole
+from shared.settings.values import (
+    Choice,
+    Duration,
+    ExistingPath,
+    OptionalChoice,
+    Size,
+    Switch,
+    Text,
+    Texts,
+    Whole,
+    WholeOrMax,
+)
 from shared.wire.jobs import ReasoningEffort, ReasoningFormat
 
 SHARING = ("all", "user")
@@ -28,8 +39,9 @@ class ModelOptions(LlamaCppOptions, ModelResidencyOptions):
     context_tokens: Annotated[
         int,
         Option(
-            Whole(0, 1 << 24),
-            "context window in tokens; 0 is the model's own, up to 8192",
+            WholeOrMax(0, 1 << 24),
+            "longest request in tokens, with its answer; 0 is as trained if two such fit the memory, else the largest "
+            "that does; max is the largest of which one fits",
             Group.MODELS,
             flag="--nctx",
             former=FormerName("nctx"),

@@ -129,6 +129,21 @@ class Whole(Value):
 
 
 @dataclass(frozen=True)
+class WholeOrMax(Whole):
+    """A whole number, or ``max``: the number -1."""
+
+    @property
+    def expected(self) -> str:
+        return f"{super().expected}, or max"
+
+    def read(self, given: Any) -> int:
+        return -1 if given in ("max", -1) else super().read(given)
+
+    def show(self, value: Any) -> str:
+        return "max" if value == -1 else super().show(value)
+
+
+@dataclass(frozen=True)
 class Real(Value):
     """A number from ``low`` to ``high``."""
 

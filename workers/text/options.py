@@ -20,7 +20,7 @@ class TextOptions:
     """One model's options.
 
     ``context_tokens`` 0 means the context that the model was trained with, at most
-    :data:`~shared.memory.cells.MAX_DEFAULT_CONTEXT_TOKENS`.
+    :data:`~shared.memory.cells.MAX_DEFAULT_CONTEXT_TOKENS`; -1 means all of it.
     ``kv_tokens`` is the size of the shared KV cache; 0 means one full context or 512 tokens per slot, whichever is
     more. ``cache_bytes`` bounds the ended conversations in main memory. ``compile_time_s`` and ``compile_memory_bytes``
     bound the CPU time and memory for rendering a chat, and for compiling a grammar or schema. ``share_prefixes`` is a
@@ -56,7 +56,7 @@ class TextOptions:
             path=model.path,
             threads=threads,
             slots=model.slots,
-            context_tokens=max(0, model.context_tokens),
+            context_tokens=model.context_tokens,
             kv_tokens=model.kv_tokens,
             cache_bytes=model.cache_bytes,
             share_prefixes=model.share_prefixes,
@@ -77,7 +77,7 @@ class TextOptions:
         Raises:
             EngineLoadError: neither the options nor the model have one.
         """
-        if self.context_tokens:
+        if self.context_tokens > 0:
             if self.context_tokens > trained_tokens > 0:
                 message = "--nctx: expected at most %s, as the model was trained, got %s; long texts may come out badly"
                 log.warning(message, trained_tokens, self.context_tokens)
@@ -85,7 +85,7 @@ class TextOptions:
         if trained_tokens < 1:
             message = f"--nctx is required: expected a context_length of at least 1 in the file, got {trained_tokens}"
             raise EngineLoadError(message)
-        return min(trained_tokens, MAX_DEFAULT_CONTEXT_TOKENS)
+        return trained_tokens if self.context_tokens < 0 else min(trained_tokens, MAX_DEFAULT_CONTEXT_TOKENS)
 
     def cells_for(self, context_tokens: int) -> int:
         """The size of the KV cache, in tokens."""

@@ -172,7 +172,7 @@ def test_a_file_whose_name_looks_like_options_is_a_file(tmp_path: Path) -> None:
         ("port", "65536", "--port: expected a whole number from 0 to 65535, got '65536'"),
         ("max_image_side", "100", "--max-image-side: expected a multiple of 64 from 64 to 8192, got '100'"),
         ("cache_bytes", "1X", "--cache-bytes: expected a size from 0 to 100T bytes, such as 500M or 2Gi, got '1X'"),
-        ("context_tokens", "-1", "--nctx: expected a whole number from 0 to 16777216, got '-1'"),
+        ("context_tokens", "-1", "--nctx: expected a whole number from 0 to 16777216, or max, got '-1'"),
         ("model_path", ["a@slots=x"], "a@slots: expected a whole number from 1 to 1024, got 'x'"),
         ("model_path", ["a@slot=1"], "a@slot: no such option of a model; did you mean slots?"),
     ],

@@ -84,3 +84,10 @@ def test_the_wrong_one_is_named_where_it_was_given() -> None:
 def test_an_option_of_one_model_can_mend_those_for_all() -> None:
     options = loaded("m@flash_attn=on", flash_attn="off", cache_type_v="q8_0", no_mmap=True).models[0].options
     assert (options.flash_attn, options.cache_type_v, options.no_mmap) == ("on", "q8_0", True)
+
+
+def test_the_context_may_be_the_largest_that_fits() -> None:
+    options = loaded("m@nctx=max", "n", context_tokens="2048").models
+    assert [model.options.context_tokens for model in options] == [-1, 2048]
+    again = type(options[0].options).model_validate_json(options[0].options.model_dump_json())
+    assert again.context_tokens == -1

@@ -26,7 +26,14 @@ def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("given", "trained", "context"),
-    [(0, 2048, 2048), (0, 1 << 20, MAX_DEFAULT_CONTEXT_TOKENS), (512, 2048, 512), (512, 0, 512), (512, -1, 512)],
+    [
+        (0, 2048, 2048),
+        (-1, 1 << 20, 1 << 20),
+        (0, 1 << 20, MAX_DEFAULT_CONTEXT_TOKENS),
+        (512, 2048, 512),
+        (512, 0, 512),
+        (512, -1, 512),
+    ],
 )
 def test_the_context_is_the_given_one_or_the_models(given: int, trained: int, context: int) -> None:
     assert LlamaOptions(path="m.gguf", threads=1, slots=1, context_tokens=given).context_for(trained) == context

@@ -20,6 +20,9 @@ BATCH_TOKENS = 512
 
 GPU_BATCH_TOKENS = 2048
 
+WHOLE_TEXTS = 1 << 24
+"""A context that is longer than any that a model was trained with."""
+
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingOptions:
@@ -64,7 +67,7 @@ class EmbeddingOptions:
             has_classifier=has_classifier(candidate),
             is_causal=_is_causal(candidate),
             is_text=is_text,
-            context_tokens=model.context_tokens,
+            context_tokens=WHOLE_TEXTS if model.context_tokens < 0 else model.context_tokens,
             native=_without_cache(model) if candidate.header and candidate.header.architecture in ENCODERS else model,
             chat_template=model.chat_template,
             compile_time_s=model.compile_time_s,

@@ -140,7 +140,8 @@ def _limit(config: dict[str, Any], sentences: dict[str, Any], tokenizer: dict[st
     stated = _count(sentences, "max_seq_length") or _count(tokenizer, "model_max_length")
     if stated is not None and stated >= _NO_LIMIT_TOKENS:
         stated = None
-    wanted = asked or min(stated or positions or LEAST_KNOWN_TOKENS, MAX_DEFAULT_CONTEXT_TOKENS)
+    known = stated or positions or LEAST_KNOWN_TOKENS
+    wanted = known if asked < 0 else asked or min(known, MAX_DEFAULT_CONTEXT_TOKENS)
     limit = min(wanted, positions or stated or max(wanted, LEAST_KNOWN_TOKENS))
     if limit < 1:
         raise EngineLoadError(f"config.json: expected room for at least 1 token, got {limit}")
