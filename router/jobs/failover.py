@@ -45,7 +45,8 @@ class Failover:
         """Remove a dead worker. Its jobs go to others, except one that was alone there because it is on trial."""
         self._workers.remove(worker)
         jobs = list(worker.jobs.values())
-        if not jobs and self._workers.is_unloaded(worker):
+        if worker.dismissed and not jobs:
+            log.info("worker left", extra={"worker": worker.heartbeat.worker_name})
             return
         self.lost_workers[worker.heartbeat.model] += 1
         facts = {"worker": worker.heartbeat.worker_name, "reason": why, "jobs": len(jobs)}

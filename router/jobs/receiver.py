@@ -183,6 +183,6 @@ class Receiver:
 
     def _on_roster(self, roster: Roster) -> None:
         for worker in self._workers.read_roster(roster):
-            self._failover.lose(worker, "it was unloaded" if self._workers.is_unloaded(worker) else "it exited")
+            self._failover.lose(worker, "it exited")
         self._link.send_alive(self._is_ready())
         self._failover.fail_hopeless()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -66,6 +67,7 @@ class ResidencyController:
         self._places = PlaceBook()
         self._retries = Retries()
         self._last_use_s: dict[str, float] = {}
+        self._last_ready_s: dict[str, float] = {}
         self._learnt: dict[str, str] = {}
 
     @property
@@ -165,9 +167,11 @@ class ResidencyController:
         now_s = time.monotonic()
         lines = self._dispatcher.lines.of_model(model.name)
         waiting = [job for line in lines for job in line.queue]
-        running = any(place.running for place in places if place.model == model.name)
-        if waiting or running:
-            self._last_use_s[model.name] = now_s
+        own = [place for place in places if place.model == model.name]
+        if any(place.stage is Stage.READY for place in own):
+            self._last_ready_s[model.name] = now_s
+        used_s = now_s if waiting else max((now_s - place.idle_s for place in own), default=0.0)
+        self._last_use_s[model.name] = max(used_s, self._last_use_s.get(model.name, 0.0))
         needs = self.needs_of(model.name)
         at_start = model.load == "start"
         return ModelView(
@@ -176,13 +180,14 @@ class ResidencyController:
             load_s=1.0 if needs is None else needs.load_s,
             pinned=model.pin or at_start,
             floor=model.workers if at_start else 0,
-            ceiling=max(model.workers, len(self._workers.budgets)),
+            ceiling=max(model.workers, sum(budget.device != "cpu" for budget in self._workers.budgets)),
             slots=model.slots,
             idle_unload_s=0.0 if at_start else model.idle_unload_s,
             waiting=len(waiting),
             oldest_wait_s=max((now_s - job.queued_at_s for job in waiting), default=0.0),
             claim=min((lines[-1].tally.consumed(job.request.user) for job in waiting), default=0.0),
-            idle_s=now_s - self._last_use_s.setdefault(model.name, now_s),
+            idle_s=now_s - self._last_use_s[model.name],
+            away_s=now_s - self._last_ready_s.get(model.name, -math.inf),
             retry_in_s=self._retries.wait_s(model.name),
         )
 
@@ -215,8 +220,10 @@ class ResidencyController:
         self.unloads[place.model] += 1
         self._set_closed(place.name, True)
         worker = self._by_name().get(place.name)
-        if worker is not None and worker.jobs:
-            self._failover.evacuate(worker)
+        if worker is not None:
+            worker.dismissed = True
+            if worker.jobs:
+                self._failover.evacuate(worker)
         self._link.send_order(UnloadWorker(place.name, 0.0, reason))
 
     def _set_closed(self, name: str, closed: bool) -> None:

@@ -24,11 +24,10 @@ _STAGES = {
 
 @dataclass(slots=True)
 class _Known:
-    """What the roster does not tell of a place: since when it is in its stage, and since when it has had no job."""
+    """What the roster does not tell of a place: since when it is in its stage, and how long it took to load."""
 
     stage: Stage
     since_s: float
-    idle_since_s: float
     begun_s: float
     load_s: float | None = None
 
@@ -81,15 +80,13 @@ class PlaceBook:
         name = status.worker_name
         stage = self._stage(status)
         running = len(worker.jobs) if worker is not None else 0
-        known = self._known.setdefault(name, _Known(stage, now_s, now_s, now_s))
+        known = self._known.setdefault(name, _Known(stage, now_s, now_s))
         if known.stage is not stage:
             if stage is Stage.READY and known.stage is Stage.LOADING:
                 known.load_s = now_s - known.begun_s
             if stage is Stage.LOADING:
                 known.begun_s = now_s
             known.stage, known.since_s = stage, now_s
-        if running or stage is Stage.LOADING:
-            known.idle_since_s = now_s
         return PlaceView(
             name,
             status.model,
@@ -97,7 +94,7 @@ class PlaceBook:
             stage,
             now_s - known.since_s,
             running,
-            now_s - known.idle_since_s,
+            0.0 if running or worker is None else now_s - worker.used_at_s,
             self.closed_for.get(name, ""),
         )
 

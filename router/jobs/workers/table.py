@@ -67,11 +67,6 @@ class WorkerTable:
         """The supervisor's view of all workers."""
         return list(self._roster.values())
 
-    def is_unloaded(self, worker: Worker) -> bool:
-        """Whether the worker has left its place empty, as ordered."""
-        status = self._roster.get(worker.heartbeat.worker_name)
-        return status is not None and status.state is WorkerState.UNLOADED
-
     def silent(self) -> list[Worker]:
         """Workers whose heartbeats have stopped."""
         earliest_at_s = time.monotonic() - HEARTBEAT_TIMEOUT_S

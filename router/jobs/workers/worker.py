@@ -41,6 +41,8 @@ class Worker:
         abandoned: a job left it before its end, and may still be computed.
         draining_at_s: when it began to drain.
         closed: it gets no new jobs, because it is to leave for another model.
+        dismissed: it was ordered to leave, and its jobs were taken from it.
+        used_at_s: when it last got a job, or was left by one.
     """
 
     heartbeat: Heartbeat
@@ -59,6 +61,8 @@ class Worker:
     abandoned: bool = False
     draining_at_s: float | None = None
     closed: bool = False
+    dismissed: bool = False
+    used_at_s: float = field(default_factory=time.monotonic)
 
     @property
     def worker_id(self) -> str:
@@ -107,10 +111,12 @@ class Worker:
     def add(self, job: Job) -> None:
         """Note that it gets a job."""
         self.jobs[job.wire_id] = job
+        self.used_at_s = time.monotonic()
         self.slotless += not spec_of(job.request.work).needs_slot
 
     def remove(self, job: Job) -> None:
         """Note that it no longer has a job."""
+        self.used_at_s = time.monotonic()
         if self.jobs.pop(job.wire_id, None) is not None:
             self.slotless -= not spec_of(job.request.work).needs_slot
 
