@@ -22,8 +22,8 @@ class Estimate:
 
     The other figures say what these consist of: ``weights_bytes``; ``kv_bytes`` of ``cells`` tokens with
     ``kv_bytes_per_token`` each, with the states of recurrent models; ``kept_bytes`` for ended chats in main memory,
-    which fills with use; and the rest, buffers of computations and the processes themselves. ``notes`` say what the
-    estimate could not take from the files.
+    which fills with use; and the rest, buffers of computations and the processes themselves, of which
+    ``beside_bytes`` are those beside the worker. ``notes`` say what the estimate could not take from the files.
     """
 
     host_bytes: int
@@ -33,6 +33,7 @@ class Estimate:
     kv_bytes_per_token: float = 0.0
     cells: int = 0
     kept_bytes: int = 0
+    beside_bytes: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -73,6 +74,7 @@ def of_placed(placed: Placed) -> Estimate:
         kv_bytes_per_token=placed.kv_bytes_per_token,
         cells=placed.cells,
         kept_bytes=placed.kept_bytes,
+        beside_bytes=placed.beside_bytes,
     )
 
 

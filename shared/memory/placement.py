@@ -41,6 +41,7 @@ class Placed:
     kv_bytes_per_token: float
     cells: int
     kept_bytes: int
+    beside_bytes: int
 
 
 def place_text(
@@ -59,7 +60,8 @@ def place_text(
     fixed = buffers + split.streamed_bytes + processes.GPU_CONTEXT_BYTES
     fixed += split.largest_layer_bytes if gpus > 1 else 0  # layers are whole
     shares = _shares(gpus, model.tensor_split or proportions)
-    host_bytes = split.host_bytes + _process_bytes(shape, model, bool(gpus)) + kept_bytes
+    beside_bytes = _beside_bytes(shape) if generates(model) else 0
+    host_bytes = split.host_bytes + _process_bytes(shape, bool(gpus)) + beside_bytes + kept_bytes
     return Placed(
         host_bytes=host_bytes if gpus else host_bytes + buffers,
         device_bytes=tuple(round(share * split.device_bytes) + fixed for share in shares),
@@ -68,6 +70,7 @@ def place_text(
         kv_bytes_per_token=shape.kv_bytes_per_token(model.cache_type_k, model.cache_type_v),
         cells=cells,
         kept_bytes=kept_bytes,
+        beside_bytes=beside_bytes,
     )
 
 
@@ -159,11 +162,14 @@ def _buffer_bytes(shape: TextShape, model: ModelSettings, cells: int, on_gpu: bo
     return values + mask + scores + logits
 
 
-def _process_bytes(shape: TextShape, model: ModelSettings, on_gpu: bool) -> int:
-    """The worker and, for text, the sandbox beside it."""
+def _process_bytes(shape: TextShape, on_gpu: bool) -> int:
     vocabulary = shape.vocabulary * processes.VOCABULARY_BYTES_PER_TOKEN
-    size = processes.TEXT_BYTES + (processes.GPU_LIBRARY_BYTES if on_gpu else 0)
-    return size + processes.SANDBOX_BYTES + round(1.5 * vocabulary) if generates(model) else size + vocabulary
+    return processes.TEXT_BYTES + vocabulary + (processes.GPU_LIBRARY_BYTES if on_gpu else 0)
+
+
+def _beside_bytes(shape: TextShape) -> int:
+    """The sandbox beside a text worker, with a vocabulary of its own."""
+    return processes.SANDBOX_BYTES + shape.vocabulary * processes.VOCABULARY_BYTES_PER_TOKEN // 2
 
 
 def _shares(gpus: int, proportions: Sequence[float]) -> list[float]:
