@@ -22,6 +22,7 @@ from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
 from router.jobs.residency.controller import ResidencyController
 from router.jobs.residency.file_sizes import FileSizes
+from router.jobs.residency.loading import loading_share
 from router.jobs.residency.needs import NeedsSource
 from router.jobs.served import ServedModel, adapter_names, allowed_models, find_model, find_named
 from router.jobs.workers.control import WorkerControl
@@ -179,6 +180,14 @@ class Broker:
         """The approximate place of a job in the queue, from 1; 0 if it does not wait."""
         waits = job.state is JobState.QUEUED
         return self._dispatcher.lines.of(job.request).queue.position(job) if waits else 0
+
+    def loading(self, model: str) -> float | None:
+        """The loaded share of a model that loads, 0 to 1; None if it is ready, or does not load."""
+        return loading_share(row for row in self.workers() if row.model == model)
+
+    def hopeless(self, model: str) -> str | None:
+        """Why no worker of this model will be ready, as far as is known; None if one may be."""
+        return self._workers.hopeless(model)
 
     def cancel(self, job: Job) -> None:
         """End a job whose client is gone, and free what it holds; an ended job stays as it is."""

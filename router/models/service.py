@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from router.jobs.broker import Broker
 from router.jobs.served import find_named, name_to_serve
 from router.models.copies import CopiedNames, with_copies, without_latest
 from router.models.description import ModelDescription, describe_file
+from router.models.file_sizes import size_of_files
 from router.models.pulling import Pull, Pulls
 from router.threads import Lane
 from shared.engines.registry import opens_onnx
@@ -58,6 +59,7 @@ class ModelService:
         self._pulls = Pulls()
         self._lane = Lane("model files", threads=2, timeout_s=FILES_TIMEOUT_S)
         self._descriptions: dict[str, ModelDescription] = {}
+        self._sizes: dict[str, int] = {}
         self._unreadable: dict[str, tuple[OSError | ModelError, float]] = {}
         self._apply_copies()
 
@@ -88,6 +90,18 @@ class ModelService:
                 raise
             self._descriptions[model.name] = found
         return found
+
+    async def sizes(self, models: Sequence[ModelSettings]) -> dict[str, int | None]:
+        """The sizes of served models' files in bytes, by name; None where it is not known. A known one is kept."""
+        new = [model.path for model in models if model.path not in self._sizes]
+        if new:
+            try:
+                found = await self._lane.run(lambda: {path: size_of_files(path) for path in new})
+            except TimeoutError:
+                log.warning("sizes of models not known: the disk does not answer")
+                found = {}
+            self._sizes |= {path: size for path, size in found.items() if size is not None}
+        return {model.name: self._sizes.get(model.path) for model in models}
 
     async def installed(self, name: str) -> InstalledModel | None:
         """The model of this name in the store, served or not.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -13,9 +14,12 @@ from starlette.types import Scope
 from router.api.anthropic import errors
 from router.api.anthropic.models import VERSION_HEADER, model_list, model_object
 from router.api.dependencies import BrokerDep, RecordDep
+from router.api.ollama.asked import ModelsDep
+from router.api.server.model_state import needed_bytes, state_of
 from router.jobs.broker import Broker
 from router.jobs.limits import UserLimits
 from router.jobs.served import ServedModel, adapter_named, find_listed
+from router.models.service import ModelService
 from router.schemas.errors import ApiError, error_responses
 from router.schemas.shown import shown
 from shared.kinds import JobKind
@@ -32,29 +36,33 @@ KindQuery = Annotated[JobKind | None, Query(description="Only models that serve 
 
 @router.get("/v1/models", responses=error_responses(400, 401))
 async def list_models(
-    broker: BrokerDep, record: RecordDep, kind: KindQuery = None, version: VersionHeader = None
+    broker: BrokerDep, record: RecordDep, models: ModelsDep, kind: KindQuery = None, version: VersionHeader = None
 ) -> dict[str, Any]:
     """All served models that the caller may use, those for chats first, each with its adapters behind it."""
     if version is not None:
         return model_list(_served(broker, record.limits, JobKind.TEXT), _STARTED_AT_S)
-    rows = [
-        row for served in _served(broker, record.limits, kind) for row in (_model(served), *_adapters(served, kind))
-    ]
+    rows: list[dict[str, Any]] = []
+    served = _served(broker, record.limits, kind)
+    for one, row in zip(served, await model_rows(broker, models, served), strict=True):
+        rows += [row, *(_adapter(row, name) for name in one.adapters if kind in (None, JobKind.TEXT))]
     return {"object": "list", "data": rows}
 
 
 @router.get("/v1/models/{model:path}", responses=error_responses(401, 404))
-async def show_model(model: str, broker: BrokerDep, record: RecordDep, version: VersionHeader = None) -> dict[str, Any]:
+async def show_model(
+    model: str, broker: BrokerDep, record: RecordDep, models: ModelsDep, version: VersionHeader = None
+) -> dict[str, Any]:
     """One served model, by its name, an alias, or a name that means it in requests."""
-    models = _served(broker, record.limits, None if version is None else JobKind.TEXT)
+    allowed = _served(broker, record.limits, None if version is None else JobKind.TEXT)
     found = find_listed(broker.settings.models, model, broker.settings.strict_names, record.limits)
-    for served in models:
+    for served in allowed:
         if found is not None and served.name == found.name:
             adapter = adapter_named(found, model)
             if version is not None:
                 return model_object(served, _STARTED_AT_S, model if adapter else None)
-            return _adapter(served, model) if adapter else _model(served)
-    names = ", ".join(served.name for served in models)
+            (row,) = await model_rows(broker, models, [served])
+            return _adapter(row, model) if adapter else row
+    names = ", ".join(served.name for served in allowed)
     raise ApiError(404, f"model: expected one of {names}, got {shown(model)}", "model", "model_not_found")
 
 
@@ -73,26 +81,36 @@ def _served(broker: Broker, limits: UserLimits, kind: JobKind | None) -> list[Se
     return sorted(of_kind, key=lambda served: JobKind.TEXT not in served.kinds)
 
 
-def _model(served: ServedModel) -> dict[str, Any]:
-    return {
-        "id": served.name,
-        "object": "model",
-        "created": _STARTED_AT_S,
-        "owned_by": "nexa",
-        "kind": served.kinds[0],
-        "kinds": served.kinds,
-        "ready": served.ready,
-        "context_length": served.context_tokens,
-        "aliases": list(served.aliases),
-    }
+async def model_rows(broker: Broker, models: ModelService, served: Sequence[ServedModel]) -> list[dict[str, Any]]:
+    """The rows of these models: what they are, whether they are loaded, and what they take."""
+    options = {model.name: model for model in broker.settings.models}
+    own = [options[one.name] for one in served]
+    workers, sizes = broker.workers(), await models.sizes(own)
+    rows = []
+    for one, model in zip(served, own, strict=True):
+        state = state_of(broker, model, [row for row in workers if row.model == one.name])
+        rows.append(
+            {
+                "id": one.name,
+                "object": "model",
+                "created": _STARTED_AT_S,
+                "owned_by": "nexa",
+                "kind": one.kinds[0],
+                "kinds": one.kinds,
+                "ready": one.ready,
+                "state": state.state,
+                "progress": state.progress,
+                "reason": state.reason,
+                "size_bytes": sizes[one.name],
+                "memory_bytes": needed_bytes(broker, one.name),
+                "context_length": one.context_tokens,
+                "aliases": list(one.aliases),
+            }
+        )
+    return rows
 
 
-def _adapters(served: ServedModel, kind: JobKind | None) -> list[dict[str, Any]]:
-    """A model's adapters, as models of their own; none if the list is of models of another kind."""
-    return [_adapter(served, name) for name in served.adapters] if kind in (None, JobKind.TEXT) else []
-
-
-def _adapter(served: ServedModel, name: str) -> dict[str, Any]:
+def _adapter(row: dict[str, Any], name: str) -> dict[str, Any]:
     """A model with an adapter, which ``name`` means, in the words of vLLM: ``root`` and ``parent`` are the model."""
-    own = {"kind": JobKind.TEXT, "kinds": (JobKind.TEXT,), "aliases": [], "root": served.name, "parent": served.name}
-    return {**_model(served), "id": name, **own}
+    own = {"kind": JobKind.TEXT, "kinds": (JobKind.TEXT,), "aliases": [], "root": row["id"], "parent": row["id"]}
+    return {**row, "id": name, **own}

@@ -31,11 +31,15 @@ MEDIA: dict[JobKind, tuple[tuple[Medium, ...], tuple[Medium, ...]]] = {
 
 
 class ModelState(StrEnum):
-    """The state of a model: that of the worker which serves it, or will be the first to."""
+    """The state of a model: that of the worker which serves it, or will be the first to; the best is first here.
+
+    ``UNLOADED`` is that of a model which is loaded when a request wants it.
+    """
 
     READY = "ready"
     LOADING = "loading"
     DRAINING = "draining"
+    UNLOADED = "unloaded"
     DRAINED = "drained"
     FAILED = "failed"
 
@@ -61,6 +65,7 @@ class ModelStatus(BaseModel):
     state: ModelState
     progress: float | None = Field(description="Loaded share of a model that is loading, if its engine tells it.")
     detail: str = Field(description="Why it is not ready.")
+    memory_bytes: int | None = Field(description="The memory that a worker of it needs; null while it is not known.")
     context_length: int | None = Field(description="Context window in tokens, where it is known.")
     max_image_side: int | None = Field(description="Largest width and height of a picture, in pixels.")
     translates: bool = Field(description="Whether it turns speech into English; known once it is loaded.")

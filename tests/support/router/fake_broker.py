@@ -15,6 +15,8 @@ from router.jobs.job import Job, JobRequest, JobState
 from router.jobs.limits import UNLIMITED, UserLimits
 from router.jobs.lines import UserShare
 from router.jobs.refusals import RefusalReason, Refused
+from router.jobs.residency.controller import ResidencyController
+from router.jobs.residency.needs import ModelNeeds
 from router.jobs.served import ServedModel, adapter_names, find_model
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.history import WorkerEvent
@@ -77,6 +79,24 @@ class FakeControl(WorkerControl):
         return []
 
 
+class FakeResidency(ResidencyController):
+    """Takes every order, and records it. ``needs`` are what is known of models."""
+
+    def __init__(self) -> None:
+        self.orders: list[tuple[str, str]] = []
+        self.needs: dict[str, ModelNeeds] = {}
+
+    def load(self, model: str) -> None:
+        self.orders.append(("load", model))
+
+    def unload(self, model: str) -> list[str]:
+        self.orders.append(("unload", model))
+        return [f"{model}/0"]
+
+    def needs_of(self, model: str) -> ModelNeeds | None:
+        return self.needs.get(model)
+
+
 @dataclass
 class FakeBroker(Broker):
     """Plays ``script`` for each job, one event per turn of the event loop; without an end the job never ends.
@@ -97,6 +117,8 @@ class FakeBroker(Broker):
     cancelled: list[Job] = field(default_factory=list)
     released: list[Job] = field(default_factory=list)
     control: FakeControl = field(default_factory=FakeControl)
+    residency: FakeResidency = field(default_factory=FakeResidency)
+    unfit: dict[str, str] = field(default_factory=dict)
     settled: bool = True
     running: bool = False
     app: FastAPI | None = None
@@ -153,6 +175,9 @@ class FakeBroker(Broker):
 
     def readiness(self) -> tuple[bool, dict[str, str]]:
         return not self.missing, self.missing
+
+    def hopeless(self, model: str) -> str | None:
+        return self.unfit.get(model)
 
     def workers(self) -> list[WorkerRow]:
         return [ROW]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from router.jobs.residency.needs import ModelNeeds
 from router.jobs.served import ServedModel
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from tests.support.router.client import ask
-from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.fake_broker import MODEL, FakeBroker
 
 ROWS = (
     ServedModel("painter", (JobKind.IMAGE,), (), 0, True),
@@ -117,3 +119,27 @@ def test_a_name_of_a_kind_that_is_not_served_is_not_found(name: str) -> None:
 def test_with_strict_names_a_name_is_only_itself() -> None:
     assert get("/v1/models/gpt-4o", strict_names=True).status_code == 404
     assert get("/v1/models/small", strict_names=True).status_code == 200
+
+
+def test_a_row_tells_state_sizes_and_needs(tmp_path: Path) -> None:
+    file = tmp_path / "model.bin"
+    file.write_bytes(b"x" * 1000)
+    model = MODEL.model_copy(update={"path": str(file)})
+    broker = FakeBroker(settings=ServerSettings(models=(model,), run_folder=""))
+    broker.residency.needs["smol"] = ModelNeeds((({"cuda:0": 700, "cpu": 100}, model),), 1.0)
+    row = ask(broker, "GET", "/v1/models/smol").json()
+    told = {"state": "ready", "progress": None, "reason": None, "size_bytes": 1000, "memory_bytes": 800}
+    assert row == row | told
+    assert ask(broker, "GET", "/v1/models").json()["data"] == [row]
+
+
+def test_what_is_not_known_is_null() -> None:
+    row = get("/v1/models/big").json()
+    assert (row["state"], row["size_bytes"], row["memory_bytes"]) == ("loading", None, None)
+
+
+def test_a_model_that_does_not_fit_has_failed_with_the_reason() -> None:
+    model = MODEL.model_copy(update={"load": "demand", "name": "big"})
+    broker = FakeBroker(settings=ServerSettings(models=(model,), run_folder=""), unfit={"big": "too large"})
+    row = ask(broker, "GET", "/v1/models/big").json()
+    assert (row["state"], row["reason"]) == ("failed", "too large")

@@ -12,6 +12,7 @@ import pytest
 
 from router.jobs.limits import Priority, UserLimits
 from router.jobs.lines import UserShare
+from router.jobs.residency.needs import ModelNeeds
 from router.jobs.served import ServedModel
 from router.jobs.workers.rows import WorkerRow
 from router.keys.store import KeyStore
@@ -66,6 +67,7 @@ def test_a_ready_model_is_told_with_its_load() -> None:
             "state": "ready",
             "progress": None,
             "detail": "",
+            "memory_bytes": None,
             "thinks": False,
             "context_length": 2048,
             "max_image_side": None,
@@ -106,6 +108,9 @@ def test_what_several_workers_do_is_added_up_and_only_ready_ones_have_slots() ->
         (["drained", "draining"], "draining"),
         (["failed", "drained"], "drained"),
         (["failed"], "failed"),
+        (["unloaded"], "unloaded"),
+        (["unloaded", "failed"], "unloaded"),
+        (["unloaded", "loading"], "loading"),
     ],
 )
 def test_a_model_is_as_good_as_its_best_worker(states: list[str], state: str) -> None:
@@ -126,6 +131,26 @@ def test_progress_that_nobody_has_told_is_null(row: dict[str, Any]) -> None:
 def test_a_failed_model_says_why() -> None:
     failed = with_rows({"state": "failed"}, missing="smol-0 failed (no such tensor)")
     assert (failed["state"], failed["detail"]) == ("failed", "smol-0 failed (no such tensor)")
+
+
+def on_demand(**options: Any) -> dict[str, Any]:
+    """The status of a model on demand without workers."""
+    model = MODEL.model_copy(update={"load": "demand"})
+    broker = StagedBroker(settings=ServerSettings(models=(model,), run_folder=""), **options)
+    broker.rows = ()
+    broker.residency.needs["smol"] = ModelNeeds((({"cuda:0": 700, "cpu": 100}, model), ({"cpu": 900}, model)), 1.0)
+    (found,) = shown(broker)["models"]
+    return dict(found)
+
+
+def test_a_model_on_demand_without_a_worker_is_unloaded_and_tells_what_it_needs() -> None:
+    model = on_demand()
+    assert (model["state"], model["detail"], model["memory_bytes"]) == ("unloaded", "", 800)
+
+
+def test_a_model_that_does_not_fit_has_failed_and_says_why() -> None:
+    model = on_demand(unfit={"smol": "smol needs about 9 GB, and the budget is 1 GB"})
+    assert (model["state"], model["detail"]) == ("failed", "smol needs about 9 GB, and the budget is 1 GB")
 
 
 @pytest.mark.parametrize(
