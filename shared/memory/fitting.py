@@ -28,6 +28,15 @@ _GPU_ENGINES = (*TEXT_ENGINES, "whisper", "diffusion")
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceMemory:
+    """The memory of one device that models may take together, and all that it has, in bytes."""
+
+    device: str
+    budget_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class FittedModel:
     """One place for a worker: what it takes of which device, in bytes, and the model's settings there.
 
@@ -43,22 +52,22 @@ class DoesNotFit(ModelError):
     """A model that no device can hold. The message is one line: the figures, and what would help."""
 
 
-def fit(model: ModelSettings, budgets: Mapping[str, int]) -> tuple[FittedModel, ...]:
+def fit(model: ModelSettings, budgets: Mapping[str, DeviceMemory]) -> tuple[FittedModel, ...]:
     """Where a worker of this model may go, best first: on the GPUs with the most memory, else in main memory.
 
-    ``budgets`` are what each device can hold in bytes, by its name, ``cpu`` among them. It reads headers
-    of the model's files.
+    ``budgets`` are those of the devices by name, ``cpu`` among them. It reads the headers of the model's files.
 
     Raises:
         DoesNotFit: no device can hold it.
     """
+    room = {name: device.budget_bytes for name, device in budgets.items()}
     shape = _shape(model)
-    groups = _gpu_groups(model, budgets)
-    found = [place for group in groups for place in _on(shape, model, group, budgets)]
+    groups = _gpu_groups(model, room)
+    found = [place for group in groups for place in _on(shape, model, group, room)]
     if not found:
-        found = list(_on(shape, model, (), budgets))
+        found = list(_on(shape, model, (), room))
     if not found:
-        raise DoesNotFit(does_not_fit(model, _least(shape, model), budgets, groups[0] if groups else ()))
+        raise DoesNotFit(does_not_fit(model, _least(shape, model), room, groups[0] if groups else ()))
     whole = [place for place in found if place.model.gpu_layers == model.gpu_layers]
     return tuple(whole + [place for place in found if place.model.gpu_layers != model.gpu_layers])
 

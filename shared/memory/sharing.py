@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.memory.estimate import estimate
-from shared.memory.fitting import CPU, DoesNotFit, FittedModel, fit, memory_on
+from shared.memory.fitting import CPU, DeviceMemory, DoesNotFit, FittedModel, fit, memory_on
 from shared.settings import ModelSettings
 
 
@@ -18,7 +18,7 @@ class FitTogether:
     problems: Mapping[str, DoesNotFit]
 
 
-def fit_together(models: Sequence[ModelSettings], budgets: Mapping[str, int]) -> FitTogether:
+def fit_together(models: Sequence[ModelSettings], budgets: Mapping[str, DeviceMemory]) -> FitTogether:
     """Fit all models of a server.
 
     Models that are loaded on demand may take a whole device, since others leave for them. Of those that are loaded at
@@ -42,7 +42,9 @@ def fit_together(models: Sequence[ModelSettings], budgets: Mapping[str, int]) ->
     return FitTogether(places, problems)
 
 
-def _fit(model: ModelSettings, own: Mapping[str, int], budgets: Mapping[str, int]) -> tuple[FittedModel, ...]:
+def _fit(
+    model: ModelSettings, own: Mapping[str, DeviceMemory], budgets: Mapping[str, DeviceMemory]
+) -> tuple[FittedModel, ...]:
     try:
         return fit(model, own)
     except DoesNotFit:
@@ -58,10 +60,10 @@ def _usual(model: ModelSettings, gpus: tuple[str, ...]) -> dict[str, int]:
 class _Pool:
     """Devices over which workers are spread evenly."""
 
-    def __init__(self, devices: tuple[str, ...], budgets: Mapping[str, int]) -> None:
+    def __init__(self, devices: tuple[str, ...], budgets: Mapping[str, DeviceMemory]) -> None:
         self.devices = devices
         self.budgets = {name: budgets[name] for name in devices}
-        self._left_bytes = sum(self.budgets.values())
+        self._left_bytes = sum(device.budget_bytes for device in self.budgets.values())
         self._workers = 0
 
     def add(self, workers: int, usual: Mapping[str, int]) -> None:
@@ -69,11 +71,13 @@ class _Pool:
         self._workers += workers
         self._left_bytes -= workers * self._sum(usual)
 
-    def part(self, usual: Mapping[str, int]) -> dict[str, int]:
+    def part(self, usual: Mapping[str, int]) -> dict[str, DeviceMemory]:
         """What one worker may take of each device: what it usually takes, and its part of what is left."""
         spare = max(0, self._left_bytes) // max(1, self._workers)
         most = max((usual.get(name, 0) for name in self.devices), default=0) + spare
-        return {name: min(budget, most) for name, budget in self.budgets.items()}
+        return {
+            name: replace(device, budget_bytes=min(device.budget_bytes, most)) for name, device in self.budgets.items()
+        }
 
     def _sum(self, usual: Mapping[str, int]) -> int:
         return sum(usual.get(name, 0) for name in self.devices)

@@ -13,7 +13,7 @@ from shared.gguf.header import GGUFHeader, Scalar
 from shared.gguf.tensors import TensorInfo
 from shared.kinds import JobKind
 from shared.memory import fitting
-from shared.memory.fitting import DoesNotFit, FittedModel, fit
+from shared.memory.fitting import DeviceMemory, DoesNotFit, FittedModel, fit
 from shared.memory.shape import shape_of
 from shared.settings import ModelSettings
 from tests.support.weights import WEIGHTS
@@ -48,8 +48,9 @@ def llama(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fitting, "read_shape", lambda path: shape)
 
 
-def budgets(**sizes: float) -> dict[str, int]:
-    return {name.replace("cuda", "cuda:"): round(size * GB) for name, size in sizes.items()}
+def budgets(**sizes: float) -> dict[str, DeviceMemory]:
+    names = {name.replace("cuda", "cuda:"): round(size * GB) for name, size in sizes.items()}
+    return {name: DeviceMemory(name, size, size) for name, size in names.items()}
 
 
 def model(engine: str = "llama", path: str = "m.gguf", **options: Any) -> ModelSettings:
@@ -169,5 +170,5 @@ def test_nothing_is_planned_beyond_a_budget(cpu: float, gpus: list[float], optio
     except DoesNotFit:
         return
     for place in found:
-        assert all(size <= sizes[device] for device, size in place.memory.items())
+        assert all(size <= sizes[device].budget_bytes for device, size in place.memory.items())
         assert place.model.context_tokens > 0

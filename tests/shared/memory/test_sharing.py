@@ -11,7 +11,7 @@ from shared.gguf.header import GGUFHeader, Scalar
 from shared.gguf.tensors import TensorInfo
 from shared.kinds import JobKind
 from shared.memory import estimate, fitting
-from shared.memory.fitting import fit
+from shared.memory.fitting import DeviceMemory, fit
 from shared.memory.shape import shape_of
 from shared.memory.sharing import fit_together
 from shared.settings import ModelSettings
@@ -36,8 +36,9 @@ def model(name: str, **options: Any) -> ModelSettings:
     return ModelSettings.model_validate(given | options)
 
 
-def budgets(**sizes: int) -> dict[str, int]:
-    return {name.replace("cuda", "cuda:"): size * GB for name, size in sizes.items()}
+def budgets(**sizes: int) -> dict[str, DeviceMemory]:
+    names = {name.replace("cuda", "cuda:"): size * GB for name, size in sizes.items()}
+    return {name: DeviceMemory(name, size, size) for name, size in names.items()}
 
 
 def test_two_models_share_what_they_leave() -> None:
@@ -46,14 +47,14 @@ def test_two_models_share_what_they_leave() -> None:
     together = fit_together([model("a"), model("b")], room).places
     taken = [together[name][0].memory["cpu"] for name in "ab"]
     assert taken[0] == taken[1] < alone.memory["cpu"]
-    assert sum(taken) <= room["cpu"]
+    assert sum(taken) <= room["cpu"].budget_bytes
     assert together["a"][0].model.context_tokens >= 8192
 
 
 def test_workers_of_one_model_share_too() -> None:
     room = budgets(cpu=24)
     found = fit_together([model("a", workers=3)], room).places["a"][0]
-    assert 3 * found.memory["cpu"] <= room["cpu"]
+    assert 3 * found.memory["cpu"] <= room["cpu"].budget_bytes
 
 
 def test_models_on_demand_may_take_all() -> None:
