@@ -1,0 +1,75 @@
+"""The budgets of the devices: as given, else what is free less a margin, within the limits of containers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from shared.devices import Gpu
+from workers.supervisor.placing.budgets import device_budgets, without_margin
+from workers.supervisor.placing.main_memory import main_memory
+
+GB = 1000**3
+
+
+class TwoGpus:
+    def gpus(self) -> list[Gpu]:
+        return [Gpu(index, f"GPU-{index}", "test", 80 * GB, 40 * GB) for index in range(2)]
+
+
+@pytest.fixture(autouse=True)
+def all_gpus_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "sizes"),
+    [
+        (("12G",), [12, 12, 12]),
+        (("cpu=12G", "cuda:1=20G"), [12, 36, 20]),
+        (("8G", "cuda:0=30G"), [8, 30, 8]),
+    ],
+)
+def test_budgets_are_as_given_else_what_is_free(given: tuple[str, ...], sizes: list[int]) -> None:
+    found = device_budgets(given, TwoGpus())
+    assert [budget.device for budget in found] == ["cpu", "cuda:0", "cuda:1"]
+    assert [budget.budget_bytes for budget in found] == [size * GB for size in sizes]
+    assert found[1].total_bytes == 80 * GB
+
+
+def test_a_margin_is_left() -> None:
+    assert without_margin(40 * GB) == 36 * GB
+    assert without_margin(2 * GB) == 2 * GB - 512 * 1000**2
+    assert without_margin(100) == 0
+
+
+def cgroup(folder: Path, limit: str, used: int, cached: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "memory.max").write_text(f"{limit}\n")
+    (folder / "memory.current").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\n")
+
+
+def test_a_container_limits_it(tmp_path: Path) -> None:
+    own = tmp_path / "cgroup"
+    own.write_text("0::/\n")
+    cgroup(tmp_path, "1000000", 400_000, 100_000)
+    assert main_memory(tmp_path, own) == (700_000, 1_000_000)
+
+
+def test_the_tightest_limit_of_all_groups_counts(tmp_path: Path) -> None:
+    own = tmp_path / "cgroup"
+    own.write_text("0::/system.slice/nexa.service\n")
+    cgroup(tmp_path / "system.slice", "500000", 450_000, 0)
+    cgroup(tmp_path / "system.slice" / "nexa.service", "max", 100, 0)
+    assert main_memory(tmp_path, own) == (50_000, 500_000)
+
+
+@pytest.mark.parametrize("text", ["", "max", "x", "-5", "\0"])
+def test_without_a_limit_it_is_the_machine(tmp_path: Path, text: str) -> None:
+    (tmp_path / "memory.max").write_text(text)
+    found = main_memory(tmp_path, tmp_path / "missing")
+    assert found.total_bytes == psutil.virtual_memory().total
+    assert 0 < found.free_bytes <= found.total_bytes
