@@ -21,8 +21,8 @@ from router.jobs.lines import UserShare
 from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
 from router.jobs.residency.controller import ResidencyController
-from router.jobs.residency.file_sizes import FileSizes
 from router.jobs.residency.loading import loading_share
+from router.jobs.residency.fitted import FittedNeeds
 from router.jobs.residency.needs import NeedsSource
 from router.jobs.served import ServedModel, adapter_names, allowed_models, find_model, find_named
 from router.jobs.workers.control import WorkerControl
@@ -75,7 +75,7 @@ class Broker:
             is_ready=lambda: self.readiness()[0],
         )
         self.residency = ResidencyController(
-            lambda: self.settings, workers, self._dispatcher, self._failover, link, needs or FileSizes()
+            lambda: self.settings, workers, self._dispatcher, self._failover, link, needs or FittedNeeds()
         )
         self._rename: Callable[[tuple[ModelSettings, ...]], tuple[ModelSettings, ...]] = lambda models: models
         self._models = settings.models

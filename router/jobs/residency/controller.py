@@ -36,6 +36,9 @@ from router.jobs.workers.worker import Worker
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.supervision import LoadWorker, UnloadWorker, WorkerState
 
+GROWTH_RATIO = 1.05
+"""Beyond this growth, what a worker takes is noted again."""
+
 log = logging.getLogger("nexa.router.residency")
 
 
@@ -68,7 +71,7 @@ class ResidencyController:
         self._retries = Retries()
         self._last_use_s: dict[str, float] = {}
         self._last_ready_s: dict[str, float] = {}
-        self._learnt: dict[str, str] = {}
+        self._learnt: dict[str, tuple[str, int]] = {}
 
     @property
     def models(self) -> Sequence[ModelSettings]:
@@ -143,16 +146,21 @@ class ResidencyController:
                 self._link.send_order(UnloadWorker(status.worker_name, 0.0, "another attempt may be made"))
 
     def _learn(self, places: Sequence[PlaceView]) -> None:
-        """Note what workers take once they have loaded, each once while idle and again when it leaves."""
+        """Note how long workers took to load, once, and what they take beyond what was planned, whenever it grows."""
         models = {model.name: model for model in self.models}
-        workers = self._by_name()
+        planned = {status.worker_name: status for status in self._workers.roster() if status.memory}
         for place in places:
-            worker, load_s = workers.get(place.name), self._places.load_s(place.name)
-            if worker is None or load_s is None or place.model not in models or place.stage is not Stage.READY:
+            status, load_s = planned.get(place.name), self._places.load_s(place.name)
+            if status is None or load_s is None or place.model not in models or place.stage is not Stage.READY:
                 continue
-            if self._learnt.get(place.name) != worker.worker_id and place.stage_s > 1.0:
-                self._learnt[place.name] = worker.worker_id
-                self._needs.learn(models[place.model], place.memory, load_s)
+            learnt_id, learnt_bytes = self._learnt.get(place.name, ("", 0))
+            held = sum(place.memory.values())
+            if learnt_id == status.worker_id and held <= learnt_bytes * GROWTH_RATIO:
+                continue
+            self._learnt[place.name] = status.worker_id, held
+            self._needs.learn(models[place.model], status.memory, place.memory, load_s)
+            if held > sum(status.memory.values()):
+                self._known.pop(place.model, None)
 
     def _seen(self, places: Sequence[PlaceView]) -> Residency:
         settings = self._settings()

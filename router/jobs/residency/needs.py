@@ -30,8 +30,8 @@ class NeedsSource(Protocol):
         It may read files, once for each model: call it in a thread.
         """
 
-    def learn(self, model: ModelSettings, memory: Memory, load_s: float) -> None:
-        """Note what a worker of this model takes, and how long it took to load."""
+    def learn(self, model: ModelSettings, planned: Memory, measured: Memory, load_s: float) -> None:
+        """Note what a worker of this model was planned to take, what it takes, and how long it took to load."""
 
     def too_little(self, model: ModelSettings) -> None:
         """Note that a worker of this model found less memory than it needed."""
