@@ -12,6 +12,7 @@ from typing import assert_never
 import psutil
 
 from shared.logs.output import dropped_lines
+from shared.memory.gpu_use import GpuUse
 from shared.wire.messages import Cancel, Drain, EngineStats, Heartbeat
 from shared.wire.payloads import Failed, JobError
 from shared.wire.supervision import WorkerState
@@ -41,6 +42,7 @@ class WorkerRuntime:
         self._model = model
         self._device = device
         self._process = psutil.Process()
+        self._gpu_use = GpuUse()
         self._commands: queue.SimpleQueue[Command] = queue.SimpleQueue()
         self._link = WorkerLink(worker_id, endpoints, self._commands.put)
         self._pulse = Pulse(endpoints, self._heartbeat)
@@ -193,4 +195,5 @@ class WorkerRuntime:
             dropped_lines=dropped_lines(),
             translates=self._info.translates,
             thinks=self._info.thinks,
+            device_memory_bytes=self._gpu_use.bytes() if self._device.startswith("cuda") else 0,
         )

@@ -32,6 +32,8 @@ from router.jobs.workers.probing import Prober
 from router.jobs.workers.rows import WorkerRow
 from router.jobs.workers.table import WorkerTable
 from shared.kinds import JobKind
+from shared.memory.measured import FILE_NAME as MEASURED_FILE
+from shared.memory.measured import MeasuredMemory
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.messages import Cancel, Heartbeat, Submit
 from shared.wire.payloads import Failed
@@ -74,8 +76,9 @@ class Broker:
             link,
             is_ready=lambda: self.readiness()[0],
         )
+        needs = needs or FittedNeeds(_measured(settings))
         self.residency = ResidencyController(
-            lambda: self.settings, workers, self._dispatcher, self._failover, link, needs or FittedNeeds()
+            lambda: self.settings, workers, self._dispatcher, self._failover, link, needs
         )
         self._rename: Callable[[tuple[ModelSettings, ...]], tuple[ModelSettings, ...]] = lambda models: models
         self._models = settings.models
@@ -304,6 +307,10 @@ class Broker:
         self._prober.probe_all()
         self._link.keep_bound()
         self._history.note(self.workers(), time.monotonic(), time.time())
+
+
+def _measured(settings: ServerSettings) -> MeasuredMemory:
+    return MeasuredMemory(Path(settings.state_folder) / MEASURED_FILE if settings.state_folder else None)
 
 
 def _check_size(job: Job) -> None:

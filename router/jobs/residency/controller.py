@@ -14,7 +14,7 @@ from itertools import count
 from router.jobs.dispatch import Dispatcher
 from router.jobs.failover import Failover
 from router.jobs.residency.needs import ModelNeeds, NeedsSource
-from router.jobs.residency.places import PlaceBook
+from router.jobs.residency.places import PlaceBook, measured
 from router.jobs.residency.plan import (
     Action,
     Close,
@@ -147,20 +147,21 @@ class ResidencyController:
 
     def _learn(self, places: Sequence[PlaceView]) -> None:
         """Note how long workers took to load, once, and what they take beyond what was planned, whenever it grows."""
-        models = {model.name: model for model in self.models}
+        models, workers = {model.name: model for model in self.models}, self._by_name()
         planned = {status.worker_name: status for status in self._workers.roster() if status.memory}
         for place in places:
             status, load_s = planned.get(place.name), self._places.load_s(place.name)
-            if status is None or load_s is None or place.model not in models or place.stage is not Stage.READY:
+            known = place.model in models and place.name in workers
+            if status is None or load_s is None or not known or place.stage is not Stage.READY:
                 continue
             learnt_id, learnt_bytes = self._learnt.get(place.name, ("", 0))
-            held = sum(place.memory.values())
-            if learnt_id == status.worker_id and held <= learnt_bytes * GROWTH_RATIO:
+            held = measured(status, workers[place.name])
+            held_bytes = sum(held.values())
+            if learnt_id == status.worker_id and held_bytes <= learnt_bytes * GROWTH_RATIO:
                 continue
-            self._learnt[place.name] = status.worker_id, held
-            self._needs.learn(models[place.model], status.memory, place.memory, load_s)
-            if held > sum(status.memory.values()):
-                self._known.pop(place.model, None)
+            self._learnt[place.name] = status.worker_id, held_bytes
+            self._needs.learn(models[place.model], status.memory, held, load_s)
+            self._known.pop(place.model, None)
 
     def _seen(self, places: Sequence[PlaceView]) -> Residency:
         settings = self._settings()

@@ -1,4 +1,4 @@
-"""What models need: estimated from the headers of their files, then as measured."""
+"""What models need: estimated from the headers of their files, or as measured when they were loaded before."""
 
 from __future__ import annotations
 
@@ -6,44 +6,49 @@ from collections.abc import Mapping
 
 from router.jobs.residency.needs import ModelNeeds
 from router.jobs.residency.plan import Memory
-from shared.memory.fitting import DeviceMemory, DoesNotFit, fit
+from shared.memory.fitting import DoesNotFit, FittedModel, fit
+from shared.memory.measured import MeasuredMemory
 from shared.settings import ModelSettings
 
 READ_BYTES_PER_S = 500_000_000
 """How fast a model is read that was never loaded yet."""
 LEAST_LOAD_S = 2.0
-MARGIN_RATIO = 1.05
-"""What is kept for a model that took more than was planned, of what it took."""
-STARVED_RATIO = 1.25
-"""How much more is kept for a model that found too little."""
 
 
 class FittedNeeds:
-    """Estimates by :func:`shared.memory.fitting.fit`, raised by what workers were seen to take beyond them."""
+    """The places that :func:`shared.memory.fitting.fit` finds, with what :class:`MeasuredMemory` knows of each."""
 
-    def __init__(self) -> None:
-        self._ratios: dict[str, float] = {}
-        self._loads_s: dict[str, float] = {}
+    def __init__(self, measured: MeasuredMemory) -> None:
+        self._measured = measured
+        self._places: dict[str, list[tuple[Memory, FittedModel]]] = {}
 
     def of(self, model: ModelSettings, budgets: Mapping[str, int]) -> ModelNeeds:
-        ratio = self._ratios.get(model.name, 1.0)
-        room = {name: DeviceMemory(name, round(size / ratio), size) for name, size in budgets.items()}
+        """What a worker of this model needs on devices with these budgets."""
         try:
-            fitted = fit(model, room)
+            places = fit(model, budgets)
         except DoesNotFit as error:
             return ModelNeeds((), 0.0, str(error))
-        choices = tuple(
-            ({name: round(size * ratio) for name, size in place.memory.items()}, place.model) for place in fitted
-        )
-        least = min(sum(memory.values()) for memory, _ in choices)
-        load_s = self._loads_s.get(model.name, max(LEAST_LOAD_S, least / READ_BYTES_PER_S))
-        return ModelNeeds(choices, load_s)
+        found = [(self._measured.best(place), place) for place in places]
+        self._places[model.name] = [*self._places.get(model.name, [])[-len(found) :], *found]
+        fitting = [(memory, place) for memory, place in found if _holds(budgets, memory)] or found[-1:]
+        memory, place = fitting[0]
+        load_s = self._measured.load_s(place) or max(LEAST_LOAD_S, sum(memory.values()) / READ_BYTES_PER_S)
+        return ModelNeeds(tuple((memory, place.model) for memory, place in fitting), load_s)
 
     def learn(self, model: ModelSettings, planned: Memory, measured: Memory, load_s: float) -> None:
-        self._loads_s[model.name] = load_s
-        excess = max((measured.get(name, 0) / size for name, size in planned.items() if size), default=1.0)
-        if excess > 1:  # less means little: caches fill with use
-            self._ratios[model.name] = self._ratios.get(model.name, 1.0) * excess * MARGIN_RATIO
+        """Note what a worker of this model was planned to take, what it takes, and how long it took to load."""
+        place = self._place(model, planned)
+        if place is not None:
+            self._measured.learn(place, measured, load_s)
 
     def too_little(self, model: ModelSettings) -> None:
-        self._ratios[model.name] = self._ratios.get(model.name, 1.0) * STARVED_RATIO
+        """Note that a worker of this model found less memory than it needed."""
+        for _, place in self._places.get(model.name, [])[-1:]:
+            self._measured.too_small(place)
+
+    def _place(self, model: ModelSettings, planned: Memory) -> FittedModel | None:
+        return next((place for memory, place in self._places.get(model.name, []) if memory == planned), None)
+
+
+def _holds(budgets: Mapping[str, int], memory: Memory) -> bool:
+    return all(size <= budgets.get(name, 0) for name, size in memory.items())

@@ -111,11 +111,17 @@ class PlaceBook:
 
 def taken(status: WorkerStatus, worker: Worker | None) -> Memory:
     """What a place takes of each device: as planned, or more if its process holds more."""
-    beat = worker.heartbeat if worker is not None else None
-    held = beat.memory_bytes if beat is not None else 0
-    if not status.memory:
-        return {"cpu": held}
-    return {**status.memory, "cpu": max(held, status.memory.get("cpu", 0))}
+    if worker is None:
+        return status.memory
+    held = measured(status, worker)
+    return {name: max(held.get(name, 0), status.memory.get(name, 0)) for name in {**held, **status.memory}}
+
+
+def measured(status: WorkerStatus, worker: Worker) -> Memory:
+    """What a worker's process holds of each device on which it was planned; 0 where that is not known."""
+    gpus = [name for name in status.memory if name != "cpu"]
+    share = worker.heartbeat.device_memory_bytes // max(1, len(gpus))
+    return {"cpu": worker.heartbeat.memory_bytes, **dict.fromkeys(gpus, share)}
 
 
 def _takes(status: WorkerStatus) -> bool:
