@@ -21,8 +21,8 @@ from router.jobs.lines import UserShare
 from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
 from router.jobs.residency.controller import ResidencyController
-from router.jobs.residency.loading import loading_share
 from router.jobs.residency.fitted import FittedNeeds
+from router.jobs.residency.loading import loading_share
 from router.jobs.residency.needs import NeedsSource
 from router.jobs.served import ServedModel, adapter_names, allowed_models, find_model, find_named
 from router.jobs.workers.control import WorkerControl
