@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from router.jobs.residency.needs import ModelNeeds
 from router.jobs.residency.plan import Memory
-from shared.memory.fitting import DoesNotFit, FittedModel, fit
+from shared.memory.fitting import DeviceMemory, DoesNotFit, FittedModel, fit
 from shared.memory.measured import MeasuredMemory
 from shared.settings import ModelSettings
 
@@ -25,7 +25,7 @@ class FittedNeeds:
     def of(self, model: ModelSettings, budgets: Mapping[str, int]) -> ModelNeeds:
         """What a worker of this model needs on devices with these budgets."""
         try:
-            places = fit(model, budgets)
+            places = fit(model, {name: DeviceMemory(name, size, size) for name, size in budgets.items()})
         except DoesNotFit as error:
             return ModelNeeds((), 0.0, str(error))
         found = [(self._measured.best(place), place) for place in places]
