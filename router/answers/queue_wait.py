@@ -1,13 +1,15 @@
 """Reports a request's position in the queue to its client.
 
 A stream that is queued for longer than ``START_DELAY_S`` begins with its place in the queue until its first event, as
-comments (``: queued at position N``) or however its format has it. A whole answer has the header ``X-Queue-Position``:
+comments (``: queued at position N``) or however its format has it. While its model loads, it is told how far that is
+instead (``: loading NAME 40 %``). A whole answer has the header ``X-Queue-Position``:
 the position when the request was accepted.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 
 from starlette.responses import Response
@@ -16,6 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from router.answers.stream_format import StreamFormat
 from router.answers.submission import Batch, SubmittedRequest
 from router.http.disconnect import ClientGone, run_unless_disconnected
+from shared.logs.escaping import escaped
 
 POSITION_HEADER = "X-Queue-Position"
 START_DELAY_S = 1.0
@@ -24,7 +27,7 @@ START_DELAY_S = 1.0
 REPORT_INTERVAL_S = 1.0
 """Time between looks at the position in the queue."""
 KEEP_ALIVE_INTERVALS = 15
-"""Number of such intervals after which an unchanged position is sent again, to keep the connection alive."""
+"""Number of such intervals after which what has not changed is sent again, to keep the connection alive."""
 
 MakeStream = Callable[[Batch | None], Response]
 
@@ -70,7 +73,7 @@ class QueuedStream(Response):
         self._submitted = submitted
         self._taking = taking
         self._make = make
-        self._position_text = stream_format.position
+        self._format = stream_format
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the whole stream."""
@@ -86,16 +89,24 @@ class QueuedStream(Response):
         await self._make(first)(scope, receive, _without_start(send))
 
     async def _report_until_first(self, send: Send) -> Batch | None:
-        reported, intervals = 0, 0
+        reported, intervals = "", 0
         while not self._taking.done():
-            position = self._submitted.position()
+            told = self._wait_told()
             intervals += 1
-            if self._position_text and position and (position != reported or intervals >= KEEP_ALIVE_INTERVALS):
-                told = self._position_text.replace("{position}", str(position))
+            if told and (told != reported or intervals >= KEEP_ALIVE_INTERVALS):
                 await send({"type": "http.response.body", "body": told.encode(), "more_body": True})
-                reported, intervals = position, 0
+                reported, intervals = told, 0
             await asyncio.wait({self._taking}, timeout=REPORT_INTERVAL_S)
         return self._taking.result()
+
+    def _wait_told(self) -> str:
+        """What the request waits for; empty if it does not wait, or its format cannot tell."""
+        position = self._submitted.position()
+        share = self._submitted.loading() if position else None
+        if share is not None:
+            name, percent = escaped(self._submitted.model), math.floor(share * 100)
+            return self._format.loading.replace("{percent}", str(percent)).replace("{model}", name)
+        return self._format.position.replace("{position}", str(position)) if position else ""
 
     def _give_up(self) -> None:
         self._taking.cancel()

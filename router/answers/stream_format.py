@@ -9,13 +9,14 @@ from dataclasses import dataclass
 class StreamFormat:
     """The media type of a stream, and what is sent while there is nothing to send.
 
-    ``keep_alive`` is sent after a silence, ``position`` tells the place in the queue (``{position}``). Either is empty
-    if clients would take it for a part of the answer.
+    ``keep_alive`` is sent after a silence, ``position`` tells the place in the queue (``{position}``), ``loading`` how
+    much (``{percent}``) of the ``{model}`` is loaded. Each is empty if clients would take it for a part of the answer.
     """
 
     media_type: str
     keep_alive: str = ""
     position: str = ""
+    loading: str = ""
 
 
 def comment(text: str) -> str:
@@ -23,7 +24,10 @@ def comment(text: str) -> str:
     return f": {text}\n"
 
 
-EVENTS = StreamFormat("text/event-stream; charset=utf-8", comment("waiting"), comment("queued at position {position}"))
+QUEUED = comment("queued at position {position}")
+LOADING = comment("loading {model} {percent} %")
+
+EVENTS = StreamFormat("text/event-stream; charset=utf-8", comment("waiting"), QUEUED, LOADING)
 """Server-sent events, with comments in between."""
 
 JSON_LINES = StreamFormat("application/x-ndjson")

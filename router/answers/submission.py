@@ -164,6 +164,10 @@ class SubmittedRequest:
         positions = [self._broker.position(job) if job.state is JobState.QUEUED else 0 for job in self.jobs]
         return min(positions)
 
+    def loading(self) -> float | None:
+        """How much of the model is loaded, 0 to 1, while it loads and nothing else could take the request."""
+        return self._broker.loading(self.model)
+
     @property
     def warnings(self) -> list[str]:
         """What the request asks for and does not get, as far as it is known: jobs tell when they begin."""

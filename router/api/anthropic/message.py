@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import from_json
 
 from router.answers.choices import CollectedChoice
-from router.answers.stream_format import StreamFormat, comment
+from router.answers.stream_format import LOADING, QUEUED, StreamFormat
 from router.answers.submission import SubmittedRequest
 from router.api.anthropic.errors import error_object
 from router.api.text.arguments import read_arguments, whole_escapes
@@ -21,9 +21,7 @@ from shared.wire.codec import Struct
 from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokens, ToolCallDelta
 
 _PING = 'event: ping\ndata: {"type":"ping"}\n\n'
-MESSAGE_EVENTS = StreamFormat(
-    "text/event-stream; charset=utf-8", _PING, comment("queued at position {position}") + _PING
-)
+MESSAGE_EVENTS = StreamFormat("text/event-stream; charset=utf-8", _PING, QUEUED + _PING, LOADING + _PING)
 """Server-sent events. Signs of life are events too, which Anthropic's clients skip."""
 
 THINKING, TEXT, TOOL_USE = "thinking", "text", "tool_use"

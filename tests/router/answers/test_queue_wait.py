@@ -24,6 +24,7 @@ class QueueingBroker(FakeBroker):
     """Jobs stay in the queue, at the place that a test sets, until the test releases them."""
 
     place = 3
+    loaded: float | None = None
 
     def submit(self, request: JobRequest) -> Job:
         job = Job(job_id=f"job-{len(self.jobs)}", request=request, worker_id="smol-0", queue_position=self.place)
@@ -32,6 +33,9 @@ class QueueingBroker(FakeBroker):
 
     def position(self, job: Job) -> int:
         return self.place
+
+    def loading(self, model: str) -> float | None:
+        return self.loaded
 
     def play(self, script: Sequence[Any]) -> None:
         """Let the first job run to its end."""
@@ -109,6 +113,27 @@ def test_a_waiting_stream_gets_each_new_place_and_then_its_events() -> None:
         assert rest.endswith("data: [DONE]\n\n")
         assert '"text":"Once"' in rest
         assert messages[-1].get("more_body") in (False, None)
+
+    asyncio.run(test())
+
+
+def test_while_its_model_loads_a_waiting_stream_is_told_how_far_that_is() -> None:
+    async def test() -> None:
+        broker = QueueingBroker()
+        broker.loaded = 0.0
+        messages, task, _ = await sent_by(broker, STREAM)
+        await until(lambda: ": loading smol 0 %\n" in texts(messages))
+        broker.loaded = 0.409
+        await until(lambda: ": loading smol 40 %\n" in texts(messages))
+        broker.loaded = None
+        await until(lambda: ": queued at position 3\n" in texts(messages))
+        broker.play(words("Once"))
+        await task
+        assert [line for line in texts(messages).splitlines() if line.startswith(":")] == [
+            ": loading smol 0 %",
+            ": loading smol 40 %",
+            ": queued at position 3",
+        ]
 
     asyncio.run(test())
 
