@@ -192,6 +192,10 @@ class Broker:
         """Why no worker of this model will be ready, as far as is known; None if one may be."""
         return self._workers.hopeless(model)
 
+    def misfit(self, model: str) -> str | None:
+        """Why a model does not fit into the memory at all; None if it does, as far as is known."""
+        return self._workers.unfit.get(model)
+
     def cancel(self, job: Job) -> None:
         """End a job whose client is gone, and free what it holds; an ended job stays as it is."""
         if not job.ended:

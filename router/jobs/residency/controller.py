@@ -30,6 +30,7 @@ from router.jobs.residency.plan import (
 )
 from router.jobs.residency.policy import decide
 from router.jobs.residency.retries import Retries
+from router.jobs.residency.wishes import Wishes
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
@@ -69,6 +70,7 @@ class ResidencyController:
         self._asking: asyncio.Task[None] | None = None
         self._places = PlaceBook()
         self._retries = Retries()
+        self._wishes = Wishes()
         self._last_use_s: dict[str, float] = {}
         self._last_ready_s: dict[str, float] = {}
         self._learnt: dict[str, tuple[str, int]] = {}
@@ -86,11 +88,32 @@ class ResidencyController:
         self._watch_failures()
         places = self._places.view(self._workers.roster(), self._by_name())
         self._learn(places)
+        self._wishes.settle(places, lambda model: model in self._workers.unfit or self._retries.wait_s(model) > 0)
         for action in decide(self._seen(places)):
             self._carry_out(action, places)
 
+    def load(self, model: str) -> None:
+        """Load a model now, although nobody waits for it; a load that has failed is tried again."""
+        places = self._places.view(self._workers.roster(), self._by_name())
+        if model not in {place.model for place in places if place.stage is not Stage.LEAVING}:
+            self._retries.forget(model)
+            self._wishes.load(model)
+
+    def keep(self, model: str, idle_s: float) -> None:
+        """Unload a model once it has been idle for this long; if negative, never. It holds until that, or the next."""
+        self._wishes.keep(model, idle_s)
+
+    def leaves_in_s(self, model: ModelSettings) -> float | None:
+        """The time until a model is unloaded if nobody uses it; None if it stays."""
+        limit_s = self._wishes.idle_unload_s(model)
+        if model.load == "start" or model.pin or not limit_s:
+            return None
+        last_s = self._last_use_s.get(model.name, time.monotonic())
+        return max(0.0, last_s + limit_s - time.monotonic())
+
     def unload(self, model: str) -> list[str]:
         """Unload all workers of a model now, by an operator's order; returns their names."""
+        self._wishes.forget(model)
         places = self._places.view(self._workers.roster(), self._by_name())
         found = [place for place in places if place.model == model and place.stage is not Stage.LEAVING]
         for place in found:
@@ -183,6 +206,8 @@ class ResidencyController:
         self._last_use_s[model.name] = max(used_s, self._last_use_s.get(model.name, 0.0))
         needs = self.needs_of(model.name)
         at_start = model.load == "start"
+        ordered_s = self._wishes.waiting_s(model.name)
+        waits_s = [now_s - job.queued_at_s for job in waiting] + ([] if ordered_s is None else [ordered_s])
         return ModelView(
             model.name,
             () if needs is None else tuple(memory for memory, _ in needs.choices),
@@ -191,9 +216,9 @@ class ResidencyController:
             floor=model.workers if at_start else 0,
             ceiling=max(model.workers, sum(budget.device != "cpu" for budget in self._workers.budgets)),
             slots=model.slots,
-            idle_unload_s=0.0 if at_start else model.idle_unload_s,
-            waiting=len(waiting),
-            oldest_wait_s=max((now_s - job.queued_at_s for job in waiting), default=0.0),
+            idle_unload_s=0.0 if at_start else self._wishes.idle_unload_s(model),
+            waiting=len(waits_s),
+            oldest_wait_s=max(waits_s, default=0.0),
             claim=min((lines[-1].tally.consumed(job.request.user) for job in waiting), default=0.0),
             idle_s=now_s - self._last_use_s[model.name],
             away_s=now_s - self._last_ready_s.get(model.name, -math.inf),
@@ -226,6 +251,7 @@ class ResidencyController:
 
     def _unload(self, place: PlaceView, reason: str) -> None:
         self._places.order_unload(place.name)
+        self._wishes.forget(place.model)
         self.unloads[place.model] += 1
         self._set_closed(place.name, True)
         worker = self._by_name().get(place.name)

@@ -33,6 +33,11 @@ class Retries:
             return True
         return False
 
+    def forget(self, model: str) -> None:
+        """Let the next load be tried at once."""
+        self._failures.pop(model, None)
+        self._until_s.pop(model, None)
+
     def wait_s(self, model: str) -> float:
         """How long to wait before the next load of a model, 0 for not at all."""
         return max(0.0, self._until_s.get(model, 0.0) - time.monotonic())

@@ -93,6 +93,12 @@ class FakeResidency(ResidencyController):
         self.orders.append(("unload", model))
         return [f"{model}/0"]
 
+    def keep(self, model: str, idle_s: float) -> None:
+        self.orders.append((f"keep {idle_s:g} s", model))
+
+    def leaves_in_s(self, model: ModelSettings) -> float | None:
+        return None if model.load == "start" else 60.0
+
     def needs_of(self, model: str) -> ModelNeeds | None:
         return self.needs.get(model)
 
@@ -177,6 +183,9 @@ class FakeBroker(Broker):
         return not self.missing, self.missing
 
     def hopeless(self, model: str) -> str | None:
+        return self.unfit.get(model)
+
+    def misfit(self, model: str) -> str | None:
         return self.unfit.get(model)
 
     def workers(self) -> list[WorkerRow]:
