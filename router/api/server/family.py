@@ -3,18 +3,10 @@
 from __future__ import annotations
 
 from router.api.endpoint_family import EndpointFamily
-from router.api.server import curves, keys, models, residency, status
+from router.api.server import curves, keys, models, status
 
 SERVER = EndpointFamily(
-    routers=(
-        status.router,
-        curves.router,
-        keys.router,
-        keys.json_router,
-        models.router,
-        models.json_router,
-        residency.router,
-    ),
+    routers=(status.router, curves.router, keys.router, keys.json_router, models.router, models.json_router),
     text_paths=frozenset({"/v1/keys", "/v1/pulls"}),
     quiet_paths=frozenset({"/v1/server", "/v1/server/curves", "/v1/pulls"}),
 )
