@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from shared.errors import ModelError
-from shared.memory import files, speech_and_pictures
+from shared.memory import files
 from shared.memory.placement import Placed, place_text
 from shared.memory.processes import GPU_CONTEXT_BYTES, GPU_LIBRARY_BYTES, IDLE_BYTES
 from shared.memory.shape import read_shape
+from shared.memory.speech_and_pictures import pictures, speech
 from shared.settings import ModelSettings
 
 UNKNOWN_FACTOR = 1.3
@@ -21,8 +22,8 @@ class Estimate:
     """What one worker takes, in bytes. ``host_bytes`` are in main memory, ``device_bytes`` on each of its GPUs.
 
     The other figures say what these consist of: ``weights_bytes``; ``kv_bytes`` of ``cells`` tokens with
-    ``kv_bytes_per_token`` each, with the states of recurrent models; ``kept_bytes`` for ended chats in main memory,
-    which fills with use; and the rest, buffers of computations and the processes themselves, of which
+    ``kv_bytes_per_token`` each, with the states of recurrent models; ``later_bytes``, which fill only with use: ended
+    chats in main memory, buffers of large batches and of pictures; and the rest, buffers of computations and the processes themselves, of which
     ``beside_bytes`` are those beside the worker. ``notes`` say what the estimate could not take from the files.
     """
 
@@ -32,7 +33,7 @@ class Estimate:
     kv_bytes: int = 0
     kv_bytes_per_token: float = 0.0
     cells: int = 0
-    kept_bytes: int = 0
+    later_bytes: int = 0
     beside_bytes: int = 0
     notes: tuple[str, ...] = ()
 
@@ -73,17 +74,17 @@ def of_placed(placed: Placed) -> Estimate:
         kv_bytes=placed.kv_bytes,
         kv_bytes_per_token=placed.kv_bytes_per_token,
         cells=placed.cells,
-        kept_bytes=placed.kept_bytes,
+        later_bytes=placed.kept_bytes,
         beside_bytes=placed.beside_bytes,
     )
 
 
 def _speech(model: ModelSettings, gpus: int) -> Estimate:
-    return _of_parts(*speech_and_pictures.speech(model, gpus > 0), gpus)
+    return _of_parts(*speech(model), gpus)
 
 
 def _pictures(model: ModelSettings, gpus: int) -> Estimate:
-    return _of_parts(*speech_and_pictures.pictures(model, gpus > 0), gpus)
+    return _of_parts(*pictures(model), gpus)
 
 
 def _onnx(model: ModelSettings, gpus: int) -> Estimate:
@@ -106,12 +107,14 @@ def _echo(_model: ModelSettings, _gpus: int) -> Estimate:
     return Estimate(host_bytes=IDLE_BYTES)
 
 
-def _of_parts(weights_bytes: int, buffer_bytes: int, process_bytes: int, gpus: int) -> Estimate:
+def _of_parts(weights_bytes: int, later_bytes: int, process_bytes: int, gpus: int) -> Estimate:
     """A model whose worker uses one GPU at most, for the weights and the buffers together."""
+    size = weights_bytes + later_bytes
     if gpus:
-        on_gpu = weights_bytes + buffer_bytes + GPU_CONTEXT_BYTES
-        return Estimate(process_bytes + GPU_LIBRARY_BYTES, (on_gpu,), weights_bytes)
-    return Estimate(weights_bytes + buffer_bytes + process_bytes, (), weights_bytes)
+        host_bytes, device_bytes = process_bytes + GPU_LIBRARY_BYTES, (size + GPU_CONTEXT_BYTES,)
+    else:
+        host_bytes, device_bytes = size + process_bytes, ()
+    return Estimate(host_bytes, device_bytes, weights_bytes, later_bytes=later_bytes)
 
 
 _ESTIMATES: dict[str, Callable[[ModelSettings, int], Estimate]] = {

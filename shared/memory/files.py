@@ -39,15 +39,14 @@ def all_bytes(model: ModelSettings) -> int:
 
 
 def onnx(model: ModelSettings) -> tuple[int, int, int]:
-    """Weights, buffers and processes of a model in ONNX, in bytes.
+    """Weights, what fills with use, and processes of a model in ONNX, in bytes.
 
     onnxruntime keeps weights in the layout that suits the CPU, beside the graph, and takes buffers as large as the
     computations need: arenas, which never shrink.
     """
     factor, buffers, beside = _ONNX[model.engine]
-    if model.engine == "onnx-images":
-        buffers += _picture_bytes(model)
-    return round(factor * sum(map(_size, _graphs(model)))), buffers, ONNX_BYTES + beside
+    later = _picture_bytes(model) if model.engine == "onnx-images" else 0
+    return round(factor * sum(map(_size, _graphs(model)))), later, ONNX_BYTES + buffers + beside
 
 
 _ONNX = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -16,7 +17,11 @@ _HALF_AS_LARGE = 0.6
 """Files hold halves; on a CPU and a GPU weights are 8-bit integers, except for a few that stay floats."""
 
 _SPEECH_BUFFERS = (60 * MB, 0.5)
-"""Of a step with a few chunks: at least, and by the size of the file."""
+"""Of a step with one chunk: at least, and by the size of the file."""
+
+_LARGE_BATCH_BYTES = 200 * MB
+_MEASURED_FILE_BYTES = 75 * MB
+"""What large batches take beyond that, with Whisper tiny. Of others it grows with the width: the root of the size."""
 
 _SCORES_PER_PIXEL_PAIR = 32
 """Bytes of the attention for each pair of positions: 8 heads with floats. A position has 8 by 8 pixels."""
@@ -31,14 +36,15 @@ _FIRST_ATTENTION = "model.diffusion_model.input_blocks.1.1."
 _MAX_HEADER_BYTES = 16 * MB
 
 
-def speech(model: ModelSettings, on_gpu: bool) -> tuple[int, int, int]:
-    """Weights, buffers and processes of a folder of CTranslate2, in bytes."""
+def speech(model: ModelSettings) -> tuple[int, int, int]:
+    """Weights, what fills with use, and processes of a folder of CTranslate2, in bytes."""
     size = os.stat(Path(model.path) / "model.bin").st_size
     least, share = _SPEECH_BUFFERS
-    return round(_HALF_AS_LARGE * size), least + round(share * size), SPEECH_BYTES
+    batches = round(_LARGE_BATCH_BYTES * math.sqrt(size / _MEASURED_FILE_BYTES))
+    return round(_HALF_AS_LARGE * size), batches, SPEECH_BYTES + least + round(share * size)
 
 
-def pictures(model: ModelSettings, on_gpu: bool) -> tuple[int, int, int]:
+def pictures(model: ModelSettings) -> tuple[int, int, int]:
     """The same of a checkpoint and the files beside it. The buffers are those of the largest picture."""
     beside = (model.vae, model.taesd, model.clip_l, model.clip_g, model.t5xxl)
     weights = all_bytes(model) + sum(os.stat(file).st_size for file in beside if file)

@@ -24,7 +24,7 @@ def check(engine: str, kind: JobKind, path: Path | str, **options: int | str) ->
     found = estimate(model)
     assert found.notes == ()
     taken = resident_bytes(model)
-    at_start = found.total_bytes - found.kept_bytes
+    at_start = found.total_bytes - found.later_bytes
     assert LEAST <= at_start / taken <= MOST, f"expected about {taken:,}, got {found}"
 
 
