@@ -23,8 +23,9 @@ class Estimate:
 
     The other figures say what these consist of: ``weights_bytes``; ``kv_bytes`` of ``cells`` tokens with
     ``kv_bytes_per_token`` each, with the states of recurrent models; ``later_bytes``, which fill only with use: ended
-    chats in main memory, buffers of large batches and of pictures; and the rest, buffers of computations and the processes themselves, of which
-    ``beside_bytes`` are those beside the worker. ``notes`` say what the estimate could not take from the files.
+    chats in main memory, buffers of large batches and of pictures; and the rest, buffers of computations and the
+    processes themselves, of which ``beside_bytes`` are those beside the worker. ``notes`` say what the estimate could
+    not take from the files.
     """
 
     host_bytes: int
@@ -110,11 +111,10 @@ def _echo(_model: ModelSettings, _gpus: int) -> Estimate:
 def _of_parts(weights_bytes: int, later_bytes: int, process_bytes: int, gpus: int) -> Estimate:
     """A model whose worker uses one GPU at most, for the weights and the buffers together."""
     size = weights_bytes + later_bytes
-    if gpus:
-        host_bytes, device_bytes = process_bytes + GPU_LIBRARY_BYTES, (size + GPU_CONTEXT_BYTES,)
-    else:
-        host_bytes, device_bytes = size + process_bytes, ()
-    return Estimate(host_bytes, device_bytes, weights_bytes, later_bytes=later_bytes)
+    if not gpus:
+        return Estimate(size + process_bytes, (), weights_bytes, later_bytes=later_bytes)
+    on_gpu = size + GPU_CONTEXT_BYTES
+    return Estimate(process_bytes + GPU_LIBRARY_BYTES, (on_gpu,), weights_bytes, later_bytes=later_bytes)
 
 
 _ESTIMATES: dict[str, Callable[[ModelSettings, int], Estimate]] = {
