@@ -46,19 +46,29 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "worker", metavar="WORKER", nargs="?", help="its name in /v1/workers (default: all, one after another)"
     )
     for parser, command in ((drain, _drain), (restart, _restart)):
-        server = parser.add_mutually_exclusive_group()
-        server.add_argument("--url", default=DEFAULT_URL, help=f"the server's URL (default {DEFAULT_URL})")
-        server.add_argument(
-            "--admin-socket",
-            nargs="?",
-            const="",
-            metavar="PATH",
-            help="reach a server that was started with --admin-socket; PATH if you run several",
-        )
-        parser.add_argument(
-            "--timeout", type=float, default=600.0, metavar="SECONDS", help="longest time to wait (default 600)"
-        )
+        add_server_options(parser)
+        add_timeout_option(parser)
         parser.set_defaults(func=command)
+
+
+def add_server_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which running server is meant."""
+    server = parser.add_mutually_exclusive_group()
+    server.add_argument("--url", default=DEFAULT_URL, help=f"the server's URL (default {DEFAULT_URL})")
+    server.add_argument(
+        "--admin-socket",
+        nargs="?",
+        const="",
+        metavar="PATH",
+        help="reach a server that was started with --admin-socket; PATH if you run several",
+    )
+
+
+def add_timeout_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that limits how long an order is waited for."""
+    parser.add_argument(
+        "--timeout", type=float, default=600.0, metavar="SECONDS", help="longest time to wait (default 600)"
+    )
 
 
 class Server:
@@ -77,7 +87,7 @@ class Server:
         Raises:
             ControlError: the server refused or is unreachable.
         """
-        return self._rows("POST", path)
+        return self.rows("POST", path)
 
     def workers(self) -> list[Row]:
         """All workers in their current state.
@@ -85,7 +95,7 @@ class Server:
         Raises:
             ControlError: the server refused or is unreachable.
         """
-        return self._rows("GET", "/v1/workers")
+        return self.rows("GET", "/v1/workers")
 
     def wait(self, reached: Callable[[Row], bool], former: list[Row], timeout_s: float) -> None:
         """Wait until ``reached`` is true for all workers in ``former``; print each change of state to stderr.
@@ -111,18 +121,42 @@ class Server:
                 raise ControlError(f"--timeout: not done after {timeout_s:.0f} s; the server carries on with it")
             time.sleep(POLL_INTERVAL_S)
 
-    def _rows(self, method: str, path: str) -> list[Row]:
+    def ask(self, method: str, path: str) -> Row:
+        """The JSON answer to a request.
+
+        Raises:
+            ControlError: the server refused or is unreachable.
+        """
         try:
-            return list(self._client.ask(method, path)["data"])
+            return dict(self._client.ask(method, path))
         except ServerUnreachable as error:
             raise ControlError(f"{self._option}: {error}") from None
         except RequestRefused as error:
             raise ControlError(str(error)) from None
+        except (TypeError, ValueError):
+            raise self._stranger() from None
+
+    def rows(self, method: str, path: str) -> list[Row]:
+        """The rows of a JSON answer.
+
+        Raises:
+            ControlError: the server refused or is unreachable.
+        """
+        try:
+            return list(self.ask(method, path)["data"])
         except (KeyError, TypeError):
-            raise ControlError(f"{self._client.address} is not a nexa server, or of a different version") from None
+            raise self._stranger() from None
+
+    def _stranger(self) -> ControlError:
+        return ControlError(f"{self._client.address} is not a nexa server, or of a different version")
 
 
-def _server(args: argparse.Namespace) -> Server:
+def server_of(args: argparse.Namespace) -> Server:
+    """The server that the options of :func:`add_server_options` mean.
+
+    Raises:
+        ControlError: it cannot be found.
+    """
     if args.admin_socket is None:
         return Server(args.url, os.environ)
     return Server(DEFAULT_URL, {}, args.admin_socket or _only_admin_socket())
@@ -137,7 +171,7 @@ def _only_admin_socket() -> str:
 
 
 def _drain(args: argparse.Namespace) -> int:
-    server = _server(args)
+    server = server_of(args)
     former = server.order(f"/v1/workers/{quote(args.worker)}/drain")
     server.wait(lambda row: row["state"] == "drained", former, args.timeout)
     print(f"{args.worker} is drained; nexa restart {args.worker} starts it again")
@@ -145,7 +179,7 @@ def _drain(args: argparse.Namespace) -> int:
 
 
 def _restart(args: argparse.Namespace) -> int:
-    server = _server(args)
+    server = server_of(args)
     path = "/v1/workers/restart" if args.worker is None else f"/v1/workers/{quote(args.worker)}/restart"
     former = server.order(path)
     pids = {row["name"]: row["pid"] for row in former}

@@ -15,6 +15,7 @@ from router.cli.control import ControlError
 from router.cli.doctor import command as doctor
 from router.cli.doctor.network import LanError
 from router.cli.models import formats, listing
+from router.cli.residency import loading, ps
 from router.cli.service import command as service
 from router.cli.service.systemd import ServiceError
 from router.cli.talking import chat, image, transcribe
@@ -89,6 +90,8 @@ def build_parsers() -> tuple[argparse.ArgumentParser, argparse.ArgumentParser]:
     listing.add_parsers(subparsers)
     formats.add_parsers(subparsers)
     control.add_parsers(subparsers)
+    loading.add_parsers(subparsers)
+    ps.add_parsers(subparsers)
     keys.add_parsers(subparsers)
     cert.add_parsers(subparsers)
     doctor.add_parsers(subparsers)

@@ -16,6 +16,7 @@ from router.api.dependencies import BrokerDep, RecordDep
 from router.api.embeddings.embeddings import written
 from router.api.ollama.asked import ModelsDep, asked_model, context_of
 from router.api.ollama.errors import OLLAMA_ERRORS
+from router.api.ollama.keeping import keep
 from router.api.ollama.lines import embedding_ending
 from router.http.bodies.byte_budget import share_of
 from router.http.json_body import UntypedJsonRoute
@@ -67,8 +68,9 @@ async def _answer(
     write: Callable[[list[str], dict[str, Any]], bytes],
 ) -> Response:
     """Answer with what ``write`` makes of the vectors, as JSON, and of the last fields."""
-    body.settle(context_of(broker, model))
+    body.settle(context_of(broker, model), model.load == "demand")
     job, share = body.to_job(), share_of(request.scope)
+    keep(broker, model, body.keep_alive, only_loads=job is None)
     if job is None:
         return Response(write([], {}), headers=header_of(body.notes), media_type="application/json")
     submission = SubmittedRequest(broker, record, model.name, [job], scheduling=body, notes=body.notes)

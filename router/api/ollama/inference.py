@@ -13,6 +13,7 @@ from router.api.ollama.asked import ModelsDep, asked_model, context_of, known_of
 from router.api.ollama.chat_answer import OLLAMA_CHAT
 from router.api.ollama.errors import OLLAMA_ERRORS
 from router.api.ollama.generate_answer import OLLAMA_GENERATE
+from router.api.ollama.keeping import keep
 from router.api.ollama.lines import loaded
 from router.api.text.answer import answer
 from router.http.json_body import UntypedJsonRoute
@@ -66,7 +67,8 @@ async def _settle(body: OllamaGeneration, models: ModelService, broker: Broker, 
     thinks = None if model.chat_template else known.thinks
     adapter = adapter_named(model, body.model) if body.model else None
     name = model.name if adapter is None else f"{model.name}:{adapter}"
-    body.settle(name, _defaults(known), context_of(broker, model), thinks)
+    body.settle(name, _defaults(known), context_of(broker, model), thinks, model.load == "demand")
+    keep(broker, model, body.keep_alive, body.only_loads)
 
 
 def _defaults(known: ModelDescription) -> Sampling:

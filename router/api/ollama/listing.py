@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -12,6 +13,7 @@ from router.api.ollama.asked import ModelsDep, context_of, find_allowed, known_o
 from router.api.ollama.errors import OLLAMA_ERRORS
 from router.http.json_body import UntypedJsonRoute
 from router.http.json_text import json_text
+from router.jobs.broker import Broker
 from router.jobs.served import adapter_names
 from router.jobs.workers.rows import WorkerRow
 from router.models.description import ModelDescription
@@ -30,7 +32,7 @@ OLLAMA_VERSION = "0.33.0"
 """The version of Ollama whose API this is. Clients ask for it to know what they may send."""
 
 NEVER = "9999-12-31T23:59:59Z"
-"""When a model is unloaded."""
+"""When a model is unloaded that stays."""
 
 LISTED_KINDS = (JobKind.TEXT, JobKind.EMBEDDING)
 """Kinds of the models that Ollama's clients can use."""
@@ -63,7 +65,7 @@ async def ollama_ps(broker: BrokerDep, record: RecordDep, models: ModelsDep) -> 
         workers = [row for row in broker.workers() if row.model == model.name and row.state == WorkerState.READY]
         if workers:
             known = await known_of(models, model)
-            rows.append(_loaded_row(model, known, workers, context_of(broker, model)))
+            rows.append(_loaded_row(model, known, workers, context_of(broker, model), _expires_at(broker, model)))
     return {"models": rows}
 
 
@@ -94,8 +96,20 @@ def _row(name: str, model: ModelSettings, known: ModelDescription) -> dict[str, 
     }
 
 
+def _expires_at(broker: Broker, model: ModelSettings) -> str:
+    """When the model will be unloaded if nobody uses it."""
+    leaves_in_s = broker.residency.leaves_in_s(model)
+    if leaves_in_s is None:
+        return NEVER
+    return f"{(datetime.now(UTC) + timedelta(seconds=leaves_in_s)).isoformat(timespec='microseconds')[:-6]}Z"
+
+
 def _loaded_row(
-    model: ModelSettings, known: ModelDescription, workers: Sequence[WorkerRow], context_tokens: int
+    model: ModelSettings,
+    known: ModelDescription,
+    workers: Sequence[WorkerRow],
+    context_tokens: int,
+    expires_at: str,
 ) -> dict[str, Any]:
     """``size`` is the memory of all workers, ``size_vram`` that of those on a GPU."""
     on_gpu = [row.memory_bytes for row in workers if row.device not in (None, "", "cpu")]
@@ -105,7 +119,7 @@ def _loaded_row(
         "size": sum(row.memory_bytes for row in workers),
         "digest": known.digest,
         "details": _details(known),
-        "expires_at": NEVER,
+        "expires_at": expires_at,
         "size_vram": sum(on_gpu),
         "context_length": context_tokens,
     }

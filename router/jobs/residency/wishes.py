@@ -9,6 +9,8 @@ from router.jobs.residency.plan import PlaceView, Stage
 from shared.settings import ModelSettings
 
 AT_ONCE_S = 0.001
+MAX_IDLE_S = 1e9
+"""About 30 years: no clock can tell a time after longer ones."""
 
 
 class Wishes:
@@ -24,7 +26,7 @@ class Wishes:
 
     def keep(self, model: str, idle_s: float) -> None:
         """Unload a model once it has been idle for this long, 0 for at once; if negative, never."""
-        self._idle_unload_s[model] = 0.0 if idle_s < 0 else max(idle_s, AT_ONCE_S)
+        self._idle_unload_s[model] = 0.0 if idle_s < 0 else min(max(idle_s, AT_ONCE_S), MAX_IDLE_S)
 
     def idle_unload_s(self, model: ModelSettings) -> float:
         """After what time without jobs the model is unloaded; 0 is never."""

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, PrivateAttr, field_validator
 
 from router.schemas.base import RequestModel
 from router.schemas.embeddings.embeddings import MAX_DIMENSIONS, MAX_INPUTS
-from router.schemas.ollama.keep_alive import KEPT_LOADED, KeepAlive
+from router.schemas.ollama.keep_alive import KeepAlive, kept_notes
 from router.schemas.ollama.options import OllamaOptions
 from router.schemas.scheduling import SchedulingFields
 from shared.wire.jobs import EmbedJob, Truncation
@@ -20,16 +20,16 @@ class _Embedding(RequestModel, SchedulingFields):
     keep_alive: KeepAlive | None = None
 
     _context_tokens: int = PrivateAttr(0)
+    _on_demand: bool = PrivateAttr(False)
 
-    def settle(self, context_tokens: int) -> None:
-        """Take over the context of the served model; 0 if it is not known."""
-        self._context_tokens = context_tokens
+    def settle(self, context_tokens: int, on_demand: bool = False) -> None:
+        """Take over the context of the served model, 0 if it is not known, and whether it is loaded on demand."""
+        self._context_tokens, self._on_demand = context_tokens, on_demand
 
     @property
     def notes(self) -> list[str]:
         """What the request asks for and will not get."""
-        kept = [KEPT_LOADED] if self.keep_alive is not None and self.keep_alive >= 0 else []
-        return [*self.options.notes(self._context_tokens), *kept]
+        return [*self.options.notes(self._context_tokens), *kept_notes(self.keep_alive, self._on_demand)]
 
 
 class OllamaEmbedRequest(_Embedding):

@@ -9,7 +9,7 @@ from pydantic import Field, PrivateAttr, field_validator
 
 from router.schemas.base import RequestModel
 from router.schemas.errors import ApiError
-from router.schemas.ollama.keep_alive import KEPT_LOADED, KeepAlive
+from router.schemas.ollama.keep_alive import KeepAlive, kept_notes
 from router.schemas.ollama.options import DEFAULT_SAMPLING, OllamaOptions
 from router.schemas.scheduling import SchedulingFields
 from router.schemas.text.lora import LoraField
@@ -40,6 +40,7 @@ class OllamaGeneration(RequestModel, SchedulingFields, LoraField):
     _asked: str = PrivateAttr("")
     _defaults: Sampling = PrivateAttr(DEFAULT_SAMPLING)
     _context_tokens: int = PrivateAttr(0)
+    _on_demand: bool = PrivateAttr(False)
 
     @field_validator("format", mode="before")
     @classmethod
@@ -75,7 +76,9 @@ class OllamaGeneration(RequestModel, SchedulingFields, LoraField):
     def only_loads(self) -> bool:
         """Whether the request asks for no answer, only for the model to be loaded or unloaded."""
 
-    def settle(self, model: str, defaults: Sampling, context_tokens: int, thinks: bool | None) -> None:
+    def settle(
+        self, model: str, defaults: Sampling, context_tokens: int, thinks: bool | None, on_demand: bool = False
+    ) -> None:
         """Take over what is known of the served model that answers.
 
         Args:
@@ -83,12 +86,14 @@ class OllamaGeneration(RequestModel, SchedulingFields, LoraField):
             defaults: how to sample where the request does not say it.
             context_tokens: its context in tokens; 0 if it is not known.
             thinks: whether it can think; None if that is not known.
+            on_demand: whether it is loaded on demand, so that ``keep_alive`` has an effect.
 
         Raises:
             ApiError: 400, it cannot think, and the request wants it to.
         """
         self._asked = self.asked_model or model
         self.model, self._defaults, self._context_tokens = model, defaults, context_tokens
+        self._on_demand = on_demand
         if self.think and thinks is False:
             message = f"think: expected false or none for {model}, which does not support thinking, got {self.think!r}"
             raise ApiError(400, message, "think")
@@ -96,8 +101,7 @@ class OllamaGeneration(RequestModel, SchedulingFields, LoraField):
     @property
     def notes(self) -> list[str]:
         """What the request asks for and will not get."""
-        kept = [KEPT_LOADED] if self.keep_alive is not None and self.keep_alive >= 0 else []
-        return [*self.options.notes(self._context_tokens), *kept]
+        return [*self.options.notes(self._context_tokens), *kept_notes(self.keep_alive, self._on_demand)]
 
     def sampling(self) -> Sampling:
         """How to sample."""

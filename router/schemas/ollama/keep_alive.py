@@ -31,8 +31,14 @@ def _seconds(given: Any) -> Any:
 KeepAlive = Annotated[
     float,
     BeforeValidator(_seconds, json_schema_input_type=float | str),
-    Field(description="Seconds, or a duration such as 5m. Noted: models stay loaded as long as the server runs."),
+    Field(description="Seconds, or a duration such as 5m, that a model which is loaded on demand stays idle."),
 ]
 """In seconds; negative is for ever."""
 
-KEPT_LOADED = "keep_alive: models stay loaded as long as the server runs"
+KEPT_LOADED = "keep_alive: the model stays loaded as long as the server runs"
+"""Of a model that is loaded at the start."""
+
+
+def kept_notes(keep_alive: float | None, on_demand: bool) -> list[str]:
+    """What a request's ``keep_alive`` asks for and does not get."""
+    return [KEPT_LOADED] if keep_alive is not None and keep_alive >= 0 and not on_demand else []

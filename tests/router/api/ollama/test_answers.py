@@ -175,7 +175,7 @@ def test_what_is_not_done_is_in_a_header(path: str, body: dict[str, Any]) -> Non
     asked = {**body, "options": {"num_ctx": 4096}, "keep_alive": "5m"}
     expected = (
         "options.num_ctx: expected at most 2048, the server's --nctx, got 4096; "
-        "keep_alive: models stay loaded as long as the server runs"
+        "keep_alive: the model stays loaded as long as the server runs"
     )
     for stream in (True, False):
         answer = post(FakeBroker(), path, {**asked, "stream": stream})

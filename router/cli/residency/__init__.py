@@ -1,0 +1,1 @@
+"""The subcommands about what a running server has loaded."""
