@@ -71,7 +71,8 @@ class ContextSearch:
         requests = 1 if model.context_tokens < 0 else 2
         context = self._largest_context(model, requests)
         if requests == 2 and context < usual:  # what the slots have anyway is enough for one
-            context = max(context, min(usual, self._largest_context(model, 1)))
+            for_one = min(usual, self._largest_context(model, 1))
+            context, requests = max((context, 2), (for_one, 1))
         if context < min(least, self._trained):
             return None
         return self._with_cells(_with(model, self._why(context, requests), context_tokens=context))
@@ -99,7 +100,7 @@ class ContextSearch:
         where = ",".join(self._group) or "cpu"
         if context == self._trained:
             return f"context of {context} tokens, as trained"
-        number = "two such requests fit" if requests == 2 else "the largest that fits"
+        number = "the largest of which two fit" if requests == 2 else "the largest that fits"
         return f"context of {context} tokens, {number} {where}, of {self._trained} trained"
 
     def _holds(self, model: ModelSettings, cells: int = 0) -> bool:

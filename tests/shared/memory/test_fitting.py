@@ -125,8 +125,8 @@ def test_what_cannot_fit_says_so_with_figures_and_help() -> None:
         fit(model(context_tokens=131_072), budgets(cpu=16))
     message = str(caught.value)
     assert message.startswith("m: needs about 3")
-    assert "weights 16.1 GB, KV cache 17.2 GB for 131072 tokens" in message
-    assert "the budget is cpu 16.0 GB; a smaller --nctx" in message
+    assert "weights 16.06 GB, KV cache 17.18 GB for 131072 tokens" in message
+    assert "the budget is cpu 16.00 GB; a smaller --nctx" in message
     assert "\n" not in message
 
 
