@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
+from starlette.responses import StreamingResponse
 
+from router.answers.stream_format import EVENTS
 from router.api.operators import may_manage_models
 from router.http.json_body import JsonRoute
 from router.models.held_pulls import HeldPull, HeldPulls
@@ -31,6 +35,9 @@ from shared.hub.store import NotInstalledError
 from shared.models.catalog import UnknownModelError
 
 log = logging.getLogger("nexa.request")
+
+EVENT_INTERVAL_S = 0.5
+"""Time between looks at a fetching whose events somebody reads."""
 
 _OPERATOR_ONLY = [Depends(may_manage_models)]
 
@@ -64,6 +71,33 @@ async def _pull(pull_id: str, pulls: PullsDep) -> HeldPull:
 @json_router.post("/v1/pulls", status_code=202, responses=error_responses(400, 401, 403, 404, 503))
 async def begin_pull(body: PullRequest, models: ModelsDep, pulls: PullsDep) -> PullObject:
     """Fetch a model into the store of this machine. It goes on whether or not anybody asks how it is."""
+    return _object(await _begin(body, models, pulls), models)
+
+
+@json_router.post(
+    "/v1/models/pull", response_class=StreamingResponse, responses=error_responses(400, 401, 403, 404, 503)
+)
+async def pull_model(body: PullRequest, models: ModelsDep, pulls: PullsDep) -> StreamingResponse:
+    """The same, answered with events: the fetching, whenever it has changed, until its end. It goes on without them."""
+    held = await _begin(body, models, pulls)
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(held, models), media_type=EVENTS.media_type, headers=headers)
+
+
+async def _events(held: HeldPull, models: ModelService) -> AsyncGenerator[str, None]:
+    told, running = "", True
+    while running:
+        running = held.state is PullState.RUNNING
+        text = _object(held, models).model_dump_json()
+        if text != told:
+            told = text
+            yield f"data: {text}\n\n"
+        if running:
+            await asyncio.sleep(EVENT_INTERVAL_S)
+    yield "data: [DONE]\n\n"
+
+
+async def _begin(body: PullRequest, models: ModelService, pulls: HeldPulls) -> HeldPull:
     if not body.model.strip():
         raise ApiError(400, "model is required", "model")
     try:
@@ -72,7 +106,7 @@ async def begin_pull(body: PullRequest, models: ModelsDep, pulls: PullsDep) -> P
         raise ApiError(503, f"model: {error}", "model") from None
     except ModelError as error:
         raise ApiError(404, str(error), "model", "model_not_found") from None
-    return _object(pulls.hold(requested), models)
+    return pulls.hold(requested)
 
 
 @router.get("/v1/pulls", responses=error_responses(401, 403))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -72,6 +73,21 @@ def test_a_model_is_fetched_while_nobody_waits() -> None:
             "serve": f"nexa server smol {TINY}",
         }
         assert pull["ended"] >= pull["started"]
+
+    run(test)
+
+
+def test_events_tell_of_a_fetching_until_its_end() -> None:
+    async def test(client: httpx.AsyncClient) -> None:
+        answer = await client.post("/v1/models/pull", json={"model": TINY})
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        *events, end = [line.removeprefix("data: ") for line in answer.text.split("\n\n") if line]
+        assert end == "[DONE]"
+        last = json.loads(events[-1])
+        assert (last["state"], last["done_bytes"], last["total_bytes"]) == ("done", len(GGUF), len(GGUF))
+        assert last == await ended(client)
+        unknown = await client.post("/v1/models/pull", json={"model": "no-such-model"})
+        assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "model_not_found")
 
     run(test)
 
