@@ -57,6 +57,7 @@ export const en = {
       spawning: "Starting",
       draining: "Draining",
       drained: "Drained",
+      unloaded: "Loads when asked",
       exited: "Ended",
       failed: "Failed",
       running: "Running",

@@ -46,6 +46,7 @@ export const enChat = {
     loading: "loading",
     draining: "finishing",
     drained: "taken out",
+    unloaded: "loads when asked",
     failed: "failed",
   },
   progress: (percent: number) => `${percent} %`,
