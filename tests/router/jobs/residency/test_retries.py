@@ -1,0 +1,57 @@
+"""When a model whose load has failed is loaded again."""
+
+from __future__ import annotations
+
+import pytest
+
+from router.jobs.residency import retries as module
+from router.jobs.residency.retries import FIRST_WAIT_S, MAX_WAIT_S, Retries
+from shared.wire.supervision import WorkerState, WorkerStatus
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+def status(run: int, state: WorkerState, starved: int = 0) -> WorkerStatus:
+    return WorkerStatus("m/0", "m", f"m/0.{run}", state, 0, "", [], {}, run, starved)
+
+
+def test_each_failed_load_doubles_the_wait_up_to_a_limit(clock: Clock) -> None:
+    retries = Retries()
+    waits = []
+    for run in range(10):
+        retries.note(status(run, WorkerState.FAILED))
+        waits.append(retries.wait_s("m"))
+        clock.now_s += MAX_WAIT_S
+    assert waits[:3] == [FIRST_WAIT_S, 2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S]
+    assert waits[-1] == MAX_WAIT_S
+    assert retries.wait_s("m") == 0
+
+
+def test_a_failure_counts_once_however_often_it_is_seen_and_a_load_that_succeeds_ends_the_wait(clock: Clock) -> None:
+    retries = Retries()
+    for _ in range(5):
+        retries.note(status(1, WorkerState.FAILED))
+    assert retries.wait_s("m") == FIRST_WAIT_S
+    retries.note(status(2, WorkerState.READY))
+    assert retries.wait_s("m") == 0
+    retries.note(status(3, WorkerState.FAILED))
+    assert retries.wait_s("m") == FIRST_WAIT_S
+
+
+def test_too_little_memory_is_told_once_for_each_death(clock: Clock) -> None:
+    retries = Retries()
+    told = [retries.note(status(1, WorkerState.UNLOADED, starved)) for starved in (0, 1, 1, 2, 2)]
+    assert told == [False, True, False, True, False]
