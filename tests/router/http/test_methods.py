@@ -78,7 +78,7 @@ def test_a_wrong_method_on_an_existing_path_is_405(method: str, path: str, allow
     ("method", "path"),
     [
         ("DELETE", "/v1/images/a.png"),
-        ("POST", "/v1/models/pull"),
+        ("POST", "/v1/models/none"),
         ("POST", "/v1/jobs/none"),
         ("GET", "/v1/chat"),
     ],

@@ -86,7 +86,7 @@ def test_a_model_that_is_found_has_the_adapters_of_its_table_or_is_not_served(fo
     os.utime(folder / "model.gguf", (0, 0))  # one that was written just now might not be whole
     for name, count in (("a", 1), ("broken", 0)):
         (folder / "loras" / "broken.gguf").write_bytes(ADAPTER[:-10])
-        table = SingleModelOptions(adapters=(f"{name}={folder}/loras/{name}.gguf",))
+        table = SingleModelOptions(adapters=(f"{name}={folder}/loras/{name}.gguf:1",))
         settings = ServerSettings(
             models=(), run_folder="", model_folders=(str(folder),), table_options={"model": table}
         )
