@@ -32,7 +32,8 @@ def _document(every_field: bool) -> BaseSchema:
     app = create_app(Broker(ServerSettings(models=(), run_folder="unused")))
     document: BaseSchema = schemathesis.openapi.from_dict(app.openapi())
     document.config.phases.coverage.enabled = every_field
-    return document.exclude(path_regex="/v1/workers/.*(drain|restart)|/v1/models/(pull|.*/(load|unload))|/api/(pull|delete|copy)")
+    orders = "/v1/workers/.*(drain|restart)|/v1/models/(pull|.*/(load|unload))|/api/(pull|delete|copy)"
+    return document.exclude(path_regex=orders)
 
 
 @pytest.fixture(scope="module")
