@@ -13,6 +13,8 @@ import { bodyOf, fieldsOf, type KeyFields, type Priority, type StoredKey } from 
 import { attempt } from "./polling";
 
 const PRIORITIES: readonly Priority[] = ["interactive", "batch"];
+const MAX_LIMIT = 999_999_999;
+const MAX_TOKENS = 999_999_999_999;
 
 export interface KeyFormProps {
   /** The key to change; null to create one. */
@@ -89,6 +91,29 @@ export function KeyForm({ stored, onClose, onDone }: KeyFormProps) {
             onChange={(queued) => change({ queued })}
           />
         </div>
+        <Limit
+          label={words.tokensLimit}
+          none={words.noLimit}
+          hint={words.tokensHint}
+          least={1}
+          most={MAX_TOKENS}
+          value={fields.tokens}
+          onChange={(tokens) => change({ tokens })}
+        />
+        <label class="field">
+          <span class="label">{words.modelsLimit}</span>
+          <input
+            class="input"
+            name="key-models"
+            autocomplete="off"
+            autocapitalize="none"
+            spellcheck={false}
+            placeholder={words.allModels}
+            value={fields.models}
+            onInput={(event) => change({ models: event.currentTarget.value })}
+          />
+          <span class="hint">{words.modelsHint}</span>
+        </label>
         <label class="field">
           <span class="label">{words.priority}</span>
           <select
@@ -136,12 +161,14 @@ interface LimitProps {
   readonly label: string;
   /** What an empty field means. */
   readonly none: string;
+  readonly hint?: string;
   readonly least: number;
+  readonly most?: number;
   readonly value: string;
   readonly onChange: (value: string) => void;
 }
 
-function Limit({ label, none, least, value, onChange }: LimitProps) {
+function Limit({ label, none, hint, least, most = MAX_LIMIT, value, onChange }: LimitProps) {
   return (
     <label class="field">
       <span class="label">{label}</span>
@@ -150,12 +177,13 @@ function Limit({ label, none, least, value, onChange }: LimitProps) {
         type="number"
         inputMode="numeric"
         min={least}
-        max={999_999_999}
+        max={most}
         step={1}
         placeholder={none}
         value={value}
         onInput={(event) => onChange(event.currentTarget.value)}
       />
+      {hint !== undefined && <span class="hint">{hint}</span>}
     </label>
   );
 }

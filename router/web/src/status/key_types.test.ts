@@ -8,14 +8,16 @@ const ANNA: StoredKey = {
   max_running: 4,
   max_queued: 0,
   priority: "batch",
+  models: ["smollm2", "qwen3:4b"],
+  tokens_per_day: 100_000,
   admin: false,
   created: 0,
 };
 
 describe("the form of a key", () => {
   it("gives back what the key has", () => {
-    const { name, max_running, max_queued, priority, admin } = ANNA;
-    expect(bodyOf(fieldsOf(ANNA, false))).toEqual({ name, max_running, max_queued, priority, admin });
+    const { id: _, created: __, ...limits } = ANNA;
+    expect(bodyOf(fieldsOf(ANNA, false))).toEqual(limits);
   });
 
   it("makes the first key an administrator's, and no other", () => {
@@ -30,7 +32,19 @@ describe("the form of a key", () => {
       max_running: null,
       max_queued: null,
       priority: "interactive",
+      models: null,
+      tokens_per_day: null,
       admin: false,
     });
+  });
+
+  it.each([
+    ["", null],
+    ["  ", null],
+    ["a", ["a"]],
+    [" a,b , a,, ", ["a", "b"]],
+    [",", []], // not all of them: the server refuses it
+  ])("takes %j for these models: %j", (models, expected) => {
+    expect(bodyOf({ ...fieldsOf(null, false), models })["models"]).toEqual(expected);
   });
 });

@@ -14,6 +14,7 @@ import { Panel } from "./panel";
 import { usePolled } from "./polling";
 
 const POLL_MS = 10_000;
+const SHOWN_MODELS = 3;
 
 export function Keys({ control }: { readonly control: boolean }) {
   const words = texts.status.keys;
@@ -50,6 +51,10 @@ export function Keys({ control }: { readonly control: boolean }) {
                   {words.queued}
                 </th>
                 <th scope="col">{words.priority}</th>
+                <th scope="col" class="number">
+                  {words.tokens}
+                </th>
+                <th scope="col">{words.models}</th>
                 <th scope="col">{words.created}</th>
                 {control && (
                   <th scope="col">
@@ -75,6 +80,12 @@ export function Keys({ control }: { readonly control: boolean }) {
                     {limit(key.max_queued, words.usual)}
                   </td>
                   <td data-label={words.priority}>{words.priorities[key.priority]}</td>
+                  <td class="number" data-label={words.tokens}>
+                    {limit(key.tokens_per_day, words.noLimit)}
+                  </td>
+                  <td class="wide key-models" data-label={words.models} title={key.models?.join(", ")}>
+                    {modelsIn(key.models)}
+                  </td>
                   <td class="wide" data-label={words.created}>
                     {dateTime(key.created)}
                   </td>
@@ -135,4 +146,12 @@ function Revoke({ name, onClose, onDone }: RevokeProps) {
 
 function limit(value: number | null, none: string): string {
   return value === null ? none : count(value);
+}
+
+/** The first names of a list that may be long; its cell has all of them as its title. */
+function modelsIn(models: readonly string[] | null): string {
+  const words = texts.status.keys;
+  if (models === null) return words.all;
+  const first = models.slice(0, SHOWN_MODELS).join(", ");
+  return models.length > SHOWN_MODELS ? words.andMore(first, models.length - SHOWN_MODELS) : first;
 }
