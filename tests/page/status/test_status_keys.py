@@ -61,6 +61,38 @@ def test_keys_get_limits_that_change_and_are_revoked(visit: Open, tmp_path: Path
         assert [key["name"] for key in server.client.get("/v1/keys").json()["data"]] == ["boss", "anna"]
 
 
+def test_a_key_keeps_its_models_and_tokens_when_something_else_is_changed(visit: Open, tmp_path: Path) -> None:
+    with with_keys(tmp_path) as (server, boss, _):
+        page, faults = visit(server.url)
+        faults.expect("401")
+        show(page, boss)
+        page.get_by_role("button", name="New key").click()
+        form = page.get_by_role("dialog", name="New key")
+        form.get_by_label("Name").fill("cron")
+        form.get_by_label("Tokens a day").fill("9000")
+        form.get_by_label("Only these models").fill("echo, other")
+        form.get_by_role("button", name="New key").click()
+        page.get_by_role("button", name="I have saved it").click()
+        row = page.get_by_role("region", name="Keys").get_by_role("row").filter(has_text="cron")
+        expect(row).to_contain_text("9,000")
+        expect(row).to_contain_text("echo, other")
+        page.get_by_role("button", name="Change cron").click()
+        page.get_by_role("dialog", name="Change cron").get_by_label("Requests at a time").fill("7")
+        page.get_by_role("button", name="Save").click()
+        expect(row.get_by_role("cell").first).to_have_text("7")
+        kept = next(key for key in server.client.get("/v1/keys").json()["data"] if key["name"] == "cron")
+        assert (kept["max_running"], kept["tokens_per_day"], kept["models"]) == (7, 9000, ["echo", "other"])
+
+
+def test_whose_tokens_are_limited_sees_how_many_are_left(visit: Open, tmp_path: Path) -> None:
+    with with_keys(tmp_path) as (server, _, anna):
+        server.client.put("/v1/keys", json={"name": "anna", "tokens_per_day": 900}).raise_for_status()
+        page, faults = visit(server.url)
+        faults.expect("401")
+        show(page, anna)
+        expect(page.get_by_text("Your key may use 900 more of its 900 tokens today.")).to_be_visible()
+
+
 def test_a_name_that_has_a_key_is_told_in_the_form(visit: Open, tmp_path: Path) -> None:
     with with_keys(tmp_path) as (server, boss, _):
         page, faults = visit(server.url)

@@ -1,4 +1,5 @@
 /** The kept transcripts. */
+import { modelWait } from "../api/wait";
 import { linkTo } from "../app/route";
 import { Name } from "../render/plain";
 import { texts } from "../texts";
@@ -41,5 +42,16 @@ function excerptOf(transcript: Transcript): string {
 /** The state in words; of one that no tab may be working on, that it is not finished. */
 export function stateOf(transcript: Transcript): string {
   const words = texts.speech.states;
-  return isUnfinished(transcript) && !isOurs(transcript.id) ? words.elsewhere : words[transcript.state];
+  if (isUnfinished(transcript) && !isOurs(transcript.id)) return words.elsewhere;
+  const load = transcript.state === "running" && transcript.segments.length === 0 ? tellLoad(transcript.model) : null;
+  return load ?? words[transcript.state];
+}
+
+/** That a model is not loaded yet, in words; null if it is. */
+export function tellLoad(model: string): string | null {
+  const words = texts.speech;
+  const load = modelWait(model);
+  if (load === null) return null;
+  if (!load.begun) return words.modelWillLoad(load.model);
+  return load.percent === null ? words.modelLoads(load.model) : words.modelLoadsPercent(load.model, load.percent);
 }

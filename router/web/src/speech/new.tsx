@@ -150,14 +150,20 @@ function Options() {
         <label class="field">
           <span class="label">{words.model}</span>
           <select class="input" value={model} onChange={(event) => change({ model: event.currentTarget.value })}>
-            {models.map(({ id }) => (
+            {models.map(({ id, state }) => (
               <option key={id} value={id}>
-                {id}
+                {state === "ready" ? id : `${id} (${nameOf(state)})`}
               </option>
             ))}
           </select>
         </label>
       )}
+      {chosen?.state === "unloaded" && <p class="hint">{words.unloadedModel}</p>}
     </div>
   );
+}
+
+function nameOf(state: string): string {
+  const names: Readonly<Record<string, string>> = texts.speech.modelStates;
+  return names[state] ?? state;
 }

@@ -14,7 +14,6 @@ import { attempt } from "./polling";
 
 const PRIORITIES: readonly Priority[] = ["interactive", "batch"];
 const MAX_LIMIT = 999_999_999;
-const MAX_TOKENS = 999_999_999_999;
 
 export interface KeyFormProps {
   /** The key to change; null to create one. */
@@ -96,7 +95,6 @@ export function KeyForm({ stored, onClose, onDone }: KeyFormProps) {
           none={words.noLimit}
           hint={words.tokensHint}
           least={1}
-          most={MAX_TOKENS}
           value={fields.tokens}
           onChange={(tokens) => change({ tokens })}
         />
@@ -163,12 +161,11 @@ interface LimitProps {
   readonly none: string;
   readonly hint?: string;
   readonly least: number;
-  readonly most?: number;
   readonly value: string;
   readonly onChange: (value: string) => void;
 }
 
-function Limit({ label, none, hint, least, most = MAX_LIMIT, value, onChange }: LimitProps) {
+function Limit({ label, none, hint, least, value, onChange }: LimitProps) {
   return (
     <label class="field">
       <span class="label">{label}</span>
@@ -177,7 +174,7 @@ function Limit({ label, none, hint, least, most = MAX_LIMIT, value, onChange }: 
         type="number"
         inputMode="numeric"
         min={least}
-        max={most}
+        max={MAX_LIMIT}
         step={1}
         placeholder={none}
         value={value}

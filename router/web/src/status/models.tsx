@@ -2,10 +2,17 @@
 import type { ServedModel } from "../api/server";
 import { texts } from "../texts";
 import { compact, count, rate } from "./format";
+import { LoadButton } from "./loads";
 import { Panel } from "./panel";
 import { Bar, State } from "./state";
 
-export function Models({ models }: { readonly models: readonly ServedModel[] }) {
+interface ModelsProps {
+  readonly models: readonly ServedModel[];
+  /** Whether this page may give orders. */
+  readonly control: boolean;
+}
+
+export function Models({ models, control }: ModelsProps) {
   const words = texts.status.models;
   return (
     <Panel name="models" title={words.title}>
@@ -30,11 +37,16 @@ export function Models({ models }: { readonly models: readonly ServedModel[] }) 
               <th scope="col" class="number">
                 {words.tokens}
               </th>
+              {control && (
+                <th scope="col">
+                  <span class="visually-hidden">{words.orders}</span>
+                </th>
+              )}
             </tr>
           </thead>
           <tbody>
             {models.map((model) => (
-              <Row key={model.id} model={model} />
+              <Row key={model.id} model={model} control={control} />
             ))}
           </tbody>
         </table>
@@ -43,7 +55,7 @@ export function Models({ models }: { readonly models: readonly ServedModel[] }) 
   );
 }
 
-function Row({ model }: { readonly model: ServedModel }) {
+function Row({ model, control }: { readonly model: ServedModel; readonly control: boolean }) {
   const words = texts.status.models;
   const context = model.kinds.includes("text") ? model.context_length : null;
   return (
@@ -72,6 +84,11 @@ function Row({ model }: { readonly model: ServedModel }) {
       <td class="number" data-label={words.tokens}>
         {model.kinds.includes("text") ? rate(model.tokens_per_s) : "–"}
       </td>
+      {control && (
+        <td class="row-actions">
+          <LoadButton model={model} />
+        </td>
+      )}
     </tr>
   );
 }

@@ -10,6 +10,7 @@ import { type Curves, lastTime, merged } from "./curves";
 import { Events } from "./events";
 import { duration } from "./format";
 import { Keys } from "./keys";
+import { Limits } from "./limits";
 import { Models } from "./models";
 import { attempt, useRepeated } from "./polling";
 import { Queues } from "./queues";
@@ -40,9 +41,10 @@ export function StatusView(_props: ViewProps) {
           <p class="soft">{versionLine(state)}</p>
         </header>
         {operator && !control && <p class="notice">{words.noControl}</p>}
+        <Limits limits={state.limits} />
         <Summary server={state} curves={curves} />
         {error !== null && <p class="notice bad">{error}</p>}
-        <Models models={state.models} />
+        <Models models={state.models} control={control} />
         {curves !== null && <Charts curves={curves} />}
         <Workers control={control} />
         <div class="side-by-side">

@@ -88,6 +88,24 @@ export const en = {
       tokens: "Tokens/s",
       ofSlots: (running: string, slots: string) => `${running} of ${slots}`,
       progress: (model: string) => `Loading ${model}`,
+      orders: "Orders",
+      order: { load: "Load", unload: "Unload" },
+      orderOf: {
+        load: (model: string) => `Load ${model}`,
+        unload: (model: string) => `Unload ${model}`,
+      },
+      askUnload: (model: string) => `Unload ${model}?`,
+      unloadMeans:
+        "Its memory becomes free. Its requests go back to the queue and load it again, as the next one does.",
+      ordered: {
+        load: (model: string) => `${model} is asked to load.`,
+        unload: (model: string) => `${model} is asked to leave.`,
+      },
+    },
+    limits: {
+      left: (left: string, perDay: string) => `Your key may use ${left} more of its ${perDay} tokens today.`,
+      used: (perDay: string) => `Your key has used its ${perDay} tokens of today.`,
+      again: (time: string) => `It gets them anew in ${time}.`,
     },
     curves: {
       title: "Load",

@@ -113,6 +113,7 @@ export const enChat = {
   waits: "Waiting for the first word …",
   behind: "Waiting for other answers of this browser: some come at a time.",
   queued: (position: number) => (position === 1 ? "Next in the queue" : `Number ${position} in the queue`),
+  modelWillLoad: (model: string) => `${model} is not loaded yet: it loads for this …`,
   modelLoads: (model: string) => `${model} is loading …`,
   modelLoadsPercent: (model: string, percent: number) => `${model} is loading: ${percent} %`,
   offline: "The connection is lost. The answer goes on when it is back.",

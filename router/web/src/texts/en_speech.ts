@@ -6,6 +6,17 @@ export const enSpeech = {
   drop: "Drop, paste or choose recordings or videos",
   chooseFiles: "Choose recordings or videos",
   model: "Model",
+  modelStates: {
+    loading: "loading",
+    draining: "finishing",
+    drained: "taken out",
+    unloaded: "loads when asked",
+    failed: "failed",
+  },
+  unloadedModel: "The model is not loaded: it loads when it is needed, which takes a while.",
+  modelWillLoad: (model: string) => `${model} is not loaded yet: it loads for this …`,
+  modelLoads: (model: string) => `${model} is loading …`,
+  modelLoadsPercent: (model: string, percent: number) => `${model} is loading: ${percent} %`,
   language: "Language",
   detect: "Detect it",
   /** Languages that some browsers have no name for. */

@@ -111,6 +111,12 @@ test("who waits for a model that loads sees how far it is", () => {
   expect(shown()).toContain("m is loading: 42 %");
 });
 
+test("who waits for a model that has not begun to load is told so", () => {
+  serve(model({ state: "unloaded" }));
+  show(sampleAnswer("a", null, { text: "", state: "streaming", finish: null }), { position: signal(2) });
+  expect(shown()).toContain("m is not loaded yet: it loads for this");
+});
+
 test.each([
   ["failed", { state: "failed" as const, error: "too long", text: "" }, "too long", ["Try again"]],
   ["interrupted", { state: "interrupted" as const }, "Interrupted", ["Continue", "Try again"]],
@@ -163,6 +169,9 @@ test("the model's state is told: loading with its progress, failed with its reas
   head(model({ state: "loading", progress: 0.5 }), null);
   expect(root.querySelector("option")?.textContent).toBe("m (loading)");
   expect(root.querySelector(".model-state")?.textContent).toBe("loading50 %");
+  head(model({ state: "unloaded" }), null);
+  expect(root.querySelector("option")?.textContent).toBe("m (loads when asked)");
+  expect(root.querySelector("option")?.disabled).toBe(false);
   head(model({ state: "failed", detail: "out of memory" }), null);
   expect(root.querySelector(".model-state")?.textContent).toBe("failedout of memory");
 });

@@ -1,5 +1,5 @@
 /** What is known of an answer while it comes: its place in the queue, the loading model, its speed. */
-import { modelsOf } from "../../api/server";
+import { modelWait } from "../../api/wait";
 import { texts } from "../../texts";
 import type { AnswerMessage } from "../store/types";
 import type { Run } from "../talk/runs";
@@ -24,11 +24,10 @@ function tellWaiting(answer: AnswerMessage, run: Run | undefined): string {
     const speed = roughTokensPerS(answer.times);
     return speed === null ? words.comes : words.roughSpeed(speed);
   }
-  const model = modelsOf("text").find((one) => one.id === answer.model);
-  if (model?.state === "loading") {
-    return model.progress === null
-      ? words.modelLoads(model.id)
-      : words.modelLoadsPercent(model.id, Math.round(model.progress * 100));
+  const load = modelWait(answer.model);
+  if (load !== null) {
+    if (!load.begun) return words.modelWillLoad(load.model);
+    return load.percent === null ? words.modelLoads(load.model) : words.modelLoadsPercent(load.model, load.percent);
   }
   const position = run?.position.value ?? null;
   return position === null ? words.waits : words.queued(position);

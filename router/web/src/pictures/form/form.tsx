@@ -70,7 +70,8 @@ export function PictureForm() {
         <SeedField />
       </div>
       <MoreFields />
-      {model !== undefined && model.state !== "ready" && <p class="hint">{words.loadingModel}</p>}
+      {model?.state === "unloaded" && <p class="hint">{words.unloadedModel}</p>}
+      {model?.state === "loading" && <p class="hint">{words.loadingModel}</p>}
       <button type="submit" class="button primary paint">
         <Icon name="brush" />
         {words.paint}

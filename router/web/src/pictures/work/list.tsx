@@ -1,4 +1,5 @@
 /** The orders in progress, with their steps and previews. */
+import { modelWait } from "../../api/wait";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { cancel, retry, type Work, works } from "./runner";
@@ -62,10 +63,16 @@ function WorkCard({ work }: { readonly work: Work }) {
   );
 }
 
-function stateOf({ state, progress: { position, step, steps } }: Work): string {
+/** How far an order is, in words. */
+export function stateOf({ state, settings, progress: { position, step, steps } }: Work): string {
   const words = texts.pictures.work;
   if (state === "interrupted") return words.interrupted;
   if (state === "waiting") return words.waiting;
   if (steps > 0) return words.step(step, steps);
+  const load = modelWait(settings.model);
+  if (load !== null) {
+    if (!load.begun) return words.modelWillLoad(load.model);
+    return load.percent === null ? words.modelLoads(load.model) : words.modelLoadsPercent(load.model, load.percent);
+  }
   return position > 0 ? words.position(position) : words.sent;
 }

@@ -9,6 +9,7 @@ import { speak, speakingModels } from "../../media/speech";
 import { texts } from "../../texts";
 import { Icon } from "../../ui/icon";
 import { toast } from "../../ui/toast";
+import { tellLoad } from "../list";
 
 export function Voice() {
   const words = texts.speech.voice;
@@ -20,6 +21,7 @@ export function Voice() {
   const abort = useRef<AbortController | null>(null);
   useEffect(() => () => abort.current?.abort(), []);
   if (model === undefined) return null;
+  const load = tellLoad(model.id);
 
   async function start(id: string): Promise<void> {
     abort.current?.abort();
@@ -71,6 +73,11 @@ export function Voice() {
         <Icon name="speaker" />
         {speaking.value ? words.speaking : words.speak}
       </button>
+      {speaking.value && load !== null && (
+        <p class="hint" role="status">
+          {load}
+        </p>
+      )}
       {spoken.value !== null && (
         <div class="spoken">
           <audio src={urlOfBlob(spoken.value)} controls autoplay aria-label={words.result} />

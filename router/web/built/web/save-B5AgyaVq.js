@@ -1,1 +1,0 @@
-function e(e,t){let n=URL.createObjectURL(t),r=document.createElement(`a`);r.href=n,r.download=e,document.body.append(r),r.click(),r.remove(),setTimeout(()=>URL.revokeObjectURL(n),6e4)}function t(e,t=40){let n=e.normalize(`NFC`).replace(/[^\p{L}\p{N}]+/gu,`-`).slice(0,t).replace(/^-+|-+$/g,``);return n===``?`nexa`:n}export{e as n,t};

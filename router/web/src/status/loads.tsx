@@ -1,0 +1,82 @@
+/** Buttons that load and unload a model, for who may give orders; none where the server has no such orders. */
+import { signal } from "@preact/signals";
+import { useState } from "preact/hooks";
+
+import { request } from "../api/client";
+import { ApiError } from "../api/errors";
+import { refreshServer, type ServedModel } from "../api/server";
+import { pathOf } from "../api/url";
+import { texts } from "../texts";
+import { toast } from "../ui/toast";
+import { Confirm } from "./confirm";
+import { attempt } from "./polling";
+
+/** What servers answer to orders that they do not know. */
+const NOT_THERE: readonly number[] = [404, 405];
+
+type Verb = "load" | "unload";
+
+/** Whether the server has no such orders. */
+export const unknownHere = signal(false);
+/** The models that are always loaded, as far as the server has said so: it tells when it is asked to unload one. */
+export const alwaysLoaded = signal<ReadonlySet<string>>(new Set());
+
+/** What can be ordered for a model now. */
+export function orderFor({ id, state }: ServedModel): Verb | null {
+  if (unknownHere.value) return null;
+  if (state === "unloaded") return "load";
+  return (state === "ready" || state === "loading") && !alwaysLoaded.value.has(id) ? "unload" : null;
+}
+
+export function LoadButton({ model }: { readonly model: ServedModel }) {
+  const words = texts.status.models;
+  const [asks, setAsks] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const verb = orderFor(model);
+  const load = async () => {
+    setBusy(true);
+    await attempt(() => order("load", model.id), toast);
+    setBusy(false);
+  };
+  return (
+    <>
+      {verb !== null && (
+        <button
+          type="button"
+          class="button small"
+          aria-label={words.orderOf[verb](model.id)}
+          disabled={busy}
+          onClick={() => (verb === "load" ? void load() : setAsks(true))}
+        >
+          {words.order[verb]}
+        </button>
+      )}
+      {asks && (
+        <Confirm
+          title={words.askUnload(model.id)}
+          action={words.order.unload}
+          onClose={() => setAsks(false)}
+          onConfirm={() => order("unload", model.id)}
+        >
+          {words.unloadMeans}
+        </Confirm>
+      )}
+    </>
+  );
+}
+
+/** Give an order, and learn from what the server refuses. */
+export async function order(verb: Verb, model: string): Promise<void> {
+  try {
+    await request(`v1/models/${pathOf(model)}/${verb}`, { method: "POST" });
+  } catch (error) {
+    if (error instanceof ApiError && error.code === "always_loaded") {
+      alwaysLoaded.value = new Set([...alwaysLoaded.value, model]);
+    } else if (error instanceof ApiError && NOT_THERE.includes(error.status) && error.code !== "model_not_found") {
+      unknownHere.value = true;
+    }
+    throw error;
+  }
+  toast(texts.status.models.ordered[verb](model));
+  await refreshServer();
+}
