@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.page.browser import Open
+from tests.support.page.chat import ChatPage
 from tests.support.page.status import show
 from tests.support.running_server import RunningServer, running
 
@@ -15,19 +16,19 @@ from tests.support.running_server import RunningServer, running
 @pytest.fixture(scope="module")
 def mixed() -> Iterator[RunningServer]:
     """A server with a model that is always loaded, and one that is loaded on demand."""
-    with running("echo", "second=echo@load=demand") as server:
+    with running("echo", "echo:0.01@load=demand") as server:
         yield server
 
 
 def test_the_operator_loads_and_unloads_a_model(mixed: RunningServer, visit: Open) -> None:
     page, _ = visit(mixed.url)
     show(page)
-    row = page.get_by_role("region", name="Models", exact=True).get_by_role("row").filter(has_text="second")
+    row = page.get_by_role("region", name="Models", exact=True).get_by_role("row").filter(has_text="echo-2")
     expect(row).to_contain_text("Loads when asked")
-    row.get_by_role("button", name="Load second", exact=True).click()
+    row.get_by_role("button", name="Load echo-2", exact=True).click()
     expect(row).to_contain_text("Ready")
-    row.get_by_role("button", name="Unload second").click()
-    question = page.get_by_role("dialog", name="Unload second?")
+    row.get_by_role("button", name="Unload echo-2", exact=True).click()
+    question = page.get_by_role("dialog", name="Unload echo-2?")
     question.get_by_role("button", name="Unload", exact=True).click()
     expect(row).to_contain_text("Loads when asked")
 
@@ -36,7 +37,7 @@ def test_a_model_that_is_always_loaded_is_told_and_offered_no_more(mixed: Runnin
     page, faults = visit(mixed.url)
     faults.expect("409")
     show(page)
-    unload = page.get_by_role("button", name="Unload echo")
+    unload = page.get_by_role("button", name="Unload echo", exact=True)
     unload.click()
     question = page.get_by_role("dialog", name="Unload echo?")
     question.get_by_role("button", name="Unload", exact=True).click()
@@ -49,9 +50,10 @@ def test_a_chat_with_a_model_that_is_not_loaded_loads_it(mixed: RunningServer, v
     page, _ = visit(mixed.url)
     page.goto("/#/chat")
     models = page.get_by_label("Model", exact=True)
-    expect(models.locator("option").filter(has_text="second (loads when asked)")).to_be_attached()
-    models.select_option("second")
-    page.get_by_label("Message", exact=True).fill("Good morning")
-    page.get_by_role("button", name="Send").click()
-    expect(models.locator("option").filter(has_text="second")).to_have_text("second")
-    expect(page.get_by_label("second says")).to_contain_text("Good morning")
+    expect(models.locator("option").filter(has_text="echo-2 (loads when asked)")).to_be_attached()
+    models.select_option("echo-2")
+    chat = ChatPage(page)
+    chat.ask("Good morning")
+    chat.wait_ended()
+    expect(chat.text).to_contain_text("Good morning")
+    expect(models.locator("option").filter(has_text="echo-2")).to_have_text("echo-2")
