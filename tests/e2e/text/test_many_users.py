@@ -71,7 +71,7 @@ WITHOUT_END: dict[str, Any] = {"prompt": "Without end", "max_tokens": 7000, "ign
 def test_reader_that_goes_away_frees_its_slot(server: RunningServer) -> None:
     with server.client.stream("POST", "/v1/completions", json={**WITHOUT_END, "stream": True}) as answer:
         next(answer.iter_lines())
-        assert not server.idle()
+        wait_until(lambda: not server.idle(), "a heartbeat tells that it runs", 20)
     wait_until(server.idle, "the slot is free again", 20)
 
 
