@@ -94,8 +94,9 @@ def _bound(fields: dict[str, Any], length: str | None) -> None:
     """Lower what is above the most, and set ``length`` where nothing limits the answer."""
     for name, most in MOST.items():
         value = fields.get(name)
-        number = isinstance(value, int | float) and not isinstance(value, bool)  # 2e9 is a whole number, too
-        if number and (value > most or name == "num_predict"):
+        if not isinstance(value, int | float) or isinstance(value, bool):  # 2e9 is a whole number, too
+            continue
+        if value > most or name == "num_predict":
             fields[name] = most
     if length is not None and not fields.keys() & LENGTHS.keys():
         fields[length] = LENGTHS[length]

@@ -17,7 +17,7 @@ from shared.memory.cells import MAX_ENDED_SEQUENCES
 from shared.models.adapters import UnknownAdapterError, settled_adapters
 from shared.wire.jobs import AdapterSet, TextJob, TokenizeJob
 from shared.wire.messages import EngineStats
-from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokenized, Tokens
+from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokenized
 from workers.engine import Emitted, EngineInfo, EngineJob
 from workers.text.cache.copy_costs import CopyCosts
 from workers.text.cache.host_cache import HostCache
@@ -28,6 +28,7 @@ from workers.text.generation import Generation
 from workers.text.lanes import PreparationLanes
 from workers.text.model import AdaptableDecoder, BatchSlice, DecoderSize, NoRoom, TextModel
 from workers.text.options import TextOptions
+from workers.text.output.boundaries import begun, ended
 from workers.text.preparation import JobPreparer, has_grammar
 from workers.text.prompts.prompt_tokens import PromptTokens
 from workers.text.prompts.tokenizing import Tokenizer
@@ -233,7 +234,7 @@ class TextEngine(Generic[M]):
             if sequence.max_tokens == 0 and not sequence.wants_prompt_logprobs:
                 sequence.takeover_end = FinishReason.LENGTH
             if sequence.takeover_end is not None:
-                emitted += [*self._begin(sequence), (job_id, self._done(sequence, sequence.takeover_end))]
+                emitted += [*self._begin(sequence), (job_id, ended(sequence, sequence.takeover_end))]
                 sequence.sampler.close()
                 continue
             self._sequences[job_id] = sequence
@@ -296,44 +297,24 @@ class TextEngine(Generic[M]):
             emitted.append((sequence.job_id, tokens))
         if reason is not None:
             self._retire(sequence)
-            emitted.append((sequence.job_id, self._done(sequence, reason)))
+            emitted.append((sequence.job_id, ended(sequence, reason)))
         return emitted
 
     def _begin_new(self, scheduled: list[ScheduledTokens]) -> list[Emitted]:
         return [event for part in scheduled for event in self._begin(part.sequence)]
 
     def _begin(self, sequence: Sequence) -> list[Emitted]:
-        """The first events of a sequence: its start, and its prompt for ``echo`` without log probabilities."""
         if sequence.started:
             return []
         sequence.started = True
         self._prompt_tokens += sequence.prompt_length
         self._cached_tokens += sequence.cached_tokens
-        prompt_ids = sequence.tokens[: sequence.prompt_length] if sequence.job.tells_prompt else []
-        started = Started(sequence.prompt_length, sequence.cached_tokens, sequence.warnings, prompt_ids)
-        emitted: list[Emitted] = [(sequence.job_id, started)]
-        if sequence.echo is not None and sequence.job.top_logprobs is None:
-            emitted.append((sequence.job_id, Tokens(sequence.echo.text, [])))
-        return emitted
+        return [(sequence.job_id, payload) for payload in begun(sequence)]
 
     def _retire(self, sequence: Sequence) -> None:
         self._scheduler.finish(sequence)
         del self._sequences[sequence.job_id]
         sequence.sampler.close()
-
-    @staticmethod
-    def _done(sequence: Sequence, reason: FinishReason) -> Done:
-        job, stop = sequence.job, sequence.assembler.stop
-        return Done(
-            reason,
-            sequence.prompt_length,
-            sequence.cached_tokens,
-            sequence.generated,
-            sequence.ttft_s,
-            sequence.reasoning_tokens,
-            stop if reason is FinishReason.STOP and stop in job.stop else None,  # the model's own are no news
-            reason is FinishReason.LENGTH and (job.max_tokens is None or job.max_tokens > sequence.max_tokens),
-        )
 
 
 def _slice_of(part: ScheduledTokens) -> BatchSlice:
