@@ -28,12 +28,12 @@ from workers.text.generation import Generation
 from workers.text.lanes import PreparationLanes
 from workers.text.model import AdaptableDecoder, BatchSlice, DecoderSize, NoRoom, TextModel
 from workers.text.options import TextOptions
-from workers.text.output.boundaries import begun, ended
 from workers.text.preparation import JobPreparer, has_grammar
 from workers.text.prompts.prompt_tokens import PromptTokens
 from workers.text.prompts.tokenizing import Tokenizer
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
 from workers.text.sandbox.sandbox import Sandbox
+from workers.text.scheduling.boundaries import begun, ended
 from workers.text.scheduling.scheduler import ScheduledTokens, Scheduler
 from workers.text.sequence import Sequence
 from workers.token_rate import TokenRate
