@@ -57,6 +57,10 @@ class WorkerNeeds:
     gpus: int = 1
 
 
+class DeviceMissing(Exception):
+    """A device on which a worker is to run is not there; the message is one line."""
+
+
 class GpuSource(Protocol):
     """Lists the machine's GPUs."""
 
@@ -117,11 +121,28 @@ def _assignment(threads: int, gpus: list[Gpu], wanted: int) -> DeviceAssignment:
     return DeviceAssignment(tuple(gpu.index for gpu in gpus), threads, {"CUDA_VISIBLE_DEVICES": visible})
 
 
-def assignment_on(devices: Iterable[str], threads: int, source: GpuSource | None = None) -> DeviceAssignment:
-    """The devices with these names (``cpu``, ``cuda:0``, …) for one worker, with so many threads."""
-    wanted = {int(device.removeprefix("cuda:")) for device in devices if device.startswith("cuda:")}
-    gpus = [gpu for gpu in visible_gpus(source or Nvml()) if gpu.index in wanted] if wanted else []
-    return _assignment(threads, gpus, len(gpus))
+def assignment_on(
+    devices: Iterable[str], threads: int, source: GpuSource | None = None, finds_gpus: bool = False
+) -> DeviceAssignment:
+    """The devices with these names (``cpu``, ``cuda:0``, …) for one worker, with so many threads.
+
+    Args:
+        devices: the names.
+        threads: the threads of the worker.
+        source: lists the GPUs; NVML by default.
+        finds_gpus: without any GPU here, the worker's engine may look for others by itself.
+
+    Raises:
+        DeviceMissing: a GPU among them is not there, or the driver does not answer.
+    """
+    wanted = [device for device in devices if device.startswith("cuda:")]
+    visible = visible_gpus(source or Nvml()) if wanted or finds_gpus else []
+    by_name = {f"cuda:{gpu.index}": gpu for gpu in visible}
+    missing = ", ".join(device for device in wanted if device not in by_name)
+    if missing:
+        raise DeviceMissing(f"{missing} is not there any more, or its driver does not answer")
+    gpus = [by_name[device] for device in wanted]  # in their order, in which a model's parts were planned
+    return _assignment(threads, gpus, len(gpus) or int(finds_gpus and not visible))
 
 
 def visible_gpus(source: GpuSource) -> list[Gpu]:

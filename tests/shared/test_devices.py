@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.devices import Gpu, Nvml, WorkerNeeds, _quota_cores, assign, usable_cores
+from shared.devices import DeviceMissing, Gpu, Nvml, WorkerNeeds, _quota_cores, assign, assignment_on, usable_cores
 
 GIB = 1024**3
 
@@ -96,3 +96,20 @@ def test_only_cores_that_this_process_may_use_count() -> None:
 def test_a_containers_quota_counts_as_whole_cores(tmp_path: Path, text: str, cores: int | None) -> None:
     (tmp_path / "cpu.max").write_text(text)
     assert _quota_cores(tmp_path / "cpu.max") == cores
+
+
+def test_a_worker_runs_on_the_named_gpus_in_their_order() -> None:
+    assigned = assignment_on(["cpu", "cuda:2", "cuda:0"], 3, FakeGpus(GIB, GIB, GIB))
+    assert (assigned.gpus, assigned.threads) == ((2, 0), 3)
+    assert assigned.env == {"CUDA_VISIBLE_DEVICES": "GPU-22,GPU-00"}
+
+
+def test_a_worker_is_not_started_elsewhere_if_its_gpu_is_gone() -> None:
+    with pytest.raises(DeviceMissing, match="cuda:1 is not there"):
+        assignment_on(["cpu", "cuda:0", "cuda:1"], 1, FakeGpus(GIB))
+
+
+def test_a_worker_in_main_memory_may_look_for_gpus_only_where_the_driver_knows_none() -> None:
+    assert "GGML_VK_VISIBLE_DEVICES" in assignment_on(["cpu"], 1, FakeGpus()).env
+    assert "GGML_VK_VISIBLE_DEVICES" not in assignment_on(["cpu"], 1, FakeGpus(), finds_gpus=True).env
+    assert "GGML_VK_VISIBLE_DEVICES" in assignment_on(["cpu"], 1, FakeGpus(GIB), finds_gpus=True).env

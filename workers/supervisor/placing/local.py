@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable, Mapping
 
 from shared import exit_codes
-from shared.devices import DeviceAssignment, assignment_on
+from shared.devices import DeviceAssignment, DeviceMissing, assignment_on
+from shared.settings import ModelSettings
 from shared.wire.messages import Heartbeat
 from shared.wire.supervision import WorkerState
+from workers.supervisor.placing.needs import needs_of
 from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
 from workers.supervisor.processes.exits import MemoryFigures, explain_exit, is_hopeless
 from workers.supervisor.processes.process import ChildProcess, Command, LineSink
@@ -42,12 +45,20 @@ class LocalPlacer:
         Raises:
             PlacementError: it cannot be started.
         """
-        assignment = assignment_on(spec.memory, self._threads) if spec.memory else self._assignments[spec.worker_name]
         try:
+            assignment = self._assignment(spec)
             child = await ChildProcess.spawn(spec.worker_name, self._command(spec, assignment), self._on_line)
+        except DeviceMissing as error:
+            raise PlacementError(str(error)) from None
         except OSError as error:
             raise PlacementError(f"the process cannot be started: {error}") from None
         return LocalWorker(child, assignment.device)
+
+    def _assignment(self, spec: WorkerSpec) -> DeviceAssignment:
+        if not spec.memory:
+            return self._assignments[spec.worker_name]
+        finds_gpus = bool(needs_of(ModelSettings.model_validate(json.loads(spec.settings))).gpus)
+        return assignment_on(spec.memory, self._threads, finds_gpus=finds_gpus)
 
 
 class LocalWorker:

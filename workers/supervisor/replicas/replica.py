@@ -90,6 +90,10 @@ class Replica:
         """Whether no worker runs."""
         return self.state in ENDED_STATES
 
+    @property
+    def _empty(self) -> bool:
+        return self.state is WorkerState.UNLOADED
+
     def status(self) -> WorkerStatus:
         """The replica as the router sees it."""
         lines = self.last_lines[-_MAX_REPORTED_LINES:] if self.state is WorkerState.FAILED else []
@@ -128,6 +132,7 @@ class Replica:
     async def unload(self, timeout_s: float, reason: str) -> None:
         """End the worker once its jobs are finished or after ``timeout_s``, and leave its place empty."""
         if self.state is WorkerState.UNLOADED:
+            self._order = _Order.NONE  # a load that has not begun does not begin any more
             return
         self._order, self._leaving_because = _Order.LEAVE, reason
         self._roused.set()
@@ -142,18 +147,21 @@ class Replica:
     async def restart(self, timeout_s: float) -> bool:
         """Replace the worker once its jobs are finished or after ``timeout_s``; start one if none runs.
 
-        Returns True once the new worker is ready, False if it failed or another order came in between.
+        Returns True once the new worker is ready, False if it failed or another order came in between. An empty place
+        stays empty: what may be loaded there, and with how much memory, is the router's to say.
         """
+        if self._empty:
+            return True
         self._order = _Order.COME_BACK
-        self._policy = self._limits.restarts()
+        self._policy = self._restarts_of_load()
         self._roused.set()
         former_id = self._worker_id
         await self._end_worker(timeout_s)
-        while not self._stopping and self._order is not _Order.STAY_OUT:
+        while not (self._stopping or self._empty or self._order in (_Order.STAY_OUT, _Order.LEAVE)):
             if self._worker_id != former_id and self.state in (WorkerState.READY, WorkerState.FAILED):
                 break
             await self._moved.wait()
-        return self.state is WorkerState.READY
+        return self._empty or self.state is WorkerState.READY
 
     def heard(self, heartbeat: Heartbeat) -> None:
         """Process a heartbeat. Those of the replica's earlier workers are ignored."""

@@ -67,3 +67,13 @@ def test_a_killed_worker_is_explained_by_the_memory_that_it_held() -> None:
 def test_a_program_that_does_not_exist_cannot_be_placed() -> None:
     with pytest.raises(PlacementError, match="No such file"):
         asyncio.run(place("/no/such/program"))
+
+
+def test_a_worker_whose_planned_gpu_is_gone_cannot_be_placed() -> None:
+    def command(spec: WorkerSpec, assignment: DeviceAssignment) -> Command:
+        return Command([sys.executable, "-c", ""], os.environ)
+
+    settings = b'{"name": "m", "kinds": ["text"], "engine": "echo", "path": ""}'
+    spec = WorkerSpec("m", "m/0", "m/0.1", settings, {"cpu": 1, "cuda:77": 1})
+    with pytest.raises(PlacementError, match="cuda:77 is not there"):
+        asyncio.run(LocalPlacer(command, {}, lambda name, line: None).place(spec))

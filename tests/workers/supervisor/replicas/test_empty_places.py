@@ -119,3 +119,48 @@ def test_orders_that_come_twice_change_nothing() -> None:
         assert len(placer.placed) == 1
 
     run(check)
+
+
+def test_a_load_that_has_not_begun_ends_with_an_order_to_unload() -> None:
+    async def check(placer: MemoryPlacer, replica: Replica) -> None:
+        replica.load(SETTINGS, MEMORY)
+        await replica.unload(0.0, "nobody waits any more")
+        await asyncio.sleep(0)
+        assert replica.state is WorkerState.UNLOADED
+        assert not placer.placed
+        await loaded(placer, replica)
+
+    run(check)
+
+
+def test_an_order_to_unload_that_is_repeated_ends_one_worker_once() -> None:
+    async def check(placer: MemoryPlacer, replica: Replica) -> None:
+        await loaded(placer, replica)
+        await asyncio.gather(*(replica.unload(5.0, "others need it") for _ in range(3)))
+        await became(replica, WorkerState.UNLOADED)
+        await replica.unload(5.0, "others need it")
+        await loaded(placer, replica, count=2)
+        assert state_of(replica) is WorkerState.READY
+
+    run(check)
+
+
+def test_an_empty_place_is_not_restarted() -> None:
+    async def check(placer: MemoryPlacer, replica: Replica) -> None:
+        assert await replica.restart(5.0)
+        assert replica.state is WorkerState.UNLOADED
+        assert not placer.placed
+
+    run(check)
+
+
+def test_a_restart_ends_when_its_place_is_emptied() -> None:
+    async def check(placer: MemoryPlacer, replica: Replica) -> None:
+        await loaded(placer, replica)
+        restart = asyncio.create_task(replica.restart(5.0))
+        await placed(placer, 2)
+        await replica.unload(5.0, "others need it")
+        assert await restart
+        await became(replica, WorkerState.UNLOADED)
+
+    run(check)
