@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.settings.option import Group, Option
 from shared.settings.units import DAY_S, HOUR_S, MINUTE_S, parse_bytes
-from shared.settings.values import Choice, Duration, Switch, Texts
+from shared.settings.values import Choice, Duration, Switch, Texts, Whole
 
 LOADING = ("start", "demand")
 """Values of ``load``."""
@@ -56,6 +56,15 @@ class ModelResidencyOptions(BaseModel):
             Group.RESIDENCY,
         ),
     ] = 15 * MINUTE_S
+    max_workers: Annotated[
+        int,
+        Option(
+            Whole(0, 256),
+            "most workers of a model, with those that it gets on idle GPUs while its requests wait; "
+            "0 is one on each GPU, 1 none besides its own",
+            Group.RESIDENCY,
+        ),
+    ] = 0
 
 
 class ServerResidencyOptions(BaseModel):
@@ -81,3 +90,19 @@ class ServerResidencyOptions(BaseModel):
             Group.RESIDENCY,
         ),
     ] = 30.0
+    extra_worker_wait_s: Annotated[
+        float,
+        Option(
+            Duration(0, HOUR_S),
+            "how long requests wait at least before their model gets another worker, on a GPU that nobody uses",
+            Group.RESIDENCY,
+        ),
+    ] = 5.0
+    extra_worker_idle_s: Annotated[
+        float,
+        Option(
+            Duration(0, 30 * DAY_S),
+            "how long a worker stays without requests that its model can do without",
+            Group.RESIDENCY,
+        ),
+    ] = 2 * MINUTE_S

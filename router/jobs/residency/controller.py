@@ -193,7 +193,11 @@ class ResidencyController:
             tuple(Device(budget.device, budget.budget_bytes) for budget in self._workers.budgets),
             tuple(self._model(model, places) for model in settings.models),
             tuple(places),
-            ResidencyRules(settings.swap_patience_s),
+            ResidencyRules(
+                settings.swap_patience_s,
+                extra_worker_wait_s=settings.extra_worker_wait_s,
+                extra_worker_idle_s=settings.extra_worker_idle_s,
+            ),
         )
 
     def _model(self, model: ModelSettings, places: Sequence[PlaceView]) -> ModelView:
@@ -215,7 +219,7 @@ class ResidencyController:
             load_s=1.0 if needs is None else needs.load_s,
             pinned=model.pin or at_start,
             floor=model.workers if at_start else 0,
-            ceiling=max(model.workers, sum(budget.device != "cpu" for budget in self._workers.budgets)),
+            ceiling=max(model.workers, model.max_workers or sum(one.device != "cpu" for one in self._workers.budgets)),
             slots=model.slots,
             idle_unload_s=0.0 if at_start else self._wishes.idle_unload_s(model),
             waiting=len(waits_s),

@@ -36,7 +36,8 @@ class ModelView:
         choices: where one worker may go, and what it takes there, best first; without any, it does not fit at all.
         load_s: the time that loading takes, measured or estimated.
         pinned: it never leaves for another model, nor for being idle.
-        floor: the number of workers that it always has, 0 for a model that is loaded on demand.
+        floor: the number of workers that it always has, 0 for a model that is loaded on demand. The supervisor keeps
+            them; their places are fixed.
         ceiling: the number of workers that it may have.
         slots: how many jobs one worker runs at once.
         idle_unload_s: after this time without jobs it leaves; 0 is never.
@@ -76,6 +77,7 @@ class PlaceView:
         running: the number of jobs that it has.
         idle_s: the time since it last had a job.
         closed_for: the model that it is to make room for, while it is closed; empty if it is idle or was ordered.
+        fixed: it is one of those that its model always has, and never leaves.
     """
 
     name: str
@@ -86,6 +88,7 @@ class PlaceView:
     running: int = 0
     idle_s: float = 0.0
     closed_for: str = ""
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +133,15 @@ class ResidencyRules:
         swap_patience_s: how long a model's users wait for a place that others use, before it is closed for them; and
             for how long again the others may finish what runs there.
         min_stay_s: a model that was just loaded stays for this long while it has work, whoever waits.
+        extra_worker_wait_s: a model's jobs wait at least this long before it gets another worker, on a device where no
+            other model was used for as long.
+        extra_worker_idle_s: a worker that its model can do without leaves after this time without jobs.
     """
 
     swap_patience_s: float = 30.0
     min_stay_s: float = 10.0
+    extra_worker_wait_s: float = 5.0
+    extra_worker_idle_s: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from router.jobs.residency.plan import (
     Action,
     Close,
     LoadModel,
-    Memory,
     ModelView,
     PlaceView,
     Reopen,
@@ -24,17 +23,11 @@ from router.jobs.residency.plan import (
     Stage,
     Unload,
 )
-from router.jobs.residency.room import Room, keep_for_restarts
+from router.jobs.residency.room import Room, computing_devices, keep_for_restarts
 from router.jobs.residency.victims import Leavers, MakingRoom, Want, is_idle, unused_s
 
 OVERDUE_PATIENCES = 3.0
 """Users who have waited for this many times the patience go first, whatever they have had of the device."""
-
-SECOND_WORKER_S = 5.0
-"""A model's jobs wait at least this long before it gets another worker."""
-
-SPARE_IDLE_S = 120.0
-"""A worker that its model can do without leaves after this time without jobs."""
 
 
 def decide(seen: Residency) -> list[Action]:
@@ -54,7 +47,7 @@ def decide(seen: Residency) -> list[Action]:
         for want in _second_places(seen):
             actions += _satisfy(want, room, leavers, seen.rules)
     actions += _settle_closed(leavers)
-    actions += _end_idle(leavers)
+    actions += _end_idle(leavers, seen.rules)
     return actions
 
 
@@ -86,17 +79,35 @@ def _waited_s(model: ModelView) -> float:
 
 
 def _second_places(seen: Residency) -> Iterator[Want]:
-    """The models whose queue is longer than their workers can take, with the choices on devices without any of them."""
+    """The models whose queue is longer than their workers can take, with the choices on devices that nobody uses."""
     for model in sorted(seen.models, key=lambda model: (model.claim, -model.oldest_wait_s, model.name)):
         places = [place for place in seen.places if place.model == model.name]
         settled = all(place.stage is Stage.READY for place in places)
-        wait_s = max(SECOND_WORKER_S, min(model.load_s, seen.rules.swap_patience_s))
         if not places or not settled or not model.floor <= len(places) < model.ceiling or model.retry_in_s > 0:
             continue
-        if model.waiting > model.slots * len(places) and model.oldest_wait_s >= wait_s:
-            used = {_main_device(place.memory) for place in places}
-            choices = tuple(choice for choice in model.choices if _main_device(choice) not in used)
+        if _is_crowded(model, len(places), seen.rules):
+            taken = set[str]().union(*(computing_devices(place.memory) for place in _in_use(seen, model)))
+            choices = tuple(choice for choice in model.choices if not computing_devices(choice) & taken)
             yield Want(replace(model, choices=choices), second=True)
+
+
+def _is_crowded(model: ModelView, places: int, rules: ResidencyRules) -> bool:
+    """Whether a model has more waiting jobs than its workers take at once, or its users have waited past the patience.
+
+    A load that takes long has to be worth it.
+    """
+    wait_s = max(rules.extra_worker_wait_s, min(model.load_s, rules.swap_patience_s))
+    many = model.waiting > model.slots * places or model.oldest_wait_s >= max(wait_s, rules.swap_patience_s)
+    return bool(model.waiting) and many and model.oldest_wait_s >= wait_s
+
+
+def _in_use(seen: Residency, model: ModelView) -> Iterator[PlaceView]:
+    """The places on whose devices another worker of a model would be in the way: its own, and those that others use."""
+    waited_for = {other.name for other in seen.models if other.waiting}
+    for place in seen.places:
+        used = place.running or place.stage is Stage.LOADING or place.idle_s < seen.rules.extra_worker_wait_s
+        if place.model == model.name or used or place.model in waited_for:
+            yield place
 
 
 def _satisfy(want: Want, room: Room, leavers: Leavers, rules: ResidencyRules) -> list[Action]:
@@ -138,14 +149,14 @@ def _settle_closed(leavers: Leavers) -> Iterator[Action]:
             yield Unload(place.name, "was closed and has ended its jobs")
 
 
-def _end_idle(leavers: Leavers) -> Iterator[Action]:
+def _end_idle(leavers: Leavers, rules: ResidencyRules) -> Iterator[Action]:
     """Unload what was idle for its time, and sooner what its model can do without; the longest idle first."""
     for place in sorted(_idle(leavers), key=lambda place: (-unused_s(place), place.name)):
         model = leavers.models[place.model]
         limit_s = model.idle_unload_s if model.idle_unload_s > 0 else float("inf")
         spare = leavers.places_of(place.model) > max(model.floor, 1)
         if spare:
-            limit_s = min(limit_s, SPARE_IDLE_S)
+            limit_s = min(limit_s, rules.extra_worker_idle_s)
         if leavers.can_spare(place.model) > 0 and unused_s(place) >= limit_s:
             leavers.take(place)
             yield Unload(place.name, "is not needed any more" if spare else "was idle")
@@ -155,10 +166,8 @@ def _idle(leavers: Leavers) -> Iterable[PlaceView]:
     return (
         place
         for place in leavers.left()
-        if place.stage is Stage.READY and place.model in leavers.models and is_idle(place, leavers.models[place.model])
+        if place.stage is Stage.READY
+        and not place.fixed
+        and place.model in leavers.models
+        and is_idle(place, leavers.models[place.model])
     )
-
-
-def _main_device(memory: Memory) -> str:
-    """The device that holds most of a model."""
-    return max(memory, key=lambda device: (memory[device], device), default="")

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from router.jobs.residency.plan import Device, Memory, ModelView, PlaceView, Stage
 
+CPU = "cpu"
+
 
 class Room:
     """What is left of each device's budget.
@@ -60,12 +62,18 @@ class Room:
 
 def keep_for_restarts(room: Room, models: Iterable[ModelView], places: Iterable[PlaceView]) -> None:
     """Take the memory of workers that their models always have and that are away: the supervisor starts them again."""
-    here = [place.model for place in places]
+    here = [place.model for place in places if place.fixed]
     for model in models:
         choices = [choice for choice in model.choices if room.can_hold(choice)]
         for _ in range(model.floor - here.count(model.name)):
             if choices:
                 room.take(next((choice for choice in choices if room.fits_now(choice)), choices[0]))
+
+
+def computing_devices(memory: Memory) -> frozenset[str]:
+    """The devices that compute what a worker with this memory has to: its GPUs, or the processor."""
+    gpus = frozenset(device for device, size in memory.items() if device != CPU and size > 0)
+    return gpus or frozenset({CPU})
 
 
 def _add(sizes: dict[str, int], memory: Memory, sign: int) -> None:

@@ -131,7 +131,7 @@ class Leavers:
         candidates = [
             self._as_victim(place, want)
             for place in self._places.values()
-            if place.model != want.model.name and _frees(place, lacking)
+            if place.model != want.model.name and not place.fixed and _frees(place, lacking)
         ]
         if want.second:
             candidates = [
@@ -167,7 +167,9 @@ class Leavers:
                 return want.ripe or place.stage is Stage.CLOSED or unused_s(place) >= grace_s
             case Standing.CLOSED:
                 return True
-            case Standing.SPARE | Standing.BUSY:
+            case Standing.SPARE:  # its users have another worker, those who wait have none
+                return place.stage_s >= stay_s(model, self._rules)
+            case Standing.BUSY:
                 return want.ripe and place.stage_s >= stay_s(model, self._rules)
             case Standing.LOADING:
                 return False

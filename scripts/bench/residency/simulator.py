@@ -50,6 +50,7 @@ class SimulatedWorker:
     since_s: float
     last_job_s: float
     closed_for: str = ""
+    fixed: bool = False
     running: list[Asked] = field(default_factory=list)
 
 
@@ -99,7 +100,7 @@ class Simulation:
         """
         for model in self.trace.models:
             for _ in range(model.floor):
-                self._start(model, dict(model.choices[0]))
+                self._start(model, dict(model.choices[0]), fixed=True)
         for user in self.trace.users:
             for _ in range(user.lanes):
                 self._ask_next(user, user.first_at_s)
@@ -182,10 +183,9 @@ class Simulation:
 
     # workers
 
-    def _start(self, model: TraceModel, memory: dict[str, int]) -> None:
-        worker = SimulatedWorker(
-            f"{model.name}-{next(self._numbers)}", model, memory, Stage.LOADING, self.now_s, self.now_s
-        )
+    def _start(self, model: TraceModel, memory: dict[str, int], fixed: bool = False) -> None:
+        name = f"{model.name}-{next(self._numbers)}"
+        worker = SimulatedWorker(name, model, memory, Stage.LOADING, self.now_s, self.now_s, fixed=fixed)
         self.workers[worker.name] = worker
         self.served.loads += 1
         fails = self._random.random() < self.trace.faults.failing_loads
@@ -208,8 +208,8 @@ class Simulation:
 
     def _vanish(self, worker: SimulatedWorker) -> None:
         del self.workers[worker.name]
-        if sum(one.model is worker.model for one in self.workers.values()) < worker.model.floor:
-            self._start(worker.model, worker.memory)
+        if worker.fixed:
+            self._start(worker.model, worker.memory, fixed=True)
 
     def _carry_out(self, action: Action) -> None:
         match action:
@@ -275,4 +275,5 @@ class Simulation:
             running=len(worker.running),
             idle_s=0.0 if worker.running else self.now_s - worker.last_job_s,
             closed_for=worker.closed_for,
+            fixed=worker.fixed,
         )

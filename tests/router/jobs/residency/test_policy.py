@@ -191,6 +191,43 @@ def test_a_long_queue_gets_a_second_worker_on_another_device() -> None:
         assert decided([less], [busy("a")], *DEVICES) == []
 
 
+def test_a_queue_that_is_short_but_waits_past_the_patience_gets_a_second_worker() -> None:
+    short = crowded(waiting=1, oldest_wait_s=PATIENT, slots=4)
+    assert decided([short], [busy("a")], *DEVICES) == [LoadModel("a", BOTH[1])]
+    assert decided([replace(short, waiting=0)], [busy("a")], *DEVICES) == []
+
+
+@pytest.mark.parametrize(
+    "neighbour",
+    [
+        busy("b", memory=on(2, "other")),
+        place("b", memory=on(2, "other"), idle_s=1.0),
+        place("b", memory=on(2, "other"), stage=Stage.LOADING),
+    ],
+    ids=["runs", "has just run", "loads"],
+)
+def test_a_second_worker_goes_to_no_device_that_another_model_uses(neighbour: PlaceView) -> None:
+    models = [crowded(), model("b", 2)]
+    assert decided(models, [busy("a"), neighbour], *DEVICES) == []
+    idle = place("b", memory=on(2, "other"), idle_s=10.0)
+    assert decided(models, [busy("a"), idle], *DEVICES) == [LoadModel("a", BOTH[1])]
+    assert decided([crowded(), waited_for("b", 0.1, 2)], [busy("a"), idle], *DEVICES) == []
+
+
+def test_a_second_worker_of_a_split_model_shares_no_device_with_the_first() -> None:
+    devices = [Device(name, 10) for name in ("gpu0", "gpu1", "gpu2", "gpu3", "cpu")]
+    pairs = tuple({first: 4, second: 4, "cpu": 6} for first, second in (("gpu0", "gpu1"), ("gpu1", "gpu2")))
+    first = busy("a", memory={"gpu0": 4, "gpu1": 4, "cpu": 1})
+    assert decided([crowded(choices=pairs)], [first], *devices) == []
+    apart = {"gpu2": 4, "gpu3": 4, "cpu": 6}
+    assert decided([crowded(choices=(*pairs, apart))], [first], *devices) == [LoadModel("a", apart)]
+
+
+def test_a_second_worker_never_computes_beside_the_first_on_the_processor() -> None:
+    on_cpu = on(2, "cpu")
+    assert decided([crowded(choices=(on_cpu,))], [busy("a", memory=on_cpu)], Device("cpu", 10)) == []
+
+
 def test_only_what_was_long_unused_leaves_for_a_second_worker() -> None:
     models = [crowded(), model("b")]
     other = place("b", memory=on(6, "other"), idle_s=30.0)
@@ -206,3 +243,16 @@ def test_a_second_worker_leaves_sooner_than_the_last() -> None:
     assert decided([model("a", ceiling=2)], places, *DEVICES) == [Unload("a-2", "")]
     assert decided([model("a", ceiling=2, floor=2)], places, *DEVICES) == []
     assert decided([model("a", ceiling=2, pinned=True)], places, *DEVICES) == [Unload("a-2", "")]
+    places[1] = replace(places[1], fixed=True)
+    assert decided([model("a", ceiling=2, floor=1)], places, *DEVICES) == [Unload("a-1", "")]
+
+
+def test_a_second_worker_in_use_finishes_and_leaves_for_a_model_without_any_before_the_patience() -> None:
+    second = replace(busy("a", memory=on(6, "other")), name="a-2")
+    models = [model("a", ceiling=2), waited_for("b", 1.0, choices=BOTH)]
+    first = replace(busy("a"), stage_s=200.0, fixed=True)
+    assert decided(models, [first, second], *DEVICES) == [Close("a-2", "b")]
+    assert decided(models, [first, replace(second, stage_s=1.0)], *DEVICES) == []
+    closed = replace(second, stage=Stage.CLOSED, closed_for="b")
+    assert decided(models, [first, closed], *DEVICES) == []
+    assert decided(models, [first, replace(closed, running=0)], *DEVICES) == [Unload("a-2", "")]

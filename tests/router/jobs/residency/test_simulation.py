@@ -25,12 +25,24 @@ class Referee:
         actions = decide(seen)
         self._check_memory(seen, actions)
         self._check_leavers(seen, actions)
+        self._check_seconds(seen, actions)
         for action in actions:
             if isinstance(action, Close):
                 self._check_close(seen, action)
             elif isinstance(action, Unload):
                 self._check_unload(seen, action)
         return actions
+
+    def _check_seconds(self, seen: Residency, actions: list[Action]) -> None:
+        """Another worker of a model is loaded where nobody computes, and only what is idle leaves for it."""
+        for model in seen.models:
+            own = [place for place in seen.places if place.model == model.name]
+            used = {device for place in seen.places if place in own or place.running for device in place.memory}
+            for action in actions if own else ():
+                if isinstance(action, LoadModel) and action.model == model.name:
+                    assert not used & set(action.memory)
+                if isinstance(action, Unload) and f"for {model.name}" in action.reason:
+                    assert next(place.running == 0 for place in seen.places if place.name == action.place)
 
     def _check_memory(self, seen: Residency, actions: list[Action]) -> None:
         used = Counter[str]()
@@ -51,16 +63,20 @@ class Referee:
         staying = Counter(
             place.model for place in seen.places if place.stage is not Stage.LEAVING and place.name not in sent
         )
+        assert not any(place.fixed for place in seen.places if place.name in sent)
         for model in seen.models:
             if leaving[model.name]:
                 assert staying[model.name] >= max(model.floor, int(model.pinned))
 
     def _check_close(self, seen: Residency, action: Close) -> None:
-        """Others have waited past the patience, and the place has been there for its time."""
+        """Others without any worker have waited past the patience, or the model has more; it was there for its time."""
         place = next(place for place in seen.places if place.name == action.place)
         other = next(model for model in seen.models if model.name == action.for_model)
+        own = [one for one in seen.places if one.model == place.model and one.stage is not Stage.LEAVING]
         assert place.stage is Stage.READY
-        assert other.oldest_wait_s >= seen.rules.swap_patience_s
+        assert not place.fixed
+        assert other.name not in {one.model for one in seen.places}
+        assert other.oldest_wait_s >= seen.rules.swap_patience_s or len(own) > 1
         assert place.stage_s >= seen.rules.min_stay_s
 
     def _check_unload(self, seen: Residency, action: Unload) -> None:
@@ -98,12 +114,17 @@ def random_trace(seed: int) -> Trace:
                 slots=draw.choice((1, 2, 4)),
                 pinned=stays and draw.random() < 0.5,
                 floor=int(stays and draw.random() < 0.5),
-                ceiling=draw.choice((1, 1, len(devices))) if not stays else 1,
+                ceiling=draw.choice((1, 1, len(devices))),
                 idle_unload_s=draw.choice((0.0, 20.0, 900.0)),
             )
         )
     users = tuple(random_user(draw, number, models) for number in range(draw.randint(2, 5)))
-    rules = ResidencyRules(swap_patience_s=draw.choice((1.0, 4.0, 10.0)), min_stay_s=draw.choice((0.5, 2.0, 5.0)))
+    rules = ResidencyRules(
+        swap_patience_s=draw.choice((1.0, 4.0, 10.0)),
+        min_stay_s=draw.choice((0.5, 2.0, 5.0)),
+        extra_worker_wait_s=draw.choice((0.5, 5.0)),
+        extra_worker_idle_s=draw.choice((5.0, 120.0)),
+    )
     faults = Faults(
         draw.choice((0.0, 0.0, 0.2)), tuple(draw.uniform(1, 60) for _ in range(draw.choice((0, 0, 2)))), seed=seed
     )
@@ -205,3 +226,20 @@ def test_a_second_worker_shortens_a_long_queue() -> None:
         return Simulation(Trace("crowd", devices, models, (crowd,)), Referee().decide).run().total_s
 
     assert served(2) < 0.65 * served(1)
+
+
+def test_a_model_of_the_start_gets_a_second_worker_and_loses_it_again() -> None:
+    devices = (Device("gpu0", 10), Device("gpu1", 10))
+    models = (TraceModel("a", ({"gpu0": 8}, {"gpu1": 8}), slots=2, floor=1, ceiling=2),)
+    crowd = SimulatedUser("crowd", (Question("a", 5.0),) * 60, lanes=8)
+    later = SimulatedUser("later", (Question("a", 1.0),), first_at_s=1000.0)
+    places: list[tuple[float, int]] = []
+
+    def watched(seen: Residency) -> list[Action]:
+        places.append((simulation.now_s, len(seen.places)))
+        return Referee().decide(seen)
+
+    simulation = Simulation(Trace("crowd", devices, models, (crowd, later)), watched)
+    simulation.run()
+    assert max(count for _, count in places) == 2
+    assert {count for now_s, count in places if now_s > 500.0} == {1}
