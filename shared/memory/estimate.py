@@ -104,8 +104,9 @@ def _by_size(model: ModelSettings, gpus: int) -> Estimate:
         return _of_parts(0, 0, IDLE_BYTES, gpus)
 
 
-def _echo(_model: ModelSettings, _gpus: int) -> Estimate:
-    return Estimate(host_bytes=IDLE_BYTES)
+def _echo(_model: ModelSettings, gpus: int) -> Estimate:
+    """The echo engine computes nothing, but takes its place on a GPU as others do, to test what follows from that."""
+    return Estimate(IDLE_BYTES, (GPU_CONTEXT_BYTES,) if gpus else ())
 
 
 def _of_parts(weights_bytes: int, later_bytes: int, process_bytes: int, gpus: int) -> Estimate:

@@ -24,7 +24,7 @@ MAX_CHOICES = 32
 """Combinations of GPUs that are looked at."""
 
 TEXT_ENGINES = ("llama", "embedding")
-_GPU_ENGINES = (*TEXT_ENGINES, "whisper", "diffusion")
+_GPU_ENGINES = (*TEXT_ENGINES, "whisper", "diffusion", "echo")
 
 
 @dataclass(frozen=True, slots=True)

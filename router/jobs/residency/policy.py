@@ -154,10 +154,10 @@ def _end_idle(leavers: Leavers, rules: ResidencyRules) -> Iterator[Action]:
     for place in sorted(_idle(leavers), key=lambda place: (-unused_s(place), place.name)):
         model = leavers.models[place.model]
         limit_s = model.idle_unload_s if model.idle_unload_s > 0 else float("inf")
-        spare = leavers.places_of(place.model) > max(model.floor, 1)
+        spare = leavers.loaded_places_of(place.model) > max(model.floor, 1)
         if spare:
             limit_s = min(limit_s, rules.extra_worker_idle_s)
-        if leavers.can_spare(place.model) > 0 and unused_s(place) >= limit_s:
+        if leavers.can_spare(place) > 0 and unused_s(place) >= limit_s:
             leavers.take(place)
             yield Unload(place.name, "is not needed any more" if spare else "was idle")
 

@@ -76,17 +76,18 @@ class Leavers:
         self.models: Mapping[str, ModelView] = {model.name: model for model in seen.models}
         self._rules: ResidencyRules = seen.rules
         self._places = {place.name: place for place in seen.places if place.stage is not Stage.LEAVING}
-        self._staying = [place.model for place in self._places.values()]
+        self._staying = [_kind(place) for place in self._places.values()]
 
-    def can_spare(self, model: str) -> int:
-        """How many of a model's places may still leave."""
-        view = self.models.get(model)
+    def can_spare(self, place: PlaceView) -> int:
+        """How many places like this one may still leave its model: one that loads is no substitute for a loaded one."""
+        view = self.models.get(place.model)
         keeps = max(view.floor, int(view.pinned)) if view else 0
-        return self._staying.count(model) - keeps
+        loading = self._staying.count((place.model, True)) if place.stage is Stage.LOADING else 0
+        return self.loaded_places_of(place.model) + loading - keeps
 
-    def places_of(self, model: str) -> int:
-        """How many of a model's places stay, as far as is decided."""
-        return self._staying.count(model)
+    def loaded_places_of(self, model: str) -> int:
+        """How many of a model's places are loaded and stay, as far as is decided."""
+        return self._staying.count((model, False))
 
     def left(self) -> list[PlaceView]:
         """The places of which nothing has been decided."""
@@ -95,7 +96,7 @@ class Leavers:
     def take(self, place: PlaceView) -> None:
         """This place is to leave, for one reason only."""
         del self._places[place.name]
-        self._staying.remove(place.model)
+        self._staying.remove(_kind(place))
 
     def make_room(self, want: Want, room: Room) -> MakingRoom | None:
         """The cheapest way to get room for a model, or None if there is none even with patience."""
@@ -114,7 +115,7 @@ class Leavers:
             place = victim.place
             if not lacking:
                 break
-            if models.count(place.model) >= self.can_spare(place.model) or not _frees(place, lacking):
+            if models.count(place.model) >= self.can_spare(place) or not _frees(place, lacking):
                 continue
             chosen.append(victim)
             models.append(place.model)
@@ -158,7 +159,7 @@ class Leavers:
             return Standing.IDLE
         if place.stage is Stage.CLOSED:
             return Standing.CLOSED
-        return Standing.SPARE if self.places_of(place.model) > 1 else Standing.BUSY
+        return Standing.SPARE if self.loaded_places_of(place.model) > 1 else Standing.BUSY
 
     def _may_leave(self, place: PlaceView, standing: Standing, model: ModelView, want: Want) -> bool:
         match standing:
@@ -173,6 +174,10 @@ class Leavers:
                 return want.ripe and place.stage_s >= stay_s(model, self._rules)
             case Standing.LOADING:
                 return False
+
+
+def _kind(place: PlaceView) -> tuple[str, bool]:
+    return place.model, place.stage is Stage.LOADING
 
 
 def is_idle(place: PlaceView, model: ModelView) -> bool:

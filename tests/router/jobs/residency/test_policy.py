@@ -256,3 +256,11 @@ def test_a_second_worker_in_use_finishes_and_leaves_for_a_model_without_any_befo
     closed = replace(second, stage=Stage.CLOSED, closed_for="b")
     assert decided(models, [first, closed], *DEVICES) == []
     assert decided(models, [first, replace(closed, running=0)], *DEVICES) == [Unload("a-2", "")]
+
+
+def test_a_place_that_loads_is_no_substitute_for_a_loaded_one() -> None:
+    loading = replace(place("a", memory=on(6, "other"), stage=Stage.LOADING, idle_s=0.0), name="a-2")
+    idle = place("a", idle_s=500.0, stage_s=500.0)
+    assert decided([model("a", ceiling=2)], [idle, loading], *DEVICES) == []
+    models = [model("a", ceiling=2, pinned=True), waited_for("b")]
+    assert decided(models, [idle, loading], *DEVICES) == []
