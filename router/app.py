@@ -54,7 +54,7 @@ from router.models.copies import FILE_NAME as FILE_OF_NAMES
 from router.models.copies import CopiedNames
 from router.models.held_pulls import HeldPulls
 from router.models.service import ModelService
-from router.models.watch import watch_models
+from router.models.watch import ModelWatch
 from router.storage.folder import file_in
 from router.telemetry.curves.sampler import CurveSampler
 from router.telemetry.request_metrics import RequestMetrics
@@ -119,6 +119,7 @@ class _Parts:
     sampler: CurveSampler
     answers: AnswerArchive
     models: ModelService
+    watch: ModelWatch
     file_keeper: FileKeeper
     batch_runner: BatchRunner
 
@@ -129,6 +130,7 @@ class _Parts:
         keyring = Keyring.open(key_file)
         file_keeper = FileKeeper(settings.state_folder)
         gpus = app.state.gpus = Nvml()
+        watch = ModelWatch(broker)
         return cls(
             broker,
             tracing,
@@ -147,7 +149,8 @@ class _Parts:
                 settings.responses_keep_bytes,
                 settings.run_folder,
             ),
-            ModelService(broker, CopiedNames.open(file_in(settings.state_folder, FILE_OF_NAMES))),
+            ModelService(broker, CopiedNames.open(file_in(settings.state_folder, FILE_OF_NAMES)), watch=watch),
+            watch,
             file_keeper,
             open_runner(broker, file_keeper, keyring, app),
         )
@@ -181,7 +184,7 @@ class _Parts:
             self.file_keeper.keep_open(),
             self.batch_runner.run(),
             self.sampler.run(),
-            watch_models(self.broker),
+            self.watch.run(),
         )
         try:
             yield

@@ -27,6 +27,8 @@ async def may_control(request: Request, broker: BrokerDep, record: RecordDep, op
     return sure and not is_foreign_page(request, broker.settings, has_key)
 
 
+_ORDERS = "nexa drain, restart, load or unload"
+
 ControlDep = Annotated[bool, Depends(may_control)]
 
 
@@ -38,7 +40,7 @@ async def may_control_workers(request: Request, broker: BrokerDep, record: Recor
     """
     _refuse_foreign_page(request, record, broker.settings, "control workers")
     if broker.settings.admin_socket and OVER_ADMIN_SOCKET not in request.scope:
-        raise _over_network("control workers", "expected nexa drain or restart with --admin-socket")
+        raise _over_network("control workers", f"expected {_ORDERS} with --admin-socket")
     _refuse_others(record, operator, "control workers")
 
 
@@ -51,9 +53,8 @@ async def may_manage_models(request: Request, broker: BrokerDep, record: RecordD
     origin = request.headers.get("origin")
     if origin is None or not is_allowed(origin, broker.settings.cors_origins):
         _refuse_foreign_page(request, record, broker.settings, "manage models", ", or one that --cors-origin allows,")
-    if broker.settings.admin_socket:
-        message = "only the user who runs the server may manage models (--admin-socket): nexa pull and nexa rm do it"
-        raise ApiError(403, message, code="not_permitted")
+    if broker.settings.admin_socket and OVER_ADMIN_SOCKET not in request.scope:
+        raise _over_network("manage models", "nexa pull and nexa rm do it")
     _refuse_others(record, operator, "manage models")
 
 

@@ -307,6 +307,7 @@ class Broker:
             self._failover.evacuate(worker)
         for worker in self._workers.silent():
             self._failover.lose(worker, "its heartbeats stopped")
+        self._failover.fail_gone({model.name for model in self.models})
         self._prober.probe_all()
         self._link.keep_bound()
         self._history.note(self.workers(), time.monotonic(), time.time())

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Collection, Sequence
 
 from router.jobs.blame.record import WORKER_DIED, Death
 from router.jobs.completion import Completion
@@ -97,10 +98,19 @@ class Failover:
             waiting = [job for line in self._dispatcher.lines.of_model(model) for job in line.queue]
             reason = self._workers.hopeless(model) if waiting else None
             if reason is not None:
-                refused = no_worker(model, reason)
-                for job in waiting:
-                    failed = Failed(503, str(refused), refused.field, refused.reason.value)
-                    self._completion.finish(job, failed)
+                self._fail(waiting, reason)
+
+    def fail_gone(self, served: Collection[str]) -> None:
+        """Fail the waiting jobs of models that are not served any more, unless a worker of theirs is still here."""
+        for model in self._dispatcher.lines.models:
+            if model not in served and not self._workers.of_model(model) and not self._workers.expects(model):
+                waiting = [job for line in self._dispatcher.lines.of_model(model) for job in line.queue]
+                self._fail(waiting, "it is not served any more: its files are gone")
+
+    def _fail(self, waiting: Sequence[Job], reason: str) -> None:
+        for job in waiting:
+            refused = no_worker(job.request.model, reason)
+            self._completion.finish(job, Failed(503, str(refused), refused.field, refused.reason.value))
 
     def _put_back_later(self, job: Job) -> None:
         """Queue a job again, after a wait if this is not its first loss."""

@@ -61,7 +61,7 @@ class HeldPulls:
                 return held
         held = HeldPull(secrets.token_hex(8), requested.name, time.time())
         self._pulls[held.pull_id] = held
-        task = asyncio.create_task(_follow(held, requested.pull))
+        task = asyncio.create_task(_follow(held, requested))
         self._followed[held.pull_id] = requested.pull, task
         task.add_done_callback(lambda _: self._let_go(held))
         self._forget_old()
@@ -89,9 +89,9 @@ class HeldPulls:
             self.forget(held)
 
 
-async def _follow(held: HeldPull, pull: Pull) -> None:
+async def _follow(held: HeldPull, requested: PullRequested) -> None:
     try:
-        async for progress in pull.follow():
+        async for progress in requested.follow():
             held.files[progress.file] = progress
     except PullStopped:
         held.end(PullState.STOPPED)

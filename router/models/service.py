@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,15 +14,17 @@ from router.jobs.served import find_named, name_to_serve
 from router.models.copies import CopiedNames, with_copies, without_latest
 from router.models.description import ModelDescription, describe_file
 from router.models.file_sizes import size_of_files
-from router.models.pulling import Pull, Pulls
+from router.models.pulling import FileProgress, Pull, Pulls
+from router.models.watch import ModelWatch
 from router.threads import Lane
+from shared.discovery.found import ModelPlace
 from shared.engines.registry import opens_onnx
 from shared.errors import ModelError
 from shared.hub.manifest import InstalledModel
-from shared.hub.store import ModelStore
+from shared.hub.store import ModelStore, NotInstalledError
 from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.names import ONNX
-from shared.models.source import HubSource, parse_source
+from shared.models.source import HubSource, JoinedSource, parse_source
 from shared.settings import ModelSettings
 
 FILES_TIMEOUT_S = 30.0
@@ -35,12 +37,23 @@ class ServedModelError(ModelError):
     """The model is served, and so cannot be deleted; or its name cannot be given to another one."""
 
 
+async def _nothing() -> None:
+    """Of a server that serves only the models that it was given."""
+
+
 @dataclass(frozen=True, slots=True)
 class PullRequested:
-    """A fetching to follow, and the name by which the model will be known."""
+    """A fetching to follow, and the name by which the model will be known; ``appear`` lets it be served."""
 
     name: str
     pull: Pull
+    appear: Callable[[], Awaitable[None]] = _nothing
+
+    async def follow(self) -> AsyncGenerator[FileProgress, None]:
+        """As :meth:`Pull.follow`; at its end the model is served, if the server serves what it finds."""
+        async for progress in self.pull.follow():
+            yield progress
+        await self.appear()
 
 
 class ModelService:
@@ -50,12 +63,20 @@ class ModelService:
         broker: serves the models. Copied names become aliases in its settings.
         copies: the copied names.
         open_store: the store of fetched models.
+        watch: serves what is fetched, if there is one.
     """
 
-    def __init__(self, broker: Broker, copies: CopiedNames, open_store: Callable[[], ModelStore] = ModelStore) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        copies: CopiedNames,
+        open_store: Callable[[], ModelStore] = ModelStore,
+        watch: ModelWatch | None = None,
+    ) -> None:
         self._broker = broker
         self._copies = copies
         self._open_store = open_store
+        self._watch = watch
         self._pulls = Pulls()
         self._lane = Lane("model files", threads=2, timeout_s=FILES_TIMEOUT_S)
         self._descriptions: dict[str, ModelDescription] = {}
@@ -152,9 +173,10 @@ class ModelService:
         """Delete a copied name, or else the model from the store.
 
         Raises:
-            ServedModelError: the model is served.
+            ServedModelError: the model is served, and was named or has requests; or it is not of this program's store.
             NotInstalledError: there is none.
             ModelError: it is being fetched, or belongs to a Python package.
+            TimeoutError: the disk does not answer.
             StorageError, sqlite3.Error, OSError: it cannot be deleted.
         """
         copied = without_latest(name)
@@ -164,8 +186,9 @@ class ModelService:
             return
         served = self.find(name)
         if served is not None:
-            raise _in_use(name, served.name)
-        await self._lane.run(self._delete_installed, name)
+            await self._delete_served(name, served)
+        else:
+            await self._lane.run(self._delete_installed, name)
 
     async def pull(self, name: str) -> PullRequested:
         """Begin to fetch a model into the store, or join those who wait for it.
@@ -178,7 +201,13 @@ class ModelService:
         store = self._open_store()
         key = str(wanted.source if isinstance(wanted, CatalogEntry) else wanted)
         known_as = wanted.name if isinstance(wanted, CatalogEntry) else key
-        return PullRequested(known_as, self._pulls.get(key, functools.partial(store.ensure, wanted)))
+        pull = self._pulls.get(key, functools.partial(store.ensure, wanted))
+        return PullRequested(known_as, pull, self._watch.look if self._watch else _nothing)
+
+    @property
+    def serves_all(self) -> bool:
+        """Whether every model that is on the machine is served."""
+        return self._broker.settings.all_models
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -188,6 +217,21 @@ class ModelService:
     def close(self) -> None:
         """Stop what is being fetched."""
         self._pulls.stop()
+
+    async def _delete_served(self, name: str, served: ModelSettings) -> None:
+        """Delete a model that is served only because it is in the store: it is unloaded first, if nobody uses it."""
+        if self._watch is None or not served.source or served.load == "start":
+            raise _in_use(name, served.name)
+        if served.source != ModelPlace.NEXA:
+            raise ServedModelError(ModelPlace(served.source).only_read(served.name, served.path))
+        jobs = sum(job.request.model == served.name for job in self._broker.live_jobs())
+        if jobs:
+            message = f"model: expected one without requests, got {name!r}, which has {jobs}; try again when they end"
+            raise ServedModelError(message)
+        store = self._open_store()
+        stored = await self._lane.run(source_of, store, Path(served.path))
+        self._broker.residency.unload(served.name)
+        await self._watch.remove(served.name, functools.partial(store.remove, stored))
 
     def _apply_copies(self) -> None:
         self._broker.rename_with(lambda models: with_copies(models, self._copies.names))
@@ -199,6 +243,23 @@ class ModelService:
         if served is not None:
             raise _in_use(name, served)
         store.remove(name)
+
+
+def source_of(store: ModelStore, path: Path) -> str:
+    """The source of the model in the store that has this file.
+
+    Raises:
+        ModelError: there is none, or it would be joined again from Python packages.
+    """
+    for model in store.installed():
+        if path.is_relative_to(model.folder):
+            source = parse_source(model.source)
+            if isinstance(source, JoinedSource):
+                packages = " ".join(dict.fromkeys(folder.distribution for folder in source.folders))
+                message = f"{model.name} belongs to Python packages; remove it with: pip uninstall {packages}"
+                raise ModelError(message)
+            return model.source
+    raise NotInstalledError(f"model: expected one that is still there, got {str(path)!r}")
 
 
 def _in_use(name: str, served: str) -> ServedModelError:

@@ -24,10 +24,26 @@ class ModelPlace(StrEnum):
         """Whether another program keeps it: it is opened where it is, and nothing is written there."""
         return self in (ModelPlace.OLLAMA, ModelPlace.LM_STUDIO, ModelPlace.HUB_CACHE)
 
+    def only_read(self, name: str, path: Path | str) -> str:
+        """Why the model ``name``, found here with the file ``path``, is not deleted, and how its user may do that."""
+        if self is ModelPlace.PACKAGE:
+            return f"{name} belongs to an installed Python package ({path}); remove it with: pip uninstall"
+        remedy = f"; there, it is deleted with: ollama rm {name}" if self is ModelPlace.OLLAMA else ""
+        return f"model: expected one that nexa has fetched, got {name!r}, which is in {_HOLDERS[self]}: {path}{remedy}"
+
     @property
     def ending(self) -> str:
         """What follows the name of a foreign model whose name another one has."""
         return "hub" if self is ModelPlace.HUB_CACHE else self.value
+
+
+_HOLDERS = {
+    ModelPlace.NEXA: "its store",
+    ModelPlace.FOLDER: "a folder that it only reads",
+    ModelPlace.OLLAMA: "Ollama's store, which it only reads",
+    ModelPlace.LM_STUDIO: "LM Studio's folder, which it only reads",
+    ModelPlace.HUB_CACHE: "the cache of the hub, which it only reads",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
@@ -184,6 +184,8 @@ class ModelStore:
             )
             self._check(installed)
             write_manifest(installed)
+            with suppress(OSError):
+                os.utime(self.root)  # running servers look at its time
             return installed
 
     def _download(

@@ -115,7 +115,7 @@ class ServerOptions(DiscoveryOptions, ServerResidencyOptions):
         bool,
         Option(
             Switch(),
-            "let only the user who runs the server control workers, with nexa drain and restart --admin-socket",
+            "let only the user who runs the server give orders: nexa drain, restart, load, unload with --admin-socket",
             Group.NETWORK,
         ),
     ] = False

@@ -70,7 +70,9 @@ async def not_found(models: ModelService, name: str, served: list[str]) -> ApiEr
     if found is not None:
         message += f"; {found.name} is of kind {', '.join(found.kinds)}"
     elif name and await models.installed(name) is not None:
-        message += f"; it is on this machine, to serve it: {how_to_serve(models, name)}"
+        message += "; it is on this machine"
+        why = ", and cannot be served: nexa list --here tells why"
+        message += why if models.serves_all else f", to serve it: {how_to_serve(models, name)}"
     return ApiError(404, message, "model", "model_not_found")
 
 

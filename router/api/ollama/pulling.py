@@ -35,10 +35,12 @@ class PullLines:
 
     @property
     def notes(self) -> Sequence[str]:
-        """How to serve the model, unless it is served."""
+        """That the model is served now, or how to serve it."""
         name = self._pulled.name
         if self._models.find(name) is not None:
-            return ()
+            return (f"{name} is served now",) if self._models.serves_all else ()
+        if self._models.serves_all:
+            return (f"{name} is kept on this machine, and cannot be served; nexa list --here tells why",)
         return (f"{name} is kept on this machine, and not served yet; to serve it: {how_to_serve(self._models, name)}",)
 
     def leave(self) -> None:
@@ -53,7 +55,7 @@ class PullLines:
         """
         yield {"status": "pulling manifest"}
         try:
-            async for progress in self._pulled.pull.follow():
+            async for progress in self._pulled.follow():
                 yield _progress_line(progress)
                 if progress.complete:
                     yield {"status": "verifying sha256 digest"}

@@ -59,6 +59,8 @@ async def ollama_delete(body: OllamaDeleteRequest, models: ModelsDep) -> Respons
         raise ApiError(409, str(error), "model") from None
     except ModelError as error:
         raise ApiError(400, str(error), "model") from None
+    except TimeoutError as error:
+        raise ApiError(503, f"model: {error}", "model") from None
     except (StorageError, sqlite3.Error, OSError) as error:
         raise ApiError(500, f"model: {shown(name)} cannot be deleted: {error}", "model") from None
     return Response()

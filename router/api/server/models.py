@@ -182,6 +182,6 @@ def _object(held: HeldPull, models: ModelService) -> PullObject:
         ],
         error=held.error,
         serve=" ".join(("nexa server", *models.names, held.name))
-        if held.state is PullState.DONE and not is_served
+        if held.state is PullState.DONE and not is_served and not models.serves_all
         else None,
     )

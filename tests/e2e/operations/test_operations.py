@@ -126,7 +126,7 @@ def test_with_an_admin_socket_only_the_owner_of_the_run_folder_restarts_workers(
     with running("--admin-socket", "echo:0.02") as server:
         (path,) = set(find_admin_sockets()) - earlier
         refused = nexa("restart", "--url", server.url)
-        assert "(--admin-socket): expected nexa drain or restart with --admin-socket" in refused.stderr
+        assert "(--admin-socket): expected nexa drain, restart, load or unload with --admin-socket" in refused.stderr
         former = server.worker_pids()
         restarted = nexa("restart", "--admin-socket", str(path))
         assert (restarted.returncode, restarted.stdout) == (0, "echo/0: restarted\n")

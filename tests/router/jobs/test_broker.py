@@ -346,3 +346,28 @@ def test_a_check_that_fails_does_not_end_those_to_come(
 
     run(test)
     assert caplog.text.count("LookupError: a defect") == 1
+
+
+def test_jobs_that_wait_for_a_model_that_is_gone_fail() -> None:
+    async def test(server: BrokerServer) -> None:
+        waiting = server.submit()
+        server.broker.set_models(())
+        await server.until(lambda: waiting.ended)
+        assert waiting.failed is not None
+        assert waiting.failed.status == 503
+        assert waiting.failed.message.endswith("it is not served any more: its files are gone")
+
+    run(test)
+
+
+def test_jobs_of_a_model_that_is_gone_end_at_the_worker_that_it_has() -> None:
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker(slots=1)
+        running = await server.submit_to(worker)
+        waiting = server.submit()
+        server.broker.set_models(())
+        worker.say(running.wire_id, STARTED, DONE)
+        await server.until(lambda: waiting.wire_id in worker.jobs)
+        assert running.state is JobState.DONE
+
+    run(test)

@@ -47,7 +47,7 @@ def test_orders_over_the_socket_need_no_key() -> None:
 def test_orders_over_the_network_are_refused_even_with_a_key() -> None:
     refused = answer("POST", ORDER, over_socket=False, headers={"Authorization": "Bearer a-long-enough-key"})
     assert refused.status_code == 403
-    assert "expected nexa drain or restart with --admin-socket" in refused.json()["error"]["message"]
+    assert "expected nexa drain, restart, load or unload with --admin-socket" in refused.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/chat/completions", "/metrics", "/v1/workersx"])
