@@ -141,7 +141,7 @@ class _Parts:
             JobRegistry(
                 settings.resume_timeout_s, settings.resume_log_bytes, settings.resume_streams, keyring.is_active
             ),
-            RequestMetrics(settings.models),
+            RequestMetrics(lambda: [model.name for model in broker.settings.models]),
             CurveSampler(broker, gpus),
             AnswerArchive.open(
                 file_in(settings.state_folder, ANSWERS_NAME),

@@ -37,6 +37,7 @@ from shared.memory.measured import MeasuredMemory
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.messages import Cancel, Heartbeat, Submit
 from shared.wire.payloads import Failed
+from shared.wire.supervision import DeviceBudget, WorkerState
 from shared.wire.transport import MAX_BLOB_BYTES, Endpoints
 from shared.wire.work import WorkTooLarge
 
@@ -213,8 +214,9 @@ class Broker:
         return not missing, missing
 
     def workers(self) -> list[WorkerRow]:
-        """All workers, running and expected."""
-        return self._workers.rows()
+        """All workers, running and expected, and the empty places of served models."""
+        served = {model.name for model in self.settings.models}
+        return [row for row in self._workers.rows() if row.model in served or row.state != WorkerState.UNLOADED]
 
     def queue_lengths(self) -> dict[str, int]:
         """The number of waiting jobs of each model."""
@@ -236,6 +238,11 @@ class Broker:
     def user_shares(self) -> list[UserShare]:
         """Who has waiting or running jobs, by model."""
         return self._dispatcher.lines.shares()
+
+    @property
+    def budgets(self) -> Sequence[DeviceBudget]:
+        """The memory of each device that models may take together; empty until the supervisor has told it."""
+        return self._workers.budgets
 
     @property
     def failovers(self) -> Counter[str]:
@@ -310,6 +317,7 @@ class Broker:
         self._failover.fail_gone({model.name for model in self.models})
         self._prober.probe_all()
         self._link.keep_bound()
+        self._dispatcher.note_absences()
         self._history.note(self.workers(), time.monotonic(), time.time())
         self.residency.tick()
 

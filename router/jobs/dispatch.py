@@ -46,6 +46,7 @@ class Dispatcher:
         line = self.lines.of(job.request)
         self.jobs[job.wire_id] = job
         line.rate.resume()
+        self._begin_wait(job)
         line.queue.push(job)
         self.dispatch(job.request.model)
         if job.state is JobState.QUEUED:
@@ -56,6 +57,7 @@ class Dispatcher:
         self.jobs[job.wire_id] = job
         line = self.lines.of(job.request)
         line.rate.resume()
+        self._begin_wait(job)
         line.queue.push(job)
         self._assign(job, worker, number=0)
         self._link.send(worker.worker_id, Replay(job.wire_id, 0))
@@ -72,6 +74,7 @@ class Dispatcher:
         line = self.lines.of(job.request)
         queue, rate = line.queue, line.rate
         if job.state is JobState.QUEUED:
+            self._end_wait(job)
             queue.remove(job)
         else:
             queue.finish(job)
@@ -101,6 +104,12 @@ class Dispatcher:
         if job.request.limits.max_running is not None:
             for model in self.lines.models:
                 self.dispatch(model)
+
+    def note_absences(self) -> None:
+        """Look which models have no worker that takes jobs."""
+        present = {worker.heartbeat.model for worker in self._workers.all() if worker.ready and not worker.closed}
+        for model in self.lines.models:
+            self.lines.of_model(model)[0].absence.note(model in present)
 
     def dispatch(self, model: str) -> None:
         """Give waiting jobs to workers with room."""
@@ -192,6 +201,7 @@ class Dispatcher:
         self.jobs[job.wire_id] = job
         job.move(JobState.QUEUED)
         job.queued_at_s = time.monotonic()
+        self._begin_wait(job)
 
     def _send(self, job: Job, worker: Worker) -> bool:
         self._submissions += 1
@@ -225,10 +235,24 @@ class Dispatcher:
         return submit
 
     def _assign(self, job: Job, worker: Worker, number: int) -> None:
+        self._end_wait(job)
         self.lines.of(job.request).queue.start(job)
         job.move(JobState.DISPATCHED)
         job.begin_on(worker.worker_id, number)
         worker.add(job)
+
+    def _begin_wait(self, job: Job) -> None:
+        absence = self.lines.of(job.request).absence
+        absence.note(self._takes_jobs(job.request.model))
+        job.absent_before_s = absence.total_s
+
+    def _end_wait(self, job: Job) -> None:
+        absence = self.lines.of(job.request).absence
+        absence.note(self._takes_jobs(job.request.model))
+        job.load_wait_s += absence.total_s - job.absent_before_s
+
+    def _takes_jobs(self, model: str) -> bool:
+        return any(worker.ready and not worker.closed for worker in self._workers.of_model(model))
 
     def _leave_worker(self, job: Job, ended: bool) -> Worker | None:
         worker = self._workers.get(job.worker_id) if job.worker_id else None

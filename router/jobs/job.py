@@ -118,6 +118,8 @@ class Job:
         reserved: whether it was accepted to a reserved place of a full queue.
         queued_at_s: since when it waits, or has last waited.
         queue_position: place in the queue on acceptance, from 1; 0 if the job started at once.
+        load_wait_s: for how long it has waited, all in all, while no worker of its model took jobs.
+        absent_before_s: for how long there had been none, all in all, when it began to wait.
     """
 
     job_id: str
@@ -146,6 +148,8 @@ class Job:
     charged_cost: float = 0.0
     reserved: bool = False
     queue_position: int = 0
+    load_wait_s: float = 0.0
+    absent_before_s: float = 0.0
     wire_id: str = ""
     deadline: asyncio.TimerHandle | None = None
     history: list[Payload] | None = None

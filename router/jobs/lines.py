@@ -9,6 +9,7 @@ from router.jobs.fairness.queue import FairQueue
 from router.jobs.job import JobRequest
 from router.jobs.limits import UserTally
 from router.jobs.retry_after import ServiceRate
+from router.jobs.workers.absence import Absence
 from shared.kinds import spec_of
 
 
@@ -17,11 +18,13 @@ class JobLine:
     """Jobs of one model: those that need a slot, or those that need none. Limits hold for each line.
 
     ``tally`` counts the jobs of users in the lines of the same sort of all models, ``rate`` is how fast they get done.
+    ``absence`` is the model's, and so the same for both of its lines.
     """
 
     tally: UserTally
     queue: FairQueue
     rate: ServiceRate
+    absence: Absence
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,10 @@ class Lines:
     def add(self, model: str) -> None:
         """Make the lines of a model, unless they are there."""
         if model not in self._of_model:
-            self._of_model[model] = tuple(JobLine(tally, FairQueue(tally), ServiceRate()) for tally in self._tallies)
+            absence = Absence()
+            self._of_model[model] = tuple(
+                JobLine(tally, FairQueue(tally), ServiceRate(), absence) for tally in self._tallies
+            )
 
     @property
     def models(self) -> list[str]:

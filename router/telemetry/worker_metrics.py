@@ -94,15 +94,17 @@ def _dropped_lines(broker: Broker) -> Metric:
 
 def _model_families(broker: Broker) -> list[Metric]:
     waiting = GaugeMetricFamily("nexa_queue_length", "Jobs waiting in the router.", labels=("model",))
-    for model, length in broker.queue_lengths().items():
-        waiting.add_metric((model,), length)
-    ready = GaugeMetricFamily("nexa_model_ready", "1 if the model has a ready worker.", labels=("model",))
+    lengths = broker.queue_lengths()
+    for model in broker.settings.models:
+        waiting.add_metric((model.name,), lengths.get(model.name, 0))
+    ready = GaugeMetricFamily("nexa_model_ready", "1 if the model has a ready worker.", labels=("model", "load"))
+    load = {model.name: model.load for model in broker.settings.models}
     failovers = CounterMetricFamily(
         "nexa_failovers", "Jobs moved from a lost worker to another one.", labels=("model",)
     )
     losses = CounterMetricFamily("nexa_worker_losses", "Workers that ended or fell silent.", labels=("model",))
     for served in broker.served_models():
-        ready.add_metric((served.name,), float(served.ready))
+        ready.add_metric((served.name, load[served.name]), float(served.ready))
         failovers.add_metric((served.name,), broker.failovers[served.name])
         losses.add_metric((served.name,), broker.worker_losses[served.name])
     return [waiting, ready, failovers, losses]

@@ -51,6 +51,7 @@ class WorkerStatus(Struct, frozen=True):
     ``detail`` explains the last exit; ``last_lines`` is the end of the output of a worker that was given up.
     ``memory`` is what it was planned to take of each device, in bytes by the device's name; empty while it is unloaded.
     ``exits`` counts its processes that have ended, and ``out_of_memory`` those of them that found too little memory.
+    ``ready_at_s`` is when it became ready, in seconds since the epoch; 0 while it is not.
     """
 
     worker_name: str
@@ -63,6 +64,7 @@ class WorkerStatus(Struct, frozen=True):
     memory: dict[str, int] = field(default_factory=dict)
     exits: int = 0
     out_of_memory: int = 0
+    ready_at_s: float = 0.0
 
 
 class DeviceBudget(Struct, frozen=True):

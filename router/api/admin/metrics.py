@@ -16,6 +16,7 @@ from router.batches.runner import BatchRunner
 from router.keys.keyring import Keyring
 from router.schemas.errors import ApiError, error_responses
 from router.telemetry.request_metrics import RequestMetrics
+from router.telemetry.residency_metrics import residency_families
 from router.telemetry.system_metrics import gpu_families, process_families
 from router.telemetry.worker_metrics import broker_families
 from router.threads import Lane
@@ -72,7 +73,9 @@ class Scrape(Collector):
 async def metrics(request: Request, broker: BrokerDep) -> Response:
     """Metrics of requests, workers, processes and GPUs, in Prometheus' text format."""
     state = request.app.state
-    families = [*broker_families(broker), key_file_family(state.keyring), *batch_families(state.batch_runner)]
+    state.metrics.follow_models()
+    families = [*broker_families(broker), *residency_families(broker)]
+    families += [key_file_family(state.keyring), *batch_families(state.batch_runner)]
     workers = {row.name: row.pid for row in broker.workers() if row.pid}
     pids = {"router": os.getpid(), "supervisor": os.getppid(), **workers}
     scrape = Scrape(request.app.state.metrics, families, pids, request.app.state.gpus)

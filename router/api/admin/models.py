@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
@@ -15,7 +16,7 @@ from router.api.anthropic import errors
 from router.api.anthropic.models import VERSION_HEADER, model_list, model_object
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.ollama.asked import ModelsDep
-from router.api.server.model_state import needed_bytes, state_of
+from router.api.server.residence import residence_of, told_state
 from router.jobs.broker import Broker
 from router.jobs.limits import UserLimits
 from router.jobs.served import ServedModel, adapter_named, find_listed
@@ -88,7 +89,8 @@ async def model_rows(broker: Broker, models: ModelService, served: Sequence[Serv
     workers, sizes = broker.workers(), await models.sizes(own)
     rows = []
     for one, model in zip(served, own, strict=True):
-        state = state_of(broker, model, [row for row in workers if row.model == one.name])
+        own_workers = [row for row in workers if row.model == one.name]
+        state = told_state(broker, model, own_workers)
         rows.append(
             {
                 "id": one.name,
@@ -102,7 +104,7 @@ async def model_rows(broker: Broker, models: ModelService, served: Sequence[Serv
                 "progress": state.progress,
                 "reason": state.reason,
                 "size_bytes": sizes[one.name],
-                "memory_bytes": needed_bytes(broker, one.name),
+                **asdict(residence_of(broker, model, own_workers)),
                 "context_length": one.context_tokens,
                 "aliases": list(one.aliases),
             }

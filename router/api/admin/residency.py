@@ -13,9 +13,9 @@ from router.api.operators import may_control_workers
 from router.jobs.broker import Broker
 from router.jobs.refusals import no_worker
 from router.jobs.served import find_named
+from router.jobs.workers.model_state import ModelState
 from router.models.service import ModelService
 from router.schemas.errors import ApiError, error_responses
-from router.schemas.server.status import ModelState
 from router.schemas.shown import shown
 from shared.settings import ModelSettings
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 
-from router.api.server.model_state import StateOfModel, needed_bytes, state_of
+from router.api.server.residence import Residence, residence_of, told_state
 from router.jobs.broker import Broker
 from router.jobs.limits import UserLimits
 from router.jobs.served import ServedModel
+from router.jobs.workers.model_state import ModelState, StateOfModel
 from router.jobs.workers.rows import WorkerRow
-from router.schemas.server.status import MEDIA, Medium, ModelState, ModelStatus
+from router.schemas.server.status import MEDIA, Medium, ModelStatus
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
 from shared.wire.supervision import WorkerState
@@ -24,10 +26,10 @@ def model_statuses(broker: Broker, limits: UserLimits) -> list[ModelStatus]:
         model = options.get(served.name)
         if model is not None:
             own = [row for row in rows if row.model == served.name]
-            state = state_of(broker, model, own)
+            state = told_state(broker, model, own)
             detail = missing.get(served.name) or state.reason or ""
-            needed = needed_bytes(broker, served.name)
-            found.append(_status(served, model, own, state, waiting.get(served.name, 0), detail, needed))
+            residence = residence_of(broker, model, own)
+            found.append(_status(served, model, own, state, waiting.get(served.name, 0), detail, residence))
     return sorted(found, key=lambda status: JobKind.TEXT not in status.kinds)
 
 
@@ -38,7 +40,7 @@ def _status(
     found: StateOfModel,
     waiting: int,
     detail: str,
-    memory_bytes: int | None,
+    residence: Residence,
 ) -> ModelStatus:
     ready = [row for row in rows if row.state == WorkerState.READY]
     return ModelStatus(
@@ -51,7 +53,7 @@ def _status(
         state=found.state,
         progress=found.progress,
         detail="" if found.state is ModelState.READY else detail,
-        memory_bytes=memory_bytes,
+        **asdict(residence),
         context_length=served.context_tokens or options.context_tokens or None,
         max_image_side=options.max_image_side if JobKind.IMAGE in served.kinds else None,
         translates=served.translates,

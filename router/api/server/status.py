@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from router.api.dependencies import BrokerDep, OperatorDep, RecordDep
 from router.api.operators import ControlDep
 from router.api.server.model_status import model_statuses
+from router.api.server.residence import device_memory
 from router.http.certificates.local_authority import has_authority
 from router.http.request_record import RequestRecord
 from router.images.public_url import request_url
@@ -45,6 +46,7 @@ async def show_server(
         https=request_url(request.scope, settings).startswith("https:"),
         ca=has_authority(settings),
         models=model_statuses(broker, record.limits),
+        memory=device_memory(broker),
         queues=_queues(broker, None if operator else record.user),
         limits=_limits(settings, record, app.state.usage_log.tokens),
     )

@@ -14,7 +14,7 @@ from itertools import count
 from router.jobs.dispatch import Dispatcher
 from router.jobs.failover import Failover
 from router.jobs.residency.needs import ModelNeeds, NeedsSource
-from router.jobs.residency.places import PlaceBook, measured
+from router.jobs.residency.places import PlaceBook
 from router.jobs.residency.plan import (
     Action,
     Close,
@@ -27,11 +27,14 @@ from router.jobs.residency.plan import (
     ResidencyRules,
     Stage,
     Unload,
+    UnloadCause,
 )
 from router.jobs.residency.policy import decide
+from router.jobs.residency.record import ResidencyRecord
 from router.jobs.residency.retries import Retries
 from router.jobs.residency.wishes import Wishes
 from router.jobs.workers.link import RouterLink
+from router.jobs.workers.rows import measured
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
 from shared.settings import ModelSettings, ServerSettings
@@ -44,10 +47,7 @@ log = logging.getLogger("nexa.router.residency")
 
 
 class ResidencyController:
-    """Decides which models are loaded. ``swap_waits_s`` are the times that jobs waited for a load, until read.
-
-    ``loads`` and ``unloads`` count orders by model.
-    """
+    """Decides which models are loaded. ``record`` has the loads and unloads that it has ordered."""
 
     def __init__(
         self,
@@ -58,8 +58,7 @@ class ResidencyController:
         link: RouterLink,
         needs: NeedsSource,
     ) -> None:
-        self.loads: Counter[str] = Counter()
-        self.unloads: Counter[str] = Counter()
+        self.record = ResidencyRecord()
         self._settings = settings
         self._workers = workers
         self._dispatcher = dispatcher
@@ -82,15 +81,16 @@ class ResidencyController:
 
     def tick(self) -> None:
         """Look at everything, and order what the policy decides."""
-        if not self._workers.budgets or not any(model.load == "demand" for model in self.models):
+        if not self._workers.budgets:
             return
         self._ask_for_needs()
         self._watch_failures()
         places = self._places.view(self._workers.roster(), self._by_name())
         self._learn(places)
-        self._wishes.settle(places, lambda model: model in self._workers.unfit or self._retries.wait_s(model) > 0)
-        for action in decide(self._seen(places)):
-            self._carry_out(action, places)
+        if any(model.load == "demand" for model in self.models):
+            self._wishes.settle(places, lambda model: model in self._workers.unfit or self._retries.wait_s(model) > 0)
+            for action in decide(self._seen(places)):
+                self._carry_out(action, places)
         self._end_gone(places)
 
     def load(self, model: str) -> None:
@@ -118,8 +118,21 @@ class ResidencyController:
         places = self._places.view(self._workers.roster(), self._by_name())
         found = [place for place in places if place.model == model and place.stage is not Stage.LEAVING]
         for place in found:
-            self._unload(place, "an operator unloaded it")
+            self._unload(place, "an operator unloaded it", UnloadCause.ORDER)
         return [place.name for place in found]
+
+    def retry_in_s(self, model: str) -> float | None:
+        """The time until a load may be tried again that has failed; None if there is no need to wait."""
+        return self._retries.wait_s(model) or None
+
+    def failure(self, model: str) -> str | None:
+        """Why the last load of a model has failed; None if it has not."""
+        return self._retries.reasons.get(model)
+
+    @property
+    def failed_loads(self) -> Counter[str]:
+        """How many loads have failed since the start, by model."""
+        return self._retries.failed
 
     def needs_of(self, model: str) -> ModelNeeds | None:
         """What a worker of this model needs, once that is known."""
@@ -241,8 +254,8 @@ class ResidencyController:
             case Reopen(place=name):
                 self._places.closed_for.pop(name, None)
                 self._set_closed(name, False)
-            case Unload(place=name, reason=reason):
-                self._unload(next(place for place in places if place.name == name), reason)
+            case Unload(place=name, reason=reason, cause=cause):
+                self._unload(next(place for place in places if place.name == name), reason, cause)
 
     def _load(self, load: LoadModel, places: Sequence[PlaceView]) -> None:
         _, needs = self._known[load.model]
@@ -250,14 +263,14 @@ class ResidencyController:
         taken = {place.name for place in places}
         name = next(name for name in (f"{load.model}/{n}" for n in count()) if name not in taken)
         self._places.order_load(name, load.model, load.memory)
-        self.loads[load.model] += 1
+        self.record.load(load.model)
         model = json.dumps(settings.model_dump()).encode()
         self._link.send_order(LoadWorker(name, model, dict(load.memory)))
 
-    def _unload(self, place: PlaceView, reason: str) -> None:
+    def _unload(self, place: PlaceView, reason: str, cause: UnloadCause) -> None:
         self._places.order_unload(place.name)
         self._wishes.forget(place.model)
-        self.unloads[place.model] += 1
+        self.record.unload(place.model, cause)
         self._set_closed(place.name, True)
         worker = self._by_name().get(place.name)
         if worker is not None:
@@ -271,7 +284,13 @@ class ResidencyController:
         served = {model.name for model in self.models}
         for place in places:
             if place.model not in served and not place.running and place.stage is Stage.READY:
-                self._unload(place, "its model is gone")
+                self._unload(place, "its model is gone", UnloadCause.GONE)
+        known = served | {place.model for place in places}
+        self.record.keep_only(known)
+        self._retries.keep_only(known)
+        for figures in (self._known, self._last_use_s, self._last_ready_s):
+            for model in set(figures) - known:
+                del figures[model]
 
     def _set_closed(self, name: str, closed: bool) -> None:
         worker = self._by_name().get(name)

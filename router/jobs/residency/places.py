@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from router.jobs.residency.plan import Memory, PlaceView, Stage
+from router.jobs.workers.rows import measured
 from router.jobs.workers.worker import Worker
 from shared.wire.supervision import WorkerState, WorkerStatus
 
@@ -115,13 +116,6 @@ def taken(status: WorkerStatus, worker: Worker | None) -> Memory:
         return status.memory
     held = measured(status, worker)
     return {name: max(held.get(name, 0), status.memory.get(name, 0)) for name in {**held, **status.memory}}
-
-
-def measured(status: WorkerStatus, worker: Worker) -> Memory:
-    """What a worker's process holds of each device on which it was planned; 0 where that is not known."""
-    gpus = [name for name in status.memory if name != "cpu"]
-    share = worker.heartbeat.device_memory_bytes // max(1, len(gpus))
-    return {"cpu": worker.heartbeat.memory_bytes, **dict.fromkeys(gpus, share)}
 
 
 def _takes(status: WorkerStatus) -> bool:

@@ -114,12 +114,23 @@ class Reopen:
     place: str
 
 
+class UnloadCause(StrEnum):
+    """Why a place is emptied, in one word: labels of metrics, and states in answers."""
+
+    ROOM = "room"  # another model needs its memory
+    IDLE = "idle"  # nobody has used it for its time
+    SPARE = "spare"  # its model can do without it
+    ORDER = "order"  # an operator wants it
+    GONE = "gone"  # its model is not served any more
+
+
 @dataclass(frozen=True, slots=True)
 class Unload:
-    """End a place's worker. Jobs that it still has are handed back to their queue first."""
+    """End a place's worker. Jobs that it still has are handed back to their queue first. ``reason`` is for the log."""
 
     place: str
     reason: str
+    cause: UnloadCause = UnloadCause.ROOM
 
 
 Action = LoadModel | Close | Reopen | Unload

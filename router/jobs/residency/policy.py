@@ -22,12 +22,16 @@ from router.jobs.residency.plan import (
     ResidencyRules,
     Stage,
     Unload,
+    UnloadCause,
 )
 from router.jobs.residency.room import Room, computing_devices, keep_for_restarts
 from router.jobs.residency.victims import Leavers, MakingRoom, Want, is_idle, unused_s
 
 OVERDUE_PATIENCES = 3.0
 """Users who have waited for this many times the patience go first, whatever they have had of the device."""
+
+_SPARE = "is not needed any more", UnloadCause.SPARE
+_IDLE = "was idle", UnloadCause.IDLE
 
 
 def decide(seen: Residency) -> list[Action]:
@@ -146,7 +150,7 @@ def _settle_closed(leavers: Leavers) -> Iterator[Action]:
             yield Reopen(place.name)
         elif place.running == 0:
             leavers.take(place)
-            yield Unload(place.name, "was closed and has ended its jobs")
+            yield Unload(place.name, "was closed and has ended its jobs", UnloadCause.ORDER)
 
 
 def _end_idle(leavers: Leavers, rules: ResidencyRules) -> Iterator[Action]:
@@ -159,7 +163,8 @@ def _end_idle(leavers: Leavers, rules: ResidencyRules) -> Iterator[Action]:
             limit_s = min(limit_s, rules.extra_worker_idle_s)
         if leavers.can_spare(place) > 0 and unused_s(place) >= limit_s:
             leavers.take(place)
-            yield Unload(place.name, "is not needed any more" if spare else "was idle")
+            reason, cause = _SPARE if spare else _IDLE
+            yield Unload(place.name, reason, cause)
 
 
 def _idle(leavers: Leavers) -> Iterable[PlaceView]:

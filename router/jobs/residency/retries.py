@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
+from collections.abc import Set
 
 from shared.wire.supervision import WorkerState, WorkerStatus
 
@@ -11,9 +13,15 @@ MAX_WAIT_S = 600.0
 
 
 class Retries:
-    """Counts failed loads by model. The wait before the next one doubles, and ends with a load that succeeds."""
+    """Counts failed loads by model. The wait before the next one doubles, and ends with a load that succeeds.
+
+    ``failed`` are all that have failed since the start, also those that are repeated at once; ``reasons`` say of models
+    whose last load has failed, why.
+    """
 
     def __init__(self) -> None:
+        self.failed: Counter[str] = Counter()
+        self.reasons: dict[str, str] = {}
         self._failures: dict[str, int] = {}
         self._until_s: dict[str, float] = {}
         self._seen: dict[str, tuple[str, int]] = {}
@@ -24,7 +32,12 @@ class Retries:
         if status.state is WorkerState.READY:
             self._failures.pop(status.model, None)
             self._until_s.pop(status.model, None)
-        if status.state is WorkerState.FAILED and status.worker_id != worker_id:
+            self.reasons.pop(status.model, None)
+        given_up = status.state is WorkerState.FAILED and status.worker_id != worker_id
+        if given_up or status.out_of_memory > starved:
+            self.failed[status.model] += 1
+            self.reasons[status.model] = status.detail
+        if given_up:
             self._seen[status.worker_name] = status.worker_id, starved
             failures = self._failures[status.model] = self._failures.get(status.model, 0) + 1
             self._until_s[status.model] = time.monotonic() + min(FIRST_WAIT_S * 2 ** (failures - 1), MAX_WAIT_S)
@@ -37,6 +50,12 @@ class Retries:
         """Let the next load be tried at once."""
         self._failures.pop(model, None)
         self._until_s.pop(model, None)
+
+    def keep_only(self, models: Set[str]) -> None:
+        """Forget all other models."""
+        for known in (self.failed, self.reasons, self._failures, self._until_s):
+            for model in set(known) - models:
+                del known[model]
 
     def wait_s(self, model: str) -> float:
         """How long to wait before the next load of a model, 0 for not at all."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from router.jobs.workers.worker import Worker
 from shared.wire.messages import EngineStats
@@ -17,7 +18,9 @@ class WorkerRow:
     """One row of ``GET /v1/workers``. The KV cache is counted in tokens.
 
     ``loading`` is the fraction of the model that is loaded, 0 to 1. ``detail`` explains the last exit; ``last_lines``
-    are the last lines of output of a worker that the supervisor has given up on.
+    are the last lines of output of a worker that the supervisor has given up on. ``loaded_at`` is a time in seconds
+    since the epoch, None of a worker that is not ready. By the device's name, ``planned_memory_bytes`` are what it was
+    planned to take, and ``measured_memory_bytes`` what it holds; empty where that is not known.
     """
 
     name: str
@@ -40,6 +43,9 @@ class WorkerRow:
     loading: float
     detail: str
     last_lines: list[str]
+    loaded_at: int | None = None
+    planned_memory_bytes: Mapping[str, int] = field(default_factory=dict)
+    measured_memory_bytes: Mapping[str, int] = field(default_factory=dict)
 
 
 def reason(status: WorkerStatus) -> str:
@@ -47,6 +53,14 @@ def reason(status: WorkerStatus) -> str:
     if not status.last_lines:
         return status.detail
     return f"{status.detail}; last output: {' / '.join(status.last_lines[-MAX_LINES:])}"
+
+
+def measured(status: WorkerStatus, worker: Worker) -> dict[str, int]:
+    """What a worker's process holds of each device on which it was planned, or else runs; 0 where that is not known."""
+    names = status.memory or (worker.heartbeat.device or "").split(",")
+    gpus = [name for name in names if name not in ("", "cpu")]
+    share = worker.heartbeat.device_memory_bytes // max(1, len(gpus))
+    return {"cpu": worker.heartbeat.memory_bytes, **dict.fromkeys(gpus, share)}
 
 
 def row_of(name: str, worker: Worker | None, status: WorkerStatus | None) -> WorkerRow:
@@ -79,4 +93,7 @@ def row_of(name: str, worker: Worker | None, status: WorkerStatus | None) -> Wor
         loading=beat.loading if beat is not None else 0.0,
         detail=status.detail if status is not None else "",
         last_lines=status.last_lines if status is not None else [],
+        loaded_at=round(status.ready_at_s) if status is not None and status.ready_at_s else None,
+        planned_memory_bytes=dict(status.memory) if status is not None else {},
+        measured_memory_bytes=measured(status, worker) if status is not None and worker is not None else {},
     )

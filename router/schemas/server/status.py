@@ -7,6 +7,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from router.jobs.residency.plan import UnloadCause
+from router.jobs.workers.model_state import ModelState
 from shared.kinds import JobKind
 
 
@@ -30,20 +32,6 @@ MEDIA: dict[JobKind, tuple[tuple[Medium, ...], tuple[Medium, ...]]] = {
 """What the models of each kind take and give."""
 
 
-class ModelState(StrEnum):
-    """The state of a model: that of the worker which serves it, or will be the first to; the best is first here.
-
-    ``UNLOADED`` is that of a model which is loaded when a request wants it.
-    """
-
-    READY = "ready"
-    LOADING = "loading"
-    DRAINING = "draining"
-    UNLOADED = "unloaded"
-    DRAINED = "drained"
-    FAILED = "failed"
-
-
 class CallerObject(BaseModel):
     """Who asks, and what they may do."""
 
@@ -64,8 +52,16 @@ class ModelStatus(BaseModel):
     thinks: bool = Field(description="Whether it may think before it answers a chat; known once it is loaded.")
     state: ModelState
     progress: float | None = Field(description="Loaded share of a model that is loading, if its engine tells it.")
-    detail: str = Field(description="Why it is not ready.")
-    memory_bytes: int | None = Field(description="The memory that a worker of it needs; null while it is not known.")
+    detail: str = Field(description="Why it is not ready; of an unloaded model, why its last load failed.")
+    load: Literal["start", "demand"] = Field(description="Whether it is always loaded, or when a request needs it.")
+    pin: bool = Field(description="Whether it stays, once it is loaded.")
+    devices: list[str] = Field(description="Where its workers are.")
+    loaded_at: int | None = Field(description="Since when it is loaded, in seconds since the epoch.")
+    memory_bytes: int | None = Field(description="The memory planned for a worker of it; null while it is not known.")
+    measured_memory_bytes: int | None = Field(description="The memory that its workers hold, of all devices.")
+    unload_reason: UnloadCause | None = Field(description="Why it was last unloaded, unless it is loaded.")
+    unloads_in_s: float | None = Field(description="Time until it is unloaded if nobody uses it; null if it stays.")
+    retry_in_s: float | None = Field(description="Its load has failed: time until it is tried again, if asked for.")
     context_length: int | None = Field(description="Context window in tokens, where it is known.")
     max_image_side: int | None = Field(description="Largest width and height of a picture, in pixels.")
     translates: bool = Field(description="Whether it turns speech into English; known once it is loaded.")
@@ -75,6 +71,16 @@ class ModelStatus(BaseModel):
     running: int = Field(description="Jobs that its workers run.")
     waiting: int = Field(description="Jobs that wait for it, in the router and in its workers.")
     tokens_per_s: float
+
+
+class DeviceMemoryObject(BaseModel):
+    """The memory of a device, as far as it is for models."""
+
+    device: str
+    budget_bytes: int = Field(description="What models may take together.")
+    total_bytes: int
+    planned_bytes: int = Field(description="What is planned for the workers that are there.")
+    measured_bytes: int = Field(description="What they hold.")
 
 
 class QueueShare(BaseModel):
@@ -113,5 +119,6 @@ class ServerObject(BaseModel):
     https: bool = Field(description="Whether the request came by HTTPS, at least to a trusted proxy.")
     ca: bool = Field(description="Whether `/nexa-ca.crt` has the certificate of this machine's own authority.")
     models: list[ModelStatus]
+    memory: list[DeviceMemoryObject]
     queues: list[QueueShare] = Field(description="Who has jobs now; others than the operator see their own only.")
     limits: ServerLimits

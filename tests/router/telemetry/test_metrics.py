@@ -48,7 +48,7 @@ def test_latencies_are_computed_from_the_jobs_times() -> None:
     job.deliver(Done(FinishReason.STOP, 7, 3, 5, 0.01))
     job.created_at_s, job.dispatched_at_s, job.first_token_at_s, job.ended_at_s = 100.0, 103.0, 104.0, 106.0
     record = RequestRecord(model="smol", ttft_s=4.0, jobs=[job])
-    metrics = RequestMetrics([MODEL])
+    metrics = RequestMetrics(lambda: [MODEL.name])
     metrics.finished(FinishedRequest(record, {}, "/v1/completions", 200, "done", 99.0, 8.0))
     seen = values(generate_latest(metrics.registry).decode())
     assert seen['nexa_request_queue_time_seconds_sum{model="smol"}'] == 3.0
@@ -144,7 +144,7 @@ def test_metrics_of_workers_models_and_queues() -> None:
     assert seen['nexa_worker_state{model="smol",state="exited",worker="smol-1"}'] == 1
     assert seen['nexa_worker_state{model="smol",state="ready",worker="smol-1"}'] == 0
     assert seen['nexa_queue_length{model="smol"}'] == 7
-    assert seen['nexa_model_ready{model="smol"}'] == 1
+    assert seen['nexa_model_ready{load="start",model="smol"}'] == 1
     assert seen['nexa_failovers_total{model="smol"}'] == 4
     assert seen['nexa_worker_losses_total{model="smol"}'] == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,7 @@ from router.jobs.lines import UserShare
 from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.residency.controller import ResidencyController
 from router.jobs.residency.needs import ModelNeeds
+from router.jobs.residency.record import ResidencyRecord
 from router.jobs.served import ServedModel, adapter_names, find_model
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.history import WorkerEvent
@@ -26,6 +28,7 @@ from shared.settings import ModelSettings, ServerSettings
 from shared.wire.jobs import TextJob
 from shared.wire.messages import Heartbeat, Orphan, Submit
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
+from shared.wire.supervision import DeviceBudget
 
 MODEL = ModelSettings(name="smol", kinds=(JobKind.TEXT,), engine="echo", path="", aliases=("gpt-4o", "small"))
 QUEUE_FULL = Refused(RefusalReason.QUEUE_FULL, "the queue is full", retry_after_s=3)
@@ -85,6 +88,8 @@ class FakeResidency(ResidencyController):
     def __init__(self) -> None:
         self.orders: list[tuple[str, str]] = []
         self.needs: dict[str, ModelNeeds] = {}
+        self.record = ResidencyRecord()
+        self.failures: dict[str, str] = {}
 
     def load(self, model: str) -> None:
         self.orders.append(("load", model))
@@ -98,6 +103,16 @@ class FakeResidency(ResidencyController):
 
     def leaves_in_s(self, model: ModelSettings) -> float | None:
         return None if model.load == "start" else 60.0
+
+    def retry_in_s(self, model: str) -> float | None:
+        return 10.0 if model in self.failures else None
+
+    def failure(self, model: str) -> str | None:
+        return self.failures.get(model)
+
+    @property
+    def failed_loads(self) -> Counter[str]:
+        return Counter(self.failures.keys())
 
     def needs_of(self, model: str) -> ModelNeeds | None:
         return self.needs.get(model)
@@ -125,6 +140,7 @@ class FakeBroker(Broker):
     control: FakeControl = field(default_factory=FakeControl)
     residency: FakeResidency = field(default_factory=FakeResidency)
     unfit: dict[str, str] = field(default_factory=dict)
+    budgets: Sequence[DeviceBudget] = ()
     settled: bool = True
     running: bool = False
     app: FastAPI | None = None

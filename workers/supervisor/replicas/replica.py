@@ -78,6 +78,7 @@ class Replica:
         self._killed_because = ""
         self._leaving_because = ""
         self._ready_at_s: float | None = None
+        self._loaded_at_s = 0.0
         self._hangs = HangWatch(limits.silence_s, limits.busy_s)
 
     @property
@@ -109,6 +110,7 @@ class Replica:
             self._memory,
             self._exits,
             self._out_of_memory,
+            self._loaded_at_s if self.state is WorkerState.READY else 0.0,
         )
 
     async def run(self) -> None:
@@ -309,7 +311,7 @@ class Replica:
     def _move(self, state: WorkerState) -> None:
         self.state = move(WORKER_MOVES, self.state, state, f"worker {self.name}")
         if state is WorkerState.READY:
-            self._ready_at_s = time.monotonic()
+            self._ready_at_s, self._loaded_at_s = time.monotonic(), time.time()
             self._hangs.restart()
             self._was_ready = True
             self._starved = False

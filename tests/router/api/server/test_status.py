@@ -13,11 +13,13 @@ import pytest
 from router.jobs.limits import Priority, UserLimits
 from router.jobs.lines import UserShare
 from router.jobs.residency.needs import ModelNeeds
+from router.jobs.residency.plan import UnloadCause
 from router.jobs.served import ServedModel
 from router.jobs.workers.rows import WorkerRow
 from router.keys.store import KeyStore
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
+from shared.wire.supervision import DeviceBudget
 from tests.support.router.client import app_of
 from tests.support.router.fake_broker import MODEL, ROW, FakeBroker
 
@@ -67,7 +69,15 @@ def test_a_ready_model_is_told_with_its_load() -> None:
             "state": "ready",
             "progress": None,
             "detail": "",
+            "load": "start",
+            "pin": False,
+            "devices": ["cuda:0"],
+            "loaded_at": None,
             "memory_bytes": None,
+            "measured_memory_bytes": None,
+            "unload_reason": None,
+            "unloads_in_s": None,
+            "retry_in_s": None,
             "thinks": False,
             "context_length": 2048,
             "max_image_side": None,
@@ -146,6 +156,39 @@ def on_demand(**options: Any) -> dict[str, Any]:
 def test_a_model_on_demand_without_a_worker_is_unloaded_and_tells_what_it_needs() -> None:
     model = on_demand()
     assert (model["state"], model["detail"], model["memory_bytes"]) == ("unloaded", "", 800)
+
+
+def test_a_loaded_model_tells_where_since_when_with_how_much_memory_and_for_how_long() -> None:
+    model = MODEL.model_copy(update={"load": "demand"})
+    broker = StagedBroker(settings=ServerSettings(models=(model,), run_folder=""))
+    first = dataclasses.replace(
+        ROW, loaded_at=1700, planned_memory_bytes={"cpu": 9, "cuda:0": 90}, measured_memory_bytes={"cuda:0": 80}
+    )
+    broker.rows = (first, dataclasses.replace(first, name="smol-1", device="cuda:1,cuda:0", loaded_at=1600))
+    (found,) = shown(broker)["models"]
+    assert (found["devices"], found["loaded_at"], found["unloads_in_s"]) == (["cuda:0", "cuda:1"], 1600, 60.0)
+    assert (found["load"], found["memory_bytes"], found["measured_memory_bytes"]) == ("demand", 99, 160)
+
+
+def test_a_model_that_has_left_says_why_and_when_a_failed_load_is_tried_again() -> None:
+    model = MODEL.model_copy(update={"load": "demand"})
+    broker = StagedBroker(settings=ServerSettings(models=(model,), run_folder=""))
+    broker.rows = (dataclasses.replace(ROW, state="unloaded", pid=None, device=None),)
+    broker.residency.record.unload("smol", UnloadCause.IDLE)
+    broker.residency.failures["smol"] = "its file is damaged"
+    (found,) = shown(broker)["models"]
+    assert (found["state"], found["unload_reason"], found["detail"]) == ("unloaded", "idle", "its file is damaged")
+    assert (found["retry_in_s"], found["unloads_in_s"], found["devices"]) == (10.0, None, [])
+
+
+def test_the_memory_of_devices_is_told_with_what_models_take_of_it() -> None:
+    broker = StagedBroker(budgets=(DeviceBudget("cpu", 500, 1000), DeviceBudget("cuda:0", 90, 100)))
+    row = dataclasses.replace(ROW, planned_memory_bytes={"cpu": 200, "cuda:0": 60}, measured_memory_bytes={"cpu": 150})
+    broker.rows = (row, dataclasses.replace(row, name="smol-1"))
+    assert shown(broker)["memory"] == [
+        {"device": "cpu", "budget_bytes": 500, "total_bytes": 1000, "planned_bytes": 400, "measured_bytes": 300},
+        {"device": "cuda:0", "budget_bytes": 90, "total_bytes": 100, "planned_bytes": 120, "measured_bytes": 0},
+    ]
 
 
 def test_a_model_that_does_not_fit_has_failed_and_says_why() -> None:

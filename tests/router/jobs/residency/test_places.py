@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from router.jobs.residency.places import PlaceBook, measured
+from router.jobs.residency.places import PlaceBook
 from router.jobs.residency.plan import Stage
+from router.jobs.workers.rows import measured
 from router.jobs.workers.worker import Worker
 from shared.wire.messages import EngineStats, Heartbeat
 from shared.wire.supervision import WorkerState, WorkerStatus

@@ -19,6 +19,7 @@ from router.jobs.residency.plan import (
     ResidencyRules,
     Stage,
     Unload,
+    UnloadCause,
 )
 from router.jobs.residency.policy import decide
 
@@ -55,7 +56,7 @@ def seen(models: Sequence[ModelView], places: Sequence[PlaceView] = (), *devices
 def decided(models: Sequence[ModelView], places: Sequence[PlaceView] = (), *devices: Device) -> list[object]:
     """The actions without their reasons."""
     return [
-        replace(action, reason="") if isinstance(action, Unload) else action
+        Unload(action.place, "") if isinstance(action, Unload) else action
         for action in decide(seen(models, places, *devices))
     ]
 
@@ -264,3 +265,15 @@ def test_a_place_that_loads_is_no_substitute_for_a_loaded_one() -> None:
     assert decided([model("a", ceiling=2)], [idle, loading], *DEVICES) == []
     models = [model("a", ceiling=2, pinned=True), waited_for("b")]
     assert decided(models, [idle, loading], *DEVICES) == []
+
+
+def test_each_unload_has_its_cause() -> None:
+    def causes(models: Sequence[ModelView], places: Sequence[PlaceView], *devices: Device) -> list[UnloadCause]:
+        return [action.cause for action in decide(seen(models, places, *devices)) if isinstance(action, Unload)]
+
+    assert causes([waited_for("a"), model("b")], [place("b")]) == [UnloadCause.ROOM]
+    assert causes([model("a", idle_unload_s=60.0)], [place("a", idle_s=61.0)]) == [UnloadCause.IDLE]
+    old = place("a", idle_s=121.0, stage_s=500.0)
+    twice = [old, replace(old, idle_s=130.0, name="a-2", memory=on(6, "other"))]
+    assert causes([model("a", ceiling=2)], twice, *DEVICES) == [UnloadCause.SPARE]
+    assert causes([model("a")], [place("a", stage=Stage.CLOSED)]) == [UnloadCause.ORDER]

@@ -55,3 +55,21 @@ def test_too_little_memory_is_told_once_for_each_death(clock: Clock) -> None:
     retries = Retries()
     told = [retries.note(status(1, WorkerState.UNLOADED, starved)) for starved in (0, 1, 1, 2, 2)]
     assert told == [False, True, False, True, False]
+
+
+def test_failures_are_counted_and_the_last_one_is_explained_until_a_load_succeeds(clock: Clock) -> None:
+    retries = Retries()
+    for run, starved in ((1, 0), (1, 0), (2, 1), (2, 1)):
+        retries.note(WorkerStatus("m/0", "m", f"m/0.{run}", WorkerState.FAILED, 0, f"why {run}", out_of_memory=starved))
+    assert (retries.failed["m"], retries.reasons) == (2, {"m": "why 2"})
+    retries.note(WorkerStatus("m/0", "m", "m/0.3", WorkerState.UNLOADED, 0, "too little memory", out_of_memory=2))
+    assert (retries.failed["m"], retries.reasons) == (3, {"m": "too little memory"})
+    retries.note(status(4, WorkerState.READY, 2))
+    assert (retries.failed["m"], retries.reasons) == (3, {})
+
+
+def test_models_that_are_gone_are_forgotten(clock: Clock) -> None:
+    retries = Retries()
+    retries.note(status(1, WorkerState.FAILED))
+    retries.keep_only({"other"})
+    assert (dict(retries.failed), retries.reasons, retries.wait_s("m")) == ({}, {}, 0)

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
-from router.jobs.broker import Broker
 from router.jobs.workers.rows import WorkerRow
-from router.schemas.server.status import ModelState
 from shared.settings import ModelSettings
 from shared.wire.supervision import WorkerState
+
+
+class ModelState(StrEnum):
+    """The state of a model: that of the worker which serves it, or will be the first to; the best is first here.
+
+    ``UNLOADED`` is that of a model which is loaded when a request wants it.
+    """
+
+    READY = "ready"
+    LOADING = "loading"
+    DRAINING = "draining"
+    UNLOADED = "unloaded"
+    DRAINED = "drained"
+    FAILED = "failed"
+
 
 _STATES: dict[WorkerState, ModelState] = {
     WorkerState.READY: ModelState.READY,
@@ -32,8 +46,8 @@ class StateOfModel(NamedTuple):
     reason: str | None = None
 
 
-def state_of(broker: Broker, model: ModelSettings, rows: Sequence[WorkerRow]) -> StateOfModel:
-    """The state of a model with these workers: the best of theirs.
+def state_of(model: ModelSettings, rows: Sequence[WorkerRow], hopeless: str | None) -> StateOfModel:
+    """The state of a model with these workers: the best of theirs. ``hopeless`` is why none will be ready, if so.
 
     Without a worker it is loading, as just after the start, or unloaded if it is loaded on demand; failed if it will
     not be loaded at all, as it needs too much memory.
@@ -41,17 +55,10 @@ def state_of(broker: Broker, model: ModelSettings, rows: Sequence[WorkerRow]) ->
     without = ModelState.UNLOADED if model.load == "demand" else ModelState.LOADING
     states = [_STATES[WorkerState(row.state)] for row in rows]
     state = min(states, key=_BEST_FIRST.index, default=without)
-    reason = broker.hopeless(model.name)
-    if state is ModelState.UNLOADED and reason is not None:
+    if state is ModelState.UNLOADED and hopeless is not None:
         state = ModelState.FAILED
     progress = _progress(rows) if state is ModelState.LOADING else None
-    return StateOfModel(state, progress, reason if state is ModelState.FAILED else None)
-
-
-def needed_bytes(broker: Broker, model: str) -> int | None:
-    """The memory that a worker of a model needs where it goes first, of all devices; None while it is not known."""
-    needs = broker.residency.needs_of(model)
-    return sum(needs.choices[0][0].values()) if needs is not None and needs.choices else None
+    return StateOfModel(state, progress, hopeless if state is ModelState.FAILED else None)
 
 
 def _progress(rows: Iterable[WorkerRow]) -> float | None:
