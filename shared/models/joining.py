@@ -17,6 +17,8 @@ _COPY_BYTES = 1024 * 1024
 def join_folders(folders: Iterable[Path], target: Path, sha256: str | None = None) -> tuple[str, ...]:
     """Copy the files of ``folders`` into ``target``, joining ``NAME.part1``, ``NAME.part2``, … into ``NAME``.
 
+    Parts may also be numbered from 0: ``NAME.part00``, ``NAME.part01``.
+
     Returns:
         The names of the files, starting with those that were in parts.
 
@@ -25,8 +27,9 @@ def join_folders(folders: Iterable[Path], target: Path, sha256: str | None = Non
     """
     whole, parts = _sort_files(folders)
     for name, numbered in parts.items():
-        if sorted(numbered) != list(range(1, len(numbered) + 1)):
-            raise ModelError(f"{name}: expected parts 1 to {max(numbered)}, got {_listed(numbered)}")
+        first = 0 if 0 in numbered else 1
+        if sorted(numbered) != list(range(first, first + len(numbered))):
+            raise ModelError(f"{name}: expected parts {first} to {max(numbered)}, got {_listed(numbered)}")
     target.mkdir(parents=True, exist_ok=True)
     digests = [_write(target / name, [numbered[n] for n in sorted(numbered)]) for name, numbered in parts.items()]
     if sha256 and (not digests or digests[0] != sha256):

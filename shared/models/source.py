@@ -93,7 +93,7 @@ class PackageSource:
 class JoinedSource:
     """``packages:module/folder+module/folder``: one model in folders of several Python packages.
 
-    A file too large for one package is split into ``NAME.part1``, ``NAME.part2`` and so on.
+    A file too large for one package is split into ``NAME.part1``, ``NAME.part2`` and so on, or from ``NAME.part00`` on.
     """
 
     folders: tuple[PackageSource, ...]

