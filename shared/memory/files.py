@@ -12,6 +12,7 @@ from shared.engines.gguf_files import each_part
 from shared.engines.onnx.folders import GRAPH_SUFFIX
 from shared.engines.onnx.speech import Decoders, decoders_of
 from shared.memory.processes import MB, ONNX_BYTES, SANDBOX_BYTES
+from shared.models.adapters import adapters_of
 from shared.settings import ModelSettings
 
 MAX_FILES = 2_000
@@ -36,6 +37,44 @@ def all_bytes(model: ModelSettings) -> int:
     if not model.path:
         return 0
     return sum(map(_size, _in_folder(path))) if path.is_dir() else sum(map(_size, _parts(path)))
+
+
+def adapter_bytes(model: ModelSettings) -> int:
+    """The size of a text model's adapters, which a worker has in memory beside the weights."""
+    return sum(_size(Path(adapter.path)) for adapter in adapters_of(model.adapters))
+
+
+def side_files(model: ModelSettings) -> list[Path]:
+    """The files beside a model's own that its worker reads: adapters, and the parts of an image model."""
+    parts = (model.vae, model.taesd, model.clip_l, model.clip_g, model.t5xxl)
+    return [*(Path(adapter.path) for adapter in adapters_of(model.adapters)), *(Path(part) for part in parts if part)]
+
+
+def files_stamp(model: ModelSettings) -> tuple[int, ...]:
+    """What changes with a model's files, if only their names stay: sizes and times of change."""
+    try:
+        size = all_bytes(model)
+    except (OSError, ValueError):
+        size = 0
+    return size, *(number for file in (model.path, *side_files(model)) if file for number in _changed(file))
+
+
+def _changed(file: str | Path) -> tuple[int, int]:
+    try:
+        found = os.stat(file)
+    except (OSError, ValueError):
+        return 0, 0
+    return found.st_size, found.st_mtime_ns
+
+
+def largest_adapter_bytes(folder: str) -> int:
+    """The size of the largest file in a folder of LoRA files, of which a picture may name any."""
+    if not folder:
+        return 0
+    try:
+        return max(map(_size, islice(Path(folder).iterdir(), MAX_FILES)), default=0)
+    except OSError:
+        return 0
 
 
 def onnx(model: ModelSettings) -> tuple[int, int, int]:

@@ -17,9 +17,8 @@ import msgspec
 from msgspec import Meta, MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
-from shared.memory.files import all_bytes
+from shared.memory.files import files_stamp
 from shared.memory.fitting import CPU, FittedModel
-from shared.settings import ModelSettings
 
 log = logging.getLogger("nexa.memory")
 
@@ -38,7 +37,6 @@ RAISE_FACTOR, MAX_RAISE = 1.25, 2.0
 
 _NOT_IN_MEMORY = frozenset(
     {
-        "adapters",
         "aliases",
         "chat_template",
         "compile_memory_bytes",
@@ -155,15 +153,8 @@ def _key(place: FittedModel) -> str:
     """The identity of a model's files and of the options that change what it takes, on the CPU or on so many GPUs."""
     model = place.model
     options = {name: value for name, value in model.model_dump(mode="json").items() if name not in _NOT_IN_MEMORY}
-    facts = [options, len(place.memory), *_files(model)]
+    facts = [options, len(place.memory), *files_stamp(model)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def _files(model: ModelSettings) -> tuple[int, int]:
-    try:
-        return all_bytes(model), os.stat(model.path).st_mtime_ns if model.path else 0
-    except (OSError, ValueError):
-        return 0, 0
 
 
 def _read(path: Path | None) -> dict[str, _Entry]:

@@ -14,6 +14,7 @@ from shared.memory.cells import (
     MAX_SEQUENCES,
     cells_for,
 )
+from shared.memory.files import adapter_bytes
 from shared.memory.layers import LayerShape
 from shared.memory.shape import TextShape, cached_bytes
 from shared.settings import ModelSettings
@@ -32,11 +33,15 @@ _EMBEDDING_COPIES = 8
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The parts of a model, in bytes. ``host_bytes`` and ``device_bytes`` are whole; the rest is contained in them."""
+    """The parts of a model, in bytes. ``host_bytes`` and ``device_bytes`` are whole; the rest is contained in them.
+
+    ``mapped_bytes`` are the weights in main memory that the system may drop and read again from the file.
+    """
 
     host_bytes: int
     device_bytes: tuple[int, ...]
     weights_bytes: int
+    mapped_bytes: int
     kv_bytes: int
     kv_bytes_per_token: float
     cells: int
@@ -66,6 +71,7 @@ def place_text(
         host_bytes=host_bytes if gpus else host_bytes + buffers,
         device_bytes=tuple(round(share * split.device_bytes) + fixed for share in shares),
         weights_bytes=split.weights_bytes,
+        mapped_bytes=0 if model.no_mmap or model.mlock else split.mapped_bytes,
         kv_bytes=split.kv_bytes,
         kv_bytes_per_token=shape.kv_bytes_per_token(model.cache_type_k, model.cache_type_v),
         cells=cells,
@@ -81,6 +87,7 @@ class _Split:
     host_bytes: int
     device_bytes: int
     weights_bytes: int
+    mapped_bytes: int
     kv_bytes: int
     streamed_bytes: int
     largest_layer_bytes: int
@@ -88,26 +95,30 @@ class _Split:
 
 def _split(shape: TextShape, model: ModelSettings, cells: int, has_gpu: bool) -> _Split:
     first = _first_on_gpu(shape, model) if has_gpu else len(shape.layers)
-    host, device, kv, streamed, largest = shape.input_bytes, 0, 0, 0, 0
+    host, device, kv, streamed, largest = 0, 0, 0, 0, 0
+    mapped = shape.input_bytes
     for position, layer in enumerate(shape.layers):
         cached = _layer_bytes(layer, shape, model, cells)
         kv += cached
         if position < first:
-            host += layer.weight_bytes + cached
+            host += cached
+            mapped += layer.weight_bytes
             streamed = max(streamed, layer.largest_bytes)
             continue
         experts = layer.expert_bytes if _keeps_experts(layer, model) else 0
-        host += experts
+        mapped += experts
         device += layer.weight_bytes - experts + cached
         streamed = max(streamed, layer.largest_bytes if experts else 0)
         largest = max(largest, layer.weight_bytes - experts + cached)
-    weights = shape.weight_bytes
+    added = adapter_bytes(model)  # they are read, not mapped, and lie beside the weights that they change
+    weights = shape.weight_bytes + added
     if has_gpu:  # the output is the last of the layers on it
-        device += shape.output_bytes + shape.tied_bytes
+        device += shape.output_bytes + shape.tied_bytes + added
         weights += shape.tied_bytes
     else:
-        host += shape.output_bytes
-    return _Split(host, device, weights, kv, streamed if has_gpu else 0, largest)
+        mapped += shape.output_bytes
+        host += added
+    return _Split(host + mapped, device, weights, mapped, kv, streamed if has_gpu else 0, largest)
 
 
 def cells_of(shape: TextShape, model: ModelSettings) -> int:

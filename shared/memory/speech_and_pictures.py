@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from shared.gguf.header import read_gguf_header
-from shared.memory.files import VAE_CHANNELS, all_bytes, decoding_bytes
+from shared.memory.files import VAE_CHANNELS, all_bytes, decoding_bytes, largest_adapter_bytes, side_files
 from shared.memory.processes import MB, PICTURE_BYTES, SPEECH_BYTES
 from shared.settings import ModelSettings
 
@@ -46,15 +46,14 @@ def speech(model: ModelSettings) -> tuple[int, int, int]:
 
 def pictures(model: ModelSettings) -> tuple[int, int, int]:
     """The same of a checkpoint and the files beside it. The buffers are those of the largest picture."""
-    beside = (model.vae, model.taesd, model.clip_l, model.clip_g, model.t5xxl)
-    weights = all_bytes(model) + sum(os.stat(file).st_size for file in beside if file)
+    weights = all_bytes(model) + sum(os.stat(file).st_size for file in side_files(model))
     names = _tensor_names(Path(model.path))
     is_tiny = bool(model.taesd) or any(name.startswith(_TINY_DECODER) for name in names)
     pixels = model.max_image_side**2
     decoding = _TINY_BYTES_PER_PIXEL * pixels if is_tiny else round(decoding_bytes(VAE_CHANNELS, model.max_image_side))
     has_attention = any(name.startswith(_FIRST_ATTENTION) for name in names)
     attention = _SCORES_PER_PIXEL_PAIR * (pixels // 64) ** 2 if has_attention else 0
-    return weights, max(decoding, attention), PICTURE_BYTES
+    return weights, max(decoding, attention) + largest_adapter_bytes(model.lora_folder), PICTURE_BYTES
 
 
 def _tensor_names(path: Path) -> Iterable[str]:
