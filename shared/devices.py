@@ -44,9 +44,14 @@ class DeviceAssignment:
     env: dict[str, str] = field(default_factory=dict)
 
     @property
+    def devices(self) -> tuple[str, ...]:
+        """The names of the GPUs, as in ``cuda:0``."""
+        return tuple(f"cuda:{gpu}" for gpu in self.gpus)
+
+    @property
     def device(self) -> str:
         """The device's name in ``GET /v1/workers`` and logs, as in ``cuda:0``, ``cuda:0,cuda:2`` or ``cpu``."""
-        return ",".join(f"cuda:{gpu}" for gpu in self.gpus) or "cpu"
+        return ",".join(self.devices) or "cpu"
 
 
 @dataclass(frozen=True, slots=True)

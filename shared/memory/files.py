@@ -56,10 +56,11 @@ def files_stamp(model: ModelSettings) -> tuple[int, ...]:
         size = all_bytes(model)
     except (OSError, ValueError):
         size = 0
-    return size, *(number for file in (model.path, *side_files(model)) if file for number in _changed(file))
+    files = [*([Path(model.path)] if model.path else []), *side_files(model)]
+    return size, *(number for file in files for number in _changed(file))
 
 
-def _changed(file: str | Path) -> tuple[int, int]:
+def _changed(file: Path) -> tuple[int, int]:
     try:
         found = os.stat(file)
     except (OSError, ValueError):

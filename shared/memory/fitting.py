@@ -61,7 +61,7 @@ def fit(model: ModelSettings, budgets: Mapping[str, DeviceMemory]) -> tuple[Fitt
         DoesNotFit: no device can hold it.
     """
     room = {name: device.budget_bytes for name, device in budgets.items()}
-    shape = _shape(model)
+    shape = shape_of_model(model)
     groups = _gpu_groups(model, room)
     found = [place for group in groups for place in _on(shape, model, group, room)]
     if not found:
@@ -72,7 +72,7 @@ def fit(model: ModelSettings, budgets: Mapping[str, DeviceMemory]) -> tuple[Fitt
     return tuple(whole + [place for place in found if place.model.gpu_layers != model.gpu_layers])
 
 
-def _shape(model: ModelSettings) -> TextShape | None:
+def shape_of_model(model: ModelSettings) -> TextShape | None:
     """The shape of a text model; None for others, and for files that cannot be read, which fail when they load."""
     if model.engine not in TEXT_ENGINES:
         return None
@@ -98,7 +98,7 @@ def _on(
     """A place on these GPUs, or in main memory, if the model fits there."""
     if shape is None:
         memory = memory_on(estimate(model, len(group)), group)
-        return [FittedModel(memory, model)] if _holds(room, memory) else []
+        return [FittedModel(memory, model)] if holds(room, memory) else []
     search = ContextSearch(shape, model, group, room)
     fitted = search.best()
     if fitted is None:
@@ -113,7 +113,8 @@ def memory_on(found: Estimate, group: tuple[str, ...]) -> dict[str, int]:
     return {CPU: found.host_bytes, **dict(zip(group, found.device_bytes, strict=False))}
 
 
-def _holds(room: Mapping[str, int], memory: Mapping[str, int]) -> bool:
+def holds(room: Mapping[str, int], memory: Mapping[str, int]) -> bool:
+    """Whether this room is enough for it on all devices."""
     return all(size <= room.get(name, 0) for name, size in memory.items())
 
 

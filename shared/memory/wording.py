@@ -13,18 +13,22 @@ _WORTHWHILE = 10
 """A part of the whole that is smaller than this is not worth an option."""
 
 
-def does_not_fit(model: ModelSettings, least: Estimate, room: Mapping[str, int], gpus: tuple[str, ...]) -> str:
-    """One line: what a model needs, what the devices have, and what would help."""
+def does_not_fit(
+    model: ModelSettings, least: Estimate, room: Mapping[str, int], gpus: tuple[str, ...], limit: str = "the budget"
+) -> str:
+    """One line: what a model needs, what the devices have (``limit`` is what that is), and what would help."""
     parts = [f"weights {rounded_bytes(least.weights_bytes)}"]
     if least.kv_bytes:
         parts.append(f"KV cache {rounded_bytes(least.kv_bytes)} for {least.cells} tokens")
     parts.append(f"the rest {rounded_bytes(least.rest_bytes)}")
     budgets = " and ".join(f"that of {name} {rounded_bytes(room.get(name, 0))}" for name in ("cpu", *gpus))
     needs = f"{model.name}: needs about {rounded_bytes(least.total_bytes)} ({', '.join(parts)})"
-    return f"{needs}, and the budget is {budgets.removeprefix('that of ')}; {_help(model, least)} would help"
+    helps = [*_help(model, least), *(["a larger --memory-budget"] if limit == "the budget" else [])]
+    help_line = (", ".join(helps[:-1]) + f" or {helps[-1]}").removeprefix(" or ")
+    return f"{needs}, and {limit} is {budgets.removeprefix('that of ')}; {help_line} would help"
 
 
-def _help(model: ModelSettings, least: Estimate) -> str:
+def _help(model: ModelSettings, least: Estimate) -> list[str]:
     """The options that make it smaller, the most useful first."""
     helps = []
     states_bytes = least.kv_bytes - round(least.kv_bytes_per_token * least.cells)
@@ -37,6 +41,6 @@ def _help(model: ModelSettings, least: Estimate) -> str:
         helps.append("--cache-type-k q8_0 and --cache-type-v q8_0")
     if model.engine in ("diffusion", "onnx-images"):
         helps.append("a smaller --max-image-side")
-    helps.append("a smaller model or quantization")
-    helps.append("a larger --memory-budget")
-    return ", ".join(helps[:-1]) + f" or {helps[-1]}"
+    if model.no_mmap or model.mlock:
+        helps.append("a mapped file (without --no-mmap and --mlock)")
+    return [*helps, "a smaller model or quantization"]

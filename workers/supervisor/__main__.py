@@ -13,21 +13,25 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from shared.devices import DeviceAssignment, assign, usable_cores
+from shared.devices import usable_cores
 from shared.logs.setup import open_log
+from shared.memory.fitting import DoesNotFit
 from shared.settings import ServerSettings
+from shared.settings.option import OptionError
 from shared.settings.run import SettingsFile
 from shared.signals import ignore_stray_signals
 from workers.supervisor.commands import router_command, worker_command
 from workers.supervisor.display import open_display
 from workers.supervisor.listener import CannotListen, open_listener
-from workers.supervisor.placing.budgets import device_budgets
+from workers.supervisor.placing.budgets import DeviceRoom, device_rooms
 from workers.supervisor.placing.local import LocalPlacer
-from workers.supervisor.placing.needs import needs_of
+from workers.supervisor.placing.starting import Start, as_order, fit_start
 from workers.supervisor.processes.output import LineForwarder
-from workers.supervisor.replicas.limits import worker_names
 from workers.supervisor.service_manager import ServiceManager
 from workers.supervisor.supervisor import Supervisor
+
+_EXIT_USAGE = 2
+"""As of wrong options that ``nexa`` finds itself."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,8 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
         listeners = [open_listener(settings.host, settings.port)]
         if settings.ollama_port:
             listeners.append(open_listener(settings.host, settings.ollama_port, "--ollama-port:"))
-        return asyncio.run(_serve(settings, file, listeners))
-    except CannotListen as error:
+        rooms = device_rooms(settings.memory_budget)
+        return asyncio.run(_serve(fit_start(settings, rooms), rooms, listeners))
+    except OptionError as error:
+        print(f"nexa: {error}", file=sys.stderr)
+        return _EXIT_USAGE
+    except (CannotListen, DoesNotFit) as error:
         print(f"nexa: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -53,12 +61,13 @@ def main(arguments: list[str] | None = None) -> int:
         shutil.rmtree(settings.run_folder, ignore_errors=True)
 
 
-async def _serve(settings: ServerSettings, file: SettingsFile, listeners: Sequence[socket.socket]) -> int:
+async def _serve(start: Start, rooms: Sequence[DeviceRoom], listeners: Sequence[socket.socket]) -> int:
+    settings = start.settings
+    file = settings.hand_on()
     on_line = LineForwarder(settings.log_format)
     router = partial(router_command, file, [listener.fileno() for listener in listeners])
-    assignments = _assignments(settings)
-    share = max(1, usable_cores() // max(1, len(assignments)))
-    placer = LocalPlacer(partial(worker_command, file), assignments, on_line, share)
+    share = max(1, usable_cores() // max(1, len(start.assignments)))
+    placer = LocalPlacer(partial(worker_command, file), start.assignments, on_line, share)
     display, manager = open_display(settings.log_format), ServiceManager.of_environment(os.environ)
     supervisor = Supervisor(
         settings,
@@ -68,16 +77,10 @@ async def _serve(settings: ServerSettings, file: SettingsFile, listeners: Sequen
         display,
         on_line,
         service_manager=manager,
-        budgets=device_budgets(settings.memory_budget),
+        budgets=[room.budget for room in rooms],
+        orders={name: as_order(place) for name, place in start.places.items()},
     )
     return await supervisor.run()
-
-
-def _assignments(settings: ServerSettings) -> dict[str, DeviceAssignment]:
-    """A device for each worker that starts with the server, by name."""
-    at_start = [model for model in settings.models if model.load == "start"]
-    needs = {name: needs_of(model) for model in at_start for name in worker_names(model)}
-    return dict(zip(needs, assign(list(needs.values())), strict=True))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum, auto
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from workers.supervisor.processes.process import Command, LineSink
 from workers.supervisor.reload import restart_on_change
 from workers.supervisor.replicas.fleet import Fleet
 from workers.supervisor.replicas.limits import WorkerLimits
-from workers.supervisor.replicas.replica import Replica
+from workers.supervisor.replicas.replica import FirstLoad, Replica
 from workers.supervisor.router_keeper import RouterKeeper
 from workers.supervisor.service_manager import ServiceManager
 
@@ -59,6 +59,7 @@ class Supervisor:
         limits: when a worker counts as hung, and how restarts are spaced.
         service_manager: is told how the server is.
         budgets: the memory of each device that models may take together.
+        orders: settings and memory of the workers that start with the server, by name, where they were fitted.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class Supervisor:
         limits: WorkerLimits | None = None,
         service_manager: ServiceManager | None = None,
         budgets: Sequence[DeviceBudget] = (),
+        orders: Mapping[str, FirstLoad] | None = None,
     ) -> None:
         self._settings = settings
         self._folder = Path(settings.run_folder)
@@ -88,7 +90,7 @@ class Supervisor:
         self.router = RouterKeeper(self._router_in_folder, on_line, settings.reload)
         at_start = [model for model in settings.models if model.load == "start"]
         self._on_demand = [model for model in settings.models if model.load != "start"]
-        self._fleet = Fleet(at_start, placer, limits, self._changed, self._on_task_done)
+        self._fleet = Fleet(at_start, placer, limits, self._changed, self._on_task_done, orders)
         self._budgets = list(budgets)
         self._orders = Orders(self._fleet, settings.drain_timeout_s, self._on_task_done)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shared.devices import GpuSource, Nvml, visible_gpus
+from shared.settings.option import OptionError
 from shared.settings.residency import split_budget
 from shared.settings.units import MEGABYTE
 from shared.wire.supervision import DeviceBudget
@@ -15,15 +17,43 @@ LEAST_MARGIN_BYTES = 512 * MEGABYTE
 """Of the memory that is free at the start, this much is left to others: this part, and at least so much."""
 
 
-def device_budgets(given: Sequence[str], source: GpuSource | None = None) -> list[DeviceBudget]:
-    """The budget of main memory (``cpu``) and of each visible GPU: as ``given``, else what is free, less a margin."""
+@dataclass(frozen=True, slots=True)
+class DeviceRoom:
+    """One device's memory in bytes. Where the budget ``is_given`` by an operator, nothing may go beyond it."""
+
+    device: str
+    budget_bytes: int
+    free_bytes: int
+    total_bytes: int
+    is_given: bool = False
+
+    @property
+    def budget(self) -> DeviceBudget:
+        """What the router is told."""
+        return DeviceBudget(self.device, self.budget_bytes, self.total_bytes)
+
+
+def device_rooms(given: Sequence[str], source: GpuSource | None = None) -> list[DeviceRoom]:
+    """Main memory (``cpu``) and each visible GPU. The budget is as ``given``, else what is free, less a margin.
+
+    Raises:
+        OptionError: a budget for a device that is not there.
+    """
     wanted = dict(map(split_budget, given))
     devices = [("cpu", *main_memory())]
     devices += [(f"cuda:{gpu.index}", gpu.free_bytes, gpu.total_bytes) for gpu in visible_gpus(source or Nvml())]
-    return [
-        DeviceBudget(name, wanted.get(name, wanted.get("", without_margin(free_bytes))), total_bytes)
-        for name, free_bytes, total_bytes in devices
-    ]
+    names = [name for name, _, _ in devices]
+    for name in wanted:
+        if name and name not in names:
+            others = "" if len(names) > 1 else ", as there is no GPU that NVIDIA's driver shows here"
+            raise OptionError(f"--memory-budget: expected one of {', '.join(names)}{others}, got {name}")
+    return [_room(name, wanted.get(name, wanted.get("")), free, total) for name, free, total in devices]
+
+
+def _room(device: str, given: int | None, free_bytes: int, total_bytes: int) -> DeviceRoom:
+    if given is not None:
+        return DeviceRoom(device, given, free_bytes, total_bytes, is_given=True)
+    return DeviceRoom(device, without_margin(free_bytes), free_bytes, total_bytes)
 
 
 def without_margin(free_bytes: int) -> int:

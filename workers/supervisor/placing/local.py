@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 
 from shared import exit_codes
 from shared.devices import DeviceAssignment, DeviceMissing, assignment_on
+from shared.memory.fitting import CPU
 from shared.settings import ModelSettings
 from shared.wire.messages import Heartbeat
 from shared.wire.supervision import WorkerState
@@ -55,8 +56,10 @@ class LocalPlacer:
         return LocalWorker(child, assignment.device)
 
     def _assignment(self, spec: WorkerSpec) -> DeviceAssignment:
-        if not spec.memory:
-            return self._assignments[spec.worker_name]
+        """The devices of its memory; those that it was assigned keep their order, and GPUs that only engines find."""
+        assigned = self._assignments.get(spec.worker_name)
+        if assigned is not None and (not spec.memory or {*assigned.devices} == {*spec.memory} - {CPU}):
+            return assigned
         finds_gpus = bool(needs_of(ModelSettings.model_validate(json.loads(spec.settings))).gpus)
         return assignment_on(spec.memory, self._threads, finds_gpus=finds_gpus)
 

@@ -15,3 +15,8 @@ def needs_of(model: ModelSettings) -> WorkerNeeds:
     if model.gpu_layers == 0:
         return WorkerNeeds(model.threads, 0)
     return WorkerNeeds(model.threads, model.gpus if can_split(model.engine) else 1)
+
+
+def worker_names(model: ModelSettings) -> list[str]:
+    """The names of a model's workers."""
+    return [f"{model.name}/{n}" for n in range(model.workers)]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from shared.settings import ModelSettings
 from shared.wire.messages import Heartbeat
 from shared.wire.supervision import LoadWorker, WorkerState
+from workers.supervisor.placing.needs import worker_names
 from workers.supervisor.placing.placer import Placer
-from workers.supervisor.replicas.limits import WorkerLimits, worker_names
-from workers.supervisor.replicas.replica import Replica
+from workers.supervisor.replicas.limits import WorkerLimits
+from workers.supervisor.replicas.replica import FirstLoad, Replica
 
 
 class Fleet:
@@ -23,6 +24,7 @@ class Fleet:
         limits: when a worker counts as hung; those of its model by default.
         on_change: called after each change of a replica.
         on_done: called with each task that has ended.
+        orders: settings and memory of the workers that start with the server, by name, where they were fitted.
     """
 
     def __init__(
@@ -32,6 +34,7 @@ class Fleet:
         limits: WorkerLimits | None,
         on_change: Callable[[], None],
         on_done: Callable[[asyncio.Task[None]], None],
+        orders: Mapping[str, FirstLoad] | None = None,
     ) -> None:
         self._placer = placer
         self._limits = limits
@@ -39,7 +42,14 @@ class Fleet:
         self._on_done = on_done
         self._tasks: list[asyncio.Task[None]] = []
         self.by_name = {
-            name: Replica(name, model.name, placer, limits or WorkerLimits.of(model.kinds), on_change)
+            name: Replica(
+                name,
+                model.name,
+                placer,
+                limits or WorkerLimits.of(model.kinds),
+                on_change,
+                first=(orders or {}).get(name),
+            )
             for model in models
             for name in worker_names(model)
         }

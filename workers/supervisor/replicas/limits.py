@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from shared.kinds import JobKind, max_step_s
-from shared.settings import ModelSettings
 from workers.supervisor.replicas.restarts import RestartPolicy
 
 
@@ -27,8 +26,3 @@ class WorkerLimits:
     def of(cls, kinds: Iterable[JobKind]) -> WorkerLimits:
         """The limits for a worker that serves ``kinds``."""
         return cls(busy_s=max_step_s(kinds))
-
-
-def worker_names(model: ModelSettings) -> list[str]:
-    """The names of a model's workers."""
-    return [f"{model.name}/{n}" for n in range(model.workers)]

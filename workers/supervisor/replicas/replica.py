@@ -18,6 +18,8 @@ from workers.supervisor.replicas.restarts import RestartPolicy
 
 _MAX_REPORTED_LINES = 8
 
+FirstLoad = tuple[bytes, dict[str, int]]
+
 
 class _Order(Enum):
     """What an operator wants after the worker has ended."""
@@ -39,6 +41,7 @@ class Replica:
         on_change: called after each change of state or of loading progress.
         loaded: whether it starts a worker at once. Otherwise its place is empty until :meth:`load`, and a load that
             fails is not repeated: the router orders another.
+        first: what its first worker gets, if its model was fitted: the settings as JSON, and the memory by device.
     """
 
     def __init__(
@@ -49,13 +52,13 @@ class Replica:
         limits: WorkerLimits,
         on_change: Callable[[], None],
         loaded: bool = True,
+        first: FirstLoad | None = None,
     ) -> None:
         self.name = name
         self.model = model
         self.loaded_at_start = loaded
         self.state = WorkerState.SPAWNING if loaded else WorkerState.UNLOADED
-        self._settings = b""
-        self._memory: dict[str, int] = {}
+        self._settings, self._memory = first or (b"", {})
         self._exits = 0
         self._out_of_memory = 0
         self._starved = False

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from shared.devices import Gpu
-from workers.supervisor.placing.budgets import device_budgets, without_margin
+from workers.supervisor.placing.budgets import device_rooms, without_margin
 from workers.supervisor.placing.main_memory import main_memory
 
 GB = 1000**3
@@ -33,10 +33,11 @@ def all_gpus_visible(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_budgets_are_as_given_else_what_is_free(given: tuple[str, ...], sizes: list[int]) -> None:
-    found = device_budgets(given, TwoGpus())
+    found = device_rooms(given, TwoGpus())
     assert [budget.device for budget in found] == ["cpu", "cuda:0", "cuda:1"]
     assert [budget.budget_bytes for budget in found] == [size * GB for size in sizes]
     assert found[1].total_bytes == 80 * GB
+    assert found[1].budget.total_bytes == 80 * GB
 
 
 def test_a_margin_is_left() -> None:

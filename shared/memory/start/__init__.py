@@ -1,0 +1,1 @@
+"""What the models that are loaded at the start get of the devices' memory, beside each other."""
