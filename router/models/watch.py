@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from router.jobs.broker import Broker
@@ -36,6 +36,7 @@ class ModelWatch:
         self._looks = settings.all_models or bool(settings.model_folders)
         self._discovered = DiscoveredModels(settings) if self._looks else None
         self._named = tuple(model for model in settings.models if not model.source)
+        self._fitted = {model.name: model for model in settings.models if model.load == "start"}
         self._lane = Lane("look for models", threads=1, timeout_s=LOOK_TIMEOUT_S)
         self._turn = asyncio.Lock()
 
@@ -73,7 +74,8 @@ class ModelWatch:
     async def _look(self) -> None:
         assert self._discovered is not None
         try:
-            models = (*self._named, *await self._lane.run(self._discovered.refresh))
+            found = await self._lane.run(self._discovered.refresh)
+            models = (*self._named, *(_as_started(model, self._fitted) for model in found))
         except Exception:
             log.exception("models not looked for")
         else:
@@ -90,6 +92,12 @@ class ModelWatch:
         with contextlib.suppress(OSError, TimeoutError):
             return await self._lane.run(lambda: Path(default_root()).stat().st_mtime_ns)
         return 0
+
+
+def _as_started(model: ModelSettings, fitted: Mapping[str, ModelSettings]) -> ModelSettings:
+    """A found model with the sizes that its workers were started with, if it is one of those."""
+    started = fitted.get(model.name)
+    return started if started is not None and model.load == "start" and started.path == model.path else model
 
 
 def _tell(before: tuple[ModelSettings, ...], now: tuple[ModelSettings, ...]) -> None:

@@ -178,7 +178,7 @@ class TextEngine(Generic[M]):
         size = DecoderSize(cells, sequences, context_tokens, options.batch_tokens, options.threads)
         self._decoder = model.open_decoder(size)
         self._resources.callback(self._decoder.close)
-        kept_cells = None if model.on_gpu else options.kept_tokens
+        kept_cells = options.gpu_kept_tokens if model.on_gpu else options.kept_tokens
         separate_from_cells = None if model.on_gpu else options.separate_from_tokens
         self._copy_costs = CopyCosts() if model.on_gpu else None
         host, memory = HostCache(options.cache_bytes), self._decoder.memory

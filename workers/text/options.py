@@ -27,8 +27,8 @@ class TextOptions:
     value of :data:`shared.settings.model.SHARING`. ``reasoning`` has the defaults of thoughts. ``adapters`` are those
     that jobs may choose.
 
-    Two options apply only on a CPU. ``kept_tokens`` bounds the ended conversations in the KV cache, where each token
-    slows down every step; copying them back costs less. With ``separate_from_tokens`` or more tokens in the KV cache,
+    ``kept_tokens`` bounds the ended conversations in the KV cache of a CPU, where each token slows down every step;
+    copying them back costs less. ``gpu_kept_tokens`` is the same on a GPU; None for no bound. On a CPU, with ``separate_from_tokens`` or more tokens in the KV cache,
     streams and prompts are computed in separate batches; None for never.
     """
 
@@ -43,6 +43,7 @@ class TextOptions:
     cache_bytes: int = 1000 * 1000 * 1000
     share_prefixes: str = "all"
     kept_tokens: int = 1024
+    gpu_kept_tokens: int | None = None
     separate_from_tokens: int | None = 512
     compile_time_s: float = 10.0
     compile_memory_bytes: int = 256 * 1000 * 1000
@@ -58,6 +59,8 @@ class TextOptions:
             slots=model.slots,
             context_tokens=model.context_tokens,
             kv_tokens=model.kv_tokens,
+            # A long context that nobody asked for is room for a long request, not for more chats that have ended.
+            gpu_kept_tokens=cells_for(MAX_DEFAULT_CONTEXT_TOKENS, model.slots) if model.fitted else None,
             cache_bytes=model.cache_bytes,
             share_prefixes=model.share_prefixes,
             chat_template=model.chat_template,

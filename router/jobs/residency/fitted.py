@@ -38,6 +38,8 @@ class FittedNeeds:
     def learn(self, model: ModelSettings, planned: Memory, measured: Memory, load_s: float) -> None:
         """Note what a worker of this model was planned to take, what it takes, and how long it took to load."""
         place = self._place(model, planned)
+        if place is None and model.load == "start":  # the supervisor has fitted it
+            place = FittedModel(planned, model)
         if place is not None:
             self._measured.learn(place, measured, load_s)
 

@@ -19,10 +19,11 @@ from shared.settings import ModelSettings, ServerSettings
 from workers.supervisor.display import LogDisplay
 from workers.supervisor.listener import open_listener
 from workers.supervisor.placing.local import LocalPlacer
+from workers.supervisor.placing.needs import worker_names
 from workers.supervisor.placing.placer import WorkerSpec
 from workers.supervisor.processes.output import LineForwarder
 from workers.supervisor.processes.process import Command
-from workers.supervisor.replicas.limits import WorkerLimits, worker_names
+from workers.supervisor.replicas.limits import WorkerLimits
 from workers.supervisor.replicas.restarts import RestartPolicy
 from workers.supervisor.service_manager import ServiceManager
 from workers.supervisor.supervisor import Supervisor
