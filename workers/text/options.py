@@ -28,8 +28,9 @@ class TextOptions:
     that jobs may choose.
 
     ``kept_tokens`` bounds the ended conversations in the KV cache of a CPU, where each token slows down every step;
-    copying them back costs less. ``gpu_kept_tokens`` is the same on a GPU; None for no bound. On a CPU, with ``separate_from_tokens`` or more tokens in the KV cache,
-    streams and prompts are computed in separate batches; None for never.
+    copying them back costs less. ``gpu_kept_tokens`` is the same on a GPU; None for no bound. On a CPU, with
+    ``separate_from_tokens`` or more tokens in the KV cache, streams and prompts are computed in separate batches; None
+    for never.
     """
 
     path: str
