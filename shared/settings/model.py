@@ -40,8 +40,8 @@ class ModelOptions(LlamaCppOptions, ModelResidencyOptions):
         int,
         Option(
             WholeOrMax(0, 1 << 24),
-            "longest request in tokens, with its answer; 0 is as trained, for models loaded at the start up to 8192, "
-            "for others as far as two such fit the memory; max is as trained, for others as far as one fits",
+            "longest request in tokens, with its answer; 0 is as trained, as far as two such fit the memory; max is the "
+            "same as far as one fits; of ONNX models 0 is as trained up to 8192",
             Group.MODELS,
             flag="--nctx",
             former=FormerName("nctx"),
