@@ -35,13 +35,15 @@ _EMBEDDING_COPIES = 8
 class Placed:
     """The parts of a model, in bytes. ``host_bytes`` and ``device_bytes`` are whole; the rest is contained in them.
 
-    ``mapped_bytes`` are the weights in main memory that the system may drop and read again from the file.
+    ``mapped_bytes`` are the weights in main memory that the system may drop and read again from the file,
+    ``host_buffer_bytes`` the buffers of steps there, which are taken only as far as they are used.
     """
 
     host_bytes: int
     device_bytes: tuple[int, ...]
     weights_bytes: int
     mapped_bytes: int
+    host_buffer_bytes: int
     kv_bytes: int
     kv_bytes_per_token: float
     cells: int
@@ -72,6 +74,7 @@ def place_text(
         device_bytes=tuple(round(share * split.device_bytes) + fixed for share in shares),
         weights_bytes=split.weights_bytes,
         mapped_bytes=0 if model.no_mmap or model.mlock else split.mapped_bytes,
+        host_buffer_bytes=0 if gpus else buffers,
         kv_bytes=split.kv_bytes,
         kv_bytes_per_token=shape.kv_bytes_per_token(model.cache_type_k, model.cache_type_v),
         cells=cells,

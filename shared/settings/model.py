@@ -40,8 +40,8 @@ class ModelOptions(LlamaCppOptions, ModelResidencyOptions):
         int,
         Option(
             WholeOrMax(0, 1 << 24),
-            "longest request in tokens, with its answer; 0 is as trained, as far as two such fit the memory; max is the "
-            "same as far as one fits; of ONNX models 0 is as trained up to 8192",
+            "longest request in tokens, with its answer; 0 is as trained, as far as two such fit the memory; "
+            "max is the same as far as one fits; of ONNX models 0 is as trained up to 8192",
             Group.MODELS,
             flag="--nctx",
             former=FormerName("nctx"),

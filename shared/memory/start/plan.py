@@ -122,8 +122,8 @@ def _check(
         if not holds(limits, required[worker.name]):
             raise DoesNotFit(does_not_fit(worker.model, worker.least_estimate, limits, worker.gpus, limit_name))
     for device, limit in limits.items():
-        sizes = {worker.name: required[worker.name].get(device, 0) for worker in workers}
-        if sum(sizes.values()) > limit:
+        sizes = [(worker.model.name, required[worker.name].get(device, 0)) for worker in workers]
+        if sum(size for _, size in sizes) > limit:
             raise DoesNotFit(_too_many(device, f"{limit_name} is {rounded_bytes(limit)}", sizes))
     budgets = {device.name: device.free_bytes for device in devices}
     lines = {
@@ -139,10 +139,11 @@ def _required(worker: StartWorker, measured: MeasuredMemory) -> dict[str, int]:
     return {name: min(size, known.get(name, size)) for name, size in worker.required.items()}
 
 
-def _too_many(device: str, limit: str, sizes: Mapping[str, int]) -> str:
-    """One line: the workers that have no room beside each other."""
-    parts = ", ".join(f"{name} {rounded_bytes(size)}" for name, size in sizes.items() if size)
-    needed = rounded_bytes(sum(sizes.values()))
+def _too_many(device: str, limit: str, sizes: Sequence[tuple[str, int]]) -> str:
+    """One line: the workers that have no room beside each other, with the sizes of each, by model."""
+    workers = {each: f"{sizes.count(each)} x " if sizes.count(each) > 1 else "" for each in sizes if each[1]}
+    parts = ", ".join(f"{name} {times}{rounded_bytes(size)}" for (name, size), times in workers.items())
+    needed = rounded_bytes(sum(size for _, size in sizes))
     return (
         f"the models that are loaded at the start need at least {needed} of {device} together ({parts}), and "
         f"{limit}; fewer --workers, a smaller --nctx, or load=demand for some of them would help"

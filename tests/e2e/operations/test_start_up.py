@@ -31,6 +31,10 @@ def _fail(*arguments: str) -> tuple[int, str]:
         (["smollm2", "--host", "0.0.0.0"], "--insecure"),
         (["onnx", "gemma3"], "nexa list onnx"),
         (["--model-folder", "./no-such-folder"], "no-such-folder"),
+        (["smollm2", "--memory-budget", "cuda:99=5G"], "cuda:99"),
+        (["smollm2", "--memory-budget", "60M"], "a larger --memory-budget would help"),
+        (["smollm2", "--nctx", "16000000"], "smollm2: needs about"),
+        (["smollm2", "--workers", "60", "--nctx", "100000"], "smollm2 60 x"),
     ],
 )
 def test_error_is_one_line_that_names_it(arguments: list[str], said: str) -> None:

@@ -45,8 +45,8 @@ def device_rooms(given: Sequence[str], source: GpuSource | None = None) -> list[
     names = [name for name, _, _ in devices]
     for name in wanted:
         if name and name not in names:
-            others = "" if len(names) > 1 else ", as there is no GPU that NVIDIA's driver shows here"
-            raise OptionError(f"--memory-budget: expected one of {', '.join(names)}{others}, got {name}")
+            expected = f"one of {', '.join(names)}" if len(names) > 1 else "cpu, as NVIDIA's driver shows no GPU here"
+            raise OptionError(f"--memory-budget: expected {expected}, got {name}")
     return [_room(name, wanted.get(name, wanted.get("")), free, total) for name, free, total in devices]
 
 

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from shared.devices import Gpu
+from shared.settings.option import OptionError
 from workers.supervisor.placing.budgets import device_rooms, without_margin
 from workers.supervisor.placing.main_memory import main_memory
 
@@ -38,6 +39,11 @@ def test_budgets_are_as_given_else_what_is_free(given: tuple[str, ...], sizes: l
     assert [budget.budget_bytes for budget in found] == [size * GB for size in sizes]
     assert found[1].total_bytes == 80 * GB
     assert found[1].budget.total_bytes == 80 * GB
+
+
+def test_a_budget_of_a_device_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(OptionError, match=r"--memory-budget: expected one of cpu, cuda:0, cuda:1, got cuda:7"):
+        device_rooms(["cuda:7=5G"], TwoGpus())
 
 
 def test_a_margin_is_left() -> None:
