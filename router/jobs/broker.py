@@ -81,6 +81,7 @@ class Broker:
         self.residency = ResidencyController(
             lambda: self.settings, workers, self._dispatcher, self._failover, link, needs
         )
+        self.control.take_back = self.residency.take_back
         self._rename: Callable[[tuple[ModelSettings, ...]], tuple[ModelSettings, ...]] = lambda models: models
         self._models = settings.models
         self._history = WorkerHistory()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-import math
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from router.jobs.dispatch import Dispatcher
 from router.jobs.failover import Failover
+from router.jobs.residency.asking import KnownNeeds
 from router.jobs.residency.needs import ModelNeeds, NeedsSource
 from router.jobs.residency.places import PlaceBook
 from router.jobs.residency.plan import (
@@ -20,7 +19,6 @@ from router.jobs.residency.plan import (
     Close,
     Device,
     LoadModel,
-    ModelView,
     PlaceView,
     Reopen,
     Residency,
@@ -32,6 +30,7 @@ from router.jobs.residency.plan import (
 from router.jobs.residency.policy import decide
 from router.jobs.residency.record import ResidencyRecord
 from router.jobs.residency.retries import Retries
+from router.jobs.residency.views import ModelViews
 from router.jobs.residency.wishes import Wishes
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.rows import measured
@@ -40,8 +39,11 @@ from router.jobs.workers.worker import Worker
 from shared.settings import ModelSettings, ServerSettings
 from shared.wire.supervision import LoadWorker, UnloadWorker, WorkerState
 
-GROWTH_RATIO = 1.05
-"""Beyond this growth, what a worker takes is noted again."""
+NOT_SERVED = "it is not served any more"
+
+_OUT = (WorkerState.FAILED, WorkerState.DRAINED)
+_OF_NO_WORKER = {"aliases", "source", "load", "pin", "idle_unload_s", "workers", "max_workers"}
+"""Options of a model that change nothing of a worker."""
 
 log = logging.getLogger("nexa.router.residency")
 
@@ -64,15 +66,12 @@ class ResidencyController:
         self._dispatcher = dispatcher
         self._failover = failover
         self._link = link
-        self._needs = needs
-        self._known: dict[str, tuple[ModelSettings, ModelNeeds]] = {}
-        self._asking: asyncio.Task[None] | None = None
+        self.known_needs = KnownNeeds(needs, workers)
         self._places = PlaceBook()
         self._retries = Retries()
         self._wishes = Wishes()
-        self._last_use_s: dict[str, float] = {}
-        self._last_ready_s: dict[str, float] = {}
-        self._learnt: dict[str, tuple[str, int]] = {}
+        self._views = ModelViews(dispatcher.lines, self._wishes, self._retries, self.known_needs.of)
+        self._loaded_as: dict[str, ModelSettings] = {}
 
     @property
     def models(self) -> Sequence[ModelSettings]:
@@ -83,19 +82,30 @@ class ResidencyController:
         """Look at everything, and order what the policy decides."""
         if not self._workers.budgets:
             return
-        self._ask_for_needs()
-        self._watch_failures()
-        places = self._places.view(self._workers.roster(), self._by_name())
-        self._learn(places)
-        if any(model.load == "demand" for model in self.models):
+        served = {model.name: model for model in self.models}
+        self.known_needs.ask(tuple(served.values()))
+        self._watch_failures(served)
+        places = self._seen_places()
+        self._learn(places, served)
+        if self._has_choices(served):
+            self._retire(places, served)
             self._wishes.settle(places, lambda model: model in self._workers.unfit or self._retries.wait_s(model) > 0)
             for action in decide(self._seen(places)):
                 self._carry_out(action, places)
-        self._end_gone(places)
+        self._end_gone(places, served)
+        self._repeat_orders()
+        self._close_workers()
+
+    def _has_choices(self, served: Mapping[str, ModelSettings]) -> bool:
+        """Whether there is anything to decide: models come and go, or could have workers on several GPUs."""
+        if len(self._workers.budgets) > 2 or any(model.load == "demand" for model in served.values()):
+            return True
+        fixed = self._fixed()
+        return any(status.worker_name not in fixed for status in self._workers.roster())
 
     def load(self, model: str) -> None:
         """Load a model now, although nobody waits for it; a load that has failed is tried again."""
-        places = self._places.view(self._workers.roster(), self._by_name())
+        places = self._seen_places()
         if model not in {place.model for place in places if place.stage is not Stage.LEAVING}:
             self._retries.forget(model)
             self._wishes.load(model)
@@ -109,13 +119,14 @@ class ResidencyController:
         limit_s = self._wishes.idle_unload_s(model)
         if model.load == "start" or model.pin or not limit_s:
             return None
-        last_s = self._last_use_s.get(model.name, time.monotonic())
-        return max(0.0, last_s + limit_s - time.monotonic())
+        now_s = time.monotonic()
+        last_s = self._views.last_use_s(model.name)
+        return max(0.0, (now_s if last_s is None else last_s) + limit_s - now_s)
 
     def unload(self, model: str) -> list[str]:
         """Unload all workers of a model now, by an operator's order; returns their names."""
         self._wishes.forget(model)
-        places = self._places.view(self._workers.roster(), self._by_name())
+        places = self._seen_places()
         found = [place for place in places if place.model == model and place.stage is not Stage.LEAVING]
         for place in found:
             self._unload(place, "an operator unloaded it", UnloadCause.ORDER)
@@ -134,113 +145,93 @@ class ResidencyController:
         """How many loads have failed since the start, by model."""
         return self._retries.failed
 
+    def take_back(self, name: str) -> bool:
+        """Let a place be loaded again that has failed or was drained, if it is one that the router fills."""
+        status = next((one for one in self._workers.roster() if one.worker_name == name), None)
+        if status is None or status.state not in _OUT or name in self._fixed():
+            return False
+        self._retries.forget(status.model)
+        self._link.send_order(UnloadWorker(name, 0.0, "it may be loaded again"))
+        self.load(status.model)
+        return True
+
     def needs_of(self, model: str) -> ModelNeeds | None:
         """What a worker of this model needs, once that is known."""
-        known = self._known.get(model)
-        return None if known is None else known[1]
+        return self.known_needs.last_of(model)
 
     async def close(self) -> None:
         """Stop asking."""
-        if self._asking is not None:
-            self._asking.cancel()
-            await asyncio.gather(self._asking, return_exceptions=True)
+        await self.known_needs.close()
 
     def _by_name(self) -> dict[str, Worker]:
         return {worker.heartbeat.worker_name: worker for worker in self._workers.all()}
 
-    def _ask_for_needs(self) -> None:
-        """Find out, in a thread, what new models need."""
-        new = [model for model in self.models if self._known.get(model.name, (None,))[0] != model]
-        if new and (self._asking is None or self._asking.done()):
-            self._asking = asyncio.create_task(self._ask(new))
+    def _fixed(self) -> set[str]:
+        """The places that models always have: the supervisor fills them."""
+        at_start = [model for model in self.models if model.load == "start"]
+        return {f"{model.name}/{number}" for model in at_start for number in range(model.workers)}
 
-    async def _ask(self, models: Sequence[ModelSettings]) -> None:
-        budgets = {budget.device: budget.budget_bytes for budget in self._workers.budgets}
-        for model in models:
-            try:
-                needs = await asyncio.to_thread(self._needs.of, model, budgets)
-            except Exception as error:  # of one model's files; the others must not suffer
-                log.exception("needs of a model not known", extra={"model": model.name})
-                needs = ModelNeeds((), 0.0, f"its needs cannot be estimated: {type(error).__name__}: {error}")
-            self._known[model.name] = model, needs
-            if model.load == "demand" and not needs.choices:
-                log.warning("model does not fit", extra={"model": model.name, "reason": needs.refusal})
-                self._workers.unfit[model.name] = needs.refusal
-            else:
-                self._workers.unfit.pop(model.name, None)
+    def _seen_places(self) -> list[PlaceView]:
+        return self._places.view(self._workers.roster(), self._by_name(), self._fixed())
 
-    def _watch_failures(self) -> None:
-        """Empty the places of models on demand that failed to load, once another attempt may be made."""
-        on_demand = {model.name: model for model in self.models if model.load == "demand"}
+    def _watch_failures(self, served: Mapping[str, ModelSettings]) -> None:
+        """Empty the places that failed to load, once another attempt may be made, and those of models that are gone."""
+        fixed = self._fixed()
         for status in self._workers.roster():
-            model = on_demand.get(status.model)
-            if model is None:
+            if status.worker_name in fixed:
                 continue
-            if self._retries.note(status):
-                self._needs.too_little(model)
-                self._known.pop(model.name, None)
-            if status.state is WorkerState.FAILED and not self._retries.wait_s(status.model):
+            model = served.get(status.model)
+            if self._retries.note(status) and model is not None:
+                self.known_needs.too_little(model)
+            if status.state is WorkerState.FAILED and not (model and self._retries.wait_s(status.model)):
                 self._link.send_order(UnloadWorker(status.worker_name, 0.0, "another attempt may be made"))
+            if status.state is WorkerState.DRAINED and model is None:
+                self._link.send_order(UnloadWorker(status.worker_name, 0.0, NOT_SERVED))
 
-    def _learn(self, places: Sequence[PlaceView]) -> None:
-        """Note how long workers took to load, once, and what they take beyond what was planned, whenever it grows."""
-        models, workers = {model.name: model for model in self.models}, self._by_name()
+    def _learn(self, places: Sequence[PlaceView], served: Mapping[str, ModelSettings]) -> None:
+        """Learn from the workers that are ready."""
+        workers = self._by_name()
         planned = {status.worker_name: status for status in self._workers.roster() if status.memory}
         for place in places:
             status, load_s = planned.get(place.name), self._places.load_s(place.name)
-            known = place.model in models and place.name in workers
-            if status is None or load_s is None or not known or place.stage is not Stage.READY:
+            known = place.model in served and place.name in workers
+            if status is not None and load_s is not None and known and place.stage is Stage.READY:
+                self.known_needs.learn(served[place.model], status, measured(status, workers[place.name]), load_s)
+
+    def _retire(self, places: Sequence[PlaceView], served: Mapping[str, ModelSettings]) -> None:
+        """Close the places whose model was replaced by another of its name: they finish what runs, and leave."""
+        for name in self._loaded_as.keys() - {place.name for place in places}:
+            del self._loaded_as[name]
+        for place in places:
+            model = served.get(place.model)
+            if model is None or place.fixed:
                 continue
-            learnt_id, learnt_bytes = self._learnt.get(place.name, ("", 0))
-            held = measured(status, workers[place.name])
-            held_bytes = sum(held.values())
-            if learnt_id == status.worker_id and held_bytes <= learnt_bytes * GROWTH_RATIO:
+            loaded = self._loaded_as.setdefault(place.name, model)
+            if loaded is model or place.stage is not Stage.READY:
                 continue
-            self._learnt[place.name] = status.worker_id, held_bytes
-            self._needs.learn(models[place.model], status.memory, held, load_s)
-            self._known.pop(place.model, None)
+            if _of_worker(loaded) == _of_worker(model):
+                self._loaded_as[place.name] = model
+            else:
+                log.info("a model has changed", extra={"worker": place.name})
+                self._places.closed_for[place.name] = ""
 
     def _seen(self, places: Sequence[PlaceView]) -> Residency:
         settings = self._settings()
+        budgets = self._workers.budgets
+        fixed = self._fixed()
+        out: dict[WorkerState, list[str]] = {state: [] for state in _OUT}
+        for status in self._workers.roster():
+            if status.state in out and status.worker_name not in fixed:
+                out[status.state].append(status.model)
         return Residency(
-            tuple(Device(budget.device, budget.budget_bytes) for budget in self._workers.budgets),
-            tuple(self._model(model, places) for model in settings.models),
+            tuple(Device(budget.device, budget.budget_bytes) for budget in budgets),
+            self._views.all(settings.models, places, len(budgets) - 1, out),
             tuple(places),
             ResidencyRules(
                 settings.swap_patience_s,
                 extra_worker_wait_s=settings.extra_worker_wait_s,
                 extra_worker_idle_s=settings.extra_worker_idle_s,
             ),
-        )
-
-    def _model(self, model: ModelSettings, places: Sequence[PlaceView]) -> ModelView:
-        now_s = time.monotonic()
-        lines = self._dispatcher.lines.of_model(model.name)
-        waiting = [job for line in lines for job in line.queue]
-        own = [place for place in places if place.model == model.name]
-        if any(place.stage is Stage.READY for place in own):
-            self._last_ready_s[model.name] = now_s
-        used_s = now_s if waiting else max((now_s - place.idle_s for place in own), default=0.0)
-        self._last_use_s[model.name] = max(used_s, self._last_use_s.get(model.name, 0.0))
-        needs = self.needs_of(model.name)
-        at_start = model.load == "start"
-        ordered_s = self._wishes.waiting_s(model.name)
-        waits_s = [now_s - job.queued_at_s for job in waiting] + ([] if ordered_s is None else [ordered_s])
-        return ModelView(
-            model.name,
-            () if needs is None else tuple(memory for memory, _ in needs.choices),
-            load_s=1.0 if needs is None else needs.load_s,
-            pinned=model.pin or at_start,
-            floor=model.workers if at_start else 0,
-            ceiling=max(model.workers, model.max_workers or sum(one.device != "cpu" for one in self._workers.budgets)),
-            slots=model.slots,
-            idle_unload_s=0.0 if at_start else self._wishes.idle_unload_s(model),
-            waiting=len(waits_s),
-            oldest_wait_s=max(waits_s, default=0.0),
-            claim=min((lines[-1].tally.consumed(job.request.user) for job in waiting), default=0.0),
-            idle_s=now_s - self._last_use_s[model.name],
-            away_s=now_s - self._last_ready_s.get(model.name, -math.inf),
-            retry_in_s=self._retries.wait_s(model.name),
         )
 
     def _carry_out(self, action: Action, places: Sequence[PlaceView]) -> None:
@@ -250,51 +241,74 @@ class ResidencyController:
             case Close(place=name, for_model=other):
                 log.info("no new jobs for a place", extra={"worker": name, "for": other})
                 self._places.closed_for[name] = other
-                self._set_closed(name, True)
+                self._close_workers()
             case Reopen(place=name):
                 self._places.closed_for.pop(name, None)
-                self._set_closed(name, False)
+                self._close_workers()
             case Unload(place=name, reason=reason, cause=cause):
                 self._unload(next(place for place in places if place.name == name), reason, cause)
 
     def _load(self, load: LoadModel, places: Sequence[PlaceView]) -> None:
-        _, needs = self._known[load.model]
+        served = next(model for model in self.models if model.name == load.model)
+        needs = self.known_needs.of(served)
+        assert needs is not None
         settings = next(settings for memory, settings in needs.choices if memory == load.memory)
-        taken = {place.name for place in places}
+        taken = {place.name for place in places} | self._fixed()
+        taken |= {one.worker_name for one in self._workers.roster() if one.state is not WorkerState.UNLOADED}
         name = next(name for name in (f"{load.model}/{n}" for n in count()) if name not in taken)
-        self._places.order_load(name, load.model, load.memory)
+        self._loaded_as[name] = served
         self.record.load(load.model)
-        model = json.dumps(settings.model_dump()).encode()
-        self._link.send_order(LoadWorker(name, model, dict(load.memory)))
+        order = LoadWorker(name, json.dumps(settings.model_dump()).encode(), dict(load.memory))
+        self._places.order_load(order, load.model)
+        self._link.send_order(order)
 
     def _unload(self, place: PlaceView, reason: str, cause: UnloadCause) -> None:
-        self._places.order_unload(place.name)
+        order = UnloadWorker(place.name, 0.0, reason)
+        self._places.order_unload(order)
         self._wishes.forget(place.model)
         self.record.unload(place.model, cause)
-        self._set_closed(place.name, True)
-        worker = self._by_name().get(place.name)
-        if worker is not None:
-            worker.dismissed = True
-            if worker.jobs:
-                self._failover.evacuate(worker)
-        self._link.send_order(UnloadWorker(place.name, 0.0, reason))
+        self._close_workers()
+        self._link.send_order(order)
 
-    def _end_gone(self, places: Sequence[PlaceView]) -> None:
-        """Unload the workers of models that are not served any more, once they have ended their jobs."""
-        served = {model.name for model in self.models}
+    def _end_gone(self, places: Sequence[PlaceView], served: Mapping[str, ModelSettings]) -> None:
+        """Unload the workers of models that are not served any more, once they have ended their jobs.
+
+        Jobs that wait for one without any worker fail.
+        """
         for place in places:
             if place.model not in served and not place.running and place.stage is Stage.READY:
                 self._unload(place, "its model is gone", UnloadCause.GONE)
-        known = served | {place.model for place in places}
+        known = served.keys() | {place.model for place in places}
         self.record.keep_only(known)
         self._retries.keep_only(known)
-        for figures in (self._known, self._last_use_s, self._last_ready_s):
-            for model in set(figures) - known:
-                del figures[model]
+        self.known_needs.keep_only(known)
+        self._views.keep_only(known)
+        unfit = self._workers.unfit
+        for model in self._dispatcher.lines.models:
+            if model not in known:
+                unfit[model] = NOT_SERVED
+            elif unfit.get(model) == NOT_SERVED:
+                del unfit[model]
 
-    def _set_closed(self, name: str, closed: bool) -> None:
-        worker = self._by_name().get(name)
-        if worker is not None:
-            worker.closed = closed
-            if not closed:
-                self._dispatcher.dispatch(worker.heartbeat.model)
+    def _repeat_orders(self) -> None:
+        """Give orders again whose outcome does not show: they may be lost."""
+        for order in self._places.unanswered():
+            log.warning("order repeated", extra={"worker": order.worker_name, "order": type(order).__name__})
+            self._link.send_order(order)
+
+    def _close_workers(self) -> None:
+        """Let the workers of closed and leaving places get no jobs, also those that were started there since."""
+        leaving = self._places.leaving
+        opened = self._workers.close_places({*self._places.closed_for, *leaving})
+        for worker in self._workers.all():
+            if worker.heartbeat.worker_name in leaving:
+                worker.dismissed = True
+                if worker.jobs:
+                    self._failover.evacuate(worker)
+        for worker in opened:
+            self._dispatcher.dispatch(worker.heartbeat.model)
+
+
+def _of_worker(model: ModelSettings) -> dict[str, object]:
+    """Of a model's settings, those that make a difference to its workers."""
+    return model.model_dump(exclude=_OF_NO_WORKER)

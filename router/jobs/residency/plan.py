@@ -45,7 +45,8 @@ class ModelView:
         oldest_wait_s: for how long the oldest of them has waited; 0 if none waits.
         claim: how much the least served of the waiting users has already had of the device, in the unit of
             :mod:`shared.costs`; the lowest claim goes first. 0 if none waits.
-        away_s: the time since it last had a ready place; 0 while it has one, infinite if it never had any.
+        away_s: the time since it last had a loaded place, ready or closed; 0 while it has one, infinite if it never had
+            any.
         idle_s: the time since it last had a job, waiting or running; 0 while it has any.
         retry_in_s: a load has failed, and the next may be tried after this time; 0 is now.
     """

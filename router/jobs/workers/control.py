@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from router.jobs.refusals import RefusalReason, Refused
 from router.jobs.workers.link import RouterLink
 from router.jobs.workers.rows import WorkerRow
 from router.jobs.workers.table import WorkerTable
 from shared.wire.supervision import DrainWorker, RestartWorkers, WorkerState
 
-_UNAVAILABLE = frozenset({WorkerState.DRAINING, WorkerState.DRAINED, WorkerState.FAILED})
+_UNAVAILABLE = frozenset({WorkerState.DRAINING, WorkerState.DRAINED, WorkerState.FAILED, WorkerState.UNLOADED})
 
 
 class WorkerControl:
-    """Checks orders and passes them to the supervisor."""
+    """Checks orders and passes them to the supervisor.
+
+    ``take_back`` lets a place be loaded again that has no worker and is the router's to fill; it returns whether it is.
+    """
 
     def __init__(self, workers: WorkerTable, link: RouterLink) -> None:
+        self.take_back: Callable[[str], bool] = lambda name: False
         self._workers = workers
         self._link = link
 
@@ -41,7 +47,9 @@ class WorkerControl:
         """
         rows = self._workers.rows()
         chosen = rows if name is None else [_find(rows, name)]
-        self._link.send_order(RestartWorkers([row.name for row in chosen]))
+        running = [row.name for row in chosen if not self.take_back(row.name)]
+        if running:
+            self._link.send_order(RestartWorkers(running))
         return chosen
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Set
 
 from router.jobs.workers.rows import WorkerRow, reason, row_of
 from router.jobs.workers.worker import Worker
@@ -28,6 +29,7 @@ class WorkerTable:
         self._supervisor_dropped_lines = 0
         self.budgets: list[DeviceBudget] = []
         self.unfit: dict[str, str] = {}
+        self._closed: Set[str] = frozenset()
 
     def get(self, worker_id: str) -> Worker | None:
         """The running worker with this id."""
@@ -43,6 +45,7 @@ class WorkerTable:
         worker = self._workers.get(heartbeat.worker_id)
         if worker is None:
             worker = self._workers[heartbeat.worker_id] = Worker(heartbeat, min(heartbeat.sent_at_s, now_s))
+            worker.closed = heartbeat.worker_name in self._closed
         worker.heartbeat = heartbeat
         worker.heard_at_s = max(worker.heard_at_s, min(heartbeat.sent_at_s, now_s))
         worker.occupied = worker.occupied and heartbeat.stats.running > 0
@@ -66,6 +69,16 @@ class WorkerTable:
     def roster(self) -> list[WorkerStatus]:
         """The supervisor's view of all workers."""
         return list(self._roster.values())
+
+    def close_places(self, names: Set[str]) -> list[Worker]:
+        """From now on, the workers with these names get no jobs, those to come as well; returns those that do again."""
+        self._closed = names
+        opened = []
+        for worker in self._workers.values():
+            was_closed, worker.closed = worker.closed, worker.heartbeat.worker_name in names
+            if was_closed and not worker.closed:
+                opened.append(worker)
+        return opened
 
     def silent(self) -> list[Worker]:
         """Workers whose heartbeats have stopped."""
@@ -100,8 +113,11 @@ class WorkerTable:
         if model in self.unfit:
             return self.unfit[model]
         statuses = [status for status in self._roster.values() if status.model == model]
-        if statuses and all(status.state in (WorkerState.FAILED, WorkerState.DRAINED) for status in statuses):
-            return "; ".join(filter(None, dict.fromkeys(reason(status) for status in statuses)))
+        out = [status for status in statuses if status.state in (WorkerState.FAILED, WorkerState.DRAINED)]
+        others = {status.state for status in statuses} - {status.state for status in out}
+        has_failed = any(status.state is WorkerState.FAILED for status in out)
+        if out and (not others or (has_failed and others == {WorkerState.UNLOADED})):
+            return "; ".join(filter(None, dict.fromkeys(reason(status) for status in out)))
         return None
 
     def expects(self, model: str) -> bool:

@@ -234,7 +234,8 @@ class Simulation:
     def _note_wanted(self) -> None:
         """For how long each model was waited for without any worker."""
         here = {one.model.name for one in self.workers.values() if one.stage is Stage.READY}
-        self._last_here_s.update(dict.fromkeys(here, self.now_s))
+        closed = {one.model.name for one in self.workers.values() if one.stage is Stage.CLOSED}
+        self._last_here_s.update(dict.fromkeys(here | closed, self.now_s))
         for name, queue in self.waiting.items():
             if queue and name not in here:
                 self._wanted_since_s.setdefault(name, self.now_s)
@@ -262,7 +263,8 @@ class Simulation:
         )
 
     def _away_s(self, model: TraceModel) -> float:
-        here = any(one.model is model and one.stage is Stage.READY for one in self.workers.values())
+        loaded = (Stage.READY, Stage.CLOSED)
+        here = any(one.model is model and one.stage in loaded for one in self.workers.values())
         return 0.0 if here else self.now_s - self._last_here_s.get(model.name, -math.inf)
 
     def _view_place(self, worker: SimulatedWorker) -> PlaceView:

@@ -7,7 +7,7 @@ from router.jobs.residency.plan import Stage
 from router.jobs.workers.rows import measured
 from router.jobs.workers.worker import Worker
 from shared.wire.messages import EngineStats, Heartbeat
-from shared.wire.supervision import WorkerState, WorkerStatus
+from shared.wire.supervision import LoadWorker, UnloadWorker, WorkerState, WorkerStatus
 
 
 def status(state: WorkerState, **memory: int) -> WorkerStatus:
@@ -28,15 +28,16 @@ def stages(book: PlaceBook, *statuses: WorkerStatus) -> list[Stage]:
 
 def test_a_place_goes_from_its_order_to_its_end() -> None:
     book = PlaceBook()
-    book.order_load("m/0", "m", {"cpu": 5})
-    (view,) = book.view([], {})
+    assert stages(book, status(WorkerState.UNLOADED)) == []
+    book.order_load(LoadWorker("m/0", b"{}", {"cpu": 5}), "m")
+    (view,) = book.view([status(WorkerState.UNLOADED)], {})
     assert (view.stage, view.memory, view.model) == (Stage.LOADING, {"cpu": 5}, "m")
     assert stages(book, status(WorkerState.UNLOADED)) == [Stage.LOADING]
     assert stages(book, status(WorkerState.LOADING, cpu=5)) == [Stage.LOADING]
     assert stages(book, status(WorkerState.READY, cpu=5)) == [Stage.READY]
     book.closed_for["m/0"] = "other"
     assert stages(book, status(WorkerState.READY, cpu=5)) == [Stage.CLOSED]
-    book.order_unload("m/0")
+    book.order_unload(UnloadWorker("m/0", 0.0, "a test"))
     assert stages(book, status(WorkerState.READY, cpu=5)) == [Stage.LEAVING]
     assert stages(book, status(WorkerState.EXITED, cpu=5)) == [Stage.LEAVING]
     assert stages(book, status(WorkerState.UNLOADED)) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from router.jobs.residency import retries as module
-from router.jobs.residency.retries import FIRST_WAIT_S, MAX_WAIT_S, Retries
+from router.jobs.residency.retries import FIRST_WAIT_S, HEALTHY_S, MAX_WAIT_S, Retries
 from shared.wire.supervision import WorkerState, WorkerStatus
 
 
@@ -47,8 +47,31 @@ def test_a_failure_counts_once_however_often_it_is_seen_and_a_load_that_succeeds
     assert retries.wait_s("m") == FIRST_WAIT_S
     retries.note(status(2, WorkerState.READY))
     assert retries.wait_s("m") == 0
+
+
+@pytest.mark.parametrize(("ready_s", "factor"), [(HEALTHY_S - 1, 2), (HEALTHY_S, 1)])
+def test_only_a_worker_that_lasts_ends_the_doubling(clock: Clock, ready_s: float, factor: int) -> None:
+    retries = Retries()
+    retries.note(status(1, WorkerState.FAILED))
+    retries.note(status(2, WorkerState.READY))
+    clock.now_s += ready_s
+    retries.note(status(2, WorkerState.READY))
     retries.note(status(3, WorkerState.FAILED))
-    assert retries.wait_s("m") == FIRST_WAIT_S
+    assert retries.wait_s("m") == factor * FIRST_WAIT_S
+
+
+def test_a_worker_that_was_ready_before_does_not_end_the_wait_of_another(clock: Clock) -> None:
+    retries = Retries()
+    other = WorkerStatus("m/1", "m", "m/1.1", WorkerState.READY, 0, "")
+    retries.note(other)
+    clock.now_s += 2 * HEALTHY_S
+    waits = []
+    for run in range(3):
+        retries.note(status(run, WorkerState.FAILED))
+        retries.note(other)
+        waits.append(retries.wait_s("m"))
+        clock.now_s += MAX_WAIT_S
+    assert waits == [FIRST_WAIT_S, 2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S]
 
 
 def test_too_little_memory_is_told_once_for_each_death(clock: Clock) -> None:
