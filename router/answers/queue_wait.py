@@ -53,6 +53,34 @@ async def first_batch(submitted: SubmittedRequest) -> asyncio.Task[Batch | None]
     return taking
 
 
+class WaitReport:
+    """Tells what a request waits for, in the words of its stream's format."""
+
+    def __init__(self, submitted: SubmittedRequest, stream_format: StreamFormat) -> None:
+        self._submitted = submitted
+        self._format = stream_format
+        self._reported = ""
+        self._looks = 0
+
+    def news(self) -> str:
+        """What has changed since the last look, and now and then what has not; empty if there is nothing to tell."""
+        told = self._told()
+        self._looks += 1
+        if not told or (told == self._reported and self._looks < KEEP_ALIVE_INTERVALS):
+            return ""
+        self._reported, self._looks = told, 0
+        return told
+
+    def _told(self) -> str:
+        """What the request waits for; empty if it does not wait, or its format cannot tell."""
+        position = self._submitted.position()
+        share = self._submitted.loading() if position else None
+        if share is not None:
+            name, percent = escaped(self._submitted.model), math.floor(share * 100)
+            return self._format.loading.replace("{percent}", str(percent)).replace("{model}", name)
+        return self._format.position.replace("{position}", str(position)) if position else ""
+
+
 class QueuedStream(Response):
     """An ASGI response that sends the request's position in the queue until its first batch.
 
@@ -89,24 +117,13 @@ class QueuedStream(Response):
         await self._make(first)(scope, receive, _without_start(send))
 
     async def _report_until_first(self, send: Send) -> Batch | None:
-        reported, intervals = "", 0
+        report = WaitReport(self._submitted, self._format)
         while not self._taking.done():
-            told = self._wait_told()
-            intervals += 1
-            if told and (told != reported or intervals >= KEEP_ALIVE_INTERVALS):
+            told = report.news()
+            if told:
                 await send({"type": "http.response.body", "body": told.encode(), "more_body": True})
-                reported, intervals = told, 0
             await asyncio.wait({self._taking}, timeout=REPORT_INTERVAL_S)
         return self._taking.result()
-
-    def _wait_told(self) -> str:
-        """What the request waits for; empty if it does not wait, or its format cannot tell."""
-        position = self._submitted.position()
-        share = self._submitted.loading() if position else None
-        if share is not None:
-            name, percent = escaped(self._submitted.model), math.floor(share * 100)
-            return self._format.loading.replace("{percent}", str(percent)).replace("{model}", name)
-        return self._format.position.replace("{position}", str(position)) if position else ""
 
     def _give_up(self) -> None:
         self._taking.cancel()

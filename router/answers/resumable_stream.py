@@ -9,9 +9,11 @@ from collections.abc import Callable
 
 from starlette.types import Receive, Scope, Send
 
+from router.answers import queue_wait
 from router.answers.event_log import EventLog
 from router.answers.event_stream import ChunkWriter, EventResponse, TellsReaders, write_events
 from router.answers.submission import SubmittedRequest
+from router.http.disconnect import ClientGone
 from router.http.request_record import HEAD_ONLY
 from router.schemas.errors import ApiError
 
@@ -147,7 +149,25 @@ class ResumableResponse(EventResponse):
         await super().__call__(scope, receive, send)
 
     async def send_events(self) -> bytes:
-        """Send the log's events until the stream ends or another reader takes over."""
+        """Send the log's events until the stream ends or another reader takes over; before, what it waits for."""
+        telling = asyncio.ensure_future(self._tell_wait()) if self._stream.submitted.position() else None
+        try:
+            return await self._send_log()
+        finally:
+            if telling is not None:
+                telling.cancel()
+
+    async def _tell_wait(self) -> None:
+        report = queue_wait.WaitReport(self._stream.submitted, self._stream.chunks.stream_format)
+        await asyncio.sleep(queue_wait.START_DELAY_S)
+        with contextlib.suppress(ClientGone):
+            while self._stream.submitted.position() and not self._stream.log.ended:
+                told = report.news()
+                if told:
+                    await self.put(told.encode())
+                await asyncio.sleep(queue_wait.REPORT_INTERVAL_S)
+
+    async def _send_log(self) -> bytes:
         events, position = self._stream.log, self._after
         while self._stream.reader is self:
             try:

@@ -59,7 +59,9 @@ async def until(condition: Any) -> None:
             await asyncio.sleep(0.005)
 
 
-async def sent_by(broker: FakeBroker, body: dict[str, Any]) -> tuple[list[Message], asyncio.Task[None], Any]:
+async def sent_by(
+    broker: FakeBroker, body: dict[str, Any], *headers: tuple[bytes, bytes]
+) -> tuple[list[Message], asyncio.Task[None], Any]:
     """A request's ASGI messages as they are sent, its task, and the event that its client goes away."""
     messages: list[Message] = []
     gone = asyncio.Event()
@@ -84,7 +86,7 @@ async def sent_by(broker: FakeBroker, body: dict[str, Any]) -> tuple[list[Messag
         "path": "/v1/completions",
         "raw_path": b"/v1/completions",
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json"), (b"host", b"nexa")],
+        "headers": [(b"content-type", b"application/json"), (b"host", b"nexa"), *headers],
         "client": ("127.0.0.1", 1),
         "server": ("nexa", 80),
     }
@@ -134,6 +136,25 @@ def test_while_its_model_loads_a_waiting_stream_is_told_how_far_that_is() -> Non
             ": loading smol 40 %",
             ": queued at position 3",
         ]
+
+    asyncio.run(test())
+
+
+def test_a_resumable_stream_is_told_the_same_and_its_events_keep_their_ids() -> None:
+    async def test() -> None:
+        broker = QueueingBroker()
+        broker.loaded = 0.25
+        messages, task, _ = await sent_by(broker, STREAM, (b"x-resumable", b"true"))
+        await until(lambda: ": loading smol 25 %\n" in texts(messages))
+        broker.loaded = None
+        await until(lambda: ": queued at position 3\n" in texts(messages))
+        broker.place = 0
+        broker.play(words("Once"))
+        await task
+        told, _, rest = texts(messages).partition("id: 1\n")
+        assert told == ": loading smol 25 %\n: queued at position 3\n"
+        assert ":" not in {line[:1] for line in rest.splitlines()}
+        assert rest.endswith("data: [DONE]\n\n")
 
     asyncio.run(test())
 

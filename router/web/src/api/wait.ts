@@ -16,7 +16,7 @@ export function servedAs(name: string): ServedModel | undefined {
 
 /**
  * What a request to a model waits for; null where the model is loaded, or nothing is known of it.
- * The streams of this page can be resumed, and those tell nothing before their first event: the server's state does.
+ * Streams tell it in comments, but a page has none while it waits for a connection: the server's state does.
  */
 export function modelWait(name: string): ModelWait | null {
   const found = servedAs(name);
