@@ -16,9 +16,10 @@ from router.api.dependencies import BrokerDep, RecordDep
 from router.api.embeddings.embeddings import written
 from router.api.ollama.asked import ModelsDep, asked_model, context_of
 from router.api.ollama.errors import OLLAMA_ERRORS
-from router.api.ollama.keeping import keep
+from router.api.ollama.keeping import keep, wait_loaded
 from router.api.ollama.lines import embedding_ending
 from router.http.bodies.byte_budget import share_of
+from router.http.disconnect import run_unless_disconnected
 from router.http.json_body import UntypedJsonRoute
 from router.http.json_text import json_text
 from router.http.request_record import RequestRecord
@@ -72,6 +73,9 @@ async def _answer(
     job, share = body.to_job(), share_of(request.scope)
     keep(broker, model, body.keep_alive, only_loads=job is None)
     if job is None:
+        if body.keep_alive != 0:
+            timeout_s = body.timeout_s(broker.settings.default_timeout_s, broker.settings.max_timeout_s)
+            await run_unless_disconnected(request.receive, wait_loaded(broker, model, timeout_s))
         return Response(write([], {}), headers=header_of(body.notes), media_type="application/json")
     submission = SubmittedRequest(broker, record, model.name, [job], scheduling=body, notes=body.notes)
     async with submission as submitted:

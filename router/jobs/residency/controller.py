@@ -110,6 +110,12 @@ class ResidencyController:
             self._retries.forget(model)
             self._wishes.load(model)
 
+    def comes(self, model: str) -> bool:
+        """Whether a model is loaded, or loads, or will by an order."""
+        places = self._places.view(self._workers.roster(), self._by_name())
+        is_here = any(place.model == model and place.stage is not Stage.LEAVING for place in places)
+        return is_here or self._wishes.waiting_s(model) is not None
+
     def keep(self, model: str, idle_s: float) -> None:
         """Unload a model once it has been idle for this long; if negative, never. It holds until that, or the next."""
         self._wishes.keep(model, idle_s)

@@ -60,8 +60,8 @@ def test_an_operator_loads_a_model_and_sees_what_is_loaded(server: RunningServer
 def test_ollamas_keep_alive_loads_and_unloads(server: RunningServer) -> None:
     assert server.client.get("/api/ps").json() == {"models": []}
     assert server.client.get("/api/tags").json()["models"][0]["name"] == "smollm2:latest"
-    server.post("/api/generate", {"model": "smollm2", "keep_alive": "1h"})
-    wait_until(lambda: state(server) == "ready", "the model is loaded")
+    assert server.post("/api/generate", {"model": "smollm2", "keep_alive": "1h"})["done_reason"] == "load"
+    assert state(server) == "ready"
     (row,) = server.client.get("/api/ps").json()["models"]
     assert row["expires_at"] < "2999"
     server.post("/api/generate", {"model": "smollm2", "keep_alive": -1})

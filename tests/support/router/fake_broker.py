@@ -83,13 +83,14 @@ class FakeControl(WorkerControl):
 
 
 class FakeResidency(ResidencyController):
-    """Takes every order, and records it. ``needs`` are what is known of models."""
+    """Takes every order, and records it. ``needs`` are what is known of models; they come if ``coming``."""
 
     def __init__(self) -> None:
         self.orders: list[tuple[str, str]] = []
         self.needs: dict[str, ModelNeeds] = {}
         self.record = ResidencyRecord()
         self.failures: dict[str, str] = {}
+        self.coming = True
 
     def load(self, model: str) -> None:
         self.orders.append(("load", model))
@@ -97,6 +98,9 @@ class FakeResidency(ResidencyController):
     def unload(self, model: str) -> list[str]:
         self.orders.append(("unload", model))
         return [f"{model}/0"]
+
+    def comes(self, model: str) -> bool:
+        return self.coming
 
     def keep(self, model: str, idle_s: float) -> None:
         self.orders.append((f"keep {idle_s:g} s", model))
@@ -141,6 +145,7 @@ class FakeBroker(Broker):
     residency: FakeResidency = field(default_factory=FakeResidency)
     unfit: dict[str, str] = field(default_factory=dict)
     budgets: Sequence[DeviceBudget] = ()
+    rows: tuple[WorkerRow, ...] = (ROW,)
     settled: bool = True
     running: bool = False
     app: FastAPI | None = None
@@ -205,7 +210,7 @@ class FakeBroker(Broker):
         return self.unfit.get(model)
 
     def workers(self) -> list[WorkerRow]:
-        return [ROW]
+        return list(self.rows)
 
     def queue_lengths(self) -> dict[str, int]:
         return {"smol": sum(share.waiting for share in self.shares)}

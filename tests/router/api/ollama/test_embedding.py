@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from shared.wire.payloads import Failed
 from tests.support.clients.ollama_lines import without_times
 from tests.support.requests.embeddings import script_of
 from tests.support.router.client import ask, post
-from tests.support.router.fake_broker import MODEL, FakeBroker
+from tests.support.router.fake_broker import MODEL, ROW, FakeBroker
 
 BERT = ModelSettings(name="bert", kinds=(JobKind.EMBEDDING,), engine="echo", path="")
 
@@ -21,7 +22,7 @@ BERT = ModelSettings(name="bert", kinds=(JobKind.EMBEDDING,), engine="echo", pat
 @pytest.fixture
 def broker() -> FakeBroker:
     settings = ServerSettings(models=(MODEL, BERT), run_folder="")
-    return FakeBroker(settings=settings, script=script_of)
+    return FakeBroker(settings=settings, script=script_of, rows=(replace(ROW, model="bert"),))
 
 
 def job_of(broker: FakeBroker, body: dict[str, Any], path: str = "/api/embed") -> EmbedJob:

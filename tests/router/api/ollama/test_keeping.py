@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+import router.api.ollama.keeping
 from router.api.ollama.listing import NEVER
+from router.jobs.workers.rows import WorkerRow
 from shared.settings import ServerSettings
 from tests.support.router.client import ask, post
-from tests.support.router.fake_broker import MODEL, FakeBroker
+from tests.support.router.fake_broker import MODEL, ROW, FakeBroker
+
+ON_DEMAND = MODEL.model_copy(update={"load": "demand"})
 
 
-def broker_on_demand(**changes: Any) -> FakeBroker:
-    model = MODEL.model_copy(update={"load": "demand", **changes})
-    return FakeBroker(settings=ServerSettings(models=(model,), run_folder=""))
+def broker_on_demand() -> FakeBroker:
+    return FakeBroker(settings=ServerSettings(models=(ON_DEMAND,), run_folder=""))
 
 
 @pytest.mark.parametrize(
@@ -32,6 +37,66 @@ def test_a_request_without_a_prompt_loads_or_unloads(keep_alive: Any, orders: li
     assert (answer.status_code, answer.json()["done_reason"]) == (200, "unload" if keep_alive == 0 else "load")
     assert broker.residency.orders == orders
     assert "x-nexa-warning" not in answer.headers
+
+
+class LoadingBroker(FakeBroker):
+    """Its model is ready after some looks, and then ``unfit`` may say that it is not."""
+
+    def __init__(self, looks: float) -> None:
+        super().__init__(settings=ServerSettings(models=(ON_DEMAND,), run_folder=""))
+        self.looks = looks
+        self.trouble: str | None = None
+
+    def workers(self) -> list[WorkerRow]:
+        self.looks -= 1
+        if self.looks < 3 and self.trouble:
+            self.unfit = {"smol": self.trouble}
+        return [replace(ROW, state="ready" if self.looks <= 0 and not self.trouble else "loading")]
+
+
+@pytest.fixture
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router.api.ollama.keeping, "LOOK_INTERVAL_S", 0.001)
+
+
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize(("path", "body"), [("generate", {}), ("chat", {"messages": []})])
+def test_a_request_that_loads_is_answered_when_the_model_is_loaded(path: str, body: dict[str, Any]) -> None:
+    broker = LoadingBroker(looks=5)
+    answer = post(broker, f"/api/{path}", {"model": "smol", **body})
+    assert (answer.status_code, answer.json()["done_reason"]) == (200, "load")
+    assert broker.looks <= 0
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_load_that_fails_is_told() -> None:
+    broker = LoadingBroker(looks=5)
+    broker.trouble = "its file is damaged"
+    answer = post(broker, "/api/generate", {"model": "smol"})
+    assert answer.status_code == 503
+    assert answer.json()["error"] == "model: no worker can serve 'smol': its file is damaged"
+    again = LoadingBroker(looks=5)
+    again.unfit = {"smol": "its load has just failed"}
+    assert post(again, "/api/generate", {"model": "smol"}).status_code == 503
+    assert again.residency.orders == []  # the pause after a failure holds
+
+
+@pytest.mark.usefixtures("_quick")
+def test_a_load_that_is_given_up_or_takes_too_long_is_told() -> None:
+    late = post(LoadingBroker(looks=math.inf), "/api/generate", {"model": "smol", "timeout": 0.05})
+    assert (late.status_code, late.json()["error"][:44]) == (504, "timeout: smol was still loading after 0.05 s")
+    given_up = LoadingBroker(looks=math.inf)
+    given_up.residency.coming = False
+    answer = post(given_up, "/api/generate", {"model": "smol"})
+    assert answer.status_code == 503
+    assert answer.json()["error"].endswith("it was unloaded before it was loaded")
+
+
+def test_an_order_to_unload_a_model_that_is_not_loaded_leaves_nothing_behind() -> None:
+    broker = broker_on_demand()
+    broker.residency.coming = False
+    assert post(broker, "/api/generate", {"model": "smol", "keep_alive": 0}).json()["done_reason"] == "unload"
+    assert broker.residency.orders == []
 
 
 def test_a_request_with_a_prompt_only_sets_the_time() -> None:
