@@ -7,3 +7,6 @@ CANNOT_LOAD = 3
 
 REPLACE = 4
 """The worker exited to stop a cancelled job; start another one at once."""
+
+OUT_OF_MEMORY = 5
+"""The model cannot be loaded, as there is too little memory; with more of it, it could."""

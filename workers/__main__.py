@@ -12,6 +12,7 @@ from pathlib import Path
 from shared import exit_codes
 from shared.logs.output import drain_output
 from shared.logs.setup import open_log
+from shared.memory.shortage import tells_of_shortage
 from shared.parent import die_with_parent, started_by_supervisor
 from shared.settings import ModelSettings, ServerSettings
 from shared.settings.run import MODEL_VARIABLE
@@ -41,7 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
         runtime.run()
     except EngineLoadError as error:
         log.error("%s cannot be loaded: %s", model.name, error)
-        return exit_codes.CANNOT_LOAD
+        lacks_memory = isinstance(error.__cause__, MemoryError) or tells_of_shortage(str(error))
+        return exit_codes.OUT_OF_MEMORY if lacks_memory else exit_codes.CANNOT_LOAD
+    except MemoryError as error:
+        log.error("%s cannot go on: not enough memory: %s", model.name, error)
+        return exit_codes.OUT_OF_MEMORY
     except WorkerMustEnd:
         # Native code is still computing in another thread: a normal exit would free the library while it runs.
         log.info("exiting to stop a cancelled request")

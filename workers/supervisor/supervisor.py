@@ -24,7 +24,7 @@ from workers.supervisor.display import Display, WorkerLine, announcement, summar
 from workers.supervisor.listener import url_of
 from workers.supervisor.orders import Orders
 from workers.supervisor.placing.placer import Placer
-from workers.supervisor.processes.exits import CANNOT_BE_LOADED
+from workers.supervisor.processes.exits import CANNOT_BE_LOADED, TOO_LITTLE_MEMORY
 from workers.supervisor.processes.process import Command, LineSink
 from workers.supervisor.reload import restart_on_change
 from workers.supervisor.replicas.fleet import Fleet
@@ -201,7 +201,7 @@ class Supervisor:
         at_start = self._fleet.at_start
         if at_start and not self._on_demand and {replica.state for replica in self.replicas} == {WorkerState.FAILED}:
             replica = at_start[0]
-            if replica.detail == CANNOT_BE_LOADED:
+            if replica.detail in (CANNOT_BE_LOADED, TOO_LITTLE_MEMORY):
                 self._fail(f"{replica.name}: {replica.detail}; its log line above says why", [])
             else:
                 self._fail(f"{replica.name}: {replica.detail}", replica.last_lines)

@@ -30,6 +30,7 @@ from router.jobs.residency.plan import (
 from router.jobs.residency.policy import decide
 from router.jobs.residency.record import ResidencyRecord
 from router.jobs.residency.retries import Retries
+from router.jobs.residency.victims import victim_of_shortage
 from router.jobs.residency.views import ModelViews
 from router.jobs.residency.wishes import Wishes
 from router.jobs.workers.link import RouterLink
@@ -188,11 +189,19 @@ class ResidencyController:
                 continue
             model = served.get(status.model)
             if self._retries.note(status) and model is not None:
+                self._leave_after_shortage(model, served)
                 self.known_needs.too_little(model)
             if status.state is WorkerState.FAILED and not (model and self._retries.wait_s(status.model)):
                 self._link.send_order(UnloadWorker(status.worker_name, 0.0, "another attempt may be made"))
             if status.state is WorkerState.DRAINED and model is None:
                 self._link.send_order(UnloadWorker(status.worker_name, 0.0, NOT_SERVED))
+
+    def _leave_after_shortage(self, model: ModelSettings, served: Mapping[str, ModelSettings]) -> None:
+        """Unload what is idle, before a model is loaded once more that has found too little memory."""
+        may_leave = {name for name, each in served.items() if each.load == "demand" and not each.pin} - {model.name}
+        victim = victim_of_shortage(self._seen_places(), may_leave, self.needs_of(model.name))
+        if victim is not None:
+            self._unload(victim, f"makes room for {model.name}, which found too little memory", UnloadCause.ROOM)
 
     def _learn(self, places: Sequence[PlaceView], served: Mapping[str, ModelSettings]) -> None:
         """Learn from the workers that are ready."""

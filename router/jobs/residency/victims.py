@@ -8,10 +8,11 @@ that is likely (a model that was last used ``t`` seconds ago is wanted again in 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
+from router.jobs.residency.needs import ModelNeeds
 from router.jobs.residency.plan import Memory, ModelView, PlaceView, Residency, ResidencyRules, Stage
 from router.jobs.residency.room import Room
 
@@ -201,3 +202,15 @@ def stay_s(model: ModelView, rules: ResidencyRules) -> float:
 
 def _frees(place: PlaceView, lacking: Mapping[str, int]) -> int:
     return sum(size for device, size in place.memory.items() if device in lacking)
+
+
+def victim_of_shortage(
+    places: Iterable[PlaceView], may_leave: Collection[str], needs: ModelNeeds | None
+) -> PlaceView | None:
+    """The place that makes room for another attempt: the longest idle one of a model that may leave.
+
+    One on the device that the load needs most goes before others. None if there is none without running jobs.
+    """
+    device = max(needs.choices[0][0].items(), key=lambda item: item[1])[0] if needs and needs.choices else ""
+    idle = [place for place in places if place.model in may_leave and place.stage is Stage.READY and not place.running]
+    return max(idle, key=lambda place: (place.memory.get(device, 0) > 0, place.idle_s, place.name), default=None)

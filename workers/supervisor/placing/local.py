@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Callable, Mapping
 
 from shared import exit_codes
@@ -14,7 +13,7 @@ from shared.wire.messages import Heartbeat
 from shared.wire.supervision import WorkerState
 from workers.supervisor.placing.needs import needs_of
 from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
-from workers.supervisor.processes.exits import MemoryFigures, explain_exit, is_hopeless
+from workers.supervisor.processes.exits import MemoryFigures, explain_exit, found_too_little_memory, is_hopeless
 from workers.supervisor.processes.process import ChildProcess, Command, LineSink
 
 
@@ -97,7 +96,7 @@ class LocalWorker:
             reason,
             hopeless=is_hopeless(code),
             replace=code == exit_codes.REPLACE,
-            out_of_memory=code == -signal.SIGKILL and not self._killed,
+            out_of_memory=found_too_little_memory(code, self.last_lines, self._killed),
         )
 
     async def end(self, timeout_s: float) -> bool:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
 
 from shared import exit_codes
+from shared.memory.shortage import tells_of_shortage
 
 NATIVE_CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE})
 
 CANNOT_BE_LOADED = "the model cannot be loaded"
 """Of a worker that has logged why."""
+
+TOO_LITTLE_MEMORY = "not enough memory for the model"
+"""The same, where that was the reason."""
 
 _GIB = 1024**3
 
@@ -53,12 +58,24 @@ def explain_exit(code: int, loading: bool, memory: MemoryFigures) -> str:
 
 def is_hopeless(code: int) -> bool:
     """Whether a first load that ended this way would do so again: the engine refused the model or crashed."""
-    return code == exit_codes.CANNOT_LOAD or -code in NATIVE_CRASHES or -code == signal.SIGILL
+    return (
+        code in (exit_codes.CANNOT_LOAD, exit_codes.OUT_OF_MEMORY) or -code in NATIVE_CRASHES or -code == signal.SIGILL
+    )
+
+
+def found_too_little_memory(code: int, last_lines: Sequence[str], killed: bool) -> bool:
+    """Whether a process probably ended for lack of memory. One that the supervisor has ``killed`` did not."""
+    if code == -signal.SIGKILL:
+        return not killed
+    crashed = -code in NATIVE_CRASHES and any(map(tells_of_shortage, last_lines))
+    return code == exit_codes.OUT_OF_MEMORY or crashed
 
 
 def _explain_code(code: int) -> str:
     if code == exit_codes.CANNOT_LOAD:
         return CANNOT_BE_LOADED
+    if code == exit_codes.OUT_OF_MEMORY:
+        return TOO_LITTLE_MEMORY
     if code == exit_codes.REPLACE:
         return "exited to stop a cancelled request"
     return f"exited with code {code}"

@@ -77,3 +77,16 @@ def test_a_worker_whose_planned_gpu_is_gone_cannot_be_placed() -> None:
     spec = WorkerSpec("m", "m/0", "m/0.1", settings, {"cpu": 1, "cuda:77": 1})
     with pytest.raises(PlacementError, match="cuda:77 is not there"):
         asyncio.run(LocalPlacer(command, {}, lambda name, line: None).place(spec))
+
+
+def test_a_worker_that_finds_too_little_memory_says_so_by_its_code_its_words_or_its_death() -> None:
+    code, _ = asyncio.run(exit_of(f"raise SystemExit({exit_codes.OUT_OF_MEMORY})"))
+    assert (code.out_of_memory, code.hopeless) == (True, True)
+    assert code.reason == "not enough memory for the model"
+    abort = f"import os; os.kill(os.getpid(), {int(signal.SIGABRT)})"
+    words, _ = asyncio.run(exit_of(f"print('what():  std::bad_alloc', flush=True); {abort}", beat(WorkerState.LOADING)))
+    assert words.out_of_memory
+    crash, _ = asyncio.run(exit_of(f"print('GGML_ASSERT failed', flush=True); {abort}", beat(WorkerState.LOADING)))
+    assert not crash.out_of_memory
+    killed, _ = asyncio.run(exit_of(f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"))
+    assert killed.out_of_memory
