@@ -53,6 +53,7 @@ from router.keys.usage_log import UsageLog
 from router.models.copies import FILE_NAME as FILE_OF_NAMES
 from router.models.copies import CopiedNames
 from router.models.held_pulls import HeldPulls
+from router.models.replaced import FileWatch
 from router.models.service import ModelService
 from router.models.watch import ModelWatch
 from router.storage.folder import file_in
@@ -185,6 +186,7 @@ class _Parts:
             self.batch_runner.run(),
             self.sampler.run(),
             self.watch.run(),
+            FileWatch(self.broker).run(),
         )
         try:
             yield

@@ -17,6 +17,9 @@ _BLOCK = re.compile(r"blk\.(\d{1,6})\.(.+)")
 _EXPERTS = re.compile(r"ffn_(?:gate|up|down|gate_up)_(?:ch)?exps")
 _FLOAT_BYTES = 4
 
+MAX_LAYERS = 2048
+"""More would only cost time: each is looked at many times while sizes are fitted."""
+
 
 @dataclass(frozen=True, slots=True)
 class LayerShape:
@@ -61,12 +64,18 @@ class Keys:
 
 
 def layers_of(tensors: Iterable[TensorInfo], keys: Keys) -> tuple[LayerShape, ...]:
-    """The layers that a model's tensors belong to, in their order."""
+    """The layers that a model's tensors belong to, in their order.
+
+    Raises:
+        ValueError: there are more of them than any model has.
+    """
     blocks: dict[int, dict[str, TensorInfo]] = {}
     for tensor in tensors:
         match = _BLOCK.fullmatch(tensor.name)
         if match is not None:
             blocks.setdefault(int(match[1]), {})[match[2]] = tensor
+    if len(blocks) > MAX_LAYERS:
+        raise ValueError(f"expected at most {MAX_LAYERS} layers, got {len(blocks)}")
     shared_from = len(blocks) - keys["attention.shared_kv_layers"]
     return tuple(_layer(index, blocks[index], keys, index < shared_from) for index in sorted(blocks))
 

@@ -69,6 +69,7 @@ def read_shape(path: str) -> TextShape:
 
     Raises:
         GGUFError: a part is damaged or truncated.
+        ValueError: it has more layers than any model.
         OSError: a part is missing or cannot be read.
     """
     first = Path(path)

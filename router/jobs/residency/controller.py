@@ -166,6 +166,10 @@ class ResidencyController:
         """What a worker of this model needs, once that is known."""
         return self.known_needs.last_of(model)
 
+    def estimate_again(self, model: str) -> None:
+        """Find out anew what a worker of this model needs: its files have changed."""
+        self._known.pop(model, None)
+
     async def close(self) -> None:
         """Stop asking."""
         await self.known_needs.close()

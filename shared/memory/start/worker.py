@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 from shared.memory.contexts import ContextSearch
 from shared.memory.estimate import Estimate, estimate, of_placed
+from shared.memory.files import files_stamp
 from shared.memory.fitting import CPU, FittedModel, holds, memory_on, shape_of_model
 from shared.memory.placement import Placed, context_of, generates, place_text
 from shared.memory.shape import TextShape
@@ -29,7 +31,7 @@ class StartWorker:
     @cached_property
     def shape(self) -> TextShape | None:
         """Its shape, if it is a text model that can be read."""
-        return shape_of_model(self.model) if self.is_fitted else None
+        return _shape_of(self.model, files_stamp(self.model)) if self.is_fitted else None
 
     @property
     def devices(self) -> tuple[str, ...]:
@@ -112,3 +114,9 @@ class StartWorker:
         assert self.shape is not None
         shares = [float(room.get(name, 0)) for name in group] if room else []
         return place_text(self.shape, model, len(group), shares)
+
+
+@functools.lru_cache(maxsize=64)
+def _shape_of(model: ModelSettings, _stamp: tuple[int, ...]) -> TextShape | None:
+    """The shape of a model's files as they are now; all workers of a model share it."""
+    return shape_of_model(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,12 @@ from shared.gguf.header import GGUFHeader
 from shared.gguf.tensors import TensorInfo
 from shared.kinds import JobKind
 from shared.memory.estimate import estimate
+from shared.memory.fitting import DoesNotFit
+from shared.memory.measured import MeasuredMemory
 from shared.memory.placement import place_text
 from shared.memory.shape import shape_of
+from shared.memory.start.plan import StartDevice, plan_start
+from shared.memory.start.worker import StartWorker
 from shared.settings import ModelSettings
 from tests.support.models.gguf_builder import build_gguf
 
@@ -93,3 +98,26 @@ def test_no_header_raises(keys: dict[str, int | str | float | bool], found: list
     placed = place_text(shape_of([header]), model, gpus)
     assert placed.host_bytes > 0
     assert len(placed.device_bytes) == gpus
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.dictionaries(st.sampled_from(KEYS), scalars), st.lists(tensors, max_size=20), st.sampled_from([0, -1, 4096]))
+def test_no_header_stops_the_start_with_another_error(
+    keys: dict[str, int | str | float | bool], found: list[TensorInfo], context_tokens: int
+) -> None:
+    metadata = {f"llama.{name}": value for name, value in keys.items()}
+    shape = shape_of([GGUFHeader(Path("m.gguf"), 3, "little", "llama", metadata, {}, tuple(found), 0, 0)])
+    model = settings_of("llama", Path("m.gguf"), context_tokens=context_tokens)
+    devices = [StartDevice(name, 10**10, 10**10, 2 * 10**10) for name in ("cpu", "cuda:0")]
+    for gpus in ((), ("cuda:0",)):
+        worker = StartWorker("m/0", model, gpus)
+        worker.__dict__["shape"] = shape  # as if it were read
+        with contextlib.suppress(DoesNotFit):
+            plan = plan_start([worker], devices, MeasuredMemory())
+            assert plan.places["m/0"].model.context_tokens < 1 << 24
+
+
+def test_a_header_with_more_layers_than_any_model_is_refused() -> None:
+    found = tuple(TensorInfo(f"blk.{layer}.attn_k.weight", (8, 8), 0, 0) for layer in range(3000))
+    with pytest.raises(ValueError, match="expected at most 2048 layers, got 3000"):
+        shape_of([GGUFHeader(Path("m.gguf"), 3, "little", "llama", {}, {}, found, 0, 0)])
