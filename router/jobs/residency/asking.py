@@ -59,6 +59,10 @@ class KnownNeeds:
         self._source.too_little(model)
         self._known.pop(model.name, None)
 
+    def forget(self, model: str) -> None:
+        """Find out anew what a model needs."""
+        self._known.pop(model, None)
+
     def keep_only(self, models: set[str]) -> None:
         """Forget all other models."""
         for model in self._known.keys() - models:

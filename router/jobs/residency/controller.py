@@ -168,7 +168,7 @@ class ResidencyController:
 
     def estimate_again(self, model: str) -> None:
         """Find out anew what a worker of this model needs: its files have changed."""
-        self._known.pop(model, None)
+        self.known_needs.forget(model)
 
     async def close(self) -> None:
         """Stop asking."""
