@@ -211,3 +211,32 @@ def test_a_worker_is_expected_while_its_process_starts(state: WorkerState, worke
     table.read_roster(Roster([status("smol-0", state, worker_id)]))
     assert table.expects("smol") == expected
     assert not table.expects("other")
+
+
+def test_workers_of_closed_places_get_no_jobs_and_neither_do_those_that_come_there_later() -> None:
+    table = WorkerTable()
+    first, _ = table.update(beat("1", "smol/0"))
+    assert table.close_places({"smol/0", "smol/1"}) == []
+    later, _ = table.update(beat("2", "smol/1"))
+    assert (first.closed, later.closed) == (True, True)
+    assert table.close_places({"smol/1"}) == [first]
+    assert (first.closed, later.closed) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("states", "hopeless"),
+    [
+        ([WorkerState.FAILED], True),
+        ([WorkerState.FAILED, WorkerState.UNLOADED], True),
+        ([WorkerState.DRAINED, WorkerState.UNLOADED], False),  # another may be loaded
+        ([WorkerState.FAILED, WorkerState.LOADING], False),
+        ([WorkerState.UNLOADED], False),
+    ],
+    ids=lambda given: "-".join(given) if isinstance(given, list) else str(given),
+)
+def test_a_model_whose_places_are_empty_is_hopeless_only_while_its_last_load_has_failed(
+    states: list[WorkerState], hopeless: bool
+) -> None:
+    table = WorkerTable()
+    table.read_roster(Roster([status(f"smol/{number}", state, detail="why") for number, state in enumerate(states)]))
+    assert table.hopeless("smol") == ("why" if hopeless else None)
