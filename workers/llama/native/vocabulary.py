@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import partial
 
 import llama_cpp
 from llguidance import LLTokenizer
@@ -32,7 +33,10 @@ class LlamaVocabulary:
         self.infill = None if min(begin, middle, end) < 0 else (begin, middle, end)
         self._pieces: dict[tuple[int, bool], bytes] = {}
         self.bos_text, self.eos_text = self._special_text(self.bos), self._special_text(self.eos)
-        self._max_piece_bytes = max(len(self.piece(token, special=True)) for token in range(self.size))
+        length = partial(llama_cpp.llama_token_to_piece, vocab)
+        # Without room for a piece, the answer is its length, negated.
+        self._max_piece_bytes: int = max(abs(length(token, None, 0, 0, True)) for token in range(self.size))
+        self._special_texts: SpecialTexts | None = None
 
     def tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of ``text``.
@@ -90,14 +94,16 @@ class LlamaVocabulary:
 
     def special_texts(self) -> SpecialTexts:
         """The texts of control and of user-defined tokens."""
-        control, user_defined = set(), set()
-        for token in range(self.size):
-            attributes = self.attributes(token)
-            if attributes & (llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN):
-                control.add(self._special_text(token))
-            elif attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:
-                user_defined.add(self._special_text(token))
-        return SpecialTexts(frozenset(control), frozenset(user_defined))
+        if self._special_texts is None:
+            control, user_defined = set(), set()
+            for token in range(self.size):
+                attributes = llama_cpp.llama_vocab_get_attr(self._vocab, token)
+                if attributes & (llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN):
+                    control.add(self._special_text(token))
+                elif attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:
+                    user_defined.add(self._special_text(token))
+            self._special_texts = SpecialTexts(frozenset(control), frozenset(user_defined))
+        return self._special_texts
 
     def end_texts(self) -> tuple[str, ...]:
         """The texts of the tokens that end an answer."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from llguidance import LLMatcher
+from llguidance import LLMatcher, LLTokenizer
 
 from shared.wire.jobs import Constraint, ConstraintKind
 from shared.wire.payloads import JobError
@@ -34,12 +35,35 @@ JSON_STYLE: Any = {"whitespace_flexible": False, "item_separator": ", ", "key_se
 
 
 class GrammarCompiler:
-    """Compiles constraints for one vocabulary. It keeps no state, so threads may share it."""
+    """Compiles constraints for one vocabulary. Threads may share it.
+
+    What it needs of the vocabulary is made for the first constraint, or by :meth:`prepare`: for a large vocabulary that
+    takes some seconds, and most requests have no constraint.
+    """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self._vocabulary = vocabulary
-        self._tokenizer = vocabulary.grammar_tokenizer()
-        self._closing_search = ClosingSearch(self._tokenizer)
+        self._making = threading.Lock()
+        self._made: tuple[LLTokenizer, ClosingSearch] | None = None
+
+    def prepare(self) -> None:
+        """Make what it needs of the vocabulary, unless that is made."""
+        self._prepared()
+
+    def _prepared(self) -> tuple[LLTokenizer, ClosingSearch]:
+        with self._making:
+            if self._made is None:
+                tokenizer = self._vocabulary.grammar_tokenizer()
+                self._made = tokenizer, ClosingSearch(tokenizer)
+            return self._made
+
+    @property
+    def _tokenizer(self) -> LLTokenizer:
+        return self._prepared()[0]
+
+    @property
+    def _closing_search(self) -> ClosingSearch:
+        return self._prepared()[1]
 
     def compile(self, constraint: Constraint) -> TokenConstraint:
         """A constraint of a request.

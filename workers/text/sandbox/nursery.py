@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from shared.parent import PARENT_PID_VARIABLE
 from workers.text.sandbox.child import serve
-from workers.text.sandbox.messages import Ended, framed
+from workers.text.sandbox.messages import Ended, Ready, framed, send
 from workers.text.sandbox.nursery_commands import COMMAND, CommandCode
 from workers.text.sandbox.workbench import Workbench
 
@@ -56,8 +56,20 @@ class Nursery:
         code, number = COMMAND.unpack(data)
         if code == CommandCode.FORK:
             self._fork(number, socket.socket(fileno=descriptors[0]))
+        elif code == CommandCode.PREPARE_GRAMMARS:
+            return self._prepare_grammars()
         elif number in self._pids:
             os.kill(self._pids[number], signal.SIGKILL)
+        return True
+
+    def _prepare_grammars(self) -> bool:
+        self._workbench.prepare_grammars()
+        gc.collect()
+        gc.freeze()
+        try:
+            send(self._control, Ready())
+        except OSError:  # the worker has gone
+            return False
         return True
 
     def _fork(self, number: int, connection: socket.socket) -> None:

@@ -34,6 +34,7 @@ from workers.text.sandbox.messages import (
     receive,
     send,
 )
+from workers.text.sandbox.nursery_commands import COMMAND, CommandCode
 from workers.text.sandbox.process import ProcessLost, SandboxProcess
 
 MAX_IDLE = 4
@@ -89,6 +90,8 @@ class Sandbox:
     def __init__(self, model_path: str, vocabulary: str) -> None:
         self._setup = Setup(model_path, vocabulary)
         self._lock = threading.Lock()
+        self._preparing_grammars = threading.Lock()
+        self._with_grammars: socket.socket | None = None
         self._idle: list[SandboxProcess] = []
         self._numbers = 0
         self._start()
@@ -168,6 +171,8 @@ class Sandbox:
 
     def _try(self, task: Task, attempt: PreparationAttempt) -> Reply:
         call = Call(task, attempt.limits.cpu_s, attempt.limits.memory_bytes, attempt.in_background)
+        if isinstance(task, Compile):
+            self._prepare_grammars()
         is_reusable = not isinstance(task, Compile) and not attempt.in_background
         child = self._take(is_reusable)
         try:
@@ -178,6 +183,20 @@ class Sandbox:
             raise
         self._put_back(child, is_reusable, reply)
         return reply
+
+    def _prepare_grammars(self) -> None:
+        """Have the nursery make what all grammars need, which counts towards no task's limits.
+
+        If the nursery ends meanwhile, another one replaces it when the task's process is to be made.
+        """
+        with self._preparing_grammars:
+            control = self._control
+            if self._with_grammars is control:
+                return
+            with suppress(OSError):
+                control.send(COMMAND.pack(CommandCode.PREPARE_GRAMMARS, 0))
+                if receive(control, READIES) is not None:
+                    self._with_grammars = control
 
     def _take(self, is_reusable: bool) -> SandboxProcess:
         with self._lock:
@@ -213,6 +232,9 @@ class Sandbox:
             self._start()
             self._control.settimeout(RESTART_S)
             self._await_ready()
+            self._control.send(COMMAND.pack(CommandCode.PREPARE_GRAMMARS, 0))  # which tasks may be waiting for
+            self._await_ready()
+            self._with_grammars = self._control
             self._control.settimeout(None)
             return SandboxProcess(self._numbers, self._process, self._control)
         except (OSError, EngineLoadError):

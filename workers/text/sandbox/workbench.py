@@ -36,8 +36,13 @@ class Workbench:
     def __init__(self, vocabulary: Vocabulary, compiler: GrammarCompiler) -> None:
         self._vocabulary = vocabulary
         self._special_texts = vocabulary.special_texts()
+        self._compiler = compiler
         self._grammars = AnswerGrammars(vocabulary, compiler)
         self._chats: dict[str, ModelChat] = {}
+
+    def prepare_grammars(self) -> None:
+        """Make what all grammars need of the vocabulary, which takes some seconds if it is large."""
+        self._compiler.prepare()
 
     def do(self, task: Task) -> Learned | Rendered | Compiled | TaskRefused:
         """Do a task.

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.workers.sandbox_tasks import LIMITS, LITTLE_TIME, busy_children, chat, nursery_of
+from tests.support.workers.sandbox_tasks import CALL, LIMITS, LITTLE_TIME, busy_children, chat, nursery_of
 from workers.engine import EngineLoadError
 from workers.llama.engine import VOCABULARY
 from workers.text.sandbox.attempt import Cancelled, Limits, PreparationAttempt
@@ -30,6 +30,16 @@ def niceness_of_threads(nursery: psutil.Process) -> set[int]:
 
 def test_a_chat_is_rendered(sandbox: Sandbox) -> None:
     assert sandbox.render(chat(), PreparationAttempt(LIMITS)).pieces == ["hi"]
+
+
+def test_what_grammars_need_is_made_for_the_first_grammar_not_for_chats(model_path: Path) -> None:
+    own_sandbox = Sandbox(str(model_path), VOCABULARY)
+    own_sandbox.open()
+    own_sandbox.render(chat(), PreparationAttempt(LIMITS))
+    assert own_sandbox._with_grammars is None
+    assert own_sandbox.compile(CALL, PreparationAttempt(LIMITS)).closing
+    assert own_sandbox._with_grammars is own_sandbox._control
+    own_sandbox.close()
 
 
 @pytest.mark.parametrize(
