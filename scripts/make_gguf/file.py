@@ -15,22 +15,34 @@ from numpy.typing import NDArray
 
 from scripts.make_gguf.vocabulary import BOOL, FLOAT32, UINT32, string_value
 
-F32, F16 = 0, 1
+F32, F16, Q4_0 = 0, 1, 2
 """Numbers of ggml's tensor types."""
+
+Q4_0_WEIGHTS, Q4_0_BYTES = 32, 18
+"""Of a block: a scale of two bytes, and four bits for each weight."""
 
 _ALIGNMENT_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
 class GGUFTensor:
-    """A tensor by its name in GGUF; numpy's order of dimensions, slowest first."""
+    """A tensor by its name in GGUF; numpy's order of dimensions, slowest first. Bytes are blocks of Q4_0."""
 
     name: str
-    values: NDArray[np.float16] | NDArray[np.float32]
+    values: NDArray[np.float16] | NDArray[np.float32] | NDArray[np.uint8]
 
     @property
     def ggml_type(self) -> int:
+        if self.values.dtype == np.uint8:
+            return Q4_0
         return F16 if self.values.dtype == np.float16 else F32
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """The numbers of weights, slowest dimension first."""
+        if self.values.dtype == np.uint8:
+            return *self.values.shape[:-1], self.values.shape[-1] // Q4_0_BYTES * Q4_0_WEIGHTS
+        return self.values.shape
 
 
 def write_entries(path: Path, entries: Mapping[str, bytes], tensors: Sequence[GGUFTensor]) -> None:
@@ -61,7 +73,7 @@ def _write(file: BinaryIO, entries: Mapping[str, bytes], tensors: Sequence[GGUFT
         file.write(_string(key) + value)
     offset = 0
     for tensor in tensors:
-        dims = tensor.values.shape[::-1]
+        dims = tensor.dimensions[::-1]
         file.write(_string(tensor.name) + struct.pack(f"<I{len(dims)}Q", len(dims), *dims))
         file.write(struct.pack("<IQ", tensor.ggml_type, offset))
         offset += tensor.values.nbytes + -tensor.values.nbytes % _ALIGNMENT_BYTES

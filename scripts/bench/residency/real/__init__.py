@@ -1,0 +1,1 @@
+"""Users of models that exclude each other, on real servers: this one and llama-server's router mode."""
