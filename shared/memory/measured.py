@@ -132,11 +132,17 @@ class MeasuredMemory:
             entry = self._entries.get(_key(place))
         return entry.load_s if entry is not None and entry.load_s > 0 else None
 
-    def _save(self) -> None:
+    def _drop_oldest(self) -> None:
         while len(self._entries) > MAX_MODELS:
             del self._entries[next(iter(self._entries))]
+
+    def _save(self) -> None:
+        self._drop_oldest()
         if self._path is None:
             return
+        others = {key: entry for key, entry in _read(self._path).items() if key not in self._entries}
+        self._entries = {**others, **self._entries}  # what another server has learnt meanwhile is not lost
+        self._drop_oldest()
         try:
             _write(self._path, msgspec.json.encode(self._entries))
         except OSError as error:

@@ -114,3 +114,23 @@ def test_no_damage_of_the_file_is_an_error(tmp_path: Path) -> None:
     for content in (b"", b"\xff", b"[1", b"[" * 100_000, b"[]"):
         file.write_bytes(content)
         assert MeasuredMemory(file).best(place()) == {"cpu": 500 * MB}
+
+
+def test_two_servers_keep_what_either_has_learnt(tmp_path: Path) -> None:
+    file = tmp_path / "memory.json"
+    one, other = MeasuredMemory(file), MeasuredMemory(file)
+    one.learn(place(slots=1), {"cpu": 600 * MB}, 1.0)
+    other.learn(place(slots=2), {"cpu": 700 * MB}, 1.0)
+    both = MeasuredMemory(file)
+    assert both.load_s(place(slots=1)) == both.load_s(place(slots=2)) == 1.0
+
+
+def test_a_replaced_adapter_is_measured_anew(tmp_path: Path) -> None:
+    file = tmp_path / "style.gguf"
+    file.write_bytes(b"1")
+    memory = MeasuredMemory()
+    adapted = place(adapters=(f"style={file}:1",))
+    memory.learn(adapted, {"cpu": 600 * MB}, 1.0)
+    assert memory.load_s(adapted) == 1.0
+    file.write_bytes(b"22")
+    assert memory.load_s(adapted) is None
