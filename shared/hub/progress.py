@@ -19,6 +19,7 @@ from rich.progress import (
 
 from shared.engines.files import HubFile
 from shared.hub.client import PullProgress
+from shared.hub.sizes import rounded_bytes
 
 LINE_INTERVAL_S = 5.0
 
@@ -108,13 +109,3 @@ def progress_for(stream: TextIO | None = None) -> PullProgress:
     """Bars if ``stream``, by default stderr, is a terminal, else lines."""
     stream = stream or sys.stderr
     return BarProgress(stream) if stream.isatty() else LineProgress(stream)
-
-
-def rounded_bytes(size_bytes: int) -> str:
-    """A rounded size in decimal units, as disks and hubs count: ``98.4 MB``."""
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.2f} GB"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from shared.hub.progress import rounded_bytes
+from shared.hub.sizes import rounded_bytes
 from shared.memory.estimate import Estimate
 from shared.settings import ModelSettings
 

@@ -14,7 +14,7 @@ import psutil
 from router.cli.data_folder import data_path
 from router.cli.doctor.findings import Finding, note, problem
 from shared.devices import Gpu, GpuSource, Nvml, usable_cores
-from shared.hub.progress import rounded_bytes
+from shared.hub.sizes import rounded_bytes
 from shared.hub.store import default_root
 
 LITTLE_MEMORY_BYTES = 2 * 1024**3

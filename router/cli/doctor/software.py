@@ -14,7 +14,7 @@ from router.cli.doctor.findings import Finding, note, problem
 from router.cli.models.rows import rows_of_everywhere
 from shared.distribution import how_to_install, version
 from shared.engines.registry import ENGINES
-from shared.hub.progress import rounded_bytes
+from shared.hub.sizes import rounded_bytes
 from shared.hub.store import ModelStore
 from shared.interpreter import child_environment, module_command
 

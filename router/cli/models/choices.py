@@ -10,7 +10,7 @@ from router.cli.models.rows import ModelRow, list_rows
 from router.cli.tables import add_row, new_table, print_table
 from shared.devices import Nvml
 from shared.distribution import how_to_add
-from shared.hub.progress import rounded_bytes
+from shared.hub.sizes import rounded_bytes
 from shared.hub.store import ModelStore
 from shared.models.source import PackageSource, parse_source
 

@@ -15,7 +15,8 @@ from router.cli.tables import add_row, new_table, print_table, table_columns
 from shared.discovery.found import ModelPlace, Unservable
 from shared.errors import ModelError
 from shared.hub.client import Hub
-from shared.hub.progress import progress_for, rounded_bytes
+from shared.hub.progress import progress_for
+from shared.hub.sizes import rounded_bytes
 from shared.hub.store import ModelStore
 from shared.kinds import JobKind
 from shared.logs.escaping import escaped

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from router.cli.control import Row, add_server_options, server_of
 from router.cli.tables import add_row, new_table, print_table
-from shared.hub.progress import rounded_bytes
+from shared.hub.sizes import rounded_bytes
 
 _AWAY = ("unloaded", "failed")
 

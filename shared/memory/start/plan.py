@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shared.hub.progress import rounded_bytes
+from shared.hub.sizes import rounded_bytes
 from shared.memory.fitting import CPU, DoesNotFit, FittedModel, holds
 from shared.memory.measured import MeasuredMemory
 from shared.memory.placement import context_of

@@ -5,7 +5,8 @@ import io
 import pytest
 
 from shared.engines.files import HubFile
-from shared.hub.progress import BarProgress, LineProgress, progress_for, rounded_bytes
+from shared.hub.progress import BarProgress, LineProgress, progress_for
+from shared.hub.sizes import rounded_bytes
 
 
 def test_lines_are_printed_at_intervals() -> None:
