@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.recordings import JFK
+from tests.support.router.metrics import values
 from tests.support.running_server import RunningServer, running, wait_until
 
 BUDGET = ("--memory-budget", "520M", "--swap-patience-s", "2", "--nctx", "1024")
@@ -73,6 +77,29 @@ def test_a_model_leaves_for_another_and_all_requests_of_both_are_answered(server
     assert server.output().count("makes room for") >= 2
     assert sum(state == "ready" for state in states(server).values()) == 1
     assert "worker lost" not in server.output()
+
+
+def test_metrics_and_lists_tell_of_the_swaps(server: RunningServer) -> None:
+    seen = values(server.client.get("/metrics").text)
+    for model in ("smollm2", SPEECH):
+        assert seen[f'nexa_model_loads_total{{model="{model}"}}'] >= 1
+        assert seen[f'nexa_swap_wait_seconds_count{{model="{model}"}}'] >= 1
+        assert seen[f'nexa_swap_wait_seconds_sum{{model="{model}"}}'] > 0
+    assert sum(seen[f'nexa_model_unloads_total{{model="{model}",reason="room"}}'] for model in ("smollm2", SPEECH)) >= 2
+    assert seen['nexa_device_memory_budget_bytes{device="cpu"}'] == 520_000_000
+    assert (seen['nexa_models{state="ready"}'], seen['nexa_models{state="unloaded"}']) == (1, 1)
+
+    command = [sys.executable, "-m", "router.cli", "ps", "--json", "--url", server.url]
+    loaded, away = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    assert (loaded["state"], away["state"], away["unload_reason"]) == ("ready", "unloaded", "room")
+    assert loaded["devices"] == ["cpu"]
+    assert 0 < loaded["unloads_in_s"] <= 900
+    (row,) = [row for row in server.workers() if row["state"] == "ready"]
+    assert row["loaded_at"] == loaded["loaded_at"]
+    labels = f'device="cpu",model="{loaded["model"]}"'
+    assert seen[f"nexa_model_memory_planned_bytes{{{labels}}}"] == row["planned_memory_bytes"]["cpu"]
+    assert seen[f"nexa_model_memory_bytes{{{labels}}}"] > 0
+    assert row["measured_memory_bytes"]["cpu"] == row["memory_bytes"]
 
 
 def test_a_worker_that_dies_while_it_loads_costs_no_request(server: RunningServer) -> None:
