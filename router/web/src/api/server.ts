@@ -20,6 +20,8 @@ export interface ServedModel {
   /** 0 to 1 while it loads, where the engine knows it. */
   readonly progress: number | null;
   readonly detail: string;
+  /** `start` if it is always loaded, else `demand`. */
+  readonly load: string;
   readonly context_length: number | null;
   readonly max_image_side: number | null;
   /** Whether it turns speech of other languages into English. */

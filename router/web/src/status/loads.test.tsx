@@ -3,9 +3,9 @@ import { act } from "preact/test-utils";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import type { ServedModel } from "../api/server";
-import { alwaysLoaded, LoadButton, order, orderFor, unknownHere } from "./loads";
+import { LoadButton, order, orderFor, unknownHere } from "./loads";
 
-const model = (state: string, id = "m") => ({ id, state }) as unknown as ServedModel;
+const model = (state: string, id = "m", load = "demand") => ({ id, state, load }) as unknown as ServedModel;
 
 function refuse(status: number, code: string | null): void {
   const body = JSON.stringify({ error: { message: "no", code } });
@@ -14,7 +14,6 @@ function refuse(status: number, code: string | null): void {
 
 beforeEach(() => {
   unknownHere.value = false;
-  alwaysLoaded.value = new Set();
   document.body.innerHTML = '<div id="root"></div>';
 });
 afterEach(() => vi.unstubAllGlobals());
@@ -42,11 +41,14 @@ test("a model that is gone takes away no other model's button", async () => {
   expect(orderFor(model("unloaded"))).toBe("load");
 });
 
-test("a model that is always loaded can no longer be unloaded, others can", async () => {
-  refuse(409, "always_loaded");
-  await expect(order("unload", "m")).rejects.toThrow("no");
-  expect(orderFor(model("ready"))).toBeNull();
-  expect(orderFor(model("ready", "other"))).toBe("unload");
+test.each(["ready", "loading", "unloaded"])("nothing can be ordered for a model that is always loaded: %s", (state) => {
+  expect(orderFor(model(state, "m", "start"))).toBeNull();
+});
+
+test("a model that is always loaded has no button", () => {
+  const root = document.querySelector("#root") as HTMLElement;
+  act(() => render(<LoadButton model={model("ready", "m", "start")} />, root));
+  expect(root.querySelector("button")).toBeNull();
 });
 
 test("a click loads the model", async () => {

@@ -18,14 +18,12 @@ type Verb = "load" | "unload";
 
 /** Whether the server has no such orders. */
 export const unknownHere = signal(false);
-/** The models that are always loaded, as far as the server has said so: it tells when it is asked to unload one. */
-export const alwaysLoaded = signal<ReadonlySet<string>>(new Set());
 
-/** What can be ordered for a model now. */
-export function orderFor({ id, state }: ServedModel): Verb | null {
-  if (unknownHere.value) return null;
+/** What can be ordered for a model now: one that is always loaded can neither be loaded nor unloaded. */
+export function orderFor({ load, state }: ServedModel): Verb | null {
+  if (unknownHere.value || load !== "demand") return null;
   if (state === "unloaded") return "load";
-  return (state === "ready" || state === "loading") && !alwaysLoaded.value.has(id) ? "unload" : null;
+  return state === "ready" || state === "loading" ? "unload" : null;
 }
 
 export function LoadButton({ model }: { readonly model: ServedModel }) {
@@ -70,9 +68,7 @@ export async function order(verb: Verb, model: string): Promise<void> {
   try {
     await request(`v1/models/${pathOf(model)}/${verb}`, { method: "POST" });
   } catch (error) {
-    if (error instanceof ApiError && error.code === "always_loaded") {
-      alwaysLoaded.value = new Set([...alwaysLoaded.value, model]);
-    } else if (error instanceof ApiError && NOT_THERE.includes(error.status) && error.code !== "model_not_found") {
+    if (error instanceof ApiError && NOT_THERE.includes(error.status) && error.code !== "model_not_found") {
       unknownHere.value = true;
     }
     throw error;
