@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from router.cli.certificates.serving import with_certificate
 from router.cli.data_folder import absolute, authority_file, data_path
+from router.cli.models.elsewhere import ModelsElsewhere
 from router.cli.models.files import with_files
 from router.cli.models.finding import find_models
 from router.cli.models.serving import with_found_models
@@ -49,7 +50,8 @@ def launch(loaded: LoadedOptions) -> NoReturn:
     options = with_certificate(loaded.options)
     _tell_of_missing_key(options)
     requested = [with_files(model) for model in loaded.models]
-    models = find_models(requested, ())
+    elsewhere = ModelsElsewhere([Path(folder) for folder in options.model_folders], not options.no_foreign_models)
+    models = find_models(requested, (), elsewhere)
     folder = make_run_folder()
     try:
         settings = with_found_models(make_settings(loaded, options, models, folder), loaded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -17,6 +18,8 @@ from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.names import LATEST, ONNX_ENDING, marked, name_key, split_mark, split_tag
 from shared.models.stand_ins import stands_for
 from shared.settings import ModelSettings
+
+_OF_HUB = re.compile(r"(?:hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +124,8 @@ def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | No
     Its name or an alias; else the name of an adapter of it, or ``MODEL:ADAPTER`` (:func:`adapter_named`); else one that
     differs only in case and separators, or by the tag ``latest``; else one whose file has the quantization that
     ``name`` ends in (``llama2:Q8_0``), or that ``name`` leaves out; else one that has the same name in the catalog
-    (``gemma3:4b`` is ``gemma3``). ``onnx:NAME`` and ``NAME-onnx`` mean ONNX models only.
+    (``gemma3:4b`` is ``gemma3``). ``onnx:NAME`` and ``NAME-onnx`` mean ONNX models only. Names that the hub and other
+    programs have for a model count too, with and without the address of the hub before them.
     """
     exact = next((model for model in models if name == model.name or name in model.aliases), None)
     exact = exact or _only(models, lambda model: _adapter_like(model, name, str) is not None)
@@ -130,14 +134,20 @@ def find_named(models: Sequence[ModelSettings], name: str) -> ModelSettings | No
     onnx, unmarked = split_mark(name)
     if onnx:
         return _find_onnx(models, unmarked)
-    base, quant = split_tag(name.removeprefix("hf:"))
-    keys = {name_key(name), name_key(name.removeprefix("hf:"))} | (set() if quant else {name_key(base)})
+    bare = _without_hub(name)
+    base, quant = split_tag(bare)
+    keys = {name_key(name), name_key(bare)} | (set() if quant else {name_key(base)})
     return (
-        _only(models, lambda model: any(name_key(own) in keys for own in _names(model)))
-        or _only(models, lambda model: any(_means(base, quant, own, model.path) for own in _names(model)))
+        _only(models, lambda model: any(name_key(own) in keys for own in _known_names(model)))
+        or _only(models, lambda model: any(_means(base, quant, own, model.path) for own in _known_names(model)))
         or _same_in_catalog(models, base, quant)
         or _only(models, lambda model: adapter_named(model, name) is not None)
     )
+
+
+def named_like(models: Sequence[ModelSettings], name: str) -> list[str]:
+    """The names of the models that ``name`` could mean, each if the others were not there."""
+    return [model.name for model in models if find_named([model], name) is not None]
 
 
 def adapter_named(model: ModelSettings, name: str) -> str | None:
@@ -210,6 +220,15 @@ def _names(model: ModelSettings) -> tuple[str, ...]:
     return (model.name, *model.aliases, *with_format)
 
 
+def _known_names(model: ModelSettings) -> tuple[str, ...]:
+    return (*_names(model), *map(_without_hub, (*model.aliases, model.name, *model.known_as)))
+
+
+def _without_hub(name: str) -> str:
+    """A name without the address of the hub, or ``hf:``, before it."""
+    return _OF_HUB.sub("", name, count=1)
+
+
 def _means(base: str, quant: str, own: str, path: str) -> bool:
     """Whether ``base`` with this quantization, if any, means the model called ``own``, whose file is ``path``."""
     own_base, own_quant = split_tag(own)
@@ -228,5 +247,8 @@ def _described(model: ModelSettings) -> str:
 def _hint(models: Sequence[ModelSettings], name: str) -> str:
     names = [own for model in models for own in (model.name, *model.aliases)]
     names += [adapter.name for model in models for adapter in adapters_of(model.adapters)]
+    meant = named_like(models, name)
+    if len(meant) > 1:
+        return f", which could be {', '.join(meant)}"
     near = difflib.get_close_matches(name, names, n=1)
     return f" (did you mean {near[0]}?)" if near else ""

@@ -19,10 +19,11 @@ from shared.discovery.own_models import join_packages, packaged_sightings, store
 from shared.discovery.recogniser import Recogniser
 from shared.discovery.sightings import ModelForm, Sighting, sightings_in
 from shared.discovery.walking import Problem, walk
+from shared.engines.registry import model_suffixes
 from shared.hub.store import ModelStore
 from shared.logs.escaping import escaped
 from shared.models.catalog import CatalogEntry
-from shared.models.names import split_mark
+from shared.models.names import find_quant, split_mark
 from shared.models.resolution import ResolvedModel
 
 SETTLE_S = 2.0
@@ -202,7 +203,20 @@ def _found(sighting: Sighting, model: ResolvedModel, entry: CatalogEntry | None,
         modified_s=sighting.modified_ns / 1e9,
         aliases=(own,) if has_other_name else (),
         licence=sighting.licence or (entry.licence if entry else ""),
+        known_as=_known_as(sighting),
     )
+
+
+def _known_as(sighting: Sighting) -> tuple[str, ...]:
+    """Its repository, with the quantization of a file, as in ``owner/repo:Q4_K_M``; in LM Studio also OWNER/FILE."""
+    if not sighting.repo:
+        return ()
+    is_file = sighting.path.suffix.lower() in model_suffixes()
+    quant = find_quant(sighting.path.name) if is_file else ""
+    names = [f"{sighting.repo}:{quant}" if quant else sighting.repo]
+    if is_file and sighting.place is ModelPlace.LM_STUDIO:
+        names.append(f"{sighting.repo.partition('/')[0]}/{sighting.path.stem}")
+    return tuple(map(clean_name, names))
 
 
 def _entry_of(sighting: Sighting, model: ResolvedModel) -> CatalogEntry | None:

@@ -51,6 +51,7 @@ class FoundModel:
     """A model that can be served. ``path`` is what its engine opens.
 
     ``modified_s`` is the time of its newest file, in seconds since 1970. ``licence`` is empty if it is not known.
+    ``known_as`` are names by which the hub and other programs know it, which several models may share.
     """
 
     name: str
@@ -62,6 +63,7 @@ class FoundModel:
     modified_s: float
     aliases: tuple[str, ...] = ()
     licence: str = ""
+    known_as: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ class DiscoveredModels:
             engine=engine,
             path=str(model.path),
             source=model.source.value,
+            known_as=model.known_as,
         )
 
 
@@ -88,7 +89,7 @@ def options_for(model: FoundModel, settings: ServerSettings) -> SingleModelOptio
 
 def names_model(name: str, model: FoundModel) -> bool:
     """Whether a user means this model: by its name, an alias, its path, or a name that it has in the catalog."""
-    if name in (model.name, *model.aliases) or name == str(model.path):
+    if name in (model.name, *model.aliases, *model.known_as) or name == str(model.path):
         return True
     onnx, unmarked = split_mark(name)
     is_onnx = opens_onnx(model.engine)

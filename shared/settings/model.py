@@ -181,5 +181,6 @@ class ModelSettings(SingleModelOptions):
     engine: str
     path: str
     source: str = ""
+    known_as: tuple[str, ...] = ()
     kv_tokens: int = 0
     fitted: tuple[str, ...] = ()

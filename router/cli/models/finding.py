@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
+from router.cli.models.elsewhere import ModelsElsewhere
+from shared.discovery.found import FoundModel
 from shared.distribution import how_to_install
 from shared.engines.embedding import as_asked
 from shared.engines.onnx.embedding import ONNX_EMBEDDING, check_pooling
@@ -20,15 +22,20 @@ from shared.kinds import JobKind
 from shared.models.adapter_files import check_adapters
 from shared.models.catalog import load_catalog
 from shared.models.names import ONNX_ENDING, split_mark
-from shared.models.resolution import resolve
-from shared.models.source import looks_like_path
+from shared.models.resolution import ResolvedModel, resolve
+from shared.models.source import HubSource, PathSource, looks_like_path, parse_source
 from shared.settings import ModelSettings
 from shared.settings.loading import MODEL_OPTIONS, RequestedModel
 from shared.settings.option import OptionError
 
 
-def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> tuple[ModelSettings, ...]:
+def find_models(
+    requested: Sequence[RequestedModel], aliases: Sequence[str], elsewhere: ModelsElsewhere | None = None
+) -> tuple[ModelSettings, ...]:
     """Find the files of each model, and fetch them if they are only on the hub.
+
+    A name that the catalog does not know, and a repository of the hub that was not fetched by this program, may be a
+    model ``elsewhere``, which is then served where it is.
 
     An ONNX model that has the name of another one gets ``-onnx`` after it. Names still equal get ``-2``, ``-3``, …
 
@@ -37,7 +44,8 @@ def find_models(requested: Sequence[RequestedModel], aliases: Sequence[str]) -> 
         ModelError: a model cannot be found, fetched, read or served.
     """
     store = ModelStore(progress=progress_for())
-    return with_aliases(_with_different_names([_find_model(model, store) for model in requested]), aliases)
+    elsewhere = elsewhere or ModelsElsewhere()
+    return with_aliases(_with_different_names([_find_model(model, store, elsewhere) for model in requested]), aliases)
 
 
 def _with_different_names(found: Sequence[ModelSettings]) -> list[ModelSettings]:
@@ -85,7 +93,7 @@ def _take(alias: str, taken: set[str], origin: str) -> None:
     taken.add(alias)
 
 
-def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
+def _find_model(requested: RequestedModel, store: ModelStore, elsewhere: ModelsElsewhere) -> ModelSettings:
     spec = requested.spec
     name, _, argument = split_mark(spec)[1].partition(":")
     engine = find_engine(name)
@@ -94,8 +102,11 @@ def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
     entry = None if looks_like_path(spec) else load_catalog().find(spec)
     if entry is not None:
         _check_installed(spec, entry.engine)  # before the model is fetched
+    known_as: tuple[str, ...] = ()
     try:
-        model = resolve(spec, store)
+        found = None if entry is not None else _found_elsewhere(spec, store, elsewhere)
+        model = resolve(spec, store) if found is None else _as_resolved(found)
+        known_as = () if found is None else found.known_as
     except OSError as error:
         raise ModelError(f"{spec}: cannot be read: {error.strerror or error}") from None
     _check_installed(spec, model.engine)
@@ -107,7 +118,27 @@ def _find_model(requested: RequestedModel, store: ModelStore) -> ModelSettings:
     engine_name, kinds = as_asked(model.engine, model.kinds, model.path, options.pooling, options.embeddings)
     _check_adapters(requested, engine_name, kinds, model.path)
     name = split_mark(model.name)[1]
-    return ModelSettings(**dict(options), name=name, kinds=kinds, engine=engine_name, path=str(model.path))
+    return ModelSettings(
+        **dict(options), name=name, kinds=kinds, engine=engine_name, path=str(model.path), known_as=known_as
+    )
+
+
+def _found_elsewhere(spec: str, store: ModelStore, elsewhere: ModelsElsewhere) -> FoundModel | None:
+    """The model elsewhere that ``spec`` means, unless it is a path, or this program has fetched it."""
+    match parse_source(spec):
+        case HubSource() as source:
+            return elsewhere.find(spec) if store.find(source) is None else None
+        case PathSource(path) if not (looks_like_path(spec) and path.exists()):
+            found = elsewhere.find(spec)
+            if found is None:
+                elsewhere.check_single(spec)
+            return found
+        case _:
+            return None
+
+
+def _as_resolved(found: FoundModel) -> ResolvedModel:
+    return ResolvedModel(found.name, found.kinds, found.engine, found.path, found.licence, str(found.path))
 
 
 def _check_no_embeddings(requested: RequestedModel) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
 from tests.support.requests.pictures import png
 from tests.support.router.client import ask
-from tests.support.router.fake_broker import FakeBroker, words
+from tests.support.router.fake_broker import ROW, FakeBroker, words
 
 
 def model(name: str, *kinds: JobKind, aliases: tuple[str, ...] = ()) -> ModelSettings:
@@ -145,6 +146,7 @@ def test_the_tokenizer_is_the_models(broker: FakeBroker, key: str) -> None:
 
 
 def test_loading_a_model_over_ollamas_api_is_refused_too(broker: FakeBroker, key: str) -> None:
+    broker.rows = (replace(ROW, model="chatty"),)
     assert answer(broker, key, "POST", "/api/generate", json={"model": OTHER}).status_code == 403
     assert answer(broker, key, "POST", "/api/generate", json={"model": "chatty"}).status_code == 200
 
