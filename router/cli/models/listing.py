@@ -10,16 +10,19 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from router.cli.data_folder import absolute
+from router.cli.models.elsewhere import ModelsElsewhere
 from router.cli.models.rows import ModelRow, rows_of_everywhere
 from router.cli.tables import add_row, new_table, print_table, table_columns
 from shared.discovery.found import ModelPlace, Unservable
 from shared.errors import ModelError
 from shared.hub.client import Hub
+from shared.hub.manifest import InstalledModel
 from shared.hub.progress import progress_for
 from shared.hub.sizes import rounded_bytes
-from shared.hub.store import ModelStore
+from shared.hub.store import ModelStore, NotInstalledError
 from shared.kinds import JobKind
 from shared.logs.escaping import escaped
+from shared.models.catalog import UnknownModelError
 from shared.settings.model_argument import mark_models
 from shared.settings.sources import OPTIONS
 
@@ -154,8 +157,19 @@ def _remove(args: argparse.Namespace) -> int:
     return max(_remove_one(store, name, args.yes) for name in mark_models(args.names))
 
 
+def _installed(store: ModelStore, name: str) -> InstalledModel:
+    """The model that is to be deleted. Of one that another program has fetched, the error says so."""
+    try:
+        return store.find_installed(name)
+    except (NotInstalledError, UnknownModelError):
+        found = ModelsElsewhere().find(name)
+        if found is None:
+            raise
+        raise ModelError(found.source.only_read(found.name, found.path)) from None
+
+
 def _remove_one(store: ModelStore, name: str, confirmed: bool) -> int:
-    model = store.find_installed(name)
+    model = _installed(store, name)
     if not confirmed:
         if not sys.stdin.isatty():
             raise ModelError(f"--yes is required to delete {name}: there is no terminal to confirm it on")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from router.cli.main import main
 from router.cli.models.finding import find_models
 from router.jobs.served import find_named
 from shared.errors import ModelError
@@ -83,3 +84,11 @@ def test_an_unknown_name_is_refused_as_before() -> None:
 def test_its_user_is_told_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     found("qwen:7b")
     assert capsys.readouterr().err.startswith("nexa: qwen:7b is here (ollama): ")
+
+
+def test_rm_never_deletes_the_file_of_another_program(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(path for path in home.rglob("*") if path.is_file())
+    for name in ("qwen:7b", "acme/tiny", "hf:big/Small-GGUF:Q8_0"):
+        assert main(["rm", "-y", name]) == 1
+    assert "which is in Ollama's store, which it only reads" in capsys.readouterr().err
+    assert sorted(path for path in home.rglob("*") if path.is_file()) == before
