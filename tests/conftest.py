@@ -1,8 +1,12 @@
-"""What all tests have in common: none touches the keys of whoever runs them."""
+"""What all tests have in common: none touches the keys of whoever runs them, and none has to be quick."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")  # unless --hypothesis-profile names another
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -85,6 +85,14 @@ def test_no_answer_is_read_otherwise_in_pieces(
     assert read(chat_format, list(text), opened=opened, keep_thoughts=keep_thoughts) == whole
 
 
+def test_half_a_character_is_escaped_and_its_neighbours_are_not() -> None:
+    text = f"<call>{TOOL}<key>city</key><value>\ud800ü</value></call>"
+    chat_format = format_of("key and value")
+    whole, in_pieces = read(chat_format, [text]), read(chat_format, list(text))
+    assert whole == in_pieces
+    assert r'"city": "\ud800ü"' in whole["tool_calls"][0]["function"]["arguments"]
+
+
 @pytest.mark.parametrize("name", [name for name in TEMPLATES if name != "parts"])
 @given(data=st.data())
 def test_no_word_is_lost(name: str, data: st.DataObject) -> None:

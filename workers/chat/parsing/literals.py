@@ -25,7 +25,11 @@ MAX_DEPTH = 64
 
 def json_text(text: str) -> str:
     """A piece of text as it stands in a JSON string. Halves of characters are escaped, so that two may meet."""
-    return json.dumps(text, ensure_ascii=_SURROGATE.search(text) is not None)[1:-1]
+    return _SURROGATE.sub(_escaped_half, json.dumps(text, ensure_ascii=False)[1:-1])
+
+
+def _escaped_half(half: re.Match[str]) -> str:
+    return f"\\u{ord(half[0]):04x}"
 
 
 def json_word(word: str) -> str:
