@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import random
 import sys
 import tempfile
 from pathlib import Path
@@ -24,7 +25,10 @@ import aiohttp
 from scripts.chaos.checks import check_end, check_figures, check_idle, table
 from scripts.chaos.clients import Client
 from scripts.chaos.expected import EchoAnswers, ModelAnswers
-from scripts.chaos.faults import Faults
+from scripts.chaos.faults.disk import DiskFaults
+from scripts.chaos.faults.injection import Injector
+from scripts.chaos.faults.processes import ProcessFaults
+from scripts.chaos.faults.requests import RequestFaults
 from scripts.chaos.record import Record
 from scripts.chaos.server import ChaosServer, Figures
 from scripts.make_tiny_sd import make_tiny_sd
@@ -94,11 +98,7 @@ async def _load(
             for name in names
         ]
         if harm:
-            seed = f"{options.seed}/faults"
-            faults = Faults(
-                server, record, seed, options.interval, options.speech, options.images, _is_echo(options.model)
-            )
-            work.append(asyncio.create_task(faults.run(session, stopping)))
+            work.append(asyncio.create_task(_harm(server, record, options, session, stopping)))
         done, _ = await asyncio.wait(work, timeout=seconds, return_when=asyncio.FIRST_EXCEPTION)
         stopping.set()
         done, running = await asyncio.wait(work, timeout=FINISH_TIMEOUT_S)
@@ -109,6 +109,27 @@ async def _load(
             record.violation(f"{len(running)} clients did not finish within {FINISH_TIMEOUT_S:.0f} s")
         for task in done:
             task.result()
+
+
+async def _harm(
+    server: ChaosServer,
+    record: Record,
+    options: argparse.Namespace,
+    session: aiohttp.ClientSession,
+    stopping: asyncio.Event,
+) -> None:
+    """Inject all kinds of faults until ``stopping`` is set."""
+    chooser = random.Random(f"{options.seed}/faults")
+    processes = ProcessFaults(server, record, chooser)
+    others = (
+        RequestFaults(server, record, chooser, options.speech, _is_echo(options.model)),
+        DiskFaults(server, record, options.images),
+    )
+    kinds = [*processes.kinds, *(kind for group in others for kind in group.kinds)]
+    try:
+        await Injector(kinds, chooser, options.interval).run(session, stopping)
+    finally:
+        await processes.close()
 
 
 def _count_losses(server: ChaosServer, record: Record) -> None:

@@ -1,0 +1,1 @@
+"""What harms the server: ``injection`` chooses; ``processes``, ``disk`` and ``requests`` have one kind of harm each."""
