@@ -51,7 +51,7 @@ async def _run(options: argparse.Namespace) -> int:
         painter = Path(tempfile.gettempdir()) / "nexa-chaos-painter.gguf"
         make_tiny_sd(painter)
         models.append(str(painter))
-    settings = ["--drain-timeout-s", "5", "--nctx", "2048", "--cache-bytes", "50M"]
+    settings = ["--workers", "2", "--drain-timeout-s", "5", "--nctx", "2048", "--cache-bytes", "50M"]
     server = ChaosServer(models, options.drop, options.delay, options.seed, settings)
     echo = _is_echo(options.model)
     answers = EchoAnswers() if echo else ModelAnswers(options.model)

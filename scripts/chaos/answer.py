@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(slots=True)
 class Answer:
-    """What a client has seen of an answer."""
+    """What a client has seen of an answer. ``first_at_s``: when the first event came, by the monotonic clock."""
 
     status: int = 0
     text: str = ""
@@ -17,6 +17,7 @@ class Answer:
     completion_tokens: int | None = None
     ended: bool = False
     error: str = ""
+    first_at_s: float = 0.0
 
     def add_event(self, data: bytes) -> None:
         """Add the data of one event of the stream."""

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 
 import aiohttp
 
 from scripts.chaos.answer import Answer
+from scripts.chaos.asking import REQUEST_TIMEOUT_S, Broken, ask_streamed, ask_whole
 from scripts.chaos.expected import Answers, Task
 from scripts.chaos.record import Record
 
-REQUEST_TIMEOUT_S = 120.0
 RETRY_AFTER_S = 0.25
 MAX_ATTEMPTS = 40
-
-
-class Broken(Exception):
-    """The connection ended before the answer did."""
 
 
 class Client:
@@ -49,7 +44,8 @@ class Client:
         for _ in range(MAX_ATTEMPTS):
             started_at_s = self._record.now_s()
             try:
-                answer = await self._stream(session, task) if streamed else await self._whole(session, task)
+                ask = ask_streamed if streamed else ask_whole
+                answer = await ask(session, self._url, task.body, self._record, task.name)
             except (Broken, aiohttp.ClientError, TimeoutError, ConnectionError) as error:
                 if isinstance(error, TimeoutError) or not self._record.router_died_since(started_at_s):
                     self._record.violation(f"{task.name}: connection lost although no router died: {error!r}")
@@ -78,38 +74,6 @@ class Client:
             return False
         self._record.requests["failed because its workers were killed"] += 1
         return True
-
-    async def _stream(self, session: aiohttp.ClientSession, task: Task) -> Answer:
-        answer, body = Answer(), {**task.body, "stream": True, "stream_options": {"include_usage": True}}
-        last_at_s = self._record.now_s()
-        async with session.post(self._url, json=body, timeout=_timeout()) as response:
-            answer.status = response.status
-            if response.status != 200:
-                answer.error = (await response.text())[:500]
-                return answer
-            async for line in response.content:
-                now_s = self._record.now_s()
-                if line.startswith(b"data: "):
-                    self._record.pause(now_s - last_at_s, task.name)
-                    last_at_s = now_s
-                    answer.add_event(line[6:].strip())
-                elif line.startswith(b"event: error"):
-                    answer.error = "an error event"
-        if not answer.ended and not answer.error:
-            raise Broken("the stream ended without [DONE]")
-        return answer
-
-    async def _whole(self, session: aiohttp.ClientSession, task: Task) -> Answer:
-        started_at_s = self._record.now_s()
-        async with session.post(self._url, json=task.body, timeout=_timeout()) as response:
-            text = await response.text()
-            self._record.pause(self._record.now_s() - started_at_s, f"{task.name} (whole)")
-            if response.status != 200:
-                return Answer(response.status, error=text[:500])
-            body = json.loads(text)
-            reasons = sum(choice["finish_reason"] is not None for choice in body["choices"])
-            tokens = body["usage"]["completion_tokens"]
-            return Answer(200, body["choices"][0]["text"], reasons, tokens, ended=True)
 
     async def _leave_early(self, session: aiohttp.ClientSession, task: Task) -> None:
         """Disconnect in the middle of a stream, or while waiting for it."""

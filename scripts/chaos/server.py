@@ -35,7 +35,10 @@ class Figures:
 
 
 class ChaosServer:
-    """``nexa server MODEL --workers 2`` on a free port of 127.0.0.1, with messages lost and delayed."""
+    """``nexa server MODEL`` on a free port of 127.0.0.1, with a state folder of its own.
+
+    Fractions of the messages between its processes are lost (``drop``) and delayed.
+    """
 
     def __init__(self, models: list[str], drop: float, delay: float, seed: int, options: list[str]) -> None:
         with socket.socket() as probe:
@@ -45,19 +48,28 @@ class ChaosServer:
         self._log = tempfile.NamedTemporaryFile(prefix="nexa-chaos-", suffix=".log", delete=False)  # noqa: SIM115
         self.log_path = self._log.name
         self._folder = tempfile.TemporaryDirectory(prefix="nexa-chaos-")
-        keys = {"NEXA_KEY_FILE": f"{self._folder.name}/keys.sqlite3"}  # not the user's own
+        self.state = Path(self._folder.name)
+        keys = {"NEXA_KEY_FILE": str(self.state / "keys.sqlite3")}  # not the user's own
         chaos = {"NEXA_CHAOS_DROP": str(drop), "NEXA_CHAOS_DELAY": str(delay), "NEXA_CHAOS_SEED": str(seed)}
         chaos["NEXA_CHAOS_POISON"] = POISON
-        arguments = ["server", *models, "--workers", "2", "--port", str(self.port), *options]
-        self.process = psutil.Popen(
-            [sys.executable, "-m", "router.cli", *arguments],
+        self._environment = {**os.environ, **chaos, **keys, "PYTHONPATH": os.pathsep.join([str(REPOSITORY), *_paths()])}
+        self._arguments = ["server", *models, "--port", str(self.port), *options]
+        self.process = self._start()
+
+    def _start(self) -> psutil.Popen:
+        return psutil.Popen(
+            [sys.executable, "-m", "router.cli", *self._arguments],
             cwd=REPOSITORY,
-            env={**os.environ, **chaos, **keys, "PYTHONPATH": str(REPOSITORY)},
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+    def start_again(self) -> None:
+        """Start it once more, after its end, with the same options on the same port."""
+        self.process = self._start()
 
     def output(self) -> str:
         """The log of the server's processes."""
@@ -77,6 +89,22 @@ class ChaosServer:
             return len(rows) >= 2 and all(row["state"] == "ready" for row in rows)
 
         if not await reached(ready, START_TIMEOUT_S):
+            raise RuntimeError(f"not ready within {START_TIMEOUT_S:.0f} s; the server's log:\n{self.output()[-4000:]}")
+
+    async def wait_answering(self, session: aiohttp.ClientSession) -> None:
+        """Wait until it serves requests. Raises ``RuntimeError`` if it ends, or does not in time."""
+
+        async def answering() -> bool:
+            if self.process.poll() is not None:
+                raise RuntimeError(
+                    f"the server ended with exit code {self.process.returncode}:\n{self.output()[-4000:]}"
+                )
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+                async with session.get(f"{self.url}/ready", timeout=aiohttp.ClientTimeout(5)) as answer:
+                    return answer.status == 200
+            return False
+
+        if not await reached(answering, START_TIMEOUT_S):
             raise RuntimeError(f"not ready within {START_TIMEOUT_S:.0f} s; the server's log:\n{self.output()[-4000:]}")
 
     async def workers(self, session: aiohttp.ClientSession) -> list[dict[str, Any]]:
@@ -148,6 +176,11 @@ class ChaosServer:
             if "--worker-name" in words:
                 return f"worker {words[words.index('--worker-name') + 1]}"
         return ""
+
+
+def _paths() -> list[str]:
+    """Where this process looks for packages besides."""
+    return [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
 async def reached(condition: Callable[[], Awaitable[bool]], timeout_s: float) -> bool:
