@@ -117,20 +117,20 @@ class ChaosServer:
 
     def worker_processes(self) -> list[psutil.Process]:
         """The workers' processes."""
-        return [process for process in self._children() if self._role(process).startswith("worker")]
+        return [process for process in self.children() if self._role(process).startswith("worker")]
 
     def router_process(self) -> psutil.Process | None:
         """The router's process; None while there is none."""
-        return next((process for process in self._children() if self._role(process) == "router"), None)
+        return next((process for process in self.children() if self._role(process) == "router"), None)
 
     def roles(self) -> dict[int, str]:
         """The roles of router and workers (``worker NAME``), by process id."""
-        return {process.pid: role for process in self._children() if (role := self._role(process))}
+        return {process.pid: role for process in self.children() if (role := self._role(process))}
 
     def figures(self) -> dict[str, Figures]:
         """The figures of each process, by its role."""
         found = {}
-        for process in [self.process, *self._children()]:
+        for process in [self.process, *self.children()]:
             with contextlib.suppress(psutil.Error):
                 figures = Figures(process.memory_info().rss, process.num_fds())
                 found[self._role(process)] = figures
@@ -138,7 +138,7 @@ class ChaosServer:
 
     def stop(self) -> tuple[int, list[int]]:
         """Stop it with SIGTERM; returns its exit code and the ids of processes that it left, which are killed."""
-        children = self._children()
+        children = self.children()
         for child in children:
             with contextlib.suppress(psutil.Error):
                 child.send_signal(signal.SIGCONT)
@@ -156,7 +156,8 @@ class ChaosServer:
         self._folder.cleanup()
         return code, [process.pid for process in alive]
 
-    def _children(self) -> list[psutil.Process]:
+    def children(self) -> list[psutil.Process]:
+        """The processes of router and workers."""
         try:
             children: list[psutil.Process] = self.process.children()
         except psutil.Error:
