@@ -24,7 +24,7 @@ from scripts.chaos.record import Record
 from scripts.chaos.server import ChaosServer
 from scripts.make_tiny_sd import make_tiny_sd
 from scripts.one_box.overseer import Overseer, counted
-from scripts.one_box.questions import Pictures, Subject, Texts, Transcripts
+from scripts.one_box.questions import Pictures, Subject, Continuations, Transcripts
 from scripts.one_box.report import Swaps, summary
 from scripts.one_box.users import NoExcuses, User, Waits
 
@@ -45,8 +45,8 @@ async def _run(options: argparse.Namespace) -> int:
     painter = Path(tempfile.gettempdir()) / "nexa-painter.gguf"
     make_tiny_sd(painter)
     subjects: list[Subject] = [
-        Texts("smollm2"),
-        Texts(SECOND_TEXT_MODEL),
+        Continuations("smollm2"),
+        Continuations(SECOND_TEXT_MODEL),
         Transcripts("faster-whisper-tiny"),
         Pictures(painter.stem),
     ]
@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seconds", type=float, default=300.0, help="how long users ask (default 300)")
     parser.add_argument("--users", type=int, default=4, help="users at the same time (default 4)")
     parser.add_argument("--budget", default="1500M", help="memory for all models (default 1500M: two of them)")
-    parser.add_argument("--patience", type=float, default=10.0, help="--swap-patience-s of the server (default 10)")
+    parser.add_argument("--patience", type=float, default=30.0, help="--swap-patience-s of the server (default 30)")
     parser.add_argument("--seed", type=int, default=1, help="seed of the requests (default 1)")
     return parser
 

@@ -51,7 +51,7 @@ class Subject(Protocol):
         """Ask something and check the answer. Raises :class:`Broken` or ``aiohttp.ClientError`` without one."""
 
 
-class Texts:
+class Continuations:
     """Greedy continuations, which must be those that were recorded before."""
 
     def __init__(self, model: str) -> None:

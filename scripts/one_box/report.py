@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from scripts.chaos.record import Record
 from scripts.one_box.overseer import Overseer
-from scripts.one_box.questions import Subject, Texts
+from scripts.one_box.questions import Subject, Continuations
 from scripts.one_box.users import Waits
 
 Counts = tuple[Counter[str], Counter[str]]
@@ -32,7 +32,15 @@ class Swaps:
 
 def unexpected_ends(log: str) -> int:
     """How many workers ended otherwise than by an order, by the supervisor's log."""
-    return sum(" worker exited " in line and "exited with code 0" not in line for line in log.splitlines())
+    ends, leaving = 0, set()
+    for line in log.splitlines():
+        worker = next((word for word in line.split() if word.startswith("worker=")), "")
+        if " unloading " in line:
+            leaving.add(worker)
+        elif " worker exited " in line:
+            ends += worker not in leaving and "exited with code 0" not in line
+            leaving.discard(worker)
+    return ends
 
 
 def summary(
@@ -43,13 +51,15 @@ def summary(
     lines = [f"{seconds:.0f} s: {asked} requests, {record.requests['right']} answered right"]
     lines += [f"  {record.requests['streamed']} streamed, {record.requests['whole']} whole"]
     for subject in subjects:
-        if isinstance(subject, Texts) and subject.answers.margins:
+        if isinstance(subject, Continuations) and subject.answers.margins:
             count, largest = len(subject.answers.margins), max(subject.answers.margins)
             lines += [f"  {subject.model}: {count} texts differ after a near-tie (largest {largest:.2f})"]
     loads = ", ".join(f"{model} {count}" for model, count in sorted(swaps.loads.items()))
     unloads = ", ".join(f"{reason} {count}" for reason, count in sorted(swaps.unloads.items()))
     lines += [f"loads: {swaps.loads.total()} ({loads})"]
-    lines += [f"unloads: {swaps.unloads.total()} ({unloads}); in mid-answer: {swaps.in_mid_answer}"]
+    lines += [
+        f"unloads: {swaps.unloads.total()} ({unloads}); with answers that had to go on later: {swaps.in_mid_answer}"
+    ]
     lines += [f"workers that died: {swaps.deaths}"]
     lines += [
         f"memory: budget {overseer.budget_bytes / MB:.0f} MB, planned at most {overseer.largest_planned_bytes / MB:.0f}"

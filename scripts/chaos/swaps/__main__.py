@@ -32,7 +32,7 @@ from scripts.chaos.swaps.harm import Harm
 from scripts.chaos.swaps.orders import OrderFaults
 from scripts.chaos.swaps.processes import SwapKills
 from scripts.one_box.overseer import Overseer
-from scripts.one_box.questions import Subject, Texts, Transcripts
+from scripts.one_box.questions import Subject, Continuations, Transcripts
 from scripts.one_box.report import Swaps, summary
 from scripts.one_box.users import NoExcuses, User, Waits
 from shared.hub.store import ModelStore
@@ -56,7 +56,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 async def _run(options: argparse.Namespace, folder: Path) -> int:
-    subjects: list[Subject] = [Texts("smollm2"), Texts(COPY), Transcripts("faster-whisper-tiny")]
+    subjects: list[Subject] = [Continuations("smollm2"), Continuations(COPY), Transcripts("faster-whisper-tiny")]
     settings = ["--model-folder", str(folder), "--memory-budget", BUDGET, "--swap-patience-s", "3"]
     settings += ["--nctx", "1024", "--slots", "4", "--drain-timeout-s", "5", "--no-foreign-models"]
     models = ["smollm2@load=demand", "faster-whisper-tiny@load=demand"]
