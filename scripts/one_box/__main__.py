@@ -24,7 +24,7 @@ from scripts.chaos.record import Record
 from scripts.chaos.server import ChaosServer
 from scripts.make_tiny_sd import make_tiny_sd
 from scripts.one_box.overseer import Overseer, counted
-from scripts.one_box.questions import Pictures, Subject, Continuations, Transcripts
+from scripts.one_box.questions import Continuations, Pictures, Subject, Transcripts
 from scripts.one_box.report import Swaps, summary
 from scripts.one_box.users import NoExcuses, User, Waits
 

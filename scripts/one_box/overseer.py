@@ -50,7 +50,9 @@ class Overseer:
         self.largest_planned_bytes = max(self.largest_planned_bytes, memory["planned_bytes"])
         self.largest_held_bytes = max(self.largest_held_bytes, memory["measured_bytes"])
         if memory["planned_bytes"] > self.budget_bytes:
-            self.record.violation(f"{memory['planned_bytes']} bytes planned, of a budget of {self.budget_bytes}")
+            violation = f"{memory['planned_bytes']} bytes planned, of a budget of {self.budget_bytes}"
+            if violation not in self.record.violations:
+                self.record.violation(violation)
         loaded = tuple(sorted(row["model"] for row in await self.server.workers(session) if row["state"] == "ready"))
         self.together[loaded] += 1
         self.most_loaded = max(self.most_loaded, len(loaded))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from scripts.chaos.record import Record
 from scripts.one_box.overseer import Overseer
-from scripts.one_box.questions import Subject, Continuations
+from scripts.one_box.questions import Continuations, Subject
 from scripts.one_box.users import Waits
 
 Counts = tuple[Counter[str], Counter[str]]

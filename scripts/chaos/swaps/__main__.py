@@ -32,7 +32,7 @@ from scripts.chaos.swaps.harm import Harm
 from scripts.chaos.swaps.orders import OrderFaults
 from scripts.chaos.swaps.processes import SwapKills
 from scripts.one_box.overseer import Overseer
-from scripts.one_box.questions import Subject, Continuations, Transcripts
+from scripts.one_box.questions import Continuations, Subject, Transcripts
 from scripts.one_box.report import Swaps, summary
 from scripts.one_box.users import NoExcuses, User, Waits
 from shared.hub.store import ModelStore
