@@ -60,13 +60,14 @@ def _learn(setting: Setting, load: Load, state: Path) -> int:
     """Load each model once, with all memory; returns the budget that holds one of them."""
     with running(nexa(30.0, 0), setting, state) as server:
         drive(server.url, Load(load.models, len(load.models), 1, load.max_tokens), "first")
+        estimated_bytes = max(needs_bytes(server.url).values())  # what other sizes than those learnt go by
     with running(nexa(30.0, 0), setting, state) as server:  # what it has learnt counts from the next start
         needs = dict.fromkeys(load.models, 0)
         while not all(needs.values()):
             time.sleep(0.5)
             needs = {name: needs_bytes(server.url)[name] for name in load.models}
-    print(f"bench: needs {needs}, budget {budget_for_one(needs)} bytes", file=sys.stderr, flush=True)
-    return budget_for_one(needs)
+    print(f"bench: needs {needs}, budget {budget_for_one(needs, estimated_bytes)} bytes", file=sys.stderr, flush=True)
+    return budget_for_one(needs, estimated_bytes)
 
 
 def _measure(servers: list[Rival], setting: Setting, load: Load, rounds: int, state: Path) -> Rounds:

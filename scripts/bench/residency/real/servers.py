@@ -136,14 +136,14 @@ def _is_loaded(model: Any) -> bool:
     return bool(model["status"]["value"] == "loaded")
 
 
-def budget_for_one(needs: dict[str, int]) -> int:
-    """A memory that holds any one of the models, but no two.
+def budget_for_one(needs: dict[str, int], least_bytes: int = 0) -> int:
+    """A memory of at least ``least_bytes`` that holds any one of the models, but no two.
 
     Raises:
         ValueError: there is none, because one model needs more than two others.
     """
     sizes = sorted(needs.values())
-    budget_bytes = sizes[-1] + sizes[0] // 2
+    budget_bytes = max((sizes[-1] + sum(sizes[:2])) // 2, least_bytes)
     if len(sizes) < 2 or not sizes[0] or budget_bytes >= sum(sizes[:2]):
         raise ValueError(f"models: expected some of which any two need more memory than any one, got {needs}")
     return budget_bytes
