@@ -32,6 +32,8 @@ class Retries:
 
     def note(self, status: WorkerStatus) -> bool:
         """Take a place's status; returns whether a worker there has found too little memory since the last look."""
+        if status.state is WorkerState.READY:  # deaths before a load that an earlier router ordered are no news
+            self._seen.setdefault(status.worker_name, ("", status.out_of_memory))
         worker_id, starved = self._seen.get(status.worker_name, ("", 0))
         if status.state is WorkerState.READY:
             self._note_ready(status)

@@ -96,3 +96,10 @@ def test_models_that_are_gone_are_forgotten(clock: Clock) -> None:
     retries.note(status(1, WorkerState.FAILED))
     retries.keep_only({"other"})
     assert (dict(retries.failed), retries.reasons, retries.wait_s("m")) == ({}, {}, 0)
+
+
+def test_a_new_router_does_not_blame_a_loaded_model_for_deaths_that_an_earlier_one_saw(clock: Clock) -> None:
+    retries = Retries()
+    assert not retries.note(status(2, WorkerState.READY, starved=1))
+    assert retries.failed["m"] == 0
+    assert retries.note(status(3, WorkerState.LOADING, starved=2))
