@@ -94,6 +94,6 @@ def row_of(name: str, worker: Worker | None, status: WorkerStatus | None) -> Wor
         detail=status.detail if status is not None else "",
         last_lines=status.last_lines if status is not None else [],
         loaded_at=round(status.ready_at_s) if status is not None and status.ready_at_s else None,
-        planned_memory_bytes=dict(status.memory) if status is not None else {},
+        planned_memory_bytes={} if status is None or status.state is WorkerState.FAILED else dict(status.memory),
         measured_memory_bytes=measured(status, worker) if status is not None and worker is not None else {},
     )
