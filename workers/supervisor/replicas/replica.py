@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import Enum, auto
+from typing import Any
 
 from shared.states import move
 from shared.wire.messages import Heartbeat
@@ -101,14 +102,13 @@ class Replica:
     def status(self) -> WorkerStatus:
         """The replica as the router sees it."""
         lines = self.last_lines[-_MAX_REPORTED_LINES:] if self.state is WorkerState.FAILED else []
-        detail = self.detail
         return WorkerStatus(
             self.name,
             self.model,
             self._worker_id,
             self.state,
             self._restarts,
-            detail,
+            self.detail,
             lines,
             self._memory,
             self._exits,
@@ -134,14 +134,18 @@ class Replica:
             self._policy = self._restarts_of_load()
             self._roused.set()
 
-    async def unload(self, timeout_s: float, reason: str) -> None:
-        """End the worker once its jobs are finished or after ``timeout_s``, and leave its place empty."""
+    def unload(self, timeout_s: float, reason: str) -> Coroutine[Any, Any, None]:
+        """Leave the place empty. What is returned ends its worker, once its jobs are finished or after ``timeout_s``.
+
+        The order itself is taken at once: a load that is ordered next is neither cancelled nor ended by it.
+        """
+        worker = self._worker
         if self.state is WorkerState.UNLOADED:
             self._order = _Order.NONE  # a load that has not begun does not begin any more
-            return
-        self._order, self._leaving_because = _Order.LEAVE, reason
-        self._roused.set()
-        await self._end_worker(timeout_s)
+        else:
+            self._order, self._leaving_because = _Order.LEAVE, reason
+            self._roused.set()
+        return self._end_former(worker, timeout_s)
 
     async def drain(self, timeout_s: float) -> None:
         """End the worker once its jobs are finished or after ``timeout_s``. None follows until :meth:`restart`."""
@@ -207,6 +211,11 @@ class Replica:
         self._stopping = True
         self._roused.set()
         self._moved.set()
+
+    async def _end_former(self, worker: PlacedWorker | None, timeout_s: float) -> None:
+        """End this worker, unless it has ended and another runs by now."""
+        if worker is not None and worker is self._worker:
+            await self._end_worker(timeout_s)
 
     async def _end_worker(self, timeout_s: float) -> bool:
         """End the running worker, if any. Returns False if one that had jobs to finish had to be killed."""

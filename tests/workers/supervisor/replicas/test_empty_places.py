@@ -145,6 +145,22 @@ def test_an_order_to_unload_that_is_repeated_ends_one_worker_once() -> None:
     run(check)
 
 
+def test_an_order_to_load_that_follows_a_repeated_one_to_unload_holds() -> None:
+    async def check(placer: MemoryPlacer, replica: Replica) -> None:
+        await loaded(placer, replica)
+        await replica.unload(5.0, "others need it")
+        await became(replica, WorkerState.UNLOADED)
+        again = asyncio.create_task(replica.unload(5.0, "others need it"))  # carried out later than what follows
+        replica.load(SETTINGS, MEMORY)
+        await placed(placer, 2)
+        await again
+        for state in (WorkerState.LOADING, WorkerState.READY):
+            replica.heard(placer.placed[-1].beat(state))
+        assert replica.state is WorkerState.READY
+
+    run(check)
+
+
 def test_an_empty_place_is_not_restarted() -> None:
     async def check(placer: MemoryPlacer, replica: Replica) -> None:
         assert await replica.restart(5.0)
