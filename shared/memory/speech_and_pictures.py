@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from shared.engines.safetensors import read_tensors
 from shared.gguf.header import read_gguf_header
 from shared.memory.files import VAE_CHANNELS, all_bytes, decoding_bytes, largest_adapter_bytes, side_files
 from shared.memory.processes import MB, PICTURE_BYTES, SPEECH_BYTES
@@ -32,8 +32,6 @@ _TINY_BYTES_PER_PIXEL = 2_000
 
 _FIRST_ATTENTION = "model.diffusion_model.input_blocks.1.1."
 """Only Stable Diffusion 1 and 2 have attention between all positions of the picture."""
-
-_MAX_HEADER_BYTES = 16 * MB
 
 
 def speech(model: ModelSettings) -> tuple[int, int, int]:
@@ -62,7 +60,4 @@ def _tensor_names(path: Path) -> Iterable[str]:
         return [tensor.name for tensor in read_gguf_header(path).tensors]
     if path.suffix.lower() != ".safetensors":
         return []
-    with path.open("rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length)) if length <= _MAX_HEADER_BYTES else {}
-    return list(header) if isinstance(header, dict) else []
+    return list(read_tensors(path))

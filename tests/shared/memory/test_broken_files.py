@@ -60,9 +60,11 @@ def test_no_file_raises(engine: str, gpus: int, tmp_path: Path) -> None:
     junk.write_bytes(b"GGUF" + b"\xff" * 100)
     broken = tmp_path / "m.safetensors"
     broken.write_bytes((50).to_bytes(8, "little") + b"{" * 50)
+    deep = tmp_path / "deep.safetensors"
+    deep.write_bytes((200_000).to_bytes(8, "little") + b"[" * 200_000)
     empty = tmp_path / "empty"
     empty.mkdir()
-    for path in (junk, broken, empty, tmp_path / "missing", tmp_path / "m-00001-of-99999.gguf", Path("\0")):
+    for path in (junk, broken, deep, empty, tmp_path / "missing", tmp_path / "m-00001-of-99999.gguf", Path("\0")):
         found = estimate(settings_of(engine, path), gpus)
         assert found.total_bytes > 0
 
