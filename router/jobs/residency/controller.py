@@ -284,7 +284,8 @@ class ResidencyController:
     def _unload(self, place: PlaceView, reason: str, cause: UnloadCause) -> None:
         order = UnloadWorker(place.name, 0.0, reason)
         self._places.order_unload(order)
-        self._wishes.forget(place.model)
+        if not any(other.model == place.model and other.stage is not Stage.LEAVING for other in self._seen_places()):
+            self._wishes.forget(place.model)
         self.record.unload(place.model, cause)
         self._close_workers()
         self._link.send_order(order)

@@ -358,6 +358,23 @@ def test_keep_alive_says_how_long_a_model_stays(after: Pass) -> None:
     story(told)
 
 
+def test_keep_alive_holds_when_a_spare_worker_leaves(after: Pass) -> None:
+    async def told(played: PlayedSupervisor) -> None:
+        jobs = crowd(played)
+        await played.turn()
+        after(6.0)
+        await played.turn(2)
+        assert played.states() == {"a/0": READY, "a/1": READY}
+        played.controller.keep("a", -1)
+        end(played, *jobs)
+        after(2000.0)
+        await played.turn(3)
+        assert sorted(played.states().values()) == [READY, UNLOADED]
+        assert played.controller.leaves_in_s(A) is None
+
+    story(told, A, B, budgets=TWO_GPUS)
+
+
 def test_needs_that_change_while_a_model_loads_count_for_the_next_load() -> None:
     async def told(played: PlayedSupervisor) -> None:
         job = played.ask("a")
