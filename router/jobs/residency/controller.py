@@ -303,6 +303,7 @@ class ResidencyController:
         self._retries.keep_only(known)
         self.known_needs.keep_only(known)
         self._views.keep_only(known)
+        self._wishes.keep_only(known)
         unfit = self._workers.unfit
         for model in self._dispatcher.lines.models:
             if model not in known:

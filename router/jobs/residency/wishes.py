@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 
 from router.jobs.residency.plan import PlaceView, Stage
 from shared.settings import ModelSettings
@@ -36,6 +36,12 @@ class Wishes:
         """Wish nothing of a model any more, as it is unloaded."""
         self._loads.pop(model, None)
         self._idle_unload_s.pop(model, None)
+
+    def keep_only(self, models: Set[str]) -> None:
+        """Forget what was wished of all other models."""
+        for known in (self._loads, self._idle_unload_s):
+            for model in known.keys() - models:
+                del known[model]
 
     def settle(self, places: Sequence[PlaceView], has_failed: Callable[[str], bool]) -> None:
         """Forget the orders of models that are loaded, or have failed to load."""

@@ -375,6 +375,19 @@ def test_keep_alive_holds_when_a_spare_worker_leaves(after: Pass) -> None:
     story(told, A, B, budgets=TWO_GPUS)
 
 
+def test_an_order_to_load_a_model_that_is_gone_does_not_hold_when_it_comes_back() -> None:
+    async def told(played: PlayedSupervisor) -> None:
+        await played.turn()
+        played.controller.load("a")
+        played.serve(B)
+        await played.turn()
+        played.serve(A, B)
+        await played.turn(3)
+        assert played.states() == {}
+
+    story(told)
+
+
 def test_needs_that_change_while_a_model_loads_count_for_the_next_load() -> None:
     async def told(played: PlayedSupervisor) -> None:
         job = played.ask("a")
