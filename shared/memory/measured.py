@@ -117,14 +117,16 @@ class MeasuredMemory:
         """What to plan for a worker, by device in bytes: as measured with a margin, else as estimated."""
         with self._lock:
             entry = self._entries.get(_key(place), _Entry())
-        gpus = [name for name in place.memory if name != CPU]
-        measured = dict(zip(gpus, entry.device_bytes, strict=False))
-        if entry.host_bytes:
-            measured[CPU] = entry.host_bytes + round(place.beside_bytes / (1 + MARGIN_RATIO))
+        measured = _took(entry, place)
         return {
             name: round(entry.raised * _planned(estimated, measured.get(name, 0)))
             for name, estimated in place.memory.items()
         }
+
+    def took(self, place: FittedModel) -> dict[str, int]:
+        """The most that a worker took, by device in bytes, with the processes beside it; empty before any load."""
+        with self._lock:
+            return _took(self._entries.get(_key(place), _Entry()), place)
 
     def load_s(self, place: FittedModel) -> float | None:
         """How long the last load took; None before any."""
@@ -149,6 +151,14 @@ class MeasuredMemory:
             if not self._told:
                 self._told = True
                 log.warning("what models take is not kept: %s cannot be written: %s", self._path, error)
+
+
+def _took(entry: _Entry, place: FittedModel) -> dict[str, int]:
+    gpus = [name for name in place.memory if name != CPU]
+    took = dict(zip(gpus, entry.device_bytes, strict=False))
+    if entry.host_bytes:
+        took[CPU] = entry.host_bytes + round(place.beside_bytes / (1 + MARGIN_RATIO))
+    return took
 
 
 def _planned(estimated: int, measured: int) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
@@ -19,6 +19,7 @@ from router.jobs.residency.plan import (
     Close,
     Device,
     LoadModel,
+    Memory,
     PlaceView,
     Reopen,
     Residency,
@@ -84,7 +85,7 @@ class ResidencyController:
         if not self._workers.budgets:
             return
         served = {model.name: model for model in self.models}
-        self.known_needs.ask(tuple(served.values()))
+        self.known_needs.ask(tuple(served.values()), self._staying(served))
         self._watch_failures(served)
         places = self._seen_places()
         self._learn(places, served)
@@ -184,6 +185,15 @@ class ResidencyController:
 
     def _seen_places(self) -> list[PlaceView]:
         return self._places.view(self._workers.roster(), self._by_name(), self._fixed())
+
+    def _staying(self, served: Mapping[str, ModelSettings]) -> dict[str, Memory]:
+        """The bytes of each device that places hold which never leave, by model."""
+        held: dict[str, Counter[str]] = defaultdict(Counter)
+        for place in self._seen_places():
+            model = served.get(place.model)
+            if place.fixed or (model is not None and model.pin):
+                held[place.model].update(place.memory)
+        return dict(held)
 
     def _watch_failures(self, served: Mapping[str, ModelSettings]) -> None:
         """Empty the places that failed to load, once another attempt may be made, and those of models that are gone."""

@@ -137,3 +137,9 @@ def test_a_model_that_cannot_fit_is_refused_with_the_figures() -> None:
         assert "needs about" in message
         assert "budget" in message
         assert server.post("/v1/chat/completions", {**CHAT, "model": "echo"})["choices"]
+
+
+def test_a_model_on_demand_gets_what_those_of_the_start_leave() -> None:
+    with running("smollm2@load=demand", "echo", "--memory-budget", "520M") as server:
+        chat(server)
+        assert server.post("/v1/chat/completions", {**CHAT, "model": "echo"})["choices"]

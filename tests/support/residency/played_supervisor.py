@@ -45,12 +45,14 @@ class PlayedNeeds:
     def __init__(self) -> None:
         self.sizes: dict[str, int] = {}
         self.asked: Counter[str] = Counter()
+        self.rooms: dict[str, dict[str, int]] = {}
         self.learnt: list[str] = []
         self.starved: list[str] = []
         self.refusals: dict[str, str] = {}
 
     def of(self, model: ModelSettings, budgets: Mapping[str, int]) -> ModelNeeds:
         self.asked[model.name] += 1
+        self.rooms[model.name] = dict(budgets)
         if model.name in self.refusals:
             return ModelNeeds((), 0.0, self.refusals[model.name])
         size = self.sizes.get(model.name, SIZE)

@@ -65,6 +65,14 @@ def runs(job: Job) -> bool:
     return job.state is not JobState.QUEUED
 
 
+async def until(played: PlayedSupervisor, holds: Callable[[], bool]) -> None:
+    """Go on until something holds that another thread brings about."""
+    async with asyncio.timeout(20.0):
+        while not holds():
+            await played.turn()
+            await asyncio.sleep(0.001)
+
+
 def end(played: PlayedSupervisor, *jobs: Job) -> None:
     """Let running jobs come to their end."""
     for job in jobs:
@@ -323,6 +331,34 @@ def test_a_model_that_fits_nowhere_is_unfit_until_its_settings_change() -> None:
         assert played.table.unfit == {}
 
     story(told)
+
+
+def test_models_on_demand_are_fitted_to_what_workers_that_never_leave_do_not_hold() -> None:
+    async def told(played: PlayedSupervisor) -> None:
+        await played.turn(2)
+        assert played.needs.rooms == {"start": {"cpu": 10}, "a": {"cpu": 4}, "pinned": {"cpu": 4}}
+        played.needs.sizes["pinned"] = 3
+        played.controller.estimate_again("pinned")
+        played.controller.load("pinned")
+        await played.turn(5)
+        assert played.states()["pinned/0"] == READY
+        await until(played, lambda: played.needs.rooms["a"] == {"cpu": 1})
+        assert played.needs.rooms == {"start": {"cpu": 10}, "a": {"cpu": 1}, "pinned": {"cpu": 4}}
+        asked = played.needs.asked["a"]
+        await played.turn(5)
+        assert played.needs.asked["a"] == asked
+
+    at_start = on_demand("start", load="start")
+    asyncio.run(told(PlayedSupervisor([at_start, on_demand("a"), on_demand("pinned", pin=True)], {"cpu": 10})))
+
+
+def test_a_refusal_tells_what_workers_that_never_leave_hold() -> None:
+    async def told(played: PlayedSupervisor) -> None:
+        played.needs.refusals["a"] = "needs 12 GB"
+        await played.turn(2)
+        assert played.table.unfit == {"a": "needs 12 GB (workers that stay loaded hold 6 B of cpu of the whole budget)"}
+
+    asyncio.run(told(PlayedSupervisor([on_demand("start", load="start"), on_demand("a")], {"cpu": 10})))
 
 
 def test_an_order_to_load_is_carried_out_without_any_request_and_forgotten_once_the_model_is_loaded() -> None:

@@ -45,3 +45,35 @@ def test_a_model_that_found_too_little_gets_more() -> None:
     ((planned, _),) = needs.of(MODEL, {"cpu": 20 * GIGABYTE}).choices
     needs.too_little(MODEL)
     assert needs.of(MODEL, {"cpu": 20 * GIGABYTE}).choices[0][0]["cpu"] > planned["cpu"]
+
+
+def test_one_that_takes_more_than_its_estimate_gets_a_context_that_fits() -> None:
+    needs = FittedNeeds(MeasuredMemory())
+    ((planned, first),) = needs.of(MODEL, {"cpu": 20 * GIGABYTE}).choices
+    budget = {"cpu": round(1.05 * planned["cpu"])}
+    needs.learn(MODEL, planned, {"cpu": round(1.2 * planned["cpu"])}, load_s=1.0)
+    ((again, settings),) = needs.of(MODEL, budget).choices
+    assert again["cpu"] <= budget["cpu"]
+    assert 0 < settings.context_tokens < first.context_tokens
+
+
+def test_one_whose_measure_fits_without_the_margin_is_loaded_again() -> None:
+    model = MODEL.model_copy(update={"context_tokens": 4096})
+    needs = FittedNeeds(MeasuredMemory())
+    ((planned, _),) = needs.of(model, {"cpu": 20 * GIGABYTE}).choices
+    budget = {"cpu": round(1.05 * planned["cpu"])}
+    needs.learn(model, planned, {"cpu": round(0.9 * planned["cpu"])}, load_s=1.0)
+    assert needs.of(model, {"cpu": 20 * GIGABYTE}).choices[0][0]["cpu"] > budget["cpu"]
+    ((again, settings),) = needs.of(model, budget).choices
+    assert again == budget
+    assert settings.context_tokens == 4096
+
+
+def test_one_that_took_more_than_there_is_is_refused_with_the_figures() -> None:
+    model = MODEL.model_copy(update={"context_tokens": 4096})
+    needs = FittedNeeds(MeasuredMemory())
+    ((planned, _),) = needs.of(model, {"cpu": 20 * GIGABYTE}).choices
+    needs.learn(model, planned, {"cpu": 3 * GIGABYTE}, load_s=1.0)
+    refused = needs.of(model, {"cpu": 2 * GIGABYTE})
+    assert refused.choices == ()
+    assert "smollm2: took 3.09 GB of cpu of which it may have 2.00 GB when it was loaded" in refused.refusal
