@@ -75,7 +75,7 @@ def of_placed(placed: Placed) -> Estimate:
         kv_bytes=placed.kv_bytes,
         kv_bytes_per_token=placed.kv_bytes_per_token,
         cells=placed.cells,
-        later_bytes=placed.kept_bytes,
+        later_bytes=placed.later_bytes,
         beside_bytes=placed.beside_bytes,
     )
 

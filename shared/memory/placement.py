@@ -47,7 +47,7 @@ class Placed:
     kv_bytes: int
     kv_bytes_per_token: float
     cells: int
-    kept_bytes: int
+    later_bytes: int
     beside_bytes: int
 
 
@@ -64,6 +64,7 @@ def place_text(
     split = _split(shape, model, cells, bool(gpus))
     buffers = _buffer_bytes(shape, model, cells, on_gpu=bool(gpus))
     kept_bytes = min(model.cache_bytes // KEPT_SHARE, split.kv_bytes) if generates(model) else 0
+    grammar_bytes = shape.vocabulary * processes.GRAMMAR_BYTES_PER_TOKEN if generates(model) else 0
     fixed = buffers + split.streamed_bytes + processes.GPU_CONTEXT_BYTES
     fixed += split.largest_layer_bytes if gpus > 1 else 0  # layers are whole
     shares = _shares(gpus, model.tensor_split or proportions)
@@ -78,7 +79,7 @@ def place_text(
         kv_bytes=split.kv_bytes,
         kv_bytes_per_token=shape.kv_bytes_per_token(model.cache_type_k, model.cache_type_v),
         cells=cells,
-        kept_bytes=kept_bytes,
+        later_bytes=kept_bytes + grammar_bytes,
         beside_bytes=beside_bytes,
     )
 

@@ -16,6 +16,9 @@ SANDBOX_BYTES = 70 * MB
 VOCABULARY_BYTES_PER_TOKEN = 1_100
 """Pieces, texts and the tokenizer of grammars, in a worker; about a half of it again in its sandbox."""
 
+GRAMMAR_BYTES_PER_TOKEN = 1_200
+"""Of these, in both processes, what comes only with the first grammar."""
+
 SPEECH_BYTES = 110 * MB
 """A speech worker without a model: the same with the libraries of CTranslate2 and PyAV."""
 

@@ -107,7 +107,7 @@ class StartWorker:
             memory = memory_on(found, self.gpus)
             return memory | {device: max(0, memory[device] - found.later_bytes)}
         parts = self._parts(ContextSearch(self.shape, self.model, (), {}).least(), (), None)  # GPUs only help
-        spared_bytes = parts.kept_bytes + parts.mapped_bytes + parts.host_buffer_bytes
+        spared_bytes = parts.later_bytes + parts.mapped_bytes + parts.host_buffer_bytes
         return {CPU: max(0, parts.host_bytes - spared_bytes)}
 
     def _parts(self, model: ModelSettings, group: tuple[str, ...], room: Mapping[str, int] | None) -> Placed:
