@@ -22,7 +22,7 @@ from router.jobs.receiver import Receiver, Restore
 from router.jobs.refusals import RefusalReason, Refused, no_worker
 from router.jobs.residency.controller import ResidencyController
 from router.jobs.residency.fitted import FittedNeeds
-from router.jobs.residency.loading import loading_share
+from router.jobs.residency.loading import loading_share, stage_words
 from router.jobs.residency.needs import NeedsSource
 from router.jobs.served import ServedModel, adapter_names, allowed_models, find_model, find_named
 from router.jobs.workers.control import WorkerControl
@@ -290,7 +290,8 @@ class Broker:
         """End a job whose deadline has passed."""
         if job.ended:
             return
-        stage = "waiting in the queue" if job.state is JobState.QUEUED else "running"
+        model = job.request.model
+        stage = stage_words(job.state, model, (row for row in self.workers() if row.model == model))
         message = (
             f"timeout: the request was still {stage} after {job.request.timeout_s:g} s; raise its `timeout` "
             f"(at most {self.settings.max_timeout_s:g} s) or the server's --default-timeout-s"
@@ -320,7 +321,8 @@ class Broker:
         self._link.keep_bound()
         self._dispatcher.note_absences()
         self._history.note(self.workers(), time.monotonic(), time.time())
-        self.residency.tick()
+        if self.settled:  # what an earlier run has left is not unloaded as unused, or as of a model that is gone
+            self.residency.tick()
 
 
 def _measured(settings: ServerSettings) -> MeasuredMemory:

@@ -129,10 +129,13 @@ class WorkerTable:
 
     @property
     def settled(self) -> bool:
-        """Whether the roster has come, and all workers that it reports as ready are confirmed."""
+        """Whether the roster has come, and all workers that it reports as ready are confirmed.
+
+        A worker of a model that this run of the router has not found yet is not.
+        """
         ready = [status.worker_id for status in self._roster.values() if status.state is WorkerState.READY]
         workers = [self._workers.get(worker_id) for worker_id in ready]
-        return bool(self._roster) and all(worker is not None and worker.confirmed for worker in workers)
+        return bool(self._roster or self.budgets) and all(worker is not None and worker.confirmed for worker in workers)
 
     def missing(self, model: str) -> str:
         """The states of a model's workers, for ``GET /ready``."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+from router.jobs.broker import TICK_S
 from router.jobs.job import Job, JobRequest, JobState
 from shared.wire.codec import encode
 from shared.wire.jobs import TextJob
 from shared.wire.messages import Cancel, Orphan, Replay, Submit
 from shared.wire.payloads import Tokens
-from shared.wire.supervision import WorkerState
+from shared.wire.supervision import DeviceBudget, Roster, WorkerState, WorkerStatus
 from shared.wire.work import unpack
-from tests.support.router.broker_server import DONE, STARTED, BrokerServer, collect, run, tokens
+from tests.support.router.broker_server import DONE, SMOL, STARTED, BrokerServer, collect, run, tokens
 from tests.support.workers.worker_end import WorkerEnd
 
 WORK = TextJob(prompt="a b c")
@@ -148,5 +149,32 @@ def test_the_router_has_settled_once_all_ready_workers_are_confirmed() -> None:
         worker.answers_probes = True
         await server.until(lambda: server.confirmed(worker), worker.beat)
         await server.until(lambda: server.broker.settled, lambda: worker.publish_roster(WorkerState.READY))
+
+    run(test)
+
+
+def test_a_worker_of_a_model_that_the_next_run_has_not_found_yet_keeps_its_jobs() -> None:
+    async def test(server: BrokerServer) -> None:
+        adopted = Adopted(server)
+        worker = server.new_worker(name="found/0")
+        worker.model = "found"
+        worker.orphans, worker.jobs["job.1"] = [orphan()], []
+        status = WorkerStatus(worker.name, worker.model, worker.worker_id, WorkerState.READY, 0, "")
+        roster = Roster([status], budgets=[DeviceBudget("cpu", 10, 10)])
+
+        def go_on() -> None:
+            worker.beat()
+            worker.publish_all(roster)
+
+        await server.until(lambda: server.broker.budgets, go_on)
+        for _ in range(4):
+            await asyncio.sleep(TICK_S)
+            go_on()
+        assert not server.broker.residency.record.unloads
+        assert not server.broker.settled
+        server.broker.set_models((SMOL, SMOL.model_copy(update={"name": "found", "load": "demand"})))
+        await server.until(lambda: adopted.jobs and server.broker.settled, go_on)
+        await asyncio.sleep(TICK_S)
+        assert not server.broker.residency.record.unloads
 
     run(test)

@@ -231,7 +231,7 @@ def test_a_job_that_times_out_in_the_queue_ends_with_504() -> None:
         assert isinstance(failed, Failed)
         assert (failed.status, failed.code, failed.param) == (504, "deadline_exceeded", "timeout")
         assert "`timeout`" in failed.message
-        assert "still waiting in the queue after 0.05 s" in failed.message
+        assert "still waiting for smol to be loaded after 0.05 s" in failed.message
         worker = await server.ready_worker()
         after = await server.submit_to(worker)
         assert [submission.job_id for submission in worker.submissions] == [after.job_id]
