@@ -411,15 +411,12 @@ def test_keep_alive_holds_when_a_spare_worker_leaves(after: Pass) -> None:
     story(told, A, B, budgets=TWO_GPUS)
 
 
-def test_an_order_to_load_a_model_that_is_gone_does_not_hold_when_it_comes_back() -> None:
+def test_keep_alive_of_a_model_that_is_gone_does_not_hold_when_it_comes_back() -> None:
     async def told(played: PlayedSupervisor) -> None:
-        await played.turn()
-        played.controller.load("a")
+        played.controller.keep("a", -1)
         played.serve(B)
         await played.turn()
-        played.serve(A, B)
-        await played.turn(3)
-        assert played.states() == {}
+        assert played.controller.leaves_in_s(A) is not None
 
     story(told)
 
