@@ -186,7 +186,7 @@ class _Parts:
             self.batch_runner.run(),
             self.sampler.run(),
             self.watch.run(),
-            FileWatch(self.broker).run(),
+            FileWatch(self.broker, self.models).run(),
         )
         try:
             yield

@@ -1,4 +1,4 @@
-"""Notices that the files of a model were replaced by others of the same names: what it needs is estimated anew."""
+"""Notices that the files of a model were replaced by others of the same names: what was known of them is forgotten."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 
 from router.jobs.broker import Broker
+from router.models.service import ModelService
 from router.threads import Lane
 from shared.memory.files import files_stamp
 from shared.settings import ModelSettings
@@ -15,10 +16,14 @@ LOOK_TIMEOUT_S = 60.0
 
 
 class FileWatch:
-    """Looks at the sizes and times of all models' files, again and again."""
+    """Looks at the sizes and times of all models' files, again and again.
 
-    def __init__(self, broker: Broker) -> None:
+    When they change, what the model needs is estimated anew, and ``service`` reads the files again.
+    """
+
+    def __init__(self, broker: Broker, service: ModelService) -> None:
         self._broker = broker
+        self._service = service
         self._lane = Lane("look at files of models", threads=1, timeout_s=LOOK_TIMEOUT_S)
         self._stamps: dict[str, tuple[int, ...]] = {}
 
@@ -36,6 +41,9 @@ class FileWatch:
         for name, stamp in stamps.items():
             if self._stamps.get(name, stamp) != stamp:
                 self._broker.residency.estimate_again(name)
+                self._service.forget(name)
+        for gone in self._stamps.keys() - stamps.keys():
+            self._service.forget(gone)
         self._stamps = stamps
 
 

@@ -89,7 +89,7 @@ class ModelService:
         return find_named(self._broker.settings.models, name)
 
     async def describe(self, model: ModelSettings) -> ModelDescription:
-        """What the file of a served model says. It is read once: workers have loaded it as it was.
+        """What the file of a served model says. It is read once, until :meth:`forget`.
 
         One that cannot be read is tried again after ``UNREADABLE_RETRY_S``, and not for every request until then.
 
@@ -114,15 +114,20 @@ class ModelService:
 
     async def sizes(self, models: Sequence[ModelSettings]) -> dict[str, int | None]:
         """The sizes of served models' files in bytes, by name; None where it is not known. A known one is kept."""
-        new = [model.path for model in models if model.path not in self._sizes]
+        new = {model.name: model.path for model in models if model.name not in self._sizes}
         if new:
             try:
-                found = await self._lane.run(lambda: {path: size_of_files(path) for path in new})
+                found = await self._lane.run(lambda: {name: size_of_files(path) for name, path in new.items()})
             except TimeoutError:
                 log.warning("sizes of models not known: the disk does not answer")
                 found = {}
-            self._sizes |= {path: size for path, size in found.items() if size is not None}
-        return {model.name: self._sizes.get(model.path) for model in models}
+            self._sizes |= {name: size for name, size in found.items() if size is not None}
+        return {model.name: self._sizes.get(model.name) for model in models}
+
+    def forget(self, model: str) -> None:
+        """Read a model's files again when they are asked for: they were replaced, or are gone."""
+        for known in (self._descriptions, self._sizes, self._unreadable):
+            known.pop(model, None)
 
     async def installed(self, name: str) -> InstalledModel | None:
         """The model of this name in the store, served or not.
