@@ -44,7 +44,8 @@ class ModelViews:
         own: dict[str, list[PlaceView]] = {}
         for place in places:
             own.setdefault(place.model, []).append(place)
-        return tuple(self._view(model, own.get(model.name, []), gpus, out) for model in models)
+        now_s = time.monotonic()  # one for all: who has waited longer must not depend on who is looked at later
+        return tuple(self._view(model, own.get(model.name, []), gpus, out, now_s) for model in models)
 
     def last_use_s(self, model: str) -> float | None:
         """When a model last had a job, on the monotonic clock; None if it is not known."""
@@ -57,9 +58,13 @@ class ModelViews:
                 del known[model]
 
     def _view(
-        self, model: ModelSettings, own: Sequence[PlaceView], gpus: int, out: Mapping[WorkerState, Sequence[str]]
+        self,
+        model: ModelSettings,
+        own: Sequence[PlaceView],
+        gpus: int,
+        out: Mapping[WorkerState, Sequence[str]],
+        now_s: float,
     ) -> ModelView:
-        now_s = time.monotonic()
         waiting, claim = self._waiting(model.name)
         if any(place.stage in (Stage.READY, Stage.CLOSED) for place in own):
             self._last_ready_s[model.name] = now_s
