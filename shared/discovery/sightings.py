@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice, takewhile
@@ -94,22 +94,24 @@ def _ggufs(folder: ListedFolder, place: ModelPlace) -> Iterator[Sighting]:
             continue
         lost = next(islice(each_part(name), len(here), None), "")
         missing = f"{name}: expected all parts in one folder, got none called {lost}" if lost else ""
-        partial = any(part + suffix in present for part in here for suffix in PARTIAL_SUFFIXES)
+        partial = any(_is_being_fetched(part, present) for part in here)
         yield Sighting(ModelForm.GGUF, files[0].path, place, tuple(files), missing=missing, is_partial=partial)
 
 
 def _checkpoints(folder: ListedFolder, place: ModelPlace) -> list[Sighting]:
+    present = set(folder.names)
     names = [name for name in folder.names if name.lower().endswith(".safetensors")]
     return [
         Sighting(
-            ModelForm.CHECKPOINT,
-            facts.path,
-            place,
-            (facts,),
-            is_partial=any(facts.path.name + suffix in folder.names for suffix in PARTIAL_SUFFIXES),
+            ModelForm.CHECKPOINT, facts.path, place, (facts,), is_partial=_is_being_fetched(facts.path.name, present)
         )
         for facts in folder.facts(*names)
     ]
+
+
+def _is_being_fetched(name: str, present: Set[str]) -> bool:
+    """Whether a program that fetches this file has left its mark beside it."""
+    return any(name + suffix in present for suffix in PARTIAL_SUFFIXES)
 
 
 def _folders(folder: ListedFolder, place: ModelPlace) -> Iterator[Sighting]:

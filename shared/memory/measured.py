@@ -19,6 +19,7 @@ from msgspec.json import Decoder
 
 from shared.memory.files import files_stamp
 from shared.memory.fitting import CPU, FittedModel
+from shared.settings.model import OF_NO_WORKER
 
 log = logging.getLogger("nexa.memory")
 
@@ -35,29 +36,19 @@ LEAST_RATIO = 0.6
 RAISE_FACTOR, MAX_RAISE = 1.25, 2.0
 """How much more is planned after each death for lack of memory, and at most."""
 
-_NOT_IN_MEMORY = frozenset(
-    {
-        "aliases",
-        "chat_template",
-        "compile_memory_bytes",
-        "compile_time_s",
-        "fitted",
-        "idle_unload_s",
-        "load",
-        "name",
-        "pin",
-        "reasoning_effort",
-        "reasoning_format",
-        "share_prefixes",
-        "source",
-        "step_s",
-        "thinking_budget_tokens",
-        "threads",
-        "workers",
-    }
-)
+_NOT_IN_MEMORY = OF_NO_WORKER | {
+    "chat_template",
+    "compile_memory_bytes",
+    "compile_time_s",
+    "name",
+    "reasoning_effort",
+    "reasoning_format",
+    "share_prefixes",
+    "step_s",
+    "thinking_budget_tokens",
+    "threads",
+}
 """Options that change nothing of what a model takes."""
-
 
 _Bytes = Annotated[int, Meta(ge=0, le=1 << 60)]
 

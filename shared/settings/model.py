@@ -184,3 +184,9 @@ class ModelSettings(SingleModelOptions):
     known_as: tuple[str, ...] = ()
     kv_tokens: int = 0
     fitted: tuple[str, ...] = ()
+
+
+OF_NO_WORKER = frozenset(
+    {"aliases", "fitted", "idle_unload_s", "known_as", "load", "max_workers", "pin", "source", "workers"}
+)
+"""Settings of a model that change nothing of what one of its workers does: it may go on when they change."""

@@ -39,13 +39,12 @@ from router.jobs.workers.rows import measured
 from router.jobs.workers.table import WorkerTable
 from router.jobs.workers.worker import Worker
 from shared.settings import ModelSettings, ServerSettings
+from shared.settings.model import OF_NO_WORKER
 from shared.wire.supervision import LoadWorker, UnloadWorker, WorkerState
 
 NOT_SERVED = "it is not served any more"
 
 _OUT = (WorkerState.FAILED, WorkerState.DRAINED)
-_OF_NO_WORKER = {"aliases", "source", "load", "pin", "idle_unload_s", "workers", "max_workers"}
-"""Options of a model that change nothing of a worker."""
 
 log = logging.getLogger("nexa.router.residency")
 
@@ -342,4 +341,4 @@ class ResidencyController:
 
 def _of_worker(model: ModelSettings) -> dict[str, object]:
     """Of a model's settings, those that make a difference to its workers."""
-    return model.model_dump(exclude=_OF_NO_WORKER)
+    return model.model_dump(exclude=set(OF_NO_WORKER))

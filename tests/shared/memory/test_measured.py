@@ -6,13 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.kinds import JobKind
 from shared.memory.fitting import FittedModel
-from shared.memory.measured import MAX_MODELS, MeasuredMemory
+from shared.memory.measured import _NOT_IN_MEMORY, MAX_MODELS, MeasuredMemory
 from shared.settings import ModelSettings
+from shared.settings.model import OF_NO_WORKER
 from tests.support.any_json import json_values
 
 MB = 1000**2
@@ -73,6 +75,20 @@ def test_another_file_under_the_same_name_is_another_model(tmp_path: Path) -> No
     assert memory.best(place(str(file))) == {"cpu": 760 * MB}
     file.write_bytes(b"22")
     assert memory.best(place(str(file))) == {"cpu": 500 * MB}
+
+
+@pytest.mark.parametrize(
+    "options", [{"known_as": ("owner/m",)}, {"max_workers": 2}, {"workers": 2}, {"aliases": ("other",)}, {"threads": 3}]
+)
+def test_options_that_change_nothing_of_the_memory_change_nothing_of_what_is_known(options: dict[str, Any]) -> None:
+    memory = MeasuredMemory()
+    memory.learn(place(), {"cpu": 600 * MB}, 1.0)
+    assert memory.best(place(**options)) == {"cpu": 760 * MB}
+    assert memory.best(place(context_tokens=512)) == {"cpu": 500 * MB}
+
+
+def test_what_is_left_out_are_options() -> None:
+    assert ModelSettings.model_fields.keys() >= _NOT_IN_MEMORY >= OF_NO_WORKER
 
 
 def test_the_file_has_a_bound(tmp_path: Path) -> None:

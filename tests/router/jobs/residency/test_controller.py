@@ -465,7 +465,7 @@ def test_a_further_name_of_a_model_changes_nothing_of_its_worker() -> None:
     async def told(played: PlayedSupervisor) -> None:
         played.ask("a")
         await played.turn(2)
-        played.serve(on_demand("a", aliases=("alpha",), idle_unload_s=5.0), B)
+        played.serve(on_demand("a", aliases=("alpha",), known_as=("owner/a",), idle_unload_s=5.0), B)
         await played.turn(3)
         assert not played.worker("a/0").closed
         assert played.runs == {"a/0": 1}
