@@ -189,6 +189,7 @@ class _Parts:
             FileWatch(self.broker, self.models).run(),
         )
         try:
+            await self.watch.wait_looked()
             yield
         finally:
             self.job_registry.close()

@@ -18,6 +18,8 @@ LOOK_INTERVAL_S = 5.0
 GLANCE_INTERVAL_S = 0.5
 """Time between glances at the time of the store's folder, which ``nexa pull`` and ``nexa rm`` change."""
 LOOK_TIMEOUT_S = 120.0
+FIRST_LOOK_S = 10.0
+"""How long a router that starts waits for its first look before it answers requests."""
 APPEAR_TIMEOUT_S = 30.0
 """How long a fetching that has ended waits for its model to be served, until it says so without it."""
 
@@ -39,6 +41,7 @@ class ModelWatch:
         self._fitted = {model.name: model for model in settings.models if model.load == "start"}
         self._lane = Lane("look for models", threads=1, timeout_s=LOOK_TIMEOUT_S)
         self._turn = asyncio.Lock()
+        self._looked = asyncio.Event()
 
     async def run(self) -> None:
         """Look for models as long as the server runs."""
@@ -46,9 +49,20 @@ class ModelWatch:
             changed_ns = await self._store_changed_ns()
             async with self._turn:
                 await self._look()
+            self._looked.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_INTERVAL_S):
                     await self._store_changes(changed_ns)
+
+    async def wait_looked(self) -> None:
+        """Wait until :meth:`run` has looked once, at most ``FIRST_LOOK_S``.
+
+        A router that is started again knows only the models of the server's start.
+        """
+        if self._looks:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_LOOK_S):
+                    await self._looked.wait()
 
     async def look(self) -> None:
         """Look now: a model that is here by now is served when this returns. One that cannot be read is given up."""

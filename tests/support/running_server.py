@@ -41,16 +41,19 @@ def wait_until(condition: Callable[[], Any], what: str, timeout_s: float = 60.0)
 
 
 class RunningServer:
-    """``nexa server`` with some arguments on a free port of 127.0.0.1; its output goes to a file."""
+    """``nexa server`` with some arguments on a free port of 127.0.0.1; its output goes to a file.
 
-    def __init__(self, *arguments: str) -> None:
+    ``module`` is what is run in place of ``nexa``.
+    """
+
+    def __init__(self, *arguments: str, module: str = "router.cli") -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         # Only one server at a time may have the files and batches of a folder.
         self._state = tempfile.TemporaryDirectory(prefix="nexa-state-", ignore_cleanup_errors=True)
         environment = {"NEXA_STATE_FOLDER": self._state.name, **os.environ}
         self._log = tempfile.NamedTemporaryFile(prefix="nexa-e2e-", suffix=".log")  # noqa: SIM115
-        command = [sys.executable, "-m", "router.cli", "server", *arguments, "--port", str(self.port)]
+        command = [sys.executable, "-m", module, "server", *arguments, "--port", str(self.port)]
         self.process = subprocess.Popen(
             command,
             stdout=self._log,
@@ -140,9 +143,9 @@ class RunningServer:
 
 
 @contextlib.contextmanager
-def running(*arguments: str) -> Iterator[RunningServer]:
+def running(*arguments: str, module: str = "router.cli") -> Iterator[RunningServer]:
     """A ready server for the time of a ``with`` block."""
-    server = RunningServer(*arguments)
+    server = RunningServer(*arguments, module=module)
     try:
         server.wait_ready()
         yield server

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from shared.wire.supervision import RouterAlive
+from workers.supervisor.placing.memory_kills import KillsSinceThen
 from workers.supervisor.processes.exits import MemoryFigures, explain_exit
 from workers.supervisor.processes.process import ChildProcess, Command, LineSink
 
@@ -60,14 +61,15 @@ class RouterKeeper:
     async def run(self) -> None:
         """Keep a router running until it is stopped or keeps dying (:attr:`detail` says why)."""
         while not self._stopping:
-            started_at_s = time.monotonic()
+            started_at_s, kills = time.monotonic(), KillsSinceThen()
             code = await self._run_once()
             if self._stopping:
                 return
             if self._reloading:
                 self._reloading = False
                 continue
-            self.detail = self._killed_because or explain_exit(code, loading=False, memory=MemoryFigures.now())
+            reason = explain_exit(code, loading=False, memory=MemoryFigures.now(), kills=kills.count())
+            self.detail = self._killed_because or reason
             if not self._keeps_dying(code, time.monotonic() - started_at_s):
                 log.warning("router died, restarting it", extra={"reason": self.detail})
             elif self._reload:

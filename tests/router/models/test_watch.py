@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import router.models.watch
 import shared.discovery.discovery
 from router.jobs.job import Job, JobRequest
 from router.models.watch import ModelWatch
+from shared.discovery.served import DiscoveredModels
 from shared.hub.store import ModelStore
 from shared.settings import ServerSettings
 from shared.wire.jobs import TextJob
@@ -20,7 +23,7 @@ from tests.support.clients.ollama_lines import lines_of
 from tests.support.models.foreign_stores import ollama_model, write_old
 from tests.support.models.gguf_builder import build_gguf
 from tests.support.models.hub_server import FakeRepo, serve_hub
-from tests.support.router.client import ask, post
+from tests.support.router.client import app_of, ask, post
 from tests.support.router.fake_broker import MODEL, FakeBroker
 
 GGUF = build_gguf(tensors=[("t", (64, 64))])
@@ -68,6 +71,42 @@ def test_a_fetched_model_is_served_when_its_fetching_says_done() -> None:
 def test_ollamas_clients_are_told_that_it_is_served() -> None:
     lines = lines_of(post(serving_all(), "/api/pull", {"model": TINY}).text)
     assert [line["status"] for line in lines][-2:] == ["hf:owner/tiny is served now", "success"]
+
+
+def test_a_router_that_starts_has_looked_before_it_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write_old(tmp_path / "folder" / "mine.gguf", GGUF)
+    broker = serving_all(model_folders=(str(tmp_path / "folder"),))
+    looking, may_end = threading.Event(), threading.Event()
+    refresh = DiscoveredModels.refresh
+
+    def slow(discovered: DiscoveredModels) -> Any:
+        looking.set()
+        may_end.wait(30)
+        return refresh(discovered)
+
+    monkeypatch.setattr(DiscoveredModels, "refresh", slow)
+
+    async def go() -> None:
+        app = app_of(broker)
+        async with asyncio.timeout(30), contextlib.AsyncExitStack() as stack:
+            starting = asyncio.create_task(stack.enter_async_context(app.router.lifespan_context(app)))
+            await asyncio.to_thread(looking.wait, 30)
+            assert not starting.done()
+            may_end.set()
+            await starting
+            assert "mine" in served(broker)
+
+    asyncio.run(go())
+
+
+def test_a_look_that_takes_too_long_does_not_keep_a_router_from_answering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(router.models.watch, "FIRST_LOOK_S", 0.01)
+
+    async def go() -> None:
+        async with asyncio.timeout(30):
+            await ModelWatch(serving_all()).wait_looked()  # nobody looks
+
+    asyncio.run(go())
 
 
 def test_what_another_process_fetches_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

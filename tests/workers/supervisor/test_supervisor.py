@@ -81,7 +81,6 @@ class TestWorkers:
                 await until(lambda: replica.state is WorkerState.READY, "a new worker")
                 assert replica.status().worker_id != first_id
                 assert "SIGKILL" in replica.detail
-                assert "probably out of memory" in replica.detail
                 assert supervisor.router.pid == router
 
         asyncio.run(story())

@@ -11,9 +11,16 @@ from shared.memory.fitting import CPU
 from shared.settings import ModelSettings
 from shared.wire.messages import Heartbeat
 from shared.wire.supervision import WorkerState
+from workers.supervisor.placing.memory_kills import KillsSinceThen
 from workers.supervisor.placing.needs import needs_of
 from workers.supervisor.placing.placer import Exit, PlacementError, WorkerSpec
-from workers.supervisor.processes.exits import MemoryFigures, explain_exit, found_too_little_memory, is_hopeless
+from workers.supervisor.processes.exits import (
+    MemoryFigures,
+    explain_exit,
+    found_too_little_memory,
+    is_hopeless,
+    was_stopped_from_outside,
+)
 from workers.supervisor.processes.process import ChildProcess, Command, LineSink
 
 
@@ -45,6 +52,7 @@ class LocalPlacer:
         Raises:
             PlacementError: it cannot be started.
         """
+        kills = KillsSinceThen()
         try:
             assignment = self._assignment(spec)
             child = await ChildProcess.spawn(spec.worker_name, self._command(spec, assignment), self._on_line)
@@ -52,7 +60,7 @@ class LocalPlacer:
             raise PlacementError(str(error)) from None
         except OSError as error:
             raise PlacementError(f"the process cannot be started: {error}") from None
-        return LocalWorker(child, assignment.device)
+        return LocalWorker(child, assignment.device, kills)
 
     def _assignment(self, spec: WorkerSpec) -> DeviceAssignment:
         """The devices of its memory; those that it was assigned keep their order, and GPUs that only engines find."""
@@ -64,11 +72,15 @@ class LocalPlacer:
 
 
 class LocalWorker:
-    """A worker's process. Its exit is explained by its exit code, and by memory as last reported."""
+    """A worker's process. Its exit is explained by its exit code, and by memory as last reported.
 
-    def __init__(self, child: ChildProcess, device: str) -> None:
+    ``kills`` counts from before its start.
+    """
+
+    def __init__(self, child: ChildProcess, device: str, kills: KillsSinceThen) -> None:
         self._child = child
         self._device = device
+        self._kills = kills
         self._loading = True
         self._memory_bytes = 0
         self._killed = False
@@ -91,12 +103,14 @@ class LocalWorker:
     async def wait(self) -> Exit:
         """Wait for the process to end and explain its exit code."""
         code = await self._child.wait()
-        reason = explain_exit(code, self._loading, MemoryFigures.now(self._memory_bytes))
+        kills = self._kills.count()
+        starved = found_too_little_memory(code, self.last_lines, self._killed, kills)
         return Exit(
-            reason,
+            explain_exit(code, self._loading, MemoryFigures.now(self._memory_bytes), kills),
             hopeless=is_hopeless(code),
             replace=code == exit_codes.REPLACE,
-            out_of_memory=found_too_little_memory(code, self.last_lines, self._killed),
+            out_of_memory=starved,
+            from_outside=was_stopped_from_outside(code) and not starved,
         )
 
     async def end(self, timeout_s: float) -> bool:

@@ -26,14 +26,19 @@ def main_memory(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> MainMemory:
     return MainMemory(min(each.free_bytes for each in found), min(each.total_bytes for each in found))
 
 
-def _limits(cgroups: Path, own: Path) -> Iterator[MainMemory]:
-    """What each cgroup of this process leaves, from its own up to the one that is seen as the root."""
+def own_cgroups(cgroups: Path = CGROUPS, own: Path = OWN_CGROUP) -> Iterator[Path]:
+    """The folders of this process's cgroups, from its own up to the one that is seen as the root."""
     path = PurePosixPath("/")
     for line in _read(own).splitlines():
         if line.startswith("0::/") and ".." not in line:
             path = PurePosixPath(line.removeprefix("0::"))
     for group in (path, *path.parents):
-        folder = cgroups / group.relative_to("/")
+        yield cgroups / group.relative_to("/")
+
+
+def _limits(cgroups: Path, own: Path) -> Iterator[MainMemory]:
+    """What each of them leaves."""
+    for folder in own_cgroups(cgroups, own):
         limit = _number(folder / "memory.max")
         if limit is not None:
             used = (_number(folder / "memory.current") or 0) - _dropped_if_needed(folder)

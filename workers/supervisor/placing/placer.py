@@ -37,12 +37,14 @@ class Exit:
         hopeless: a worker that ended this way during its first load would do so again.
         replace: the worker ended on purpose and wants a successor without delay.
         out_of_memory: it probably found too little memory.
+        from_outside: someone ended it: a worker that is started again may well be ready.
     """
 
     reason: str
     hopeless: bool = False
     replace: bool = False
     out_of_memory: bool = False
+    from_outside: bool = False
 
 
 class PlacementError(Exception):

@@ -15,7 +15,6 @@ from shared.wire.supervision import ENDED_STATES, WORKER_MOVES, WorkerState, Wor
 from workers.supervisor.placing.placer import Exit, PlacedWorker, PlacementError, Placer, WorkerSpec
 from workers.supervisor.replicas.hangs import HangWatch
 from workers.supervisor.replicas.limits import WorkerLimits
-from workers.supervisor.replicas.restarts import RestartPolicy
 
 _MAX_REPORTED_LINES = 8
 
@@ -41,7 +40,7 @@ class Replica:
         limits: when a worker counts as hung, and how restarts are spaced.
         on_change: called after each change of state or of loading progress.
         loaded: whether it starts a worker at once. Otherwise its place is empty until :meth:`load`, and a load that
-            fails is not repeated: the router orders another.
+            fails is not repeated, unless someone has killed the worker: the router orders another.
         first: what its first worker gets, if its model was fitted: the settings as JSON, and the memory by device.
     """
 
@@ -68,7 +67,7 @@ class Replica:
         self.last_lines: list[str] = []
         self._placer = placer
         self._limits = limits
-        self._policy = self._restarts_of_load()
+        self._policy = self._limits.restarts()
         self._on_change = on_change
         self._worker: PlacedWorker | None = None
         self._location = ""
@@ -131,7 +130,7 @@ class Replica:
         if self.state is WorkerState.UNLOADED and self._order is not _Order.COME_BACK:
             self._settings, self._memory = settings, memory
             self._order = _Order.COME_BACK
-            self._policy = self._restarts_of_load()
+            self._policy = self._limits.restarts()
             self._roused.set()
 
     def unload(self, timeout_s: float, reason: str) -> Coroutine[Any, Any, None]:
@@ -162,7 +161,7 @@ class Replica:
         if self._empty:
             return True
         self._order = _Order.COME_BACK
-        self._policy = self._restarts_of_load()
+        self._policy = self._limits.restarts()
         self._roused.set()
         former_id = self._worker_id
         await self._end_worker(timeout_s)
@@ -255,6 +254,8 @@ class Replica:
         ready_s = None if self._ready_at_s is None else time.monotonic() - self._ready_at_s
         replaces = ended.replace and ready_s is not None
         delay_s = 0.0 if replaces else self._policy.next_delay_s(ready_s)
+        if ready_s is None and not (self.loaded_at_start or ended.from_outside):
+            delay_s = None
         first_load = not self._was_ready and self._restarts == 0
         self._move(WorkerState.EXITED)
         if delay_s is None:
@@ -280,12 +281,6 @@ class Replica:
     def _leave(self, reason: str) -> None:
         self.detail, self._memory = reason, {}
         self._move(WorkerState.UNLOADED)
-
-    def _restarts_of_load(self) -> RestartPolicy:
-        policy = self._limits.restarts()
-        if not self.loaded_at_start:
-            policy.max_failed_starts = 1
-        return policy
 
     async def _pause(self, delay_s: float | None) -> bool:
         """Wait ``delay_s``, or for an order, before the next start. Returns False if there is no next start."""

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import workers.supervisor.placing.memory_kills
 from shared import exit_codes
 from shared.devices import DeviceAssignment
 from shared.wire.messages import EngineStats, Heartbeat
@@ -59,7 +60,8 @@ def test_a_crash_is_explained_by_what_the_worker_did_last() -> None:
     assert "the engine crashed" in serving.reason
 
 
-def test_a_killed_worker_is_explained_by_the_memory_that_it_held() -> None:
+def test_a_killed_worker_is_explained_by_the_memory_that_it_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers.supervisor.placing.memory_kills, "memory_kills", lambda: None)
     killed, _ = asyncio.run(exit_of(f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})", beat(WorkerState.READY)))
     assert "it held 3.0 GiB" in killed.reason
 
@@ -88,5 +90,15 @@ def test_a_worker_that_finds_too_little_memory_says_so_by_its_code_its_words_or_
     assert words.out_of_memory
     crash, _ = asyncio.run(exit_of(f"print('GGML_ASSERT failed', flush=True); {abort}", beat(WorkerState.LOADING)))
     assert not crash.out_of_memory
+
+
+@pytest.mark.parametrize(
+    ("counts", "starved"), [((4, 5), True), ((4, 4), False), ((None, None), True), ((None, 3), True), ((3, None), True)]
+)
+def test_a_worker_that_is_killed_found_too_little_memory_unless_the_system_has_killed_nothing_for_that(
+    counts: tuple[int | None, int | None], starved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = iter(counts)
+    monkeypatch.setattr(workers.supervisor.placing.memory_kills, "memory_kills", lambda: next(reading))
     killed, _ = asyncio.run(exit_of(f"import os; os.kill(os.getpid(), {int(signal.SIGKILL)})"))
-    assert killed.out_of_memory
+    assert (killed.out_of_memory, killed.from_outside) == (starved, not starved)

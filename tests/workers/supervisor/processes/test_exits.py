@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from workers.supervisor.processes.exits import MemoryFigures, explain_exit, is_hopeless
+from workers.supervisor.processes.exits import MemoryFigures, explain_exit, found_too_little_memory, is_hopeless
 
 GIB = 1024**3
 MEMORY = MemoryFigures(held_bytes=3 * GIB, available_bytes=GIB // 2, total_bytes=8 * GIB)
@@ -31,9 +31,20 @@ def test_an_exit_is_explained(code: int, loading: bool, words: list[str]) -> Non
     assert [word for word in words if word not in explained] == []
 
 
+@pytest.mark.parametrize(("kills", "starved"), [(None, True), (1, True), (0, False)])
+def test_only_where_the_system_may_have_killed_for_memory_a_death_is_blamed_on_it(
+    kills: int | None, starved: bool
+) -> None:
+    explained = explain_exit(-signal.SIGKILL, True, MEMORY, kills)
+    assert ("probably out of memory" in explained) == starved
+    assert ("by hand" in explained) == (kills is None)
+    assert found_too_little_memory(-signal.SIGKILL, [], killed=False, kills=kills) == starved
+    assert not found_too_little_memory(-signal.SIGKILL, [], killed=True, kills=kills)
+
+
 def test_only_a_refused_model_and_native_crashes_are_hopeless_at_the_first_load() -> None:
     assert [code for code in range(-64, 10) if is_hopeless(code)] == sorted(
-        [-signal.SIGSEGV, -signal.SIGFPE, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, 3]
+        [-signal.SIGSEGV, -signal.SIGFPE, -signal.SIGBUS, -signal.SIGABRT, -signal.SIGILL, 3, 5]
     )
 
 

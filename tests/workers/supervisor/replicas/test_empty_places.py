@@ -12,7 +12,7 @@ from tests.support.workers.supervised import until
 from workers.supervisor.placing.placer import Exit
 from workers.supervisor.replicas.limits import WorkerLimits
 from workers.supervisor.replicas.replica import Replica
-from workers.supervisor.replicas.restarts import RestartPolicy
+from workers.supervisor.replicas.restarts import MAX_FAILED_STARTS, RestartPolicy
 
 STARVED = Exit("probably out of memory", out_of_memory=True)
 SETTINGS, MEMORY = b'{"name": "m"}', {"cpu": 5}
@@ -106,6 +106,32 @@ def test_a_load_that_finds_too_little_memory_leaves_the_place_empty_once_and_fai
             placer.placed[-1].exit(STARVED)
             await became(replica, state)
             assert replica.status().out_of_memory == count
+
+    run(check)
+
+
+def test_a_worker_that_someone_kills_while_it_loads_is_started_again_in_its_place() -> None:
+    async def check(placer: MemoryPlacer, replica: Replica) -> None:
+        replica.load(SETTINGS, MEMORY)
+        for count in (1, 2):
+            await placed(placer, count)
+            placer.placed[-1].exit(Exit("killed by hand", from_outside=True))
+        await placed(placer, 3)
+        assert (replica.status().memory, placer.placed[-1].spec.settings) == (MEMORY, SETTINGS)
+        placer.placed[-1].exit(Exit("the model cannot be loaded"))
+        await became(replica, WorkerState.FAILED)
+
+    run(check)
+
+
+def test_a_load_that_someone_kills_again_and_again_is_given_up() -> None:
+    async def check(placer: MemoryPlacer, replica: Replica) -> None:
+        replica.load(SETTINGS, MEMORY)
+        for count in range(1, MAX_FAILED_STARTS + 1):
+            await placed(placer, count)
+            placer.placed[-1].exit(Exit("killed by hand", from_outside=True))
+        await became(replica, WorkerState.FAILED)
+        assert "given up after 5 failed starts; the last one: killed by hand" in replica.detail
 
     run(check)
 
