@@ -11,9 +11,6 @@ from scripts.one_box.questions import Reply
 NOTICED_S = 20.0
 """Time in which the server notices that a file is back: it looks every 5 s, and waits until the file is 2 s old."""
 
-FAILED_S = 30.0
-"""Time after two deaths in a load within which requests are told that it has failed."""
-
 
 @dataclass(slots=True)
 class Span:
@@ -43,12 +40,9 @@ class Harm:
 
     def of_refusal(self, model: str, reply: Reply, started_at_s: float) -> str:
         """Why a request that began then may be answered by this error."""
-        killed = "no worker can serve" in reply.refusal and "killed by SIGKILL" in reply.refusal
-        if killed and self.record.workers_lost_since(started_at_s - FAILED_S):
-            return "its load was killed twice"
         if "workers died while they had this request" in reply.refusal and self.record.workers_lost_since(started_at_s):
             return "its worker was killed"
-        gone = reply.status in (200, 404, 503) and any(
+        gone = reply.status in (404, 503) and any(
             span.touches(started_at_s, NOTICED_S) for span in self.away.get(model, ())
         )
         return "the model's file was away" if gone else ""
