@@ -84,8 +84,8 @@ class MeasuredMemory:
 
         Figures of 0 were not measured.
         """
+        key = _key(place)
         with self._lock:
-            key = _key(place)
             old = self._entries.pop(key, _Entry())
             devices = tuple(size for name, size in memory.items() if name != CPU)
             known = old.device_bytes if len(old.device_bytes) == len(devices) else (0,) * len(devices)
@@ -97,8 +97,8 @@ class MeasuredMemory:
 
     def too_small(self, place: FittedModel) -> None:
         """Note that a worker found less memory than it needed."""
+        key = _key(place)
         with self._lock:
-            key = _key(place)
             entry = self._entries.pop(key, _Entry())
             entry.raised = min(MAX_RAISE, entry.raised * RAISE_FACTOR)
             self._entries[key] = entry
@@ -106,8 +106,9 @@ class MeasuredMemory:
 
     def best(self, place: FittedModel) -> dict[str, int]:
         """What to plan for a worker, by device in bytes: as measured with a margin, else as estimated."""
+        key = _key(place)
         with self._lock:
-            entry = self._entries.get(_key(place), _Entry())
+            entry = self._entries.get(key, _Entry())
         measured = _took(entry, place)
         return {
             name: round(entry.raised * _planned(estimated, measured.get(name, 0)))
@@ -116,13 +117,15 @@ class MeasuredMemory:
 
     def took(self, place: FittedModel) -> dict[str, int]:
         """The most that a worker took, by device in bytes, with the processes beside it; empty before any load."""
+        key = _key(place)
         with self._lock:
-            return _took(self._entries.get(_key(place), _Entry()), place)
+            return _took(self._entries.get(key, _Entry()), place)
 
     def load_s(self, place: FittedModel) -> float | None:
         """How long the last load took; None before any."""
+        key = _key(place)
         with self._lock:
-            entry = self._entries.get(_key(place))
+            entry = self._entries.get(key)
         return entry.load_s if entry is not None and entry.load_s > 0 else None
 
     def _drop_oldest(self) -> None:
