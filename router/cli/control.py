@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from router.cli.data_folder import authority_file
-from router.client.connection import DEFAULT_URL, KEY_VARIABLE, ServerClient
+from router.client.connection import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, ServerClient
 from router.client.errors import RequestRefused, ServerUnreachable
 from shared.logs.escaping import escaped
 from shared.wire.run_folder import find_admin_sockets
@@ -54,7 +54,11 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 def add_server_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which running server is meant."""
     server = parser.add_mutually_exclusive_group()
-    server.add_argument("--url", default=DEFAULT_URL, help=f"the server's URL (default {DEFAULT_URL})")
+    server.add_argument(
+        "--url",
+        default=os.environ.get(URL_VARIABLE, DEFAULT_URL),
+        help=f"the server's URL (default {DEFAULT_URL}, or {URL_VARIABLE})",
+    )
     server.add_argument(
         "--admin-socket",
         nargs="?",

@@ -22,10 +22,11 @@ CONFIG_VARIABLE = "NEXA_CONFIG"
 
 _USAGE = (
     "nexa server [-h] [--host HOST] [--port PORT] [--reload] [--nctx NCTX] [--workers N] [options]\n"
-    "                   [onnx] model_path [model_path ...]"
+    "                   [[onnx] model_path ...]"
 )
 _EXAMPLES = """\
 examples:
+  nexa server                                every model on this machine, each loaded when a request names it
   nexa server smollm2                        a small chat model that is part of the installation
   nexa server --workers 2 ./model.gguf       a file, served by two worker processes
   nexa server smollm2 gemma --port 9000      two models; a request's "model" chooses
@@ -51,7 +52,8 @@ def add_parser(
         "server",
         help="serve models",
         usage=_USAGE,
-        description="Serve models over HTTP. Ctrl-C stops it after its running requests, a second Ctrl-C at once.",
+        description="Serve models over HTTP: those that are named, or all on this machine. Ctrl-C stops it after "
+        "its running requests, a second Ctrl-C at once.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -20,6 +20,9 @@ DEFAULT_URL = "http://127.0.0.1:8000"
 KEY_VARIABLE = "NEXA_API_KEY"
 """Where commands find their key: all users of a machine can read the options of processes."""
 
+URL_VARIABLE = "NEXA_URL"
+"""Names the server that commands ask, unless ``--url`` does."""
+
 CONNECT_TIMEOUT_S = 10.0
 
 FormFiles = Mapping[str, tuple[str, IO[bytes]]]

@@ -110,6 +110,9 @@ class Catalog:
 
     def _hint(self, name: str) -> str:
         onnx, unmarked = split_mark(name)
+        before, at, option = unmarked.rpartition("@")
+        if at and self.find(before) is not None:
+            return f" (options of a model need a value: {before}@{option or 'OPTION'}=VALUE)"
         if not onnx and difflib.get_close_matches(name.lower(), [ONNX], cutoff=MIN_LIKENESS_OF_WORD):
             return f" (did you mean the word {ONNX}, which stands before ONNX models?)"
         if unmarked.lower().startswith(("hf.co/", "huggingface.co/")):

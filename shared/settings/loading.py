@@ -156,7 +156,7 @@ def _check_tables(tables: Iterable[str], arguments: Iterable[str], config_path: 
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = repr(value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str) else value)
     return text if len(text) <= MAX_SHOWN_CHARACTERS else text[: MAX_SHOWN_CHARACTERS - 1] + "…"
 
 

@@ -30,7 +30,7 @@ class Group(StrEnum):
 
     NETWORK = "network and access"
     LIMITS = "limits"
-    DISCOVERY = "which models are served"
+    DISCOVERY = "models that are found"
     MODELS = "models and workers (also for one model: MODEL@OPTION=VALUE)"
     RESIDENCY = "what is loaded when (load, pin and idle_unload_s also for one model)"
     PLACEMENT = "GPUs, memory and cache of models (also for one model: MODEL@OPTION=VALUE)"

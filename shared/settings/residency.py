@@ -14,6 +14,9 @@ from shared.settings.values import Choice, Duration, Switch, Texts, Whole
 LOADING = ("start", "demand")
 """Values of ``load``."""
 
+MIN_BUDGET_BYTES = 1_000_000
+"""A smaller budget, other than 0, is a number without its unit, such as 12 for 12G: no model would fit."""
+
 _DEVICE = re.compile(r"cpu|cuda:[0-9]{1,3}")
 
 
@@ -21,15 +24,20 @@ def split_budget(text: str) -> tuple[str, int]:
     """A budget: the device (empty for each that has none of its own), and the size in bytes.
 
     Raises:
-        ValueError: neither ``SIZE`` nor ``DEVICE=SIZE``.
+        ValueError: neither ``SIZE`` nor ``DEVICE=SIZE``, or a size that must lack its unit.
     """
-    device, equals, size = text.rpartition("=")
+    device, equals, written = text.rpartition("=")
     if equals and not _DEVICE.fullmatch(device):
         raise ValueError(f"expected cpu or cuda:N before =, got {device!r}")
-    return device, parse_bytes(size)
+    size = parse_bytes(written)
+    if 0 < size < MIN_BUDGET_BYTES:
+        raise ValueError(f"expected at least {MIN_BUDGET_BYTES} bytes, got {size}")
+    return device, size
 
 
-_BUDGETS = Texts("SIZE", "sizes such as 12G, or of one device such as cpu=12G or cuda:0=20G", split_budget)
+_BUDGETS = Texts(
+    "SIZE", "0 or sizes from 1M, such as 12G, or of one device such as cpu=12G or cuda:0=20G", split_budget
+)
 
 
 class ModelResidencyOptions(BaseModel):

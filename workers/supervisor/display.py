@@ -16,6 +16,7 @@ from rich.text import Text
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
 from shared.wire.supervision import WorkerState
+from workers.supervisor.processes.exits import EXITED_AS_ASKED
 
 log = logging.getLogger("nexa.supervisor")
 
@@ -73,8 +74,7 @@ class LogDisplay:
         for worker in self.remember(workers):
             extra = {"worker": worker.name} | ({"device": worker.location} if worker.location else {})
             if worker.state in (WorkerState.EXITED, WorkerState.FAILED):
-                level = logging.ERROR if worker.state is WorkerState.FAILED else logging.WARNING
-                log.log(level, "worker %s", worker.state, extra=extra | {"reason": worker.detail})
+                log.log(_level(worker), "worker %s", worker.state, extra=extra | {"reason": worker.detail})
             else:
                 log.info("worker %s", worker.state_text, extra=extra)
 
@@ -184,3 +184,9 @@ def _table(workers: Sequence[WorkerLine]) -> Table:
         style = _STYLES.get(worker.state, "")
         table.add_row(worker.name, Text(worker.state_text, style=style), worker.location, Text(worker.detail))
     return table
+
+
+def _level(worker: WorkerLine) -> int:
+    if worker.state is WorkerState.FAILED:
+        return logging.ERROR
+    return logging.INFO if worker.detail == EXITED_AS_ASKED else logging.WARNING

@@ -49,7 +49,8 @@ def _run(args: argparse.Namespace) -> int:
     print_table(table)
     for row in rows:
         if row["reason"]:
-            print(escaped(f"{row['model']}: {row['reason']}{_next_attempt(row)}"))
+            reason = row["reason"].removeprefix(f"{row['model']}: ")
+            print(escaped(f"{row['model']}: {reason}{_next_attempt(row)}"))
     return 0
 
 

@@ -8,13 +8,11 @@ import os
 from urllib.parse import quote
 
 from router.cli.data_folder import authority_file
-from router.client.connection import DEFAULT_URL, KEY_VARIABLE, ModelFacts, ServerClient
+from router.client.connection import DEFAULT_URL, KEY_VARIABLE, URL_VARIABLE, ModelFacts, ServerClient
 from router.client.errors import AddressInvalid, RequestRefused, ServerUnreachable
 from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.settings.option import OptionError
-
-URL_VARIABLE = "NEXA_URL"
 
 _FILES = ("output", "source")
 """Options that name files, whose names may be any bytes."""

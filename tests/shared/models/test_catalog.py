@@ -237,3 +237,8 @@ def test_onnx_entries_name_whole_layouts() -> None:
 def test_a_slip_of_the_word_for_onnx_models_is_recognised(slip: str) -> None:
     with pytest.raises(UnknownModelError, match=r"\(did you mean the word onnx, which stands before ONNX models\?\)"):
         load_catalog().get(slip)
+
+
+def test_an_option_without_its_value_is_told() -> None:
+    with pytest.raises(UnknownModelError, match=r"\(options of a model need a value: smollm2@pin=VALUE\)"):
+        load_catalog().get("smollm2@pin")

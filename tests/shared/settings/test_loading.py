@@ -11,6 +11,8 @@ from shared.settings.loading import LoadedOptions, load_options
 from shared.settings.option import OptionError
 from shared.settings.sources import OPTIONS
 
+BUDGETS = "0 or sizes from 1M, such as 12G, or of one device such as cpu=12G or cuda:0=20G"
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -173,6 +175,9 @@ def test_a_file_whose_name_looks_like_options_is_a_file(tmp_path: Path) -> None:
         ("max_image_side", "100", "--max-image-side: expected a multiple of 64 from 64 to 8192, got '100'"),
         ("cache_bytes", "1X", "--cache-bytes: expected a size from 0 to 100T bytes, such as 500M or 2Gi, got '1X'"),
         ("context_tokens", "-1", "--nctx: expected a whole number from 0 to 16777216, or max, got '-1'"),
+        ("memory_budget", ["12"], f"--memory-budget: expected {BUDGETS}, got '12'"),
+        ("memory_budget", ["cpu=12"], f"--memory-budget: expected {BUDGETS}, got 'cpu=12'"),
+        ("memory_budget", ["0", "gpu=4G"], f"--memory-budget: expected {BUDGETS}, got ['0', 'gpu=4G']"),
         ("model_path", ["a@slots=x"], "a@slots: expected a whole number from 1 to 1024, got 'x'"),
         ("model_path", ["a@slot=1"], "a@slot: no such option of a model; did you mean slots?"),
     ],

@@ -32,6 +32,13 @@ def test_each_change_and_each_quarter_of_loading_is_one_log_line(caplog: pytest.
         "worker exited",
     ]
     assert vars(caplog.records[-1])["reason"] == "killed by SIGKILL"
+    assert caplog.records[-1].levelno == logging.WARNING
+
+
+def test_the_end_of_a_worker_that_was_asked_to_leave_is_no_warning(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        LogDisplay("text").update([line(WorkerState.EXITED, detail="exited with code 0")])
+    assert caplog.records[-1].levelno == logging.INFO
 
 
 def test_a_live_display_shows_the_state_and_turns_to_log_lines_once_serving(

@@ -18,6 +18,9 @@ FROM_OUTSIDE = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.
 CANNOT_BE_LOADED = "the model cannot be loaded"
 """Of a worker that has logged why."""
 
+EXITED_AS_ASKED = "exited with code 0"
+"""Workers end so when the supervisor asks them to."""
+
 TOO_LITTLE_MEMORY = "not enough memory for the model"
 """The same, where that was the reason."""
 
@@ -90,7 +93,7 @@ def _explain_code(code: int) -> str:
         return TOO_LITTLE_MEMORY
     if code == exit_codes.REPLACE:
         return "exited to stop a cancelled request"
-    return f"exited with code {code}"
+    return EXITED_AS_ASKED if code == 0 else f"exited with code {code}"
 
 
 def _signal_hint(number: int, loading: bool, memory: MemoryFigures, kills: int | None) -> str:

@@ -154,6 +154,13 @@ def test_a_failed_load_is_explained_with_its_next_attempt(
     assert "\x1b" not in text
 
 
+def test_a_reason_that_names_its_model_names_it_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(monkeypatch, capsys, {**AWAY, "state": "failed", "detail": f"{AWAY['id']}: needs about 9 GB"})
+    assert text.count(f"{AWAY['id']}: ") == 1
+
+
 def test_the_same_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     loaded, away = json.loads(printed(monkeypatch, capsys, AWAY, LOADED, as_json=True))
     assert (loaded["model"], loaded["loaded_at"], loaded["unloads_in_s"]) == ("smollm2", NOW_S - 200, 860.0)
