@@ -75,6 +75,7 @@ class Failover:
         log.info("jobs moved", extra={"worker": worker.heartbeat.worker_name, "jobs": len(jobs)})
         for job in reversed(jobs):
             self._link.send(worker.worker_id, Cancel(job.wire_id))
+            job.lost_turns += not job.produced_here
             self._put_back(job)
         self._dispatcher.dispatch(worker.heartbeat.model)
 

@@ -109,6 +109,7 @@ class Job:
         blame: the deaths of workers that it may have caused.
         proof: the value of :attr:`produced` at which its present worker has survived it; 0 once it has.
         requeues: how often a living worker turned out not to have the job.
+        lost_turns: how often a worker that left handed it back without having given anything of it.
         retry_at_s: when it may be sent again, after it was lost more than once.
         number: number of its submission to its worker; 0 if an earlier run of the router submitted it.
         next_seq: sequence number of the next event expected from the worker.
@@ -129,6 +130,7 @@ class Job:
     blame: BlameRecord = field(default_factory=BlameRecord)
     proof: int = 0
     requeues: int = 0
+    lost_turns: int = 0
     retry_at_s: float = 0.0
     number: int = 0
     next_seq: int = 0

@@ -136,6 +136,7 @@ class PlaceBook:
             0.0 if running or worker is None else now_s - worker.used_at_s,
             self.closed_for.get(name, ""),
             fixed,
+            _lost_turns(worker),
         )
 
     def _stage(self, status: WorkerStatus) -> Stage:
@@ -156,6 +157,11 @@ def taken(status: WorkerStatus, worker: Worker | None) -> Memory:
         return status.memory
     held = measured(status, worker)
     return {name: max(held.get(name, 0), status.memory.get(name, 0)) for name in {**held, **status.memory}}
+
+
+def _lost_turns(worker: Worker | None) -> int:
+    jobs = worker.jobs.values() if worker is not None else ()
+    return max((job.lost_turns for job in jobs if not job.produced_here), default=0)
 
 
 def _takes(status: WorkerStatus) -> bool:

@@ -27,6 +27,9 @@ from router.jobs.residency.plan import (
 from router.jobs.residency.room import Room, computing_devices, keep_for_restarts
 from router.jobs.residency.victims import Leavers, MakingRoom, Want, is_idle, unused_s
 
+MAX_DOUBLINGS = 10
+"""How often the time doubles in which a closed place may finish a job that has to begin anew each time."""
+
 OVERDUE_PATIENCES = 3.0
 """Users who have waited for this many times the patience go first, whatever they have had of the device."""
 
@@ -134,11 +137,21 @@ def _send_away(want: Want, way: MakingRoom, rules: ResidencyRules) -> list[Actio
     for victim in way.victims:
         place = victim.place
         closed = place.stage is Stage.CLOSED
-        if place.running == 0 or (closed and want.ripe and place.stage_s >= rules.swap_patience_s):
+        if place.running == 0 or (closed and want.ripe and place.stage_s >= _finish_s(place, rules)):
             actions.append(Unload(place.name, f"makes room for {want.model.name}"))
         elif not closed:
             actions.append(Close(place.name, want.model.name))
     return actions
+
+
+def _finish_s(place: PlaceView, rules: ResidencyRules) -> float:
+    """How long a closed place may finish what runs: the patience.
+
+    It is longer for a job that would begin anew once more: doubled each time, so that it comes to its end some time.
+    """
+    if not place.lost_turns:
+        return rules.swap_patience_s
+    return max(rules.swap_patience_s, rules.min_stay_s) * 2.0 ** min(place.lost_turns, MAX_DOUBLINGS)
 
 
 def _settle_closed(leavers: Leavers) -> Iterator[Action]:

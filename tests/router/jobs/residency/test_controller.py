@@ -19,6 +19,7 @@ from router.jobs.residency.plan import UnloadCause
 from router.jobs.residency.retries import FIRST_WAIT_S
 from router.jobs.workers.control import WorkerControl
 from shared.settings import ModelSettings
+from shared.wire.payloads import Tokens
 from shared.wire.supervision import LoadWorker, Order, RestartWorkers, UnloadWorker, WorkerState
 from tests.support.residency.played_supervisor import PlayedSupervisor, on_demand
 
@@ -116,6 +117,35 @@ def test_a_model_in_use_is_closed_after_the_patience_and_its_jobs_come_back_late
         await played.turn(3)
         assert runs(first)
         assert runs(late)
+
+    story(told)
+
+
+def test_a_job_that_began_anew_with_each_turn_gets_longer_ones_until_it_has_given_something(after: Pass) -> None:
+    async def told(played: PlayedSupervisor) -> None:
+        picture = played.ask("a")
+
+        async def turn_of_a() -> int:
+            """The patiences that pass from the closing of its place until it leaves for another model."""
+            await played.turn(3)
+            assert runs(picture)
+            after(PATIENCE_S)
+            other = played.ask("b")
+            after(PATIENCE_S + 1)
+            await played.turn(2)
+            patiences = 0
+            while not runs(other):
+                patiences += 1
+                after(PATIENCE_S + 1)
+                await played.turn(6)
+            end(played, other)
+            after(PATIENCE_S)
+            return patiences
+
+        assert [await turn_of_a() for _ in range(3)] == [1, 2, 4]
+        await played.turn(3)
+        picture.deliver(Tokens("x", [1]))
+        assert await turn_of_a() == 1
 
     story(told)
 

@@ -135,8 +135,10 @@ def test_a_place_in_use_is_closed_when_others_have_waited_past_the_patience() ->
         (busy("a", stage=Stage.CLOSED, stage_s=29.0, closed_for="b"), []),
         (busy("a", stage=Stage.CLOSED, stage_s=31.0, closed_for="b"), [Unload("a-1", "")]),
         (place("a", stage=Stage.CLOSED, stage_s=1.0, closed_for="b"), [Unload("a-1", "")]),
+        (busy("a", stage=Stage.CLOSED, stage_s=119.0, closed_for="b", lost_turns=2), []),
+        (busy("a", stage=Stage.CLOSED, stage_s=121.0, closed_for="b", lost_turns=2), [Unload("a-1", "")]),
     ],
-    ids=["finishes what runs", "hands the rest over", "has finished"],
+    ids=["finishes what runs", "hands the rest over", "has finished", "would begin anew again", "has had longer"],
 )
 def test_a_closed_place(closed: PlaceView, expected: list[object]) -> None:
     assert decided([waited_for("b", 60.0), model("a", waiting=3, oldest_wait_s=5.0)], [closed]) == expected
