@@ -79,8 +79,8 @@ class PlaceView:
         idle_s: the time since it last had a job.
         closed_for: the model that it is to make room for, while it is closed; empty if it is idle or was ordered.
         fixed: it is one of those that its model always has, and never leaves.
-        lost_turns: how often one of its jobs was handed back with nothing done, and has still nothing to show: a picture,
-            or a prompt that takes long to compute.
+        lost_turns: how often one of its jobs was handed back with nothing done, and still has nothing to show: a
+            picture, or a prompt that takes long to compute.
     """
 
     name: str
