@@ -40,12 +40,23 @@ class ModelViews:
         gpus: int,
         out: Mapping[WorkerState, Sequence[str]],
     ) -> tuple[ModelView, ...]:
-        """The views of all models, given the number of GPUs, and the models of places that are out of service."""
+        """The views of the models, given the number of GPUs, and the models of places that are out of service.
+
+        Those on demand that nobody wants and that have no place are left out: nothing is to be decided of them.
+        """
         own: dict[str, list[PlaceView]] = {}
         for place in places:
             own.setdefault(place.model, []).append(place)
         now_s = time.monotonic()  # one for all: who has waited longer must not depend on who is looked at later
-        return tuple(self._view(model, own.get(model.name, []), gpus, out, now_s) for model in models)
+        return tuple(
+            self._view(model, own.get(model.name, []), gpus, out, now_s)
+            for model in models
+            if model.load == "start" or model.name in own or self._is_wanted(model.name)
+        )
+
+    def _is_wanted(self, model: str) -> bool:
+        has_jobs = any(len(line.queue) for line in self._lines.of_model(model))
+        return has_jobs or self._wishes.waiting_s(model) is not None
 
     def last_use_s(self, model: str) -> float | None:
         """When a model last had a job, on the monotonic clock; None if it is not known."""

@@ -9,6 +9,7 @@ import pytest
 
 from router.jobs.job import Job, JobRequest
 from router.jobs.lines import Lines
+from router.jobs.residency.plan import PlaceView, Stage
 from router.jobs.residency.retries import Retries
 from router.jobs.residency.views import ModelViews
 from router.jobs.residency.wishes import Wishes
@@ -31,3 +32,15 @@ def test_models_are_compared_at_one_time(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(time, "monotonic", lambda: next(clock))
     first, second = views.all([on_demand("a"), on_demand("b")], [], 0, NOBODY_IS_OUT)
     assert first.oldest_wait_s == second.oldest_wait_s + 1
+
+
+def test_models_that_nobody_wants_and_that_have_no_place_cost_nothing() -> None:
+    lines, wishes = Lines("abcd"), Wishes()
+    asked = Job("a", JobRequest("request", "user", "a", TextJob(prompt="")))
+    lines.of(asked.request).queue.push(asked)
+    wishes.load("b")
+    models = [on_demand("a"), on_demand("b"), on_demand("c"), on_demand("d"), on_demand("s", load="start")]
+    lines.add("s")
+    place = PlaceView("c/0", "c", {}, Stage.READY)
+    views = ModelViews(lines, wishes, Retries(), lambda model: None).all(models, [place], 0, NOBODY_IS_OUT)
+    assert [view.name for view in views] == ["a", "b", "c", "s"]
