@@ -52,8 +52,8 @@ def add_parser(
         "server",
         help="serve models",
         usage=_USAGE,
-        description="Serve models over HTTP: those that are named, or all on this machine. Ctrl-C stops it after "
-        "its running requests, a second Ctrl-C at once.",
+        description="Serve models over HTTP: those that are named, or all on this machine. Ctrl-C stops it\n"
+        "after its running requests, a second Ctrl-C at once.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -49,7 +49,9 @@ class LlamaModel:
         self.on_gpu = params.native.n_gpu_layers != 0
         names = gpu_names() if self.on_gpu else []
         if options.gpus > max(1, len(names)):
-            found = f"at most {len(names)}, as many as llama.cpp finds"
+            found = (
+                f"at most {len(names)}, as many as llama.cpp finds" if names else "none, as llama.cpp finds no GPU here"
+            )
             raise EngineLoadError(f"gpus: expected {found}, got {options.gpus}")
         self.device = device_of(names) if self.on_gpu else "cpu"
         self.native, self.messages = _load(path, params, report)
