@@ -72,15 +72,12 @@ def nexa(patience_s: float, budget_bytes: int) -> Rival:
 
 
 def llama_server(program: Path) -> Rival:
-    """llama.cpp's own server in its router mode, with one model at a time. All models are in one folder.
-
-    Weights are not repacked for the processor, as in this server, so that both compute alike.
-    """
+    """llama.cpp's own server in its router mode, with one model at a time. All models are in one folder."""
 
     def command(setting: Setting, port: int) -> list[str]:
         options = ["--models-dir", setting.models[0].parent, "--models-max", 1, "--port", port]
         options += ["--threads", setting.threads, "--parallel", setting.slots]
-        options += ["--no-repack", "--ctx-size", setting.context * setting.slots]
+        options += ["--ctx-size", setting.context * setting.slots]
         return [str(program), *map(str, options)]
 
     line = "spawning server instance with name="

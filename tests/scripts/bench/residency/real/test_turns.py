@@ -30,7 +30,7 @@ def test_both_servers_get_the_same_models_threads_and_context() -> None:
     assert "--threads 2 --nctx 1024 --slots 4 --port 8000 --swap-patience-s 2.0 --memory-budget 1150" in " ".join(ours)
     theirs = " ".join(llama_server(Path("/bin/llama-server")).command(SETTING, 8001))
     assert theirs.startswith("/bin/llama-server --models-dir /models --models-max 1 --port 8001 --threads 2")
-    assert theirs.endswith("--parallel 4 --no-repack --ctx-size 4096")
+    assert theirs.endswith("--parallel 4 --ctx-size 4096")
 
 
 def outcome(wait_s: float, error: str = "") -> Outcome:
