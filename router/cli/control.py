@@ -186,7 +186,13 @@ def _restart(args: argparse.Namespace) -> int:
     server = server_of(args)
     path = "/v1/workers/restart" if args.worker is None else f"/v1/workers/{quote(args.worker)}/restart"
     former = server.order(path)
-    pids = {row["name"]: row["pid"] for row in former}
-    server.wait(lambda row: row["state"] == "ready" and row["pid"] != pids[row["name"]], former, args.timeout)
-    print(f"{', '.join(pids)}: restarted")
+    before = {row["name"]: row for row in former}
+    server.wait(lambda row: _is_restarted(before[row["name"]], row), former, args.timeout)
+    print(f"{', '.join(before)}: restarted" if before else "no worker is loaded")
     return 0
+
+
+def _is_restarted(before: Row, now: Row) -> bool:
+    """Whether a worker is a fresh one, or has left for another model meanwhile: then the next one there is."""
+    left = now["state"] == "unloaded" and before["state"] not in ("drained", "failed")
+    return left or (now["state"] == "ready" and now["pid"] != before["pid"])

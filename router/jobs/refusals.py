@@ -12,6 +12,7 @@ class RefusalReason(StrEnum):
     MODEL_NOT_ALLOWED = "model_not_allowed"
     WORKER_NOT_FOUND = "worker_not_found"
     LAST_WORKER = "last_worker"
+    NOT_LOADED = "not_loaded"
     NO_WORKER = "no_worker"
     QUEUE_FULL = "queue_full"
     USER_QUEUE_FULL = "user_queue_full"

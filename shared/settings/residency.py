@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict
 
 from shared.settings.option import Group, Option
-from shared.settings.units import DAY_S, HOUR_S, MINUTE_S, parse_bytes
+from shared.settings.units import DAY_S, HOUR_S, MINUTE_S, TERABYTE, format_bytes, parse_bytes
 from shared.settings.values import Choice, Duration, Switch, Texts, Whole
 
 LOADING = ("start", "demand")
@@ -16,6 +16,7 @@ LOADING = ("start", "demand")
 
 MIN_BUDGET_BYTES = 1_000_000
 """A smaller budget, other than 0, is a number without its unit, such as 12 for 12G: no model would fit."""
+MAX_BUDGET_BYTES = 1000 * TERABYTE
 
 _DEVICE = re.compile(r"cpu|cuda:[0-9]{1,3}")
 
@@ -24,7 +25,7 @@ def split_budget(text: str) -> tuple[str, int]:
     """A budget: the device (empty for each that has none of its own), and the size in bytes.
 
     Raises:
-        ValueError: neither ``SIZE`` nor ``DEVICE=SIZE``, or a size that must lack its unit.
+        ValueError: neither ``SIZE`` nor ``DEVICE=SIZE``, a size that must lack its unit, or more than any machine has.
     """
     device, equals, written = text.rpartition("=")
     if equals and not _DEVICE.fullmatch(device):
@@ -32,6 +33,8 @@ def split_budget(text: str) -> tuple[str, int]:
     size = parse_bytes(written)
     if 0 < size < MIN_BUDGET_BYTES:
         raise ValueError(f"expected at least {MIN_BUDGET_BYTES} bytes, got {size}")
+    if size > MAX_BUDGET_BYTES:
+        raise ValueError(f"expected at most {format_bytes(MAX_BUDGET_BYTES)}, got {written!r}")
     return device, size
 
 

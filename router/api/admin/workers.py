@@ -30,7 +30,12 @@ async def restart_all(broker: BrokerDep) -> dict[str, Any]:
     return _workers(broker.control.restart(None))
 
 
-@router.post("/v1/workers/{name:path}/restart", status_code=202, responses=_ERRORS, dependencies=_OPERATOR_ONLY)
+@router.post(
+    "/v1/workers/{name:path}/restart",
+    status_code=202,
+    responses=error_responses(401, 403, 404, 409),
+    dependencies=_OPERATOR_ONLY,
+)
 async def restart_one(name: str, broker: BrokerDep) -> dict[str, Any]:
     """Restart a worker, even one that was drained or given up."""
     return _workers(broker.control.restart(name))

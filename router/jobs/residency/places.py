@@ -137,6 +137,7 @@ class PlaceBook:
             self.closed_for.get(name, ""),
             fixed,
             _lost_turns(worker),
+            worker is not None and worker.was_used,
         )
 
     def _stage(self, status: WorkerStatus) -> Stage:

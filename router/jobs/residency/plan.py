@@ -81,6 +81,7 @@ class PlaceView:
         fixed: it is one of those that its model always has, and never leaves.
         lost_turns: how often one of its jobs was handed back with nothing done, and still has nothing to show: a
             picture, or a prompt that takes long to compute.
+        was_used: it has had a job since it was loaded.
     """
 
     name: str
@@ -93,6 +94,7 @@ class PlaceView:
     closed_for: str = ""
     fixed: bool = False
     lost_turns: int = 0
+    was_used: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,8 @@ from router.jobs.residency.room import Room
 
 GRACE_S = 2.0
 """An idle place is kept for at most this long after its last job while others wait: its user may send the next one at
-once. For models that load fast it is kept shorter: waiting would cost more than the swap that it may save."""
+once. For models that load fast it is kept shorter: waiting would cost more than the swap that it may save. A model that
+had no job since it was loaded, as by an order, is kept so even from those who have waited past the patience."""
 
 LONG_IDLE_S = 60.0
 """What was unused for this long leaves for another model's second worker."""
@@ -166,7 +167,7 @@ class Leavers:
         match standing:
             case Standing.IDLE:
                 grace_s = min(GRACE_S, model.load_s + want.model.load_s)
-                return want.ripe or place.stage is Stage.CLOSED or unused_s(place) >= grace_s
+                return (want.ripe and place.was_used) or place.stage is Stage.CLOSED or unused_s(place) >= grace_s
             case Standing.CLOSED:
                 return True
             case Standing.SPARE:  # its users have another worker, those who wait have none

@@ -42,11 +42,21 @@ class WorkerControl:
     def restart(self, name: str | None) -> list[WorkerRow]:
         """Replace a worker, or all of them in turn, by fresh ones. Returns their rows from before.
 
+        Empty places stay empty: what is loaded there later is fresh anyway.
+
         Raises:
-            Refused: there is no such worker.
+            Refused: there is no such worker, or its model is unloaded.
         """
         rows = self._workers.rows()
-        chosen = rows if name is None else [_find(rows, name)]
+        chosen = [row for row in rows if row.state != WorkerState.UNLOADED]
+        if name is not None:
+            row = _find(rows, name)
+            if row not in chosen:
+                message = (
+                    f"name: expected a worker that is loaded, got {name}; to load its model, use nexa load {row.model}"
+                )
+                raise Refused(RefusalReason.NOT_LOADED, message, "name")
+            chosen = [row]
         running = [row.name for row in chosen if not self.take_back(row.name)]
         if running:
             self._link.send_order(RestartWorkers(running))

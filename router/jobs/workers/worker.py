@@ -43,6 +43,7 @@ class Worker:
         closed: it gets no new jobs, because it is to leave for another model.
         dismissed: it was ordered to leave, and its jobs were taken from it.
         used_at_s: when it last got a job, or was left by one.
+        was_used: it has had a job.
     """
 
     heartbeat: Heartbeat
@@ -63,6 +64,7 @@ class Worker:
     closed: bool = False
     dismissed: bool = False
     used_at_s: float = field(default_factory=time.monotonic)
+    was_used: bool = False
 
     @property
     def worker_id(self) -> str:
@@ -112,6 +114,7 @@ class Worker:
         """Note that it gets a job."""
         self.jobs[job.wire_id] = job
         self.used_at_s = time.monotonic()
+        self.was_used = True
         self.slotless += not spec_of(job.request.work).needs_slot
 
     def remove(self, job: Job) -> None:

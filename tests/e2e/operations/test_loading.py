@@ -57,6 +57,15 @@ def test_an_operator_loads_a_model_and_sees_what_is_loaded(server: RunningServer
     unload(server)
 
 
+def test_a_restart_of_what_is_not_loaded_says_so_at_once(server: RunningServer) -> None:
+    nexa(server, "load", "smollm2")
+    assert nexa(server, "restart") == "smollm2/0: restarted\n"
+    unload(server)
+    assert nexa(server, "restart") == "no worker is loaded\n"
+    answer = server.client.post("/v1/workers/smollm2/0/restart")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "not_loaded")
+
+
 def test_ollamas_keep_alive_loads_and_unloads(server: RunningServer) -> None:
     assert server.client.get("/api/ps").json() == {"models": []}
     assert server.client.get("/api/tags").json()["models"][0]["name"] == "smollm2:latest"

@@ -79,6 +79,15 @@ def test_a_model_leaves_for_another_and_all_requests_of_both_are_answered(server
     assert "worker lost" not in server.output()
 
 
+def test_orders_to_load_models_that_exclude_each_other_are_all_done(server: RunningServer) -> None:
+    def load(model: str) -> str:
+        command = [sys.executable, "-m", "router.cli", "load", model, "--url", server.url]
+        return subprocess.run(command, capture_output=True, check=True, timeout=60, text=True).stdout
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(load, ("smollm2", SPEECH))) == ["smollm2 is loaded\n", f"{SPEECH} is loaded\n"]
+
+
 def test_metrics_and_lists_tell_of_the_swaps(server: RunningServer) -> None:
     seen = values(server.client.get("/metrics").text)
     for model in ("smollm2", SPEECH):

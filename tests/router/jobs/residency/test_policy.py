@@ -103,6 +103,13 @@ def test_an_idle_place_leaves_at_once_after_a_short_grace() -> None:
     assert decided(models, [place("b", idle_s=2.0)]) == [Unload("b-1", "")]
 
 
+def test_a_place_that_had_no_job_since_it_was_loaded_is_kept_for_the_grace_from_all() -> None:
+    models = [waited_for("a", wait_s=PATIENT), model("b")]
+    assert decided(models, [place("b", stage_s=1.0, was_used=False)]) == []
+    assert decided(models, [place("b", stage_s=1.0)]) == [Unload("b-1", "")]
+    assert decided(models, [place("b", stage_s=2.0, was_used=False)]) == [Unload("b-1", "")]
+
+
 def test_the_longest_unused_leaves_first_and_what_loads_fast_sooner() -> None:
     places = [place("b", 5, idle_s=20.0), place("c", 5, idle_s=40.0)]
     assert decided([waited_for("a", size=4), model("b"), model("c")], places) == [Unload("c-1", "")]

@@ -67,6 +67,20 @@ def test_orders_reach_the_supervisor() -> None:
     with_supervisor(test)
 
 
+def test_what_is_not_loaded_is_not_restarted() -> None:
+    async def test(server: BrokerServer, supervisor: SupervisorEnd) -> None:
+        worker = await server.ready_worker("a", "smol-0")
+        empty = WorkerStatus("smol-1", "smol", "", WorkerState.UNLOADED, 0, "")
+        worker.publish_all(Roster([WorkerStatus("smol-0", "smol", "a", WorkerState.READY, 0, ""), empty]))
+        await server.until(lambda: len(server.broker.workers()) == 2)
+        with pytest.raises(Refused, match="to load its model, use nexa load smol") as refused:
+            server.broker.control.restart("smol-1")
+        assert refused.value.reason is RefusalReason.NOT_LOADED
+        assert [row.name for row in server.broker.control.restart(None)] == ["smol-0"]
+
+    with_supervisor(test)
+
+
 def test_each_roster_is_answered_with_a_sign_of_life() -> None:
     async def test(server: BrokerServer, supervisor: SupervisorEnd) -> None:
         worker = await server.ready_worker("a", "smol-0")

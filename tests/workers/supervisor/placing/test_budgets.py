@@ -9,6 +9,7 @@ import pytest
 
 from shared.devices import Gpu
 from shared.settings.option import OptionError
+from shared.settings.residency import split_budget
 from workers.supervisor.placing.budgets import device_rooms, without_margin
 from workers.supervisor.placing.main_memory import main_memory
 
@@ -44,6 +45,12 @@ def test_budgets_are_as_given_else_what_is_free(given: tuple[str, ...], sizes: l
 def test_a_budget_of_a_device_that_is_not_there_is_an_error() -> None:
     with pytest.raises(OptionError, match=r"--memory-budget: expected one of cpu, cuda:0, cuda:1, got cuda:7"):
         device_rooms(["cuda:7=5G"], TwoGpus())
+
+
+def test_a_budget_that_no_machine_has_is_an_error() -> None:
+    assert split_budget("cpu=1000T") == ("cpu", 10**15)
+    with pytest.raises(ValueError, match="expected at most 1000T, got '1001T'"):
+        split_budget("1001T")
 
 
 def test_a_margin_is_left() -> None:
