@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from router.jobs.residency.fitted import FittedNeeds
 from shared.kinds import JobKind
 from shared.memory.measured import MeasuredMemory
@@ -77,3 +79,16 @@ def test_one_that_took_more_than_there_is_is_refused_with_the_figures() -> None:
     refused = needs.of(model, {"cpu": 2 * GIGABYTE})
     assert refused.choices == ()
     assert "smollm2: took 3.09 GB of cpu of which it may have 2.00 GB when it was loaded" in refused.refusal
+
+
+@pytest.mark.parametrize("deaths", [1, 9])
+def test_deaths_teach_no_more_than_there_is(deaths: int) -> None:
+    model = MODEL.model_copy(update={"context_tokens": 4096})
+    needs = FittedNeeds(MeasuredMemory())
+    ((planned, _),) = needs.of(model, {"cpu": 20 * GIGABYTE}).choices
+    budget = {"cpu": round(1.1 * planned["cpu"])}
+    for _ in range(deaths):
+        needs.of(model, budget)
+        needs.too_little(model)
+    ((raised, _),) = needs.of(model, budget).choices
+    assert raised == budget
