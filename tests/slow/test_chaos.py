@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -24,6 +26,7 @@ def test_no_client_is_wronged_while_everything_is_harmed() -> None:
     assert "violations: 0" in ended.stdout
 
 
+@pytest.mark.timeout(600)
 def test_no_request_is_lost_while_models_come_and_go_and_everything_is_harmed() -> None:
     command = [sys.executable, "-m", "scripts.chaos.swaps", "--seconds", "45", "--interval", "1", "--seed", "3"]
     ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=540)

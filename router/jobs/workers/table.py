@@ -81,9 +81,19 @@ class WorkerTable:
         return opened
 
     def silent(self) -> list[Worker]:
-        """Workers whose heartbeats have stopped."""
+        """Workers whose heartbeats have stopped.
+
+        One that loads may be silent: reading a large vocabulary for constraints holds all its threads for seconds. It
+        has no jobs, and its supervisor reports its end.
+        """
         earliest_at_s = time.monotonic() - HEARTBEAT_TIMEOUT_S
-        return [worker for worker in self._workers.values() if worker.heard_at_s < earliest_at_s]
+        loading = {row.worker_id for row in self._roster.values() if row.state is WorkerState.LOADING}
+        return [
+            worker
+            for worker in self._workers.values()
+            if worker.heard_at_s < earliest_at_s
+            and not (worker.heartbeat.state is WorkerState.LOADING and worker.worker_id in loading)
+        ]
 
     def reset_silence(self) -> None:
         """Measure silence from now on, because the router itself was not listening."""

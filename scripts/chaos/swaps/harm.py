@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from scripts.chaos.record import EXCUSE_S, Record
 from scripts.one_box.questions import Reply
 
-NOTICED_S = 20.0
-"""Time in which the server notices that a file is back: it looks every 5 s, and waits until the file is 2 s old."""
+NOTICED_S = 10.0
+"""Time in which the server notices that a file is back: it looks every 5 s."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,10 @@ class Harm:
         """Why a request that began then may be answered by this error."""
         if "workers died while they had this request" in reply.refusal and self.record.workers_lost_since(started_at_s):
             return "its worker was killed"
-        gone = reply.status in (404, 503) and any(
-            span.touches(started_at_s, NOTICED_S) for span in self.away.get(model, ())
-        )
+        gone = self.is_unknown(model, reply.status, started_at_s)
         return "the model's file was away" if gone else ""
+
+    def is_unknown(self, model: str, status: int, started_at_s: float) -> bool:
+        """Whether a request that began then may be told that the model is not there, because its file was away."""
+        spans = self.away.get(model, ())
+        return status in (404, 503) and any(span.touches(started_at_s, NOTICED_S) for span in spans)

@@ -59,7 +59,7 @@ class OrderFaults:
         started_at_s = self._record.now_s()
         try:
             async with session.post(f"{self._server.url}/v1/models/{model}/{word}") as answer:
-                away = answer.status in (404, 503) and model in self._harm.away
+                away = self._harm.is_unknown(model, answer.status, started_at_s)
                 if answer.status not in ACCEPTED and not away:
                     self._record.violation(f"{word} {model}: answered {answer.status} {(await answer.text())[:200]}")
         except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:

@@ -88,6 +88,18 @@ def test_a_worker_is_silent_after_the_timeout(clock: Callable[[float], None]) ->
     assert table.silent() == [quiet]
 
 
+def test_a_worker_that_loads_may_be_silent_as_long_as_its_supervisor_says_that_it_does(
+    clock: Callable[[float], None],
+) -> None:
+    table = WorkerTable()
+    worker, _ = table.update(beat("loads", state=WorkerState.LOADING))
+    clock(1000.0 + HEARTBEAT_TIMEOUT_S + 0.1)
+    table.read_roster(Roster([status("smol-0", WorkerState.LOADING, "loads")]))
+    assert table.silent() == []
+    table.read_roster(Roster([status("smol-0", WorkerState.LOADING, "another run")]))
+    assert table.silent() == [worker]
+
+
 def test_a_model_is_hopeless_when_all_its_workers_were_given_up() -> None:
     table = WorkerTable()
     assert table.hopeless("smol") is None
