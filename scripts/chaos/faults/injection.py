@@ -29,13 +29,16 @@ class Injector:
         self._interval_s = interval_s
 
     async def run(self, session: aiohttp.ClientSession, stopping: asyncio.Event) -> None:
-        """Inject faults until ``stopping`` is set: each kind once, then at random."""
+        """Inject each kind once, and then at random until ``stopping`` is set."""
         first = [kind for _, kind in self._kinds]
         self._random.shuffle(first)
         weights, kinds = zip(*self._kinds, strict=True)
-        while not stopping.is_set():
+        while first or not stopping.is_set():
             fault = first.pop() if first else self._random.choices(kinds, weights)[0]
             await fault(session)
+            pause_s = self._random.uniform(0.3, 1.7) * self._interval_s
+            if first:
+                await asyncio.sleep(pause_s)
+                continue
             with contextlib.suppress(TimeoutError):
-                pause_s = self._random.uniform(0.3, 1.7) * self._interval_s
                 await asyncio.wait_for(stopping.wait(), pause_s)
