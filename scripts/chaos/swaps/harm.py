@@ -42,7 +42,9 @@ class Harm:
         """Why a request that began then may be answered by this error."""
         if "workers died while they had this request" in reply.refusal and self.record.workers_lost_since(started_at_s):
             return "its worker was killed"
-        gone = self.is_unknown(model, reply.status, started_at_s)
+        # A stream that has begun is told so by an event.
+        status = 503 if reply.status == 200 and "its files are gone" in reply.refusal else reply.status
+        gone = self.is_unknown(model, status, started_at_s)
         return "the model's file was away" if gone else ""
 
     def is_unknown(self, model: str, status: int, started_at_s: float) -> bool:

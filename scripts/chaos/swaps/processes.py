@@ -7,6 +7,7 @@ import contextlib
 import os
 import random
 import signal
+from collections import Counter
 from typing import Any
 
 import aiohttp
@@ -20,6 +21,8 @@ from scripts.chaos.swaps.orders import order, rows_in
 
 LOADING_S = 8.0
 CHILDREN_S = 5.0
+IN_A_ROW = 3
+"""How often the worker of one place is killed in a row while it loads: after five failed starts, a server gives up."""
 
 
 class SwapKills:
@@ -30,6 +33,7 @@ class SwapKills:
         self._record = record
         self._harm = harm
         self._random = chooser
+        self._in_a_row: Counter[str] = Counter()
 
     @property
     def kinds(self) -> Kinds:
@@ -39,9 +43,14 @@ class SwapKills:
     async def _kill_loading(self, session: aiohttp.ClientSession) -> None:
         """Kill a worker that loads, as soon as there is one."""
         for _ in range(int(LOADING_S / 0.1)):
+            for row in await rows_in(self._server, session, "ready"):
+                self._in_a_row.pop(row["name"], None)
             loading = await rows_in(self._server, session, "loading")
+            loading = [row for row in loading if self._in_a_row[row["name"]] < IN_A_ROW]
             if loading:
-                self._kill(self._random.choice(loading), "kill -9 of a worker that loads")
+                row = self._random.choice(loading)
+                self._in_a_row[row["name"]] += 1
+                self._kill(row, "kill -9 of a worker that loads")
                 return
             await asyncio.sleep(0.1)
 
