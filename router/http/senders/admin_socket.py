@@ -15,10 +15,12 @@ OVER_ADMIN_SOCKET = "nexa.over_admin_socket"
 """The key in the scope of a request that came over the admin socket."""
 
 _PATHS = "/v1/workers"
+_MODELS = "/v1/models"
+_ORDERS = ("/load", "/unload")
 
 
 class AdminSocket:
-    """ASGI middleware: lets requests over the admin socket reach the workers, past ``inner``'s checks, and no more.
+    """ASGI middleware: lets requests over the admin socket reach workers and loads, past ``inner``'s checks, and no more.
 
     Args:
         app: the application, for requests over the admin socket.
@@ -35,12 +37,23 @@ class AdminSocket:
         """Handle one connection."""
         if scope["type"] != "http" or scope["server"][0] != self._path:
             await self._inner(scope, receive, send)
-        elif scope["path"] == _PATHS or scope["path"].startswith(f"{_PATHS}/"):
+        elif _leads(scope["method"], scope["path"]):
             scope[OVER_ADMIN_SOCKET] = True
             await self._app(scope, receive, send)
         else:
-            refusal = ApiError(404, f"path: expected {_PATHS} or one below, got {scope['path'][:100]}")
+            refusal = ApiError(
+                404, f"path: expected {_PATHS} or one below, or to load or unload a model, got {scope['path'][:100]}"
+            )
             await error_response(refusal)(scope, receive, send)
+
+
+def _leads(method: str, path: str) -> bool:
+    """Whether the socket leads there: to the workers, to what is loaded, and to orders to load and unload."""
+    if path == _PATHS or path.startswith(f"{_PATHS}/"):
+        return True
+    if path != _MODELS and not path.startswith(f"{_MODELS}/"):
+        return False
+    return method == "GET" or (method == "POST" and path.endswith(_ORDERS))
 
 
 def listen_for_admin(run_folder: Path) -> socket.socket:

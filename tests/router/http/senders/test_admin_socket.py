@@ -44,18 +44,27 @@ def test_orders_over_the_socket_need_no_key() -> None:
     assert answer("GET", "/v1/workers", over_socket=True).status_code == 200
 
 
+def test_models_are_loaded_and_unloaded_over_the_socket_and_not_deleted_or_fetched() -> None:
+    assert answer("GET", "/v1/models", over_socket=True).status_code == 200
+    for order in ("load", "unload"):
+        said = answer("POST", f"/v1/models/none/{order}", over_socket=True)
+        assert "expected one of" in said.text
+    for method, path in (("DELETE", "/v1/models/none"), ("POST", "/v1/models/pull")):
+        assert "path: expected /v1/workers" in answer(method, path, over_socket=True).text
+
+
 def test_orders_over_the_network_are_refused_even_with_a_key() -> None:
     refused = answer("POST", ORDER, over_socket=False, headers={"Authorization": "Bearer a-long-enough-key"})
     assert refused.status_code == 403
     assert "expected nexa drain, restart, load or unload with --admin-socket" in refused.json()["error"]["message"]
 
 
-@pytest.mark.parametrize("path", ["/v1/models", "/v1/chat/completions", "/metrics", "/v1/workersx"])
+@pytest.mark.parametrize("path", ["/v1/modelsx", "/v1/chat/completions", "/metrics", "/v1/workersx"])
 def test_the_socket_leads_to_the_workers_alone(path: str) -> None:
     refused = answer("GET", path, over_socket=True)
     assert (refused.status_code, refused.json()["error"]["message"]) == (
         404,
-        f"path: expected /v1/workers or one below, got {path}",
+        f"path: expected /v1/workers or one below, or to load or unload a model, got {path}",
     )
 
 
