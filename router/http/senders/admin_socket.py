@@ -20,7 +20,7 @@ _ORDERS = ("/load", "/unload")
 
 
 class AdminSocket:
-    """ASGI middleware: lets requests over the admin socket reach workers and loads, past ``inner``'s checks, and no more.
+    """ASGI middleware: lets requests over the admin socket reach workers and models, past the checks, and no more.
 
     Args:
         app: the application, for requests over the admin socket.
