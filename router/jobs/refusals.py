@@ -37,4 +37,5 @@ class Refused(Exception):
 
 def no_worker(model: str, reason: str) -> Refused:
     """The refusal of a job whose model will never have a ready worker; ``reason`` says why."""
-    return Refused(RefusalReason.NO_WORKER, f"model: no worker can serve {model!r}: {reason}", "model")
+    told = reason.removeprefix(f"{model}: ")  # some reasons name the model, as they also stand alone
+    return Refused(RefusalReason.NO_WORKER, f"model: no worker can serve {model!r}: {told}", "model")

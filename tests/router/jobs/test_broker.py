@@ -8,7 +8,7 @@ import math
 import pytest
 
 from router.jobs.job import JobRequest, JobState
-from router.jobs.refusals import RefusalReason, Refused
+from router.jobs.refusals import RefusalReason, Refused, no_worker
 from router.jobs.workers.link import RouterLink
 from router.schemas.errors import ApiError
 from shared.kinds import JobKind
@@ -371,3 +371,9 @@ def test_jobs_of_a_model_that_is_gone_end_at_the_worker_that_it_has() -> None:
         assert running.state is JobState.DONE
 
     run(test)
+
+
+def test_a_refusal_names_its_model_once() -> None:
+    refused = no_worker("tiny", "tiny: needs about 900 MB, and the budget is cpu 50 MB")
+    assert str(refused) == "model: no worker can serve 'tiny': needs about 900 MB, and the budget is cpu 50 MB"
+    assert str(no_worker("tiny", "it has just exited")) == "model: no worker can serve 'tiny': it has just exited"
