@@ -14,6 +14,7 @@ STATUSES = {
     RefusalReason.MODEL_NOT_ALLOWED: 403,
     RefusalReason.WORKER_NOT_FOUND: 404,
     RefusalReason.LAST_WORKER: 409,
+    RefusalReason.NOT_LOADED: 409,
     RefusalReason.NO_WORKER: 503,
     RefusalReason.QUEUE_FULL: 429,
     RefusalReason.USER_QUEUE_FULL: 429,
