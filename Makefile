@@ -38,7 +38,7 @@ test-clients: setup-dev
 test-slow: onnx-models
 	@scripts/setup.sh gemma3-base
 	@scripts/packages.sh
-	@echo "test-slow: a browser, the package, conversions, faults, printed examples (seven minutes)"
+	@echo "test-slow: a browser, the package, conversions, faults, printed examples (twenty minutes)"
 	@$(PYTEST) tests/slow
 
 test-more: onnx-models
@@ -77,11 +77,11 @@ lint: setup-dev
 	@.venv/bin/mypy
 
 unit: onnx-models
-	@echo "unit: tests of the parts, on all cores (four minutes)"
+	@echo "unit: tests of the parts, on all cores (twelve minutes on two)"
 	@$(PYTEST) $(UNIT) -n auto
 
 e2e: onnx-models
-	@echo "e2e: the whole server with real models (four minutes)"
+	@echo "e2e: the whole server with real models (twelve minutes)"
 	@$(PYTEST) tests/e2e -n 2 --dist loadfile
 
 clean:
