@@ -34,7 +34,7 @@ def test_an_answer_goes_on_after_a_lost_connection(server: RunningServer) -> Non
         with TerminalCommand("chat", *options, "--url", proxy.url) as chat:
             chat.see("> ")
             chat.press("Count from 1 to 30.\r")
-            chat.see("waiting")
+            chat.see("waiting …")
             shown = chat.see(" ")
             proxy.cut()
             while "> " not in shown:

@@ -71,8 +71,15 @@ def ready(server: RunningServer) -> dict[str, str]:
     return {row["name"]: row["device"] for row in server.workers() if row["state"] == "ready"}
 
 
-def pid_of(server: RunningServer, name: str) -> int:
-    return int(next(row["pid"] for row in server.workers() if row["name"] == name))
+def pid_of(server: RunningServer, name: str) -> int | None:
+    """The process of a worker; None while there is none."""
+    pid: int | None = next(row["pid"] for row in server.workers() if row["name"] == name)
+    return pid
+
+
+def process_of(server: RunningServer, name: str) -> int:
+    """The process of a worker that runs, or will."""
+    return int(wait_until(lambda: pid_of(server, name), f"{name} has a process"))
 
 
 def test_a_model_on_demand_gets_a_second_worker_on_the_other_gpu_and_loses_it_again() -> None:
@@ -83,12 +90,15 @@ def test_a_model_on_demand_gets_a_second_worker_on_the_other_gpu_and_loses_it_ag
             devices = ready(server)
             assert sorted(devices.values()) == ["cuda:0", "cuda:1"]
             for name, device in devices.items():
-                assert visible_to(pid_of(server, name)) == [device]
+                assert visible_to(process_of(server, name)) == [device]
             wait_until(lambda: all(row["generated_tokens"] for row in server.workers()), "requests go to both of them")
-            former = pid_of(server, "echo/1")
+            former = process_of(server, "echo/1")
             os.kill(former, signal.SIGKILL)
-            wait_until(lambda: ready(server) == devices and pid_of(server, "echo/1") != former, "it is started again")
-            assert visible_to(pid_of(server, "echo/1")) == [devices["echo/1"]]
+            wait_until(
+                lambda: ready(server) == devices and pid_of(server, "echo/1") not in (None, former),
+                "it is started again",
+            )
+            assert visible_to(process_of(server, "echo/1")) == [devices["echo/1"]]
         wait_until(lambda: len(ready(server)) == 1, "one worker is enough")
     assert len(answers) > 8
 
@@ -101,7 +111,7 @@ def test_a_model_of_the_start_keeps_its_workers_and_loses_only_further_ones() ->
             wait_until(lambda: len(ready(server)) == 3, "a further worker")
             devices = ready(server)
             assert sorted(devices.values()) == ["cuda:0", "cuda:1", "cuda:2"]
-            assert visible_to(pid_of(server, "echo/2")) == [devices["echo/2"]]
+            assert visible_to(process_of(server, "echo/2")) == [devices["echo/2"]]
         wait_until(lambda: ready(server) == own, "only its own workers")
 
 
