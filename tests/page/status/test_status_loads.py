@@ -33,17 +33,13 @@ def test_the_operator_loads_and_unloads_a_model(mixed: RunningServer, visit: Ope
     expect(row).to_contain_text("Loads when asked")
 
 
-def test_a_model_that_is_always_loaded_is_told_and_offered_no_more(mixed: RunningServer, visit: Open) -> None:
-    page, faults = visit(mixed.url)
-    faults.expect("409")
+def test_a_model_that_is_always_loaded_is_not_offered_for_unloading(mixed: RunningServer, visit: Open) -> None:
+    page, _ = visit(mixed.url)
     show(page)
-    unload = page.get_by_role("button", name="Unload echo", exact=True)
-    unload.click()
-    question = page.get_by_role("dialog", name="Unload echo?")
-    question.get_by_role("button", name="Unload", exact=True).click()
-    expect(question.get_by_role("alert")).to_contain_text("always loaded")
-    question.get_by_role("button", name="Cancel").click()
-    expect(unload).to_be_hidden()
+    models = page.get_by_role("region", name="Models", exact=True)
+    expect(models.get_by_role("button", name="Load echo-2", exact=True)).to_be_visible()
+    expect(models.get_by_role("row").filter(has_text="Ready")).to_have_count(1)
+    expect(models.get_by_role("button", name="Unload echo", exact=True)).to_be_hidden()
 
 
 def test_a_chat_with_a_model_that_is_not_loaded_loads_it(mixed: RunningServer, visit: Open) -> None:
