@@ -33,6 +33,8 @@ from scripts.bench.servers.processes import NotReady
 
 Rounds = dict[str, list[Turns]]
 
+TELL_S = 60.0
+
 
 def main() -> int:
     """Measure, and print a table; returns the exit code, 1 if a request failed."""
@@ -62,12 +64,25 @@ def _learn(setting: Setting, load: Load, state: Path) -> int:
         drive(server.url, Load(load.models, len(load.models), 1, load.max_tokens), "first")
         estimated_bytes = max(needs_bytes(server.url).values())  # what other sizes than those learnt go by
     with running(nexa(30.0, 0), setting, state) as server:  # what it has learnt counts from the next start
-        needs = dict.fromkeys(load.models, 0)
-        while not all(needs.values()):
-            time.sleep(0.5)
-            needs = {name: needs_bytes(server.url)[name] for name in load.models}
+        needs = _told_needs(server.url, load)
     print(f"bench: needs {needs}, budget {budget_for_one(needs, estimated_bytes)} bytes", file=sys.stderr, flush=True)
     return budget_for_one(needs, estimated_bytes)
+
+
+def _told_needs(url: str, load: Load) -> dict[str, int]:
+    """What each model needs, once the server has looked at all of them.
+
+    Raises:
+        NotReady: it does not tell in time.
+    """
+    deadline_s = time.monotonic() + TELL_S
+    while True:
+        needs = {name: needs_bytes(url)[name] for name in load.models}
+        if all(needs.values()):
+            return needs
+        if time.monotonic() > deadline_s:
+            raise NotReady(f"nexa: expected what all models need within {TELL_S:g} s, got {needs}")
+        time.sleep(0.5)  # it estimates in the background
 
 
 def _measure(servers: list[Rival], setting: Setting, load: Load, rounds: int, state: Path) -> Rounds:
