@@ -13,6 +13,7 @@
 MODEL ?= smollm2
 ARGS ?=
 EXTRAS ?=
+RERUNS ?=
 PYTHON = .venv/bin/python
 PYTEST = $(PYTHON) -m pytest
 UNIT = --ignore=tests/e2e --ignore=tests/page --ignore=tests/clients --ignore=tests/slow --ignore=tests/more
@@ -28,12 +29,12 @@ test-page: onnx-models
 	@scripts/packages.sh
 	@scripts/check_page.sh
 	@echo "test-page: the page in a browser (ten minutes)"
-	@$(PYTEST) tests/page -n 2 --dist loadfile
+	@$(PYTEST) tests/page -n 2 --dist loadfile $(RERUNS)
 
 test-clients: setup-dev
 	@scripts/packages.sh
 	@echo "test-clients: other people's clients (two minutes; five the first time)"
-	@$(PYTEST) tests/clients
+	@$(PYTEST) tests/clients $(RERUNS)
 
 test-slow: onnx-models
 	@scripts/setup.sh gemma3-base
@@ -82,7 +83,7 @@ unit: onnx-models
 
 e2e: onnx-models
 	@echo "e2e: the whole server with real models (twelve minutes)"
-	@$(PYTEST) tests/e2e -n 2 --dist loadfile
+	@$(PYTEST) tests/e2e -n 2 --dist loadfile $(RERUNS)
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

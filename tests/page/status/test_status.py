@@ -104,7 +104,7 @@ def test_a_worker_is_restarted_after_a_question(echo: RunningServer, visit: Open
     expect(row).not_to_contain_text(f"process {before}")
     expect(row).to_contain_text("Ready")
     events = page.get_by_role("region", name="Events")
-    expect(events.get_by_role("listitem").filter(has_text="echo/0").filter(has_text="loaded in").first).to_be_visible()
+    expect(events.get_by_role("listitem").filter(has_text="echo/0").filter(has_text="of service").first).to_be_visible()
 
 
 def test_a_worker_is_drained_and_what_is_refused_is_said(echo: RunningServer, visit: Open) -> None:
