@@ -43,14 +43,14 @@ class Candidates:
         self._native = llama_cpp.llama_token_data_array()
         self._reserve(256)
 
-    def fill(self, tokens: NDArray[np.int64], logits: NDArray[np.float32]) -> None:
-        """Replace the candidates by tokens, in order of their ids, with their logits."""
+    def fill(self, tokens: NDArray[np.int64], logits: NDArray[np.float32], by_logit: bool = False) -> None:
+        """Replace the candidates by tokens with their logits, in order of their ids or, most likely first, of these."""
         count = len(tokens)
         if count > len(self._memory):
             self._reserve(count)
         self._memory["id"][:count] = tokens
         self._memory["logit"][:count] = logits
-        self._native.size, self._native.selected, self._native.sorted = count, -1, False
+        self._native.size, self._native.selected, self._native.sorted = count, -1, by_logit
 
     def draw(self, seed: int) -> None:
         """Draw one of the candidates by their probabilities."""

@@ -42,16 +42,24 @@ def penalties_chain(sampling: Sampling, vocab_size: int) -> Any:
 
 
 def draw_chain(sampling: Sampling) -> Any:
-    """All samplers between the penalties and the draw. Free the chain with ``llama_sampler_free``."""
-    if is_greedy(sampling):
-        return _new_chain([llama_cpp.llama_sampler_init_greedy()])
+    """All samplers between the penalties and a random draw. Free the chain with ``llama_sampler_free``."""
     samplers = [
         llama_cpp.llama_sampler_init_top_k(sampling.top_k),
         llama_cpp.llama_sampler_init_top_p(sampling.top_p, 1),
+    ]
+    return _new_chain([*samplers, *_last(sampling)])
+
+
+def cut_chain(sampling: Sampling) -> Any:
+    """Those that follow on top-k and top-p. Free the chain with ``llama_sampler_free``."""
+    return _new_chain(_last(sampling))
+
+
+def _last(sampling: Sampling) -> list[Any]:
+    return [
         llama_cpp.llama_sampler_init_min_p(sampling.min_p, 1),
         llama_cpp.llama_sampler_init_temp(sampling.temperature),
     ]
-    return _new_chain(samplers)
 
 
 def _new_chain(samplers: list[Any]) -> Any:

@@ -148,8 +148,8 @@ def sizes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         (Sampling(repeat_penalty=1.2, presence_penalty=0.5), True),
         (Sampling(temperature=0.0, frequency_penalty=0.5), True),
         (Sampling(top_k=0, min_p=0.05), True),
-        (Sampling(top_k=0), False),
-        (Sampling(top_k=0, top_p=0.9, min_p=0.05), False),
+        (Sampling(top_k=0), True),
+        (Sampling(top_k=0, top_p=0.9, min_p=0.05), True),
         (Sampling(top_k=20_000), False),
     ],
 )
@@ -160,7 +160,7 @@ def test_the_chain_runs_over_few_candidates_if_they_are_known(sizes: list[int], 
         sampler.accept(token)
     sampler.sample(logits)
     sampler.close()
-    assert (max(sizes) < 300) is few
+    assert (max(sizes, default=0) < 300) is few
 
 
 def test_masked_tokens_are_no_candidates(sizes: list[int]) -> None:
@@ -272,4 +272,4 @@ def test_a_sampler_that_is_dropped_frees_its_chains_once(monkeypatch: pytest.Mon
     closed = Sampler(Sampling(temperature=1.0, frequency_penalty=0.5), 100)
     closed.close()
     del dropped, closed
-    assert len(freed) == 4
+    assert len(freed) == 6  # its penalties, its samplers, and those that follow on top-p

@@ -1,0 +1,123 @@
+"""What drawing a token costs by the size of the vocabulary: here, and with llama.cpp's chain over all tokens.
+
+    python -m scripts.bench.sampling [--vocabulary 49152,151936,262144] [--rounds 5]
+
+Rows of logits are random: "confident" ones as of a chat model, and "flat" ones, of which a nucleus holds thousands.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import llama_cpp
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from shared.wire.jobs import Sampling
+from workers.text.sampling.chain import draw_chain
+from workers.text.sampling.sampler import Sampler, draw_seed
+
+SETTINGS = {
+    "top-k 50": Sampling(top_k=50),
+    "top-p 0.95": Sampling(top_k=0, top_p=0.95),
+    "temperature 1": Sampling(top_k=0),
+    "temperature 0.7": Sampling(top_k=0, temperature=0.7),
+    "min-p 0.05": Sampling(top_k=0, min_p=0.05),
+    "top-p 0.95, repeat penalty": Sampling(top_k=0, top_p=0.95, repeat_penalty=1.1),
+    "top-p 0.95, presence penalty, bias": Sampling(top_k=0, top_p=0.95, presence_penalty=0.5, logit_bias={5: 2.0}),
+}
+SPREADS = {"confident": 4.0, "flat": 0.5}
+ROWS = 24
+ANSWER_TOKENS = 400
+"""So many tokens have been accepted before, for the penalties."""
+
+
+def main() -> int:
+    """Measure and print; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m scripts.bench.sampling", description=(__doc__ or "").split("\n")[0]
+    )
+    parser.add_argument("--vocabulary", default="49152,151936,262144", help="sizes, with commas")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    print("milliseconds a token: ours / llama.cpp over the whole vocabulary; medians of rounds")
+    for size in [int(word) for word in options.vocabulary.split(",")]:
+        for kind, spread in SPREADS.items():
+            rows = rows_of(size, spread)
+            for name, sampling in SETTINGS.items():
+                ours, theirs = zip(
+                    *(_round(replace(sampling, seed=1), rows) for _ in range(options.rounds)), strict=True
+                )
+                print(f"{size:>7} {kind:<9} {name:<36} {_median(ours)} / {_median(theirs)}", flush=True)
+    return 0
+
+
+def rows_of(size: int, spread: float) -> list[NDArray[np.float32]]:
+    """Random rows of logits, of which one token leads if they are not flat."""
+    random = np.random.default_rng(size)
+    rows = [random.normal(0, min(spread, 2.0), size).astype(np.float32) for _ in range(ROWS)]
+    for row in rows:
+        likely = random.integers(0, size, 40)
+        row[likely] += random.exponential(spread, 40).astype(np.float32) * 4.0
+    return rows if spread > 1.0 else [random.normal(0, spread, size).astype(np.float32) for _ in range(ROWS)]
+
+
+def _round(sampling: Sampling, rows: list[NDArray[np.float32]]) -> tuple[float, float]:
+    size = len(rows[0])
+    sampler = Sampler(sampling, size)
+    for token in range(ANSWER_TOKENS):
+        sampler.accept(token * 7 % size)
+    ours = _ms(sampler.sample, rows)
+    sampler.close()
+    whole = WholeRows(sampling, size)
+    theirs = _ms(whole.sample, rows)
+    whole.close()
+    return ours, theirs
+
+
+class WholeRows:
+    """llama.cpp's samplers over all tokens, without penalties."""
+
+    def __init__(self, sampling: Sampling, size: int) -> None:
+        self._chain, self._drawn = draw_chain(sampling), 0
+        self._memory = np.empty(size, np.dtype(llama_cpp.llama_token_data))
+        pointer = self._memory.ctypes.data_as(llama_cpp.llama_token_data_p)
+        self._array = llama_cpp.llama_token_data_array(pointer, size, -1, False)
+        self._ids = np.arange(size)
+
+    def sample(self, row: NDArray[np.float32]) -> int:
+        """Draw from a row."""
+        self._memory["id"], self._memory["logit"] = self._ids, row
+        self._array.size, self._array.sorted = len(row), False
+        draw = llama_cpp.llama_sampler_init_dist(draw_seed(1, self._drawn))
+        self._drawn += 1
+        for sampler in (self._chain, draw):
+            llama_cpp.llama_sampler_apply(sampler, ctypes.byref(self._array))
+        llama_cpp.llama_sampler_free(draw)
+        return int(self._memory["id"][self._array.selected])
+
+    def close(self) -> None:
+        """Free the chain."""
+        llama_cpp.llama_sampler_free(self._chain)
+
+
+def _ms(sample: Callable[[NDArray[np.float32]], int], rows: list[NDArray[np.float32]]) -> float:
+    copies = [row.copy() for row in rows]
+    began_at_s = time.perf_counter()
+    for row in copies:
+        sample(row)
+    return (time.perf_counter() - began_at_s) / len(rows) * 1000
+
+
+def _median(values: tuple[float, ...]) -> str:
+    return f"{statistics.median(values):6.2f} ({min(values):.2f} to {max(values):.2f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""Probability mass over a whole vocabulary, in a few vectorised passes: what top-p keeps, and draws without a bound.
+
+llama.cpp's samplers visit each token one by one, and top-p sorts them. For 262,144 tokens that takes many milliseconds.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+Logits = NDArray[np.float32]
+Tokens = NDArray[np.int64]
+
+NEAR_LOGITS = (4.0, 9.0)
+"""How far below the largest logit top-p looks first: with a confident model, its mass lies there."""
+
+FEW_TOKENS = 2048
+"""So many are sorted at once. More are first grouped by their logits."""
+
+_NO_SHIFT = (-20.0, 60.0)
+"""If the largest logit lies between these, exponentials fit 32 bits as they are, without one more pass."""
+
+_BELOW_ONE = math.nextafter(1.0, 0.0)
+
+_BINS = 4096
+_BLOCK = 512
+"""Weights in a block, whose sums are taken first."""
+
+
+class UniformDraws:
+    """Random numbers as llama.cpp's draws take them: the first one of a Mersenne Twister after each seed."""
+
+    def __init__(self) -> None:
+        self._random = np.random.RandomState(0)
+
+    def after(self, seed: int) -> float:
+        """A number from 0 to below 1."""
+        self._random.seed(seed)
+        words = int.from_bytes(self._random.bytes(8), "little")  # two numbers of 32 bits, the low one first
+        return min(words / 2.0**64, _BELOW_ONE)
+
+
+def weights_of(logits: Logits, largest: float, temperature: float = 1.0) -> Logits:
+    """Probabilities up to a common factor. ``largest`` is the largest of the logits."""
+    top = largest / temperature
+    if temperature == 1.0:
+        weights: Logits = np.exp(logits if _NO_SHIFT[0] < top < _NO_SHIFT[1] else logits - np.float32(largest))
+        return weights
+    scaled: Logits = logits / np.float32(temperature)
+    if not _NO_SHIFT[0] < top < _NO_SHIFT[1]:
+        scaled -= np.float32(top)
+    return np.exp(scaled, out=scaled)
+
+
+def top_p_tokens(logits: Logits, largest: float, top_p: float) -> Tokens:
+    """The fewest most likely tokens that have at least ``top_p`` of the mass, most likely first.
+
+    Of equally likely ones those with the lower ids come first. Sorted only if they are at most :data:`FEW_TOKENS`;
+    more are in groups of nearly equal logits, in the right order of the groups.
+    """
+    weights = weights_of(logits, largest)
+    wanted = top_p * float(_block_sums(weights).sum())
+    for near in NEAR_LOGITS:
+        tokens = np.flatnonzero(logits >= np.float32(largest - near))
+        if weights[tokens].sum(dtype=np.float64) >= wanted:
+            break
+    else:
+        tokens = np.flatnonzero(logits > -np.inf)
+    kept = ByRank(tokens, logits[tokens], weights[tokens]).until(wanted)
+    return kept if len(kept) > FEW_TOKENS else kept[np.lexsort((kept, -logits[kept]))]
+
+
+def draw_in_order(weights: Logits, number: float) -> int:
+    """The first index up to which the weights sum to ``number`` (0 to 1) of all, as llama.cpp draws without sorting."""
+    sums = _block_sums(weights)
+    ends = sums.cumsum()
+    target = ends[-1] * number
+    block = min(int(np.searchsorted(ends, target)), len(ends) - 1)
+    begin = block * _BLOCK
+    inside = weights[begin : begin + _BLOCK].cumsum(dtype=np.float64)
+    before = float(ends[block - 1]) if block else 0.0
+    return begin + min(int(np.searchsorted(inside, target - before)), len(inside) - 1)
+
+
+class ByRank:
+    """Tokens with logits and weights, by falling logits.
+
+    Only the part in which a search ends is sorted: the others are grouped by their logits.
+    """
+
+    def __init__(self, tokens: Tokens, logits: Logits, weights: Logits) -> None:
+        self._tokens, self._logits, self._weights = tokens, logits, weights
+        self._bins: NDArray[np.intp] | None = None
+        if len(tokens) > FEW_TOKENS:
+            largest, smallest = logits.max(), logits.min()
+            scale = np.float32((_BINS - 1) / max(float(largest - smallest), 1e-6))
+            self._bins = ((largest - logits) * scale).astype(np.intp)
+
+    def until(self, mass: float) -> Tokens:
+        """The first tokens, until their weights sum to ``mass``; all of them if they do not."""
+        before, inside = self._search(mass)
+        return np.concatenate([before, inside])
+
+    def at(self, mass: float) -> int:
+        """The token at which the weights sum to ``mass``."""
+        return int(self._search(mass)[1][-1])
+
+    def _search(self, mass: float) -> tuple[Tokens, Tokens]:
+        """The tokens of all groups before the one in which the sum reaches ``mass``, and those of this one up to it."""
+        if self._bins is None:
+            return self._tokens[:0], self._sorted_until(slice(None), mass)
+        ends = np.bincount(self._bins, weights=self._weights, minlength=_BINS).cumsum()
+        group = min(int(np.searchsorted(ends, mass)), int(self._bins.max()))
+        before = np.flatnonzero(self._bins < group)
+        inside = np.flatnonzero(self._bins == group)
+        missing = mass - (float(ends[group - 1]) if group else 0.0)
+        return self._tokens[before], self._sorted_until(inside, missing)
+
+    def _sorted_until(self, part: Tokens | slice, mass: float) -> Tokens:
+        order = np.argsort(-self._logits[part], kind="stable")
+        sums = self._weights[part][order].cumsum(dtype=np.float64)
+        kept: Tokens = self._tokens[part][order[: int(np.searchsorted(sums, mass)) + 1]]
+        return kept
+
+
+def _block_sums(weights: Logits) -> NDArray[np.float64]:
+    """The sums of consecutive blocks, the last of which may be shorter."""
+    whole = len(weights) // _BLOCK
+    blocks: NDArray[np.float32] = np.einsum("ij->i", weights[: whole * _BLOCK].reshape(whole, _BLOCK))
+    rest = weights[whole * _BLOCK :].sum(dtype=np.float64)
+    return np.append(blocks.astype(np.float64), rest)
