@@ -10,9 +10,6 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Generic, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from shared.memory.cells import MAX_ENDED_SEQUENCES
 from shared.models.adapters import UnknownAdapterError, settled_adapters
 from shared.wire.jobs import AdapterSet, TextJob, TokenizeJob
@@ -26,7 +23,7 @@ from workers.text.chat_loading import load_chats
 from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.generation import Generation
 from workers.text.lanes import PreparationLanes
-from workers.text.model import AdaptableDecoder, BatchSlice, DecoderSize, NoRoom, TextModel
+from workers.text.model import DecoderSize, TextModel
 from workers.text.options import TextOptions
 from workers.text.preparation import JobPreparer, has_grammar
 from workers.text.prompts.prompt_tokens import PromptTokens
@@ -34,8 +31,10 @@ from workers.text.prompts.tokenizing import Tokenizer
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
 from workers.text.sandbox.sandbox import Sandbox
 from workers.text.scheduling.boundaries import begun, ended
-from workers.text.scheduling.scheduler import ScheduledTokens, Scheduler
+from workers.text.scheduling.scheduled import ScheduledTokens
+from workers.text.scheduling.scheduler import Scheduler
 from workers.text.sequence import Sequence
+from workers.text.stepping.step import StepRunner
 from workers.token_rate import TokenRate
 
 log = logging.getLogger("nexa.text")
@@ -78,8 +77,7 @@ class TextEngine(Generic[M]):
         self._sequences: dict[str, Sequence] = {}
         self._resources = ExitStack()
         self._rate = TokenRate(RATE_WINDOW_S)
-        self._used_adapters: AdapterSet = ()
-        self._steps = self._prompt_tokens = self._cached_tokens = 0
+        self._step_count = self._prompt_tokens = self._cached_tokens = 0
         self._model: M | None = None
 
     @property
@@ -141,14 +139,14 @@ class TextEngine(Generic[M]):
                 wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
             return []
         began_at_s = time.monotonic()
-        logits = self._decode(scheduled)
+        logits = self._steps.decode(scheduled)
         if logits is None:
             return []
-        emitted, generated = self._advance_all(scheduled, logits)
+        emitted, generated = self._steps.advance(scheduled, logits)
         ended_at_s = time.monotonic()
         self._observe(scheduled, ended_at_s - began_at_s)
         self._rate.count(generated, began_at_s, ended_at_s)
-        self._steps += 1
+        self._step_count += 1
         return emitted
 
     def stats(self) -> EngineStats:
@@ -160,7 +158,7 @@ class TextEngine(Generic[M]):
             prompt_tokens=self._prompt_tokens,
             cached_tokens=self._cached_tokens,
             generated_tokens=self._rate.total,
-            steps=self._steps,
+            steps=self._step_count,
             preemptions=self._scheduler.preemptions,
             tokens_per_s=self._rate.per_s(time.monotonic()),
         )
@@ -187,6 +185,7 @@ class TextEngine(Generic[M]):
         self._scheduler = Scheduler(
             self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells
         )
+        self._steps = StepRunner(self._decoder, self._cache, self._scheduler, self._generation, self._retire)
         return slots
 
     def _prepare(self, job: EngineJob, received_at_s: float, attempt: PreparationAttempt) -> Sequence:
@@ -241,64 +240,10 @@ class TextEngine(Generic[M]):
             self._scheduler.add(sequence)
         return emitted
 
-    def _decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
-        """Compute the batch. If the KV cache has no room for it, make some and return None."""
-        adapters = scheduled[0].sequence.adapters
-        if adapters != self._used_adapters:
-            assert isinstance(self._decoder, AdaptableDecoder)
-            self._decoder.use_adapters(adapters)
-            self._used_adapters = adapters
-        try:
-            return self._decoder.decode([_slice_of(part) for part in scheduled])
-        except NoRoom:
-            log.warning("KV cache without room for a batch, ended sequences evicted")
-            self._cache.clear_kept()
-            self._scheduler.preempt_youngest()
-            return None
-
     def _observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
         self._scheduler.observe(scheduled, duration_s)
         if self._copy_costs is not None:
             self._copy_costs.observe_step(sum(part.length for part in scheduled), duration_s)
-
-    def _advance_all(self, scheduled: list[ScheduledTokens], logits: NDArray[np.float32]) -> tuple[list[Emitted], int]:
-        """Advance the sequences whose logits were computed; returns the events and the number of generated tokens."""
-        self._scheduler.complete(scheduled)
-        emitted: list[Emitted] = []
-        generated = 0
-        end = 0
-        for part in scheduled:
-            if not part.outputs:
-                continue
-            sequence, begin, end = part.sequence, end, end + part.outputs
-            if part.echoes:
-                start = sequence.computed - part.echoes
-                emitted.append((sequence.job_id, self._generation.echo(sequence, start, logits[begin:end])))
-            if not part.wants_logits:
-                continue
-            before = sequence.generated
-            try:
-                emitted += self._advance(sequence, logits[end - 1])
-            except JobError as error:
-                self._retire(sequence)
-                emitted.append((sequence.job_id, error.failed))
-            generated += sequence.generated - before
-        return emitted, generated
-
-    def _advance(self, sequence: Sequence, logits: NDArray[np.float32]) -> list[Emitted]:
-        emitted: list[Emitted] = []
-        tokens, reason = self._generation.advance(sequence, logits)
-        if sequence.ttft_s == 0.0:
-            sequence.ttft_s = time.monotonic() - sequence.received_at_s
-        if sequence.forced_start is not None:
-            emitted.append((sequence.job_id, sequence.forced_start))
-            sequence.forced_start = None
-        if tokens is not None:
-            emitted.append((sequence.job_id, tokens))
-        if reason is not None:
-            self._retire(sequence)
-            emitted.append((sequence.job_id, ended(sequence, reason)))
-        return emitted
 
     def _begin_new(self, scheduled: list[ScheduledTokens]) -> list[Emitted]:
         return [event for part in scheduled for event in self._begin(part.sequence)]
@@ -315,8 +260,3 @@ class TextEngine(Generic[M]):
         self._scheduler.finish(sequence)
         del self._sequences[sequence.job_id]
         sequence.sampler.close()
-
-
-def _slice_of(part: ScheduledTokens) -> BatchSlice:
-    sequence, start = part.sequence, part.sequence.computed
-    return BatchSlice(sequence.cache_id, start, sequence.tokens[start : start + part.length], part.outputs)

@@ -11,7 +11,8 @@ from tests.support.workers.fake_kv_memory import FakeKVMemory
 from workers.text.cache.kv_cache import KVCache
 from workers.text.output.assembler import TextAssembler
 from workers.text.sampling.sampler import Sampler
-from workers.text.scheduling.scheduler import ScheduledTokens, Scheduler
+from workers.text.scheduling.scheduled import ScheduledTokens
+from workers.text.scheduling.scheduler import Scheduler
 from workers.text.sequence import Sequence, SequenceState
 
 WAITING, PREFILL, DECODE, FINISHED = SequenceState

@@ -9,7 +9,6 @@ giving up their cells (:mod:`workers.text.scheduling.fairness`). A step has sequ
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from workers.engine import Party
 from workers.text.cache.kv_cache import CacheFull, KVCache
@@ -17,6 +16,7 @@ from workers.text.cache.prefix import common_prefix
 from workers.text.scheduling.adapter_turns import AdapterTurns
 from workers.text.scheduling.fairness import FairTurns, choose_victim, choose_youngest, prompts_alone, with_half_for
 from workers.text.scheduling.prefill_budget import PrefillBudget
+from workers.text.scheduling.scheduled import ScheduledTokens, cells_of
 from workers.text.sequence import Sequence, SequenceState
 
 MIN_SHARED_TOKENS = 16
@@ -30,24 +30,6 @@ Each costs a row of logits in memory, and some tenths of a millisecond to read i
 
 HEADROOM_CELLS = 32
 """Cells left free for each running sequence when another is admitted, so that none is preempted at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class ScheduledTokens:
-    """The next ``length`` tokens of a sequence; ``wants_logits`` if its last token is among them.
-
-    ``echoes`` is how many of them, the last ones, give log probabilities of the prompt that are still to be sent.
-    """
-
-    sequence: Sequence
-    length: int
-    wants_logits: bool
-    echoes: int = 0
-
-    @property
-    def outputs(self) -> int:
-        """How many of the tokens, the last ones, give logits."""
-        return self.echoes or int(self.wants_logits)
 
 
 class Scheduler:
@@ -179,7 +161,7 @@ class Scheduler:
         for sequence in [s for s in sequences if s.state is SequenceState.DECODE]:
             if sequence.state is SequenceState.DECODE:  # it may have been preempted for an earlier one
                 length = min(sequence.pending, room)
-                if length and self._make_room(sequence, length + _cells_of(scheduled), scheduled):
+                if length and self._make_room(sequence, length + cells_of(scheduled), scheduled):
                     scheduled.append(ScheduledTokens(sequence, length, length == sequence.pending))
                     room -= length
         return [part for part in scheduled if part.sequence.state is SequenceState.DECODE]
@@ -206,7 +188,7 @@ class Scheduler:
                 # gives the same text again only if that token was computed alone the first time too.
                 length -= 1
             try:
-                self._cache.reserve(length + _cells_of(scheduled))
+                self._cache.reserve(length + cells_of(scheduled))
             except CacheFull:
                 if scheduled or not self._make_room(sequence, length, scheduled):
                     return
@@ -303,8 +285,3 @@ class Scheduler:
                 if common - cached >= MIN_SHARED_TOKENS:
                     return True
         return False
-
-
-def _cells_of(scheduled: list[ScheduledTokens]) -> int:
-    """Cells that a step will take; sequences preempted while planning need none."""
-    return sum(part.length for part in scheduled if part.sequence.state is not SequenceState.WAITING)
