@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,29 @@ Q4_0_WEIGHTS, Q4_0_BYTES = 32, 18
 """Of a block: a scale of two bytes, and four bits for each weight."""
 
 _ALIGNMENT_BYTES = 32
+
+
+class WritableTensor(Protocol):
+    """What a file needs of a tensor."""
+
+    @property
+    def name(self) -> str:
+        """Its name in GGUF."""
+
+    @property
+    def ggml_type(self) -> int:
+        """The number of its type."""
+
+    @property
+    def dimensions(self) -> tuple[int, ...]:
+        """The numbers of weights, slowest dimension first."""
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of :meth:`data`."""
+
+    def data(self) -> bytes:
+        """The weights as they stand in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +67,15 @@ class GGUFTensor:
             return *self.values.shape[:-1], self.values.shape[-1] // Q4_0_BYTES * Q4_0_WEIGHTS
         return self.values.shape
 
+    @property
+    def size_bytes(self) -> int:
+        return self.values.nbytes
 
-def write_entries(path: Path, entries: Mapping[str, bytes], tensors: Sequence[GGUFTensor]) -> None:
+    def data(self) -> bytes:
+        return self.values.tobytes()
+
+
+def write_entries(path: Path, entries: Mapping[str, bytes], tensors: Sequence[WritableTensor]) -> None:
     """Write a file with these entries, each a type and a value, and these tensors, atomically."""
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -67,7 +97,7 @@ def entry_value(value: str | bool | int | float) -> bytes:
     return struct.pack("<If", FLOAT32, value) if isinstance(value, float) else struct.pack("<II", UINT32, value)
 
 
-def _write(file: BinaryIO, entries: Mapping[str, bytes], tensors: Sequence[GGUFTensor]) -> None:
+def _write(file: BinaryIO, entries: Mapping[str, bytes], tensors: Sequence[WritableTensor]) -> None:
     file.write(b"GGUF" + struct.pack("<IQQ", 3, len(tensors), len(entries)))
     for key, value in entries.items():
         file.write(_string(key) + value)
@@ -76,10 +106,10 @@ def _write(file: BinaryIO, entries: Mapping[str, bytes], tensors: Sequence[GGUFT
         dims = tensor.dimensions[::-1]
         file.write(_string(tensor.name) + struct.pack(f"<I{len(dims)}Q", len(dims), *dims))
         file.write(struct.pack("<IQ", tensor.ggml_type, offset))
-        offset += tensor.values.nbytes + -tensor.values.nbytes % _ALIGNMENT_BYTES
+        offset += tensor.size_bytes + -tensor.size_bytes % _ALIGNMENT_BYTES
     for tensor in tensors:
         file.write(b"\0" * (-file.tell() % _ALIGNMENT_BYTES))
-        file.write(tensor.values.tobytes())
+        file.write(tensor.data())
 
 
 def _string(key: str) -> bytes:
