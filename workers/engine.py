@@ -25,7 +25,8 @@ class EngineJob:
     ``blobs`` are its files. If earlier workers had the job, ``generated`` are the tokens that they sent, ``delivered``
     counts the pictures, chunks of audio or log probabilities of an echoed prompt that they sent, and ``begun`` is what
     the first one reported at the start. ``user`` is an opaque id of who asked for it, ``weight`` that user's share
-    of the worker beside others, above 0.
+    of the worker beside others, above 0. ``mirostat_mu`` came with the last of the tokens, if they are drawn by
+    Mirostat.
     """
 
     job_id: str
@@ -36,6 +37,7 @@ class EngineJob:
     begun: Started | None = None
     user: str = ""
     weight: float = 1.0
+    mirostat_mu: float | None = None
 
     @property
     def party(self) -> Party:

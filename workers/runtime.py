@@ -158,6 +158,7 @@ class WorkerRuntime:
             message.begun,
             message.user,
             message.weight,
+            message.mirostat_mu,
         )
         try:
             return self._engine.submit(job)

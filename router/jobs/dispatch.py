@@ -228,6 +228,7 @@ class Dispatcher:
             request.keep_s,
             request.opaque_user,
             WEIGHTS[request.priority],
+            job.mirostat_mu,
         )
         if submit.earlier and len(encode(submit)) > MAX_FRAME_BYTES:
             job.history = None

@@ -101,6 +101,7 @@ class Job:
     Attributes:
         wire_id: the job's id on the wire, a new one each time that it is taken from a worker.
         generated: all token ids so far, from which another worker can resume.
+        mirostat_mu: what it must know beside them if they are drawn with Mirostat.
         delivered: number of pictures, chunks of a recording, or log probabilities of an echoed prompt, so far; another
             worker resumes after them.
             It also counts vectors and scores, which another worker computes again.
@@ -137,6 +138,7 @@ class Job:
     begun: Started | None = None
     replay_requested_at_s: float = 0.0
     generated: list[int] = field(default_factory=list)
+    mirostat_mu: float | None = None
     delivered: int = 0
     audio_s: float = 0.0
     created_at_s: float = field(default_factory=time.monotonic)
@@ -221,6 +223,7 @@ class Job:
         if isinstance(payload, Tokens):  # by far the most frequent
             if payload.token_ids:
                 self.generated += payload.token_ids
+                self.mirostat_mu = payload.mirostat_mu
             else:
                 self.delivered += len(payload.logprobs)
             self._note_first()

@@ -25,8 +25,18 @@ _SAMPLING_KEYS = {
     "general.sampling.top_p": "top_p",
     "general.sampling.min_p": "min_p",
     "general.sampling.penalty_repeat": "repeat_penalty",
+    "general.sampling.penalty_last_n": "repeat_last_n",
+    "general.sampling.xtc_probability": "xtc_probability",
+    "general.sampling.xtc_threshold": "xtc_threshold",
+    "general.sampling.mirostat": "mirostat",
+    "general.sampling.mirostat_tau": "mirostat_tau",
+    "general.sampling.mirostat_eta": "mirostat_eta",
 }
 """llama.cpp's names of what a model's authors recommend, and those of :class:`~shared.wire.jobs.Sampling`."""
+
+_WHOLE = {"top_k", "repeat_last_n", "mirostat"}
+_LARGEST = {"mirostat": 2}
+_MAX_VALUE = 2**31 - 1
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -123,8 +133,10 @@ def _sampling(metadata: Mapping[str, Scalar]) -> dict[str, float]:
     found: dict[str, float] = {}
     for key, name in _SAMPLING_KEYS.items():
         value = metadata.get(key)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0:
-            found[name] = int(value) if name == "top_k" else float(value)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            continue
+        if 0 <= value <= _LARGEST.get(name, _MAX_VALUE):
+            found[name] = int(value) if name in _WHOLE else float(value)
     return found
 
 

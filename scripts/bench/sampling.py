@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from shared.wire.jobs import Sampling
 from workers.text.sampling.chain import draw_chain
-from workers.text.sampling.sampler import Sampler, draw_seed
+from workers.text.sampling.sampler import Sampler
+from workers.text.sampling.seeds import draw_seed
 
 SETTINGS = {
     "top-k 50": Sampling(top_k=50),

@@ -12,6 +12,15 @@ from shared.wire.codec import Struct
 REPEAT_PENALTY_TOKENS = 64
 """``repeat_penalty`` counts this many of the last tokens, llama.cpp's default."""
 
+DRY_TOKENS = 64
+"""DRY looks for repetitions among this many of the last tokens, llama.cpp's default."""
+
+MAX_PENALTY_TOKENS = 1 << 16
+"""The most tokens that a penalty looks back at; -1 means as many."""
+
+DRY_SEQUENCE_BREAKERS = ("\n", ":", '"', "*")
+"""No repetition that DRY finds goes beyond one of these texts: llama.cpp's defaults."""
+
 
 class ToolChoice(StrEnum):
     """Whether an answer may, must or must not call a tool. ``NAMED`` goes with :attr:`TextJob.tool_name`."""
@@ -49,6 +58,10 @@ class Sampling(Struct, frozen=True):
     ``temperature`` 0 is greedy. ``top_k`` 0, ``top_p`` 1 and ``min_p`` 0 switch their filter off. ``seed`` ``None`` is
     random; the router always sets a seed, so that another worker can continue the sequence with the same draws.
     ``logit_bias`` maps token ids to numbers added to their logits.
+
+    The further ones are llama.cpp's. ``typical_p`` 1, and 0 of ``top_n_sigma``, ``xtc_probability``,
+    ``dynatemp_range``, ``dry_multiplier`` and ``mirostat`` (else 1 or 2, its version) switch their sampler off.
+    ``repeat_last_n`` and ``dry_penalty_last_n`` count tokens: 0 is off, -1 means :data:`MAX_PENALTY_TOKENS`.
     """
 
     temperature: float = 1.0
@@ -60,6 +73,21 @@ class Sampling(Struct, frozen=True):
     presence_penalty: float = 0.0
     seed: int | None = None
     logit_bias: dict[int, float] = field(default_factory=dict)
+    repeat_last_n: int = REPEAT_PENALTY_TOKENS
+    typical_p: float = 1.0
+    top_n_sigma: float = 0.0
+    xtc_probability: float = 0.0
+    xtc_threshold: float = 0.1
+    dynatemp_range: float = 0.0
+    dynatemp_exponent: float = 1.0
+    dry_multiplier: float = 0.0
+    dry_base: float = 1.75
+    dry_allowed_length: int = 2
+    dry_penalty_last_n: int = DRY_TOKENS
+    dry_sequence_breakers: tuple[str, ...] = DRY_SEQUENCE_BREAKERS
+    mirostat: int = 0
+    mirostat_tau: float = 5.0
+    mirostat_eta: float = 0.1
 
 
 class ReasoningFormat(StrEnum):

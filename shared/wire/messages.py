@@ -59,7 +59,7 @@ class Submit(Struct, tag=3, frozen=True):
     ``generated`` are token ids. ``delivered`` counts finished pictures, chunks of a recording, or log probabilities of
     an echoed prompt. ``begun`` is the :class:`Started` event: if set, an ``echo`` without log probabilities has been
     sent too. Each worker gets the job under a different ``job_id``, so late events of an earlier worker cannot be
-    mistaken for those of this one.
+    mistaken for those of this one. ``mirostat_mu`` is that of the last tokens of an earlier worker.
 
     With a ``ticket``, a later run of the router can go on with the job (:class:`ProbeEcho`). It has what the router
     needs for that, and nobody else reads it; ``earlier`` are the payloads that earlier workers sent. The worker keeps
@@ -78,6 +78,7 @@ class Submit(Struct, tag=3, frozen=True):
     keep_s: float = 0.0
     user: str = ""
     weight: float = 1.0
+    mirostat_mu: float | None = None
 
 
 class Cancel(Struct, tag=4, frozen=True):

@@ -59,7 +59,8 @@ class Tokens(Struct, tag=21, frozen=True):
 
     ``text`` may be empty while a character or a stop word is incomplete. ``token_ids`` are all tokens of the step:
     another worker can continue the sequence from them. They are empty for an echoed prompt; its ``logprobs``, if
-    requested, come in several parts. ``reasoning`` is a part of the model's thought.
+    requested, come in several parts. ``reasoning`` is a part of the model's thought. ``mirostat_mu`` is what Mirostat's
+    next draw depends on, beside the tokens; None without Mirostat.
     """
 
     text: str
@@ -67,6 +68,7 @@ class Tokens(Struct, tag=21, frozen=True):
     logprobs: list[TokenLogprob] = field(default_factory=list)
     tool_calls: list[ToolCallDelta] = field(default_factory=list)
     reasoning: str = ""
+    mirostat_mu: float | None = None
 
 
 class Progress(Struct, tag=22, frozen=True):

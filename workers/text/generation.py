@@ -175,7 +175,7 @@ class Generation:
                 sequence.reasoning_tokens += 1
             if sequence.assembler.stopped:
                 break
-        return Tokens(said.text, list(tokens), rows, said.calls, said.reasoning)
+        return Tokens(said.text, list(tokens), rows, said.calls, said.reasoning, sequence.sampler.mirostat_mu)
 
     def _limit(self, sequence: Sequence) -> FinishReason | None:
         if sequence.assembler.stopped:

@@ -17,6 +17,7 @@ from workers.text.grammars import GrammarStore
 from workers.text.output.assembler import TextAssembler
 from workers.text.output.prompt_echo import PromptEcho, echo_of_text, echo_of_tokens
 from workers.text.prompts.prompt_tokens import PromptTokens
+from workers.text.sampling.dry import RepetitionPenalty, has_dry
 from workers.text.sampling.sampler import Sampler
 from workers.text.sandbox.attempt import PreparationAttempt
 from workers.text.sandbox.sandbox import Sandbox
@@ -69,7 +70,7 @@ class JobPreparer:
             tokens=prompt,
             prompt_length=len(prompt),
             max_tokens=max_tokens,
-            sampler=Sampler(job.sampling, self._vocabulary.size),
+            sampler=self._sampler(engine_job, job, prompt),
             assembler=TextAssembler(stop, reading.parser, b"" if echo is None else echo.unfinished),
             constraint=constraint,
             closing_guard=_guard(constraint, job),
@@ -79,6 +80,10 @@ class JobPreparer:
             echo=echo,
             echoed=len(prompt) if engine_job.generated else min(engine_job.delivered, len(prompt)),
         )
+
+    def _sampler(self, engine_job: EngineJob, job: TextJob, prompt: list[int]) -> Sampler:
+        repetition = RepetitionPenalty(job.sampling, self._vocabulary, prompt) if has_dry(job.sampling) else None
+        return Sampler(job.sampling, self._vocabulary.size, repetition, engine_job.mirostat_mu)
 
     def _echo(self, job: TextJob, prompt: list[int]) -> PromptEcho:
         if job.prompt is not None:  # special tokens are part of a text

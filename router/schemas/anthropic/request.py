@@ -25,7 +25,7 @@ from router.schemas.scheduling import SchedulingFields
 from router.schemas.text.chat import MAX_MESSAGES
 from router.schemas.text.generation import MAX_TOKENS
 from router.schemas.text.lora import LoraField
-from router.schemas.text.seeds import settled_seed
+from router.schemas.text.sampling.seeds import settled_seed
 from router.schemas.text.stops import MAX_STOPS, checked_stops
 from router.schemas.text.tools import refuse_beside_required_call
 from shared.wire.jobs import Constraint, Sampling, TextJob, ToolChoice

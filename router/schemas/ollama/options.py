@@ -10,9 +10,9 @@ from pydantic import ConfigDict, Field, field_validator
 from router.schemas.base import RequestModel
 from router.schemas.shown import shown
 from router.schemas.text.generation import MAX_TOKENS
-from router.schemas.text.seeds import settled_seed
+from router.schemas.text.sampling.seeds import settled_seed
 from router.schemas.text.stops import checked_stops
-from shared.wire.jobs import REPEAT_PENALTY_TOKENS, Sampling
+from shared.wire.jobs import MAX_PENALTY_TOKENS, Sampling
 
 DEFAULT_SAMPLING = Sampling(temperature=0.8, top_k=40, top_p=0.9)
 """Ollama's defaults, where neither the request nor the model's file has others."""
@@ -35,15 +35,10 @@ FIXED_AT_START = (
 """Options of a model's loading: here they are options of the server."""
 
 _NEUTRAL: dict[str, tuple[float, ...]] = {
-    "typical_p": (0, 1),
     "tfs_z": (0, 1),
-    "mirostat": (0,),
-    "repeat_last_n": (REPEAT_PENALTY_TOKENS,),
     "penalize_newline": (True,),
 }
 """Options of samplers that there are not, and the values that need none."""
-
-_WITH_MIROSTAT = ("mirostat_tau", "mirostat_eta")
 
 
 class OllamaOptions(RequestModel):
@@ -63,6 +58,11 @@ class OllamaOptions(RequestModel):
     repeat_penalty: float | None = Field(None, ge=0.01, le=10, description="1: off.")
     presence_penalty: float | None = Field(None, ge=-2, le=2)
     frequency_penalty: float | None = Field(None, ge=-2, le=2)
+    repeat_last_n: int | None = Field(None, description="Last tokens for repeat_penalty; 0: off, -1: all.")
+    typical_p: float | None = Field(None, description="1 or more, or 0 or less: off.")
+    mirostat: int | None = Field(None, ge=0, le=2, description="0: off.")
+    mirostat_tau: float | None = Field(None, ge=0, le=100)
+    mirostat_eta: float | None = Field(None, ge=0, le=10)
 
     @field_validator("stop", mode="before")
     @classmethod
@@ -87,6 +87,13 @@ class OllamaOptions(RequestModel):
             "repeat_penalty": self.repeat_penalty,
             "presence_penalty": self.presence_penalty,
             "frequency_penalty": self.frequency_penalty,
+            "repeat_last_n": None
+            if self.repeat_last_n is None
+            else min(max(self.repeat_last_n, -1), MAX_PENALTY_TOKENS),
+            "typical_p": None if self.typical_p is None else (self.typical_p if 0.0 < self.typical_p < 1.0 else 1.0),
+            "mirostat": self.mirostat,
+            "mirostat_tau": self.mirostat_tau,
+            "mirostat_eta": self.mirostat_eta,
         }
         seed = None if self.seed is None or self.seed < 0 else self.seed
         return replace(
@@ -103,8 +110,6 @@ class OllamaOptions(RequestModel):
         if at_start:
             noted.append(f"options.{', '.join(at_start)}: set when the server starts, not by requests")
         samplers = [name for name, neutral in _NEUTRAL.items() if name in extra and extra[name] not in neutral]
-        if "mirostat" in samplers:
-            samplers += [name for name in _WITH_MIROSTAT if name in extra]
         noted += [f"options.{name}: has no effect here" for name in samplers]
-        known = {*FIXED_AT_START, *_NEUTRAL, *_WITH_MIROSTAT}
+        known = {*FIXED_AT_START, *_NEUTRAL}
         return noted + [f"options: {shown(name)} is unknown" for name in extra if name not in known]

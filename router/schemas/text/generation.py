@@ -13,7 +13,8 @@ from router.schemas.scheduling import SchedulingFields
 from router.schemas.shown import shown
 from router.schemas.text.lora import LoraField
 from router.schemas.text.response_format import ResponseFormat
-from router.schemas.text.seeds import settled_seed
+from router.schemas.text.sampling.further import FurtherSamplingFields
+from router.schemas.text.sampling.seeds import settled_seed
 from router.schemas.text.stops import MAX_STOPS, checked_stops
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling
 
@@ -37,7 +38,7 @@ class StreamOptions(RequestModel):
     include_usage: bool = False
 
 
-class GenerationRequest(RequestModel, SchedulingFields, LoraField):
+class GenerationRequest(RequestModel, SchedulingFields, LoraField, FurtherSamplingFields):
     """How to sample, how much to generate, and how to send it."""
 
     default_max_tokens: ClassVar[int | None] = None
@@ -124,6 +125,7 @@ class GenerationRequest(RequestModel, SchedulingFields, LoraField):
             presence_penalty=self.presence_penalty,
             seed=seeds[0],
             logit_bias={int(token_id): bias for token_id, bias in self.logit_bias.items()},
+            **self.further_sampling(),
         )
         return [first, *(replace(first, seed=seed) for seed in seeds[1:])]
 

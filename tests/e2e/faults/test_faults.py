@@ -69,6 +69,16 @@ LIST = {
     "asked",
     [
         {**COUNTING, "temperature": 0.5, "top_k": 5, "seed": 11, "logprobs": 1},
+        {
+            **COUNTING,
+            "temperature": 0.5,
+            "mirostat": 2,
+            "mirostat_tau": 1,
+            "mirostat_eta": 0.5,
+            "seed": 4,
+            "logprobs": 1,
+        },
+        {**COUNTING, "temperature": 0.8, "xtc_probability": 0.5, "dry_multiplier": 0.5, "seed": 5, "logprobs": 1},
         {**COUNTING, "temperature": 0, "stop": ["47"], "logprobs": 2},
         {
             "prompt": "Numbers: 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11.",
@@ -78,7 +88,7 @@ LIST = {
             "logprobs": 0,
         },
     ],
-    ids=["sampled", "stop words", "schema"],
+    ids=["sampled", "mirostat", "xtc and dry", "stop words", "schema"],
 )
 def test_all_of_an_answer_survives_its_worker(pair: RunningServer, asked: dict[str, Any]) -> None:
     """Draws, stop words, grammar, probabilities of each token, and usage."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,23 @@ def test_tokens_for_filling_in_tell_that_it_can(tmp_path: Path) -> None:
 def test_what_the_authors_recommend_is_read_and_nonsense_left_out(tmp_path: Path) -> None:
     given: Any = {"general.sampling.temp": 0.6, "general.sampling.top_k": 20, "general.sampling.top_p": "high"}
     assert described(tmp_path, **given).sampling == {"temperature": 0.6, "top_k": 20}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "found"),
+    [
+        ("mirostat", 2, {"mirostat": 2}),
+        ("mirostat", 3, {}),
+        ("penalty_last_n", 128, {"repeat_last_n": 128}),
+        ("penalty_last_n", 2**40, {}),
+        ("xtc_probability", 0.25, {"xtc_probability": 0.25}),
+        ("mirostat_tau", math.inf, {}),
+        ("temp", math.nan, {}),
+    ],
+)
+def test_further_samplers_are_recommended_too(tmp_path: Path, key: str, value: float, found: dict[str, float]) -> None:
+    given: Any = {f"general.sampling.{key}": value}
+    assert described(tmp_path, **given).sampling == found
 
 
 def test_equal_files_have_one_digest_and_others_another(tmp_path: Path) -> None:

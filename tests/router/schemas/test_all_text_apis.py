@@ -52,7 +52,7 @@ def test_a_seed_is_the_same_number_everywhere(job_of: Callable[..., TextJob], gi
 def test_a_random_seed_is_drawn_by_the_router(
     job_of: Callable[..., TextJob], fields: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("router.schemas.text.seeds.secrets.randbelow", lambda bound: bound - 1)
+    monkeypatch.setattr("router.schemas.text.sampling.seeds.secrets.randbelow", lambda bound: bound - 1)
     assert job_of(**fields).sampling.seed == 2**32 - 2
 
 

@@ -26,10 +26,15 @@ def logits_after(tokens: list[int], size: int) -> NDArray[np.float32]:
 
 
 def prepared(
-    engine: LlamaEngine, job: TextJob, generated: list[int] | None = None, begun: Started | None = None
+    engine: LlamaEngine,
+    job: TextJob,
+    generated: list[int] | None = None,
+    begun: Started | None = None,
+    mirostat_mu: float | None = None,
 ) -> Sequence:
     """The sequence of a job after ``generated``."""
-    return engine._prepare(EngineJob("job", job, generated or [], begun=begun), 0.0, PreparationAttempt(LIMITS))
+    taken = EngineJob("job", job, generated or [], begun=begun, mirostat_mu=mirostat_mu)
+    return engine._prepare(taken, 0.0, PreparationAttempt(LIMITS))
 
 
 def said_by(engine: LlamaEngine, sequence: Sequence) -> Answer:
@@ -46,7 +51,11 @@ def said_by(engine: LlamaEngine, sequence: Sequence) -> Answer:
 
 
 def answer(
-    engine: LlamaEngine, job: TextJob, generated: list[int] | None = None, begun: Started | None = None
+    engine: LlamaEngine,
+    job: TextJob,
+    generated: list[int] | None = None,
+    begun: Started | None = None,
+    mirostat_mu: float | None = None,
 ) -> Answer:
     """What is sent of a job after ``generated``, and its finish reason."""
-    return said_by(engine, prepared(engine, job, generated, begun))
+    return said_by(engine, prepared(engine, job, generated, begun, mirostat_mu))

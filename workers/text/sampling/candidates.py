@@ -50,6 +50,7 @@ class Candidates:
             self._reserve(count)
         self._memory["id"][:count] = tokens
         self._memory["logit"][:count] = logits
+        self._native.data = self._pointer  # a sampler may have moved it on
         self._native.size, self._native.selected, self._native.sorted = count, -1, by_logit
 
     def draw(self, seed: int) -> None:
@@ -64,16 +65,31 @@ class Candidates:
 
     @property
     def logits(self) -> NDArray[np.float32]:
-        """The candidates' logits, as changed by the samplers so far."""
+        """The candidates' logits, as changed by the samplers so far, none of which excluded the first ones."""
         values: NDArray[np.float32] = self._memory["logit"][: self._native.size]
         return values
 
     @property
+    def count(self) -> int:
+        """How many the samplers so far have left."""
+        return int(self._native.size)
+
+    @property
+    def first(self) -> tuple[int, float]:
+        """The first candidate and its logit."""
+        entry = self._native.data[0]
+        return int(entry.id), float(entry.logit)
+
+    @property
     def selected(self) -> int:
         """The token that was drawn."""
-        return int(self._memory["id"][self._native.selected])
+        return int(self._native.data[self._native.selected].id)
+
+    @property
+    def selected_probability(self) -> float:
+        """The probability that it was drawn with."""
+        return float(self._native.data[self._native.selected].p)
 
     def _reserve(self, count: int) -> None:
         self._memory = np.empty(count, np.dtype(llama_cpp.llama_token_data))
-        pointer: Any = self._memory.ctypes.data_as(llama_cpp.llama_token_data_p)
-        self._native.data = pointer
+        self._pointer: Any = self._memory.ctypes.data_as(llama_cpp.llama_token_data_p)

@@ -19,6 +19,9 @@ NEAR_LOGITS = (4.0, 9.0)
 FEW_TOKENS = 2048
 """So many are sorted at once. More are first grouped by their logits."""
 
+NEGLIGIBLE = 80.0
+"""A token whose logit is so far below the largest has a probability of about 0, whose logarithm 32 bits do not hold."""
+
 _NO_SHIFT = (-20.0, 60.0)
 """If the largest logit lies between these, exponentials fit 32 bits as they are, without one more pass."""
 
@@ -70,6 +73,31 @@ def top_p_tokens(logits: Logits, largest: float, top_p: float) -> Tokens:
         tokens = np.flatnonzero(logits > -np.inf)
     kept = ByRank(tokens, logits[tokens], weights[tokens]).until(wanted)
     return kept if len(kept) > FEW_TOKENS else kept[np.lexsort((kept, -logits[kept]))]
+
+
+def typical_tokens(logits: Logits, top: float, typical_p: float) -> Tokens:
+    """The fewest tokens that have more than ``typical_p`` of the mass and whose surprise is nearest to the entropy.
+
+    The nearest come first. ``top`` is the largest logit; tokens more than :data:`NEGLIGIBLE` below it do not count.
+    """
+    tokens = np.flatnonzero(logits >= np.float32(top - NEGLIGIBLE))
+    below = np.float32(top) - (logits if len(tokens) == len(logits) else logits[tokens])
+    weights = np.exp(-below)
+    total = float(_block_sums(weights).sum())
+    surprise = below + np.float32(math.log(total))
+    entropy = float(_block_sums(weights * surprise).sum()) / total
+    nearness = -np.abs(surprise - np.float32(entropy))
+    places = ByRank(np.arange(len(tokens)), nearness, weights).until(typical_p * total)
+    return tokens[places[np.lexsort((places, -nearness[places]))]]
+
+
+def mask_below_sigma(logits: Logits, deviations: float) -> None:
+    """Mask, in place, what is more than so many standard deviations of all logits below the largest one."""
+    masked = logits == -np.inf
+    counted = logits[~masked] if masked.any() else logits
+    if len(counted) > 1:
+        spread = np.sqrt(np.square(counted - counted.mean()).mean())
+        logits[logits < counted.max() - np.float32(deviations) * spread] = -np.inf
 
 
 def draw_in_order(weights: Logits, number: float) -> int:

@@ -8,9 +8,9 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.wire.jobs import REPEAT_PENALTY_TOKENS, Sampling
+from shared.wire.jobs import Sampling
 from workers.text.sampling.candidates import Candidates
-from workers.text.sampling.chain import ANSWER_PENALTY_TOKENS, penalties_chain
+from workers.text.sampling.chain import ANSWER_PENALTY_TOKENS, penalties_chain, repeat_window
 
 
 class Penalties:
@@ -21,7 +21,7 @@ class Penalties:
         self._free = weakref.finalize(self, llama_cpp.llama_sampler_free, self._chain)
         self._candidates = candidates
         only_repeat = (sampling.frequency_penalty, sampling.presence_penalty) == (0.0, 0.0)
-        self._window = REPEAT_PENALTY_TOKENS if only_repeat else ANSWER_PENALTY_TOKENS
+        self._window = repeat_window(sampling) if only_repeat else ANSWER_PENALTY_TOKENS
         self._counts: dict[int, int] = {}
         self._recent: list[int] = []
 

@@ -37,6 +37,14 @@ def test_what_a_model_recommends_holds_unless_the_request_says_otherwise() -> No
         ({"temperature": 0}, {"temperature": 0.0}),
         ({"seed": 2**40 + 5}, {"seed": (2**40 + 5) % (2**32 - 1)}),
         ({"temperature": None}, {"temperature": 0.8}),
+        ({"typical_p": 0.7}, {"typical_p": 0.7}),
+        ({"typical_p": 0}, {"typical_p": 1.0}),
+        ({"repeat_last_n": -1}, {"repeat_last_n": -1}),
+        ({"repeat_last_n": 2**20}, {"repeat_last_n": 2**16}),
+        (
+            {"mirostat": 2, "mirostat_tau": 3, "mirostat_eta": 0.2},
+            {"mirostat": 2, "mirostat_tau": 3.0, "mirostat_eta": 0.2},
+        ),
     ],
 )
 def test_values_that_ollama_takes_are_taken(given: dict[str, Any], sent: dict[str, Any]) -> None:
@@ -77,9 +85,7 @@ def test_a_wrong_option_is_named(given: dict[str, Any], message: str) -> None:
     [
         ({"num_ctx": 4096}, "options.num_ctx: expected at most 2048, the server's --nctx, got 4096"),
         ({"num_gpu": 99, "num_thread": 4}, "options.num_gpu, num_thread: set when the server starts, not by requests"),
-        ({"mirostat": 2}, "options.mirostat: has no effect here"),
-        ({"typical_p": 0.7}, "options.typical_p: has no effect here"),
-        ({"repeat_last_n": 128}, "options.repeat_last_n: has no effect here"),
+        ({"tfs_z": 0.7}, "options.tfs_z: has no effect here"),
         ({"tempreature": 1}, "options: 'tempreature' is unknown"),
     ],
 )
@@ -88,7 +94,7 @@ def test_what_has_no_effect_is_noted(given: dict[str, Any], note: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"num_ctx": 2048}, {"typical_p": 1.0}, {"mirostat": 0}, {"repeat_last_n": 64}, {"num_keep": 4}, {}]
+    "given", [{"num_ctx": 2048}, {"tfs_z": 1.0}, {"mirostat": 2}, {"repeat_last_n": 128}, {"num_keep": 4}, {}]
 )
 def test_what_asks_for_nothing_else_is_not_noted(given: dict[str, Any]) -> None:
     assert options(**given).notes(2048) == []

@@ -15,7 +15,7 @@ WIRE_TOOL = {"type": "function", "function": {"name": "UserDetail", "parameters"
 
 @pytest.fixture(autouse=True)
 def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.schemas.text.seeds.secrets.randbelow", lambda bound: 7)
+    monkeypatch.setattr("router.schemas.text.sampling.seeds.secrets.randbelow", lambda bound: 7)
 
 
 def test_chat_runs_to_the_end_of_the_turn() -> None:

@@ -13,7 +13,7 @@ from tests.support.router.text_bodies import PROMPT, completion, refusal
 
 @pytest.fixture(autouse=True)
 def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.schemas.text.seeds.secrets.randbelow", lambda bound: 7)
+    monkeypatch.setattr("router.schemas.text.sampling.seeds.secrets.randbelow", lambda bound: 7)
 
 
 def test_completion_defaults_are_the_documented_ones() -> None:

@@ -15,7 +15,7 @@ from tests.support.router.text_bodies import CHAT, PROMPT, TOOL, chat, completio
 
 @pytest.fixture(autouse=True)
 def _drawn_seed_is_7(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("router.schemas.text.seeds.secrets.randbelow", lambda bound: 7)
+    monkeypatch.setattr("router.schemas.text.sampling.seeds.secrets.randbelow", lambda bound: 7)
 
 
 LIMITS = ["max_tokens", "max_new_tokens", "max_completion_tokens", "n_predict"]

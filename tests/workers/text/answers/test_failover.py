@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling, TextJob, ToolChoice
 from shared.wire.payloads import Started, Tokens
@@ -23,6 +24,10 @@ from workers.text.sandbox.attempt import PreparationAttempt
 
 SAMPLED = Sampling(temperature=1.3, seed=5)
 PENALISED = Sampling(temperature=0.9, seed=6, top_k=0, repeat_penalty=1.3, presence_penalty=0.7, frequency_penalty=0.2)
+FURTHER = Sampling(
+    temperature=1.1, top_k=0, seed=7, repeat_penalty=1.2, repeat_last_n=5, typical_p=0.9, top_n_sigma=3.0,
+    xtc_probability=0.5, xtc_threshold=0.02, dynatemp_range=0.4, dry_multiplier=1.5, dry_allowed_length=1,
+)  # fmt: skip
 CITY = Constraint(
     ConstraintKind.JSON_SCHEMA,
     {
@@ -66,9 +71,17 @@ def engine(model_path: Path) -> Iterator[LlamaEngine]:
         {"sampling": PENALISED, "constraint": CITY, "max_tokens": 30},
         {"sampling": SAMPLED, **CALL},
         {"sampling": Sampling(temperature=0), "constraint": CITY},
+        {"sampling": FURTHER},
+        {"sampling": replace(FURTHER, mirostat=1), "constraint": CITY},
+        {"sampling": replace(SAMPLED, mirostat=1, mirostat_tau=3.0, mirostat_eta=0.4), "stop": ["ou", " th", "zing"]},
+        {"sampling": replace(SAMPLED, mirostat=2, mirostat_tau=3.0, mirostat_eta=0.4)},
+        {"sampling": replace(SAMPLED, mirostat=2, mirostat_tau=3.0, mirostat_eta=0.4), **CALL},
     ],
-    ids=["sampled", "penalised", "endless", "stop words", "schema", "closed in time", "call", "greedy"],
-)
+    ids=[
+        "sampled", "penalised", "endless", "stop words", "schema", "closed in time", "call", "greedy",
+        "further", "further with a schema", "mirostat 1", "mirostat 2", "mirostat 2, call",
+    ],
+)  # fmt: skip
 def test_an_answer_cut_anywhere_continues_unchanged(
     engine: LlamaEngine, changes: dict[str, Any], top_logprobs: int | None
 ) -> None:
@@ -79,7 +92,8 @@ def test_an_answer_cut_anywhere_continues_unchanged(
     for cut in cuts:
         sent = whole[:cut]
         generated = [token for tokens in sent if isinstance(tokens, Tokens) for token in tokens.token_ids]
-        assert sent + answer(engine, job, generated, Started(7, 0)) == whole, f"cut after {cut} events"
+        mu = next((tokens.mirostat_mu for tokens in reversed(sent) if isinstance(tokens, Tokens)), None)
+        assert sent + answer(engine, job, generated, Started(7, 0), mu) == whole, f"cut after {cut} events"
 
 
 def test_held_back_text_is_sent_by_the_worker_that_completes_it(engine: LlamaEngine) -> None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from shared.wire.jobs import Sampling
 from workers.text.sampling.chain import draw_chain
 from workers.text.sampling.masses import FEW_TOKENS, ByRank, UniformDraws, draw_in_order, top_p_tokens, weights_of
-from workers.text.sampling.sampler import Sampler, draw_seed
+from workers.text.sampling.sampler import Sampler
+from workers.text.sampling.seeds import draw_seed
 
 VOCABULARY = 262_144
 DRAWS = 60

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from shared.wire.jobs import REPEAT_PENALTY_TOKENS, Sampling
 from workers.text.sampling.chain import ANSWER_PENALTY_TOKENS, MIN_TEMPERATURE
-from workers.text.sampling.sampler import Sampler, draw_seed
+from workers.text.sampling.sampler import Sampler
+from workers.text.sampling.seeds import draw_seed
 
 DRAWS = 6
 Logits = NDArray[np.float32]
