@@ -1,8 +1,10 @@
 """The benchmark: this server and others on the same model file, threads, context and slots.
 
     python -m scripts.bench [--rounds 3] [--only b,f] [--servers nexa,llama-server] [--url NAME=URL] [--out FOLDER]
+    python -m scripts.bench --model random-1b-q4_k_m --interleave --resume --out build/bench/1b
 
-Writes results.json (after each server, so that an interrupted run keeps its results), table.md and chart.png.
+Writes results.json (after each server), table.md and chart.png. An interrupted run goes on with --resume. Models called
+random-... are made first, see scripts.make_gguf.shapes.
 """
 
 from __future__ import annotations
@@ -18,13 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bench import machine
+from scripts.bench.measurements.figures import Round
 from scripts.bench.plan import PlanError, chosen_contenders, chosen_workloads
 from scripts.bench.report import tables
 from scripts.bench.report.chart import draw
-from scripts.bench.report.targets import verdicts
+from scripts.bench.report.targets import targets_of, verdicts
 from scripts.bench.rounds import Bench
 from scripts.bench.servers.contenders import Setting
 from scripts.bench.workloads.bursts import Bursts
+from scripts.make_gguf.shapes.making import PREFIX, QuantizationError, random_model
 from shared.engines.llama import LLAMA
 from shared.errors import ModelError
 from shared.hub.store import ModelStore
@@ -57,13 +61,11 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _bench(options: argparse.Namespace) -> Bench:
-    model = resolve(options.model, ModelStore())
-    if model.engine != LLAMA.name:
-        raise PlanError(f"--model {options.model}: expected a GGUF text model, got one for {model.engine}")
-    return Bench(
+    path = _model_path(options.model)
+    bench = Bench(
         contenders=chosen_contenders(_words(options.servers), options.url, options.onnx),
         chosen=chosen_workloads(_words(options.only)),
-        setting=Setting(model.path, options.threads, options.context, options.slots),
+        setting=Setting(path, options.threads, options.context, options.slots),
         number_of_rounds=options.rounds,
         bursts=Bursts(options.burst_seconds, options.burst_rate),
         burst_rounds=options.burst_rounds,
@@ -71,21 +73,59 @@ def _bench(options: argparse.Namespace) -> Bench:
         seed=options.seed,
         api_key=options.api_key,
     )
+    if options.resume:
+        bench.rounds = _rounds_before(options.out / RESULTS, bench)
+    return bench
+
+
+def _model_path(name: str) -> Path:
+    if name.startswith(PREFIX):
+        try:
+            return random_model(name, lambda line: print(f"bench: {line}", file=sys.stderr, flush=True))
+        except (ValueError, QuantizationError) as error:
+            raise PlanError(f"--model {name}: {error}") from None
+    model = resolve(name, ModelStore())
+    if model.engine != LLAMA.name:
+        raise PlanError(f"--model {name}: expected a GGUF text model, got one for {model.engine}")
+    return Path(model.path)
+
+
+def _rounds_before(path: Path, bench: Bench) -> list[Round]:
+    """The rounds of an interrupted run; none if there was no run."""
+    if not path.exists():
+        return []
+    earlier = json.loads(path.read_text("utf-8"))
+    if (earlier["setting"], earlier["seed"]) != (setting := _setting(bench), bench.seed):
+        raise PlanError(f"--resume: expected a run with {setting} and seed {bench.seed}, got another in {path}")
+    rounds: list[Round] = earlier["rounds"]
+    return rounds
+
+
+def _setting(bench: Bench) -> dict[str, Any]:
+    """What all servers have in common, for the results."""
+    setting = bench.setting
+    return {
+        "model": setting.model_path.name,
+        "model_bytes": setting.model_path.stat().st_size,
+        "threads": setting.threads,
+        "context": setting.context,
+        "slots": setting.slots,
+    }
 
 
 def _save(path: Path, bench: Bench, about: dict[str, object]) -> dict[str, Any]:
     """Write the results so far, and return them."""
+    targets = targets_of(bench.setting.model_path.stat().st_size)
     results: dict[str, Any] = {
         "machine": about,
-        "setting": asdict(bench.setting) | {"model": bench.setting.model_path.name, "model_path": None},
+        "setting": _setting(bench),
         "bursts": asdict(bench.bursts),
         "seed": bench.seed,
         "rounds": bench.rounds,
         "failed": bench.failed,
         "medians": tables.median_cells(bench.rounds),
-        "verdicts": [asdict(verdict) for verdict in verdicts(bench.rounds)],
+        "verdicts": [asdict(verdict) for verdict in verdicts(bench.rounds, targets)],
     }
-    del results["setting"]["model_path"]
     path.write_text(json.dumps(results, indent=1), "utf-8")
     return results
 
@@ -94,7 +134,8 @@ def _present(results: dict[str, Any], folder: Path) -> None:
     """Print the tables, write them as Markdown, and draw the chart."""
     rounds = results["rounds"]
     about = {**results, "rounds_done": len(rounds)}
-    cells, found = tables.median_cells(rounds), verdicts(rounds)
+    targets = targets_of(results["setting"].get("model_bytes", 0))
+    cells, found = tables.median_cells(rounds), verdicts(rounds, targets)
     print(tables.heading(about))
     print(f"\n{tables.as_text(tables.figures_table(cells))}")
     if found:
@@ -123,7 +164,11 @@ def _parser() -> argparse.ArgumentParser:
         "--only", default="", metavar="WORK,..", help="workloads (b16) or their letters (b); default: all"
     )
     parser.add_argument("--servers", default="", metavar="NAME,..", help="servers; default: all")
-    parser.add_argument("--model", default="smollm2", help="a name from `nexa list`, or a GGUF file")
+    parser.add_argument(
+        "--model",
+        default="smollm2",
+        help="a name from `nexa list`, a GGUF file, or random-SHAPE-QUANTIZATION as in random-1b-q4_k_m",
+    )
     parser.add_argument(
         "--onnx", default="", metavar="FOLDER", help="the same model in ONNX: adds the server called nexa onnx"
     )
@@ -143,6 +188,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seed", default="1", help="seed of the texts; use a new one for a --url that cached earlier texts"
     )
     parser.add_argument("--interleave", action="store_true", help="restart the servers for each workload")
+    parser.add_argument("--resume", action="store_true", help="go on with the run whose results are in --out")
     parser.add_argument("--out", type=Path, default=Path("build/bench"), help="folder for the results")
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="only print and draw the results.json of an earlier run"

@@ -31,8 +31,8 @@ class Bench:
     """A run of the benchmark and its results so far.
 
     With ``interleave``, all servers are restarted for each workload, so that compared figures are measured within a
-    minute or two, for machines whose speed drifts. ``rounds`` holds the cells of each round, ``failed`` a line for each
-    measurement that failed.
+    minute or two, for machines whose speed drifts. ``rounds`` holds the cells of each round, those of an
+    interrupted run at first; ``failed`` a line for each measurement that failed. ``current`` is the round's number.
     """
 
     contenders: list[Contender]
@@ -46,24 +46,30 @@ class Bench:
     api_key: str = ""
     rounds: list[Round] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    current: int = 0
 
     def run(self, save: Callable[[], object]) -> None:
-        """Run all rounds; ``save`` is called after each server."""
+        """Run what is missing of all rounds; ``save`` is called after each server."""
         for number in range(self.number_of_rounds):
-            self.rounds.append({})
+            if number == len(self.rounds):
+                self.rounds.append({})
             chosen = [name for name in self.chosen if name != BURSTS or number < self.burst_rounds]
             for part, names in enumerate([[name] for name in chosen] if self.interleave else [chosen]):
                 for contender in in_turn(self.contenders, number + part):
-                    self._turn(contender, workloads_of(contender, names))
+                    self._turn(number, contender, workloads_of(contender, names))
                     save()
 
-    def _turn(self, contender: Contender, names: list[str]) -> None:
-        if names:
-            _say(f"round {len(self.rounds)} of {self.number_of_rounds}: {contender.name}")
-            self._do(contender, names, self.rounds[-1].setdefault(contender.name, {}))
+    def _turn(self, number: int, contender: Contender, names: list[str]) -> None:
+        if not names:
+            return
+        self.current = number + 1
+        cells = self.rounds[number].setdefault(contender.name, {})
+        missing = [name for name in names if not any(cell == name or cell.startswith(f"{name}-") for cell in cells)]
+        if missing:
+            _say(f"round {self.current} of {self.number_of_rounds}: {contender.name}")
+            self._do(f"{self.seed}.{self.current}", contender, missing, cells)
 
-    def _do(self, contender: Contender, names: list[str], cells: Cells) -> None:
-        seed = f"{self.seed}.{len(self.rounds)}"
+    def _do(self, seed: str, contender: Contender, names: list[str], cells: Cells) -> None:
         if contender == BARE_LOOP:
             for name in names:
                 self._measure(contender, name, cells, partial(_bare_loop, self.setting, seed))
@@ -96,7 +102,7 @@ class Bench:
         return {BURSTS: self.bursts.measure(client.url, client.model, client.api_key, form, client.seed)}
 
     def _fail(self, text: str) -> None:
-        self.failed.append(f"round {len(self.rounds)}: {text}")
+        self.failed.append(f"round {self.current}: {text}")
         _say(f"  failed: {text}")
 
 

@@ -66,6 +66,16 @@ def test_in_each_round_each_server_runs_alone_with_new_prompts(servers: Servers)
     assert not run.failed
 
 
+def test_an_interrupted_run_goes_on_with_what_is_missing(servers: Servers) -> None:
+    run = bench([NEXA, LLAMA_SERVER], ["a", "c", "e"], number_of_rounds=2)
+    run.rounds = [{"nexa": {"a": CELL, "c-cold": CELL, "c-warm": CELL, "e": CELL}, "llama-server": {"a": CELL}}]
+    run.run(lambda: None)
+    asked_first = [(name, workload) for name, workload, seed in servers.asked if seed == "1.1"]
+    assert asked_first == [("llama-server", "c"), ("llama-server", "e")]
+    assert len([seed for _, _, seed in servers.asked if seed == "1.2"]) == 6
+    assert len(run.rounds) == 2
+
+
 def test_a_server_that_does_not_start_is_reported_and_the_others_run(servers: Servers) -> None:
     servers.broken = ("nexa",)
     run = bench([NEXA, LLAMA_SERVER], ["a"])

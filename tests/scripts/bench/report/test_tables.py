@@ -17,7 +17,7 @@ from scripts.bench.report.tables import (
     servers_of,
     targets_table,
 )
-from scripts.bench.report.targets import TARGETS, verdicts
+from scripts.bench.report.targets import SMALL, USUAL, USUAL_BYTES, targets_of, verdicts
 
 ABOUT = {
     "machine": {
@@ -42,7 +42,9 @@ def cell(**figures: Any) -> dict[str, Any]:
 
 def verdict_of(rounds: list[Any], cell_name: str, against: str, ours: str = "nexa") -> Any:
     found = [
-        v for v in verdicts(rounds) if (v.target.cell, v.target.theirs, v.target.ours) == (cell_name, against, ours)
+        v
+        for v in verdicts(rounds, SMALL)
+        if (v.target.cell, v.target.theirs, v.target.ours) == (cell_name, against, ours)
     ]
     assert len(found) == 1
     return found[0]
@@ -95,12 +97,17 @@ def test_two_workers_are_measured_against_one_and_the_server_against_the_bare_lo
 
 
 def test_targets_without_measured_cells_are_left_out() -> None:
-    assert verdicts([{"nexa": {"a": cell()}, "llama-server": {"b4": cell()}}]) == []
-    assert verdicts([]) == []
+    assert verdicts([{"nexa": {"a": cell()}, "llama-server": {"b4": cell()}}], SMALL) == []
+    assert verdicts([], SMALL) == []
 
 
 def test_every_target_names_a_figure_that_cells_have() -> None:
-    assert {target.key for target in TARGETS} <= cell().keys()
+    assert {target.key for target in [*SMALL, *USUAL]} <= cell().keys()
+
+
+def test_a_model_of_a_usual_size_has_targets_of_its_own() -> None:
+    assert targets_of(100_000_000) is SMALL
+    assert targets_of(USUAL_BYTES) is USUAL
 
 
 def test_the_table_has_a_column_for_each_server_and_dashes_for_what_it_did_not_do() -> None:
@@ -143,7 +150,7 @@ def test_markdown_aligns_numbers_right() -> None:
 
 def test_the_markdown_names_machine_versions_and_settings() -> None:
     rounds = [{"nexa": {"a": cell()}, "llama-server": {"a": cell()}}]
-    text = markdown(ABOUT, median_cells(rounds), verdicts(rounds))
+    text = markdown(ABOUT, median_cells(rounds), verdicts(rounds, SMALL))
     for part in ("2031-01-02", "Some CPU, 2 cores, 8 GB", "xllamacpp 1.2", "m.gguf", "medians of 3 rounds", "AVX2 = 1"):
         assert part in text
     assert "llama-cpp-python was built" not in text
