@@ -74,7 +74,7 @@ def place_text(
         host_bytes=host_bytes if gpus else host_bytes + buffers,
         device_bytes=tuple(round(share * split.device_bytes) + fixed for share in shares),
         weights_bytes=split.weights_bytes,
-        mapped_bytes=0 if model.no_mmap or model.mlock else split.mapped_bytes,
+        mapped_bytes=0 if _is_read(model, bool(gpus)) else split.mapped_bytes,
         host_buffer_bytes=0 if gpus else buffers,
         kv_bytes=split.kv_bytes,
         kv_bytes_per_token=shape.kv_bytes_per_token(model.cache_type_k, model.cache_type_v),
@@ -142,6 +142,11 @@ def context_of(shape: TextShape, model: ModelSettings) -> int:
 def generates(model: ModelSettings) -> bool:
     """Whether a model writes text, so that sequences stay in its KV cache."""
     return any(kind.value == "text" for kind in model.kinds)
+
+
+def _is_read(model: ModelSettings, has_gpu: bool) -> bool:
+    """Whether the weights are read instead of mapped. With ``repack`` auto, they are repacked only where they fit."""
+    return model.no_mmap or model.mlock or (model.repack == "on" and not has_gpu)
 
 
 def _first_on_gpu(shape: TextShape, model: ModelSettings) -> int:

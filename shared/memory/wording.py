@@ -41,6 +41,6 @@ def _help(model: ModelSettings, least: Estimate) -> list[str]:
         helps.append("--cache-type-k q8_0 and --cache-type-v q8_0")
     if model.engine in ("diffusion", "onnx-images"):
         helps.append("a smaller --max-image-side")
-    if model.no_mmap or model.mlock:
-        helps.append("a mapped file (without --no-mmap and --mlock)")
+    if model.no_mmap or model.mlock or model.repack == "on":
+        helps.append("a mapped file (without --no-mmap, --mlock and --repack on)")
     return [*helps, "a smaller model or quantization"]

@@ -13,6 +13,7 @@ FLOAT_CACHE_TYPES = ("f16", "bf16", "f32")
 CACHE_TYPES = (*FLOAT_CACHE_TYPES, "q8_0", "q5_1", "q5_0", "q4_1", "q4_0")
 SPLIT_MODES = ("layer", "row", "none")
 ROPE_SCALINGS = ("none", "linear", "yarn")
+REPACKING = ("auto", "on", "off")
 MAX_GPUS = 16
 """What llama.cpp can use at once."""
 
@@ -68,6 +69,14 @@ class LlamaCppOptions(BaseModel):
     mlock: Annotated[
         bool, Option(Switch(), "keep the weights in main memory: they are never swapped out", Group.PLACEMENT)
     ] = False
+    repack: Annotated[
+        str,
+        Option(
+            Choice(REPACKING),
+            "keep weights in main memory as this CPU's kernels want them; auto where that is known to be faster",
+            Group.PLACEMENT,
+        ),
+    ] = "auto"
     batch_size: Annotated[
         int,
         Option(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from workers.llama.native.model import LlamaModel
+from workers.llama.native.repacking import Use
 from workers.llama.options import LlamaOptions
 from workers.text.engine import TextEngine
 
@@ -16,5 +17,12 @@ class LlamaEngine(TextEngine[LlamaModel]):
     """Serves the text jobs of one GGUF model."""
 
     def __init__(self, options: LlamaOptions) -> None:
-        load = partial(LlamaModel, options.path, options.native, reasons=options.reasons, adapters=options.adapters)
+        load = partial(
+            LlamaModel,
+            options.path,
+            options.native,
+            reasons=options.reasons,
+            adapters=options.adapters,
+            use=Use(options.workers),
+        )
         super().__init__(options, VOCABULARY, load)

@@ -11,10 +11,14 @@ from workers.text.options import TextOptions
 
 @dataclass(frozen=True, slots=True)
 class LlamaOptions(TextOptions):
-    """One model's options. ``reasons`` say why they are as they are, where nobody asked for them."""
+    """One model's options. ``reasons`` say why they are as they are, where nobody asked for them.
+
+    ``workers`` is how many load the model at once.
+    """
 
     native: LlamaCppOptions = field(default_factory=LlamaCppOptions)
     reasons: tuple[str, ...] = ()
+    workers: int = 1
 
     @classmethod
     def of(cls, model: ModelSettings, threads: int) -> LlamaOptions:
@@ -23,4 +27,4 @@ class LlamaOptions(TextOptions):
         given = {item.name: getattr(options, item.name) for item in fields(options)}
         if model.batch_size:
             given["batch_tokens"] = model.batch_size
-        return cls(**given, native=model, reasons=model.fitted)
+        return cls(**given, native=model, reasons=model.fitted, workers=model.workers)

@@ -24,6 +24,7 @@ from workers.engine import EngineLoadError
 from workers.llama.engine import VOCABULARY
 from workers.llama.native.loaded import ContextSizes
 from workers.llama.native.model import LlamaModel
+from workers.llama.native.repacking import Use
 from workers.text.chat_loading import load_chats
 from workers.text.chats import ReasoningOptions
 from workers.text.sandbox.attempt import Limits, PreparationAttempt
@@ -49,7 +50,7 @@ def load_encoder(options: EmbeddingOptions, report: Callable[[float], None]) -> 
     Raises:
         EngineLoadError: it cannot be loaded.
     """
-    model = LlamaModel(options.path, options.native, report)
+    model = LlamaModel(options.path, options.native, report, use=Use(answers=False))
     try:
         encoder, limit = make_encoder(model, options)
     except BaseException:

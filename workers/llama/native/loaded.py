@@ -30,12 +30,17 @@ class ContextSizes:
 
 
 def tell_loaded(
-    load: Sequence[str], context: Sequence[str], options: LlamaCppOptions, sizes: ContextSizes, reasons: Sequence[str]
+    load: Sequence[str],
+    context: Sequence[str],
+    options: LlamaCppOptions,
+    sizes: ContextSizes,
+    reasons: Sequence[str],
+    repacking: str = "",
 ) -> None:
     """Log in one line how a model was loaded.
 
     ``load`` and ``context`` are the messages of llama.cpp meanwhile; what they do not tell is left out. ``reasons`` say
-    why sizes and options are as they are, where nobody asked for them.
+    why sizes and options are as they are, where nobody asked for them; ``repacking`` says whether weights are repacked.
     """
     cache_bytes = int(sum(float(size) for size in _found(_CACHE, context)) * _MIB)
     told = {
@@ -47,6 +52,7 @@ def tell_loaded(
         "gpu_layers": next(reversed(_found(_OFFLOADED, load)), ""),
         "experts_on_cpu": _experts(load),
         "weights": _weights(load),
+        "repack": repacking,
         "batch": f"{sizes.batch}/{sizes.ubatch}",
         "why": "; ".join(reasons),
     }

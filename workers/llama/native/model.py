@@ -17,9 +17,13 @@ from workers.llama.native.cache_params import trained_for
 from workers.llama.native.context import LlamaContext, max_sequences
 from workers.llama.native.loaded import ContextSizes, tell_loaded
 from workers.llama.native.log import capture_native_log, held_back, lacks_memory, with_last_error
+from workers.llama.native.repacking import Use, choose
 from workers.llama.native.vocabulary import LlamaVocabulary
 from workers.llama.native.weights import WeightParams
+from workers.main_memory import main_memory
 from workers.text.model import DecoderSize
+
+USUAL = Use()
 
 
 class LlamaModel:
@@ -27,6 +31,7 @@ class LlamaModel:
 
     ``report`` is called with the fraction loaded, 0 to 1. ``reasons`` say why sizes and options are as they are, where
     nobody asked for them; the line that tells what was loaded ends with them. Contexts may use its ``adapters``.
+    ``use`` is what it is loaded for.
 
     Raises:
         EngineLoadError: llama.cpp cannot read a file, the architecture is not supported, or there are fewer GPUs.
@@ -39,14 +44,17 @@ class LlamaModel:
         report: Callable[[float], None],
         reasons: Sequence[str] = (),
         adapters: Sequence[AdapterFile] = (),
+        use: Use = USUAL,
     ) -> None:
         capture_native_log()
         load_backends()
         llama_cpp.llama_backend_init()
-        params = WeightParams(options, llama_cpp.llama_supports_gpu_offload())
+        has_gpu = llama_cpp.llama_supports_gpu_offload()
+        self.on_gpu = has_gpu and options.gpu_layers != 0
+        self.repacking = choose(path, options, use, self.on_gpu, main_memory().free_bytes)
+        params = WeightParams(options, has_gpu, self.repacking.is_on)
         self.options = options
         self.reasons = reasons
-        self.on_gpu = params.native.n_gpu_layers != 0
         names = gpu_names() if self.on_gpu else []
         if options.gpus > max(1, len(names)):
             found = (
@@ -88,7 +96,7 @@ class LlamaModel:
 
     def tell(self, context: Sequence[str], sizes: ContextSizes) -> None:
         """Log how the model and a context of it were loaded; ``context`` is what llama.cpp logged about the latter."""
-        tell_loaded(self.messages, context, self.options, sizes, self.reasons)
+        tell_loaded(self.messages, context, self.options, sizes, self.reasons, str(self.repacking))
 
     def close(self) -> None:
         """Free the weights."""

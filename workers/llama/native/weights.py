@@ -34,14 +34,18 @@ class BufferOverride(ctypes.Structure):
 
 
 class WeightParams:
-    """``native`` are the params of a load; they point into this object. ``has_gpu`` is whether a GPU can be used."""
+    """``native`` are the params of a load; they point into this object.
 
-    def __init__(self, options: LlamaCppOptions, has_gpu: bool) -> None:
+    ``has_gpu`` is whether a GPU can be used, ``repacks`` whether the CPU's weights are repacked. Those are read, not
+    mapped: else the plain weights would stay mapped beside them.
+    """
+
+    def __init__(self, options: LlamaCppOptions, has_gpu: bool, repacks: bool = False) -> None:
         self.native = llama_cpp.llama_model_default_params()
         self.native.n_gpu_layers = options.gpu_layers if has_gpu else 0
         self.native.split_mode = _SPLIT_MODES[options.split_mode]
-        self.native.load_mode = _LOAD_MODES[options.no_mmap, options.mlock]
-        self.native.use_extra_bufts = False  # the repacked AMX path of a native build dies of SIGILL on some hosts
+        self.native.load_mode = _LOAD_MODES[options.no_mmap or repacks, options.mlock]
+        self.native.use_extra_bufts = repacks
         self._shares: Any = None
         if options.tensor_split:
             self._shares = (ctypes.c_float * int(llama_cpp.llama_max_devices()))(*options.tensor_split)

@@ -10,7 +10,7 @@ from shared.settings.option import OptionError
 from shared.settings.residency import split_budget
 from shared.settings.units import MEGABYTE
 from shared.wire.supervision import DeviceBudget
-from workers.supervisor.placing.main_memory import main_memory
+from workers.main_memory import main_memory
 
 MARGIN_RATIO = 0.1
 LEAST_MARGIN_BYTES = 512 * MEGABYTE

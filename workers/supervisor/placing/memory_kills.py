@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from workers.supervisor.placing.main_memory import CGROUPS, OWN_CGROUP, own_cgroups
+from workers.main_memory import CGROUPS, OWN_CGROUP, own_cgroups
 
 VMSTAT = Path("/proc/vmstat")
 

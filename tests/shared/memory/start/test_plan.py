@@ -113,6 +113,8 @@ def test_mapped_weights_are_no_reason_to_refuse_a_model() -> None:
     assert plan(workers(model("a")), device("cpu", 0.5, limit=0.6)).warnings
     with pytest.raises(DoesNotFit, match=r"a: needs about .* and all memory is .*no-mmap"):
         plan(workers(model("a", no_mmap=True)), device("cpu", 0.5, limit=0.6))
+    with pytest.raises(DoesNotFit, match=r"a: needs about .* and all memory is .*repack on"):
+        plan(workers(model("a", repack="on")), device("cpu", 0.5, limit=0.6))
 
 
 def test_what_no_device_could_hold_is_refused_with_the_figures() -> None:

@@ -53,6 +53,12 @@ def test_how_the_file_is_read(no_mmap: bool, mlock: bool, name: str) -> None:
     assert llama_cpp.llama_load_mode_name(params.load_mode).decode() == name
 
 
+def test_repacked_weights_are_not_mapped_too() -> None:
+    for repacks, mode in ((True, "none"), (False, "auto")):
+        params = WeightParams(LlamaCppOptions(), has_gpu=False, repacks=repacks).native
+        assert (params.use_extra_bufts, llama_cpp.llama_load_mode_name(params.load_mode).decode()) == (repacks, mode)
+
+
 def test_shares_modes_and_overrides_are_handed_over() -> None:
     options = LlamaCppOptions(gpus=2, split_mode="row", tensor_split=(3, 1), gpu_layers=20, cpu_moe=True)
     params = WeightParams(options, has_gpu=True)

@@ -1,17 +1,13 @@
-"""The budgets of the devices: as given, else what is free less a margin, within the limits of containers."""
+"""The budgets of the devices: as given, else what is free less a margin."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import psutil
 import pytest
 
 from shared.devices import Gpu
 from shared.settings.option import OptionError
 from shared.settings.residency import split_budget
 from workers.supervisor.placing.budgets import device_rooms, without_margin
-from workers.supervisor.placing.main_memory import main_memory
 
 GB = 1000**3
 
@@ -57,33 +53,3 @@ def test_a_margin_is_left() -> None:
     assert without_margin(40 * GB) == 36 * GB
     assert without_margin(2 * GB) == 2 * GB - 512 * 1000**2
     assert without_margin(100) == 0
-
-
-def cgroup(folder: Path, limit: str, used: int, cached: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "memory.max").write_text(f"{limit}\n")
-    (folder / "memory.current").write_text(f"{used}\n")
-    (folder / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\n")
-
-
-def test_a_container_limits_it(tmp_path: Path) -> None:
-    own = tmp_path / "cgroup"
-    own.write_text("0::/\n")
-    cgroup(tmp_path, "1000000", 400_000, 100_000)
-    assert main_memory(tmp_path, own) == (700_000, 1_000_000)
-
-
-def test_the_tightest_limit_of_all_groups_counts(tmp_path: Path) -> None:
-    own = tmp_path / "cgroup"
-    own.write_text("0::/system.slice/nexa.service\n")
-    cgroup(tmp_path / "system.slice", "500000", 450_000, 0)
-    cgroup(tmp_path / "system.slice" / "nexa.service", "max", 100, 0)
-    assert main_memory(tmp_path, own) == (50_000, 500_000)
-
-
-@pytest.mark.parametrize("text", ["", "max", "x", "-5", "\0"])
-def test_without_a_limit_it_is_the_machine(tmp_path: Path, text: str) -> None:
-    (tmp_path / "memory.max").write_text(text)
-    found = main_memory(tmp_path, tmp_path / "missing")
-    assert found.total_bytes == psutil.virtual_memory().total
-    assert 0 < found.free_bytes <= found.total_bytes
