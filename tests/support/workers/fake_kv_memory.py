@@ -16,6 +16,7 @@ class FakeKVMemory:
 
     def __init__(self, shares_cells: bool = True) -> None:
         self.shares_cells = shares_cells
+        self.can_cut = True
         self.owned: dict[int, dict[int, int]] = {}
         self.token_of: dict[int, int] = {}
         self.loads = 0

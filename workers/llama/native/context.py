@@ -70,7 +70,7 @@ class LlamaContext:
         params.n_threads = params.n_threads_batch = threads
         no_memory = f"not enough memory for a KV cache of {cells} tokens; lower --nctx or --slots"
         self.native, self.messages = new_context(model, params, no_memory)
-        self.memory = LlamaMemory(self.native)
+        self.memory = LlamaMemory(self.native, can_cut=not is_recurrent(model))
         self._batch = Batch(batch_tokens)
         self.decode([BatchSlice(0, 0, [max(vocabulary.bos, 0)], 1)])  # the first decode allocates memory
         self.memory.remove(0)
@@ -105,6 +105,11 @@ class LlamaContext:
     def close(self) -> None:
         """Free the context. The model must be freed after it."""
         llama_cpp.llama_free(self.native)
+
+
+def is_recurrent(model: int) -> bool:
+    """Whether a model, or a part of its layers, keeps a state of a sequence's end instead of its tokens."""
+    return bool(llama_cpp.llama_model_is_recurrent(model) or llama_cpp.llama_model_is_hybrid(model))
 
 
 def new_context(model: int, params: Any, no_memory: str) -> tuple[int, list[str]]:

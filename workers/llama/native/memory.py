@@ -15,7 +15,8 @@ class LlamaMemory:
 
     shares_cells = True
 
-    def __init__(self, context: int) -> None:
+    def __init__(self, context: int, can_cut: bool) -> None:
+        self.can_cut = can_cut
         self._context = context
         self._memory = llama_cpp.llama_get_memory(context)
 

@@ -14,7 +14,7 @@ from workers.engine import EngineLoadError
 from workers.llama.native.adapters import LlamaAdapters
 from workers.llama.native.backends import device_of, gpu_names, load_backends
 from workers.llama.native.cache_params import trained_for
-from workers.llama.native.context import LlamaContext, max_sequences
+from workers.llama.native.context import LlamaContext, is_recurrent, max_sequences
 from workers.llama.native.loaded import ContextSizes, tell_loaded
 from workers.llama.native.log import capture_native_log, held_back, lacks_memory, with_last_error
 from workers.llama.native.repacking import Use, choose
@@ -75,8 +75,7 @@ class LlamaModel:
     @property
     def can_share_prefixes(self) -> bool:
         """Whether sequences can share cells; recurrent and hybrid models cannot."""
-        recurrent = llama_cpp.llama_model_is_recurrent(self.native) or llama_cpp.llama_model_is_hybrid(self.native)
-        return not recurrent
+        return not is_recurrent(self.native)
 
     def template(self) -> TemplateSource | None:
         """The chat template in the file's metadata, if it has one."""

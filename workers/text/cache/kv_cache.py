@@ -33,10 +33,13 @@ PROMPT_TAIL_TOKENS = 16
 class KVMemory(Protocol):
     """What the cache needs of the memory in which a decoder keeps keys and values.
 
-    With ``shares_cells``, sequences that begin alike hold those cells together; without, each has its own.
+    With ``shares_cells``, sequences that begin alike hold those cells together; without, each has its own. Without
+    ``can_cut``, a sequence cannot lose its last tokens, or begin with a part of another: a part of its state is of its
+    end only, as in recurrent models.
     """
 
     shares_cells: bool
+    can_cut: bool
 
     def copy_prefix(self, source: int, target: int, length: int) -> None:
         """Let ``target`` begin with the first ``length`` cells of sequence ``source``, shared or copied."""

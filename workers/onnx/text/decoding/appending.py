@@ -59,6 +59,7 @@ class AppendedMemory:
     """The keys and values of each sequence. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_cache`."""
 
     shares_cells = True
+    can_cut = True
 
     def __init__(self, cells: Sequence[CacheCell], device: str) -> None:
         self._cells = cells

@@ -61,6 +61,7 @@ class GeneratorMemory:
     """The generators by sequence. They share nothing, so only :meth:`remove` and :meth:`cut` have a meaning."""
 
     shares_cells = True
+    can_cut = True
 
     def __init__(self) -> None:
         self.generators: dict[int, onnxruntime_genai.Generator] = {}

@@ -23,6 +23,7 @@ class CacheRows:
     """
 
     shares_cells = False
+    can_cut = True
 
     def __init__(self, tensors: list[RowTensor]) -> None:
         self._tensors = tensors
