@@ -19,6 +19,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from scripts.bench.speed_page.measured import write_table
 from shared.wire.jobs import Sampling
 from workers.text.sampling.chain import draw_chain
 from workers.text.sampling.sampler import Sampler
@@ -48,6 +49,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     print("milliseconds a token: ours / llama.cpp over the whole vocabulary; medians of rounds")
+    table = [["vocabulary", "logits", "settings", "ms a token", "llama.cpp over all tokens"]]
     for size in [int(word) for word in options.vocabulary.split(",")]:
         for kind, spread in SPREADS.items():
             rows = rows_of(size, spread)
@@ -56,6 +58,10 @@ def main() -> int:
                     *(_round(replace(sampling, seed=1), rows) for _ in range(options.rounds)), strict=True
                 )
                 print(f"{size:>7} {kind:<9} {name:<36} {_median(ours)} / {_median(theirs)}", flush=True)
+                table.append(
+                    [f"{size:,}", kind, name, f"{statistics.median(ours):.2f}", f"{statistics.median(theirs):.2f}"]
+                )
+    write_table("sampling", table, "llama.cpp's chain without the penalties.", "python -m scripts.bench.sampling")
     return 0
 
 

@@ -1,0 +1,1 @@
+"""``docs/speed.md`` remade from what benchmarks have written."""
