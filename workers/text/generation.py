@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shared.wire.jobs import ToolChoice
 from shared.wire.payloads import FinishReason, JobError, TokenLogprob, Tokens
 from workers.text.output.assembler import Said
-from workers.text.sampling.logprobs import log_softmax, most_likely
+from workers.text.sampling.logprobs import Logprobs
 from workers.text.sequence import Sequence
 from workers.text.vocabulary import Vocabulary
 
@@ -44,7 +44,7 @@ class Generation:
         """
         if sequence.max_tokens == 0:  # only the prompt's log probabilities were wanted
             return None, FinishReason.LENGTH
-        logprobs = None if sequence.job.top_logprobs is None else log_softmax(logits)
+        logprobs = None if sequence.job.top_logprobs is None else Logprobs(logits)
         tokens, reason, end = self._choose(sequence, logits)
         sent = self._append(sequence, tokens, logprobs)
         if end is not None and logprobs is not None and sequence.echo is not None:
@@ -74,7 +74,7 @@ class Generation:
                 raw = self.vocabulary.piece(token, special=True)
                 rows.append(TokenLogprob(raw.decode("utf-8", "replace"), raw, None, offset=offset))
             else:
-                logprobs = log_softmax(logits[position - 1 - start])
+                logprobs = Logprobs(logits[position - 1 - start])
                 rows.append(self._logprob(token, logprobs, sequence.job.top_logprobs or 0, offset))
         return Tokens(sequence.echo.part(first, sequence.echoed), [], rows)
 
@@ -162,7 +162,7 @@ class Generation:
             sequence.sampler.accept(token)
         return budget.end
 
-    def _append(self, sequence: Sequence, tokens: list[int], logprobs: NDArray[np.float64] | None) -> Tokens:
+    def _append(self, sequence: Sequence, tokens: list[int], logprobs: Logprobs | None) -> Tokens:
         said, rows = Said(), list[TokenLogprob]()
         for position, token in enumerate(tokens):
             sequence.tokens.append(token)
@@ -182,16 +182,16 @@ class Generation:
             return FinishReason.STOP
         return FinishReason.LENGTH if sequence.generated >= sequence.max_tokens else None
 
-    def _logprob(self, token: int, logprobs: NDArray[np.float64] | None, top: int, offset: int) -> TokenLogprob:
+    def _logprob(self, token: int, logprobs: Logprobs | None, top: int, offset: int) -> TokenLogprob:
         """A token's log probability and ``top`` alternatives. A forced token has probability 1 and no alternatives."""
         raw = self.vocabulary.piece(token, special=True)
         text = raw.decode("utf-8", "replace")
         if logprobs is None:
             return TokenLogprob(text, raw, 0.0, offset=offset)
-        likely = most_likely(logprobs, top)
-        pieces = [(self.vocabulary.piece(other, special=True), float(logprobs[other])) for other in likely]
+        likely = logprobs.most_likely(top)
+        pieces = [(self.vocabulary.piece(other, special=True), logprobs.of(other)) for other in likely]
         alternatives = [(piece.decode("utf-8", "replace"), piece, value) for piece, value in pieces]
-        return TokenLogprob(text, raw, float(logprobs[token]), alternatives, offset)
+        return TokenLogprob(text, raw, logprobs.of(token), alternatives, offset)
 
 
 def _offset(sequence: Sequence) -> int:

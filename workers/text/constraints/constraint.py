@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from shared.wire.payloads import JobError
 from workers.text.constraints.closing import MAX_CLOSING_TOKENS
 from workers.text.constraints.closing_search import ClosingSearch
-from workers.text.constraints.matcher import allowed_tokens, error_reason
+from workers.text.constraints.matcher import allowed_tokens, error_reason, mask_tokens
 
 LIMIT_PHRASES = ("too many", "limit", "max is", "too large", "too big")
 """llguidance's error contains one of these if a grammar exceeds a limit of the parser."""
@@ -90,7 +90,8 @@ class TokenConstraint:
         Raises:
             JobError: see :meth:`allowed`.
         """
-        logits[: self._vocab_size][~self.allowed()] = -np.inf
+        self.allowed()
+        mask_tokens(logits[: self._vocab_size], self._bitmask)
         logits[self._vocab_size :] = -np.inf
 
     def allowed(self) -> NDArray[np.bool_]:

@@ -14,6 +14,13 @@ MAX_REASON_CHARACTERS = 300
 LIMITS = LLParserLimits(step_max_items=20_000, max_lexer_states=100_000)
 """llguidance's own limits, the rest as it sets them: a step takes tenths of a second at most, its states 200 MB."""
 
+_KEPT = np.where(
+    np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1, bitorder="little").view(np.bool_),
+    np.float32(np.inf),
+    np.float32(-np.inf),
+)
+"""The most that the logits of eight tokens may be, for each byte of a bit mask."""
+
 _OUTSIDE = re.compile(r"Resource '(.*)' is not present in a registry")
 
 
@@ -27,6 +34,16 @@ def allowed_tokens(matcher: LLMatcher, bitmask: NDArray[np.int32], vocab_size: i
     fill_next_token_bitmask(matcher, bitmask, 0)
     bits = np.unpackbits(bitmask[0].view(np.uint8), bitorder="little", count=vocab_size)
     return bits.view(np.bool_)
+
+
+def mask_tokens(logits: NDArray[np.float32], bitmask: NDArray[np.int32]) -> None:
+    """Set the logits, shape ``(vocabulary,)``, of tokens without their bit to minus infinity, in place.
+
+    A table is looked up instead of a mask of booleans: where many tokens are allowed and many not, processors would
+    guess wrong at each.
+    """
+    most = _KEPT.take(bitmask[0].view(np.uint8), axis=0).ravel()[: len(logits)]
+    np.minimum(logits, most, out=logits)
 
 
 def error_reason(text: str) -> str:

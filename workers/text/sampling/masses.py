@@ -57,6 +57,11 @@ def weights_of(logits: Logits, largest: float, temperature: float = 1.0) -> Logi
     return np.exp(scaled, out=scaled)
 
 
+def total_weight(logits: Logits) -> float:
+    """The sum of the exponentials of logits of at most 0."""
+    return float(_block_sums(np.exp(logits)).sum())
+
+
 def top_p_tokens(logits: Logits, largest: float, top_p: float) -> Tokens:
     """The fewest most likely tokens that have at least ``top_p`` of the mass, most likely first.
 
