@@ -6,6 +6,8 @@ prompt begins like it.
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,26 +42,36 @@ class SavedPrefix:
 class HostCache:
     """Saved prefixes, with at most ``limit_bytes`` of state. Those with the least :class:`Credits` are dropped first.
 
-    An owner's prefixes are found only with the same ``owner``.
+    An owner's prefixes are found only with the same ``owner``. Threads may share it. If set, ``dropped`` is called with
+    each prefix that had no room, ``changed`` after each change; both must return at once.
     """
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
         self._used_bytes = 0
         self._saved: Credits[SavedPrefix] = Credits(lambda saved: saved.cost)
+        self._lock = threading.RLock()
+        self.dropped: Callable[[SavedPrefix], None] | None = None
+        self.changed: Callable[[], None] | None = None
 
     @property
     def is_used(self) -> bool:
         """Whether anything is saved at all."""
         return self._limit_bytes > 0
 
+    def all(self) -> list[SavedPrefix]:
+        """What is saved, the least recently used first."""
+        with self._lock:
+            return list(self._saved)
+
     def holds(self, tokens: list[int], owner: str = "") -> bool:
         """Whether a saved prefix begins with all of ``tokens``. It becomes the most recently used."""
-        length, saved = self.longest(tokens, owner)
-        if saved is None or length < len(tokens):
-            return False
-        self._saved.use(saved)
-        return True
+        with self._lock:
+            length, saved = self.longest(tokens, owner)
+            if saved is None or length < len(tokens):
+                return False
+            self._saved.use(saved)
+            return True
 
     def has_room_for(self, state_bytes: int) -> bool:
         """Whether a state of this size would be kept."""
@@ -69,17 +81,31 @@ class HostCache:
         self, tokens: list[int], state: State, owner: str = "", prompt_length: int = 0, goes_on: bool = False
     ) -> None:
         """Save a state. It replaces the states of its prefixes."""
-        for saved in [s for s in self._of(owner) if common_prefix(s.tokens, tokens) == len(s.tokens)]:
-            self._drop(saved)
-        self._saved.use(SavedPrefix(tokens, state, owner, prompt_length, goes_on))
-        self._used_bytes += state.nbytes
-        while self._used_bytes > self._limit_bytes:
-            self._drop(self._saved.least(self._saved))
+        self.add(SavedPrefix(tokens, state, owner, prompt_length, goes_on))
+
+    def add(self, new: SavedPrefix) -> None:
+        """Save a prefix. It replaces its own beginnings."""
+        given_up: list[SavedPrefix] = []
+        with self._lock:
+            for saved in [s for s in self._of(new.owner) if common_prefix(s.tokens, new.tokens) == len(s.tokens)]:
+                self._drop(saved)
+            self._saved.use(new)
+            self._used_bytes += new.state.nbytes
+            while self._used_bytes > self._limit_bytes:
+                given_up.append(self._saved.least(self._saved))
+                self._drop(given_up[-1])
+        if self.dropped is not None:
+            for saved in given_up:
+                self.dropped(saved)
+        if self.changed is not None:
+            self.changed()
 
     def longest(self, tokens: list[int], owner: str = "") -> tuple[int, SavedPrefix | None]:
         """The longest common prefix of ``tokens`` and a saved prefix: its length, and the shortest such prefix."""
         best_length, best = 0, None
-        for saved in self._of(owner):
+        with self._lock:
+            candidates = self._of(owner)
+        for saved in candidates:
             length = common_prefix(saved.tokens, tokens)
             shorter = best is not None and length == best_length and len(saved.tokens) < len(best.tokens)
             if length > best_length or shorter:
@@ -88,8 +114,9 @@ class HostCache:
 
     def touch(self, saved: SavedPrefix) -> None:
         """Make a prefix the most recently used, unless it has been dropped since it was found."""
-        if saved in self._saved:
-            self._saved.use(saved)
+        with self._lock:
+            if saved in self._saved:
+                self._saved.use(saved)
 
     def _of(self, owner: str) -> list[SavedPrefix]:
         return [saved for saved in self._saved if saved.owner == owner]

@@ -95,6 +95,7 @@ class KVCache:
         self._kept: Credits[int] = Credits(self._cost)
         self._prompts: dict[int, int] = {}
         self._going_on: set[int] = set()
+        self._copied: set[int] = set()
 
     @property
     def used_cells(self) -> int:
@@ -196,6 +197,7 @@ class KVCache:
         self._kept.forget(sequence)
         self._prompts.pop(sequence, None)
         self._going_on.discard(sequence)
+        self._copied.discard(sequence)
         self._memory.remove(sequence)
         self._free_ids.append(sequence)
 
@@ -203,6 +205,14 @@ class KVCache:
         """Evict every ended sequence."""
         for sequence in list(self._kept):
             self._evict(sequence)
+
+    def save_kept(self, least_tokens: int) -> bool:
+        """Copy an ended sequence of so many tokens to main memory, unless that was done; False if none is left."""
+        for sequence in reversed([sequence for sequence in self._kept if sequence not in self._copied]):
+            self._copied.add(sequence)
+            if self._tree.length_of(sequence) >= least_tokens and self._copy(sequence):
+                return True
+        return False
 
     def _free(self) -> int:
         return self._cells - self._held()
@@ -257,16 +267,22 @@ class KVCache:
 
     def _save(self, sequence: int) -> None:
         """Copy a sequence to main memory if it is long enough and not there yet."""
-        if self._host is None or self._tree.own_size(sequence) < MIN_SAVED_TOKENS:
-            return
+        if self._tree.own_size(sequence) >= MIN_SAVED_TOKENS:
+            self._copy(sequence)
+
+    def _copy(self, sequence: int) -> bool:
+        """Copy a sequence to main memory; False if it is there, or has no room, or if that costs too much."""
+        if self._host is None:
+            return False
         tokens, owner = self._tree.tokens_of(sequence), self._tree.owner_of(sequence)
         if self._host.holds(tokens, owner) or not self._host.has_room_for(self._memory.state_bytes(sequence)):
-            return
+            return False
         if self._costs is not None and not self._costs.saving.pays():
-            return
+            return False
         with nullcontext() if self._costs is None else self._costs.saving.measured(len(tokens)):
             state = self._memory.save(sequence)
         self._host.put(tokens, state, owner, self._prompts[sequence], sequence in self._going_on)
+        return True
 
     def _saved_beyond(self, tokens: list[int], shared: int, owner: str) -> tuple[int, SavedPrefix | None]:
         """The longest saved prefix of ``tokens``, if it is worth restoring and there are cells for it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.support.caches.filled import Filled
 from tests.support.workers.fake_kv_memory import FakeKVMemory
 from workers.text.cache.host_cache import HostCache
 from workers.text.cache.kv_cache import MIN_CUT_TOKENS, KVCache
@@ -99,3 +100,13 @@ def test_a_long_chat_outlives_short_requests_in_main_memory_too() -> None:
     kept.ask([1, *CHAT])
     kept.ask_titles(6)
     assert kept.ask([1, *CHAT, *ANSWER, 7]) == 1 + len(CHAT) + len(ANSWER)
+
+
+def test_ended_sequences_are_copied_to_main_memory_once_each() -> None:
+    host = HostCache(8 * 20)
+    filled = Filled(host=host)
+    for tokens in ([1] * 8, [2] * 8, [3, 3]):
+        filled.cache.keep(filled.open(*tokens)[0])
+    copies = [filled.cache.save_kept(4) for _ in range(3)]
+    assert copies == [True, True, False]
+    assert sorted(len(saved.tokens) for saved in host.all()) == [8, 8]

@@ -60,3 +60,13 @@ def test_a_prefix_is_held_only_with_all_its_tokens() -> None:
     assert cache.holds([1, 2])
     assert cache.holds([1, 2, 3])
     assert not cache.holds([1, 2, 3, 4])
+
+
+def test_what_has_no_room_is_told() -> None:
+    cache, dropped = HostCache(20), list[list[int]]()
+    cache.dropped = lambda saved: dropped.append(saved.tokens)
+    cache.put([1], state(10))
+    cache.put([1, 2], state(10))  # replaces its beginning, which is not told
+    cache.put([3, 4, 5], state(20))
+    assert dropped == [[1, 2]]
+    assert [saved.tokens for saved in cache.all()] == [[3, 4, 5]]
