@@ -16,13 +16,16 @@ class Consumption:
     """Sums over a request's jobs.
 
     ``cached_tokens`` is the part of ``prompt_tokens`` that the KV cache already held, ``reasoning_tokens`` that of
-    ``completion_tokens`` which the thoughts of ended jobs took.
+    ``completion_tokens`` which the thoughts of ended jobs took. Of the tokens of predictions, ``predicted_tokens`` are
+    those that ended jobs took over, and ``mispredicted_tokens`` those that they tried in vain.
     """
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
+    predicted_tokens: int = 0
+    mispredicted_tokens: int = 0
     images: int = 0
     audio_s: float = 0.0
 
@@ -40,6 +43,8 @@ def consumed_by(jobs: Sequence[Job], choices_per_prompt: int = 1) -> Consumption
         cached_tokens=sum(prompt.cached_tokens for prompt in begun),
         completion_tokens=sum(_generated_tokens(job) for job in jobs),
         reasoning_tokens=sum(job.done.reasoning_tokens for job in jobs if job.done is not None),
+        predicted_tokens=sum(job.done.predicted_tokens for job in jobs if job.done is not None),
+        mispredicted_tokens=sum(job.done.mispredicted_tokens for job in jobs if job.done is not None),
         images=sum(job.delivered for job in jobs if isinstance(job.request.work, ImageJob)),
         audio_s=sum(job.audio_s for job in jobs),
     )

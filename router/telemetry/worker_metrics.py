@@ -48,6 +48,16 @@ _COUNTERS: tuple[tuple[str, str, Figure], ...] = (
         lambda row: row.generated_tokens,
     ),
     (
+        "nexa_drafted_tokens",
+        "Tokens that speculation guessed since the worker's start.",
+        lambda row: row.drafted_tokens,
+    ),
+    (
+        "nexa_accepted_tokens",
+        "Guessed tokens that were drawn since the worker's start.",
+        lambda row: row.accepted_tokens,
+    ),
+    (
         "nexa_num_preemptions",
         "Sequences preempted because the KV cache was full, since the worker's start.",
         lambda row: row.preemptions,

@@ -11,11 +11,30 @@ from shared.engines.embedding import as_asked
 from shared.engines.onnx.embedding import ONNX_EMBEDDING, check_pooling
 from shared.engines.registry import opens_onnx
 from shared.errors import ModelError
+from shared.hub.store import ModelStore
 from shared.models.adapter_files import check_adapters
-from shared.models.catalog import load_catalog
+from shared.models.catalog import CatalogEntry, load_catalog
+from shared.models.drafts import DRAFTING_ENGINE, draft_path
 from shared.models.names import marked, name_key, split_mark
+from shared.models.resolution import ResolvedModel
+from shared.models.source import HubSource
 from shared.settings import ModelSettings, ServerSettings
 from shared.settings.model import SingleModelOptions
+
+
+class FetchedModels:
+    """Finds draft models among those that are here: what is discovered fetches nothing."""
+
+    def ensure(self, model: CatalogEntry | HubSource) -> ResolvedModel:
+        """The installed model.
+
+        Raises:
+            ModelError: it was not fetched yet.
+        """
+        found = ModelStore().find(model)
+        if found is None:
+            raise ModelError(f"expected a model that was fetched, got {model}")
+        return found.resolve()
 
 
 class DiscoveredModels:
@@ -64,6 +83,8 @@ class DiscoveredModels:
                 check_pooling(model.path, kinds, options.pooling)
             engine, kinds = as_asked(engine, kinds, model.path, options.pooling, options.embeddings)
             check_adapters(options.adapters, engine, kinds, model.path)
+            drafts = options.draft and engine == DRAFTING_ENGINE
+            draft = draft_path(options.draft, FetchedModels()) if drafts else ""
         except ModelError as error:
             return Unservable(model.path, model.source, str(error))
         except OSError as error:
@@ -71,7 +92,7 @@ class DiscoveredModels:
         others = self._aliases.get(model.path, ())
         aliases = tuple(dict.fromkeys((*options.aliases, *model.aliases, *others)))
         return ModelSettings(
-            **dict(options) | {"aliases": aliases},
+            **dict(options) | {"aliases": aliases, "draft": draft},
             name=model.name,
             kinds=kinds,
             engine=engine,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.memory import processes
 from shared.memory.cells import (
@@ -14,10 +14,12 @@ from shared.memory.cells import (
     MAX_SEQUENCES,
     cells_for,
 )
+from shared.memory.drafting import drafting_shape
 from shared.memory.files import adapter_bytes
 from shared.memory.layers import LayerShape
 from shared.memory.shape import TextShape, cached_bytes
 from shared.settings import ModelSettings
+from shared.settings.placement import LlamaCppOptions
 
 KEPT_SHARE = 4
 """Of ``cache_bytes``, this part counts: it is a maximum, which few models reach, and never more than the KV cache."""
@@ -54,11 +56,38 @@ class Placed:
 def place_text(
     shape: TextShape, model: ModelSettings, gpus: int = 0, proportions: Sequence[float] = (), cells: int = 0
 ) -> Placed:
-    """What a worker takes on so many GPUs, or on the CPU alone.
+    """What a worker takes on so many GPUs, or on the CPU alone, with its draft model if it has one.
 
     ``proportions`` are the shares of the GPUs where ``tensor_split`` does not say them, ``cells`` the size of the KV
     cache unless it is that of the options.
     """
+    placed = _place_alone(shape, model, gpus, proportions, cells)
+    drafting = drafting_shape(model)
+    return placed if drafting is None else _with_draft(placed, drafting, model)
+
+
+def _with_draft(placed: Placed, shape: TextShape, model: ModelSettings) -> Placed:
+    """The same with a draft model beside it, which has as many cells, on the first GPU if there is one."""
+    alone = {**dict(LlamaCppOptions()), "gpu_layers": min(model.gpu_layers, 0), "cache_bytes": 0, "draft": ""}
+    draft = _place_alone(shape, model.model_copy(update=alone), min(len(placed.device_bytes), 1), (), placed.cells)
+    on_gpu = bool(draft.device_bytes)
+    host_bytes = draft.host_bytes - draft.beside_bytes - _process_bytes(shape, on_gpu)
+    device_bytes = list(placed.device_bytes)
+    if on_gpu:
+        device_bytes[0] += draft.device_bytes[0] - processes.GPU_CONTEXT_BYTES
+    return replace(
+        placed,
+        host_bytes=placed.host_bytes + host_bytes,
+        device_bytes=tuple(device_bytes),
+        weights_bytes=placed.weights_bytes + draft.weights_bytes,
+        mapped_bytes=placed.mapped_bytes + draft.mapped_bytes,
+        host_buffer_bytes=placed.host_buffer_bytes + draft.host_buffer_bytes,
+        kv_bytes=placed.kv_bytes + draft.kv_bytes,
+        kv_bytes_per_token=placed.kv_bytes_per_token + draft.kv_bytes_per_token,
+    )
+
+
+def _place_alone(shape: TextShape, model: ModelSettings, gpus: int, proportions: Sequence[float], cells: int) -> Placed:
     cells = cells or cells_of(shape, model)
     gpus = min(gpus, model.gpus) if model.gpu_layers else 0
     split = _split(shape, model, cells, bool(gpus))

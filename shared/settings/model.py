@@ -11,6 +11,7 @@ from shared.models.adapters import parse_adapter
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.placement import LlamaCppOptions
 from shared.settings.residency import ModelResidencyOptions
+from shared.settings.speculation import SpeculatingModelOptions
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
 from shared.settings.values import (
     Choice,
@@ -33,7 +34,7 @@ _FILE = ExistingPath()
 _FOLDER = ExistingPath("FOLDER")
 
 
-class ModelOptions(LlamaCppOptions, ModelResidencyOptions):
+class ModelOptions(LlamaCppOptions, SpeculatingModelOptions, ModelResidencyOptions):
     """Options that can be given for all models, or for a single one."""
 
     context_tokens: Annotated[

@@ -114,6 +114,15 @@ class LlamaCppOptions(BaseModel):
     ] = 0
 
 
+_OF_DRAFTS = ("no_mmap", "mlock", "flash_attn")
+
+
+def draft_options(options: LlamaCppOptions) -> LlamaCppOptions:
+    """The options of a draft model, from those of its model: it is on a single GPU, or on the CPU with the model."""
+    kept = {name: getattr(options, name) for name in _OF_DRAFTS}
+    return LlamaCppOptions(**kept, gpu_layers=0 if options.gpu_layers == 0 else -1)
+
+
 class ContradictionError(Exception):
     """Two options of a model do not go together. ``option`` is the wrong one; the message has what it expected."""
 

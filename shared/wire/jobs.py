@@ -128,6 +128,7 @@ class TextJob(Struct, tag=30, frozen=True):
     options; a budget of -1 is none. If ``continues``, the answer goes on with the last message, an assistant's. A
     function of ``tools`` may have ``strict``. ``context_tokens``, of an earlier conversation, stand before the prompt
     of ``messages``. If ``tells_prompt``, the worker reports the prompt's tokens. ``adapters`` are applied to the model.
+    ``prediction`` is a text that most of the answer is expected to be: it changes only how fast that comes.
     """
 
     prompt: str | None = None
@@ -154,6 +155,7 @@ class TextJob(Struct, tag=30, frozen=True):
     context_tokens: list[int] = field(default_factory=list)
     tells_prompt: bool = False
     adapters: WantedAdapters = ()
+    prediction: str = ""
 
 
 class SpeechTask(StrEnum):

@@ -176,7 +176,10 @@ class JobReport(Struct, tag=18, frozen=True):
 
 
 class EngineStats(Struct, frozen=True):
-    """An engine's load: sequences, KV cache in tokens, and totals since loading."""
+    """An engine's load: sequences, KV cache in tokens, and totals since loading.
+
+    ``drafted_tokens`` were guessed by speculation, of which ``accepted_tokens`` were drawn: they took no step.
+    """
 
     running: int = 0
     waiting: int = 0
@@ -188,6 +191,8 @@ class EngineStats(Struct, frozen=True):
     steps: int = 0
     preemptions: int = 0
     tokens_per_s: float = 0.0
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 class Heartbeat(Struct, tag=13, frozen=True):

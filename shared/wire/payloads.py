@@ -171,7 +171,8 @@ class Done(Struct, tag=23, frozen=True):
 
     ``reasoning_tokens`` are those of ``completion_tokens`` that are part of a thought. ``stop`` is the string of the
     request's own that ended the text. With ``context_full``, the length that was reached is the context's, not the one
-    that the request allows.
+    that the request allows. ``predicted_tokens`` of the job's prediction were drafted and are part of the answer,
+    ``mispredicted_tokens`` were drafted and are not.
     """
 
     finish_reason: FinishReason
@@ -182,6 +183,8 @@ class Done(Struct, tag=23, frozen=True):
     reasoning_tokens: int = 0
     stop: str | None = None
     context_full: bool = False
+    predicted_tokens: int = 0
+    mispredicted_tokens: int = 0
 
 
 class Failed(Struct, tag=24, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from shared.settings.placement import LlamaCppOptions, draft_options
 from workers.llama.native.model import LlamaModel
 from workers.llama.native.repacking import Use
 from workers.llama.options import LlamaOptions
@@ -25,4 +26,9 @@ class LlamaEngine(TextEngine[LlamaModel]):
             adapters=options.adapters,
             use=Use(options.workers),
         )
-        super().__init__(options, VOCABULARY, load)
+        super().__init__(options, VOCABULARY, load, partial(_load_draft, options.native))
+
+
+def _load_draft(options: LlamaCppOptions, path: str) -> LlamaModel:
+    """A draft model, where the model itself is. What the options say of the model's own shape is none of it."""
+    return LlamaModel(path, draft_options(options), lambda _fraction: None)

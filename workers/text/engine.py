@@ -34,6 +34,8 @@ from workers.text.scheduling.boundaries import begun, ended
 from workers.text.scheduling.scheduled import ScheduledTokens
 from workers.text.scheduling.scheduler import Scheduler
 from workers.text.sequence import Sequence
+from workers.text.speculation.opening import LoadDraft, open_speculation
+from workers.text.speculation.speculation import Speculation
 from workers.text.stepping.step import StepRunner
 from workers.token_rate import TokenRate
 
@@ -66,10 +68,13 @@ class TextEngine(Generic[M]):
     delay running sequences. Users take turns there too.
     """
 
-    def __init__(self, options: TextOptions, vocabulary: str, load_model: LoadModel[M]) -> None:
+    def __init__(
+        self, options: TextOptions, vocabulary: str, load_model: LoadModel[M], load_draft: LoadDraft | None = None
+    ) -> None:
         self._options = options
         self._vocabulary_reader = vocabulary
         self._load_model = load_model
+        self._load_draft = load_draft
         self._limits = Limits(options.compile_time_s, options.compile_memory_bytes)
         self._lanes: PreparationLanes[Prepared] = PreparationLanes(self._limits)
         self._preparing: dict[str, Future[Prepared]] = {}
@@ -79,6 +84,7 @@ class TextEngine(Generic[M]):
         self._rate = TokenRate(RATE_WINDOW_S)
         self._step_count = self._prompt_tokens = self._cached_tokens = 0
         self._model: M | None = None
+        self._speculation: Speculation | None = None
 
     @property
     def model(self) -> M:
@@ -138,6 +144,9 @@ class TextEngine(Generic[M]):
             if self._preparing:
                 wait(self._preparing.values(), timeout=PREPARING_WAIT_S, return_when=FIRST_COMPLETED)
             return []
+        drafting_at_s = time.monotonic()
+        if self._speculation is not None:
+            scheduled = self._speculation.extend(scheduled)
         began_at_s = time.monotonic()
         logits = self._steps.decode(scheduled)
         if logits is None:
@@ -145,7 +154,7 @@ class TextEngine(Generic[M]):
         emitted, generated = self._steps.advance(scheduled, logits)
         ended_at_s = time.monotonic()
         self._observe(scheduled, ended_at_s - began_at_s)
-        self._rate.count(generated, began_at_s, ended_at_s)
+        self._rate.count(generated, drafting_at_s, ended_at_s)
         self._step_count += 1
         return emitted
 
@@ -161,6 +170,8 @@ class TextEngine(Generic[M]):
             steps=self._step_count,
             preemptions=self._scheduler.preemptions,
             tokens_per_s=self._rate.per_s(time.monotonic()),
+            drafted_tokens=0 if self._speculation is None else self._speculation.drafted,
+            accepted_tokens=0 if self._speculation is None else self._speculation.accepted,
         )
 
     def close(self) -> None:
@@ -185,7 +196,11 @@ class TextEngine(Generic[M]):
         self._scheduler = Scheduler(
             self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells
         )
-        self._steps = StepRunner(self._decoder, self._cache, self._scheduler, self._generation, self._retire)
+        self._speculation = open_speculation(
+            options.speculation, model, self._cache, size, kept_cells, self._load_draft, self._resources
+        )
+        compared = None if self._speculation is None else self._speculation.compared
+        self._steps = StepRunner(self._decoder, self._cache, self._scheduler, self._generation, self._retire, compared)
         return slots
 
     def _prepare(self, job: EngineJob, received_at_s: float, attempt: PreparationAttempt) -> Sequence:
@@ -242,8 +257,10 @@ class TextEngine(Generic[M]):
 
     def _observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
         self._scheduler.observe(scheduled, duration_s)
+        if self._speculation is not None:
+            self._speculation.observe(scheduled, duration_s)
         if self._copy_costs is not None:
-            self._copy_costs.observe_step(sum(part.length for part in scheduled), duration_s)
+            self._copy_costs.observe_step(sum(part.width for part in scheduled), duration_s)
 
     def _begin_new(self, scheduled: list[ScheduledTokens]) -> list[Emitted]:
         return [event for part in scheduled for event in self._begin(part.sequence)]
@@ -259,4 +276,6 @@ class TextEngine(Generic[M]):
     def _retire(self, sequence: Sequence) -> None:
         self._scheduler.finish(sequence)
         del self._sequences[sequence.job_id]
+        if self._speculation is not None:
+            self._speculation.forget(sequence)
         sequence.sampler.close()

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from shared.memory.cells import MAX_DEFAULT_CONTEXT_TOKENS, cells_for
 from shared.models.adapters import AdapterFile, adapters_of
 from shared.settings import ModelSettings
+from shared.settings.speculation import Speculate
 from shared.wire.jobs import ReasoningEffort, ReasoningFormat
 from workers.engine import EngineLoadError
 from workers.text.chats import ReasoningOptions
+from workers.text.speculation.options import SpeculationOptions
 
 log = logging.getLogger("nexa.text")
 
@@ -25,7 +27,7 @@ class TextOptions:
     more. ``cache_bytes`` bounds the ended conversations in main memory. ``compile_time_s`` and ``compile_memory_bytes``
     bound the CPU time and memory for rendering a chat, and for compiling a grammar or schema. ``share_prefixes`` is a
     value of :data:`shared.settings.model.SHARING`. ``reasoning`` has the defaults of thoughts. ``adapters`` are those
-    that jobs may choose.
+    that jobs may choose. ``speculation`` says whether next tokens are drafted, and by what.
 
     ``kept_tokens`` bounds the ended conversations in the KV cache of a CPU, where each token slows down every step;
     copying them back costs less. ``gpu_kept_tokens`` is the same on a GPU; None for no bound. On a CPU, with
@@ -50,6 +52,7 @@ class TextOptions:
     compile_memory_bytes: int = 256 * 1000 * 1000
     reasoning: ReasoningOptions = field(default_factory=ReasoningOptions)
     adapters: tuple[AdapterFile, ...] = ()
+    speculation: SpeculationOptions = field(default_factory=SpeculationOptions)
 
     @classmethod
     def of(cls, model: ModelSettings, threads: int) -> TextOptions:
@@ -73,6 +76,7 @@ class TextOptions:
                 budget_tokens=model.thinking_budget_tokens,
             ),
             adapters=adapters_of(model.adapters),
+            speculation=SpeculationOptions(Speculate(model.speculate), model.draft, model.draft_tokens),
         )
 
     def context_for(self, trained_tokens: int) -> int:

@@ -24,6 +24,9 @@ from workers.text.sandbox.sandbox import Sandbox
 from workers.text.sequence import Sequence
 from workers.text.vocabulary import Vocabulary
 
+MAX_TOKEN_CHARACTERS = 16
+"""A predicted answer that is longer than the context with such tokens is cut before it is tokenised."""
+
 
 class JobPreparer:
     """Makes sequences for one model. It keeps no state of jobs, so several threads may use it."""
@@ -78,12 +81,18 @@ class JobPreparer:
             budget=reading.budget,
             warnings=[] if constraint is None else constraint.grammar.warnings,
             echo=echo,
+            prediction=self._prediction(job),
             echoed=len(prompt) if engine_job.generated else min(engine_job.delivered, len(prompt)),
         )
 
     def _sampler(self, engine_job: EngineJob, job: TextJob, prompt: list[int]) -> Sampler:
         repetition = RepetitionPenalty(job.sampling, self._vocabulary, prompt) if has_dry(job.sampling) else None
         return Sampler(job.sampling, self._vocabulary.size, repetition, engine_job.mirostat_mu)
+
+    def _prediction(self, job: TextJob) -> list[int]:
+        """The tokens of the expected answer, as far as there may be one."""
+        text = job.prediction[: self._context_tokens * MAX_TOKEN_CHARACTERS]
+        return self._vocabulary.tokenize_inner(text, parse_special=False) if text else []
 
     def _echo(self, job: TextJob, prompt: list[int]) -> PromptEcho:
         if job.prompt is not None:  # special tokens are part of a text

@@ -45,10 +45,14 @@ class TextChunks(EventWriter):
 
 
 def _usage(consumed: Consumption) -> dict[str, Any]:
+    """OpenAI's token counts; those of a prediction only if one was tried."""
+    accepted, rejected = consumed.predicted_tokens, consumed.mispredicted_tokens
+    tried = {"accepted_prediction_tokens": accepted, "rejected_prediction_tokens": rejected}
+    predicted = tried if accepted or rejected else {}
     return {
         "prompt_tokens": consumed.prompt_tokens,
         "completion_tokens": consumed.completion_tokens,
         "total_tokens": consumed.prompt_tokens + consumed.completion_tokens,
         "prompt_tokens_details": {"cached_tokens": consumed.cached_tokens},
-        "completion_tokens_details": {"reasoning_tokens": consumed.reasoning_tokens},
+        "completion_tokens_details": {"reasoning_tokens": consumed.reasoning_tokens, **predicted},
     }

@@ -21,6 +21,7 @@ from shared.hub.store import ModelStore
 from shared.kinds import JobKind
 from shared.models.adapter_files import check_adapters
 from shared.models.catalog import load_catalog
+from shared.models.drafts import DRAFTING_ENGINE, draft_path
 from shared.models.names import ONNX_ENDING, split_mark
 from shared.models.resolution import ResolvedModel, resolve
 from shared.models.source import HubSource, PathSource, looks_like_path, parse_source
@@ -118,6 +119,8 @@ def _find_model(requested: RequestedModel, store: ModelStore, elsewhere: ModelsE
     engine_name, kinds = as_asked(model.engine, model.kinds, model.path, options.pooling, options.embeddings)
     _check_adapters(requested, engine_name, kinds, model.path)
     name = split_mark(model.name)[1]
+    draft = draft_path(options.draft, store) if options.draft and engine_name == DRAFTING_ENGINE else ""
+    options = options.model_copy(update={"draft": draft})
     return ModelSettings(
         **dict(options), name=name, kinds=kinds, engine=engine_name, path=str(model.path), known_as=known_as
     )

@@ -46,6 +46,8 @@ class WorkerRow:
     loaded_at: int | None = None
     planned_memory_bytes: Mapping[str, int] = field(default_factory=dict)
     measured_memory_bytes: Mapping[str, int] = field(default_factory=dict)
+    drafted_tokens: int = 0
+    accepted_tokens: int = 0
 
 
 def reason(status: WorkerStatus) -> str:
@@ -96,4 +98,6 @@ def row_of(name: str, worker: Worker | None, status: WorkerStatus | None) -> Wor
         loaded_at=round(status.ready_at_s) if status is not None and status.ready_at_s else None,
         planned_memory_bytes={} if status is None or status.state is WorkerState.FAILED else dict(status.memory),
         measured_memory_bytes=measured(status, worker) if status is not None and worker is not None else {},
+        drafted_tokens=stats.drafted_tokens,
+        accepted_tokens=stats.accepted_tokens,
     )

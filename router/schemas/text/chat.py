@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
+from router.schemas.base import RequestModel
 from router.schemas.errors import ApiError
 from router.schemas.text.generation import GenerationRequest
-from router.schemas.text.messages import Message
+from router.schemas.text.messages import Message, TextPart
 from router.schemas.text.reasoning import ReasoningFields
 from router.schemas.text.tools import (
     MAX_TOOLS,
@@ -26,6 +27,18 @@ from router.schemas.text.tools import (
 from shared.wire.jobs import Constraint, TextJob, ToolChoice
 
 MAX_MESSAGES = 4096
+
+
+class PredictedContent(RequestModel):
+    """OpenAI's predicted output: a text that most of the answer is expected to be, as a file that is edited."""
+
+    type: Literal["content"]
+    content: str | list[TextPart]
+
+    @property
+    def text(self) -> str:
+        """The whole text."""
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
 
 
 class ChatRequest(GenerationRequest, ReasoningFields):
@@ -58,6 +71,9 @@ class ChatRequest(GenerationRequest, ReasoningFields):
     )
     function_call: Literal["auto", "none"] | FunctionName | None = Field(
         None, description="OpenAI's older name for tool_choice."
+    )
+    prediction: PredictedContent | None = Field(
+        None, description="A text that most of the answer is expected to be, so that it comes faster."
     )
     logprobs: bool = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
@@ -185,6 +201,7 @@ class ChatRequest(GenerationRequest, ReasoningFields):
                 thinking_budget_tokens=thinking_budget,
                 continues=continues,
                 adapters=self.adapters(),
+                prediction=self.prediction.text if self.prediction is not None else "",
             )
             for sampling in self.samplings()
         ]

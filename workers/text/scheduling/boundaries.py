@@ -29,4 +29,6 @@ def ended(sequence: Sequence, reason: FinishReason) -> Done:
         sequence.reasoning_tokens,
         stop if reason is FinishReason.STOP and stop in job.stop else None,  # the model's own are no news
         reason is FinishReason.LENGTH and (job.max_tokens is None or job.max_tokens > sequence.max_tokens),
+        sequence.predicted_tokens,
+        sequence.mispredicted_tokens,
     )

@@ -106,7 +106,7 @@ class Scheduler:
 
     def observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
         """Learn from how long a step took."""
-        self.budget.observe(sum(part.length for part in scheduled), duration_s)
+        self.budget.observe(sum(part.width for part in scheduled), duration_s)
         self._adapter_turns.observe((part.sequence.party for part in scheduled), duration_s)
 
     def complete(self, scheduled: list[ScheduledTokens]) -> None:
@@ -125,6 +125,17 @@ class Scheduler:
             self._turns.charge(sequence, part.length)
             if sequence.state is SequenceState.PREFILL and sequence.pending == 0:
                 sequence.move(SequenceState.DECODE)
+
+    def accept(self, sequence: Sequence, tokens: int) -> None:
+        """Record that the next tokens of a generating sequence are computed already, as they were drafted.
+
+        Its user is charged for them as if each had had a step. Refused drafts cost users nothing: they are the worker's
+        own bets, which it makes only where it expects to gain time by them.
+        """
+        end = sequence.computed + tokens
+        self._cache.extend(sequence.cache_id, sequence.tokens[sequence.computed : end])
+        sequence.computed = end
+        self._turns.charge(sequence, tokens)
 
     def preempt_youngest(self) -> Sequence | None:
         """Move a running sequence, of the user with the most, to the front of the queue; None if at most one runs."""

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.wire.jobs import AdapterSet
-from shared.wire.payloads import JobError
+from shared.wire.payloads import Failed, FinishReason, JobError, Payload
 from workers.engine import Emitted
 from workers.text.cache.kv_cache import KVCache
+from workers.text.cache.prefix import common_prefix
 from workers.text.generation import Generation
 from workers.text.model import AdaptableDecoder, BatchDecoder, BatchSlice, NoRoom
 from workers.text.scheduling.boundaries import ended
@@ -24,7 +25,11 @@ log = logging.getLogger("nexa.text")
 
 
 class StepRunner:
-    """Computes the steps of one decoder. ``retire`` is called with each sequence that a step ends."""
+    """Computes the steps of one decoder.
+
+    ``retire`` is called with each sequence that a step ends, ``compared`` with each that had drafts, their number, and
+    how many of them were drawn.
+    """
 
     def __init__(
         self,
@@ -33,12 +38,14 @@ class StepRunner:
         scheduler: Scheduler,
         generation: Generation,
         retire: Callable[[Sequence], None],
+        compared: Callable[[Sequence, int, int], None] | None = None,
     ) -> None:
         self._decoder = decoder
         self._cache = cache
         self._scheduler = scheduler
         self._generation = generation
         self._retire = retire
+        self._compared = compared
         self._used_adapters: AdapterSet = ()
 
     def decode(self, scheduled: list[ScheduledTokens]) -> NDArray[np.float32] | None:
@@ -53,7 +60,8 @@ class StepRunner:
         except NoRoom:
             log.warning("KV cache without room for a batch, ended sequences evicted")
             self._cache.clear_kept()
-            self._scheduler.preempt_youngest()
+            if not any(part.drafts for part in scheduled):
+                self._scheduler.preempt_youngest()
             return None
 
     def advance(self, scheduled: list[ScheduledTokens], logits: NDArray[np.float32]) -> tuple[list[Emitted], int]:
@@ -72,30 +80,54 @@ class StepRunner:
             if not part.wants_logits:
                 continue
             before = sequence.generated
-            try:
-                emitted += self._advance_one(sequence, logits[end - 1])
-            except JobError as error:
-                self._retire(sequence)
-                emitted.append((sequence.job_id, error.failed))
+            emitted += self._advance_one(sequence, part.drafts, logits[end - 1 - len(part.drafts) : end])
             generated += sequence.generated - before
         return emitted, generated
 
-    def _advance_one(self, sequence: Sequence, logits: NDArray[np.float32]) -> list[Emitted]:
-        emitted: list[Emitted] = []
+    def _advance_one(self, sequence: Sequence, drafts: list[int], rows: NDArray[np.float32]) -> list[Emitted]:
+        """Draw the next token, and go on as long as the drawn tokens are the drafted ones.
+
+        The first row of logits is that of the last token, the next ones are those of the drafts. What was drafted
+        behind the first token that was not drawn is cut from the cache.
+        """
+        payloads: list[Payload] = []
+        failed: Failed | None = None
+        reason: FinishReason | None = None
+        begin = sequence.computed
+        while reason is None and failed is None:
+            try:
+                drawn, reason = self._draw(sequence, rows[sequence.computed - begin])
+                payloads += drawn
+            except JobError as error:
+                failed = error.failed
+            agreed = common_prefix(sequence.tokens[sequence.computed :], drafts[sequence.computed - begin :])
+            if agreed:
+                self._scheduler.accept(sequence, agreed)
+            if sequence.pending:
+                break
+        if drafts:
+            self._decoder.memory.cut(sequence.cache_id, sequence.computed, begin + len(drafts))
+            if self._compared is not None:
+                self._compared(sequence, len(drafts), sequence.computed - begin)
+        if reason is not None:
+            payloads.append(ended(sequence, reason))
+        if failed is not None:
+            payloads.append(failed)
+        if reason is not None or failed is not None:
+            self._retire(sequence)
+        return [(sequence.job_id, payload) for payload in payloads]
+
+    def _draw(self, sequence: Sequence, logits: NDArray[np.float32]) -> tuple[list[Payload], FinishReason | None]:
+        """Advance a sequence by one draw; what to send, and the reason if that ends it."""
         tokens, reason = self._generation.advance(sequence, logits)
         if sequence.ttft_s == 0.0:
             sequence.ttft_s = time.monotonic() - sequence.received_at_s
-        if sequence.forced_start is not None:
-            emitted.append((sequence.job_id, sequence.forced_start))
-            sequence.forced_start = None
-        if tokens is not None:
-            emitted.append((sequence.job_id, tokens))
-        if reason is not None:
-            self._retire(sequence)
-            emitted.append((sequence.job_id, ended(sequence, reason)))
-        return emitted
+        payloads: list[Payload] = [part for part in (sequence.forced_start, tokens) if part is not None]
+        sequence.forced_start = None
+        return payloads, reason
 
 
 def _slice_of(part: ScheduledTokens) -> BatchSlice:
     sequence, start = part.sequence, part.sequence.computed
-    return BatchSlice(sequence.cache_id, start, sequence.tokens[start : start + part.length], part.outputs)
+    tokens = [*sequence.tokens[start : start + part.length], *part.drafts]
+    return BatchSlice(sequence.cache_id, start, tokens, part.outputs)

@@ -1,0 +1,64 @@
+"""Opens what a decoder speculates with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+
+from workers.text.cache.kv_cache import KVCache
+from workers.text.model import DecoderSize, TextModel
+from workers.text.speculation.draft_model import DraftModel, check_vocabulary
+from workers.text.speculation.options import SpeculationOptions
+from workers.text.speculation.speculation import Speculation
+
+log = logging.getLogger("nexa.text")
+
+CPU_SLOPE, GPU_SLOPE = 0.25, 0.02
+"""What another token of a step costs, as a part of a step with a single one, until it was measured."""
+
+LoadDraft = Callable[[str], TextModel]
+"""Loads the draft model of a path. It may raise :class:`EngineLoadError`."""
+
+
+def open_speculation(
+    options: SpeculationOptions,
+    model: TextModel,
+    cache: KVCache,
+    size: DecoderSize,
+    kept_cells: int | None,
+    load_draft: LoadDraft | None,
+    resources: ExitStack,
+) -> Speculation | None:
+    """The speculation of a decoder of ``size``, whose draft model is freed with ``resources``; None without any.
+
+    Raises:
+        EngineLoadError: the draft model cannot be loaded, or has another vocabulary.
+    """
+    if not options.is_on:
+        return None
+    if not model.can_share_prefixes:  # refused drafts cannot be cut from the states of a recurrent model
+        log.info("speculation is off: the memory of this model cannot be cut")
+        return None
+    slope = GPU_SLOPE if model.on_gpu else CPU_SLOPE
+    draft = None
+    if options.asks_model and load_draft is not None:
+        loaded = load_draft(options.draft_path)
+        resources.callback(loaded.close)
+        check_vocabulary(options.draft_path, loaded.vocabulary, model.vocabulary)
+        draft = _open_draft(loaded, size, options.draft_tokens, slope, kept_cells, resources)
+    return Speculation(options, cache, size.batch_tokens, slope, draft)
+
+
+def _open_draft(
+    model: TextModel, size: DecoderSize, most: int, slope: float, kept_cells: int | None, resources: ExitStack
+) -> DraftModel | None:
+    if not model.can_share_prefixes:
+        log.warning("draft: expected a model whose memory can be cut, got a recurrent one; there are no drafts")
+        return None
+    sequences = min(size.sequences, model.max_sequences)
+    own = replace(size, cells=size.cells + sequences * most, sequences=sequences)
+    decoder = model.open_decoder(own)
+    resources.callback(decoder.close)
+    return DraftModel(decoder, own.cells, sequences, size.batch_tokens, most, slope, kept_cells)

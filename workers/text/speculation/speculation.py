@@ -1,0 +1,189 @@
+"""Speculation: steps compute drafts of what comes next, where that gives more tokens per second.
+
+A step computes the drafted tokens of a sequence behind its last one. Then it draws as it would without drafts, and as
+long as what it draws is what was drafted, the next logits are there already. So the texts are those of plain steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from workers.text.cache.kv_cache import CacheFull, KVCache
+from workers.text.scheduling.scheduled import ScheduledTokens, cells_of
+from workers.text.sequence import Sequence, SequenceState
+from workers.text.speculation.acceptance import Acceptance
+from workers.text.speculation.draft_model import DraftModel
+from workers.text.speculation.lengths import Candidate, choose_lengths
+from workers.text.speculation.lookup import Lookup
+from workers.text.speculation.options import SpeculationOptions
+from workers.text.speculation.step_costs import StepCosts
+
+PROBE_STEPS = 64
+"""After so many steps without drafts one sequence has some, to see whether they would pay by now."""
+
+PROBE_TOKENS = 4
+"""So many tokens are drafted then."""
+
+HOPED = 0.9
+"""A probe is made only where drafts would pay if they were accepted with this probability."""
+
+MIN_STEPS = 3
+"""So many plain steps are measured first."""
+
+MODEL, PREDICTION = "model", "prediction"
+SHORT_MATCH, LONG_MATCH, LONG_MATCH_TOKENS = "short match", "long match", 8
+USUAL = {MODEL: 0.7, PREDICTION: 0.8, SHORT_MATCH: 0.4, LONG_MATCH: 0.7}
+"""The sources of drafts, and how likely theirs are accepted, until something is known."""
+
+
+@dataclass(slots=True)
+class _Drafting:
+    """What is known of one sequence."""
+
+    lookup: Lookup | None
+    acceptances: dict[str, Acceptance] = field(default_factory=dict)
+    source: str = MODEL
+
+
+class Speculation:
+    """The drafts of one worker's sequences.
+
+    ``slope`` is what another token of a step is assumed to cost until it was measured, as a part of a step with one.
+    """
+
+    def __init__(
+        self, options: SpeculationOptions, cache: KVCache, batch_tokens: int, slope: float, model: DraftModel | None
+    ) -> None:
+        self._options = options
+        self._cache = cache
+        self._batch_tokens = batch_tokens
+        self._model = model
+        self._costs = StepCosts(slope)
+        self._usual = {source: Acceptance.like(usual) for source, usual in USUAL.items()}
+        self._drafting: dict[str, _Drafting] = {}
+        self._plain_steps = self._seen_steps = 0
+        self.drafted = self.accepted = 0
+
+    def extend(self, scheduled: list[ScheduledTokens]) -> list[ScheduledTokens]:
+        """Add drafts to a step, if it only generates and has room for them."""
+        if not all(part.wants_logits and part.sequence.state is SequenceState.DECODE for part in scheduled):
+            return scheduled
+        if self._seen_steps < MIN_STEPS:
+            return scheduled
+        candidates = [candidate for part in scheduled if (candidate := self._candidate(part.sequence)) is not None]
+        lengths = self._lengths(candidates, scheduled)
+        drafts = self._drafts(candidates, lengths)
+        extended = [replace(part, drafts=drafts.get(part.sequence.job_id, [])) for part in scheduled]
+        if drafts and not self._has_room(extended):
+            return scheduled
+        return extended
+
+    def compared(self, sequence: Sequence, drafted: int, accepted: int) -> None:
+        """Learn how many of a sequence's drafts were drawn."""
+        self.drafted += drafted
+        self.accepted += accepted
+        drafting = self._drafting[sequence.job_id]
+        drafting.acceptances[drafting.source].observe(drafted, accepted)
+        self._usual[drafting.source].observe(drafted, accepted)
+        if drafting.source == PREDICTION:
+            sequence.predicted_tokens += accepted
+            sequence.mispredicted_tokens += drafted - accepted
+
+    def observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
+        """Learn from how long a step took."""
+        if all(part.wants_logits and not part.echoes and part.length == 1 for part in scheduled):
+            self._costs.observe(sum(part.width for part in scheduled), duration_s)
+            self._seen_steps += 1
+
+    def forget(self, sequence: Sequence) -> None:
+        """A sequence has ended."""
+        self._drafting.pop(sequence.job_id, None)
+        if self._model is not None:
+            self._model.forget(sequence.job_id)
+
+    def _candidate(self, sequence: Sequence) -> Candidate | None:
+        """How a sequence can have drafts; None if it cannot."""
+        most = min(self._options.draft_tokens, sequence.max_tokens - sequence.generated - 1)
+        if most < 1:
+            return None
+        drafting = self._drafting.get(sequence.job_id)
+        if drafting is None:
+            lookup = Lookup(sequence.tokens, sequence.prompt_length, sequence.prediction)
+            drafting = _Drafting(lookup if self._options.looks_up else None)
+            self._drafting[sequence.job_id] = drafting
+        found, predicted = (None, False) if drafting.lookup is None else drafting.lookup.find(most)
+        if found is not None:
+            source = SHORT_MATCH if found.matched < LONG_MATCH_TOKENS else LONG_MATCH
+            source = PREDICTION if predicted else source
+            likely = self._acceptance(drafting, source).likely
+            if self._model is None or likely >= self._acceptance(drafting, MODEL).likely:
+                drafting.source = source
+                return Candidate(sequence, likely, len(found.tokens), found.tokens)
+        if self._model is None:
+            return None
+        drafting.source = MODEL
+        return Candidate(sequence, self._acceptance(drafting, MODEL).likely, most, None)
+
+    def _acceptance(self, drafting: _Drafting, source: str) -> Acceptance:
+        acceptance = drafting.acceptances.get(source)
+        if acceptance is None:
+            acceptance = drafting.acceptances[source] = Acceptance.like(self._usual[source].likely)
+        return acceptance
+
+    def _lengths(self, candidates: list[Candidate], scheduled: list[ScheduledTokens]) -> list[int]:
+        """How many tokens are drafted for each candidate."""
+        if not candidates:
+            return []
+        tokens = sum(part.length for part in scheduled)
+
+        def seconds(drafted: int, rounds: int) -> float:
+            return self._costs.seconds(tokens + drafted) + rounds * self._round_s(len(scheduled))
+
+        lengths = choose_lengths(candidates, len(scheduled), seconds)
+        if any(lengths):
+            self._plain_steps = 0
+            return lengths
+        self._plain_steps += 1
+        if self._plain_steps < PROBE_STEPS:
+            return lengths
+        self._plain_steps = 0
+        likeliest = max(candidates, key=lambda candidate: candidate.likely)
+        probe = replace(likeliest, likely=HOPED, most=min(likeliest.most, PROBE_TOKENS))
+        hoped = choose_lengths([probe], len(scheduled), seconds)[0]
+        return [hoped if candidate is likeliest else 0 for candidate in candidates]
+
+    def _round_s(self, streams: int) -> float:
+        """How long the draft model takes for one token of each of so many sequences."""
+        if self._model is None:
+            return 0.0
+        if not self._model.costs.is_known:
+            return UNKNOWN_ROUND * self._costs.seconds(streams)
+        return self._model.costs.seconds(streams)
+
+    def _drafts(self, candidates: list[Candidate], lengths: list[int]) -> dict[str, list[int]]:
+        """The drafts, by job."""
+        drafts: dict[str, list[int]] = {}
+        asked: dict[Sequence, int] = {}
+        for candidate, length in zip(candidates, lengths, strict=True):
+            if length and candidate.tokens is not None:
+                drafts[candidate.sequence.job_id] = candidate.tokens[:length]
+            elif length:
+                asked[candidate.sequence] = length
+        if asked and self._model is not None:
+            for sequence, tokens in self._model.draft(asked).items():
+                drafts[sequence.job_id] = tokens
+        return drafts
+
+    def _has_room(self, scheduled: list[ScheduledTokens]) -> bool:
+        """Reserve the cells of a step. Nobody is preempted for drafts."""
+        if sum(part.width for part in scheduled) > self._batch_tokens:
+            return False
+        try:
+            self._cache.reserve(cells_of(scheduled))
+        except CacheFull:
+            return False
+        return True
+
+
+UNKNOWN_ROUND = 0.15
+"""What a token of the draft model is assumed to take, as a part of the model's step, until it was measured."""
