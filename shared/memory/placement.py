@@ -14,10 +14,9 @@ from shared.memory.cells import (
     MAX_SEQUENCES,
     cells_for,
 )
-from shared.memory.drafting import drafting_shape
 from shared.memory.files import adapter_bytes
 from shared.memory.layers import LayerShape
-from shared.memory.shape import TextShape, cached_bytes
+from shared.memory.shape import TextShape, cached_bytes, drafting_shape
 from shared.settings import ModelSettings
 from shared.settings.placement import LlamaCppOptions
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from shared.engines.embedding import ENCODERS
 from shared.engines.gguf_files import split_parts
+from shared.errors import ModelError
 from shared.gguf.ggml_types import GGML_TYPES
 from shared.gguf.header import GGUFHeader, read_gguf_header
 from shared.memory.layers import Keys, LayerShape, layers_of, rows_of, size_of
+from shared.settings import ModelSettings
 
 _CACHE_LAYOUTS = {layout.name.lower(): layout for layout in GGML_TYPES.values()}
 _TOKENS = "tokenizer.ggml.tokens"
@@ -96,3 +99,18 @@ def shape_of(headers: Sequence[GGUFHeader]) -> TextShape:
         trained_tokens=keys["context_length"],
         has_cache=first.architecture not in ENCODERS,
     )
+
+
+def drafting_shape(model: ModelSettings) -> TextShape | None:
+    """The shape of a model's draft model; None if it has none, or one that cannot be read, as its worker will tell."""
+    if not model.draft_file:
+        return None
+    try:
+        return _read(model.draft_file, os.stat(model.draft_file).st_mtime_ns)
+    except (ModelError, OSError, ArithmeticError, LookupError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=16)
+def _read(path: str, _changed_at_ns: int) -> TextShape:
+    return read_shape(path)

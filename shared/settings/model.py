@@ -11,7 +11,7 @@ from shared.models.adapters import parse_adapter
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.placement import LlamaCppOptions
 from shared.settings.residency import ModelResidencyOptions
-from shared.settings.speculation import SpeculatingModelOptions
+from shared.settings.text.speculation import SpeculatingModelOptions
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
 from shared.settings.values import (
     Choice,

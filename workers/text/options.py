@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from shared.memory.cells import MAX_DEFAULT_CONTEXT_TOKENS, cells_for
 from shared.models.adapters import AdapterFile, adapters_of
 from shared.settings import ModelSettings
-from shared.settings.speculation import Speculate
+from shared.settings.text.speculation import Speculate
 from shared.wire.jobs import ReasoningEffort, ReasoningFormat
 from workers.engine import EngineLoadError
 from workers.text.chats import ReasoningOptions

@@ -16,7 +16,7 @@ LOOKAHEAD = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class DraftCandidate:
     """A sequence that can have up to ``most`` drafts, each of which is ``likely`` accepted if those before it are.
 
     ``tokens`` are the drafts; None if a draft model is to be asked for them, which takes a round for each.
@@ -28,7 +28,9 @@ class Candidate:
     tokens: list[int] | None
 
 
-def choose_lengths(candidates: Sequence[Candidate], streams: int, seconds: Callable[[int, int], float]) -> list[int]:
+def choose_lengths(
+    candidates: Sequence[DraftCandidate], streams: int, seconds: Callable[[int, int], float]
+) -> list[int]:
     """The numbers of tokens to draft.
 
     Args:

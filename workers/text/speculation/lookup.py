@@ -22,7 +22,7 @@ INDEXED_PER_STEP = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundTokens:
     """What may come next, and how many tokens before it are those of the place where it was found."""
 
     tokens: list[int]
@@ -54,7 +54,7 @@ class TokenIndex:
         self._indexed = max(self._indexed, end)
         return end >= len(text)
 
-    def find(self, tokens: list[int], most: int) -> Found | None:
+    def find(self, tokens: list[int], most: int) -> FoundTokens | None:
         """What followed the last of ``tokens`` in the text: at most ``most`` tokens, from the place that matches best.
 
         A text that ends with what it repeats is continued as if it went on so.
@@ -70,7 +70,7 @@ class TokenIndex:
             place = self._earlier.get(place)
         if best < 0:
             return None
-        return Found(self._from(best, most, tokens is self._text), best_matched)
+        return FoundTokens(self._from(best, most, tokens is self._text), best_matched)
 
     def _matched(self, tokens: Ordered[int], place: int) -> int:
         """How many tokens before a place are the last of ``tokens``."""
@@ -100,7 +100,7 @@ class Lookup:
         self._own = TokenIndex(tokens)
         self._predicted = TokenIndex(prediction)
 
-    def find(self, most: int) -> tuple[Found | None, bool]:
+    def find(self, most: int) -> tuple[FoundTokens | None, bool]:
         """What may come next, if anything is found, and whether it is of the prediction."""
         predicted = self._find_predicted(most)
         if predicted is not None and predicted.tokens:
@@ -109,12 +109,12 @@ class Lookup:
             return None, False
         return self._own.find(self._tokens, most), False
 
-    def _find_predicted(self, most: int) -> Found | None:
+    def _find_predicted(self, most: int) -> FoundTokens | None:
         if not self._prediction or not self._predicted.follow():
             return None
         begun = len(self._tokens) - self._prompt_length
         if begun < KEY_TOKENS:
             matches = self._tokens[self._prompt_length :] == self._prediction[:begun]
-            return Found(self._prediction[begun : begun + most], MAX_MATCHED) if matches else None
+            return FoundTokens(self._prediction[begun : begun + most], MAX_MATCHED) if matches else None
         tail = self._tokens[max(self._prompt_length, len(self._tokens) - MAX_MATCHED) :]
         return self._predicted.find(tail, most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.settings.speculation import Speculate
+from shared.settings.text.speculation import Speculate
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from workers.text.scheduling.scheduled import ScheduledTokens, cells_of
 from workers.text.sequence import Sequence, SequenceState
 from workers.text.speculation.acceptance import Acceptance
 from workers.text.speculation.draft_model import DraftModel
-from workers.text.speculation.lengths import Candidate, choose_lengths
+from workers.text.speculation.lengths import DraftCandidate, choose_lengths
 from workers.text.speculation.lookup import Lookup
 from workers.text.speculation.options import SpeculationOptions
 from workers.text.speculation.step_costs import StepCosts
@@ -101,7 +101,7 @@ class Speculation:
         if self._model is not None:
             self._model.forget(sequence.job_id)
 
-    def _candidate(self, sequence: Sequence) -> Candidate | None:
+    def _candidate(self, sequence: Sequence) -> DraftCandidate | None:
         """How a sequence can have drafts; None if it cannot."""
         most = min(self._options.draft_tokens, sequence.max_tokens - sequence.generated - 1)
         if most < 1:
@@ -118,11 +118,11 @@ class Speculation:
             likely = self._acceptance(drafting, source).likely
             if self._model is None or likely >= self._acceptance(drafting, MODEL).likely:
                 drafting.source = source
-                return Candidate(sequence, likely, len(found.tokens), found.tokens)
+                return DraftCandidate(sequence, likely, len(found.tokens), found.tokens)
         if self._model is None:
             return None
         drafting.source = MODEL
-        return Candidate(sequence, self._acceptance(drafting, MODEL).likely, most, None)
+        return DraftCandidate(sequence, self._acceptance(drafting, MODEL).likely, most, None)
 
     def _acceptance(self, drafting: _Drafting, source: str) -> Acceptance:
         acceptance = drafting.acceptances.get(source)
@@ -130,7 +130,7 @@ class Speculation:
             acceptance = drafting.acceptances[source] = Acceptance.like(self._usual[source].likely)
         return acceptance
 
-    def _lengths(self, candidates: list[Candidate], scheduled: list[ScheduledTokens]) -> list[int]:
+    def _lengths(self, candidates: list[DraftCandidate], scheduled: list[ScheduledTokens]) -> list[int]:
         """How many tokens are drafted for each candidate."""
         if not candidates:
             return []
@@ -160,7 +160,7 @@ class Speculation:
             return UNKNOWN_ROUND * self._costs.seconds(streams)
         return self._model.costs.seconds(streams)
 
-    def _drafts(self, candidates: list[Candidate], lengths: list[int]) -> dict[str, list[int]]:
+    def _drafts(self, candidates: list[DraftCandidate], lengths: list[int]) -> dict[str, list[int]]:
         """The drafts, by job."""
         drafts: dict[str, list[int]] = {}
         asked: dict[Sequence, int] = {}

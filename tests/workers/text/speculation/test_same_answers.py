@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from shared.settings.speculation import Speculate
+from shared.settings.text.speculation import Speculate
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling, TextJob, ToolChoice
 from shared.wire.payloads import Done, FinishReason, Payload, Tokens
 from tests.support.engines.hashed_decoder import HashedDecoder
@@ -20,7 +20,7 @@ from workers.llama.engine import LlamaEngine
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
 from workers.text.speculation import speculation
-from workers.text.speculation.lengths import Candidate
+from workers.text.speculation.lengths import DraftCandidate
 from workers.text.speculation.options import SpeculationOptions
 from workers.text.speculation.speculation import Speculation
 
@@ -85,7 +85,7 @@ def speculating(model_path: Path, request: pytest.FixtureRequest) -> Iterator[Ll
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Drafts as long as possible, whatever they cost."""
 
-    def longest(_self: Speculation, candidates: list[Candidate], _scheduled: object) -> list[int]:
+    def longest(_self: Speculation, candidates: list[DraftCandidate], _scheduled: object) -> list[int]:
         return [candidate.most for candidate in candidates]
 
     monkeypatch.setattr(Speculation, "_lengths", longest)
