@@ -13,6 +13,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import llama_cpp
 import numpy as np
@@ -21,7 +22,8 @@ from numpy.typing import NDArray
 
 from scripts.bench.speed_page.measured import write_table
 from shared.wire.jobs import Sampling
-from workers.text.sampling.chain import draw_chain
+from workers.text.sampling.chain import draw_chain, has_xtc, new_chain, temperature_sampler
+from workers.text.sampling.mirostat import ESTIMATED_TOKENS
 from workers.text.sampling.sampler import Sampler
 from workers.text.sampling.seeds import draw_seed
 
@@ -32,6 +34,13 @@ SETTINGS = {
     "temperature 0.7": Sampling(top_k=0, temperature=0.7),
     "min-p 0.05": Sampling(top_k=0, min_p=0.05),
     "top-p 0.95, repeat penalty": Sampling(top_k=0, top_p=0.95, repeat_penalty=1.1),
+    "typical-p 0.95": Sampling(top_k=0, typical_p=0.95),
+    "top-n-sigma 1": Sampling(top_k=0, top_n_sigma=1.0),
+    "min-p 0.05, XTC": Sampling(top_k=0, min_p=0.05, xtc_probability=0.5),
+    "XTC alone": Sampling(top_k=0, xtc_probability=0.5),
+    "top-p 0.95, dynamic temperature": Sampling(top_k=0, top_p=0.95, dynatemp_range=0.5),
+    "Mirostat 1": Sampling(mirostat=1),
+    "Mirostat 2": Sampling(mirostat=2),
     "top-p 0.95, presence penalty, bias": Sampling(top_k=0, top_p=0.95, presence_penalty=0.5, logit_bias={5: 2.0}),
 }
 SPREADS = {"confident": 4.0, "flat": 0.5}
@@ -92,26 +101,43 @@ class WholeRows:
     """llama.cpp's samplers over all tokens, without penalties."""
 
     def __init__(self, sampling: Sampling, size: int) -> None:
-        self._chain, self._drawn = draw_chain(sampling), 0
+        self._chain, self._draws = whole_chain(sampling, size), not sampling.mirostat
+        self._drawn = 0
         self._memory = np.empty(size, np.dtype(llama_cpp.llama_token_data))
-        pointer = self._memory.ctypes.data_as(llama_cpp.llama_token_data_p)
-        self._array = llama_cpp.llama_token_data_array(pointer, size, -1, False)
+        self._pointer = self._memory.ctypes.data_as(llama_cpp.llama_token_data_p)
         self._ids = np.arange(size)
 
     def sample(self, row: NDArray[np.float32]) -> int:
         """Draw from a row."""
         self._memory["id"], self._memory["logit"] = self._ids, row
-        self._array.size, self._array.sorted = len(row), False
-        draw = llama_cpp.llama_sampler_init_dist(draw_seed(1, self._drawn))
+        array = llama_cpp.llama_token_data_array(self._pointer, len(row), -1, False)
+        llama_cpp.llama_sampler_apply(self._chain, ctypes.byref(array))
+        if self._draws:
+            draw = llama_cpp.llama_sampler_init_dist(draw_seed(1, self._drawn))
+            llama_cpp.llama_sampler_apply(draw, ctypes.byref(array))
+            llama_cpp.llama_sampler_free(draw)
         self._drawn += 1
-        for sampler in (self._chain, draw):
-            llama_cpp.llama_sampler_apply(sampler, ctypes.byref(self._array))
-        llama_cpp.llama_sampler_free(draw)
-        return int(self._memory["id"][self._array.selected])
+        return int(array.data[array.selected].id)
 
     def close(self) -> None:
         """Free the chain."""
         llama_cpp.llama_sampler_free(self._chain)
+
+
+def whole_chain(sampling: Sampling, size: int) -> Any:
+    """All of llama.cpp's samplers after the penalties, but the draw, which Mirostat makes itself."""
+    tau, eta = sampling.mirostat_tau, sampling.mirostat_eta
+    temperature = temperature_sampler(sampling)
+    if sampling.mirostat == 1:
+        return new_chain([temperature, llama_cpp.llama_sampler_init_mirostat(size, 1, tau, eta, ESTIMATED_TOKENS)])
+    if sampling.mirostat == 2:
+        return new_chain([temperature, llama_cpp.llama_sampler_init_mirostat_v2(1, tau, eta)])
+    sigma = llama_cpp.llama_sampler_init_top_n_sigma(sampling.top_n_sigma)
+    if not has_xtc(sampling):
+        llama_cpp.llama_sampler_free(temperature)
+        return new_chain([sigma, draw_chain(sampling)])
+    xtc = llama_cpp.llama_sampler_init_xtc(sampling.xtc_probability, sampling.xtc_threshold, 1, 1)
+    return new_chain([sigma, draw_chain(sampling), xtc, temperature])
 
 
 def _ms(sample: Callable[[NDArray[np.float32]], int], rows: list[NDArray[np.float32]]) -> float:
