@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MEMORY = 0.9
-"""What a draft counts for when the next one has been compared: about the last ten count."""
+MEMORY = 0.8
+"""What a draft counts for when the next one has been compared: about the last five count."""
 
 PRIOR_DRAWS = 2.0
 """A source's usual acceptance counts like so many draws of a new sequence."""

@@ -7,10 +7,10 @@ from bisect import bisect_left
 SIZES = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128, 192, 256, 384, 512)
 """Steps of sizes between two of these are told apart no further."""
 
-LEVEL_WEIGHT = 0.1
+LEVEL_WEIGHT = 0.2
 """Of a new step, for the level: steps become slower as texts grow, and as other programs compute."""
 
-SHAPE_WEIGHT = 0.2
+SHAPE_WEIGHT = 0.1
 """Of a new step, for the ratio of its size to others."""
 
 LARGEST_RATIO = 3.0

@@ -1,0 +1,50 @@
+"""A draft model has the vocabulary of its model, and models that cannot have drafts have none."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared.settings.text.speculation import Speculate
+from tests.support.workers.fake_kv_memory import FakeKVMemory
+from workers.engine import EngineLoadError
+from workers.text.cache.kv_cache import KVCache
+from workers.text.model import DecoderSize
+from workers.text.speculation.draft_model import check_vocabulary
+from workers.text.speculation.opening import open_speculation
+from workers.text.speculation.options import SpeculationOptions
+
+
+def _vocabulary(*pieces: str) -> Any:
+    return SimpleNamespace(size=len(pieces), piece=lambda token, special: pieces[token].encode())
+
+
+def test_another_vocabulary_is_refused() -> None:
+    target = _vocabulary("a", "b", "c")
+    check_vocabulary("same", _vocabulary("a", "b", "c"), target)
+    check_vocabulary("padded", _vocabulary("a", "b", "c", "unused"), target)
+    with pytest.raises(EngineLoadError, match="draft: expected the vocabulary of the model, got .* token 1"):
+        check_vocabulary("other", _vocabulary("a", "x", "c"), target)
+    with pytest.raises(EngineLoadError, match="draft: expected a vocabulary of 3 tokens"):
+        check_vocabulary("larger", _vocabulary(*"abc", *["x"] * 1000), target)
+
+
+@pytest.mark.parametrize(
+    ("speculate", "shares", "opens"),
+    [
+        (Speculate.AUTO, True, True),
+        (Speculate.OFF, True, False),
+        (Speculate.DRAFT, True, False),
+        (Speculate.AUTO, False, False),
+    ],
+    ids=["auto", "off", "draft without a model", "recurrent"],
+)
+def test_models_that_speculate(speculate: Speculate, shares: bool, opens: bool) -> None:
+    model: Any = SimpleNamespace(can_share_prefixes=shares, on_gpu=False)
+    cache, size = KVCache(FakeKVMemory(), 100, 4), DecoderSize(100, 4, 50, 64, 1)
+    options = SpeculationOptions(speculate)
+    speculation = open_speculation(options, model, cache, size, None, None, ExitStack())
+    assert (speculation is not None) is opens
