@@ -197,7 +197,7 @@ class TextEngine(Generic[M]):
             self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells
         )
         self._speculation = open_speculation(
-            options.speculation, model, self._cache, size, kept_cells, self._load_draft, self._resources
+            options.speculation, model, self._decoder, self._cache, size, kept_cells, self._load_draft, self._resources
         )
         compared = None if self._speculation is None else self._speculation.compared
         self._steps = StepRunner(self._decoder, self._cache, self._scheduler, self._generation, self._retire, compared)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from workers.text.cache.kv_cache import KVCache
-from workers.text.model import DecoderSize, TextModel
+from workers.text.model import BatchDecoder, DecoderSize, TextModel
 from workers.text.speculation.draft_model import DraftModel, check_vocabulary
 from workers.text.speculation.options import SpeculationOptions
 from workers.text.speculation.speculation import Speculation
@@ -25,6 +25,7 @@ LoadDraft = Callable[[str], TextModel]
 def open_speculation(
     options: SpeculationOptions,
     model: TextModel,
+    decoder: BatchDecoder,
     cache: KVCache,
     size: DecoderSize,
     kept_cells: int | None,
@@ -38,7 +39,7 @@ def open_speculation(
     """
     if not options.is_on:
         return None
-    if not model.can_share_prefixes:  # refused drafts cannot be cut from the states of a recurrent model
+    if not _can_cut(model, decoder):
         log.info("speculation is off: the memory of this model cannot be cut")
         return None
     slope = GPU_SLOPE if model.on_gpu else CPU_SLOPE
@@ -54,11 +55,16 @@ def open_speculation(
 def _open_draft(
     model: TextModel, size: DecoderSize, most: int, slope: float, kept_cells: int | None, resources: ExitStack
 ) -> DraftModel | None:
-    if not model.can_share_prefixes:
-        log.warning("draft: expected a model whose memory can be cut, got a recurrent one; there are no drafts")
-        return None
     sequences = min(size.sequences, model.max_sequences)
     own = replace(size, cells=size.cells + sequences * most, sequences=sequences)
     decoder = model.open_decoder(own)
     resources.callback(decoder.close)
+    if not _can_cut(model, decoder):
+        log.warning("draft: expected a model whose memory can be cut, got a recurrent one; there are no drafts")
+        return None
     return DraftModel(decoder, own.cells, sequences, size.batch_tokens, most, slope, kept_cells)
+
+
+def _can_cut(model: TextModel, decoder: BatchDecoder) -> bool:
+    """Whether refused drafts can be cut from the memory; not from the state of a recurrent model."""
+    return model.can_share_prefixes and decoder.memory.can_cut

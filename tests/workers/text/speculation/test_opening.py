@@ -26,14 +26,14 @@ def test_another_vocabulary_is_refused() -> None:
     target = _vocabulary("a", "b", "c")
     check_vocabulary("same", _vocabulary("a", "b", "c"), target)
     check_vocabulary("padded", _vocabulary("a", "b", "c", "unused"), target)
-    with pytest.raises(EngineLoadError, match="draft: expected the vocabulary of the model, got .* token 1"):
+    with pytest.raises(EngineLoadError, match=r"draft: expected the vocabulary of the model, got .* token 1"):
         check_vocabulary("other", _vocabulary("a", "x", "c"), target)
     with pytest.raises(EngineLoadError, match="draft: expected a vocabulary of 3 tokens"):
         check_vocabulary("larger", _vocabulary(*"abc", *["x"] * 1000), target)
 
 
 @pytest.mark.parametrize(
-    ("speculate", "shares", "opens"),
+    ("speculate", "can_cut", "opens"),
     [
         (Speculate.AUTO, True, True),
         (Speculate.OFF, True, False),
@@ -42,9 +42,11 @@ def test_another_vocabulary_is_refused() -> None:
     ],
     ids=["auto", "off", "draft without a model", "recurrent"],
 )
-def test_models_that_speculate(speculate: Speculate, shares: bool, opens: bool) -> None:
-    model: Any = SimpleNamespace(can_share_prefixes=shares, on_gpu=False)
-    cache, size = KVCache(FakeKVMemory(), 100, 4), DecoderSize(100, 4, 50, 64, 1)
+def test_models_that_speculate(speculate: Speculate, can_cut: bool, opens: bool) -> None:
+    model: Any = SimpleNamespace(can_share_prefixes=True, on_gpu=False)
+    decoder: Any = SimpleNamespace(memory=FakeKVMemory())
+    decoder.memory.can_cut = can_cut
+    cache, size = KVCache(decoder.memory, 100, 4), DecoderSize(100, 4, 50, 64, 1)
     options = SpeculationOptions(speculate)
-    speculation = open_speculation(options, model, cache, size, None, None, ExitStack())
+    speculation = open_speculation(options, model, decoder, cache, size, None, None, ExitStack())
     assert (speculation is not None) is opens
