@@ -17,6 +17,24 @@ _BLOCK = re.compile(r"blk\.(\d{1,6})\.(.+)")
 _EXPERTS = re.compile(r"ffn_(?:gate|up|down|gate_up)_(?:ch)?exps")
 _FLOAT_BYTES = 4
 
+_WINDOW_PATTERNS = {
+    "afmoe": (4, False),
+    "cohere2": (4, False),
+    "cohere2moe": (4, True),
+    "exaone4": (4, False),
+    "exaone-moe": (4, False),
+    "gemma2": (2, False),
+    "gemma3": (6, False),
+    "gemma3n": (5, False),
+    "gpt-oss": (2, False),
+    "laguna": (4, True),
+    "mellum": (4, False),
+    "olmo2": (4, False),
+    "plamo3": (8, False),
+    "smallthinker": (4, True),
+}
+"""By architecture, how often a layer has no sliding window, and whether the first has none; as llama.cpp has it."""
+
 MAX_LAYERS = 2048
 """More would only cost time: each is looked at many times while sizes are fitted."""
 
@@ -26,7 +44,8 @@ class LayerShape:
     """One layer. ``expert_bytes`` are those of ``weight_bytes`` that ``cpu_moe`` keeps in main memory.
 
     A token takes ``keys`` and ``values`` elements of the KV cache, a sequence ``state_bytes`` whatever its length.
-    ``wide`` is the largest number of values that a token has within the layer.
+    ``wide`` is the largest number of values that a token has within the layer. ``has_window`` is set if its attention
+    has a sliding window, as far as that is known.
     """
 
     index: int
@@ -37,12 +56,14 @@ class LayerShape:
     state_bytes: int
     wide: int
     largest_bytes: int
+    has_window: bool = False
 
 
 class Keys:
     """The whole numbers of a header, by their names without the architecture; 0 for what is missing or senseless."""
 
     def __init__(self, architecture: str | None, metadata: Mapping[str, Scalar]) -> None:
+        self.architecture = architecture
         self._prefix = f"{architecture}."
         self._metadata = metadata
 
@@ -103,7 +124,15 @@ def _layer(index: int, tensors: Mapping[str, TensorInfo], keys: Keys, has_cache:
         state_bytes=_state_bytes(tensors, keys),
         wide=max((_wide(name, tensor, keys) for name, tensor in tensors.items()), default=0),
         largest_bytes=max(sizes.values(), default=0),
+        has_window=bool(keys["attention.sliding_window"]) and _has_window(index, keys),
     )
+
+
+def _has_window(index: int, keys: Keys) -> bool:
+    """Whether a layer of a model with sliding windows has one: all but each n-th do."""
+    default, dense_first = _WINDOW_PATTERNS.get(keys.architecture or "", (1, False))
+    pattern = keys["attention.sliding_window_pattern"] or default
+    return index % pattern != (0 if dense_first else pattern - 1)
 
 
 def _cached(tensors: Mapping[str, TensorInfo], keys: Keys) -> tuple[int, int]:

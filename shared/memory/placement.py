@@ -11,8 +11,11 @@ from shared.memory.cells import (
     GPU_BATCH_TOKENS,
     MAX_DEFAULT_CONTEXT_TOKENS,
     MAX_ENDED_SEQUENCES,
+    MAX_ENDED_STATES,
     MAX_SEQUENCES,
     cells_for,
+    has_windows,
+    window_cells,
 )
 from shared.memory.files import adapter_bytes
 from shared.memory.layers import LayerShape
@@ -21,7 +24,10 @@ from shared.settings import ModelSettings
 from shared.settings.placement import LlamaCppOptions
 
 KEPT_SHARE = 4
-"""Of ``cache_bytes``, this part counts: it is a maximum, which few models reach, and never more than the KV cache."""
+"""Of ``cache_bytes``, this part counts: it is a maximum, which few models reach.
+
+Without checkpoints it never counts more than the KV cache.
+"""
 
 _FLOAT_BYTES = 4
 _MASK_BYTES = 6
@@ -91,7 +97,7 @@ def _place_alone(shape: TextShape, model: ModelSettings, gpus: int, proportions:
     gpus = min(gpus, model.gpus) if model.gpu_layers else 0
     split = _split(shape, model, cells, bool(gpus))
     buffers = _buffer_bytes(shape, model, cells, on_gpu=bool(gpus))
-    kept_bytes = min(model.cache_bytes // KEPT_SHARE, split.kv_bytes) if generates(model) else 0
+    kept_bytes = _kept_bytes(shape, model, cells, split.kv_bytes) if generates(model) else 0
     grammar_bytes = shape.vocabulary * processes.GRAMMAR_BYTES_PER_TOKEN if generates(model) else 0
     fixed = buffers + split.streamed_bytes + processes.GPU_CONTEXT_BYTES
     fixed += split.largest_layer_bytes if gpus > 1 else 0  # layers are whole
@@ -191,9 +197,19 @@ def _layer_bytes(layer: LayerShape, shape: TextShape, model: ModelSettings, cell
     """What a layer keeps of the sequences."""
     if not shape.has_cache:
         return 0
-    sequences = model.slots if shape.is_recurrent else model.slots + MAX_ENDED_SEQUENCES
+    sequences = min(model.slots + MAX_ENDED_STATES, MAX_SEQUENCES)
+    if layer.has_window and generates(model) and has_windows(model.swa_full, shape.window, cells, sequences):
+        cells = min(cells, window_cells(shape.window, sequences))
     kept = cached_bytes(layer, model.cache_type_k, model.cache_type_v) * cells
-    return round(kept) + layer.state_bytes * min(sequences, MAX_SEQUENCES)
+    return round(kept) + layer.state_bytes * sequences
+
+
+def _kept_bytes(shape: TextShape, model: ModelSettings, cells: int, kv_bytes: int) -> int:
+    """Ended chats in main memory. Checkpoints come to more than the KV cache, as each is a state of its own."""
+    sequences = min(model.slots + MAX_ENDED_STATES, MAX_SEQUENCES)
+    windowed = bool(shape.window) and has_windows(model.swa_full, shape.window, cells, sequences)
+    kept = model.cache_bytes // KEPT_SHARE
+    return kept if shape.is_recurrent or windowed else min(kept, kv_bytes)
 
 
 def _buffer_bytes(shape: TextShape, model: ModelSettings, cells: int, on_gpu: bool) -> int:

@@ -24,7 +24,8 @@ _TOKENS = "tokenizer.ggml.tokens"
 class TextShape:
     """A model. ``input_bytes`` are the weights before the layers, which the CPU keeps; ``output_bytes`` those after.
 
-    ``trained_tokens`` is 0 if the header does not say it. ``has_cache`` is False for encoders.
+    ``trained_tokens`` is 0 if the header does not say it. ``has_cache`` is False for encoders. ``window`` is that of
+    the layers with a sliding window, in tokens; 0 without such layers.
     """
 
     layers: tuple[LayerShape, ...]
@@ -36,6 +37,7 @@ class TextShape:
     vocabulary: int
     trained_tokens: int
     has_cache: bool
+    window: int = 0
 
     @property
     def weight_bytes(self) -> int:
@@ -98,6 +100,7 @@ def shape_of(headers: Sequence[GGUFHeader]) -> TextShape:
         vocabulary=max(rows_of(embedded), first.array_lengths.get(_TOKENS, 0)),
         trained_tokens=keys["context_length"],
         has_cache=first.architecture not in ENCODERS,
+        window=keys["attention.sliding_window"] if any(layer.has_window for layer in layers) else 0,
     )
 
 

@@ -58,6 +58,14 @@ class LlamaCppOptions(BaseModel):
         str,
         Option(Choice(("auto", "on", "off")), "flash attention; auto where the device has it", Group.PLACEMENT),
     ] = "auto"
+    swa_full: Annotated[
+        str,
+        Option(
+            Choice(("auto", "on", "off")),
+            "keep all tokens in layers with a sliding window, not only the window's; auto where that takes little more",
+            Group.PLACEMENT,
+        ),
+    ] = "auto"
     no_mmap: Annotated[
         bool,
         Option(

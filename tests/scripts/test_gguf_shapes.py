@@ -39,7 +39,7 @@ def test_each_family_decodes_varied_tokens(family: str) -> None:
     options = LlamaOptions(str(path), 2, 2, 512)
     model = LlamaModel(options.path, options.native, no_report)
     context = LlamaContext(model.native, model.vocabulary, 512, 2, 64, 2)
-    assert model.can_share_prefixes is (family not in (HYBRID, RECURRENT))
+    assert model.needs_checkpoints(512, 2) is (family in (HYBRID, RECURRENT))
     assert bool(llama_cpp.llama_model_is_hybrid(model.native)) is (family == HYBRID)
     assert bool(llama_cpp.llama_model_is_recurrent(model.native)) is (family == RECURRENT)
     drawn, done = list[int](), 0

@@ -10,12 +10,13 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Generic, TypeVar
 
-from shared.memory.cells import MAX_ENDED_SEQUENCES
+from shared.memory.cells import MAX_ENDED_SEQUENCES, MAX_ENDED_STATES
 from shared.models.adapters import UnknownAdapterError, settled_adapters
 from shared.wire.jobs import AdapterSet, TextJob, TokenizeJob
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokenized
 from workers.engine import Emitted, EngineInfo, EngineJob
+from workers.text.cache.checkpoints import Checkpoints
 from workers.text.cache.copy_costs import CopyCosts
 from workers.text.cache.host_cache import HostCache
 from workers.text.cache.kv_cache import KVCache
@@ -104,10 +105,11 @@ class TextEngine(Generic[M]):
         sandbox.open()
         chats = load_chats(options.chat_template, model, sandbox, PreparationAttempt(self._limits), options.reasoning)
         prompts = PromptTokens(model.vocabulary, chats, sandbox)
-        self._preparer = JobPreparer(model.vocabulary, chats, prompts, sandbox, compiler, context_tokens)
+        has_ends = model.needs_checkpoints(options.cells_for(context_tokens), options.slots)
+        self._preparer = JobPreparer(model.vocabulary, chats, prompts, sandbox, compiler, context_tokens, has_ends)
         self._tokenizer = Tokenizer(model.vocabulary, prompts, context_tokens)
         self._generation = Generation(model.vocabulary)
-        slots = self._open_decoder(model, context_tokens)
+        slots = self._open_decoder(model, context_tokens, has_ends)
         report(1.0)
         return EngineInfo(slots, context_tokens, model.device, thinks=chats is not None and chats.thinks)
 
@@ -178,20 +180,32 @@ class TextEngine(Generic[M]):
         self._lanes.close()
         self._resources.close()
 
-    def _open_decoder(self, model: M, context_tokens: int) -> int:
-        """Make the decoder with its cache and scheduler; returns the number of slots."""
+    def _open_decoder(self, model: M, context_tokens: int, has_ends: bool) -> int:
+        """Make the decoder with its cache and scheduler; returns the number of slots.
+
+        With ``has_ends``, checkpoints have a half of the main memory for ended chats.
+        """
         options = self._options
         cells = options.cells_for(context_tokens)
-        ended = MAX_ENDED_SEQUENCES if model.can_share_prefixes else 0
-        sequences = min(options.slots + ended, model.max_sequences)
-        size = DecoderSize(cells, sequences, context_tokens, options.batch_tokens, options.threads)
+        kept = MAX_ENDED_STATES if has_ends else MAX_ENDED_SEQUENCES
+        sequences = min(options.slots + (kept if model.can_share_prefixes else 0), model.max_sequences)
+        size = DecoderSize(cells, sequences, context_tokens, options.batch_tokens, options.threads, has_ends)
         self._decoder = model.open_decoder(size)
         self._resources.callback(self._decoder.close)
         kept_cells = options.gpu_kept_tokens if model.on_gpu else options.kept_tokens
         separate_from_cells = None if model.on_gpu else options.separate_from_tokens
         self._copy_costs = CopyCosts() if model.on_gpu else None
-        host, memory = HostCache(options.cache_bytes), self._decoder.memory
-        self._cache = KVCache(memory, cells, sequences, model.can_share_prefixes, kept_cells, host, self._copy_costs)
+        for_checkpoints = options.cache_bytes // 2 if has_ends else 0
+        self._cache = KVCache(
+            self._decoder.memory,
+            cells,
+            sequences,
+            model.can_share_prefixes,
+            kept_cells,
+            HostCache(options.cache_bytes - for_checkpoints),
+            self._copy_costs,
+            Checkpoints(for_checkpoints),
+        )
         slots = min(options.slots, sequences)
         self._scheduler = Scheduler(
             self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shared.wire.jobs import AdapterSet
 from workers.chat.template_source import TemplateSource
-from workers.text.cache.kv_cache import KVMemory
+from workers.text.cache.kv_memory import KVMemory
 from workers.text.vocabulary import Vocabulary
 
 
@@ -34,7 +34,7 @@ class DecoderSize:
 
     ``cells`` is the number of tokens that its KV cache holds, of up to ``sequences`` sequences with up to
     ``context_tokens`` each. ``batch_tokens`` is the maximum size of a batch, ``threads`` the number of CPU threads that
-    compute it.
+    compute it. With ``has_ends``, its memory may be an :class:`~workers.text.cache.kv_memory.EndMemory`.
     """
 
     cells: int
@@ -42,6 +42,7 @@ class DecoderSize:
     context_tokens: int
     batch_tokens: int
     threads: int
+    has_ends: bool = False
 
 
 class BatchDecoder(Protocol):
@@ -92,6 +93,9 @@ class TextModel(Protocol):
     @property
     def can_share_prefixes(self) -> bool:
         """Whether sequences can begin with a copy of another's cache."""
+
+    def needs_checkpoints(self, cells: int, slots: int) -> bool:
+        """Whether the memory of a decoder of that size will have a part of each sequence's state for its end only."""
 
     @property
     def max_sequences(self) -> int:

@@ -16,6 +16,7 @@ from workers.text.constraints.constraint import TokenConstraint
 from workers.text.grammars import GrammarStore
 from workers.text.output.assembler import TextAssembler
 from workers.text.output.prompt_echo import PromptEcho, echo_of_text, echo_of_tokens
+from workers.text.prompts.last_turn import last_turn
 from workers.text.prompts.prompt_tokens import PromptTokens
 from workers.text.sampling.dry import RepetitionPenalty, has_dry
 from workers.text.sampling.sampler import Sampler
@@ -29,7 +30,10 @@ MAX_TOKEN_CHARACTERS = 16
 
 
 class JobPreparer:
-    """Makes sequences for one model. It keeps no state of jobs, so several threads may use it."""
+    """Makes sequences for one model. It keeps no state of jobs, so several threads may use it.
+
+    With ``finds_turns``, they know where the last turn of a chat begins.
+    """
 
     def __init__(
         self,
@@ -39,12 +43,14 @@ class JobPreparer:
         sandbox: Sandbox,
         compiler: GrammarCompiler,
         context_tokens: int,
+        finds_turns: bool = False,
     ) -> None:
         self._vocabulary = vocabulary
         self._chats = chats
         self._prompts = prompts
         self._grammars = GrammarStore(sandbox, compiler)
         self._context_tokens = context_tokens
+        self._finds_turns = finds_turns
 
     def prepare(self, engine_job: EngineJob, attempt: PreparationAttempt) -> Sequence:
         """Make a sequence that is ready to be scheduled.
@@ -82,6 +88,7 @@ class JobPreparer:
             warnings=[] if constraint is None else constraint.grammar.warnings,
             echo=echo,
             prediction=self._prediction(job),
+            last_turn=last_turn(job.messages, prompt, self._vocabulary) if self._finds_turns else 0,
             echoed=len(prompt) if engine_job.generated else min(engine_job.delivered, len(prompt)),
         )
 

@@ -49,6 +49,8 @@ class Sequence:
     reason of a sequence that needs no step of this worker: earlier workers generated all, or ``max_tokens`` is 0.
     Instants are monotonic.
 
+    ``last_turn`` is where the last message of a user begins in the prompt, as far as that is known; 0 if it is not.
+
     ``user`` is the opaque id of who asked for it, and ``weight`` the user's share of the worker. Only sequences with
     the same ``cache_owner`` share cached prefixes; none do that have other ``adapters``, with which all their tokens
     are computed. ``reached`` is how far the sequence was when it was last preempted; until it is at ``guarded_until``,
@@ -89,6 +91,7 @@ class Sequence:
     prediction: list[int] = field(default_factory=list)
     predicted_tokens: int = 0
     mispredicted_tokens: int = 0
+    last_turn: int = 0
 
     @property
     def party(self) -> Party:

@@ -9,7 +9,10 @@ import pytest
 
 from shared.gguf.header import GGUFHeader, Scalar
 from shared.gguf.tensors import TensorInfo
+from shared.kinds import JobKind
+from shared.memory.placement import place_text
 from shared.memory.shape import TextShape, shape_of
+from shared.settings import ModelSettings
 
 F16 = 1
 Dims = tuple[int, ...]
@@ -76,3 +79,35 @@ def test_a_recurrent_layer_takes_the_same_for_a_sequence_of_any_length() -> None
 def test_an_encoder_keeps_nothing() -> None:
     model = shape("bert", 6, {"attn_k": (384, 384), "attn_v": (384, 384)})
     assert model.kv_bytes_per_token("f16", "f16") == 0
+
+
+GEMMA_BLOCK = {"attn_k": (2560, 1024), "attn_v": (2560, 1024)}
+
+
+@pytest.mark.parametrize(
+    ("architecture", "keys", "windows"),
+    [
+        ("gemma3", {"attention__sliding_window": 1024}, 10),  # all but each sixth
+        ("gemma3", {"attention__sliding_window": 1024, "attention__sliding_window_pattern": 3}, 8),
+        ("gemma2", {"attention__sliding_window": 4096}, 6),
+        ("gemma3", {}, 0),
+        ("unknown", {"attention__sliding_window": 1024}, 0),
+    ],
+    ids=["gemma3", "pattern", "gemma2", "without", "unknown"],
+)
+def test_layers_with_a_sliding_window_are_known(architecture: str, keys: dict[str, int], windows: int) -> None:
+    model = shape(architecture, 12, GEMMA_BLOCK, **keys)
+    assert sum(layer.has_window for layer in model.layers) == windows
+    assert model.window == (keys.get("attention__sliding_window", 0) if windows else 0)
+
+
+@pytest.mark.parametrize(
+    ("swa_full", "context_tokens", "cells_in_windows"),
+    [("auto", 131_072, 25_088), ("auto", 32_768, 32_768), ("on", 131_072, 131_072), ("off", 32_768, 25_088)],
+)
+def test_windows_are_planned_as_they_are_made(swa_full: str, context_tokens: int, cells_in_windows: int) -> None:
+    model = shape("gemma3", 12, GEMMA_BLOCK, attention__sliding_window=1024)
+    settings = ModelSettings(
+        name="m", kinds=(JobKind.TEXT,), engine="llama", path="m", swa_full=swa_full, context_tokens=context_tokens
+    )
+    assert place_text(model, settings).kv_bytes == (10 * cells_in_windows + 2 * context_tokens) * 2 * 1024 * 2

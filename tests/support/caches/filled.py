@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
+from tests.support.caches.fake_end_memory import FakeEndMemory
 from tests.support.workers.fake_kv_memory import FakeKVMemory
+from workers.text.cache.checkpoints import Checkpoints
 from workers.text.cache.copy_costs import CopyCosts
 from workers.text.cache.host_cache import HostCache
 from workers.text.cache.kv_cache import KVCache
@@ -38,9 +40,10 @@ class Filled:
         host: HostCache | None = None,
         costs: CopyCosts | None = None,
         shares_cells: bool = True,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
-        self.memory = FakeKVMemory(shares_cells)
-        self.cache = KVCache(self.memory, cells, sequences, can_share_prefixes, kept_cells, host, costs)
+        self.memory = FakeKVMemory(shares_cells) if checkpoints is None else FakeEndMemory()
+        self.cache = KVCache(self.memory, cells, sequences, can_share_prefixes, kept_cells, host, costs, checkpoints)
 
     def open(self, *tokens: int) -> tuple[int, int]:
         """Open a sequence and decode what it does not share; returns its id and how much it shared."""

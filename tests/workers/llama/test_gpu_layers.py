@@ -52,7 +52,7 @@ def test_with_a_gpu_the_layers_are_on_it_and_ended_chats_stay_in_the_cache(
         assert info.device is None  # that of the worker
         assert engine._cache._kept_cells == engine._cache.total_cells
         assert engine._scheduler._separate_from_cells > engine._cache.total_cells
-        assert engine._cache._costs is engine._copy_costs is not None
+        assert engine._copy_costs is not None
 
 
 @pytest.mark.parametrize(("offload", "layers"), [(False, -1), (False, 7), (True, 0)])
@@ -65,4 +65,4 @@ def test_without_a_gpu_or_gpu_layers_the_cpu_options_apply(
         assert info.device == "cpu"
         assert engine._cache._kept_cells == engine._options.kept_tokens
         assert engine._scheduler._separate_from_cells == engine._options.separate_from_tokens
-        assert engine._cache._costs is engine._copy_costs is None
+        assert engine._copy_costs is None

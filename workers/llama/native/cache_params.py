@@ -38,7 +38,7 @@ def context_params(options: LlamaCppOptions) -> Any:
     params.rope_freq_base, params.rope_freq_scale = options.rope_freq_base, options.rope_freq_scale
     params.yarn_orig_ctx = options.yarn_orig_ctx
     params.kv_unified = True
-    params.swa_full = True
+    params.swa_full = True  # else prefixes are shared at checkpoints only
     params.no_perf = True
     return params
 

@@ -43,7 +43,7 @@ class LlamaContext:
 
     ``batch_tokens`` is the maximum size of a batch, of which ``ubatch_tokens`` are computed at once. ``threads`` is the
     number of CPU threads that do it, and ``messages`` what llama.cpp logged about the context. ``adapters`` are the
-    model's.
+    model's. If it is ``windowed``, layers with a sliding window keep only its tokens, and sequences cannot be cut.
 
     Raises:
         EngineLoadError: not enough memory, or options that the model cannot have.
@@ -59,10 +59,12 @@ class LlamaContext:
         threads: int,
         options: LlamaCppOptions = DEFAULTS,
         adapters: LlamaAdapters | None = None,
+        windowed: bool = False,
     ) -> None:
         self._vocabulary_size = vocabulary.size
         self._adapters = adapters
         params = context_params(options)
+        params.swa_full = not windowed
         params.n_ctx = cells
         params.n_batch = max(batch_tokens, sequences)  # llama.cpp aborts where not each sequence can have an output
         params.n_ubatch = self.ubatch_tokens = min(batch_tokens, options.ubatch_size or batch_tokens)
@@ -70,7 +72,7 @@ class LlamaContext:
         params.n_threads = params.n_threads_batch = threads
         no_memory = f"not enough memory for a KV cache of {cells} tokens; lower --nctx or --slots"
         self.native, self.messages = new_context(model, params, no_memory)
-        self.memory = LlamaMemory(self.native, can_cut=not is_recurrent(model))
+        self.memory = LlamaMemory(self.native, can_cut=not (windowed or is_recurrent(model)))
         self._batch = Batch(batch_tokens)
         self.decode([BatchSlice(0, 0, [max(vocabulary.bos, 0)], 1)])  # the first decode allocates memory
         self.memory.remove(0)

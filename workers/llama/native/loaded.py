@@ -21,12 +21,16 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ContextSizes:
-    """The sizes of a context, in tokens: of one sequence, of the KV cache, of a step, and of its parts."""
+    """The sizes of a context, in tokens: of one sequence, of the KV cache, of a step, and of its parts.
+
+    ``swa`` says what layers with a sliding window keep; it is empty if there are none.
+    """
 
     context: int
     cells: int
     batch: int
     ubatch: int
+    swa: str = ""
 
 
 def tell_loaded(
@@ -48,6 +52,7 @@ def tell_loaded(
         "kv_cells": sizes.cells if cache_bytes else 0,
         "kv_bytes": cache_bytes,
         "kv_types": f"{options.cache_type_k}/{options.cache_type_v}" if cache_bytes else "",
+        "swa": sizes.swa,
         "flash_attn": next(reversed(_found(_FLASH, context)), ""),
         "gpu_layers": next(reversed(_found(_OFFLOADED, load)), ""),
         "experts_on_cpu": _experts(load),

@@ -9,9 +9,11 @@ import llama_cpp
 import numpy as np
 from numpy.typing import NDArray
 
+_PARTIAL = llama_cpp.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
+
 
 class LlamaMemory:
-    """The memory of one context. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_cache`."""
+    """The memory of one context. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_memory`."""
 
     shares_cells = True
 
@@ -29,6 +31,20 @@ class LlamaMemory:
     def cut(self, sequence: int, begin: int, end: int) -> None:
         if begin < end:
             llama_cpp.llama_memory_seq_rm(self._memory, sequence, begin, end)
+
+    def end_bytes(self, sequence: int) -> int:
+        if self.can_cut:
+            return 0
+        return int(llama_cpp.llama_state_seq_get_size_ext(self._context, sequence, _PARTIAL))
+
+    def save_end(self, sequence: int) -> NDArray[np.uint8]:
+        state = np.empty(self.end_bytes(sequence), np.uint8)
+        llama_cpp.llama_state_seq_get_data_ext(self._context, _pointer_to(state), state.nbytes, sequence, _PARTIAL)
+        return state
+
+    def load_end(self, sequence: int, state: NDArray[np.uint8]) -> bool:
+        size = (_pointer_to(state), state.nbytes)
+        return bool(llama_cpp.llama_state_seq_set_data_ext(self._context, *size, sequence, _PARTIAL))
 
     def state_bytes(self, sequence: int) -> int:
         return int(llama_cpp.llama_state_seq_get_size(self._context, sequence))

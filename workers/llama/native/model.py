@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import llama_cpp
 
+from shared.memory.cells import MAX_ENDED_STATES, has_windows, window_cells
 from shared.models.adapters import AdapterFile
 from shared.settings.placement import LlamaCppOptions
 from workers.chat.template_source import TemplateSource
@@ -74,8 +75,16 @@ class LlamaModel:
 
     @property
     def can_share_prefixes(self) -> bool:
-        """Whether sequences can share cells; recurrent and hybrid models cannot."""
-        return not is_recurrent(self.native)
+        """All can."""
+        return True
+
+    def needs_checkpoints(self, cells: int, slots: int) -> bool:
+        """Whether layers are recurrent, or have only the cells of their sliding window."""
+        return is_recurrent(self.native) or self._has_windows(cells, slots + MAX_ENDED_STATES)
+
+    def _has_windows(self, cells: int, sequences: int) -> bool:
+        window = int(llama_cpp.llama_model_n_swa(self.native))
+        return has_windows(self.options.swa_full, window, cells, sequences)
 
     def template(self) -> TemplateSource | None:
         """The chat template in the file's metadata, if it has one."""
@@ -88,10 +97,22 @@ class LlamaModel:
             EngineLoadError: not enough memory, or options that this model cannot have.
         """
         sizes = (size.cells, size.sequences, size.batch_tokens, size.threads)
-        context = LlamaContext(self.native, self.vocabulary, *sizes, self.options, self.adapters)
-        told = ContextSizes(size.context_tokens, size.cells, size.batch_tokens, context.ubatch_tokens)
+        windowed = size.has_ends and self._has_windows(size.cells, size.sequences)
+        context = LlamaContext(self.native, self.vocabulary, *sizes, self.options, self.adapters, windowed)
+        told = ContextSizes(
+            size.context_tokens, size.cells, size.batch_tokens, context.ubatch_tokens, self._swa(size, windowed)
+        )
         self.tell(context.messages, told)
         return context
+
+    def _swa(self, size: DecoderSize, windowed: bool) -> str:
+        """What layers with a sliding window keep, and why."""
+        window = int(llama_cpp.llama_model_n_swa(self.native))
+        if not window:
+            return ""
+        few = window_cells(window, size.sequences)
+        why = "as asked" if self.options.swa_full != "auto" else f"windows of {window} tokens take {few} cells"
+        return f"{'windows' if windowed else 'full'}: {why}"
 
     def tell(self, context: Sequence[str], sizes: ContextSizes) -> None:
         """Log how the model and a context of it were loaded; ``context`` is what llama.cpp logged about the latter."""

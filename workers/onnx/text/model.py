@@ -66,6 +66,10 @@ class OnnxTextModel:
         self.device = None if self.on_gpu else "cpu"
         self._open_decoder: Callable[[DecoderSize], BatchDecoder] | None = open_decoder
 
+    def needs_checkpoints(self, _cells: int, _slots: int) -> bool:
+        """No: its memories can be cut."""
+        return False
+
     def template(self) -> TemplateSource | None:
         """The chat template in the folder, if it has one."""
         return read_template(self._folder)

@@ -16,12 +16,25 @@ from typing import Generic, TypeVar
 GOING_ON = 4
 """How many times as much a chat counts that has gone on before as one that had a single answer so far."""
 
+PROMPT_TAIL_TOKENS = 16
+"""So many of a prompt's last tokens may be others in the next turn: they begin an answer, with or without a thought."""
+
 K = TypeVar("K", bound=Hashable)
 
 
 def cost_of(tokens: int, goes_on: bool) -> float:
     """What it costs to compute so many tokens again, with regard to how likely that is."""
     return float(tokens * GOING_ON if goes_on else tokens)
+
+
+def goes_on(length: int, prompt_length: int) -> bool:
+    """Whether a prompt goes on from an earlier one, as the next turn of a chat does.
+
+    Args:
+        length: of what both begin with.
+        prompt_length: of the earlier one.
+    """
+    return length >= max(prompt_length - PROMPT_TAIL_TOKENS, (prompt_length + 1) // 2, 1)
 
 
 class Credits(Generic[K]):

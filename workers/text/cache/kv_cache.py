@@ -5,59 +5,30 @@ begins with cached tokens shares their cells, which needs no new cell and no pre
 their cells or id are needed, or until they hold more than ``kept_cells`` when a new sequence starts. The one with the
 least :class:`Credits` is evicted first, into main memory if there is a :class:`HostCache`, and restored for a prompt
 that begins like it. Of a long one, only as much of its end as is needed.
+
+Where the memory cannot be cut, sequences share only what ends at one of the :class:`Checkpoints`, or at the end of one
+of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence as Tokens
 from collections.abc import Set
-from contextlib import nullcontext, suppress
-from typing import Protocol
+from contextlib import suppress
 
+from workers.text.cache import host_copies
+from workers.text.cache.checkpoints import Checkpoints
 from workers.text.cache.copy_costs import CopyCosts
-from workers.text.cache.credits import Credits, cost_of
-from workers.text.cache.host_cache import HostCache, SavedPrefix, State
+from workers.text.cache.credits import Credits, cost_of, goes_on
+from workers.text.cache.ends import Ends
+from workers.text.cache.host_cache import HostCache, SavedPrefix
+from workers.text.cache.host_copies import HostCopies
+from workers.text.cache.kv_memory import EndMemory, KVMemory
 from workers.text.cache.radix_tree import RadixTree
-
-MIN_SAVED_TOKENS = 32
-"""A sequence is saved to main memory, or restored from it, only if that avoids the prefill of this many tokens."""
-
+from workers.text.cache.starts import PrefixStart, Starts
 
 MIN_CUT_TOKENS = 256
 """At least so many tokens are cut from the end of a sequence at a time, and never more than half of its own."""
-
-PROMPT_TAIL_TOKENS = 16
-"""So many of a prompt's last tokens may be others in the next turn: they begin an answer, with or without a thought."""
-
-
-class KVMemory(Protocol):
-    """What the cache needs of the memory in which a decoder keeps keys and values.
-
-    With ``shares_cells``, sequences that begin alike hold those cells together; without, each has its own. Without
-    ``can_cut``, a sequence cannot lose its last tokens, or begin with a part of another: a part of its state is of its
-    end only, as in recurrent models.
-    """
-
-    shares_cells: bool
-    can_cut: bool
-
-    def copy_prefix(self, source: int, target: int, length: int) -> None:
-        """Let ``target`` begin with the first ``length`` cells of sequence ``source``, shared or copied."""
-
-    def remove(self, sequence: int) -> None:
-        """Remove a sequence from all its cells. Cells without a sequence are free."""
-
-    def cut(self, sequence: int, begin: int, end: int) -> None:
-        """Remove a sequence from its cells at positions ``begin`` to ``end - 1``."""
-
-    def state_bytes(self, sequence: int) -> int:
-        """The size of what :meth:`save` returns."""
-
-    def save(self, sequence: int) -> State:
-        """A copy of a sequence's cells."""
-
-    def load(self, sequence: int, state: State) -> bool:
-        """Restore a copy into free cells, as sequence ``sequence``; False if there are none."""
 
 
 class CacheFull(Exception):
@@ -71,7 +42,7 @@ class KVCache:
     (recurrent models) nothing is matched or kept. When a sequence starts, ended ones are evicted until only
     ``kept_cells`` cells are theirs alone, but for those that have no room in main memory; None for no bound. Sequences
     share prefixes only with those of one ``owner``. With ``costs``, only the copies to and from main memory that pay
-    are made.
+    are made. ``checkpoints`` are needed where the memory cannot be cut.
     """
 
     def __init__(
@@ -83,15 +54,18 @@ class KVCache:
         kept_cells: int | None = None,
         host: HostCache | None = None,
         costs: CopyCosts | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self._memory = memory
         self._cells = cells
         self._kept_cells = cells if kept_cells is None else kept_cells
-        self._host = host if can_share_prefixes else None
-        self._costs = costs
         self._can_share_prefixes = can_share_prefixes
         self._free_ids = list(range(sequences - 1, -1, -1))
         self._tree = RadixTree()
+        self.checkpoints = Checkpoints() if checkpoints is None else checkpoints
+        self._ends = Ends(memory, self.checkpoints) if isinstance(memory, EndMemory) and not memory.can_cut else None
+        self._copies = HostCopies(memory, host, costs, self._ends) if host is not None and can_share_prefixes else None
+        self._starts = Starts(self._tree, None if self._ends is None else self.checkpoints)
         self._kept: Credits[int] = Credits(self._cost)
         self._prompts: dict[int, int] = {}
         self._going_on: set[int] = set()
@@ -107,16 +81,16 @@ class KVCache:
         """All cells."""
         return self._cells
 
-    def match(self, tokens: Tokens[int], owner: str = "") -> int:
+    def match(self, tokens: list[int], owner: str = "") -> int:
         """The length of the longest cached prefix of ``tokens``. It becomes the most recently used."""
         if not self._can_share_prefixes:
             return 0
-        length, node = self._tree.match(tokens, owner)
-        if length:
-            for sequence in node.sequences:
-                if sequence in self._kept and 2 * length >= self._tree.length_of(sequence):
+        start = self._starts.longest(tokens, owner)
+        if start.length:
+            for sequence in start.node.sequences:
+                if sequence in self._kept and 2 * start.length >= self._tree.length_of(sequence):
                     self._kept.use(sequence)
-        return length
+        return start.length
 
     def open(self, tokens: list[int], owner: str = "") -> tuple[int, int]:
         """Begin a sequence that will hold ``tokens``.
@@ -133,31 +107,35 @@ class KVCache:
         saved_length, saved = self._saved_beyond(tokens, self.match(tokens, owner), owner)
         sequence = self._take_id()  # may evict a part of the match
         most = len(tokens) if self._memory.shares_cells else max(self._free(), 0)
-        length, node = self._tree.match(tokens[:most] if self._can_share_prefixes else [], owner)
-        going_on = any(_goes_on(length, self._prompts[s]) for s in node.sequences if s in self._kept)
-        if saved is not None and self._restore(sequence, saved, length, saved_length):
-            going_on = going_on or _goes_on(saved_length, saved.prompt_length)
-        else:
-            saved_length = length
-        if length:
-            self._memory.copy_prefix(next(iter(node.sequences)), sequence, length)
-        self._tree.add(sequence, node, length)
-        self._tree.extend(sequence, tokens[length:saved_length])
+        start = self._starts.longest(tokens[:most] if self._can_share_prefixes else [], owner)
+        going_on = any(goes_on(start.length, self._prompts[s]) for s in start.node.sequences if s in self._kept)
+        begin = start.length if self._ends is None else 0  # else what is restored has cells of its own
+        restored = False
+        if self._copies is not None and saved is not None:
+            restored = self._copies.restore(sequence, saved, begin, saved_length)
+            going_on = going_on or (restored and goes_on(saved_length, saved.prompt_length))
+        if (restored and not begin) or (start.length and not self._share(start, sequence)):
+            start = self._starts.longest([], owner)
+        held = saved_length if restored else start.length
+        self._tree.add(sequence, start.node, start.length)
+        self._tree.extend(sequence, tokens[start.length : held])
         self._prompts[sequence] = len(tokens)
         if going_on:
             self._going_on.add(sequence)
         self._trim()
-        return sequence, saved_length
+        return sequence, held
 
     def would_fit(self, tokens: list[int], others: int, ended: Set[int] = frozenset(), owner: str = "") -> bool:
         """Whether there are cells for a new sequence with ``tokens``, and for ``others`` tokens of running sequences.
 
         It is as if the running sequences ``ended`` had ended. Does not evict.
         """
-        without = {*self._kept, *ended}
+        without, length = {*self._kept, *ended}, len(tokens)
         shares = self._can_share_prefixes and self._memory.shares_cells
+        if shares and self._ends is not None:
+            tokens = tokens[: self._starts.longest(tokens, owner, ends_too=False).length]
         shared = self._tree.held_beside(tokens, without, owner) if shares else 0
-        return self._cells - self._held(without) >= len(tokens) - shared + others
+        return self._cells - self._held(without) >= length - shared + others
 
     def reserve(self, cells: int) -> None:
         """Make room for ``cells`` more tokens, evicting ended sequences if needed.
@@ -169,15 +147,22 @@ class KVCache:
             if not self._kept:
                 raise CacheFull(f"expected {cells} free cells, got {self._free()}")
             sequence = self._kept.least(self._holding() or self._kept)
-            cut = max(missing, MIN_CUT_TOKENS)
-            if 2 * cut <= self._tree.own_size(sequence):
-                self._cut(sequence, cut)
-            else:
+            if not self._cut(sequence, max(missing, MIN_CUT_TOKENS)):
                 self._evict(sequence)
 
     def extend(self, sequence: int, tokens: Tokens[int]) -> None:
         """Record that ``tokens`` were decoded at the end of a sequence, in reserved cells."""
         self._tree.extend(sequence, tokens)
+
+    @property
+    def needs_checkpoints(self) -> bool:
+        """Whether sequences share only what ends at a checkpoint, or at the end of one of them."""
+        return self._can_share_prefixes and self._ends is not None
+
+    def checkpoint(self, sequence: int) -> None:
+        """Copy the state at a sequence's end, unless that was done, so that others can begin there."""
+        if self._can_share_prefixes and self._ends is not None:
+            self._ends.keep(sequence, self._tree.tokens_of(sequence), self._tree.owner_of(sequence))
 
     def keep(self, sequence: int) -> None:
         """Keep an ended sequence's tokens for others, unless another sequence holds all of them.
@@ -233,13 +218,13 @@ class KVCache:
 
     def _trim(self) -> None:
         """Evict until few cells are kept. What main memory takes is not lost, so the order is that of the last use."""
-        host = self._host if self._host is not None and self._host.is_used else None
+        copies = self._copies if self._copies is not None and self._copies.is_used else None
         while self._held() - self._held({*self._kept}) > self._kept_cells:
             kept = self._holding()
-            if host is None:
+            if copies is None:
                 self._evict(self._kept.least(kept))
                 continue
-            movable = [sequence for sequence in kept if host.has_room_for(self._memory.state_bytes(sequence))]
+            movable = [sequence for sequence in kept if copies.has_room_for(sequence)]
             if not movable:
                 return
             self._evict(movable[0])
@@ -257,64 +242,52 @@ class KVCache:
         self._save(sequence)
         self.release(sequence)
 
-    def _cut(self, sequence: int, tokens: int) -> None:
-        """Evict the end of an ended sequence."""
+    def _cut(self, sequence: int, tokens: int) -> bool:
+        """Evict so many tokens or more of the end of an ended sequence, if it has twice as many of its own."""
+        own, length = self._tree.own_size(sequence), self._tree.length_of(sequence)
+        if 2 * tokens > own:
+            return False
+        if self._ends is not None:
+            all_tokens, owner = self._tree.tokens_of(sequence), self._tree.owner_of(sequence)
+            reachable = self._ends.reachable(all_tokens, owner, length - tokens)
+            if reachable <= length - own:
+                return False
+            tokens = length - reachable
         self._save(sequence)
-        length = self._tree.length_of(sequence)
+        if self._ends is not None and not self._ends.go_back(sequence, all_tokens, owner, reachable):
+            self.release(sequence)
+            return True
         self._memory.cut(sequence, self._tree.cut(sequence, tokens), length)
         self._prompts[sequence] = min(self._prompts[sequence], length - tokens)
         self._kept.shrunk(sequence)
+        return True
+
+    def _share(self, start: PrefixStart, sequence: int) -> bool:
+        """Let a new sequence begin with what others hold; False if there is no room for the state of its end."""
+        source = next(iter(start.node.sequences)) if start.ending is None else start.ending
+        self._memory.copy_prefix(source, sequence, start.length)
+        if self._ends is None or self._ends.begin(sequence, start):
+            return True
+        self._memory.remove(sequence)
+        return False
 
     def _save(self, sequence: int) -> None:
         """Copy a sequence to main memory if it is long enough and not there yet."""
-        if self._tree.own_size(sequence) >= MIN_SAVED_TOKENS:
+        if self._tree.own_size(sequence) >= host_copies.MIN_SAVED_TOKENS:
             self._copy(sequence)
 
     def _copy(self, sequence: int) -> bool:
         """Copy a sequence to main memory; False if it is there, or has no room, or if that costs too much."""
-        if self._host is None:
+        if self._copies is None:
             return False
         tokens, owner = self._tree.tokens_of(sequence), self._tree.owner_of(sequence)
-        if self._host.holds(tokens, owner) or not self._host.has_room_for(self._memory.state_bytes(sequence)):
-            return False
-        if self._costs is not None and not self._costs.saving.pays():
-            return False
-        with nullcontext() if self._costs is None else self._costs.saving.measured(len(tokens)):
-            state = self._memory.save(sequence)
-        self._host.put(tokens, state, owner, self._prompts[sequence], sequence in self._going_on)
-        return True
+        return self._copies.save(sequence, tokens, owner, self._prompts[sequence], sequence in self._going_on)
 
     def _saved_beyond(self, tokens: list[int], shared: int, owner: str) -> tuple[int, SavedPrefix | None]:
         """The longest saved prefix of ``tokens``, if it is worth restoring and there are cells for it."""
-        length, saved = (0, None) if self._host is None else self._host.longest(tokens, owner)
-        if saved is None or length - shared < MIN_SAVED_TOKENS:
-            return 0, None
-        if self._costs is not None and not self._costs.loading.pays():
-            return 0, None
+        length, saved = (0, None) if self._copies is None else self._copies.beyond(tokens, shared, owner)
         try:
-            self.reserve(len(saved.tokens))
+            self.reserve(0 if saved is None else len(saved.tokens))
         except CacheFull:
             return 0, None
         return length, saved
-
-    def _restore(self, sequence: int, saved: SavedPrefix, begin: int, end: int) -> bool:
-        """Restore positions ``begin`` to ``end - 1``; False if the memory has no cells for them."""
-        assert self._host is not None
-        self._host.touch(saved)
-        with nullcontext() if self._costs is None else self._costs.loading.measured(len(saved.tokens)):
-            loaded = self._memory.load(sequence, saved.state)
-        if not loaded:
-            return False
-        self._memory.cut(sequence, end, len(saved.tokens))
-        self._memory.cut(sequence, 0, begin)
-        return True
-
-
-def _goes_on(length: int, prompt_length: int) -> bool:
-    """Whether a prompt goes on from an earlier one, as the next turn of a chat does.
-
-    Args:
-        length: of what both begin with.
-        prompt_length: of the earlier one.
-    """
-    return length >= max(prompt_length - PROMPT_TAIL_TOKENS, (prompt_length + 1) // 2, 1)

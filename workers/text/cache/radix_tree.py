@@ -59,6 +59,22 @@ class RadixTree:
                     paths.append((depth + common, child))
         return best_length, best
 
+    def longest_within(self, tokens: Tokens[int], owner: str = "") -> tuple[int, Node, int] | None:
+        """The longest sequence of an owner that ``tokens`` begin with: its length, its last node and its id."""
+        best: tuple[int, Node, int] | None = None
+        paths = [(0, self._roots[owner])] if owner in self._roots else []
+        while paths:
+            depth, node = paths.pop()
+            for child in node.children.get(tokens[depth], ()) if depth < len(tokens) else ():
+                end = depth + len(child.tokens)
+                if end > len(tokens) or common_prefix(child.tokens, tokens, depth) < len(child.tokens):
+                    continue
+                paths.append((end, child))
+                ending = [sequence for sequence in child.sequences if self._tails[sequence] is child]
+                if ending and (best is None or end > best[0]):
+                    best = end, child, ending[0]
+        return best
+
     def add(self, sequence: int, node: Node, length: int) -> None:
         """Add a sequence that holds the first ``length`` tokens of the path to ``node``, in which they end.
 

@@ -14,6 +14,7 @@ from workers.engine import Party
 from workers.text.cache.kv_cache import CacheFull, KVCache
 from workers.text.cache.prefix import common_prefix
 from workers.text.scheduling.adapter_turns import AdapterTurns
+from workers.text.scheduling.checkpoint_places import last_place, next_place
 from workers.text.scheduling.fairness import FairTurns, choose_victim, choose_youngest, prompts_alone, with_half_for
 from workers.text.scheduling.prefill_budget import PrefillBudget
 from workers.text.scheduling.scheduled import ScheduledTokens, cells_of
@@ -123,8 +124,11 @@ class Scheduler:
             self._cache.extend(sequence.cache_id, sequence.tokens[sequence.computed : end])
             sequence.computed = end
             self._turns.charge(sequence, part.length)
-            if sequence.state is SequenceState.PREFILL and sequence.pending == 0:
-                sequence.move(SequenceState.DECODE)
+            if sequence.state is SequenceState.PREFILL:
+                if self._cache.needs_checkpoints and last_place(sequence, end) == end:
+                    self._cache.checkpoint(sequence.cache_id)
+                if sequence.pending == 0:
+                    sequence.move(SequenceState.DECODE)
 
     def accept(self, sequence: Sequence, tokens: int) -> None:
         """Record that the next tokens of a generating sequence are computed already, as they were drafted.
@@ -192,6 +196,8 @@ class Scheduler:
             if sequence.state is not SequenceState.PREFILL:  # preempted for an older one
                 continue
             length = min(sequence.pending, budget)
+            if self._cache.needs_checkpoints and (place := next_place(sequence)) is not None:
+                length = min(length, place - sequence.computed)
             if sequence.wants_prompt_logprobs:
                 length = min(length, sequence.first_echoing - sequence.computed + MAX_ECHOED_TOKENS)
             if length == sequence.pending > 1 and len(sequences) == 1:
@@ -290,6 +296,8 @@ class Scheduler:
             if other.state is not SequenceState.PREFILL or other.cache_owner != sequence.cache_owner:
                 continue
             common = min(common_prefix(other.tokens, sequence.tokens), sequence.shareable)
+            if self._cache.needs_checkpoints:
+                common = last_place(other, common)
             if common > other.computed:
                 if cached < 0:
                     cached = self._cache.match(sequence.tokens[: sequence.shareable], sequence.cache_owner)

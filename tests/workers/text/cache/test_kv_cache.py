@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from tests.support.caches.filled import CELLS, TOKENS, Filled, naive_common_prefix
 from workers.text.cache.copy_costs import CopyCosts
 from workers.text.cache.host_cache import HostCache
-from workers.text.cache.kv_cache import MIN_SAVED_TOKENS, CacheFull
+from workers.text.cache.host_copies import MIN_SAVED_TOKENS
+from workers.text.cache.kv_cache import CacheFull
 from workers.text.cache.prefix import common_prefix
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.support.caches.filled import CELLS, SEQUENCES, TOKENS, Filled, naive_common_prefix
-from workers.text.cache import kv_cache
+from workers.text.cache import host_copies, kv_cache
 from workers.text.cache.host_cache import HostCache
 from workers.text.cache.kv_cache import CacheFull
 
@@ -103,7 +103,7 @@ class HostedCacheMachine(CacheMachine):
 
     def filled_cache(self) -> Filled:
         self.patch = pytest.MonkeyPatch()
-        self.patch.setattr(kv_cache, "MIN_SAVED_TOKENS", 2)
+        self.patch.setattr(host_copies, "MIN_SAVED_TOKENS", 2)
         self.patch.setattr(kv_cache, "MIN_CUT_TOKENS", 1)
         return Filled(kept_cells=6, host=HostCache(8 * 20))
 

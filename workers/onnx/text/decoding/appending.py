@@ -56,7 +56,7 @@ class CacheCell:
 
 
 class AppendedMemory:
-    """The keys and values of each sequence. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_cache`."""
+    """The keys and values of each sequence. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_memory`."""
 
     shares_cells = True
     can_cut = True

@@ -17,7 +17,7 @@ MAX_IDLE_SHARE = 4
 
 
 class CacheRows:
-    """The rows of all layers' keys and values. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_cache`.
+    """The rows of all layers' keys and values. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_memory`.
 
     A sequence gets the lowest free row when it needs one. In tensors of a GPU nothing is copied, saved or moved.
     """

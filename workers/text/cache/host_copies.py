@@ -1,0 +1,71 @@
+"""Copies of sequences between the KV cache and main memory."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+from workers.text.cache.copy_costs import CopyCosts
+from workers.text.cache.ends import Ends
+from workers.text.cache.host_cache import HostCache, SavedPrefix
+from workers.text.cache.kv_memory import KVMemory
+
+MIN_SAVED_TOKENS = 32
+"""A sequence is saved to main memory, or restored from it, only if that avoids the prefill of this many tokens."""
+
+
+class HostCopies:
+    """Copies from ``memory`` to ``host`` and back. With ``costs``, only those that pay are made.
+
+    What has ``ends`` is restored only at its end, or where there is a checkpoint.
+    """
+
+    def __init__(self, memory: KVMemory, host: HostCache, costs: CopyCosts | None, ends: Ends | None) -> None:
+        self._memory = memory
+        self._host = host
+        self._costs = costs
+        self._ends = ends
+
+    @property
+    def is_used(self) -> bool:
+        """Whether anything is saved at all."""
+        return self._host.is_used
+
+    def has_room_for(self, sequence: int) -> bool:
+        """Whether a sequence would be kept."""
+        return self._host.has_room_for(self._memory.state_bytes(sequence))
+
+    def save(self, sequence: int, tokens: list[int], owner: str, prompt_length: int, goes_on: bool) -> bool:
+        """Save a sequence that holds ``tokens``; False if it is there, or has no room, or if that costs too much."""
+        if self._host.holds(tokens, owner) or not self.has_room_for(sequence):
+            return False
+        if self._costs is not None and not self._costs.saving.pays():
+            return False
+        with nullcontext() if self._costs is None else self._costs.saving.measured(len(tokens)):
+            state = self._memory.save(sequence)
+        self._host.put(tokens, state, owner, prompt_length, goes_on)
+        return True
+
+    def beyond(self, tokens: list[int], shared: int, owner: str) -> tuple[int, SavedPrefix | None]:
+        """The longest saved prefix of ``tokens``, if it is worth restoring beside the ``shared`` ones."""
+        length, saved = self._host.longest(tokens, owner)
+        if saved is not None and self._ends is not None and length < len(saved.tokens):
+            length = self._ends.reachable(tokens, owner, length)
+        if saved is None or length - shared < MIN_SAVED_TOKENS:
+            return 0, None
+        if self._costs is not None and not self._costs.loading.pays():
+            return 0, None
+        return length, saved
+
+    def restore(self, sequence: int, saved: SavedPrefix, begin: int, end: int) -> bool:
+        """Restore positions ``begin`` to ``end - 1``; False if the memory has no cells for them."""
+        self._host.touch(saved)
+        with nullcontext() if self._costs is None else self._costs.loading.measured(len(saved.tokens)):
+            loaded = self._memory.load(sequence, saved.state)
+        if loaded and self._ends is not None and end < len(saved.tokens):
+            loaded = self._ends.go_back(sequence, saved.tokens, saved.owner, end)
+        if not loaded:
+            self._memory.remove(sequence)
+            return False
+        self._memory.cut(sequence, end, len(saved.tokens))
+        self._memory.cut(sequence, 0, begin)
+        return True
