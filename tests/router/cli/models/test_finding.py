@@ -77,3 +77,15 @@ def test_vectors_of_a_text_model_in_onnx_are_refused_if_it_is_asked_itself(tmp_p
         find_models([asked], [])
     (found,) = find_models([RequestedModel(spec, asked.options, {"embeddings": "--embeddings"})], [])
     assert found.kinds == (JobKind.TEXT,)
+
+
+def test_a_draft_model_is_found_like_a_model(hub: HubServer) -> None:
+    options = SingleModelOptions(draft="gemma3:q8_0")
+    (model,) = find_models([RequestedModel("gemma3", options, {})], [])
+    assert Path(model.draft).name == "gemma-3-4b-it-Q8_0.gguf"
+
+
+def test_a_draft_model_that_is_not_there_is_an_error(hub: HubServer, tmp_path: Path) -> None:
+    options = SingleModelOptions(draft=str(tmp_path / "gone.gguf"))
+    with pytest.raises(ModelError, match=r"^draft: .*gone\.gguf"):
+        find_models([RequestedModel("gemma3", options, {})], [])

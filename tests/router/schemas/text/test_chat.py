@@ -232,3 +232,13 @@ def test_logprobs_of_a_chat() -> None:
     assert chat()[0].top_logprobs is None
     assert chat(logprobs=True)[0].top_logprobs == 0
     assert chat(logprobs=True, top_logprobs=4)[0].top_logprobs == 4
+
+
+@pytest.mark.parametrize(
+    "content", ["as before", [{"type": "text", "text": "as "}, {"type": "text", "text": "before"}]]
+)
+def test_a_predicted_answer_goes_to_the_worker(content: Any) -> None:
+    (job,) = chat(prediction={"type": "content", "content": content})
+    assert job.prediction == "as before"
+    (job,) = chat(prediction=None)
+    assert job.prediction == ""
