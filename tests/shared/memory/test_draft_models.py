@@ -14,7 +14,7 @@ from tests.support.models.gguf_builder import build_gguf
 
 @pytest.fixture
 def alone(tmp_path: Path) -> ModelSettings:
-    metadata = {
+    metadata: dict[str, str | int] = {
         "general.architecture": "llama",
         "llama.context_length": 4096,
         "llama.embedding_length": 512,
@@ -22,7 +22,7 @@ def alone(tmp_path: Path) -> ModelSettings:
     }
     names = ("attn_q", "attn_k", "attn_v", "attn_output")
     path = tmp_path / "model.gguf"
-    path.write_bytes(build_gguf(metadata, tensors=[(f"blk.0.{name}.weight", (512, 512)) for name in names]))
+    path.write_bytes(build_gguf({**metadata}, tensors=[(f"blk.0.{name}.weight", (512, 512)) for name in names]))
     return ModelSettings(name="m", kinds=(JobKind.TEXT,), engine="llama", path=str(path), cache_bytes=0)
 
 
