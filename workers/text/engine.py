@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from functools import partial
 from typing import Generic, TypeVar
@@ -102,14 +102,16 @@ class TextEngine(Generic[M]):
         self._model = model
         context_tokens = options.context_for(model.trained_tokens)
         compiler = GrammarCompiler(model.vocabulary)
-        sandbox.open()
-        chats = load_chats(options.chat_template, model, sandbox, PreparationAttempt(self._limits), options.reasoning)
-        prompts = PromptTokens(model.vocabulary, chats, sandbox)
+        self._generation = Generation(model.vocabulary)
         has_ends = model.needs_checkpoints(options.cells_for(context_tokens), options.slots)
+        attempt = PreparationAttempt(self._limits)
+        with ThreadPoolExecutor(1, "chats") as beside:  # a large vocabulary is read in Python for tenths of a second
+            loading = beside.submit(load_chats, options.chat_template, model, sandbox, attempt, options.reasoning)
+            slots = self._open_decoder(model, context_tokens, has_ends)
+            chats = loading.result()
+        prompts = PromptTokens(model.vocabulary, chats, sandbox)
         self._preparer = JobPreparer(model.vocabulary, chats, prompts, sandbox, compiler, context_tokens, has_ends)
         self._tokenizer = Tokenizer(model.vocabulary, prompts, context_tokens)
-        self._generation = Generation(model.vocabulary)
-        slots = self._open_decoder(model, context_tokens, has_ends)
         report(1.0)
         return EngineInfo(slots, context_tokens, model.device, thinks=chats is not None and chats.thinks)
 

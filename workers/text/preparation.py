@@ -113,6 +113,8 @@ class JobPreparer:
 
     def _check_length(self, job: TextJob, text: str) -> None:
         """Refuse a text that is certainly too long without tokenising it, which would delay other jobs by seconds."""
+        if len(text) < self._context_tokens:
+            return
         tokens = self._vocabulary.min_tokens(text)
         if tokens >= self._context_tokens:
             raise self._too_long(job, f"at least {tokens}")

@@ -20,10 +20,14 @@ class Vocabulary(Protocol):
     bos: int
     eos: int
     adds_bos: bool
-    eog: frozenset[int]
     infill: tuple[int, int, int] | None
     bos_text: str
     eos_text: str
+
+    @property
+    def eog(self) -> frozenset[int]:
+        """The tokens that end an answer."""
+        ...
 
     def tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of ``text``.

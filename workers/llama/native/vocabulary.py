@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ctypes
-from functools import partial
+from functools import cached_property, partial
+from itertools import compress
 
 import llama_cpp
 from llguidance import LLTokenizer
@@ -27,16 +28,25 @@ class LlamaVocabulary:
         self.bos = int(llama_cpp.llama_vocab_bos(vocab))
         self.eos = int(llama_cpp.llama_vocab_eos(vocab))
         self.adds_bos = bool(llama_cpp.llama_vocab_get_add_bos(vocab))
-        self.eog = frozenset(token for token in range(self.size) if llama_cpp.llama_vocab_is_eog(vocab, token))
         infill = (llama_cpp.llama_vocab_fim_pre, llama_cpp.llama_vocab_fim_suf, llama_cpp.llama_vocab_fim_mid)
         begin, middle, end = (int(token_of(vocab)) for token_of in infill)
         self.infill = None if min(begin, middle, end) < 0 else (begin, middle, end)
         self._pieces: dict[tuple[int, bool], bytes] = {}
         self.bos_text, self.eos_text = self._special_text(self.bos), self._special_text(self.eos)
-        length = partial(llama_cpp.llama_token_to_piece, vocab)
-        # Without room for a piece, the answer is its length, negated.
-        self._max_piece_bytes: int = max(abs(length(token, None, 0, 0, True)) for token in range(self.size))
         self._special_texts: SpecialTexts | None = None
+
+    @cached_property
+    def eog(self) -> frozenset[int]:
+        """The tokens that end an answer; to find them, all tokens are looked at once."""
+        return frozenset(
+            compress(range(self.size), map(partial(llama_cpp.llama_vocab_is_eog, self._vocab), range(self.size)))
+        )
+
+    @cached_property
+    def _max_piece_bytes(self) -> int:
+        # Without room for a piece, the answer is its length, negated.
+        length = partial(llama_cpp.llama_token_to_piece, self._vocab)
+        return max(abs(int(length(token, None, 0, 0, True))) for token in range(self.size))
 
     def tokenize(self, text: str, add_special: bool, parse_special: bool) -> list[int]:
         """The tokens of ``text``.
@@ -96,8 +106,8 @@ class LlamaVocabulary:
         """The texts of control and of user-defined tokens."""
         if self._special_texts is None:
             control, user_defined = set(), set()
-            for token in range(self.size):
-                attributes = llama_cpp.llama_vocab_get_attr(self._vocab, token)
+            attributes_of = partial(llama_cpp.llama_vocab_get_attr, self._vocab)
+            for token, attributes in enumerate(map(attributes_of, range(self.size))):
                 if attributes & (llama_cpp.LLAMA_TOKEN_ATTR_CONTROL | llama_cpp.LLAMA_TOKEN_ATTR_UNKNOWN):
                     control.add(self._special_text(token))
                 elif attributes & llama_cpp.LLAMA_TOKEN_ATTR_USER_DEFINED:

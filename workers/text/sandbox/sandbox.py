@@ -94,16 +94,22 @@ class Sandbox:
         self._with_grammars: socket.socket | None = None
         self._idle: list[SandboxProcess] = []
         self._numbers = 0
+        self._is_open = False
         self._start()
 
     def open(self) -> None:
-        """Wait until the vocabulary has been read.
+        """Wait until the vocabulary has been read. The first task does it too.
 
         Raises:
             EngineLoadError: the process ended instead.
         """
         with self._lock:
+            self._open()
+
+    def _open(self) -> None:
+        if not self._is_open:
             self._await_ready()
+            self._is_open = True
 
     def learn(self, source: str, attempt: PreparationAttempt) -> LearntChat:
         """What a chat template tells.
@@ -193,7 +199,8 @@ class Sandbox:
             control = self._control
             if self._with_grammars is control:
                 return
-            with suppress(OSError):
+            with suppress(OSError, EngineLoadError):
+                self.open()
                 control.send(COMMAND.pack(CommandCode.PREPARE_GRAMMARS, 0))
                 if receive(control, READIES) is not None:
                     self._with_grammars = control
@@ -219,8 +226,9 @@ class Sandbox:
     def _fork(self) -> SandboxProcess:
         self._numbers += 1
         try:
+            self._open()
             return SandboxProcess(self._numbers, self._process, self._control)
-        except ConnectionError:  # the nursery has just ended
+        except (ConnectionError, EngineLoadError):  # the nursery has just ended
             return self._fork_anew()
 
     def _fork_anew(self) -> SandboxProcess:
@@ -231,7 +239,7 @@ class Sandbox:
         try:
             self._start()
             self._control.settimeout(RESTART_S)
-            self._await_ready()
+            self._open()
             self._control.send(COMMAND.pack(CommandCode.PREPARE_GRAMMARS, 0))  # which tasks may be waiting for
             self._await_ready()
             self._with_grammars = self._control
@@ -247,6 +255,7 @@ class Sandbox:
         self._idle.clear()
 
     def _start(self) -> None:
+        self._is_open = False
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(

@@ -16,7 +16,7 @@ from workers.engine import EngineLoadError
 from workers.llama.engine import VOCABULARY
 from workers.text.sandbox.attempt import Cancelled, Limits, PreparationAttempt
 from workers.text.sandbox.limits import BACKGROUND_NICENESS, wall_s
-from workers.text.sandbox.messages import Render
+from workers.text.sandbox.messages import Compile, Render
 from workers.text.sandbox.sandbox import Limit, LimitExceeded, Sandbox
 
 
@@ -39,6 +39,18 @@ def test_what_grammars_need_is_made_for_the_first_grammar_not_for_chats(model_pa
     assert own_sandbox._with_grammars is None
     assert own_sandbox.compile(CALL, PreparationAttempt(LIMITS)).closing
     assert own_sandbox._with_grammars is own_sandbox._control
+    own_sandbox.close()
+
+
+@pytest.mark.parametrize("task", [chat(), CALL], ids=["chat", "grammar"])
+def test_the_first_task_waits_until_the_vocabulary_has_been_read(model_path: Path, task: Render | Compile) -> None:
+    own_sandbox = Sandbox(str(model_path), VOCABULARY)
+    assert not own_sandbox._is_open
+    if isinstance(task, Render):
+        assert own_sandbox.render(task, PreparationAttempt(LIMITS)).pieces == ["hi"]
+    else:
+        assert own_sandbox.compile(task, PreparationAttempt(LIMITS)).closing
+    assert own_sandbox._is_open
     own_sandbox.close()
 
 
