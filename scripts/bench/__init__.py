@@ -6,5 +6,9 @@ into figures, ``report`` into tables and a chart, ``machine`` describes the mach
 
 Others measure one thing, as ``python -m scripts.bench.NAME``: ``router_alone`` the router with an engine that takes
 no time, ``fairness`` one user beside another's 200 requests, ``speech`` the speed of transcription, ``codec`` the codec
-of the wire.
+of the wire, ``sampling`` what drawing a token costs, ``repacking`` what repacked weights gain.
+
+``speed_page`` puts what was measured into docs/speed.md. A new benchmark calls its ``measured.write_table(name, table,
+note, command)`` and has a part in that page between ``<!-- measured: NAME -->`` and ``<!-- end -->``. The first row of
+a table is its heading; date, processor and cores come by themselves.
 """

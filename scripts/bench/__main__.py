@@ -4,7 +4,8 @@
     python -m scripts.bench --model random-1b-q4_k_m --interleave --resume --out build/bench/1b
 
 Writes results.json (after each server), table.md and chart.png. An interrupted run goes on with --resume. Models called
-random-... are made first, see scripts.make_gguf.shapes.
+random-... are made first, see scripts.make_gguf.shapes. Of a model of 400 MB and more, a part is measured unless
+--only and --servers name others.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from typing import Any
 
 from scripts.bench import machine
 from scripts.bench.measurements.figures import Round
-from scripts.bench.plan import PlanError, chosen_contenders, chosen_workloads
+from scripts.bench.plan import USUAL_SERVERS, USUAL_WORKLOADS, PlanError, chosen_contenders, chosen_workloads
 from scripts.bench.report import tables
 from scripts.bench.report.chart import draw
-from scripts.bench.report.targets import targets_of, verdicts
+from scripts.bench.report.targets import USUAL_BYTES, targets_of, verdicts
 from scripts.bench.rounds import Bench
 from scripts.bench.servers.contenders import Setting
 from scripts.bench.workloads.bursts import Bursts
@@ -62,9 +63,11 @@ def _measure(options: argparse.Namespace) -> dict[str, Any]:
 
 def _bench(options: argparse.Namespace) -> Bench:
     path = _model_path(options.model)
+    usual = path.stat().st_size >= USUAL_BYTES
+    servers = _words(options.servers) or (list(USUAL_SERVERS) if usual and not (options.url or options.onnx) else [])
     bench = Bench(
-        contenders=chosen_contenders(_words(options.servers), options.url, options.onnx),
-        chosen=chosen_workloads(_words(options.only)),
+        contenders=chosen_contenders(servers, options.url, options.onnx),
+        chosen=chosen_workloads(_words(options.only) or (list(USUAL_WORKLOADS) if usual else [])),
         setting=Setting(path, options.threads, options.context, options.slots),
         number_of_rounds=options.rounds,
         bursts=Bursts(options.burst_seconds, options.burst_rate),
@@ -94,7 +97,10 @@ def _rounds_before(path: Path, bench: Bench) -> list[Round]:
     """The rounds of an interrupted run; none if there was no run."""
     if not path.exists():
         return []
-    earlier = json.loads(path.read_text("utf-8"))
+    try:
+        earlier = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise PlanError(f"--resume: expected the results of a run, got a damaged {path}: {error}") from None
     if (earlier["setting"], earlier["seed"]) != (setting := _setting(bench), bench.seed):
         raise PlanError(f"--resume: expected a run with {setting} and seed {bench.seed}, got another in {path}")
     rounds: list[Round] = earlier["rounds"]
@@ -126,7 +132,9 @@ def _save(path: Path, bench: Bench, about: dict[str, object]) -> dict[str, Any]:
         "medians": tables.median_cells(bench.rounds),
         "verdicts": [asdict(verdict) for verdict in verdicts(bench.rounds, targets)],
     }
-    path.write_text(json.dumps(results, indent=1), "utf-8")
+    written = path.with_suffix(".part")
+    written.write_text(json.dumps(results, indent=1), "utf-8")
+    written.replace(path)  # whole or not at all, for --resume
     return results
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from scripts.bench.servers.contenders import ALL, Contender
+from scripts.bench.servers.contenders import ALL, BARE_LOOP, LLAMA_SERVER, NEXA, OTHER_SETTINGS, Contender
 from scripts.bench.workloads.catalog import WORKLOADS
 
 BURSTS = "g"
 NEXA_ONNX = "nexa onnx"
 NAMES = [*(workload.name for workload in WORKLOADS), BURSTS]
+USUAL_WORKLOADS = ("a", "b16", "c", "d", "e")
+USUAL_SERVERS = (BARE_LOOP.name, NEXA.name, LLAMA_SERVER.name)
+"""What is measured of a model of a usual size unless others are named: all else would take hours on a few cores."""
 
 
 class PlanError(ValueError):
@@ -40,6 +43,7 @@ def chosen_contenders(words: Sequence[str], urls: Sequence[str], onnx: str = "")
         PlanError: a word names no server, or a URL has no new name.
     """
     by_name = {contender.name: contender for contender in ALL}
+    by_name |= {contender.name: contender for contender in OTHER_SETTINGS if contender.name in words}
     if onnx:
         by_name[NEXA_ONNX] = Contender(NEXA_ONNX, onnx=onnx)
     for given in urls:
@@ -49,7 +53,8 @@ def chosen_contenders(words: Sequence[str], urls: Sequence[str], onnx: str = "")
         by_name[name] = Contender(name, url=url.rstrip("/").removesuffix("/v1"))
     for word in words:
         if word not in by_name:
-            raise PlanError(f"--servers: expected {', '.join(by_name)}, got {word}")
+            known = dict.fromkeys([*by_name, *(contender.name for contender in OTHER_SETTINGS)])
+            raise PlanError(f"--servers: expected {', '.join(known)}, got {word}")
     return [contender for contender in by_name.values() if not words or contender.name in words]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 from pathlib import Path
 
@@ -66,6 +67,16 @@ def test_a_file_is_made_once_and_quantised_as_its_name_says(capsys: pytest.Captu
     again = capsys.readouterr()
     assert (Path(again.out.strip()), again.err, path.stat().st_mtime_ns) == (path, "", stamp)
     assert path.stat().st_size < random_model("random-tiny-1b-f16", no_report).stat().st_size / 2
+
+
+@pytest.mark.parametrize("quantization", ["q4_k_m", "q4_0", "q8_0"])
+def test_llama_cpp_reads_the_type_that_was_asked_for(quantization: str) -> None:
+    path = random_model(f"random-tiny-1b-{quantization}", no_report)
+    model = LlamaModel(str(path), LlamaOptions(str(path), 2, 2, 512).native, no_report)
+    told = ctypes.create_string_buffer(16)
+    llama_cpp.llama_model_meta_val_str(model.native, b"general.file_type", told, len(told))
+    model.close()
+    assert int(told.value) == getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{quantization.upper()}")
 
 
 def test_the_same_seed_gives_the_same_file(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from workers.chat.template_source import find_template
 from workers.llama.native.context import LlamaContext
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
-from workers.text.model import BatchSlice
+from workers.text.model import BatchSlice, DecoderSize
 from workers.text.template_chat import chat_of
 
 USERS = 16
@@ -102,10 +102,13 @@ def step(context: LlamaContext, slices: list[tuple[Stream, int]]) -> None:
         stream.token_at_s.append(now_s)
 
 
-def measure(context: LlamaContext, prompts: list[list[int]], batch_tokens: int) -> dict[str, object]:
+def measure(
+    context: LlamaContext, prompts: list[list[int]], batch_tokens: int, shares_prefixes: bool
+) -> dict[str, object]:
     """Run all prompts together; returns the cell."""
     streams = [Stream(cache_id, list(tokens)) for cache_id, tokens in enumerate(prompts)]
-    share_prefix(context, streams)
+    if shares_prefixes:
+        share_prefix(context, streams)
     shared = streams[0].computed
     began_at_s = time.monotonic()
     decoding_tokens, decoding_s = 0, 0.0
@@ -134,7 +137,7 @@ def _outcome(stream: Stream, began_at_s: float, shared: int) -> Outcome:
     )
 
 
-def main() -> int:
+def main(words: list[str] | None = None) -> int:
     """Load the model, warm up with other prompts, measure and print."""
     parser = argparse.ArgumentParser(description="Workload b16 in a bare loop around the engine's model.")
     parser.add_argument("--model", required=True)
@@ -142,13 +145,15 @@ def main() -> int:
     parser.add_argument("--context", type=int, required=True, help="context of one request in tokens")
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--seed", default="1")
-    given = parser.parse_args()
+    given = parser.parse_args(words)
     options = LlamaOptions(given.model, given.threads, max(given.slots, USERS), given.context)
     model = LlamaModel(options.path, options.native, lambda fraction: None)
-    cells = options.cells_for(options.context_for(model.trained_tokens))
-    context = LlamaContext(model.native, model.vocabulary, cells, options.slots, options.batch_tokens, options.threads)
-    measure(context, [tokens[:8] for tokens in prompts_of(model, "warm-up")], options.batch_tokens)
-    print(json.dumps({f"b{USERS}": measure(context, prompts_of(model, given.seed), options.batch_tokens)}))
+    context_tokens = options.context_for(model.trained_tokens)
+    sizes = (options.cells_for(context_tokens), options.slots, context_tokens, options.batch_tokens, options.threads)
+    context = model.open_decoder(DecoderSize(*sizes))
+    shares = model.can_share_prefixes
+    measure(context, [tokens[:8] for tokens in prompts_of(model, "warm-up")], options.batch_tokens, shares)
+    print(json.dumps({f"b{USERS}": measure(context, prompts_of(model, given.seed), options.batch_tokens, shares)}))
     context.close()
     model.close()
     return 0

@@ -29,7 +29,8 @@ class Contender:
     """A server to compare.
 
     ``url`` is set if it is already running. ``onnx`` is the same model in ONNX, which it serves instead. ``batches`` is
-    False if it serves one request at a time. ``rows`` are the workloads that it runs; None means all.
+    False if it serves one request at a time. ``rows`` are the workloads that it runs; None means all. ``options`` are
+    further ones of its command.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Contender:
     onnx: str = ""
     batches: bool = True
     rows: tuple[str, ...] | None = None
+    options: tuple[str, ...] = ()
 
 
 NEXA = Contender("nexa")
@@ -47,6 +49,11 @@ LLAMA_CPP_SERVER = Contender("llama_cpp.server", batches=False)
 BARE_LOOP = Contender("bare loop", rows=("b16",))
 """No server: a bare loop around the engine's model, the upper limit for any server."""
 ALL = (BARE_LOOP, NEXA, LLAMA_SERVER, LLAMA_CPP_SERVER, NEXA_2)
+OTHER_SETTINGS = (
+    Contender("llama-server --kv-unified", options=("--unified",)),
+    Contender("llama-server --cache-ram 0", options=("--cache-ram", "0")),
+)
+"""llama-server with what may suit a workload better than its defaults; only where they are named."""
 
 
 class ContenderFailed(Exception):
@@ -86,8 +93,9 @@ def running(contender: Contender, setting: Setting) -> Iterator[str]:
 
 def _command(contender: Contender, setting: Setting, port: int) -> list[str]:
     path, threads, slots = str(setting.model_path), setting.threads, setting.slots
-    if contender.name == LLAMA_SERVER.name:
+    if _is_llama_server(contender):
         module, options = "scripts.bench.servers.llama_server", ["--context", setting.context, "--slots", slots]
+        options += contender.options
     elif contender.name == LLAMA_CPP_SERVER.name:
         # By default, a second request interrupts the stream of the first.
         module, options = "llama_cpp.server", ["--n_ctx", setting.context, "--interrupt_requests", "False"]
@@ -104,5 +112,10 @@ def _command(contender: Contender, setting: Setting, port: int) -> list[str]:
 
 def _health_path(contender: Contender) -> str:
     """The path that answers 200 once the model is loaded."""
-    paths = {LLAMA_SERVER.name: "/health", LLAMA_CPP_SERVER.name: "/v1/models"}
-    return paths.get(contender.name, "/ready")
+    if _is_llama_server(contender):
+        return "/health"
+    return "/v1/models" if contender.name == LLAMA_CPP_SERVER.name else "/ready"
+
+
+def _is_llama_server(contender: Contender) -> bool:
+    return contender == LLAMA_SERVER or contender in OTHER_SETTINGS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -28,6 +29,9 @@ FIGURES = [
 ]
 """The cell and its key, how the row is called, and digits after the point."""
 
+_VERSION = re.compile(r"(?<=-)(q4_k_m|q4_0|q8_0|f16)-[0-9a-f]{10}$")
+"""Ends the file name of a model that was made here."""
+
 
 def servers_table(results: dict[str, Any]) -> MeasuredTable:
     """The table of a run: medians, and our figure divided by llama-server's with the least and the greatest ratio."""
@@ -40,13 +44,13 @@ def servers_table(results: dict[str, Any]) -> MeasuredTable:
             shown = ["" if value is None else f"{value:,.{digits}f}" for value in values]
             table.append([title, *shown, _ratio(ratios(rounds, cell, key, NEXA.name, LLAMA_SERVER.name))])
     setting, versions = results["setting"], results["machine"]["versions"]
+    model = _VERSION.sub(r"\1", str(setting["model"]).removesuffix(".gguf"))
     note = (
-        f"{setting['model']}, {setting['threads']} threads, context {setting['context']}, {setting['slots']} slots; "
+        f"{model}, {setting['threads']} threads, context {setting['context']}, {setting['slots']} slots; "
         f"{', '.join(f'{name} {version}' for name, version in versions.items() if version != 'not installed')}; "
         f"medians of {len(rounds)} rounds, and in brackets the least and the greatest ratio of a round."
     )
-    model = str(setting["model"]).rpartition(".")[0].lower()
-    return MeasuredTable(f"servers-{model}", described(results["machine"]), table, note)
+    return MeasuredTable(f"servers-{model.lower()}", described(results["machine"]), table, note)
 
 
 def _median(rounds: Sequence[Round], server: str, cell: str, key: str) -> float | None:

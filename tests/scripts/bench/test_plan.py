@@ -3,7 +3,16 @@ from __future__ import annotations
 import pytest
 
 from scripts.bench.plan import NAMES, PlanError, chosen_contenders, chosen_workloads, in_turn, workloads_of
-from scripts.bench.servers.contenders import ALL, BARE_LOOP, LLAMA_CPP_SERVER, LLAMA_SERVER, NEXA, NEXA_2, Contender
+from scripts.bench.servers.contenders import (
+    ALL,
+    BARE_LOOP,
+    LLAMA_CPP_SERVER,
+    LLAMA_SERVER,
+    NEXA,
+    NEXA_2,
+    OTHER_SETTINGS,
+    Contender,
+)
 
 
 def test_all_workloads_unless_some_are_chosen() -> None:
@@ -56,6 +65,13 @@ def test_contenders_by_name_and_by_url() -> None:
 def test_a_url_needs_a_name_of_its_own(given: str) -> None:
     with pytest.raises(PlanError, match="--url: expected NAME=URL"):
         chosen_contenders([], [given])
+
+
+def test_other_settings_of_a_server_run_only_where_they_are_named() -> None:
+    unified, _ = OTHER_SETTINGS
+    assert chosen_contenders(["nexa", unified.name], []) == [NEXA, unified]
+    assert unified not in chosen_contenders([], [])
+    assert workloads_of(unified, NAMES) == NAMES
 
 
 def test_an_unknown_server_is_refused() -> None:

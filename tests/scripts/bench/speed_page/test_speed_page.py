@@ -12,6 +12,7 @@ from scripts.bench.measurements.figures import cell_of
 from scripts.bench.measurements.outcome import Outcome
 from scripts.bench.speed_page.__main__ import main
 from scripts.bench.speed_page.measured import MeasuredTable, write_table
+from scripts.bench.speed_page.servers import servers_table
 
 PAGE = """# Speed
 
@@ -78,11 +79,17 @@ def test_a_run_of_servers_is_a_table_with_ratios(folder: Path) -> None:
     (folder / "run").mkdir()
     (folder / "run" / "results.json").write_text(json.dumps({"rounds": rounds, "setting": setting, "machine": ABOUT}))
     page = remake(folder)
-    assert (
-        "2031-01-02, 2 cores of an Some CPU. m.gguf, 2 threads, context 4096, 16 slots; nexa-server 1; medians" in page
-    )
+    assert "2031-01-02, 2 cores of an Some CPU. m, 2 threads, context 4096, 16 slots; nexa-server 1; medians" in page
     assert "| one user, tokens/s | 20 | 8 | 2.50 (2.00 to 3.00) |" in page
     assert "cold: all answered after, s | 2.0 | 4.0 | 0.50 |" in page
+
+
+def test_the_part_of_a_made_model_has_its_name_without_a_version() -> None:
+    rounds = [{"nexa": {"a": cell(2.0)}}]
+    setting = {"model": "random-1b-q4_k_m-0123456789.gguf", "threads": 2, "context": 4096, "slots": 16}
+    table = servers_table({"rounds": rounds, "setting": setting, "machine": ABOUT})
+    assert table.name == "servers-random-1b-q4_k_m"
+    assert table.note.startswith("random-1b-q4_k_m, 2 threads")
 
 
 def test_a_table_of_now_tells_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
