@@ -102,13 +102,10 @@ def step(context: LlamaContext, slices: list[tuple[Stream, int]]) -> None:
         stream.token_at_s.append(now_s)
 
 
-def measure(
-    context: LlamaContext, prompts: list[list[int]], batch_tokens: int, shares_prefixes: bool
-) -> dict[str, object]:
+def measure(context: LlamaContext, prompts: list[list[int]], batch_tokens: int) -> dict[str, object]:
     """Run all prompts together; returns the cell."""
     streams = [Stream(cache_id, list(tokens)) for cache_id, tokens in enumerate(prompts)]
-    if shares_prefixes:
-        share_prefix(context, streams)
+    share_prefix(context, streams)
     shared = streams[0].computed
     began_at_s = time.monotonic()
     decoding_tokens, decoding_s = 0, 0.0
@@ -151,9 +148,8 @@ def main(words: list[str] | None = None) -> int:
     context_tokens = options.context_for(model.trained_tokens)
     sizes = (options.cells_for(context_tokens), options.slots, context_tokens, options.batch_tokens, options.threads)
     context = model.open_decoder(DecoderSize(*sizes))
-    shares = model.can_share_prefixes
-    measure(context, [tokens[:8] for tokens in prompts_of(model, "warm-up")], options.batch_tokens, shares)
-    print(json.dumps({f"b{USERS}": measure(context, prompts_of(model, given.seed), options.batch_tokens, shares)}))
+    measure(context, [tokens[:8] for tokens in prompts_of(model, "warm-up")], options.batch_tokens)
+    print(json.dumps({f"b{USERS}": measure(context, prompts_of(model, given.seed), options.batch_tokens)}))
     context.close()
     model.close()
     return 0
