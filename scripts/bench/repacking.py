@@ -1,16 +1,16 @@
 """What repacked weights gain and lose on this CPU: a model loaded with and without them, in a bare loop, alternating.
 
-    python -m scripts.bench.repacking MODEL.gguf [--types Q4_0,Q4_K_M] [--rounds 3] [--json FILE]
+    python -m scripts.bench.repacking MODEL.gguf [--types Q4_0,Q4_K_M] [--rounds 3]
 
 With ``--types``, the model is first quantized to each of them, into the temporary folder. Prints tokens per second of
 prompts and of several streams, and the ratio of repacked to plain weights with the smallest and largest of all rounds.
+The table is kept for docs/speed.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
-import json
 import statistics
 import sys
 import tempfile
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.bench.speed_page.measured import write_table
 from shared.settings.placement import LlamaCppOptions
 from workers.llama.native.context import LlamaContext
 from workers.llama.native.log import capture_native_log
@@ -28,6 +29,8 @@ from workers.text.model import BatchSlice
 PROMPTS = (64, 256)
 STREAMS = (1, 4, 16)
 STREAM_CONTEXT = 32
+HEADING = ["model", "work", "plain, tokens/s", "repacked", "ratio"]
+NOTE = "The same model with `repack=off` and `on`, alternating in one process; medians, and the range of the ratios."
 LEAST_STEPS = 4
 STREAM_TOKENS = 16
 """A measurement of streams generates about so many tokens, in at least ``LEAST_STEPS`` steps."""
@@ -80,7 +83,7 @@ class LoadedPair:
         return BatchSlice(sequence, start, tokens, 1)
 
 
-def measure(path: Path, rounds: int, threads: int) -> list[dict[str, object]]:
+def measure(path: Path, rounds: int, threads: int) -> list[list[str]]:
     """A row for each kind of work; prints them too."""
     pair = LoadedPair(path, threads)
     works = [*((prompt, 0) for prompt in PROMPTS), *((0, streams) for streams in STREAMS)]
@@ -97,18 +100,16 @@ def measure(path: Path, rounds: int, threads: int) -> list[dict[str, object]]:
     return [_row(path, *work, rates[*work, "off"], rates[*work, "on"]) for work in works]
 
 
-def _row(path: Path, prompt: int, streams: int, plain: list[float], repacked: list[float]) -> dict[str, object]:
+def _row(path: Path, prompt: int, streams: int, plain: list[float], repacked: list[float]) -> list[str]:
     ratios = [on / off for off, on in zip(plain, repacked, strict=True)]
-    work = f"prompt of {prompt}" if prompt else f"{streams} streams"
-    row: dict[str, object] = {
-        "model": path.stem,
-        "work": work,
-        "plain": round(statistics.median(plain), 1),
-        "repacked": round(statistics.median(repacked), 1),
-        "ratio": round(statistics.median(ratios), 2),
-        "ratios": [round(min(ratios), 2), round(max(ratios), 2)],
-    }
-    print(*(f"{value!s:<14}" for value in row.values()), flush=True)
+    row = [
+        path.stem,
+        f"prompt of {prompt}" if prompt else f"{streams} streams",
+        f"{statistics.median(plain):.1f}",
+        f"{statistics.median(repacked):.1f}",
+        f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+    ]
+    print(*(f"{value:<14}" for value in row), flush=True)
     return row
 
 
@@ -141,17 +142,15 @@ def main() -> int:
     parser.add_argument("--types", default="", help="quantize to these, with commas")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--json", type=Path, help="also write the rows there")
     options = parser.parse_args()
-    rows: list[dict[str, object]] = []
+    table = [HEADING]
     with tempfile.TemporaryDirectory(prefix="nexa-repacking-") as folder:
         for model in options.models:
             kinds = options.types.split(",") if options.types else [""]
             for kind in kinds:
                 path = quantized(model, kind, Path(folder)) if kind else model
-                rows += measure(path, options.rounds, options.threads)
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=1))
+                table += measure(path, options.rounds, options.threads)
+    write_table("repacking", table, NOTE, "python -m scripts.bench.repacking MODEL.gguf")
     return 0
 
 
