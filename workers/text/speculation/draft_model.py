@@ -6,9 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from workers.engine import EngineLoadError
 from workers.text.cache.kv_cache import CacheFull, KVCache
 from workers.text.cache.prefix import common_prefix
@@ -19,9 +16,6 @@ from workers.text.vocabulary import Vocabulary
 
 MAX_CATCH_UP_TOKENS = 256
 """So many tokens of prompts are computed beside a step; until a sequence's are all there, it has no drafts."""
-
-MIN_CONFIDENCE = 0.3
-"""A draft ends where the draft model gives its likeliest token less than this."""
 
 MAX_PADDING_TOKENS = 256
 """Two vocabularies are one if the larger only has so few tokens more, as those that fill up a matrix."""
@@ -60,9 +54,9 @@ class DraftModel:
         self.costs = StepCosts(slope)
 
     def draft(self, wanted: Mapping[Sequence, int]) -> dict[Sequence, list[int]]:
-        """For each sequence, up to the wanted number of tokens that may come next.
+        """For each sequence, the wanted number of tokens that may come next.
 
-        Fewer where the model does not know; none as long as it has not caught up with the sequence, or lacks room.
+        None as long as it has not caught up with the sequence, or lacks room.
         """
         try:
             return self._draft(wanted)
@@ -93,15 +87,13 @@ class DraftModel:
                 self._record(sequence, part)
             drafting: list[Sequence] = []
             for sequence, row in zip(ready, logits, strict=True):
-                token, confidence = _likeliest(row)
-                if confidence >= MIN_CONFIDENCE:
-                    drafts[sequence].append(token)
-                    if len(drafts[sequence]) < wanted[sequence]:
-                        drafting.append(sequence)
+                drafts[sequence].append(int(row.argmax()))
+                if len(drafts[sequence]) < wanted[sequence]:
+                    drafting.append(sequence)
             self.costs.observe(sum(len(part.tokens) for part in slices), time.monotonic() - began_at_s)
             ready = drafting
             slices = [self._next(sequence, drafts[sequence][-1]) for sequence in ready]
-        return {sequence: tokens for sequence, tokens in drafts.items() if tokens}
+        return drafts
 
     def _follow(self, sequence: Sequence) -> bool:
         """Bring the memory of a sequence in step with what was drawn; False if there is no room for it."""
@@ -178,9 +170,3 @@ def check_vocabulary(name: str, draft: Vocabulary, target: Vocabulary) -> None:
         if draft.piece(token, special=True) != target.piece(token, special=True):
             expected = "the vocabulary of the model"
             raise EngineLoadError(f"draft: expected {expected}, got one in {name} whose token {token} is another")
-
-
-def _likeliest(logits: NDArray[np.float32]) -> tuple[int, float]:
-    """The token with the largest logit, and its probability."""
-    token = int(logits.argmax())
-    return token, 1.0 / float(np.exp(logits - logits[token]).sum())
