@@ -17,8 +17,14 @@ from shared.parent import die_with_parent, started_by_supervisor
 from shared.settings import ModelSettings, ServerSettings
 from shared.settings.run import MODEL_VARIABLE
 from shared.wire.transport import Endpoints
-from workers.engine import EngineLoadError, WorkerMustEnd, build_engine
+from workers.engine import DiskPlace, Engine, EngineLoadError, KeepingEngine, WorkerMustEnd, build_engine
 from workers.runtime import WorkerRuntime
+
+MAX_END_S, END_SHARE = 5.0, 0.2
+"""How long an engine may write to disk at its end, and how much of the time at most that stopping may take."""
+
+SECRET_NAME = "prefixes.key"
+"""The file in the state folder with the secret of what is kept on disk."""
 
 log = logging.getLogger("nexa.worker")
 
@@ -32,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     model = _model(settings, options.model)
     try:
         runtime = WorkerRuntime(
-            engine=build_engine(model, model.threads or options.threads, options.device),
+            engine=_engine(settings, model, model.threads or options.threads, options.device),
             worker_id=options.worker_id,
             worker_name=options.worker_name,
             model=model.name,
@@ -53,6 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
         drain_output()
         os._exit(exit_codes.REPLACE)
     return 0
+
+
+def _engine(settings: ServerSettings, model: ModelSettings, threads: int, device: str) -> Engine:
+    engine = build_engine(model, threads, device)
+    if settings.cache_disk_bytes and settings.state_folder and isinstance(engine, KeepingEngine):
+        end_s = min(MAX_END_S, END_SHARE * settings.drain_timeout_s)
+        secret_file = Path(settings.state_folder) / SECRET_NAME
+        folder = Path(settings.cache_disk_folder)
+        engine.keep_on_disk(DiskPlace(folder, secret_file, settings.cache_disk_bytes, end_s))
+    return engine
 
 
 def _model(settings: ServerSettings, name: str) -> ModelSettings:

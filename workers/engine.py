@@ -5,7 +5,8 @@ from __future__ import annotations
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from shared.distribution import how_to_install
 from shared.engines.registry import engine_names, find_engine
@@ -111,6 +112,37 @@ class Engine(Protocol):
 
     def close(self) -> None:
         """Free the model."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskPlace:
+    """Where engines may keep what they have computed, beyond the end of the process.
+
+    ``secret_file`` has the secret with which files are signed; all engines together may keep ``limit_bytes``. At the
+    end, an engine may take ``end_s`` to write.
+    """
+
+    folder: Path
+    secret_file: Path
+    limit_bytes: int
+    end_s: float
+
+
+@runtime_checkable
+class KeepingEngine(Engine, Protocol):
+    """An engine that can keep things on disk, and uses the time without work for that."""
+
+    def keep_on_disk(self, place: DiskPlace) -> None:
+        """Keep things there. Called before :meth:`load`."""
+
+    def rest(self) -> float | None:
+        """Do a little of what can wait; there is no work. Returns when to call it again in seconds, None for never.
+
+        Work ends that: it is called anew once there is none.
+        """
+
+    def settle(self) -> None:
+        """Keep what can be kept. :meth:`close` follows, and no jobs."""
 
 
 EngineFactory = Callable[[ModelSettings, int, str], Engine]

@@ -17,7 +17,7 @@ from shared.wire.messages import Cancel, Drain, EngineStats, Heartbeat
 from shared.wire.payloads import Failed, JobError
 from shared.wire.supervision import WorkerState
 from shared.wire.transport import Endpoints
-from workers.engine import Emitted, Engine, EngineInfo, EngineJob
+from workers.engine import Emitted, Engine, EngineInfo, EngineJob, KeepingEngine
 from workers.link import Command, Submission, WorkerLink
 from workers.pulse import Pulse
 
@@ -92,6 +92,8 @@ class WorkerRuntime:
             if emitted:
                 self._link.emit(emitted)
             if self._state is WorkerState.DRAINING and not self._engine.has_work() and self._may_end():
+                if isinstance(self._engine, KeepingEngine):
+                    self._engine.settle()
                 return
 
     def _may_end(self) -> bool:
@@ -125,7 +127,7 @@ class WorkerRuntime:
         emitted: list[Emitted] = []
         until_s = time.monotonic() + MAX_COMMANDS_S
         if wait and self._state is not WorkerState.DRAINING:
-            emitted += self._carry_out(self._commands.get())
+            emitted += self._carry_out(self._next_command())
             until_s = time.monotonic() + MAX_COMMANDS_S
         while True:
             try:
@@ -134,6 +136,15 @@ class WorkerRuntime:
                 return emitted
             if time.monotonic() >= until_s:
                 return emitted
+
+    def _next_command(self) -> Command:
+        """Wait for a command. Meanwhile the engine may do what can wait."""
+        while isinstance(self._engine, KeepingEngine) and (pause_s := self._engine.rest()) is not None:
+            try:
+                return self._commands.get(timeout=pause_s)
+            except queue.Empty:
+                continue
+        return self._commands.get()
 
     def _carry_out(self, command: Command) -> list[Emitted]:
         match command:

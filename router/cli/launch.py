@@ -37,6 +37,9 @@ from shared.settings.option import OptionError
 from shared.settings.units import format_seconds
 from shared.wire.run_folder import make_run_folder
 
+PREFIX_FOLDER = "prefixes"
+"""In the state folder: what text workers keep with ``--cache-disk``."""
+
 
 def launch(loaded: LoadedOptions) -> NoReturn:
     """Check the options, find the models, and become the supervisor. Does not return.
@@ -87,6 +90,8 @@ def check(loaded: LoadedOptions) -> None:
     if options.otlp_endpoint and not installed():
         raise OptionError(f"--otlp-endpoint: its packages are not installed; {HOW_TO_INSTALL}")
     _check_state_folder(options)
+    if options.cache_disk_bytes and options.cache_disk_folder:
+        _check_writable("--cache-disk-folder", absolute(options.cache_disk_folder))
     if options.default_timeout_s > options.max_timeout_s:
         given, longest = format_seconds(options.default_timeout_s), format_seconds(options.max_timeout_s)
         raise OptionError(f"--default-timeout-s: expected 0 or a time up to --max-timeout-s ({longest}), got {given}")
@@ -95,19 +100,23 @@ def check(loaded: LoadedOptions) -> None:
 def _check_state_folder(options: ServerOptions) -> None:
     """Check that the folder can be written and its files read: the router would end, again and again, without them."""
     folder = _state_folder(options)
-    try:
-        if options.state_folder:
-            folder.mkdir(parents=True, exist_ok=True)
-            tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        expected = "--state-folder: expected a folder that can be written"
-        raise OptionError(f"{expected}, got {str(folder)!r} ({error.strerror})") from None
+    if options.state_folder:
+        _check_writable("--state-folder", folder)
     for kind, name in ((ANSWER_FILE, ANSWERS_NAME), (NAMES_FILE, FILE_OF_NAMES)):
         try:
             if (folder / name).exists():
                 kind.open(folder / name).close()
         except (StorageError, OSError) as error:
             raise OptionError(f"--state-folder: {error}") from None
+
+
+def _check_writable(flag: str, folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        expected = f"{flag}: expected a folder that can be written"
+        raise OptionError(f"{expected}, got {str(folder)!r} ({error.strerror})") from None
 
 
 def _state_folder(options: ServerOptions) -> Path:
@@ -163,6 +172,7 @@ def make_settings(
             "output_folder": str(data_path(options.output_folder, "images")),
             "key_file": str(key_file),
             "state_folder": str(_state_folder(options)),
+            "cache_disk_folder": _file(options.cache_disk_folder) or str(_state_folder(options) / PREFIX_FOLDER),
             "ssl_certfile": _file(options.ssl_certfile),
             "ssl_keyfile": _file(options.ssl_keyfile),
             "authority_file": str(authority_file()),

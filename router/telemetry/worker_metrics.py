@@ -26,6 +26,11 @@ _GAUGES: tuple[tuple[str, str, Figure], ...] = (
     ),
     ("nexa_worker_slots", "Sequences that the worker can run at once.", lambda row: row.slots),
     (
+        "nexa_disk_cache_bytes",
+        "Size of the prefixes of all models on disk, as the worker has last seen it.",
+        lambda row: row.disk_bytes,
+    ),
+    (
         "nexa_worker_tokens_per_second",
         "Tokens generated per second, currently.",
         lambda row: row.tokens_per_s,
@@ -62,6 +67,9 @@ _COUNTERS: tuple[tuple[str, str, Figure], ...] = (
         "Sequences preempted because the KV cache was full, since the worker's start.",
         lambda row: row.preemptions,
     ),
+    ("nexa_disk_cache_hits", "Prefixes read from disk since the worker's start.", lambda row: row.disk_hits),
+    ("nexa_disk_cache_read_bytes", "Bytes of prefixes read from disk.", lambda row: row.disk_read_bytes),
+    ("nexa_disk_cache_written_bytes", "Bytes of prefixes written to disk.", lambda row: row.disk_written_bytes),
     ("nexa_worker_restarts", "Restarts of the worker's process.", lambda row: row.restarts),
 )
 

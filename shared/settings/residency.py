@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from shared.settings.option import Group, Option
 from shared.settings.units import DAY_S, HOUR_S, MINUTE_S, TERABYTE, format_bytes, parse_bytes
-from shared.settings.values import Choice, Duration, Switch, Texts, Whole
+from shared.settings.values import Choice, Duration, Size, Switch, Text, Texts, Whole
 
 LOADING = ("start", "demand")
 """Values of ``load``."""
@@ -79,7 +79,7 @@ class ModelResidencyOptions(BaseModel):
 
 
 class ServerResidencyOptions(BaseModel):
-    """How models share the memory of the machine."""
+    """How models share the memory of the machine, and what their workers keep on disk."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -117,3 +117,21 @@ class ServerResidencyOptions(BaseModel):
             Group.RESIDENCY,
         ),
     ] = 2 * MINUTE_S
+    cache_disk_bytes: Annotated[
+        int,
+        Option(
+            Size(0, 1000 * TERABYTE),
+            "disk space in which the text workers of all models keep ended chats and system prompts, "
+            "also for later runs; 0 for none",
+            Group.STATE,
+            flag="--cache-disk",
+        ),
+    ] = 0
+    cache_disk_folder: Annotated[
+        str,
+        Option(
+            Text("FOLDER", "a path"),
+            "where they are kept (default: prefixes in the state folder); it is for this server's user alone",
+            Group.STATE,
+        ),
+    ] = ""

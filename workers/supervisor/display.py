@@ -15,6 +15,7 @@ from rich.text import Text
 
 from shared.kinds import JobKind
 from shared.settings import ModelSettings
+from shared.settings.units import format_bytes
 from shared.wire.supervision import WorkerState
 from workers.supervisor.processes.exits import EXITED_AS_ASKED
 
@@ -132,15 +133,24 @@ def summary(workers: Sequence[WorkerLine], url: str) -> str:
 
 
 def announcement(
-    url: str, models: Sequence[ModelSettings], needs_key: bool, ollama_url: str = "", page: bool = True
+    url: str,
+    models: Sequence[ModelSettings],
+    needs_key: bool,
+    ollama_url: str = "",
+    page: bool = True,
+    kept: tuple[int, str] | None = None,
 ) -> str:
-    """The server's address, that of its page, the base URLs of clients, and an example command for each kind of job."""
+    """The server's address, that of its page, the base URLs of clients, and an example command for each kind of job.
+
+    With ``kept``, chats are kept on disk: up to so many bytes, in this folder.
+    """
     names = ", ".join(model.name for model in models)
     key = ' -H "Authorization: Bearer $NEXA_API_KEY"' if needs_key else ""
     of_kind = {kind: model.name for model in reversed(models) for kind in model.kinds}
     commands = [_example(kind, of_kind[kind], url, key) for kind in JobKind if kind in of_kind]
     opening = f"\nServing {names} at {url} (Ctrl-C ends it after running requests, twice at once)\n"
     opening += f"\nIn a browser: {url}/\n" if page else ""
+    opening += f"\nChats are kept on disk: up to {format_bytes(kept[0])} in {kept[1]}\n" if kept is not None else ""
     bases = f"\nBase URLs of clients:\n\n{_base_urls(url, of_kind.keys(), ollama_url)}\nTry:\n\n"
     return opening + bases + "\n".join(f"  curl {command}\n" for command in commands)
 

@@ -217,7 +217,10 @@ class Supervisor:
         ready = {replica.model for replica in self._fleet.at_start if replica.state is WorkerState.READY}
         settings = self._settings
         serving = [model for model in settings.models if model.name in ready or model in self._on_demand]
-        announced = announcement(self._url, serving, settings.key_required, self._ollama_url, page=not settings.no_page)
+        kept = (settings.cache_disk_bytes, settings.cache_disk_folder) if settings.cache_disk_bytes else None
+        announced = announcement(
+            self._url, serving, settings.key_required, self._ollama_url, page=not settings.no_page, kept=kept
+        )
         self._display.serving(announced, self._url)
 
     def _lines(self) -> list[WorkerLine]:

@@ -15,16 +15,17 @@ from shared.models.adapters import UnknownAdapterError, settled_adapters
 from shared.wire.jobs import AdapterSet, TextJob, TokenizeJob
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokenized
-from workers.engine import Emitted, EngineInfo, EngineJob
+from workers.engine import DiskPlace, Emitted, EngineInfo, EngineJob
 from workers.text.cache.checkpoints import Checkpoints
 from workers.text.cache.copy_costs import CopyCosts
+from workers.text.cache.disk.tier import DiskStats, DiskTier, open_tier
 from workers.text.cache.host_cache import HostCache
 from workers.text.cache.kv_cache import KVCache
 from workers.text.chat_loading import load_chats
 from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.generation import Generation
 from workers.text.lanes import PreparationLanes
-from workers.text.model import DecoderSize, TextModel
+from workers.text.model import DecoderSize, LastingModel, TextModel
 from workers.text.options import TextOptions
 from workers.text.preparation import JobPreparer, has_grammar
 from workers.text.prompts.prompt_tokens import PromptTokens
@@ -86,6 +87,8 @@ class TextEngine(Generic[M]):
         self._step_count = self._prompt_tokens = self._cached_tokens = 0
         self._model: M | None = None
         self._speculation: Speculation | None = None
+        self._disk_place: DiskPlace | None = None
+        self._disk: DiskTier[Prepared] | None = None
 
     @property
     def model(self) -> M:
@@ -135,6 +138,16 @@ class TextEngine(Generic[M]):
     def has_work(self) -> bool:
         return bool(self._preparing) or self._scheduler.has_work()
 
+    def keep_on_disk(self, place: DiskPlace) -> None:
+        self._disk_place = place
+
+    def rest(self) -> float | None:
+        return None if self._disk is None else self._disk.rest()
+
+    def settle(self) -> None:
+        if self._disk is not None:
+            self._disk.settle()
+
     def step(self) -> list[Emitted]:
         if self._newcomers:
             wait(self._newcomers, timeout=PREPARING_WAIT_S)
@@ -163,6 +176,7 @@ class TextEngine(Generic[M]):
         return emitted
 
     def stats(self) -> EngineStats:
+        disk = DiskStats() if self._disk is None else self._disk.stats()
         return EngineStats(
             running=len(self._scheduler.running),
             waiting=len(self._scheduler.waiting) + len(self._preparing),
@@ -176,10 +190,16 @@ class TextEngine(Generic[M]):
             tokens_per_s=self._rate.per_s(time.monotonic()),
             drafted_tokens=0 if self._speculation is None else self._speculation.drafted,
             accepted_tokens=0 if self._speculation is None else self._speculation.accepted,
+            disk_bytes=disk.used_bytes,
+            disk_hits=disk.hits,
+            disk_read_bytes=disk.read_bytes,
+            disk_written_bytes=disk.written_bytes,
         )
 
     def close(self) -> None:
         self._lanes.close()
+        if self._disk is not None:
+            self._disk.close()
         self._resources.close()
 
     def _open_decoder(self, model: M, context_tokens: int, has_ends: bool) -> int:
@@ -198,16 +218,23 @@ class TextEngine(Generic[M]):
         separate_from_cells = None if model.on_gpu else options.separate_from_tokens
         self._copy_costs = CopyCosts() if model.on_gpu else None
         for_checkpoints = options.cache_bytes // 2 if has_ends else 0
+        host = HostCache(options.cache_bytes - for_checkpoints)
         self._cache = KVCache(
             self._decoder.memory,
             cells,
             sequences,
             model.can_share_prefixes,
             kept_cells,
-            HostCache(options.cache_bytes - for_checkpoints),
+            host,
             self._copy_costs,
             Checkpoints(for_checkpoints),
         )
+        if self._disk_place is not None and isinstance(model, LastingModel) and model.can_share_prefixes:
+            if has_ends:  # their checkpoints are not written, and without them a prefix is hardly ever of use
+                log.info("--cache-disk: nothing is kept of this model, whose sequences cannot be cut")
+            else:
+                identity = partial(model.identity, size)
+                self._disk = open_tier(self._disk_place, identity, host, self._cache, model.on_gpu)
         slots = min(options.slots, sequences)
         self._scheduler = Scheduler(
             self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells
@@ -246,6 +273,8 @@ class TextEngine(Generic[M]):
         """Schedule the prepared jobs; those that are refused, or need no token, end here."""
         if self._preparing:
             self._lanes.expire()
+        if self._disk is not None:
+            self._disk.note_work()
         emitted: list[Emitted] = []
         for job_id in [job_id for job_id, future in self._preparing.items() if future.done()]:
             future = self._preparing.pop(job_id)
@@ -267,6 +296,13 @@ class TextEngine(Generic[M]):
                 emitted += [*self._begin(sequence), (job_id, ended(sequence, sequence.takeover_end))]
                 sequence.sampler.close()
                 continue
+            if self._disk is not None and not sequence.fetched:
+                sequence.fetched = True
+                tokens = sequence.tokens[: sequence.shareable]
+                fetching = self._disk.fetch(sequence, tokens, sequence.cache_owner)
+                if fetching is not None:
+                    self._preparing[job_id] = fetching
+                    continue
             self._sequences[job_id] = sequence
             self._scheduler.add(sequence)
         return emitted
@@ -275,6 +311,8 @@ class TextEngine(Generic[M]):
         self._scheduler.observe(scheduled, duration_s)
         if self._speculation is not None:
             self._speculation.observe(scheduled, duration_s)
+        if self._disk is not None:
+            self._disk.costs.observe_step(sum(part.width for part in scheduled), duration_s)
         if self._copy_costs is not None:
             self._copy_costs.observe_step(sum(part.width for part in scheduled), duration_s)
 

@@ -121,3 +121,15 @@ class TextModel(Protocol):
 
     def close(self) -> None:
         """Free the weights."""
+
+
+@runtime_checkable
+class LastingModel(TextModel, Protocol):
+    """A model whose sequences can be restored by another process."""
+
+    def identity(self, size: DecoderSize) -> bytes:
+        """What the states of its sequences depend on, in a decoder of this size: files, settings, library; 32 bytes.
+
+        Raises:
+            OSError: a file cannot be read.
+        """

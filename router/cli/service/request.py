@@ -23,7 +23,7 @@ from shared.settings.sources import OPTIONS
 HIDDEN_FROM_SYSTEM_UNITS = (*HOMES, Path("/tmp"), Path("/var/tmp"))
 """What ``ProtectHome`` and ``PrivateTmp`` hide."""
 
-OWN_FOLDERS = ("key_file", "state_folder", "output_folder")
+OWN_FOLDERS = ("key_file", "state_folder", "output_folder", "cache_disk_folder")
 """Options that name what the server writes. A system unit may write nowhere else than in its own folders."""
 
 _ONNX = "onnx:"

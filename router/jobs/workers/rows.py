@@ -19,7 +19,8 @@ class WorkerRow:
 
     ``loading`` is the fraction of the model that is loaded, 0 to 1. ``detail`` explains the last exit; ``last_lines``
     are the last lines of output of a worker that the supervisor has given up on. ``loaded_at`` is a time in seconds
-    since the epoch, None of a worker that is not ready. By the device's name, ``planned_memory_bytes`` are what it was
+    since the epoch, None of a worker that is not ready. ``disk_bytes`` is what the prefixes of all models take on disk,
+    ``disk_hits`` counts those that the worker has read. By the device's name, ``planned_memory_bytes`` are what it was
     planned to take, and ``measured_memory_bytes`` what it holds; empty where that is not known.
     """
 
@@ -44,6 +45,10 @@ class WorkerRow:
     detail: str
     last_lines: list[str]
     loaded_at: int | None = None
+    disk_bytes: int = 0
+    disk_hits: int = 0
+    disk_read_bytes: int = 0
+    disk_written_bytes: int = 0
     planned_memory_bytes: Mapping[str, int] = field(default_factory=dict)
     measured_memory_bytes: Mapping[str, int] = field(default_factory=dict)
     drafted_tokens: int = 0
@@ -95,6 +100,10 @@ def row_of(name: str, worker: Worker | None, status: WorkerStatus | None) -> Wor
         loading=beat.loading if beat is not None else 0.0,
         detail=status.detail if status is not None else "",
         last_lines=status.last_lines if status is not None else [],
+        disk_bytes=stats.disk_bytes,
+        disk_hits=stats.disk_hits,
+        disk_read_bytes=stats.disk_read_bytes,
+        disk_written_bytes=stats.disk_written_bytes,
         loaded_at=round(status.ready_at_s) if status is not None and status.ready_at_s else None,
         planned_memory_bytes={} if status is None or status.state is WorkerState.FAILED else dict(status.memory),
         measured_memory_bytes=measured(status, worker) if status is not None and worker is not None else {},

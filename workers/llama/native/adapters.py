@@ -22,6 +22,7 @@ class LlamaAdapters:
     """
 
     def __init__(self, model: int, files: Sequence[AdapterFile]) -> None:
+        self.files = tuple(files)
         self._natives = {file.name: _load(model, file) for file in files}
 
     def use(self, context: int, adapters: AdapterSet) -> None:

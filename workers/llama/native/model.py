@@ -14,8 +14,9 @@ from workers.chat.template_source import TemplateSource
 from workers.engine import EngineLoadError
 from workers.llama.native.adapters import LlamaAdapters
 from workers.llama.native.backends import device_of, gpu_names, load_backends
-from workers.llama.native.cache_params import trained_for
+from workers.llama.native.cache_params import context_params, trained_for
 from workers.llama.native.context import LlamaContext, is_recurrent, max_sequences
+from workers.llama.native.identity import identity_of
 from workers.llama.native.loaded import ContextSizes, tell_loaded
 from workers.llama.native.log import capture_native_log, held_back, lacks_memory, with_last_error
 from workers.llama.native.repacking import Use, choose
@@ -54,6 +55,7 @@ class LlamaModel:
         self.on_gpu = has_gpu and options.gpu_layers != 0
         self.repacking = choose(path, options, use, self.on_gpu, main_memory().free_bytes)
         params = WeightParams(options, has_gpu, self.repacking.is_on)
+        self.path = path
         self.options = options
         self.reasons = reasons
         names = gpu_names() if self.on_gpu else []
@@ -104,6 +106,16 @@ class LlamaModel:
         )
         self.tell(context.messages, told)
         return context
+
+    def identity(self, size: DecoderSize) -> bytes:
+        """What the states of sequences depend on; see :class:`workers.text.model.LastingModel`.
+
+        Raises:
+            OSError: a file cannot be read.
+        """
+        params = context_params(self.options)
+        gpu_layers = self.options.gpu_layers if self.on_gpu else 0
+        return identity_of(self.path, self.adapters.files, params, self.native, size.cells, gpu_layers)
 
     def _swa(self, size: DecoderSize, windowed: bool) -> str:
         """What layers with a sliding window keep, and why."""

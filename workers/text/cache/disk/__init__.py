@@ -1,0 +1,1 @@
+"""A tier below main memory: prefixes in files, which outlive the process."""

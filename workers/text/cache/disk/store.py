@@ -1,0 +1,133 @@
+"""Prefixes of one model on disk: written, found, read and checked."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from collections.abc import Sequence as Tokens
+
+import numpy as np
+
+from workers.text.cache.disk.folder import KeyFolder, NoSpace
+from workers.text.cache.disk.index import FoundFile, PrefixIndex
+from workers.text.cache.disk.prefix_file import DamagedFile, head_of, pack_head, read_head, read_state, write_all
+from workers.text.cache.disk.secret import PrefixSecret
+from workers.text.cache.host_cache import SavedPrefix
+
+log = logging.getLogger("nexa.text")
+
+_OWNER, _NAME = b"owner", b"name"
+
+
+class PrefixStore:
+    """The files of one model and its settings. Threads may share it, and processes the folder.
+
+    ``written_bytes`` and ``read_bytes`` count whole files.
+    """
+
+    def __init__(self, folder: KeyFolder, secret: PrefixSecret) -> None:
+        self._folder = folder
+        self._secret = secret
+        self._lock = threading.Lock()
+        self._index = PrefixIndex()
+        self._stamp = -1
+        self._warned = False
+        self.written_bytes = self.read_bytes = 0
+
+    def refresh(self) -> bool:
+        """Look for files that other processes, or earlier ones, have written; False if nothing has changed.
+
+        It reads the heads of new ones.
+        """
+        stamp = self._folder.stamp()
+        if stamp == self._stamp:
+            return False
+        names = self._folder.names()
+        with self._lock:
+            for gone in self._index.names() - set(names):
+                self._index.remove(gone)
+            unknown = [name for name in names if name not in self._index]
+        for name in unknown:
+            with self._refusing(name), self._folder.reading(name) as (file, size):
+                head = read_head(file, size, self._folder.key, self._secret)
+                with self._lock:
+                    self._index.add(name, head)
+        self._stamp = stamp
+        return True
+
+    def longest(self, tokens: Tokens[int], owner: str) -> tuple[int, FoundFile | None]:
+        """The longest common prefix of ``tokens`` and an owner's file, and the smallest such file."""
+        with self._lock:
+            return self._index.longest(tokens, self._owner(owner))
+
+    def holds(self, tokens: Tokens[int], owner: str) -> bool:
+        """Whether a file begins with all of ``tokens``. It becomes the latest used."""
+        length, found = self.longest(tokens, owner)
+        if found is None or length < len(tokens):
+            return False
+        self._folder.use(found.name)
+        return True
+
+    def read(self, found: FoundFile, owner: str) -> SavedPrefix | None:
+        """What a file holds; None if it is gone or was refused."""
+        with self._refusing(found.name), self._folder.reading(found.name) as (file, size):
+            head = read_head(file, size, self._folder.key, self._secret)
+            if head.owner != self._owner(owner):
+                raise DamagedFile("it is another owner's")
+            state = read_state(file, head)
+            self._folder.use(found.name)
+            self.read_bytes += size
+            return SavedPrefix(head.tokens, state, owner, head.prompt_length, head.goes_on)
+        return None
+
+    def write(self, saved: SavedPrefix) -> bool:
+        """Write a prefix; it replaces the owner's files of its beginnings. False if there is no room for it."""
+        owner = self._owner(saved.owner)
+        name = self._secret.sign(_NAME, self._folder.key, owner, np.asarray(saved.tokens, "<i4").tobytes())[:16].hex()
+        head = head_of(saved, owner)
+        packed = pack_head(head, self._folder.key, self._secret)
+        try:
+            with self._folder.writing(name, head.file_bytes) as file:
+                write_all(file, packed)
+                write_all(file, saved.state.data)
+        except (NoSpace, OSError) as error:
+            self._warn(error)
+            return False
+        self._warned = False
+        self.written_bytes += head.file_bytes
+        with self._lock:
+            replaced = self._index.replaced_by(saved.tokens, owner)
+            for beginning in replaced:
+                self._index.remove(beginning)
+            self._index.add(name, head)
+        for beginning in replaced:
+            self._folder.remove(beginning)
+        return True
+
+    def _owner(self, owner: str) -> bytes:
+        return self._secret.sign(_OWNER, owner.encode("utf-8", "surrogatepass"))
+
+    def _warn(self, error: NoSpace | OSError) -> None:
+        """Say once that nothing is written, until something is again."""
+        if not self._warned:
+            reason = "the disk is nearly full" if isinstance(error, NoSpace) else error.strerror
+            log.warning("--cache-disk: prefixes are not written: %s", reason)
+        self._warned = True
+
+    @contextlib.contextmanager
+    def _refusing(self, name: str) -> Iterator[None]:
+        """Within the block, a file that is not as this installation writes it is removed."""
+        try:
+            yield
+            return
+        except FileNotFoundError:
+            pass
+        except (DamagedFile, OSError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            log.warning("--cache-disk: %s.prefix is removed: %s", name, reason)
+            with contextlib.suppress(OSError):
+                self._folder.remove(name)
+        with self._lock:
+            self._index.remove(name)
