@@ -173,11 +173,12 @@ class KeyFolder:
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(part, flags, 0o600)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
+            os.truncate(descriptor, size)  # others count it as a whole
         try:
             with FileIO(descriptor, "w") as file:
-                os.truncate(descriptor, size)  # others count it as a whole
                 yield file
-                os.rename(part, self._file(name))
+                with self._folder.locked():  # whoever counts sees it once
+                    os.rename(part, self._file(name))
         except BaseException as error:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(part)
