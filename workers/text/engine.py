@@ -86,6 +86,7 @@ class TextEngine(Generic[M]):
         self._rate = TokenRate(RATE_WINDOW_S)
         self._step_count = self._prompt_tokens = self._cached_tokens = 0
         self._model: M | None = None
+        self._sandbox: Sandbox | None = None
         self._speculation: Speculation | None = None
         self._disk_place: DiskPlace | None = None
         self._disk: DiskTier[Prepared] | None = None
@@ -98,7 +99,7 @@ class TextEngine(Generic[M]):
 
     def load(self, report: Callable[[float], None]) -> EngineInfo:
         options = self._options
-        sandbox = Sandbox(options.path, self._vocabulary_reader)  # reads the file beside this process
+        self._sandbox = sandbox = Sandbox(options.path, self._vocabulary_reader)  # reads the file beside this process
         self._resources.callback(sandbox.close)
         model = self._load_model(lambda fraction: report(0.95 * fraction))
         self._resources.callback(model.close)

@@ -297,12 +297,12 @@ def test_stopping_cancels_running_jobs() -> None:
 
 
 def test_a_job_too_large_for_a_worker_is_refused_and_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.wire.work.MAX_WORK_BYTES", 200)
+    monkeypatch.setattr("shared.wire.work.MAX_WORK_BYTES", 400)
 
     async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()
-        with pytest.raises(Refused, match=r"^body: expected a request of up to 200 bytes, got \d+$") as refusal:
-            server.submit(prompt="x" * 200)
+        with pytest.raises(Refused, match=r"^body: expected a request of up to 400 bytes, got \d+$") as refusal:
+            server.submit(prompt="x" * 400)
         assert ApiError.from_refusal(refusal.value).status == 413
         monkeypatch.setattr("router.jobs.broker.MAX_BLOB_BYTES", 5)
         with pytest.raises(Refused, match=r"^file: expected up to 5 bytes, got 6$"):

@@ -108,7 +108,7 @@ def test_several_threads_can_create_the_file_at_once(path: Path) -> None:
 
     def make(number: int) -> None:
         try:
-            own = KeyStore.open(path)
+            own = KeyStore.open(path, lock_timeout_s=60.0)  # the disk may be busy
             own.create(f"user{number}")
             own.close()
         except Exception as error:

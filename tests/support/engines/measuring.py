@@ -31,6 +31,9 @@ def _measure(model: ModelSettings) -> int:
     module, _, function = spec.factory.partition(":")
     engine = getattr(importlib.import_module(module), function)(model, 2, "cpu")
     engine.load(lambda fraction: None)
+    sandbox = getattr(engine, "_sandbox", None)
+    if sandbox is not None:
+        sandbox.open()  # that of a text engine is still being made, and takes its memory later
     worker = psutil.Process()
     taken = sum(process.memory_info().rss for process in [worker, *worker.children(recursive=True)])
     engine.close()
