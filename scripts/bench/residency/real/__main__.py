@@ -82,7 +82,7 @@ def _told_needs(url: str, load: Load) -> dict[str, int]:
             return needs
         if time.monotonic() > deadline_s:
             raise NotReady(f"nexa: expected what all models need within {TELL_S:g} s, got {needs}")
-        time.sleep(0.5)  # it estimates in the background
+        time.sleep(0.5)  # between two looks: the server estimates in the background
 
 
 def _measure(servers: list[Rival], setting: Setting, load: Load, rounds: int, state: Path) -> Rounds:
