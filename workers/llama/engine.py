@@ -5,27 +5,20 @@ from __future__ import annotations
 from functools import partial
 
 from shared.settings.placement import LlamaCppOptions, draft_options
+from workers.llama.early_load import loader
 from workers.llama.native.model import LlamaModel
-from workers.llama.native.repacking import Use
 from workers.llama.options import LlamaOptions
-from workers.text.engine import TextEngine
+from workers.text.engine import LoadModel, TextEngine
 
 VOCABULARY = "workers.llama.native.vocabulary_file:read_vocabulary"
 """What reads the vocabulary of a model file in the sandbox."""
 
 
 class LlamaEngine(TextEngine[LlamaModel]):
-    """Serves the text jobs of one GGUF model."""
+    """Serves the text jobs of one GGUF model. ``load`` may already be at work on it."""
 
-    def __init__(self, options: LlamaOptions) -> None:
-        load = partial(
-            LlamaModel,
-            options.path,
-            options.native,
-            reasons=options.reasons,
-            adapters=options.adapters,
-            use=Use(options.workers),
-        )
+    def __init__(self, options: LlamaOptions, load: LoadModel[LlamaModel] | None = None) -> None:
+        load = load or loader(options.path, options.native, options.reasons, options.adapters, options.workers)
         super().__init__(options, VOCABULARY, load, partial(_load_draft, options.native))
 
 

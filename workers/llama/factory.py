@@ -1,12 +1,24 @@
-"""Makes the text engine from a model's settings."""
+"""Makes the text engine from a model's settings.
+
+What the engine needs besides llama.cpp is imported while the model is loaded.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from shared.models.adapters import adapters_of
 from shared.settings import ModelSettings
-from workers.llama.engine import LlamaEngine
-from workers.llama.options import LlamaOptions
+from workers.llama.early_load import EarlyLoad, loader
+
+if TYPE_CHECKING:
+    from workers.llama.engine import LlamaEngine
 
 
 def create(model: ModelSettings, threads: int, _device: str) -> LlamaEngine:
-    """The engine of one worker, not loaded yet."""
-    return LlamaEngine(LlamaOptions.of(model, threads))
+    """The engine of one worker. Its model is being loaded from now on."""
+    load = EarlyLoad(loader(model.path, model, model.fitted, adapters_of(model.adapters), model.workers))
+    from workers.llama.engine import LlamaEngine
+    from workers.llama.options import LlamaOptions
+
+    return LlamaEngine(LlamaOptions.of(model, threads), load)

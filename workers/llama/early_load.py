@@ -1,0 +1,63 @@
+"""The load of a model that begins while the process still imports the rest of its engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from functools import partial
+from typing import Generic, TypeVar
+
+from shared.models.adapters import AdapterFile
+from shared.settings.placement import LlamaCppOptions
+from workers.llama.native.model import LlamaModel
+from workers.llama.native.repacking import Use
+
+REPORT_INTERVAL_S = 0.1
+
+L = TypeVar("L")
+
+Load = Callable[[Callable[[float], None]], L]
+"""Loads something, and calls what it is given with the fraction done (0 to 1)."""
+
+
+def loader(
+    path: str, options: LlamaCppOptions, reasons: Sequence[str], adapters: Sequence[AdapterFile], workers: int
+) -> Load[LlamaModel]:
+    """What loads a model that answers, and that so many workers load at once."""
+    return partial(LlamaModel, path, options, reasons=reasons, adapters=adapters, use=Use(workers))
+
+
+class EarlyLoad(Generic[L]):
+    """Begins to load at once, in a thread of its own; whoever calls it waits for the end.
+
+    llama.cpp does not hold the interpreter's lock meanwhile, so both cores are used where there are two.
+    """
+
+    def __init__(self, load: Load[L]) -> None:
+        self._fraction = 0.0
+        self._loaded: Future[L] = Future()
+        threading.Thread(target=self._run, args=(load,), name="load", daemon=True).start()
+
+    def __call__(self, report: Callable[[float], None]) -> L:
+        """What was loaded. ``report`` is called by this thread.
+
+        Raises:
+            Exception: what the load raised.
+        """
+        while True:
+            try:
+                return self._loaded.result(REPORT_INTERVAL_S)
+            except TimeoutError:
+                if self._loaded.done():
+                    raise
+                report(self._fraction)
+
+    def _run(self, load: Load[L]) -> None:
+        try:
+            self._loaded.set_result(load(self._note))
+        except BaseException as error:
+            self._loaded.set_exception(error)
+
+    def _note(self, fraction: float) -> None:
+        self._fraction = fraction
