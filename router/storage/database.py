@@ -10,12 +10,15 @@ import contextlib
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 LOCK_TIMEOUT_S = 5.0
 """Default time that a statement waits for another process to finish writing."""
+
+_SWITCH_INTERVAL_S = 0.01
 
 IN_MEMORY = ":memory:"
 
@@ -64,6 +67,7 @@ class FileKind:
         try:
             if not create and _pragma(database, "application_id") != self.application_id:
                 raise self.error(f"{self.name} {path}: expected a {self.name}, got another file")
+            _write_ahead(database, lock_timeout_s)
             self._prepare(database, path)
         except sqlite3.Error as error:
             database.close()
@@ -97,7 +101,6 @@ class FileKind:
             )
 
     def _prepare(self, database: sqlite3.Connection, path: Path | None) -> None:
-        database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.execute("PRAGMA foreign_keys = ON")
         if self._is_new(database) or _pragma(database, "user_version") < self.version:
@@ -122,6 +125,19 @@ class FileKind:
 
     def _is_new(self, database: sqlite3.Connection) -> bool:
         return _pragma(database, "application_id") != self.application_id
+
+
+def _write_ahead(database: sqlite3.Connection, lock_timeout_s: float) -> None:
+    """Switch the file to WAL mode. While another connection does so too, SQLite refuses at once instead of waiting."""
+    deadline_s = time.monotonic() + lock_timeout_s
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= deadline_s:
+                raise
+        time.sleep(_SWITCH_INTERVAL_S)
 
 
 @contextlib.contextmanager
