@@ -79,7 +79,7 @@ lint: setup-dev
 
 unit: onnx-models
 	@echo "unit: tests of the parts, on all cores (twelve minutes on two)"
-	@$(PYTEST) $(UNIT) -n auto
+	@$(PYTEST) $(UNIT) -n auto $(RERUNS)
 
 e2e: onnx-models
 	@echo "e2e: the whole server with real models (twelve minutes)"

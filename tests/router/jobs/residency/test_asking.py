@@ -28,6 +28,7 @@ class SlowSource:
         self.told: list[str] = []
         self.threads: set[int] = set()
         self.fails = False
+        self.gave_up = False
         self.begun = threading.Event()
         self.free = threading.Event()
         self.free.set()
@@ -48,7 +49,7 @@ class SlowSource:
         self.told.append(name)
         self.threads.add(threading.get_ident())
         self.begun.set()
-        self.free.wait(20.0)
+        self.gave_up |= not self.free.wait(20.0)
 
 
 @pytest.fixture
@@ -75,15 +76,14 @@ def test_only_a_thread_reads_files_and_lessons_come_before_the_next_question(sou
         known, _ = known_needs(source)
         await until(known, lambda: known.of(A), A)
         source.free.clear()
-        began_s = time.monotonic()
         known.learn(A, READY, {"cpu": 6}, 1.0)
         known.too_little(A)
-        assert time.monotonic() - began_s < 5.0
         assert known.of(A) is None
         source.free.set()
         await until(known, lambda: known.of(A), A)
         assert source.told == ["of a", "learn a", "too little a", "of a"]
         assert threading.get_ident() not in source.threads
+        assert not source.gave_up
         known.learn(A, READY, {"cpu": 6}, 1.0)
         assert known.of(A) is not None
         await known.close()
