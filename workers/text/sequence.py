@@ -53,10 +53,10 @@ class Sequence:
 
     ``user`` is the opaque id of who asked for it, and ``weight`` the user's share of the worker. Only sequences with
     the same ``cache_owner`` share cached prefixes; none do that have other ``adapters``, with which all their tokens
-    are computed. ``fetched`` is whether its beginning was looked for on disk. ``reached`` is how far the sequence was
-    when it was last preempted; until it is at ``guarded_until``, it makes no room for other users. ``prediction`` is
-    what the client expects as the answer: ``predicted_tokens`` of it were drafted and drawn, ``mispredicted_tokens``
-    were drafted and not drawn.
+    are computed. ``fetched`` is whether its beginning was looked for on disk. ``begun_at`` is how many tokens were
+    cached when it last started, and ``reached`` how far it was when it was last preempted; until it is at
+    ``guarded_until``, it makes no room for other users. ``prediction`` is what the client expects as the answer:
+    ``predicted_tokens`` of it were drafted and drawn, ``mispredicted_tokens`` were drafted and not drawn.
     """
 
     job_id: str
@@ -88,6 +88,7 @@ class Sequence:
     adapters: AdapterSet = ()
     fetched: bool = False
     weight: float = 1.0
+    begun_at: int = 0
     reached: int = 0
     guarded_until: int = 0
     prediction: list[int] = field(default_factory=list)

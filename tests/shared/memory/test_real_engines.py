@@ -35,9 +35,10 @@ def check(engine: str, kind: JobKind, path: Path | str, **options: int | str) ->
         {"context_tokens": 2048, "slots": 2},
         {"cache_type_k": "q8_0", "cache_type_v": "q4_0"},
         {"context_tokens": 16384, "slots": 64},
+        {"context_tokens": 32768, "cache_type_k": "q4_0", "cache_type_v": "q4_0"},
         {"batch_size": 2048},
     ],
-    ids=["default", "short", "quantized", "long", "batch"],
+    ids=["default", "short", "quantized", "long", "long-quantized", "batch"],
 )
 def test_text_models(options: dict[str, int | str]) -> None:
     check("llama", JobKind.TEXT, WEIGHTS, **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 
@@ -50,9 +51,15 @@ class Loop:
         self.scheduler.add(sequence)
         return sequence
 
-    def step(self, appended: int = 1, duration_s: float = 0.0) -> list[ScheduledTokens]:
-        """One step, in which every sequence whose logits were wanted grows by ``appended`` tokens."""
+    def step(
+        self, appended: int = 1, duration_s: float = 0.0, takes: Callable[[list[ScheduledTokens]], float] | None = None
+    ) -> list[ScheduledTokens]:
+        """One step, in which every sequence whose logits were wanted grows by ``appended`` tokens.
+
+        It counts as one of ``duration_s``, or as long as the step ``takes``.
+        """
         scheduled = self.scheduler.plan()
+        duration_s = duration_s if takes is None else takes(scheduled)
         self.check(scheduled)
         for part in scheduled:
             sequence = part.sequence

@@ -22,7 +22,9 @@ from workers.text.sandbox.attempt import Limits, PreparationAttempt
 
 GREEDY = Sampling(temperature=0)
 WINDOWED = LlamaCppOptions(swa_full="off")
-FAMILIES = ("recurrent", "hybrid", "swa")
+FAMILIES = ("recurrent", "hybrid", "swa", "hybrid q4_0", "swa q8_0")
+"""With the type of their KV cache."""
+
 WORDS = (
     "the",
     "fox",
@@ -53,8 +55,10 @@ SYSTEM = {"role": "system", "content": text(0, 60)}
 
 
 def open_engine(family: str, **options: Any) -> LlamaEngine:
-    path: Path = random_model(f"random-tiny-{family}-f16", lambda line: None)
-    given = {"threads": 2, "slots": 4, "context_tokens": 2048, "kv_tokens": 4096, "native": WINDOWED, **options}
+    shape, _, kind = family.partition(" ")
+    path: Path = random_model(f"random-tiny-{shape}-f16", lambda line: None)
+    native = WINDOWED.model_copy(update={"cache_type_k": kind or "f16", "cache_type_v": kind or "f16"})
+    given = {"threads": 2, "slots": 4, "context_tokens": 2048, "kv_tokens": 4096, "native": native, **options}
     engine = LlamaEngine(LlamaOptions(str(path), **given))
     engine.load(lambda fraction: None)
     return engine

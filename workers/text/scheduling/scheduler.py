@@ -12,16 +12,21 @@ from collections import deque
 
 from workers.engine import Party
 from workers.text.cache.kv_cache import CacheFull, KVCache
-from workers.text.cache.prefix import common_prefix
 from workers.text.scheduling.adapter_turns import AdapterTurns
 from workers.text.scheduling.checkpoint_places import last_place, next_place
-from workers.text.scheduling.fairness import FairTurns, choose_victim, choose_youngest, prompts_alone, with_half_for
-from workers.text.scheduling.prefill_budget import PrefillBudget
+from workers.text.scheduling.fairness import FairTurns, choose_victim, choose_youngest
+from workers.text.scheduling.prefill_budget import PlannedStep, PrefillBudget
+from workers.text.scheduling.prompt_order import (
+    depth_of,
+    is_long,
+    oldest_without,
+    planned_step,
+    prompt_order,
+    prompts_of_turn,
+)
 from workers.text.scheduling.scheduled import ScheduledTokens, cells_of
+from workers.text.scheduling.sharing import shares_with_prefill
 from workers.text.sequence import Sequence, SequenceState
-
-MIN_SHARED_TOKENS = 16
-"""A prompt waits for another that is in prefill if sharing their common prefix saves at least this many tokens."""
 
 MAX_ECHOED_TOKENS = 128
 """Tokens of a prompt that one step takes if the log probabilities of all of them are wanted.
@@ -53,6 +58,7 @@ class Scheduler:
         self._cache = cache
         self._slots = slots
         self._batch_tokens = batch_tokens
+        self._has_tiles = separate_from_cells is not None
         self._separate_from_cells = cache.total_cells + 1 if separate_from_cells is None else separate_from_cells
         self.budget = PrefillBudget(batch_tokens, target_step_s)
         self.waiting: deque[Sequence] = deque()
@@ -60,6 +66,7 @@ class Scheduler:
         self.preemptions = 0
         self._turns = FairTurns()
         self._adapter_turns = AdapterTurns()
+        self._planned = PlannedStep()
 
     def add(self, sequence: Sequence) -> None:
         """Queue a new sequence."""
@@ -92,22 +99,27 @@ class Scheduler:
         for sequences in self._adapter_turns.turns(self.running):
             scheduled = self._plan_step(sequences)
             if scheduled:
+                self._planned = planned_step(scheduled)
                 return scheduled
         return []
 
     def _plan_step(self, sequences: list[Sequence]) -> list[ScheduledTokens]:
         """The tokens of a step of these running sequences. It is empty if they were all preempted for others."""
+        if not sequences:
+            return []
         separates = self._separates(sequences)
-        if separates and self._adapter_turns.group_of(sequences[0]).prompts_turn:
-            return self._plan_prompts(sequences, []) or self._plan_streams(sequences)
         scheduled = self._plan_streams(sequences)
-        if scheduled and separates:
+        if self._begin_rows(sequences, scheduled):
             return scheduled
-        return self._plan_prompts(sequences, scheduled)
+        if not separates:
+            return self._plan_prompts(sequences, scheduled)
+        if self._adapter_turns.group_of(sequences[0]).prompts_turn:
+            return self._plan_prompts(sequences, []) or scheduled
+        return scheduled or self._plan_prompts(sequences, [])
 
     def observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
-        """Learn from how long a step took."""
-        self.budget.observe(sum(part.width for part in scheduled), duration_s)
+        """Learn from how long the planned step took."""
+        self.budget.observe(self._planned, duration_s)
         self._adapter_turns.observe((part.sequence.party for part in scheduled), duration_s)
 
     def complete(self, scheduled: list[ScheduledTokens]) -> None:
@@ -117,7 +129,7 @@ class Scheduler:
         group = self._adapter_turns.group_of(scheduled[0].sequence)
         group.prompts_turn = all(part.sequence.state is SequenceState.DECODE for part in scheduled)
         if not group.prompts_turn:
-            group.left_out = self._oldest_prompt_without(scheduled)
+            group.left_out = oldest_without(scheduled, self.running)
         for part in scheduled:
             sequence = part.sequence
             end = sequence.computed + part.length
@@ -159,13 +171,6 @@ class Scheduler:
         self.waiting.appendleft(sequence)
         self.preemptions += 1
 
-    def _oldest_prompt_without(self, scheduled: list[ScheduledTokens]) -> Sequence | None:
-        """The oldest prompt of the step's set of adapters that is being computed, if it has no tokens in this step."""
-        adapters = scheduled[0].sequence.adapters
-        filling = (s for s in self.running if s.state is SequenceState.PREFILL and s.adapters == adapters)
-        oldest = next(filling, None)
-        return None if any(part.sequence is oldest for part in scheduled) else oldest
-
     def _separates(self, sequences: list[Sequence]) -> bool:
         """Whether streams and prompts take turns in this step."""
         return self._cache.used_cells >= self._separate_from_cells and len({s.state for s in sequences}) > 1
@@ -181,16 +186,38 @@ class Scheduler:
                     room -= length
         return [part for part in scheduled if part.sequence.state is SequenceState.DECODE]
 
+    def _begin_rows(self, sequences: list[Sequence], scheduled: list[ScheduledTokens]) -> bool:
+        """Add a few tokens of a long prompt to those of streams; False if prompts have steps of their own now."""
+        prompts = prompts_of_turn(sequences, self._adapter_turns.group_of(sequences[0]).left_out)
+        if not self._has_tiles or not scheduled or not prompts or not is_long(prompts[0]):
+            return False
+        rows = self.budget.rows(sum(part.length for part in scheduled), depth_of(prompts))
+        if rows and not self.budget.pace.is_due(len(scheduled)):
+            self._plan_prefill(sequences, self._turns.prefill_order(prompts, rows), scheduled, rows)
+        return rows > 0
+
     def _plan_prompts(self, sequences: list[Sequence], scheduled: list[ScheduledTokens]) -> list[ScheduledTokens]:
         """Add chunks of prompts to the tokens of streams."""
-        taken = sum(part.length for part in scheduled)
-        others_wait = len(sequences) < len(self.running) or any(s.state is SequenceState.DECODE for s in sequences)
-        budget = self.budget.tokens(taken) if others_wait else self._batch_tokens
-        self._plan_prefill(sequences, scheduled, min(self._batch_tokens - taken, budget))
+        group = self._adapter_turns.group_of(sequences[0])
+        prompts = prompts_of_turn(sequences, group.left_out)
+        if not prompts:
+            return scheduled
+        taken, depth = sum(part.length for part in scheduled), depth_of(prompts)
+        slowed = is_long(prompts[0]) and any(s.state is SequenceState.DECODE for s in sequences)
+        if slowed and scheduled and self.budget.pace.is_due(len(scheduled)):
+            return scheduled
+        if slowed or len(prompts) < len(self.running):
+            budget = self.budget.tokens(taken, depth, slowed)
+        else:
+            budget = self.budget.alone(depth)
+        order = prompt_order(prompts, self._turns, group.left_out, budget)
+        self._plan_prefill(sequences, order, scheduled, min(self._batch_tokens - taken, budget))
         return scheduled
 
-    def _plan_prefill(self, sequences: list[Sequence], scheduled: list[ScheduledTokens], budget: int) -> None:
-        for sequence in self._prefill_order(sequences, budget):
+    def _plan_prefill(
+        self, sequences: list[Sequence], order: list[Sequence], scheduled: list[ScheduledTokens], budget: int
+    ) -> None:
+        for sequence in order:
             if budget <= 0:
                 return
             if sequence.state is not SequenceState.PREFILL:  # preempted for an older one
@@ -215,19 +242,6 @@ class Scheduler:
             scheduled.append(ScheduledTokens(sequence, length, length == sequence.pending, echoes))
             budget -= length
 
-    def _prefill_order(self, sequences: list[Sequence], budget: int) -> list[Sequence]:
-        """The prompts of the next step, in their order.
-
-        One that would only fill up the step behind short prompts of other users is left out, so that they need not wait
-        for it. If that was the oldest, it gets half of the next step.
-        """
-        filling = [s for s in sequences if s.state is SequenceState.PREFILL]
-        order = self._turns.prefill_order(filling, budget)
-        left_out = self._adapter_turns.group_of(filling[0]).left_out if filling else None
-        if left_out is not None and left_out in filling:
-            return with_half_for(left_out, order, budget)
-        return prompts_alone(order, budget) or order
-
     def _make_room(self, sequence: Sequence, cells: int, scheduled: list[ScheduledTokens]) -> bool:
         """Reserve cells for a running sequence, preempting younger ones; False if it is itself the youngest."""
         while True:
@@ -247,7 +261,7 @@ class Scheduler:
         while candidates and len(self.running) < self._slots:
             sequence = self._turns.next_to_start(candidates, self.running)
             candidates.remove(sequence)
-            if self._shares_with_prefill(sequence):
+            if shares_with_prefill(sequence, self.running, self._cache):
                 continue
             fits = self._fits(sequence, self.running, []) or self._preempt_for(sequence)
             if not fits or not self._start(sequence):
@@ -281,6 +295,7 @@ class Scheduler:
             sequence.cache_id, sequence.computed = self._cache.open(tokens, sequence.cache_owner)
         except CacheFull:
             return False
+        sequence.begun_at = sequence.computed
         sequence.guarded_until = 2 * sequence.reached - min(sequence.computed, sequence.reached)
         if not sequence.started:
             sequence.cached_tokens = min(sequence.computed, sequence.prompt_length)
@@ -288,19 +303,3 @@ class Scheduler:
         self._turns.note_start(sequence)
         self.running.append(sequence)
         return True
-
-    def _shares_with_prefill(self, sequence: Sequence) -> bool:
-        """Whether a prompt that is in prefill will hold a longer prefix of this one than the cache does now."""
-        cached = -1
-        for other in self.running:
-            if other.state is not SequenceState.PREFILL or other.cache_owner != sequence.cache_owner:
-                continue
-            common = min(common_prefix(other.tokens, sequence.tokens), sequence.shareable)
-            if self._cache.needs_checkpoints:
-                common = last_place(other, common)
-            if common > other.computed:
-                if cached < 0:
-                    cached = self._cache.match(sequence.tokens[: sequence.shareable], sequence.cache_owner)
-                if common - cached >= MIN_SHARED_TOKENS:
-                    return True
-        return False

@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.workers.scheduler_loop import DECODE, FINISHED, PREFILL, WAITING, Loop, numbers
-from workers.text.scheduling.scheduler import MIN_SHARED_TOKENS
+from workers.text.scheduling.sharing import MIN_SHARED_TOKENS
 from workers.text.sequence import Sequence, SequenceState
 
 

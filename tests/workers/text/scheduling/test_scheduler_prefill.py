@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 
 from tests.support.workers.scheduler_loop import DECODE, FINISHED, PREFILL, WAITING, Loop, lengths, numbers
+from workers.text.scheduling.prefill_budget import PlannedStep
 
 
 def test_running_streams_come_before_prompts_and_the_prompt_gets_the_rest() -> None:
@@ -69,7 +70,7 @@ def test_tokens_that_a_grammar_forced_are_computed_in_one_step() -> None:
 
 def test_without_streams_the_prompts_get_the_whole_batch() -> None:
     loop = Loop(batch=512, cells=2000)
-    loop.scheduler.budget.observe(512, 100.0)  # however slow it is
+    loop.scheduler.budget.observe(PlannedStep(prompt=512), 1.0)  # however little others would get
     loop.add(numbers(0, 1000))
     assert lengths(loop.step()) == {"0": 512}
 
