@@ -5,7 +5,7 @@
 Depths are multiples of 1,024. Models with real weights can also be asked how well they read a text with each KV cache
 (``--parts agreement``). The KV cache is filled with copies of one text, as attention costs the same whatever is
 in it. Each figure is kept in build/bench/depth; the same command goes on where an earlier one ended, after about
-``--seconds``. A worst gap is that of about ten seconds at each depth.
+``--seconds``, and draws the costs there. A worst gap is that of about ten seconds at each depth.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from scripts.bench.depth.agreement import agreement
 from scripts.bench.depth.beside import beside_streams
 from scripts.bench.depth.engines import KV_TYPES, DeepEngine
 from scripts.bench.depth.planned_memory import planned_memory
+from scripts.bench.depth.plot import draw
 from scripts.bench.depth.results import Results
 from scripts.bench.depth.step_costs import TokenCosts, by_engine, in_bare_loop
 from scripts.bench.depth.tables import (
@@ -79,6 +80,8 @@ def main() -> int:
         if len(table) > 1:
             print(f"\n{table_name}", *(" | ".join(row) for row in table), sep="\n", flush=True)
             write_table(table_name, table, notes[table_name], "python -m scripts.bench.depth")
+    if len(tables["depth-costs"]) > 1:
+        draw(results, kinds, depths, results.path.with_suffix(".svg"))
     return 0
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from scripts.bench.depth.engines import DeepEngine
 from shared.wire.jobs import Sampling, TextJob
-from shared.wire.payloads import Failed, Tokens
+from shared.wire.payloads import Failed
 from workers.engine import EngineJob
 from workers.text.scheduling.prefill_budget import LONG_PROMPT_TOKENS
 
@@ -35,12 +35,12 @@ class Streams:
     def __init__(self, deep: DeepEngine) -> None:
         self._deep = deep
         self.gaps_s: list[float] = []
-        self._last_s: dict[str, float] = {}
+        self._seen: dict[str, tuple[int, float]] = {}
         for number in range(STREAMS):
             prompt = deep.prompt(64)[number:]  # they begin with different tokens, and share nothing
             job = TextJob(prompt_tokens=prompt, sampling=Sampling(temperature=0), max_tokens=900, ignore_eos=True)
             deep.engine.submit(EngineJob(f"stream{number}", job, []))
-        while len(self._last_s) < STREAMS:
+        while len(self._seen) < STREAMS:
             self.step()
         self.gaps_s.clear()
 
@@ -50,14 +50,16 @@ class Streams:
         Raises:
             RuntimeError: the engine failed.
         """
-        for job_id, payload in self._deep.engine.step():
+        for _, payload in self._deep.engine.step():
             if isinstance(payload, Failed):
                 raise RuntimeError(payload.message)
-            if isinstance(payload, Tokens) and job_id.startswith("stream"):
-                now_s = time.perf_counter()
-                if job_id in self._last_s:
-                    self.gaps_s.append(now_s - self._last_s[job_id])
-                self._last_s[job_id] = now_s
+        now_s = time.perf_counter()
+        for name, sequence in self._deep.engine._sequences.items():
+            generated, last_s = self._seen.get(name, (0, now_s))
+            if name.startswith("stream") and sequence.generated > generated:
+                if generated:
+                    self.gaps_s.append(now_s - last_s)
+                self._seen[name] = sequence.generated, now_s
 
     def end(self) -> None:
         """Cancel them."""

@@ -24,7 +24,10 @@ BATCH_TOKENS = 512
 
 
 class DeepEngine:
-    """An engine with ``SLOTS`` slots and a context for ``tokens``, rounded up to whole blocks."""
+    """An engine with ``SLOTS`` slots and a context for ``tokens``, rounded up to whole blocks.
+
+    ``spare`` is a sequence of its ``decoder`` that the engine does not use.
+    """
 
     def __init__(self, path: Path, kind: str, tokens: int, threads: int) -> None:
         self.context_tokens = (math.ceil(tokens / BLOCK) + 1) * BLOCK
@@ -45,8 +48,8 @@ class DeepEngine:
         decoder = self.engine._decoder
         assert isinstance(decoder, LlamaContext)
         self.decoder = decoder
-        ids = SLOTS + 1  # ended sequences have higher ones than those that run, and the first of them is the deep one
-        self._filler = Filler(self.decoder, vocabulary, ids + 1, BATCH_TOKENS)
+        self.spare = SLOTS + 2  # the cache gives the lowest free id, and has one more sequence than slots
+        self._filler = Filler(self.decoder, vocabulary, self.spare, BATCH_TOKENS)
 
     def prompt(self, tokens: int) -> list[int]:
         """A prompt of so many tokens: the block again and again."""

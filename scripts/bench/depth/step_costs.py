@@ -12,7 +12,6 @@ from workers.engine import EngineJob
 from workers.text.model import BatchSlice
 
 ANSWER_TOKENS = 8
-BARE_SEQUENCE = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +57,15 @@ def in_bare_loop(deep: DeepEngine, depth: int, tokens: int) -> TokenCosts:
     deep.fill(depth)
     memory, decoder, prompt = deep.decoder.memory, deep.decoder, deep.prompt(depth + tokens)
     for kept in deep.engine._cache._kept:
-        memory.copy_prefix(kept, BARE_SEQUENCE, depth)
+        memory.copy_prefix(kept, deep.spare, depth)
     began_at_s = time.perf_counter()
     for start in range(depth, depth + tokens, BATCH_TOKENS):
         part = prompt[start : start + BATCH_TOKENS]
-        logits = decoder.decode([BatchSlice(BARE_SEQUENCE, start, part, int(start + len(part) == depth + tokens))])
+        logits = decoder.decode([BatchSlice(deep.spare, start, part, int(start + len(part) == depth + tokens))])
     token = int(logits[-1].argmax())
     first_at_s = time.perf_counter()
     for position in range(depth + tokens, depth + tokens + ANSWER_TOKENS):
-        token = int(decoder.decode([BatchSlice(BARE_SEQUENCE, position, [token], 1)])[-1].argmax())
+        token = int(decoder.decode([BatchSlice(deep.spare, position, [token], 1)])[-1].argmax())
     ended_at_s = time.perf_counter()
-    memory.remove(BARE_SEQUENCE)
+    memory.remove(deep.spare)
     return TokenCosts((first_at_s - began_at_s) / tokens, (ended_at_s - first_at_s) / ANSWER_TOKENS)

@@ -9,7 +9,7 @@ import pytest
 from scripts.make_gguf.shapes.making import random_model
 from shared.settings.placement import LlamaCppOptions
 from shared.wire.jobs import Sampling, TextJob
-from shared.wire.payloads import Done, Payload, Tokens
+from shared.wire.payloads import Done, Payload
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
@@ -38,24 +38,24 @@ def ask(engine: LlamaEngine, job_id: str, prompt: list[int], max_tokens: int) ->
     engine.submit(EngineJob(job_id, job, []))
 
 
-def generated(events: list[tuple[str, Payload]]) -> dict[str, int]:
-    return {job_id: len(payload.token_ids) for job_id, payload in events if isinstance(payload, Tokens)}
+def generated(engine: LlamaEngine) -> dict[str, int]:
+    """How many tokens each stream has; their texts may come later."""
+    return {name: engine._sequences[name].generated for name in STREAMS if name in engine._sequences}
 
 
 def test_each_step_has_a_token_of_each_stream_and_few_of_the_prompt(engine: LlamaEngine) -> None:
     for number, stream in enumerate(STREAMS):
         ask(engine, stream, PROMPT[number * 40 : number * 40 + 30], 1900)
-    begun: set[str] = set()
-    while begun != {*STREAMS}:
-        begun |= {*generated(engine.step())}
+    while len(generated(engine)) < len(STREAMS) or not all(generated(engine).values()):
+        engine.step()
     ask(engine, "long", PROMPT[::-1], 4)
     while "long" not in engine._sequences or engine._sequences["long"].computed < 1:
         engine.step()
     long, parts = engine._sequences["long"], []
     while long.pending > TILE_TOKENS:
-        before = long.computed
-        tokens = generated(engine.step())
-        assert tokens == dict.fromkeys(STREAMS, 1)
+        before, tokens = long.computed, generated(engine)
+        engine.step()
+        assert generated(engine) == {name: count + 1 for name, count in tokens.items()}
         parts.append(long.computed - before)
     assert max(parts) < TILE_TOKENS - len(STREAMS)
     assert parts.count(0) <= 2 + len(parts) // LOOK_EVERY

@@ -8,9 +8,8 @@ SMOOTHING = 0.2
 FIRST_DEPTH_TOKENS = 1024
 """Depths below are told apart no further, those above by their powers of two."""
 
-PER_DOUBLING = 2.0
-"""A token at twice the depth is taken to cost so many times as much, until one was measured: never more."""
-
+PER_DOUBLING = 1.5
+"""A token at twice the depth is taken to cost so many times as much until one was measured, from 1,024 tokens on."""
 
 LEAST_S = 1e-9
 """A token takes so long at least: averages of steps that take no time must not end in a division by zero."""
@@ -20,7 +19,7 @@ class PromptCosts:
     """Seconds for each token of a prompt: moving averages for each depth, learnt from steps.
 
     ``token_s`` is what it is taken to be near the start of a prompt until a step was measured there. A depth of which
-    nothing is known counts as the nearest lower one, as if all of a token's time grew with its depth.
+    nothing is known counts as the nearest lower one, as if much of a token's time grew with its depth.
     """
 
     def __init__(self, token_s: float) -> None:

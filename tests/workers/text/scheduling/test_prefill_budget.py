@@ -99,7 +99,7 @@ def test_a_depth_that_was_not_seen_yet_counts_as_dear_and_one_that_was_seen_does
     for _ in range(60):
         budget.observe(of_tokens(64), 0.07)
     assert budget.tokens(0) == 320
-    assert budget.tokens(0, 3000) == TILE_TOKENS
+    assert budget.tokens(0, 3000) == 2 * TILE_TOKENS
     for _ in range(60):
         budget.observe(of_tokens(64, 3000), 0.1)
     assert budget.tokens(0, 3000) == 192
