@@ -114,7 +114,7 @@ class Scheduler:
         if not separates:
             return self._plan_prompts(sequences, scheduled)
         if self._adapter_turns.group_of(sequences[0]).prompts_turn:
-            return self._plan_prompts(sequences, []) or scheduled
+            return self._plan_prompts(sequences, []) or self._plan_streams(sequences)
         return scheduled or self._plan_prompts(sequences, [])
 
     def observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
