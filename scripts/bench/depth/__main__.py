@@ -91,7 +91,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kinds", default="f16;q8_0;q4_0", help=f"KV caches, with semicolons: {'; '.join(KV_TYPES)}")
     parser.add_argument("--depths", default="0,1024,4096,16384,32768", help="with commas, multiples of 1,024")
     parser.add_argument("--parts", default=",".join(PARTS), help="with commas")
-    parser.add_argument("--tokens", type=int, default=64, help="new tokens of a prompt")
+    parser.add_argument("--tokens", type=int, default=128, help="new tokens of a prompt")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--beside-s", type=float, default=10.0, help="how long streams are watched at each depth")
     parser.add_argument("--seconds", type=float, default=1e9, help="begin nothing new after so many")

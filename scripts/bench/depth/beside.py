@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from scripts.bench.depth.engines import DeepEngine
+from scripts.bench.depth.filling import BLOCK
 from shared.wire.jobs import Sampling, TextJob
 from shared.wire.payloads import Failed
 from workers.engine import EngineJob
@@ -37,7 +38,7 @@ class Streams:
         self.gaps_s: list[float] = []
         self._seen: dict[str, tuple[int, float]] = {}
         for number in range(STREAMS):
-            prompt = deep.prompt(64)[number:]  # they begin with different tokens, and share nothing
+            prompt = deep.prompt(BLOCK)[::-1][100 * number :][:64]  # they share nothing, neither with the long prompt
             job = TextJob(prompt_tokens=prompt, sampling=Sampling(temperature=0), max_tokens=900, ignore_eos=True)
             deep.engine.submit(EngineJob(f"stream{number}", job, []))
         while len(self._seen) < STREAMS:
@@ -75,7 +76,7 @@ def beside_streams(deep: DeepEngine, depth: int, seconds: float) -> BesideStream
         streams.step()
     alone_s = statistics.median(streams.gaps_s)
     engine = deep.engine
-    prompt = deep.prompt(depth + LONG_PROMPT_TOKENS + 1)
+    prompt = deep.prompt(depth + LONG_PROMPT_TOKENS)
     engine.submit(EngineJob("long", TextJob(prompt_tokens=prompt, max_tokens=1), []))
     while "long" not in engine._sequences or engine._sequences["long"].computed < depth + 1:
         streams.step()
