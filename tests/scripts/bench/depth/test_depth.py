@@ -41,7 +41,7 @@ def test_a_filled_cache_gives_what_a_computed_one_gives(path: Path) -> None:
 
 
 def test_the_engine_finds_what_was_filled(path: Path) -> None:
-    deep = DeepEngine(path, "q8_0", 3 * BLOCK, 2)
+    deep = DeepEngine(path, "f16", 3 * BLOCK, 2)
     for depth in (3 * BLOCK, 0, BLOCK):
         assert by_engine(deep, depth, 8).prompt_s > 0
         assert in_bare_loop(deep, depth, 8).answer_s > 0
