@@ -46,3 +46,5 @@ class Filler:
             llama_cpp.llama_memory_seq_add(memory, self._spare, 0, BLOCK, start)
             llama_cpp.llama_memory_seq_cp(memory, self._spare, sequence, start, start + BLOCK)
             self._context.memory.remove(self._spare)
+        self._context.decode([BatchSlice(self._spare, 0, self.block[:1], 1)])  # llama.cpp turns the keys only now
+        self._context.memory.remove(self._spare)
