@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -45,13 +45,9 @@ class EarlyLoad(Generic[L]):
         Raises:
             Exception: what the load raised.
         """
-        while True:
-            try:
-                return self._loaded.result(REPORT_INTERVAL_S)
-            except TimeoutError:
-                if self._loaded.done():
-                    raise
-                report(self._fraction)
+        while not wait([self._loaded], REPORT_INTERVAL_S).done:
+            report(self._fraction)
+        return self._loaded.result()
 
     def _run(self, load: Load[L]) -> None:
         try:

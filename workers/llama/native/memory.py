@@ -13,7 +13,10 @@ _PARTIAL = llama_cpp.LLAMA_STATE_SEQ_FLAGS_PARTIAL_ONLY
 
 
 class LlamaMemory:
-    """The memory of one context. Implements ``KVMemory`` of :mod:`workers.text.cache.kv_memory`."""
+    """The memory of one context. Implements ``EndMemory`` of :mod:`workers.text.cache.kv_memory`.
+
+    A copy that llama.cpp failed to make has no bytes. It is refused when it is loaded, as any that is not whole.
+    """
 
     shares_cells = True
 
@@ -39,8 +42,8 @@ class LlamaMemory:
 
     def save_end(self, sequence: int) -> NDArray[np.uint8]:
         state = np.empty(self.end_bytes(sequence), np.uint8)
-        llama_cpp.llama_state_seq_get_data_ext(self._context, _pointer_to(state), state.nbytes, sequence, _PARTIAL)
-        return state
+        to = (_pointer_to(state), state.nbytes)
+        return state[: int(llama_cpp.llama_state_seq_get_data_ext(self._context, *to, sequence, _PARTIAL))]
 
     def load_end(self, sequence: int, state: NDArray[np.uint8]) -> bool:
         size = (_pointer_to(state), state.nbytes)
@@ -51,8 +54,8 @@ class LlamaMemory:
 
     def save(self, sequence: int) -> NDArray[np.uint8]:
         state = np.empty(self.state_bytes(sequence), np.uint8)
-        llama_cpp.llama_state_seq_get_data(self._context, _pointer_to(state), state.nbytes, sequence)
-        return state
+        to = (_pointer_to(state), state.nbytes)
+        return state[: int(llama_cpp.llama_state_seq_get_data(self._context, *to, sequence))]
 
     def load(self, sequence: int, state: NDArray[np.uint8]) -> bool:
         return bool(llama_cpp.llama_state_seq_set_data(self._context, _pointer_to(state), state.nbytes, sequence))
