@@ -43,7 +43,7 @@ class HostCache:
     """Saved prefixes, with at most ``limit_bytes`` of state. Those with the least :class:`Credits` are dropped first.
 
     An owner's prefixes are found only with the same ``owner``. Threads may share it. If set, ``dropped`` is called with
-    each prefix that had no room, ``changed`` after each change; both must return at once.
+    each prefix that had no room; it must return at once.
     """
 
     def __init__(self, limit_bytes: int) -> None:
@@ -52,7 +52,6 @@ class HostCache:
         self._saved: Credits[SavedPrefix] = Credits(lambda saved: saved.cost)
         self._lock = threading.RLock()
         self.dropped: Callable[[SavedPrefix], None] | None = None
-        self.changed: Callable[[], None] | None = None
 
     @property
     def is_used(self) -> bool:
@@ -97,8 +96,6 @@ class HostCache:
         if self.dropped is not None:
             for saved in given_up:
                 self.dropped(saved)
-        if self.changed is not None:
-            self.changed()
 
     def longest(self, tokens: list[int], owner: str = "") -> tuple[int, SavedPrefix | None]:
         """The longest common prefix of ``tokens`` and a saved prefix: its length, and the shortest such prefix."""

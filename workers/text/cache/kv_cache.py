@@ -39,7 +39,7 @@ class KVCache:
     """Sequence ids and cells of one decoder.
 
     ``cells`` is the context's size in tokens, ``sequences`` the number of ids. Without ``can_share_prefixes``
-    (recurrent models) nothing is matched or kept. When a sequence starts, ended ones are evicted until only
+    nothing is matched or kept. When a sequence starts, ended ones are evicted until only
     ``kept_cells`` cells are theirs alone, but for those that have no room in main memory; None for no bound. Sequences
     share prefixes only with those of one ``owner``. With ``costs``, only the copies to and from main memory that pay
     are made. ``checkpoints`` are needed where the memory cannot be cut.

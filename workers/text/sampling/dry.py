@@ -44,7 +44,7 @@ def has_dry(sampling: Sampling) -> bool:
 
 
 class SequenceBreakers:
-    """TokenTexts that no repetition crosses, as tokens: a first one that has the text's beginning, and its tail."""
+    """Texts that no repetition crosses, as tokens: a first one that has the text's beginning, and its tail."""
 
     def __init__(self, texts: tuple[str, ...], vocabulary: TokenTexts) -> None:
         self._texts = [text.encode()[:MAX_BREAKER_BYTES] for text in texts if text]
