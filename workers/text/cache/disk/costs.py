@@ -16,7 +16,7 @@ FIRST_COMPUTE_S, FIRST_GPU_COMPUTE_S = 1e-3, 0.25e-3
 """What a token of a prompt takes until a step was measured: small models on a CPU, and usual ones on a GPU."""
 
 FADING = 0.95
-"""What is known of slow reads loses this much with each one that is left out, so that it is measured again."""
+"""What is known of slow reads loses this much whenever one is not worth it, so that it is measured again."""
 
 
 class ReadCosts:
@@ -56,5 +56,7 @@ class ReadCosts:
         with self._lock:
             if self.expected_s(size) <= MAX_SHARE * tokens * self._compute_s:
                 return True
-            self._byte_s = max(self._byte_s * FADING, 1 / FIRST_READ_BYTES_PER_S) if self._read else self._byte_s
+            usual_s = 1 / FIRST_READ_BYTES_PER_S
+            if self._byte_s > usual_s:
+                self._byte_s = max(self._byte_s * FADING, usual_s)
             return False

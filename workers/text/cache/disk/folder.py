@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
-from workers.text.cache.disk.secret import DiskUnusable, is_private
+from workers.text.cache.disk.private_file import open_private
+from workers.text.cache.disk.secret import DiskUnusable
 
 SUFFIX, PART_SUFFIX = ".prefix", ".part"
 MIN_FREE_BYTES = 1000 * 1000 * 1000
@@ -34,7 +35,7 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class NoSpace(Exception):
-    """The file system has too little free space for a file."""
+    """There is no room for a file. The message says where."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class PrefixFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Within the block, no other process counts or removes files."""
+        _make_private(self.path)  # the operator may have removed it
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self.path / "lock", flags, 0o600)
         try:
@@ -81,22 +83,25 @@ class PrefixFolder:
         """Remove the files that were not used for the longest time until another fits. The folder must be locked.
 
         Raises:
-            NoSpace: the file system would have too little free space.
+            NoSpace: it would not fit, or the file system would have too little free space. Nothing was removed.
         """
         files = sorted(self._files(), key=lambda file: file.used_at_ns)
         used = sum(file.size for file in files)
         disk = shutil.disk_usage(self.path)
         spare = disk.free - min(MIN_FREE_BYTES, disk.total // 20)
-        removable = iter([file for file in files if file.path.suffix == SUFFIX])
+        removable = [file for file in files if file.path.suffix == SUFFIX]
+        given_up: list[KeptFile] = []
         while used + size > self.limit_bytes:
-            oldest = next(removable, None)
-            if oldest is None:
-                raise NoSpace
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(oldest.path)
+            if len(given_up) == len(removable):
+                raise NoSpace("one does not fit into what may be kept")
+            oldest = removable[len(given_up)]
+            given_up.append(oldest)
             used, spare = used - oldest.size, spare + oldest.size
         if spare < size:
-            raise NoSpace
+            raise NoSpace("the disk is nearly full")
+        for file in given_up:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(file.path)
 
     def _files(self) -> list[KeptFile]:
         """Files of all keys. Parts whose writers have died are removed."""
@@ -150,12 +155,10 @@ class KeyFolder:
             FileNotFoundError: it was removed.
             OSError: it cannot be read; ``ELOOP`` if it is a link or not private.
         """
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        descriptor = os.open(self._file(name), flags)
-        with FileIO(descriptor, "r") as file:
-            found = os.fstat(descriptor)
-            if not is_private(found) or found.st_nlink > 1:
-                raise OSError(errno.ELOOP, "it is not a plain file that only its owner may read")
+        with open_private(self._file(name)) as file:
+            found = os.fstat(file.fileno())
+            if found.st_nlink > 1:
+                raise OSError(errno.ELOOP, "it has further names")
             yield file, found.st_size
 
     @contextlib.contextmanager
@@ -163,19 +166,13 @@ class KeyFolder:
         """A new file of ``size`` bytes, which is there once the block ends without an error.
 
         Raises:
-            NoSpace: the disk is too full.
+            NoSpace: there is no room for it.
+            DiskUnusable: the folder was made open to others.
             OSError: it cannot be written.
         """
         part = self._path / f"{secrets.token_hex(16)}{PART_SUFFIX}"
-        with self._folder.locked():
-            self._folder.make_room(size)
-            _make_private(self._path)
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            descriptor = os.open(part, flags, 0o600)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.truncate(descriptor, size)  # others count it as a whole
         try:
-            with FileIO(descriptor, "w") as file:
+            with self._new_part(part, size) as file:
                 yield file
                 with self._folder.locked():  # whoever counts sees it once
                     os.rename(part, self._file(name))
@@ -183,8 +180,23 @@ class KeyFolder:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(part)
             if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise NoSpace from None
+                raise NoSpace("the disk is full") from None
             raise
+
+    def _new_part(self, part: Path, size: int) -> FileIO:
+        """A new file, which others count as whole from now on, and leave alone as long as it is open."""
+        with self._folder.locked():
+            self._folder.make_room(size)
+            _make_private(self._path)
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            file = FileIO(os.open(part, flags, 0o600), "w")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                file.truncate(size)
+            except BaseException:
+                file.close()
+                raise
+            return file
 
     def use(self, name: str) -> None:
         """Make a file the latest used."""

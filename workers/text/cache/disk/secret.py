@@ -10,8 +10,9 @@ import contextlib
 import hmac
 import os
 import secrets
-import stat
 from pathlib import Path
+
+from workers.text.cache.disk.private_file import open_private
 
 SECRET_BYTES = 32
 
@@ -36,11 +37,7 @@ class PrefixSecret:
         try:
             if not os.path.lexists(path):
                 _create(path)
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-            with open(descriptor, "rb") as file:
-                found = os.fstat(file.fileno())
-                if not is_private(found):
-                    raise DiskUnusable(f"{path}: expected a plain file that only its owner may read; remove it")
+            with open_private(path) as file:
                 key = file.read(SECRET_BYTES + 1)
         except OSError as error:
             raise DiskUnusable(f"{path}: cannot be used ({error.strerror})") from None
@@ -55,12 +52,6 @@ class PrefixSecret:
             signature.update(len(part).to_bytes(8, "little"))
             signature.update(part)
         return signature.digest()
-
-
-def is_private(found: os.stat_result) -> bool:
-    """Whether this is a plain file of this user, which nobody else may read or write."""
-    is_plain = stat.S_ISREG(found.st_mode) and not stat.S_IMODE(found.st_mode) & 0o077
-    return is_plain and found.st_uid == os.geteuid()
 
 
 def _create(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import threading
 from collections.abc import Iterator
@@ -13,12 +14,15 @@ import numpy as np
 from workers.text.cache.disk.folder import KeyFolder, NoSpace
 from workers.text.cache.disk.index import FoundFile, PrefixIndex
 from workers.text.cache.disk.prefix_file import DamagedFile, head_of, pack_head, read_head, read_state, write_all
-from workers.text.cache.disk.secret import PrefixSecret
+from workers.text.cache.disk.secret import DiskUnusable, PrefixSecret
 from workers.text.cache.host_cache import SavedPrefix
 
 log = logging.getLogger("nexa.text")
 
 _OWNER, _NAME = b"owner", b"name"
+
+_OF_THIS_PROCESS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""Errors that say nothing about the file: too many are open, or memory is short."""
 
 
 class PrefixStore:
@@ -92,7 +96,7 @@ class PrefixStore:
             with self._folder.writing(name, head.file_bytes) as file:
                 write_all(file, packed)
                 write_all(file, saved.state.data)
-        except (NoSpace, OSError) as error:
+        except (NoSpace, DiskUnusable, OSError) as error:
             self._warn(error)
             return False
         self._warned = False
@@ -109,25 +113,33 @@ class PrefixStore:
     def _owner(self, owner: str) -> bytes:
         return self._secret.sign(_OWNER, owner.encode("utf-8", "surrogatepass"))
 
-    def _warn(self, error: NoSpace | OSError) -> None:
+    def _warn(self, error: Exception) -> None:
         """Say once that nothing is written, until something is again."""
         if not self._warned:
-            reason = "the disk is nearly full" if isinstance(error, NoSpace) else error.strerror
-            log.warning("--cache-disk: prefixes are not written: %s", reason)
+            log.warning("--cache-disk: prefixes are not written: %s", _reason(error))
         self._warned = True
 
     @contextlib.contextmanager
     def _refusing(self, name: str) -> Iterator[None]:
-        """Within the block, a file that is not as this installation writes it is removed."""
+        """Within the block, a file that is not as this installation writes it is removed.
+
+        It stays if this process, and not the file, lacks something.
+        """
         try:
             yield
             return
         except FileNotFoundError:
             pass
         except (DamagedFile, OSError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            log.warning("--cache-disk: %s.prefix is removed: %s", name, reason)
+            if isinstance(error, OSError) and error.errno in _OF_THIS_PROCESS:
+                log.warning("--cache-disk: %s.prefix cannot be read: %s", name, _reason(error))
+                return
+            log.warning("--cache-disk: %s.prefix is removed: %s", name, _reason(error))
             with contextlib.suppress(OSError):
                 self._folder.remove(name)
         with self._lock:
             self._index.remove(name)
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

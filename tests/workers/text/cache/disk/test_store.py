@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import shutil
@@ -112,10 +113,13 @@ def test_the_least_recently_used_of_all_models_make_room(tmp_path: Path) -> None
     assert read_back(store_in(tmp_path / "disk", limit), saved[3]) is not None
 
 
-def test_what_is_larger_than_the_bound_is_not_written(tmp_path: Path) -> None:
-    store = store_in(tmp_path / "disk", limit_bytes=1000)
-    assert not store.write(prefix(1))
-    assert files_in(tmp_path) == []
+def test_what_is_larger_than_the_bound_is_not_written(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    store = store_in(tmp_path / "disk", limit_bytes=10_000)
+    assert store.write(prefix(1))
+    with caplog.at_level(logging.WARNING, "nexa.text"):
+        assert not store.write(prefix(2, state_bytes=10_000))
+    assert "does not fit" in caplog.text
+    assert read_back(store, prefix(1)) is not None  # for nothing, no other was removed
 
 
 def test_a_nearly_full_disk_is_told_once_until_there_is_room_again(
@@ -195,6 +199,44 @@ def test_a_folder_that_others_may_write_in_is_refused(tmp_path: Path) -> None:
     shared.chmod(0o777)
     with pytest.raises(DiskUnusable, match="disk"):
         PrefixFolder(shared, ROOM)
+
+
+def test_folders_in_place_of_files_cost_no_descriptors(tmp_path: Path) -> None:
+    store = store_in(tmp_path / "disk")
+    store.write(prefix(1))
+    (files_in(tmp_path)[0].parent / f"{'b' * 32}{SUFFIX}").mkdir(mode=0o700)
+    before = len(os.listdir("/proc/self/fd"))
+    read_back(store_in(tmp_path / "disk"), prefix(1))
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_a_file_stays_while_this_process_has_too_many_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = store_in(tmp_path / "disk")
+    store.write(prefix(1))
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", refuse)
+        assert read_back(store, prefix(1)) is None
+    assert read_back(store, prefix(1)) is not None
+
+
+def test_a_folder_that_is_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
+    store = store_in(tmp_path / "disk")
+    store.write(prefix(1))
+    shutil.rmtree(tmp_path / "disk")
+    assert read_back(store, prefix(1)) is None
+    assert store.write(prefix(1))
+    assert read_back(store, prefix(1)) is not None
+
+
+def test_nothing_is_written_to_a_folder_that_is_opened_to_others_meanwhile(tmp_path: Path) -> None:
+    store = store_in(tmp_path / "disk")
+    (tmp_path / "disk").chmod(0o777)
+    assert not store.write(prefix(1))
+    assert files_in(tmp_path) == []
 
 
 def test_the_parts_of_dead_writers_are_removed_and_strange_files_stay(tmp_path: Path) -> None:
