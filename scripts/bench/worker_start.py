@@ -2,9 +2,9 @@
 
     python -m scripts.bench.worker_start --model FILE [--rounds 5] [--threads 2] [--slots 16]
 
-The bare load is a fresh Python process that imports ``llama_cpp``, loads the same weights, makes a context of the same
-size and decodes one token. Both are measured in turn, from the start of the process until the parent hears that it is
-ready. Before that the file is read once, so that it is in the page cache.
+The bare load is a fresh Python process that imports ``llama_cpp``, loads the same weights with the same options, makes
+a context of the same size and decodes one token. Both are measured in turn, from the start of the process until the
+parent hears that it is ready. Before that the file is read once, so that it is in the page cache.
 """
 
 from __future__ import annotations
@@ -29,10 +29,12 @@ from shared.interpreter import child_environment, module_command
 from shared.kinds import JobKind
 from shared.memory.cells import BATCH_TOKENS, MAX_DEFAULT_CONTEXT_TOKENS, MAX_ENDED_SEQUENCES, cells_for
 from shared.settings import ModelSettings, ServerSettings
+from shared.settings.placement import LlamaCppOptions
 from shared.wire.codec import Decoder
 from shared.wire.messages import Heartbeat
 from shared.wire.supervision import WorkerState
 from shared.wire.transport import Endpoints, open_socket
+from workers.llama.native.repacking import Use, choose
 
 WAIT_S = 300
 
@@ -44,6 +46,8 @@ l.llama_log_set(quiet := l.llama_log_callback(lambda *_: None), None)
 l.llama_backend_init()
 weights = l.llama_model_default_params()
 weights.n_gpu_layers, weights.use_extra_bufts = 0, bool(extra)
+if extra:
+    weights.load_mode = l.LLAMA_LOAD_MODE_NONE
 model = l.llama_model_load_from_file(path.encode(), weights)
 sizes = l.llama_context_default_params()
 cells = cells or min(l.llama_model_n_ctx_train(model), 8192)
@@ -57,6 +61,9 @@ print("ready", flush=True)
 sys.stdin.read()
 """
 
+Measured = tuple[float, float, float]
+"""Wall and CPU seconds of a start, and the resident bytes after it; the worker's own process alone."""
+
 
 def main() -> int:
     """Measure and print; returns the exit code."""
@@ -67,15 +74,8 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--slots", type=int, default=16)
-    parser.add_argument("--extra-buffers", action="store_true", help="the bare load repacks the weights")
     options = parser.parse_args()
-    with options.model.open("rb") as file:
-        while file.read(1 << 24):
-            pass
-    bare, ours = [], []
-    for _ in range(options.rounds):
-        bare.append(bare_load(options.model, options.threads, options.slots, options.extra_buffers))
-        ours.append(worker_start(options.model, options.threads, options.slots))
+    bare, ours = compare(options.model, options.threads, options.slots, options.rounds)
     print("                 wall s (lowest to highest)   CPU s   memory MB")
     for name, rounds in (("bare load", bare), ("worker, to ready", ours)):
         walls, cpus, sizes = zip(*rounds, strict=True)
@@ -89,14 +89,23 @@ def main() -> int:
     return 0
 
 
-Measured = tuple[float, float, float]
-"""Wall and CPU seconds of a start, and the resident bytes after it; the worker's own process alone."""
+def compare(model: Path, threads: int, slots: int, rounds: int) -> tuple[list[Measured], list[Measured]]:
+    """Bare loads and starts of a worker in turn, both with the worker's choice whether weights are repacked."""
+    with model.open("rb") as file:
+        while file.read(1 << 24):
+            pass
+    repacks = choose(str(model), LlamaCppOptions(), Use(), False, psutil.virtual_memory().available).is_on
+    bare, ours = [], []
+    for _ in range(rounds):
+        bare.append(bare_load(model, threads, slots, repacks))
+        ours.append(worker_start(model, threads, slots))
+    return bare, ours
 
 
-def bare_load(model: Path, threads: int, slots: int, extra_buffers: bool) -> Measured:
+def bare_load(model: Path, threads: int, slots: int, repacks: bool) -> Measured:
     """Start the bare load."""
     cells = cells_for(MAX_DEFAULT_CONTEXT_TOKENS, slots)
-    sizes = [cells, slots + MAX_ENDED_SEQUENCES, BATCH_TOKENS, threads, int(extra_buffers)]
+    sizes = [cells, slots + MAX_ENDED_SEQUENCES, BATCH_TOKENS, threads, int(repacks)]
     command = [sys.executable, "-P", "-c", BARE, str(model), *map(str, sizes)]
 
     def wait(process: subprocess.Popen[bytes]) -> None:

@@ -52,6 +52,22 @@ def _read_chat(stream: str) -> TextAndTokens:
     return "".join(deltas), objects[-1]["usage"]["completion_tokens"]
 
 
+def _completion_body(prompt: str, tokens: int) -> dict[str, Any]:
+    usage = {"include_usage": True}
+    return {"model": MODEL, "prompt": prompt, "max_tokens": tokens, "stream": True, "stream_options": usage}
+
+
+def _read_completion(stream: str) -> TextAndTokens:
+    events = _without_ids_and_comments(stream).split("\n\n")
+    if events[-2:] != ["data: [DONE]", ""]:
+        raise WrongAnswer(f"the stream ends with {events[-2:]}")
+    objects = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
+    if not objects or objects[-1].get("usage") is None:
+        raise WrongAnswer(f"the last object has no usage: {objects[-1:]}")
+    texts = [choice["text"] for chunk in objects for choice in chunk["choices"]]
+    return "".join(texts), objects[-1]["usage"]["completion_tokens"]
+
+
 def _responses_body(prompt: str, tokens: int) -> dict[str, Any]:
     return {"model": MODEL, "input": prompt, "max_output_tokens": tokens, "stream": True, "store": False}
 
@@ -104,3 +120,5 @@ OTHERS = (
     StreamedApi("/v1/messages", _anthropic_body, _read_anthropic),
     StreamedApi("/api/chat", _ollama_body, _read_ollama),
 )
+COMPLETIONS = StreamedApi("/v1/completions", _completion_body, _read_completion)
+ALL = (CHAT, COMPLETIONS, *OTHERS)
