@@ -1,4 +1,7 @@
-"""Fetches input pictures from the hosts that the operator allows."""
+"""Fetches input pictures from the hosts that the operator allows.
+
+The library for that takes a tenth of a second to import, so a router imports it with the first picture, in a thread.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import asyncio
 import functools
 import ssl
 from collections.abc import Sequence
-
-import httpx
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from router.schemas.errors import ApiError
 from router.schemas.shown import shown
 from router.threads import Lane
+
+if TYPE_CHECKING:
+    import httpx
 
 FETCH_TIMEOUT_S = 20.0
 _TRUST = Lane("trusted certificates", max_waiting=256, timeout_s=None)
@@ -29,8 +35,10 @@ async def fetch_image(given: str, field: str, allowed_hosts: Sequence[str], max_
         ApiError: 400, the URL is invalid, its host is not allowed, or fetching failed; 413, the picture is larger than
             ``max_bytes``.
     """
-    url = _checked(given, field, allowed_hosts)
     context = await _TRUST.run(_tls_context)
+    import httpx
+
+    url = _checked(given, field, allowed_hosts)
     plain = {"Accept-Encoding": "identity"}
     try:
         async with (
@@ -51,6 +59,8 @@ async def fetch_image(given: str, field: str, allowed_hosts: Sequence[str], max_
 
 
 def _checked(given: str, field: str, allowed_hosts: Sequence[str]) -> httpx.URL:
+    import httpx
+
     try:
         url = httpx.URL(given)
     except httpx.InvalidURL as error:
@@ -76,7 +86,7 @@ def _checked(given: str, field: str, allowed_hosts: Sequence[str]) -> httpx.URL:
 
 async def _body(response: httpx.Response, field: str, max_bytes: int) -> bytes:
     """Read the body; a compressed one is refused, since it could unpack to any size."""
-    if response.status_code != httpx.codes.OK:
+    if response.status_code != HTTPStatus.OK:
         raise _failed(field, str(response.url), f"the host answered {response.status_code}")
     encoding = response.headers.get("content-encoding", "identity")
     if encoding != "identity":
@@ -93,6 +103,8 @@ async def _body(response: httpx.Response, field: str, max_bytes: int) -> bytes:
 @functools.cache
 def _tls_context() -> ssl.SSLContext:
     """Cached, and called in a thread, since it loads all certificate authorities from disk."""
+    import httpx
+
     return httpx.create_ssl_context(trust_env=False)
 
 

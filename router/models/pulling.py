@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from shared.engines.files import HubFile
 from shared.errors import ModelError
-from shared.hub.client import PullProgress
+from shared.hub.pull_progress import PullProgress
 from shared.models.resolution import ResolvedModel
 
 REPORT_INTERVAL_S = 0.1

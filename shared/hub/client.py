@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from huggingface_hub import HfApi, constants, get_session, get_token, hf_hub_url
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
 
 from shared.engines.files import HubFile
 from shared.errors import ModelError
+from shared.hub.pull_progress import PullProgress
 
 _CHUNK_BYTES = 1 << 20
 _TIMEOUT_S = 30.0
@@ -32,16 +33,6 @@ _SPARE_DISK_BYTES = 64 * 1024 * 1024
 
 class HubError(ModelError):
     """A repository or file of the hub that cannot be fetched."""
-
-
-class PullProgress(Protocol):
-    """Shows a download. ``done_bytes`` are here already, from an interrupted one."""
-
-    def start(self, file: HubFile, done_bytes: int) -> None: ...
-
-    def advance(self, count_bytes: int) -> None: ...
-
-    def finish(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

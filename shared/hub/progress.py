@@ -18,23 +18,10 @@ from rich.progress import (
 )
 
 from shared.engines.files import HubFile
-from shared.hub.client import PullProgress
+from shared.hub.pull_progress import PullProgress
 from shared.hub.sizes import rounded_bytes
 
 LINE_INTERVAL_S = 5.0
-
-
-class SilentProgress:
-    """Shows nothing."""
-
-    def start(self, file: HubFile, done_bytes: int) -> None:
-        """A file begins."""
-
-    def advance(self, count_bytes: int) -> None:
-        """Bytes have arrived, or have been discarded if negative."""
-
-    def finish(self) -> None:
-        """The download has ended or failed."""
 
 
 class BarProgress:

@@ -14,22 +14,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from filelock import FileLock, Timeout
 
 from shared.engines.files import HubFile
 from shared.errors import ModelError
 from shared.hub.choice import choose_files
-from shared.hub.client import Hub, PullProgress
 from shared.hub.manifest import MANIFEST, InstalledModel, read_manifest, write_manifest
-from shared.hub.progress import SilentProgress
+from shared.hub.pull_progress import PullProgress, SilentProgress
 from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.joining import join_folders
 from shared.models.names import ONNX, marked, split_mark
 from shared.models.recognition import inspect_model
 from shared.models.resolution import ResolvedModel, resolve_entry
 from shared.models.source import HubSource, JoinedSource, PackageSource, is_safe_relative, parse_source
+
+if TYPE_CHECKING:
+    from shared.hub.client import Hub
 
 FetchedSource = HubSource | JoinedSource
 """Sources whose models are kept in the store. Models of other sources are opened where they are."""
@@ -81,7 +83,7 @@ class ModelStore:
 
     def __init__(self, root: Path | None = None, hub: Hub | None = None, progress: PullProgress | None = None) -> None:
         self.root = root or default_root()
-        self._hub = hub or Hub()
+        self._hub = hub
         self._progress = progress or SilentProgress()
 
     def installed(self) -> list[InstalledModel]:
@@ -191,7 +193,10 @@ class ModelStore:
     def _download(
         self, source: HubSource, entry: CatalogEntry | None, folder: Path, progress: PullProgress
     ) -> _Fetched:
-        repo = self._hub.repo(source.repo)
+        from shared.hub.client import Hub  # a server that fetches nothing needs none of its libraries
+
+        hub = self._hub or Hub()
+        repo = hub.repo(source.repo)
         files = choose_files(source, repo.files, entry.engine if entry else None)
         if entry and entry.sha256:
             files[0] = _pinned(source, files[0], entry.sha256)
@@ -202,7 +207,7 @@ class ModelStore:
             target = base / file.path
             if not target.parent.resolve().is_relative_to(base.resolve()):
                 raise ModelError(f"hf:{repo.repo}: {file.path} would be written outside {base}")
-            self._hub.download(repo, file, target, progress)
+            hub.download(repo, file, target, progress)
         return _Fetched(tuple(file.path for file in files), repo.commit, repo.licence)
 
     def _check(self, model: InstalledModel) -> None:

@@ -17,7 +17,7 @@ from router.models.pulling import Pulls, PullStopped
 from router.models.service import PullRequested
 from router.schemas.server.models import PullState
 from shared.engines.files import HubFile
-from shared.hub.client import PullProgress
+from shared.hub.pull_progress import PullProgress
 from shared.models.resolution import ResolvedModel
 
 MODEL = ResolvedModel("m", (), "llama", Path("m.gguf"), "mit", "hf:owner/m")

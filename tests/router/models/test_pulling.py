@@ -12,7 +12,7 @@ import router.models.pulling
 from router.models.pulling import FileProgress, Pull, Pulls, PullStopped, TooManyPulls
 from shared.engines.files import HubFile
 from shared.errors import ModelError
-from shared.hub.client import PullProgress
+from shared.hub.pull_progress import PullProgress
 from shared.models.resolution import ResolvedModel
 
 MODEL = ResolvedModel("m", (), "llama", Path("m.gguf"), "mit", "hf:owner/m")

@@ -19,7 +19,7 @@ from router.models.pulling import Pulls, PullStopped
 from router.models.service import ModelService, PullRequested
 from router.schemas.errors import ApiError
 from shared.engines.files import HubFile
-from shared.hub.client import PullProgress
+from shared.hub.pull_progress import PullProgress
 from shared.models.resolution import ResolvedModel
 from shared.settings import ServerSettings
 from tests.support.clients.ollama_lines import lines_of
