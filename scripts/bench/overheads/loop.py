@@ -44,7 +44,7 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TimedStep:
     """One step, in seconds: its duration, the thread's time outside the computation, and of that for drawing."""
 
     wall_s: float
@@ -67,7 +67,7 @@ def measure(path: str, name: str, threads: int, streams: list[int]) -> list[Row]
     return rows
 
 
-def _row(name: str, streams: int, steps: list[Step]) -> Row:
+def _row(name: str, streams: int, steps: list[TimedStep]) -> Row:
     wall_s, own_s, drawing_s = (
         statistics.median(getattr(step, key) for step in steps) for key in ("wall_s", "own_s", "drawing_s")
     )
@@ -91,7 +91,7 @@ def _clocks() -> Iterator[tuple[Clock, Clock]]:
         Sampler.sample = sample  # type: ignore[method-assign]
 
 
-def _steps(engine: LlamaEngine, streams: int, computing: Clock, drawing: Clock) -> list[Step]:
+def _steps(engine: LlamaEngine, streams: int, computing: Clock, drawing: Clock) -> list[TimedStep]:
     """Steps in which each stream gets a token."""
     jobs = [f"{streams}-{number}" for number in range(streams)]
     for number, job_id in enumerate(jobs):
@@ -99,7 +99,7 @@ def _steps(engine: LlamaEngine, streams: int, computing: Clock, drawing: Clock) 
         messages = [{"role": "user", "content": topic}]
         sampling = Sampling(temperature=0.7, top_p=0.95, top_k=40, min_p=0.05, seed=number)
         engine.submit(EngineJob(job_id, TextJob(messages=messages, sampling=sampling, max_tokens=512, ignore_eos=True)))
-    steps = list[Step]()
+    steps = list[TimedStep]()
     full = 0
     while full < WARM_STEPS + STEPS:
         computed_s, drawn_s, began_s, at_s = computing.spent_s, drawing.spent_s, time.thread_time(), time.monotonic()
@@ -111,7 +111,7 @@ def _steps(engine: LlamaEngine, streams: int, computing: Clock, drawing: Clock) 
             raise RuntimeError(failed.message)
         if len({job_id for job_id, _ in emitted}) == streams and computing.spent_s > computed_s:
             full += 1
-            steps.append(Step(wall_s, thread_s - (computing.spent_s - computed_s), drawing.spent_s - drawn_s))
+            steps.append(TimedStep(wall_s, thread_s - (computing.spent_s - computed_s), drawing.spent_s - drawn_s))
     for job_id in jobs:
         engine.cancel(job_id)
     return steps[WARM_STEPS:]
