@@ -25,6 +25,13 @@ _GAUGES: tuple[tuple[str, str, Figure], ...] = (
         lambda row: row.kv_used_tokens / row.kv_total_tokens if row.kv_total_tokens else 0.0,
     ),
     ("nexa_worker_slots", "Sequences that the worker can run at once.", lambda row: row.slots),
+    ("nexa_checkpoints", "Copies of states in main memory, from which prompts can go on.", lambda row: row.checkpoints),
+    ("nexa_checkpoint_bytes", "Size of these copies.", lambda row: row.checkpoint_bytes),
+    (
+        "nexa_disk_cache_files",
+        "Prefixes of all models on disk, as the worker has last seen them.",
+        lambda row: row.disk_files,
+    ),
     (
         "nexa_disk_cache_bytes",
         "Size of the prefixes of all models on disk, as the worker has last seen it.",
@@ -66,6 +73,11 @@ _COUNTERS: tuple[tuple[str, str, Figure], ...] = (
         "nexa_num_preemptions",
         "Sequences preempted because the KV cache was full, since the worker's start.",
         lambda row: row.preemptions,
+    ),
+    (
+        "nexa_checkpoint_hits",
+        "Prompts that went on from a checkpoint since the worker's start.",
+        lambda row: row.checkpoint_hits,
     ),
     ("nexa_disk_cache_hits", "Prefixes read from disk since the worker's start.", lambda row: row.disk_hits),
     ("nexa_disk_cache_read_bytes", "Bytes of prefixes read from disk.", lambda row: row.disk_read_bytes),

@@ -179,7 +179,8 @@ class EngineStats(Struct, frozen=True):
     """An engine's load: sequences, KV cache in tokens, and totals since loading.
 
     ``drafted_tokens`` were guessed by speculation, of which ``accepted_tokens`` were drawn: they took no step.
-    ``disk_bytes`` is what the prefixes of all models take on disk, ``disk_hits`` counts those that were read.
+    ``checkpoints`` are copies of states in main memory, from which ``checkpoint_hits`` prompts went on. ``disk_files``
+    and ``disk_bytes`` are the prefixes of all models on disk, ``disk_hits`` counts those that were read.
     """
 
     running: int = 0
@@ -194,6 +195,10 @@ class EngineStats(Struct, frozen=True):
     tokens_per_s: float = 0.0
     drafted_tokens: int = 0
     accepted_tokens: int = 0
+    checkpoints: int = 0
+    checkpoint_bytes: int = 0
+    checkpoint_hits: int = 0
+    disk_files: int = 0
     disk_bytes: int = 0
     disk_hits: int = 0
     disk_read_bytes: int = 0

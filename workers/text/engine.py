@@ -191,6 +191,10 @@ class TextEngine(Generic[M]):
             tokens_per_s=self._rate.per_s(time.monotonic()),
             drafted_tokens=0 if self._speculation is None else self._speculation.drafted,
             accepted_tokens=0 if self._speculation is None else self._speculation.accepted,
+            checkpoints=len(self._cache.checkpoints),
+            checkpoint_bytes=self._cache.checkpoints.used_bytes,
+            checkpoint_hits=self._cache.checkpoints.hits,
+            disk_files=disk.files,
             disk_bytes=disk.used_bytes,
             disk_hits=disk.hits,
             disk_read_bytes=disk.read_bytes,
@@ -230,12 +234,9 @@ class TextEngine(Generic[M]):
             self._copy_costs,
             Checkpoints(for_checkpoints),
         )
-        if self._disk_place is not None and isinstance(model, LastingModel) and model.can_share_prefixes:
-            if has_ends:  # their checkpoints are not written, and without them a prefix is hardly ever of use
-                log.info("--cache-disk: nothing is kept of this model, whose sequences cannot be cut")
-            else:
-                identity = partial(model.identity, size)
-                self._disk = open_tier(self._disk_place, identity, host, self._cache, model.on_gpu)
+        if self._disk_place is not None:
+            identity = partial(model.identity, size) if isinstance(model, LastingModel) else None
+            self._disk = open_tier(self._disk_place, identity, host, self._cache, model.on_gpu)
         slots = min(options.slots, sequences)
         self._scheduler = Scheduler(
             self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells

@@ -19,7 +19,8 @@ class WorkerRow:
 
     ``loading`` is the fraction of the model that is loaded, 0 to 1. ``detail`` explains the last exit; ``last_lines``
     are the last lines of output of a worker that the supervisor has given up on. ``loaded_at`` is a time in seconds
-    since the epoch, None of a worker that is not ready. ``disk_bytes`` is what the prefixes of all models take on disk,
+    since the epoch, None of a worker that is not ready. ``checkpoints`` are copies of states, from which
+    ``checkpoint_hits`` prompts went on. ``disk_files`` and ``disk_bytes`` are the prefixes of all models on disk,
     ``disk_hits`` counts those that the worker has read. By the device's name, ``planned_memory_bytes`` are what it was
     planned to take, and ``measured_memory_bytes`` what it holds; empty where that is not known.
     """
@@ -45,6 +46,10 @@ class WorkerRow:
     detail: str
     last_lines: list[str]
     loaded_at: int | None = None
+    checkpoints: int = 0
+    checkpoint_bytes: int = 0
+    checkpoint_hits: int = 0
+    disk_files: int = 0
     disk_bytes: int = 0
     disk_hits: int = 0
     disk_read_bytes: int = 0
@@ -100,6 +105,10 @@ def row_of(name: str, worker: Worker | None, status: WorkerStatus | None) -> Wor
         loading=beat.loading if beat is not None else 0.0,
         detail=status.detail if status is not None else "",
         last_lines=status.last_lines if status is not None else [],
+        checkpoints=stats.checkpoints,
+        checkpoint_bytes=stats.checkpoint_bytes,
+        checkpoint_hits=stats.checkpoint_hits,
+        disk_files=stats.disk_files,
         disk_bytes=stats.disk_bytes,
         disk_hits=stats.disk_hits,
         disk_read_bytes=stats.disk_read_bytes,

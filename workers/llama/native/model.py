@@ -114,6 +114,7 @@ class LlamaModel:
             OSError: a file cannot be read.
         """
         params = context_params(self.options)
+        params.swa_full = not (size.has_ends and self._has_windows(size.cells, size.sequences))
         gpu_layers = self.options.gpu_layers if self.on_gpu else 0
         return identity_of(self.path, self.adapters.files, params, self.native, size.cells, gpu_layers)
 

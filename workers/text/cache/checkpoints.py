@@ -7,6 +7,7 @@ values of all its tokens, stays in the KV cache or in main memory, and is needed
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence as Tokens
 from dataclasses import dataclass
 
@@ -41,11 +42,15 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """Checkpoints with at most ``limit_bytes`` of state. The least recently used are dropped first."""
+    """Checkpoints with at most ``limit_bytes`` of state. The least recently used are dropped first.
+
+    Threads may share them.
+    """
 
     def __init__(self, limit_bytes: int = 0) -> None:
         self._limit_bytes = limit_bytes
         self._kept: dict[Checkpoint, None] = {}
+        self._lock = threading.RLock()
         self.used_bytes = 0
         self.hits = 0
 
@@ -56,15 +61,24 @@ class Checkpoints:
         """The longest one with which ``tokens`` begin, with at most ``most`` tokens."""
         most = len(tokens) if most is None else min(most, len(tokens))
         best: Checkpoint | None = None
-        for checkpoint in self._kept:
+        with self._lock:
+            kept = list(self._kept)
+        for checkpoint in kept:
             longer = best is None or checkpoint.length > best.length
             if longer and checkpoint.length <= most and checkpoint.begins(tokens, owner):
                 best = checkpoint
         return best
 
+    def within(self, tokens: Tokens[int], owner: str = "") -> list[Checkpoint]:
+        """All with which ``tokens`` begin, the shortest first."""
+        with self._lock:
+            kept = list(self._kept)
+        return sorted((one for one in kept if one.begins(tokens, owner)), key=lambda one: one.length)
+
     def use(self, checkpoint: Checkpoint) -> None:
         """Note that a sequence began with one."""
-        self.hits += 1
+        with self._lock:
+            self.hits += 1
         self._touch(checkpoint)
 
     def holds(self, tokens: list[int], owner: str = "") -> bool:
@@ -81,15 +95,16 @@ class Checkpoints:
 
     def put(self, tokens: list[int], state: State, owner: str = "") -> None:
         """Keep the state behind ``tokens``, of which there is at least one."""
-        checkpoint = Checkpoint(tokens, state, owner)
-        self._kept[checkpoint] = None
-        self.used_bytes += state.nbytes
-        while self.used_bytes > self._limit_bytes or len(self._kept) > MAX_CHECKPOINTS:
-            dropped = next(iter(self._kept))
-            del self._kept[dropped]
-            self.used_bytes -= dropped.state.nbytes
+        with self._lock:
+            self._kept[Checkpoint(tokens, state, owner)] = None
+            self.used_bytes += state.nbytes
+            while self.used_bytes > self._limit_bytes or len(self._kept) > MAX_CHECKPOINTS:
+                dropped = next(iter(self._kept))
+                del self._kept[dropped]
+                self.used_bytes -= dropped.state.nbytes
 
     def _touch(self, checkpoint: Checkpoint) -> None:
-        if checkpoint in self._kept:
-            del self._kept[checkpoint]
-            self._kept[checkpoint] = None
+        with self._lock:
+            if checkpoint in self._kept:
+                del self._kept[checkpoint]
+                self._kept[checkpoint] = None

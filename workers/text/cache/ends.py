@@ -32,6 +32,13 @@ class Ends:
             return False
         return self._memory.load_end(sequence, checkpoint.state)
 
+    def begin_within(self, sequence: int, tokens: list[int], owner: str, length: int) -> bool:
+        """The same for a new sequence, which was restored with more tokens than it shall begin with."""
+        checkpoint = self._checkpoints.longest(tokens, owner, length)
+        if checkpoint is not None:
+            self._checkpoints.use(checkpoint)
+        return self.go_back(sequence, tokens, owner, length)
+
     def begin(self, sequence: int, start: PrefixStart) -> bool:
         """Give a new sequence, which shares the cells of a start, the state there; False if there is no room for it."""
         if start.checkpoint is not None:

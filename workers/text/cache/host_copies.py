@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import nullcontext
 
 from workers.text.cache.copy_costs import CopyCosts
@@ -16,7 +18,8 @@ MIN_SAVED_TOKENS = 32
 class HostCopies:
     """Copies from ``memory`` to ``host`` and back. With ``costs``, only those that pay are made.
 
-    What has ``ends`` is restored only at its end, or where there is a checkpoint.
+    What has ``ends`` is restored only at its end, or where there is a checkpoint. If set, ``restored`` is called with
+    the bytes and seconds of each copy from ``host``.
     """
 
     def __init__(self, memory: KVMemory, host: HostCache, costs: CopyCosts | None, ends: Ends | None) -> None:
@@ -24,6 +27,7 @@ class HostCopies:
         self._host = host
         self._costs = costs
         self._ends = ends
+        self.restored: Callable[[int, float], None] | None = None
 
     @property
     def is_used(self) -> bool:
@@ -47,25 +51,36 @@ class HostCopies:
 
     def beyond(self, tokens: list[int], shared: int, owner: str) -> tuple[int, SavedPrefix | None]:
         """The longest saved prefix of ``tokens``, if it is worth restoring beside the ``shared`` ones."""
-        length, saved = self._host.longest(tokens, owner)
-        if saved is not None and self._ends is not None and length < len(saved.tokens):
-            length = self._ends.reachable(tokens, owner, length)
+        length, saved = self._longest(tokens, owner)
         if saved is None or length - shared < MIN_SAVED_TOKENS:
             return 0, None
         if self._costs is not None and not self._costs.loading.pays():
             return 0, None
         return length, saved
 
+    def reach(self, tokens: list[int], owner: str) -> int:
+        """How many of ``tokens`` a saved prefix gives. Other threads may ask too."""
+        return self._longest(tokens, owner)[0]
+
     def restore(self, sequence: int, saved: SavedPrefix, begin: int, end: int) -> bool:
         """Restore positions ``begin`` to ``end - 1``; False if the memory has no cells for them."""
         self._host.touch(saved)
+        began_at_s = time.perf_counter()
         with nullcontext() if self._costs is None else self._costs.loading.measured(len(saved.tokens)):
             loaded = self._memory.load(sequence, saved.state)
+        if self.restored is not None:
+            self.restored(saved.state.nbytes, time.perf_counter() - began_at_s)
         if loaded and self._ends is not None and end < len(saved.tokens):
-            loaded = self._ends.go_back(sequence, saved.tokens, saved.owner, end)
+            loaded = self._ends.begin_within(sequence, saved.tokens, saved.owner, end)
         if not loaded:
             self._memory.remove(sequence)
             return False
         self._memory.cut(sequence, end, len(saved.tokens))
         self._memory.cut(sequence, 0, begin)
         return True
+
+    def _longest(self, tokens: list[int], owner: str) -> tuple[int, SavedPrefix | None]:
+        length, saved = self._host.longest(tokens, owner)
+        if saved is not None and self._ends is not None and length < len(saved.tokens):
+            length = self._ends.reachable(tokens, owner, length)
+        return length, saved

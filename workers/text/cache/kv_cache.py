@@ -42,7 +42,7 @@ class KVCache:
     nothing is matched or kept. When a sequence starts, ended ones are evicted until only
     ``kept_cells`` cells are theirs alone, but for those that have no room in main memory; None for no bound. Sequences
     share prefixes only with those of one ``owner``. With ``costs``, only the copies to and from main memory that pay
-    are made. ``checkpoints`` are needed where the memory cannot be cut.
+    are made, by ``copies``. ``checkpoints`` are needed where the memory cannot be cut.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class KVCache:
         self._tree = RadixTree()
         self.checkpoints = Checkpoints() if checkpoints is None else checkpoints
         self._ends = Ends(memory, self.checkpoints) if isinstance(memory, EndMemory) and not memory.can_cut else None
-        self._copies = HostCopies(memory, host, costs, self._ends) if host is not None and can_share_prefixes else None
+        self.copies = HostCopies(memory, host, costs, self._ends) if host is not None and can_share_prefixes else None
         self._starts = Starts(self._tree, None if self._ends is None else self.checkpoints)
         self._kept: Credits[int] = Credits(self._cost)
         self._prompts: dict[int, int] = {}
@@ -111,8 +111,8 @@ class KVCache:
         going_on = any(goes_on(start.length, self._prompts[s]) for s in start.node.sequences if s in self._kept)
         begin = start.length if self._ends is None else 0  # else what is restored has cells of its own
         restored = False
-        if self._copies is not None and saved is not None:
-            restored = self._copies.restore(sequence, saved, begin, saved_length)
+        if self.copies is not None and saved is not None:
+            restored = self.copies.restore(sequence, saved, begin, saved_length)
             going_on = going_on or (restored and goes_on(saved_length, saved.prompt_length))
         if (restored and not begin) or (start.length and not self._share(start, sequence)):
             start = self._starts.longest([], owner)
@@ -218,7 +218,7 @@ class KVCache:
 
     def _trim(self) -> None:
         """Evict until few cells are kept. What main memory takes is not lost, so the order is that of the last use."""
-        copies = self._copies if self._copies is not None and self._copies.is_used else None
+        copies = self.copies if self.copies is not None and self.copies.is_used else None
         while self._held() - self._held({*self._kept}) > self._kept_cells:
             kept = self._holding()
             if copies is None:
@@ -278,14 +278,14 @@ class KVCache:
 
     def _copy(self, sequence: int) -> bool:
         """Copy a sequence to main memory; False if it is there, or has no room, or if that costs too much."""
-        if self._copies is None:
+        if self.copies is None:
             return False
         tokens, owner = self._tree.tokens_of(sequence), self._tree.owner_of(sequence)
-        return self._copies.save(sequence, tokens, owner, self._prompts[sequence], sequence in self._going_on)
+        return self.copies.save(sequence, tokens, owner, self._prompts[sequence], sequence in self._going_on)
 
     def _saved_beyond(self, tokens: list[int], shared: int, owner: str) -> tuple[int, SavedPrefix | None]:
         """The longest saved prefix of ``tokens``, if it is worth restoring and there are cells for it."""
-        length, saved = (0, None) if self._copies is None else self._copies.beyond(tokens, shared, owner)
+        length, saved = (0, None) if self.copies is None else self.copies.beyond(tokens, shared, owner)
         try:
             self.reserve(0 if saved is None else len(saved.tokens))
         except CacheFull:

@@ -47,6 +47,14 @@ class KeptFile:
     used_at_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How many files there are, and how large they are together."""
+
+    files: int = 0
+    used_bytes: int = 0
+
+
 class PrefixFolder:
     """The folder, of which files take at most ``limit_bytes``.
 
@@ -63,9 +71,10 @@ class PrefixFolder:
         """The files of one model and its settings."""
         return KeyFolder(self, key)
 
-    def used_bytes(self) -> int:
-        """The size of all files."""
-        return sum(file.size for file in self._files())
+    def usage(self) -> Usage:
+        """The number and the size of all files."""
+        files = self._files()
+        return Usage(len(files), sum(file.size for file in files))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

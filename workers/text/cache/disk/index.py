@@ -33,9 +33,13 @@ class FoundFile:
 
 
 class PrefixIndex:
-    """The files of one model and its settings. Not for several threads."""
+    """The files of one model and its settings. Not for several threads.
 
-    def __init__(self) -> None:
+    Without ``can_cut``, a prompt can begin only at the end of what a file holds, or at one of its checkpoints.
+    """
+
+    def __init__(self, can_cut: bool = True) -> None:
+        self._can_cut = can_cut
         self._files: dict[str, FoundFile] = {}
         self._beginnings: dict[bytes, dict[str, FoundFile]] = {}
 
@@ -63,16 +67,24 @@ class PrefixIndex:
                 del self._beginnings[beginning]
 
     def longest(self, tokens: Tokens[int], owner: bytes) -> tuple[int, FoundFile | None]:
-        """The longest common prefix of ``tokens`` and an owner's file: its length, and the smallest such file."""
-        alike: dict[str, FoundFile] = {}
-        for beginning in _beginnings(tokens, owner):
-            longer = self._beginnings.get(beginning)
-            if longer is None:
-                break
-            alike = longer
-        smallest = sorted(alike.values(), key=lambda file: file.head.file_bytes)[:MAX_COMPARED]
-        lengths = [(common_prefix(file.head.tokens, tokens), file) for file in smallest]
-        return max(lengths, key=lambda pair: pair[0], default=(0, None))  # the first of equals is the smallest
+        """The longest beginning of ``tokens`` that an owner's file gives: its length, and the smallest such file."""
+        levels = self._levels(tokens, owner)
+        best: tuple[int, FoundFile | None] = 0, None
+        seen: set[str] = set()
+        while levels and len(seen) < MAX_COMPARED and best[0] < len(levels) * BLOCK_TOKENS:
+            new = [file for file in levels.pop().values() if file.name not in seen]
+            for file in sorted(new, key=lambda file: file.head.file_bytes)[: MAX_COMPARED - len(seen)]:
+                seen.add(file.name)
+                length = self._given(file.head, tokens)
+                if length > best[0]:  # of equals, the smallest file came first
+                    best = length, file
+        return best
+
+    def beginning_with(self, tokens: Tokens[int], owner: bytes) -> str | None:
+        """An owner's file that begins with all of ``tokens``, if there is one."""
+        alike = (self._levels(tokens, owner) or [{}])[-1]
+        whole = (name for name, file in alike.items() if common_prefix(file.head.tokens, tokens) == len(tokens))
+        return next(whole, None)
 
     def replaced_by(self, tokens: Tokens[int], owner: bytes) -> list[str]:
         """The shorter files of an owner that nobody misses beside one with ``tokens``.
@@ -83,6 +95,20 @@ class PrefixIndex:
         first = next(_beginnings(tokens, owner), None)
         alike = self._beginnings.get(first, {}) if first is not None else {}
         return [name for name, file in alike.items() if _replaces(tokens, file.head)]
+
+    def _levels(self, tokens: Tokens[int], owner: bytes) -> list[dict[str, FoundFile]]:
+        """The files that begin with the first block of an owner's tokens, with the first two, and so on."""
+        levels: list[dict[str, FoundFile]] = []
+        for beginning in _beginnings(tokens, owner):
+            alike = self._beginnings.get(beginning)
+            if alike is None:
+                break
+            levels.append(alike)
+        return levels
+
+    def _given(self, head: PrefixHead, tokens: Tokens[int]) -> int:
+        common = common_prefix(head.tokens, tokens)
+        return common if self._can_cut else head.reach(common)
 
 
 def _replaces(tokens: Tokens[int], head: PrefixHead) -> bool:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from workers.text.cache.checkpoints import Checkpoints
 from workers.text.cache.disk.costs import ReadCosts
 from workers.text.cache.disk.index import FoundFile
 from workers.text.cache.disk.store import PrefixStore
@@ -30,14 +31,29 @@ class ReadOrder:
     done: Callable[[], None]
 
 
+Reach = Callable[[list[int], str], int]
+"""How many of an owner's tokens main memory has, from where a prompt can go on. Threads may call it."""
+
+
 class PrefixReader:
-    """Reads into ``host``. ``note`` is called with each prefix that was read, before it is in main memory."""
+    """Reads into ``host`` and ``checkpoints``, beyond what they ``reach``.
+
+    ``note`` is called with each prefix that was read, before it is in main memory.
+    """
 
     def __init__(
-        self, store: PrefixStore, host: HostCache, costs: ReadCosts, note: Callable[[SavedPrefix], None]
+        self,
+        store: PrefixStore,
+        host: HostCache,
+        checkpoints: Checkpoints,
+        reach: Reach,
+        costs: ReadCosts,
+        note: Callable[[SavedPrefix], None],
     ) -> None:
         self._store = store
         self._host = host
+        self._checkpoints = checkpoints
+        self._reach = reach
         self._costs = costs
         self._note = note
         self._orders: queue.SimpleQueue[ReadOrder | None] = queue.SimpleQueue()
@@ -72,6 +88,7 @@ class PrefixReader:
             self._store.refresh()
         except Exception:
             log.exception("--cache-disk: what is on disk cannot be told")
+        self._costs.expect_token(self._store.token_s)
         self.knows_all = True
         while (order := self._orders.get()) is not None:
             try:
@@ -81,15 +98,18 @@ class PrefixReader:
             order.done()
 
     def _read(self, order: ReadOrder) -> None:
-        cached = max(order.cached, self._host.longest(order.tokens, order.owner)[0])  # another order may have read it
+        cached = max(order.cached, self._reach(order.tokens, order.owner))  # another order may have read it
         found = self.wanted(order.tokens, order.owner, cached)
         if found is None:
             return
         began_at_s = time.perf_counter()
-        saved = self._store.read(found, order.owner)
-        if saved is None:
+        read = self._store.read(found, order.owner)
+        if read is None:
             return
         self._costs.observe_read(found.head.file_bytes, time.perf_counter() - began_at_s)
         self.hits += 1
-        self._note(saved)
-        self._host.add(saved)
+        self._note(read.saved)
+        for checkpoint in read.checkpoints:
+            if not self._checkpoints.holds(checkpoint.tokens, checkpoint.owner):
+                self._checkpoints.put(checkpoint.tokens, checkpoint.state, checkpoint.owner)
+        self._host.add(read.saved)

@@ -34,8 +34,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class DiskStats:
-    """The size of all files, how many were read, and the bytes that were read and written since the start."""
+    """The number and size of all files, how many were read, and the bytes read and written since the start."""
 
+    files: int = 0
     used_bytes: int = 0
     hits: int = 0
     read_bytes: int = 0
@@ -52,12 +53,16 @@ class DiskTier(Generic[T]):
     def __init__(self, place: DiskPlace, identity: bytes, host: HostCache, cache: KVCache, on_gpu: bool) -> None:
         secret = PrefixSecret.open(place.secret_file)
         folder = PrefixFolder(place.folder, place.limit_bytes)
-        self._store = PrefixStore(folder.of_key(identity), secret)
+        self._store = PrefixStore(folder.of_key(identity), secret, can_cut=not cache.needs_checkpoints)
         self.costs = ReadCosts(on_gpu)
         self._end_s = place.end_s
-        self._host, self._cache = host, cache
-        self._writer = PrefixWriter(self._store, host, folder)
-        self._reader = PrefixReader(self._store, host, self.costs, self._writer.is_on_disk)
+        self._cache = cache
+        assert cache.copies is not None
+        cache.copies.restored = self.costs.observe_load
+        self._reach = reach = cache.copies.reach
+        checkpoints = cache.checkpoints
+        self._writer = PrefixWriter(self._store, host, checkpoints, self.costs, folder)
+        self._reader = PrefixReader(self._store, host, checkpoints, reach, self.costs, self._writer.is_on_disk)
         self._waiting: dict[Future[T], tuple[float, Callable[[], None]]] = {}
         self._rests_since_s: float | None = None
         self._reader.start()
@@ -69,7 +74,7 @@ class DiskTier(Generic[T]):
         Returns:
             It is done with ``item`` when that was read, or takes too long.
         """
-        cached = max(self._cache.match(tokens, owner), self._host.longest(tokens, owner)[0])
+        cached = max(self._cache.match(tokens, owner), self._reach(tokens, owner))
         if len(tokens) - cached < MIN_READ_TOKENS:
             return None
         if self._reader.knows_all and self._reader.wanted(tokens, owner, cached) is None:
@@ -109,7 +114,8 @@ class DiskTier(Generic[T]):
 
     def stats(self) -> DiskStats:
         """What was done so far."""
-        return DiskStats(self._writer.used_bytes, self._reader.hits, self._store.read_bytes, self._store.written_bytes)
+        usage, store = self._writer.usage, self._store
+        return DiskStats(usage.files, usage.used_bytes, self._reader.hits, store.read_bytes, store.written_bytes)
 
     def close(self) -> None:
         """End the threads. What was not written is lost."""
@@ -118,12 +124,16 @@ class DiskTier(Generic[T]):
 
 
 def open_tier(
-    place: DiskPlace, identity: Callable[[], bytes], host: HostCache, cache: KVCache, on_gpu: bool
+    place: DiskPlace, identity: Callable[[], bytes] | None, host: HostCache, cache: KVCache, on_gpu: bool
 ) -> DiskTier[T] | None:
     """The tier; None, with a line in the log, if nothing can be kept there.
 
-    ``identity`` gives what the states of this model's sequences depend on; it may raise :class:`OSError`.
+    ``identity`` gives what the states of this model's sequences depend on; it may raise :class:`OSError`. None if they
+    mean nothing to another process.
     """
+    if identity is None or cache.copies is None:
+        log.info("--cache-disk: nothing is kept of this model on disk: another process cannot go on from its states")
+        return None
     if not host.is_used:
         log.warning("--cache-disk: nothing is kept on disk without --cache-bytes")
         return None

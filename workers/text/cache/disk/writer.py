@@ -10,7 +10,9 @@ import threading
 import time
 from collections import deque
 
-from workers.text.cache.disk.folder import PrefixFolder
+from workers.text.cache.checkpoints import Checkpoint, Checkpoints
+from workers.text.cache.disk.costs import ReadCosts
+from workers.text.cache.disk.folder import PrefixFolder, Usage
 from workers.text.cache.disk.store import PrefixStore
 from workers.text.cache.host_cache import HostCache, SavedPrefix
 
@@ -25,6 +27,10 @@ SETTLED_S = 8.0
 MAX_QUEUED_BYTES = 256 * 1000 * 1000
 """Of prefixes that main memory has given up. Further ones are lost, unless nothing waits."""
 
+LAST_CHECKPOINTS = 2
+"""Of those within a prefix, the first is written, where others with the same instructions begin, and so many of the
+last, where its next turn begins."""
+
 LOOK_S = 1.0
 """How often is looked for what has settled, and for files of other processes."""
 
@@ -32,13 +38,20 @@ NICENESS = 10
 
 
 class PrefixWriter:
-    """Writes what is in ``host`` and what it drops. ``used_bytes`` is the size of all files in the folder."""
+    """Writes what is in ``host`` and what it drops, with the ``checkpoints`` within it.
 
-    def __init__(self, store: PrefixStore, host: HostCache, folder: PrefixFolder) -> None:
+    ``usage`` are the number and the size of all files in the folder.
+    """
+
+    def __init__(
+        self, store: PrefixStore, host: HostCache, checkpoints: Checkpoints, costs: ReadCosts, folder: PrefixFolder
+    ) -> None:
         self._store = store
         self._host = host
+        self._checkpoints = checkpoints
+        self._costs = costs
         self._folder = folder
-        self.used_bytes = 0
+        self.usage = Usage()
         self._changed = threading.Condition()
         self._queue: deque[SavedPrefix] = deque()
         self._queued_bytes = 0
@@ -92,15 +105,20 @@ class PrefixWriter:
         saved = self._next()
         if saved is not None:
             if not self._store.holds(saved.tokens, saved.owner):
-                self._store.write(saved)
-                self.used_bytes = self._folder.used_bytes()
+                self._store.write(saved, self._within(saved), self._costs.token_s)
+                self.usage = self._folder.usage()
             return True
         if self._store.refresh():
-            self.used_bytes = self._folder.used_bytes()
+            self.usage = self._folder.usage()
         with self._changed:
             if self._ends_at_s is None and not self._queue:
                 self._changed.wait(LOOK_S)
             return not ends
+
+    def _within(self, saved: SavedPrefix) -> list[Checkpoint]:
+        """The checkpoints that are written with a prefix."""
+        found = self._checkpoints.within(saved.tokens, saved.owner)
+        return [*found[:1], *found[1:][-LAST_CHECKPOINTS:]]
 
     def _next(self) -> SavedPrefix | None:
         with self._changed:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from workers.text.cache.checkpoints import Checkpoint
 from workers.text.cache.disk.folder import SUFFIX, PrefixFolder
 from workers.text.cache.disk.prefix_file import MAGIC
 from workers.text.cache.disk.secret import DiskUnusable, PrefixSecret
@@ -43,7 +44,8 @@ def prefix(first: int, tokens: int = 200, owner: str = "anna", state_bytes: int 
 def read_back(store: PrefixStore, saved: SavedPrefix, owner: str | None = None) -> SavedPrefix | None:
     owner = saved.owner if owner is None else owner
     _, found = store.longest(saved.tokens, owner)
-    return None if found is None else store.read(found, owner)
+    read = None if found is None else store.read(found, owner)
+    return None if read is None else read.saved
 
 
 def files_in(path: Path) -> list[Path]:
@@ -88,6 +90,37 @@ def test_others_find_nothing(tmp_path: Path, key: bytes, owner: str) -> None:
     assert len(files_in(tmp_path)) == 1
 
 
+def test_checkpoints_are_written_with_a_prefix_and_prompts_begin_at_them(tmp_path: Path) -> None:
+    saved = prefix(0, tokens=300)
+    within = [Checkpoint(saved.tokens[:length], np.full(9, length, np.uint8), "anna") for length in (70, 200)]
+    uncut = PrefixStore(PrefixFolder(tmp_path / "disk", ROOM).of_key(KEY), SECRET, can_cut=False)
+    assert uncut.write(saved, within, token_s=0.002)
+    later = PrefixStore(PrefixFolder(tmp_path / "disk", ROOM).of_key(KEY), SECRET, can_cut=False)
+    later.refresh()
+    assert later.token_s == 0.002
+    assert [later.longest(saved.tokens[:length], "anna")[0] for length in (300, 299, 199, 65)] == [300, 200, 70, 0]
+    _, found = later.longest(saved.tokens[:150], "anna")
+    assert found is not None
+    read = later.read(found, "anna")
+    assert read is not None
+    assert (read.saved.state == saved.state).all()
+    assert [(part.tokens, part.owner, part.state.tolist()) for part in read.checkpoints] == [
+        (part.tokens, "anna", part.state.tolist()) for part in within
+    ]
+
+
+def test_where_sequences_cannot_be_cut_a_shorter_common_beginning_may_give_more(tmp_path: Path) -> None:
+    store = PrefixStore(PrefixFolder(tmp_path / "disk", ROOM).of_key(KEY), SECRET, can_cut=False)
+    near, far = prefix(0, tokens=300), prefix(0, tokens=200)
+    far.tokens[190:] = [7] * 10
+    assert store.write(near)
+    assert store.write(far, [Checkpoint(far.tokens[:180], np.zeros(9, np.uint8), "anna")])
+    length, found = store.longest(near.tokens[:290], "anna")
+    assert length == 180
+    assert found is not None
+    assert found.head.tokens == far.tokens
+
+
 def test_a_longer_prefix_replaces_its_beginnings_of_the_same_owner(tmp_path: Path) -> None:
     store = store_in(tmp_path / "disk")
     for saved in (prefix(0, tokens=100), prefix(0, tokens=100, owner="bob"), prefix(0, tokens=300)):
@@ -108,7 +141,7 @@ def test_the_least_recently_used_of_all_models_make_room(tmp_path: Path) -> None
     assert first.holds(saved[0].tokens, "anna")  # now it is the latest used
     assert first.write(saved[3])
     assert len(files_in(tmp_path)) == 3
-    assert PrefixFolder(tmp_path / "disk", limit).used_bytes() <= limit
+    assert PrefixFolder(tmp_path / "disk", limit).usage().used_bytes <= limit
     assert read_back(store_in(tmp_path / "disk", limit), saved[0]) is not None
     assert read_back(store_in(tmp_path / "disk", limit), saved[3]) is not None
 
@@ -270,7 +303,7 @@ def test_processes_that_write_at_once_keep_the_bound_and_whole_files(tmp_path: P
         reader.refresh()
         folder = PrefixFolder(path, limit)
         with folder.locked():
-            most = max(most, folder.used_bytes())
+            most = max(most, folder.usage().used_bytes)
     assert [writer.returncode for writer in writers] == [0, 0, 0]
     assert 0 < most <= limit
     later = store_in(path, limit)
