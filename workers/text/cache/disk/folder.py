@@ -48,7 +48,7 @@ class KeptFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
+class FolderUsage:
     """How many files there are, and how large they are together."""
 
     files: int = 0
@@ -71,10 +71,10 @@ class PrefixFolder:
         """The files of one model and its settings."""
         return KeyFolder(self, key)
 
-    def usage(self) -> Usage:
+    def usage(self) -> FolderUsage:
         """The number and the size of all files."""
         files = self._files()
-        return Usage(len(files), sum(file.size for file in files))
+        return FolderUsage(len(files), sum(file.size for file in files))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -12,7 +12,7 @@ from collections import deque
 
 from workers.text.cache.checkpoints import Checkpoint, Checkpoints
 from workers.text.cache.disk.costs import ReadCosts
-from workers.text.cache.disk.folder import PrefixFolder, Usage
+from workers.text.cache.disk.folder import PrefixFolder, FolderUsage
 from workers.text.cache.disk.store import PrefixStore
 from workers.text.cache.host_cache import HostCache, SavedPrefix
 
@@ -51,7 +51,7 @@ class PrefixWriter:
         self._checkpoints = checkpoints
         self._costs = costs
         self._folder = folder
-        self.usage = Usage()
+        self.usage = FolderUsage()
         self._changed = threading.Condition()
         self._queue: deque[SavedPrefix] = deque()
         self._queued_bytes = 0
@@ -93,6 +93,7 @@ class PrefixWriter:
             with contextlib.suppress(OSError):  # of this thread alone: streams go before it
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         try:
+            self.usage = self._folder.usage()  # and the parts of killed writers go
             while self._do_next():
                 pass
         except Exception:
