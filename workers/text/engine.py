@@ -16,11 +16,10 @@ from shared.wire.jobs import AdapterSet, TextJob, TokenizeJob
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Done, Failed, FinishReason, JobError, Started, Tokenized
 from workers.engine import DiskPlace, Emitted, EngineInfo, EngineJob
-from workers.text.cache.checkpoints import Checkpoints
 from workers.text.cache.copy_costs import CopyCosts
 from workers.text.cache.disk.tier import DiskStats, DiskTier, open_tier
-from workers.text.cache.host_cache import HostCache
 from workers.text.cache.kv_cache import KVCache
+from workers.text.cache.main_memory import KeptInMemory
 from workers.text.chat_loading import load_chats
 from workers.text.constraints.compiler import GrammarCompiler
 from workers.text.generation import Generation
@@ -208,35 +207,31 @@ class TextEngine(Generic[M]):
         self._resources.close()
 
     def _open_decoder(self, model: M, context_tokens: int, has_ends: bool) -> int:
-        """Make the decoder with its cache and scheduler; returns the number of slots.
-
-        With ``has_ends``, checkpoints have a half of the main memory for ended chats.
-        """
+        """Make the decoder with its cache and scheduler; returns the number of slots."""
         options = self._options
         cells = options.cells_for(context_tokens)
-        kept = MAX_ENDED_STATES if has_ends else MAX_ENDED_SEQUENCES
-        sequences = min(options.slots + (kept if model.can_share_prefixes else 0), model.max_sequences)
+        most = MAX_ENDED_STATES if has_ends else MAX_ENDED_SEQUENCES
+        sequences = min(options.slots + (most if model.can_share_prefixes else 0), model.max_sequences)
         size = DecoderSize(cells, sequences, context_tokens, options.batch_tokens, options.threads, has_ends)
         self._decoder = model.open_decoder(size)
         self._resources.callback(self._decoder.close)
         kept_cells = options.gpu_kept_tokens if model.on_gpu else options.kept_tokens
         separate_from_cells = None if model.on_gpu else options.separate_from_tokens
         self._copy_costs = CopyCosts() if model.on_gpu else None
-        for_checkpoints = options.cache_bytes // 2 if has_ends else 0
-        host = HostCache(options.cache_bytes - for_checkpoints)
+        kept = KeptInMemory.within(options.cache_bytes, has_ends, self._disk_place is not None)
         self._cache = KVCache(
             self._decoder.memory,
             cells,
             sequences,
             model.can_share_prefixes,
             kept_cells,
-            host,
+            kept.host,
             self._copy_costs,
-            Checkpoints(for_checkpoints),
+            kept.checkpoints,
         )
         if self._disk_place is not None:
             identity = partial(model.identity, size) if isinstance(model, LastingModel) else None
-            self._disk = open_tier(self._disk_place, identity, host, self._cache, model.on_gpu)
+            self._disk = open_tier(self._disk_place, identity, kept, self._cache, model.on_gpu)
         slots = min(options.slots, sequences)
         self._scheduler = Scheduler(
             self._cache, slots, options.batch_tokens, options.target_step_s, separate_from_cells

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workers.text.cache.checkpoints import Checkpoints
 from workers.text.cache.disk.costs import ReadCosts
 from workers.text.cache.disk.index import FoundFile
 from workers.text.cache.disk.store import PrefixStore
-from workers.text.cache.host_cache import HostCache, SavedPrefix
+from workers.text.cache.host_cache import SavedPrefix
+from workers.text.cache.main_memory import KeptInMemory
 
 log = logging.getLogger("nexa.text")
 
@@ -36,7 +36,7 @@ Reach = Callable[[list[int], str], int]
 
 
 class PrefixReader:
-    """Reads into ``host`` and ``checkpoints``, beyond what they ``reach``.
+    """Reads into what is ``kept`` in main memory, beyond what that can ``reach``.
 
     ``note`` is called with each prefix that was read, before it is in main memory.
     """
@@ -44,15 +44,13 @@ class PrefixReader:
     def __init__(
         self,
         store: PrefixStore,
-        host: HostCache,
-        checkpoints: Checkpoints,
+        kept: KeptInMemory,
         reach: Reach,
         costs: ReadCosts,
         note: Callable[[SavedPrefix], None],
     ) -> None:
         self._store = store
-        self._host = host
-        self._checkpoints = checkpoints
+        self._host, self._checkpoints = kept.host, kept.checkpoints
         self._reach = reach
         self._costs = costs
         self._note = note

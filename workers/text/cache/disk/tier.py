@@ -18,8 +18,8 @@ from workers.text.cache.disk.reader import MIN_READ_TOKENS, PrefixReader, ReadOr
 from workers.text.cache.disk.secret import DiskUnusable, PrefixSecret
 from workers.text.cache.disk.store import PrefixStore
 from workers.text.cache.disk.writer import MIN_TOKENS, PrefixWriter
-from workers.text.cache.host_cache import HostCache
 from workers.text.cache.kv_cache import KVCache
+from workers.text.cache.main_memory import KeptInMemory
 
 log = logging.getLogger("nexa.text")
 
@@ -50,7 +50,7 @@ class DiskTier(Generic[T]):
         DiskUnusable: nothing can be kept there.
     """
 
-    def __init__(self, place: DiskPlace, identity: bytes, host: HostCache, cache: KVCache, on_gpu: bool) -> None:
+    def __init__(self, place: DiskPlace, identity: bytes, kept: KeptInMemory, cache: KVCache, on_gpu: bool) -> None:
         secret = PrefixSecret.open(place.secret_file)
         folder = PrefixFolder(place.folder, place.limit_bytes)
         self._store = PrefixStore(folder.of_key(identity), secret, can_cut=not cache.needs_checkpoints)
@@ -60,9 +60,8 @@ class DiskTier(Generic[T]):
         assert cache.copies is not None
         cache.copies.restored = self.costs.observe_load
         self._reach = reach = cache.copies.reach
-        checkpoints = cache.checkpoints
-        self._writer = PrefixWriter(self._store, host, checkpoints, self.costs, folder)
-        self._reader = PrefixReader(self._store, host, checkpoints, reach, self.costs, self._writer.is_on_disk)
+        self._writer = PrefixWriter(self._store, kept, self.costs, folder)
+        self._reader = PrefixReader(self._store, kept, reach, self.costs, self._writer.is_on_disk)
         self._waiting: dict[Future[T], tuple[float, Callable[[], None]]] = {}
         self._rests_since_s: float | None = None
         self._reader.start()
@@ -124,7 +123,7 @@ class DiskTier(Generic[T]):
 
 
 def open_tier(
-    place: DiskPlace, identity: Callable[[], bytes] | None, host: HostCache, cache: KVCache, on_gpu: bool
+    place: DiskPlace, identity: Callable[[], bytes] | None, kept: KeptInMemory, cache: KVCache, on_gpu: bool
 ) -> DiskTier[T] | None:
     """The tier; None, with a line in the log, if nothing can be kept there.
 
@@ -134,11 +133,11 @@ def open_tier(
     if identity is None or cache.copies is None:
         log.info("--cache-disk: nothing is kept of this model on disk: another process cannot go on from its states")
         return None
-    if not host.is_used:
+    if not kept.host.is_used:
         log.warning("--cache-disk: nothing is kept on disk without --cache-bytes")
         return None
     try:
-        return DiskTier(place, identity(), host, cache, on_gpu)
+        return DiskTier(place, identity(), kept, cache, on_gpu)
     except (DiskUnusable, OSError) as error:
         log.warning("--cache-disk: nothing is kept on disk: %s", error)
         return None

@@ -10,11 +10,12 @@ import threading
 import time
 from collections import deque
 
-from workers.text.cache.checkpoints import Checkpoint, Checkpoints
+from workers.text.cache.checkpoints import Checkpoint
 from workers.text.cache.disk.costs import ReadCosts
-from workers.text.cache.disk.folder import PrefixFolder, FolderUsage
+from workers.text.cache.disk.folder import FolderUsage, PrefixFolder
 from workers.text.cache.disk.store import PrefixStore
-from workers.text.cache.host_cache import HostCache, SavedPrefix
+from workers.text.cache.host_cache import SavedPrefix
+from workers.text.cache.main_memory import KeptInMemory
 
 log = logging.getLogger("nexa.text")
 
@@ -23,9 +24,6 @@ MIN_TOKENS = 256
 
 SETTLED_S = 8.0
 """So long a prefix stays in main memory before it is written: the next turn of a chat may replace it by then."""
-
-MAX_QUEUED_BYTES = 256 * 1000 * 1000
-"""Of prefixes that main memory has given up. Further ones are lost, unless nothing waits."""
 
 LAST_CHECKPOINTS = 2
 """Of those within a prefix, the first is written, where others with the same instructions begin, and so many of the
@@ -38,17 +36,15 @@ NICENESS = 10
 
 
 class PrefixWriter:
-    """Writes what is in ``host`` and what it drops, with the ``checkpoints`` within it.
+    """Writes what is ``kept`` in main memory and what it drops, with the checkpoints within it.
 
-    ``usage`` are the number and the size of all files in the folder.
+    Of what it has dropped, the part of main memory for that may wait; further ones are lost, unless nothing waits. ``usage`` are the number and the size of all files in the
+    folder.
     """
 
-    def __init__(
-        self, store: PrefixStore, host: HostCache, checkpoints: Checkpoints, costs: ReadCosts, folder: PrefixFolder
-    ) -> None:
+    def __init__(self, store: PrefixStore, kept: KeptInMemory, costs: ReadCosts, folder: PrefixFolder) -> None:
         self._store = store
-        self._host = host
-        self._checkpoints = checkpoints
+        self._host, self._checkpoints, self._queue_bytes = kept.host, kept.checkpoints, kept.queue_bytes
         self._costs = costs
         self._folder = folder
         self.usage = FolderUsage()
@@ -68,7 +64,7 @@ class PrefixWriter:
     def put(self, saved: SavedPrefix) -> None:
         """Write a prefix soon, if it is long enough and not too much waits. Returns at once."""
         with self._changed:
-            waits = self._queued_bytes + saved.state.nbytes > MAX_QUEUED_BYTES and self._queue
+            waits = self._queued_bytes + saved.state.nbytes > self._queue_bytes and self._queue
             if len(saved.tokens) < MIN_TOKENS or saved in self._done or waits:
                 return
             self._queue.append(saved)
