@@ -9,14 +9,13 @@ Each round is a chat of its own, so that its first turn finds nothing.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import sys
 from pathlib import Path
 
 from scripts.bench.prefixes.chats import Asked, ask, next_turn, said, text_of
 from scripts.bench.prefixes.models import model_file
-from scripts.bench.speed_page.measured import TABLES, write_table
+from scripts.bench.speed_page.measured import rows_of, write_table
 from shared.settings.placement import LlamaCppOptions
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
@@ -42,18 +41,12 @@ def main() -> int:
     parser.add_argument("--swa-full", default="off", choices=("auto", "on", "off"))
     parser.add_argument("--more", action="store_true", help="keep the rows that an earlier run has measured")
     options = parser.parse_args()
-    table = [HEADING, *(_measured_rows() if options.more else [])]
+    table = [HEADING, *(rows_of("prefixes") if options.more else [])]
     for name in options.models.split(","):
         table.append(_row(name, options))
         print(" | ".join(table[-1]), flush=True)
         write_table("prefixes", table, NOTE, "python -m scripts.bench.prefixes")
     return 0
-
-
-def _measured_rows() -> list[list[str]]:
-    path = TABLES / "prefixes.json"
-    rows: list[list[str]] = json.loads(path.read_text("utf-8"))["table"][1:] if path.exists() else []
-    return rows
 
 
 def _row(name: str, options: argparse.Namespace) -> list[str]:

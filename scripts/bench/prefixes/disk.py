@@ -20,7 +20,7 @@ from pathlib import Path
 from scripts.bench.prefixes.chats import Asked, ask, next_turn, said, text_of
 from scripts.bench.prefixes.models import model_file
 from scripts.bench.report.tables import Table
-from scripts.bench.speed_page.measured import write_table
+from scripts.bench.speed_page.measured import rows_of, write_table
 from workers.engine import DiskPlace
 from workers.llama.engine import LlamaEngine
 from workers.llama.options import LlamaOptions
@@ -58,8 +58,9 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", help="where files are kept (default: the folder for temporary files)")
+    parser.add_argument("--more", action="store_true", help="keep the rows that an earlier run has measured")
     options = parser.parse_args()
-    table: Table = [[*HEADING, "ratio"]]
+    table: Table = [[*HEADING, "ratio"], *(rows_of("cache-disk") if options.more else [])]
     for name in options.models.split(","):
         path = model_file(name)
         with tempfile.TemporaryDirectory(prefix="nexa-prefixes-", dir=options.folder) as folder:

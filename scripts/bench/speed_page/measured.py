@@ -55,6 +55,12 @@ def write_table(name: str, table: Table, note: str = "", command: str = "") -> P
     return MeasuredTable(name, described(machine.describe()), table, note, command).write()
 
 
+def rows_of(name: str) -> Table:
+    """The rows of a table that was written here earlier, without the heading; none if there is no such table."""
+    path = TABLES / f"{name}.json"
+    return MeasuredTable.read(path).table[1:] if path.exists() else []
+
+
 def described(about: dict[str, Any]) -> str:
     """When and on what something was measured, in a few words."""
     day = str(about["date"]).partition(" ")[0]

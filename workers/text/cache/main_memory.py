@@ -1,4 +1,4 @@
-"""How the main memory for ended chats is shared out: whole sequences, checkpoints, and what waits to be written to disk."""
+"""How the main memory for ended chats is shared out: sequences, checkpoints, and what waits to be written to disk."""
 
 from __future__ import annotations
 

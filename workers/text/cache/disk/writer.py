@@ -38,8 +38,8 @@ NICENESS = 10
 class PrefixWriter:
     """Writes what is ``kept`` in main memory and what it drops, with the checkpoints within it.
 
-    Of what it has dropped, the part of main memory for that may wait; further ones are lost, unless nothing waits. ``usage`` are the number and the size of all files in the
-    folder.
+    Of what it has dropped, as much waits as has room there; further ones are lost, unless nothing waits. ``usage`` are
+    the number and the size of all files in the folder.
     """
 
     def __init__(self, store: PrefixStore, kept: KeptInMemory, costs: ReadCosts, folder: PrefixFolder) -> None:
