@@ -31,3 +31,26 @@ def test_a_disk_that_was_slow_is_tried_again_after_a_while() -> None:
     asked = [learnt.pays(100 * MB, tokens=1000) for _ in range(60)]
     assert asked[0] is False
     assert asked[-1] is True
+
+
+def test_an_earlier_run_s_time_of_a_token_holds_until_one_is_measured() -> None:
+    learnt = ReadCosts(on_gpu=False)
+    assert learnt.token_s == 0
+    assert not learnt.pays(1000 * MB, 1000)
+    learnt.expect_token(0.1)
+    assert learnt.pays(1000 * MB, 1000)
+    learnt.observe_step(100, 0.1)
+    learnt.expect_token(0.1)
+    assert not learnt.pays(1000 * MB, 1000)
+
+
+def test_short_steps_say_nothing_of_prompts() -> None:
+    learnt = ReadCosts(on_gpu=False)
+    learnt.observe_step(1, 5.0)
+    assert learnt.token_s == 0
+
+
+def test_a_slow_copy_into_the_context_counts() -> None:
+    learnt = costs(token_s=1e-3, read_s_per_mb=1e-3)
+    learnt.observe_load(MB, 10.0)
+    assert not learnt.pays(100 * MB, tokens=1000)
