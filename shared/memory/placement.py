@@ -21,7 +21,7 @@ from shared.memory.files import adapter_bytes
 from shared.memory.layers import LayerShape
 from shared.memory.shape import TextShape, cached_bytes, drafting_shape
 from shared.settings import ModelSettings
-from shared.settings.placement import LlamaCppOptions
+from shared.settings.placement import draft_options
 
 KEPT_SHARE = 4
 """Of ``cache_bytes``, this part counts: it is a maximum, which few models reach.
@@ -73,7 +73,8 @@ def place_text(
 
 def _with_draft(placed: Placed, shape: TextShape, model: ModelSettings) -> Placed:
     """The same with a draft model beside it, which has as many cells, on the first GPU if there is one."""
-    alone = {**dict(LlamaCppOptions()), "gpu_layers": min(model.gpu_layers, 0), "cache_bytes": 0, "draft": ""}
+    own = draft_options(model)
+    alone = {**{name: getattr(own, name) for name in type(own).model_fields}, "cache_bytes": 0, "draft": ""}
     draft = _place_alone(shape, model.model_copy(update=alone), min(len(placed.device_bytes), 1), (), placed.cells)
     on_gpu = bool(draft.device_bytes)
     host_bytes = draft.host_bytes - draft.beside_bytes - _process_bytes(shape, on_gpu)

@@ -39,6 +39,12 @@ def test_a_draft_model_adds_its_weights_and_its_cache(alone: ModelSettings, gpus
     assert two.beside_bytes == one.beside_bytes
 
 
+def test_a_draft_model_is_whole_on_the_gpu_beside_a_model_that_is_not(alone: ModelSettings) -> None:
+    split = alone.model_copy(update={"gpu_layers": 1})
+    one, two = estimate(split, 1), estimate(split.model_copy(update={"draft": alone.path}), 1)
+    assert two.device_bytes[0] - one.device_bytes[0] >= one.weights_bytes + one.kv_bytes
+
+
 def test_a_draft_model_that_is_not_loaded_takes_nothing(alone: ModelSettings) -> None:
     off = alone.model_copy(update={"draft": alone.path, "speculate": "off"})
     assert estimate(off) == estimate(alone)
