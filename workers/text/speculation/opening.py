@@ -45,20 +45,24 @@ def open_speculation(
     slope = GPU_SLOPE if model.on_gpu else CPU_SLOPE
     draft = None
     if options.asks_model and load_draft is not None:
-        loaded = load_draft(options.draft_path)
-        resources.callback(loaded.close)
-        check_vocabulary(options.draft_path, loaded.vocabulary, model.vocabulary)
-        draft = _open_draft(loaded, size, options.draft_tokens, slope, kept_cells, resources)
+        with ExitStack() as opened:
+            loaded = load_draft(options.draft_path)
+            opened.callback(loaded.close)
+            check_vocabulary(options.draft_path, loaded.vocabulary, model.vocabulary)
+            draft = _open_draft(loaded, size, options.draft_tokens, slope, kept_cells, opened)
+            if draft is not None:
+                resources.push(opened.pop_all())
     return Speculation(options, cache, size.batch_tokens, slope, draft)
 
 
 def _open_draft(
-    model: TextModel, size: DecoderSize, most: int, slope: float, kept_cells: int | None, resources: ExitStack
+    model: TextModel, size: DecoderSize, most: int, slope: float, kept_cells: int | None, opened: ExitStack
 ) -> DraftModel | None:
+    """The draft model, whose decoder is freed with what else was ``opened``; None if it cannot be one."""
     sequences = min(size.sequences, model.max_sequences)
     own = replace(size, cells=size.cells + sequences * most, sequences=sequences)
     decoder = model.open_decoder(own)
-    resources.callback(decoder.close)
+    opened.callback(decoder.close)
     if not _can_cut(model, decoder):
         log.warning("draft: expected a model whose memory can be cut, got a recurrent one; there are no drafts")
         return None

@@ -50,3 +50,29 @@ def test_models_that_speculate(speculate: Speculate, can_cut: bool, opens: bool)
     options = SpeculationOptions(speculate)
     speculation = open_speculation(options, model, decoder, cache, size, None, None, ExitStack())
     assert (speculation is not None) is opens
+
+
+@pytest.mark.parametrize("can_cut", [True, False], ids=["transformer", "recurrent"])
+def test_a_draft_model_stays_loaded_only_if_it_can_draft(can_cut: bool) -> None:
+    closed: list[str] = []
+
+    def opened(name: str, can_cut: bool) -> Any:
+        decoder = SimpleNamespace(memory=FakeKVMemory(), close=lambda: closed.append(f"{name}'s decoder"))
+        decoder.memory.can_cut = can_cut
+        return SimpleNamespace(
+            can_share_prefixes=True,
+            on_gpu=False,
+            max_sequences=8,
+            vocabulary=_vocabulary("a", "b"),
+            open_decoder=lambda _size: decoder,
+            close=lambda: closed.append(name),
+        )
+
+    model, draft = opened("model", True), opened("draft", can_cut)
+    decoder, size = model.open_decoder(None), DecoderSize(100, 4, 50, 64, 1)
+    options = SpeculationOptions(Speculate.DRAFT, "draft.gguf", 4)
+    cache = KVCache(decoder.memory, 100, 4)
+    with ExitStack() as resources:
+        open_speculation(options, model, decoder, cache, size, None, lambda _path: draft, resources)
+        assert closed == ([] if can_cut else ["draft's decoder", "draft"])
+    assert closed == ["draft's decoder", "draft"]
