@@ -21,15 +21,12 @@ from workers.text.sampling.chain import cut_chain, draw_chain, has_xtc, temperat
 from workers.text.sampling.masses import (
     FEW_TOKENS,
     NEGLIGIBLE,
-    ByRank,
     UniformDraws,
-    draw_in_order,
     mask_below_sigma,
     top_p_tokens,
     typical_tokens,
-    weights_of,
 )
-from workers.text.sampling.seeds import draw_seed
+from workers.text.sampling.wide import WideDraws, xtc_sampler
 
 LOWEST_LOGIT = float(np.finfo(np.float32).min)
 """Tokens with a lower logit (-inf) are masked by a grammar and never drawn."""
@@ -49,6 +46,7 @@ class ChainDraws:
         self._sampling = sampling
         self._candidates = candidates
         self._uniform = UniformDraws()
+        self._wide = WideDraws(sampling, candidates)
         self._xtc, self._dynamic = has_xtc(sampling), sampling.dynatemp_range > 0.0
         self._typical = sampling.typical_p < 1.0
         self._chain, self._cut_chain = draw_chain(sampling), cut_chain(sampling)
@@ -79,10 +77,7 @@ class ChainDraws:
             return self._draw_of_top_p(logits, largest, seed)
         if sampling.min_p > 0.0:
             return self._draw_of_min_p(logits, largest, seed)
-        if self._xtc or self._dynamic:
-            return self._draw_of_all(logits, seed)
-        weights = weights_of(logits, largest, sampling.temperature)
-        return draw_in_order(weights, self._uniform.after(seed))
+        return self._wide.draw(logits, seed, self._uniform.after(seed), by_rank=False)
 
     def close(self) -> None:
         """Free the chains. They are freed too when nobody holds this any more."""
@@ -104,13 +99,7 @@ class ChainDraws:
         if len(tokens) > FEW_TOKENS:
             if sampling.min_p > 0.0:
                 tokens = tokens[logits[tokens] >= _min_p_bound(largest, sampling.min_p)]
-            if self._xtc or self._dynamic:
-                tokens = tokens[np.lexsort((tokens, -logits[tokens]))]
-                self._candidates.fill(tokens, logits[tokens], by_logit=True)
-                return self._draw_of_filled(self._cut_chain, seed)
-            weights = weights_of(logits[tokens], largest, sampling.temperature)
-            mass = self._uniform.after(seed) * float(weights.sum(dtype=np.float64))
-            return ByRank(tokens, logits[tokens], weights).at(mass)
+            return int(tokens[self._wide.draw(logits[tokens], seed, self._uniform.after(seed), by_rank=True)])
         chosen = logits[tokens]
         if (chosen[1:] == chosen[:-1]).any():
             return self._draw_of_all(logits, seed)
@@ -121,10 +110,9 @@ class ChainDraws:
         tokens = np.flatnonzero(
             logits >= np.float32(max(float(_min_p_bound(largest, self._sampling.min_p)), LOWEST_LOGIT))
         )
-        if len(tokens) <= FEW_TOKENS or self._xtc or self._dynamic:
+        if len(tokens) <= FEW_TOKENS:
             return self._draw_of(tokens, logits, seed)
-        weights = weights_of(logits[tokens], largest, self._sampling.temperature)
-        return int(tokens[draw_in_order(weights, self._uniform.after(seed))])
+        return int(tokens[self._wide.draw(logits[tokens], seed, self._uniform.after(seed), by_rank=False)])
 
     def _draw_of_all(self, logits: Logits, seed: int) -> int:
         tokens = np.arange(len(logits))
@@ -144,11 +132,10 @@ class ChainDraws:
         return self._draw_of_filled(self._chain, seed)
 
     def _draw_of_filled(self, chain: Any, seed: int) -> int:
-        candidates, sampling = self._candidates, self._sampling
+        candidates = self._candidates
         candidates.apply(chain)
         if self._xtc:
-            number = draw_seed(seed, 0)  # not the one of the draw
-            xtc = llama_cpp.llama_sampler_init_xtc(sampling.xtc_probability, sampling.xtc_threshold, 1, number)
+            xtc = xtc_sampler(self._sampling, seed)
             candidates.apply(xtc)
             llama_cpp.llama_sampler_free(xtc)
             candidates.apply(self._temperature)

@@ -19,6 +19,9 @@ NEAR_LOGITS = (4.0, 9.0)
 FEW_TOKENS = 2048
 """So many are sorted at once. More are first grouped by their logits."""
 
+REACHES = (1.0, 2.0, 4.0, 8.0)
+"""How far from the entropy typical-p looks, one after the other."""
+
 NEGLIGIBLE = 80.0
 """A token whose logit is so far below the largest has a probability of about 0, whose logarithm 32 bits do not hold."""
 
@@ -57,6 +60,12 @@ def weights_of(logits: Logits, largest: float, temperature: float = 1.0) -> Logi
     return np.exp(scaled, out=scaled)
 
 
+def log_mass(weights: Logits, largest: float) -> float:
+    """The logarithm of what all exponentials sum to, from the :func:`weights_of` a row."""
+    shift = 0.0 if _NO_SHIFT[0] < largest < _NO_SHIFT[1] else largest
+    return shift + math.log(float(_block_sums(weights).sum()))
+
+
 def total_weight(logits: Logits) -> float:
     """The sum of the exponentials of logits of at most 0."""
     return float(_block_sums(np.exp(logits)).sum())
@@ -85,15 +94,35 @@ def typical_tokens(logits: Logits, top: float, typical_p: float) -> Tokens:
 
     The nearest come first. ``top`` is the largest logit; tokens more than :data:`NEGLIGIBLE` below it do not count.
     """
-    tokens = np.flatnonzero(logits >= np.float32(top - NEGLIGIBLE))
-    below = np.float32(top) - (logits if len(tokens) == len(logits) else logits[tokens])
-    weights = np.exp(-below)
+    below, weights = _below(logits, top)
     total = float(_block_sums(weights).sum())
-    surprise = below + np.float32(math.log(total))
-    entropy = float(_block_sums(weights * surprise).sum()) / total
-    nearness = -np.abs(surprise - np.float32(entropy))
-    places = ByRank(np.arange(len(tokens)), nearness, weights).until(typical_p * total)
+    mean = float(_block_sums(weights, below).sum()) / total  # surprise and entropy both are this much and log(total)
+    for reach in REACHES:
+        tokens = np.flatnonzero(below <= np.float32(mean + reach))
+        if reach < mean:
+            tokens = tokens[below[tokens] >= np.float32(mean - reach)]
+        if float(weights[tokens].sum(dtype=np.float64)) > typical_p * total:
+            break
+    else:
+        tokens = np.flatnonzero(below <= np.float32(NEGLIGIBLE))
+    nearness = -np.abs(below[tokens] - np.float32(mean))
+    places = ByRank(np.arange(len(tokens)), nearness, weights[tokens]).until(typical_p * total)
     return tokens[places[np.lexsort((places, -nearness[places]))]]
+
+
+def entropy_of(logits: Logits, top: float) -> float:
+    """The entropy in nats. ``top`` is the largest logit."""
+    below, weights = _below(logits, top)
+    total = float(_block_sums(weights).sum())
+    return math.log(total) + float(_block_sums(weights, below).sum()) / total
+
+
+def _below(logits: Logits, top: float) -> tuple[Logits, Logits]:
+    """How far each logit is below the largest one, up to a distance where nothing counts, and the weights of that."""
+    below = np.subtract(np.float32(top), logits)
+    np.minimum(below, np.float32(NEGLIGIBLE + 1), out=below)
+    weights = np.negative(below)
+    return below, np.exp(weights, out=weights)
 
 
 def mask_below_sigma(logits: Logits, deviations: float) -> None:
@@ -115,6 +144,18 @@ def draw_in_order(weights: Logits, number: float) -> int:
     inside = weights[begin : begin + _BLOCK].cumsum(dtype=np.float64)
     before = float(ends[block - 1]) if block else 0.0
     return begin + min(int(np.searchsorted(inside, target - before)), len(inside) - 1)
+
+
+def draw_by_rank(logits: Logits, weights: Logits, largest: float, temperature: float, number: float) -> int:
+    """The index at which the weights sum to ``number`` (0 to 1) of all, by falling logits, as in a sorted row."""
+    mass = number * float(_block_sums(weights).sum())
+    for near in NEAR_LOGITS:
+        tokens = np.flatnonzero(logits >= np.float32(largest - near * temperature))
+        if float(weights[tokens].sum(dtype=np.float64)) >= mass:
+            break
+    else:
+        tokens = np.flatnonzero(logits > -np.inf)
+    return ByRank(tokens, logits[tokens], weights[tokens]).at(mass)
 
 
 class ByRank:
@@ -158,9 +199,15 @@ class ByRank:
         return kept
 
 
-def _block_sums(weights: Logits) -> NDArray[np.float64]:
-    """The sums of consecutive blocks, the last of which may be shorter."""
-    whole = len(weights) // _BLOCK
-    blocks: NDArray[np.float32] = np.einsum("ij->i", weights[: whole * _BLOCK].reshape(whole, _BLOCK))
-    rest = weights[whole * _BLOCK :].sum(dtype=np.float64)
-    return np.append(blocks.astype(np.float64), rest)
+def _block_sums(weights: Logits, values: Logits | None = None) -> NDArray[np.float64]:
+    """The sums of consecutive blocks of weights, or of their products with values; the last block may be shorter."""
+    whole = len(weights) // _BLOCK * _BLOCK
+    blocked, rest = weights[:whole].reshape(-1, _BLOCK), weights[whole:]
+    blocks: NDArray[np.float32]
+    if values is None:
+        blocks = np.einsum("ij->i", blocked)
+        last = rest.sum(dtype=np.float64)
+    else:
+        blocks = np.einsum("ij,ij->i", blocked, values[:whole].reshape(-1, _BLOCK))
+        last = np.multiply(rest, values[whole:], dtype=np.float64).sum()
+    return np.append(blocks.astype(np.float64), last)

@@ -1,0 +1,70 @@
+"""Tokens per second with speculation and without: one user and many, in one process, in turns.
+
+    python -m scripts.bench.speculation --model random-1b-q4_0@0.02 --drafts random-100m-q4_0@0.02,random-100m-q4_0@0.1
+    python -m scripts.bench.speculation --model smollm2.gguf
+
+A user who repeats a text has much to look up, one who tells a story has little, and with many users a step is full.
+How often a draft model is right depends on the pair: see scripts/make_gguf/scaled.py. With `--ask draft` nothing is
+looked up.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from scripts.bench.speculation.comparing import HEADING, compare, opened
+from scripts.bench.speculation.tasks import tasks
+from scripts.bench.speed_page.measured import write_table
+from scripts.make_gguf.scaled import made_model
+from shared.settings.text.speculation import Speculate
+from workers.text.speculation.options import SpeculationOptions
+
+NOTE = "Both engines in one process, in turns; drafts and tokens of all rounds."
+
+
+def file_of(name: str) -> str:
+    """The file of a model; a model of random weights (:mod:`scripts.make_gguf.scaled`) is made if need be."""
+    return name if not name or Path(name).exists() else str(made_model(name, lambda said: print(said, file=sys.stderr)))
+
+
+def rows_of(options: argparse.Namespace) -> list[list[str]]:
+    """The table without its heading; prints it row by row."""
+    rows: list[list[str]] = []
+    model, label = file_of(options.model), Path(options.model).name.removesuffix(".gguf")
+    wanted = [name for name in tasks() if any(word in name for word in options.only.split(","))]
+    with opened(model, SpeculationOptions()) as plain:
+        for draft in options.drafts.split(","):
+            how = Speculate(options.ask) if draft else Speculate.NGRAM
+            with opened(model, SpeculationOptions(how, file_of(draft), options.draft_tokens)) as speculating:
+                for name in wanted:
+                    source = Path(draft).name.removesuffix(".gguf") if draft else "the text"
+                    rows.append([label, source, *compare(plain, speculating, name, options.rounds)])
+                    print(" | ".join(rows[-1]), flush=True)
+    return rows
+
+
+def main(words: list[str] | None = None) -> int:
+    """The command line; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m scripts.bench.speculation", description=__doc__)
+    parser.add_argument("--model", required=True, metavar="GGUF")
+    parser.add_argument(
+        "--drafts", default="", metavar="GGUF,...", help="draft models (default: only what is looked up)"
+    )
+    parser.add_argument("--ask", default="auto", choices=["auto", "draft"], help="with a draft model (default auto)")
+    parser.add_argument("--draft-tokens", type=int, default=16, metavar="N", help="longest draft (default 16)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", metavar="TEXT,...", help="only tasks whose name has one of these")
+    parser.add_argument("--table", default="", metavar="NAME", help="keep the table for docs/speed.md")
+    given = sys.argv[1:] if words is None else words
+    options = parser.parse_args(given)
+    rows = rows_of(options)
+    if options.table:
+        heading = ["model", "drafts from", *HEADING]
+        write_table(options.table, [heading, *rows], NOTE, f"python -m scripts.bench.speculation {' '.join(given)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
