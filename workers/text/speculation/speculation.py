@@ -16,13 +16,11 @@ from workers.text.speculation.draft_model import DraftModel
 from workers.text.speculation.lengths import DraftCandidate, choose_lengths
 from workers.text.speculation.lookup import Lookup
 from workers.text.speculation.options import SpeculationOptions
+from workers.text.speculation.probing import ProbeClock
 from workers.text.speculation.step_costs import StepCosts
 
-PROBE_STEPS = 64
-"""After so many steps without drafts one sequence has some, to see whether they would pay by now."""
-
-PROBE_TOKENS = 4
-"""So many tokens are drafted then."""
+PROBE_TOKENS = 3
+"""So many tokens are drafted for one sequence, to see whether they would pay by now."""
 
 HOPED = 0.9
 """A probe is made only where drafts would pay if they were accepted with this probability."""
@@ -61,7 +59,8 @@ class Speculation:
         self._costs = StepCosts(slope)
         self._usual = {source: Acceptance.like(usual) for source, usual in USUAL.items()}
         self._drafting: dict[str, _Drafting] = {}
-        self._plain_steps = self._seen_steps = 0
+        self._probes = ProbeClock()
+        self._seen_steps = 0
         self.drafted = self.accepted = 0
 
     def extend(self, scheduled: list[ScheduledTokens]) -> list[ScheduledTokens]:
@@ -141,15 +140,15 @@ class Speculation:
 
         lengths = choose_lengths(candidates, len(scheduled), seconds)
         if any(lengths):
-            self._plain_steps = 0
+            self._probes.paid()
             return lengths
-        self._plain_steps += 1
-        if self._plain_steps < PROBE_STEPS:
+        if not self._probes.is_due():
             return lengths
-        self._plain_steps = 0
         likeliest = max(candidates, key=lambda candidate: candidate.likely)
         probe = replace(likeliest, likely=HOPED, most=min(likeliest.most, PROBE_TOKENS))
         hoped = choose_lengths([probe], len(scheduled), seconds)[0]
+        if hoped:
+            self._probes.probed()
         return [hoped if candidate is likeliest else 0 for candidate in candidates]
 
     def _round_s(self, streams: int) -> float:
