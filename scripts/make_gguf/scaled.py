@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,6 +45,15 @@ def made_model(name: str, say: Say) -> Path:
         if not path.exists():
             make(path, scaled, quantization, say)
     return path
+
+
+def file_of(name: str) -> str:
+    """The path of a model, which is a file or a name as for :func:`made_model`; "" for "".
+
+    Raises:
+        ValueError, QuantizationError, ModelError: as there.
+    """
+    return name if not name or Path(name).exists() else str(made_model(name, lambda said: print(said, file=sys.stderr)))
 
 
 def _version(shape: Shape) -> str:

@@ -17,16 +17,11 @@ from pathlib import Path
 from scripts.bench.speculation.comparing import HEADING, compare, opened
 from scripts.bench.speculation.tasks import tasks
 from scripts.bench.speed_page.measured import write_table
-from scripts.make_gguf.scaled import made_model
+from scripts.make_gguf.scaled import file_of
 from shared.settings.text.speculation import Speculate
 from workers.text.speculation.options import SpeculationOptions
 
 NOTE = "Both engines in one process, in turns; drafts and tokens of all rounds."
-
-
-def file_of(name: str) -> str:
-    """The file of a model; a model of random weights (:mod:`scripts.make_gguf.scaled`) is made if need be."""
-    return name if not name or Path(name).exists() else str(made_model(name, lambda said: print(said, file=sys.stderr)))
 
 
 def rows_of(options: argparse.Namespace) -> list[list[str]]:
