@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scripts.bench.speed_page.measured import write_table
 from shared.wire.jobs import Sampling
 from workers.text.sampling.chain import draw_chain, has_xtc, new_chain, temperature_sampler
+from workers.text.sampling.logprobs import Logprobs, log_softmax
 from workers.text.sampling.mirostat import ESTIMATED_TOKENS
 from workers.text.sampling.sampler import Sampler
 from workers.text.sampling.seeds import draw_seed
@@ -39,10 +40,17 @@ SETTINGS = {
     "min-p 0.05, XTC": Sampling(top_k=0, min_p=0.05, xtc_probability=0.5),
     "XTC alone": Sampling(top_k=0, xtc_probability=0.5),
     "top-p 0.95, dynamic temperature": Sampling(top_k=0, top_p=0.95, dynatemp_range=0.5),
+    "dynamic temperature": Sampling(top_k=0, dynatemp_range=0.5),
     "Mirostat 1": Sampling(mirostat=1),
     "Mirostat 2": Sampling(mirostat=2),
     "top-p 0.95, presence penalty, bias": Sampling(top_k=0, top_p=0.95, presence_penalty=0.5, logit_bias={5: 2.0}),
 }
+LISTED = 20
+LOGPROBS = f"{LISTED} log probabilities"
+NOTE = (
+    "Rows of random logits with some that lead, and flat ones, where thousands of tokens may be drawn. llama.cpp's"
+    " chain goes over all tokens, here without the penalties. Log probabilities are compared with a sort of all."
+)
 SPREADS = {"confident": 4.0, "flat": 0.5}
 ROWS = 24
 ANSWER_TOKENS = 400
@@ -58,20 +66,36 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     print("milliseconds a token: ours / llama.cpp over the whole vocabulary; medians of rounds")
-    table = [["vocabulary", "logits", "settings", "ms a token", "llama.cpp over all tokens"]]
-    for size in [int(word) for word in options.vocabulary.split(",")]:
-        for kind, spread in SPREADS.items():
-            rows = rows_of(size, spread)
-            for name, sampling in SETTINGS.items():
-                ours, theirs = zip(
-                    *(_round(replace(sampling, seed=1), rows) for _ in range(options.rounds)), strict=True
-                )
-                print(f"{size:>7} {kind:<9} {name:<36} {_median(ours)} / {_median(theirs)}", flush=True)
-                table.append(
-                    [f"{size:,}", kind, name, f"{statistics.median(ours):.2f}", f"{statistics.median(theirs):.2f}"]
-                )
-    write_table("sampling", table, "llama.cpp's chain without the penalties.", "python -m scripts.bench.sampling")
+    sizes = [int(word) for word in options.vocabulary.split(",")]
+    columns = [(size, "confident") for size in sizes] + [(sizes[-1], "flat")]
+    table = [["ms a token: ours / llama.cpp", *(f"{size:,} tokens, {kind}" for size, kind in columns)]]
+    table += [[name] for name in (*SETTINGS, LOGPROBS)]
+    for size, kind in columns:
+        rows = rows_of(size, SPREADS[kind])
+        for place, name in enumerate((*SETTINGS, LOGPROBS), 1):
+            ours, theirs = zip(*(_timed(name, rows) for _ in range(options.rounds)), strict=True)
+            print(f"{size:>7} {kind:<9} {name:<36} {_median(ours)} / {_median(theirs)}", flush=True)
+            table[place].append(f"{statistics.median(ours):.2f} / {statistics.median(theirs):.2f}")
+    write_table("sampling", table, NOTE, "python -m scripts.bench.sampling")
     return 0
+
+
+def _timed(name: str, rows: list[NDArray[np.float32]]) -> tuple[float, float]:
+    """Milliseconds a token, ours and theirs."""
+    if name == LOGPROBS:
+        return _ms(_most_likely, rows), _ms(_all_sorted, rows)
+    return _round(replace(SETTINGS[name], seed=1), rows)
+
+
+def _most_likely(row: NDArray[np.float32]) -> int:
+    logprobs = Logprobs(row)
+    tokens = logprobs.most_likely(LISTED)
+    return int(sum(logprobs.of(token) for token in tokens))
+
+
+def _all_sorted(row: NDArray[np.float32]) -> int:
+    logprobs = log_softmax(row)
+    return int(logprobs[np.argsort(-logprobs)[:LISTED]].sum())
 
 
 def rows_of(size: int, spread: float) -> list[NDArray[np.float32]]:

@@ -38,9 +38,9 @@ COPY, STORY, WARM_STORY, CROWD, PREDICTED = (
 
 def tasks() -> dict[str, list[TextJob]]:
     """The jobs of each task, all submitted at once. Those of :data:`PREDICTED` get their prediction later."""
-    repeated = [{"role": "user", "content": f"Repeat this code exactly, with no changes:\n```python{CODE}```"}]
+    twice = f"```python{CODE}```\n\nThe same code again:\n\n```python\ndef total(prices, taxes):\n"
     return {
-        COPY: [TextJob(messages=repeated, sampling=Sampling(temperature=0), max_tokens=160)],
+        COPY: [TextJob(prompt=twice, sampling=Sampling(temperature=0), max_tokens=96, ignore_eos=True)],
         PREDICTED: [_story(2, 0.0, 96)],
         STORY: [_story(0, 0.0, 64)],
         WARM_STORY: [_story(1, 0.8, 64)],

@@ -74,6 +74,16 @@ class Sampler:
         self.accept(token)
         return token
 
+    def guess(self, logits: NDArray[np.float32], ahead: int) -> int:
+        """What is probably drawn after ``ahead`` further tokens, by the logits of a model that says much the same.
+
+        The random number is that of the draw to come, so two alike distributions mostly give the same token. Bias and
+        penalties count nothing here. ``logits`` are changed in place.
+        """
+        if self._chain_draws is None:
+            return int(logits.argmax())
+        return self._chain_draws.draw(logits, draw_seed(self._seed, self._accepted + ahead))
+
     def accept(self, token: int) -> None:
         """Count a token that was appended without :meth:`sample`."""
         if self._penalties is not None:

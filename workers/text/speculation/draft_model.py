@@ -87,7 +87,7 @@ class DraftModel:
                 self._record(sequence, part)
             drafting: list[Sequence] = []
             for sequence, row in zip(ready, logits, strict=True):
-                drafts[sequence].append(int(row.argmax()))
+                drafts[sequence].append(sequence.sampler.guess(row, len(drafts[sequence])))
                 if len(drafts[sequence]) < wanted[sequence]:
                     drafting.append(sequence)
             self.costs.observe(sum(len(part.tokens) for part in slices), time.monotonic() - began_at_s)

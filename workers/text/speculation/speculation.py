@@ -25,6 +25,9 @@ PROBE_TOKENS = 3
 HOPED = 0.9
 """A probe is made only where drafts would pay if they were accepted with this probability."""
 
+RESTING_STEPS = 16
+"""So many steps have no drafts after one with drafts for which the memory had no room."""
+
 MIN_STEPS = 3
 """So many plain steps are measured first."""
 
@@ -60,14 +63,18 @@ class Speculation:
         self._usual = {source: Acceptance.like(usual) for source, usual in USUAL.items()}
         self._drafting: dict[str, _Drafting] = {}
         self._probes = ProbeClock()
-        self._seen_steps = 0
+        self._seen_steps = self._resting_steps = 0
+        self._is_computing = False  # a step with drafts
         self.drafted = self.accepted = 0
 
     def extend(self, scheduled: list[ScheduledTokens]) -> list[ScheduledTokens]:
         """Add drafts to a step, if it only generates and has room for them."""
         if not all(part.wants_logits and part.sequence.state is SequenceState.DECODE for part in scheduled):
             return scheduled
-        if self._seen_steps < MIN_STEPS:
+        if self._is_computing:
+            self._is_computing, self._resting_steps = False, RESTING_STEPS
+        self._resting_steps -= self._resting_steps > 0
+        if self._seen_steps < MIN_STEPS or self._resting_steps:
             return scheduled
         candidates = [candidate for part in scheduled if (candidate := self._candidate(part.sequence)) is not None]
         lengths = self._lengths(candidates, scheduled)
@@ -75,6 +82,7 @@ class Speculation:
         extended = [replace(part, drafts=drafts.get(part.sequence.job_id, [])) for part in scheduled]
         if drafts and not self._has_room(extended):
             return scheduled
+        self._is_computing = bool(drafts)
         return extended
 
     def compared(self, sequence: Sequence, drafted: int, accepted: int) -> None:
@@ -89,7 +97,8 @@ class Speculation:
             sequence.mispredicted_tokens += drafted - accepted
 
     def observe(self, scheduled: list[ScheduledTokens], duration_s: float) -> None:
-        """Learn from how long a step took."""
+        """Learn from how long a step took. A step that could not be computed is not observed."""
+        self._is_computing = False
         if all(part.wants_logits and not part.echoes and part.length == 1 for part in scheduled):
             self._costs.observe(sum(part.width for part in scheduled), duration_s)
             self._seen_steps += 1

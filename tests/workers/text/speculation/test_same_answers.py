@@ -13,16 +13,11 @@ import pytest
 
 from shared.settings.text.speculation import Speculate
 from shared.wire.jobs import Constraint, ConstraintKind, Sampling, TextJob, ToolChoice
-from shared.wire.payloads import Done, FinishReason, Payload, Tokens
+from shared.wire.payloads import FinishReason
 from tests.support.engines.hashed_decoder import HashedDecoder
+from tests.support.engines.speculating import draft_always, hashed_engine, run
 from workers.engine import EngineJob
 from workers.llama.engine import LlamaEngine
-from workers.llama.native.model import LlamaModel
-from workers.llama.options import LlamaOptions
-from workers.text.speculation import speculation
-from workers.text.speculation.lengths import DraftCandidate
-from workers.text.speculation.options import SpeculationOptions
-from workers.text.speculation.speculation import Speculation
 
 GREEDY = Sampling(temperature=0)
 SEEDED = Sampling(temperature=0.8, seed=5)
@@ -56,57 +51,19 @@ JOBS: dict[str, dict[str, Any]] = {
 }
 
 
-def _engine(model_path: Path, speculate: Speculate, **options: Any) -> Iterator[LlamaEngine]:
-    with pytest.MonkeyPatch.context() as patch:
-        size = LlamaModel(str(model_path), LlamaOptions(str(model_path), 1, 1).native, lambda _: None)
-        vocabulary_size = size.vocabulary.size
-        size.close()
-        patch.setattr(LlamaModel, "open_decoder", lambda _model, _size: HashedDecoder(vocabulary_size))
-        asked = SpeculationOptions(speculate, str(model_path), draft_tokens=6)
-        loaded = LlamaEngine(
-            LlamaOptions(str(model_path), 2, slots=4, context_tokens=512, speculation=asked, **options)
-        )
-        loaded.load(lambda _fraction: None)
-        yield loaded
-        loaded.close()
-
-
 @pytest.fixture(scope="module")
 def plain(model_path: Path) -> Iterator[LlamaEngine]:
-    yield from _engine(model_path, Speculate.OFF)
+    yield from hashed_engine(model_path, Speculate.OFF)
 
 
 @pytest.fixture(scope="module", params=[Speculate.NGRAM, Speculate.DRAFT, Speculate.AUTO])
 def speculating(model_path: Path, request: pytest.FixtureRequest) -> Iterator[LlamaEngine]:
-    yield from _engine(model_path, request.param)
+    yield from hashed_engine(model_path, request.param)
 
 
 @pytest.fixture(autouse=True)
 def always(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drafts as long as possible, whatever they cost."""
-
-    def longest(_self: Speculation, candidates: list[DraftCandidate], _scheduled: object) -> list[int]:
-        return [candidate.most for candidate in candidates]
-
-    monkeypatch.setattr(Speculation, "_lengths", longest)
-    monkeypatch.setattr(speculation, "MIN_STEPS", 0)
-
-
-def _run(engine: LlamaEngine, jobs: dict[str, TextJob], begun: dict[str, list[int]] | None = None) -> Any:
-    payloads: dict[str, list[Payload]] = {job_id: [] for job_id in jobs}
-    for job_id, job in jobs.items():
-        engine.submit(EngineJob(job_id, job, (begun or {}).get(job_id, [])))
-    while engine.has_work():
-        for job_id, payload in engine.step():
-            payloads[job_id].append(payload)
-    return {job_id: _said(each) for job_id, each in payloads.items()}
-
-
-def _said(payloads: list[Payload]) -> tuple[Any, ...]:
-    parts = [(p.text, p.token_ids, p.logprobs, p.tool_calls, p.reasoning) for p in payloads if isinstance(p, Tokens)]
-    *_, end = payloads
-    assert isinstance(end, Done), end
-    return parts, end.finish_reason, end.completion_tokens, end.reasoning_tokens, end.stop
+    draft_always(monkeypatch)
 
 
 def _job(changes: dict[str, Any]) -> TextJob:
@@ -115,9 +72,9 @@ def _job(changes: dict[str, Any]) -> TextJob:
 
 def test_answers_do_not_depend_on_speculation(plain: LlamaEngine, speculating: LlamaEngine) -> None:
     jobs = {name: _job(changes) for name, changes in JOBS.items()}
-    expected = _run(plain, jobs)
+    expected = run(plain, jobs)
     before = speculating.stats().accepted_tokens
-    assert _run(speculating, jobs) == expected
+    assert run(speculating, jobs) == expected
     assert speculating.stats().accepted_tokens > before
     assert speculating.stats().drafted_tokens > speculating.stats().accepted_tokens
     assert {reason for _, reason, *_ in expected.values()} > {FinishReason.LENGTH, FinishReason.STOP}
@@ -125,10 +82,10 @@ def test_answers_do_not_depend_on_speculation(plain: LlamaEngine, speculating: L
 
 def test_another_worker_goes_on_with_an_answer_at_any_token(plain: LlamaEngine, speculating: LlamaEngine) -> None:
     job = _job({"sampling": SEEDED})
-    parts, *ending = _run(plain, {"job": job})["job"]
+    parts, *ending = run(plain, {"job": job})["job"]
     tokens = [token for _, ids, *_ in parts for token in ids]
     for cut in range(1, len(tokens) - 1, 7):
-        rest, *end = _run(speculating, {"job": job}, {"job": tokens[:cut]})["job"]
+        rest, *end = run(speculating, {"job": job}, {"job": tokens[:cut]})["job"]
         assert [token for _, ids, *_ in rest for token in ids] == tokens[cut:]
         assert end == ending
 
@@ -154,8 +111,8 @@ def test_preempted_sequences_go_on_unchanged(plain: LlamaEngine, model_path: Pat
         f"job {seed}": _job({"sampling": Sampling(seed=seed), "ignore_eos": True, "max_tokens": 250})
         for seed in range(4)
     }
-    expected = _run(plain, jobs)
-    for cramped in _engine(model_path, speculate, kv_tokens=512):
-        assert _run(cramped, jobs) == expected
+    expected = run(plain, jobs)
+    for cramped in hashed_engine(model_path, speculate, kv_tokens=512):
+        assert run(cramped, jobs) == expected
         assert cramped.stats().preemptions
         assert cramped.stats().accepted_tokens
