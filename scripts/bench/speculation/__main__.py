@@ -21,7 +21,10 @@ from scripts.make_gguf.scaled import file_of
 from shared.settings.text.speculation import Speculate
 from workers.text.speculation.options import SpeculationOptions
 
-NOTE = "Both engines in one process, in turns; drafts and tokens of all rounds."
+NOTE = (
+    "Two engines in one process, in turns. Drafts are those of all rounds. Texts may part where two tokens are almost"
+    " equally likely, as the number of tokens in a step changes the rounding."
+)
 
 
 def rows_of(name: str, options: argparse.Namespace) -> list[list[str]]:

@@ -28,11 +28,11 @@ CHANGED_EVERY = 24
 """Of a prediction, each word of so many is another one."""
 
 COPY, STORY, WARM_STORY, CROWD, PREDICTED = (
-    "one user, a text repeated",
-    "one user, a story",
-    "one user, a story at temperature 0.8",
-    f"{USERS} users, stories at temperature 0.8",
-    "one user, a story and its prediction",
+    "one user: a text repeated",
+    "one user: a story",
+    "one user: a story at temperature 0.8",
+    f"{USERS} users: stories at temperature 0.8",
+    "one user: a story and its prediction",
 )
 
 
