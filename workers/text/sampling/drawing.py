@@ -21,10 +21,12 @@ from workers.text.sampling.chain import cut_chain, draw_chain, has_xtc, temperat
 from workers.text.sampling.masses import (
     FEW_TOKENS,
     NEGLIGIBLE,
+    ByRank,
     UniformDraws,
     mask_below_sigma,
     top_p_tokens,
     typical_tokens,
+    weights_of,
 )
 from workers.text.sampling.wide import WideDraws, xtc_sampler
 
@@ -70,9 +72,7 @@ class ChainDraws:
         if not largest > -np.inf:  # a row without any token, of which llama.cpp makes what it will
             return self._draw_of_all(logits, seed)
         if self._typical:
-            tokens = typical_tokens(logits, largest, sampling.typical_p)
-            self._candidates.fill(tokens, logits[tokens])
-            return self._draw_of_filled(self._typical_chain, seed)
+            return self._draw_of_typical(logits, largest, seed)
         if sampling.top_p < 1.0:
             return self._draw_of_top_p(logits, largest, seed)
         if sampling.min_p > 0.0:
@@ -92,6 +92,23 @@ class ChainDraws:
         if not len(tokens) or has_ties(logits[tokens], self._sampling.top_k):
             return self._draw_of_all(logits, seed)
         return self._draw_of(self._near(tokens, logits), logits, seed)
+
+    def _draw_of_typical(self, logits: Logits, largest: float, seed: int) -> int:
+        sampling = self._sampling
+        tokens, nearness = typical_tokens(logits, largest, sampling.typical_p)
+        chosen = logits[tokens]
+        if len(tokens) > FEW_TOKENS and sampling.top_p >= 1.0 and not (self._xtc or self._dynamic):
+            largest = float(chosen.max())
+            weights = weights_of(chosen, largest, sampling.temperature)
+            if sampling.min_p > 0.0:
+                weights[chosen < _min_p_bound(largest, sampling.min_p)] = 0.0
+            mass = self._uniform.after(seed) * float(weights.sum(dtype=np.float64))
+            return ByRank(tokens, nearness, weights).at(mass)  # llama.cpp has the nearest first
+        if len(tokens) > FEW_TOKENS:
+            order = np.lexsort((tokens, -nearness))
+            tokens, chosen = tokens[order], chosen[order]
+        self._candidates.fill(tokens, chosen)
+        return self._draw_of_filled(self._typical_chain, seed)
 
     def _draw_of_top_p(self, logits: Logits, largest: float, seed: int) -> int:
         sampling = self._sampling

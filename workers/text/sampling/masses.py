@@ -89,10 +89,11 @@ def top_p_tokens(logits: Logits, largest: float, top_p: float) -> Tokens:
     return kept if len(kept) > FEW_TOKENS else kept[np.lexsort((kept, -logits[kept]))]
 
 
-def typical_tokens(logits: Logits, top: float, typical_p: float) -> Tokens:
+def typical_tokens(logits: Logits, top: float, typical_p: float) -> tuple[Tokens, Logits]:
     """The fewest tokens that have more than ``typical_p`` of the mass and whose surprise is nearest to the entropy.
 
-    The nearest come first. ``top`` is the largest logit; tokens more than :data:`NEGLIGIBLE` below it do not count.
+    With how near each is, at most 0. Sorted, the nearest first, if they are at most :data:`FEW_TOKENS`. ``top`` is the
+    largest logit; tokens more than :data:`NEGLIGIBLE` below it do not count.
     """
     below, weights = _below(logits, top)
     total = float(_block_sums(weights).sum())
@@ -107,7 +108,9 @@ def typical_tokens(logits: Logits, top: float, typical_p: float) -> Tokens:
         tokens = np.flatnonzero(below <= np.float32(NEGLIGIBLE))
     nearness = -np.abs(below[tokens] - np.float32(mean))
     places = ByRank(np.arange(len(tokens)), nearness, weights[tokens]).until(typical_p * total)
-    return tokens[places[np.lexsort((places, -nearness[places]))]]
+    if len(places) <= FEW_TOKENS:
+        places = places[np.lexsort((places, -nearness[places]))]
+    return tokens[places], nearness[places]
 
 
 def entropy_of(logits: Logits, top: float) -> float:
@@ -130,7 +133,9 @@ def mask_below_sigma(logits: Logits, deviations: float) -> None:
     masked = logits == -np.inf
     counted = logits[~masked] if masked.any() else logits
     if len(counted) > 1:
-        spread = np.sqrt(np.square(counted - counted.mean()).mean())
+        centred = counted - counted[:_BLOCK].mean()  # so that few digits are lost
+        mean, square = (float(_block_sums(*each).sum()) / len(counted) for each in ((centred,), (centred, centred)))
+        spread = np.float32(math.sqrt(max(square - mean**2, 0.0)))
         logits[logits < counted.max() - np.float32(deviations) * spread] = -np.inf
 
 
