@@ -70,8 +70,8 @@ def compare(plain: LlamaEngine, speculating: LlamaEngine, name: str, rounds: int
     first = run(plain, jobs)
     if name == PREDICTED:
         jobs = with_prediction(jobs, first.texts)
-    for _ in range(2):  # prompts are cached from now on, and the costs of steps are known
-        run(speculating, jobs)
+    for engine in (speculating, plain, speculating):  # prompts are cached from now on, and the costs of steps are known
+        run(engine, jobs)
     before, pairs = speculating.stats(), list[tuple[Speed, Speed]]()
     for turn in range(rounds):
         order = (plain, speculating) if turn % 2 == 0 else (speculating, plain)
