@@ -12,7 +12,7 @@ from shared.settings.text.speculation import Speculate
 from shared.wire.jobs import TextJob
 from shared.wire.payloads import Done, Payload, Tokens
 from tests.support.engines.hashed_decoder import HashedDecoder
-from workers.engine import EngineJob
+from workers.engine import Engine, EngineJob
 from workers.llama.engine import LlamaEngine
 from workers.llama.native.model import LlamaModel
 from workers.llama.options import LlamaOptions
@@ -35,7 +35,7 @@ def hashed_engine(
         model.close()
         patch.setattr(LlamaModel, "open_decoder", lambda _model, _size: decoder(vocabulary_size))
         asked = SpeculationOptions(speculate, str(model_path), draft_tokens=6)
-        given = {"slots": 4, "context_tokens": 512, "speculation": asked, **options}
+        given: dict[str, Any] = {"slots": 4, "context_tokens": 512, "speculation": asked, **options}
         loaded = LlamaEngine(LlamaOptions(str(model_path), 2, **given))
         loaded.load(lambda _fraction: None)
         yield loaded
@@ -52,7 +52,7 @@ def draft_always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(speculation, "MIN_STEPS", 0)
 
 
-def run(engine: LlamaEngine, jobs: dict[str, TextJob], begun: dict[str, list[int]] | None = None) -> Any:
+def run(engine: Engine, jobs: dict[str, TextJob], begun: dict[str, list[int]] | None = None) -> Any:
     """What was said to each job: its parts, and how it ended."""
     payloads: dict[str, list[Payload]] = {job_id: [] for job_id in jobs}
     for job_id, job in jobs.items():

@@ -134,7 +134,8 @@ def mask_below_sigma(logits: Logits, deviations: float) -> None:
     counted = logits[~masked] if masked.any() else logits
     if len(counted) > 1:
         centred = counted - counted[:_BLOCK].mean()  # so that few digits are lost
-        mean, square = (float(_block_sums(*each).sum()) / len(counted) for each in ((centred,), (centred, centred)))
+        mean = float(_block_sums(centred).sum()) / len(centred)
+        square = float(_block_sums(centred, centred).sum()) / len(centred)
         spread = np.float32(math.sqrt(max(square - mean**2, 0.0)))
         logits[logits < counted.max() - np.float32(deviations) * spread] = -np.inf
 

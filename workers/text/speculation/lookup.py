@@ -91,7 +91,7 @@ class TokenIndex:
 
 
 class Lookup:
-    """Drafts for one sequence, from a text that the client expects if there is one, then from its own tokens."""
+    """Drafts for one sequence, from a text that the client expects if there is one, and from its own tokens."""
 
     def __init__(self, tokens: list[int], prompt_length: int, prediction: list[int]) -> None:
         self._tokens = tokens
@@ -100,14 +100,16 @@ class Lookup:
         self._own = TokenIndex(tokens)
         self._predicted = TokenIndex(prediction)
 
-    def find(self, most: int) -> tuple[FoundTokens | None, bool]:
-        """What may come next, if anything is found, and whether it is of the prediction."""
+    def find(self, most: int) -> list[tuple[FoundTokens, bool]]:
+        """What may come next, and whether it is of the prediction: at most one thing of each text."""
+        found = []
         predicted = self._find_predicted(most)
         if predicted is not None and predicted.tokens:
-            return predicted, True
-        if not self._own.follow():
-            return None, False
-        return self._own.find(self._tokens, most), False
+            found.append((predicted, True))
+        own = self._own.find(self._tokens, most) if self._own.follow() else None
+        if own is not None:
+            found.append((own, False))
+        return found
 
     def _find_predicted(self, most: int) -> FoundTokens | None:
         if not self._prediction or not self._predicted.follow():

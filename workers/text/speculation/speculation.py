@@ -119,14 +119,15 @@ class Speculation:
             lookup = Lookup(sequence.tokens, sequence.prompt_length, sequence.prediction)
             drafting = _Drafting(lookup if self._options.looks_up else None)
             self._drafting[sequence.job_id] = drafting
-        found, predicted = (None, False) if drafting.lookup is None else drafting.lookup.find(most)
-        if found is not None:
+        best: DraftCandidate | None = None
+        for found, predicted in drafting.lookup.find(most) if drafting.lookup is not None else []:
             source = SHORT_MATCH if found.matched < LONG_MATCH_TOKENS else LONG_MATCH
             source = PREDICTION if predicted else source
             likely = self._acceptance(drafting, source).likely
-            if self._model is None or likely >= self._acceptance(drafting, MODEL).likely:
-                drafting.source = source
-                return DraftCandidate(sequence, likely, len(found.tokens), found.tokens)
+            if best is None or likely > best.likely:
+                best, drafting.source = DraftCandidate(sequence, likely, len(found.tokens), found.tokens), source
+        if best is not None and (self._model is None or best.likely >= self._acceptance(drafting, MODEL).likely):
+            return best
         if self._model is None:
             return None
         drafting.source = MODEL

@@ -55,10 +55,11 @@ def drawn_exactly(sampling: Sampling, row: Row, seed: int) -> int:
     return int(tokens[np.searchsorted(sums, UniformDraws().after(seed) * sums[-1])])
 
 
-def _probabilities(logits: NDArray[np.floating]) -> Exact:
+def _probabilities(logits: Row | Exact) -> Exact:
     exact = logits.astype(np.float64)
     weights: Exact = np.exp(exact - exact.max())
-    return weights / weights.sum()
+    weights /= weights.sum()
+    return weights
 
 
 def _ranked(tokens: NDArray[np.intp], row: Row) -> NDArray[np.intp]:

@@ -70,7 +70,13 @@ def test_a_prediction_is_followed_from_its_beginning_and_found_again_after_a_cha
     drawn = [1, 2, 99, 4, 5, 6, 7]
     seen = []
     for token in drawn:
-        found, predicted = guesses.find(1)
-        seen.append(found.tokens[0] if found is not None and predicted else None)
+        seen.append(next((found.tokens[0] for found, predicted in guesses.find(1) if predicted), None))
         tokens.append(token)
     assert seen == [1, 2, 3, None, None, None, 7]
+
+
+def test_what_was_said_before_is_found_beside_the_prediction() -> None:
+    tokens = [50, 51, 52]
+    guesses = Lookup(tokens, len(tokens), [1, 2, 3, 4, 9])
+    tokens += [1, 2, 3, 4, 5, 1, 2, 3, 4]
+    assert [(found.tokens[0], predicted) for found, predicted in guesses.find(1)] == [(9, True), (5, False)]
