@@ -6,6 +6,7 @@ llama.cpp sorts them all. Here only those are sorted among which the draw falls.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import llama_cpp
 import numpy as np
@@ -20,7 +21,7 @@ from workers.text.sampling.seeds import draw_seed
 Logits = NDArray[np.float32]
 
 
-def xtc_sampler(sampling: Sampling, seed: int) -> llama_cpp.llama_sampler_p:
+def xtc_sampler(sampling: Sampling, seed: int) -> Any:
     """XTC for the draw with this seed, with a random number of its own. Free it with ``llama_sampler_free``."""
     number = draw_seed(seed, 0)  # not the one of the draw
     return llama_cpp.llama_sampler_init_xtc(sampling.xtc_probability, sampling.xtc_threshold, 1, number)
@@ -87,4 +88,5 @@ def _likelier_than(logits: Logits, largest: float, threshold: float) -> NDArray[
     if not len(likely):
         return likely
     kept = likely[np.lexsort((likely, -logits[likely]))[-1]]
-    return likely[likely != kept]
+    excluded: NDArray[np.intp] = likely[likely != kept]
+    return excluded
