@@ -25,7 +25,8 @@ def windowed() -> Path:
 
 
 def _engine(path: Path, speculate: Speculate, swa_full: str) -> LlamaEngine:
-    speculation = SpeculationOptions(speculate, str(path), draft_tokens=3)
+    draft = random_model("random-tiny-1b-f16", lambda _: None)  # it says the same now and then
+    speculation = SpeculationOptions(speculate, str(draft), draft_tokens=3)
     native = LlamaCppOptions(gpu_layers=0, swa_full=swa_full)
     engine = LlamaEngine(
         LlamaOptions(str(path), 2, slots=2, context_tokens=512, speculation=speculation, native=native)
@@ -43,8 +44,7 @@ def test_drafts_are_cut_from_a_whole_cache_beyond_the_window(windowed: Path, mon
     stats = engine.stats()
     engine.close()
     assert [end[2] for end in map(tuple, said.values())] == [TOKENS, TOKENS]
-    assert stats.accepted_tokens > TOKENS / 2  # it drafts for itself
-    assert stats.drafted_tokens > stats.accepted_tokens
+    assert stats.drafted_tokens > stats.accepted_tokens > 0
 
 
 def test_a_cache_of_the_window_has_none(windowed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
