@@ -72,7 +72,7 @@ class PrefixFolder:
         return KeyFolder(self, key)
 
     def usage(self) -> FolderUsage:
-        """The number and the size of all files."""
+        """The number and the size of all files. The folder must be locked, as parts of dead writers are removed."""
         files = self._files()
         return FolderUsage(len(files), sum(file.size for file in files))
 

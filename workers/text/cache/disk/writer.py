@@ -13,6 +13,7 @@ from collections import deque
 from workers.text.cache.checkpoints import Checkpoint
 from workers.text.cache.disk.costs import ReadCosts
 from workers.text.cache.disk.folder import FolderUsage, PrefixFolder
+from workers.text.cache.disk.secret import DiskUnusable
 from workers.text.cache.disk.store import PrefixStore
 from workers.text.cache.host_cache import SavedPrefix
 from workers.text.cache.main_memory import KeptInMemory
@@ -89,7 +90,7 @@ class PrefixWriter:
             with contextlib.suppress(OSError):  # of this thread alone: streams go before it
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         try:
-            self.usage = self._folder.usage()  # and the parts of killed writers go
+            self._note_usage()  # and the parts of killed writers go
             while self._do_next():
                 pass
         except Exception:
@@ -103,14 +104,18 @@ class PrefixWriter:
         if saved is not None:
             if not self._store.holds(saved.tokens, saved.owner):
                 self._store.write(saved, self._within(saved), self._costs.token_s)
-                self.usage = self._folder.usage()
+                self._note_usage()
             return True
         if self._store.refresh():
-            self.usage = self._folder.usage()
+            self._note_usage()
         with self._changed:
             if self._ends_at_s is None and not self._queue:
                 self._changed.wait(LOOK_S)
             return not ends
+
+    def _note_usage(self) -> None:
+        with contextlib.suppress(DiskUnusable, OSError), self._folder.locked():  # the next write tells
+            self.usage = self._folder.usage()
 
     def _within(self, saved: SavedPrefix) -> list[Checkpoint]:
         """The checkpoints that are written with a prefix."""
