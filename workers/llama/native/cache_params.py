@@ -29,8 +29,11 @@ _BLOCKS = re.compile(r"([KV]) cache type (\S+) with block size (\d+) does not di
 _REFUSAL = re.compile(r"llama_init_from_model: (?!failed to initialize)(.*)")
 
 
-def context_params(options: LlamaCppOptions) -> Any:
-    """The ``llama_context_params`` of a context, except for its sizes."""
+def context_params(options: LlamaCppOptions, windowed: bool = False) -> Any:
+    """The ``llama_context_params`` of a context, except for its sizes.
+
+    If it is ``windowed``, layers with a sliding window keep only its tokens: prefixes are shared at checkpoints only.
+    """
     params = llama_cpp.llama_context_default_params()
     params.type_k, params.type_v = _TYPES[options.cache_type_k], _TYPES[options.cache_type_v]
     params.flash_attn_type = _FLASH_ATTENTION[options.flash_attn]
@@ -38,7 +41,7 @@ def context_params(options: LlamaCppOptions) -> Any:
     params.rope_freq_base, params.rope_freq_scale = options.rope_freq_base, options.rope_freq_scale
     params.yarn_orig_ctx = options.yarn_orig_ctx
     params.kv_unified = True
-    params.swa_full = True  # else prefixes are shared at checkpoints only
+    params.swa_full = not windowed
     params.no_perf = True
     return params
 

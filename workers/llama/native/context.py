@@ -63,8 +63,7 @@ class LlamaContext:
     ) -> None:
         self._vocabulary_size = vocabulary.size
         self._adapters = adapters
-        params = context_params(options)
-        params.swa_full = not windowed
+        params = context_params(options, windowed)
         params.n_ctx = cells
         params.n_batch = max(batch_tokens, sequences)  # llama.cpp aborts where not each sequence can have an output
         params.n_ubatch = self.ubatch_tokens = min(batch_tokens, options.ubatch_size or batch_tokens)

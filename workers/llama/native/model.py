@@ -84,6 +84,9 @@ class LlamaModel:
         """Whether layers are recurrent, or have only the cells of their sliding window."""
         return is_recurrent(self.native) or self._has_windows(cells, slots + MAX_ENDED_STATES)
 
+    def _is_windowed(self, size: DecoderSize) -> bool:
+        return size.has_ends and self._has_windows(size.cells, size.sequences)
+
     def _has_windows(self, cells: int, sequences: int) -> bool:
         window = int(llama_cpp.llama_model_n_swa(self.native))
         return has_windows(self.options.swa_full, window, cells, sequences)
@@ -99,7 +102,7 @@ class LlamaModel:
             EngineLoadError: not enough memory, or options that this model cannot have.
         """
         sizes = (size.cells, size.sequences, size.batch_tokens, size.threads)
-        windowed = size.has_ends and self._has_windows(size.cells, size.sequences)
+        windowed = self._is_windowed(size)
         context = LlamaContext(self.native, self.vocabulary, *sizes, self.options, self.adapters, windowed)
         told = ContextSizes(
             size.context_tokens, size.cells, size.batch_tokens, context.ubatch_tokens, self._swa(size, windowed)
@@ -113,8 +116,7 @@ class LlamaModel:
         Raises:
             OSError: a file cannot be read.
         """
-        params = context_params(self.options)
-        params.swa_full = not (size.has_ends and self._has_windows(size.cells, size.sequences))
+        params = context_params(self.options, self._is_windowed(size))
         gpu_layers = self.options.gpu_layers if self.on_gpu else 0
         return identity_of(self.path, self.adapters.files, params, self.native, size.cells, gpu_layers)
 
