@@ -169,9 +169,14 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m scripts.bench", description=__doc__, formatter_class=_Formatter)
     parser.add_argument("--rounds", type=int, default=3, help="how often each server runs each workload")
     parser.add_argument(
-        "--only", default="", metavar="WORK,..", help="workloads (b16) or their letters (b); default: all"
+        "--only",
+        default="",
+        metavar="WORK,..",
+        help="workloads (b16) or their letters (b); default: all, of a large model some",
     )
-    parser.add_argument("--servers", default="", metavar="NAME,..", help="servers; default: all")
+    parser.add_argument(
+        "--servers", default="", metavar="NAME,..", help="servers; default: all, with a large model some"
+    )
     parser.add_argument(
         "--model",
         default="smollm2",
