@@ -31,6 +31,9 @@ RESTING_STEPS = 16
 MIN_STEPS = 3
 """So many plain steps are measured first."""
 
+UNKNOWN_ROUND = 0.15
+"""What a token of the draft model is assumed to take, as a part of the model's step, until it was measured."""
+
 MODEL, PREDICTION = "model", "prediction"
 SHORT_MATCH, LONG_MATCH, LONG_MATCH_TOKENS = "short match", "long match", 8
 USUAL = {MODEL: 0.7, PREDICTION: 0.8, SHORT_MATCH: 0.4, LONG_MATCH: 0.7}
@@ -80,7 +83,7 @@ class Speculation:
         lengths = self._lengths(candidates, scheduled)
         drafts = self._drafts(candidates, lengths)
         extended = [replace(part, drafts=drafts.get(part.sequence.job_id, [])) for part in scheduled]
-        if drafts and not self._has_room(extended):
+        if drafts and not self._reserve(extended):
             return scheduled
         self._is_computing = bool(drafts)
         return extended
@@ -183,8 +186,8 @@ class Speculation:
                 drafts[sequence.job_id] = tokens
         return drafts
 
-    def _has_room(self, scheduled: list[ScheduledTokens]) -> bool:
-        """Reserve the cells of a step. Nobody is preempted for drafts."""
+    def _reserve(self, scheduled: list[ScheduledTokens]) -> bool:
+        """Reserve the cells of a step; False if it has no room. Nobody is preempted for drafts."""
         if sum(part.width for part in scheduled) > self._batch_tokens:
             return False
         try:
@@ -192,7 +195,3 @@ class Speculation:
         except CacheFull:
             return False
         return True
-
-
-UNKNOWN_ROUND = 0.15
-"""What a token of the draft model is assumed to take, as a part of the model's step, until it was measured."""
