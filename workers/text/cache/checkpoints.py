@@ -16,6 +16,9 @@ from workers.text.cache.host_cache import State
 MAX_CHECKPOINTS = 1024
 """More are not kept, however small they are: each prompt is compared with all."""
 
+_TOKEN_BYTES = 8
+"""What a token takes in a list."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
@@ -30,6 +33,11 @@ class Checkpoint:
         """The number of tokens."""
         return len(self.tokens)
 
+    @property
+    def nbytes(self) -> int:
+        """What it takes in main memory."""
+        return self.state.nbytes + _TOKEN_BYTES * len(self.tokens)
+
     def begins(self, tokens: Tokens[int], owner: str) -> bool:
         """Whether an owner's ``tokens`` begin with these."""
         length = len(self.tokens)
@@ -42,7 +50,7 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """Checkpoints with at most ``limit_bytes`` of state. The least recently used are dropped first.
+    """Checkpoints of at most ``limit_bytes``. The least recently used are dropped first.
 
     Threads may share them.
     """
@@ -96,12 +104,13 @@ class Checkpoints:
     def put(self, tokens: list[int], state: State, owner: str = "") -> None:
         """Keep the state behind ``tokens``, of which there is at least one."""
         with self._lock:
-            self._kept[Checkpoint(tokens, state, owner)] = None
-            self.used_bytes += state.nbytes
+            made = Checkpoint(tokens, state, owner)
+            self._kept[made] = None
+            self.used_bytes += made.nbytes
             while self.used_bytes > self._limit_bytes or len(self._kept) > MAX_CHECKPOINTS:
                 dropped = next(iter(self._kept))
                 del self._kept[dropped]
-                self.used_bytes -= dropped.state.nbytes
+                self.used_bytes -= dropped.nbytes
 
     def _touch(self, checkpoint: Checkpoint) -> None:
         with self._lock:

@@ -10,8 +10,8 @@ from workers.text.cache.host_cache import HostCache
 CHAT = list(range(100, 164))
 
 
-def filled(state_bytes: int = 100_000, cells: int = 400, saved_bytes: int = 0, kept_cells: int | None = None) -> Filled:
-    store = Checkpoints(state_bytes)
+def filled(limit_bytes: int = 100_000, cells: int = 400, saved_bytes: int = 0, kept_cells: int | None = None) -> Filled:
+    store = Checkpoints(limit_bytes)
     return Filled(cells, checkpoints=store, host=HostCache(saved_bytes), kept_cells=kept_cells)
 
 
@@ -117,7 +117,7 @@ def test_a_start_that_the_memory_refuses_costs_only_the_prefill() -> None:
 
 
 def test_the_least_recently_used_checkpoints_are_dropped_for_new_ones() -> None:
-    cache = filled(state_bytes=8 * 50)
+    cache = filled(limit_bytes=16 * 50)  # 8 for a token's state, and 8 for its number
     chat(cache, 20, 30)
     assert cache.cache.match([*CHAT[:25], 1]) == 20
     cache.cache.checkpoints.holds(CHAT[:20])
@@ -127,6 +127,6 @@ def test_the_least_recently_used_checkpoints_are_dropped_for_new_ones() -> None:
 
 
 def test_a_state_larger_than_all_room_is_not_copied() -> None:
-    cache = filled(state_bytes=7)
+    cache = filled(limit_bytes=7)
     chat(cache, 48)
     assert len(cache.cache.checkpoints) == 0

@@ -49,19 +49,26 @@ class PrefixStore:
         self._lock = threading.Lock()
         self._index = PrefixIndex(can_cut)
         self._stamp = -1
-        self._warned = False
+        self._warned = self._blind = False
         self.written_bytes = self.read_bytes = 0
         self.token_s = 0.0
 
     def refresh(self) -> bool:
         """Look for files that other processes, or earlier ones, have written; False if nothing has changed.
 
-        It reads the heads of new ones.
+        It reads the heads of new ones. Where the folder cannot be read, files stay as they are known.
         """
-        stamp = self._folder.stamp()
-        if stamp == self._stamp:
+        try:
+            stamp = self._folder.stamp()
+            if stamp == self._stamp:
+                return False
+            names = self._folder.names()
+        except OSError as error:
+            if not self._blind:
+                log.warning("--cache-disk: the folder cannot be read: %s", _reason(error))
+            self._blind = True
             return False
-        names = self._folder.names()
+        self._blind = False
         with self._lock:
             for gone in self._index.names() - set(names):
                 self._index.remove(gone)

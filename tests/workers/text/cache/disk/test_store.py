@@ -256,6 +256,24 @@ def test_a_file_stays_while_this_process_has_too_many_open(tmp_path: Path, monke
     assert read_back(store, prefix(1)) is not None
 
 
+def test_files_stay_known_while_the_folder_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = store_in(tmp_path / "disk")
+    store.write(prefix(1))
+
+    def refuse(*_: object) -> list[str]:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "listdir", refuse)
+        assert not store.refresh()
+        assert not store.refresh()
+    assert caplog.messages == ["--cache-disk: the folder cannot be read: Too many open files"]
+    assert store.refresh()
+    assert read_back(store, prefix(1)) is not None
+
+
 def test_a_folder_that_is_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
     store = store_in(tmp_path / "disk")
     store.write(prefix(1))
