@@ -50,7 +50,10 @@ class Nursery:
         signal.set_wakeup_fd(-1)
 
     def _take_command(self) -> bool:
-        data, descriptors, _, _ = socket.recv_fds(self._control, COMMAND.size, 1)
+        try:
+            data, descriptors, _, _ = socket.recv_fds(self._control, COMMAND.size, 1)
+        except ConnectionResetError:  # the worker has gone, and has not read everything
+            return False
         if len(data) < COMMAND.size:
             return False
         code, number = COMMAND.unpack(data)

@@ -120,6 +120,16 @@ def test_a_process_that_cannot_be_made_ends_nothing_else(monkeypatch: pytest.Mon
         connection.close()
 
 
+def test_a_nursery_ends_quietly_with_a_worker_that_had_not_read_everything() -> None:
+    worker, control = socket.socketpair()
+    control.send(b"unread")
+    worker.close()
+    nursery = Nursery(control, Mock(spec=Workbench))
+    assert not nursery._take_command()
+    for connection in (control, nursery._woken, nursery._waker):
+        connection.close()
+
+
 def test_a_task_whose_process_is_killed_from_outside_is_done_again(sandbox: Sandbox) -> None:
     found: list[list[str]] = []
     thread = threading.Thread(
