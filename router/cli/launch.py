@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import stat
 import sys
 import tempfile
 from pathlib import Path
@@ -91,7 +92,7 @@ def check(loaded: LoadedOptions) -> None:
         raise OptionError(f"--otlp-endpoint: its packages are not installed; {HOW_TO_INSTALL}")
     _check_state_folder(options)
     if options.cache_disk_bytes and options.cache_disk_folder:
-        _check_writable("--cache-disk-folder", absolute(options.cache_disk_folder))
+        _check_private("--cache-disk-folder", absolute(options.cache_disk_folder))
     if options.default_timeout_s > options.max_timeout_s:
         given, longest = format_seconds(options.default_timeout_s), format_seconds(options.max_timeout_s)
         raise OptionError(f"--default-timeout-s: expected 0 or a time up to --max-timeout-s ({longest}), got {given}")
@@ -117,6 +118,16 @@ def _check_writable(flag: str, folder: Path) -> None:
     except OSError as error:
         expected = f"{flag}: expected a folder that can be written"
         raise OptionError(f"{expected}, got {str(folder)!r} ({error.strerror})") from None
+
+
+def _check_private(flag: str, folder: Path) -> None:
+    """Check that workers will use the folder: in one that others can open they keep nothing."""
+    _check_writable(flag, folder)
+    found = folder.stat()
+    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        expected = f"{flag}: expected a folder of this user alone"
+        owner = f"user {found.st_uid}'s, mode {stat.S_IMODE(found.st_mode):o}"
+        raise OptionError(f"{expected}, got {str(folder)!r} ({owner}); try: chmod 700 {folder}")
 
 
 def _state_folder(options: ServerOptions) -> Path:

@@ -166,6 +166,22 @@ def test_a_state_folder_that_cannot_be_written_is_refused_before_the_start(
     assert line.startswith("nexa: --state-folder: expected a folder that can be written, got ")
 
 
+def test_a_folder_of_prefixes_that_others_can_open_is_refused_before_the_start(
+    started: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "prefixes"
+    folder.mkdir()
+    folder.chmod(0o755)
+    code, line = refusal(capsys, "server", "echo", "--cache-disk", "1G", "--cache-disk-folder", str(folder))
+    assert code == 2
+    assert line.startswith("nexa: --cache-disk-folder: expected a folder of this user alone, got ")
+    assert line.rstrip().endswith(f"try: chmod 700 {folder}")
+    folder.chmod(0o700)
+    assert (
+        settings_of(started, "echo", "--cache-disk", "1G", "--cache-disk-folder", str(folder)).cache_disk_bytes == 10**9
+    )
+
+
 @pytest.mark.parametrize("name", ["answers.sqlite3", "names.sqlite3"])
 def test_a_damaged_file_in_the_state_folder_is_refused_before_the_start(
     name: str, started: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
