@@ -10,8 +10,8 @@ DRAFTING_ENGINE = "llama"
 """The engine of models that can have a draft model, and that a draft model is for."""
 
 
-def draft_path(spec: str, finder: ModelFinder) -> str:
-    """The file of the draft model that ``spec`` names, as a model's name or path.
+def draft_path(spec: str, finder: ModelFinder, origin: str = "draft") -> str:
+    """The file of the draft model that ``spec`` names, as a model's name or path; ``origin`` says where.
 
     Raises:
         ModelError: there is none, it cannot be read, or it is no text model in GGUF.
@@ -19,9 +19,9 @@ def draft_path(spec: str, finder: ModelFinder) -> str:
     try:
         found = resolve(spec, finder)
     except OSError as error:
-        raise ModelError(f"draft: {spec}: cannot be read: {error.strerror or error}") from None
+        raise ModelError(f"{origin}: {spec}: cannot be read: {error.strerror or error}") from None
     except ModelError as error:
-        raise ModelError(f"draft: {error}") from None
+        raise ModelError(f"{origin}: {str(error).removeprefix('model: ')}") from None
     if found.engine != DRAFTING_ENGINE or JobKind.TEXT not in found.kinds:
-        raise ModelError(f"draft: expected a text model in GGUF, got {spec}, a model of the engine {found.engine}")
+        raise ModelError(f"{origin}: expected a text model in GGUF, got {spec}, a model of the engine {found.engine}")
     return str(found.path)

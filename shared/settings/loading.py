@@ -30,6 +30,7 @@ _LOAD = "load"
 _MODEL_NAMES = {option.flag.removeprefix("--").replace("-", "_"): name for name, option in MODEL_OPTIONS.items()}
 _MODEL_NAMES |= {name: name for name in MODEL_OPTIONS}
 """Names of a model's options, by name and by flag without dashes (``nctx``)."""
+_SERVER_NAMES = {option.flag.removeprefix("--").replace("-", "_") for option in OPTIONS.values()} | set(OPTIONS)
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def _requested(
     own += [(name, value, f"{spec}@{name}") for name, value in assigned.items()]
     for name, value, origin in own:
         if name not in _MODEL_NAMES:
-            raise OptionError(f"{origin}: no such option of a model; did you mean {nearest(name, _MODEL_NAMES)}?")
+            raise OptionError(f"{origin}: {_no_option_of_model(name)}")
         values[_MODEL_NAMES[name]], where[_MODEL_NAMES[name]] = value, origin
     try:
         model = RequestedModel(spec, SingleModelOptions.model_validate(values), where)
@@ -144,6 +145,12 @@ def _requested(
     except ContradictionError as error:
         raise OptionError(f"{where[error.option]}: {error.problem}") from None
     return model
+
+
+def _no_option_of_model(name: str) -> str:
+    if name in _SERVER_NAMES:
+        return "holds for all models together, not for one"
+    return f"no such option of a model; did you mean {nearest(name, _MODEL_NAMES)}?"
 
 
 def _check_tables(tables: Iterable[str], arguments: Iterable[str], config_path: str | None) -> None:

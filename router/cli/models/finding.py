@@ -119,7 +119,8 @@ def _find_model(requested: RequestedModel, store: ModelStore, elsewhere: ModelsE
     engine_name, kinds = as_asked(model.engine, model.kinds, model.path, options.pooling, options.embeddings)
     _check_adapters(requested, engine_name, kinds, model.path)
     name = split_mark(model.name)[1]
-    draft = draft_path(options.draft, store) if options.draft and engine_name == DRAFTING_ENGINE else ""
+    drafts = options.draft and engine_name == DRAFTING_ENGINE
+    draft = draft_path(options.draft, store, requested.origins.get("draft", "draft")) if drafts else ""
     options = options.model_copy(update={"draft": draft})
     return ModelSettings(
         **dict(options), name=name, kinds=kinds, engine=engine_name, path=str(model.path), known_as=known_as

@@ -179,6 +179,7 @@ def test_a_file_whose_name_looks_like_options_is_a_file(tmp_path: Path) -> None:
         ("memory_budget", ["cpu=12"], f"--memory-budget: expected {BUDGETS}, got 'cpu=12'"),
         ("memory_budget", ["0", "gpu=4G"], f"--memory-budget: expected {BUDGETS}, got ['0', 'gpu=4G']"),
         ("model_path", ["a@slots=x"], "a@slots: expected a whole number from 1 to 1024, got 'x'"),
+        ("model_path", ["a@cache_disk=1G"], "a@cache_disk: holds for all models together, not for one"),
         ("model_path", ["a@slot=1"], "a@slot: no such option of a model; did you mean slots?"),
     ],
 )
@@ -203,7 +204,7 @@ def test_a_wrong_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
         ("models = 5", "models in {}: expected a table per model, got 5"),
         ("[models]\na = 5", 'models.a in {}: expected a table, got 5; a name with dots needs quotes: [models."name"]'),
         ("[models.a]\nslots = 0", "models.a.slots in {}: expected a whole number from 1 to 1024, got 0"),
-        ("[models.a]\nport = 1", "models.a.port in {}: no such option of a model; did you mean slots?"),
+        ("[models.a]\nport = 1", "models.a.port in {}: holds for all models together, not for one"),
         ('[models."a@slots=2"]', "models.a@slots=2 in {}: model_path has no such model; did you mean a?"),
         ('model_path = ["abc"]\n[models.abd]', "models.abd in {}: model_path has no such model; did you mean abc?"),
     ],

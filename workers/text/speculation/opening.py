@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
+from shared.settings.text.speculation import Speculate
 from workers.text.cache.kv_cache import KVCache
 from workers.text.model import BatchDecoder, DecoderSize, TextModel
 from workers.text.speculation.draft_model import DraftModel, check_vocabulary
@@ -38,6 +40,8 @@ def open_speculation(
         EngineLoadError: the draft model cannot be loaded, or has another vocabulary.
     """
     if not options.is_on:
+        if options.speculate is Speculate.DRAFT:
+            log.warning("speculate=draft: expected a draft model (draft=NAME), got none; there are no drafts")
         return None
     if not _can_cut(model, decoder):
         log.info("speculation is off: the memory of this model cannot be cut")
@@ -52,6 +56,8 @@ def open_speculation(
             draft = _open_draft(loaded, size, options.draft_tokens, slope, kept_cells, opened)
             if draft is not None:
                 resources.push(opened.pop_all())
+    sources = ["the text"] * options.looks_up + [Path(options.draft_path).name] * (draft is not None)
+    log.info("speculation is on", extra={"drafts_from": ", ".join(sources), "draft_tokens": options.draft_tokens})
     return Speculation(options, cache, size.batch_tokens, slope, draft)
 
 
