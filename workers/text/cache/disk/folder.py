@@ -126,7 +126,8 @@ class PrefixFolder:
                     continue
                 with contextlib.suppress(FileNotFoundError):
                     seen = os.lstat(path)
-                    found.append(KeptFile(path, seen.st_size, seen.st_mtime_ns))
+                    if not stat.S_ISDIR(seen.st_mode):
+                        found.append(KeptFile(path, seen.st_size, seen.st_mtime_ns))
         return found
 
 
@@ -147,13 +148,15 @@ class KeyFolder:
             return 0
 
     def names(self) -> list[str]:
-        """The names of all whole files, the latest used first. Links and the like are among them."""
+        """The names of all whole files, the latest used first. Links and the like are among them, but no folders."""
         found = []
         for name in _names(self._path):
             stem, suffix = os.path.splitext(name)
             if suffix == SUFFIX and _NAME.fullmatch(stem):
                 with contextlib.suppress(FileNotFoundError):
-                    found.append((os.lstat(self._path / name).st_mtime_ns, stem))
+                    seen = os.lstat(self._path / name)
+                    if not stat.S_ISDIR(seen.st_mode):
+                        found.append((seen.st_mtime_ns, stem))
         return [stem for _, stem in sorted(found, reverse=True)]
 
     @contextlib.contextmanager

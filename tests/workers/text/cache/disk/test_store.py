@@ -155,6 +155,22 @@ def test_what_is_larger_than_the_bound_is_not_written(tmp_path: Path, caplog: py
     assert read_back(store, prefix(1)) is not None  # for nothing, no other was removed
 
 
+def test_a_folder_named_like_a_file_is_left_alone_and_makes_no_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit = STATE_BYTES + 1100
+    store = store_in(tmp_path / "disk", limit)
+    assert store.write(prefix(0))
+    odd = files_in(tmp_path)[0].parent / f"{'c' * 32}{SUFFIX}"
+    odd.mkdir()
+    os.utime(odd, (1, 1))
+    later = store_in(tmp_path / "disk", limit)
+    assert later.write(prefix(1000))
+    assert [path for path in files_in(tmp_path) if path.is_dir()] == [odd]
+    assert len(files_in(tmp_path)) == 2
+    assert caplog.messages == []
+
+
 def test_a_nearly_full_disk_is_told_once_until_there_is_room_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
