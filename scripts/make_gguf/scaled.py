@@ -16,8 +16,10 @@ import llama_cpp
 from filelock import FileLock
 
 from scripts.make_gguf.shapes import families, tensors
-from scripts.make_gguf.shapes.making import Say, cache_folder, make, parsed, random_model
+from scripts.make_gguf.shapes.making import PREFIX, Say, cache_folder, make, parsed, random_model
 from scripts.make_gguf.shapes.shape import Shape
+from shared.hub.store import ModelStore
+from shared.models.resolution import resolve
 
 MARK = "@"
 
@@ -48,12 +50,16 @@ def made_model(name: str, say: Say) -> Path:
 
 
 def file_of(name: str) -> str:
-    """The path of a model, which is a file or a name as for :func:`made_model`; "" for "".
+    """The path of a model, which is a file, a name of the catalog, or one as for :func:`made_model`; "" for "".
 
     Raises:
         ValueError, QuantizationError, ModelError: as there.
     """
-    return name if not name or Path(name).exists() else str(made_model(name, lambda said: print(said, file=sys.stderr)))
+    if not name or Path(name).exists():
+        return name
+    if not name.startswith(PREFIX):
+        return str(resolve(name, ModelStore()).path)
+    return str(made_model(name, lambda said: print(said, file=sys.stderr)))
 
 
 def _version(shape: Shape) -> str:
