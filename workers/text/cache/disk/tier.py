@@ -29,6 +29,8 @@ MAX_WAIT_S = 10.0
 RESTED_S = 2.0
 """After so long without work, what is in cells is copied to main memory, from where it is written."""
 
+_KEY = b"key"
+
 T = TypeVar("T")
 
 
@@ -53,7 +55,8 @@ class DiskTier(Generic[T]):
     def __init__(self, place: DiskPlace, identity: bytes, kept: KeptInMemory, cache: KVCache, on_gpu: bool) -> None:
         secret = PrefixSecret.open(place.secret_file)
         folder = PrefixFolder(place.folder, place.limit_bytes)
-        self._store = PrefixStore(folder.of_key(identity), secret, can_cut=not cache.needs_checkpoints)
+        key = secret.sign(_KEY, identity)  # servers with other secrets would remove each other's files
+        self._store = PrefixStore(folder.of_key(key), secret, can_cut=not cache.needs_checkpoints)
         self.costs = ReadCosts(on_gpu)
         self._end_s = place.end_s
         self._cache = cache

@@ -69,6 +69,18 @@ def test_other_settings_of_the_context_are_another_key(runs: Runs) -> None:
     assert len(runs.files()) == 2
 
 
+def test_servers_with_other_secrets_leave_each_others_files_in_one_folder(runs: Runs, tmp_path: Path) -> None:
+    answer(runs.begin(), STORY)
+    runs.end()
+    [path] = runs.files()
+    secret = (tmp_path / "prefixes.key").rename(tmp_path / "kept.key")
+    assert answer(runs.begin(), STORY)[1] == 0
+    runs.end()
+    assert path in runs.files()
+    secret.replace(tmp_path / "prefixes.key")
+    assert answer(runs.begin(), STORY)[1] > 300
+
+
 @pytest.mark.parametrize("place", [10, 200, -1])
 def test_a_damaged_file_is_removed_and_the_prompt_computed(runs: Runs, place: int) -> None:
     expected, _ = answer(runs.begin(), STORY)
