@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from unittest.mock import patch
 
 import llama_cpp
 
@@ -81,14 +82,11 @@ def _row(name: str, streams: int, steps: list[TimedStep]) -> Row:
 def _clocks() -> Iterator[tuple[Clock, Clock]]:
     """Of llama.cpp's computation, and of drawing."""
     computing, drawing = Clock(), Clock()
-    decode, sample = llama_cpp.llama_decode, Sampler.sample
-    llama_cpp.llama_decode = computing.around(decode)
-    Sampler.sample = drawing.around(sample)  # type: ignore[method-assign]
-    try:
+    with (
+        patch.object(llama_cpp, "llama_decode", computing.around(llama_cpp.llama_decode)),
+        patch.object(Sampler, "sample", drawing.around(Sampler.sample)),
+    ):
         yield computing, drawing
-    finally:
-        llama_cpp.llama_decode = decode
-        Sampler.sample = sample  # type: ignore[method-assign]
 
 
 def _steps(engine: LlamaEngine, streams: int, computing: Clock, drawing: Clock) -> list[TimedStep]:

@@ -1,55 +1,34 @@
-"""The files of prefixes: found by their beginnings, checked before use, bounded, and shared by processes."""
+"""The files of prefixes: found by their beginnings, private, and bounded."""
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import shutil
 import stat
-import subprocess
-import sys
 from collections import namedtuple
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.support.caches.prefix_files import (
+    KEY,
+    OTHER_KEY,
+    ROOM,
+    SECRET,
+    STATE_BYTES,
+    files_in,
+    prefix,
+    read_back,
+    store_in,
+)
 from workers.text.cache.checkpoints import Checkpoint
 from workers.text.cache.disk.folder import SUFFIX, PrefixFolder
-from workers.text.cache.disk.prefix_file import MAGIC
-from workers.text.cache.disk.secret import DiskUnusable, PrefixSecret
 from workers.text.cache.disk.store import PrefixStore
 from workers.text.cache.host_cache import SavedPrefix
 
-SECRET = PrefixSecret(b"s" * 32)
-KEY, OTHER_KEY = b"k" * 32, b"o" * 32
-ROOM = 10**9
-STATE_BYTES = 5_000
-
 DiskUsage = namedtuple("DiskUsage", ["total", "used", "free"])
-
-
-def store_in(path: Path, limit_bytes: int = ROOM, key: bytes = KEY, secret: PrefixSecret = SECRET) -> PrefixStore:
-    store = PrefixStore(PrefixFolder(path, limit_bytes).of_key(key), secret)
-    store.refresh()
-    return store
-
-
-def prefix(first: int, tokens: int = 200, owner: str = "anna", state_bytes: int = STATE_BYTES) -> SavedPrefix:
-    state = np.random.default_rng(first).integers(0, 256, state_bytes, np.uint8)
-    return SavedPrefix(list(range(first, first + tokens)), state, owner, tokens // 2, goes_on=bool(first % 2))
-
-
-def read_back(store: PrefixStore, saved: SavedPrefix, owner: str | None = None) -> SavedPrefix | None:
-    owner = saved.owner if owner is None else owner
-    _, found = store.longest(saved.tokens, owner)
-    read = None if found is None else store.read(found, owner)
-    return None if read is None else read.saved
-
-
-def files_in(path: Path) -> list[Path]:
-    return sorted(path.rglob(f"*{SUFFIX}"))
 
 
 def test_what_was_written_is_read_by_a_later_store(tmp_path: Path) -> None:
@@ -184,187 +163,3 @@ def test_a_nearly_full_disk_is_told_once_until_there_is_room_again(
     ]
     monkeypatch.undo()
     assert store.write(prefix(1))
-
-
-def damaged(path: Path, how: str) -> None:
-    data = bytearray(path.read_bytes())
-    if how == "state":
-        data[-1] ^= 1
-    elif how == "tokens":
-        data[120] ^= 1
-    elif how == "size":
-        data[len(MAGIC) : len(MAGIC) + 4] = (2**31).to_bytes(4, "little")
-    elif how == "cut":
-        del data[-9:]
-    elif how == "empty":
-        data.clear()
-    else:
-        data[: len(MAGIC)] = b"SOMETHIN"
-    path.write_bytes(data)
-
-
-@pytest.mark.parametrize("how", ["state", "tokens", "size", "cut", "empty", "magic"])
-def test_damaged_files_are_removed_and_told(tmp_path: Path, how: str, caplog: pytest.LogCaptureFixture) -> None:
-    saved = prefix(1)
-    store_in(tmp_path / "disk").write(saved)
-    damaged(files_in(tmp_path)[0], how)
-    with caplog.at_level(logging.WARNING, "nexa.text"):
-        assert read_back(store_in(tmp_path / "disk"), saved) is None
-    assert files_in(tmp_path) == []
-    assert len([record for record in caplog.records if "is removed" in record.getMessage()]) == 1
-
-
-def test_files_of_another_installation_are_refused(tmp_path: Path) -> None:
-    saved = prefix(1)
-    store_in(tmp_path / "disk", secret=PrefixSecret(b"x" * 32)).write(saved)
-    assert read_back(store_in(tmp_path / "disk"), saved) is None
-    assert files_in(tmp_path) == []
-
-
-@pytest.mark.parametrize("how", ["symbolic", "hard", "readable", "fifo"])
-def test_links_and_files_that_others_may_read_are_refused(tmp_path: Path, how: str) -> None:
-    saved = prefix(1)
-    store_in(tmp_path / "disk").write(saved)
-    (path,) = files_in(tmp_path)
-    elsewhere = tmp_path / "elsewhere"
-    if how == "readable":
-        path.chmod(0o644)
-    else:
-        path.rename(elsewhere)
-    if how == "symbolic":
-        path.symlink_to(elsewhere)
-    elif how == "hard":
-        path.hardlink_to(elsewhere)
-    elif how == "fifo":
-        os.mkfifo(path, 0o600)
-    assert read_back(store_in(tmp_path / "disk"), saved) is None
-    assert files_in(tmp_path) == []
-    assert how == "readable" or elsewhere.exists()
-
-
-def test_a_folder_that_others_may_write_in_is_refused(tmp_path: Path) -> None:
-    shared = tmp_path / "disk"
-    shared.mkdir()
-    shared.chmod(0o777)
-    with pytest.raises(DiskUnusable, match="disk"):
-        PrefixFolder(shared, ROOM)
-
-
-def test_folders_in_place_of_files_cost_no_descriptors(tmp_path: Path) -> None:
-    store = store_in(tmp_path / "disk")
-    store.write(prefix(1))
-    (files_in(tmp_path)[0].parent / f"{'b' * 32}{SUFFIX}").mkdir(mode=0o700)
-    before = len(os.listdir("/proc/self/fd"))
-    read_back(store_in(tmp_path / "disk"), prefix(1))
-    assert len(os.listdir("/proc/self/fd")) == before
-
-
-def test_a_file_stays_while_this_process_has_too_many_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = store_in(tmp_path / "disk")
-    store.write(prefix(1))
-
-    def refuse(*_: object) -> int:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "open", refuse)
-        assert read_back(store, prefix(1)) is None
-    assert read_back(store, prefix(1)) is not None
-
-
-def test_files_stay_known_while_the_folder_cannot_be_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    store = store_in(tmp_path / "disk")
-    store.write(prefix(1))
-
-    def refuse(*_: object) -> list[str]:
-        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "listdir", refuse)
-        assert not store.refresh()
-        assert not store.refresh()
-    assert caplog.messages == ["--cache-disk: the folder cannot be read: Too many open files"]
-    assert store.refresh()
-    assert read_back(store, prefix(1)) is not None
-
-
-def test_a_folder_that_is_removed_meanwhile_is_made_anew(tmp_path: Path) -> None:
-    store = store_in(tmp_path / "disk")
-    store.write(prefix(1))
-    shutil.rmtree(tmp_path / "disk")
-    assert read_back(store, prefix(1)) is None
-    assert store.write(prefix(1))
-    assert read_back(store, prefix(1)) is not None
-
-
-def test_nothing_is_written_to_a_folder_that_is_opened_to_others_meanwhile(tmp_path: Path) -> None:
-    store = store_in(tmp_path / "disk")
-    (tmp_path / "disk").chmod(0o777)
-    assert not store.write(prefix(1))
-    assert files_in(tmp_path) == []
-
-
-def test_the_parts_of_dead_writers_are_removed_and_strange_files_stay(tmp_path: Path) -> None:
-    store = store_in(tmp_path / "disk")
-    store.write(prefix(1))
-    key_folder = files_in(tmp_path)[0].parent
-    (key_folder / f"{'a' * 32}.part").write_bytes(b"half")
-    (key_folder / "notes.txt").write_text("mine")
-    assert store.write(prefix(5000))
-    assert not (key_folder / f"{'a' * 32}.part").exists()
-    assert (key_folder / "notes.txt").read_text() == "mine"
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from tests.workers.text.cache.disk.test_store import prefix, store_in
-store = store_in(Path(sys.argv[1]), 40 * 6200)
-for number in range(60):
-    store.write(prefix(10_000 * int(sys.argv[2]) + 1000 * (number % 9) + number))
-"""
-
-
-def test_processes_that_write_at_once_keep_the_bound_and_whole_files(tmp_path: Path) -> None:
-    path, limit = tmp_path / "disk", 40 * 6200
-    PrefixFolder(path, limit)
-    writers = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(number)]) for number in range(3)]
-    most = 0
-    reader = store_in(path, limit)
-    while any(writer.poll() is None for writer in writers):
-        reader.refresh()
-        folder = PrefixFolder(path, limit)
-        with folder.locked():
-            most = max(most, folder.usage().used_bytes)
-    assert [writer.returncode for writer in writers] == [0, 0, 0]
-    assert 0 < most <= limit
-    later = store_in(path, limit)
-    names = {file.stem for file in files_in(path)}
-    later.refresh()
-    assert {file.stem for file in files_in(path)} == names  # none was refused
-    assert len(names) > 10
-
-
-def test_a_secret_is_made_once_and_is_private(tmp_path: Path) -> None:
-    path = tmp_path / "state" / "prefixes.key"
-    first = PrefixSecret.open(path)
-    assert PrefixSecret.open(path).sign(b"a", b"b") == first.sign(b"a", b"b")
-    assert first.sign(b"a", b"b") != first.sign(b"a", b"", b"b")
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-
-
-@pytest.mark.parametrize("how", ["readable", "link", "short", "long"])
-def test_a_secret_that_is_not_one_is_refused(tmp_path: Path, how: str) -> None:
-    path = tmp_path / "prefixes.key"
-    PrefixSecret.open(path)
-    if how == "readable":
-        path.chmod(0o640)
-    elif how == "link":
-        path.rename(tmp_path / "other")
-        path.symlink_to(tmp_path / "other")
-    else:
-        path.write_bytes(b"x" * (3 if how == "short" else 99))
-    with pytest.raises(DiskUnusable, match=r"prefixes\.key"):
-        PrefixSecret.open(path)
