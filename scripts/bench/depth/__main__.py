@@ -72,7 +72,7 @@ def main() -> int:
     }
     notes = {
         "depth-costs": f"{name}: milliseconds for a token of the engine, and in brackets the ratio to the bare loop.",
-        "depth-streams": f"{name}: a prompt that has so many tokens computed, beside 4 streams; milliseconds.",
+        "depth-streams": f"{name}: a long prompt beside 4 streams, by how much of it is computed; milliseconds.",
         "depth-memory": f"{name}, a context of {context:,} tokens: a worker that has loaded the model.",
         "depth-agreement": f"{name}: the last {AGREED_TOKENS} of {context:,} tokens of this project's documents.",
     }

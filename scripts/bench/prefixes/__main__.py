@@ -15,6 +15,7 @@ from pathlib import Path
 
 from scripts.bench.prefixes.chats import Asked, ask, next_turn, said, text_of
 from scripts.bench.prefixes.models import model_file
+from scripts.bench.prefixes.options import parser_of
 from scripts.bench.speed_page.measured import rows_of, write_table
 from shared.settings.placement import LlamaCppOptions
 from workers.llama.engine import LlamaEngine
@@ -31,15 +32,8 @@ NOTE = (
 
 def main() -> int:
     """Measure, print and keep the table; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.bench.prefixes", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--models", default=MODELS, help="names or files, with commas; random ones are made if need be")
-    parser.add_argument("--tokens", type=int, default=4000, help="length of the first prompt")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
+    parser = parser_of("scripts.bench.prefixes", __doc__ or "", MODELS, 4000)
     parser.add_argument("--swa-full", default="off", choices=("auto", "on", "off"))
-    parser.add_argument("--more", action="store_true", help="keep the rows that an earlier run has measured")
     options = parser.parse_args()
     table = [HEADING, *(rows_of("prefixes") if options.more else [])]
     for name in options.models.split(","):

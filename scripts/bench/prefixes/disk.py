@@ -19,6 +19,7 @@ from pathlib import Path
 
 from scripts.bench.prefixes.chats import Asked, ask, next_turn, said, text_of
 from scripts.bench.prefixes.models import model_file
+from scripts.bench.prefixes.options import parser_of
 from scripts.bench.report.tables import Table
 from scripts.bench.speed_page.measured import rows_of, write_table
 from workers.engine import DiskPlace
@@ -50,15 +51,8 @@ class DiskRound:
 
 def main() -> int:
     """Measure, print and keep the table; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m scripts.bench.prefixes.disk", description=(__doc__ or "").split("\n")[0]
-    )
-    parser.add_argument("--models", default=MODELS, help="names or files, with commas; random ones are made if need be")
-    parser.add_argument("--tokens", type=int, default=2000, help="length of the first prompt")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
+    parser = parser_of("scripts.bench.prefixes.disk", __doc__ or "", MODELS, 2000)
     parser.add_argument("--folder", help="where files are kept (default: the folder for temporary files)")
-    parser.add_argument("--more", action="store_true", help="keep the rows that an earlier run has measured")
     options = parser.parse_args()
     table: Table = [[*HEADING, "ratio"], *(rows_of("cache-disk") if options.more else [])]
     for name in options.models.split(","):

@@ -25,7 +25,7 @@ class Basket:
 """
 USERS = 16
 CHANGED_EVERY = 24
-"""Of a prediction, each word of so many is another one."""
+"""In a prediction, one word in so many differs from the text."""
 
 COPY, STORY, WARM_STORY, CROWD, PREDICTED = (
     "one user: a text repeated",
