@@ -15,7 +15,10 @@ from scripts.bench.router_alone.light_client import JSON_END, Connection, WrongA
 from scripts.bench.servers.contenders import NEXA, Setting, running
 
 REQUESTS, AT_ONCE = 1000, 8
+SETTLING_S = 2.0
+"""By then, what a process does after its start is over."""
 IDLE_S = 10.0
+"""Over so long the processor time of an idle server is counted."""
 ROLES = {
     "workers.supervisor": "supervisor",
     "router": "router",
@@ -43,7 +46,7 @@ def measure(path: str, name: str, threads: int) -> list[Row]:
     setting = Setting(Path(path), threads, 4096, 16)
     with running(NEXA, setting) as url:
         host, port = url.removeprefix("http://").split(":")
-        time.sleep(2)  # what a process does after its start is over
+        time.sleep(SETTLING_S)
         begin = held()
         time.sleep(IDLE_S)
         idle = held()

@@ -41,13 +41,19 @@ def _chat_body(prompt: str, tokens: int) -> dict[str, Any]:
     }
 
 
-def _read_chat(stream: str) -> TextAndTokens:
+def _chunks(stream: str) -> list[dict[str, Any]]:
+    """The objects of a stream that is whole: the last one has the usage."""
     events = _without_ids_and_comments(stream).split("\n\n")
     if events[-2:] != ["data: [DONE]", ""]:
         raise WrongAnswer(f"the stream ends with {events[-2:]}")
-    objects = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
+    objects: list[dict[str, Any]] = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
     if not objects or objects[-1].get("usage") is None:
         raise WrongAnswer(f"the last object has no usage: {objects[-1:]}")
+    return objects
+
+
+def _read_chat(stream: str) -> TextAndTokens:
+    objects = _chunks(stream)
     deltas = [choice["delta"].get("content", "") for chunk in objects for choice in chunk["choices"]]
     return "".join(deltas), objects[-1]["usage"]["completion_tokens"]
 
@@ -58,12 +64,7 @@ def _completion_body(prompt: str, tokens: int) -> dict[str, Any]:
 
 
 def _read_completion(stream: str) -> TextAndTokens:
-    events = _without_ids_and_comments(stream).split("\n\n")
-    if events[-2:] != ["data: [DONE]", ""]:
-        raise WrongAnswer(f"the stream ends with {events[-2:]}")
-    objects = [json.loads(event.removeprefix("data: ")) for event in events[:-2]]
-    if not objects or objects[-1].get("usage") is None:
-        raise WrongAnswer(f"the last object has no usage: {objects[-1:]}")
+    objects = _chunks(stream)
     texts = [choice["text"] for chunk in objects for choice in chunk["choices"]]
     return "".join(texts), objects[-1]["usage"]["completion_tokens"]
 
