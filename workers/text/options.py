@@ -42,7 +42,7 @@ class TextOptions:
     kv_tokens: int = 0
     chat_template: str = ""
     batch_tokens: int = 512
-    target_step_s: float = 0.35
+    target_step_s: float = 0.45
     cache_bytes: int = 1000 * 1000 * 1000
     share_prefixes: str = "all"
     kept_tokens: int = 1024

@@ -5,10 +5,12 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -58,28 +60,49 @@ def test_the_next_run_finds_what_the_last_one_left(restarted: Restarted) -> None
 
 def test_a_worker_that_is_killed_while_it_writes_leaves_nothing_that_is_read(restarted: Restarted) -> None:
     server = restarted.server
-    before = files(restarted)
     with (restarted.folder / "lock").open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        text, cached = answer(server, DARK)
-        assert cached == 0
-
-        def is_being_written() -> bool:
-            # It needs the lock to begin a file and to give it its name; whoever waits for it gets it in between.
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            return bool(parts(restarted))
-
-        wait_until(is_being_written, "the worker writes what it has computed")
+        written = caught_in_mid_write(restarted, lock)
         [pid] = server.worker_pids()
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: server.worker_pids() not in ([], [pid]), "another worker is ready")
     wait_until(lambda: not parts(restarted), "what the killed one was writing is removed")
-    assert files(restarted) == before
-    assert answer(server, DARK) == (text, 0)
+    assert files(restarted) == written.before
+    assert answer(server, written.prompt) == (written.text, 0)
     again, cached = answer(server, LIT)
     assert again == restarted.answered
     assert cached > 300
+
+
+@dataclass(frozen=True, slots=True)
+class MidWrite:
+    """A prompt of which the worker is writing what it computed, its answer, and the whole files there are besides."""
+
+    prompt: str
+    text: str
+    before: list[Path]
+
+
+def caught_in_mid_write(restarted: Restarted, lock: BinaryIO) -> MidWrite:
+    """The worker waits for ``lock``, which is held on return, to give its file a name."""
+    for _ in range(10):
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = files(restarted)
+        prompt = f"{uuid.uuid4()} {DARK}"
+        text, cached = answer(restarted.server, prompt)
+        assert cached < 10
+
+        def is_written_or_begun(before: list[Path] = before) -> bool:
+            # It waits for the lock to begin its file, and needs it again to give the file its name.
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            time.sleep(0.002)  # as long as it takes the lock, but not as long as it writes
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return bool(parts(restarted)) or files(restarted) != before
+
+        wait_until(is_written_or_begun, "the worker writes what it has computed")
+        if parts(restarted):
+            return MidWrite(prompt, text, before)
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    raise AssertionError("expected a file in mid-write, got only whole ones")
 
 
 def files(restarted: Restarted) -> list[Path]:

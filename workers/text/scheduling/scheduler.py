@@ -52,7 +52,7 @@ class Scheduler:
         cache: KVCache,
         slots: int,
         batch_tokens: int,
-        target_step_s: float = 0.35,
+        target_step_s: float = 0.45,
         separate_from_cells: int | None = None,
     ) -> None:
         self._cache = cache
