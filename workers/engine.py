@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from shared.distribution import how_to_install
 from shared.engines.registry import engine_names, find_engine
 from shared.settings import ModelSettings
-from shared.wire.jobs import Work
+from shared.wire.jobs import MediaKind, Work
 from shared.wire.messages import EngineStats
 from shared.wire.payloads import Payload, Started
 
@@ -52,7 +52,7 @@ class EngineInfo:
 
     ``device`` is where it runs; None for the device that its worker was given, or if it cannot tell. ``translates``:
     whether it turns speech of other languages into English. ``thinks``: whether answers to
-    chats may begin with thoughts.
+    chats may begin with thoughts. ``media`` are those that a chat may hold beside text.
     """
 
     slots: int
@@ -60,6 +60,7 @@ class EngineInfo:
     device: str | None = None
     translates: bool = False
     thinks: bool = False
+    media: tuple[MediaKind, ...] = ()
 
 
 Emitted = tuple[str, Payload]

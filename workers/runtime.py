@@ -207,5 +207,6 @@ class WorkerRuntime:
             dropped_lines=dropped_lines(),
             translates=self._info.translates,
             thinks=self._info.thinks,
+            media=self._info.media,
             device_memory_bytes=self._gpu_use.bytes() if self._device.startswith("cuda") else 0,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import field
 
@@ -115,14 +115,22 @@ AdapterSet = tuple[tuple[str, float], ...]
 """The adapters that a sequence is computed with, and their scales. Equal sets are equal: they are sorted by name."""
 
 
+MediaKind = Literal["image", "audio"]
+"""What of a chat is no text, as models take it: pictures, recordings."""
+
+
 class TextJob(Struct, tag=30, frozen=True):
     """One sequence to generate: a prompt (text or token ids) or a chat, and how to generate it.
 
     Exactly one of ``prompt``, ``prompt_tokens`` and ``messages`` is set. With a ``suffix``, what is generated belongs
     between the prompt, which is no chat, and that. ``max_tokens`` ``None`` means until the end of
-    the turn or the context. ``parse_special`` says whether the texts of special tokens in ``prompt`` are those tokens;
-    in ``messages`` they never are. ``top_logprobs`` ``None`` means no log-probabilities; 0 means only those of the
-    chosen tokens.
+    the turn or the context.
+
+    A message's ``content`` is a string or, only where it has a picture or recording, a list of parts in order:
+    ``{"type": "text", "text": str}``, ``{"type": "image", "blob": int}``, ``{"type": "audio", "blob": int}`` (the types
+    are of :data:`MediaKind`). ``blob`` is the place of the file, as it came, among the job's blobs. ``parse_special``
+    says whether the texts of special tokens in ``prompt`` are those tokens; in ``messages`` they never are.
+    ``top_logprobs`` ``None`` means no log-probabilities; 0 means only those of the chosen tokens.
 
     ``reasoning_effort``, ``reasoning_format`` and ``thinking_budget_tokens`` (of a thought) ``None`` mean the model's
     options; a budget of -1 is none. If ``continues``, the answer goes on with the last message, an assistant's. A

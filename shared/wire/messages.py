@@ -23,6 +23,7 @@ from __future__ import annotations
 from msgspec import field
 
 from shared.wire.codec import Decoder, Struct
+from shared.wire.jobs import MediaKind
 from shared.wire.payloads import Payload, Started
 from shared.wire.supervision import Roster, WorkerState
 
@@ -181,6 +182,9 @@ class EngineStats(Struct, frozen=True):
     ``drafted_tokens`` were guessed by speculation, of which ``accepted_tokens`` were drawn: they took no step.
     ``checkpoints`` are copies of states in main memory, from which ``checkpoint_hits`` prompts went on. ``disk_files``
     and ``disk_bytes`` are the prefixes of all models on disk, ``disk_hits`` counts those that were read.
+
+    Pictures and recordings are computed in pieces: ``media_encoded`` counts those that the projector computed, which
+    took ``media_encode_s``, and ``media_reused`` those of prompts that were at hand.
     """
 
     running: int = 0
@@ -203,6 +207,9 @@ class EngineStats(Struct, frozen=True):
     disk_hits: int = 0
     disk_read_bytes: int = 0
     disk_written_bytes: int = 0
+    media_encoded: int = 0
+    media_encode_s: float = 0.0
+    media_reused: int = 0
 
 
 class Heartbeat(Struct, tag=13, frozen=True):
@@ -213,7 +220,7 @@ class Heartbeat(Struct, tag=13, frozen=True):
     is a time of the machine's monotonic clock, which its processes share. ``dropped_lines`` are the lines of the log
     that the worker could not write. ``memory_bytes`` is main memory, ``device_memory_bytes`` that of the GPUs, 0 where
     it is not known. ``translates``: whether its model turns speech into English. ``thinks``:
-    whether it may think before it answers a chat.
+    whether it may think before it answers a chat. ``media`` are those that it takes in a chat beside text.
     """
 
     worker_id: str
@@ -233,6 +240,7 @@ class Heartbeat(Struct, tag=13, frozen=True):
     translates: bool = False
     thinks: bool = False
     device_memory_bytes: int = 0
+    media: tuple[MediaKind, ...] = ()
 
 
 HEARTBEAT_INTERVAL_S = 0.5
