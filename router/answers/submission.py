@@ -34,10 +34,11 @@ class SubmittedRequest:
     Leaving ``async with`` closes the request, which cancels jobs that still run. A response that outlives the block
     calls :meth:`release`, and closes the request itself.
 
-    ``choices`` has the work of each choice, all of one kind; they share the ``blobs``. Each run of
-    ``choices_per_prompt`` choices has the same prompt. With ``queued_as_one``, the limits of waiting requests count the
-    first choice only. ``notes`` are warnings that the request itself gives cause for. ``on_close`` is called once, when
-    the request is closed. ``cancelled`` is the error that readers get once the request was cancelled.
+    ``choices`` has the work of each choice, all of one kind; they share the ``blobs``, whose hashes may be in
+    ``digests``. Each run of ``choices_per_prompt`` choices has the same prompt. With ``queued_as_one``, the limits of
+    waiting requests count the first choice only. ``notes`` are warnings that the request itself gives cause for.
+    ``on_close`` is called once, when the request is closed. ``cancelled`` is the error that readers get once the
+    request was cancelled.
 
     Whether the user's key may use the model, and has tokens left, is checked here: every endpoint's requests come here.
 
@@ -59,6 +60,7 @@ class SubmittedRequest:
         choices_per_prompt: int = 1,
         queued_as_one: bool = False,
         notes: Sequence[str] = (),
+        digests: tuple[bytes, ...] = (),
     ) -> None:
         self.kind = kind_of(choices[0])
         served = broker.find_model(model, self.kind, record.limits)
@@ -83,6 +85,7 @@ class SubmittedRequest:
                 model=self.model,
                 work=work,
                 blobs=blobs,
+                digests=digests,
                 limits=record.limits,
                 priority=priority,
                 timeout_s=timeout_s,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fastapi import Request
+from msgspec.structs import replace
 
+from router.answers.media.settling import SettledChat, settle_media
 from router.answers.response import gathered
 from router.answers.submission import SubmittedRequest
 from router.http.request_record import RequestRecord
@@ -38,15 +40,24 @@ async def tokenized(
     model: str | None,
     work: TokenizeJob,
     scheduling: SchedulingFields = DEFAULT_SCHEDULING,
+    settled: SettledChat | None = None,
 ) -> Tokenized:
     """What a worker says of the tokens. It does so beside what it generates: no slot is needed.
 
+    ``settled`` has the files of a chat whose media are read already.
+
     Raises:
         Refused: as :func:`counted_tokens`.
-        ApiError: as there.
+        ApiError: as there; a picture of the chat cannot be read.
         ClientGone: as there.
     """
-    async with SubmittedRequest(broker, record, model, [work], (), scheduling) as submitted:
+    if settled is None:
+        settled = await settle_media(request, broker, record, model, [work.text])
+        work = replace(work, text=settled.jobs[0])
+    submission = SubmittedRequest(
+        broker, record, model, [work], settled.blobs, scheduling, notes=settled.notes, digests=settled.digests
+    )
+    async with submission as submitted:
         return await gathered(request, submitted, _answer(submitted))
 
 

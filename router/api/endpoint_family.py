@@ -19,10 +19,10 @@ class EndpointFamily:
 
     All paths are exact and have no parameters. The ``open_routers`` need no API key. Requests to ``form_paths`` are
     multipart forms, and those to ``form_or_json_paths`` may be; forms may be larger than other bodies. Bodies of
-    ``text_paths`` are JSON without files. ``operations``
-    maps paths to OpenTelemetry's ``gen_ai.operation.name``. ``quiet_paths`` are polled by monitoring: requests to them
-    are logged at level debug only, and not traced. ``writers`` go on with the streams of these paths after
-    a restart of the router. ``error_writers`` write all errors of requests to these paths and to those below them.
+    ``text_paths`` are JSON without files, also without pictures in chats. ``operations`` maps paths to OpenTelemetry's
+    ``gen_ai.operation.name``. ``quiet_paths`` are polled by monitoring: requests to them are logged
+    at level debug only, and not traced. ``writers`` go on with the streams of these paths after a restart of the
+    router. ``error_writers`` write all errors of requests to these paths and to those below them.
     Those of ``missing`` are paths of other servers' APIs, answered 501.
     """
 

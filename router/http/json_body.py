@@ -24,6 +24,7 @@ from router.http.bodies.json_structure import check_structure
 from router.http.content_type import JSON, check_content_type, is_json
 from router.http.error_handlers import validation_error
 from router.schemas.errors import ApiError
+from router.schemas.media.inline import inline_media
 from router.schemas.shown import shown
 from shared.settings import ServerSettings
 
@@ -41,7 +42,10 @@ M = TypeVar("M", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class JsonLimits:
-    """What a body may hold: a number of values, and bytes of text in UTF-8, ``None`` for any."""
+    """What a body may hold: a number of values, and bytes of text in UTF-8, ``None`` for any.
+
+    The media of a chat do not count as text.
+    """
 
     max_values: int = 1_000_000
     max_text_bytes: int | None = None
@@ -190,9 +194,13 @@ def _check_surrogates(value: Any) -> None:
 
 
 def _check_text(value: Any, max_bytes: int) -> None:
-    text_bytes = sum(len(text) if text.isascii() else len(text.encode()) for text in _texts(value))
+    text_bytes = sum(map(_utf8_bytes, _texts(value))) - sum(map(_utf8_bytes, inline_media(value)))
     if text_bytes > max_bytes:
         raise ApiError(413, f"body: expected at most {max_bytes} bytes of text (--max-text-bytes), got {text_bytes}")
+
+
+def _utf8_bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def _texts(value: Any) -> Iterator[str]:

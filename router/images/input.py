@@ -1,6 +1,7 @@
 """Reads input pictures: paths in the media folder, data URLs, plain base64, and URLs of allowed hosts.
 
-Only the worker decodes pictures. Here their first bytes only serve to distinguish base64 from a path.
+Recordings come as base64 or data URLs only. Only the worker decodes files. Here the first bytes of pictures only serve
+to distinguish base64 from a path.
 """
 
 from __future__ import annotations
@@ -41,10 +42,32 @@ async def read_image(given: str, field: str, settings: ServerSettings) -> bytes:
             data = await lane.run(_read, text, field, settings)
         except TimeoutError as error:
             raise ApiError(503, f"{field}: {error}; try again later", field) from None
+    return _checked(data, text, "a picture", field, settings)
+
+
+async def read_inline(given: str, kind: str, field: str, settings: ServerSettings) -> bytes:
+    """Decode ``given``, the value of ``field``: base64, or a data URL of a type that begins with ``kind``.
+
+    Raises:
+        ApiError: 400, it is neither; 413, the file is larger than ``max_upload_bytes``; 415, it is empty, or a data URL
+            of another type; 503, too many wait already.
+    """
+    text = given.strip()
+    try:
+        if text[:5].lower() == "data:":
+            data = await _DECODING.run(_from_data_url, text, field, kind)
+        else:
+            data = await _DECODING.run(_from_base64, text, field)
+    except TimeoutError as error:
+        raise ApiError(503, f"{field}: {error}; try again later", field) from None
+    return _checked(data, text, "a file", field, settings)
+
+
+def _checked(data: bytes, text: str, what: str, field: str, settings: ServerSettings) -> bytes:
     if len(data) > settings.max_upload_bytes:
         raise ApiError(413, f"{field}: expected at most {settings.max_upload_bytes} bytes, got {len(data)}", field)
     if not data:
-        raise ApiError(415, f"{field}: expected a picture, got no data from {shown(text)}", field)
+        raise ApiError(415, f"{field}: expected {what}, got no data from {shown(text)}", field)
     return data
 
 
@@ -62,19 +85,20 @@ async def _fetched(url: str, field: str, settings: ServerSettings) -> bytes:
 
 def _read(text: str, field: str, settings: ServerSettings) -> bytes:
     if text[:5].lower() == "data:":
-        return _from_data_url(text, field)
+        return _from_data_url(text, field, "image")
     if _is_base64_picture(text) or len(text) > MAX_PATH_CHARS:
-        return _from_base64(text, field)
+        return _from_base64(text, field, f", or a path of at most {MAX_PATH_CHARS} characters")
     return read_media_file(settings.media_folder, text, field, settings.max_upload_bytes)
 
 
-def _from_data_url(text: str, field: str) -> bytes:
-    """Decode a data URL (RFC 2397); only base64 ones are supported."""
+def _from_data_url(text: str, field: str, kind: str) -> bytes:
+    """Decode a data URL (RFC 2397) of a type that begins with ``kind``; only base64 ones are supported."""
     head = _DATA_URL.match(text)
     if head is None or not head["parameters"].lower().endswith(";base64"):
-        raise ApiError(400, f"{field}: expected a data URL like data:image/png;base64,..., got {shown(text)}", field)
-    if not head["type"].strip().lower().startswith("image/"):
-        raise ApiError(415, f"{field}: expected a data URL of an image type, got {shown(head['type'])}", field)
+        example = {"audio": "data:audio/wav"}.get(kind, "data:image/png")
+        raise ApiError(400, f"{field}: expected a data URL like {example};base64,..., got {shown(text)}", field)
+    if not head["type"].strip().lower().startswith(f"{kind}/"):
+        raise ApiError(415, f"{field}: expected a data URL of an {kind} type, got {shown(head['type'])}", field)
     return _from_base64(text[head.end() :], field)
 
 
@@ -94,7 +118,8 @@ def _is_base64_picture(text: str) -> bool:
     )
 
 
-def _from_base64(text: str, field: str) -> bytes:
+def _from_base64(text: str, field: str, otherwise: str = "") -> bytes:
+    """Decode base64; ``otherwise`` is what else the field may be, for the error."""
     text = "".join(text.split())
     padding = text.find("=")
     try:
@@ -105,7 +130,6 @@ def _from_base64(text: str, field: str) -> bytes:
     except ValueError as error:
         raise ApiError(
             400,
-            f"{field}: expected base64 with its padding, or a path of at most {MAX_PATH_CHARS} characters, "
-            f"got {shown(text)} ({error})",
+            f"{field}: expected base64 with its padding{otherwise}, got {shown(text)} ({error})",
             field,
         ) from None

@@ -129,7 +129,9 @@ class Dispatcher:
         if cuts is None:
             work = job.packed.work
             owner = job.request.user if job.request.model in self._private else ""
-            cuts = self._cuts[job.packed] = prefix_cuts(work, owner) if isinstance(work, TextJob) else []
+            cuts = self._cuts[job.packed] = (
+                prefix_cuts(work, owner, job.request.digests) if isinstance(work, TextJob) else []
+            )
         return cuts
 
     def _next_turn(self, model: str) -> tuple[Job, Placement] | None:

@@ -68,10 +68,11 @@ class JobRequest:
     ``network`` is where the client is: its address, or what its host's addresses have in common; empty if unknown.
 
     ``blobs`` are the work's files, in memory or memory-mapped. They are kept until the job ends, since another worker
-    may need them. ``timeout_s`` counts from acceptance. A job that ``follows`` is a further part of a request that was
-    accepted with its first job: limits of waiting requests do not count it. With a ``ticket``, workers give the job to
-    the next run of the router if this one dies, and keep its events for ``keep_s`` after its end. ``packed`` is the
-    work as it is sent, which the choices of a prompt share; by default it is packed for this job alone.
+    may need them. ``digests`` are the hashes of those of a chat, by which its prompt is known again. ``timeout_s``
+    counts from acceptance. A job that ``follows`` is a further part of a request that was accepted with its first job:
+    limits of waiting requests do not count it. With a ``ticket``, workers give the job to the next run of the router if
+    this one dies, and keep its events for ``keep_s`` after its end. ``packed`` is the work as it is sent, which the
+    choices of a prompt share; by default it is packed for this job alone.
     """
 
     request_id: str
@@ -79,6 +80,7 @@ class JobRequest:
     model: str
     work: Work
     blobs: tuple[Blob, ...] = ()
+    digests: tuple[bytes, ...] = ()
     limits: UserLimits = UNLIMITED
     priority: Priority = Priority.INTERACTIVE
     timeout_s: float | None = None

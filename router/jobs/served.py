@@ -26,6 +26,7 @@ _OF_HUB = re.compile(r"(?:hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|
 class ServedModel:
     """One row of ``GET /v1/models``. ``translates``: whether it turns speech into English, as far as is known yet.
     ``thinks``: whether it may think before it answers a chat, likewise. ``adapters`` are names that mean it with one.
+    ``media`` are the kinds of media that a chat with it may have; None while that is not known.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ServedModel:
     translates: bool = False
     thinks: bool = False
     adapters: tuple[str, ...] = ()
+    media: tuple[str, ...] | None = ()
 
 
 def find_model(

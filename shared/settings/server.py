@@ -172,7 +172,7 @@ class ServerOptions(DiscoveryOptions, ServerResidencyOptions):
         int,
         Option(
             Size(1, 8 * MEGABYTE),
-            "largest text of a request without pictures; its JSON may be 4 times as large",
+            "largest text of a request; JSON that can have no pictures may be 4 times as large",
             Group.LIMITS,
         ),
     ] = 2 * MEGABYTE

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from router.api.anthropic import endpoints
-from router.api.anthropic.endpoints import COUNT_PATH, MESSAGES_PATH
+from router.api.anthropic.endpoints import MESSAGES_PATH
 from router.api.anthropic.errors import write_error
 from router.api.anthropic.message import MESSAGE
 from router.api.endpoint_family import EndpointFamily
 
 ANTHROPIC = EndpointFamily(
     routers=(endpoints.router,),
-    text_paths=frozenset({MESSAGES_PATH, COUNT_PATH}),
     operations={MESSAGES_PATH: "chat"},
     writers={MESSAGES_PATH: MESSAGE.restore},
     error_writers={MESSAGES_PATH: write_error},

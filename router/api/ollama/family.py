@@ -17,7 +17,9 @@ _OPERATIONS = {
 
 OLLAMA = EndpointFamily(
     routers=(inference.router, embedding.router, listing.router, listing.shown_router, store.router),
-    text_paths=frozenset({*_OPERATIONS, "/api/show", "/api/pull", "/api/delete", "/api/copy"}),
+    text_paths=frozenset(
+        {"/api/embed", "/api/embeddings", "/api/show", "/api/pull", "/api/delete", "/api/copy"},
+    ),
     operations=_OPERATIONS,
     quiet_paths=frozenset({"/", "/api/version", "/api/tags", "/api/ps"}),
     error_writers={"/api": write_ollama_error},

@@ -9,7 +9,6 @@ from router.api.responses.errors import write_response_error
 
 RESPONSES = EndpointFamily(
     routers=(endpoints.router, endpoints.stored_router),
-    text_paths=frozenset({PATH, f"{PATH}/input_tokens"}),
     operations={PATH: "chat"},
     error_writers={PATH: write_response_error},
 )

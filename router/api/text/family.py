@@ -13,11 +13,11 @@ OPERATIONS_OF_TEXT = {
     "/v1/function-calling": "chat",
 }
 
-TOKEN_PATHS = frozenset(("/tokenize", "/v1/tokenize", "/detokenize", "/v1/detokenize"))
+TEXT_PATHS = frozenset(("/v1/completions", "/detokenize", "/v1/detokenize"))
 
 TEXT = EndpointFamily(
     routers=(completions.router, chat.router, function_calling.router, tokens.router, tokens.info_router),
-    text_paths=frozenset(OPERATIONS_OF_TEXT) | TOKEN_PATHS,
+    text_paths=TEXT_PATHS,
     operations=OPERATIONS_OF_TEXT,
     writers={
         "/v1/completions": COMPLETION.restore,

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.wire.jobs import TextJob
 
@@ -20,6 +20,8 @@ BLOCK_CHARACTERS = 512
 """Length of the blocks of a prompt without messages."""
 MAX_CUTS = 4096
 """Cuts remembered for each worker."""
+MEDIUM_CHARACTERS = 2048
+"""What a picture or a recording counts as: it is the work of that much text, or more."""
 MAX_PROMPT_CUTS = 256
 """Cuts of one prompt: a long beginning tells conversations apart, and the event loop has other work."""
 _MAX_PROMPT_IDS = MAX_PROMPT_CUTS * BLOCK_CHARACTERS // 3 + 1
@@ -33,32 +35,45 @@ class Cut(NamedTuple):
     characters: int
 
 
-def prefix_cuts(job: TextJob, owner: str = "") -> list[Cut]:
+def prefix_cuts(job: TextJob, owner: str = "", digests: Sequence[bytes] = ()) -> list[Cut]:
     """The prefixes of a prompt, shortest first. Each turn of a conversation also has those of the turns before it.
 
-    Those of different owners are different, and those with different adapters.
+    Those of different owners are different, and those with different adapters. ``digests`` are the hashes of the job's
+    files: pictures with the same content are the same, wherever the job has them.
     """
     owner = f"{owner}\0{job.adapters}" if job.adapters else owner
     digest = hashlib.blake2b(owner.encode("utf-8", "surrogatepass") + b"\0" if owner else b"", digest_size=16)
     characters = 0
     cuts = []
-    for part in islice(_parts(job), MAX_PROMPT_CUTS):
+    for part, media in islice(_parts(job, digests), MAX_PROMPT_CUTS):
         digest.update(part.encode("utf-8", "surrogatepass"))
-        characters += len(part)
+        characters += len(part) + media * MEDIUM_CHARACTERS
         cuts.append(Cut(digest.digest(), characters))
     return cuts
 
 
-def _parts(job: TextJob) -> Iterator[str]:
+def _parts(job: TextJob, digests: Sequence[bytes]) -> Iterator[tuple[str, int]]:
+    """The texts between two cuts, each with the number of its media."""
     if job.messages is not None:
         context = json.dumps(job.context_tokens[:_MAX_PROMPT_IDS]) if job.context_tokens else ""
-        yield context + (json.dumps(job.tools) if job.tools else "")
+        yield context + (json.dumps(job.tools) if job.tools else ""), 0
         for message in job.messages:
-            yield json.dumps(message, sort_keys=True)
+            yield _of_message(message, digests)
     else:
         text = job.prompt if job.prompt is not None else json.dumps((job.prompt_tokens or [])[:_MAX_PROMPT_IDS])
         for at in range(0, len(text), BLOCK_CHARACTERS):
-            yield text[at : at + BLOCK_CHARACTERS]
+            yield text[at : at + BLOCK_CHARACTERS], 0
+
+
+def _of_message(message: dict[str, Any], digests: Sequence[bytes]) -> tuple[str, int]:
+    """A message as text, in which the hashes of its media stand for them, and their number."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return json.dumps(message, sort_keys=True), 0
+    media = [part["blob"] for part in content if "blob" in part]
+    hashes = [digests[blob].hex() for blob in media if blob < len(digests)]
+    texts = [part.get("text") for part in content]
+    return json.dumps({**message, "content": texts, "media": hashes}, sort_keys=True), len(media)
 
 
 class PrefixMemory:

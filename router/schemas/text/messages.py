@@ -8,13 +8,17 @@ from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, ValidationIn
 
 from router.schemas.base import RequestModel, agreed
 from router.schemas.errors import ApiError
+from router.schemas.media.given import Content, Given, GivenMedium, content_of
+from router.schemas.media.openai import MEDIA_PARTS, AudioPart, ImagePart, check_media_part, medium_of
 from router.schemas.shown import shown
 
 MAX_PARTS = 1024
 MAX_TOOL_CALLS = 128
 PARTS = ("text",)
 ASSISTANT_PARTS = ("text", "refusal", "thinking")
-"""The types of parts, each of which has its text in the field of that name."""
+"""The types of parts with text, each of which has it in the field of that name."""
+_APART = ("thinking", *MEDIA_PARTS)
+"""The types of parts that are no words of the message."""
 
 
 class TextPart(RequestModel):
@@ -54,10 +58,13 @@ class EarlierToolCall(RequestModel):
 
 
 class Message(RequestModel):
-    """One turn of a chat. The parts of ``content`` are joined by line breaks; those of a thought are apart."""
+    """One turn of a chat. The parts of ``content`` are joined by line breaks; those of a thought are apart.
+
+    All but the assistant's messages may also have pictures and recordings.
+    """
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    content: str | list[TextPart | RefusalPart | ThinkingPart] | None = None
+    content: str | list[TextPart | RefusalPart | ThinkingPart | ImagePart | AudioPart] | None = None
     refusal: str | None = Field(None, description="The content of an assistant's message that has none.")
     reasoning_content: str | None = Field(None, description="What the assistant thought before this message.")
     reasoning: str | None = Field(None, description="Another name for reasoning_content.")
@@ -66,14 +73,17 @@ class Message(RequestModel):
     tool_call_id: str | None = None
     function_call: CalledFunction | None = None
     _thought_in_parts: str = PrivateAttr("")
+    _parts: list[Given] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _with_thought_in_parts(cls, given: Any, handler: ModelWrapValidatorHandler[Message]) -> Message:
+    def _with_parts(cls, given: Any, handler: ModelWrapValidatorHandler[Message]) -> Message:
         message = handler(given)
         content = given.get("content") if isinstance(given, dict) else None
         if isinstance(content, list):
             message._thought_in_parts = "\n".join(_text_of(part) for part in content if part["type"] == "thinking")
+            if any(part["type"] in MEDIA_PARTS for part in content):
+                message._parts = [_given(part) for part in content]
         return message
 
     @field_validator("content", mode="before")
@@ -82,16 +92,18 @@ class Message(RequestModel):
         if isinstance(given, str):
             return given
         if not isinstance(given, list):
-            raise ValueError("expected a string or a list of text parts")
+            raise ValueError("expected a string or a list of parts")
         if len(given) > MAX_PARTS:
             raise ValueError(f"expected at most {MAX_PARTS} parts, got {len(given)}")
-        kinds = ASSISTANT_PARTS if info.data.get("role") == "assistant" else PARTS
+        kinds = ASSISTANT_PARTS if info.data.get("role") == "assistant" else (*PARTS, *MEDIA_PARTS)
         for index, part in enumerate(given):
             _check_part(index, part, kinds)
-        return "\n".join(_text_of(part) for part in given if part["type"] != "thinking")
+        return "\n".join(_text_of(part) for part in given if part["type"] not in _APART)
 
     def to_wire(self, path: str) -> dict[str, Any]:
         """The message in OpenAI's current form, which replaces ``function_call`` and the role ``function``.
+
+        Its media are not read yet.
 
         Raises:
             ApiError: 400, the message at ``path`` has no content, which only the assistant and a function may lack, or
@@ -125,15 +137,21 @@ class Message(RequestModel):
             }
         )
 
-    def _sent_content(self, path: str) -> str | list[TextPart | RefusalPart | ThinkingPart] | None:
+    def _sent_content(self, path: str) -> Content | None:
+        if self._parts:
+            for index, part in enumerate(self._parts):
+                if isinstance(part, GivenMedium):
+                    part.field = f"{path}.content.{index}"
+            return content_of(self._parts)
         if self.content is not None:
+            assert isinstance(self.content, str)
             return self.content
         if self.role == "assistant":
             return self.refusal
         if self.role == "function":
             return ""
         field = f"{path}.content"
-        raise ApiError(400, f"{field} is required for role {self.role}: a string or a list of text parts", field)
+        raise ApiError(400, f"{field} is required for role {self.role}: a string or a list of parts", field)
 
 
 def _check_part(index: int, part: Any, kinds: tuple[str, ...]) -> None:
@@ -141,6 +159,9 @@ def _check_part(index: int, part: Any, kinds: tuple[str, ...]) -> None:
     if kind not in kinds:
         expected = " or ".join(map(repr, kinds))
         raise ValueError(f"expected parts of type {expected}, got type {str(kind)[:50]!r} for part {index}")
+    if kind in MEDIA_PARTS:
+        check_media_part(index, part)
+        return
     text = part.get(kind)
     if kind == "thinking" and isinstance(text, list):
         if len(text) > MAX_PARTS:
@@ -149,6 +170,11 @@ def _check_part(index: int, part: Any, kinds: tuple[str, ...]) -> None:
             _check_part(index, inner, PARTS)
     elif not isinstance(text, str):
         raise ValueError(f"expected a string as the {kind} of part {index}, got {shown(text)}")
+
+
+def _given(part: dict[str, Any]) -> Given:
+    """A checked part: its text or its medium."""
+    return medium_of(part) if part["type"] in MEDIA_PARTS else _text_of(part)
 
 
 def _text_of(part: dict[str, Any]) -> str:

@@ -147,6 +147,7 @@ class FakeBroker(Broker):
     budgets: Sequence[DeviceBudget] = ()
     rows: tuple[WorkerRow, ...] = (ROW,)
     settled: bool = True
+    media: tuple[str, ...] | None = ()
     running: bool = False
     app: FastAPI | None = None
     _served: tuple[ModelSettings, ...] | None = None
@@ -230,7 +231,15 @@ class FakeBroker(Broker):
     def served_models(self) -> list[ServedModel]:
         models, ready = self.settings.models, not self.missing
         return [
-            ServedModel(model.name, model.kinds, model.aliases, 2048, ready, adapters=adapter_names(models, model))
+            ServedModel(
+                model.name,
+                model.kinds,
+                model.aliases,
+                2048,
+                ready,
+                adapters=adapter_names(models, model),
+                media=self.media,
+            )
             for model in models
         ]
 

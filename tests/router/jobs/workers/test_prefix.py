@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from router.jobs.workers.prefix import BLOCK_CHARACTERS, MAX_CUTS, MAX_PROMPT_CUTS, PrefixMemory, prefix_cuts
+from router.jobs.workers.prefix import (
+    BLOCK_CHARACTERS,
+    MAX_CUTS,
+    MAX_PROMPT_CUTS,
+    MEDIUM_CHARACTERS,
+    PrefixMemory,
+    prefix_cuts,
+)
 from shared.wire.jobs import TextJob
 
 MESSAGES = st.lists(
@@ -119,3 +126,19 @@ def test_different_adapters_make_a_different_prefix() -> None:
         for owner in ("", "ann")
     ]
     assert len(set.union(*digests)) == sum(map(len, digests))
+
+
+def picture_chat(*blobs: int) -> TextJob:
+    return TextJob(messages=[{"role": "user", "content": [{"type": "image", "blob": blob}]} for blob in blobs])
+
+
+def test_pictures_are_known_by_their_content() -> None:
+    memory = PrefixMemory()
+    memory.remember(prefix_cuts(picture_chat(0, 1), digests=[b"a", b"b"]))
+    assert memory.matched(prefix_cuts(picture_chat(0, 0), digests=[b"c"])) == 0
+    half, whole = (
+        memory.matched(prefix_cuts(picture_chat(*blobs), digests=digests))
+        for blobs, digests in (((1, 0), [b"c", b"a"]), ((1, 0), [b"b", b"a"]))
+    )
+    assert 0 < half < whole
+    assert half > MEDIUM_CHARACTERS

@@ -72,9 +72,24 @@ def test_a_bad_chat_names_its_field(body: dict[str, Any], param: str) -> None:
     assert (error.status, error.param) == (400, param)
 
 
-def test_a_picture_is_refused_by_its_type() -> None:
-    error = refusal(ChatRequest, {"messages": [{"role": "user", "content": [{"type": "image_url"}]}]})
-    assert "image_url" in str(error)
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"type": "image_url"}, "expected a string as image_url.url of part 0, got None"),
+        (
+            {"type": "image_url", "image_url": {"url": 5}},
+            "expected a string as image_url.url of part 0, got {'url': 5}",
+        ),
+        (
+            {"type": "image_url", "image_url": {"url": "data:", "detail": "most"}},
+            "expected one of 'auto', 'low', 'high', 'original' as image_url.detail of part 0, got 'most'",
+        ),
+        ({"type": "input_audio"}, "expected base64 as input_audio.data of part 0, got None"),
+    ],
+)
+def test_a_medium_must_say_where_its_file_is(part: dict[str, Any], message: str) -> None:
+    error = refusal(ChatRequest, {"messages": [{"role": "user", "content": [part]}]})
+    assert str(error) == f"messages.0.content: {message}"
 
 
 def test_messages_arrive_in_openais_current_form() -> None:
@@ -204,7 +219,8 @@ def test_an_assistants_refusals_are_its_words() -> None:
         (
             "user",
             {"type": "refusal", "refusal": "No."},
-            "messages.0.content: expected parts of type 'text', got type 'refusal' for part 0",
+            "messages.0.content: "
+            "expected parts of type 'text' or 'image_url' or 'input_audio', got type 'refusal' for part 0",
         ),
         (
             "assistant",

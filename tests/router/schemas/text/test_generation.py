@@ -174,7 +174,7 @@ def test_a_bad_value_names_its_field(name: str, value: Any) -> None:
         ({"messages": "hi"}, "messages: expected a list, got 'hi'"),
         (
             {"messages": [{"role": "user"}]},
-            "messages.0.content is required for role user: a string or a list of text parts",
+            "messages.0.content is required for role user: a string or a list of parts",
         ),
         ({"grammar": ""}, "grammar: expected at least 1 character, got ''"),
         ({"temperature": 7}, "temperature: expected at most 5, got 7"),
