@@ -127,11 +127,10 @@ class Dispatcher:
         """The prefixes of a job's prompt, found once for all choices and attempts."""
         cuts = self._cuts.get(job.packed)
         if cuts is None:
-            work = job.packed.work
-            owner = job.request.user if job.request.model in self._private else ""
-            cuts = self._cuts[job.packed] = (
-                prefix_cuts(work, owner, job.request.digests) if isinstance(work, TextJob) else []
-            )
+            work, request = job.packed.work, job.request
+            owner = request.user if request.model in self._private else ""
+            cuts = prefix_cuts(work, owner, request.digests) if isinstance(work, TextJob) else []
+            self._cuts[job.packed] = cuts
         return cuts
 
     def _next_turn(self, model: str) -> tuple[Job, Placement] | None:

@@ -11,7 +11,7 @@ from shared.wire.jobs import TextJob, TokenizeJob
 from shared.wire.payloads import Done, FinishReason, Started, Tokenized
 from tests.support.requests.pictures import in_base64, png
 from tests.support.router.client import post
-from tests.support.router.fake_broker import FakeBroker
+from tests.support.router.fake_broker import FakeBroker, Script
 
 PATH = "/v1/chat/completions"
 WHITE, BLACK = png(255), png(0)
@@ -156,7 +156,7 @@ def test_pictures_are_no_text() -> None:
 
 
 def test_tokens_of_a_chat_with_a_picture_are_counted() -> None:
-    script = [Started(9, 0), Tokenized(9, 2048, [1]), Done(FinishReason.STOP, 9, 0, 0, 0.1)]
+    script: Script = [Started(9, 0), Tokenized(9, 2048, [1]), Done(FinishReason.STOP, 9, 0, 0, 0.1)]
     broker = FakeBroker(media=("image",), script=script)
     response = post(broker, "/tokenize", chat(LOOK, picture()))
     assert (response.status_code, response.json()["count"]) == (200, 9)

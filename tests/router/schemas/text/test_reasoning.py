@@ -52,10 +52,8 @@ def test_only_the_assistant_thinks() -> None:
     (job,) = chat(messages=[{**USER, "reasoning_content": "Hm."}])
     assert job.messages == [USER]
     error = refusal(ChatRequest, {"messages": [{"role": "user", "content": [part("Hm.")]}]})
-    assert (
-        str(error)
-        == "messages.0.content: expected parts of type 'text' or 'image_url' or 'input_audio', got type 'thinking' for part 0"
-    )
+    expected = "expected parts of type 'text' or 'image_url' or 'input_audio', got type 'thinking' for part 0"
+    assert str(error) == f"messages.0.content: {expected}"
 
 
 @pytest.mark.parametrize(
