@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scripts.bench.measurements.spread import spread
 from scripts.bench.speed_page.measured import write_table
 from shared.settings.placement import LlamaCppOptions
 from workers.llama.native.context import LlamaContext
@@ -107,7 +108,7 @@ def _row(path: Path, prompt: int, streams: int, plain: list[float], repacked: li
         f"prompt of {prompt}" if prompt else f"{streams} streams",
         f"{statistics.median(plain):.1f}",
         f"{statistics.median(repacked):.1f}",
-        f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+        spread(ratios),
     ]
     print(*(f"{value:<14}" for value in row), flush=True)
     return row

@@ -24,6 +24,7 @@ from pathlib import Path
 import psutil
 import zmq
 
+from scripts.bench.measurements.spread import spread
 from scripts.bench.servers.processes import stop
 from shared.interpreter import child_environment, module_command
 from shared.kinds import JobKind
@@ -79,13 +80,11 @@ def main() -> int:
     print("                 wall s (lowest to highest)   CPU s   memory MB")
     for name, rounds in (("bare load", bare), ("worker, to ready", ours)):
         walls, cpus, sizes = zip(*rounds, strict=True)
-        spread = f"{min(walls):.2f} to {max(walls):.2f}"
         print(
-            f"{name:<17} {statistics.median(walls):.2f} ({spread})          {statistics.median(cpus):.2f}    "
-            f"{statistics.median(sizes) / 1e6:.0f}"
+            f"{name:<17} {spread(walls)}          {statistics.median(cpus):.2f}    {statistics.median(sizes) / 1e6:.0f}"
         )
     ratios = [mine[0] / theirs[0] for mine, theirs in zip(ours, bare, strict=True)]
-    print(f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+    print(f"ratio {spread(ratios)}")
     return 0
 
 

@@ -34,9 +34,7 @@ from scripts.bench.depth.tables import (
     memory_table,
 )
 from scripts.bench.speed_page.measured import write_table
-from scripts.make_gguf.shapes.making import PREFIX, random_model
-from shared.hub.store import ModelStore
-from shared.models.resolution import resolve
+from scripts.make_gguf.scaled import file_of
 from workers.llama.native.log import capture_native_log
 from workers.text.scheduling.prefill_budget import LONG_PROMPT_TOKENS
 
@@ -56,7 +54,7 @@ def main() -> int:
     """Measure what is still missing, print and keep the tables; returns the exit code."""
     options = _options()
     name = Path(options.model).stem
-    path = random_model(name, print) if name.startswith(PREFIX) else _resolved(options.model)
+    path = Path(file_of(options.model))
     kinds, depths = options.kinds.split(";"), [int(depth) for depth in options.depths.split(",")]
     results = Results.of_model(name)
     capture_native_log()
@@ -97,10 +95,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=1e9, help="begin nothing new after so many")
     parser.add_argument("--threads", type=int, default=2)
     return parser.parse_args()
-
-
-def _resolved(name: str) -> Path:
-    return Path(name) if Path(name).exists() else Path(resolve(name, ModelStore()).path)
 
 
 def _measure(

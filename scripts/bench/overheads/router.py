@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import statistics
-
 import uvloop
 
+from scripts.bench.measurements.spread import spread
 from scripts.bench.overheads.rows import Row
 from scripts.bench.router_alone.apis import ALL
 from scripts.bench.router_alone.processes import running_router
@@ -29,7 +28,7 @@ def measure(python: str, rounds: int) -> list[Row]:
     return [
         Row(
             f"router, CPU a token, `{path}`, Python {python}",
-            f"{statistics.median(figures):.1f} µs ({min(figures):.1f} to {max(figures):.1f})",
+            spread(figures, 1, " µs"),
             "15 µs",
         )
         for path, figures in spent_s.items()

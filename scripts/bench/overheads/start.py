@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
+from scripts.bench.measurements.spread import spread
 from scripts.bench.overheads.rows import Row
 from scripts.bench.worker_start import Measured, compare
 
@@ -20,9 +21,10 @@ def measure(path: str, name: str, threads: int, python: str, rounds: int) -> lis
     bare, ours = compare(Path(path), threads, SLOTS, rounds)
     ratios = [mine[0] / theirs[0] for mine, theirs in zip(ours, bare, strict=True)]
     more_s = [mine[0] - theirs[0] for mine, theirs in zip(ours, bare, strict=True)]
-    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
     walls = f"{_walls(ours)} by {_walls(bare)}, {statistics.median(more_s):.2f} s more"
-    return [Row(f"worker of {name}, start to ready, by a bare load, Python {python}", f"{spread}: {walls}", "1.2")]
+    return [
+        Row(f"worker of {name}, start to ready, by a bare load, Python {python}", f"{spread(ratios)}: {walls}", "1.2")
+    ]
 
 
 def _walls(measured: list[Measured]) -> str:

@@ -6,10 +6,9 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from scripts.make_gguf.shapes.making import PREFIX, cache_folder, make, random_model
+from scripts.make_gguf.scaled import file_of
+from scripts.make_gguf.shapes.making import cache_folder, make
 from scripts.make_gguf.shapes.shape import Shape, shape_of
-from shared.hub.store import ModelStore
-from shared.models.resolution import resolve
 
 HALF = "half-"
 """``half-hybrid`` is the shape ``hybrid`` with half the width, in Q8_0: the cold prompt of a whole one takes minutes on
@@ -23,11 +22,9 @@ def model_file(name: str) -> Path:
         ValueError: there is no such shape.
         ModelError: there is no such model.
     """
-    if Path(name).exists():
-        return Path(name)
     if name.startswith(HALF):
         return _half(name, shape_of(name.removeprefix(HALF)))
-    return random_model(name, print) if name.startswith(PREFIX) else Path(resolve(name, ModelStore()).path)
+    return Path(file_of(name))
 
 
 def _half(name: str, shape: Shape) -> Path:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from scripts.bench.measurements.spread import spread
 from scripts.bench.speculation.tasks import PREDICTED, tasks, with_prediction
 from shared.settings.placement import LlamaCppOptions
 from shared.wire.jobs import TextJob
@@ -85,7 +86,7 @@ def compare(plain: LlamaEngine, speculating: LlamaEngine, name: str, rounds: int
         name,
         f"{statistics.median(off.tokens_per_s for off, _ in pairs):.1f}",
         f"{statistics.median(on.tokens_per_s for _, on in pairs):.1f}",
-        f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})",
+        spread(ratios),
         f"{accepted} of {drafted}",
         "yes" if all(off.answers == on.answers for off, on in pairs) else "no",
     ]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from scripts.bench.measurements.figures import Round, cells_of, ratios
+from scripts.bench.measurements.spread import spread
 from scripts.bench.report.tables import NONE, Table, servers_of
 from scripts.bench.servers.contenders import LLAMA_SERVER, NEXA
 from scripts.bench.speed_page.measured import MeasuredTable, described
@@ -61,5 +62,4 @@ def _median(rounds: Sequence[Round], server: str, cell: str, key: str) -> float 
 def _ratio(found: Sequence[float]) -> str:
     if not found:
         return NONE
-    middle = f"{statistics.median(found):.2f}"
-    return middle if len(found) == 1 else f"{middle} ({min(found):.2f} to {max(found):.2f})"
+    return f"{found[0]:.2f}" if len(found) == 1 else spread(found)

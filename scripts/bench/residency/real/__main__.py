@@ -19,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from scripts.bench.measurements.spread import spread
 from scripts.bench.residency.real.servers import (
     Rival,
     Setting,
@@ -115,7 +116,7 @@ def table(rounds: Rounds, peer: str) -> list[str]:
     ]
     for name, each in rounds.items():
         ratios = [ours.total_s / theirs.total_s for ours, theirs in zip(each, rounds[peer], strict=True)]
-        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})" if name != peer else "1"
+        ratio = spread(ratios) if name != peer else "1"
         waits_s = [statistics.median(turns.wait_s(percent) for turns in each) for percent in (50, 95)]
         longest_s = max(turns.wait_s(100) for turns in each)
         lines.append(

@@ -59,7 +59,7 @@ def test_a_run_measures_only_what_is_missing_and_draws_it(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(program, "random_model", lambda name, report: path)
+    monkeypatch.setattr(program, "file_of", lambda name: str(path))
     words = ["--model", "random-any", "--kinds", "f16", "--parts", "costs", "--tokens", "8"]
     monkeypatch.setattr(sys, "argv", ["depth", *words, "--depths", "0"])
     assert program.main() == 0
