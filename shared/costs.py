@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from shared.wire.chat_media import media_parts
 from shared.wire.jobs import EmbedJob, ImageJob, RerankJob, SpeechJob, TextJob, TokenizeJob
 
 GENERATED_TOKEN = 2.0
@@ -28,6 +29,12 @@ MAX_ANSWER_TOKENS = 512
 BYTES_PER_AUDIO_SECOND = 16_000
 """The size of a second of audio, compressed to 128 kbit/s."""
 
+PICTURE_TOKENS = 512
+"""Assumed number of tokens of a picture in a chat: projectors make some hundreds to a thousand of it."""
+
+HEARD_TOKENS_PER_AUDIO_SECOND = 12.5
+"""Tokens of a recording in a chat, as Voxtral's projector makes them; others make half or twice as many."""
+
 TOKENS_PER_AUDIO_SECOND = 4
 """Tokens of the text that is said in a second of audio."""
 
@@ -39,16 +46,16 @@ class TokenEstimate(NamedTuple):
     answer: float = 0.0
 
 
-def estimate_text(work: TextJob, _blob_bytes: int = 0) -> float:
+def estimate_text(work: TextJob, blob_bytes: int = 0) -> float:
     """Cost of a sequence before it runs, at least 1."""
-    prompt, answer = text_tokens(work)
+    prompt, answer = text_tokens(work, blob_bytes)
     return max(1.0, prompt + GENERATED_TOKEN * answer)
 
 
-def text_tokens(work: TextJob, _blob_bytes: int = 0) -> TokenEstimate:
-    """Tokens of a sequence before it runs."""
+def text_tokens(work: TextJob, blob_bytes: int = 0) -> TokenEstimate:
+    """Tokens of a sequence before it runs, with those of the pictures and recordings of its chat."""
     answer = DEFAULT_ANSWER_TOKENS if work.max_tokens is None else min(work.max_tokens, MAX_ANSWER_TOKENS)
-    return TokenEstimate(_prompt_tokens(work), answer)
+    return TokenEstimate(_prompt_tokens(work) + _media_tokens(work, blob_bytes), answer)
 
 
 def estimate_tokenizing(work: TokenizeJob, _blob_bytes: int = 0) -> float:
@@ -95,6 +102,13 @@ def _prompt_tokens(work: TextJob) -> float:
         return len(work.prompt) / CHARACTERS_PER_TOKEN
     characters = _characters([*(work.messages or ()), *work.tools])
     return len(work.context_tokens) + characters / CHARACTERS_PER_TOKEN
+
+
+def _media_tokens(work: TextJob, blob_bytes: int) -> float:
+    """Tokens of a chat's media, from their number, and of its recordings from the size of all files."""
+    kinds = [part["type"] for part in media_parts(work.messages)]
+    heard_s = blob_bytes / BYTES_PER_AUDIO_SECOND if "audio" in kinds else 0.0
+    return kinds.count("image") * PICTURE_TOKENS + heard_s * HEARD_TOKENS_PER_AUDIO_SECOND
 
 
 def _characters(values: Sequence[Any]) -> int:

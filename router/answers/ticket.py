@@ -12,7 +12,9 @@ import msgspec
 from router.http.request_record import RequestRecord
 from router.jobs.job import JobRequest
 from router.jobs.limits import Priority, UserLimits
+from shared.wire.chat_media import media_parts
 from shared.wire.codec import Struct
+from shared.wire.jobs import TextJob
 from shared.wire.messages import Submit
 from shared.wire.work import PackedWork
 
@@ -102,4 +104,5 @@ class Ticket(Struct, frozen=True):
             ticket=submit.ticket,
             keep_s=submit.keep_s,
             packed=packed,
+            lacks_files=isinstance(packed.work, TextJob) and any(media_parts(packed.work.messages)),
         )

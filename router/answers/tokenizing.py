@@ -22,15 +22,18 @@ async def counted_tokens(
     model: str | None,
     work: TextJob,
     scheduling: SchedulingFields = DEFAULT_SCHEDULING,
+    settled: SettledChat | None = None,
 ) -> int:
     """The number of tokens that the prompt of ``work`` has, or its chat with its tools: those that it would be billed.
+
+    ``settled`` has the files of a chat whose media are read already.
 
     Raises:
         Refused: the model is not served, too many such requests wait, or no worker can take it.
         ApiError: the model refuses the prompt, or the time is over.
         ClientGone: the client disconnected.
     """
-    return (await tokenized(request, broker, record, model, TokenizeJob(work), scheduling)).count
+    return (await tokenized(request, broker, record, model, TokenizeJob(work), scheduling, settled)).count
 
 
 async def tokenized(
@@ -43,8 +46,6 @@ async def tokenized(
     settled: SettledChat | None = None,
 ) -> Tokenized:
     """What a worker says of the tokens. It does so beside what it generates: no slot is needed.
-
-    ``settled`` has the files of a chat whose media are read already.
 
     Raises:
         Refused: as :func:`counted_tokens`.

@@ -28,6 +28,7 @@ from router.jobs.served import ServedModel, adapter_names, allowed_models, find_
 from router.jobs.workers.control import WorkerControl
 from router.jobs.workers.history import WorkerEvent, WorkerHistory
 from router.jobs.workers.link import RouterLink
+from router.jobs.workers.media import media_taken
 from router.jobs.workers.probing import Prober
 from router.jobs.workers.rows import WorkerRow
 from router.jobs.workers.table import WorkerTable
@@ -264,12 +265,13 @@ class Broker:
         """The models of this server."""
         rows = []
         for model in self.settings.models:
-            beats = [worker.heartbeat for worker in self._workers.of_model(model.name)]
+            workers = self._workers.of_model(model.name)
+            beats = [worker.heartbeat for worker in workers]
             context = max((beat.context_tokens for beat in beats), default=0)
             ready, translates = self._has_ready_worker(model.name), any(beat.translates for beat in beats)
             thinks = any(beat.thinks for beat in beats)
             adapters = adapter_names(self.settings.models, model)
-            state = context, ready, translates, thinks, adapters
+            state = context, ready, translates, thinks, adapters, media_taken(model, workers)
             rows.append(ServedModel(model.name, model.kinds, model.aliases, *state))
         return rows
 

@@ -28,6 +28,9 @@ FIRST_RETRY_S = 0.2
 """Wait before a job is sent again that was lost twice; it doubles with each loss. After one loss there is none."""
 
 
+FILES_LOST = "the server restarted, and its worker with this chat's pictures was lost; send the request again"
+
+
 class Failover:
     """Moves jobs between workers.
 
@@ -128,6 +131,9 @@ class Failover:
         self._dispatcher.dispatch(job.request.model)
 
     def _put_back(self, job: Job) -> None:
+        if job.request.lacks_files:
+            self._completion.stop(job, Failed(503, FILES_LOST, None, "files_lost"))
+            return
         self.moved_jobs[job.request.model] += 1
         self._dispatcher.put_back(job)
 

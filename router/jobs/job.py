@@ -72,7 +72,8 @@ class JobRequest:
     counts from acceptance. A job that ``follows`` is a further part of a request that was accepted with its first job:
     limits of waiting requests do not count it. With a ``ticket``, workers give the job to the next run of the router if
     this one dies, and keep its events for ``keep_s`` after its end. ``packed`` is the work as it is sent, which the
-    choices of a prompt share; by default it is packed for this job alone.
+    choices of a prompt share; by default it is packed for this job alone. A job that ``lacks_files`` was submitted by
+    an earlier run of the router, which had its files: only the worker that has them can do it.
     """
 
     request_id: str
@@ -89,6 +90,7 @@ class JobRequest:
     keep_s: float = 0.0
     network: str = ""
     packed: PackedWork | None = None
+    lacks_files: bool = False
 
     @property
     def opaque_user(self) -> str:

@@ -18,6 +18,7 @@ from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.names import LATEST, ONNX_ENDING, marked, name_key, split_mark, split_tag
 from shared.models.stand_ins import stands_for
 from shared.settings import ModelSettings
+from shared.wire.jobs import MediaKind
 
 _OF_HUB = re.compile(r"(?:hf:(?://)?|(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co)/)", re.IGNORECASE)
 
@@ -37,7 +38,7 @@ class ServedModel:
     translates: bool = False
     thinks: bool = False
     adapters: tuple[str, ...] = ()
-    media: tuple[str, ...] | None = ()
+    media: tuple[MediaKind, ...] | None = ()
 
 
 def find_model(

@@ -16,6 +16,7 @@ from router.api.anthropic import errors
 from router.api.anthropic.models import VERSION_HEADER, model_list, model_object
 from router.api.dependencies import BrokerDep, RecordDep
 from router.api.ollama.asked import ModelsDep
+from router.api.server.model_status import inputs_of, outputs_of
 from router.api.server.residence import residence_of, told_state
 from router.jobs.broker import Broker
 from router.jobs.limits import UserLimits
@@ -99,6 +100,8 @@ async def model_rows(broker: Broker, models: ModelService, served: Sequence[Serv
                 "owned_by": "nexa",
                 "kind": one.kinds[0],
                 "kinds": one.kinds,
+                "inputs": inputs_of(one),
+                "outputs": outputs_of(one),
                 "ready": one.ready,
                 "state": state.state,
                 "progress": state.progress,

@@ -17,6 +17,7 @@ from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.models.names import LATEST
 from shared.settings import ModelSettings
+from shared.wire.jobs import MediaKind
 
 UNKNOWN = ModelDescription(digest="0" * 64)
 """Of a model whose file cannot be read."""
@@ -92,6 +93,11 @@ async def known_of(models: ModelService, model: ModelSettings) -> ModelDescripti
 def context_of(broker: Broker, model: ModelSettings) -> int:
     """A served model's context in tokens; 0 while no worker of it is ready."""
     return next((row.context_tokens for row in broker.served_models() if row.name == model.name), 0)
+
+
+def media_of(broker: Broker, model: ModelSettings) -> tuple[MediaKind, ...]:
+    """What chats with a served model may have beside text; nothing while no worker of it is ready."""
+    return next((row.media or () for row in broker.served_models() if row.name == model.name), ())
 
 
 def listed_name(name: str) -> str:

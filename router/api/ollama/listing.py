@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import APIRouter, Response
 
 from router.api.dependencies import BrokerDep, RecordDep
-from router.api.ollama.asked import ModelsDep, context_of, find_allowed, known_of, listed_name, not_found
+from router.api.ollama.asked import ModelsDep, context_of, find_allowed, known_of, listed_name, media_of, not_found
 from router.api.ollama.errors import OLLAMA_ERRORS
 from router.http.json_body import UntypedJsonRoute
 from router.http.json_text import json_text
@@ -37,6 +37,9 @@ NEVER = "9999-12-31T23:59:59Z"
 LISTED_KINDS = (JobKind.TEXT, JobKind.EMBEDDING)
 """Kinds of the models that Ollama's clients can use."""
 
+_SENSES = {"image": "vision", "audio": "audio"}
+"""What Ollama calls models that take such media in chats."""
+
 _THOUSANDS = ((10**9, "B", 1), (10**6, "M", 2), (10**3, "K", 0))
 
 
@@ -51,9 +54,9 @@ async def ollama_tags(broker: BrokerDep, record: RecordDep, models: ModelsDep) -
     """The served text and embedding models that the caller may use, under each of their names, and their adapters."""
     rows = []
     for model in _listed(broker.models_for(record.limits)):
-        known = await known_of(models, model)
-        rows += [_row(name, model, known) for name in (model.name, *model.aliases)]
-        rows += [_row(name, model, known) for name in adapter_names(broker.settings.models, model)]
+        known, media = await known_of(models, model), media_of(broker, model)
+        names = (model.name, *model.aliases, *adapter_names(broker.settings.models, model))
+        rows += [_row(name, model, known, media) for name in names]
     return {"models": rows}
 
 
@@ -77,14 +80,15 @@ async def ollama_show(body: OllamaShowRequest, broker: BrokerDep, record: Record
     if model is None or not set(model.kinds) & set(LISTED_KINDS):
         raise await not_found(models, name, [listed.name for listed in _listed(broker.models_for(record.limits))])
     known = await known_of(models, model)
-    return Response(json_text(_shown(model, known, body.verbose)), media_type="application/json")
+    shown = _shown(model, known, media_of(broker, model), body.verbose)
+    return Response(json_text(shown), media_type="application/json")
 
 
 def _listed(models: Sequence[ModelSettings]) -> list[ModelSettings]:
     return [model for model in models if set(model.kinds) & set(LISTED_KINDS)]
 
 
-def _row(name: str, model: ModelSettings, known: ModelDescription) -> dict[str, Any]:
+def _row(name: str, model: ModelSettings, known: ModelDescription, media: Collection[str]) -> dict[str, Any]:
     return {
         "name": listed_name(name),
         "model": listed_name(name),
@@ -92,7 +96,7 @@ def _row(name: str, model: ModelSettings, known: ModelDescription) -> dict[str, 
         "size": known.size_bytes,
         "digest": known.digest,
         "details": _details(known),
-        "capabilities": _capabilities(model, known),
+        "capabilities": _capabilities(model, known, media),
     }
 
 
@@ -125,7 +129,7 @@ def _loaded_row(
     }
 
 
-def _shown(model: ModelSettings, known: ModelDescription, verbose: bool) -> dict[str, Any]:
+def _shown(model: ModelSettings, known: ModelDescription, media: Collection[str], verbose: bool) -> dict[str, Any]:
     parameters = "\n".join(f"{name:<30} {value:g}" for name, value in known.sampling.items())
     shown: dict[str, Any] = {
         "license": known.licence,
@@ -134,7 +138,7 @@ def _shown(model: ModelSettings, known: ModelDescription, verbose: bool) -> dict
         "template": known.template,
         "details": _details(known),
         "model_info": _info(known),
-        "capabilities": _capabilities(model, known),
+        "capabilities": _capabilities(model, known, media),
         "modified_at": _time(known),
     }
     if verbose:
@@ -174,9 +178,10 @@ def _details(known: ModelDescription) -> dict[str, Any]:
     }
 
 
-def _capabilities(model: ModelSettings, known: ModelDescription) -> list[str]:
+def _capabilities(model: ModelSettings, known: ModelDescription, media: Collection[str]) -> list[str]:
     """What a model can do: every chat model can call tools, whose calls are constrained."""
     found = ["completion", "tools"] if JobKind.TEXT in model.kinds else []
+    found += [capability for medium, capability in _SENSES.items() if medium in media]
     if JobKind.TEXT in model.kinds and known.thinks:
         found.append("thinking")
     if JobKind.TEXT in model.kinds and known.fills_in:

@@ -46,13 +46,13 @@ async def respond(
         ApiError: those of submitting and of answering; 503, it is to go on in the background, and cannot be stored.
     """
     if not prepared.body.store:
-        return await answer(request, broker, record, prepared, dialect(Forgetful()))
+        return await answer(request, broker, record, prepared, dialect(Forgetful()), prepared.settled)
     kept = answer_to_keep(prepared, record, archive.server)
     if prepared.body.background:
         return await _in_background(request, broker, record, prepared, FromBeginning(archive, kept))
     outlives = prepared.stream and is_resumable(request)
     keeper: Keeper = FromBeginning(archive, kept) if outlives else AtEnd(archive, kept)
-    return await answer(request, broker, record, prepared, dialect(keeper))
+    return await answer(request, broker, record, prepared, dialect(keeper), prepared.settled)
 
 
 async def _in_background(
@@ -60,7 +60,14 @@ async def _in_background(
 ) -> Response:
     rendering = ResponseRendering.of(prepared.body)
     submission = SubmittedRequest(
-        broker, record, prepared.model, prepared.to_jobs(), scheduling=prepared, notes=prepared.notes
+        broker,
+        record,
+        prepared.model,
+        prepared.to_jobs(),
+        prepared.settled.blobs,
+        prepared,
+        notes=[*prepared.notes, *prepared.settled.notes],
+        digests=prepared.settled.digests,
     )
     submission.outlive_router(PATH, msgspec.msgpack.encode(rendering), background=True)
     async with submission as submitted:

@@ -44,7 +44,7 @@ async def create_response(
     body: ResponsesRequest, request: Request, broker: BrokerDep, record: RecordDep, archive: ArchiveDep
 ) -> Response:
     """Answer the next turn of a conversation with text or, if there are `tools`, with calls."""
-    prepared = await prepare(body, record, archive, share_of(request.scope))
+    prepared = await prepare(body, request, broker, record, archive)
     if body.truncation == "auto":
         await fit(request, broker, record, prepared)
     return await respond(request, broker, record, prepared, archive)
@@ -55,8 +55,8 @@ async def count_input_tokens(
     body: ResponsesRequest, request: Request, broker: BrokerDep, record: RecordDep, archive: ArchiveDep
 ) -> dict[str, Any]:
     """Count the tokens of a request's input, without an answer."""
-    prepared = await prepare(body, record, archive, share_of(request.scope))
-    count = await counted_tokens(request, broker, record, prepared.model, prepared.job, body)
+    prepared = await prepare(body, request, broker, record, archive)
+    count = await counted_tokens(request, broker, record, prepared.model, prepared.job, body, prepared.settled)
     return {"object": "response.input_tokens", "input_tokens": count}
 
 

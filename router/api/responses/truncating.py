@@ -31,9 +31,9 @@ async def fit(request: Request, broker: Broker, record: RequestRecord, prepared:
 
     async def measured(job: TextJob) -> Tokenized:
         counting = dataclasses.replace(record, answer_id=uuid.uuid4().hex)
-        return await tokenized(request, broker, counting, prepared.model, TokenizeJob(job), prepared.body)
+        return await tokenized(request, broker, counting, prepared.model, TokenizeJob(job), prepared.body, files)
 
-    messages = prepared.job.messages or []
+    files, messages = prepared.settled, prepared.job.messages or []
     kept = 0 if prepared.body.instructions is None else 1
     found = await measured(prepared.job)
     limit = found.context_tokens - 1 - _room(prepared.job, found.context_tokens)
@@ -49,7 +49,8 @@ async def fit(request: Request, broker: Broker, record: RequestRecord, prepared:
         else:
             low = middle + 1
     if (dropped := starts[low] - kept) > 0:
-        prepared.job = replace(prepared.job, messages=[*messages[:kept], *messages[starts[low] :]])
+        shorter = replace(prepared.job, messages=[*messages[:kept], *messages[starts[low] :]])
+        prepared.settled = dataclasses.replace(files, jobs=[shorter])
         prepared.notes = [*prepared.notes, f"truncation: the {dropped} oldest messages were left out"]
 
 

@@ -47,8 +47,8 @@ def _status(
         id=served.name,
         aliases=list(served.aliases),
         kinds=list(served.kinds),
-        inputs=_media(served.kinds, 0),
-        outputs=_media(served.kinds, 1),
+        inputs=inputs_of(served),
+        outputs=outputs_of(served),
         thinks=served.thinks,
         state=found.state,
         progress=found.progress,
@@ -66,6 +66,16 @@ def _status(
     )
 
 
+def inputs_of(served: ServedModel) -> list[Medium]:
+    """What a model takes, as far as is known: what a chat may have is known once it is loaded."""
+    return list(dict.fromkeys([*_media(served.kinds, 0), *(Medium(medium) for medium in served.media or ())]))
+
+
+def outputs_of(served: ServedModel) -> list[Medium]:
+    """What a model gives."""
+    return _media(served.kinds, 1)
+
+
 def _media(kinds: Iterable[JobKind], side: int) -> list[Medium]:
     """What models of these kinds take (``side`` 0) or give (1), without repetition."""
-    return list(dict.fromkeys(medium for kind in kinds for medium in MEDIA[kind][side]))
+    return list(dict.fromkeys(medium for kind in kinds for medium in MEDIA.get(kind, ((), ()))[side]))

@@ -39,7 +39,7 @@ def _victims_on(worker: Worker, job_counts: Counter[str]) -> list[Job]:
     slots = worker.heartbeat.slots
     if not worker.ready or worker.occupied or slots < MIN_SLOTS:
         return []
-    left = [job for job in worker.jobs.values() if spec_of(job.request.work).can_be_preempted]
+    left = [job for job in worker.jobs.values() if _can_be_preempted(job)]
     victims: list[Job] = []
     while worker.slotted - len(victims) >= slots:
         candidates = [job for job in left if job_counts[job.request.user] > 1]
@@ -50,6 +50,10 @@ def _victims_on(worker: Worker, job_counts: Counter[str]) -> list[Job]:
         job_counts[victim.request.user] -= 1
         victims.append(victim)
     return victims
+
+
+def _can_be_preempted(job: Job) -> bool:
+    return spec_of(job.request.work).can_be_preempted and not job.request.lacks_files
 
 
 def _preference(job: Job, job_counts: Counter[str]) -> tuple[bool, int, float]:

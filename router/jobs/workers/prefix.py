@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
+from shared.wire.chat_media import media_parts
 from shared.wire.jobs import TextJob
 
 BLOCK_CHARACTERS = 512
@@ -70,7 +71,7 @@ def _of_message(message: dict[str, Any], digests: Sequence[bytes]) -> tuple[str,
     content = message.get("content")
     if not isinstance(content, list):
         return json.dumps(message, sort_keys=True), 0
-    media = [part["blob"] for part in content if "blob" in part]
+    media = [part["blob"] for part in media_parts([message])]
     hashes = [digests[blob].hex() for blob in media if blob < len(digests)]
     texts = [part.get("text") for part in content]
     return json.dumps({**message, "content": texts, "media": hashes}, sort_keys=True), len(media)

@@ -21,8 +21,10 @@ class WorkerRow:
     are the last lines of output of a worker that the supervisor has given up on. ``loaded_at`` is a time in seconds
     since the epoch, None of a worker that is not ready. ``checkpoints`` are copies of states, from which
     ``checkpoint_hits`` prompts went on. ``disk_files`` and ``disk_bytes`` are the prefixes of all models on disk,
-    ``disk_hits`` counts those that the worker has read. By the device's name, ``planned_memory_bytes`` are what it was
-    planned to take, and ``measured_memory_bytes`` what it holds; empty where that is not known.
+    ``disk_hits`` counts those that the worker has read. ``media_encoded`` counts the pieces of pictures and recordings
+    that were computed, which took ``media_encode_s``, ``media_reused`` those that were at hand. By the device's name,
+    ``planned_memory_bytes`` are what it was planned to take, and ``measured_memory_bytes`` what it holds; empty where
+    that is not known.
     """
 
     name: str
@@ -58,6 +60,9 @@ class WorkerRow:
     measured_memory_bytes: Mapping[str, int] = field(default_factory=dict)
     drafted_tokens: int = 0
     accepted_tokens: int = 0
+    media_encoded: int = 0
+    media_encode_s: float = 0.0
+    media_reused: int = 0
 
 
 def reason(status: WorkerStatus) -> str:
@@ -118,4 +123,7 @@ def row_of(name: str, worker: Worker | None, status: WorkerStatus | None) -> Wor
         measured_memory_bytes=measured(status, worker) if status is not None and worker is not None else {},
         drafted_tokens=stats.drafted_tokens,
         accepted_tokens=stats.accepted_tokens,
+        media_encoded=stats.media_encoded,
+        media_encode_s=stats.media_encode_s,
+        media_reused=stats.media_reused,
     )

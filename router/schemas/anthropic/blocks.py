@@ -1,10 +1,12 @@
-"""The text of content blocks."""
+"""The text of content blocks, and their pictures."""
 
 from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from router.schemas.anthropic.images import OMITTED_IMAGE, image_of
 from router.schemas.errors import ApiError
+from router.schemas.media.given import Content, Given, content_of, joined
 from router.schemas.shown import shown
 
 Block = dict[str, Any]
@@ -12,10 +14,6 @@ T = TypeVar("T")
 
 MAX_BLOCKS = 4096
 """Of a message."""
-
-NO_IMAGES = "pictures in chats are not supported yet"
-OMITTED_IMAGE = "[a picture, which cannot be shown here]"
-IMAGES_OMITTED = f"messages: the pictures in results of tools are left out, since {NO_IMAGES}"
 
 
 def checked_content(given: Any) -> Any:
@@ -38,9 +36,13 @@ def checked_content(given: Any) -> Any:
     return given
 
 
-def joined(texts: list[str]) -> str:
-    """The texts of neighbouring blocks as one."""
-    return "\n".join(texts)
+def given_of(block: Block, path: str, notes: list[str]) -> Given | None:
+    """The text or the picture of a block in a message; None for one that is ignored, with a note.
+
+    Raises:
+        ApiError: 400, the block is invalid, or has what the server cannot read.
+    """
+    return image_of(block, path) if block["type"] == "image" else text_of(block, path, notes)
 
 
 def text_of(block: Block, path: str, notes: list[str]) -> str | None:
@@ -57,7 +59,7 @@ def text_of(block: Block, path: str, notes: list[str]) -> str | None:
         case "search_result":
             return _search_result(block, path, notes)
         case "image":
-            raise ApiError(400, f"{path}: expected text, got an image; {NO_IMAGES}", path)
+            raise ApiError(400, f"{path}: expected text, got an image; messages and results may have them", path)
         case other:
             ignore_block(other, notes)
             return None
@@ -75,18 +77,23 @@ def text_of_content(content: Any, path: str, notes: list[str]) -> str:
     return joined([text for text in texts if text is not None])
 
 
-def text_of_result(block: Block, path: str, notes: list[str]) -> str:
-    """What a tool gave. Pictures in it are left out, with a note: the chat would be lost otherwise.
+def content_of_result(block: Block, path: str, notes: list[str]) -> Content:
+    """What a tool gave. Pictures in it are left out where the model sees none.
 
     Raises:
         ApiError: 400, a block is invalid, or has what the server cannot read.
     """
-    content = block.get("content") or ""
-    if isinstance(content, list):
-        content = [_without_image(each, notes) for each in _blocks(content, f"{path}.content")]
-    text = text_of_content(content, f"{path}.content", notes)
-    failed = block.get("is_error") is True and not text.lower().startswith(("error", "<tool_use_error"))
-    return f"Error: {text}" if failed else text
+    given, where = block.get("content") or "", f"{path}.content"
+    parts: list[Given] = [given] if isinstance(given, str) else []
+    for index, each in enumerate([] if isinstance(given, str) else _blocks(given, where)):
+        if each["type"] == "image":
+            parts.append(image_of(each, f"{where}.{index}", OMITTED_IMAGE))
+        elif (text := text_of(each, f"{where}.{index}", notes)) is not None:
+            parts.append(text)
+    head, rest = (parts[0], parts[1:]) if parts and isinstance(parts[0], str) else ("", parts)
+    if block.get("is_error") is True and not head.lower().startswith(("error", "<tool_use_error")):
+        parts = [f"Error: {head}", *rest]
+    return content_of(parts)
 
 
 def ignore_block(kind: str, notes: list[str]) -> None:
@@ -120,13 +127,6 @@ def _blocks(content: Any, path: str) -> list[Block]:
         raise ApiError(400, f"{path}: {error}{got}", path) from None
     assert isinstance(blocks, list)
     return blocks
-
-
-def _without_image(block: Block, notes: list[str]) -> Block:
-    if block["type"] != "image":
-        return block
-    notes.append(IMAGES_OMITTED)
-    return {"type": "text", "text": OMITTED_IMAGE}
 
 
 def _document(block: Block, path: str, notes: list[str]) -> str:

@@ -12,15 +12,16 @@ from pydantic import field_validator
 from router.schemas.anthropic.blocks import (
     Block,
     checked_content,
+    content_of_result,
+    given_of,
     ignore_block,
-    joined,
     member,
     text_of,
     text_of_content,
-    text_of_result,
 )
 from router.schemas.anthropic.signatures import carried_by
 from router.schemas.base import RequestModel
+from router.schemas.media.given import content_of, joined
 
 ChatMessage = dict[str, Any]
 
@@ -94,14 +95,14 @@ def _user(blocks: list[_Located], notes: list[str]) -> Iterator[ChatMessage]:
             others.append((path, block))
             continue
         call = member(block, "tool_use_id", str, path)
-        yield {"role": "tool", "tool_call_id": call, "content": text_of_result(block, path, notes)}
+        yield {"role": "tool", "tool_call_id": call, "content": content_of_result(block, path, notes)}
     yield from _words("user", others, notes)
 
 
 def _words(role: str, blocks: list[_Located], notes: list[str]) -> list[ChatMessage]:
-    texts = [text_of(block, path, notes) for path, block in blocks]
-    kept = [text for text in texts if text is not None]
-    return [{"role": role, "content": joined(kept)}] if kept else []
+    given = [given_of(block, path, notes) for path, block in blocks]
+    kept = [part for part in given if part is not None]
+    return [{"role": role, "content": content_of(kept)}] if kept else []
 
 
 def _assistant(blocks: list[_Located], notes: list[str]) -> list[ChatMessage]:

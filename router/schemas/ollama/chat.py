@@ -56,7 +56,7 @@ class OllamaChatRequest(OllamaGeneration):
         """The job.
 
         Raises:
-            ApiError: 400, a message has pictures, or two parameters contradict each other.
+            ApiError: 400, a message of the assistant has pictures, or two parameters contradict each other.
         """
         return [
             TextJob(

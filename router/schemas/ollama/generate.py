@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.base import as_integer
 from router.schemas.errors import ApiError
-from router.schemas.ollama.generation import OllamaGeneration, refuse_pictures
+from router.schemas.ollama.generation import OllamaGeneration, content_with
 from router.schemas.text.generation import MAX_TOKENS
 from shared.wire.jobs import TextJob
 
@@ -26,7 +26,7 @@ class OllamaGenerateRequest(OllamaGeneration):
     template: str = Field("", description="Noted: the model's own template is used.")
     context: list[int] = Field([], description="The context of an earlier answer, to go on with its conversation.")
     raw: bool = Field(False, description="Continue the prompt as it is, without a chat template.")
-    images: list[Any] | None = Field(None, description="Refused: text models do not read pictures here.")
+    images: list[str] | None = Field(None, description="Pictures as base64, before the prompt.")
 
     @field_validator("context", mode="before")
     @classmethod
@@ -55,9 +55,8 @@ class OllamaGenerateRequest(OllamaGeneration):
         """The job.
 
         Raises:
-            ApiError: 400, there are pictures, or two parameters contradict each other.
+            ApiError: 400, two parameters contradict each other.
         """
-        refuse_pictures(self.images, "images")
         self._check_raw()
         fills_in = bool(self.suffix) and not self.raw
         is_chat = not self.raw and not fills_in
@@ -75,16 +74,19 @@ class OllamaGenerateRequest(OllamaGeneration):
                 top_logprobs=self.alternatives(),
                 reasoning_effort=self.effort() if is_chat else None,
                 context_tokens=self.context if is_chat else [],
-                tells_prompt=not self.raw,
+                tells_prompt=not self.raw and not self.images,  # pictures are no tokens to go on from
                 adapters=self.adapters(),
             )
         ]
 
     def _messages(self) -> list[dict[str, Any]]:
         system = [{"role": "system", "content": self.system}] if self.system else []
-        return [*system, {"role": "user", "content": self.prompt}]
+        return [*system, {"role": "user", "content": content_with(self.images, self.prompt, "images")}]
 
     def _check_raw(self) -> None:
+        if self.images and (self.raw or self.suffix):
+            got = "raw is true" if self.raw else "there is a suffix"
+            raise ApiError(400, f"images: expected none where {got}, got {len(self.images)}", "images")
         if not self.raw:
             return
         for name in ("system", "template", "context"):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import Field, PrivateAttr, field_validator
 
 from router.schemas.base import RequestModel
 from router.schemas.errors import ApiError
+from router.schemas.media.given import Content, GivenMedium, MediumKind, content_of
 from router.schemas.ollama.keep_alive import KeepAlive, kept_notes
 from router.schemas.ollama.options import DEFAULT_SAMPLING, OllamaOptions
 from router.schemas.scheduling import SchedulingFields
@@ -137,12 +139,7 @@ class OllamaGeneration(RequestModel, SchedulingFields, LoraField):
         return self.top_logprobs if self.logprobs else None
 
 
-def refuse_pictures(given: list[Any] | None, field: str) -> None:
-    """Refuse pictures, which no model here reads.
-
-    Raises:
-        ApiError: 400.
-    """
-    if given:
-        message = f"{field}: expected none, since text models do not read pictures here, got {len(given)}"
-        raise ApiError(400, message, field)
+def content_with(images: Sequence[str] | None, text: str, field: str) -> Content:
+    """The content of a message with pictures, given as ``field``: they come before its text, as in Ollama."""
+    pictures = (GivenMedium(MediumKind.IMAGE, image, f"{field}.{index}") for index, image in enumerate(images or ()))
+    return content_of([*pictures, text])

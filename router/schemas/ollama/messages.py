@@ -10,7 +10,8 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from router.schemas.base import RequestModel
-from router.schemas.ollama.generation import refuse_pictures
+from router.schemas.errors import ApiError
+from router.schemas.ollama.generation import content_with
 from router.schemas.text.messages import MAX_TOOL_CALLS
 
 _ROLES = {"function": "tool"}
@@ -45,12 +46,12 @@ class OllamaEarlierCall(RequestModel):
 
 
 class OllamaMessage(RequestModel):
-    """One turn of a chat. ``images`` are refused."""
+    """One turn of a chat. All but the assistant's may have ``images``."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str = ""
     thinking: str | None = Field(None, description="What the assistant thought before this message.")
-    images: list[Any] | None = Field(None, description="Refused: text models do not read pictures here.")
+    images: list[str] | None = Field(None, description="Pictures as base64.")
     tool_calls: list[OllamaEarlierCall] = Field([], max_length=MAX_TOOL_CALLS)
     tool_name: str | None = Field(None, max_length=256, description="The function of which this is the result.")
     tool_call_id: str | None = Field(None, max_length=256)
@@ -90,19 +91,22 @@ class _OpenCalls:
 
 
 def messages_to_wire(messages: list[OllamaMessage]) -> list[dict[str, Any]]:
-    """The messages in OpenAI's form.
+    """The messages in OpenAI's form. Their pictures are not read yet.
 
     Raises:
-        ApiError: 400, one has pictures.
+        ApiError: 400, one of the assistant's has pictures.
     """
     calls = _OpenCalls()
     return [_to_wire(message, f"messages.{index}", calls) for index, message in enumerate(messages)]
 
 
 def _to_wire(message: OllamaMessage, path: str, calls: _OpenCalls) -> dict[str, Any]:
-    refuse_pictures(message.images, f"{path}.images")
-    wired: dict[str, Any] = {"role": _ROLES.get(message.role, message.role), "content": message.content}
+    content = content_with(message.images, message.content, f"{path}.images")
+    wired: dict[str, Any] = {"role": _ROLES.get(message.role, message.role), "content": content}
     if message.role == "assistant":
+        if message.images:
+            field = f"{path}.images"
+            raise ApiError(400, f"{field}: expected none in an assistant's message, got {len(message.images)}", field)
         if message.thinking:
             wired["reasoning_content"] = message.thinking
         if message.tool_calls:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from router.schemas.errors import ApiError
+from router.schemas.responses.media import MEDIA_PARTS, kept_medium
 from router.schemas.shown import shown
 
 Item = dict[str, Any]
@@ -17,7 +18,6 @@ Item = dict[str, Any]
 MAX_ITEMS = 4096
 MAX_ITEM_PARTS = 1024
 ROLES = ("user", "assistant", "system", "developer")
-PICTURE_PARTS = ("input_image", "image_url", "computer_screenshot")
 
 ID_PREFIXES = {
     "message": "msg",
@@ -48,7 +48,7 @@ def kept_input(given: str | list[Any], new_id: Callable[[str, int], str]) -> tup
         path = f"input.{index}"
         if not isinstance(item, dict):
             raise ApiError(400, f"{path}: expected an object, got {shown(item)}", path)
-        kind = item.get("type") or ("message" if "role" in item else None)
+        kind = _kind_of(item)
         if not isinstance(kind, str):
             raise ApiError(400, f"{path}.type is required", f"{path}.type")
         if kind == REFERENCE:
@@ -61,11 +61,15 @@ def kept_input(given: str | list[Any], new_id: Callable[[str, int], str]) -> tup
     return items, [f"input: items of type {kind} are ignored" for kind in ignored]
 
 
-def text_of_parts(content: Any) -> str:
-    """The text of a kept item's parts, each on lines of its own."""
-    if isinstance(content, str):
-        return content
-    return "\n".join(part.get("refusal", "") if part["type"] == "refusal" else part["text"] for part in content)
+def kept_places(given: str | list[Any]) -> list[int]:
+    """The places in a request's ``input`` of the items that :func:`kept_input` keeps."""
+    if isinstance(given, str):
+        return [0]
+    return [index for index, item in enumerate(given) if _kind_of(item) in (REFERENCE, *_KEPT)]
+
+
+def _kind_of(item: Any) -> Any:
+    return item.get("type") or ("message" if "role" in item else None)
 
 
 def _message(item: Item, path: str, item_id: str) -> Item:
@@ -136,11 +140,11 @@ _KEPT: dict[str, Callable[[Item, str, str], Item]] = {
 
 
 def _parts(given: Any, path: str, kind: str) -> list[Item]:
-    """Parts with text, of the type that others expect behind this role."""
+    """Parts with text, of the type that others expect behind this role, and media unless it is the assistant's."""
     if given is None:
-        raise ApiError(400, f"{path} is required: a string or a list of text parts", path)
+        raise ApiError(400, f"{path} is required: a string or a list of parts", path)
     if not isinstance(given, list):
-        raise ApiError(400, f"{path}: expected a string or a list of text parts, got {shown(given)}", path)
+        raise ApiError(400, f"{path}: expected a string or a list of parts, got {shown(given)}", path)
     if len(given) > MAX_ITEM_PARTS:
         raise ApiError(400, f"{path}: expected at most {MAX_ITEM_PARTS} parts, got {len(given)}", path)
     parts = []
@@ -151,9 +155,11 @@ def _parts(given: Any, path: str, kind: str) -> list[Item]:
             parts.append(_part(kind, _text(part, "text", where)))
         elif found == "refusal":
             parts.append({"type": "refusal", "refusal": _text(part, "refusal", where)})
+        elif found in MEDIA_PARTS and kind == "input_text":
+            parts.append(kept_medium(part, where))
         else:
-            hint = "; pictures in chats are not supported" if found in PICTURE_PARTS else ""
-            raise ApiError(400, f"{where}.type: expected '{kind}', got {shown(found)}{hint}", f"{where}.type")
+            kinds = " or ".join(map(repr, (kind, *(MEDIA_PARTS if kind == "input_text" else ()))))
+            raise ApiError(400, f"{where}.type: expected {kinds}, got {shown(found)}", f"{where}.type")
     return parts
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
-from router.schemas.responses.items import Item, text_of_parts
+from router.schemas.responses.items import Item
+from router.schemas.responses.media import content_of_parts
 from router.schemas.responses.thoughts import unpacked_thought
 
 Message = dict[str, Any]
@@ -14,23 +15,28 @@ Message = dict[str, Any]
 CUSTOM_ARGUMENT = "input"
 """The only argument of the function that stands for a custom tool."""
 
+EARLIER = "previous_response_id"
+"""The field by which a request means earlier items."""
 
-def messages_of(items: Iterable[Item], instructions: str | None = None) -> list[Message]:
-    """The chat that these items are, behind the ``instructions``.
 
-    A thought, words and calls in a row are one message of the assistant, as one answer had them.
+def messages_of(items: Sequence[Item], instructions: str | None = None, paths: Sequence[str] = ()) -> list[Message]:
+    """The chat that these items are, behind the ``instructions``. Its media are not read yet.
+
+    ``paths`` say where the last items are in the request; those before them are of earlier ones. A thought, words and
+    calls in a row are one message of the assistant, as one answer had them.
     """
     messages: list[Message] = [] if instructions is None else [{"role": "system", "content": instructions}]
     open_turn: Message | None = None
-    for item in items:
+    places = [*[EARLIER] * (len(items) - len(paths)), *paths]
+    for item, path in zip(items, places, strict=True):
         match item["type"]:
             case "function_call_output" | "custom_tool_call_output":
                 open_turn = None
-                output = text_of_parts(item["output"])
+                output = content_of_parts(item["output"], f"{path}.output")
                 messages.append({"role": "tool", "tool_call_id": item["call_id"], "content": output})
             case "message" if item["role"] != "assistant":
                 open_turn = None
-                messages.append({"role": item["role"], "content": text_of_parts(item["content"])})
+                messages.append({"role": item["role"], "content": content_of_parts(item["content"], f"{path}.content")})
             case kind:
                 if open_turn is None or not _takes(open_turn, kind):
                     open_turn = {"role": "assistant", "content": None}
@@ -59,7 +65,7 @@ def _add(turn: Message, item: Item) -> None:
             if thought := thought_of(item):
                 turn["reasoning_content"] = "\n".join(filter(None, (turn.get("reasoning_content"), thought)))
         case "message":
-            turn["content"] = text_of_parts(item["content"])
+            turn["content"] = content_of_parts(item["content"], "")
         case "function_call":
             turn.setdefault("tool_calls", []).append(_call(item, item["arguments"]))
         case "custom_tool_call":

@@ -23,3 +23,12 @@ def test_a_request_goes_on_as_its_users_and_within_the_limits_of_its_key() -> No
     again = ticket.job_request(restored, Submit("wire", "run", 1), PackedWork(work))
     assert (again.user, again.model, again.limits, again.priority) == ("anna", "smol", limits, Priority.BATCH)
     assert again.timeout_s is None
+
+
+def test_the_files_of_a_chat_do_not_go_on() -> None:
+    record = RequestRecord("answer", "request", "anna", "anna", "id")
+    for content, lacks_files in (("Look", False), ([{"type": "image", "blob": 0}], True)):
+        work = TextJob(messages=[{"role": "user", "content": content}])
+        ticket = Ticket.of("/v1/completions", b"", record, JobRequest("request", "anna", "smol", work), created=7)
+        again = ticket.job_request(record, Submit("wire", "run", 1), PackedWork(work))
+        assert again.lacks_files == lacks_files

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from router.jobs.job import JobRequest
 from shared.wire.jobs import TextJob
+from tests.support.requests.pictures import in_base64, png
 from tests.support.router.client import post
 from tests.support.router.fake_broker import FakeBroker, words
 
@@ -17,11 +19,12 @@ USUAL = {"temperature": 0.5, "top_p": 0.9}
 SYSTEM, ASKED, THANKS = (
     {"role": r, "content": c} for r, c in (("system", "Brief."), ("user", "Rain?"), ("user", "Ta"))
 )
+SKY, MAP = (in_base64(png(grey)) for grey in (200, 90))
 SAID, MUSED, FOUND = "I look it up.", "They want rain.", "dry"
 ID, ARGUMENTS, TEXT_OF_ARGUMENTS = "call00001", {"city": "Oslo"}, '{"city": "Oslo"}'
 CALLED = {"name": "look_up", "arguments": TEXT_OF_ARGUMENTS}
 
-CHAT = {
+CHAT: dict[str, Any] = {
     "messages": [
         SYSTEM,
         ASKED,
@@ -40,7 +43,7 @@ CHAT = {
     "reasoning_effort": "high",
     **USUAL,
 }
-RESPONSES = {
+RESPONSES: dict[str, Any] = {
     "instructions": SYSTEM["content"],
     "input": [
         ASKED,
@@ -56,7 +59,7 @@ RESPONSES = {
     "reasoning": {"effort": "high"},
     **USUAL,
 }
-MESSAGES = {
+MESSAGES: dict[str, Any] = {
     "system": SYSTEM["content"],
     "messages": [
         ASKED,
@@ -83,7 +86,7 @@ MESSAGES = {
     "output_config": {"effort": "high"},
     **USUAL,
 }
-OLLAMA = {
+OLLAMA: dict[str, Any] = {
     "messages": [
         SYSTEM,
         ASKED,
@@ -109,17 +112,96 @@ DIALECTS = {
 }
 
 
+LOOK = {"type": "text", "text": "Look"}
+
+
+def in_url(picture: str) -> str:
+    return f"data:image/png;base64,{picture}"
+
+
+def image_url(picture: str) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": {"url": in_url(picture)}}
+
+
+def input_image(picture: str) -> dict[str, Any]:
+    return {"type": "input_image", "image_url": in_url(picture)}
+
+
+def image(picture: str) -> dict[str, Any]:
+    return {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": picture}}
+
+
+SEEING = {
+    "/v1/chat/completions": {
+        **CHAT,
+        "messages": [
+            SYSTEM,
+            {"role": "user", "content": [image_url(SKY), image_url(MAP), LOOK]},
+            CHAT["messages"][2],
+            {"role": "tool", "tool_call_id": ID, "content": [image_url(MAP), {"type": "text", "text": FOUND}]},
+            {"role": "user", "content": [image_url(SKY)]},
+        ],
+    },
+    "/v1/responses": {
+        **RESPONSES,
+        "input": [
+            {"role": "user", "content": [input_image(SKY), input_image(MAP), {"type": "input_text", "text": "Look"}]},
+            *RESPONSES["input"][1:4],
+            {
+                "type": "function_call_output",
+                "call_id": ID,
+                "output": [input_image(MAP), {"type": "input_text", "text": FOUND}],
+            },
+            {"role": "user", "content": [input_image(SKY)]},
+        ],
+    },
+    "/v1/messages": {
+        **MESSAGES,
+        "messages": [
+            {"role": "user", "content": [image(SKY), image(MAP), LOOK]},
+            MESSAGES["messages"][1],
+            {
+                "role": "user",
+                "content": [
+                    {
+                        "type": "tool_result",
+                        "tool_use_id": ID,
+                        "content": [image(MAP), {"type": "text", "text": FOUND}],
+                    },
+                    image(SKY),
+                ],
+            },
+        ],
+    },
+    "/api/chat": {
+        **OLLAMA,
+        "messages": [
+            SYSTEM,
+            {"role": "user", "content": "Look", "images": [SKY, MAP]},
+            OLLAMA["messages"][2],
+            {"role": "tool", "tool_call_id": ID, "content": FOUND, "images": [MAP]},
+            {"role": "user", "content": "", "images": [SKY]},
+        ],
+    },
+}
+
+
+def request_of(path: str, body: dict[str, Any]) -> JobRequest:
+    """What a worker gets."""
+    broker = FakeBroker(script=words("Well"), media=("image",))
+    response = post(broker, path, {"model": "smol", **body})
+    assert response.status_code == 200, response.text
+    (job,) = broker.jobs
+    return job.request
+
+
 def job_of(path: str, body: dict[str, Any]) -> TextJob:
     """The job of a request, without its random seed and what only one API says.
 
     Anthropic's asks the template to think, which is the template's default in the others. Ollama's names the function
     of a result, which the others know by its id.
     """
-    broker = FakeBroker(script=words("Well"))
-    response = post(broker, path, {"model": "smol", **body})
-    assert response.status_code == 200, response.text
-    (job,) = broker.jobs
-    work = job.request.work
+    work = request_of(path, body).work
     assert isinstance(work, TextJob)
     messages = [{**m, "name": None} if m["role"] == "tool" else m for m in work.messages or []]
     return replace(work, messages=messages, sampling=replace(work.sampling, seed=0), template_options={})
@@ -128,6 +210,23 @@ def job_of(path: str, body: dict[str, Any]) -> TextJob:
 @pytest.mark.parametrize("path", DIALECTS)
 def test_a_conversation_is_the_same_job_in_each_dialect(path: str) -> None:
     assert job_of(path, DIALECTS[path]) == job_of("/v1/chat/completions", CHAT)
+
+
+@pytest.mark.parametrize("path", DIALECTS)
+def test_a_chat_with_pictures_is_the_same_job_in_each_dialect(path: str) -> None:
+    assert job_of(path, SEEING[path]) == job_of("/v1/chat/completions", SEEING["/v1/chat/completions"])
+    assert request_of(path, SEEING[path]).blobs == (png(200), png(90))
+
+
+def test_the_job_has_the_pictures_in_their_places() -> None:
+    messages = job_of("/api/chat", SEEING["/api/chat"]).messages
+    assert messages is not None
+    sky, plan = ({"type": "image", "blob": blob} for blob in (0, 1))
+    assert [message["content"] for message in messages if isinstance(message["content"], list)] == [
+        [sky, plan, LOOK],
+        [plan, {"type": "text", "text": FOUND}],
+        [sky],
+    ]
 
 
 def test_the_job_has_the_conversation() -> None:

@@ -29,15 +29,18 @@ def orphan(job_id: str = "job.1", work: TextJob = WORK, earlier: int = 0) -> Orp
 class Adopted:
     """Takes over every job that is offered, as the application does."""
 
-    def __init__(self, server: BrokerServer) -> None:
+    def __init__(self, server: BrokerServer, lacks_files: bool = False) -> None:
         self._broker = server.broker
+        self._lacks_files = lacks_files
         self.jobs: list[Job] = []
         self.counted: list[bool] = []
         server.broker.adopt_with(self._restore)
 
     def _restore(self, worker_id: str, orphan: Orphan) -> bool:
         submit, work = orphan.submit, unpack(orphan.work, orphan.submit.seed)
-        request = JobRequest("request", "user", "smol", work, ticket=submit.ticket, keep_s=submit.keep_s)
+        request = JobRequest(
+            "request", "user", "smol", work, ticket=submit.ticket, keep_s=submit.keep_s, lacks_files=self._lacks_files
+        )
         self.jobs.append(self._broker.adopt(worker_id, submit, request))
         self.counted.append(orphan.counted)
         return True
@@ -68,6 +71,23 @@ def test_a_job_goes_on_from_the_events_that_the_worker_sends_again() -> None:
         assert await collect(job) == [STARTED, *tokens(1, 2, 3), DONE]
         assert (job.state, adopted.counted) == (JobState.DONE, [False])
         assert worker.of_type(Cancel) == []
+
+    run(test)
+
+
+def test_a_job_whose_files_are_gone_fails_with_its_worker() -> None:
+    async def test(server: BrokerServer) -> None:
+        adopted = Adopted(server, lacks_files=True)
+        worker = await offering(server, orphan())
+        (job,) = adopted.jobs
+        worker.say("job.1", STARTED)
+        await server.until(lambda: job.started, worker.beat)
+        worker.close()
+        other = await server.ready_worker("new")
+        await server.until(lambda: job.ended, other.beat)
+        assert other.submissions == []
+        assert job.failed is not None
+        assert (job.failed.status, job.failed.code) == (503, "files_lost")
 
     run(test)
 

@@ -25,7 +25,7 @@ from router.jobs.workers.history import WorkerEvent
 from router.jobs.workers.rows import WorkerRow
 from shared.kinds import JobKind
 from shared.settings import ModelSettings, ServerSettings
-from shared.wire.jobs import TextJob
+from shared.wire.jobs import MediaKind, TextJob
 from shared.wire.messages import Heartbeat, Orphan, Submit
 from shared.wire.payloads import Done, Failed, FinishReason, Payload, Started, Tokens
 from shared.wire.supervision import DeviceBudget
@@ -147,7 +147,7 @@ class FakeBroker(Broker):
     budgets: Sequence[DeviceBudget] = ()
     rows: tuple[WorkerRow, ...] = (ROW,)
     settled: bool = True
-    media: tuple[str, ...] | None = ()
+    media: tuple[MediaKind, ...] | None = ()
     running: bool = False
     app: FastAPI | None = None
     _served: tuple[ModelSettings, ...] | None = None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.wire.jobs import TextJob, TokenizeJob
+from shared.wire.jobs import MediaKind, TextJob, TokenizeJob
 from shared.wire.payloads import Done, FinishReason, Started, Tokenized
 from tests.support.requests.pictures import in_base64, png
 from tests.support.router.client import post
@@ -27,7 +27,7 @@ def recording(data: bytes = SOUND) -> dict[str, Any]:
     return {"type": "input_audio", "input_audio": {"data": in_base64(data), "format": "wav"}}
 
 
-def seeing(*media: str, **settings: Any) -> FakeBroker:
+def seeing(*media: MediaKind, **settings: Any) -> FakeBroker:
     broker = FakeBroker(media=media or ("image", "audio"))
     broker.settings = broker.settings.model_copy(update=settings)
     return broker

@@ -11,6 +11,7 @@ import pytest
 
 from shared.wire.jobs import TextJob, TokenizeJob
 from shared.wire.payloads import Done, FinishReason, Payload, Started, Tokenized, Tokens, ToolCallDelta
+from tests.support.requests.pictures import in_base64, png
 from tests.support.router.client import app_of, http_client
 from tests.support.router.fake_broker import FakeBroker, words
 
@@ -39,6 +40,23 @@ async def refused(client: httpx.AsyncClient, method: str, path: str, **request: 
     answer = await client.request(method, path, **request)
     assert answer.status_code >= 400
     return answer.status_code, answer.json()["error"]["message"]
+
+
+def test_a_conversation_goes_on_with_its_pictures() -> None:
+    broker = FakeBroker(script=words("Once"), media=("image",))
+    picture = {"type": "input_image", "image_url": f"data:image/png;base64,{in_base64(png())}"}
+
+    async def story(client: httpx.AsyncClient) -> None:
+        first = await asked(client, [{"role": "user", "content": [picture]}])
+        await asked(client, "b", previous_response_id=first["id"])
+        items = (await client.get(f"{PATH}/{first['id']}/input_items")).json()["data"]
+        assert items[0]["content"] == [{**picture, "detail": "auto"}]
+
+    told(broker, story)
+    messages = broker.texts[1].messages
+    assert messages is not None
+    assert [message["content"] for message in messages] == [[{"type": "image", "blob": 0}], "Once", "b"]
+    assert broker.jobs[1].request.blobs == (png(),)
 
 
 def test_a_conversation_goes_on_with_all_that_was_said() -> None:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from router.schemas.anthropic.blocks import IMAGES_OMITTED, OMITTED_IMAGE
+from router.schemas.anthropic.images import OMITTED_IMAGE
 from router.schemas.anthropic.request import CountRequest
 from router.schemas.anthropic.signatures import carried_by, carrying
 from router.schemas.errors import ApiError
+from router.schemas.media.given import GivenMedium
 
 IMAGE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBO"}}
 CALL = {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {"city": "Köln"}}
@@ -125,17 +126,30 @@ def test_a_documents_text_is_read(source: Any) -> None:
     assert messages[0]["content"] == expected
 
 
-def test_pictures_in_results_are_left_out_so_that_an_agent_can_go_on() -> None:
-    result = {"type": "tool_result", "tool_use_id": "1", "content": [text("see"), IMAGE]}
-    messages, notes = chat(("user", [result]))
-    assert messages[0]["content"] == f"see\n{OMITTED_IMAGE}"
-    assert notes == [IMAGES_OMITTED]
+@pytest.mark.parametrize(("is_error", "said"), [(False, "see"), (True, "Error: see")])
+def test_pictures_in_results_may_be_left_out_so_that_an_agent_can_go_on(is_error: bool, said: str) -> None:
+    result = {"type": "tool_result", "tool_use_id": "1", "content": [text("see"), IMAGE], "is_error": is_error}
+    messages, _ = chat(("user", [result, IMAGE]))
+    seen, picture = messages[0]["content"]
+    assert seen == said
+    assert isinstance(picture, GivenMedium)
+    assert (picture.field, picture.stand_in) == ("messages.0.content.0.content.1", OMITTED_IMAGE)
+    (own,) = messages[1]["content"]
+    assert (own.field, own.stand_in, own.source) == ("messages.0.content.1", "", "iVBO")
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([IMAGE], "messages.0.content.0: expected text, got an image; pictures in chats are not supported yet"),
+        (
+            [{"type": "image", "source": {"type": "file", "file_id": "1"}}],
+            "messages.0.content.0.source: expected an object of type 'base64' with data, or 'url' with a url, "
+            "got 'file'",
+        ),
+        (
+            [{"type": "document", "source": {"type": "content", "content": [IMAGE]}}],
+            "messages.0.content.0.source.content.0: expected text, got an image; messages and results may have them",
+        ),
         (
             [{"type": "document", "source": {"type": "base64", "data": "x"}}],
             "messages.0.content.0.source.type: expected 'text' or 'content', since other documents cannot be read, "

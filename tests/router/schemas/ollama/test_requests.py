@@ -161,11 +161,20 @@ def test_tools_may_be_called() -> None:
     assert str(ollama_chat_refusal(tools=[TOOL, TOOL])) == "tools: expected unique names, got 'see' twice"
 
 
-def test_pictures_are_refused() -> None:
-    expected = "expected none, since text models do not read pictures here, got 1"
-    assert str(ollama_chat_refusal(messages=[{**QUESTION, "images": ["aGk="]}])) == f"messages.0.images: {expected}"
-    assert str(ollama_text_refusal(images=["aGk="])) == f"images: {expected}"
+def test_pictures_come_before_their_texts() -> None:
+    (message,) = chat_job(messages=[{**QUESTION, "images": ["aGk="]}]).messages or []
+    picture, said = message["content"]
+    assert (picture.field, picture.source, said) == ("messages.0.images.0", "aGk=", QUESTION["content"])
     assert chat_job(messages=[{**QUESTION, "images": []}]).messages == [QUESTION]
+
+
+def test_pictures_are_refused_where_they_would_have_no_place() -> None:
+    answer = {"role": "assistant", "content": "a", "images": ["aGk="]}
+    expected = "messages.0.images: expected none in an assistant's message, got 1"
+    assert str(ollama_chat_refusal(messages=[answer])) == expected
+    for fields, where in (({"raw": True}, "raw is true"), ({"suffix": "b"}, "there is a suffix")):
+        refused = ollama_text_refusal(images=["aGk="], **fields)
+        assert str(refused) == f"images: expected none where {where}, got 1"
 
 
 def test_log_probabilities() -> None:

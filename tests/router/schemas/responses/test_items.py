@@ -75,19 +75,35 @@ def test_items_of_unknown_types_are_ignored_with_one_note_each() -> None:
         ("x", "input.0: expected an object, got 'x'"),
         ({}, "input.0.type is required"),
         ({"role": "bot", "content": "a"}, "input.0.role: expected one of 'user', 'assistant', 'system', 'developer', "),
-        ({"role": "user"}, "input.0.content is required: a string or a list of text parts"),
-        ({"role": "user", "content": 5}, "input.0.content: expected a string or a list of text parts, got 5"),
+        ({"role": "user"}, "input.0.content is required: a string or a list of parts"),
+        ({"role": "user", "content": 5}, "input.0.content: expected a string or a list of parts, got 5"),
         ({"role": "user", "content": [{"type": "input_text"}]}, "input.0.content.0.text is required"),
         (
-            {"role": "user", "content": [{"type": "input_image", "image_url": "data:"}]},
-            "input.0.content.0.type: expected 'input_text', got 'input_image'; pictures in chats are not supported",
+            {"role": "assistant", "content": [{"type": "input_image", "image_url": "data:"}]},
+            "input.0.content.0.type: expected 'output_text', got 'input_image'",
+        ),
+        (
+            {"role": "user", "content": [{"type": "input_video"}]},
+            "input.0.content.0.type: expected 'input_text' or 'input_image' or 'input_audio', got 'input_video'",
+        ),
+        (
+            {"role": "user", "content": [{"type": "input_image", "file_id": "file-1"}]},
+            "input.0.content.0.image_url: expected a string, got None; a file_id is not supported",
+        ),
+        (
+            {"role": "user", "content": [{"type": "input_image", "image_url": "data:", "detail": 5}]},
+            "input.0.content.0.detail: expected one of 'auto', 'low', 'high', 'original', got 5",
+        ),
+        (
+            {"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]},
+            "input.0.content.0.input_audio.data: expected base64, got {}",
         ),
         ({"type": "function_call", "name": "f"}, "input.0.call_id is required"),
         (
             {"type": "function_call", "call_id": "c", "name": "f", "arguments": {}},
             "input.0.arguments: expected JSON text, got {}",
         ),
-        ({"type": "function_call_output", "call_id": "c"}, "input.0.output is required: a string or a list of text"),
+        ({"type": "function_call_output", "call_id": "c"}, "input.0.output is required: a string or a list of parts"),
         ({"type": "item_reference"}, "input.0.id is required"),
     ],
 )
