@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict
 
 from shared.settings.option import Group, Option
-from shared.settings.units import DAY_S, HOUR_S, MINUTE_S, TERABYTE, format_bytes, parse_bytes
+from shared.settings.units import DAY_S, HOUR_S, MEGABYTE, MINUTE_S, TERABYTE, format_bytes, parse_bytes
 from shared.settings.values import Choice, Duration, Size, Switch, Text, Texts, Whole
 
 LOADING = ("start", "demand")
@@ -120,7 +120,7 @@ class ServerResidencyOptions(BaseModel):
     cache_disk_bytes: Annotated[
         int,
         Option(
-            Size(0, 1000 * TERABYTE),
+            Size(MEGABYTE, 1000 * TERABYTE, or_none=True),
             "disk space in which the text workers of all models keep ended chats and system prompts, "
             "also for later runs; 0 for none",
             Group.STATE,

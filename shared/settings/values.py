@@ -186,21 +186,23 @@ class Proportions(Value):
 
 @dataclass(frozen=True)
 class Size(Value):
-    """A number of bytes."""
+    """A number of bytes from ``low`` to ``high``, or 0 for none if ``or_none``."""
 
     low: int
     high: int
     metavar: str = "SIZE"
+    or_none: bool = False
 
     @property
     def expected(self) -> str:
-        return f"a size from {format_bytes(self.low)} to {format_bytes(self.high)} bytes, such as 500M or 2Gi"
+        none = "0, or " if self.or_none else ""
+        return f"{none}a size from {format_bytes(self.low)} to {format_bytes(self.high)} bytes, such as 500M or 2Gi"
 
     def read(self, given: Any) -> int:
         if isinstance(given, bool):
             raise ValueError(given)
         size = given if isinstance(given, int) else parse_bytes(_text(given))
-        return _bounded(size, self.low, self.high)
+        return size if size == 0 and self.or_none else _bounded(size, self.low, self.high)
 
     def show(self, value: Any) -> str:
         return format_bytes(value)

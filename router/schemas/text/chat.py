@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from router.schemas.base import RequestModel
 from router.schemas.errors import ApiError
+from router.schemas.shown import shown
 from router.schemas.text.generation import GenerationRequest
 from router.schemas.text.messages import Message, TextPart
 from router.schemas.text.reasoning import ReasoningFields
@@ -34,6 +35,13 @@ class PredictedContent(RequestModel):
 
     type: Literal["content"]
     content: str | list[TextPart]
+
+    @field_validator("content", mode="before")
+    @classmethod
+    def _text_or_parts(cls, given: Any) -> Any:
+        if not isinstance(given, (str, list)):
+            raise ValueError(f"expected a string or a list of text parts, got {shown(given)}")
+        return given
 
     @property
     def text(self) -> str:

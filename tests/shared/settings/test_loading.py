@@ -174,6 +174,11 @@ def test_a_file_whose_name_looks_like_options_is_a_file(tmp_path: Path) -> None:
         ("port", "65536", "--port: expected a whole number from 0 to 65535, got '65536'"),
         ("max_image_side", "100", "--max-image-side: expected a multiple of 64 from 64 to 8192, got '100'"),
         ("cache_bytes", "1X", "--cache-bytes: expected a size from 0 to 100T bytes, such as 500M or 2Gi, got '1X'"),
+        (
+            "cache_disk_bytes",
+            "20",
+            "--cache-disk: expected 0, or a size from 1M to 1000T bytes, such as 500M or 2Gi, got '20'",
+        ),
         ("context_tokens", "-1", "--nctx: expected a whole number from 0 to 16777216, or max, got '-1'"),
         ("memory_budget", ["12"], f"--memory-budget: expected {BUDGETS}, got '12'"),
         ("memory_budget", ["cpu=12"], f"--memory-budget: expected {BUDGETS}, got 'cpu=12'"),

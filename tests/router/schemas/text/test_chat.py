@@ -258,3 +258,8 @@ def test_a_predicted_answer_goes_to_the_worker(content: Any) -> None:
     assert job.prediction == "as before"
     (job,) = chat(prediction=None)
     assert job.prediction == ""
+
+
+def test_a_predicted_answer_is_a_text_or_parts() -> None:
+    error = refusal(ChatRequest, CHAT | {"prediction": {"type": "content", "content": 3}})
+    assert error.message == "prediction.content: expected a string or a list of text parts, got 3"
