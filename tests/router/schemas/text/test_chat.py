@@ -262,4 +262,4 @@ def test_a_predicted_answer_goes_to_the_worker(content: Any) -> None:
 
 def test_a_predicted_answer_is_a_text_or_parts() -> None:
     error = refusal(ChatRequest, CHAT | {"prediction": {"type": "content", "content": 3}})
-    assert error.message == "prediction.content: expected a string or a list of text parts, got 3"
+    assert str(error) == "prediction.content: expected a string or a list of text parts, got 3"
