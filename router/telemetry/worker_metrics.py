@@ -82,6 +82,17 @@ _COUNTERS: tuple[tuple[str, str, Figure], ...] = (
     ("nexa_disk_cache_hits", "Prefixes read from disk since the worker's start.", lambda row: row.disk_hits),
     ("nexa_disk_cache_read_bytes", "Bytes of prefixes read from disk.", lambda row: row.disk_read_bytes),
     ("nexa_disk_cache_written_bytes", "Bytes of prefixes written to disk.", lambda row: row.disk_written_bytes),
+    (
+        "nexa_media_encoded",
+        "Pieces of pictures and recordings that the projector computed since the worker's start.",
+        lambda row: row.media_encoded,
+    ),
+    ("nexa_media_encode_seconds", "Time that this took.", lambda row: row.media_encode_s),
+    (
+        "nexa_media_reused",
+        "Pieces of pictures and recordings in prompts that were at hand, since the worker's start.",
+        lambda row: row.media_reused,
+    ),
     ("nexa_worker_restarts", "Restarts of the worker's process.", lambda row: row.restarts),
 )
 
