@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
 from shared.wire.chat_media import media_parts
@@ -30,27 +30,36 @@ _MAX_PROMPT_IDS = MAX_PROMPT_CUTS * BLOCK_CHARACTERS // 3 + 1
 
 
 class Cut(NamedTuple):
-    """A prefix of a prompt: its hash, and its length in characters."""
+    """A prefix of a prompt: its hash, and its length in characters. One that is ``alone`` is a medium, wherever it is:
+    a worker that has computed it need not do so again for another chat.
+    """
 
     digest: bytes
     characters: int
+    alone: bool = False
 
 
 def prefix_cuts(job: TextJob, owner: str = "", digests: Sequence[bytes] = ()) -> list[Cut]:
     """The prefixes of a prompt, shortest first. Each turn of a conversation also has those of the turns before it.
 
     Those of different owners are different, and those with different adapters. ``digests`` are the hashes of the job's
-    files: pictures with the same content are the same, wherever the job has them.
+    files: pictures with the same content are the same, wherever the job has them. Behind the prefixes comes each of
+    them alone.
     """
     owner = f"{owner}\0{job.adapters}" if job.adapters else owner
-    digest = hashlib.blake2b(owner.encode("utf-8", "surrogatepass") + b"\0" if owner else b"", digest_size=16)
+    secret = owner.encode("utf-8", "surrogatepass") + b"\0" if owner else b""
+    digest = hashlib.blake2b(secret, digest_size=16)
     characters = 0
     cuts = []
     for part, media in islice(_parts(job, digests), MAX_PROMPT_CUTS):
         digest.update(part.encode("utf-8", "surrogatepass"))
         characters += len(part) + media * MEDIUM_CHARACTERS
         cuts.append(Cut(digest.digest(), characters))
-    return cuts
+    return cuts + [Cut(_alone(secret, medium), MEDIUM_CHARACTERS, alone=True) for medium in digests]
+
+
+def _alone(owner: bytes, medium: bytes) -> bytes:
+    return hashlib.blake2b(owner + medium, digest_size=16, person=b"medium").digest()
 
 
 def _parts(job: TextJob, digests: Sequence[bytes]) -> Iterator[tuple[str, int]]:
@@ -92,10 +101,8 @@ class PrefixMemory:
             self._cuts.popitem(last=False)
 
     def matched(self, cuts: list[Cut]) -> int:
-        """The length of the longest remembered prefix among these cuts, in characters."""
-        characters = 0
-        for cut in cuts:
-            if cut.digest not in self._cuts:
-                break
-            characters = cut.characters
-        return characters
+        """The length of the longest remembered prefix among these cuts, in characters, or that of all known media."""
+        prefixes = takewhile(lambda cut: not cut.alone and cut.digest in self._cuts, cuts)
+        longest = max((cut.characters for cut in prefixes), default=0)
+        media = sum(cut.characters for cut in cuts if cut.alone and cut.digest in self._cuts)
+        return max(longest, media)
