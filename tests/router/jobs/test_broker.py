@@ -257,6 +257,16 @@ def test_the_server_is_ready_when_each_model_has_a_confirmed_worker() -> None:
     run(test)
 
 
+def test_a_model_sees_what_its_worker_says() -> None:
+    async def test(server: BrokerServer) -> None:
+        worker = await server.ready_worker()
+        assert server.broker.served_models()[0].media == ()
+        worker.media = ("image",)
+        await server.until(lambda: server.broker.served_models()[0].media == ("image",), worker.beat)
+
+    run(test)
+
+
 def test_garbage_on_either_socket_is_ignored() -> None:
     async def test(server: BrokerServer) -> None:
         worker = await server.ready_worker()

@@ -10,7 +10,7 @@ from typing import Any
 import zmq
 
 from shared.wire.codec import encode
-from shared.wire.jobs import Work
+from shared.wire.jobs import MediaKind, Work
 from shared.wire.messages import (
     HEARTBEAT_TOPIC,
     ROSTER_TOPIC,
@@ -46,6 +46,7 @@ class WorkerEnd:
         self.slots = slots
         self.model = "smol"
         self.state = WorkerState.READY
+        self.media: tuple[MediaKind, ...] = ()
         self.answers_probes = True
         self.answers_replays = True
         self.received: list[Any] = []
@@ -81,7 +82,8 @@ class WorkerEnd:
         """Publish a heartbeat, and report all jobs that are neither acknowledged nor cancelled; by default all run."""
         stats = EngineStats(running=len(self.jobs) if running is None else running)
         place = (self.worker_id, self.name, self.model, os.getpid(), "cpu", self.state, 1.0)
-        heartbeat = Heartbeat(*place, self.slots, 2048, 1 << 20, 0.0, stats, time.monotonic())
+        figures = (self.slots, 2048, 1 << 20, 0.0, stats, time.monotonic())
+        heartbeat = Heartbeat(*place, *figures, media=self.media)
         self._publish(HEARTBEAT_TOPIC, heartbeat)
         if self.router_id:
             self.report()
