@@ -204,6 +204,7 @@ def _found(sighting: Sighting, model: ResolvedModel, entry: CatalogEntry | None,
         aliases=(own,) if has_other_name else (),
         licence=sighting.licence or (entry.licence if entry else ""),
         known_as=_known_as(sighting),
+        projector=model.projector,
     )
 
 

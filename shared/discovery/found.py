@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from shared.kinds import JobKind
+from shared.models.projectors.choice import NONE, ModelProjector
 
 
 class ModelPlace(StrEnum):
@@ -51,7 +52,8 @@ class FoundModel:
     """A model that can be served. ``path`` is what its engine opens.
 
     ``modified_s`` is the time of its newest file, in seconds since 1970. ``licence`` is empty if it is not known.
-    ``known_as`` are names by which the hub and other programs know it, which several models may share.
+    ``known_as`` are names by which the hub and other programs know it, which several models may share. ``projector`` is
+    what lies there for its pictures and recordings.
     """
 
     name: str
@@ -64,6 +66,7 @@ class FoundModel:
     aliases: tuple[str, ...] = ()
     licence: str = ""
     known_as: tuple[str, ...] = ()
+    projector: ModelProjector = NONE
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from pathlib import Path
 from shared.discovery.found import ModelPlace
 from shared.discovery.other_programs import read_small_file
 from shared.discovery.sightings import ModelForm, Sighting, sightings_in
-from shared.discovery.walking import MAX_ENTRIES, FileFacts, Problem, list_folder, walk
+from shared.discovery.walking import MAX_ENTRIES, FileFacts, ListedFolder, Problem, list_folder, walk
+from shared.models.projectors.names import NamesBeside, named_projector
 
 FETCHING_S = 60.0
 """A repository of which a file was being fetched so short a time ago is not looked at as a whole."""
@@ -42,9 +43,20 @@ def hub_sightings(cache: Path, problem: Problem, now_s: float) -> Iterator[Sight
             continue
         repo = match["repo"].replace("--", "/", 1)
         fetching = _is_fetching(cache / name / "blobs", now_s)
+        root: ListedFolder | None = None
         for inner in walk(snapshot, problem, max_depth=_DEPTH):
+            root = root or inner
             for sighting in sightings_in(inner, ModelPlace.HUB_CACHE):
-                yield _completed(sighting, repo, snapshot, fetching)
+                beside = sighting.beside or _beside_above(sighting, root)
+                yield replace(_completed(sighting, repo, snapshot, fetching), beside=beside)
+
+
+def _beside_above(sighting: Sighting, root: ListedFolder) -> tuple[FileFacts, ...]:
+    """What may be the projector of a model in a folder of the repository: they lie in the repository itself."""
+    if sighting.form is not ModelForm.GGUF or sighting.path.parent == root.path:
+        return ()
+    names = [name for name in NamesBeside(root.names).of(sighting.path.name) if named_projector(name)]
+    return tuple(root.facts(*names))
 
 
 def _completed(sighting: Sighting, repo: str, snapshot: Path, fetching: bool) -> Sighting:

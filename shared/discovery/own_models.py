@@ -78,6 +78,7 @@ def _stored(model: InstalledModel, entry: CatalogEntry | None) -> Sighting:
         name=model.name,
         licence=model.licence,
         entry=entry,
+        beside=tuple(facts for facts in map(FileFacts.of, model.beside) if facts is not None),
     )
 
 

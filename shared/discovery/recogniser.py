@@ -43,9 +43,10 @@ class Recogniser:
         key = (sighting.form, sighting.path, sighting.onnx)
         self._used.add(key)
         facts, known = self._known.get(key, ((), None))
-        if known is None or facts != sighting.files:
+        read = (*sighting.files, *sighting.beside)
+        if known is None or facts != read:
             known = _recognise(sighting)
-            self._known[key] = (sighting.files, known)
+            self._known[key] = (read, known)
         return known
 
     def forget_unused(self) -> None:
@@ -72,7 +73,7 @@ def _read(sighting: Sighting) -> ResolvedModel:
     path = sighting.path
     match sighting.form:
         case ModelForm.GGUF | ModelForm.ONNX | ModelForm.ANY:
-            return resolve_path(path, str(path), sighting.onnx)
+            return resolve_path(path, str(path), sighting.onnx, [facts.path for facts in sighting.beside])
         case ModelForm.CHECKPOINT:
             check_checkpoint(path)
             return resolved(ModelFiles(path, DIFFUSION.name, DIFFUSION.kinds), path.stem, "", str(path))

@@ -16,6 +16,7 @@ from shared.models.adapter_files import check_adapters
 from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.drafts import DRAFTING_ENGINE, draft_path
 from shared.models.names import marked, name_key, split_mark
+from shared.models.projectors.choice import projector_to_use
 from shared.models.resolution import ResolvedModel
 from shared.models.source import HubSource
 from shared.settings import ModelSettings, ServerSettings
@@ -85,6 +86,7 @@ class DiscoveredModels:
             check_adapters(options.adapters, engine, kinds, model.path)
             drafts = options.draft and engine == DRAFTING_ENGINE
             draft = draft_path(options.draft, FetchedModels()) if drafts else ""
+            projector = projector_to_use(options.mmproj, engine, kinds, model.projector, model.path)
         except ModelError as error:
             return Unservable(model.path, model.source, str(error))
         except OSError as error:
@@ -92,13 +94,14 @@ class DiscoveredModels:
         others = self._aliases.get(model.path, ())
         aliases = tuple(dict.fromkeys((*options.aliases, *model.aliases, *others)))
         return ModelSettings(
-            **dict(options) | {"aliases": aliases, "draft": draft},
+            **dict(options) | {"aliases": aliases, "draft": draft, "mmproj": str(projector.path or "")},
             name=model.name,
             kinds=kinds,
             engine=engine,
             path=str(model.path),
             source=model.source.value,
             known_as=model.known_as,
+            media=projector.media,
         )
 
 

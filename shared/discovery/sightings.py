@@ -11,11 +11,11 @@ from pathlib import Path
 from shared.discovery.found import ModelPlace
 from shared.discovery.walking import FileFacts, ListedFolder
 from shared.engines.gguf_files import each_part
-from shared.engines.helper_files import PROJECTOR, helper_by_name
 from shared.engines.onnx.folders import GRAPH_SUFFIX, GRAPHS_FOLDER
 from shared.engines.onnx.images import INDEX
 from shared.engines.onnx.text import CONFIG as GENAI_CONFIG
 from shared.models.catalog import CatalogEntry
+from shared.models.projectors.names import NamesBeside, first_parts, named_projector
 
 CONFIG = "config.json"
 CTRANSLATE2_MODEL = "model.bin"
@@ -43,7 +43,8 @@ class Sighting:
     """What looks like a model. ``path`` is to be recognised, ``files`` are those that it consists of.
 
     ``name`` is empty if its path names it. ``repo`` is the hub's repository that ``path`` is from, whose files are in
-    ``root``; ``sha256`` is what its file must have, if that is known. ``missing`` says what it lacks.
+    ``root``; ``sha256`` is what its file must have, if that is known. ``missing`` says what it lacks. ``beside`` are
+    other files, of which one may be its projector.
     """
 
     form: ModelForm
@@ -60,6 +61,7 @@ class Sighting:
     sha256: str = ""
     missing: str = ""
     is_partial: bool = False
+    beside: tuple[FileFacts, ...] = ()
 
     @property
     def size_bytes(self) -> int:
@@ -85,8 +87,9 @@ def sightings_in(folder: ListedFolder, place: ModelPlace) -> Iterator[Sighting]:
 def _ggufs(folder: ListedFolder, place: ModelPlace) -> Iterator[Sighting]:
     """GGUF files, split ones by their first part. Projectors belong to models beside them."""
     present = set(folder.names)
-    for name in folder.names:
-        if not name.lower().endswith(".gguf") or helper_by_name(name) == PROJECTOR or next(each_part(name)) != name:
+    names_beside = NamesBeside(folder.names)
+    for name in first_parts(folder.names):
+        if named_projector(name):
             continue
         here = list(takewhile(present.__contains__, each_part(name)))
         files = folder.facts(*here)
@@ -95,7 +98,16 @@ def _ggufs(folder: ListedFolder, place: ModelPlace) -> Iterator[Sighting]:
         lost = next(islice(each_part(name), len(here), None), "")
         missing = f"{name}: expected all parts in one folder, got none called {lost}" if lost else ""
         partial = any(_is_being_fetched(part, present) for part in here)
-        yield Sighting(ModelForm.GGUF, files[0].path, place, tuple(files), missing=missing, is_partial=partial)
+        beside = [other for other in names_beside.of(name) if not _is_being_fetched(other, present)]
+        yield Sighting(
+            ModelForm.GGUF,
+            files[0].path,
+            place,
+            tuple(files),
+            missing=missing,
+            is_partial=partial,
+            beside=tuple(folder.facts(*beside)),
+        )
 
 
 def _checkpoints(folder: ListedFolder, place: ModelPlace) -> list[Sighting]:

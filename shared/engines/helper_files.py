@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from shared.errors import ModelError
 from shared.gguf.header import GGUFHeader
+from shared.gguf.kind import is_projector
 
 F = TypeVar("F")
 
@@ -29,7 +30,6 @@ _NAMES: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     )
 )
 _TYPES: Mapping[object, str] = {
-    "mmproj": PROJECTOR,
     "imatrix": "an importance matrix",
     "adapter": "an adapter (LoRA)",
     "vocab": "a vocabulary without a model",
@@ -38,8 +38,6 @@ _TYPES: Mapping[object, str] = {
 """Values of ``general.type`` in GGUF files that are not models."""
 
 _ARCHITECTURES: Mapping[str | None, str] = {
-    "clip": PROJECTOR,
-    "clip-vision": PROJECTOR,
     "controlvector": "a control vector",
     "imatrix": "an importance matrix",
     "eagle3": _DRAFT,
@@ -70,6 +68,8 @@ def without_helpers(files: Iterable[F], path_of: Callable[[F], str]) -> list[F]:
 
 def helper_by_header(header: GGUFHeader) -> str | None:
     """What a GGUF file is if it is a helper, by its header; None for a model."""
+    if is_projector(header.metadata):
+        return PROJECTOR
     found = _TYPES.get(header.metadata.get("general.type")) or _ARCHITECTURES.get(header.architecture)
     if found:
         return found

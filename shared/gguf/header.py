@@ -69,14 +69,27 @@ def read_gguf_header(path: str | os.PathLike[str]) -> GGUFHeader:
         return _read(FieldReader(path, file, os.fstat(file.fileno()).st_size))
 
 
+def read_first_entries(path: Path, most: int) -> dict[str, Scalar]:
+    """The scalar values among the first ``most`` entries of ``path``, up to its first array.
+
+    Raises:
+        GGUFError: not a GGUF of version 2 or 3, or damaged.
+        OSError: the file cannot be opened.
+    """
+    with path.open("rb") as file:
+        reader = FieldReader(path, file, os.fstat(file.fileno()).st_size)
+        _, _, entry_count = _read_counts(reader)
+        metadata: dict[str, Scalar] = {}
+        array_lengths: dict[str, int] = {}
+        for _ in range(min(entry_count, most)):
+            _read_entry(reader, metadata, array_lengths)
+            if array_lengths:
+                break
+    return metadata
+
+
 def _read(reader: FieldReader) -> GGUFHeader:
-    head = reader.start()
-    if head[:4] != _MAGIC:
-        raise reader.error(f"expected a GGUF file, got {describe_foreign_file(head, reader.size_bytes)}")
-    reader.skip(4)
-    version = _read_version(reader)
-    tensor_count = reader.count("tensors", MAX_TENSORS)
-    entry_count = reader.count("metadata entries", MAX_METADATA_ENTRIES)
+    version, tensor_count, entry_count = _read_counts(reader)
     metadata: dict[str, Scalar] = {}
     array_lengths: dict[str, int] = {}
     for _ in range(entry_count):
@@ -98,6 +111,16 @@ def _read(reader: FieldReader) -> GGUFHeader:
     if reader.size_bytes < header.expected_bytes:
         raise reader.truncated(header.expected_bytes)
     return header
+
+
+def _read_counts(reader: FieldReader) -> tuple[int, int, int]:
+    """The version, and the numbers of tensors and of metadata entries."""
+    head = reader.start()
+    if head[:4] != _MAGIC:
+        raise reader.error(f"expected a GGUF file, got {describe_foreign_file(head, reader.size_bytes)}")
+    reader.skip(4)
+    version = _read_version(reader)
+    return version, reader.count("tensors", MAX_TENSORS), reader.count("metadata entries", MAX_METADATA_ENTRIES)
 
 
 def _read_version(reader: FieldReader) -> int:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from shared.models.names import split_mark
+from shared.models.projectors.choice import NONE, choose_projector
 from shared.models.recognition import inspect_model
 from shared.models.resolution import ResolvedModel, resolved
 from shared.models.source import is_safe_relative
@@ -16,7 +17,10 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class InstalledModel:
-    """A complete model in the store. ``files`` are paths in ``folder / "files"``, starting with the one to open."""
+    """A complete model in the store. ``files`` are paths in ``folder / "files"``, starting with the one to open.
+
+    ``projector`` is such a path too, empty if its repository has none; None if it was not fetched with the model.
+    """
 
     name: str
     source: str
@@ -25,6 +29,7 @@ class InstalledModel:
     files: tuple[str, ...]
     size_bytes: int
     folder: Path
+    projector: str | None = None
 
     @property
     def path(self) -> Path:
@@ -39,7 +44,15 @@ class InstalledModel:
 
     def resolve(self) -> ResolvedModel:
         """Recognise its files."""
-        return resolved(inspect_model(self.path, self.onnx), self.name, self.licence, self.source)
+        files = inspect_model(self.path, self.onnx)
+        projector = choose_projector(files.path, self.beside) if self.beside else NONE
+        return resolved(files, self.name, self.licence, self.source, projector)
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """The file of its projector, if it has one that is there."""
+        path = self.folder / "files" / (self.projector or "")
+        return (path,) if self.projector and is_safe_relative(self.projector) and path.is_file() else ()
 
 
 def write_manifest(model: InstalledModel) -> None:

@@ -18,17 +18,18 @@ from typing import TYPE_CHECKING, assert_never
 
 from filelock import FileLock, Timeout
 
-from shared.engines.files import HubFile
 from shared.errors import ModelError
 from shared.hub.choice import choose_files
+from shared.hub.fetching import download_into, pinned
 from shared.hub.manifest import MANIFEST, InstalledModel, read_manifest, write_manifest
+from shared.hub.projectors import choose_hub_projector
 from shared.hub.pull_progress import PullProgress, SilentProgress
 from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.joining import join_folders
 from shared.models.names import ONNX, marked, split_mark
 from shared.models.recognition import inspect_model
 from shared.models.resolution import ResolvedModel, resolve_entry
-from shared.models.source import HubSource, JoinedSource, PackageSource, is_safe_relative, parse_source
+from shared.models.source import HubSource, JoinedSource, PackageSource, parse_source
 
 if TYPE_CHECKING:
     from shared.hub.client import Hub
@@ -71,6 +72,7 @@ class _Fetched:
     files: tuple[str, ...]
     commit: str = ""
     licence: str = ""
+    projector: str | None = None
 
 
 def default_root() -> Path:
@@ -79,12 +81,26 @@ def default_root() -> Path:
 
 
 class ModelStore:
-    """The models under ``root``. Several processes may share a store; only one at a time fetches a model."""
+    """The models under ``root``. Several processes may share a store; only one at a time fetches a model.
 
-    def __init__(self, root: Path | None = None, hub: Hub | None = None, progress: PullProgress | None = None) -> None:
+    ``with_projectors`` fetches a model's projector with it, if its repository has one.
+    """
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        hub: Hub | None = None,
+        progress: PullProgress | None = None,
+        with_projectors: bool = True,
+    ) -> None:
         self.root = root or default_root()
         self._hub = hub
         self._progress = progress or SilentProgress()
+        self._with_projectors = with_projectors
+
+    def without_projectors(self) -> ModelStore:
+        """The same store, for models that need no projector."""
+        return ModelStore(self.root, self._hub, self._progress, with_projectors=False)
 
     def installed(self) -> list[InstalledModel]:
         """All complete models, by name. Other folders, and those with a damaged manifest, are skipped."""
@@ -108,8 +124,16 @@ class ModelStore:
         return replace(found, name=request.name, kinds=request.entry.kinds if request.entry else found.kinds)
 
     def pull(self, name: str, progress: PullProgress | None = None) -> ResolvedModel:
-        """Fetch a model by its catalog name or ``hf:`` source, unless it is here. Raises :class:`ModelError`."""
-        return self.ensure(_parse_name(name), progress)
+        """Fetch a model by its catalog name or ``hf:`` source, unless it is here, and its projector if that is not.
+
+        Raises:
+            ModelError: there is no such model, or it cannot be fetched or served.
+        """
+        model = _parse_name(name)
+        request = _Request.of(model)
+        if request is not None and self._with_projectors:
+            self._fetch_projector(request, progress or self._progress)
+        return self.ensure(model, progress)
 
     def remove(self, name: str) -> InstalledModel:
         """Delete the model with this catalog name or ``hf:`` source, even if its download is unfinished.
@@ -183,32 +207,51 @@ class ModelStore:
                 files=fetched.files,
                 size_bytes=_folder_bytes(folder / "files"),
                 folder=folder,
+                projector=fetched.projector,
             )
             self._check(installed)
-            write_manifest(installed)
-            with suppress(OSError):
-                os.utime(self.root)  # running servers look at its time
+            self._keep(installed)
             return installed
+
+    def _fetch_projector(self, request: _Request, progress: PullProgress) -> None:
+        """Fetch the projector of a model that is here without one, by an earlier version or because it was not wanted."""
+        present = self._find(request)
+        if present is None or present.projector is not None or not isinstance(request.source, HubSource):
+            return
+        if not present.files[0].lower().endswith(".gguf"):
+            return
+        with self._locked(present.folder):
+            hub = self._opened_hub()
+            repo = hub.repo(request.source.repo)
+            projector = choose_hub_projector(present.files[0], repo.files)
+            if projector is not None:
+                download_into(hub, repo, projector, present.folder / "files", progress)
+            path, size_bytes = projector.path if projector else "", _folder_bytes(present.folder / "files")
+            self._keep(replace(present, projector=path, size_bytes=size_bytes))
+
+    def _keep(self, model: InstalledModel) -> None:
+        write_manifest(model)
+        with suppress(OSError):
+            os.utime(self.root)  # running servers look at its time
+
+    def _opened_hub(self) -> Hub:
+        from shared.hub.client import Hub  # a server that fetches nothing needs none of its libraries
+
+        return self._hub or Hub()
 
     def _download(
         self, source: HubSource, entry: CatalogEntry | None, folder: Path, progress: PullProgress
     ) -> _Fetched:
-        from shared.hub.client import Hub  # a server that fetches nothing needs none of its libraries
-
-        hub = self._hub or Hub()
+        hub = self._opened_hub()
         repo = hub.repo(source.repo)
         files = choose_files(source, repo.files, entry.engine if entry else None)
         if entry and entry.sha256:
-            files[0] = _pinned(source, files[0], entry.sha256)
-        base = folder / "files"
-        for file in files:
-            if not is_safe_relative(file.path):
-                raise ModelError(f"hf:{repo.repo}: expected safe relative names, got {file.path[:100]!r}")
-            target = base / file.path
-            if not target.parent.resolve().is_relative_to(base.resolve()):
-                raise ModelError(f"hf:{repo.repo}: {file.path} would be written outside {base}")
-            hub.download(repo, file, target, progress)
-        return _Fetched(tuple(file.path for file in files), repo.commit, repo.licence)
+            files[0] = pinned(source, files[0], entry.sha256)
+        projector = choose_hub_projector(files[0].path, repo.files) if self._with_projectors else None
+        for file in (*files, *([projector] if projector else [])):
+            download_into(hub, repo, file, folder / "files", progress)
+        beside = (projector.path if projector else "") if self._with_projectors else None
+        return _Fetched(tuple(file.path for file in files), repo.commit, repo.licence, beside)
 
     def _check(self, model: InstalledModel) -> None:
         """Recognise the fetched files. If no engine can open them, they are deleted."""
@@ -239,16 +282,6 @@ class ModelStore:
                 yield
         except Timeout:
             raise ModelError(f"{folder.name} is being fetched by another process") from None
-
-
-def _pinned(source: HubSource, file: HubFile, sha256: str) -> HubFile:
-    """The file with the hash of the catalog. Raises :class:`ModelError` if the hub has another file by this name."""
-    if file.sha256 not in (None, sha256):
-        raise ModelError(
-            f"{source}: expected {file.path} with sha256 {sha256[:12]}..., got {str(file.sha256)[:12]}...; "
-            f"it was replaced on the hub; to use it all the same: hf:{source.repo}:{file.path}"
-        )
-    return replace(file, sha256=sha256)
 
 
 def _parse_name(name: str) -> CatalogEntry | HubSource:

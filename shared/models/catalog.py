@@ -9,14 +9,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from shared.engines.files import has_word
+from shared.engines.llama import LLAMA
 from shared.engines.registry import find_engine
 from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.models.names import ONNX, marked, name_key, split_mark, split_tag, without_role
 from shared.models.source import HubSource, PathSource, Source, parse_source
+from shared.wire.jobs import MediaKind
 
 CATALOG_PATH = Path(__file__).with_name("catalog.toml")
 BARE_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*(:.+)?")
@@ -35,7 +37,10 @@ class UnknownModelError(ModelError):
 
 @dataclass(frozen=True, slots=True)
 class CatalogEntry:
-    """A model of the catalog. ``size_bytes`` is the approximate size of a download. ONNX models have marked names."""
+    """A model of the catalog. ``size_bytes`` is the approximate size of a download. ONNX models have marked names.
+
+    ``media`` is what a text model takes with the projector of its repository.
+    """
 
     name: str
     kinds: tuple[JobKind, ...]
@@ -46,6 +51,7 @@ class CatalogEntry:
     aliases: tuple[str, ...] = ()
     sha256: str | None = None
     note: str = ""
+    media: tuple[MediaKind, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -167,11 +173,14 @@ def _read_entry(row: dict[str, Any]) -> CatalogEntry:
     onnx = engine is not None and engine.onnx
     source = parse_source(marked(row["source"], onnx))
     names = {"name": marked(row["name"], onnx), "aliases": tuple(marked(a, onnx) for a in row.get("aliases", ()))}
-    entry = CatalogEntry(**{**row, **names, "kinds": kinds, "source": source})
+    media = tuple(row.get("media", ()))
+    entry = CatalogEntry(**{**row, **names, "kinds": kinds, "source": source, "media": media})
     if engine is None or not kinds or not set(kinds) <= set(engine.kinds):
         raise ValueError(
             f"catalog: {entry.name}: expected an engine and kinds that it runs, got {entry.engine!r} and {row['kinds']}"
         )
+    if media and (entry.engine != LLAMA.name or not set(media) <= set(get_args(MediaKind))):
+        raise ValueError(f"catalog: {entry.name}: expected image or audio, of a text model in GGUF, got {media}")
     if isinstance(source, PathSource):
         raise ValueError(f"catalog: {entry.name}: expected a source with hf:, package: or packages:, got {source}")
     return entry

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, assert_never
 
 from shared.engines.files import ModelFiles
 from shared.engines.gguf_files import split_parts
+from shared.engines.llama import LLAMA
 from shared.engines.onnx.folders import root_of
 from shared.engines.registry import model_suffixes
 from shared.errors import ModelError
 from shared.kinds import JobKind
 from shared.models.catalog import BARE_REPO, CatalogEntry, UnknownModelError, load_catalog
 from shared.models.names import split_mark
+from shared.models.projectors.choice import NONE, ModelProjector, choose_projector, projector_beside
 from shared.models.recognition import inspect_model
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource, looks_like_path, parse_source
 
@@ -23,7 +26,7 @@ _PART = re.compile(r"-\d{5}-of-\d{5}$")
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """A model on this machine. ``path`` is what its engine opens."""
+    """A model on this machine. ``path`` is what its engine opens, ``projector`` what lies there for its pictures."""
 
     name: str
     kinds: tuple[JobKind, ...]
@@ -31,6 +34,7 @@ class ResolvedModel:
     path: Path
     licence: str
     source: str
+    projector: ModelProjector = NONE
 
 
 class ModelFinder(Protocol):
@@ -80,19 +84,33 @@ def resolve_entry(entry: CatalogEntry, store: ModelFinder) -> ResolvedModel:
     return replace(model, kinds=entry.kinds)
 
 
-def resolved(files: ModelFiles, name: str, licence: str, source: str) -> ResolvedModel:
+def resolved(
+    files: ModelFiles, name: str, licence: str, source: str, projector: ModelProjector = NONE
+) -> ResolvedModel:
     """Combine recognised files with the model's name and origin."""
-    return ResolvedModel(name, files.kinds, files.engine, files.path, licence, source)
+    return ResolvedModel(name, files.kinds, files.engine, files.path, licence, source, projector)
 
 
-def resolve_path(path: Path, source: str, onnx: bool) -> ResolvedModel:
-    """Recognise the file or folder at ``path``, which gives the model its name. Raises :class:`ModelError`."""
+def resolve_path(path: Path, source: str, onnx: bool, beside: Sequence[Path] | None = None) -> ResolvedModel:
+    """Recognise the file or folder at ``path``, which gives the model its name.
+
+    Its projector may be one of ``beside``, or, without these, lie in its folder.
+
+    Raises:
+        ModelError: no engine can open it.
+    """
     given = _with_real_folder(path)
     files = inspect_model(_to_open(given), onnx)
     named = files.path if given.is_dir() and files.path.is_file() else given
     if onnx:  # its files are all called alike
         named = root_of(given)
-    return resolved(files, _name_of(named), "unknown", source)
+    return resolved(files, _name_of(named), "unknown", source, _projector(named, files, beside))
+
+
+def _projector(model: Path, files: ModelFiles, beside: Sequence[Path] | None) -> ModelProjector:
+    if files.engine != LLAMA.name:
+        return NONE
+    return projector_beside(model) if beside is None else choose_projector(model, beside)
 
 
 def _by_name(spec: str, store: ModelFinder) -> ResolvedModel:

@@ -11,6 +11,7 @@ from shared.models.adapters import parse_adapter
 from shared.settings.option import FormerName, Group, Option
 from shared.settings.placement import LlamaCppOptions
 from shared.settings.residency import ModelResidencyOptions
+from shared.settings.text.media import MediaModelOptions
 from shared.settings.text.speculation import SpeculatingModelOptions
 from shared.settings.units import GIGABYTE, MEGABYTE, MINUTE_S, TERABYTE
 from shared.settings.values import (
@@ -25,7 +26,7 @@ from shared.settings.values import (
     Whole,
     WholeOrMax,
 )
-from shared.wire.jobs import ReasoningEffort, ReasoningFormat
+from shared.wire.jobs import MediaKind, ReasoningEffort, ReasoningFormat
 
 SHARING = ("all", "user")
 """Values of ``share_prefixes``."""
@@ -34,7 +35,7 @@ _FILE = ExistingPath()
 _FOLDER = ExistingPath("FOLDER")
 
 
-class ModelOptions(LlamaCppOptions, SpeculatingModelOptions, ModelResidencyOptions):
+class ModelOptions(LlamaCppOptions, SpeculatingModelOptions, MediaModelOptions, ModelResidencyOptions):
     """Options that can be given for all models, or for a single one."""
 
     context_tokens: Annotated[
@@ -174,7 +175,8 @@ class ModelSettings(SingleModelOptions):
 
     ``source`` is where it was found, as in ``nexa list --here``; it is empty for models that were named at the start.
     Where sizes were fitted to the memory (:mod:`shared.memory.fitting`), ``kv_tokens`` is the size of the KV cache, 0
-    for that of context and slots, and ``fitted`` says why they are as they are.
+    for that of context and slots, and ``fitted`` says why they are as they are. ``media`` is what it takes beside text,
+    by the header of its projector.
     """
 
     name: str
@@ -183,11 +185,12 @@ class ModelSettings(SingleModelOptions):
     path: str
     source: str = ""
     known_as: tuple[str, ...] = ()
+    media: tuple[MediaKind, ...] = ()
     kv_tokens: int = 0
     fitted: tuple[str, ...] = ()
 
 
 OF_NO_WORKER = frozenset(
-    {"aliases", "fitted", "idle_unload_s", "known_as", "load", "max_workers", "pin", "source", "workers"}
+    {"aliases", "fitted", "idle_unload_s", "known_as", "load", "max_workers", "media", "pin", "source", "workers"}
 )
 """Settings of a model that change nothing of what one of its workers does: it may go on when they change."""

@@ -69,5 +69,5 @@ def _print(title: str, rows: Sequence[ModelRow]) -> None:
         table.add_column(justify=justify, no_wrap=True)
     table.show_header = False
     for row in rows:
-        add_row(table, f"  {command_for(row)}", ", ".join(row.kinds), rounded_bytes(row.size_bytes), row.licence)
+        add_row(table, f"  {command_for(row)}", row.does, rounded_bytes(row.size_bytes), row.licence)
     print_table(table)

@@ -9,6 +9,7 @@ from router.cli.data_folder import absolute
 from shared.errors import ModelError
 from shared.models.adapter_files import files_of
 from shared.models.adapters import AdapterFile, parse_adapter
+from shared.models.projectors.choice import NO_PROJECTOR
 from shared.settings.loading import MODEL_OPTIONS, RequestedModel
 from shared.settings.option import OptionError
 from shared.settings.values import ExistingPath
@@ -23,6 +24,8 @@ def with_files(model: RequestedModel) -> RequestedModel:
         OptionError: a file does not exist, or two adapters have one name.
     """
     paths: dict[str, Any] = {name: _existing(model, name) for name in FILE_OPTIONS if getattr(model.options, name)}
+    if model.options.mmproj not in ("", NO_PROJECTOR):
+        paths["mmproj"] = _existing(model, "mmproj")
     paths["chat_template"] = _template(model)
     paths["adapters"] = _adapters(model)
     return replace(model, options=model.options.model_copy(update=paths))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
 from router.cli.models.elsewhere import ModelsElsewhere
+from router.cli.models.wording import text_only
 from shared.discovery.found import FoundModel
 from shared.distribution import how_to_install
 from shared.engines.embedding import as_asked
@@ -23,6 +25,7 @@ from shared.models.adapter_files import check_adapters
 from shared.models.catalog import load_catalog
 from shared.models.drafts import DRAFTING_ENGINE, draft_path
 from shared.models.names import ONNX_ENDING, split_mark
+from shared.models.projectors.choice import ModelProjector, projector_to_use
 from shared.models.resolution import ResolvedModel, resolve
 from shared.models.source import HubSource, PathSource, looks_like_path, parse_source
 from shared.settings import ModelSettings
@@ -106,7 +109,8 @@ def _find_model(requested: RequestedModel, store: ModelStore, elsewhere: ModelsE
     known_as: tuple[str, ...] = ()
     try:
         found = None if entry is not None else _found_elsewhere(spec, store, elsewhere)
-        model = resolve(spec, store) if found is None else _as_resolved(found)
+        fetching = store.without_projectors() if requested.options.mmproj else store
+        model = resolve(spec, fetching) if found is None else _as_resolved(found)
         known_as = () if found is None else found.known_as
     except OSError as error:
         raise ModelError(f"{spec}: cannot be read: {error.strerror or error}") from None
@@ -120,10 +124,18 @@ def _find_model(requested: RequestedModel, store: ModelStore, elsewhere: ModelsE
     _check_adapters(requested, engine_name, kinds, model.path)
     name = split_mark(model.name)[1]
     drafts = options.draft and engine_name == DRAFTING_ENGINE
-    draft = draft_path(options.draft, store, requested.origins.get("draft", "draft")) if drafts else ""
-    options = options.model_copy(update={"draft": draft})
+    finder, origin = store.without_projectors(), requested.origins.get("draft", "draft")
+    draft = draft_path(options.draft, finder, origin) if drafts else ""
+    projector = _projector(requested, engine_name, kinds, model)
+    options = options.model_copy(update={"draft": draft, "mmproj": str(projector.path or "")})
     return ModelSettings(
-        **dict(options), name=name, kinds=kinds, engine=engine_name, path=str(model.path), known_as=known_as
+        **dict(options),
+        name=name,
+        kinds=kinds,
+        engine=engine_name,
+        path=str(model.path),
+        known_as=known_as,
+        media=projector.media,
     )
 
 
@@ -142,7 +154,26 @@ def _found_elsewhere(spec: str, store: ModelStore, elsewhere: ModelsElsewhere) -
 
 
 def _as_resolved(found: FoundModel) -> ResolvedModel:
-    return ResolvedModel(found.name, found.kinds, found.engine, found.path, found.licence, str(found.path))
+    source = str(found.path)
+    return ResolvedModel(found.name, found.kinds, found.engine, found.path, found.licence, source, found.projector)
+
+
+def _projector(
+    requested: RequestedModel, engine: str, kinds: Sequence[JobKind], model: ResolvedModel
+) -> ModelProjector:
+    """The projector that the model is served with. Says on stderr why one that lies beside it is left out.
+
+    Raises:
+        OptionError: one is named that does not fit.
+    """
+    mmproj = requested.options.mmproj
+    try:
+        projector = projector_to_use(mmproj, engine, kinds, model.projector, model.path)
+    except ModelError as error:
+        raise OptionError(f"{requested.origins.get('mmproj', 'mmproj')}: {error}") from None
+    if projector.refusal:
+        print(text_only(model.name, projector), file=sys.stderr)
+    return projector
 
 
 def _check_no_embeddings(requested: RequestedModel) -> None:

@@ -45,6 +45,9 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
         "pull", help="download models", description="Download models, or resume their download."
     )
     pull.add_argument("names", nargs="+", metavar="NAME", help=_NAME_HELP)
+    pull.add_argument(
+        "--no-mmproj", action="store_true", help="leave out projectors, with which text models see and hear"
+    )
     pull.set_defaults(func=_pull)
 
     listing = subparsers.add_parser(
@@ -72,7 +75,7 @@ def add_parsers(subparsers: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def _pull(args: argparse.Namespace) -> int:
-    store = ModelStore(hub=Hub(), progress=progress_for())
+    store = ModelStore(hub=Hub(), progress=progress_for(), with_projectors=not args.no_mmproj)
     for name in mark_models(args.names):
         model = store.pull(name)
         print(f"{model.name} is ready: {model.path}")
@@ -110,7 +113,7 @@ def _print_rows(rows: Sequence[ModelRow]) -> None:
         if number and sys.stdout.isatty():
             add_row(table)
         for row in family:
-            cells = [row.name, ", ".join(row.kinds), rounded_bytes(row.size_bytes), row.licence]
+            cells = [row.name, row.does, rounded_bytes(row.size_bytes), row.licence]
             add_row(table, *cells, _here(row), *([row.source] if with_source else []))
     print_table(table)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import Any, assert_never
@@ -19,7 +19,12 @@ from shared.hub.store import ModelStore
 from shared.kinds import JobKind
 from shared.models.catalog import CatalogEntry, load_catalog
 from shared.models.names import ONNX, marked, name_key, split_mark, split_tag
+from shared.models.projectors.header import read_projector
 from shared.models.source import HubSource, JoinedSource, PackageSource, PathSource
+from shared.wire.jobs import MediaKind
+
+
+_SENSES: Mapping[MediaKind, str] = {"image": "sees", "audio": "hears"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class ModelRow:
     """A row of ``nexa list``, named as in its JSON.
 
     ``kinds`` and ``format`` are empty if the model's files are not recognised. ``place`` is where on this machine it
-    is, a :class:`~shared.discovery.found.ModelPlace`; empty if it is not here.
+    is, a :class:`~shared.discovery.found.ModelPlace`; empty if it is not here. ``media`` is what it takes beside text.
     """
 
     name: str
@@ -40,10 +45,16 @@ class ModelRow:
     source: str
     note: str = ""
     place: str = ""
+    media: tuple[MediaKind, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The row, with its first kind as ``kind``."""
         return {**asdict(self), "kind": self.kinds[0] if self.kinds else ""}
+
+    @property
+    def does(self) -> str:
+        """Its kinds, and whether it sees and hears: ``text, sees``."""
+        return ", ".join([*self.kinds, *(_SENSES[medium] for medium in self.media)])
 
     @property
     def family(self) -> str:
@@ -54,7 +65,7 @@ class ModelRow:
     def has_word(self, word: str) -> bool:
         """Whether ``word`` is part of a name or of another column. A quantization after a name does not matter."""
         key = name_key(split_tag(word)[0])
-        texts = (self.name, *self.aliases, *self.kinds, self.format, self.licence, self.source)
+        texts = (self.name, *self.aliases, self.does, *self.media, self.format, self.licence, self.source)
         return any(key in name_key(text) for text in texts)
 
 
@@ -91,6 +102,7 @@ def _found_row(model: FoundModel) -> ModelRow:
         here=True,
         source=str(model.path),
         place=model.source,
+        media=model.projector.media,
     )
 
 
@@ -103,11 +115,12 @@ def format_of(engine: str, file: str) -> str:
 
 
 def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
-    here, size_bytes = False, entry.size_bytes
+    here, size_bytes, media = False, entry.size_bytes, entry.media
     match entry.source:
         case HubSource() | JoinedSource():
             installed = store.find(entry)
             here, size_bytes = installed is not None, installed.size_bytes if installed else size_bytes
+            media = _media_of(installed) if installed else media
         case PackageSource() as source:
             here = source.is_installed()
         case PathSource(path):
@@ -125,6 +138,7 @@ def _entry_row(entry: CatalogEntry, store: ModelStore) -> ModelRow:
         source=str(entry.source),
         note=entry.note,
         place=_place(entry) if here else "",
+        media=media,
     )
 
 
@@ -135,7 +149,7 @@ def _place(entry: CatalogEntry) -> ModelPlace:
 def _installed_row(model: InstalledModel) -> ModelRow:
     try:
         resolved = model.resolve()
-        kinds, found, note = resolved.kinds, format_of(resolved.engine, str(resolved.path)), ""
+        kinds, found, note = resolved.kinds, format_of(resolved.engine, str(resolved.path)), resolved.projector.refusal
     except (ModelError, OSError) as error:
         kinds, found, note = (), "", str(error)
     return ModelRow(
@@ -149,4 +163,13 @@ def _installed_row(model: InstalledModel) -> ModelRow:
         source=model.source,
         note=note,
         place=ModelPlace.NEXA,
+        media=_media_of(model),
     )
+
+
+def _media_of(model: InstalledModel) -> tuple[MediaKind, ...]:
+    """What an installed model takes beside text, by the projector that was fetched with it."""
+    try:
+        return read_projector(model.beside[0]).media if model.beside else ()
+    except (ModelError, OSError):
+        return ()

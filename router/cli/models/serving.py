@@ -6,6 +6,7 @@ import sys
 import time
 
 from router.cli.models.finding import with_aliases
+from router.cli.models.wording import text_only
 from shared.discovery.discovery import SETTLE_S
 from shared.discovery.served import DiscoveredModels, tables_without_model
 from shared.settings import ModelSettings, ServerSettings
@@ -53,6 +54,9 @@ def _find(settings: ServerSettings, loaded: LoadedOptions) -> tuple[ModelSetting
             raise OptionError(
                 f"models.{unknown[0]}: expected a model that is here or in the catalog, got neither{hint}"
             )
+    for model in discovered.found.models:
+        if model.projector.refusal:
+            print(text_only(model.name, model.projector), file=sys.stderr)
     return models
 
 
